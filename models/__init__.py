@@ -1,0 +1,1 @@
+"""Selection, estimators, search, evaluation and ablation on tables; knows nothing of images."""

@@ -1,0 +1,51 @@
+"""One clear error for bad input: the rule, the value found, the place, the remedy."""
+
+from __future__ import annotations
+
+
+class VertebromicsError(Exception):
+    """Bad input or an impossible request, worded for the person who can mend it.
+
+    Parameters
+    ----------
+    rule : str
+        What was expected, as a sentence without a full stop.
+    found : object, optional
+        The value that breaks the rule; printed as ``Found: ...``.
+    where : str, optional
+        File, row and column, or case and reader, that hold the value.
+    remedy : str, optional
+        What to do about it.
+
+    Examples
+    --------
+    >>> print(VertebromicsError("A mask must hold at least 30 voxels", found=12, where="S001 A"))
+    A mask must hold at least 30 voxels. Found: 12. In: S001 A.
+    """
+
+    def __init__(
+        self, rule: str, *, found: object = None, where: str | None = None, remedy: str | None = None
+    ) -> None:
+        self.rule = rule.rstrip(".")
+        self.found = found
+        self.where = where
+        self.remedy = remedy
+        super().__init__(self.rule, found, where, remedy)
+
+    def __str__(self) -> str:
+        sentences = [f"{self.rule}."]
+        if self.found is not None:
+            sentences.append(f"Found: {self.found}.")
+        if self.where:
+            sentences.append(f"In: {self.where}.")
+        if self.remedy:
+            sentences.append(f"Remedy: {self.remedy.rstrip('.')}.")
+        return " ".join(sentences)
+
+
+class StudyError(VertebromicsError):
+    """The configuration or one of the study's tables is wrong; nothing can start."""
+
+
+class CaseError(VertebromicsError):
+    """One scan, case or mask is wrong; the others go on (`on_bad_case`)."""

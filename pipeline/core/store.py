@@ -1,0 +1,73 @@
+"""Content-addressed results of single scans and masks.
+
+Snakemake tracks the tables of a batch; what lies behind a row (a CT, a mask, a crop, a feature
+vector) lies here under a key that hashes everything it depends on. A batch that runs again finds
+what it already computed, and a killed run loses at most the scan at hand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.core.files import json_hash, whole_folder
+
+
+class Store:
+    """Folder of entries, each a folder that is complete as soon as it exists.
+
+    Parameters
+    ----------
+    root : path-like
+        The store's folder, shared by the studies of one results folder.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def entry(self, kind: str, key: str) -> Path:
+        """Return where the entry `key` of `kind` lies, whether or not it exists."""
+        return self.root / kind / key[:2] / key
+
+    def path(self, relative: str) -> Path:
+        """Return the absolute-or-working-directory path of a table's store reference."""
+        return self.root / relative
+
+    def relative(self, path: str | Path) -> str:
+        """Return `path` as a table stores it: relative to the store, with forward slashes."""
+        return Path(path).relative_to(self.root).as_posix()
+
+    def get_or_make(self, kind: str, depends_on: dict, make: Callable[[Path], None]) -> Path:
+        """Return the entry for `depends_on`, calling `make` on an empty folder if it is missing.
+
+        Parameters
+        ----------
+        kind : str
+            ``ct``, ``mask``, ``crop`` or ``features``.
+        depends_on : dict
+            Everything the result depends on, as JSON values: hashes of inputs, parameters,
+            the code fingerprint and library versions.
+        make : callable
+            Writes the entry's files into the folder it is given. If it raises, no entry appears.
+
+        Returns
+        -------
+        pathlib.Path
+            The complete entry's folder.
+        """
+        entry = self.entry(kind, json_hash(depends_on))
+        if not entry.exists():
+            try:
+                with whole_folder(entry) as folder:
+                    make(folder)
+            except OSError:
+                # Another job made the same entry meanwhile; equal keys hold equal content.
+                if not entry.exists():
+                    raise
+        return entry
+
+
+def store_of(results: str | Path) -> Store:
+    """Return the store of a results folder (``results/store``)."""
+    return Store(Path(os.fspath(results)) / "store")

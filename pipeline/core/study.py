@@ -1,0 +1,104 @@
+"""A study as the stages see it: one resolved configuration and its validated tables.
+
+``python -m pipeline.validate`` validates what a researcher handed in and writes it, once, to
+``results/<study>/study/``; every other stage opens that folder and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_table
+from pipeline.core.store import Store, store_of
+
+
+@dataclass(frozen=True)
+class Study:
+    """One resolved study.
+
+    Attributes
+    ----------
+    config : dict
+        Every option of config/default.yaml with this study's values.
+    cases : pandas.DataFrame or None
+        One row per mask: ``patient_id, scan_id, case_id, level, reader, image, series, mask,
+        label, days_from_surgery, batch``; None for a study that starts from feature tables.
+    clinical : pandas.DataFrame or None
+        One row per unit, typed by the dictionary; key column ``patient_id`` or ``case_id``.
+    dictionary : pandas.DataFrame or None
+        One row per clinical column: ``column, label, type, unit, levels, timing, role``.
+    """
+
+    config: dict
+    cases: pd.DataFrame | None
+    clinical: pd.DataFrame | None
+    dictionary: pd.DataFrame | None
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return self.config["study"]
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the study's results, ``results/<study>``."""
+        return Path(self.config["results"]) / self.name
+
+    @property
+    def store(self) -> Store:
+        """Content-addressed store shared by the studies of the results folder."""
+        return store_of(self.config["results"])
+
+    @property
+    def readers(self) -> list[str]:
+        """Names of the readers, sorted."""
+        if self.cases is not None:
+            return sorted(self.cases["reader"].unique())
+        return sorted(self.config["features"] or {})
+
+    def select_cases(self, batch: str | None = None, scan: str | None = None) -> pd.DataFrame:
+        """Return the rows of `cases` of one batch or one scan, or all of them."""
+        if self.cases is None:
+            raise StudyError(
+                "An imaging stage needs the table `cases`",
+                where=f"study {self.name}",
+                remedy="a study that starts from `features` has no imaging stages",
+            )
+        column, value = ("batch", batch) if batch is not None else ("scan_id", scan)
+        if value is None:
+            return self.cases
+        rows = self.cases[self.cases[column] == value]
+        if rows.empty:
+            raise StudyError(
+                f"The {column} must be one of the study's", found=value, where="table `cases`"
+            )
+        return rows
+
+
+def open_study(folder: str | Path) -> Study:
+    """Open the folder that ``python -m pipeline.validate`` wrote.
+
+    Parameters
+    ----------
+    folder : path-like
+        ``results/<study>/study`` with study.yaml and the validated tables.
+    """
+    folder = Path(folder)
+    if not (folder / "study.yaml").exists():
+        raise StudyError(
+            "A stage needs the folder of a validated study, with study.yaml in it",
+            where=str(folder),
+            remedy="run `snakemake --configfile <your study>.yaml`, or python -m pipeline.validate",
+        )
+    config = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
+
+    def table(name: str) -> pd.DataFrame | None:
+        path = folder / f"{name}.parquet"
+        return read_table(path) if path.exists() else None
+
+    return Study(config, table("cases"), table("clinical"), table("dictionary"))

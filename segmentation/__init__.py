@@ -1,0 +1,1 @@
+"""Masks of vertebrae: read, check, compare between readers, picture."""

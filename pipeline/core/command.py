@@ -1,4 +1,4 @@
-"""How a stage becomes a command: arguments, a log that names the case, one-line errors, progress."""
+"""How a stage becomes a command: arguments, a log naming the case, one-line errors, progress."""
 
 from __future__ import annotations
 
@@ -30,8 +30,11 @@ def batch_arguments(arguments: argparse.ArgumentParser) -> None:
     which.add_argument("--scan", help="process this one scan only, to debug a patient")
 
 
-def run(main: Callable[[argparse.Namespace], None], arguments: argparse.ArgumentParser,
-        argv: Sequence[str] | None = None) -> None:
+def run(
+    main: Callable[[argparse.Namespace], None],
+    arguments: argparse.ArgumentParser,
+    argv: Sequence[str] | None = None,
+) -> None:
     """Parse `argv`, run `main`, and end with one clear line instead of a traceback.
 
     A `VertebromicsError` is printed as it stands and ends with exit status 1. Anything else is a

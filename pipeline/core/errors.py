@@ -24,7 +24,12 @@ class VertebromicsError(Exception):
     """
 
     def __init__(
-        self, rule: str, *, found: object = None, where: str | None = None, remedy: str | None = None
+        self,
+        rule: str,
+        *,
+        found: object = None,
+        where: str | None = None,
+        remedy: str | None = None,
     ) -> None:
         self.rule = rule.rstrip(".")
         self.found = found

@@ -64,7 +64,8 @@ def write_json(value: object, path: str | Path) -> None:
     """Write `value` as readable JSON, whole or not at all; NaN is refused."""
     with whole_file(path) as beside:
         beside.write_text(
-            json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+            json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+            encoding="utf-8",
         )
 
 

@@ -1,0 +1,57 @@
+# The commands people type. `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+CORES  ?= 2
+
+# Results change with the thread count, and more threads than cores are several times slower.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo real test test-full lint format clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## install everything into .venv
+
+# numpy and setuptools come first: PyRadiomics has no wheel for Python 3.11 and builds against them.
+# PIP_NO_BUILD_ISOLATION=0 is how pip spells "build in this environment" as a variable.
+$(STAMP): requirements.txt pyproject.toml
+	@echo "Installing into $(VENV) (a few minutes)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q $$(grep -E '^(pip|setuptools|numpy)==' requirements.txt)
+	PIP_NO_BUILD_ISOLATION=0 $(BIN)/python -m pip install -q -r requirements.txt
+	$(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: $(STAMP) ## run the synthetic demo study to its report (PATIENTS=n makes it larger)
+	$(BIN)/python -m demo.make --out demo/data $(if $(PATIENTS),--patients $(PATIENTS))
+	$(BIN)/python -m pipeline.progress --configfile config/demo.yaml --cores $(CORES)
+
+real: $(STAMP) ## run the imaging half on public CT, fetched by package name
+	$(BIN)/python -m demo.real --out build/real
+	$(BIN)/python -m pipeline.progress --configfile config/real.yaml --cores $(CORES)
+
+test: $(STAMP) ## run the tests
+	$(BIN)/python -m pytest -n $(CORES) -m "not slow"
+
+test-full: $(STAMP) ## run the tests and recompute what they take from stored values
+	$(BIN)/python -m pytest -n $(CORES)
+
+lint: $(STAMP) ## ruff, snakefmt, import contract, snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile pipeline/rules
+	$(BIN)/lint-imports
+	$(BIN)/snakemake --lint --configfile config/demo-tables.yaml
+
+format: $(STAMP) ## let ruff and snakefmt rewrite the files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile pipeline/rules
+
+clean: ## remove results, demo data and downloads; keep .venv
+	rm -rf results demo/data demo/tables-data build .snakemake

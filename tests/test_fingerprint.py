@@ -1,0 +1,158 @@
+"""The fingerprint follows what code does, through every import, and ignores how it reads."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.errors import VertebromicsError
+from pipeline.core.fingerprint import code_fingerprint, files_fingerprint, project_modules
+
+STAGE = '''
+"""A stage."""
+import json
+
+from pipeline.core import tables
+from pipeline.core.numbers import LIMIT
+
+
+def main(limit=LIMIT):
+    """Do it."""
+    from pipeline.deep import inner  # late import
+
+    return tables.read(limit), inner.VALUE, json
+'''
+
+
+def _write(root: Path, name: str, text: str) -> Path:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    _write(tmp_path, "pipeline/__init__.py", "")
+    _write(tmp_path, "pipeline/stage.py", STAGE)
+    _write(tmp_path, "pipeline/core/__init__.py", "")
+    _write(tmp_path, "pipeline/core/tables.py", "def read(limit=3):\n    return limit\n")
+    _write(tmp_path, "pipeline/core/numbers.py", "LIMIT = 3\n")
+    _write(tmp_path, "pipeline/core/unused.py", "OTHER = 1\n")
+    _write(tmp_path, "pipeline/deep/__init__.py", "")
+    _write(
+        tmp_path, "pipeline/deep/inner.py", "from ..core import numbers\nVALUE = numbers.LIMIT\n"
+    )
+    return tmp_path
+
+
+def test_modules_are_followed_through_every_kind_of_import(project: Path) -> None:
+    assert project_modules("pipeline.stage", project) == (
+        "pipeline",
+        "pipeline.core",
+        "pipeline.core.numbers",
+        "pipeline.core.tables",
+        "pipeline.deep",
+        "pipeline.deep.inner",
+        "pipeline.stage",
+    )
+    _write(
+        project,
+        "pipeline/by_name.py",
+        "import importlib\nimportlib.import_module('pipeline.stage')\n",
+    )
+    assert "pipeline.stage" in project_modules("pipeline.by_name", project)
+    _write(project, "pipeline/deep/__init__.py", "from . import inner\nfrom .inner import VALUE\n")
+    assert "pipeline.core.numbers" in project_modules("pipeline.deep", project)
+
+
+def test_circular_imports_end(project: Path) -> None:
+    _write(project, "pipeline/core/numbers.py", "import pipeline.stage\nLIMIT = 3\n")
+    assert "pipeline.deep.inner" in project_modules("pipeline.core.numbers", project)
+
+
+@pytest.mark.parametrize(
+    ("module", "before", "after"),
+    [
+        ("pipeline/stage.py", '"""Do it."""', '"""Do it well."""'),
+        ("pipeline/stage.py", '"""A stage."""', ""),
+        ("pipeline/stage.py", "  # late import", ""),
+        ("pipeline/stage.py", "(limit=LIMIT)", "(\n    limit = LIMIT,\n)"),
+        ("pipeline/core/numbers.py", "LIMIT = 3", "# why three\n\nLIMIT = (3)\n'an attribute'"),
+        ("pipeline/core/unused.py", "OTHER = 1", "OTHER = 2"),
+    ],
+)
+def test_what_does_nothing_changes_nothing(
+    project: Path, module: str, before: str, after: str
+) -> None:
+    first = code_fingerprint("pipeline.stage", project)
+    path = project / module
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
+    assert code_fingerprint("pipeline.stage", project) == first
+
+
+@pytest.mark.parametrize(
+    ("module", "before", "after"),
+    [
+        ("pipeline/stage.py", "inner.VALUE", "inner.VALUE + 1"),
+        ("pipeline/core/numbers.py", "LIMIT = 3", "LIMIT = 4"),
+        ("pipeline/core/tables.py", "limit=3", "limit=4"),
+        ("pipeline/deep/inner.py", "numbers.LIMIT", "-numbers.LIMIT"),
+        ("pipeline/deep/__init__.py", "", "FLAG = True"),
+        ("pipeline/core/numbers.py", "3", "3.0"),
+    ],
+)
+def test_what_changes_behaviour_changes_the_fingerprint(
+    project: Path, module: str, before: str, after: str
+) -> None:
+    first = code_fingerprint("pipeline.stage", project)
+    path = project / module
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(before, after) if before else after, encoding="utf-8")
+    assert code_fingerprint("pipeline.stage", project) != first
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(comment=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"])))
+def test_no_comment_changes_the_fingerprint(project: Path, comment: str) -> None:
+    _write(project, "pipeline/core/numbers.py", "LIMIT = 3\n")
+    first = code_fingerprint("pipeline.stage", project)
+    _write(project, "pipeline/core/numbers.py", f"LIMIT = 3  # {comment}\n")
+    assert code_fingerprint("pipeline.stage", project) == first
+
+
+def test_unknown_and_broken_modules_are_named(project: Path) -> None:
+    with pytest.raises(VertebromicsError, match=r"Found: pipeline\.nowhere"):
+        code_fingerprint("pipeline.nowhere", project)
+    with pytest.raises(VertebromicsError, match="Found: numpy"):
+        code_fingerprint("numpy", project)
+    _write(project, "pipeline/core/numbers.py", "LIMIT = = 3\n")
+    with pytest.raises(VertebromicsError, match=r"In: pipeline\.core\.numbers, line 1"):
+        code_fingerprint("pipeline.stage", project)
+
+
+def test_files_count_by_name_and_content(tmp_path: Path) -> None:
+    one, two = _write(tmp_path, "a.j2", "one"), _write(tmp_path, "b.j2", "two")
+    first = files_fingerprint([one, two])
+    assert files_fingerprint([two, one]) == first
+    two.write_text("three", encoding="utf-8")
+    assert files_fingerprint([one, two]) != first
+
+
+def test_the_whole_project_is_hashed_in_half_a_second(repository: Path) -> None:
+    modules = [
+        ".".join(path.relative_to(repository).with_suffix("").parts).removesuffix(".__init__")
+        for package in ("pipeline", "segmentation", "models")
+        for path in (repository / package).rglob("*.py")
+    ]
+    started = time.process_time()
+    for module in modules:
+        code_fingerprint(module, repository)
+    assert time.process_time() - started < 1.5  # half a second, with room for a slow machine

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 
 class VertebromicsError(Exception):
     """Bad input or an impossible request, worded for the person who can mend it.
@@ -35,7 +37,12 @@ class VertebromicsError(Exception):
         self.found = found
         self.where = where
         self.remedy = remedy
-        super().__init__(self.rule, found, where, remedy)
+        super().__init__(self.rule)
+
+    def __reduce__(self) -> tuple:
+        # Errors cross process pools; the default would hand the keywords over as positions.
+        keywords = {"found": self.found, "where": self.where, "remedy": self.remedy}
+        return partial(type(self), **keywords), (self.rule,)
 
     def __str__(self) -> str:
         sentences = [f"{self.rule}."]

@@ -1,0 +1,251 @@
+"""Shared ground: errors read well, files are whole, the store keeps and never half-keeps."""
+
+from __future__ import annotations
+
+import argparse
+
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core import command, findings, seeds
+from pipeline.core.errors import CaseError, StudyError, VertebromicsError
+from pipeline.core.files import (
+    file_hash,
+    json_hash,
+    read_json,
+    read_table,
+    whole_file,
+    whole_folder,
+    write_json,
+    write_table,
+)
+from pipeline.core.store import Store
+from pipeline.core.study import open_study
+
+
+class Killed(BaseException):
+    """Stands for a job that is killed in the middle of its work."""
+
+
+class TestErrors:
+    def test_error_names_rule_value_place_and_remedy(self):
+        error = VertebromicsError("A is B.", found=3, where="t.csv, row 2", remedy="write B.")
+        assert str(error) == "A is B. Found: 3. In: t.csv, row 2. Remedy: write B."
+
+    def test_error_without_details_is_the_rule(self):
+        assert str(StudyError("A is B")) == "A is B."
+
+    def test_error_survives_a_process_pool(self):
+        import pickle
+
+        error = CaseError("A is B", found=0, where="S001")
+        with pytest.raises(TypeError):
+            CaseError("A is B", 0)  # details are named, so that their order cannot be confused
+        copy = pickle.loads(pickle.dumps(error))
+        assert str(copy) == str(error)
+
+
+class TestFindings:
+    def test_status_is_the_worst_severity(self):
+        warning = findings.Finding("w", "warning", "odd")
+        error = findings.Finding("e", "error", "wrong", "mend it")
+        assert findings.status_of([]) == "ok"
+        assert findings.status_of([warning]) == "warning"
+        assert findings.status_of([warning, error]) == "error"
+
+    def test_json_round_trip(self):
+        kept = [findings.Finding("e", "error", "椎体 L1", "mend it")]
+        assert findings.from_json(findings.to_json(kept)) == kept
+        assert findings.from_json("") == []
+
+    def test_known_and_unknown_exceptions(self, caplog):
+        known = findings.from_exception(
+            CaseError("A mask is not empty", found=0, remedy="draw it"), "mask-empty", "S001 A"
+        )
+        assert known.message == "A mask is not empty. Found: 0."
+        assert known.remedy == "draw it"
+        unknown = findings.from_exception(ValueError("boom"), "mask-failed", "S001 A")
+        assert unknown.severity == "error"
+        assert "ValueError" in unknown.message
+        assert "S001 A" in caplog.text
+
+
+class TestFiles:
+    def test_killed_writer_leaves_the_old_file_and_no_litter(self, tmp_path):
+        path = tmp_path / "table.txt"
+        path.write_text("old")
+
+        def write() -> None:
+            with whole_file(path) as beside:
+                beside.write_text("half")
+                raise Killed
+
+        with pytest.raises(Killed):
+            write()
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_killed_folder_writer_leaves_nothing(self, tmp_path):
+        def write() -> None:
+            with whole_folder(tmp_path / "entry") as beside:
+                (beside / "a").write_text("half")
+                raise Killed
+
+        with pytest.raises(Killed):
+            write()
+        assert not list(tmp_path.iterdir())
+
+    def test_whole_folder_replaces(self, tmp_path):
+        for text in ("one", "two"):
+            with whole_folder(tmp_path / "entry") as beside:
+                (beside / "a").write_text(text)
+        assert (tmp_path / "entry" / "a").read_text() == "two"
+
+    def test_files_are_readable_by_the_group_as_usual(self, tmp_path):
+        plain, ours = tmp_path / "plain", tmp_path / "ours"
+        plain.write_text("")
+        with whole_file(ours) as beside:
+            beside.write_text("")
+        assert ours.stat().st_mode == plain.stat().st_mode
+
+    def test_table_round_trip_keeps_leading_zeros(self, tmp_path):
+        table = pd.DataFrame({"patient_id": ["0007"], "age": [71.0]})
+        write_table(table, tmp_path / "t.parquet", csv=True)
+        pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), table)
+        assert (tmp_path / "t.csv").read_text() == "patient_id,age\n0007,71.0\n"
+
+    def test_json_refuses_nan(self, tmp_path):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            write_json({"auc": float("nan")}, tmp_path / "a.json")
+        assert not list(tmp_path.iterdir())
+        write_json({"椎": [1, None]}, tmp_path / "a.json")
+        assert read_json(tmp_path / "a.json") == {"椎": [1, None]}
+
+    def test_hashes(self, tmp_path):
+        (tmp_path / "a").write_bytes(b"abc")
+        # SHA-256 of "abc", FIPS 180-2 appendix B.1
+        assert file_hash(tmp_path / "a") == (
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        )
+        assert json_hash({"a": 1, "b": 2}) == json_hash({"b": 2, "a": 1})
+        assert json_hash({"a": 1}) != json_hash({"a": "1"})
+
+
+class TestStore:
+    def test_makes_once(self, tmp_path):
+        store, made = Store(tmp_path), []
+
+        def make(folder):
+            made.append(folder)
+            (folder / "value").write_text("1")
+
+        first = store.get_or_make("ct", {"input": "x"}, make)
+        assert store.get_or_make("ct", {"input": "x"}, make) == first
+        assert store.get_or_make("ct", {"input": "y"}, make) != first
+        assert len(made) == 2
+        assert store.path(store.relative(first)) == first
+
+    def test_failed_make_leaves_no_entry(self, tmp_path):
+        store = Store(tmp_path)
+
+        def fail(folder):
+            (folder / "half").write_text("1")
+            raise CaseError("A scan can be read")
+
+        with pytest.raises(CaseError):
+            store.get_or_make("ct", {}, fail)
+        assert not store.entry("ct", json_hash({})).exists()
+
+    def test_another_job_made_the_entry_meanwhile(self, tmp_path):
+        store = Store(tmp_path)
+
+        def overtaken(folder):
+            other = store.entry("ct", json_hash({}))
+            other.mkdir(parents=True)
+            (other / "value").write_text("1")
+            raise OSError("folder not empty")
+
+        assert (store.get_or_make("ct", {}, overtaken) / "value").read_text() == "1"
+
+    def test_disk_errors_are_not_hidden(self, tmp_path):
+        def full(folder):
+            raise OSError("no space left on device")
+
+        with pytest.raises(OSError, match="no space"):
+            Store(tmp_path).get_or_make("ct", {}, full)
+
+
+class TestSeeds:
+    def test_known_value_never_moves(self):
+        # From `printf '2025\x1fsplit' | sha256sum`, first 4 bytes, halved. A changed derivation would silently change every split of every study.
+        assert seeds.derive_seed(2025, "split") == 1433348971
+
+    @given(st.integers(), st.text(), st.text())
+    def test_in_range_and_named(self, seed, a, b):
+        value = seeds.derive_seed(seed, a)
+        assert 0 <= value < 2**31
+        assert value == seeds.derive_seed(seed, a)
+        if a != b:
+            assert value != seeds.derive_seed(seed, b)
+
+
+class TestStudy:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        config = {"study": "s", "results": str(tmp_path), "features": None}
+        (tmp_path / "study.yaml").write_text(yaml.safe_dump(config))
+        cases = pd.DataFrame(
+            {"scan_id": ["1", "1", "2"], "reader": ["B", "A", "A"], "batch": ["b0", "b0", "b1"]}
+        )
+        write_table(cases, tmp_path / "cases.parquet")
+        return tmp_path
+
+    def test_opens_what_was_validated(self, folder):
+        study = open_study(folder)
+        assert study.readers == ["A", "B"]
+        assert study.folder == folder / "s"
+        assert study.clinical is None
+        assert len(study.select_cases(batch="b0")) == 2
+        assert len(study.select_cases(scan="2")) == 1
+        assert len(study.select_cases()) == 3
+
+    def test_unknown_scan(self, folder):
+        with pytest.raises(StudyError, match="Found: 9"):
+            open_study(folder).select_cases(scan="9")
+
+    def test_not_a_study(self, tmp_path):
+        with pytest.raises(StudyError, match="validated study"):
+            open_study(tmp_path)
+
+    def test_study_of_feature_tables_has_no_imaging(self, folder):
+        (folder / "cases.parquet").unlink()
+        with pytest.raises(StudyError, match="needs the table `cases`"):
+            open_study(folder).select_cases()
+
+
+class TestCommand:
+    def test_bad_input_ends_in_one_line(self, caplog):
+        def main(options: argparse.Namespace) -> None:
+            raise StudyError("A study has a name", found="''", remedy="name it")
+
+        with pytest.raises(SystemExit) as end:
+            command.run(main, command.parser("pipeline.x", "Does x.\n\nMore."), [])
+        assert end.value.code == 1
+        assert caplog.messages == ["A study has a name. Found: ''. Remedy: name it."]
+
+    def test_defects_keep_their_traceback(self):
+        def main(options: argparse.Namespace) -> None:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            command.run(main, command.parser("pipeline.x", None), [])
+
+    def test_batch_and_scan_exclude_each_other(self, capsys):
+        arguments = command.parser("pipeline.x", "Does x.")
+        command.batch_arguments(arguments)
+        with pytest.raises(SystemExit):
+            arguments.parse_args(["--study", "s", "--batch", "b0", "--scan", "1"])
+        assert "not allowed with" in capsys.readouterr().err

@@ -180,7 +180,8 @@ class TestStore:
 
 class TestSeeds:
     def test_known_value_never_moves(self):
-        # From `printf '2025\x1fsplit' | sha256sum`, first 4 bytes, halved. A changed derivation would silently change every split of every study.
+        # Origin: printf '2025\x1fsplit' | sha256sum, the first 4 bytes, halved.
+        # A changed derivation would silently change every split of every study.
         assert seeds.derive_seed(2025, "split") == 1433348971
 
     @given(st.integers(), st.text(), st.text())

@@ -1,0 +1,96 @@
+"""Gather the batches' tables of one kind into one table of the study, sorted, with a CSV copy.
+
+Which batch a scan fell into leaves no trace: rows are ordered by what they are about.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core import command
+from pipeline.core.errors import VertebromicsError
+from pipeline.core.files import write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Columns that identify a row, in sorting order; a table has some of them.
+KEY_COLUMNS = ("scan_id", "case_id", "reader", "reader_a", "reader_b")
+
+
+def gather(parts: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
+    """Concatenate `parts` and sort the rows by their key columns.
+
+    Parameters
+    ----------
+    parts : sequence of pyarrow.Table
+        Tables of one kind. A part without rows may lack columns, since a batch whose cases were
+        all excluded has no features to name.
+    names : sequence of str
+        Names of the parts, for errors.
+
+    Returns
+    -------
+    pyarrow.Table
+        All rows, with the columns in the order of the first part that has rows. A column that is
+        null throughout one part takes the type that it has in the others.
+
+    Raises
+    ------
+    VertebromicsError
+        If there is no part, two parts with rows differ in their columns, or two rows have the same
+        key.
+    """
+    import pyarrow as pa
+
+    if not parts:
+        raise VertebromicsError("Gathering needs at least one table")
+    filled = [(part, name) for part, name in zip(parts, names, strict=True) if part.num_rows]
+    if not filled:
+        return max(parts, key=lambda part: part.num_columns)
+    first, first_name = filled[0]
+    for part, name in filled[1:]:
+        difference = sorted(set(part.column_names) ^ set(first.column_names))
+        if difference:
+            shown = ", ".join(difference[:5]) + (", ..." if len(difference) > 5 else "")
+            raise VertebromicsError(
+                "Tables of all batches must have the same columns",
+                found=f"{len(difference)} columns in one only: {shown}",
+                where=f"{first_name} and {name}",
+                remedy="remove both and run again; report it if it comes back",
+            )
+    columns = first.column_names
+    table = pa.concat_tables(
+        [part.select(columns) for part, _ in filled], promote_options="permissive"
+    )
+    keys = [key for key in KEY_COLUMNS if key in columns]
+    distinct = table.group_by(keys).aggregate([]).num_rows
+    if distinct != table.num_rows:
+        raise VertebromicsError(
+            f"Every row needs its own {', '.join(keys)}",
+            found=f"{table.num_rows - distinct} repeated rows",
+            where=f"{first_name} and the other batches' tables",
+            remedy="remove the tables of batches that the study no longer has, and run again",
+        )
+    return table.sort_by([(key, "ascending") for key in keys])
+
+
+def main(options: argparse.Namespace) -> None:
+    """Gather the tables that the command line names."""
+    import pyarrow.parquet as pq
+
+    table = gather(
+        [pq.read_table(path) for path in options.parts],
+        [f"{path.parent.name}/{path.name}" for path in options.parts],
+    )
+    write_table(table.to_pandas(), options.out, csv=True)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("pipeline.gather", __doc__)
+    arguments.add_argument("--out", required=True, type=Path, help="gathered table (.parquet)")
+    arguments.add_argument("parts", nargs="+", type=Path, help="the batches' tables")
+    command.run(main, arguments)

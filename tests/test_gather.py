@@ -1,0 +1,72 @@
+"""Gathering batches: nothing lost, nothing twice, no trace of the batches."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from pipeline.core.errors import VertebromicsError
+from pipeline.gather import gather
+
+
+def _features(cases: list[str], columns: list[str], seed: int = 0) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    keys = {"case_id": cases, "reader": ["A"] * len(cases)}
+    values = {name: rng.normal(size=len(cases)) for name in columns}
+    return pa.table(keys | values)
+
+
+def test_rows_are_sorted_and_columns_keep_their_order() -> None:
+    columns = [f"wavelet-LLH_glcm_{number}" for number in range(1223, 0, -1)]
+    parts = [_features(["0010", "0002"], columns), _features(["0001"], columns)]
+    table = gather(parts, ["b1", "b0"])
+    assert table.column_names == ["case_id", "reader", *columns]
+    assert table["case_id"].to_pylist() == ["0001", "0002", "0010"]
+    assert table[columns[0]].to_pylist()[0] == parts[1][columns[0]].to_pylist()[0]
+    assert gather(parts[::-1], ["b0", "b1"]).equals(table)
+
+
+def test_a_batch_without_rows_needs_no_columns() -> None:
+    filled = _features(["0001"], ["original_shape_Sphericity"])
+    empty = pa.table({"case_id": pa.array([], pa.string()), "reader": pa.array([], pa.string())})
+    assert gather([empty, filled], ["b0", "b1"]).equals(filled)
+    assert gather([empty, empty], ["b0", "b1"]).num_rows == 0
+
+
+def test_a_column_null_in_one_batch_takes_the_type_of_the_others() -> None:
+    null = pa.table({"scan_id": ["s2"], "kvp": pa.nulls(1)})
+    value = pa.table({"scan_id": ["s1"], "kvp": [120.0]})
+    assert gather([null, value], ["b0", "b1"]).to_pydict() == {
+        "scan_id": ["s1", "s2"],
+        "kvp": [120.0, None],
+    }
+
+
+def test_what_does_not_fit_together_is_refused() -> None:
+    one, other = _features(["0001"], ["a"]), _features(["0002"], ["b"])
+    with pytest.raises(VertebromicsError, match=r"2 columns in one only: a, b.*b0 and b1"):
+        gather([one, other], ["b0", "b1"])
+    with pytest.raises(VertebromicsError, match="1 repeated rows"):
+        gather([one, _features(["0001"], ["a"])], ["b0", "b1"])
+    with pytest.raises(VertebromicsError, match="at least one table"):
+        gather([], [])
+
+
+def test_the_command_writes_both_files(tmp_path: Path) -> None:
+    for batch, case in (("b0", "0007"), ("b1", "0003")):
+        frame = _features([case], ["x"]).to_pandas()
+        (tmp_path / batch).mkdir()
+        frame.to_parquet(tmp_path / batch / "features.parquet", index=False)
+    parts = [str(tmp_path / batch / "features.parquet") for batch in ("b0", "b1")]
+    out = tmp_path / "tables" / "features.parquet"
+    command = [sys.executable, "-m", "pipeline.gather", "--out", str(out), *parts]
+    subprocess.run(command, check=True, capture_output=True)
+    assert pd.read_parquet(out)["case_id"].tolist() == ["0003", "0007"]
+    copy = pd.read_csv(out.with_suffix(".csv"), dtype={"case_id": str})
+    assert copy["case_id"].tolist() == ["0003", "0007"]

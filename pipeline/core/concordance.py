@@ -1,0 +1,178 @@
+"""Agreement of readers on measurements: Lin's concordance and the intraclass correlation.
+
+All functions work on many features at once, one feature per column. A subject with a missing
+reading of a feature is left out for that feature only.
+
+References
+----------
+.. [1] Lin LI. A concordance correlation coefficient to evaluate reproducibility. Biometrics
+   1989;45:255-268.
+.. [2] Lin LI. A note on the concordance correlation coefficient. Biometrics 2000;56:324-325
+   (corrects the variance of [1]_).
+.. [3] Shrout PE, Fleiss JL. Intraclass correlations: uses in assessing rater reliability.
+   Psychol Bull 1979;86:420-428.
+.. [4] McGraw KO, Wong SP. Forming inferences about some intraclass correlation coefficients.
+   Psychol Methods 1996;1:30-46.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+
+class _PairMoments(NamedTuple):
+    """Moments per feature, each of shape (p,); variances and covariance are divided by n."""
+
+    n: NDArray[np.int64]
+    shift: NDArray[np.float64]
+    variance_a: NDArray[np.float64]
+    variance_b: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+def lin_ccc(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Return Lin's concordance correlation coefficient of each feature [1]_.
+
+    Twice the covariance over the sum of both variances and the squared difference of the means,
+    with moments divided by n. It is at most the absolute Pearson correlation, and falls with every
+    shift in location or scale between the readings, so it is meant for raw, unscaled values.
+
+    Parameters
+    ----------
+    a, b : array-like of shape (n, p)
+        Readings of n subjects on p features by the first and the second reader, in the same unit.
+
+    Returns
+    -------
+    ndarray of shape (p,)
+        From -1 to 1; NaN where no two subjects have both readings, or where all readings are one
+        and the same value, since agreement is undefined without variation.
+    """
+    return _ccc(_pair_moments(a, b))
+
+
+def lin_ccc_interval(
+    a: ArrayLike, b: ArrayLike, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return Lin's coefficient of each feature with its confidence limits.
+
+    The interval is symmetric on Fisher's z scale, with the asymptotic variance of [1]_ as
+    corrected in [2]_.
+
+    Parameters
+    ----------
+    a, b : array-like of shape (n, p)
+        As in `lin_ccc`.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    ccc, low, high : ndarray of shape (p,)
+        The limits are NaN where fewer than three subjects remain, or one reader's values do not
+        vary; they equal 1 where all readings agree exactly.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, found {confidence}")
+    moments = _pair_moments(a, b)
+    ccc = _ccc(moments)
+    scale = np.sqrt(moments.variance_a * moments.variance_b)
+    total = moments.variance_a + moments.variance_b + moments.shift**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The published variance divides by Pearson's r; with ccc = bias_correction * r every
+        # quotient can be written without r, so that r = 0 needs no special case.
+        bias_correction = 2 * scale / total
+        shift_squared = moments.shift**2 / scale
+        spread = 1 - ccc**2
+        variance = (
+            (bias_correction**2 - ccc**2) / spread
+            + 2 * bias_correction * ccc**2 * (1 - ccc) * shift_squared / spread**2
+            - bias_correction**2 * ccc**2 * shift_squared**2 / (2 * spread**2)
+        ) / (moments.n - 2)
+        half_width = norm.ppf(0.5 + confidence / 2) * np.sqrt(np.maximum(variance, 0))
+        z = np.arctanh(ccc)
+        low, high = np.tanh(z - half_width), np.tanh(z + half_width)
+    undefined = (moments.n < 3) | (scale == 0)
+    exact = (ccc == 1) & ~undefined
+    low, high = (np.where(exact, 1.0, limit) for limit in (low, high))
+    low, high = (np.where(undefined, np.nan, limit) for limit in (low, high))
+    return ccc, low, high
+
+
+def icc_2_1(ratings: ArrayLike) -> NDArray[np.float64]:
+    """Return ICC(2,1) of each feature: two-way random effects, absolute agreement, one rater.
+
+    Parameters
+    ----------
+    ratings : array-like of shape (n, raters, p)
+        Readings of n subjects by each rater on p features. A subject counts for a feature where
+        all raters have a value.
+
+    Returns
+    -------
+    ndarray of shape (p,)
+        ICC(2,1) of [3]_, named ICC(A,1) in [4]_; NaN with fewer than two subjects or raters, or
+        where nothing varies. It may be negative where raters disagree more than subjects differ.
+    """
+    ratings = np.asarray(ratings, dtype=np.float64)
+    if ratings.ndim != 3:
+        raise ValueError(f"ratings must have shape (n, raters, p), found {ratings.shape}")
+    raters = ratings.shape[1]
+    complete = np.isfinite(ratings).all(axis=1, keepdims=True)
+    n = complete.sum(axis=0).ravel()
+    kept = np.where(complete, ratings, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centred = np.where(complete, ratings - kept.sum(axis=(0, 1)) / (n * raters), 0.0)
+        # A column of one value must have no variance at all; its mean may be off by rounding.
+        centred = np.where(_constant(ratings, complete), 0.0, centred)
+        of_subjects = raters * (centred.mean(axis=1) ** 2).sum(axis=0)
+        of_raters = n * ((centred.sum(axis=0) / n) ** 2).sum(axis=0)
+        residual = (centred**2).sum(axis=(0, 1)) - of_subjects - of_raters
+        subjects = of_subjects / (n - 1)
+        between_raters = of_raters / (raters - 1) if raters > 1 else np.full(n.shape, np.nan)
+        error = np.maximum(residual, 0) / ((n - 1) * (raters - 1))
+        icc = (subjects - error) / (
+            subjects + (raters - 1) * error + raters * (between_raters - error) / n
+        )
+    return np.where((n < 2) | (raters < 2), np.nan, icc)
+
+
+def _pair_moments(a: ArrayLike, b: ArrayLike) -> _PairMoments:
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.ndim != 2 or a.shape != b.shape:
+        raise ValueError(f"Both readings must have one shape (n, p), found {a.shape} and {b.shape}")
+    both = np.isfinite(a) & np.isfinite(b)
+    n = both.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean_a, mean_b = (np.where(both, x, 0.0).sum(axis=0) / n for x in (a, b))
+        # Centred before squaring: feature values such as 1e12 with a variance of 1 occur.
+        centred_a, centred_b = (
+            np.where(both & ~_constant(x, both), x - mean, 0.0)
+            for x, mean in ((a, mean_a), (b, mean_b))
+        )
+        shift = np.where(both, a - b, 0.0).sum(axis=0) / n
+        return _PairMoments(
+            n,
+            shift,
+            (centred_a**2).sum(axis=0) / n,
+            (centred_b**2).sum(axis=0) / n,
+            (centred_a * centred_b).sum(axis=0) / n,
+        )
+
+
+def _constant(values: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which features have one value only, over every axis but the last."""
+    axes = tuple(range(values.ndim - 1))
+    largest = np.where(valid, values, -np.inf).max(axis=axes, initial=-np.inf)
+    smallest = np.where(valid, values, np.inf).min(axis=axes, initial=np.inf)
+    return largest <= smallest
+
+
+def _ccc(moments: _PairMoments) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ccc = 2 * moments.covariance / (moments.variance_a + moments.variance_b + moments.shift**2)
+    return np.where(moments.n < 2, np.nan, ccc)

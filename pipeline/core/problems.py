@@ -1,0 +1,63 @@
+"""Many mistakes in one answer: whoever mends a table wants all of them at once."""
+
+from __future__ import annotations
+
+from pipeline.core.errors import StudyError
+
+SHOWN = 20
+"""Problems an error prints; more than a screenful is not read."""
+
+
+class Problems:
+    """Collects what is wrong with one configuration or table.
+
+    Parameters
+    ----------
+    what : str
+        What is checked, such as ``the table cases (cases.csv)``.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.errors: list[StudyError] = []
+
+    def add(
+        self,
+        rule: str,
+        *,
+        found: object = None,
+        where: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        """Note one problem; the arguments are those of `VertebromicsError`."""
+        self.errors.append(StudyError(rule, found=found, where=where, remedy=remedy))
+
+    def __bool__(self) -> bool:
+        return bool(self.errors)
+
+    def raise_if_any(self) -> None:
+        """Raise one `StudyError` that tells all problems, or do nothing where there are none."""
+        if not self.errors:
+            return
+        if len(self.errors) == 1:
+            raise self.errors[0]
+        lines = [f"  {number}. {error}" for number, error in enumerate(self.errors[:SHOWN], 1)]
+        hidden = len(self.errors) - SHOWN
+        if hidden > 0:
+            lines.append(f"  ... and {hidden} more")
+        raise StudyError(
+            f"There are {len(self.errors)} problems in {self.what}\n" + "\n".join(lines)
+        )
+
+
+def listing(values: object, shown: int = 10) -> str:
+    """Return `values` as a comma-separated list that stops after `shown` and says how many more.
+
+    Examples
+    --------
+    >>> listing(["a", "b", "c"], shown=2)
+    'a, b and 1 more'
+    """
+    words = [str(value) for value in values]
+    more = len(words) - shown
+    return ", ".join(words) if more <= 0 else f"{', '.join(words[:shown])} and {more} more"

@@ -1,0 +1,219 @@
+"""Grids of voxels in patient space, and the exact mapping of one grid onto another.
+
+Coordinates are DICOM's and ITK's: millimetres, x to the patient's left, y to the back, z to the
+head (LPS). Index order is (x, y, z); arrays are the reverse of it, (z, y, x).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from pipeline.core.errors import CaseError
+
+#: Largest distance, in voxels, between the centres of voxels that count as the same voxel. File
+#: formats round their headers (NIfTI keeps float32, some programs three decimals); a twentieth of
+#: a voxel takes that up and is far from the half at which a neighbour would be meant.
+GRID_TOLERANCE_VOXELS = 0.05
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the voxels of a volume lie.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Voxels along x, y, z of the index.
+    spacing : tuple of float
+        Distance of neighbouring voxel centres along each index axis, in mm.
+    origin : tuple of float
+        Centre of voxel (0, 0, 0) in mm, LPS.
+    direction : tuple of float
+        Nine direction cosines, row by row; column j is the direction of index axis j.
+    """
+
+    size: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    origin: tuple[float, float, float]
+    direction: tuple[float, ...]
+
+    @classmethod
+    def of(cls, image) -> Geometry:
+        """Return the geometry of a three-dimensional SimpleITK image."""
+        return cls(
+            tuple(image.GetSize()),
+            tuple(image.GetSpacing()),
+            tuple(image.GetOrigin()),
+            tuple(image.GetDirection()),
+        )
+
+    @classmethod
+    def from_affine(cls, affine: np.ndarray, size: Sequence[int]) -> Geometry:
+        """Return the geometry of a matrix from index to millimetres (LPS).
+
+        Parameters
+        ----------
+        affine : numpy.ndarray
+            Shape (4, 4), index (x, y, z, 1) to LPS.
+        size : sequence of int
+            Voxels along x, y, z.
+        """
+        axes = np.asarray(affine, dtype=float)[:3, :3]
+        spacing = np.linalg.norm(axes, axis=0)
+        if not (np.isfinite(affine).all() and (spacing > 0).all()):
+            raise CaseError(
+                "A volume must state the direction and spacing of its three axes",
+                found=f"axes {np.round(axes, 6).tolist()}",
+                remedy="export the file again from the program that made it",
+            )
+        direction = axes / spacing
+        return cls(
+            tuple(int(n) for n in size),
+            tuple(spacing.tolist()),
+            tuple(np.asarray(affine, dtype=float)[:3, 3].tolist()),
+            tuple(direction.ravel().tolist()),
+        )
+
+    @property
+    def affine(self) -> np.ndarray:
+        """Matrix (4, 4) from index (x, y, z, 1) to millimetres (LPS)."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.reshape(self.direction, (3, 3)) * np.asarray(self.spacing)
+        matrix[:3, 3] = self.origin
+        return matrix
+
+    @property
+    def voxel_volume_ml(self) -> float:
+        """Volume of one voxel in millilitres."""
+        return float(np.prod(self.spacing)) / 1000
+
+    def apply_to(self, image) -> None:
+        """Give a SimpleITK image this spacing, origin and direction."""
+        image.SetSpacing(self.spacing)
+        image.SetOrigin(self.origin)
+        image.SetDirection(self.direction)
+
+    def as_json(self) -> dict:
+        """Return the geometry as JSON values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        def listed(values: Sequence[float]) -> str:
+            return " x ".join(f"{value + 0.0:.6g}" for value in values)
+
+        directions = " ".join(f"{value + 0.0:.4g}" for value in self.direction)
+        return (
+            f"{' x '.join(map(str, self.size))} voxels of {listed(self.spacing)} mm, "
+            f"origin ({', '.join(f'{value:.3f}' for value in self.origin)}), "
+            f"direction ({directions})"
+        )
+
+
+@dataclass(frozen=True)
+class GridMap:
+    """How the index axes of one grid run along those of another.
+
+    Attributes
+    ----------
+    axes : tuple of int
+        For each index axis of the target, the source's axis that runs along it.
+    flips : tuple of bool
+        For each index axis of the target, whether the source runs the other way.
+    start : tuple of int
+        Target index of the source's corner with the lowest target index.
+    """
+
+    axes: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+    start: tuple[int, int, int]
+
+
+def map_grid(
+    source: Geometry, target: Geometry, tolerance: float = GRID_TOLERANCE_VOXELS
+) -> GridMap | None:
+    """Return how `source` lies on the lattice of `target`, or None where it does not.
+
+    The lattices agree if a permutation and flips of the axes and a shift by whole voxels bring
+    every voxel centre of `source` to one of `target`'s lattice; `source` may cover a part of
+    `target`, or reach beyond it.
+
+    Parameters
+    ----------
+    source, target : Geometry
+        Grids to compare.
+    tolerance : float, optional
+        Largest distance between matching centres anywhere on `source`, in voxels of `target`.
+    """
+    to_index = np.linalg.inv(target.affine) @ source.affine
+    turn = np.rint(to_index[:3, :3])
+    is_permutation = (np.abs(turn).sum(axis=0) == 1).all() and (np.abs(turn).sum(axis=1) == 1).all()
+    if not is_permutation:
+        return None
+    shift = np.rint(to_index[:3, 3])
+    corners = np.array(list(itertools.product(*((0, n - 1) for n in source.size))), dtype=float)
+    meant = corners @ turn.T + shift
+    found = corners @ to_index[:3, :3].T + to_index[:3, 3]
+    if np.abs(found - meant).max() > tolerance:
+        return None
+    axes = tuple(int(axis) for axis in np.abs(turn).argmax(axis=1))
+    flips = tuple(bool(turn[row, axis] < 0) for row, axis in enumerate(axes))
+    return GridMap(axes, flips, tuple(int(n) for n in meant.min(axis=0)))
+
+
+def place_on_grid(
+    labels: np.ndarray, source: Geometry, target: Geometry, where: str | None = None
+) -> np.ndarray:
+    """Bring a mask from its own grid onto that of a CT without interpolation.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Shape (z, y, x) of `source`; zero is background.
+    source, target : Geometry
+        Grid of the mask and grid of the CT.
+    where : str, optional
+        Name of the mask for an error.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (z, y, x) of `target`, same type; every non-zero voxel of `labels` is on it.
+
+    Raises
+    ------
+    CaseError
+        If the lattices differ, or a non-zero voxel lies outside the CT.
+    """
+    grid = map_grid(source, target)
+    if grid is None:
+        raise CaseError(
+            "A mask must lie on the voxels of its CT (axes may be flipped or swapped, and it may "
+            "cover a part of the CT); nothing is resampled",
+            found=f"mask {source}; CT {target}",
+            where=where,
+            remedy="export the mask on the grid of the CT (3D Slicer: segment editor, source "
+            "volume geometry), or name the CT on which it was drawn",
+        )
+    turned = labels.transpose(2, 1, 0).transpose(grid.axes)
+    turned = np.flip(turned, axis=[axis for axis in range(3) if grid.flips[axis]])
+    low = np.maximum(grid.start, 0)
+    high = np.minimum(np.add(grid.start, turned.shape), target.size)
+    placed = np.zeros(target.size, dtype=labels.dtype)
+    if (low < high).all():
+        inner = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        outer = tuple(slice(a, b) for a, b in zip(low - grid.start, high - grid.start, strict=True))
+        placed[inner] = turned[outer]
+    lost = int(np.count_nonzero(labels)) - int(np.count_nonzero(placed))
+    if lost:
+        raise CaseError(
+            "A mask must lie inside its CT",
+            found=f"{lost} of {int(np.count_nonzero(labels))} voxels outside; "
+            f"mask {source}; CT {target}",
+            where=where,
+            remedy="name the CT on which the mask was drawn",
+        )
+    return np.ascontiguousarray(placed.transpose(2, 1, 0))

@@ -1,0 +1,121 @@
+"""What makes a job run again, as short texts that a rule carries among its parameters.
+
+Snakemake compares a rule's parameters with those of the last run. Here they are made so narrow that
+a job runs again for what it depends on and for nothing else: the options it reads, its own rows of
+the study's tables, its own scans' files, and (`pipeline.core.fingerprint`) its code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from pipeline.core.errors import StudyError
+from pipeline.core.files import json_hash
+
+
+def options(config: dict, *names: str) -> str:
+    """Return the named options as canonical JSON, which a person can read in Snakemake's reasons.
+
+    Parameters
+    ----------
+    config : dict
+        The resolved configuration.
+    *names : str
+        Options or sections, with dots: ``"selection"``, ``"evaluation.threshold"``. Without any,
+        the whole configuration.
+
+    Raises
+    ------
+    KeyError
+        If there is no such option: the rule asks for something that does not exist.
+    """
+    chosen: dict = {}
+    for name in names:
+        value: object = config
+        for part in name.split("."):
+            value = value[part]  # type: ignore[index]
+        chosen[name] = value
+    return json.dumps(chosen if names else config, sort_keys=True, ensure_ascii=False)
+
+
+def rows_hash(table: pd.DataFrame | None, columns: Iterable[str] | None = None) -> str:
+    """Return a hash over the rows of `table`, whatever their order; ``none`` where it is None.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame or None
+        One of the study's tables, or some of its rows.
+    columns : iterable of str, optional
+        Columns that count; all by default.
+    """
+    if table is None:
+        return "none"
+    if columns is not None:
+        table = table[list(columns)]
+    lines = table.to_csv(index=False, header=False).splitlines()
+    return json_hash([list(table.columns), sorted(lines)])
+
+
+def files_state(paths: Iterable[str | Path]) -> str:
+    """Return a hash over names, sizes and times of files and of everything inside folders.
+
+    It reads no content, so that it costs milliseconds even for a DICOM series of a thousand files;
+    a job that runs in vain because a file was only touched finds its results in the store.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Files and folders, in any order. One that does not exist counts as missing, since the
+        stage that reads it is the place to say so.
+    """
+    entries = {entry for path in set(map(os.fspath, paths)) for entry in _states(path)}
+    return json_hash(sorted(entries))
+
+
+def parameter_file(path: str | Path) -> str:
+    """Return the meaning of a YAML parameter file as canonical JSON: its comments do not count.
+
+    Raises
+    ------
+    StudyError
+        If the file does not exist or is no YAML.
+    """
+    path = Path(path)
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(
+            "The parameter file of the extraction must exist",
+            found=path.name,
+            where="config key extraction.params",
+            remedy="paths count from the folder in which snakemake runs",
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(
+            "The parameter file of the extraction must be YAML",
+            found=str(error).replace("\n", " "),
+            where=path.name,
+        ) from None
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _states(path: str) -> Iterator[tuple[str, int, int]]:
+    try:
+        state = os.stat(path)
+    except FileNotFoundError:
+        yield (path, -1, -1)
+        return
+    if not os.path.isdir(path):
+        yield (path, state.st_size, state.st_mtime_ns)
+        return
+    for folder, _, names in os.walk(path):
+        for name in names:
+            inner = os.path.join(folder, name)
+            state = os.stat(inner)
+            yield (inner, state.st_size, state.st_mtime_ns)

@@ -1,0 +1,63 @@
+"""Parameters that make a job run again change with what it depends on, and with nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.core.errors import StudyError
+from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
+
+CONFIG = {"seed": 1, "selection": {"mrmr": {"k": 20}, "ccc": {"threshold": 0.85}}, "title": "é"}
+
+
+def test_options_are_chosen_by_name_and_ordered() -> None:
+    assert options(CONFIG, "selection.mrmr", "seed") == '{"seed": 1, "selection.mrmr": {"k": 20}}'
+    assert options(CONFIG) == options(dict(reversed(CONFIG.items())))
+    with pytest.raises(KeyError):
+        options(CONFIG, "selection.pca")
+
+
+def test_rows_count_and_their_order_does_not() -> None:
+    table = pd.DataFrame({"scan_id": ["0001", "0002"], "mask": ["a", "b"], "label": [None, "L1"]})
+    first = rows_hash(table)
+    assert rows_hash(table.iloc[::-1]) == first
+    assert rows_hash(table.assign(mask=["a", "c"])) != first
+    assert rows_hash(table.assign(mask=["a", "c"]), ["scan_id"]) == rows_hash(table, ["scan_id"])
+    assert rows_hash(table.rename(columns={"mask": "image"})) != first
+    assert rows_hash(None) == "none"
+
+
+def test_files_count_by_size_and_time_inside_folders_too(tmp_path: Path) -> None:
+    series = tmp_path / "series" / "deep"
+    series.mkdir(parents=True)
+    one = series / "1.dcm"
+    one.write_bytes(b"one")
+    first = files_state([tmp_path / "series"])
+    assert files_state([tmp_path / "series", str(tmp_path / "series")]) == first
+    os.utime(one, ns=(0, one.stat().st_mtime_ns + 1))
+    touched = files_state([tmp_path / "series"])
+    assert touched != first
+    (series / "2.dcm").write_bytes(b"two")
+    assert files_state([tmp_path / "series"]) not in (first, touched)
+    missing = files_state([tmp_path / "none.nrrd"])
+    (tmp_path / "none.nrrd").touch()
+    assert files_state([tmp_path / "none.nrrd"]) != missing
+
+
+def test_a_parameter_file_counts_by_its_meaning(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("setting: {binWidth: 25, label: 1}\n", encoding="utf-8")
+    first = parameter_file(path)
+    path.write_text("# why\nsetting:\n  label: 1\n  binWidth: 25  # HU\n", encoding="utf-8")
+    assert parameter_file(path) == first
+    path.write_text("setting: {binWidth: 50, label: 1}\n", encoding="utf-8")
+    assert parameter_file(path) != first
+    path.write_text("setting: {binWidth: [\n", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"must be YAML.*In: p\.yaml"):
+        parameter_file(path)
+    with pytest.raises(StudyError, match=r"must exist. Found: gone\.yaml"):
+        parameter_file(tmp_path / "gone.yaml")

@@ -1,0 +1,54 @@
+"""One study, from DICOM series and readers' masks to the report: snakemake --configfile <study>.yaml
+
+Rules only route files (docs/architecture.md names them); what a stage does stands in its module.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "pipeline/rules/common.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{FOLDER}/report/report.html",
+
+
+rule preflight:
+    input:
+        preflight_targets,
+
+
+rule features:
+    input:
+        feature_targets,
+
+
+rule models:
+    input:
+        model_targets,
+
+
+rule report:
+    input:
+        rules.all.input,
+
+
+include: "pipeline/rules/validate.smk"
+include: "pipeline/rules/ingest.smk"
+include: "pipeline/rules/masks.smk"
+include: "pipeline/rules/preflight.smk"
+include: "pipeline/rules/resample.smk"
+include: "pipeline/rules/extract.smk"
+include: "pipeline/rules/gather.smk"
+include: "pipeline/rules/reproducibility.smk"
+include: "pipeline/rules/join.smk"
+include: "pipeline/rules/split.smk"
+include: "pipeline/rules/select.smk"
+include: "pipeline/rules/train.smk"
+include: "pipeline/rules/evaluate.smk"
+include: "pipeline/rules/ablate.smk"
+include: "pipeline/rules/report.smk"

@@ -1,0 +1,38 @@
+rule ablate:
+    input:
+        study=STUDY,
+        analysis=f"{FOLDER}/tables/analysis.parquet",
+        info=f"{FOLDER}/tables/analysis.json",
+        split=f"{FOLDER}/tables/split.parquet",
+        model=f"{FOLDER}/models/{{model}}/model.json",
+        importance=f"{FOLDER}/models/{{model}}/importance.parquet",
+    output:
+        table=f"{FOLDER}/ablation/{{model}}.parquet",
+        json=f"{FOLDER}/ablation/{{model}}.json",
+    log:
+        f"{FOLDER}/log/ablate/{{model}}.log",
+    benchmark:
+        f"{FOLDER}/benchmark/ablate/{{model}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=720,
+        gpu=lambda wildcards: gpus(wildcards.model),
+    params:
+        code=code_fingerprint("models.ablate"),
+        options=lambda wildcards: training_options(
+            wildcards.model,
+            "ablation.top",
+            "ablation.blocks",
+            "ablation.seeds",
+            "evaluation.confidence",
+            "evaluation.bootstrap",
+        ),
+        study=f"{FOLDER}/study",
+    shell:
+        "python -m models.ablate --study {params.study:q} --model {wildcards.model}"
+        " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
+        " --model-json {input.model:q} --importance {input.importance:q}"
+        " --out {output.table:q} --json {output.json:q} > {log:q} 2>&1"

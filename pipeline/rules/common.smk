@@ -1,0 +1,134 @@
+# What all rules share: the validated study, its paths, and what a job asks of the machine.
+import os
+import shutil
+import sys
+from pathlib import Path
+
+# Jobs run the Python and the checkout that run this file, whether or not they are on the PATH.
+sys.path.insert(0, str(workflow.basedir))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(workflow.basedir), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
+
+from pipeline.core.config import resolve_config
+from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
+from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
+from pipeline.validate import validate_study
+
+if not config:
+    raise WorkflowError(
+        "A run needs a study. Remedy: snakemake --configfile <study>.yaml; "
+        "python -m pipeline.new_study NAME writes a template."
+    )
+try:
+    config = resolve_config(config)
+    study = validate_study(config)
+except VertebromicsError as error:
+    raise WorkflowError(str(error)) from None
+
+FOLDER = Path(config["results"], config["study"]).as_posix()
+HAS_IMAGES = study.cases is not None
+HAS_MODELS = config["outcome"] is not None and study.clinical is not None
+BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []
+MODELS = config["models"] if HAS_MODELS else []
+ABLATED = config["ablation"]["models"] if HAS_MODELS else []
+# Whoever reads the frozen study waits for it, but runs again only for the options and rows it uses.
+STUDY = [ancient(f"{FOLDER}/study/study.yaml")]
+
+
+wildcard_constraints:
+    batch="|".join(BATCHES) or "none",
+    model="|".join(config["models"]),
+    table="ingest|masks|agreement|extraction|features",
+
+
+def of_batches(name):
+    """Return the files `name` of all batches."""
+    return expand(f"{FOLDER}/batches/{{batch}}/{name}", batch=BATCHES)
+
+
+def of_models(name):
+    """Return the files `name` of all models."""
+    return expand(f"{FOLDER}/models/{{model}}/{name}", model=MODELS)
+
+
+def rows_of_batch(*columns):
+    """Return a function of the wildcards: hash of the batch's rows of the cases."""
+    return lambda wildcards: rows_hash(
+        study.select_cases(wildcards.batch), columns or None
+    )
+
+
+def files_of_batch(column):
+    """Return a function of the wildcards: state of the batch's image or mask files."""
+    return lambda wildcards: files_state(study.select_cases(wildcards.batch)[column])
+
+
+def memory(megabytes):
+    """Return memory in MB that doubles with every retry."""
+    return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+
+
+def gpus(model):
+    """Return how many GPUs a job of `model` asks for: one for TabNet where there is one to use.
+
+    With `device: auto` that is decided where Snakemake runs; on a cluster whose login node has no
+    GPU, `device: cuda` asks for one. A profile's `resources: gpu=N` keeps jobs from sharing it.
+    """
+    wanted = config["device"] == "cuda" or (
+        config["device"] == "auto" and shutil.which("nvidia-smi") is not None
+    )
+    return int(model == "tabnet" and wanted)
+
+
+def preflight_targets(wildcards):
+    """Return the verdict on every file, or say why there is none."""
+    if not HAS_IMAGES:
+        raise WorkflowError(
+            "A study that starts from feature tables has no image to check."
+        )
+    return [f"{FOLDER}/tables/preflight.parquet", f"{FOLDER}/report/preflight.html"]
+
+
+def feature_targets(wildcards):
+    """Return the study's features and how well readers agree on them."""
+    return [
+        f"{FOLDER}/tables/features.parquet",
+        f"{FOLDER}/tables/reproducibility.parquet",
+    ]
+
+
+def model_targets(wildcards):
+    """Return the models and their evaluation, or say why there are none."""
+    if not HAS_MODELS:
+        raise WorkflowError(
+            "Models need an outcome. Remedy: set `clinical`, `dictionary` and `outcome`."
+        )
+    return [
+        *of_models("model.json"),
+        f"{FOLDER}/evaluation/metrics.parquet",
+        *expand(f"{FOLDER}/ablation/{{model}}.parquet", model=ABLATED),
+    ]
+
+
+def training_options(model, *more):
+    """Return the options that the fit of `model` depends on, and `more` of the caller's."""
+    names = [
+        "seed",
+        "threads",
+        "selection",
+        "scaling",
+        "oversampling",
+        "search.iterations",
+        "search.scoring",
+        "evaluation.threshold_rule",
+        "evaluation.threshold",
+        *more,
+    ]
+    if model in config["search"]["spaces"]:
+        names.append(f"search.spaces.{model}")
+    return options(config, *names, *(["tabnet", "device"] if model == "tabnet" else []))

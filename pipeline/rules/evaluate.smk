@@ -1,0 +1,37 @@
+rule evaluate:
+    input:
+        study=STUDY,
+        predictions=of_models("predictions.parquet"),
+        models=of_models("model.json"),
+    output:
+        expand(
+            f"{FOLDER}/evaluation/{{name}}.parquet",
+            name=[
+                "metrics",
+                "comparisons",
+                "roc",
+                "calibration",
+                "calibration_curve",
+                "decision_curve",
+                "confusion",
+            ],
+        ),
+    log:
+        f"{FOLDER}/log/evaluate/evaluate.log",
+    benchmark:
+        f"{FOLDER}/benchmark/evaluate/evaluate.tsv"
+    conda:
+        "../../environment.yml"
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        code=code_fingerprint("models.evaluate"),
+        options=options(config, "seed", "evaluation"),
+        study=f"{FOLDER}/study",
+        folder=f"{FOLDER}/evaluation",
+    shell:
+        "python -m models.evaluate --study {params.study:q}"
+        " --predictions {input.predictions:q} --models {input.models:q}"
+        " --out-dir {params.folder:q} > {log:q} 2>&1"

@@ -1,0 +1,31 @@
+rule train:
+    input:
+        study=STUDY,
+        analysis=f"{FOLDER}/tables/analysis.parquet",
+        info=f"{FOLDER}/tables/analysis.json",
+        split=f"{FOLDER}/tables/split.parquet",
+    output:
+        predictions=f"{FOLDER}/models/{{model}}/predictions.parquet",
+        model=f"{FOLDER}/models/{{model}}/model.json",
+        search=f"{FOLDER}/models/{{model}}/search.parquet",
+        importance=f"{FOLDER}/models/{{model}}/importance.parquet",
+    log:
+        f"{FOLDER}/log/train/{{model}}.log",
+    benchmark:
+        f"{FOLDER}/benchmark/train/{{model}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=720,
+        gpu=lambda wildcards: gpus(wildcards.model),
+    params:
+        code=code_fingerprint("models.train"),
+        options=lambda wildcards: training_options(wildcards.model),
+        study=f"{FOLDER}/study",
+        folder=f"{FOLDER}/models/{{model}}",
+    shell:
+        "python -m models.train --study {params.study:q} --model {wildcards.model}"
+        " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
+        " --out-dir {params.folder:q} > {log:q} 2>&1"

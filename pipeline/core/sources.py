@@ -72,3 +72,25 @@ def shown_name(path: str | PurePath) -> str:
     """Return `path` as errors and tables show it: relative as written, never an absolute path."""
     path = PurePath(path)
     return path.name if path.is_absolute() else path.as_posix()
+
+
+def placed(error: Exception, where: str) -> Exception:
+    """Return `error` as a finding may quote it: with the file it is about, without bare paths.
+
+    Parameters
+    ----------
+    error : Exception
+        What reading one scan or mask raised.
+    where : str
+        The file's name for people (`shown_name`); kept only where the error names no place.
+    """
+    if isinstance(error, OSError):
+        return CaseError(
+            "An image or mask must be a readable file",
+            found=error.strerror or type(error).__name__,
+            where=where,
+            remedy="check the file's permissions and that the disk is mounted",
+        )
+    if isinstance(error, CaseError) and error.where is None:
+        return CaseError(error.rule, found=error.found, where=where, remedy=error.remedy)
+    return error

@@ -1,0 +1,173 @@
+"""Lin's concordance and the intraclass correlation against published and derived values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline.core.concordance import icc_2_1, lin_ccc, lin_ccc_interval
+
+# Bland and Altman, Lancet 1986;327:307-310, table 1: peak expiratory flow (l/min) of 17 persons,
+# first reading of a large and of a mini Wright meter.
+LARGE = [494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427]
+MINI = [512, 430, 520, 428, 500, 600, 364, 380, 658, 445, 432, 626, 260, 477, 259, 350, 451]
+
+# Shrout and Fleiss, Psychol Bull 1979;86:420-428, table 2: six targets, four judges.
+JUDGES = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+
+READINGS = arrays(
+    np.float64, st.tuples(st.just(2), st.integers(3, 12), st.just(1)),
+    elements=st.floats(-1e3, 1e3, width=32),
+)  # fmt: skip
+
+
+def column(values) -> np.ndarray:
+    return np.asarray(values, dtype=float)[:, None]
+
+
+def simulated(rho, shift, n, samples, seed) -> tuple[np.ndarray, np.ndarray]:
+    """Return standard normal readings of two readers, (n, samples), the second one shifted."""
+    rng = np.random.default_rng(seed)
+    common, own = rng.normal(size=(2, n, samples))
+    return common, rho * common + np.sqrt(1 - rho**2) * own + shift
+
+
+def test_ccc_follows_from_the_definition_by_hand():
+    # Variances and covariance 2/3, squared shift 1: (4/3) / (2/3 + 2/3 + 1) = 4/7.
+    assert lin_ccc(column([1, 2, 3]), column([2, 3, 4])) == pytest.approx([4 / 7], rel=1e-12)
+    assert lin_ccc(column([1, 2, 3]), column([3, 2, 1])) == pytest.approx([-1])
+
+
+def test_ccc_interval_is_the_published_formula_on_the_published_data():
+    a, b = np.array(LARGE, float), np.array(MINI, float)
+    r = np.corrcoef(a, b)[0, 1]
+    ccc = 2 * np.cov(a, b, bias=True)[0, 1] / (a.var() + b.var() + (a.mean() - b.mean()) ** 2)
+    u = (a.mean() - b.mean()) / (a.var() * b.var()) ** 0.25
+    # Variance of z as printed in Lin 2000, with its divisions by r.
+    variance = (
+        (1 - r**2) * ccc**2 / ((1 - ccc**2) * r**2)
+        + 2 * ccc**3 * (1 - ccc) * u**2 / (r * (1 - ccc**2) ** 2)
+        - ccc**4 * u**4 / (2 * r**2 * (1 - ccc**2) ** 2)
+    ) / (a.size - 2)
+    z = np.arctanh(ccc) + np.array([0, -1, 1]) * 1.959963984540054 * np.sqrt(variance)
+    found = np.ravel(lin_ccc_interval(column(LARGE), column(MINI)))
+    assert found == pytest.approx(np.tanh(z), rel=1e-12)
+    assert found[0] == pytest.approx(0.943, abs=5e-4)
+
+
+@pytest.mark.parametrize(("rho", "shift"), [(0.9, 0.0), (0.9, 0.5), (0.4, 0.3)])
+def test_the_interval_covers_the_true_ccc(rho, shift):
+    truth = 2 * rho / (2 + shift**2)
+    a, b = simulated(rho, shift, n=100, samples=4000, seed=7)
+    _, low, high = lin_ccc_interval(a, b, 0.90)
+    # Four binomial standard errors (0.019), and 0.01 for the asymptotic approximation.
+    assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(0.90, abs=0.03)
+
+
+def test_independent_readings_have_an_interval_although_r_is_zero():
+    a, b = column([1, 1, -1, -1]), column([1, -1, 1, -1])
+    ccc, low, high = lin_ccc_interval(a, b)
+    assert ccc == [0]
+    assert -1 < low[0] < 0 < high[0] < 1
+    assert low == pytest.approx(-high)
+
+
+def test_icc_equals_shrout_and_fleiss():
+    ratings = np.array(JUDGES, float)[:, :, None]
+    assert icc_2_1(ratings) == pytest.approx([0.29], abs=0.005)
+
+
+def test_icc_equals_the_mean_squares_of_statsmodels():
+    from statsmodels.formula.api import ols
+    from statsmodels.stats.anova import anova_lm
+
+    rng = np.random.default_rng(3)
+    ratings = rng.normal(size=(9, 1)) + rng.normal(0, 0.4, size=(9, 3)) + [0, 0.3, -0.2]
+    table = pd.DataFrame(ratings).melt(ignore_index=False).reset_index()
+    fit = ols("value ~ C(index) + C(variable)", table).fit()
+    subjects, raters, error = anova_lm(fit)["sum_sq"] / anova_lm(fit)["df"]
+    expected = (subjects - error) / (subjects + 2 * error + 3 * (raters - error) / 9)
+    assert icc_2_1(ratings[:, :, None]) == pytest.approx([expected], rel=1e-10)
+
+
+def test_a_missing_reading_leaves_out_the_subject_for_that_feature_only():
+    a, b = np.tile(column(LARGE), 2), np.tile(column(MINI), 2)
+    a[3, 1] = np.nan
+    ccc, low, high = lin_ccc_interval(a, b)
+    whole = np.ravel(lin_ccc_interval(column(LARGE), column(MINI)))
+    rest = np.ravel(lin_ccc_interval(np.delete(column(LARGE), 3, 0), np.delete(column(MINI), 3, 0)))
+    assert np.column_stack([ccc, low, high]) == pytest.approx(np.array([whole, rest]), rel=1e-12)
+    both = icc_2_1(np.stack([a, b], axis=1))
+    alone = icc_2_1(np.stack([np.delete(a, 3, 0), np.delete(b, 3, 0)], axis=1))
+    assert both[1] == pytest.approx(alone[1], rel=1e-12)
+    assert both[0] != pytest.approx(both[1], rel=1e-6)
+
+
+def test_undefined_agreement_is_nan_and_never_a_number():
+    constant, varying = column([0.1, 0.1, 0.1]), column([1, 2, 4])
+    assert np.isnan(lin_ccc(constant, constant)).all()
+    assert np.isnan(lin_ccc(column([1]), column([2]))).all()
+    ccc, low, high = lin_ccc_interval(constant, varying)
+    assert ccc == [0]
+    assert np.isnan([low, high]).all()
+    assert np.isnan(lin_ccc_interval(column([1, 2]), column([1, 3]))[1]).all()
+    assert np.isnan(icc_2_1(np.full((3, 2, 1), 0.1))).all()
+    assert np.isnan(icc_2_1(np.ones((3, 1, 1)))).all()
+
+
+def test_exact_agreement_has_an_exact_interval():
+    ccc, low, high = lin_ccc_interval(column(LARGE), column(LARGE))
+    assert (ccc, low, high) == (1, 1, 1)
+    assert icc_2_1(np.stack([column(LARGE)] * 2, axis=1)) == pytest.approx([1])
+
+
+def test_large_offsets_do_not_swallow_the_variance():
+    a, b = column(LARGE) + 1e10, column(MINI) + 1e10
+    assert lin_ccc(a, b) == pytest.approx(lin_ccc(column(LARGE), column(MINI)), rel=1e-6)
+
+
+@pytest.mark.parametrize(("a", "b"), [(np.ones((3, 1)), np.ones((4, 1))), (np.ones(3), np.ones(3))])
+def test_readings_of_other_shapes_are_refused(a, b):
+    with pytest.raises(ValueError, match="one shape"):
+        lin_ccc(a, b)
+
+
+def test_ratings_of_other_shapes_and_levels_are_refused():
+    with pytest.raises(ValueError, match="raters, p"):
+        icc_2_1(np.ones((3, 2)))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        lin_ccc_interval(np.ones((3, 1)), np.ones((3, 1)), confidence=95)
+
+
+@settings(deadline=None)
+@given(READINGS)
+def test_ccc_is_symmetric_and_at_most_the_correlation(readings):
+    a, b = readings
+    forth, back = lin_ccc(a, b), lin_ccc(b, a)
+    np.testing.assert_allclose(forth, back, rtol=1e-9)
+    if min(a.std(), b.std()) > 1e-3:
+        r = np.corrcoef(a[:, 0], b[:, 0])[0, 1]
+        assert abs(forth[0]) <= abs(r) + 1e-9
+        low, high = (limit[0] for limit in lin_ccc_interval(a, b)[1:])
+        assert low - 1e-9 <= forth[0] <= high + 1e-9
+
+
+@settings(deadline=None)
+@given(READINGS, st.floats(0.5, 100))
+def test_a_shift_lowers_agreement_that_was_perfect(readings, shift):
+    a = readings[0]
+    if a.std() > 1e-2:
+        assert lin_ccc(a, a + shift)[0] < lin_ccc(a, a)[0] == pytest.approx(1)
+        assert lin_ccc(a, a + 2 * shift)[0] < lin_ccc(a, a + shift)[0]
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e6])
+def test_the_unit_does_not_matter(scale):
+    a, b = column(LARGE), column(MINI)
+    assert np.ravel(lin_ccc_interval(a * scale, b * scale)) == pytest.approx(
+        np.ravel(lin_ccc_interval(a, b)), rel=1e-9
+    )

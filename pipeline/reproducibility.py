@@ -1,0 +1,135 @@
+"""Describe how well each feature agrees between two readers: Lin's CCC and ICC(2,1).
+
+This describes all cases of a study and decides nothing: the models' own filter computes the CCC
+from the training rows of each fold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core import command
+from pipeline.core.concordance import icc_2_1, lin_ccc_interval
+from pipeline.core.errors import StudyError
+from pipeline.core.feature_names import parse_feature_name
+from pipeline.core.files import read_table, write_table
+from pipeline.core.study import open_study
+
+logger = logging.getLogger("vertebromics")
+
+KEYS = ("case_id", "reader")
+COLUMNS = {
+    "feature": object,
+    "image_type": object,
+    "feature_class": object,
+    "n": "int64",
+    "ccc": float,
+    "ccc_low": float,
+    "ccc_high": float,
+    "icc": float,
+}
+
+
+def choose_readers(readers: list[str], model_reader: str | None = None) -> list[str]:
+    """Return the two readers to compare, or the only one.
+
+    Parameters
+    ----------
+    readers : list of str
+        All readers with features.
+    model_reader : str, optional
+        The study's ``model_reader``; where it names one of `readers`, that one comes first and is
+        compared with the first of the others.
+
+    Returns
+    -------
+    list of str
+        The first two in alphabetical order otherwise.
+    """
+    return sorted(readers, key=lambda reader: (reader != model_reader, reader))[:2]
+
+
+def describe_agreement(
+    features: pd.DataFrame, readers: list[str], confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return the agreement of two readers on each feature, over the cases that both have read.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        `features.parquet` (docs/architecture.md): ``case_id, reader`` and features on their raw
+        scale; standardising each reader's values first would hide shifts between them.
+    readers : list of str
+        Two readers; with one there is nothing to compare and the table is empty.
+    confidence : float, default=0.95
+        Level of the CCC's interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `reproducibility.parquet`: one row per feature in the order of `features`; ``n`` counts the
+        cases with both values, ``ccc, ccc_low, ccc_high`` and ``icc`` are NaN where undefined
+        (`pipeline.core.concordance`).
+
+    Raises
+    ------
+    StudyError
+        If a case has two rows of one reader.
+    """
+    doubled = features.loc[features.duplicated(list(KEYS)), list(KEYS)]
+    if len(doubled):
+        raise StudyError(
+            "Features must have one row per case and reader",
+            found=", ".join(" ".join(pair) for pair in doubled.head(5).to_numpy()),
+            where="features.parquet",
+        )
+    if len(readers) < 2:
+        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    names = [column for column in features.columns if column not in KEYS]
+    of_reader = [
+        features[features["reader"] == reader].set_index("case_id")[names] for reader in readers
+    ]
+    common = of_reader[0].index.intersection(of_reader[1].index, sort=True)
+    first, second = (table.loc[common].to_numpy(dtype=float) for table in of_reader)
+    ccc, low, high = lin_ccc_interval(first, second, confidence)
+    parts = [parse_feature_name(name) for name in names]
+    return pd.DataFrame(
+        {
+            "feature": names,
+            "image_type": [part.image_type for part in parts],
+            "feature_class": [part.feature_class for part in parts],
+            "n": (np.isfinite(first) & np.isfinite(second)).sum(axis=0),
+            "ccc": ccc,
+            "ccc_low": low,
+            "ccc_high": high,
+            "icc": icc_2_1(np.stack([first, second], axis=1)),
+        }
+    ).astype(COLUMNS)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the table of agreement per feature."""
+    config = open_study(options.study).config
+    features = read_table(options.features)
+    readers = choose_readers(list(features["reader"].unique()), config["model_reader"])
+    if len(readers) < 2:
+        logger.info("one reader, no agreement to describe: the table is empty")
+    table = describe_agreement(features, readers, config["evaluation"]["confidence"])
+    write_table(table, options.out, csv=True)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("pipeline.reproducibility", __doc__)
+    arguments.add_argument(
+        "--study", required=True, type=Path, help="folder written by python -m pipeline.validate"
+    )
+    arguments.add_argument(
+        "--features", required=True, type=Path, help="gathered features (.parquet)"
+    )
+    arguments.add_argument("--out", required=True, type=Path, help="table to write (.parquet)")
+    command.run(main, arguments)

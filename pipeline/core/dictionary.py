@@ -1,0 +1,341 @@
+"""The data dictionary, and the clinical table typed by it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.config import suggestion
+from pipeline.core.problems import Problems, listing
+from pipeline.core.sheets import cell, read_sheet, rows_text
+from pipeline.core.table_schema import check_columns
+
+logger = logging.getLogger(__name__)
+
+TIMINGS = ("preoperative", "intraoperative", "postoperative")
+COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role")
+NUMERIC = ("continuous", "ordinal")
+MISSING = {"NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"}
+"""Words that mean a missing value, unless the dictionary lists them among a column's levels."""
+RESERVED = {"unit_id", "outcome", "level"}
+"""Columns of the analysis table that a clinical column may not be called."""
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_COMMA_NUMBER = re.compile(r"[+-]?[0-9]*,[0-9]+")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
+
+
+def read_dictionary(path: str | Path) -> pd.DataFrame:
+    """Read and check a data dictionary.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per clinical column: ``column, label, type, unit, levels, timing, role``, text or
+        None.
+
+    Raises
+    ------
+    StudyError
+        Telling every wrong row, column and value.
+    """
+    sheet = read_sheet(path, "dictionary")
+    problems = Problems(f"the data dictionary {path}")
+    check_columns(sheet, "dictionary", path, problems)
+    problems.raise_if_any()
+    for name in COLUMNS:
+        if name not in sheet:
+            sheet[name] = None
+    seen: dict[str, int] = {}
+    for row, entry in sheet.iterrows():
+        name = entry["column"]
+        if name in seen:
+            problems.add(
+                f"A column must be described once (also in row {seen[name]})",
+                found=name,
+                where=cell(path, row, "column"),
+            )
+        seen[name] = row
+        _check_entry(entry, row, path, problems)
+    problems.raise_if_any()
+    sheet["label"] = sheet["label"].where(sheet["label"].notna(), sheet["column"])
+    return sheet[list(COLUMNS)].reset_index(drop=True)
+
+
+def levels_of(entry: pd.Series) -> list[str] | None:
+    """Return the levels of one row of a dictionary, reference first, or None where it has none."""
+    if not entry["levels"]:
+        return None
+    return [level.strip() for level in entry["levels"].split("|")]
+
+
+def all_levels(dictionary: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the levels of each column of text that has any."""
+    return {
+        entry["column"]: levels_of(entry)
+        for _, entry in dictionary.iterrows()
+        if entry["type"] not in NUMERIC and levels_of(entry)
+    }
+
+
+def read_clinical(path: str | Path, dictionary: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Read the clinical table and type it by the dictionary.
+
+    Parameters
+    ----------
+    path : path-like
+        The table.
+    dictionary : pandas.DataFrame
+        As `read_dictionary` returns it.
+    key : {'patient_id', 'case_id'}
+        Column that names the unit of a row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The key, then the dictionary's columns in its order, sorted by the key. Continuous and
+        ordinal columns are float64 (NaN where missing), all others text (None where missing).
+
+    Raises
+    ------
+    StudyError
+        Telling every wrong row, column and value.
+    """
+    sheet = read_sheet(path, "clinical")
+    problems = Problems(f"the clinical table {path}")
+    described = list(dictionary["column"])
+    if key not in sheet.columns:
+        problems.add(
+            f"The clinical table must have the column {key}, one row per {key.removesuffix('_id')}",
+            found=f"columns {listing(sheet.columns)}",
+            where=f"{path}, header",
+            remedy=suggestion(key, sheet.columns) or "set `unit` to what a row of the table is",
+        )
+    # Pseudonyms need no description; everything else that enters has to be declared.
+    undescribed = [name for name in sheet.columns if name not in {*described, key, "patient_id"}]
+    if undescribed:
+        problems.add(
+            "Every clinical column must be described in the data dictionary",
+            found=listing(undescribed),
+            where=f"{path}, header",
+            remedy="add a row per column to the dictionary, or remove the column from the table",
+        )
+    for name in described:
+        if name not in sheet.columns:
+            problems.add(
+                "Every column of the data dictionary must be in the clinical table",
+                found=name,
+                where=f"{path}, header",
+                remedy=suggestion(name, undescribed) or "add the column, or remove the row",
+            )
+    problems.raise_if_any()
+    check_columns(sheet, "clinical", path, problems)
+    _check_key(sheet, key, path, problems)
+    ids = [name for name in dict.fromkeys([key, "patient_id"]) if name in sheet.columns]
+    typed = {name: sheet[name] for name in ids}
+    for _, entry in dictionary.iterrows():
+        if entry["column"] not in ids:
+            typed[entry["column"]] = _typed(sheet[entry["column"]], entry, path, problems)
+    problems.raise_if_any()
+    return pd.DataFrame(typed).sort_values(key, kind="stable").reset_index(drop=True)
+
+
+def allowed_predictors(
+    dictionary: pd.DataFrame,
+    timing: str,
+    predictors: str | Sequence[str] = "all",
+    outcome_columns: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return the dictionary's rows of the clinical predictors that the model may see.
+
+    Parameters
+    ----------
+    dictionary : pandas.DataFrame
+        As `read_dictionary` returns it.
+    timing : {'preoperative', 'intraoperative', 'postoperative'}
+        Latest timing allowed.
+    predictors : 'all' or sequence of str
+        Columns wished for; ``all`` takes every predictor up to `timing`.
+    outcome_columns : sequence of str
+        Columns of the outcome's formula, none of which may predict it.
+
+    Raises
+    ------
+    StudyError
+        If a named predictor is unknown, has another role, or is known only later than `timing`,
+        or if a predictor is part of the outcome.
+    """
+    rows = dictionary[dictionary["role"] == "predictor"]
+    early = rows["timing"].map(TIMINGS.index) <= TIMINGS.index(timing)
+    problems = Problems("the predictors")
+    if predictors == "all":
+        chosen = rows[early]
+    else:
+        for name in predictors:
+            if name not in set(rows["column"]):
+                known = name in set(dictionary["column"])
+                problems.add(
+                    "A predictor must have the role `predictor` in the data dictionary",
+                    found=name,
+                    where="config key predictors",
+                    remedy=f"give {name} the role `predictor`, if it is one"
+                    if known
+                    else suggestion(name, rows["column"]) or f"known: {listing(rows['column'])}",
+                )
+        late = rows[rows["column"].isin(predictors) & ~early]
+        for _, entry in late.iterrows():
+            problems.add(
+                f"A {timing} model must not see what is known only later",
+                found=f"{entry['column']} ({entry['timing']})",
+                where="config key predictors",
+                remedy=f"remove it, or set `timing: {entry['timing']}`",
+            )
+        chosen = rows[rows["column"].isin(predictors)]
+    for name in chosen["column"]:
+        if name in outcome_columns:
+            problems.add(
+                "A column of the outcome's formula must not predict the outcome",
+                found=name,
+                where="config keys outcome.formula, predictors",
+                remedy=f"give {name} the role `outcome` in the data dictionary",
+            )
+    problems.raise_if_any()
+    return chosen.reset_index(drop=True)
+
+
+def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problems) -> None:
+    name, kind, role = entry["column"], entry["type"], entry["role"]
+    if ":" in name or name in RESERVED:
+        problems.add(
+            "A clinical column must not hold ':' or be called " + listing(sorted(RESERVED)),
+            found=name,
+            where=cell(path, row, "column"),
+            remedy="rename it in both tables",
+        )
+    if kind is None and role not in ("id", "other"):
+        problems.add(
+            "A column must have a type",
+            found=name,
+            where=cell(path, row, "type"),
+            remedy="write continuous, ordinal, categorical or binary",
+        )
+    if role == "predictor" and entry["timing"] is None:
+        problems.add(
+            "A predictor must say when it is known",
+            found=name,
+            where=cell(path, row, "timing"),
+            remedy=f"write {', '.join(TIMINGS)}",
+        )
+    levels = levels_of(entry)
+    needs_levels = kind in ("categorical", "binary") and role in ("predictor", "split")
+    if levels is None and needs_levels:
+        problems.add(
+            f"A {kind} {role} must list its levels",
+            found=name,
+            where=cell(path, row, "levels"),
+            remedy="write them separated by '|', the reference first, such as no|yes",
+        )
+    if levels is not None and (len(set(levels)) != len(levels) or "" in levels):
+        problems.add(
+            "Levels must differ from one another, and none be empty",
+            found=entry["levels"],
+            where=cell(path, row, "levels"),
+        )
+    if levels is not None and kind == "binary" and len(levels) != 2:
+        problems.add(
+            "A binary column must have two levels",
+            found=entry["levels"],
+            where=cell(path, row, "levels"),
+            remedy="give it the type categorical, or list two levels",
+        )
+    if levels is not None and kind == "ordinal":
+        bad = [level for level in levels if not _NUMBER.fullmatch(level)]
+        if bad:
+            problems.add(
+                "The levels of an ordinal column must be numbers in their order",
+                found=listing(bad),
+                where=cell(path, row, "levels"),
+                remedy="code the grades 0|1|2..., or give it the type categorical",
+            )
+
+
+def _check_key(sheet: pd.DataFrame, key: str, path: str | Path, problems: Problems) -> None:
+    for value, rows in sheet.groupby(key, sort=False).groups.items():
+        if len(rows) > 1:
+            problems.add(
+                f"A {key.removesuffix('_id')} must have one row of the clinical table",
+                found=f"{value} in {rows_text(rows)}",
+                where=f"{path}, column {key}",
+                remedy="keep one of the rows, or set `unit: case` if a row is a vertebra",
+            )
+
+
+def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Problems) -> pd.Series:
+    levels = levels_of(entry)
+    values = values.where(~values.isin(MISSING - set(levels or ())), None)
+    if entry["type"] in NUMERIC:
+        numbers = _numbers(values, path, problems)
+        allowed = {float(level) for level in levels} if levels else None
+        unknown = numbers.notna() & ~numbers.isin(allowed) if allowed else numbers.isna() & False
+    else:
+        numbers = values
+        unknown = values.notna() & ~values.isin(levels) if levels else values.isna() & False
+        if entry["type"] == "binary" and not levels and values.nunique() > 2:
+            problems.add(
+                "A binary column must have two values",
+                found=listing(sorted(values.dropna().unique())),
+                where=f"{path}, column {values.name}",
+                remedy="give it the type categorical, or list its two levels",
+            )
+    for value, rows in values[unknown].groupby(values[unknown], sort=False).groups.items():
+        problems.add(
+            f"A value of {values.name} must be one of its levels {'|'.join(levels)}",
+            found=value,
+            where=f"{path}, {rows_text(rows)}, column {values.name}",
+            remedy=suggestion(value, levels) or "mend the value, or add it to the dictionary",
+        )
+    return numbers
+
+
+def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Series:
+    """Return text as float64; a decimal comma is read where it cannot mean anything else.
+
+    A comma is decimal if no value of the column has a point and not every value with a comma
+    looks like thousands (1,250).
+    """
+    texts = values.dropna()
+    commas = texts[texts.map(lambda text: bool(_COMMA_NUMBER.fullmatch(text)))]
+    plain = texts.drop(commas.index)
+    decimal_comma = (
+        not commas.empty
+        and not plain.str.contains(".", regex=False).any()
+        and not commas.map(lambda text: bool(_THOUSANDS.fullmatch(text))).all()
+    )
+    if decimal_comma:
+        logger.info("%s, column %s: the comma is read as the decimal point", path, values.name)
+        texts = texts.str.replace(",", ".", regex=False)
+    numbers = {}
+    for row, text in texts.items():
+        number = float(text) if _NUMBER.fullmatch(text) else math.nan
+        if math.isfinite(number):
+            numbers[row] = number
+            continue
+        remedy = "write a number without unit, with a point, or leave the cell blank"
+        if row in commas.index:
+            remedy = (
+                f"write {text.replace(',', '.')} or {text.replace(',', '')}, whichever is meant"
+            )
+        elif re.match(r"[<>]", text):
+            remedy = "a value beyond the limit of detection needs a number, or a column of its own"
+        problems.add(
+            f"A value of {values.name} must be a number",
+            found=text,
+            where=cell(path, row, values.name),
+            remedy=remedy,
+        )
+    return pd.Series(numbers, index=None if numbers else [], dtype="float64").reindex(values.index)

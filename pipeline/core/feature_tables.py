@@ -1,0 +1,160 @@
+"""Ready feature tables, one per reader: a study may start from them and then needs no image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.problems import Problems, listing
+from pipeline.core.sheets import read_sheet, rows_text
+
+KEYS = ("case_id", "patient_id")
+IDENTIFIERS = (*KEYS, "scan_id", "level", "reader")
+"""Columns that may stand beside the features."""
+NO_FEATURE = re.compile(r"diagnostics_|(image|mask|label)$", re.IGNORECASE)
+"""What PyRadiomics prints besides features: versions, hashes, and its own input columns."""
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> pd.DataFrame:
+    """Check the columns and ids of the readers' tables, without reading their numbers.
+
+    Parameters
+    ----------
+    paths : mapping
+        Reader to path of a CSV, Excel or Parquet table with one row per case (or patient).
+    unit_key : {'patient_id', 'case_id'}
+        Column that names the unit of the clinical table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``case_id`` and ``patient_id`` as far as the tables have them, over all readers.
+
+    Raises
+    ------
+    StudyError
+        If a table lacks its key, repeats or misspells an id, or if the readers' features differ.
+    """
+    sheets = {reader: read_sheet(path, "features") for reader, path in sorted(paths.items())}
+    problems = Problems("the feature tables")
+    for reader, sheet in sheets.items():
+        _check_keys(sheet, paths[reader], unit_key, problems)
+    problems.raise_if_any()
+    _check_same_features(sheets)
+    keys = pd.concat([sheet[[k for k in KEYS if k in sheet]] for sheet in sheets.values()])
+    return keys.drop_duplicates().reset_index(drop=True)
+
+
+def read_features(path: str | Path, reader: str, unit_key: str) -> tuple[pd.DataFrame, list[str]]:
+    """Read one reader's table of features.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        Identifier columns as text, then the features as float64 in the table's order.
+    dropped : list of str
+        Columns that are no features, such as PyRadiomics' ``diagnostics_...``.
+
+    Raises
+    ------
+    StudyError
+        If a feature is blank or no number.
+    """
+    sheet = read_sheet(path, "features")
+    problems = Problems(f"the feature table {path}")
+    _check_keys(sheet, path, unit_key, problems)
+    problems.raise_if_any()
+    names = feature_names(sheet)
+    dropped = [name for name in sheet.columns if name not in {*names, *IDENTIFIERS}]
+    numbers = {}
+    for name in names:
+        values = pd.to_numeric(sheet[name], errors="coerce").astype("float64")
+        bad = sheet.index[~np.isfinite(values.to_numpy())]
+        if len(bad):
+            problems.add(
+                "A feature must be a finite number in every row",
+                found=sheet.loc[bad[0], name] or "a blank cell",
+                where=f"{path}, {rows_text(bad)}, column {name}",
+                remedy="remove the row or the column, or extract the case anew",
+            )
+        numbers[name] = values
+    problems.raise_if_any()
+    identifiers = [name for name in IDENTIFIERS if name in sheet.columns and name != "reader"]
+    table = pd.concat([sheet[identifiers], pd.DataFrame(numbers, index=sheet.index)], axis=1)
+    return table.reset_index(drop=True), dropped
+
+
+def feature_names(sheet: pd.DataFrame) -> list[str]:
+    """Return the columns of a table that are features."""
+    return [
+        name for name in sheet.columns if name not in IDENTIFIERS and not NO_FEATURE.match(name)
+    ]
+
+
+def _check_keys(sheet: pd.DataFrame, path: str | Path, unit_key: str, problems: Problems) -> None:
+    keys = [name for name in KEYS if name in sheet.columns]
+    if not keys:
+        problems.add(
+            "A feature table must have the column case_id or patient_id",
+            found=f"columns {listing(sheet.columns, 4)}",
+            where=f"{path}, header",
+            remedy="add the id of the case or patient to each row",
+        )
+        return
+    if "patient_id" not in keys and unit_key == "patient_id":
+        problems.add(
+            "With `unit: patient`, a feature table must have the column patient_id",
+            found=f"columns {listing(sheet.columns, 4)}",
+            where=f"{path}, header",
+            remedy="add each case's patient_id, or set `unit: case`",
+        )
+    for name in keys:
+        for row, value in sheet[name].items():
+            if value is None or not ID.fullmatch(value):
+                problems.add(
+                    f"{name} must be well formed",
+                    found=value or "a blank cell",
+                    where=f"{path}, row {row}, column {name}",
+                    remedy="letters, digits, '_' and '-' only, beginning with a letter or digit",
+                )
+    for value, rows in sheet.groupby(keys[0], sort=False).groups.items():
+        if len(rows) > 1:
+            problems.add(
+                f"A feature table must have one row per {keys[0].removesuffix('_id')}",
+                found=f"{value} in {rows_text(rows)}",
+                where=f"{path}, column {keys[0]}",
+                remedy="remove the duplicate; with several cases per patient, add case_id",
+            )
+    if not feature_names(sheet):
+        problems.add("A feature table must hold features", where=f"{path}, header")
+
+
+def _check_same_features(sheets: Mapping[str, pd.DataFrame]) -> None:
+    readers = list(sheets)
+    names = {reader: set(feature_names(sheet)) for reader, sheet in sheets.items()}
+    keys = {reader: [k for k in KEYS if k in sheet.columns] for reader, sheet in sheets.items()}
+    problems = Problems("the feature tables")
+    first = readers[0]
+    for other in readers[1:]:
+        for one, two in ((first, other), (other, first)):
+            missing = sorted(names[one] - names[two])
+            if missing:
+                problems.add(
+                    "Every reader's table must have the same features",
+                    found=f"{len(missing)} of {one} are not in {two}: {listing(missing, 5)}",
+                    where="config key features",
+                    remedy="extract both with the same parameter file",
+                )
+        if keys[first] != keys[other]:
+            problems.add(
+                "Every reader's table must have the same id columns",
+                found=f"{listing(keys[first])} of {first} against {listing(keys[other])} of "
+                f"{other}",
+                where="config key features",
+            )
+    problems.raise_if_any()

@@ -1,0 +1,278 @@
+"""Tables as people hand them in: CSV of any common encoding, Excel, Parquet; all read as text.
+
+Nothing is guessed from the look of a value: an id keeps its leading zeros, and the data dictionary
+says later which columns are numbers. The index of a sheet is the row number that a spreadsheet
+shows (the header is row 1), so that every later check can name the row.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import datetime
+import io
+import logging
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import Problems, listing
+
+logger = logging.getLogger(__name__)
+
+FORMATS = {".csv", ".tsv", ".txt", ".xlsx", ".parquet"}
+DELIMITERS = (",", ";", "\t")
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+LEGACY_ENCODINGS = ("cp1252", "gb18030")
+"""What Excel writes where it does not write UTF-8: Western Europe and America, and China.
+
+More candidates would make short tables ambiguous (one column of Chinese characters decodes as
+Big5 just as well)."""
+
+
+def read_sheet(path: str | Path, sheet: str | None = None) -> pd.DataFrame:
+    """Read a table as text.
+
+    Parameters
+    ----------
+    path : path-like
+        A file ending in .csv, .tsv, .txt (comma, semicolon or tab; UTF-8, UTF-16, cp1252 or
+        GB18030), .xlsx or .parquet.
+    sheet : str, optional
+        Worksheet to take from a workbook with several; one that holds a single table needs none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Every value a stripped str, None where blank. The index `row` is the row number in the
+        spreadsheet, 2 for the first row below the header. Rows without any value are left out.
+
+    Raises
+    ------
+    StudyError
+        If the file is missing, unreadable, or no table with one name per column.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise StudyError(
+            "A table must be a .csv, .tsv, .txt, .xlsx or .parquet file",
+            found=path.suffix or "no file extension",
+            where=str(path),
+            remedy="save it as CSV UTF-8",
+        )
+    if not path.is_file():
+        raise StudyError(
+            "The table must exist",
+            where=str(path),
+            remedy="give its path relative to the folder in which snakemake runs",
+        )
+    if path.suffix.lower() == ".parquet":
+        return _from_parquet(path)
+    records = _xlsx_records(path, sheet) if path.suffix.lower() == ".xlsx" else _csv_records(path)
+    return _from_records(records, path)
+
+
+def decode(data: bytes, where: str) -> tuple[str, str]:
+    """Return the text of a file's bytes, and the encoding found.
+
+    A byte order mark decides; then UTF-8, which other encodings hardly ever resemble; then
+    UTF-16 where every second byte is zero; then the likelier of `LEGACY_ENCODINGS`.
+
+    Raises
+    ------
+    StudyError
+        If none of them decodes the whole file.
+    """
+    for mark, encoding in BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            candidates = [encoding]
+            break
+    else:
+        candidates = ["utf-8"]
+        if b"\0" in data:
+            candidates = ["utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"]
+    for encoding in candidates:
+        try:
+            return data.decode(encoding), encoding
+        except UnicodeDecodeError:
+            continue
+    if candidates == ["utf-8"]:
+        from charset_normalizer import from_bytes
+
+        best = from_bytes(data, cp_isolation=list(LEGACY_ENCODINGS)).best()
+        if best is not None:
+            logger.info("%s is not UTF-8; read as %s", where, best.encoding)
+            return str(best), best.encoding
+    raise StudyError(
+        "A table must be text in UTF-8, UTF-16, cp1252 or GB18030",
+        where=where,
+        remedy="save it as `CSV UTF-8` in Excel or LibreOffice, or as .xlsx",
+    )
+
+
+def _csv_records(path: Path) -> list[tuple[int, list[str]]]:
+    text, _ = decode(path.read_bytes(), str(path))
+    mark = re.match(r"sep=(.)\r?\n", text)  # Excel's own hint, which its grid does not show
+    if mark:
+        text = text[mark.end() :]
+    header = text.lstrip().partition("\n")[0]
+    fields = {sign: len(next(csv.reader([header], delimiter=sign), [])) for sign in DELIMITERS}
+    delimiter = mark[1] if mark else max(fields, key=fields.__getitem__)
+    try:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        return [(number, row) for number, row in enumerate(rows, 1) if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise StudyError(
+            "A CSV file must close every quote that it opens",
+            found=str(error),
+            where=str(path),
+            remedy="look for a lone double quote, or save the table as .xlsx",
+        ) from None
+
+
+def _xlsx_records(path: Path, sheet: str | None) -> list[tuple[int, list[str]]]:
+    from zipfile import BadZipFile
+
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
+        raise StudyError(
+            "An .xlsx file must be an unprotected Excel workbook",
+            found=type(error).__name__,
+            where=str(path),
+            remedy="open it in Excel and save it anew as .xlsx, without a password",
+        ) from None
+    try:
+        tables = {
+            page.title: [
+                (number, [_cell_text(cell, path, page.title) for cell in row])
+                for number, row in enumerate(page.iter_rows(), 1)
+            ]
+            for page in book.worksheets
+        }
+    finally:
+        book.close()
+    tables = {
+        title: [(number, row) for number, row in rows if any(row)] for title, rows in tables.items()
+    }
+    filled = {title: rows for title, rows in tables.items() if rows}
+    if len(filled) == 1:
+        return next(iter(filled.values()))
+    named = [title for title in filled if sheet is not None and title.lower() == sheet.lower()]
+    if named:
+        return filled[named[0]]
+    raise StudyError(
+        f"A workbook must hold one table, or a worksheet named `{sheet or 'like the table'}`",
+        found=f"worksheets {listing(filled)}" if filled else "an empty workbook",
+        where=str(path),
+        remedy="rename the worksheet, or keep one table per file",
+    )
+
+
+def _cell_text(cell, path: Path, title: str) -> str:
+    """Return a cell as the grid shows it, as far as ids and levels are concerned."""
+    value = cell.value
+    if cell.data_type == "e":
+        raise StudyError(
+            "A cell must hold a value, not a failed formula",
+            found=value,
+            where=f"{path}, worksheet {title}, cell {cell.coordinate}",
+            remedy="mend the formula, or clear the cell",
+        )
+    shown = "" if value is None else _plain(value)
+    digits = getattr(cell, "number_format", None) or ""
+    if re.fullmatch("0{2,}", digits) and re.fullmatch(r"\d+", shown):
+        return shown.zfill(len(digits))  # the number 7 formatted `0000` is the id 0007
+    return shown
+
+
+def _plain(value: object) -> str:
+    """Return a typed value of Excel or Parquet as text: 7.0 is "7", a date is ISO 8601."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()
+    return value.isoformat() if isinstance(value, datetime.date) else str(value).strip()
+
+
+def _from_parquet(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise StudyError(
+            "A .parquet file must be a Parquet table", found=type(error).__name__, where=str(path)
+        ) from None
+    values = table.astype(object).where(table.notna(), "").to_numpy()
+    rows = [[_plain(_python(value)) for value in row] for row in values]
+    header = [str(name) for name in table.columns]
+    return _from_records([(1, header), *enumerate(rows, 2)], path)
+
+
+def _python(value: object) -> object:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _from_records(records: list[tuple[int, list[str]]], path: Path) -> pd.DataFrame:
+    """Make a table of numbered rows, the first of which is the header."""
+    if len(records) < 2:
+        raise StudyError(
+            "A table must have a header and at least one row below it",
+            found=f"{len(records)} filled rows",
+            where=str(path),
+        )
+    (_, header), *rows = records
+    header = [name.strip() for name in header]
+    width = max((at for at, name in enumerate(header, 1) if name), default=0)
+    problems = Problems(f"the table {path}")
+    for at, name in enumerate(header[:width]):
+        if not name:
+            problems.add("Every column must have a name", where=f"{path}, column {at + 1}")
+        elif name in header[:at]:
+            problems.add("Every column must have its own name", found=name, where=f"{path}, header")
+    for number, row in rows:
+        if any(value.strip() for value in row[width:]):
+            problems.add(
+                f"A row must not have more values than the header's {width} columns",
+                found=f"{len(row)} values",
+                where=f"{path}, row {number}",
+                remedy="put text that holds the delimiter in double quotes, and decimals with a "
+                "point",
+            )
+    problems.raise_if_any()
+    texts = [
+        [_blank_to_none(v) for v in row[:width]] + [None] * (width - len(row)) for _, row in rows
+    ]
+    index = pd.Index([number for number, _ in rows], name="row")
+    return pd.DataFrame(texts, index=index, columns=header[:width], dtype=object)
+
+
+def _blank_to_none(value: str) -> str | None:
+    return value.strip() or None
+
+
+def cell(path: str | Path, row: int, column: str) -> str:
+    """Return how an error names one cell."""
+    return f"{path}, row {row}, column {column}"
+
+
+def rows_text(rows: Iterable[int]) -> str:
+    """Return how an error names rows: ``row 7`` or ``rows 7, 9 and 3 more``."""
+    rows = sorted(rows)
+    return f"row{'s' if len(rows) > 1 else ''} {listing(rows, 8)}"

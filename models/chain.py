@@ -1,0 +1,157 @@
+"""The selection chain: from raw readings and clinical values to the numbers a model sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+
+from models.columns import Columns
+from models.filters import CCCFilter, ClinicalFilter, MRMRFilter, WilcoxonFilter
+from models.preparation import AdaptiveScaler, ClinicalEncoder, MedianImputer
+from pipeline.core.errors import StudyError
+
+
+def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
+    """Build the unfitted selection chain of a study.
+
+    Radiomics: CCC between readers on raw values, median imputation, scaling, Wilcoxon rank-sum,
+    mRMR. Clinical, beside it: univariate test on raw values, imputation and encoding, scaling.
+    Everything is learned in ``fit``, so that fitting the chain to a fold's training rows leaks
+    nothing.
+
+    Parameters
+    ----------
+    columns : Columns
+        Candidates; a block without candidates is left out of the chain.
+    config : mapping
+        A study's resolved configuration; ``selection`` and ``scaling`` are used.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        ``fit(X, y)`` takes ``columns.take(table)`` and 0/1 outcomes; ``transform`` gives a
+        DataFrame of float64, one column per element of the signature, none if no filter kept
+        anything.
+
+    Raises
+    ------
+    StudyError
+        If there is no candidate at all.
+    """
+    chosen, scaling = config["selection"], config["scaling"]
+    blocks = []
+    if columns.features:
+        steps = [
+            (
+                "ccc",
+                CCCFilter(
+                    columns.readers,
+                    columns.features,
+                    columns.model_reader,
+                    chosen["ccc"]["threshold"],
+                ),
+            ),
+            ("impute", MedianImputer()),
+            ("scale", AdaptiveScaler(**scaling)),
+            ("wilcoxon", WilcoxonFilter(chosen["wilcoxon"]["p"])),
+            ("mrmr", MRMRFilter(chosen["mrmr"]["k"])),
+        ]
+        blocks.append(("radiomics", Pipeline(steps), columns.radiomics))
+    if columns.predictors:
+        codes = [name for p in columns.predictors if not p.is_numeric for name in p.encoded]
+        steps = [
+            ("univariate", ClinicalFilter(columns.predictors, chosen["clinical"]["p"])),
+            ("encode", ClinicalEncoder(columns.predictors)),
+            ("scale", AdaptiveScaler(**scaling, unscaled=codes)),
+        ]
+        blocks.append(("clinical", Pipeline(steps), columns.clinical))
+    if not blocks:
+        raise StudyError(
+            "A model needs at least one candidate",
+            found="no radiomic feature and no clinical predictor",
+            remedy="give features or clinical predictors; see config keys timing and predictors",
+        )
+    union = ColumnTransformer(blocks, remainder="drop", verbose_feature_names_out=False)
+    return Pipeline([("blocks", union)]).set_output(transform="pandas")
+
+
+def signature_of(chain: Pipeline) -> list[str]:
+    """Return the columns that a fitted chain hands to the model."""
+    return [str(name) for name in chain.get_feature_names_out()]
+
+
+def block_pipeline(chain: Pipeline, block: str) -> Pipeline | None:
+    """Return the fitted steps of one block of a fitted chain, None where it has no candidates."""
+    return chain["blocks"].named_transformers_.get(block)
+
+
+def chain_notes(chain: Pipeline) -> list[str]:
+    """Say in sentences what a reader of the results has to know about a fitted chain."""
+    notes = []
+    radiomics = block_pipeline(chain, "radiomics")
+    if radiomics is not None:
+        if radiomics["ccc"].skipped_:
+            notes.append("One reader only: the CCC step was skipped.")
+        for step, what in (("ccc", "CCC"), ("wilcoxon", "Wilcoxon"), ("mrmr", "mRMR")):
+            if len(radiomics[step].get_feature_names_out()) == 0:
+                notes.append(f"No radiomic feature passed the {what} filter.")
+                break
+    clinical = block_pipeline(chain, "clinical")
+    if clinical is not None and not clinical["univariate"].support_.any():
+        notes.append("No clinical predictor passed the univariate filter.")
+    if not signature_of(chain):
+        notes.append("Nothing was selected: the model predicts the training rows' event share.")
+    return notes
+
+
+def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
+    """Tell for every candidate how far it came through a fitted chain.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per candidate: ``feature, block, ccc, test, p_value, relevance, rank, kept_ccc,
+        kept_univariate, kept_mrmr, selected``; null where a step does not apply or was not
+        reached.
+    """
+    parts = []
+    radiomics = block_pipeline(chain, "radiomics")
+    if radiomics is not None:
+        ccc, wilcoxon, mrmr = radiomics["ccc"], radiomics["wilcoxon"], radiomics["mrmr"]
+        tested, ranked = list(ccc.kept_), wilcoxon.get_feature_names_out()
+        table = pd.DataFrame(index=pd.Index(columns.features, name="feature"))
+        table["block"] = "radiomics"
+        table["ccc"] = ccc.ccc_
+        table["test"] = pd.Series("rank-sum", index=tested, dtype=object)
+        table["p_value"] = pd.Series(wilcoxon.p_values_, index=tested)
+        table["relevance"] = pd.Series(mrmr.relevance_, index=ranked)
+        table["rank"] = pd.Series(mrmr.rank_, index=ranked)
+        table["kept_ccc"] = (
+            pd.NA if ccc.skipped_ else pd.Series(np.isin(columns.features, tested), table.index)
+        )
+        table["kept_univariate"] = pd.Series(wilcoxon.support_, index=tested, dtype="boolean")
+        table["kept_mrmr"] = pd.Series(mrmr.support_, index=ranked, dtype="boolean")
+        table["selected"] = table["rank"].notna()
+        parts.append(table)
+    clinical = block_pipeline(chain, "clinical")
+    if clinical is not None:
+        test = clinical["univariate"]
+        table = pd.DataFrame(index=pd.Index(columns.clinical, name="feature"))
+        table["block"] = "clinical"
+        table["test"] = test.tests_
+        table["p_value"] = test.p_values_
+        table["kept_univariate"] = pd.Series(test.support_, table.index, dtype="boolean")
+        table["selected"] = test.support_
+        parts.append(table)
+    order = [
+        *("block", "ccc", "test", "p_value", "relevance", "rank"),
+        *("kept_ccc", "kept_univariate", "kept_mrmr", "selected"),
+    ]
+    types = dict.fromkeys(("ccc", "p_value", "relevance", "rank"), "float64")
+    types |= dict.fromkeys(("kept_ccc", "kept_univariate", "kept_mrmr"), "boolean")
+    whole = pd.concat([part.reindex(columns=order).astype(types) for part in parts])
+    return whole.astype({"rank": "Int64", "selected": bool}).reset_index()

@@ -1,0 +1,204 @@
+"""Which columns of the analysis table the models see, and what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.errors import StudyError
+
+Block = Literal["radiomics", "clinical"]
+
+BLOCKS: tuple[Block, ...] = ("radiomics", "clinical")
+NUMERIC_TYPES = ("continuous", "ordinal")
+MEAN_OF_READERS = "mean"
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """One clinical predictor, a row of the study's dictionary.
+
+    Attributes
+    ----------
+    column : str
+        Its column in the analysis table.
+    label : str
+        How it is written for people.
+    type : {'continuous', 'ordinal', 'categorical', 'binary'}
+        The first two are numbers, the last two are levels.
+    levels : tuple of str
+        Levels in the dictionary's order, the first being the reference; empty for numbers.
+    """
+
+    column: str
+    label: str
+    type: str
+    levels: tuple[str, ...] = ()
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its values are numbers."""
+        return self.type in NUMERIC_TYPES
+
+    @property
+    def encoded(self) -> tuple[str, ...]:
+        """Columns that stand for it in the signature: itself, or one per level but the first."""
+        if self.is_numeric:
+            return (self.column,)
+        return tuple(f"{self.column}={level}" for level in self.levels[1:])
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The candidates of a model: radiomic features by reader and clinical predictors.
+
+    Attributes
+    ----------
+    readers : tuple of str
+        Readers whose features the analysis table holds, as ``<reader>:<feature>``.
+    model_reader : str or None
+        Reader whose features the model sees, or ``'mean'`` of all; None with at most one reader.
+    features : tuple of str
+        Radiomic features, without reader.
+    predictors : tuple of Predictor
+        Clinical predictors.
+    """
+
+    readers: tuple[str, ...]
+    model_reader: str | None
+    features: tuple[str, ...]
+    predictors: tuple[Predictor, ...]
+
+    @classmethod
+    def from_info(cls, info: Mapping) -> Columns:
+        """Read the candidates from ``analysis.json``, as ``python -m pipeline.join`` wrote it.
+
+        Raises
+        ------
+        StudyError
+            If a categorical or binary predictor states fewer than two levels, or if the reader of
+            the model is none of the readers.
+        """
+        readers = tuple(info["readers"])
+        model_reader = info.get("model_reader")
+        if len(readers) > 1 and model_reader not in (*readers, MEAN_OF_READERS):
+            raise StudyError(
+                "With several readers the model needs one of them, or their mean",
+                found=model_reader,
+                where="config key model_reader",
+                remedy=f"choose one of {', '.join((*readers, MEAN_OF_READERS))}",
+            )
+        predictors = tuple(_predictor(row) for row in info["predictors"])
+        return cls(readers, model_reader, tuple(info["features"]), predictors)
+
+    @property
+    def radiomics(self) -> list[str]:
+        """Radiomic columns of the analysis table, ``<reader>:<feature>``."""
+        return [f"{reader}:{feature}" for reader in self.readers for feature in self.features]
+
+    @property
+    def clinical(self) -> list[str]:
+        """Clinical columns of the analysis table."""
+        return [predictor.column for predictor in self.predictors]
+
+    @property
+    def names(self) -> list[str]:
+        """All columns of X, radiomic ones first."""
+        return self.radiomics + self.clinical
+
+    def take(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Take X from an analysis table, indexed by unit.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            One row per unit, with ``unit_id`` and the columns of `names`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Numbers as float64, levels as str or None; rows in the table's order.
+        """
+        missing = [name for name in self.names if name not in table.columns]
+        if missing:
+            raise StudyError(
+                "The analysis table must hold every column that analysis.json names",
+                found=f"{len(missing)} missing, first {missing[0]}",
+                remedy="run the stage join again",
+            )
+        levels = [p.column for p in self.predictors if not p.is_numeric]
+        numbers = [p.column for p in self.predictors if p.is_numeric]
+        parts = [
+            table[self.radiomics + numbers].astype(np.float64),
+            table[levels].astype(object).where(table[levels].notna(), None),
+        ]
+        X = pd.concat(parts, axis=1)[self.names]
+        return X.set_axis(pd.Index(table["unit_id"], name="unit_id"), axis=0)
+
+    def block_of(self, name: str) -> Block:
+        """Return the block of a feature, a predictor or an encoded column."""
+        return "clinical" if self._predictor_of(name) is not None else "radiomics"
+
+    def candidate_of(self, name: str) -> str:
+        """Return the candidate that a column of the signature stands for.
+
+        A radiomic feature or a number stands for itself, ``fracture=wedge`` for ``fracture``.
+        """
+        predictor = self._predictor_of(name)
+        return name if predictor is None else predictor.column
+
+    def without(self, *names: str) -> Columns:
+        """Return the candidates without some, named as features, predictors or encoded columns."""
+        gone = {self.candidate_of(name) for name in names}
+        unknown = gone.difference(self.features, self.clinical)
+        if unknown:
+            raise StudyError("Only a candidate can be removed", found=", ".join(sorted(unknown)))
+        return replace(
+            self,
+            features=tuple(f for f in self.features if f not in gone),
+            predictors=tuple(p for p in self.predictors if p.column not in gone),
+        )
+
+    def without_blocks(self, *blocks: Block) -> Columns:
+        """Return the candidates without whole blocks (``radiomics``, ``clinical``)."""
+        unknown = set(blocks).difference(BLOCKS)
+        if unknown:
+            raise StudyError(
+                f"A block is one of {', '.join(BLOCKS)}", found=", ".join(sorted(unknown))
+            )
+        return replace(
+            self,
+            features=() if "radiomics" in blocks else self.features,
+            predictors=() if "clinical" in blocks else self.predictors,
+        )
+
+    def _predictor_of(self, name: str) -> Predictor | None:
+        for predictor in self.predictors:
+            if name == predictor.column or name in predictor.encoded:
+                return predictor
+        return None
+
+
+def candidates_of(columns: Columns, names: Iterable[str]) -> list[str]:
+    """Return the candidates behind columns of a signature, each once, in their order."""
+    return list(dict.fromkeys(columns.candidate_of(name) for name in names))
+
+
+def _predictor(row: Mapping) -> Predictor:
+    text = row.get("levels")
+    levels = tuple(str(text).split("|")) if isinstance(text, str) and text else ()
+    predictor = Predictor(row["column"], row.get("label") or row["column"], row["type"], levels)
+    if predictor.is_numeric:
+        return replace(predictor, levels=())
+    if len(levels) < 2:
+        raise StudyError(
+            "A categorical or binary predictor needs at least two levels",
+            found=text,
+            where=f"dictionary, column {predictor.column}",
+            remedy="list its levels, separated by '|', reference first",
+        )
+    return predictor

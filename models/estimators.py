@@ -1,0 +1,275 @@
+"""The model families: how each is built, what its search may vary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import loguniform
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.svm import SVC
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from models.tabnet import TabNet, resolve_device
+from pipeline.core.errors import StudyError
+
+PLATT_FOLDS = 5
+"""Folds over which the SVM's decision values are turned into probabilities."""
+
+
+class PlattSVC(ClassifierMixin, BaseEstimator):
+    """Support vector machine with probabilities by Platt scaling [1]_ on out-of-fold values.
+
+    One machine is fitted to all rows; the sigmoid is learned on decision values of folds that keep
+    a patient's rows together, as scikit-learn's own ``SVC(probability=True)``, now deprecated,
+    does not.
+
+    Parameters
+    ----------
+    kernel : {'linear', 'rbf'}
+        Kernel.
+    C : float
+        Inverse of the regularisation's strength.
+    gamma : float or 'scale'
+        Width of the radial kernel.
+    seed : int
+        Seed of the folds.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        The outcomes.
+    calibrated_ : sklearn.calibration.CalibratedClassifierCV
+        Machine and sigmoid.
+
+    References
+    ----------
+    .. [1] Platt J. Probabilistic outputs for support vector machines. In: Advances in large
+       margin classifiers. MIT Press 1999:61-74.
+    """
+
+    def __init__(
+        self, kernel: str = "rbf", C: float = 1.0, gamma: float | str = "scale", seed: int = 0
+    ) -> None:
+        self.kernel = kernel
+        self.C = C
+        self.gamma = gamma
+        self.seed = seed
+
+    def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> PlattSVC:
+        """Fit machine and sigmoid; rows of one of `groups` stay in one fold."""
+        X, y = validate_data(self, X, y)
+        groups = np.arange(len(y)) if groups is None else np.asarray(groups)
+        self.classes_, counts = np.unique(y, return_counts=True)
+        if len(self.classes_) != 2:
+            raise ValueError(f"PlattSVC needs 2 classes. Found: {len(self.classes_)} class(es)")
+        folds = StratifiedGroupKFold(
+            max(2, min(PLATT_FOLDS, counts.min())), shuffle=True, random_state=self.seed
+        )
+        machine = SVC(kernel=self.kernel, C=self.C, gamma=self.gamma)
+        self.calibrated_ = CalibratedClassifierCV(
+            machine, cv=list(folds.split(X, y, groups)), ensemble=False
+        ).fit(X, y)
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Return probabilities, shape (n_rows, 2), in the order of `classes_`."""
+        check_is_fitted(self)
+        return self.calibrated_.predict_proba(validate_data(self, X, reset=False))
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Return the more probable outcome of each row."""
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of models.
+
+    Attributes
+    ----------
+    name : str
+        As in the config's ``models``.
+    label : str
+        As people write it.
+    make : callable
+        ``make(parameters, config, seed)`` gives the unfitted classifier.
+    phases : tuple of dict
+        Search spaces, {parameter: list or scipy distribution}, searched one after another, each
+        starting from the best of the one before.
+    takes_groups : bool
+        Whether ``fit`` takes `groups`.
+    stops_early : bool
+        Whether ``fit`` takes validation rows.
+    """
+
+    name: str
+    label: str
+    make: Callable[[Mapping, Mapping, int], BaseEstimator]
+    phases: tuple[dict, ...]
+    takes_groups: bool = False
+    stops_early: bool = False
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the parameters that a search may vary."""
+        return [name for phase in self.phases for name in phase]
+
+    def search_phases(self, config: Mapping) -> tuple[dict, ...]:
+        """Return the search spaces of a study: the built-in ones, or ``search.spaces`` instead.
+
+        A space in the config replaces the family's whole space: what it does not name keeps the
+        classifier's default.
+        """
+        own = config["search"]["spaces"].get(self.name)
+        if own is None:
+            return self.phases
+        unknown = sorted(set(own).difference(self.parameters))
+        if unknown:
+            raise StudyError(
+                f"A search space of {self.name} may vary {', '.join(self.parameters)}",
+                found=", ".join(unknown),
+                where=f"config key search.spaces.{self.name}",
+            )
+        phases = [{n: _as_list(own[n]) for n in phase if n in own} for phase in self.phases]
+        return tuple(phase for phase in phases if phase) or ({},)
+
+
+def _as_list(values: object) -> list:
+    return list(values) if isinstance(values, list | tuple) else [values]
+
+
+_L1_RATIO = {"l1": 1.0, "l2": 0.0}
+
+
+def _make_lr(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+    penalty = parameters.get("penalty", "l2")
+    if penalty not in _L1_RATIO:
+        raise StudyError(
+            "The penalty of lr is l1 or l2", found=penalty, where="config key search.spaces.lr"
+        )
+    return LogisticRegression(
+        C=parameters.get("C", 1.0),
+        l1_ratio=_L1_RATIO[penalty],
+        # lbfgs cannot do l1; saga leaves the intercept unpenalised, which liblinear does not.
+        solver="lbfgs" if penalty == "l2" else "saga",
+        max_iter=2000,
+        tol=1e-4 if penalty == "l2" else 1e-3,
+        random_state=seed,
+    )
+
+
+def _make_svm(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+    return PlattSVC(**parameters, seed=seed)
+
+
+def _make_rf(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+    return RandomForestClassifier(**parameters, n_jobs=config["threads"], random_state=seed)
+
+
+def _make_xgboost(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+    from xgboost import XGBClassifier
+
+    return XGBClassifier(
+        **parameters, n_jobs=config["threads"], random_state=seed, tree_method="hist"
+    )
+
+
+def _make_tabnet(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+    return TabNet(
+        **parameters,
+        max_epochs=config["tabnet"]["max_epochs"],
+        patience=config["tabnet"]["patience"],
+        device=config["device"],
+        threads=config["threads"],
+        seed=seed,
+    )
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family(
+            "lr",
+            "Logistic regression",
+            _make_lr,
+            ({"penalty": ["l1", "l2"], "C": loguniform(1e-2, 1e1)},),
+        ),
+        Family(
+            "svm",
+            "Support vector machine",
+            _make_svm,
+            (
+                {
+                    "kernel": ["linear", "rbf"],
+                    "C": loguniform(1e-2, 1e1),
+                    "gamma": loguniform(1e-4, 1e0),
+                },
+            ),
+            takes_groups=True,
+        ),
+        Family(
+            "rf",
+            "Random forest",
+            _make_rf,
+            (
+                {
+                    "max_depth": [2, 3, 4, 6, 8, None],
+                    "n_estimators": [100, 200, 300],
+                    "min_samples_leaf": [1, 2, 5, 10, 20],
+                },
+            ),
+        ),
+        Family(
+            "xgboost",
+            "XGBoost",
+            _make_xgboost,
+            (
+                {
+                    "learning_rate": loguniform(1e-2, 3e-1),
+                    "max_depth": [1, 2, 3, 4, 6],
+                    "n_estimators": [50, 100, 200, 400],
+                },
+            ),
+        ),
+        Family(
+            "tabnet",
+            "TabNet",
+            _make_tabnet,
+            (
+                {
+                    "n_d": [4, 8, 16, 32],
+                    "n_steps": [2, 3, 4, 5],
+                    "n_independent": [1, 2, 3],
+                    "n_shared": [1, 2, 3],
+                    "lambda_sparse": loguniform(1e-5, 1e-2),
+                },
+                {
+                    "learning_rate": loguniform(5e-3, 5e-2),
+                    "batch_size": [16, 32, 64, 128],
+                    "weight_decay": loguniform(1e-6, 1e-3),
+                },
+            ),
+            stops_early=True,
+        ),
+    )
+}
+
+
+def family_of(model: str) -> Family:
+    """Return the family that the config calls `model`."""
+    if model not in FAMILIES:
+        raise StudyError(
+            f"A model is one of {', '.join(FAMILIES)}", found=model, where="config key models"
+        )
+    return FAMILIES[model]
+
+
+def device_of(model: str, config: Mapping) -> str:
+    """Return where `model` trains: ``cpu``, or ``cuda`` for TabNet where there is a GPU."""
+    return resolve_device(config["device"]) if model == "tabnet" else "cpu"

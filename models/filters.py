@@ -1,0 +1,363 @@
+"""Feature filters, each learned on the training rows it is fitted to.
+
+All take and give DataFrames, so that a feature keeps its name from the scanner to the report.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.feature_selection import SelectorMixin, f_classif
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from models.columns import MEAN_OF_READERS, Predictor
+from models.frames import numbers_of
+from pipeline.core.concordance import lin_ccc
+from pipeline.core.errors import StudyError
+
+RANK_SUM = "rank-sum"
+CHI_SQUARE = "chi-square"
+
+
+class CCCFilter(TransformerMixin, BaseEstimator):
+    """Keep the features on which the readers agree, and hand on one value per feature.
+
+    X carries both readings, in columns ``<reader>:<feature>``. Agreement is Lin's concordance
+    correlation coefficient [1]_ on raw values over the rows fitted to; raw, since a z-score per
+    reader would remove the very shift between readers that it is to see. With more than two
+    readers every pair has to agree. With one reader nothing can be compared and every feature
+    passes (`skipped_`). A feature without two values, or constant, has no CCC and is dropped.
+
+    Parameters
+    ----------
+    readers : sequence of str
+        Readers, prefixes of the columns.
+    features : sequence of str
+        Features without reader, in the order in which they are handed on.
+    model_reader : str or None
+        Reader whose values are handed on, or ``'mean'`` of all readers.
+    threshold : float
+        Lowest CCC to keep a feature.
+
+    Attributes
+    ----------
+    ccc_ : pandas.Series
+        Lowest CCC over the pairs of readers by feature; NaN where undefined or skipped.
+    kept_ : list of str
+        Features handed on.
+    skipped_ : bool
+        Whether there was one reader only.
+
+    References
+    ----------
+    .. [1] Lin LI. A concordance correlation coefficient to evaluate reproducibility.
+       Biometrics 1989;45:255-268.
+    """
+
+    def __init__(
+        self,
+        readers: Sequence[str] = (),
+        features: Sequence[str] = (),
+        model_reader: str | None = None,
+        threshold: float = 0.85,
+    ) -> None:
+        self.readers = readers
+        self.features = features
+        self.model_reader = model_reader
+        self.threshold = threshold
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> CCCFilter:
+        """Measure the agreement over the rows of `X`; `y` is ignored."""
+        validate_data(self, X, skip_check_array=True)
+        features = list(self.features)
+        readings = {reader: self._reading(X, reader) for reader in self.readers}
+        self.skipped_ = len(readings) < 2
+        if self.skipped_:
+            self.ccc_ = pd.Series(np.nan, index=features)
+            observed = self._handed_on(X).notna().any()
+            self.kept_ = [feature for feature in features if observed[feature]]
+            return self
+        pairs = [lin_ccc(readings[a], readings[b]) for a, b in combinations(self.readers, 2)]
+        # Plain min, not nanmin: one undefined pair leaves the agreement undefined.
+        self.ccc_ = pd.Series(np.min(pairs, axis=0), index=features)
+        self.kept_ = [f for f in features if self.ccc_[f] >= self.threshold]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the kept features of the model's reader, named without reader."""
+        check_is_fitted(self)
+        validate_data(self, X, skip_check_array=True, reset=False)
+        return self._handed_on(X)[self.kept_]
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return the names of the features handed on."""
+        check_is_fitted(self)
+        return np.asarray(self.kept_, dtype=object)
+
+    def _reading(self, X: pd.DataFrame, reader: str) -> np.ndarray:
+        return X[[f"{reader}:{feature}" for feature in self.features]].to_numpy(np.float64)
+
+    def _handed_on(self, X: pd.DataFrame) -> pd.DataFrame:
+        if len(self.readers) > 1 and self.model_reader == MEAN_OF_READERS:
+            values = np.mean([self._reading(X, reader) for reader in self.readers], axis=0)
+        else:
+            only = self.readers[0] if len(self.readers) == 1 else self.model_reader
+            values = self._reading(X, only)
+        return pd.DataFrame(values, index=X.index, columns=list(self.features))
+
+
+class _Selector(SelectorMixin, BaseEstimator):
+    """A filter that may keep nothing; scikit-learn's warns then, our chains write a note."""
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Reduce X to the kept features."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="No features were selected")
+            return super().transform(X)
+
+    def _get_support_mask(self) -> np.ndarray:
+        check_is_fitted(self)
+        return self.support_
+
+
+class WilcoxonFilter(_Selector):
+    """Keep the features whose distribution differs between the outcomes (rank-sum test).
+
+    The two-sided Wilcoxon rank-sum (Mann-Whitney) test with tie and continuity correction, its
+    P value from the normal approximation at every sample size, so that folds compare.
+
+    Parameters
+    ----------
+    p : float
+        A feature with a P value below it is kept.
+
+    Attributes
+    ----------
+    p_values_ : ndarray of shape (n_features,)
+        NaN for a constant feature, which is dropped.
+    support_ : ndarray of bool, shape (n_features,)
+        Which features are kept.
+    """
+
+    def __init__(self, p: float = 0.10) -> None:
+        self.p = p
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> WilcoxonFilter:
+        """Test every column of `X` (n_rows, n_features, without missing values) against `y`."""
+        values = numbers_of(self, X, reset=True)
+        self.p_values_ = rank_sum_p(values, event_rows(column_or_1d(y)))
+        self.support_ = self.p_values_ < self.p
+        return self
+
+
+class MRMRFilter(_Selector):
+    """Keep the features of minimum redundancy and maximum relevance (mrmr-selection).
+
+    Greedy forward selection [1]_: at each step the feature with the highest quotient of its
+    relevance (F statistic against the outcome) and its mean absolute Pearson correlation with the
+    features chosen so far joins them (FCQ, [2]_). Of equal quotients the first column wins.
+
+    Parameters
+    ----------
+    k : int
+        Features to keep; fewer where fewer have any relevance.
+
+    Attributes
+    ----------
+    relevance_ : ndarray of shape (n_features,)
+        F statistic.
+    rank_ : ndarray of shape (n_features,)
+        1 for the feature chosen first; NaN for those not chosen.
+    support_ : ndarray of bool, shape (n_features,)
+        Which features are kept. They are handed on in the columns' order.
+
+    References
+    ----------
+    .. [1] Ding C, Peng H. Minimum redundancy feature selection from microarray gene expression
+       data. J Bioinform Comput Biol 2005;3:185-205.
+    .. [2] Zhao Z, Anand R, Wang M. Maximum relevance and minimum redundancy feature selection
+       methods for a marketing machine learning platform. IEEE DSAA 2019:442-452.
+    """
+
+    def __init__(self, k: int = 20) -> None:
+        self.k = k
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> MRMRFilter:
+        """Choose among the columns of `X` (n_rows, n_features, without missing values)."""
+        values = numbers_of(self, X, reset=True)
+        events = event_rows(column_or_1d(y))
+        self.relevance_, order = mrmr_order(values, events, self.k)
+        self.rank_ = np.full(values.shape[1], np.nan)
+        self.rank_[order] = np.arange(1, len(order) + 1)
+        self.support_ = np.isfinite(self.rank_)
+        return self
+
+
+class ClinicalFilter(_Selector):
+    """Keep the clinical predictors that are associated with the outcome, one at a time.
+
+    Levels are tested by Pearson's chi-square without Yates' correction, numbers (continuous and
+    ordinal) by the rank-sum test; each over the rows in which the predictor is known.
+
+    Parameters
+    ----------
+    predictors : sequence of Predictor
+        What the columns are.
+    p : float
+        A predictor with a P value below it is kept.
+
+    Attributes
+    ----------
+    p_values_ : ndarray of shape (n_predictors,)
+        NaN where no test is possible (one level, or one outcome among the known); then dropped.
+    tests_ : list of {'chi-square', 'rank-sum'}
+        The test of each predictor.
+    support_ : ndarray of bool, shape (n_predictors,)
+        Which predictors are kept.
+    """
+
+    def __init__(self, predictors: Sequence[Predictor] = (), p: float = 0.10) -> None:
+        self.predictors = predictors
+        self.p = p
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> ClinicalFilter:
+        """Test every column of `X`, raw as the clinical table holds it, against `y`."""
+        validate_data(self, X, skip_check_array=True)
+        events = event_rows(column_or_1d(y))
+        kinds = {predictor.column: predictor for predictor in self.predictors}
+        self.tests_ = [RANK_SUM if kinds[c].is_numeric else CHI_SQUARE for c in X.columns]
+        p_values = []
+        for column, test in zip(X.columns, self.tests_, strict=True):
+            known = X[column].notna().to_numpy()
+            values = X[column].to_numpy()[known]
+            if test == RANK_SUM:
+                number = values.astype(np.float64)[:, None]
+                p_values.append(rank_sum_p(number, events[known])[0])
+            else:
+                p_values.append(chi_square_p(values, events[known]))
+        self.p_values_ = np.asarray(p_values, dtype=np.float64)
+        self.support_ = self.p_values_ < self.p
+        return self
+
+
+def event_rows(y: np.ndarray) -> np.ndarray:
+    """Return which rows of a binary outcome are events, refusing an outcome with one class."""
+    classes = np.unique(y)
+    if len(classes) != 2:
+        raise StudyError(
+            "A training part must hold both outcomes",
+            found=f"{len(y)} rows with {len(classes)} distinct outcome(s)",
+            remedy="use fewer folds, a larger training part or more patients",
+        )
+    return np.asarray(y) == classes[1]
+
+
+def rank_sum_p(values: np.ndarray, events: np.ndarray) -> np.ndarray:
+    """Two-sided P value of the Wilcoxon rank-sum test per column.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_features)
+        Without missing values.
+    events : ndarray of bool, shape (n_rows,)
+        Rows with the event.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        NaN for a constant column or where one group is empty.
+    """
+    if values.shape[1] == 0 or events.all() or not events.any():
+        return np.full(values.shape[1], np.nan)
+    p_values = np.full(values.shape[1], np.nan)
+    varies = np.ptp(values, axis=0) > 0
+    if varies.any():
+        test = stats.mannwhitneyu(
+            values[np.ix_(events, varies)],
+            values[np.ix_(~events, varies)],
+            alternative="two-sided",
+            method="asymptotic",
+            axis=0,
+        )
+        p_values[varies] = test.pvalue
+    return p_values
+
+
+def chi_square_p(levels: np.ndarray, events: np.ndarray) -> float:
+    """P value of Pearson's chi-square test without Yates' correction.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (n_rows,)
+        Level of each row, without missing values.
+    events : ndarray of bool, shape (n_rows,)
+        Rows with the event.
+
+    Returns
+    -------
+    float
+        NaN where fewer than two levels or one outcome only occur.
+    """
+    table = pd.crosstab(pd.Series(levels, dtype=object), pd.Series(events))
+    if min(table.shape) < 2:
+        return float("nan")
+    return float(stats.chi2_contingency(table.to_numpy(), correction=False).pvalue)
+
+
+def mrmr_order(values: np.ndarray, events: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Relevance of all columns and the order in which mRMR chooses among them.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_features)
+        Without missing values.
+    events : ndarray of bool, shape (n_rows,)
+        Rows with the event.
+    k : int
+        Features to choose at most.
+
+    Returns
+    -------
+    relevance : ndarray of shape (n_features,)
+        F statistic, 0 for a constant column.
+    order : ndarray of int, shape (n_chosen,)
+        Indices of the chosen columns, the first being the most relevant.
+    """
+    varies = np.ptp(values, axis=0) > 0 if len(values) else np.zeros(values.shape[1], dtype=bool)
+    relevance = np.zeros(values.shape[1])
+    candidates = np.flatnonzero(varies)
+    if len(candidates) == 0:
+        return relevance, candidates
+    with warnings.catch_warnings():
+        # mrmr-selection switches off all warnings of the process when it is imported.
+        from mrmr.pandas import mrmr_classif
+
+    relevance[candidates] = np.nan_to_num(f_classif(values[:, candidates], events)[0], nan=0.0)
+    correlation = np.atleast_2d(np.corrcoef(values[:, candidates], rowvar=False))
+
+    # The library's own F test and correlation go column by column through pandas; handed to it as
+    # functions, the same statistics of all columns at once spare most of its time.
+    def f_statistic(X: pd.DataFrame, y: pd.Series) -> pd.Series:
+        return pd.Series(relevance[candidates], index=X.columns)
+
+    def pearson(target_column: int, features: list[int], X: pd.DataFrame) -> pd.Series:
+        return pd.Series(correlation[features, target_column], index=features)
+
+    frame = pd.DataFrame(values[:, candidates], columns=range(len(candidates)))
+    chosen = mrmr_classif(
+        frame,
+        pd.Series(events.astype(int)),
+        K=k,
+        relevance=f_statistic,
+        redundancy=pearson,
+        n_jobs=1,
+        show_progress=False,
+    )
+    return relevance, candidates[np.asarray(chosen, dtype=int)]

@@ -1,0 +1,55 @@
+"""Read what the stages of modelling share: analysis table, its candidates, the split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from models.columns import Columns
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_json, read_table
+
+
+def read_inputs(analysis: Path, info: Path, split: Path) -> tuple[Columns, pd.DataFrame]:
+    """Read an analysis table with its candidates and its split.
+
+    Parameters
+    ----------
+    analysis, info, split : path
+        ``analysis.parquet``, ``analysis.json`` and ``split.parquet`` of one study.
+
+    Returns
+    -------
+    columns : Columns
+        Candidates.
+    table : pandas.DataFrame
+        The analysis table with the split's ``part`` and ``fold``.
+
+    Raises
+    ------
+    StudyError
+        If analysis table and split do not hold the same units.
+    """
+    table, parts = read_table(analysis), read_table(split)
+    differ = set(table["unit_id"]).symmetric_difference(parts["unit_id"])
+    if differ or table["unit_id"].duplicated().any() or len(table) != len(parts):
+        raise StudyError(
+            "Analysis table and split must hold the same units, each once",
+            found=f"{len(table)} and {len(parts)} rows, {len(differ)} units in one only",
+            where=str(split.name),
+            remedy="run the stage split again",
+        )
+    columns = Columns.from_info(read_json(info))
+    table = table.drop(columns=["part", "fold"], errors="ignore")
+    added = parts.set_index("unit_id")[["part", "fold"]].loc[table["unit_id"]]
+    # Thousands of columns: one concatenation instead of two insertions.
+    added = added.set_axis(table.index, axis=0)
+    return columns, pd.concat([table, added], axis=1)
+
+
+def training_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the training rows of a split table, and the fold of each."""
+    training = table[table["part"] == "train"].reset_index(drop=True)
+    return training, training["fold"].to_numpy(dtype=int)

@@ -1,0 +1,208 @@
+"""Training and test rows, and the folds of the training rows; a patient is never divided.
+
+Nothing is learned here: the outcome only balances the parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_table, write_table
+from pipeline.core.seeds import derive_seed
+from pipeline.core.study import open_study
+
+NO_FOLD = -1
+"""Fold of a test row."""
+
+
+def holdout_parts(table: pd.DataFrame, test_fraction: float, seed: int) -> np.ndarray:
+    """Hold out patients at random, stratified by outcome.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per unit: ``patient_id, outcome``. A patient with any event counts as an event.
+    test_fraction : float
+        Share of patients to hold out (rounded up, as scikit-learn does).
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    ndarray of str, shape (n_rows,)
+        ``train`` or ``test``.
+
+    Raises
+    ------
+    StudyError
+        If either part would lack an outcome.
+    """
+    # Sorted, so that the order of the table's rows does not change who is held out.
+    patients = table.groupby("patient_id")["outcome"].max().sort_index()
+    try:
+        _, test = train_test_split(
+            patients.index.to_numpy(),
+            test_size=test_fraction,
+            stratify=patients.to_numpy(),
+            random_state=seed,
+        )
+    except ValueError as error:
+        raise StudyError(
+            "The cohort must be large enough to hold out patients of both outcomes",
+            found=f"{int(patients.sum())} patients with and {int((patients == 0).sum())} without "
+            f"event; {error}",
+            where="config key split.test_fraction",
+            remedy="change the fraction, or add patients",
+        ) from None
+    return np.where(table["patient_id"].isin(test), "test", "train")
+
+
+def imported_parts(table: pd.DataFrame, column: str | None) -> np.ndarray:
+    """Take the parts from a clinical column that holds ``train`` or ``test``.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per unit: ``unit_id, patient_id`` and `column`.
+    column : str
+        Name of the column.
+
+    Returns
+    -------
+    ndarray of str, shape (n_rows,)
+        ``train`` or ``test``.
+
+    Raises
+    ------
+    StudyError
+        If there is no such column, if it holds anything else, or if it divides a patient.
+    """
+    if column is None or column not in table.columns:
+        raise StudyError(
+            "An imported split needs a column of the clinical table",
+            found=column,
+            where="config key split.column",
+        )
+    wrong = table.loc[~table[column].isin(["train", "test"])]
+    if len(wrong):
+        value, unit = wrong[column].iloc[0], wrong["unit_id"].iloc[0]
+        raise StudyError(
+            "An imported split holds 'train' or 'test' in every row",
+            found=f"{value!r} and {len(wrong) - 1} more",
+            where=f"column {column}, unit {unit}",
+        )
+    parts = table.groupby("patient_id")[column].nunique()
+    divided = sorted(parts.index[parts > 1])
+    if divided:
+        raise StudyError(
+            "All units of a patient belong to one part",
+            found=f"{len(divided)} divided patients: {', '.join(map(str, divided[:10]))}",
+            where=f"column {column}",
+        )
+    return table[column].to_numpy(dtype=object)
+
+
+def assign_folds(training: pd.DataFrame, n_folds: int, seed: int) -> np.ndarray:
+    """Deal training rows to folds, stratified by outcome, a patient's rows together.
+
+    Parameters
+    ----------
+    training : pandas.DataFrame
+        One row per unit: ``patient_id, outcome``.
+    n_folds : int
+        Number of folds.
+    seed : int
+        Seed of the draw.
+
+    Returns
+    -------
+    ndarray of int, shape (n_rows,)
+        Fold, from 0, in which a row is validated.
+
+    Raises
+    ------
+    StudyError
+        If a fold would lack an outcome.
+    """
+    outcome = training["outcome"].to_numpy(dtype=int)
+    groups = training["patient_id"].to_numpy()
+    fewest = min(len(np.unique(groups[outcome == value])) for value in (0, 1))
+    folds = np.full(len(training), NO_FOLD)
+    if fewest >= n_folds:
+        # Sorted by patient first, so that the order of the rows does not change the folds.
+        order = np.argsort(groups, kind="stable")
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+        for fold, (_, valid) in enumerate(splitter.split(order, outcome[order], groups[order])):
+            folds[order[valid]] = fold
+    complete = all(len(np.unique(outcome[folds == fold])) == 2 for fold in range(n_folds))
+    if fewest < n_folds or not complete:
+        raise StudyError(
+            "Every fold must hold patients of both outcomes",
+            found=f"{fewest} training patients of the rarer outcome for {n_folds} folds",
+            where="config key split.folds",
+            remedy="use fewer folds or a larger training part",
+        )
+    return folds
+
+
+def split_table(table: pd.DataFrame, config: dict) -> pd.DataFrame:
+    """Split an analysis table as the study's configuration says.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Analysis table, one row per unit.
+    config : dict
+        Resolved configuration; ``split`` and ``seed`` are used.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``unit_id, patient_id, outcome, part, fold``, rows as in `table`; fold -1 in the test part.
+    """
+    options, seed = config["split"], config["seed"]
+    if options["design"] == "imported":
+        parts = imported_parts(table, options["column"])
+    elif options["design"] == "holdout":
+        parts = holdout_parts(table, options["test_fraction"], derive_seed(seed, "split"))
+    else:
+        raise StudyError(
+            "The design of the split is holdout or imported",
+            found=options["design"],
+            where="config key split.design",
+        )
+    split = table[["unit_id", "patient_id", "outcome"]].assign(part=parts, fold=NO_FOLD)
+    split["outcome"] = split["outcome"].astype(int)
+    for part in ("train", "test"):
+        if split.loc[split["part"] == part, "outcome"].nunique() != 2:
+            raise StudyError(
+                f"The {part} part must hold both outcomes",
+                found=f"{int((split['part'] == part).sum())} units",
+                where="config key split",
+            )
+    train = split["part"] == "train"
+    split.loc[train, "fold"] = assign_folds(
+        split[train], options["folds"], derive_seed(seed, "folds")
+    )
+    return split
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the analysis table, split it, write the split."""
+    config = open_study(options.study).config
+    write_table(split_table(read_table(options.analysis), config), options.out, csv=True)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("models.split", __doc__)
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
+    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
+    arguments.add_argument("--out", required=True, type=Path, help="split.parquet to write")
+    command.run(main, arguments)

@@ -1,0 +1,274 @@
+"""Train one model: search its parameters over the folds, refit, predict, explain.
+
+Everything that learns from data is fitted to training rows only: inside each fold to that fold's,
+and for the final model to all of them. Test rows are predicted, once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_curve
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from models.chain import chain_notes, selection_chain, signature_of
+from models.columns import Columns
+from models.estimators import FAMILIES, device_of, family_of
+from models.fitting import Fit, fit_estimator, importance_of
+from models.inputs import read_inputs, training_rows
+from models.search import SearchResult, search_model, transform_folds
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.files import write_json, write_table
+from pipeline.core.seeds import derive_seed
+from pipeline.core.study import open_study
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A selection chain and a classifier, fitted to the same training rows.
+
+    Attributes
+    ----------
+    model : str
+        Name of the family.
+    columns : Columns
+        Candidates that the chain chose from.
+    chain : sklearn.pipeline.Pipeline
+        Fitted selection chain.
+    fit : Fit
+        Fitted classifier.
+    notes : list of str
+        What has to be said about both.
+    """
+
+    model: str
+    columns: Columns
+    chain: Pipeline
+    fit: Fit
+    notes: list[str]
+
+    @property
+    def signature(self) -> list[str]:
+        """Columns that the classifier sees."""
+        return signature_of(self.chain)
+
+    def predict(self, table: pd.DataFrame) -> np.ndarray:
+        """Return the probability of the event, shape (n_rows,), for rows of an analysis table."""
+        return self.fit.probability(self.chain.transform(self.columns.take(table)).to_numpy())
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A searched and refitted model.
+
+    Attributes
+    ----------
+    fitted : FittedModel
+        Fitted to all training rows with the best parameters.
+    search : SearchResult
+        Parameters, every set's result and out-of-fold predictions.
+    threshold : float
+        A probability at or above it is called an event.
+    """
+
+    fitted: FittedModel
+    search: SearchResult
+    threshold: float
+
+
+def refit(
+    model: str,
+    columns: Columns,
+    training: pd.DataFrame,
+    parameters: Mapping,
+    config: Mapping,
+    seed: int,
+) -> FittedModel:
+    """Fit selection and classifier to training rows with fixed parameters.
+
+    Parameters
+    ----------
+    model : str
+        Name of the family.
+    columns : Columns
+        Candidates.
+    training : pandas.DataFrame
+        Training rows of the analysis table: ``unit_id, patient_id, outcome`` and the candidates.
+    parameters : mapping
+        Parameters of the family, as ``model.json`` holds them.
+    config : mapping
+        Resolved configuration.
+    seed : int
+        Seed of this fit.
+
+    Returns
+    -------
+    FittedModel
+        Predicts rows of any analysis table with the same columns.
+    """
+    X, y = columns.take(training), training["outcome"].to_numpy(dtype=int)
+    chain = selection_chain(columns, config).fit(X, y)
+    Z, groups = chain.transform(X).to_numpy(), training["patient_id"].to_numpy()
+    fit = fit_estimator(model, parameters, Z, y, groups, config, seed)
+    return FittedModel(model, columns, chain, fit, chain_notes(chain) + fit.notes)
+
+
+def fit_model(
+    model: str, columns: Columns, training: pd.DataFrame, folds: np.ndarray, config: Mapping
+) -> TrainedModel:
+    """Search a model's parameters over the folds and refit it to all training rows.
+
+    Parameters
+    ----------
+    model : str
+        Name of the family.
+    columns : Columns
+        Candidates.
+    training : pandas.DataFrame
+        Training rows of the analysis table.
+    folds : ndarray of shape (n_rows,)
+        Fold in which each row is validated.
+    config : mapping
+        Resolved configuration; all seeds derive from its ``seed``.
+    """
+    seed = config["seed"]
+    seen = transform_folds(columns, training, folds, config)
+    search = search_model(model, seen, len(training), config, derive_seed(seed, "search"))
+    fitted = refit(
+        model, columns, training, search.parameters, config, derive_seed(seed, model, "refit")
+    )
+    options = config["evaluation"]
+    threshold = threshold_of(
+        training["outcome"].to_numpy(dtype=int),
+        search.out_of_fold,
+        options["threshold_rule"],
+        options["threshold"],
+    )
+    return TrainedModel(fitted, search, threshold)
+
+
+def threshold_of(y: np.ndarray, probability: np.ndarray, rule: str, fixed: float) -> float:
+    """Choose the probability at which an event is called, from training rows only.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        Outcome of training rows.
+    probability : ndarray of shape (n_rows,)
+        Their out-of-fold predictions.
+    rule : {'youden', 'fixed'}
+        ``youden`` maximises sensitivity + specificity - 1 [1]_, of equals the highest threshold.
+    fixed : float
+        Threshold of the rule ``fixed``.
+
+    References
+    ----------
+    .. [1] Youden WJ. Index for rating diagnostic tests. Cancer 1950;3:32-35.
+    """
+    if rule == "fixed":
+        return float(fixed)
+    if rule != "youden":
+        raise StudyError(
+            "The rule of the threshold is youden or fixed",
+            found=rule,
+            where="config key evaluation.threshold_rule",
+        )
+    false_positive, true_positive, thresholds = roc_curve(y, probability, drop_intermediate=False)
+    # The first entry calls nobody an event, at an infinite threshold.
+    best = 1 + int(np.argmax((true_positive - false_positive)[1:]))
+    return float(thresholds[best])
+
+
+def predictions_of(
+    trained: TrainedModel, training: pd.DataFrame, test: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the out-of-fold predictions of training rows and the predictions of test rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``unit_id, patient_id, outcome, part (oof|test), probability``.
+    """
+    names = ["unit_id", "patient_id", "outcome"]
+    own = training[names].assign(part="oof", probability=trained.search.out_of_fold)
+    held_out = test[names].assign(part="test", probability=trained.fitted.predict(test))
+    table = pd.concat([own, held_out], ignore_index=True)
+    return table.astype({"outcome": int})
+
+
+def write_model(
+    trained: TrainedModel,
+    training: pd.DataFrame,
+    test: pd.DataFrame,
+    config: Mapping,
+    folder: Path,
+    started: float,
+) -> None:
+    """Write ``predictions``, ``search``, ``importance`` and ``model.json`` of a trained model."""
+    fitted, search, model = trained.fitted, trained.search, trained.fitted.model
+    y = training["outcome"].to_numpy(dtype=int)
+    Z = fitted.chain.transform(fitted.columns.take(training)).to_numpy()
+    seed = derive_seed(config["seed"], model, "importance")
+    importance, how = importance_of(fitted.fit, Z, y, seed)
+    signature = fitted.signature
+    shares = pd.DataFrame(
+        {
+            "feature": pd.Series(signature, dtype=object),
+            "block": pd.Series(map(fitted.columns.block_of, signature), dtype=object),
+            "importance": importance,
+        }
+    ).sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+    write_table(predictions_of(trained, training, test), folder / "predictions.parquet", csv=True)
+    write_table(search.table, folder / "search.parquet", csv=True)
+    write_table(shares, folder / "importance.parquet", csv=True)
+    notes = list(dict.fromkeys([*fitted.notes, *search.notes, how]))
+    if config["oversampling"] != "none":
+        notes.append("Training rows were oversampled, which harms calibration.")
+    facts = {
+        "model": model,
+        "label": family_of(model).label,
+        "parameters": search.parameters,
+        "cv_auc": float(search.best["mean_auc"]),
+        "cv_auc_sd": float(search.best["sd_auc"]),
+        "fits": search.fits + 1,
+        "seconds": round(time.monotonic() - started, 1),
+        "device": device_of(model, config),
+        "threads": config["threads"],
+        "seed": config["seed"],
+        "features": signature,
+        "threshold": trained.threshold,
+        "threshold_rule": config["evaluation"]["threshold_rule"],
+        "notes": notes,
+    }
+    write_json(facts, folder / "model.json")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the analysis table and its split, train one model, write its folder."""
+    started = time.monotonic()
+    config = open_study(options.study).config
+    columns, table = read_inputs(options.analysis, options.info, options.split)
+    training, folds = training_rows(table)
+    test = table[table["part"] == "test"]
+    with threadpool_limits(config["threads"]):
+        trained = fit_model(options.model, columns, training, folds, config)
+        write_model(trained, training, test, config, options.out_dir, started)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("models.train", __doc__)
+    arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
+    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
+    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
+    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the model")
+    command.run(main, arguments)

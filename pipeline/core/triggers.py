@@ -65,7 +65,8 @@ def rows_hash(table: pd.DataFrame | None, columns: Iterable[str] | None = None) 
 def files_state(paths: Iterable[str | Path]) -> str:
     """Return a hash over names, sizes and times of files and of everything inside folders.
 
-    It reads no content, so that it costs milliseconds even for a DICOM series of a thousand files;
+    The time of the last change of status counts too, since unpacking an archive gives new content
+    old modification times. It reads no content, so that it costs milliseconds even for a DICOM series of a thousand files;
     a job that runs in vain because a file was only touched finds its results in the store.
 
     Parameters
@@ -105,17 +106,17 @@ def parameter_file(path: str | Path) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
-def _states(path: str) -> Iterator[tuple[str, int, int]]:
+def _states(path: str) -> Iterator[tuple[str, int, int, int]]:
     try:
         state = os.stat(path)
     except FileNotFoundError:
-        yield (path, -1, -1)
+        yield (path, -1, -1, -1)
         return
     if not os.path.isdir(path):
-        yield (path, state.st_size, state.st_mtime_ns)
+        yield (path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
         return
     for folder, _, names in os.walk(path):
         for name in names:
             inner = os.path.join(folder, name)
             state = os.stat(inner)
-            yield (inner, state.st_size, state.st_mtime_ns)
+            yield (inner, state.st_size, state.st_mtime_ns, state.st_ctime_ns)

@@ -1,0 +1,223 @@
+"""Snakemake's output, read as a run: jobs planned, under way, finished and failed, and time left.
+
+Snakemake prints it for people; its shape is that of version 9, which the lock file pins and the
+tests run for real.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Targets people ask for: rules that compute nothing themselves.
+TARGETS = ("all", "preflight", "features", "models", "report")
+
+#: Seconds a job of a rule takes, as long as nothing better is known: measured on the demo study.
+#: An earlier run's benchmark files, and then this run's own jobs, replace it.
+TYPICAL_SECONDS = {
+    "resample": 5.0,
+    "extract": 25.0,
+    "agreement": 8.0,
+    "train": 15.0,
+    "ablate": 40.0,
+}
+DEFAULT_SECONDS = 3.0
+
+
+@dataclass
+class Job:
+    """One job under way: when it started, and how many of its items it has finished."""
+
+    rule: str
+    started: float
+    log: Path | None = None
+    done: int = 0
+    total: int = 0
+
+    def look(self) -> None:
+        """Read how far the job's log says that it is."""
+        if self.log is None:
+            return
+        try:
+            with open(self.log, "rb") as stream:
+                stream.seek(max(0, self.log.stat().st_size - 8192))
+                text = stream.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return
+        steps = re.findall(r" progress (\S+) (\d+)/(\d+) ", text + " ")
+        if steps:
+            self.done, self.total = int(steps[-1][1]), int(steps[-1][2])
+
+    def seconds(self, now: float) -> float | None:
+        """Return the whole job's seconds as its own pace suggests, None before the first item."""
+        return (now - self.started) * self.total / self.done if self.done else None
+
+
+@dataclass
+class Run:
+    """What Snakemake has said so far, read line by line."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    planned: Counter = field(default_factory=Counter)
+    finished: Counter = field(default_factory=Counter)
+    running: dict[str, Job] = field(default_factory=dict)
+    items: dict[str, list[int]] = field(default_factory=dict)
+    failures: list[tuple[str, Path | None]] = field(default_factory=list)
+    nothing_to_do: bool = False
+    widest: int = 1
+    _took: dict[str, list[float]] = field(default_factory=dict)
+    _block: str = ""
+    _rule: str = ""
+    _log: Path | None = None
+
+    def read(self, line: str, now: float) -> None:
+        """Take in one line of Snakemake's output at the time `now`, in seconds."""
+        if match := re.match(r"(?:local)?(?:rule|checkpoint) (\w+):$", line):
+            self._block, self._rule, self._log = "job", match[1], None
+        elif match := re.match(r"Error in rule (\w+):$", line):
+            self._block, self._rule = "error", match[1]
+            self.failures.append((match[1], None))
+        elif line.startswith("Job stats:"):
+            self._block = "stats"
+        elif match := re.match(r"Finished jobid: (\d+)", line):
+            self._finish(match[1], now)
+        elif line.startswith("Nothing to be done"):
+            self.nothing_to_do = True
+        elif not line.strip():
+            self._block = ""
+        else:
+            self._read_in_block(line.strip(), now)
+
+    def _read_in_block(self, line: str, now: float) -> None:
+        if self._block == "stats":
+            if (match := re.match(r"(\w+)\s+(\d+)$", line)) and match[1] != "total":
+                self.planned[match[1]] = int(match[2])
+        elif self._block == "job" and line.startswith("log: "):
+            self._log = Path(line.removeprefix("log: ").split(", ")[0])
+        elif self._block == "job" and line.startswith("jobid: "):
+            jobid = line.removeprefix("jobid: ")
+            self.running[jobid] = Job(self._rule, now, self._log)
+            self.widest = max(self.widest, len(self.running))
+        elif self._block == "error" and line.startswith("log: "):
+            path = line.removeprefix("log: ").split(" (check log")[0].split(", ")[0]
+            self.failures[-1] = (self._rule, Path(path))
+        elif self._block == "error" and line.startswith("jobid: "):
+            self.running.pop(line.removeprefix("jobid: "), None)
+
+    def _finish(self, jobid: str, now: float) -> None:
+        job = self.running.pop(jobid, None)
+        if job is None:
+            return
+        job.look()
+        self.finished[job.rule] += 1
+        self._took.setdefault(job.rule, []).append(now - job.started)
+        if job.total:
+            self.items.setdefault(job.rule, []).append(job.total)
+
+    @property
+    def jobs(self) -> int:
+        """Number of jobs planned, without targets that compute nothing."""
+        return sum(count for rule, count in self.planned.items() if rule not in TARGETS)
+
+    @property
+    def jobs_done(self) -> int:
+        """Number of jobs finished, without targets that compute nothing."""
+        return sum(count for rule, count in self.finished.items() if rule not in TARGETS)
+
+    def seconds_left(self, now: float) -> float:
+        """Estimate the seconds left: each rule's mean so far, over as many jobs as ran at once."""
+        left = 0.0
+        for rule, count in self.planned.items():
+            if rule in TARGETS:
+                continue
+            running = [job for job in self.running.values() if job.rule == rule]
+            paces = [pace for job in running if (pace := job.seconds(now)) is not None]
+            known = self._took.get(rule, []) + paces
+            typical = TYPICAL_SECONDS.get(rule, DEFAULT_SECONDS)
+            mean = sum(known) / len(known) if known else self.seconds.get(rule, typical)
+            left += mean * max(0, count - self.finished[rule] - len(running))
+            left += sum(
+                max(0.0, (job.seconds(now) or mean) - (now - job.started)) for job in running
+            )
+        return left / self.widest
+
+    def stage(self) -> str:
+        """Return the stages under way, with how many of their cases or steps are done."""
+        for job in self.running.values():
+            job.look()
+        shown = []
+        for rule in dict.fromkeys(job.rule for job in self.running.values()):
+            jobs = [job for job in self.running.values() if job.rule == rule and job.total]
+            counts = self.items.get(rule, [])
+            if not jobs and not counts:
+                shown.append(rule)
+                continue
+            done = sum(counts) + sum(job.done for job in jobs)
+            known = sum(counts) + sum(job.total for job in jobs)
+            unknown = self.planned[rule] - len(counts) - len(jobs)
+            total = known + round(unknown * known / (len(counts) + len(jobs)))
+            shown.append(f"{rule} {done} of {'about ' if unknown > 0 else ''}{total}")
+        return ", ".join(shown)
+
+    def line(self, started: float, now: float) -> str:
+        """Return the one line that a person sees."""
+        stage = self.stage()
+        if not self.jobs:
+            return "Checking the study's configuration, tables and earlier results"
+        parts = [f"{self.jobs_done} of {self.jobs} jobs"]
+        if stage:
+            parts.append(stage)
+        parts.append(f"{duration(now - started)} so far")
+        if self.jobs_done < self.jobs:
+            parts.append(f"about {duration(self.seconds_left(now))} left")
+        return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return `seconds` as people say it: ``40 s``, ``3 min``, ``2 h 5 min``.
+
+    >>> duration(39.6), duration(95), duration(7500)
+    ('40 s', '1 min 35 s', '2 h 5 min')
+    """
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    if whole >= 600:
+        return f"{minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+
+
+def earlier_seconds(folder: Path) -> dict[str, float]:
+    """Return each rule's mean seconds in the benchmark files of a study's last run."""
+    seconds = {}
+    for rule in sorted((folder / "benchmark").glob("*/")):
+        values = [
+            float(lines[1].split("\t")[0])
+            for path in rule.glob("*.tsv")
+            if len(lines := path.read_text(encoding="utf-8").splitlines()) > 1
+        ]
+        if values:
+            seconds[rule.name] = sum(values) / len(values)
+    return seconds
+
+
+def error_of_log(path: Path | None, lines: int = 12) -> str:
+    """Return the last error of a job's log, or its last lines where none is marked as one."""
+    if path is None or not path.exists():
+        return ""
+    text = path.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
+    errors = [number for number, line in enumerate(text) if re.search(r" ERROR ", line)]
+    tail = text[errors[-1] :] if errors else text
+    return "\n".join(re.sub(r"^.{19,23} ERROR ", "", line) for line in tail[-lines:])
+
+
+def error_before_jobs(output: Sequence[str]) -> str:
+    """Return what Snakemake said before any job, without the places in its own files."""
+    noise = re.compile(
+        r'\s*File "|Using |host:|Building DAG|Assuming|Exiting|[A-Za-z]*(Error|Exception) in file'
+    )
+    return "\n".join(line for line in output if line.strip() and not noise.match(line))

@@ -1,0 +1,204 @@
+"""Run a study with Snakemake and show what a person wants to know: cases done, stage, time left.
+
+Everything else that Snakemake says stays in its own log. One run of a study at a time: a second one
+is refused while the first lives, and a killed one leaves nothing to unlock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.core import command
+from pipeline.core.config import load_yaml
+from pipeline.core.errors import VertebromicsError
+from pipeline.core.run_log import (
+    TARGETS,
+    Run,
+    duration,
+    earlier_seconds,
+    error_before_jobs,
+    error_of_log,
+)
+
+#: What to open after a run of a target, relative to the study's folder, best first.
+RESULTS_TO_OPEN = {
+    "all": ("report/report.html",),
+    "report": ("report/report.html",),
+    "preflight": ("report/preflight.html",),
+    "features": ("tables/features.csv",),
+    "models": ("evaluation/metrics.csv", "evaluation/metrics.parquet"),
+}
+
+PLAIN_INTERVAL = 10.0  # seconds between lines where the output is no terminal
+
+
+def study_folder(configfiles: Sequence[Path], overrides: Sequence[str]) -> Path:
+    """Return ``results/<study>`` as the configuration files and ``--config`` name it."""
+    named = {"results": "results", "study": None}
+    for path in configfiles:
+        named.update({key: value for key, value in load_yaml(path).items() if key in named})
+    named.update(
+        item.split("=", 1) for item in overrides if item.startswith(("study=", "results="))
+    )
+    if not named["study"]:
+        raise VertebromicsError(
+            "A study needs a name",
+            where=", ".join(str(path) for path in configfiles),
+            remedy="write `study: <name>`",
+        )
+    return Path(named["results"], str(named["study"]))
+
+
+@contextlib.contextmanager
+def only_run(folder: Path) -> Iterator[int]:
+    """Hold the study for this run; the kernel lets go of it however the run ends.
+
+    Yields the file descriptor that the child process inherits, so that a run whose runner was
+    killed still counts as alive.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".running", "w", encoding="ascii") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise VertebromicsError(
+                "Only one run of a study goes on at a time",
+                found="another one under way",
+                where=str(folder),
+                remedy="wait until it ends, or stop it",
+            ) from None
+        yield stream.fileno()
+
+
+def follow(process: subprocess.Popen, run: Run, started: float) -> list[str]:
+    """Read a Snakemake process to its end, showing progress, and return its last lines."""
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def pump() -> None:
+        for line in process.stdout:
+            lines.put(line.rstrip("\n"))
+        lines.put(None)
+
+    threading.Thread(target=pump, daemon=True).start()
+    live = sys.stdout.isatty()
+    interval = 0.5 if live else PLAIN_INTERVAL
+    output: list[str] = []
+    shown, due = "", time.monotonic()
+    while True:
+        with contextlib.suppress(queue.Empty):
+            line = lines.get(timeout=0.5)
+            if line is None:
+                break
+            output = [*output[-400:], line]
+            run.read(line, time.monotonic())
+        now = time.monotonic()
+        if now >= due and (run.jobs or live):
+            shown = run.line(started, now)
+            print(f"\r\033[K{shown}" if live else shown, end="" if live else "\n", flush=True)
+            due = now + interval
+    if live:
+        print("\r\033[K", end="")
+    return output
+
+
+def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
+    """Run Snakemake on a study, say how it ended and what to open.
+
+    Parameters
+    ----------
+    configfiles : sequence of pathlib.Path
+        The study's configuration; a later file wins over an earlier one.
+    rest : sequence of str
+        Targets and options, handed to Snakemake as they stand.
+
+    Returns
+    -------
+    int
+        Exit status: 0 where everything asked for is there, 130 where a person stopped the run.
+    """
+    folder = study_folder(configfiles, rest)
+    call = [sys.executable, "-m", "snakemake", "--nolock", *rest, "--configfile"]
+    call += map(str, configfiles)
+    if {"-n", "--dry-run", "--dryrun"} & set(rest):
+        return subprocess.call(call)
+    started = time.monotonic()
+    run = Run(seconds=earlier_seconds(folder))
+    stopped = []
+    with only_run(folder) as lock:
+        process = subprocess.Popen(
+            call,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+
+        def stop(received: int, _: object) -> None:
+            # To Snakemake and its jobs at once, as a terminal's Ctrl-C would reach them.
+            stopped.append(received)
+            os.killpg(process.pid, signal.SIGINT)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        output = follow(process, run, started)
+        status = process.wait()
+    took = duration(time.monotonic() - started)
+    if stopped:
+        print(f"Stopped after {took}. What is finished stays: the same command goes on from here.")
+        return 130
+    if status:
+        _tell_failure(run, output)
+        return 1
+    if run.nothing_to_do:
+        print(f"Nothing to do: every result is up to date ({took}).")
+    else:
+        print(f"Done: {run.jobs_done} jobs in {took}.")
+    if (page := to_open(folder, rest)) is not None:
+        print(f"Open {page}")
+    return 0
+
+
+def to_open(folder: Path, rest: Sequence[str]) -> Path | None:
+    """Return the file of the study's `folder` that answers what was asked for in `rest`."""
+    asked = [target for target in TARGETS if target in rest] or ["all"]
+    names = [name for target in asked for name in RESULTS_TO_OPEN[target]]
+    return next((folder / name for name in names if (folder / name).exists()), None)
+
+
+def _tell_failure(run: Run, output: Sequence[str]) -> None:
+    if not run.failures:
+        print(error_before_jobs(output) if not run.jobs else "\n".join(output[-15:]))
+    for rule, log in dict.fromkeys(run.failures):
+        print(f"Failed: {rule}{f' (log: {log})' if log else ''}")
+        print(error_of_log(log) or "\n".join(output[-15:]))
+    if run.jobs:
+        print("What is finished stays: the same command goes on from here.")
+
+
+if __name__ == "__main__":
+    arguments = command.parser("pipeline.progress", __doc__)
+    arguments.usage = "%(prog)s --configfile STUDY.yaml [target ...] [options of snakemake]"
+    arguments.add_argument(
+        "--configfile",
+        required=True,
+        action="append",
+        type=Path,
+        help="the study; given twice, the later file wins",
+    )
+    arguments.epilog = f"Targets: {', '.join(TARGETS)}. Everything else goes to snakemake."
+    options, others = arguments.parse_known_args()
+    try:
+        raise SystemExit(main(options.configfile, others))
+    except VertebromicsError as error:
+        raise SystemExit(str(error)) from None

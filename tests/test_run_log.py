@@ -1,0 +1,137 @@
+"""Reading Snakemake's output: what is planned, done, under way, failed, and how long it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.run_log import (
+    Run,
+    duration,
+    earlier_seconds,
+    error_before_jobs,
+    error_of_log,
+)
+
+STATS = """
+Job stats:
+job        count
+-------  -------
+all            1
+extract        2
+train          1
+total          4
+"""
+
+
+def _job(rule: str, jobid: int, log: Path | None = None) -> str:
+    where = f"    log: {log}\n" if log else ""
+    return f"[Fri Nov 20 12:00:00 2026]\nrule {rule}:\n{where}    jobid: {jobid}\n\n"
+
+
+def _read(run: Run, text: str, now: float) -> None:
+    for line in text.splitlines():
+        run.read(line, now)
+
+
+@pytest.fixture
+def run() -> Run:
+    run = Run(seconds={"extract": 10.0, "train": 20.0})
+    _read(run, STATS, 0.0)
+    return run
+
+
+def test_targets_are_no_jobs(run: Run) -> None:
+    assert run.planned == {"all": 1, "extract": 2, "train": 1}
+    assert (run.jobs, run.jobs_done) == (3, 0)
+
+
+def test_time_left_starts_from_the_last_run_and_learns_from_this_one(run: Run) -> None:
+    assert run.seconds_left(0.0) == 40.0
+    _read(run, _job("extract", 1), 0.0)
+    assert run.seconds_left(4.0) == pytest.approx(36.0)
+    _read(run, "Finished jobid: 1 (Rule: extract)\n", 30.0)
+    assert run.jobs_done == 1
+    assert run.seconds_left(30.0) == pytest.approx(30.0 + 20.0)
+    _read(run, _job("extract", 2) + _job("train", 3), 30.0)
+    assert run.seconds_left(30.0) == pytest.approx((30.0 + 20.0) / 2)
+    _read(run, "Finished jobid: 2 (Rule: extract)\nFinished jobid: 3 (Rule: train)\n", 60.0)
+    assert run.seconds_left(60.0) == 0.0
+
+
+def test_a_job_tells_its_cases_and_its_pace(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "b0.log"
+    log.write_text("12:00 INFO progress extract 1/4 0001 A\n", encoding="utf-8")
+    _read(run, _job("extract", 1, log), 0.0)
+    assert run.stage() == "extract 1 of about 8"
+    # 5 s a case: 15 s of this job, 20 s of the next, and the training as the last run took it.
+    assert run.seconds_left(5.0) == pytest.approx(15.0 + 20.0 + 20.0)
+    log.write_text("INFO progress extract 4/4 0004 A\n", encoding="utf-8")
+    _read(run, "Finished jobid: 1 (Rule: extract)\n", 20.0)
+    other = tmp_path / "b1.log"
+    other.write_text("INFO progress extract 1/2 0005 A\n", encoding="utf-8")
+    _read(run, _job("extract", 2, other), 20.0)
+    assert run.stage() == "extract 5 of 6"
+    assert run.line(0.0, 20.0).startswith("1 of 3 jobs · extract 5 of 6 · 20 s so far · about ")
+
+
+def test_a_job_without_a_log_is_named_by_its_rule(run: Run, tmp_path: Path) -> None:
+    _read(run, _job("train", 3, tmp_path / "not-yet.log"), 0.0)
+    assert run.stage() == "train"
+
+
+def test_failures_name_rule_and_log(run: Run) -> None:
+    _read(run, _job("extract", 1), 0.0)
+    text = (
+        "Error in rule extract:\n    jobid: 1\n"
+        "    log: results/x/log/extract/b0.log (check log file(s) for error details)\n\n"
+    )
+    _read(run, text, 1.0)
+    assert run.failures == [("extract", Path("results/x/log/extract/b0.log"))]
+    assert not run.running
+
+
+def test_nothing_to_do_is_noticed(run: Run) -> None:
+    run.read("Nothing to be done (all requested files are present and up to date).", 0.0)
+    assert run.nothing_to_do
+
+
+def test_the_last_error_of_a_log_is_shown_with_what_follows(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    log.write_text(
+        "2026-11-20 12:00:00,001 ERROR first\n2026-11-20 12:00:00,002 INFO progress a 1/2 b\n"
+        "2026-11-20 12:00:01,003 ERROR A mask must hold voxels. Found: 0.\n",
+        encoding="utf-8",
+    )
+    assert error_of_log(log) == "A mask must hold voxels. Found: 0."
+    log.write_text("Traceback\n  line\nValueError: x\n", encoding="utf-8")
+    assert error_of_log(log) == "Traceback\n  line\nValueError: x"
+    assert error_of_log(tmp_path / "none.log") == ""
+    assert error_of_log(None) == ""
+
+
+def test_an_error_before_any_job_loses_snakemakes_places() -> None:
+    output = [
+        "Using workflow specific profile profiles/default for setting default arguments.",
+        'WorkflowError in file "Snakefile", line 3:',
+        "An option must be known. Found: sed.",
+        '  File "common.smk", line 30, in <module>',
+    ]
+    assert error_before_jobs(output) == "An option must be known. Found: sed."
+
+
+def test_earlier_seconds_are_means_of_the_benchmarks(tmp_path: Path) -> None:
+    for batch, seconds in (("b0", "10.0"), ("b1", "20.0")):
+        path = tmp_path / "benchmark" / "extract" / f"{batch}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\th:m:s\n{seconds}\t0:00:10\n", encoding="utf-8")
+    assert earlier_seconds(tmp_path) == {"extract": 15.0}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.6, "1 min 0 s"), (95, "1 min 35 s"), (900, "15 min"), (7500, "2 h 5 min")],
+)
+def test_durations_are_said_as_people_do(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,224 @@
+"""Evaluate: metrics with intervals, paired comparisons and curves of all models of a study.
+
+What a model is judged by are the test rows. Out-of-fold predictions of the training rows are
+listed beside them without intervals: fits of different folds share most of their training rows, so
+that their predictions are dependent in a way no interval here allows for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from models import calibration, metrics
+from models.decision_curve import decision_curve, thresholds
+from models.intervals import Estimate, has_clusters
+from models.performance import METRICS, Sample, compare_models, metric_estimates, point_values
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_json, read_table, write_table
+from pipeline.core.seeds import derive_seed
+from pipeline.core.study import open_study
+
+logger = logging.getLogger("vertebromics")
+
+#: Decimals to which probabilities may leave [0, 1] by rounding in a library.
+_ROUNDING = 1e-6
+
+
+def evaluate(
+    predictions: Mapping[str, pd.DataFrame], infos: Mapping[str, Mapping], config: Mapping
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of the evaluation.
+
+    Parameters
+    ----------
+    predictions : mapping of str to pandas.DataFrame
+        By model, ``unit_id, patient_id, outcome, part, probability`` with part ``oof`` or
+        ``test``.
+    infos : mapping of str to mapping
+        By model, what model.json holds; ``threshold`` and ``cv_auc`` are used.
+    config : mapping
+        The study's resolved configuration; ``seed`` and ``evaluation`` are used.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``metrics, comparisons, roc, calibration, calibration_curve, decision_curve, confusion``,
+        with the columns that docs/architecture.md lists. All but `metrics` are of the test rows.
+
+    Raises
+    ------
+    StudyError
+        If models were not tested on the same units, or a prediction is no probability.
+    """
+    options = config["evaluation"]
+    how = {
+        "confidence": options["confidence"],
+        "n_resamples": options["bootstrap"],
+        # One seed for all models, so that their intervals come from the same resamples.
+        "seed": derive_seed(config["seed"], "evaluate", "resamples"),
+    }
+    by_part = _checked(predictions)
+    tests = {
+        model: Sample.of(rows, infos[model]["threshold"]) for model, rows in by_part["test"].items()
+    }
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("metrics", *_PER_MODEL)}
+    for done, (model, sample) in enumerate(tests.items(), start=1):
+        tables["metrics"].append(_as_rows(model, "test", metric_estimates(sample, **how)))
+        out_of_fold = by_part["oof"].get(model)
+        if out_of_fold is not None:
+            estimates = _out_of_fold(out_of_fold, infos[model])
+            tables["metrics"].append(_as_rows(model, "oof", estimates))
+        for name, table_of in _PER_MODEL.items():
+            table = table_of(sample, how["confidence"])
+            tables[name].append(table.assign(model=model)[["model", *table.columns]])
+        command.progress("evaluate", done, len(tests), model)
+    first = next(iter(tests.values()))
+    probabilities = {model: sample.probability for model, sample in tests.items()}
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()} | {
+        "comparisons": compare_models(tests, **how),
+        "decision_curve": decision_curve(
+            first.outcome, probabilities, thresholds(*options["decision_curve"])
+        ),
+    }
+
+
+def _out_of_fold(rows: pd.DataFrame, info: Mapping) -> dict[str, Estimate]:
+    values = point_values(Sample.of(rows, info["threshold"]))
+    pooled = "pooled out-of-fold predictions; no interval: the folds' fits are dependent"
+    estimates = {
+        name: Estimate(values[name], math.nan, math.nan, pooled)
+        if not math.isnan(values[name])
+        else Estimate.undefined("on the out-of-fold predictions")
+        for name in METRICS
+    }
+    # Scores of different folds come from different fits and are not on one scale: their AUROC is
+    # taken within folds.
+    estimates["auroc"] = Estimate(
+        float(info["cv_auc"]) if info["cv_auc"] is not None else math.nan,
+        math.nan,
+        math.nan,
+        "mean over the inner folds; no interval, and optimistic: it chose the parameters",
+    )
+    return estimates
+
+
+def _as_rows(model: str, part: str, estimates: Mapping[str, Estimate]) -> pd.DataFrame:
+    table = pd.DataFrame.from_dict(estimates, orient="index", columns=Estimate._fields)
+    table = table.rename_axis("metric").reset_index()
+    return table.assign(model=model, part=part)[["model", "part", *table.columns]]
+
+
+def _roc(sample: Sample, confidence: float) -> pd.DataFrame:
+    from sklearn.metrics import roc_curve
+
+    if len(np.unique(sample.outcome)) < 2:
+        return pd.DataFrame({"fpr": [], "tpr": [], "threshold": []}, dtype=float)
+    fpr, tpr, at = roc_curve(sample.outcome, sample.probability)
+    return pd.DataFrame({"fpr": fpr, "tpr": tpr, "threshold": at})
+
+
+def _bins(sample: Sample, confidence: float) -> pd.DataFrame:
+    return calibration.calibration_bins(
+        sample.outcome,
+        sample.probability,
+        confidence,
+        independent=not has_clusters(sample.patients),
+    )
+
+
+def _curve(sample: Sample, confidence: float) -> pd.DataFrame:
+    return calibration.calibration_curve(sample.outcome, sample.probability)
+
+
+def _confusion(sample: Sample, confidence: float) -> pd.DataFrame:
+    counts = metrics.confusion(sample.outcome, sample.probability, sample.threshold)
+    return pd.DataFrame([{**counts._asdict(), "threshold": sample.threshold}])
+
+
+_PER_MODEL = {
+    "roc": _roc,
+    "calibration": _bins,
+    "calibration_curve": _curve,
+    "confusion": _confusion,
+}
+
+
+def _checked(predictions: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return predictions by part and model, test rows of all models in one order."""
+    parts: dict[str, dict[str, pd.DataFrame]] = {"test": {}, "oof": {}}
+    units = None
+    for model, table in predictions.items():
+        values = table["probability"].to_numpy(float)
+        bad = ~((values >= -_ROUNDING) & (values <= 1 + _ROUNDING))
+        if bad.any():
+            raise StudyError(
+                "A prediction must be a probability from 0 to 1",
+                found=f"{int(bad.sum())} others, first {values[bad][0]}",
+                where=f"predictions of model {model}",
+                remedy="run the stage train again",
+            )
+        for part, kept in parts.items():
+            rows = table[table["part"] == part].sort_values("unit_id", ignore_index=True)
+            if not rows.empty:
+                kept[model] = rows
+        if model not in parts["test"]:
+            raise StudyError(
+                "Every model needs predictions of test rows",
+                where=f"predictions of model {model}",
+                remedy="run the stages split and train again",
+            )
+        key = parts["test"][model][["unit_id", "patient_id", "outcome"]]
+        units = key if units is None else units
+        if not key.equals(units):
+            raise StudyError(
+                "All models must be tested on the same units, to be compared",
+                found=f"{len(key)} units, other models {len(units)}, or other outcomes",
+                where=f"predictions of model {model}",
+                remedy="run the stage train again for all models",
+            )
+    return parts
+
+
+def _paired_paths(predictions: Sequence[Path], infos: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Match the files of each model by their folder."""
+    by_folder = {path.parent: path for path in infos}
+    folders = [path.parent for path in predictions]
+    if set(folders) != set(by_folder) or len(set(folders)) < len(folders):
+        raise StudyError(
+            "--predictions and --models need one file each of every model, in one folder",
+            found=f"{len(predictions)} predictions, {len(infos)} models",
+        )
+    return [(path, by_folder[path.parent]) for path in predictions]
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the models of a study, evaluate them and write the tables."""
+    config = open_study(options.study).config
+    predictions, infos = {}, {}
+    for table, info in _paired_paths(options.predictions, options.models):
+        model_info = read_json(info)
+        predictions[model_info["model"]] = read_table(table)
+        infos[model_info["model"]] = model_info
+    for name, table in evaluate(predictions, infos, config).items():
+        write_table(table, options.out_dir / f"{name}.parquet", csv=True)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("models.evaluate", __doc__)
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
+    arguments.add_argument(
+        "--predictions", required=True, type=Path, nargs="+", help="predictions.parquet per model"
+    )
+    arguments.add_argument(
+        "--models", required=True, type=Path, nargs="+", help="model.json per model"
+    )
+    arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the tables")
+    command.run(main, arguments)

@@ -1,0 +1,153 @@
+"""Compare the readers of every case in numbers, and draw their contours on the CT."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import SimpleITK as sitk
+
+from pipeline.core import command
+from pipeline.core.files import read_json, read_table, whole_folder, write_json, write_table
+from pipeline.core.fingerprint import code_fingerprint
+from pipeline.core.geometry import Geometry
+from pipeline.core.store import Store
+from pipeline.core.study import open_study
+from pipeline.core.volumes import read_nrrd
+from segmentation.compare import compare_masks
+from segmentation.pictures import write_picture
+
+LIBRARIES = ("matplotlib", "numpy", "scipy", "SimpleITK")
+
+TEXT = object
+COLUMNS = {
+    "case_id": TEXT,
+    "scan_id": TEXT,
+    "level": TEXT,
+    "reader_a": TEXT,
+    "reader_b": TEXT,
+    "dice": float,
+    "hausdorff95_mm": float,
+    "mean_surface_distance_mm": float,
+    "volume_a_ml": float,
+    "volume_b_ml": float,
+    "volume_difference_percent": float,
+}
+
+
+def compare_case(masks: pd.DataFrame, ct: dict, store: Store) -> Path:
+    """Compare all pairs of readers of one case, and draw the case.
+
+    Parameters
+    ----------
+    masks : pandas.DataFrame
+        The case's rows of `masks.parquet` that hold a mask, sorted by reader.
+    ct : dict
+        The scan's row of `ingest.parquet`.
+    store : Store
+        Holds CT and masks, and keeps the result as kind ``agreement``.
+
+    Returns
+    -------
+    pathlib.Path
+        Entry with ``pairs.json`` (one dict per pair) and ``picture.png``.
+    """
+    case = masks.iloc[0]
+    hashes = dict(zip(masks["reader"], masks["mask_hash"], strict=True))
+
+    def make(folder: Path) -> None:
+        image = read_nrrd(store.path(ct["image"]))
+        read = {
+            reader: read_nrrd(store.path(mask))
+            for reader, mask in zip(masks["reader"], masks["mask"], strict=True)
+        }
+        spacing = Geometry.of(image).spacing
+        pairs = [
+            {
+                "reader_a": a,
+                "reader_b": b,
+                **compare_masks(
+                    sitk.GetArrayViewFromImage(read[a]),
+                    sitk.GetArrayViewFromImage(read[b]),
+                    spacing,
+                ),
+            }
+            for a, b in itertools.combinations(read, 2)
+        ]
+        write_json(pairs, folder / "pairs.json")
+        write_picture(image, read, f"{case['case_id']} ({case['level']})", folder / "picture.png")
+
+    return store.get_or_make(
+        "agreement",
+        {
+            "case": [case["case_id"], case["level"]],
+            "ct": ct["image_hash"],
+            "masks": hashes,
+            "code": code_fingerprint("segmentation.agreement"),
+            "versions": {name: version(name) for name in LIBRARIES},
+        },
+        make,
+    )
+
+
+def compare_cases(
+    masks: pd.DataFrame, ingested: pd.DataFrame, store: Store, pictures: Path
+) -> pd.DataFrame:
+    """Compare the readers of all cases and fill the folder of pictures.
+
+    Parameters
+    ----------
+    masks : pandas.DataFrame
+        `masks.parquet`; rows without a mask are left out.
+    ingested : pandas.DataFrame
+        `ingest.parquet` of their scans.
+    store : Store
+        Holds CTs and masks, keeps results.
+    pictures : pathlib.Path
+        Existing folder that receives ``<case_id>.png`` for each case with a mask.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `agreement.parquet` (docs/architecture.md): one row per case and pair of readers.
+    """
+    scans = ingested.set_index("scan_id").to_dict("index")
+    usable = masks[masks["mask"].notna()].sort_values(["case_id", "reader"])
+    groups = list(usable.groupby("case_id", sort=True))
+    rows = []
+    for done, (case_id, group) in enumerate(groups, start=1):
+        case = group.iloc[0]
+        entry = compare_case(group, scans[case["scan_id"]], store)
+        shutil.copyfile(entry / "picture.png", pictures / f"{case_id}.png")
+        identifiers = {key: case[key] for key in ("case_id", "scan_id", "level")}
+        rows += [{**identifiers, **pair} for pair in read_json(entry / "pairs.json")]
+        command.progress("agreement", done, len(groups), case_id)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Compare the readers of a batch; write their table and the folder of pictures."""
+    study = open_study(options.study)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(study.config["threads"])
+    chosen = study.select_cases(options.batch, options.scan)["case_id"]
+    masks = read_table(options.masks)
+    masks = masks[masks["case_id"].isin(chosen)]
+    with whole_folder(options.pictures) as pictures:
+        table = compare_cases(masks, read_table(options.ingest), study.store, pictures)
+    write_table(table, options.out)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("segmentation.agreement", __doc__)
+    command.batch_arguments(arguments)
+    for stage in ("ingest", "masks"):
+        arguments.add_argument(
+            f"--{stage}", required=True, type=Path, help=f"table {stage}.parquet"
+        )
+    arguments.add_argument("--out", required=True, type=Path, help="table to write (.parquet)")
+    arguments.add_argument("--pictures", required=True, type=Path, help="folder to write")
+    command.run(main, arguments)

@@ -190,7 +190,7 @@ def candidates_of(columns: Columns, names: Iterable[str]) -> list[str]:
 
 def _predictor(row: Mapping) -> Predictor:
     text = row.get("levels")
-    levels = tuple(str(text).split("|")) if isinstance(text, str) and text else ()
+    levels = tuple(part.strip() for part in text.split("|")) if text else ()
     predictor = Predictor(row["column"], row.get("label") or row["column"], row["type"], levels)
     if predictor.is_numeric:
         return replace(predictor, levels=())

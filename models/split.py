@@ -6,6 +6,7 @@ Nothing is learned here: the outcome only balances the parts.
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError
-from pipeline.core.files import read_table, write_table
+from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
+
+logger = logging.getLogger("vertebromics")
 
 NO_FOLD = -1
 """Fold of a test row."""
@@ -197,12 +200,19 @@ def split_table(table: pd.DataFrame, config: dict) -> pd.DataFrame:
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table, split it, write the split."""
     config = open_study(options.study).config
-    write_table(split_table(read_table(options.analysis), config), options.out, csv=True)
+    split = split_table(read_table(options.analysis), config)
+    write_table(split, options.out, csv=True)
+    outcome = read_json(options.info)["outcome"]
+    for part, rows in split.groupby("part"):
+        logger.info(
+            "%s: %d units, %d with %s", part, len(rows), rows["outcome"].sum(), outcome["label"]
+        )
 
 
 if __name__ == "__main__":
     arguments = command.parser("models.split", __doc__)
     arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
     arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
+    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
     arguments.add_argument("--out", required=True, type=Path, help="split.parquet to write")
     command.run(main, arguments)

@@ -44,6 +44,10 @@ class TabNet(ClassifierMixin, BaseEstimator):
         one each epoch.
     weight_decay : float
         Of Adam.
+    momentum : float
+        Of batch normalisation's running statistics, as torch counts it. The library's 0.02 follows
+        over hundreds of steps an epoch; a few hundred patients give a handful, so that early
+        stopping would judge a network with statistics of its first moments.
     max_epochs : int
         Epochs at most.
     patience : int
@@ -82,8 +86,9 @@ class TabNet(ClassifierMixin, BaseEstimator):
         n_shared: int = 2,
         lambda_sparse: float = 1e-3,
         learning_rate: float = 0.02,
-        batch_size: int = 64,
+        batch_size: int = 32,
         weight_decay: float = 0.0,
+        momentum: float = 0.3,
         max_epochs: int = 100,
         patience: int = 10,
         device: str = "auto",
@@ -98,6 +103,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.weight_decay = weight_decay
+        self.momentum = momentum
         self.max_epochs = max_epochs
         self.patience = patience
         self.device = device
@@ -147,6 +153,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
                 n_independent=self.n_independent,
                 n_shared=self.n_shared,
                 lambda_sparse=self.lambda_sparse,
+                momentum=self.momentum,
                 optimizer_params={"lr": self.learning_rate, "weight_decay": self.weight_decay},
                 seed=self.seed,
                 verbose=0,

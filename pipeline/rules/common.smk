@@ -48,12 +48,12 @@ wildcard_constraints:
 
 def of_batches(name):
     """Return the files `name` of all batches."""
-    return expand(f"{FOLDER}/batches/{{batch}}/{name}", batch=BATCHES)
+    return [f"{FOLDER}/batches/{batch}/{name}" for batch in BATCHES]
 
 
 def of_models(name):
     """Return the files `name` of all models."""
-    return expand(f"{FOLDER}/models/{{model}}/{name}", model=MODELS)
+    return [f"{FOLDER}/models/{model}/{name}" for model in MODELS]
 
 
 def rows_of_batch(*columns):

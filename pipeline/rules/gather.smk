@@ -3,7 +3,7 @@ rule gather:
         parts=of_batches("{table}.parquet"),
     output:
         table=f"{FOLDER}/tables/{{table}}.parquet",
-        copy=f"{FOLDER}/tables/{{table}}.csv",
+        csv=f"{FOLDER}/tables/{{table}}.csv",
     log:
         f"{FOLDER}/log/gather/{{table}}.log",
     benchmark:

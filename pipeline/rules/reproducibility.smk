@@ -4,7 +4,7 @@ rule reproducibility:
         features=f"{FOLDER}/tables/features.parquet",
     output:
         table=f"{FOLDER}/tables/reproducibility.parquet",
-        copy=f"{FOLDER}/tables/reproducibility.csv",
+        csv=f"{FOLDER}/tables/reproducibility.csv",
     log:
         f"{FOLDER}/log/reproducibility/reproducibility.log",
     benchmark:

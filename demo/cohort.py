@@ -231,7 +231,12 @@ def draw_outcome(
         The intercept that was used.
     """
     intercept = intercept_for(logit, prevalence)
-    return (rng.random(len(logit)) < expit(intercept + logit)).astype(int), intercept
+    return draw_events(logit, intercept, rng), intercept
+
+
+def draw_events(logit: np.ndarray, intercept: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw one Bernoulli event a patient with log odds ``intercept + logit``, 0 or 1."""
+    return (rng.random(len(logit)) < expit(intercept + logit)).astype(int)
 
 
 def add_follow_up(

@@ -22,6 +22,10 @@ def image_types() -> list[str]:
     ]
 
 
+FEATURE_CLASSES = ("firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
+"""Feature classes of every image type, in the order of radiomics_params/ge2025.yaml."""
+
+
 @cache
 def feature_names() -> tuple[str, ...]:
     """Return the names of 14 shape features and 93 features on each of 13 image types.
@@ -36,18 +40,16 @@ def feature_names() -> tuple[str, ...]:
     """
     from radiomics import getFeatureClasses
 
-    classes = {
-        name: [feature for feature, old in found.getFeatureNames().items() if not old]
-        for name, found in getFeatureClasses().items()
-        if name != "shape2D"
-    }
-    shape = classes.pop("shape")
+    def features_of(name: str) -> list[str]:
+        names = getFeatureClasses()[name].getFeatureNames()
+        return [feature for feature, deprecated in names.items() if not deprecated]
+
     return (
-        *(f"original_shape_{feature}" for feature in shape),
+        *(f"original_shape_{feature}" for feature in features_of("shape")),
         *(
             f"{image}_{name}_{feature}"
             for image in image_types()
-            for name, features in classes.items()
-            for feature in features
+            for name in FEATURE_CLASSES
+            for feature in features_of(name)
         ),
     )

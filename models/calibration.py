@@ -195,8 +195,11 @@ def calibration_bins(
     """
     n_bins = int(np.clip(len(probability) // UNITS_PER_BIN, 2, MAX_BINS))
     units = pd.DataFrame({"y": np.asarray(outcome, float), "p": np.asarray(probability, float)})
-    units["bin"] = pd.qcut(units["p"].rank(method="average"), n_bins, duplicates="drop")
-    bins = units.groupby("bin", observed=True).agg(
+    ranks = units["p"].rank(method="average")
+    # Equal predictions have equal ranks, so that cuts between ranks never part them.
+    cuts = np.unique(np.quantile(ranks, np.arange(1, n_bins) / n_bins))
+    units["bin"] = np.searchsorted(cuts, ranks)
+    bins = units.groupby("bin").agg(
         predicted=("p", "mean"), observed=("y", "mean"), events=("y", "sum"), n=("y", "size")
     )
     limits = [

@@ -174,10 +174,10 @@ def _draw_scale(axes) -> None:
 
 
 def _letter(axes, letters: str) -> None:
-    """Write which side of the patient is at the left, right, top and bottom."""
+    """Write which side of the patient is at the left and right, and at the top and bottom."""
     places = ((0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02))
     aligned = (("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom"))
-    for letter, place, (horizontal, vertical) in zip(letters, places, aligned, strict=True):
+    for letter, place, (horizontal, vertical) in zip(letters, places, aligned, strict=False):
         axes.text(
             *place,
             letter,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.problems import Problems, listing
-from pipeline.core.sheets import read_sheet, rows_text
+from pipeline.core.sheets import parquet_names, read_sheet, rows_text
 
 KEYS = ("case_id", "patient_id")
 IDENTIFIERS = (*KEYS, "scan_id", "level", "reader")
@@ -40,7 +40,7 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> pd.DataFrame:
     StudyError
         If a table lacks its key, repeats or misspells an id, or if the readers' features differ.
     """
-    sheets = {reader: read_sheet(path, "features") for reader, path in sorted(paths.items())}
+    sheets = {reader: _read(path, values=False) for reader, path in sorted(paths.items())}
     problems = Problems("the feature tables")
     for reader, sheet in sheets.items():
         _check_keys(sheet, paths[reader], unit_key, problems)
@@ -50,22 +50,27 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> pd.DataFrame:
     return keys.drop_duplicates().reset_index(drop=True)
 
 
-def read_features(path: str | Path, reader: str, unit_key: str) -> tuple[pd.DataFrame, list[str]]:
+def read_features(
+    path: str | Path, reader: str, unit_key: str
+) -> tuple[pd.DataFrame, list[str], list[str]]:
     """Read one reader's table of features.
 
     Returns
     -------
     table : pandas.DataFrame
-        Identifier columns as text, then the features as float64 in the table's order.
+        Identifier columns as text, then the features as float64 in the table's order, NaN where
+        blank.
+    names : list of str
+        The features.
     dropped : list of str
         Columns that are no features, such as PyRadiomics' ``diagnostics_...``.
 
     Raises
     ------
     StudyError
-        If a feature is blank or no number.
+        If a feature is no number, or infinite.
     """
-    sheet = read_sheet(path, "features")
+    sheet = _read(path, values=True)
     problems = Problems(f"the feature table {path}")
     _check_keys(sheet, path, unit_key, problems)
     problems.raise_if_any()
@@ -74,19 +79,19 @@ def read_features(path: str | Path, reader: str, unit_key: str) -> tuple[pd.Data
     numbers = {}
     for name in names:
         values = pd.to_numeric(sheet[name], errors="coerce").astype("float64")
-        bad = sheet.index[~np.isfinite(values.to_numpy())]
+        bad = sheet.index[(values.isna() & sheet[name].notna()) | np.isinf(values)]
         if len(bad):
             problems.add(
-                "A feature must be a finite number in every row",
-                found=sheet.loc[bad[0], name] or "a blank cell",
+                "A feature must be a number, or blank where it is undefined",
+                found=sheet.loc[bad[0], name],
                 where=f"{path}, {rows_text(bad)}, column {name}",
-                remedy="remove the row or the column, or extract the case anew",
+                remedy="write numbers with a decimal point, or remove the column",
             )
         numbers[name] = values
     problems.raise_if_any()
     identifiers = [name for name in IDENTIFIERS if name in sheet.columns and name != "reader"]
     table = pd.concat([sheet[identifiers], pd.DataFrame(numbers, index=sheet.index)], axis=1)
-    return table.reset_index(drop=True), dropped
+    return table.reset_index(drop=True), names, dropped
 
 
 def feature_names(sheet: pd.DataFrame) -> list[str]:
@@ -94,6 +99,26 @@ def feature_names(sheet: pd.DataFrame) -> list[str]:
     return [
         name for name in sheet.columns if name not in IDENTIFIERS and not NO_FEATURE.match(name)
     ]
+
+
+def _read(path: str | Path, values: bool) -> pd.DataFrame:
+    """Read a feature table as `read_sheet` does; a Parquet table's numbers stay numbers.
+
+    Turning a million numbers into text and back would cost seconds at the start of every run, so
+    that `values` tells whether those of a Parquet table are wanted at all.
+    """
+    if Path(path).suffix.lower() != ".parquet" or not Path(path).is_file():
+        return read_sheet(path, "features")
+    names = parquet_names(path)
+    identifiers = [name for name in names if name in IDENTIFIERS]
+    if not identifiers:
+        return pd.DataFrame(columns=names)
+    sheet = read_sheet(path, columns=identifiers)
+    features = [name for name in names if name not in identifiers]
+    if values:
+        others = pd.read_parquet(path, columns=features).set_axis(sheet.index)
+        return pd.concat([sheet, others], axis=1)[names]
+    return sheet.reindex(columns=names)
 
 
 def _check_keys(sheet: pd.DataFrame, path: str | Path, unit_key: str, problems: Problems) -> None:

@@ -14,7 +14,7 @@ import io
 import logging
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -40,7 +40,9 @@ More candidates would make short tables ambiguous (one column of Chinese charact
 Big5 just as well)."""
 
 
-def read_sheet(path: str | Path, sheet: str | None = None) -> pd.DataFrame:
+def read_sheet(
+    path: str | Path, sheet: str | None = None, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Read a table as text.
 
     Parameters
@@ -50,6 +52,8 @@ def read_sheet(path: str | Path, sheet: str | None = None) -> pd.DataFrame:
         GB18030), .xlsx or .parquet.
     sheet : str, optional
         Worksheet to take from a workbook with several; one that holds a single table needs none.
+    columns : sequence of str, optional
+        Read these columns of a Parquet table only; other formats are read whole.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def read_sheet(path: str | Path, sheet: str | None = None) -> pd.DataFrame:
             remedy="give its path relative to the folder in which snakemake runs",
         )
     if path.suffix.lower() == ".parquet":
-        return _from_parquet(path)
+        return _from_parquet(path, columns)
     records = _xlsx_records(path, sheet) if path.suffix.lower() == ".xlsx" else _csv_records(path)
     return _from_records(records, path)
 
@@ -212,17 +216,32 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime.date) else str(value).strip()
 
 
-def _from_parquet(path: Path) -> pd.DataFrame:
+def parquet_names(path: str | Path) -> list[str]:
+    """Return the column names of a Parquet table without reading its values."""
+    import pyarrow
+    from pyarrow.parquet import read_schema
+
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+        names = read_schema(path).names
+    except (OSError, pyarrow.ArrowException) as error:
         raise StudyError(
             "A .parquet file must be a Parquet table", found=type(error).__name__, where=str(path)
         ) from None
-    values = table.astype(object).where(table.notna(), "").to_numpy()
-    rows = [[_plain(_python(value)) for value in row] for row in values]
-    header = [str(name) for name in table.columns]
-    return _from_records([(1, header), *enumerate(rows, 2)], path)
+    return [name for name in names if not name.startswith("__index_level_")]
+
+
+def _from_parquet(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
+    names = parquet_names(path)
+    if columns is not None:
+        names = [name for name in names if name in columns]
+    table = pd.read_parquet(path, columns=names).reset_index(drop=True)
+    # A column of whole numbers with gaps comes as float64; `_plain` takes the point off again.
+    rows = zip(*(_texts(table[name]) for name in names), strict=True)
+    return _from_records([(1, names), *((at, list(row)) for at, row in enumerate(rows, 2))], path)
+
+
+def _texts(values: pd.Series) -> list[str]:
+    return ["" if pd.isna(value) else _plain(_python(value)) for value in values.tolist()]
 
 
 def _python(value: object) -> object:

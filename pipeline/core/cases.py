@@ -1,0 +1,170 @@
+"""The table of masks: one row per case and reader, checked and dealt to batches."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.problems import Problems, listing
+from pipeline.core.sheets import read_sheet, rows_text
+from pipeline.core.table_schema import check_columns, load_schema
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = [
+    "patient_id",
+    "scan_id",
+    "case_id",
+    "level",
+    "reader",
+    "image",
+    "series",
+    "mask",
+    "label",
+    "days_from_surgery",
+    "batch",
+]
+
+
+def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
+    """Read and check the table of masks.
+
+    Parameters
+    ----------
+    path : path-like
+        The table; its paths of images and masks are relative to its folder.
+    scans_per_job : int
+        Scans of a batch, on average.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per case x reader, sorted by patient, scan, case and reader, with the columns of
+        docs/architecture.md. `image` and `mask` are relative to the working directory.
+
+    Raises
+    ------
+    StudyError
+        Telling every wrong row.
+    """
+    path = Path(path)
+    sheet = read_sheet(path, "cases")
+    problems = Problems(f"the table of masks {path}")
+    check_columns(sheet, "cases", path, problems)
+    problems.raise_if_any()
+    ignored = [name for name in sheet.columns if name not in load_schema("cases")["properties"]]
+    if ignored:
+        logger.info("%s: columns not used: %s", path, listing(ignored))
+    for name in COLUMNS:
+        if name not in sheet:
+            sheet[name] = None
+    _check_unique(sheet, path, problems)
+    _check_one(sheet, path, problems)
+    for name in ("image", "mask"):
+        sheet[name] = _resolve_paths(sheet[name], path, problems)
+    problems.raise_if_any()
+    days = pd.to_numeric(sheet["days_from_surgery"])
+    sheet["days_from_surgery"] = days.astype("Int64")
+    sheet["batch"] = batches(sheet["scan_id"], scans_per_job)
+    order = ["patient_id", "scan_id", "case_id", "reader"]
+    return sheet[COLUMNS].sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def batches(scan_ids: pd.Series, scans_per_job: int) -> pd.Series:
+    """Return the batch of each scan, which depends on nothing but its id and the number of batches.
+
+    Parameters
+    ----------
+    scan_ids : pandas.Series of str
+        A scan may occur several times.
+    scans_per_job : int
+        Scans of a batch, on average.
+
+    Returns
+    -------
+    pandas.Series of str
+        ``b0``, ``b1``, ...: the SHA-256 of the id modulo the smallest power of two that is not
+        below scans / `scans_per_job`. A power of two, because then another patient rarely
+        changes the number, and with it every batch. A batch may be empty.
+    """
+    wanted = scan_ids.nunique() / scans_per_job
+    count = 1
+    while count < wanted:
+        count *= 2
+    width = len(str(count - 1))
+
+    def batch(scan_id: str) -> str:
+        number = int.from_bytes(hashlib.sha256(scan_id.encode()).digest(), "big") % count
+        return f"b{number:0{width}d}"
+
+    return scan_ids.map({scan_id: batch(scan_id) for scan_id in scan_ids.unique()})
+
+
+def _check_unique(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
+    keys = (
+        (["case_id", "reader"], "A case must have one mask per reader"),
+        (["scan_id", "level", "reader"], "A level of a scan must be one case"),
+    )
+    for columns, rule in keys:
+        for values, rows in sheet.groupby(columns, sort=False).groups.items():
+            if len(rows) > 1:
+                problems.add(
+                    rule,
+                    found=" ".join(values),
+                    where=f"{path}, {rows_text(rows)}, columns {', '.join(columns)}",
+                    remedy="remove the duplicate, or correct its ids",
+                )
+        if problems:
+            return
+
+
+def _check_one(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
+    """Add every id under which two rows say different things of the same object."""
+    rules = (
+        ("scan_id", ("patient_id", "image", "series", "days_from_surgery")),
+        ("case_id", ("scan_id", "level")),
+    )
+    for key, columns in rules:
+        for column in columns:
+            values = sheet[column].fillna("(blank)")
+            for name, rows in sheet.groupby(key, sort=False).groups.items():
+                found = values[rows].unique()
+                if len(found) > 1:
+                    problems.add(
+                        f"A {key.removesuffix('_id')} must have one {column}",
+                        found=f"{name} with {listing(found)}",
+                        where=f"{path}, {rows_text(rows)}, column {column}",
+                        remedy="correct the row that differs, or give it another id",
+                    )
+    volumes = sheet["image"] + "\0" + sheet["series"].fillna("")
+    for rows in sheet.groupby(volumes, sort=False).groups.values():
+        scans = sheet.loc[rows, "scan_id"].unique()
+        if len(scans) > 1:
+            problems.add(
+                "An image must be one scan",
+                found=f"scans {listing(scans)}",
+                where=f"{path}, {rows_text(rows)}, column image",
+                remedy="give its rows one scan_id, or tell its series apart in the column series",
+            )
+
+
+def _resolve_paths(values: pd.Series, path: Path, problems: Problems) -> pd.Series:
+    """Return paths of a table relative to the working directory; add those that do not exist."""
+    resolved = {}
+    for value, rows in values.groupby(values, sort=False).groups.items():
+        target = path.parent / value
+        if "\\" in value and not target.exists():
+            target = path.parent / value.replace("\\", "/")  # written on Windows
+        if not target.exists():
+            problems.add(
+                f"The {values.name} must exist, relative to the folder of its table",
+                found=value,
+                where=f"{path}, {rows_text(rows)}, column {values.name}",
+                remedy="correct the path, or copy the file there",
+            )
+        resolved[value] = Path(os.path.normpath(target)).as_posix()
+    return values.map(resolved)

@@ -1,0 +1,312 @@
+"""The flow of patients: who was handed in, who left, and why; every one is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from pipeline.core.dictionary import all_levels
+from pipeline.core.findings import from_json
+from pipeline.core.formula import Formula
+from pipeline.core.study import Study
+
+
+class Flow:
+    """Counts patients and cases from step to step.
+
+    Parameters
+    ----------
+    label : str
+        What the first step is called.
+    members : pandas.DataFrame
+        One row per case, or per patient without a case: ``patient_id, case_id``, None where
+        unknown. Its index is what `leave` refers to.
+
+    Attributes
+    ----------
+    members : pandas.DataFrame
+        The rows that are still in.
+    steps : list of dict
+        ``{label, patients, cases, excluded: [{reason, patients, cases, ids}]}``. What a step
+        excludes leaves before the next step, so that its counts minus those of its reasons are
+        the counts of the next. A patient leaves with the last case, and counts under the first
+        reason that applies to one of them. `ids` names the cases, or patients without a case.
+
+    Examples
+    --------
+    >>> members = pd.DataFrame({"patient_id": ["p1", "p2"], "case_id": ["c1", "c2"]})
+    >>> flow = Flow("Screened", members)
+    >>> flow.leave(pd.Series(["too young", None]), ["too young"], "Eligible")
+    >>> [(step["label"], step["patients"]) for step in flow.steps]
+    [('Screened', 2), ('Eligible', 1)]
+    """
+
+    def __init__(self, label: str, members: pd.DataFrame) -> None:
+        self.members = members
+        self.steps: list[dict] = []
+        self._add_step(label)
+
+    def leave(self, reasons: pd.Series, order: Sequence[str], label: str) -> None:
+        """Take out the members that have a reason, and begin the next step.
+
+        Parameters
+        ----------
+        reasons : pandas.Series
+            Reason per member, on the index of `members`; None for those who stay.
+        order : sequence of str
+            All reasons, the first to be applied first. A reason without anyone is not listed.
+        label : str
+            What the next step is called.
+        """
+        unlisted = set(reasons.dropna()) - set(order)
+        if unlisted:
+            raise ValueError(f"reasons without a place in the order: {sorted(unlisted)}")
+        rank = reasons.map({reason: at for at, reason in enumerate(order)})
+        staying = self.members[reasons.isna()]
+        leaving = self.members[reasons.notna()]
+        gone = leaving[~leaving["patient_id"].isin(staying["patient_id"])]
+        first = rank[gone.index].groupby(gone["patient_id"]).min()
+        for at, reason in enumerate(order):
+            rows = leaving[rank[leaving.index] == at]
+            if rows.empty:
+                continue
+            self.steps[-1]["excluded"].append(
+                {
+                    "reason": reason,
+                    "patients": int((first == at).sum()),
+                    "cases": int(rows["case_id"].nunique()),
+                    "ids": sorted(rows["case_id"].fillna(rows["patient_id"])),
+                }
+            )
+        self.members = staying
+        self._add_step(label)
+
+    def reasons_text(self) -> str:
+        """Return all exclusions in one line, for an error when nobody is left."""
+        entries = [entry for step in self.steps for entry in step["excluded"]]
+        return "; ".join(
+            f"{entry['reason']}: {entry['cases'] or len(entry['ids'])}" for entry in entries
+        )
+
+    def _add_step(self, label: str) -> None:
+        self.steps.append(
+            {
+                "label": label,
+                "patients": int(self.members["patient_id"].nunique()),
+                "cases": int(self.members["case_id"].nunique()),
+                "excluded": [],
+            }
+        )
+
+
+def build_flow(
+    study: Study,
+    features: Mapping[str, pd.DataFrame] | None = None,
+    ready_cases: pd.DataFrame | None = None,
+    preflight: pd.DataFrame | None = None,
+    extraction: pd.DataFrame | None = None,
+) -> tuple[Flow, pd.Series | None]:
+    """Follow everybody from the study's tables to the features.
+
+    Parameters
+    ----------
+    study : Study
+        The validated study.
+    features, ready_cases
+        Ready features by reader and their cases, for a study without images.
+    preflight, extraction : pandas.DataFrame, optional
+        The stages' tables, for a study with images.
+
+    Returns
+    -------
+    flow : Flow
+        Its members are the cases of the analysis.
+    outcome : pandas.Series or None
+        Nullable boolean by unit id; None without an outcome.
+    """
+    unit = study.config["unit"]
+    imaged = ready_cases
+    if study.cases is not None:
+        imaged = study.cases[["patient_id", "case_id", "level"]].drop_duplicates()
+    flow = follow_tables(
+        members_of(imaged, study.clinical, unit),
+        study.clinical is not None,
+        "images" if study.cases is not None else "features",
+    )
+    outcome = None
+    if study.clinical is not None:
+        outcome = follow_formulas(
+            flow, study.clinical, f"{unit}_id", study.config, all_levels(study.dictionary)
+        )
+    if study.cases is not None:
+        follow_imaging(flow, preflight, extraction, study.readers)
+    else:
+        _follow_ready(flow, features)
+    return flow, outcome
+
+
+def members_of(imaged: pd.DataFrame, clinical: pd.DataFrame | None, unit: str) -> pd.DataFrame:
+    """List everybody who was handed in, in whichever table.
+
+    Parameters
+    ----------
+    imaged : pandas.DataFrame
+        One row per case: ``patient_id, case_id, level``, None where unknown. A study of patients
+        without cases has the patient as case.
+    clinical : pandas.DataFrame or None
+        One row per unit, with the key ``patient_id`` or ``case_id``.
+    unit : {'patient', 'case'}
+        What a row of `clinical` is.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``patient_id, case_id, level, unit_id, imaged, described``, sorted, with a fresh index.
+    """
+    key = f"{unit}_id"
+    members = imaged.assign(imaged=True)
+    members["described"] = True
+    if clinical is not None:
+        members["described"] = members[key].isin(clinical[key])
+        only = clinical[~clinical[key].isin(imaged[key])]
+        lonely = pd.DataFrame({key: only[key], "imaged": False, "described": True})
+        if "patient_id" in only:
+            lonely["patient_id"] = only["patient_id"]
+        if "patient_id" in clinical and unit == "case":
+            patients = clinical.set_index(key)["patient_id"]
+            members["patient_id"] = members["patient_id"].fillna(members[key].map(patients))
+        members = pd.concat([members, lonely.reindex(columns=members.columns)])
+    members = members.astype(object).where(members.notna(), None)
+    members["unit_id"] = members[key]
+    order = ["patient_id", "case_id"]
+    return members.sort_values(order, kind="stable").reset_index(drop=True)
+
+
+def follow_tables(members: pd.DataFrame, clinical_given: bool, source: str) -> Flow:
+    """Begin the flow: everybody handed in, then those whom both sources know.
+
+    Parameters
+    ----------
+    members : pandas.DataFrame
+        As `members_of` returns it.
+    clinical_given : bool
+        Whether there is a clinical table to be found in.
+    source : str
+        What the other source holds: ``images`` or ``features``.
+    """
+    flow = Flow("Handed in", members)
+    if clinical_given:
+        without_row, without_image = "no row in the clinical table", f"no {source}"
+        reasons = pd.Series(None, index=members.index, dtype=object)
+        reasons[~members["described"].astype(bool)] = without_row
+        reasons[~members["imaged"].astype(bool)] = without_image
+        flow.leave(reasons, [without_row, without_image], f"With {source} and clinical data")
+    return flow
+
+
+def follow_formulas(
+    flow: Flow, clinical: pd.DataFrame, key: str, config: dict, levels: Mapping
+) -> pd.Series | None:
+    """Continue the flow by eligibility and known outcome; return the outcome by unit.
+
+    Parameters
+    ----------
+    flow : Flow
+        Every member of which has a row in `clinical`.
+    clinical : pandas.DataFrame
+        One row per unit.
+    key : {'patient_id', 'case_id'}
+        Key of `clinical`.
+    config : dict
+        The study's configuration: ``eligibility`` and ``outcome``.
+    levels : mapping
+        Levels of the text columns.
+
+    Returns
+    -------
+    pandas.Series or None
+        Nullable boolean by unit id; None without an outcome.
+    """
+    by_unit = clinical.set_index(key, drop=False)
+    if config["eligibility"]:
+        reasons = pd.Series(None, index=flow.members.index, dtype=object)
+        order = []
+        for entry in config["eligibility"]:
+            truth = Formula(entry["formula"], "config key eligibility").evaluate(by_unit, levels)
+            each = flow.members["unit_id"].map(truth)
+            unmet, unknown = f"not eligible: {entry['label']}", f"not known: {entry['label']}"
+            order += [unmet, unknown]
+            reasons[reasons.isna() & each.isna()] = unknown
+            reasons[reasons.isna() & ~each.fillna(True).astype(bool)] = unmet
+        flow.leave(reasons, order, "Eligible")
+    if config["outcome"] is None:
+        return None
+    outcome = Formula(config["outcome"]["formula"], "config key outcome.formula").evaluate(
+        by_unit, levels
+    )
+    reasons = pd.Series(None, index=flow.members.index, dtype=object)
+    reason = f"outcome not known: {config['outcome']['label']}"
+    reasons[flow.members["unit_id"].map(outcome).isna()] = reason
+    flow.leave(reasons, [reason], "With known outcome")
+    return outcome
+
+
+def follow_imaging(
+    flow: Flow, preflight: pd.DataFrame, extraction: pd.DataFrame, readers: Sequence[str]
+) -> None:
+    """Continue the flow by usable images and masks of every reader, then by extracted features.
+
+    Parameters
+    ----------
+    flow : Flow
+        Its members are cases.
+    preflight, extraction : pandas.DataFrame
+        As the stages write them (docs/architecture.md), one row per case and reader.
+    readers : sequence of str
+        Readers who all must have a usable mask of a case.
+    """
+    for table, column, label in (
+        (preflight, "verdict", "With usable masks of every reader"),
+        (extraction, "status", "With features of every reader"),
+    ):
+        reasons = _reasons(flow.members["case_id"], table, column, readers)
+        flow.leave(reasons, sorted(reasons.dropna().unique()), label)
+
+
+def _reasons(
+    case_ids: pd.Series, table: pd.DataFrame, column: str, readers: Sequence[str]
+) -> pd.Series:
+    """Return why a case cannot go on, by the rows of a stage; None where every reader's is good."""
+    found = {
+        case_id: rows.set_index("reader")
+        for case_id, rows in table[table["case_id"].isin(case_ids)].groupby("case_id")
+    }
+
+    def reason(case_id: str) -> str | None:
+        rows = found.get(case_id)
+        lacking = [reader for reader in readers if rows is None or reader not in rows.index]
+        if lacking:
+            return f"no mask of reader {', '.join(lacking)}"
+        bad = rows[rows[column] == "error"]
+        if bad.empty:
+            return None
+        codes = {
+            reader: next(
+                finding.code for finding in from_json(text) if finding.severity == "error"
+            ).replace("-", " ")
+            for reader, text in bad["findings"].items()
+        }
+        first = sorted(codes)[0]
+        same = len(codes) == len(readers) and len(set(codes.values())) == 1
+        return codes[first] if same else f"{codes[first]} (reader {first})"
+
+    return case_ids.map({case_id: reason(case_id) for case_id in case_ids}).astype(object)
+
+
+def _follow_ready(flow: Flow, features: Mapping[str, pd.DataFrame]) -> None:
+    reasons = pd.Series(None, index=flow.members.index, dtype=object)
+    order = [f"no features of reader {reader}" for reader in features]
+    for reason, table in zip(order, features.values(), strict=True):
+        reasons[reasons.isna() & ~flow.members["case_id"].isin(table.index)] = reason
+    flow.leave(reasons, order, "With features of every reader")

@@ -1,7 +1,7 @@
 """Make the demo study: DICOM CT, two readers' masks, a clinical table with its dictionary.
 
 What is written is what a hospital would hand over, and nothing of it is real. The outcome follows
-a mechanism that is documented in docs/demo.md and written to truth.json; nothing of the software
+a mechanism that is documented in docs/demo.md and written to truth.json; no stage of the pipeline
 reads that file.
 """
 
@@ -24,7 +24,8 @@ from demo.files import write_if_changed
 from demo.painting import paint
 from pipeline.core import command
 from pipeline.core.errors import StudyError
-from pipeline.core.files import write_json
+from pipeline.core.files import read_json, write_json
+from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.seeds import derive_seed
 
 SPACING_MM = (3.0, 0.7, 0.7)
@@ -310,8 +311,8 @@ def make_study(folder: Path, n_patients: int, seed: int, jobs: int = 1) -> dict:
     _write_csv(clinical_table(n_patients, seed), folder / "clinical.csv")
     _write_csv(cohort.dictionary(("patient_id", "Patient")), folder / "dictionary.csv")
     truth = {
-        "seed": seed,
-        "patients": n_patients,
+        **_stamp(n_patients, seed),
+        "files": _count_files(folder),
         "prevalence": PREVALENCE,
         **cohort.describe_mechanism(intercept()),
         "texture": {
@@ -324,6 +325,27 @@ def make_study(folder: Path, n_patients: int, seed: int, jobs: int = 1) -> dict:
     return truth
 
 
+def made_already(folder: Path, n_patients: int, seed: int) -> bool:
+    """Return whether `folder` holds this very study, made by this code, with all its files.
+
+    The content of the files is not looked at: who changes a table to see what happens keeps it.
+    """
+    if not (folder / "truth.json").exists():
+        return False
+    truth = read_json(folder / "truth.json")
+    wanted = {**_stamp(n_patients, seed), "files": _count_files(folder)}
+    return all(truth.get(key) == value for key, value in wanted.items())
+
+
+def _stamp(n_patients: int, seed: int) -> dict:
+    return {"seed": seed, "patients": n_patients, "code": code_fingerprint("demo.make")}
+
+
+def _count_files(folder: Path) -> int:
+    """Return how many files were handed over; a larger demo made before leaves its own behind."""
+    return sum(path.suffix in {".dcm", ".nrrd", ".csv"} for path in folder.rglob("*"))
+
+
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
     stream = io.StringIO()
     table.to_csv(stream, index=False, float_format="%g", lineterminator="\n")
@@ -332,6 +354,9 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Run the command line."""
+    if made_already(options.out, options.patients, options.seed):
+        print(f"The demo of {options.patients} synthetic patients is there already: {options.out}")
+        return
     truth = make_study(options.out, options.patients, options.seed, options.jobs)
     events = sum(patient["outcome"] for patient in truth["drawn"])
     print(f"{options.patients} synthetic patients ({events} with residual pain): {options.out}")

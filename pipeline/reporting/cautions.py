@@ -1,0 +1,200 @@
+"""What limits the results of a study, found in the study itself and said where it matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.core.provenance import versions
+from pipeline.reporting.results import Results
+from pipeline.reporting.wording import number, plural, sentence_list, share
+
+#: Events (and non-events) that a test of a model should hold (Vergouwe et al., J Clin Epidemiol
+#: 2005;58:475-483; Collins et al., Stat Med 2016;35:214-226).
+MIN_TEST_EVENTS = 100
+
+#: Training events per predictor below which a fit is unstable (Peduzzi et al., J Clin Epidemiol
+#: 1996;49:1373-1379): a rough guide, kept as a warning sign.
+MIN_EVENTS_PER_PREDICTOR = 10
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One limit of the results.
+
+    Attributes
+    ----------
+    title, text : str
+        What it is about, and what follows from it.
+    anchor : str
+        Section that it belongs to.
+    tone : {'warning', 'info'}
+        Whether it weakens the results or explains them.
+    """
+
+    title: str
+    text: str
+    anchor: str
+    tone: Literal["warning", "info"] = "warning"
+
+
+def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
+    """Return all cautions of a study, in the order of the report's sections.
+
+    Parameters
+    ----------
+    results : Results
+        The finished run.
+    parameters : dict or None
+        Parsed PyRadiomics parameter file; None for a study that starts from feature tables.
+    """
+    found = [_notice(results), _simulated_reader(results), _one_reader(results)]
+    if results.imaging is not None:
+        found += [_upsampling(results, parameters or {}), _bin_width(parameters or {})]
+    if results.modelling is not None:
+        found += [
+            _few_events_to_fit(results),
+            _few_events_to_test(results),
+            _clusters(results),
+            _oversampling(results),
+        ]
+    found.append(_lock())
+    return [caution for caution in found if caution is not None]
+
+
+def _notice(results: Results) -> Caution | None:
+    notice = results.study.config.get("notice")
+    return Caution("Notice of the study", notice, "summary") if notice else None
+
+
+def _simulated_reader(results: Results) -> Caution | None:
+    name = results["simulated_reader"]
+    if not name:
+        return None
+    text = (
+        f"The masks of reader {name} were made by a computer from another reader's masks. "
+        "Agreement between readers, and the features that it keeps, then reflect how the "
+        "difference was simulated and say nothing about people."
+    )
+    return Caution("Simulated reader", text, "agreement")
+
+
+def _one_reader(results: Results) -> Caution | None:
+    readers = results.study.readers
+    if len(readers) != 1:
+        return None
+    text = (
+        f"All features come from reader {readers[0]}. Without a second reading no concordance can "
+        "be computed: the CCC step of the selection is skipped, and features that depend on how "
+        "the contour is drawn stay in."
+    )
+    return Caution("One reader: no CCC filter", text, "concordance")
+
+
+def _upsampling(results: Results, parameters: dict) -> Caution | None:
+    target = parameters.get("setting", {}).get("resampledPixelSpacing")
+    ingest = results.imaging.ingest
+    spacing = ingest[["spacing_x", "spacing_y", "spacing_z"]].max(axis=1).dropna()
+    if not target or spacing.empty:
+        return None
+    coarse = spacing[spacing > max(target) * 1.001]
+    if coarse.empty:
+        return None
+    text = (
+        f"{len(coarse)} of {plural(len(spacing), 'scan')} have voxels larger than the "
+        f"{number(max(target), 1)} mm grid on which features are computed (median longest edge "
+        f"{number(coarse.median(), 1)} mm). Values between slices are interpolated, so texture "
+        "across slices partly measures the interpolation; features of scans with different "
+        "spacing are comparable only with care."
+    )
+    return Caution("Upsampled voxels", text, "images")
+
+
+def _bin_width(parameters: dict) -> Caution | None:
+    setting = parameters.get("setting", {})
+    if not setting.get("normalize") or not setting.get("binWidth"):
+        return None
+    scale = setting.get("normalizeScale", 1)
+    text = (
+        f"Intensities are normalised per scan (mean 0, standard deviation {number(scale, 0)}) "
+        f"before texture is computed, so a bin width of {number(setting['binWidth'], 0)} stands "
+        f"for {number(setting['binWidth'] / scale, 2)} standard deviations of the scan and not for "
+        f"{number(setting['binWidth'], 0)} HU. Grey levels depend on what else lies in the scan."
+    )
+    return Caution("Bin width is not in HU", text, "images", "info")
+
+
+def _events(results: Results, part: str) -> tuple[int, int]:
+    rows = results.modelling.split
+    outcome = rows.loc[rows["part"] == part, "outcome"]
+    return int(outcome.sum()), len(outcome)
+
+
+def _few_events_to_fit(results: Results) -> Caution | None:
+    events, rows = _events(results, "train")
+    fewer = min(events, rows - events)
+    sizes = [len(model.info["features"]) for model in results.modelling.models.values()]
+    widest = max(sizes, default=0)
+    if not widest or fewer / widest >= MIN_EVENTS_PER_PREDICTOR:
+        return None
+    text = (
+        f"The training rows hold {plural(events, 'event')} for {plural(widest, 'predictor')}, "
+        f"{number(fewer / widest, 1)} per predictor (10 is a common least). Which predictors are "
+        "selected, and their weights, would change with another sample."
+    )
+    return Caution("Few events per predictor", text, "selection")
+
+
+def _few_events_to_test(results: Results) -> Caution | None:
+    events, rows = _events(results, "test")
+    if min(events, rows - events) >= MIN_TEST_EVENTS:
+        return None
+    text = (
+        f"The test rows hold {plural(events, 'event')} and {plural(rows - events, 'non-event')}; "
+        f"at least {MIN_TEST_EVENTS} of each are advised to judge a model. One event more or less "
+        f"classified right moves sensitivity by {share(1, events)}. Read the intervals, not the "
+        "point values, and no ranking of models into them."
+    )
+    return Caution("Few events to test on", text, "performance")
+
+
+def _clusters(results: Results) -> Caution | None:
+    split = results.modelling.split
+    several = int((split.groupby("patient_id").size() > 1).sum())
+    if not several:
+        return None
+    text = (
+        f"{plural(several, 'patient')} contribute more than one row. Patients are never divided "
+        "between training and test rows or between folds; the table of metrics names the interval "
+        "method that takes the clusters into account."
+    )
+    return Caution("Several rows per patient", text, "performance", "info")
+
+
+def _oversampling(results: Results) -> Caution | None:
+    method = results["oversampling"]
+    if method == "none":
+        return None
+    text = (
+        f"The training rows were rebalanced ({method.replace('_', ' + ')}). This shifts predicted "
+        "risks upwards and harms calibration (van den Goorbergh et al., J Am Med Inform Assoc "
+        "2022;29:1525-1534): predicted probabilities are scores here and no risks."
+    )
+    return Caution("Oversampling", text, "performance")
+
+
+def _lock() -> Caution | None:
+    table = versions()
+    differing = table[~table["agrees"]]
+    if differing.empty:
+        return None
+    shown = sentence_list(
+        f"{row.package} ({row.installed or 'not installed'}, locked {row.locked})"
+        for row in differing.head(5).itertuples()
+    )
+    more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+    text = (
+        f"The installed packages differ from the lock file: {shown}{more}. Results may differ "
+        "from those of the locked environment."
+    )
+    return Caution("Not the locked environment", text, "provenance")

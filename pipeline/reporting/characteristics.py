@@ -1,0 +1,251 @@
+"""Table 1: the units of a study described and compared between groups, with the test named.
+
+The tests are written out with scipy instead of taken from a table package, because their choice
+decides P values near the limit (a chi-square test with Yates' correction turns published findings
+around) and must stand in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pipeline.core.errors import VertebromicsError
+
+#: Below this expected count in a cell, the chi-square distribution approximates badly
+#: (Cochran, Biometrics 1954;10:417-451).
+MIN_EXPECTED_COUNT = 5
+
+#: Names of the tests as the table prints them.
+CHI_SQUARE = "Pearson chi-square, no continuity correction"
+RANK_SUM = "Wilcoxon rank-sum"
+T_POOLED = "Student t, pooled variance"
+T_WELCH = "Welch t"
+
+_NUMBER_TESTS = {"rank-sum": RANK_SUM, "t": T_POOLED, "welch": T_WELCH}
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """Outcome of one comparison.
+
+    Attributes
+    ----------
+    name : str
+        The test in full.
+    statistic, p : float
+        NaN where the test cannot be done (an empty group, one level, no variation).
+    approximate : bool
+        Whether an expected count lies below `MIN_EXPECTED_COUNT`.
+    """
+
+    __test__ = False  # the name is the field's, not pytest's
+
+    name: str
+    statistic: float
+    p: float
+    approximate: bool = False
+
+
+def compare_counts(counts: np.ndarray) -> TestResult:
+    """Compare proportions by Pearson's chi-square test without continuity correction.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray of shape (n_levels, n_groups)
+        Numbers of units; levels and groups without units are left out.
+
+    Examples
+    --------
+    >>> result = compare_counts(np.array([[25, 27], [452 - 25, 117 - 27]]))
+    >>> round(result.statistic, 2)
+    34.46
+    """
+    counts = np.asarray(counts, dtype=float)
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    if min(counts.shape) < 2:
+        return TestResult(CHI_SQUARE, np.nan, np.nan)
+    test = stats.chi2_contingency(counts, correction=False)
+    approximate = bool((test.expected_freq < MIN_EXPECTED_COUNT).any())
+    return TestResult(CHI_SQUARE, float(test.statistic), float(test.pvalue), approximate)
+
+
+def compare_numbers(a: np.ndarray, b: np.ndarray, test: str = "rank-sum") -> TestResult:
+    """Compare two independent samples of numbers.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray of shape (n_a,) and (n_b,)
+        Values; missing ones are left out.
+    test : {'rank-sum', 't', 'welch'}
+        Wilcoxon's rank-sum test (two-sided, normal approximation with tie and continuity
+        correction; the statistic is Mann and Whitney's U of `a`), Student's t test with pooled
+        variance, or Welch's.
+    """
+    if test not in _NUMBER_TESTS:
+        raise VertebromicsError(
+            f"A test for numbers must be one of {', '.join(_NUMBER_TESTS)}", found=test
+        )
+    name = _NUMBER_TESTS[test]
+    a, b = (np.asarray(values, dtype=float) for values in (a, b))
+    a, b = a[~np.isnan(a)], b[~np.isnan(b)]
+    enough = min(len(a), len(b)) >= (1 if test == "rank-sum" else 2)
+    if not enough or np.ptp(np.concatenate([a, b])) == 0:
+        return TestResult(name, np.nan, np.nan)
+    if test == "rank-sum":
+        result = stats.mannwhitneyu(a, b, alternative="two-sided", method="asymptotic")
+    else:
+        if np.ptp(a) == 0 and np.ptp(b) == 0:
+            return TestResult(name, np.nan, np.nan)
+        result = stats.ttest_ind(a, b, equal_var=test == "t")
+    return TestResult(name, float(result.statistic), float(result.pvalue))
+
+
+def characteristics(
+    table: pd.DataFrame,
+    dictionary: pd.DataFrame,
+    group: pd.Series,
+    groups: Sequence[tuple[object, str]],
+    *,
+    continuous_test: str = "rank-sum",
+) -> pd.DataFrame:
+    """Describe every variable of `dictionary` overall and in two groups, and compare the groups.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per unit; columns as the dictionary names them.
+    dictionary : pandas.DataFrame
+        Rows ``column, label, type, unit, levels, timing`` of the variables to describe. Continuous
+        and ordinal ones are summed up as median and quartiles (mean and standard deviation with a
+        t test), the others as counts per level.
+    group : pandas.Series
+        Group of each unit, on the index of `table`; units of no listed group count overall only.
+    groups : sequence of (value, label), two of them
+        The groups to compare, in the order of their columns.
+    continuous_test : {'rank-sum', 't', 'welch'}
+        Test for continuous and ordinal variables.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per variable and, for categories, one per level: ``variable, level`` (null on a
+        variable's own row)``, unit, timing, summary, overall, <label of each group>, missing,
+        test, statistic, p, approximate``. Missing values are counted and left out of percentages
+        and tests.
+    """
+    if len(groups) != 2:
+        raise VertebromicsError("Characteristics compare two groups", found=len(groups))
+    rows: list[dict] = []
+    for entry in dictionary.to_dict("records"):
+        if entry["column"] not in table:
+            raise VertebromicsError(
+                "Every described variable must be a column of the analysis table",
+                found=entry["column"],
+            )
+        describe = (
+            _describe_numbers if entry["type"] in ("continuous", "ordinal") else _describe_counts
+        )
+        rows += describe(table[entry["column"]], entry, group, groups, continuous_test)
+    columns = ["variable", "level", "unit", "timing", "summary", "overall"]
+    columns += [label for _, label in groups]
+    columns += ["missing", "test", "statistic", "p", "approximate"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _describe_numbers(
+    values: pd.Series,
+    entry: dict,
+    group: pd.Series,
+    groups: Sequence[tuple[object, str]],
+    test: str,
+) -> list[dict]:
+    numbers = pd.to_numeric(values).astype(float)
+    by_rank = test == "rank-sum"
+    first, second = (numbers[group == value].to_numpy() for value, _ in groups)
+    result = compare_numbers(first, second, test)
+    row = _row(entry, numbers, result)
+    row["summary"] = "median [Q1, Q3]" if by_rank else "mean (SD)"
+    summarise = _median if by_rank else _mean
+    row["overall"] = summarise(numbers)
+    for value, label in groups:
+        row[label] = summarise(numbers[group == value])
+    return [row]
+
+
+def _describe_counts(
+    values: pd.Series,
+    entry: dict,
+    group: pd.Series,
+    groups: Sequence[tuple[object, str]],
+    _test: str,
+) -> list[dict]:
+    texts = values.astype("string")
+    listed = entry.get("levels")
+    levels = listed.split("|") if isinstance(listed, str) and listed else []
+    levels += sorted(set(texts.dropna()) - set(levels))
+    counts = np.array(
+        [
+            [int(((texts == level) & (group == value)).sum()) for value, _ in groups]
+            for level in levels
+        ]
+    ).reshape(len(levels), len(groups))
+    head = _row(
+        entry, texts, compare_counts(counts) if levels else TestResult(CHI_SQUARE, np.nan, np.nan)
+    )
+    head["summary"] = "n (%)"
+    rows = [head]
+    known = texts.notna()
+    for level, numbers in zip(levels, counts, strict=True):
+        row = {"variable": entry["label"], "level": level, "summary": "n (%)"}
+        row["overall"] = _percent(int((texts == level).sum()), int(known.sum()))
+        for (value, label), number in zip(groups, numbers, strict=True):
+            row[label] = _percent(int(number), int((known & (group == value)).sum()))
+        rows.append(row)
+    return rows
+
+
+def _row(entry: dict, values: pd.Series, result: TestResult) -> dict:
+    return {
+        "variable": entry["label"],
+        "level": None,
+        "unit": entry.get("unit"),
+        "timing": entry.get("timing"),
+        "missing": int(values.isna().sum()),
+        "test": result.name,
+        "statistic": result.statistic,
+        "p": result.p,
+        "approximate": result.approximate,
+    }
+
+
+def _median(values: pd.Series) -> str | None:
+    values = values.dropna()
+    if values.empty:
+        return None
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    digits = _digits(values)
+    return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def _mean(values: pd.Series) -> str | None:
+    values = values.dropna()
+    if values.empty:
+        return None
+    digits = _digits(values)
+    spread = f"{values.std(ddof=1):.{digits}f}" if len(values) > 1 else "–"
+    return f"{values.mean():.{digits}f} ({spread})"
+
+
+def _digits(values: pd.Series) -> int:
+    """Return decimals that suit the spread: three leading digits' worth, two at most."""
+    spread = float(np.ptp(values))
+    return 0 if spread >= 100 else 1 if spread >= 10 else 2
+
+
+def _percent(part: int, whole: int) -> str | None:
+    return f"{part} ({100 * part / whole:.1f}%)" if whole else None

@@ -1,0 +1,127 @@
+"""Figures of the selection: the funnel, its stability over folds, what the models rely on."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+import pandas as pd
+
+from pipeline.reporting.figures import (
+    BLOCK_COLOURS,
+    INK,
+    MUTED,
+    PALE,
+    figure,
+    grid_shape,
+    hide_unused,
+    to_svg,
+)
+from pipeline.reporting.wording import count
+
+
+def funnel_figure(funnel: list[dict]) -> str:
+    """Draw how many radiomic and clinical candidates each step of the selection leaves.
+
+    Parameters
+    ----------
+    funnel : list of dict
+        ``label, radiomics, clinical`` in the order of the steps.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element.
+    """
+    labels = ["\n".join(textwrap.wrap(step["label"], 34)) for step in funnel]
+    places = np.arange(len(funnel))
+    height = 0.42 * len(funnel) + 0.9
+    with figure(9.5, height, 1, 2, sharey=True, width_ratios=[2, 1]) as (drawing, axes):
+        for axis, block in zip(axes, BLOCK_COLOURS, strict=True):
+            values = np.array([step[block] or 0 for step in funnel])
+            widest = max(values.max(), 1)
+            axis.barh(places, values, height=0.62, color=BLOCK_COLOURS[block])
+            for place, value in zip(places, values, strict=True):
+                axis.text(value + widest * 0.015, place, count(value), va="center", color=INK)
+            axis.set_title(f"{block.capitalize()} candidates")
+            axis.set_xlim(0, widest * 1.12)
+            axis.set_xticks([])
+            axis.spines[["bottom", "left"]].set_visible(False)
+            axis.tick_params(axis="y", length=0)
+        axes[0].set_yticks(places, labels, color=INK)
+        axes[0].invert_yaxis()
+        return to_svg(drawing, "funnel")
+
+
+def stability_figure(frequency: pd.DataFrame) -> str:
+    """Draw which training folds selected which feature.
+
+    Parameters
+    ----------
+    frequency : pandas.DataFrame
+        One row per feature: ``feature, block, selected`` (in the final signature), then one
+        boolean column per fold whose name is the fold's number.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element.
+    """
+    folds = [name for name in frequency.columns if name not in ("feature", "block", "selected")]
+    rows = len(frequency)
+    with figure(9.5, 0.235 * rows + 1.0) as (drawing, axes):
+        axis = axes[0]
+        names = ["all training rows", *(f"without fold {fold}" for fold in folds)]
+        chosen = frequency[["selected", *folds]].to_numpy(bool)
+        for column in range(chosen.shape[1]):
+            for row in range(rows):
+                colour = BLOCK_COLOURS[frequency["block"].iloc[row]]
+                axis.plot(
+                    column,
+                    row,
+                    marker="o",
+                    markersize=7.5 if chosen[row, column] else 3,
+                    color=colour if chosen[row, column] else PALE,
+                )
+        axis.axvline(0.5, color=MUTED, linewidth=0.8)
+        axis.set_xticks(range(len(names)), names)
+        axis.xaxis.tick_top()
+        axis.set_yticks(range(rows), frequency["feature"], fontsize=8, color=INK)
+        axis.set_xlim(-0.5, len(names) - 0.5)
+        axis.set_ylim(rows - 0.4, -0.6)
+        axis.spines[["top", "left", "bottom"]].set_visible(False)
+        axis.tick_params(length=0)
+        return to_svg(drawing, "stability")
+
+
+def importance_figure(importance: dict[str, pd.DataFrame], labels: dict[str, str]) -> str:
+    """Draw each model's most important features, best first.
+
+    Parameters
+    ----------
+    importance : dict of str to pandas.DataFrame
+        Per model the rows to draw, already cut to the top: ``feature, block, importance``.
+    labels : dict of str to str
+        Name of each model as printed.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element.
+    """
+    rows, columns = grid_shape(len(importance), 2)
+    most = max(len(table) for table in importance.values())
+    with figure(9.5, rows * (0.215 * most + 0.75), rows, columns) as (drawing, axes):
+        for axis, (model, table) in zip(axes, importance.items(), strict=False):
+            places = np.arange(len(table))
+            colours = [BLOCK_COLOURS[block] for block in table["block"]]
+            axis.barh(places, table["importance"], height=0.64, color=colours)
+            axis.set_yticks(places, table["feature"], fontsize=7.5, color=INK)
+            axis.set_ylim(most - 0.4, -0.6)
+            axis.set_title(labels[model])
+            axis.set_xlim(left=min(0, axis.get_xlim()[0]))
+            axis.spines["left"].set_visible(False)
+            axis.tick_params(axis="y", length=0)
+            axis.grid(axis="x")
+        hide_unused(axes, len(importance))
+        return to_svg(drawing, "importance")

@@ -1,0 +1,211 @@
+"""The files of a finished run, read once for the report.
+
+What a study must hold follows from its configuration alone, so that files which an earlier
+configuration left behind are never shown, and a file that is missing is an error instead of a gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.errors import VertebromicsError
+from pipeline.core.files import read_json, read_table
+from pipeline.core.study import Study, open_study
+
+
+@dataclass(frozen=True)
+class Imaging:
+    """Tables of the imaging half; columns as in docs/architecture.md."""
+
+    ingest: pd.DataFrame
+    masks: pd.DataFrame
+    agreement: pd.DataFrame
+    preflight: pd.DataFrame
+    extraction: pd.DataFrame
+    resample: pd.DataFrame
+    pictures: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model's files."""
+
+    info: dict
+    predictions: pd.DataFrame
+    search: pd.DataFrame
+    importance: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Tables of the evaluation, all models together."""
+
+    metrics: pd.DataFrame
+    comparisons: pd.DataFrame
+    roc: pd.DataFrame
+    calibration: pd.DataFrame
+    calibration_curve: pd.DataFrame
+    decision_curve: pd.DataFrame
+    confusion: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One model's ablation: its table and what was done."""
+
+    table: pd.DataFrame
+    info: dict
+
+
+@dataclass(frozen=True)
+class Modelling:
+    """Tables of the modelling half. `units` holds no feature columns."""
+
+    units: pd.DataFrame
+    info: dict
+    split: pd.DataFrame
+    selection: pd.DataFrame
+    selection_info: dict
+    models: dict[str, Model]
+    evaluation: Evaluation
+    ablation: dict[str, Ablation]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything the report reads.
+
+    Attributes
+    ----------
+    study : Study
+        The frozen study.
+    folder : pathlib.Path
+        ``results/<study>``.
+    flow : dict
+        Flow of patients.
+    reproducibility : pandas.DataFrame
+        One row per feature; empty with one reader.
+    imaging : Imaging or None
+        None for a study that starts from ready feature tables.
+    modelling : Modelling or None
+        None for a study without outcome or clinical table.
+    """
+
+    study: Study
+    folder: Path
+    flow: dict
+    reproducibility: pd.DataFrame
+    imaging: Imaging | None
+    modelling: Modelling | None
+
+    def __getitem__(self, option: str) -> object:
+        """Return an option of the configuration, nested ones as ``"selection.ccc.threshold"``."""
+        value: object = self.study.config
+        for key in option.split("."):
+            value = value[key]
+        return value
+
+
+def has_images(config: dict) -> bool:
+    """Return whether a configuration asks for the imaging half."""
+    return config["cases"] is not None
+
+
+def has_models(config: dict) -> bool:
+    """Return whether a configuration asks for the modelling half."""
+    return config["outcome"] is not None and config["clinical"] is not None
+
+
+def read_results(study_folder: str | Path) -> Results:
+    """Read the results of the study frozen in `study_folder`.
+
+    Parameters
+    ----------
+    study_folder : path-like
+        ``results/<study>/study``.
+
+    Raises
+    ------
+    VertebromicsError
+        If a file that the configuration calls for is not there.
+    """
+    study = open_study(study_folder)
+    folder = Path(study_folder).resolve().parent
+    config = study.config
+    return Results(
+        study=study,
+        folder=folder,
+        flow=_json(folder, "tables/flow.json"),
+        reproducibility=_table(folder, "tables/reproducibility.parquet"),
+        imaging=_imaging(folder, study) if has_images(config) else None,
+        modelling=_modelling(folder, config) if has_models(config) else None,
+    )
+
+
+def _imaging(folder: Path, study: Study) -> Imaging:
+    names = ("ingest", "masks", "agreement", "preflight", "extraction")
+    tables = {name: _table(folder, f"tables/{name}.parquet") for name in names}
+    batches = sorted(study.cases["batch"].unique())
+    resampled = [_table(folder, f"batches/{batch}/resample.parquet") for batch in batches]
+    pictures: dict[str, Path] = {}
+    for batch in batches:
+        for path in sorted((folder / "batches" / batch / "pictures").glob("*.png")):
+            pictures[path.stem] = path
+    return Imaging(resample=pd.concat(resampled, ignore_index=True), pictures=pictures, **tables)
+
+
+def _modelling(folder: Path, config: dict) -> Modelling:
+    analysis = _table(folder, "tables/analysis.parquet")
+    evaluation = {
+        name: _table(folder, f"evaluation/{name}.parquet")
+        for name in Evaluation.__dataclass_fields__
+    }
+    info = _json(folder, "tables/analysis.json")
+    prefixes = tuple(f"{reader}:" for reader in info["readers"])
+    return Modelling(
+        units=analysis[[name for name in analysis.columns if not name.startswith(prefixes)]],
+        info=info,
+        split=_table(folder, "tables/split.parquet"),
+        selection=_table(folder, "tables/selection.parquet"),
+        selection_info=_json(folder, "tables/selection.json"),
+        models={name: _model(folder, name) for name in config["models"]},
+        evaluation=Evaluation(**evaluation),
+        ablation={
+            name: Ablation(
+                _table(folder, f"ablation/{name}.parquet"), _json(folder, f"ablation/{name}.json")
+            )
+            for name in config["ablation"]["models"]
+        },
+    )
+
+
+def _model(folder: Path, name: str) -> Model:
+    return Model(
+        info=_json(folder, f"models/{name}/model.json"),
+        predictions=_table(folder, f"models/{name}/predictions.parquet"),
+        search=_table(folder, f"models/{name}/search.parquet"),
+        importance=_table(folder, f"models/{name}/importance.parquet"),
+    )
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame:
+    return read_table(_there(folder, name))
+
+
+def _json(folder: Path, name: str) -> dict:
+    return read_json(_there(folder, name))
+
+
+def _there(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise VertebromicsError(
+            "The report needs every result that the configuration calls for",
+            found=f"no {name}",
+            where=f"results of the study {folder.name}",
+            remedy="run `snakemake --configfile <your study>.yaml report`",
+        )
+    return path

@@ -1,0 +1,348 @@
+"""Sections on the models: performance with its uncertainty, and how they were fitted."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+
+from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, Section, Table
+from pipeline.reporting.figures import model_style
+from pipeline.reporting.figures_models import (
+    calibration_figure,
+    confusion_figure,
+    decision_figure,
+    forest_figure,
+    roc_figure,
+)
+from pipeline.reporting.results import Results
+from pipeline.reporting.sections_selection import NO_OUTCOME
+from pipeline.reporting.wording import (
+    NO_VALUE,
+    count,
+    interval,
+    number,
+    p_value,
+    plural,
+    sentence_list,
+    share,
+)
+
+#: Metrics of probabilities, and of decisions at a threshold, as they are printed.
+PROBABILITY_METRICS = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "brier": "Brier score",
+    "scaled_brier": "Scaled Brier score",
+    "calibration_intercept": "Calibration intercept",
+    "calibration_slope": "Calibration slope",
+    "ici": "Integrated calibration index",
+    "oe_ratio": "Observed / expected events",
+}
+THRESHOLD_METRICS = {
+    "accuracy": "Accuracy",
+    "sensitivity": "Sensitivity (recall)",
+    "specificity": "Specificity",
+    "precision": "Precision (PPV)",
+    "npv": "NPV",
+    "f1": "F1 score",
+    "kappa": "Cohen's kappa",
+    "mcc": "Matthews correlation",
+}
+
+
+def model_labels(results: Results) -> dict[str, str]:
+    """Return the printed name of each model, in the study's order."""
+    return {name: model.info["label"] for name, model in results.modelling.models.items()}
+
+
+def metric(results: Results, model: str, name: str, part: str = "test") -> pd.Series | None:
+    """Return one row of the metrics, None where it was not computed."""
+    table = results.modelling.evaluation.metrics
+    rows = table[(table["model"] == model) & (table["part"] == part) & (table["metric"] == name)]
+    return rows.iloc[0] if len(rows) else None
+
+
+def performance_section(results: Results) -> Section:
+    """Build the section that compares the models on the test rows."""
+    title = "Performance of the models"
+    if results.modelling is None:
+        return Section("performance", title, absent=NO_OUTCOME)
+    evaluation, labels = results.modelling.evaluation, model_labels(results)
+    level = f"{100 * results['evaluation.confidence']:g}%"
+    test = results.modelling.split.query("part == 'test'")
+    events = int(test["outcome"].sum())
+    ordered = _forest_rows(results, labels)
+    colours = [model_style(name, list(labels))["color"] for name in ordered["model"]]
+    described = "; ".join(
+        f"{row.label} {interval(row.value, row.low, row.high)}" for row in ordered.itertuples()
+    )
+    blocks: list[Block] = [
+        Paragraph(
+            f"All models are judged on the same {plural(len(test), 'test row')} with "
+            f"{plural(events, 'event')}, which played no part in selection, search, fitting or "
+            f"the choice of the threshold. Intervals are {level} intervals."
+        ),
+        Figure(
+            name="auroc",
+            svg=forest_figure(ordered, "auroc", "AUROC on the test rows", 0.5, colours),
+            alt=f"AUROC with intervals: {described}.",
+            caption=f"AUROC on the test rows with {level} intervals, in the order of the "
+            "configuration. Dashed: 0.5, no discrimination.",
+        ),
+        _metric_table(
+            results,
+            PROBABILITY_METRICS,
+            "test",
+            "metrics-probabilities",
+            f"Performance of predicted risks on the test rows, value over {level} "
+            "interval. Best: AUROC, AUPRC and scaled Brier 1; Brier and ICI 0; "
+            "calibration intercept 0, slope 1; observed / expected 1. AUPRC of "
+            f"guessing is the share of events, {number(events / len(test), 2)}.",
+        ),
+        _comparison_table(evaluation.comparisons, labels, level),
+        Figure(
+            name="roc",
+            svg=roc_figure(
+                evaluation.roc,
+                {name: _value(results, name, "auroc") for name in labels},
+                labels,
+            ),
+            alt=f"ROC curves on the test rows. AUROC: {described}.",
+            caption="Receiver operating characteristic on the test rows.",
+            width=480,
+        ),
+        Figure(
+            name="calibration",
+            svg=calibration_figure(evaluation.calibration, evaluation.calibration_curve, labels),
+            alt="Observed share of events against predicted risk per model. Calibration slopes: "
+            + "; ".join(
+                f"{label} {number(_value(results, name, 'calibration_slope'), 2)}"
+                for name, label in labels.items()
+            )
+            + ".",
+            caption="Calibration on the test rows: groups of predicted risk with Wilson intervals "
+            "(dots) and a LOWESS curve (line). On the dashed diagonal, predicted risks are true; "
+            "below it they are too high.",
+        ),
+        _decision(results, labels),
+        Figure(
+            name="confusion",
+            svg=confusion_figure(evaluation.confusion, labels),
+            alt="Two-by-two tables on the test rows: "
+            + "; ".join(
+                f"{labels[row.model]} {row.tp} true and {row.fp} false positives, {row.fn} false "
+                f"and {row.tn} true negatives"
+                for row in evaluation.confusion.itertuples()
+                if row.model in labels
+            )
+            + ".",
+            caption="Confusion matrices on the test rows. Rows: what happened; columns: what was "
+            "predicted; percentages of the row. A risk from the stated threshold on counts as "
+            f"event; the threshold is {_rule(results)}.",
+        ),
+        _metric_table(
+            results,
+            THRESHOLD_METRICS,
+            "test",
+            "metrics-threshold",
+            f"Performance of decisions at the threshold, test rows, value over {level} interval.",
+        ),
+        Folded(
+            "Methods of the intervals, and performance in cross-validation",
+            [
+                _methods(evaluation.metrics),
+                _metric_table(
+                    results,
+                    PROBABILITY_METRICS,
+                    "oof",
+                    "metrics-cross-validation",
+                    "Performance of out-of-fold predictions of the training rows with the "
+                    "chosen parameters. Optimistic: the parameters were chosen by them.",
+                ),
+            ],
+        ),
+    ]
+    return Section("performance", title, blocks)
+
+
+def _forest_rows(results: Results, labels: dict[str, str]) -> pd.DataFrame:
+    rows = []
+    for name, label in labels.items():
+        row = metric(results, name, "auroc")
+        rows.append([name, label, row["value"], row["low"], row["high"]])
+    return pd.DataFrame(rows, columns=["model", "label", "value", "low", "high"])
+
+
+def _value(results: Results, model: str, name: str) -> float:
+    row = metric(results, model, name)
+    return float("nan") if row is None else float(row["value"])
+
+
+def _metric_table(
+    results: Results, names: dict[str, str], part: str, table_name: str, caption: str
+) -> Table:
+    labels = model_labels(results)
+    table = results.modelling.evaluation.metrics
+    raw = table[(table["part"] == part) & table["metric"].isin(names)]
+    rows = []
+    for name, printed in names.items():
+        line = {"Metric": printed}
+        for model, label in labels.items():
+            row = metric(results, model, name, part)
+            line[label] = NO_VALUE if row is None else _two_lines(row)
+        rows.append(line)
+    shown = pd.DataFrame(rows)
+    return Table(table_name, caption, shown, raw, numeric=tuple(labels.values()))
+
+
+def _two_lines(row: pd.Series) -> str:
+    text = number(row["value"])
+    if text == NO_VALUE or pd.isna(row["low"]) or pd.isna(row["high"]):
+        return text
+    return f"{text}\n{number(row['low'], 2)} to {number(row['high'], 2)}"
+
+
+def _methods(table: pd.DataFrame) -> Table:
+    """Return which method each metric's interval comes from; models may differ."""
+    names = PROBABILITY_METRICS | THRESHOLD_METRICS
+    rows = []
+    for (part, name, method), group in table.groupby(["part", "metric", "method"], sort=False):
+        rows.append(
+            {
+                "Metric": names.get(name, name),
+                "Rows": "test" if part == "test" else "out of fold",
+                "Method": method,
+                "Models": count(len(group)),
+            }
+        )
+    shown = pd.DataFrame(rows).sort_values("Rows", ascending=False, kind="stable")
+    return Table(
+        "interval-methods",
+        "How values and intervals were obtained.",
+        shown.reset_index(drop=True),
+        numeric=("Models",),
+    )
+
+
+def _comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: str) -> Block:
+    if comparisons.empty:
+        return Paragraph("One model was trained, so there is no comparison between models.")
+    rows = [
+        {
+            "Comparison": f"{labels.get(row.model_a, row.model_a)} − "
+            f"{labels.get(row.model_b, row.model_b)}",
+            "Difference in AUROC": interval(row.auc_difference, row.low, row.high),
+            "P": p_value(row.p_value),
+            "P (Holm)": p_value(row.p_holm),
+        }
+        for row in comparisons.itertuples()
+    ]
+    how = sentence_list(sorted(set(comparisons.get("method", pd.Series(["paired DeLong test"])))))
+    return Table(
+        name="comparisons",
+        caption=f"Pairwise differences in AUROC on the test rows ({how}; {level} intervals, P "
+        "values also adjusted over all pairs after Holm).",
+        shown=pd.DataFrame(rows),
+        raw=comparisons,
+        numeric=("Difference in AUROC", "P", "P (Holm)"),
+        collapsed=f"{plural(len(rows), 'pairwise comparison')}; "
+        f"{_below(comparisons['p_holm'])} with P < 0.05 after Holm",
+    )
+
+
+def _below(p: pd.Series) -> str:
+    amount = int((p < 0.05).sum())
+    return count(amount) if amount else "none"
+
+
+def _decision(results: Results, labels: dict[str, str]) -> Figure:
+    curves = results.modelling.evaluation.decision_curve
+    low, high = results["evaluation.decision_curve"]
+    return Figure(
+        name="decision-curve",
+        svg=decision_figure(curves, labels),
+        alt="Net benefit of each model over threshold probabilities, with treating all and "
+        "treating none. " + " ".join(_useful_range(curves, labels)),
+        caption=f"Decision curves on the test rows, threshold probability {number(low, 2)} to "
+        f"{number(high, 2)}. A model helps where it lies above both treating all and treating "
+        "none. The axis is cut below.",
+        width=560,
+    )
+
+
+def _useful_range(curves: pd.DataFrame, labels: dict[str, str]) -> list[str]:
+    """Say in how much of the drawn range each model beats both simple policies."""
+    wide = curves.pivot_table(index="threshold", columns="model", values="net_benefit")
+    simple = wide[["all", "none"]].max(axis=1)
+    return [
+        f"{label} is above both at {share((wide[name] > simple + 1e-12).sum(), len(wide))} of the "
+        "thresholds."
+        for name, label in labels.items()
+        if name in wide
+    ]
+
+
+def _rule(results: Results) -> str:
+    if results["evaluation.threshold_rule"] == "youden":
+        return (
+            "the one with the highest sensitivity + specificity (Youden) in out-of-fold "
+            "predictions of the training rows"
+        )
+    return f"fixed at {number(results['evaluation.threshold'], 2)}"
+
+
+def hyperparameters_section(results: Results) -> Section:
+    """Build the section on the search: what was tried and chosen, and at what cost."""
+    title = "How the models were fitted"
+    if results.modelling is None:
+        return Section("fitting", title, absent=NO_OUTCOME)
+    rows, raw, notes = [], [], []
+    for name, model in results.modelling.models.items():
+        info = model.info
+        rows.append(
+            {
+                "Model": info["label"],
+                "Chosen parameters": "\n".join(
+                    f"{key} = {_setting(value)}" for key, value in info["parameters"].items()
+                )
+                or NO_VALUE,
+                "Cross-validated AUROC (SD)": f"{number(info['cv_auc'])} "
+                f"({number(info['cv_auc_sd'])})",
+                "Sets tried": count(len(model.search)),
+                "Fits": count(info["fits"]),
+                "Time": f"{number(info['seconds'], 0)} s",
+                "Device": f"{info['device']}, {plural(int(info['threads']), 'thread')}",
+                "Threshold": number(info["threshold"]),
+            }
+        )
+        raw.append(
+            {
+                **{key: info[key] for key in ("model", "cv_auc", "cv_auc_sd", "fits", "seconds")},
+                **{key: info[key] for key in ("device", "threads", "seed", "threshold")},
+                "parameters": json.dumps(info["parameters"], sort_keys=True),
+                "sets_tried": len(model.search),
+                "features": "|".join(info["features"]),
+                "name": name,
+            }
+        )
+        notes += [f"{info['label']}: {note}" for note in info["notes"]]
+    folds = results["split.folds"]
+    blocks: list[Block] = [
+        Table(
+            name="hyperparameters",
+            caption=f"Randomised search, {results['search.iterations']} parameter sets per model, "
+            f"scored by mean AUROC over {folds} folds that keep patients together; then a refit on "
+            f"all training rows. The threshold is {_rule(results)}.",
+            shown=pd.DataFrame(rows),
+            raw=pd.DataFrame(raw).drop(columns="name"),
+            numeric=("Cross-validated AUROC (SD)", "Sets tried", "Fits", "Time", "Threshold"),
+        )
+    ]
+    if notes:
+        blocks.append(Items(notes))
+    return Section("fitting", title, blocks)
+
+
+def _setting(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

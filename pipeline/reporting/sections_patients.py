@@ -1,0 +1,284 @@
+"""Sections on the patients: their flow into the study, and who they are."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from pipeline.core.findings import from_json
+from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
+from pipeline.reporting.characteristics import characteristics
+from pipeline.reporting.flow_diagram import flow_diagram
+from pipeline.reporting.results import Results
+from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
+
+#: Ids named per reason on the page; the table's file holds all of them.
+_SHOWN_IDS = 12
+
+_LEVEL = re.compile(r"^([CTLS])(\d+)$")
+
+
+def flow_section(results: Results) -> Section:
+    """Build the flow of patients: diagram, exclusions by reason, findings of the checks."""
+    steps = results.flow["steps"]
+    excluded = [entry for step in steps for entry in step["excluded"]]
+    lost = sum(entry["patients"] for entry in excluded)
+    alt = (
+        "; ".join(f"{step['label']}: {plural(step['patients'], 'patient')}" for step in steps)
+        + ". "
+        + ("Excluded: " if excluded else "None excluded.")
+        + "; ".join(
+            f"{entry['reason']} ({plural(entry['patients'], 'patient')})" for entry in excluded
+        )
+    )
+    blocks: list[Block] = [
+        Figure(
+            name="flow",
+            svg=flow_diagram(steps, _parts(results)),
+            alt=alt,
+            caption="From what was handed in to what was analysed. A patient is counted under the "
+            "first reason that applies; a patient with several cases can lose some and stay.",
+            width=700,
+        )
+    ]
+    if excluded:
+        blocks.append(_exclusion_table(excluded))
+    else:
+        blocks.append(Paragraph("Nothing was excluded."))
+    if results.imaging is not None:
+        blocks += _findings(results)
+    title = "Flow of patients"
+    return Section("flow", f"{title}" if not lost else title, blocks)
+
+
+def _parts(results: Results) -> list[tuple[str, str]]:
+    if results.modelling is None:
+        return []
+    split = results.modelling.split
+    boxes = []
+    for part, label in (("train", "Training rows"), ("test", "Test rows")):
+        rows = split[split["part"] == part]
+        events = int(rows["outcome"].sum())
+        boxes.append(
+            (
+                f"{label}: {plural(len(rows), _unit(results))}",
+                f"{plural(events, 'event')} ({share(events, len(rows), 1)}), "
+                f"{plural(rows['patient_id'].nunique(), 'patient')}",
+            )
+        )
+    return boxes
+
+
+def _exclusion_table(excluded: list[dict]) -> Table:
+    raw = pd.DataFrame(
+        [
+            {
+                "reason": entry["reason"],
+                "patients": entry["patients"],
+                "cases": entry["cases"],
+                "ids": "|".join(map(str, entry["ids"])),
+            }
+            for entry in excluded
+        ]
+    )
+    shown = pd.DataFrame(
+        [
+            {
+                "Reason": entry["reason"],
+                "Patients": count(entry["patients"]),
+                "Cases": count(entry["cases"]),
+                "Who": _some(entry["ids"]),
+            }
+            for entry in excluded
+        ]
+    )
+    return Table(
+        name="exclusions",
+        caption="Exclusions and their reasons, with the study's own pseudonymous identifiers.",
+        shown=shown,
+        raw=raw,
+        numeric=("Patients", "Cases"),
+        code=("Who",),
+    )
+
+
+def _findings(results: Results) -> list[Block]:
+    """List what the checks of files found, worst first."""
+    preflight = results.imaging.preflight
+    rows = [
+        {
+            "case_id": row.case_id,
+            "reader": row.reader,
+            "severity": finding.severity,
+            "finding": finding.message,
+            "remedy": finding.remedy,
+        }
+        for row in preflight.itertuples()
+        for finding in from_json(row.findings)
+    ]
+    verdicts = preflight["verdict"].value_counts()
+    text = (
+        f"{plural(len(preflight), 'mask')} were checked against their CT before anything slow ran: "
+        f"{verdicts.get('ok', 0)} without a finding, {verdicts.get('warning', 0)} with a warning, "
+        f"{verdicts.get('error', 0)} refused."
+    )
+    if not rows:
+        return [Paragraph(text)]
+    raw = pd.DataFrame(rows).sort_values(
+        ["severity", "case_id", "reader"], kind="stable", ignore_index=True
+    )
+    shown = raw.set_axis(["Case", "Reader", "Severity", "Finding", "Remedy"], axis=1)
+    table = Table(
+        name="findings",
+        caption="Findings of the checks, errors first. An error keeps the mask out; a warning "
+        "does not.",
+        shown=shown,
+        raw=raw,
+        code=("Case",),
+        sortable=True,
+        collapsed=f"{plural(len(rows), 'finding')} of the checks",
+    )
+    return [Paragraph(text), table]
+
+
+def characteristics_section(results: Results) -> Section:
+    """Build table 1: by outcome, and training against test rows."""
+    section = Section("characteristics", "Characteristics (table 1)")
+    if results.modelling is None:
+        reason = "This study has no clinical table with an outcome, so there is nothing to compare."
+        return Section(section.anchor, section.title, absent=reason)
+    modelling = results.modelling
+    units, dictionary = modelling.units, _described(results)
+    if dictionary.empty:
+        return Section(
+            section.anchor, section.title, absent="The dictionary names no clinical predictor."
+        )
+    outcome = modelling.info["outcome"]
+    events = units["outcome"].astype(int)
+    by_outcome = characteristics(units, dictionary, events, [(0, "no event"), (1, "event")])
+    part = units["unit_id"].map(modelling.split.set_index("unit_id")["part"])
+    by_part = characteristics(units, dictionary, part, [("train", "training"), ("test", "test")])
+    unit = _unit(results)
+    tests = (
+        "Numbers: median [first, third quartile], Wilcoxon rank-sum test. Categories: n (%), "
+        "Pearson chi-square test without continuity correction. P values are two-sided and "
+        "not corrected for multiple testing; † marks a chi-square test with an expected count "
+        "below 5, whose P is approximate. Missing values are left out of percentages and tests."
+    )
+    groups = {
+        "no event": f"No event (n = {int((events == 0).sum())})",
+        "event": f"Event (n = {int(events.sum())})",
+    }
+    parts = {
+        "training": f"Training (n = {int((part == 'train').sum())})",
+        "test": f"Test (n = {int((part == 'test').sum())})",
+    }
+    blocks: list[Block] = [
+        Paragraph(
+            f"One row of the model is one {unit}. Event: {outcome['label']}, defined as "
+            f"{outcome['formula']}."
+        ),
+        Table(
+            name="characteristics-by-outcome",
+            caption=f"Characteristics by outcome. {tests}",
+            shown=_printed(by_outcome, groups, len(units)),
+            raw=by_outcome,
+            numeric=(*groups.values(), f"All (n = {len(units)})", "Missing", "P"),
+        ),
+        Table(
+            name="characteristics-by-part",
+            caption="Characteristics of training and test rows, same statistics. Where the split "
+            "is random, differences are chance; a small P tells how unlucky the draw was.",
+            shown=_printed(by_part, parts, len(units)),
+            raw=by_part,
+            numeric=(*parts.values(), f"All (n = {len(units)})", "Missing", "P"),
+            collapsed="Training against test rows",
+        ),
+    ]
+    later = dictionary[~dictionary["column"].isin([*_allowed(results), "level"])]
+    if len(later):
+        blocks.append(
+            Items(
+                [
+                    f"Described but not offered to the models (predictors known "
+                    f"{results['timing'].removesuffix('ly')}ly at the latest are allowed, "
+                    f"or those the study lists): {', '.join(later['label'])}."
+                ]
+            )
+        )
+    return Section(section.anchor, section.title, blocks)
+
+
+def _allowed(results: Results) -> list[str]:
+    return [entry["column"] for entry in results.modelling.info["predictors"]]
+
+
+def _described(results: Results) -> pd.DataFrame:
+    """Return the dictionary's predictors of any timing, and the level of the vertebra."""
+    dictionary = results.study.dictionary
+    rows = dictionary[dictionary["role"] == "predictor"]
+    rows = rows[rows["column"].isin(results.modelling.units.columns)]
+    levels = results.modelling.units.get("level")
+    if levels is None or levels.dropna().empty or "level" in set(rows["column"]):
+        return rows
+    level = {
+        "column": "level",
+        "label": "Vertebral level",
+        "type": "categorical",
+        "levels": "|".join(sorted(levels.dropna().unique(), key=_anatomical)),
+    }
+    return pd.concat([rows, pd.DataFrame([level])], ignore_index=True)
+
+
+def _anatomical(level: str) -> tuple[int, int, str]:
+    match = _LEVEL.match(level)
+    return ("CTLS".index(match[1]), int(match[2]), level) if match else (9, 0, level)
+
+
+def _printed(table: pd.DataFrame, groups: dict[str, str], units: int) -> pd.DataFrame:
+    """Return `characteristics` as it is printed: one line per variable or level."""
+    rows = []
+    for row in table.to_dict("records"):
+        is_level = row["level"] is not None and not pd.isna(row["level"])
+        unit = f", {row['unit']}" if isinstance(row["unit"], str) and row["unit"] else ""
+        line = {
+            "Characteristic": f"\u2003{row['level']}" if is_level else f"{row['variable']}{unit}",
+            f"All (n = {units})": _text(row["overall"], is_level, row),
+        }
+        for name, label in groups.items():
+            line[label] = _text(row[name], is_level, row)
+        mark = "†" if row["approximate"] is True else ""
+        line["Missing"] = "" if is_level else count(row["missing"])
+        line["P"] = "" if is_level else f"{p_value(row['p'])}{mark}"
+        line["Test (statistic)"] = "" if is_level else _test(row)
+        rows.append(line)
+    return pd.DataFrame(rows)
+
+
+def _text(cell: object, is_level: bool, row: dict) -> str:
+    if isinstance(cell, str):
+        return cell
+    heads_levels = not is_level and row["summary"] == "n (%)"
+    return "" if heads_levels else NO_VALUE
+
+
+def _test(row: dict) -> str:
+    short = {
+        "Pearson chi-square, no continuity correction": "chi-square",
+        "Wilcoxon rank-sum": "rank-sum",
+    }
+    name = short.get(row["test"], row["test"])
+    if pd.isna(row["statistic"]):
+        return f"{name}: not possible"
+    return f"{name} ({number(row['statistic'], 1 if row['statistic'] >= 100 else 2)})"
+
+
+def _some(ids: list) -> str:
+    shown = ", ".join(map(str, ids[:_SHOWN_IDS]))
+    more = len(ids) - _SHOWN_IDS
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _unit(results: Results) -> str:
+    return results["unit"]

@@ -1,0 +1,248 @@
+"""Sections on the selection: the funnel, what it chose, and how stable that choice is."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
+from pipeline.reporting.figures_selection import (
+    funnel_figure,
+    importance_figure,
+    stability_figure,
+)
+from pipeline.reporting.results import Results
+from pipeline.reporting.wording import count, number, p_value, plural
+
+#: Features drawn per model.
+TOP_FEATURES = 10
+
+#: Rows of the stability figure; a wider choice is cut to the most often selected.
+_MOST_ROWS = 45
+
+NO_OUTCOME = "This study has no outcome: it ends at the features, and no model is trained."
+
+
+def feature_names(results: Results) -> dict[str, str]:
+    """Return how clinical columns are written for people, by column name."""
+    return {entry["column"]: entry["label"] for entry in results.modelling.info["predictors"]}
+
+
+def printed_feature(name: str, labels: dict[str, str]) -> str:
+    """Return a feature as the page prints it: ``column=level`` as ``Label = level``.
+
+    >>> printed_feature("pfo=yes", {"pfo": "Posterior fascia oedema"})
+    'Posterior fascia oedema = yes'
+    """
+    if name in labels:
+        return labels[name]
+    column, equals, level = name.partition("=")
+    return f"{labels[column]} = {level}" if equals and column in labels else name
+
+
+def selection_section(results: Results) -> Section:
+    """Build the section on the selection."""
+    title = "Selection of features"
+    if results.modelling is None:
+        return Section("selection", title, absent=NO_OUTCOME)
+    table, info = results.modelling.selection, results.modelling.selection_info
+    options = results["selection"]
+    chosen = table[table["selected"].fillna(False).astype(bool)]
+    by_block = chosen["block"].value_counts()
+    funnel = info["funnel"]
+    steps = " → ".join(count(step["radiomics"]) for step in funnel)
+    frequency = fold_frequency(table, info["folds"])
+    blocks: list[Block] = [
+        Paragraph(
+            "Selection is learned on training rows only. The final signature comes from all of "
+            "them; inside the cross-validation every fold selects again from its own training "
+            "rows, so that no score profits from rows it is judged on."
+        ),
+        Figure(
+            name="funnel",
+            svg=funnel_figure(funnel),
+            alt=f"Radiomic candidates left after each step: {steps}.",
+            caption=f"Candidates left after each step on the training rows: CCC between readers "
+            f"of at least {number(options['ccc']['threshold'], 2)}, rank-sum P below "
+            f"{number(options['wilcoxon']['p'], 2)}, then at most {options['mrmr']['k']} features "
+            f"by mRMR; clinical candidates by a univariate P below "
+            f"{number(options['clinical']['p'], 2)}.",
+        ),
+        Paragraph(
+            f"Selected: {plural(int(by_block.get('radiomics', 0)), 'radiomic feature')} and "
+            f"{plural(int(by_block.get('clinical', 0)), 'clinical predictor')}."
+        ),
+    ]
+    if info["notes"]:
+        blocks.append(Items(list(info["notes"])))
+    if len(chosen):
+        blocks.append(_chosen_table(results, chosen, frequency, len(info["folds"])))
+    if len(frequency) and info["folds"]:
+        blocks += _stability(results, frequency, info["folds"])
+    return Section("selection", title, blocks)
+
+
+def fold_frequency(table: pd.DataFrame, folds: list[dict]) -> pd.DataFrame:
+    """Tell for every feature that was ever selected where it was selected.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per candidate: ``feature, block, selected``.
+    folds : list of dict
+        ``fold, selected``: the candidates chosen without that fold.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``feature, block, selected``, and one boolean column per fold, named by its number; most
+        often selected first.
+    """
+    frame = table[["feature", "block"]].copy()
+    frame["selected"] = table["selected"].fillna(False).astype(bool)
+    names = []
+    for fold in folds:
+        names.append(str(fold["fold"]))
+        frame[names[-1]] = frame["feature"].isin(set(fold["selected"]))
+    often = frame[names].sum(axis=1) if names else pd.Series(0, index=frame.index)
+    order = pd.DataFrame(
+        {"last": ~frame["selected"], "often": -often, "feature": frame["feature"]}
+    ).sort_values(["last", "often", "feature"], kind="stable")
+    frame = frame.loc[order.index]
+    ever = frame["selected"] | frame[names].any(axis=1) if names else frame["selected"]
+    return frame[ever].reset_index(drop=True)
+
+
+def mean_jaccard(folds: list[dict]) -> float:
+    """Return the mean Jaccard index over pairs of folds: 1 where all chose alike, 0 if none did.
+
+    Two empty choices count as alike. NaN with fewer than two folds.
+
+    >>> mean_jaccard([{"selected": ["a", "b"]}, {"selected": ["b", "c"]}])
+    0.3333333333333333
+    """
+    sets = [set(fold["selected"]) for fold in folds]
+    values = [len(a & b) / len(a | b) if a | b else 1.0 for a, b in combinations(sets, 2)]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def _chosen_table(
+    results: Results, chosen: pd.DataFrame, frequency: pd.DataFrame, folds: int
+) -> Table:
+    labels = feature_names(results)
+    names = [name for name in frequency.columns if name not in ("feature", "block", "selected")]
+    often = frequency.set_index("feature")[names].sum(axis=1)
+    chosen = chosen.assign(folds=chosen["feature"].map(often).fillna(0).astype(int))
+    chosen = chosen.sort_values(
+        ["block", "rank", "p_value"], ascending=[False, True, True], kind="stable"
+    )
+    rows = [
+        {
+            "Feature": printed_feature(row.feature, labels),
+            "Block": row.block,
+            "mRMR rank": count(row.rank),
+            "CCC": number(row.ccc),
+            "P": p_value(row.p_value),
+            "Relevance (F)": number(row.relevance, 2),
+            "Folds": f"{row.folds} of {folds}",
+        }
+        for row in chosen.itertuples()
+    ]
+    return Table(
+        name="selected-features",
+        caption="The selected features. CCC and P on the training rows; relevance is mRMR's F "
+        "statistic; folds counts how often a fold's own selection chose the feature too. P values "
+        "are those of the filter and are not corrected: they rank, they do not prove.",
+        shown=pd.DataFrame(rows),
+        raw=chosen,
+        numeric=("mRMR rank", "CCC", "P", "Relevance (F)", "Folds"),
+        code=("Feature",),
+        sortable=True,
+    )
+
+
+def _stability(results: Results, frequency: pd.DataFrame, folds: list[dict]) -> list[Block]:
+    labels = feature_names(results)
+    drawn = frequency.head(_MOST_ROWS)
+    drawn = drawn.assign(feature=[printed_feature(name, labels) for name in drawn["feature"]])
+    jaccard = mean_jaccard(folds)
+    names = [str(fold["fold"]) for fold in folds]
+    always = int(frequency[names].all(axis=1).sum())
+    cut = len(frequency) - len(drawn)
+    return [
+        Paragraph(
+            f"{count(len(frequency))} different features were selected at least once; "
+            f"{count(always)} in every fold. Two folds share on average "
+            f"{number(100 * jaccard, 0)}% of what they chose together (Jaccard index)."
+        ),
+        Figure(
+            name="stability",
+            svg=stability_figure(drawn),
+            alt=f"Grid of features by fold; {always} of {len(frequency)} features were selected "
+            f"in all {len(folds)} folds.",
+            caption="Which training rows selected which feature (large dot: selected). Teal: "
+            "radiomics, orange: clinical."
+            + (f" The {cut} least often selected features are not drawn." if cut else ""),
+        ),
+    ]
+
+
+def importance_section(results: Results) -> Section:
+    """Build the section on what the models rely on."""
+    title = "Importance of features"
+    if results.modelling is None:
+        return Section("importance", title, absent=NO_OUTCOME)
+    models = results.modelling.models
+    labels = feature_names(results)
+    top, raw = {}, []
+    for name, model in models.items():
+        ordered = model.importance.sort_values(
+            ["importance", "feature"], ascending=[False, True], kind="stable"
+        )
+        raw.append(ordered.assign(model=name))
+        best = ordered.head(TOP_FEATURES)
+        if len(best):
+            top[name] = best.assign(
+                feature=[printed_feature(feature, labels) for feature in best["feature"]]
+            )
+    if not top:
+        reason = "No model uses any feature: the selection kept none."
+        return Section("importance", title, absent=reason)
+    printed = {name: models[name].info["label"] for name in top}
+    full = pd.concat(raw, ignore_index=True)[["model", "feature", "block", "importance"]]
+    shown = pd.DataFrame(
+        {
+            "Model": [models[name].info["label"] for name in full["model"]],
+            "Feature": [printed_feature(name, labels) for name in full["feature"]],
+            "Block": full["block"],
+            "Importance": [number(value) for value in full["importance"]],
+        }
+    )
+    leaders = "; ".join(
+        f"{printed[name]}: {table['feature'].iloc[0]}" for name, table in top.items()
+    )
+    blocks: list[Block] = [
+        Figure(
+            name="importance",
+            svg=importance_figure(top, printed),
+            alt=f"Bars of the {TOP_FEATURES} most important features per model. First of each: "
+            f"{leaders}.",
+            caption=f"The {TOP_FEATURES} most important features of each model, as shares of the "
+            "whole (teal: radiomics, orange: clinical). How importance is measured differs "
+            "between models and is stated with their parameters: compare within a model. "
+            "Importance tells what a model uses, not what causes the outcome.",
+        ),
+        Table(
+            name="importance",
+            caption="Importance of every feature of every model.",
+            shown=shown,
+            raw=full,
+            numeric=("Importance",),
+            code=("Feature",),
+            sortable=True,
+            collapsed="All importances as a table",
+        ),
+    ]
+    return Section("importance", title, blocks)

@@ -1,0 +1,145 @@
+"""Write a study's report: one HTML page that needs nothing else, its tables and its figures.
+
+The page opens from a folder without a network. Its tables lie beside it as CSV and its figures as
+SVG. The same results give the same bytes: nothing on it depends on when or where it was written.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import jinja2
+import yaml
+from markupsafe import Markup
+
+from pipeline.core import command
+from pipeline.core.files import whole_file, whole_folder
+from pipeline.reporting.blocks import Figure, Note, Section, Table
+from pipeline.reporting.cautions import find_cautions
+from pipeline.reporting.results import Results, read_results
+from pipeline.reporting.sections_ablation import ablation_section
+from pipeline.reporting.sections_imaging import (
+    agreement_section,
+    concordance_section,
+    images_section,
+)
+from pipeline.reporting.sections_models import hyperparameters_section, performance_section
+from pipeline.reporting.sections_patients import characteristics_section, flow_section
+from pipeline.reporting.sections_provenance import parameter_file, provenance_section
+from pipeline.reporting.sections_selection import importance_section, selection_section
+from pipeline.reporting.sections_summary import summary_section
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+#: Sections below the summary, in the order of a paper.
+_SECTIONS = (
+    flow_section,
+    characteristics_section,
+    images_section,
+    agreement_section,
+    concordance_section,
+    selection_section,
+    performance_section,
+    importance_section,
+    ablation_section,
+    hyperparameters_section,
+    provenance_section,
+)
+
+
+def build_sections(results: Results) -> list[Section]:
+    """Return all sections of the report, cautions placed where they matter."""
+    path = parameter_file(results)
+    parameters = yaml.safe_load(path.read_text(encoding="utf-8")) if path else None
+    cautions = find_cautions(results, parameters)
+    sections = [summary_section(results, cautions)]
+    sections += [build(results) for build in _SECTIONS]
+    for section in sections:
+        notes = [
+            Note(caution.text, caution.title, caution.tone)
+            for caution in cautions
+            if caution.anchor == section.anchor
+        ]
+        section.blocks[:0] = notes
+    return sections
+
+
+def render(title: str, sections: list[Section]) -> str:
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    title : str
+        Heading of the page.
+    sections : list of Section
+        Its sections in order.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+    def asset(name: str) -> Markup:
+        return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+    environment.globals["asset"] = asset
+    environment.filters["drawing"] = _labelled
+    return environment.get_template("report.html.j2").render(title=title, sections=sections)
+
+
+def write_report(results: Results, out: str | Path) -> None:
+    """Write the page to `out`, and its tables and figures into folders beside it.
+
+    Parameters
+    ----------
+    results : Results
+        The finished run.
+    out : path-like
+        ``results/<study>/report/report.html``.
+    """
+    out = Path(out)
+    sections = build_sections(results)
+    figures, tables = _files_of(sections)
+    with whole_folder(out.parent / "figures") as folder:
+        for figure in figures:
+            text = '<?xml version="1.0" encoding="utf-8"?>\n' + figure.svg + "\n"
+            (folder / f"{figure.name}.svg").write_text(text, encoding="utf-8")
+    with whole_folder(out.parent / "tables") as folder:
+        for table in tables:
+            table.file_table.to_csv(folder / f"{table.name}.csv", index=False)
+    title = results["title"] or results.study.name
+    with whole_file(out) as beside:
+        beside.write_text(render(title, sections), encoding="utf-8")
+
+
+def _files_of(sections: list[Section]) -> tuple[list[Figure], list[Table]]:
+    figures = [b for section in sections for b in section.all_blocks() if isinstance(b, Figure)]
+    tables = [b for section in sections for b in section.all_blocks() if isinstance(b, Table)]
+    for blocks in (figures, tables):
+        names = [block.name for block in blocks]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two blocks of one name would share a file: {sorted(names)}")
+    return figures, tables
+
+
+def _labelled(figure: Figure) -> Markup:
+    """Return a figure's SVG as one image with a text alternative, for people who hear the page."""
+    described = Markup('<svg role="img" aria-label="{}" ').format(figure.alt)
+    return Markup(described + Markup(figure.svg.removeprefix("<svg ")))
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the results, write the page."""
+    write_report(read_results(options.study), options.out)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("pipeline.reporting.study_report", __doc__)
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
+    arguments.add_argument("--out", required=True, type=Path, help="report.html to write")
+    command.run(main, arguments)

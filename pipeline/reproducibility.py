@@ -22,7 +22,6 @@ from pipeline.core.study import open_study
 
 logger = logging.getLogger("vertebromics")
 
-KEYS = ("case_id", "reader")
 COLUMNS = {
     "feature": object,
     "image_type": object,
@@ -62,8 +61,9 @@ def describe_agreement(
     Parameters
     ----------
     features : pandas.DataFrame
-        `features.parquet` (docs/architecture.md): ``case_id, reader`` and features on their raw
-        scale; standardising each reader's values first would hide shifts between them.
+        `features.parquet` (docs/architecture.md): ``case_id`` (or ``patient_id`` in tables that a
+        study brings along), ``reader`` and features on their raw scale; standardising each
+        reader's values first would hide shifts between them.
     readers : list of str
         Two readers; with one there is nothing to compare and the table is empty.
     confidence : float, default=0.95
@@ -81,7 +81,8 @@ def describe_agreement(
     StudyError
         If a case has two rows of one reader.
     """
-    doubled = features.loc[features.duplicated(list(KEYS)), list(KEYS)]
+    key = "case_id" if "case_id" in features else "patient_id"
+    doubled = features.loc[features.duplicated([key, "reader"]), [key, "reader"]]
     if len(doubled):
         raise StudyError(
             "Features must have one row per case and reader",
@@ -90,10 +91,8 @@ def describe_agreement(
         )
     if len(readers) < 2:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
-    names = [column for column in features.columns if column not in KEYS]
-    of_reader = [
-        features[features["reader"] == reader].set_index("case_id")[names] for reader in readers
-    ]
+    names = [column for column in features.columns if column not in (key, "reader")]
+    of_reader = [features[features["reader"] == reader].set_index(key)[names] for reader in readers]
     common = of_reader[0].index.intersection(of_reader[1].index, sort=True)
     first, second = (table.loc[common].to_numpy(dtype=float) for table in of_reader)
     ccc, low, high = lin_ccc_interval(first, second, confidence)

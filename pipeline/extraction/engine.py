@@ -24,7 +24,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError, StudyError
-from pipeline.extraction.params import Parameters, load_params
+from pipeline.extraction.params import Parameters, load_params, schema_warnings_ignored
 
 Image = sitk.Image | str | os.PathLike
 
@@ -328,15 +328,15 @@ def _cached_extractor(content: str):
 
     With normalisation, resampling and cropping off, its `execute` is what remains of a plain run.
     """
-    return _radiomics().featureextractor.RadiomicsFeatureExtractor(
-        copy.deepcopy(json.loads(content)),
-        normalize=False,
-        resampledPixelSpacing=None,
-        preCrop=False,
-        resegmentShape=False,
-        additionalInfo=False,
-        label=1,
-    )
+    with schema_warnings_ignored():
+        return _radiomics().featureextractor.RadiomicsFeatureExtractor(
+            copy.deepcopy(json.loads(content)),
+            normalize=False,
+            resampledPixelSpacing=None,
+            preCrop=False,
+            additionalInfo=False,
+            label=1,
+        )
 
 
 @functools.cache

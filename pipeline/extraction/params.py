@@ -6,7 +6,9 @@ import copy
 import difflib
 import logging
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -67,6 +69,16 @@ class Parameters:
 def library_versions() -> dict[str, str]:
     """Return the installed version of each library that computes features."""
     return {name: version(name) for name in LIBRARIES}
+
+
+@contextmanager
+def schema_warnings_ignored() -> Iterator[None]:
+    """Silence pykwalify, which PyRadiomics checks parameters with, about its own old import."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=r"the load_module\(\) method", category=DeprecationWarning
+        )
+        yield
 
 
 def load_params(params: str | os.PathLike | dict | Parameters) -> Parameters:
@@ -177,12 +189,15 @@ def _known(what: str, names: Iterable, known: Iterable[str], where: str) -> None
     known = list(known)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.6)
+            spellings = {str(one).lower(): one for one in known}
+            close = difflib.get_close_matches(str(name).lower(), spellings, n=1, cutoff=0.6)
             raise StudyError(
                 f"PyRadiomics knows no such {what}",
                 found=name,
                 where=where,
-                remedy=f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}",
+                remedy=f"perhaps {spellings[close[0]]} is meant"
+                if close
+                else f"choose from {', '.join(known)}",
             )
 
 
@@ -195,9 +210,10 @@ def _check_values(content: dict, name: str) -> None:
     logging.getLogger("pykwalify").setLevel(logging.CRITICAL)
     schema, functions = getParameterValidationFiles()
     try:
-        pykwalify.core.Core(
-            source_data=copy.deepcopy(content), schema_files=[schema], extensions=[functions]
-        ).validate()
+        with schema_warnings_ignored():
+            pykwalify.core.Core(
+                source_data=copy.deepcopy(content), schema_files=[schema], extensions=[functions]
+            ).validate()
     except (pykwalify.errors.PyKwalifyException, ValueError, TypeError) as error:
         raise StudyError(
             "PyRadiomics must accept every value of the parameter file",

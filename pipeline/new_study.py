@@ -1,0 +1,177 @@
+"""Write the templates of a new study: a configuration and three tables with one example row each.
+
+Nothing is ever overwritten. The example rows are marked EXAMPLE and have to be replaced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+from pathlib import Path
+
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.files import whole_file
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+CONFIG = """\
+# Configuration of the study {name}. It states only what differs from config/default.yaml, which
+# explains every option. Paths are relative to the folder in which snakemake runs; paths inside a
+# table are relative to that table.
+
+study: {name}
+title: null                   # heading of the report
+
+# The three tables (docs/tables.md): replace their EXAMPLE rows.
+cases: {folder}/cases.csv
+clinical: {folder}/clinical.csv
+dictionary: {folder}/dictionary.csv
+# Instead of `cases`, a study may start from ready feature tables and then needs no image:
+# features: {{A: {folder}/features_A.csv, B: {folder}/features_B.csv}}
+
+unit: patient                 # patient | case: what a row of the clinical table is
+aggregation: null             # mean | median | first: if a patient has several cases
+model_reader: A               # reader whose features the model sees, or mean
+
+# Without an outcome (write `outcome: null`) the study ends at the features and the imaging report.
+outcome:
+  name: pain
+  label: residual back pain   # for the report
+  formula: vas_day3 >= 4 and vas_day30 >= 4
+eligibility:
+  - {{label: aged 50 or older, formula: age >= 50}}
+timing: preoperative          # latest timing of a predictor
+
+# protocol: ge2025            # a published study's settings instead of the defaults
+"""
+
+TABLES: dict[str, list[list[str]]] = {
+    "cases.csv": [
+        [
+            "patient_id",
+            "scan_id",
+            "case_id",
+            "level",
+            "reader",
+            "image",
+            "series",
+            "mask",
+            "label",
+            "days_from_surgery",
+        ],
+        *(
+            [
+                "EXAMPLE-0001",
+                "EXAMPLE-0001-ct",
+                "EXAMPLE-0001-L1",
+                "L1",
+                reader,
+                "images/EXAMPLE-0001",
+                "",
+                f"masks/EXAMPLE-0001-{reader}.seg.nrrd",
+                "L1",
+                "-2",
+            ]
+            for reader in ("A", "B")
+        ),
+    ],
+    "clinical.csv": [
+        ["patient_id", "age", "sex", "vas_day3", "vas_day30"],
+        ["EXAMPLE-0001", "71", "female", "5", "4"],
+    ],
+    "dictionary.csv": [
+        ["column", "label", "type", "unit", "levels", "timing", "role"],
+        ["age", "Age", "continuous", "years", "", "preoperative", "predictor"],
+        ["sex", "Sex", "binary", "", "female|male", "preoperative", "predictor"],
+        ["vas_day3", "Pain at day 3", "ordinal", "VAS", "", "postoperative", "outcome"],
+        ["vas_day30", "Pain at day 30", "ordinal", "VAS", "", "postoperative", "outcome"],
+    ],
+}
+
+NEXT_STEPS = """\
+Written to {folder}: {files}.
+
+Next:
+  1. Put the images and masks where cases.csv says, and replace the EXAMPLE rows of cases.csv and
+     clinical.csv with your patients. Use pseudonyms, never names or hospital numbers.
+  2. Describe every column of clinical.csv in dictionary.csv (docs/tables.md says how).
+  3. Check the tables:   python -m pipeline.validate --config {folder}/{name}.yaml
+  4. Check the images:   snakemake --cores 2 --configfile {folder}/{name}.yaml preflight
+  5. Run the study:      snakemake --cores 2 --configfile {folder}/{name}.yaml
+"""
+
+
+def write_templates(name: str, folder: str | Path) -> list[Path]:
+    """Write the templates of the study `name` into `folder`.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits, '_' and '-'.
+    folder : path-like
+        Created if missing.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The configuration and the three tables.
+
+    Raises
+    ------
+    StudyError
+        If the name is malformed, or if one of the files exists: then none is written.
+    """
+    if not NAME.fullmatch(name):
+        raise StudyError(
+            "The name of a study must be letters, digits, '_' and '-'",
+            found=name,
+            remedy="begin with a letter or digit, such as pain-2025",
+        )
+    folder = Path(folder)
+    texts = {f"{name}.yaml": CONFIG.format(name=name, folder=folder.as_posix())}
+    paths = [folder / each for each in (*texts, *TABLES)]
+    existing = [path.name for path in paths if path.exists()]
+    if existing:
+        raise StudyError(
+            "Templates must not overwrite what exists",
+            found=", ".join(existing),
+            where=str(folder),
+            remedy="choose another --folder, or move the files away",
+        )
+    for path in paths:
+        with (
+            whole_file(path) as beside,
+            # Excel takes a CSV for UTF-8 only with a byte order mark.
+            open(
+                beside,
+                "w",
+                encoding="utf-8-sig" if path.name in TABLES else "utf-8",
+                newline="" if path.name in TABLES else "\n",
+            ) as stream,
+        ):
+            if path.name in TABLES:
+                csv.writer(stream, lineterminator="\n").writerows(TABLES[path.name])
+            else:
+                stream.write(texts[path.name])
+    return paths
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the templates and say what to do next."""
+    folder = options.folder or Path("studies") / options.name
+    paths = write_templates(options.name, folder)
+    files = ", ".join(path.name for path in paths)
+    print(NEXT_STEPS.format(folder=folder.as_posix(), files=files, name=options.name), end="")
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("pipeline.new_study", __doc__)
+    arguments.add_argument("name", metavar="NAME", help="name of the study")
+    arguments.add_argument("--folder", type=Path, help="folder to write (default: studies/NAME)")
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments())

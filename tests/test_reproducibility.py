@@ -1,0 +1,127 @@
+"""Agreement of readers per feature, on small tables and on repeated scans of real persons."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline import reproducibility
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_table, write_table
+from pipeline.reproducibility import choose_readers, describe_agreement
+
+NAMES = ["original_shape_MeshVolume", "wavelet-LLH_glcm_Idm", "bmd"]
+
+
+def features_table(readers=("A", "B"), cases=12, seed=0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=(cases, len(NAMES)))
+    tables = []
+    for reader in readers:
+        noise = rng.normal(0, [0.01, 0.5, 2], truth.shape)
+        table = pd.DataFrame(truth + noise, columns=NAMES)
+        table.insert(0, "case_id", [f"{i:03d}-L1" for i in range(cases)])
+        table.insert(1, "reader", reader)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_one_row_per_feature_with_the_parts_of_its_name():
+    table = describe_agreement(features_table(), ["A", "B"])
+    assert list(table.columns) == list(reproducibility.COLUMNS)
+    assert table["feature"].tolist() == NAMES
+    assert table["image_type"].tolist() == ["original", "wavelet-LLH", None]
+    assert table["feature_class"].tolist() == ["shape", "glcm", None]
+    assert table["n"].tolist() == [12] * 3
+    assert table["ccc"].is_monotonic_decreasing
+    assert table["icc"].is_monotonic_decreasing
+    assert ((table["ccc_low"] < table["ccc"]) & (table["ccc"] < table["ccc_high"])).all()
+
+
+def test_rows_are_paired_by_case_and_not_by_place():
+    features = features_table()
+    shuffled = features.sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(
+        describe_agreement(shuffled, ["A", "B"]), describe_agreement(features, ["A", "B"])
+    )
+
+
+def test_a_case_of_one_reader_only_does_not_count():
+    features = features_table()
+    features.loc[3, NAMES[1]] = np.nan
+    table = describe_agreement(features.drop(index=12), ["A", "B"])
+    assert table["n"].tolist() == [11, 10, 11]
+
+
+def test_a_wider_interval_at_a_higher_level():
+    narrow, wide = (describe_agreement(features_table(), ["A", "B"], c) for c in (0.8, 0.99))
+    assert (wide["ccc_low"] < narrow["ccc_low"]).all()
+
+
+def test_one_reader_has_nothing_to_compare():
+    table = describe_agreement(features_table(readers=["A"]), ["A"])
+    assert table.empty
+    assert list(table.columns) == list(reproducibility.COLUMNS)
+
+
+def test_two_rows_of_one_case_and_reader_are_refused():
+    features = pd.concat([features_table(), features_table()[:1]])
+    with pytest.raises(StudyError, match=r"one row per case and reader. Found: 000-L1 A"):
+        describe_agreement(features, ["A", "B"])
+
+
+def test_a_table_of_patients_is_paired_by_patient():
+    features = features_table().rename(columns={"case_id": "patient_id"})
+    assert describe_agreement(features, ["A", "B"])["n"].tolist() == [12] * 3
+
+
+@pytest.mark.parametrize(
+    ("readers", "model_reader", "chosen"),
+    [
+        (["C", "B", "A"], None, ["A", "B"]),
+        (["C", "B", "A"], "C", ["C", "A"]),
+        (["B", "A"], "mean", ["A", "B"]),
+        (["B"], "B", ["B"]),
+    ],
+)
+def test_two_readers_are_chosen_by_rule(readers, model_reader, chosen):
+    assert choose_readers(readers, model_reader) == chosen
+
+
+@pytest.mark.parametrize("readers", [("A", "B"), ("A",)])
+def test_the_command_writes_table_and_copy(tmp_path, readers):
+    study = tmp_path / "study"
+    study.mkdir()
+    config = {"study": "s", "model_reader": None, "evaluation": {"confidence": 0.95}}
+    (study / "study.yaml").write_text(yaml.safe_dump(config))
+    write_table(features_table(readers=readers), tmp_path / "features.parquet")
+    out = tmp_path / "reproducibility.parquet"
+    reproducibility.main(
+        argparse.Namespace(study=study, features=tmp_path / "features.parquet", out=out)
+    )
+    rows = 3 if len(readers) == 2 else 0
+    assert len(read_table(out)) == len(pd.read_csv(out.with_suffix(".csv"))) == rows
+
+
+def test_the_size_of_the_prostate_repeats_and_its_texture_less(testdata):
+    # Schwier et al., Sci Rep 2019;9:9441: two MRI of each of 15 persons; the volume of the whole
+    # gland repeats, most texture of the image without normalisation does not reach it.
+    name = "pyRadiomicsFeatures_biasCorrectedT2AX_FullStudySettings_noNormalization_3D_bin20.csv"
+    table = pd.read_csv(testdata / "qin_prostate_repeat" / "EvalData" / name, sep=";")
+    gland = table[table["segmentedStructure"] == "WholeGland"].sort_values("study")
+    person = gland["study"].str.split("_").str[0]
+    values = gland.filter(regex="^(original|wavelet|log)[^_]*_")
+    scan = person.groupby(person).cumcount().map({0: "first", 1: "second"})
+    features = pd.concat([person.rename("case_id"), scan.rename("reader"), values], axis=1)
+    described = describe_agreement(features, ["first", "second"]).set_index("feature")
+    assert (described["n"].loc["original_shape_Volume"]) == 15
+    volume = described.loc["original_shape_Volume", "ccc"]
+    assert volume > 0.9
+    texture = described[described["feature_class"].isin(["glcm", "glrlm", "glszm"])]
+    assert len(texture) > 100
+    assert texture["ccc"].median() < volume
+    assert (described["ccc"] - described["icc"]).abs().median() < 0.02

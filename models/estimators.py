@@ -13,6 +13,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
+from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.tabnet import TabNet, resolve_device
@@ -64,10 +66,14 @@ class PlattSVC(ClassifierMixin, BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> PlattSVC:
         """Fit machine and sigmoid; rows of one of `groups` stay in one fold."""
         X, y = validate_data(self, X, y)
+        check_classification_targets(y)
         groups = np.arange(len(y)) if groups is None else np.asarray(groups)
         self.classes_, counts = np.unique(y, return_counts=True)
         if len(self.classes_) != 2:
-            raise ValueError(f"PlattSVC needs 2 classes. Found: {len(self.classes_)} class(es)")
+            raise ValueError(
+                f"Only binary classification is supported: PlattSVC needs 2 classes. "
+                f"Found: {len(self.classes_)} class(es)."
+            )
         folds = StratifiedGroupKFold(
             max(2, min(PLATT_FOLDS, counts.min())), shuffle=True, random_state=self.seed
         )
@@ -84,7 +90,13 @@ class PlattSVC(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the more probable outcome of each row."""
+        check_is_fitted(self)
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_selection import SelectorMixin, f_classif
-from sklearn.utils import column_or_1d
+from sklearn.utils import ClassifierTags, Tags, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.columns import MEAN_OF_READERS, Predictor
@@ -125,6 +125,12 @@ class _Selector(SelectorMixin, BaseEstimator):
     def _get_support_mask(self) -> np.ndarray:
         check_is_fitted(self)
         return self.support_
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.classifier_tags = ClassifierTags(multi_class=False)
+        return tags
 
 
 class WilcoxonFilter(_Selector):

@@ -1,0 +1,279 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.base import clone
+from sklearn.feature_selection import f_classif
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from models.columns import Predictor
+from models.filters import (
+    CCCFilter,
+    ClinicalFilter,
+    MRMRFilter,
+    WilcoxonFilter,
+    chi_square_p,
+    mrmr_order,
+    rank_sum_p,
+)
+from pipeline.core.errors import StudyError
+
+REFUSES_ONE_ROW = {"check_fit2d_1sample": "one row has one outcome: a StudyError says so"}
+
+
+@parametrize_with_checks(
+    [WilcoxonFilter(), MRMRFilter(k=2)], expected_failed_checks=lambda _: REFUSES_ONE_ROW
+)
+def test_filters_are_scikit_learn_estimators(estimator, check):
+    check(estimator)
+
+
+def readings(rng, n=60):
+    """Two readers; `agree` agrees, `shifted` is shifted by reader B, `noise` does not agree."""
+    agree, shifted, noise = rng.normal(size=(3, n))
+    return pd.DataFrame(
+        {
+            "A:agree": agree,
+            "A:shifted": shifted,
+            "A:noise": noise,
+            "A:flat": 1.0,
+            "B:agree": agree + rng.normal(0, 0.1, n),
+            "B:shifted": shifted + 1.0,
+            "B:noise": rng.normal(size=n),
+            "B:flat": 1.0,
+        },
+        index=[f"{i:03d}" for i in range(n)],
+    )
+
+
+NAMES = ("agree", "shifted", "noise", "flat")
+
+
+def test_ccc_keeps_what_the_readers_agree_on_and_sees_a_shift():
+    X = readings(np.random.default_rng(0))
+    ccc = CCCFilter(("A", "B"), NAMES, "A", 0.85).fit(X)
+    assert ccc.kept_ == ["agree"]
+    # A shift of one SD between readers: 2 s / (2 s + 1), whatever their correlation of 1.
+    variance = X["A:shifted"].var(ddof=0)
+    assert ccc.ccc_["shifted"] == pytest.approx(2 * variance / (2 * variance + 1))
+    assert np.isnan(ccc.ccc_["flat"])
+    pd.testing.assert_series_equal(ccc.transform(X)["agree"], X["A:agree"], check_names=False)
+    assert list(ccc.get_feature_names_out()) == ["agree"]
+
+
+def test_ccc_hands_on_the_configured_reader_or_the_mean():
+    X = readings(np.random.default_rng(1))
+    b = CCCFilter(("A", "B"), NAMES, "B").fit_transform(X)
+    mean = CCCFilter(("A", "B"), NAMES, "mean").fit_transform(X)
+    np.testing.assert_array_equal(b["agree"], X["B:agree"])
+    np.testing.assert_allclose(mean["agree"], (X["A:agree"] + X["B:agree"]) / 2)
+
+
+def test_ccc_with_one_reader_passes_all_but_says_so():
+    X = readings(np.random.default_rng(2)).filter(like="A:")
+    X["A:noise"] = np.nan
+    ccc = CCCFilter(("A",), NAMES, None).fit(X)
+    assert ccc.skipped_
+    assert ccc.ccc_.isna().all()
+    assert ccc.kept_ == ["agree", "shifted", "flat"]
+
+
+def test_ccc_of_three_readers_needs_every_pair():
+    rng = np.random.default_rng(3)
+    X = readings(rng)
+    third = {f"C:{name}": X[f"A:{name}"] for name in NAMES} | {"C:agree": rng.normal(size=len(X))}
+    ccc = CCCFilter(("A", "B", "C"), NAMES, "A").fit(X.assign(**third))
+    assert ccc.kept_ == []
+    assert ccc.transform(X.assign(**third)).shape == (len(X), 0)
+
+
+def test_ccc_refuses_other_columns_than_it_was_fitted_to():
+    X = readings(np.random.default_rng(4))
+    ccc = CCCFilter(("A", "B"), NAMES, "A").fit(X)
+    with pytest.raises(ValueError, match="feature names"):
+        ccc.transform(X.rename(columns={"A:agree": "A:other"}))
+
+
+def test_wilcoxon_equals_scipy_column_by_column_and_ignores_scale():
+    rng = np.random.default_rng(5)
+    y = np.repeat([0, 1], [40, 20])
+    X = rng.normal(size=(60, 6))
+    X[y == 1, 0] += 1.5
+    X = X.round(1)
+    X[:, 5] = 3.0
+    fitted = WilcoxonFilter(p=0.05).fit(X, y)
+    expected = [
+        stats.mannwhitneyu(X[y == 1, j], X[y == 0, j], method="asymptotic").pvalue for j in range(5)
+    ]
+    np.testing.assert_allclose(fitted.p_values_[:5], expected)
+    assert np.isnan(fitted.p_values_[5])
+    assert fitted.support_[0]
+    assert not fitted.support_[5]
+    np.testing.assert_allclose(rank_sum_p(np.exp(X), y == 1), fitted.p_values_)
+
+
+@pytest.mark.parametrize("filter_", [WilcoxonFilter(1e-12), MRMRFilter(3)])
+def test_a_filter_may_keep_nothing(filter_):
+    X = pd.DataFrame({"a": np.ones(20), "b": np.zeros(20)})
+    y = np.repeat([0, 1], 10)
+    out = clone(filter_).set_output(transform="pandas").fit_transform(X, y)
+    assert out.shape == (20, 0)
+    empty = clone(filter_).set_output(transform="pandas").fit_transform(X[[]], y)
+    assert list(empty.index) == list(X.index)
+
+
+@pytest.mark.parametrize("filter_", [WilcoxonFilter(), MRMRFilter(3)])
+def test_one_outcome_is_refused(filter_):
+    with pytest.raises(StudyError, match=r"both outcomes.*20 rows with 1 distinct"):
+        filter_.fit(np.ones((20, 2)), np.ones(20))
+
+
+def fcq(X, y, k):
+    """mRMR by the textbook: F statistic over the mean absolute correlation with the chosen."""
+    relevance, _ = f_classif(X, y)
+    correlation = np.abs(np.corrcoef(X, rowvar=False)).clip(0.001)
+    chosen = [int(np.argmax(relevance))]
+    while len(chosen) < k:
+        left = [j for j in range(X.shape[1]) if j not in chosen]
+        score = [relevance[j] / correlation[j, chosen].mean() for j in left]
+        chosen.append(left[int(np.argmax(score))])
+    return chosen
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_mrmr_equals_the_textbook(seed):
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1], [50, 30])
+    factors = rng.normal(size=(80, 4)) + 0.5 * y[:, None] * rng.normal(size=4)
+    X = factors @ rng.normal(size=(4, 12)) + rng.normal(size=(80, 12))
+    relevance, order = mrmr_order(X, y == 1, 8)
+    assert list(order) == fcq(X, y, 8)
+    np.testing.assert_allclose(relevance, f_classif(X, y)[0])
+
+
+def test_mrmr_equals_the_library_with_its_own_statistics():
+    with warnings.catch_warnings():
+        from mrmr.pandas import mrmr_classif
+    rng = np.random.default_rng(6)
+    y = np.repeat([0, 1], [50, 30])
+    X = rng.normal(size=(80, 10)) @ rng.normal(size=(10, 10)) + 0.4 * y[:, None]
+    theirs = mrmr_classif(pd.DataFrame(X), pd.Series(y), K=6, n_jobs=1, show_progress=False)
+    assert list(mrmr_order(X, y == 1, 6)[1]) == theirs
+
+
+def test_mrmr_by_hand_prefers_a_weaker_feature_to_a_near_copy():
+    """Worked on paper, four rows of each outcome.
+
+    F: 8 / (2 / 6) = 24, then 10.125 / (3.75 / 6) = 16.2, and 2 / (2 / 6) = 6. With `first` the
+    near copy correlates by 11.5 / sqrt(138.75) = 0.976 and the other by 2 / sqrt(40) = 0.316, so
+    that the quotients are 16.59 and 18.97.
+    """
+    X = pd.DataFrame(
+        {
+            "first": [0, 0, 1, 1, 2, 2, 3, 3],
+            "copy": [0, 0, 1, 1, 2, 2, 3, 4],
+            "other": [1, 1, 0, 0, 2, 2, 1, 1],
+        }
+    )
+    y = np.repeat([0, 1], 4)
+    fitted = MRMRFilter(k=2).set_output(transform="pandas").fit(X, y)
+    np.testing.assert_allclose(fitted.relevance_, [24, 16.2, 6])
+    np.testing.assert_array_equal(fitted.rank_, [1, np.nan, 2])
+    assert list(fitted.transform(X).columns) == ["first", "other"]
+    np.testing.assert_array_equal(MRMRFilter(k=3).fit(X, y).rank_, [1, 3, 2])
+
+
+def test_mrmr_takes_all_when_fewer_than_k_and_breaks_ties_by_order():
+    rng = np.random.default_rng(8)
+    y = np.repeat([0, 1], 20)
+    x = rng.normal(size=40) + y
+    _, order = mrmr_order(np.column_stack([x, x, x]), y == 1, 2)
+    assert list(order) == [0, 1]
+    _, order = mrmr_order(np.column_stack([x, rng.normal(size=40), np.ones(40)]), y == 1, 20)
+    assert sorted(order) == [0, 1]
+
+
+def test_mrmr_leaves_warnings_on():
+    """The library silences every warning of the process when it is imported."""
+    mrmr_order(np.random.default_rng(9).normal(size=(10, 2)), np.arange(10) < 5, 1)
+    with pytest.warns(UserWarning, match="still heard"):
+        warnings.warn("still heard", stacklevel=1)
+
+
+PREDICTORS = (
+    Predictor("cleft", "Cleft", "binary", ("no", "yes")),
+    Predictor("age", "Age", "continuous"),
+    Predictor("grade", "Grade", "ordinal"),
+    Predictor("noise", "Noise", "categorical", ("a", "b", "c")),
+)
+
+
+def clinical(n=200):
+    rng = np.random.default_rng(10)
+    y = (np.arange(n) % 3 == 0).astype(int)
+    X = pd.DataFrame(
+        {
+            "cleft": np.where(rng.random(n) < 0.2 + 0.5 * y, "yes", "no"),
+            "age": 70 + 8 * rng.normal(size=n) + 6 * y,
+            "grade": rng.integers(0, 4, n) + y.astype(float),
+            "noise": rng.choice(["a", "b", "c"], n),
+        }
+    )
+    X.loc[::7, "age"] = np.nan
+    X.loc[::9, "cleft"] = None
+    return X, y
+
+
+def test_clinical_filter_tests_levels_by_chi_square_and_numbers_by_ranks():
+    X, y = clinical()
+    fitted = ClinicalFilter(PREDICTORS, 0.05).fit(X, y)
+    assert fitted.tests_ == ["chi-square", "rank-sum", "rank-sum", "chi-square"]
+    known = X["cleft"].notna()
+    counts = pd.crosstab(X.loc[known, "cleft"], y[known]).to_numpy()
+    assert fitted.p_values_[0] == pytest.approx(
+        stats.chi2_contingency(counts, correction=False).pvalue
+    )
+    aged = X["age"].notna()
+    old, young = X.loc[aged & (y == 1), "age"], X.loc[aged & (y == 0), "age"]
+    assert fitted.p_values_[1] == pytest.approx(
+        stats.mannwhitneyu(old, young, method="asymptotic").pvalue
+    )
+    assert list(fitted.support_) == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("table", "p"),
+    [
+        # Published two-by-two tables (events of the two groups), Pearson without Yates.
+        (((25, 452), (27, 117)), stats.chi2.sf(34.46, 1)),
+        (((14, 231), (6, 37)), 0.029),
+        (((12, 231), (6, 37)), 0.013),
+    ],
+)
+def test_chi_square_gives_the_published_values(table, p):
+    levels, events = [], []
+    for group, (positive, n) in enumerate(table):
+        levels += ["yes"] * positive + ["no"] * (n - positive)
+        events += [group == 1] * n
+    assert chi_square_p(np.array(levels, dtype=object), np.array(events)) == pytest.approx(
+        p, rel=0.02
+    )
+
+
+def test_untestable_predictors_are_dropped():
+    y = np.repeat([0, 1], 10)
+    X = pd.DataFrame({"cleft": ["no"] * 20, "age": [np.nan] * 10 + [70.0] * 10})
+    fitted = ClinicalFilter(PREDICTORS, 0.5).set_output(transform="pandas").fit(X, y)
+    assert np.isnan(fitted.p_values_).all()
+    assert fitted.transform(X).shape == (20, 0)
+
+
+def test_filters_can_be_cloned():
+    ccc = CCCFilter(("A", "B"), NAMES, "A", 0.7)
+    assert clone(ccc).get_params() == ccc.get_params()
+    assert clone(ClinicalFilter(PREDICTORS, 0.2)).get_params()["predictors"] == PREDICTORS

@@ -1,0 +1,134 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from models.columns import Predictor
+from models.preparation import AdaptiveScaler, ClinicalEncoder, MedianImputer
+from pipeline.core.errors import StudyError
+
+
+@parametrize_with_checks([MedianImputer(), AdaptiveScaler()])
+def test_steps_are_scikit_learn_estimators(estimator, check):
+    check(estimator)
+
+
+def test_median_of_the_training_rows_fills():
+    X = pd.DataFrame({"a": [1.0, 3.0, np.nan, 100.0], "b": np.nan})
+    imputer = MedianImputer().fit(X)
+    np.testing.assert_array_equal(imputer.medians_, [3.0, 0.0])
+    out = imputer.transform(pd.DataFrame({"a": [np.nan, 7.0], "b": [np.nan, 2.0]}))
+    np.testing.assert_array_equal(out, [[3.0, 0.0], [7.0, 2.0]])
+    assert list(imputer.get_feature_names_out()) == ["a", "b"]
+
+
+def test_infinite_values_are_refused():
+    with pytest.raises(ValueError, match="infinity"):
+        MedianImputer().fit(pd.DataFrame({"a": [1.0, np.inf]}))
+
+
+PREDICTORS = (
+    Predictor("age", "Age", "continuous"),
+    Predictor("cleft", "Cleft", "binary", ("no", "yes")),
+    Predictor("shape", "Shape", "categorical", ("flat", "wedge", "crush")),
+)
+
+
+def test_encoder_writes_levels_against_the_first():
+    X = pd.DataFrame(
+        {
+            "age": [60.0, np.nan, 80.0, 81.0],
+            "cleft": ["yes", "yes", None, "no"],
+            "shape": ["crush", "wedge", None, "wedge"],
+        }
+    )
+    encoder = ClinicalEncoder(PREDICTORS).fit(X)
+    out = encoder.transform(X)
+    assert list(out.columns) == ["age", "cleft=yes", "shape=wedge", "shape=crush"]
+    assert list(encoder.get_feature_names_out()) == list(out.columns)
+    np.testing.assert_array_equal(out["age"], [60, 80, 80, 81])
+    np.testing.assert_array_equal(out["cleft=yes"], [1, 1, 1, 0])
+    np.testing.assert_array_equal(out["shape=wedge"], [0, 1, 1, 1])
+    np.testing.assert_array_equal(out["shape=crush"], [1, 0, 0, 0])
+    assert (out.dtypes == "float64").all()
+
+
+def test_encoder_takes_the_columns_that_a_filter_left_and_breaks_ties_by_the_dictionary():
+    X = pd.DataFrame({"cleft": ["yes", "no", None]}, dtype=object)
+    encoder = ClinicalEncoder(PREDICTORS).fit(X)
+    assert encoder.fill_ == {"cleft": "no"}
+    assert list(encoder.transform(X).columns) == ["cleft=yes"]
+    nothing = clone(encoder).fit(X[[]]).transform(X[[]])
+    assert nothing.shape == (3, 0)
+
+
+def test_encoder_refuses_a_level_outside_the_dictionary():
+    X = pd.DataFrame({"cleft": ["yes", "no"]})
+    encoder = ClinicalEncoder(PREDICTORS).fit(X)
+    with pytest.raises(StudyError, match=r"Found: maybe\. In: .*column cleft"):
+        encoder.transform(pd.DataFrame({"cleft": ["maybe", None]}))
+
+
+def test_scaler_chooses_by_the_distribution():
+    rng = np.random.default_rng(0)
+    normal = rng.normal(5, 2, 400)
+    outlying = np.concatenate([rng.normal(0, 1, 340), np.tile([-3.6, 3.6], 30)])
+    X = pd.DataFrame(
+        {
+            "normal": normal,
+            "skewed": rng.lognormal(0, 1.5, 400),
+            "outlying": outlying,
+            "constant": 0.1 + 0.2,
+            "rare": np.r_[np.zeros(395), np.ones(5)],
+            "code": rng.integers(0, 2, 400),
+        }
+    )
+    scaler = AdaptiveScaler(unscaled=("code", "absent")).fit(X)
+    methods = dict(zip(X.columns, scaler.method_, strict=True))
+    assert methods == {
+        "normal": "z-score",
+        "skewed": "robust",
+        "outlying": "robust",
+        "constant": "constant",
+        "rare": "z-score",  # skewed, but without an interquartile range
+        "code": "unscaled",
+    }
+    out = scaler.transform(X)
+    assert out["normal"].mean() == pytest.approx(0, abs=1e-12)
+    assert out["normal"].std(ddof=0) == pytest.approx(1)
+    assert np.percentile(out["skewed"], [25, 50, 75]) @ [-1, 0, 1] == pytest.approx(1)
+    assert out["skewed"].median() == pytest.approx(0, abs=1e-12)
+    assert (out["constant"] == 0).all()
+    np.testing.assert_array_equal(out["code"], X["code"])
+
+
+def test_scaler_limits_are_the_configured_ones():
+    X = np.random.default_rng(1).normal(size=(200, 1))
+    assert AdaptiveScaler(max_kurtosis=1.0).fit(X).method_[0] == "robust"
+    assert AdaptiveScaler(max_abs_skewness=0.0).fit(X).method_[0] == "robust"
+    assert AdaptiveScaler(max_outlier_share=-1.0).fit(X).method_[0] == "robust"
+
+
+def test_a_column_constant_in_training_stays_zero_elsewhere():
+    scaler = AdaptiveScaler().fit(np.full((5, 1), 7.0))
+    np.testing.assert_array_equal(scaler.transform(np.array([[7.0], [9.0]])), [[0.0], [0.0]])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    shift=st.floats(-1e3, 1e3),
+    scale=st.floats(1e-2, 1e2),
+)
+def test_scaling_undoes_units(seed, shift, scale):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_t(3, size=(50, 3))
+    ours = AdaptiveScaler().fit(X)
+    other = AdaptiveScaler().fit(X * scale + shift)
+    assert list(ours.method_) == list(other.method_)
+    np.testing.assert_allclose(
+        other.transform(X * scale + shift), ours.transform(X), atol=1e-6, rtol=1e-6
+    )

@@ -11,6 +11,10 @@ min_version("9.0")
 include: "pipeline/rules/common.smk"
 
 
+onstart:
+    write_study(study, f"{FOLDER}/study")
+
+
 rule all:
     default_target: True
     input:
@@ -37,18 +41,27 @@ rule report:
         rules.all.input,
 
 
-include: "pipeline/rules/validate.smk"
-include: "pipeline/rules/ingest.smk"
-include: "pipeline/rules/masks.smk"
-include: "pipeline/rules/preflight.smk"
-include: "pipeline/rules/resample.smk"
-include: "pipeline/rules/extract.smk"
+if HAS_IMAGES:
+
+    include: "pipeline/rules/ingest.smk"
+    include: "pipeline/rules/masks.smk"
+    include: "pipeline/rules/preflight.smk"
+    include: "pipeline/rules/resample.smk"
+    include: "pipeline/rules/extract.smk"
+
+
 include: "pipeline/rules/gather.smk"
 include: "pipeline/rules/reproducibility.smk"
 include: "pipeline/rules/join.smk"
-include: "pipeline/rules/split.smk"
-include: "pipeline/rules/select.smk"
-include: "pipeline/rules/train.smk"
-include: "pipeline/rules/evaluate.smk"
-include: "pipeline/rules/ablate.smk"
+
+
+if HAS_MODELS:
+
+    include: "pipeline/rules/split.smk"
+    include: "pipeline/rules/select.smk"
+    include: "pipeline/rules/train.smk"
+    include: "pipeline/rules/evaluate.smk"
+    include: "pipeline/rules/ablate.smk"
+
+
 include: "pipeline/rules/report.smk"

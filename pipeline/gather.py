@@ -1,20 +1,24 @@
-"""Gather the batches' tables of one kind into one table of the study, sorted, with a CSV copy.
+"""Gather tables of one kind into one table of the study, sorted, with a CSV copy.
 
-Which batch a scan fell into leaves no trace: rows are ordered by what they are about.
+Which batch a scan fell into leaves no trace: rows are ordered by what they are about. A study that
+starts from ready feature tables, one per reader, gathers those (``--study``).
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core import command
-from pipeline.core.errors import VertebromicsError
+from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.feature_tables import feature_names, read_features
 from pipeline.core.files import write_table
+from pipeline.core.study import open_study
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 #: Columns that identify a row, in sorting order; a table has some of them.
@@ -78,10 +82,52 @@ def gather(parts: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
     return table.sort_by([(key, "ascending") for key in keys])
 
 
+def gather_ready(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put ready feature tables, one per reader, below each other.
+
+    Parameters
+    ----------
+    tables : mapping
+        Reader to table, as `pipeline.core.feature_tables.read_features` returns it, without
+        columns that are neither id nor feature. A table of patients has no ``case_id``: the
+        patient stands for the case.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `features.parquet` (docs/architecture.md): ``case_id, reader``, then the features in the
+        order of the first reader's table.
+    """
+    import pandas as pd
+
+    parts = []
+    for reader, table in sorted(tables.items()):
+        key = "case_id" if "case_id" in table else "patient_id"
+        names = feature_names(table)
+        keys = pd.DataFrame({"case_id": table[key], "reader": reader})
+        parts.append(pd.concat([keys, table[names]], axis=1))
+    gathered = pd.concat(parts, ignore_index=True)
+    return gathered.sort_values(["case_id", "reader"], ignore_index=True)
+
+
 def main(options: argparse.Namespace) -> None:
-    """Gather the tables that the command line names."""
+    """Gather the tables that the command line names, or those that the study starts from."""
     import pyarrow.parquet as pq
 
+    if options.study is not None:
+        config = open_study(options.study).config
+        if not config["features"]:
+            raise StudyError(
+                "Gathering without tables of batches needs a study that starts from `features`",
+                where=f"study {config['study']}",
+            )
+        key = f"{config['unit']}_id"
+        ready = {
+            reader: read_features(path, reader, key)[0]
+            for reader, path in config["features"].items()
+        }
+        write_table(gather_ready(ready), options.out, csv=True)
+        return
     table = gather(
         [pq.read_table(path) for path in options.parts],
         [f"{path.parent.name}/{path.name}" for path in options.parts],
@@ -92,5 +138,8 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("pipeline.gather", __doc__)
     arguments.add_argument("--out", required=True, type=Path, help="gathered table (.parquet)")
-    arguments.add_argument("parts", nargs="+", type=Path, help="the batches' tables")
+    arguments.add_argument(
+        "--study", type=Path, help="folder of a study that starts from ready feature tables"
+    )
+    arguments.add_argument("parts", nargs="*", type=Path, help="the batches' tables")
     command.run(main, arguments)

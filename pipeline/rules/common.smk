@@ -1,8 +1,14 @@
 # What all rules share: the validated study, its paths, and what a job asks of the machine.
+#
+# The study is validated here, before any rule, and frozen by `onstart`, not by a rule: Snakemake
+# does not look at the parameters of jobs below an `ancient()` input that is itself made anew, so
+# that a changed table would reach its batches one run late. Its options and rows reach each rule as
+# parameters instead, which is also narrower than a file.
 import os
 import shutil
 import sys
 from pathlib import Path
+from shlex import quote
 
 # Jobs run the Python and the checkout that run this file, whether or not they are on the PATH.
 sys.path.insert(0, str(workflow.basedir))
@@ -17,7 +23,7 @@ from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
-from pipeline.validate import validate_study
+from pipeline.validate import validate_study, write_study
 
 if not config:
     raise WorkflowError(
@@ -36,14 +42,40 @@ HAS_MODELS = config["outcome"] is not None and study.clinical is not None
 BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []
 MODELS = config["models"] if HAS_MODELS else []
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
-# Whoever reads the frozen study waits for it, but runs again only for the options and rows it uses.
-STUDY = [ancient(f"{FOLDER}/study/study.yaml")]
 
 
 wildcard_constraints:
     batch="|".join(BATCHES) or "none",
     model="|".join(config["models"]),
     table="ingest|masks|agreement|extraction|features",
+
+
+FEATURES = f"{FOLDER}/tables/features.parquet"
+# What the flow of patients follows: verdicts and extraction where there are images.
+TO_JOIN = {"features": FEATURES}
+if HAS_IMAGES:
+    TO_JOIN["preflight"] = f"{FOLDER}/tables/preflight.parquet"
+    TO_JOIN["extraction"] = f"{FOLDER}/tables/extraction.parquet"
+ROWS_TO_JOIN = [
+    rows_hash(
+        study.cases,
+        ["patient_id", "scan_id", "case_id", "level", "reader", "days_from_surgery"],
+    ),
+    rows_hash(study.clinical),
+    rows_hash(study.dictionary),
+]
+EVALUATION = [
+    f"{FOLDER}/evaluation/{name}.parquet"
+    for name in [
+        "metrics",
+        "comparisons",
+        "roc",
+        "calibration",
+        "calibration_curve",
+        "decision_curve",
+        "confusion",
+    ]
+]
 
 
 def of_batches(name):
@@ -109,10 +141,24 @@ def model_targets(wildcards):
             "Models need an outcome. Remedy: set `clinical`, `dictionary` and `outcome`."
         )
     return [
-        *of_models("model.json"),
-        f"{FOLDER}/evaluation/metrics.parquet",
-        *expand(f"{FOLDER}/ablation/{{model}}.parquet", model=ABLATED),
+        *of_models("search.parquet"),
+        *EVALUATION,
+        *[f"{FOLDER}/ablation/{model}.json" for model in ABLATED],
     ]
+
+
+def report_inputs(wildcards):
+    """Return what the report shows, as far as the study goes."""
+    tables = ["features", "reproducibility"]
+    files = [f"{FOLDER}/tables/flow.json"]
+    if HAS_IMAGES:
+        tables += ["ingest", "masks", "agreement", "preflight", "extraction"]
+        files += [f"{FOLDER}/report/preflight.html"]
+        files += of_batches("resample.parquet") + of_batches("pictures")
+    if HAS_MODELS:
+        tables += ["analysis", "split", "selection"]
+        files += [f"{FOLDER}/tables/selection.json", *model_targets(wildcards)]
+    return files + [f"{FOLDER}/tables/{name}.parquet" for name in tables]
 
 
 def training_options(model, *more):

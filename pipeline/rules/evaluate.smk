@@ -1,21 +1,9 @@
 rule evaluate:
     input:
-        study=STUDY,
         predictions=of_models("predictions.parquet"),
         models=of_models("model.json"),
     output:
-        expand(
-            f"{FOLDER}/evaluation/{{name}}.parquet",
-            name=[
-                "metrics",
-                "comparisons",
-                "roc",
-                "calibration",
-                "calibration_curve",
-                "decision_curve",
-                "confusion",
-            ],
-        ),
+        EVALUATION,
     log:
         f"{FOLDER}/log/evaluate/evaluate.log",
     benchmark:

@@ -1,6 +1,5 @@
 rule extract:
     input:
-        study=STUDY,
         resample=f"{FOLDER}/batches/{{batch}}/resample.parquet",
     output:
         features=f"{FOLDER}/batches/{{batch}}/features.parquet",
@@ -17,9 +16,7 @@ rule extract:
         runtime=240,
     params:
         code=code_fingerprint("pipeline.extract"),
-        extraction=(
-            parameter_file(config["extraction"]["params"]) if HAS_IMAGES else "none"
-        ),
+        extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
     shell:
         "python -m pipeline.extract --study {params.study:q} --batch {wildcards.batch}"

@@ -1,20 +1,48 @@
-rule gather:
-    input:
-        parts=of_batches("{table}.parquet"),
-    output:
-        table=f"{FOLDER}/tables/{{table}}.parquet",
-        csv=f"{FOLDER}/tables/{{table}}.csv",
-    log:
-        f"{FOLDER}/log/gather/{{table}}.log",
-    benchmark:
-        f"{FOLDER}/benchmark/gather/{{table}}.tsv"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=10,
-    params:
-        code=code_fingerprint("pipeline.gather"),
-    shell:
-        "python -m pipeline.gather --out {output.table:q} {input.parts:q} > {log:q} 2>&1"
+if HAS_IMAGES:
+
+    rule gather:
+        input:
+            of_batches("{table}.parquet"),
+        output:
+            table=f"{FOLDER}/tables/{{table}}.parquet",
+            csv=f"{FOLDER}/tables/{{table}}.csv",
+        log:
+            f"{FOLDER}/log/gather/{{table}}.log",
+        benchmark:
+            f"{FOLDER}/benchmark/gather/{{table}}.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=10,
+        params:
+            code=code_fingerprint("pipeline.gather"),
+        shell:
+            "python -m pipeline.gather --out {output.table:q} {input:q} > {log:q} 2>&1"
+
+else:
+
+    rule gather_ready:
+        input:
+            list(config["features"].values()),
+        output:
+            table=FEATURES,
+            csv=f"{FOLDER}/tables/features.csv",
+        log:
+            f"{FOLDER}/log/gather/features.log",
+        benchmark:
+            f"{FOLDER}/benchmark/gather/features.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=10,
+        params:
+            code=code_fingerprint("pipeline.gather"),
+            options=options(config, "features", "unit"),
+            study=f"{FOLDER}/study",
+        shell:
+            "python -m pipeline.gather --study {params.study:q} --out {output.table:q}"
+            " > {log:q} 2>&1"

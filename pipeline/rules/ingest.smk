@@ -1,6 +1,4 @@
 rule ingest:
-    input:
-        study=STUDY,
     output:
         f"{FOLDER}/batches/{{batch}}/ingest.parquet",
     log:

@@ -1,6 +1,5 @@
 rule masks:
     input:
-        study=STUDY,
         ingest=f"{FOLDER}/batches/{{batch}}/ingest.parquet",
     output:
         f"{FOLDER}/batches/{{batch}}/masks.parquet",
@@ -27,7 +26,6 @@ rule masks:
 
 rule agreement:
     input:
-        study=STUDY,
         ingest=f"{FOLDER}/batches/{{batch}}/ingest.parquet",
         masks=f"{FOLDER}/batches/{{batch}}/masks.parquet",
     output:

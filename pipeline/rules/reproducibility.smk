@@ -1,6 +1,5 @@
 rule reproducibility:
     input:
-        study=STUDY,
         features=f"{FOLDER}/tables/features.parquet",
     output:
         table=f"{FOLDER}/tables/reproducibility.parquet",

@@ -1,7 +1,10 @@
 rule resample:
     input:
-        study=STUDY,
-        gate=ancient(f"{FOLDER}/study/gate.json"),
+        **(
+            {"gate": f"{FOLDER}/study/gate.json"}
+            if config["on_bad_case"] == "stop"
+            else {}
+        ),
         ingest=f"{FOLDER}/batches/{{batch}}/ingest.parquet",
         masks=f"{FOLDER}/batches/{{batch}}/masks.parquet",
         preflight=f"{FOLDER}/batches/{{batch}}/preflight.parquet",
@@ -19,9 +22,7 @@ rule resample:
         runtime=120,
     params:
         code=code_fingerprint("pipeline.resample"),
-        extraction=(
-            parameter_file(config["extraction"]["params"]) if HAS_IMAGES else "none"
-        ),
+        extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
     shell:
         "python -m pipeline.resample --study {params.study:q} --batch {wildcards.batch}"

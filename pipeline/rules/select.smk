@@ -1,6 +1,5 @@
 rule select:
     input:
-        study=STUDY,
         analysis=f"{FOLDER}/tables/analysis.parquet",
         info=f"{FOLDER}/tables/analysis.json",
         split=f"{FOLDER}/tables/split.parquet",

@@ -1,6 +1,5 @@
 rule split:
     input:
-        study=STUDY,
         analysis=f"{FOLDER}/tables/analysis.parquet",
         info=f"{FOLDER}/tables/analysis.json",
     output:

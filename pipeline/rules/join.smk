@@ -1,0 +1,68 @@
+if HAS_MODELS:
+
+    rule join:
+        input:
+            **TO_JOIN,
+        output:
+            analysis=f"{FOLDER}/tables/analysis.parquet",
+            csv=f"{FOLDER}/tables/analysis.csv",
+            info=f"{FOLDER}/tables/analysis.json",
+            flow=f"{FOLDER}/tables/flow.json",
+        log:
+            f"{FOLDER}/log/join/join.log",
+        benchmark:
+            f"{FOLDER}/benchmark/join/join.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=10,
+        params:
+            code=code_fingerprint("pipeline.join"),
+            options=options(
+                config,
+                "unit",
+                "aggregation",
+                "model_reader",
+                "features",
+                "outcome",
+                "eligibility",
+                "timing",
+                "predictors",
+                "split",
+            ),
+            rows=ROWS_TO_JOIN,
+            tables=[f"--{name} {quote(path)}" for name, path in TO_JOIN.items()],
+            study=f"{FOLDER}/study",
+        shell:
+            "python -m pipeline.join --study {params.study:q} {params.tables}"
+            " --out {output.analysis:q} --info {output.info:q} --flow {output.flow:q}"
+            " > {log:q} 2>&1"
+
+else:
+
+    rule flow:
+        input:
+            **TO_JOIN,
+        output:
+            f"{FOLDER}/tables/flow.json",
+        log:
+            f"{FOLDER}/log/flow/flow.log",
+        benchmark:
+            f"{FOLDER}/benchmark/flow/flow.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=memory(1000),
+            runtime=10,
+        params:
+            code=code_fingerprint("pipeline.join"),
+            options=options(config, "unit", "features", "eligibility"),
+            rows=ROWS_TO_JOIN,
+            tables=[f"--{name} {quote(path)}" for name, path in TO_JOIN.items()],
+            study=f"{FOLDER}/study",
+        shell:
+            "python -m pipeline.join --study {params.study:q} {params.tables}"
+            " --flow-only --flow {output:q} > {log:q} 2>&1"

@@ -6,9 +6,12 @@ and no voxel's value is changed.
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import hashlib
 import json
 import math
+import zlib
 from pathlib import Path
 
 import nibabel
@@ -31,6 +34,8 @@ FORM_TOLERANCE_MM = 0.01
 #: zlib level of stored volumes: level 1 writes a CT four times as fast as level 6 and spares a
 #: third of the space; reading costs the same.
 COMPRESSION_LEVEL = 1
+
+_CHUNK = 1 << 22  # bytes read at a time
 
 
 def volume_suffix(path: str | Path) -> str | None:
@@ -130,6 +135,7 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
             found=type(error).__name__,
             remedy="export it again",
         ) from None
+    _check_length(path, header)
     size = (*header.get_data_shape(), 1, 1, 1)[:3]
     if q_code and s_code:
         distance = _largest_distance(qform, sform, size)
@@ -143,6 +149,26 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
         return [_no_patient_space("NIfTI header has neither qform nor sform")], None
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ (sform if s_code else qform)  # RAS to LPS
     return [], Geometry.from_affine(affine, size)
+
+
+def _check_length(path: Path, header: nibabel.Nifti1Header) -> None:
+    """Refuse a NIfTI that ends before its voxels do: ITK fills the rest with zeros, unasked."""
+    voxels = math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize
+    needed = int(header.get_data_offset()) + voxels
+    found = 0
+    open_file = gzip.open if path.name.lower().endswith(".gz") else open
+    with (
+        contextlib.suppress(EOFError, gzip.BadGzipFile, zlib.error),
+        open_file(path, "rb") as stream,
+    ):
+        while found < needed and (chunk := stream.read(_CHUNK)):
+            found += len(chunk)
+    if found < needed:
+        raise CaseError(
+            "A NIfTI file must hold all of its voxels",
+            found=f"{found} of {needed} bytes can be read",
+            remedy="copy or export the file again",
+        )
 
 
 def _no_patient_space(what: str) -> Finding:

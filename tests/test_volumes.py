@@ -1,0 +1,179 @@
+"""NIfTI and NRRD files are read as they stand, or refused in words."""
+
+from __future__ import annotations
+
+import gzip
+
+import nibabel
+import nrrd
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from pipeline.core.errors import CaseError
+from pipeline.core.geometry import Geometry
+from pipeline.core.volumes import (
+    check_finite,
+    image_hash,
+    read_nrrd,
+    read_volume,
+    volume_suffix,
+    without_metadata,
+    write_nrrd,
+)
+
+VOXELS = np.arange(60, dtype=np.int16).reshape(3, 4, 5) - 1000
+
+
+@pytest.fixture
+def image() -> sitk.Image:
+    image = sitk.GetImageFromArray(VOXELS)
+    image.SetSpacing((0.7, 0.7, 3.0))
+    image.SetOrigin((-100.0, -90.5, 12.25))
+    image.SetDirection((1, 0, 0, 0, -1, 0, 0, 0, -1))
+    return image
+
+
+@pytest.mark.parametrize("name", ["ct.nrrd", "ct.nii", "ct.nii.gz", "CT.NII.GZ"])
+def test_voxels_and_geometry_arrive_unchanged(image, tmp_path, name):
+    image.SetMetaData("PatientName", "PHI-CANARY-0010-0010")
+    sitk.WriteImage(image, str(tmp_path / name.lower()))
+    (tmp_path / name.lower()).rename(tmp_path / name)
+    read, findings = read_volume(tmp_path / name)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read), VOXELS)
+    assert read.GetPixelID() == sitk.sitkInt16
+    np.testing.assert_allclose(Geometry.of(read).affine, Geometry.of(image).affine, atol=1e-5)
+    assert not read.GetMetaDataKeys()
+    assert findings == []
+
+
+def test_written_nrrd_holds_no_metadata_and_reads_back(image, tmp_path):
+    image.SetMetaData("PatientName", "PHI-CANARY-0010-0010")
+    write_nrrd(image, tmp_path / "ct.nrrd")
+    content = (tmp_path / "ct.nrrd").read_bytes()
+    assert b"CANARY" not in content
+    assert b"CANARY" not in gzip.decompress(content.split(b"\n\n", 1)[1])
+    read = read_nrrd(tmp_path / "ct.nrrd")
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read), VOXELS)
+    np.testing.assert_allclose(Geometry.of(read).affine, Geometry.of(image).affine, rtol=1e-12)
+
+
+def nifti(path, qform=None, sform=None, voxels=VOXELS.T):
+    """Write a NIfTI with the forms given as (affine, code)."""
+    written = nibabel.Nifti1Image(voxels, None)
+    written.header.set_zooms((0.7, 0.7, 3.0)[: voxels.ndim] + (1.0,) * (voxels.ndim - 3))
+    written.set_qform(*(qform or (None, 0)))
+    written.set_sform(*(sform or (None, 0)))
+    nibabel.save(written, path)
+    return path
+
+
+AFFINE = np.diag([-0.7, -0.7, 3.0, 1.0])
+
+
+def test_qform_against_sform_is_refused(tmp_path):
+    shifted = AFFINE.copy()
+    shifted[2, 3] = 0.5
+    with pytest.raises(CaseError, match=r"0\.500 mm apart \(codes 1 and 2\)"):
+        read_volume(nifti(tmp_path / "a.nii", (AFFINE, 1), (shifted, 2)))
+
+
+@pytest.mark.parametrize("forms", [{"qform": (AFFINE, 1)}, {"sform": (AFFINE, 2)}])
+def test_one_form_is_enough(tmp_path, forms):
+    read, findings = read_volume(nifti(tmp_path / "a.nii", **forms))
+    np.testing.assert_allclose(np.diag(Geometry.of(read).affine), [0.7, 0.7, 3.0, 1], rtol=1e-6)
+    assert findings == []
+
+
+def test_no_form_is_a_warning(tmp_path):
+    _, findings = read_volume(nifti(tmp_path / "a.nii"))
+    assert [(one.code, one.severity) for one in findings] == [("no-patient-space", "warning")]
+
+
+def test_a_sheared_sform_is_refused(tmp_path):
+    sheared = AFFINE.copy()
+    sheared[1, 2] = 1.0
+    with pytest.raises(CaseError, match=r"perpendicular|one way only"):
+        read_volume(nifti(tmp_path / "a.nii", sform=(sheared, 2)))
+
+
+def test_the_voxels_of_an_uncompressed_sibling_are_not_read(tmp_path):
+    """ITK takes the header of a.nii.gz and the voxels of a.nii: the trap exists, and is closed."""
+    nifti(tmp_path / "a.nii.gz", sform=(AFFINE, 2))
+    nifti(tmp_path / "a.nii", sform=(AFFINE, 2), voxels=VOXELS.T * 0 + 7)
+    assert sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "a.nii.gz"))).min() == 7
+    with pytest.raises(CaseError, match="must not lie beside"):
+        read_volume(tmp_path / "a.nii.gz")
+    read, _ = read_volume(tmp_path / "a.nii")
+    assert sitk.GetArrayFromImage(read).min() == 7
+
+
+def test_four_dimensions_are_refused(tmp_path):
+    voxels = np.stack([VOXELS.T, VOXELS.T], axis=-1)
+    with pytest.raises(CaseError, match="4 dimensions of size 5 x 4 x 3 x 2"):
+        read_volume(nifti(tmp_path / "a.nii", sform=(AFFINE, 2), voxels=voxels))
+
+
+def test_colours_are_refused(tmp_path):
+    colours = sitk.GetImageFromArray(np.zeros((2, 3, 4, 3), np.uint8), isVector=True)
+    sitk.WriteImage(colours, str(tmp_path / "a.nrrd"))
+    with pytest.raises(CaseError, match=r"3 value\(s\) per voxel"):
+        read_volume(tmp_path / "a.nrrd")
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("kept", [0, 20, 0.7, 0.97])
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_damaged_file_is_refused_without_its_path(tmp_path, name, kept, compressed):
+    """ITK reads a NIfTI that was cut short as if the rest were zeros; here it is an error."""
+    noise = np.random.default_rng(1).integers(-1000, 1000, (9, 30, 30)).astype(np.int16)
+    sitk.WriteImage(sitk.GetImageFromArray(noise), str(tmp_path / name), useCompression=compressed)
+    content = (tmp_path / name).read_bytes()
+    length = int(kept * len(content)) if isinstance(kept, float) else kept
+    (tmp_path / name).write_bytes(content[:length])
+    with pytest.raises(CaseError) as caught:
+        read_volume(tmp_path / name)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_another_format_is_refused(tmp_path):
+    with pytest.raises(CaseError, match=r"one of \.nrrd, \.nii, \.nii\.gz"):
+        read_volume(tmp_path / "a.mha")
+    assert volume_suffix("a.nii.gz") == ".nii.gz"
+    assert volume_suffix("nrrd") is None
+
+
+def test_a_detached_nrrd_is_refused(tmp_path):
+    nrrd.write(str(tmp_path / "a.nhdr"), VOXELS, detached_header=True)
+    (tmp_path / "a.nhdr").rename(tmp_path / "a.nrrd")
+    with pytest.raises(CaseError, match="hold its own voxels"):
+        read_volume(tmp_path / "a.nrrd")
+
+
+def test_a_nrrd_without_patient_space_is_a_warning(tmp_path):
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS)
+    _, findings = read_volume(tmp_path / "a.nrrd")
+    assert [one.code for one in findings] == ["no-patient-space"]
+
+
+def test_the_hash_follows_voxels_type_and_geometry(image):
+    first = image_hash(image)
+    assert image_hash(sitk.Image(image)) == first
+    changed = sitk.Image(image)
+    changed[0, 0, 0] = 5
+    moved = sitk.Image(image)
+    moved.SetOrigin((0, 0, 0))
+    typed = sitk.Cast(image, sitk.sitkInt32)
+    assert len({first, *map(image_hash, (changed, moved, typed))}) == 4
+
+
+def test_not_a_number_is_refused():
+    image = sitk.GetImageFromArray(np.array([[[0.0, np.nan, np.inf]]]))
+    with pytest.raises(CaseError, match="NaN or infinite"):
+        check_finite(image)
+    assert check_finite(sitk.GetImageFromArray(VOXELS)) == (-1000.0, -941.0)
+
+
+def test_metadata_is_erased(image):
+    image.SetMetaData("a", "b")
+    assert without_metadata(image).GetMetaDataKeys() == ()

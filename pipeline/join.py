@@ -20,12 +20,9 @@ from pipeline.core.feature_tables import read_features
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.study import Study, open_study
-from pipeline.patient_flow import Flow, build_flow
+from pipeline.patient_flow import Flow, build_flow, check_enough
 
 logger = logging.getLogger(__name__)
-
-MIN_PER_FOLD = 2
-"""Units of the rarer outcome per inner fold, below which neither AUROC nor scaling make sense."""
 
 
 def wide_features(features: Mapping[str, pd.DataFrame], cases: Sequence[str]) -> pd.DataFrame:
@@ -78,30 +75,6 @@ def aggregate(values: pd.DataFrame, units: pd.Series, how: str | None) -> pd.Dat
         return values.groupby(units, sort=True).agg(how)
     first = ~units.duplicated()
     return values[first].set_axis(units[first], axis=0).sort_index()
-
-
-def check_events(outcome: pd.Series, train_rows: float, folds: int) -> None:
-    """Raise `StudyError` if the rarer outcome is too rare for the folds.
-
-    Parameters
-    ----------
-    outcome : pandas.Series
-        0 or 1, one row per unit of the analysis or of its training part.
-    train_rows : float
-        Share of these rows that trains.
-    folds : int
-        Inner folds.
-    """
-    events = int(outcome.sum())
-    rarer = min(events, len(outcome) - events)
-    if int(rarer * train_rows) < MIN_PER_FOLD * folds:
-        raise StudyError(
-            f"The training rows must hold {MIN_PER_FOLD} units of either outcome per fold",
-            found=f"{events} with and {len(outcome) - events} without the outcome, of which "
-            f"{train_rows:.0%} train in {folds} folds",
-            where="config keys outcome, split",
-            remedy="add patients, or lower split.folds",
-        )
 
 
 def describe(
@@ -235,7 +208,7 @@ def main(options: argparse.Namespace) -> None:
     for note in notes:
         logger.info(note)
     table = analysis_table(study, flow, outcome, features)
-    _check_enough(table, study.config["split"])
+    check_enough(table["outcome"], table, study.config["split"])
     names = list(next(iter(features.values())).columns)
     info = describe(study.config, sorted(features), names, study.dictionary, notes)
     write_table(table, options.out, csv=True)
@@ -248,14 +221,6 @@ def main(options: argparse.Namespace) -> None:
         len(names),
         len(features),
     )
-
-
-def _check_enough(table: pd.DataFrame, split: Mapping) -> None:
-    if split["design"] == "imported":
-        training = table.loc[table[split["column"]] == "train", "outcome"]
-        check_events(training, 1.0, split["folds"])
-    else:
-        check_events(table["outcome"], 1 - split["test_fraction"], split["folds"])
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from pipeline.core.dictionary import all_levels
+from pipeline.core.errors import StudyError
 from pipeline.core.findings import from_json
 from pipeline.core.formula import Formula
 from pipeline.core.study import Study
+
+MIN_PER_FOLD = 2
+"""Units of the rarer outcome per inner fold, below which neither AUROC nor scaling make sense."""
 
 
 class Flow:
@@ -125,25 +129,43 @@ def build_flow(
     outcome : pandas.Series or None
         Nullable boolean by unit id; None without an outcome.
     """
-    unit = study.config["unit"]
-    imaged = ready_cases
-    if study.cases is not None:
-        imaged = study.cases[["patient_id", "case_id", "level"]].drop_duplicates()
-    flow = follow_tables(
-        members_of(imaged, study.clinical, unit),
-        study.clinical is not None,
-        "images" if study.cases is not None else "features",
-    )
-    outcome = None
-    if study.clinical is not None:
-        outcome = follow_formulas(
-            flow, study.clinical, f"{unit}_id", study.config, all_levels(study.dictionary)
-        )
+    flow, outcome = screen(study, ready_cases)
     if study.cases is not None:
         follow_imaging(flow, preflight, extraction, study.readers)
     else:
         _follow_ready(flow, features)
     return flow, outcome
+
+
+def screen(study: Study, ready_cases: pd.DataFrame | None) -> tuple[Flow, pd.Series | None]:
+    """Follow everybody as far as the tables alone tell, before any image is looked at.
+
+    Parameters
+    ----------
+    study : Study
+        The validated study.
+    ready_cases : pandas.DataFrame or None
+        ``case_id`` or ``patient_id`` of the ready features, for a study without images.
+
+    Returns
+    -------
+    flow : Flow
+        Its members are the eligible with a known outcome, as far as the study asks for either.
+    outcome : pandas.Series or None
+        Nullable boolean by unit id; None without an outcome.
+    """
+    unit, source = study.config["unit"], "features"
+    imaged = ready_cases
+    if study.cases is not None:
+        imaged, source = study.cases.drop_duplicates("case_id"), "images"
+    imaged = imaged.reindex(columns=["patient_id", "case_id", "level"])
+    imaged["case_id"] = imaged["case_id"].fillna(imaged["patient_id"])
+    members = members_of(imaged, study.clinical, unit)
+    flow = follow_tables(members, study.clinical is not None, source)
+    if study.clinical is None:
+        return flow, None
+    levels = all_levels(study.dictionary)
+    return flow, follow_formulas(flow, study.clinical, f"{unit}_id", study.config, levels)
 
 
 def members_of(imaged: pd.DataFrame, clinical: pd.DataFrame | None, unit: str) -> pd.DataFrame:
@@ -152,8 +174,7 @@ def members_of(imaged: pd.DataFrame, clinical: pd.DataFrame | None, unit: str) -
     Parameters
     ----------
     imaged : pandas.DataFrame
-        One row per case: ``patient_id, case_id, level``, None where unknown. A study of patients
-        without cases has the patient as case.
+        One row per case: ``patient_id, case_id, level``, None where unknown.
     clinical : pandas.DataFrame or None
         One row per unit, with the key ``patient_id`` or ``case_id``.
     unit : {'patient', 'case'}
@@ -266,42 +287,45 @@ def follow_imaging(
     readers : sequence of str
         Readers who all must have a usable mask of a case.
     """
-    for table, column, label in (
-        (preflight, "verdict", "With usable masks of every reader"),
-        (extraction, "status", "With features of every reader"),
+    for table, column, thing, label in (
+        (preflight, "verdict", "mask", "With usable masks of every reader"),
+        (extraction, "status", "features", "With features of every reader"),
     ):
-        reasons = _reasons(flow.members["case_id"], table, column, readers)
+        rows = table.rename(columns={column: "status"})
+        reasons = _reasons(flow.members["case_id"], rows, thing, readers)
         flow.leave(reasons, sorted(reasons.dropna().unique()), label)
 
 
 def _reasons(
-    case_ids: pd.Series, table: pd.DataFrame, column: str, readers: Sequence[str]
+    case_ids: pd.Series, table: pd.DataFrame, thing: str, readers: Sequence[str]
 ) -> pd.Series:
     """Return why a case cannot go on, by the rows of a stage; None where every reader's is good."""
-    found = {
-        case_id: rows.set_index("reader")
-        for case_id, rows in table[table["case_id"].isin(case_ids)].groupby("case_id")
-    }
+    by_case = {case_id: rows.set_index("reader") for case_id, rows in table.groupby("case_id")}
+    nobody = table.iloc[:0].set_index("reader")
 
     def reason(case_id: str) -> str | None:
-        rows = found.get(case_id)
-        lacking = [reader for reader in readers if rows is None or reader not in rows.index]
+        rows = by_case.get(case_id, nobody)
+        lacking = [reader for reader in readers if reader not in rows.index]
         if lacking:
-            return f"no mask of reader {', '.join(lacking)}"
-        bad = rows[rows[column] == "error"]
-        if bad.empty:
-            return None
+            return f"no {thing} of reader {', '.join(lacking)}"
         codes = {
-            reader: next(
-                finding.code for finding in from_json(text) if finding.severity == "error"
-            ).replace("-", " ")
-            for reader, text in bad["findings"].items()
+            reader: _error_code(text)
+            for reader, text in rows.loc[rows["status"] == "error", "findings"].items()
         }
-        first = sorted(codes)[0]
-        same = len(codes) == len(readers) and len(set(codes.values())) == 1
-        return codes[first] if same else f"{codes[first]} (reader {first})"
+        if not codes:
+            return None
+        if len(codes) == len(readers) > 1 and len(set(codes.values())) == 1:
+            return next(iter(codes.values()))  # of the image, or of both masks alike
+        first = min(codes)
+        return f"{codes[first]} (reader {first})"
 
     return case_ids.map({case_id: reason(case_id) for case_id in case_ids}).astype(object)
+
+
+def _error_code(findings: str) -> str:
+    """Return the first error of a row's findings in words, such as ``mask too small``."""
+    codes = [each.code for each in from_json(findings) if each.severity == "error"]
+    return codes[0].replace("-", " ") if codes else "error without a finding"
 
 
 def _follow_ready(flow: Flow, features: Mapping[str, pd.DataFrame]) -> None:
@@ -310,3 +334,46 @@ def _follow_ready(flow: Flow, features: Mapping[str, pd.DataFrame]) -> None:
     for reason, table in zip(order, features.values(), strict=True):
         reasons[reasons.isna() & ~flow.members["case_id"].isin(table.index)] = reason
     flow.leave(reasons, order, "With features of every reader")
+
+
+def check_events(outcome: pd.Series, train_rows: float, folds: int) -> None:
+    """Raise `StudyError` if the rarer outcome is too rare for the folds.
+
+    Parameters
+    ----------
+    outcome : pandas.Series
+        0 or 1, one row per unit of the analysis or of its training part.
+    train_rows : float
+        Share of these rows that trains.
+    folds : int
+        Inner folds.
+    """
+    events = int(outcome.sum())
+    rarer = min(events, len(outcome) - events)
+    if int(rarer * train_rows) < MIN_PER_FOLD * folds:
+        raise StudyError(
+            f"The training rows must hold {MIN_PER_FOLD} units of either outcome per fold",
+            found=f"{events} with and {len(outcome) - events} without the outcome, of which "
+            f"{train_rows:.0%} train in {folds} folds",
+            where="config keys outcome, split",
+            remedy="add patients, or lower split.folds",
+        )
+
+
+def check_enough(outcome: pd.Series, clinical: pd.DataFrame, split: Mapping) -> None:
+    """Raise `StudyError` if either outcome is too rare in the training rows of a configured split.
+
+    Parameters
+    ----------
+    outcome : pandas.Series
+        0 or 1, one row per unit.
+    clinical : pandas.DataFrame
+        Clinical columns on the same index, of which an imported split reads its own.
+    split : mapping
+        The section of the configuration.
+    """
+    if split["design"] == "imported":
+        training = outcome[clinical[split["column"]] == "train"]
+        check_events(training, 1.0, split["folds"])
+    else:
+        check_events(outcome, 1 - split["test_fraction"], split["folds"])

@@ -32,6 +32,7 @@ from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.problems import Problems, listing
 from pipeline.core.study import Study
+from pipeline.patient_flow import check_enough, screen
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,10 @@ def validate_study(config: dict) -> Study:
             )
         if config["outcome"] is not None and config["unit"] == "patient":
             check_aggregation(imaged, clinical, config["aggregation"])
-    return Study(config, cases, clinical, dictionary)
+    study = Study(config, cases, clinical, dictionary)
+    if config["outcome"] is not None:
+        _warn_if_too_few(study, features)
+    return study
 
 
 def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
@@ -186,6 +190,20 @@ def write_study(study: Study, folder: str | Path) -> None:
     with whole_file(folder / "study.yaml") as beside:
         text = yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True)
         beside.write_text(text, encoding="utf-8")
+
+
+def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
+    """Warn if the outcome is too rare for models even if every image turns out usable.
+
+    It is no error yet: images of the first patients are checked long before the last one is in.
+    """
+    flow, outcome = screen(study, features)
+    units = study.clinical.set_index(f"{study.config['unit']}_id")
+    units = units[units.index.isin(flow.members["unit_id"])]
+    try:
+        check_enough(outcome[units.index].astype("int64"), units, study.config["split"])
+    except StudyError as error:
+        logger.warning("There will be features, but no models. %s", error)
 
 
 def _check_readers(config: dict, cases: pd.DataFrame) -> None:

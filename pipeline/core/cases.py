@@ -131,25 +131,29 @@ def _check_one(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
     for key, columns in rules:
         for column in columns:
             values = sheet[column].fillna("(blank)")
-            for name, rows in sheet.groupby(key, sort=False).groups.items():
-                found = values[rows].unique()
-                if len(found) > 1:
-                    problems.add(
-                        f"A {key.removesuffix('_id')} must have one {column}",
-                        found=f"{name} with {listing(found)}",
-                        where=f"{path}, {rows_text(rows)}, column {column}",
-                        remedy="correct the row that differs, or give it another id",
-                    )
+            for name in _differing(values, sheet[key]):
+                rows = sheet.index[sheet[key] == name]
+                problems.add(
+                    f"A {key.removesuffix('_id')} must have one {column}",
+                    found=f"{name} with {listing(values[rows].unique())}",
+                    where=f"{path}, {rows_text(rows)}, column {column}",
+                    remedy="correct the row that differs, or give it another id",
+                )
     volumes = sheet["image"] + "\0" + sheet["series"].fillna("")
-    for rows in sheet.groupby(volumes, sort=False).groups.values():
-        scans = sheet.loc[rows, "scan_id"].unique()
-        if len(scans) > 1:
-            problems.add(
-                "An image must be one scan",
-                found=f"scans {listing(scans)}",
-                where=f"{path}, {rows_text(rows)}, column image",
-                remedy="give its rows one scan_id, or tell its series apart in the column series",
-            )
+    for volume in _differing(sheet["scan_id"], volumes):
+        rows = sheet.index[volumes == volume]
+        problems.add(
+            "An image must be one scan",
+            found=f"scans {listing(sheet.loc[rows, 'scan_id'].unique())}",
+            where=f"{path}, {rows_text(rows)}, column image",
+            remedy="give its rows one scan_id, or tell its series apart in the column series",
+        )
+
+
+def _differing(values: pd.Series, keys: pd.Series) -> list[str]:
+    """Return the keys that have more than one value."""
+    counts = values.groupby(keys, sort=False).nunique()
+    return list(counts.index[counts > 1])
 
 
 def _resolve_paths(values: pd.Series, path: Path, problems: Problems) -> pd.Series:

@@ -11,6 +11,7 @@ import argparse
 import io
 import os
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -296,15 +297,16 @@ def make_study(folder: Path, n_patients: int, seed: int, jobs: int = 1) -> dict:
     seed : int
         Seed of all draws; equal arguments give equal bytes.
     jobs : int, default=1
-        Processes.
+        Processes; 1 stays in this one.
     """
     if not 1 <= n_patients <= 9999:
         raise StudyError("The demo has 1 to 9999 patients", found=n_patients)
     write = partial(write_patient, seed=seed, folder=folder)
     numbers = range(1, n_patients + 1)
-    results = []
-    with ProcessPoolExecutor(min(jobs, n_patients)) as pool:
-        for done, result in enumerate(pool.map(write, numbers), start=1):
+    with ExitStack() as stack:
+        run = map if jobs == 1 else stack.enter_context(ProcessPoolExecutor(jobs)).map
+        results = []
+        for done, result in enumerate(run(write, numbers), start=1):
             results.append(result)
             command.progress("demo", done, n_patients, result[1]["patient_id"])
     _write_csv(pd.DataFrame([row for rows, _ in results for row in rows]), folder / "cases.csv")

@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.core import command
 from pipeline.core.dictionary import allowed_predictors
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_tables import read_features
+from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.study import Study, open_study
@@ -101,24 +101,6 @@ def describe(
     }
 
 
-def _ready_features(study: Study) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, list[str]]:
-    """Read the tables of ``features:``; return features by reader, their cases, and notes."""
-    tables, ids, notes = {}, [], []
-    for reader, path in sorted(study.config["features"].items()):
-        table, names, dropped = read_features(path, reader, f"{study.config['unit']}_id")
-        if dropped:
-            notes.append(
-                f"{len(dropped)} columns of reader {reader}'s table are no features and are left "
-                f"out, such as {dropped[0]}."
-            )
-        if "case_id" not in table:
-            table["case_id"] = table["patient_id"]
-        tables[reader] = table.set_index("case_id")[names]
-        ids.append(table.reindex(columns=["patient_id", "case_id", "level"]))
-    cases = pd.concat(ids).drop_duplicates("case_id")
-    return tables, cases, notes
-
-
 def analysis_table(
     study: Study, flow: Flow, outcome: pd.Series, features: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
@@ -175,41 +157,32 @@ def analysis_table(
 def main(options: argparse.Namespace) -> None:
     """Join one study's tables."""
     study = open_study(options.study)
-    features, ready, notes = None, None, []
-    preflight = extraction = None
-    if study.cases is None:
-        features, ready, notes = _ready_features(study)
-    else:
-        for name in ("preflight", "extraction"):
-            if getattr(options, name) is None:
-                raise StudyError(
-                    f"A study with images needs the table of the stage {name}",
-                    where=f"option --{name}",
-                )
-        preflight, extraction = read_table(options.preflight), read_table(options.extraction)
-    flow, outcome = build_flow(study, features, ready, preflight, extraction)
-    if options.flow_only:
-        write_json({"steps": flow.steps}, options.flow)
-        return
-    for name in ("out", "info", *(["features"] if features is None else [])):
+    needed = ["features"] if options.flow_only else ["features", "out", "info"]
+    needed += ["preflight", "extraction"] if study.cases is not None else []
+    for name in needed:
         if getattr(options, name) is None:
-            raise StudyError(f"The join needs --{name}", where="command line")
-    if outcome is None:
+            raise StudyError("The join needs more tables", where=f"option --{name}")
+    if study.config["outcome"] is None and not options.flow_only:
         raise StudyError(
             "An analysis table needs an outcome",
             where="config key outcome",
             remedy="set `clinical`, `dictionary` and `outcome`, or pass --flow-only",
         )
-    if features is None:
-        gathered = read_table(options.features).set_index("case_id")
-        features = {
-            reader: rows.drop(columns="reader") for reader, rows in gathered.groupby("reader")
-        }
-    for note in notes:
-        logger.info(note)
+    gathered = read_table(options.features).set_index("case_id")
+    features = {reader: rows.drop(columns="reader") for reader, rows in gathered.groupby("reader")}
+    if study.cases is None:
+        ready, notes = read_feature_keys(study.config["features"], f"{study.config['unit']}_id")
+        flow, outcome = build_flow(study, ready_cases=ready, features=features)
+    else:
+        notes = []
+        preflight, extraction = read_table(options.preflight), read_table(options.extraction)
+        flow, outcome = build_flow(study, preflight=preflight, extraction=extraction)
+    if options.flow_only:
+        write_json({"steps": flow.steps}, options.flow)
+        return
     table = analysis_table(study, flow, outcome, features)
     check_enough(table["outcome"], table, study.config["split"])
-    names = list(next(iter(features.values())).columns)
+    names = [name for name in gathered.columns if name != "reader"]
     info = describe(study.config, sorted(features), names, study.dictionary, notes)
     write_table(table, options.out, csv=True)
     write_json(info, options.info)
@@ -227,9 +200,9 @@ def _arguments() -> argparse.ArgumentParser:
     arguments = command.parser("pipeline.join", __doc__)
     arguments.add_argument("--study", required=True, type=Path, help="folder of the study")
     for name, text in (
-        ("preflight", "table of verdicts (a study with images)"),
-        ("extraction", "table of the extraction's status (a study with images)"),
-        ("features", "table of features (a study with images)"),
+        ("features", "table of features, as pipeline.gather writes it"),
+        ("preflight", "table of verdicts, for a study with images"),
+        ("extraction", "table of the extraction's status, for a study with images"),
         ("out", "analysis table to write"),
         ("info", "JSON to write: what the analysis table's columns are"),
     ):

@@ -106,10 +106,11 @@ class Flow:
 
 def build_flow(
     study: Study,
-    features: Mapping[str, pd.DataFrame] | None = None,
-    ready_cases: pd.DataFrame | None = None,
+    *,
     preflight: pd.DataFrame | None = None,
     extraction: pd.DataFrame | None = None,
+    ready_cases: pd.DataFrame | None = None,
+    features: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[Flow, pd.Series | None]:
     """Follow everybody from the study's tables to the features.
 
@@ -117,10 +118,12 @@ def build_flow(
     ----------
     study : Study
         The validated study.
-    features, ready_cases
-        Ready features by reader and their cases, for a study without images.
     preflight, extraction : pandas.DataFrame, optional
         The stages' tables, for a study with images.
+    ready_cases : pandas.DataFrame, optional
+        Cases of the ready feature tables, for a study without images.
+    features : mapping, optional
+        Reader to ready features, indexed by case, for a study without images.
 
     Returns
     -------
@@ -133,7 +136,7 @@ def build_flow(
     if study.cases is not None:
         follow_imaging(flow, preflight, extraction, study.readers)
     else:
-        _follow_ready(flow, features)
+        _follow_ready(flow, features, study.readers)
     return flow, outcome
 
 
@@ -328,11 +331,12 @@ def _error_code(findings: str) -> str:
     return codes[0].replace("-", " ") if codes else "error without a finding"
 
 
-def _follow_ready(flow: Flow, features: Mapping[str, pd.DataFrame]) -> None:
+def _follow_ready(flow: Flow, features: Mapping[str, pd.DataFrame], readers: Sequence[str]) -> None:
     reasons = pd.Series(None, index=flow.members.index, dtype=object)
-    order = [f"no features of reader {reader}" for reader in features]
-    for reason, table in zip(order, features.values(), strict=True):
-        reasons[reasons.isna() & ~flow.members["case_id"].isin(table.index)] = reason
+    order = [f"no features of reader {reader}" for reader in readers]
+    for reason, reader in zip(order, readers, strict=True):
+        has = flow.members["case_id"].isin(features[reader].index)
+        reasons[reasons.isna() & ~has] = reason
     flow.leave(reasons, order, "With features of every reader")
 
 

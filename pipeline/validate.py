@@ -61,7 +61,9 @@ def validate_study(config: dict) -> Study:
         cases = read_cases(config["cases"], config["scans_per_job"])
         _check_readers(config, cases)
     else:
-        features = read_feature_keys(config["features"], unit_key)
+        features, notes = read_feature_keys(config["features"], unit_key)
+        for note in notes:
+            logger.info(note)
     if config["clinical"] is not None:
         dictionary = read_dictionary(config["dictionary"])
         clinical = read_clinical(config["clinical"], dictionary, unit_key)

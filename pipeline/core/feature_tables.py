@@ -20,7 +20,7 @@ NO_FEATURE = re.compile(r"diagnostics_|(image|mask|label)$", re.IGNORECASE)
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> pd.DataFrame:
+def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataFrame, list[str]]:
     """Check the columns and ids of the readers' tables, without reading their numbers.
 
     Parameters
@@ -32,22 +32,53 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame
-        ``case_id`` and ``patient_id`` as far as the tables have them, over all readers.
+    cases : pandas.DataFrame
+        One row per case of any reader: ``patient_id, case_id, level``, as far as the tables have
+        these columns. Where there is no ``case_id``, the patient stands for the case.
+    notes : list of str
+        Which columns are no features and are left out.
 
     Raises
     ------
     StudyError
-        If a table lacks its key, repeats or misspells an id, or if the readers' features differ.
+        If a table lacks its key, repeats or misspells an id, if the readers' features differ, or
+        if they name different patients of a case.
     """
     sheets = {reader: _read(path, values=False) for reader, path in sorted(paths.items())}
     problems = Problems("the feature tables")
     for reader, sheet in sheets.items():
         _check_keys(sheet, paths[reader], unit_key, problems)
     problems.raise_if_any()
-    _check_same_features(sheets)
-    keys = pd.concat([sheet[[k for k in KEYS if k in sheet]] for sheet in sheets.values()])
-    return keys.drop_duplicates().reset_index(drop=True)
+    _check_same_features(sheets, problems)
+    problems.raise_if_any()
+    columns = [
+        name
+        for name in ("patient_id", "case_id", "level")
+        if any(name in sheet.columns for sheet in sheets.values())
+    ]
+    cases = pd.concat([sheet.reindex(columns=columns) for sheet in sheets.values()])
+    if "case_id" not in cases:
+        cases["case_id"] = cases["patient_id"]
+    for name in (each for each in columns if each != "case_id"):
+        counts = cases.groupby("case_id")[name].nunique()
+        if (counts > 1).any():
+            problems.add(
+                f"The readers' tables must name the same {name} of a case",
+                found=listing(counts.index[counts > 1]),
+                where="config key features",
+                remedy=f"correct the column {name}",
+            )
+    problems.raise_if_any()
+    notes = []
+    for reader, sheet in sheets.items():
+        kept = {*feature_names(sheet), *IDENTIFIERS}
+        dropped = [name for name in sheet.columns if name not in kept]
+        if dropped:
+            notes.append(
+                f"{len(dropped)} columns of the table of reader {reader} are no features and are "
+                f"left out: {listing(dropped, 3)}."
+            )
+    return cases.drop_duplicates("case_id").reset_index(drop=True), notes
 
 
 def read_features(
@@ -159,11 +190,10 @@ def _check_keys(sheet: pd.DataFrame, path: str | Path, unit_key: str, problems: 
         problems.add("A feature table must hold features", where=f"{path}, header")
 
 
-def _check_same_features(sheets: Mapping[str, pd.DataFrame]) -> None:
+def _check_same_features(sheets: Mapping[str, pd.DataFrame], problems: Problems) -> None:
     readers = list(sheets)
     names = {reader: set(feature_names(sheet)) for reader, sheet in sheets.items()}
     keys = {reader: [k for k in KEYS if k in sheet.columns] for reader, sheet in sheets.items()}
-    problems = Problems("the feature tables")
     first = readers[0]
     for other in readers[1:]:
         for one, two in ((first, other), (other, first)):
@@ -182,4 +212,3 @@ def _check_same_features(sheets: Mapping[str, pd.DataFrame]) -> None:
                 f"{other}",
                 where="config key features",
             )
-    problems.raise_if_any()

@@ -110,8 +110,9 @@ def patient_resamples(
         Seed of the draws.
     stratified : bool, optional
         Draw patients with and without an event apart, so that each resample has as many of both
-        as the sample and no resample lacks a class. Intervals then hold at the sample's share of
-        events. False for what varies with that share, such as the ratio of observed to expected.
+        as the sample, as DeLong's variance assumes for an AUROC. False for what varies with the
+        share of events (precision, Brier score, observed over expected): at a fixed share its
+        interval would be too narrow, for the negative predictive value by a third.
 
     Returns
     -------

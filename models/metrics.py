@@ -91,14 +91,14 @@ def confusion_metrics(counts: Confusion) -> dict[str, float | np.ndarray]:
     tp, fp, fn, tn = (np.asarray(count, float) for count in counts)
     n = tp + fp + fn + tn
     metrics = {
-        name: _ratio(counts.count(*part), counts.count(*whole))
+        name: ratio(counts.count(*part), counts.count(*whole))
         for name, (part, whole) in SHARES.items()
     }
     by_chance = ((tp + fp) * (tp + fn) + (fn + tn) * (fp + tn)) / n
-    metrics["f1"] = _ratio(2 * tp, 2 * tp + fp + fn)
-    metrics["kappa"] = _ratio(tp + tn - by_chance, n - by_chance)
+    metrics["f1"] = ratio(2 * tp, 2 * tp + fp + fn)
+    metrics["kappa"] = ratio(tp + tn - by_chance, n - by_chance)
     margins = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-    metrics["mcc"] = _ratio(tp * tn - fp * fn, np.sqrt(margins))
+    metrics["mcc"] = ratio(tp * tn - fp * fn, np.sqrt(margins))
     return metrics
 
 
@@ -108,7 +108,7 @@ def brier(
     """Return the Brier score, the mean squared difference of probability and outcome."""
     outcome = np.asarray(outcome, float)
     weights = _weights(weights, len(outcome))
-    return _ratio(weights @ (np.asarray(probability) - outcome) ** 2, weights.sum(axis=-1))
+    return ratio(weights @ (np.asarray(probability) - outcome) ** 2, weights.sum(axis=-1))
 
 
 def scaled_brier(
@@ -119,10 +119,10 @@ def scaled_brier(
     1 is perfect, 0 no better than the event share, below 0 worse; NaN with one class.
     """
     outcome = np.asarray(outcome, float)
-    share = _ratio(
+    share = ratio(
         _weights(weights, len(outcome)) @ outcome, _weights(weights, len(outcome)).sum(-1)
     )
-    return 1 - _ratio(brier(outcome, probability, weights), share * (1 - share))
+    return 1 - ratio(brier(outcome, probability, weights), share * (1 - share))
 
 
 def auroc(
@@ -132,7 +132,7 @@ def auroc(
     events, others = _by_score(outcome, score, weights)
     below = np.cumsum(others, axis=-1) - others
     won = (events * (below + others / 2)).sum(axis=-1)
-    return _ratio(won, events.sum(axis=-1) * others.sum(axis=-1))
+    return ratio(won, events.sum(axis=-1) * others.sum(axis=-1))
 
 
 def auprc(
@@ -147,7 +147,7 @@ def auprc(
     found = np.cumsum(events[..., ::-1], axis=-1)
     flagged = found + np.cumsum(others[..., ::-1], axis=-1)
     precision = np.divide(found, flagged, out=np.zeros(found.shape), where=flagged > 0)
-    return _ratio((precision * events[..., ::-1]).sum(axis=-1), events.sum(axis=-1))
+    return ratio((precision * events[..., ::-1]).sum(axis=-1), events.sum(axis=-1))
 
 
 def _by_score(
@@ -168,7 +168,7 @@ def _weights(weights: np.ndarray | None, n: int) -> np.ndarray:
     return np.ones(n) if weights is None else np.asarray(weights, float)
 
 
-def _ratio(part: float | np.ndarray, whole: float | np.ndarray) -> float | np.ndarray:
+def ratio(part: float | np.ndarray, whole: float | np.ndarray) -> float | np.ndarray:
     """Divide, NaN where `whole` is zero; a plain number for plain numbers."""
     part, whole = np.asarray(part, float), np.asarray(whole, float)
     share = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)

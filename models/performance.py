@@ -86,22 +86,36 @@ def metric_estimates(
     dict of str to Estimate
         In the order of `METRICS`. An estimate without value or limits says why in its method.
     """
-    outcome, probability = sample.outcome, sample.probability
     clustered = has_clusters(sample.patients)
     estimates = _closed_forms(sample, confidence)
-    weights = patient_resamples(sample.patients, outcome, n_resamples, seed)
-    over = _resampled_values(sample, weights)
+    units = (sample.patients, sample.outcome, n_resamples, seed)
+    estimates["auroc"] = auroc_estimate(sample, patient_resamples(*units), confidence)
+    # Unlike AUROC, the others vary with the share of events, which a new sample would draw anew.
+    free = patient_resamples(*units, stratified=False)
     values = point_values(sample)
-    if clustered and not math.isnan(values["oe_ratio"]):
-        # Not stratified: the number of observed events is what varies.
-        free = patient_resamples(sample.patients, outcome, n_resamples, seed, stratified=False)
-        over["oe_ratio"] = (free @ outcome) / (free @ probability)
-    for name in METRICS:
-        if name in over and (clustered or name not in estimates):
-            estimates[name] = _from_resamples(
-                values[name], over[name], confidence, stratified=name != "oe_ratio"
-            )
+    for name, over in _resampled_values(sample, free).items():
+        if clustered or name not in estimates:
+            estimates[name] = _from_resamples(values[name], over, confidence)
     return {name: estimates[name] for name in METRICS}
+
+
+def auroc_estimate(sample: Sample, weights: np.ndarray, confidence: float) -> Estimate:
+    """Return the AUROC with DeLong's interval, or by resamples where patients have several units.
+
+    Parameters
+    ----------
+    sample : Sample
+        Rows that played no part in the model.
+    weights : numpy.ndarray
+        Shape (n_resamples, n), resampled patients.
+    confidence : float
+        Level of the interval.
+    """
+    if not has_clusters(sample.patients):
+        return _delong_estimate(sample.outcome, sample.probability, confidence)
+    value = metrics.auroc(sample.outcome, sample.probability)
+    over = metrics.auroc(sample.outcome, sample.probability, weights)
+    return _from_resamples(value, over, confidence, " stratified by outcome")
 
 
 def point_values(sample: Sample) -> dict[str, float]:
@@ -191,7 +205,7 @@ def _closed_forms(sample: Sample, confidence: float) -> dict[str, Estimate]:
     outcome, probability = sample.outcome, sample.probability
     groups = sample.patients if has_clusters(sample.patients) else None
     counts = metrics.confusion(outcome, probability, sample.threshold)
-    estimates = {"auroc": _delong_estimate(outcome, probability, confidence)}
+    estimates = {}
     for name, (part, whole) in metrics.SHARES.items():
         total = counts.count(*whole)
         if total == 0:
@@ -231,22 +245,19 @@ def _resampled_values(sample: Sample, weights: np.ndarray) -> dict[str, np.ndarr
         for times in weights
     ]
     return {
-        "auroc": metrics.auroc(outcome, probability, weights),
         "auprc": metrics.auprc(outcome, probability, weights),
         "brier": metrics.brier(outcome, probability, weights),
         "scaled_brier": metrics.scaled_brier(outcome, probability, weights),
         "ici": np.array(ici),
+        "oe_ratio": metrics.ratio(weights @ outcome, weights @ probability),
         **metrics.confusion_metrics(counts),
     }
 
 
-def _from_resamples(
-    value: float, over: np.ndarray, confidence: float, *, stratified: bool
-) -> Estimate:
+def _from_resamples(value: float, over: np.ndarray, confidence: float, how: str = "") -> Estimate:
     if math.isnan(value):
         return Estimate.undefined("too few units, one class only, or an empty denominator")
     interval = percentile_interval(over, confidence)
-    how = " stratified by outcome" if stratified else ""
     method = f"percentiles over {len(over)} resamples of patients{how}"
     if math.isnan(interval.low):
         method = f"no interval: constant, or often undefined, over {len(over)} resamples"

@@ -7,6 +7,7 @@ file names and UIDs may identify a person.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -106,10 +107,16 @@ class Slice:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep pydicom from quoting odd header values, which may identify a person, in a warning."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Keep pydicom from quoting odd header values, which may identify a person, in a log."""
+    log = logging.getLogger("pydicom")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def read_headers(files: Iterable[Path]) -> list[Slice]:
@@ -120,17 +127,27 @@ def read_headers(files: Iterable[Path]) -> list[Slice]:
             try:
                 header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER))
             except InvalidDicomError:
+                if not file.stat().st_size:
+                    raise _damaged("an empty file") from None
                 continue  # a text, a picture: no DICOM file
             except Exception as error:
-                # Leaving a damaged slice out would shorten the CT without a word.
-                raise CaseError(
-                    "Every DICOM file in the folder must be readable",
-                    found=f"a header that ends in {type(error).__name__}",
-                    remedy="copy or export the folder again",
-                ) from None
+                raise _damaged(f"a header that ends in {type(error).__name__}") from None
             if "Rows" in header and "Columns" in header:
                 slices.append(_slice_of(file, header))
+            elif header.file_meta.get("MediaStorageSOPClassUID", CT_IMAGE_STORAGE) == (
+                CT_IMAGE_STORAGE
+            ):
+                raise _damaged("a CT slice whose header is cut short")
     return slices
+
+
+def _damaged(found: str) -> CaseError:
+    # Leaving a damaged slice out would shorten the CT without a word.
+    return CaseError(
+        "Every DICOM file in the folder must be readable",
+        found=found,
+        remedy="copy or export the folder again",
+    )
 
 
 def _slice_of(file: Path, header: pydicom.Dataset) -> Slice:

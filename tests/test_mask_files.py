@@ -1,0 +1,198 @@
+"""Mask files: which structure a label means, in label maps and Slicer segmentations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nrrd
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import slicerio
+
+from pipeline.core.errors import CaseError
+from pipeline.core.geometry import Geometry
+from segmentation.mask_files import Segment, mask_on_grid, pick_segment, read_mask_file
+
+#: Segmentations saved by 3D Slicer, which come with slicerio.
+SLICER = Path(slicerio.__file__).parent / "data"
+
+
+def label_map(path: Path, labels: np.ndarray, spacing=(0.7, 0.7, 3.0)) -> Path:
+    image = sitk.GetImageFromArray(labels)
+    image.SetSpacing(spacing)
+    sitk.WriteImage(image, str(path))
+    return path
+
+
+LABELS = np.zeros((4, 5, 6), np.uint8)
+LABELS[1, 1:3, 1:3] = 22
+LABELS[2, 3, 4] = 23
+
+
+@pytest.mark.parametrize("name", ["m.nrrd", "m.nii.gz", "m.nii"])
+def test_a_label_is_picked_by_number(tmp_path, name):
+    held = read_mask_file(label_map(tmp_path / name, LABELS))
+    segment = pick_segment(held, " 22 ")
+    mask = mask_on_grid(held, segment, held.geometry)
+    np.testing.assert_array_equal(mask, LABELS == 22)
+    assert mask.dtype == np.uint8
+
+
+def test_one_label_needs_no_name(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "m.nrrd", np.minimum(LABELS, 22) * (LABELS == 22)))
+    assert pick_segment(held, None) == Segment(None, 22)
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (None, "exactly one structure. Found: the file holds 22, 23"),
+        ("24", "label '24'; the file holds 22, 23"),
+        ("L3", "label 'L3'; the file holds 22, 23"),
+        ("2", "label '2'; the file holds 22, 23"),
+    ],
+)
+def test_another_label_lists_what_the_file_holds(tmp_path, label, message):
+    held = read_mask_file(label_map(tmp_path / "m.nrrd", LABELS))
+    with pytest.raises(CaseError, match=message):
+        pick_segment(held, label)
+
+
+def test_an_empty_file_says_so(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "m.nrrd", LABELS * 0))
+    with pytest.raises(CaseError, match="the file is empty"):
+        pick_segment(held, "1")
+
+
+def test_whole_numbers_in_floating_point_are_labels_and_fractions_are_not(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "a.nrrd", LABELS.astype(np.float32)))
+    assert held.segments == [Segment(None, 22), Segment(None, 23)]
+    label_map(tmp_path / "b.nrrd", LABELS * np.float32(0.01))
+    with pytest.raises(CaseError, match=r"fractions from 0 to 0\.23"):
+        read_mask_file(tmp_path / "b.nrrd")
+
+
+@pytest.mark.parametrize("name", ["m.dcm", "m.mha", "m.nhdr", ""])
+def test_other_formats_are_refused_by_name(tmp_path, name):
+    with pytest.raises(CaseError, match=r"\.nrrd, \.seg\.nrrd, \.nii, \.nii\.gz"):
+        read_mask_file(tmp_path / name)
+
+
+def test_dicom_seg_is_told_what_to_do(testdata):
+    with pytest.raises(CaseError) as caught:
+        read_mask_file(testdata / "dcmqi_ct_seg" / "liver.dcm")
+    assert "3D Slicer" in caught.value.remedy
+
+
+# --- 3D Slicer ---------------------------------------------------------------------------------
+
+
+def test_segments_by_name_or_number():
+    held = read_mask_file(SLICER / "Segmentation.seg.nrrd")
+    assert held.layers.shape == (1, 34, 128, 128)
+    assert pick_segment(held, "ribs") == pick_segment(held, "1") == Segment("ribs", 1)
+
+
+def test_the_geometry_is_that_of_itk():
+    held = read_mask_file(SLICER / "Segmentation.seg.nrrd")
+    image = sitk.ReadImage(str(SLICER / "Segmentation.seg.nrrd"))
+    np.testing.assert_allclose(held.geometry.affine, Geometry.of(image).affine, atol=1e-9)
+    np.testing.assert_array_equal(held.layers[0], sitk.GetArrayFromImage(image))
+
+
+def test_a_segment_lies_on_its_ct():
+    held = read_mask_file(SLICER / "Segmentation.seg.nrrd")
+    ct = Geometry.of(sitk.ReadImage(str(SLICER / "CTChest4.nrrd")))
+    mask = mask_on_grid(held, pick_segment(held, "thoracic vertebral column"), ct)
+    values = sitk.GetArrayFromImage(sitk.ReadImage(str(SLICER / "CTChest4.nrrd")))
+    assert mask.shape == values.shape
+    assert 150 < values[mask == 1].mean() < 400  # bone, in HU
+
+
+def test_overlapping_segments_lie_on_layers():
+    """Numbers repeat across layers; names decide, and a number that is not unique is refused."""
+    held = read_mask_file(SLICER / "SegmentationOverlapping.seg.nrrd")
+    assert held.layers.shape == (2, 34, 128, 128)
+    sphere = pick_segment(held, "overlapping sphere")
+    assert sphere == Segment("overlapping sphere", 1, 1)
+    ribs = pick_segment(held, "ribs")
+    first, second = (mask_on_grid(held, one, held.geometry) for one in (ribs, sphere))
+    assert (first & second).any() or not np.array_equal(first, second)
+    with pytest.raises(CaseError, match=r"label '1'; the file holds 'ribs' \(label 1\)"):
+        pick_segment(held, "1")
+
+
+def seg_nrrd(path: Path, labels: np.ndarray, header: dict) -> Path:
+    nrrd.write(
+        str(path),
+        labels.transpose(2, 1, 0),
+        {
+            "space": "left-posterior-superior",
+            "space directions": np.diag([0.7, 0.7, 3.0]),
+            "space origin": [0.0, 0.0, 0.0],
+            "kinds": ["domain"] * 3,
+            **header,
+        },
+    )
+    return path
+
+
+NAMED = {
+    "Segment0_ID": "Segment_1",
+    "Segment0_Name": "L3",
+    "Segment0_LabelValue": "22",
+    "Segment0_Layer": "0",
+    "Segmentation_MasterRepresentation": "Binary labelmap",
+}
+
+
+def test_a_cropped_segmentation_goes_to_its_place(tmp_path):
+    """Slicer saves the smallest box that holds the segments; the origin says where."""
+    cropped = LABELS[1:, 1:, 1:]
+    path = seg_nrrd(tmp_path / "m.seg.nrrd", cropped, {**NAMED, "space origin": [0.7, 0.7, 3.0]})
+    held = read_mask_file(path)
+    full = Geometry.from_affine(np.diag([0.7, 0.7, 3.0, 1.0]), (6, 5, 4))
+    mask = mask_on_grid(held, pick_segment(held, "L3"), full)
+    np.testing.assert_array_equal(mask, LABELS == 22)
+
+
+def test_slicer_segments_are_recognised_under_a_plain_name(tmp_path):
+    held = read_mask_file(seg_nrrd(tmp_path / "m.nrrd", LABELS, NAMED))
+    assert pick_segment(held, None) == Segment("L3", 22)
+
+
+def test_empty_segments_are_no_choice(tmp_path):
+    header = {**NAMED, "Segment1_ID": "s", "Segment1_Name": "L4", "Segment1_LabelValue": "9"}
+    held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
+    assert pick_segment(held, None).name == "L3"
+    assert pick_segment(held, "L4").name == "L4"
+
+
+def test_two_segments_of_one_name_are_refused(tmp_path):
+    header = {**NAMED, "Segment1_ID": "s", "Segment1_Name": "L3", "Segment1_LabelValue": "23"}
+    held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
+    with pytest.raises(CaseError, match=r"'L3' \(label 22\), 'L3' \(label 23\)"):
+        pick_segment(held, "L3")
+    assert pick_segment(held, "23").value == 23
+
+
+def test_a_fractional_segmentation_is_refused(tmp_path):
+    header = {**NAMED, "Segmentation_MasterRepresentation": "Fractional labelmap"}
+    with pytest.raises(CaseError, match="Fractional labelmap"):
+        read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
+
+
+def test_a_layer_beyond_the_file_is_refused(tmp_path):
+    with pytest.raises(CaseError, match="layer beyond the file's 1"):
+        read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, {**NAMED, "Segment0_Layer": "1"}))
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.98])
+def test_a_damaged_segmentation_is_refused_without_its_path(tmp_path, kept):
+    content = (SLICER / "Segmentation.seg.nrrd").read_bytes()
+    path = tmp_path / "m.seg.nrrd"
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(CaseError, match="saved by 3D Slicer") as caught:
+        read_mask_file(path)
+    assert str(tmp_path) not in str(caught.value)

@@ -68,6 +68,7 @@ class Run:
     failures: list[tuple[str, Path | None]] = field(default_factory=list)
     nothing_to_do: bool = False
     widest: int = 1
+    _plan: Counter = field(default_factory=Counter)
     _took: dict[str, list[float]] = field(default_factory=dict)
     _block: str = ""
     _rule: str = ""
@@ -93,8 +94,10 @@ class Run:
 
     def _read_in_block(self, line: str, now: float) -> None:
         if self._block == "stats":
-            if (match := re.match(r"(\w+)\s+(\d+)$", line)) and match[1] != "total":
-                self.planned[match[1]] = int(match[2])
+            if match := re.match(r"(\w+)\s+(\d+)$", line):
+                self._plan[match[1]] = int(match[2])
+                if match[1] == "total":  # the last row: before it the plan is not known
+                    self.planned = self._plan - Counter(total=int(match[2]))
         elif self._block == "job" and line.startswith("log: "):
             self._log = Path(line.removeprefix("log: ").split(", ")[0])
         elif self._block == "job" and line.startswith("jobid: "):

@@ -53,7 +53,7 @@ def adasyn_tomek(
         # The library's two refusals that concern the rows' geometry or balance; others are defects.
         message = str(error)
         if "No samples will be generated" in message:
-            return X, y, "ADASYN added no rows: the classes are balanced already."
+            return X, y, "ADASYN added no rows: the classes are nearly balanced."
         if "Not any neigbours belong to the majority" in message:
             return X, y, "ADASYN added no rows: no minority row has a majority neighbour."
         raise

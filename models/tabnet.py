@@ -145,7 +145,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
         self.device_ = resolve_device(self.device)
         self.batch_size_ = min(self.batch_size, len(y))
         classifier, auroc = _library()
-        with _torch_state(torch, self.threads), _quiet():
+        with _torch_state(torch, self.threads), _quiet(), _divergence_named():
             self.network_ = classifier(
                 n_d=self.n_d,
                 n_a=self.n_d,
@@ -172,12 +172,9 @@ class TabNet(ClassifierMixin, BaseEstimator):
             )
         self.best_epoch_ = int(self.network_.best_epoch)
         self.feature_importances_ = np.asarray(self.network_.feature_importances_)
-        if not np.isfinite(self.predict_proba(X)).all():
-            raise VertebromicsError(
-                "TabNet's training must converge",
-                found="probabilities that are not finite",
-                remedy="search smaller values of learning_rate",
-            )
+        with _divergence_named():
+            if not np.isfinite(self.predict_proba(X)).all():
+                raise _diverged("probabilities that are not finite")
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
@@ -249,6 +246,25 @@ def _torch_state(torch: object, threads: int):
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def _diverged(found: str) -> VertebromicsError:
+    return VertebromicsError(
+        "TabNet's training must converge",
+        found=found,
+        remedy="search smaller values of learning_rate",
+    )
+
+
+@contextlib.contextmanager
+def _divergence_named():
+    """Name what pytorch-tabnet's sparsemax raises on NaN: it finds no support, at index -1."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "out of bounds" not in str(error):
+            raise
+        raise _diverged("values that are not finite inside the network") from error
 
 
 @contextlib.contextmanager

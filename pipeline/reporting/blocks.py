@@ -58,6 +58,14 @@ class Items:
 
 
 @dataclass(frozen=True)
+class Points:
+    """Statements, each under a short heading: pairs of heading and sentence."""
+
+    kind: ClassVar[str] = "points"
+    points: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class Figure:
     """A drawing.
 
@@ -157,7 +165,7 @@ class Folded:
     blocks: list[Block]
 
 
-Block = Paragraph | Note | Facts | Items | Figure | Table | Pictures | Listing | Folded
+Block = Paragraph | Note | Facts | Items | Points | Figure | Table | Pictures | Listing | Folded
 
 
 @dataclass(frozen=True)

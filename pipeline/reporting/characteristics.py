@@ -154,6 +154,11 @@ def characteristics(
     columns = ["variable", "level", "unit", "timing", "summary", "overall"]
     columns += [label for _, label in groups]
     columns += ["missing", "test", "statistic", "p", "approximate"]
+    if len(set(columns)) < len(columns):
+        raise VertebromicsError(
+            "Labels of groups must differ from each other and from the table's own columns",
+            found=", ".join(label for _, label in groups),
+        )
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -229,6 +234,9 @@ def _median(values: pd.Series) -> str | None:
         return None
     low, middle, high = np.percentile(values, [25, 50, 75])
     digits = _digits(values)
+    if (values == values.round()).all():
+        # Quartiles of whole numbers are whole or lie between two of them.
+        digits = 0 if all(float(value).is_integer() for value in (low, middle, high)) else 1
     return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 

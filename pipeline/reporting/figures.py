@@ -135,7 +135,9 @@ def grid_shape(panels: int, most_columns: int) -> tuple[int, int]:
     return rows, -(-panels // rows)
 
 
-def hide_unused(axes: Sequence[Axes], used: int) -> None:
-    """Take the axes beyond the first `used` off the figure."""
+def hide_unused(axes: Sequence[Axes], used: int, columns: int) -> None:
+    """Take the axes beyond the first `used` off a grid, and label those that end a column."""
+    for above in axes[max(used - columns, 0) : used]:
+        above.tick_params(axis="x", labelbottom=True)
     for spare in axes[used:]:
         spare.remove()

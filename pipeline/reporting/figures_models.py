@@ -145,7 +145,7 @@ def calibration_figure(bins: pd.DataFrame, curve: pd.DataFrame, labels: dict[str
             axis.set_ylim(-0.02, 1.02)
             axis.set_aspect("equal")
             axis.grid()
-        hide_unused(axes, len(labels))
+        hide_unused(axes, len(labels), columns)
         drawing.supxlabel("Predicted risk", fontsize=9)
         drawing.supylabel("Observed share of events", fontsize=9)
         return to_svg(drawing, "calibration")
@@ -209,11 +209,12 @@ def confusion_figure(confusion: pd.DataFrame, labels: dict[str, str]) -> str:
         An ``<svg>`` element.
     """
     rows, columns = grid_shape(len(labels), 5)
-    with figure(9.5, 2.35 * rows, rows, columns) as (drawing, axes):
+    with figure(9.5, 2.75 * rows, rows, columns) as (drawing, axes):
         for index, (axis, (model, label)) in enumerate(zip(axes, labels.items(), strict=False)):
             row = confusion[confusion["model"] == model].iloc[0]
             _two_by_two(axis, row, label, first=index % columns == 0)
-        hide_unused(axes, len(labels))
+        for spare in axes[len(labels) :]:
+            spare.remove()
         return to_svg(drawing, "confusion")
 
 
@@ -242,8 +243,8 @@ def _two_by_two(axis: Axes, row: pd.Series, label: str, *, first: bool) -> None:
             )
             share = f"{100 * part:.0f}%" if whole else "–"
             axis.text(column + 0.485, line + 0.74, share, ha="center", va="center", fontsize=8)
-    axis.set_title(f"{label}\n", fontsize=9)
-    axis.text(0, -0.42, f"from {number(row['threshold'])}", fontsize=8, color=MUTED, va="center")
+    axis.set_title(label, fontsize=8.5, pad=8)
+    axis.set_xlabel(f"threshold {number(row['threshold'])}", fontsize=8, color=MUTED, loc="left")
     axis.set_xlim(-0.02, 2)
     axis.set_ylim(2.02, -0.05)
     axis.set_xticks([0.485, 1.485], ["event", "no event"])

@@ -107,7 +107,7 @@ def concordance_figure(reproducibility: pd.DataFrame, threshold: float) -> str:
             axis.set_xticks([0, 0.5, 1], ["≤0", "0.5", "1"])
             axis.set_xlim(-0.01, 1.01)
             axis.grid(axis="y")
-        hide_unused(axes, len(groups))
+        hide_unused(axes, len(groups), columns)
         drawing.supxlabel("Concordance correlation coefficient", fontsize=9)
         drawing.supylabel("Features", fontsize=9)
         return to_svg(drawing, "concordance")

@@ -33,7 +33,7 @@ def funnel_figure(funnel: list[dict]) -> str:
     str
         An ``<svg>`` element.
     """
-    labels = ["\n".join(textwrap.wrap(step["label"], 34)) for step in funnel]
+    labels = ["\n".join(textwrap.wrap(step["label"].replace(">=", "≥"), 34)) for step in funnel]
     places = np.arange(len(funnel))
     height = 0.42 * len(funnel) + 0.9
     with figure(9.5, height, 1, 2, sharey=True, width_ratios=[2, 1]) as (drawing, axes):
@@ -118,10 +118,11 @@ def importance_figure(importance: dict[str, pd.DataFrame], labels: dict[str, str
             axis.barh(places, table["importance"], height=0.64, color=colours)
             axis.set_yticks(places, table["feature"], fontsize=7.5, color=INK)
             axis.set_ylim(most - 0.4, -0.6)
-            axis.set_title(labels[model])
+            # Flush right, over the names too: a narrow panel has no room for a long title.
+            axis.set_title(labels[model], loc="right")
             axis.set_xlim(left=min(0, axis.get_xlim()[0]))
             axis.spines["left"].set_visible(False)
             axis.tick_params(axis="y", length=0)
             axis.grid(axis="x")
-        hide_unused(axes, len(importance))
+        hide_unused(axes, len(importance), columns)
         return to_svg(drawing, "importance")

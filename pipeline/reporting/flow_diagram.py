@@ -26,7 +26,7 @@ def flow_diagram(steps: list[dict], parts: list[tuple[str, str]] = ()) -> str:
         ``label, patients, cases, excluded: [{reason, patients, cases}]``, in order; what a step
         excludes leaves before the next step.
     parts : list of (label, detail)
-        Boxes side by side under the last step, such as the training and the test rows.
+        None, or two boxes under the last step: the training and the test rows.
 
     Returns
     -------
@@ -86,13 +86,12 @@ def _exclusions(drawing: list[str], excluded: list[dict], y: float, middle: floa
 
 def _parts(drawing: list[str], parts: list[tuple[str, str]], y: float, middle: float) -> float:
     """Draw the boxes that the last step splits into."""
-    width = (_WIDTH - 4 - _GAP * (len(parts) - 1)) / len(parts)
+    places = [(2, _BOX_WIDTH), (2 + _BOX_WIDTH + _GAP, _SIDE_WIDTH)]
     wrapped = [(_wrap(label, 44), _wrap(detail, 48)) for label, detail in parts]
     height = _height(max(len(label) + len(detail) for label, detail in wrapped))
     fork, top = y + _SPACE / 2, y + 1.5 * _SPACE
     drawing.append(_line(middle, y, middle, fork))
-    for index, (label, detail) in enumerate(wrapped):
-        x = 2 + index * (width + _GAP)
+    for (x, width), (label, detail) in zip(places, wrapped, strict=True):
         centre = x + width / 2
         drawing.append(_line(middle, fork, centre, fork))
         drawing.append(_arrow(centre, fork, centre, top))

@@ -55,10 +55,12 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
     rows = [
         {
             "Step": _step_label(row.step),
-            "Removed": _removed(row.removed, labels),
+            "Removed": _removed(row.step, row.removed, labels),
             "Features": count(row.n_features),
             "AUROC": interval(row.auroc, row.auroc_low, row.auroc_high),
-            "Change": interval(row.delta, row.delta_low, row.delta_high),
+            "Change": NO_VALUE
+            if row.step == "full"
+            else interval(row.delta, row.delta_low, row.delta_high),
             "SD over seeds": number(row.auroc_sd),
             "Brier": number(row.brier),
             "TP / FP / FN / TN": " / ".join(
@@ -89,9 +91,10 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
         Table(
             name=f"ablation-{name}",
             caption=f"Ablation of {label}. Change: AUROC minus that with all input, paired over "
-            f"the same test rows; predictions averaged over {plural(_seeds(info), 'seed')}; "
-            f"{plural(int(info['fits']), 'fit')} in all. An interval of the change that holds 0 "
-            "means that the test rows cannot tell the step from no change.",
+            "the same test rows; all input was refitted too; predictions averaged over "
+            f"{plural(_seeds(info), 'seed')}; {plural(int(info['fits']), 'fit')} in all. An interval "
+            "of the change that holds 0 means that the test rows cannot tell the step from no "
+            "change.",
             shown=shown,
             raw=table,
             numeric=("Features", "AUROC", "Change", "SD over seeds", "Brier", "TP / FP / FN / TN"),
@@ -115,10 +118,13 @@ def _step_label(step: str) -> str:
     return f"Without all {step.removeprefix('without-')}" if step.startswith("without-") else step
 
 
-def _removed(removed: object, labels: dict[str, str]) -> str:
+def _removed(step: str, removed: object, labels: dict[str, str]) -> str:
+    """Name what a step removes; of the features removed in turn, the one that it adds."""
     if not isinstance(removed, str) or not removed:
         return NO_VALUE
-    parts = removed.split("|")
-    if len(parts) > 8:
-        return f"{count(len(parts))} candidates"
-    return ", ".join(printed_feature(part.strip(), labels) for part in parts)
+    parts = [printed_feature(part, labels) for part in removed.split("|")]
+    if step.startswith("top-"):
+        return parts[0] if len(parts) == 1 else f"also {parts[-1]}"
+    if step.startswith("without-"):
+        return f"every {step.removeprefix('without-')} candidate"
+    return ", ".join(parts)

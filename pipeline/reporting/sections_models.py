@@ -297,14 +297,16 @@ def hyperparameters_section(results: Results) -> Section:
     title = "How the models were fitted"
     if results.modelling is None:
         return Section("fitting", title, absent=NO_OUTCOME)
-    rows, raw, notes = [], [], []
+    rows, raw = [], []
+    notes: dict[str, list[str]] = {}
     for name, model in results.modelling.models.items():
         info = model.info
         rows.append(
             {
                 "Model": info["label"],
                 "Chosen parameters": "\n".join(
-                    f"{key} = {_setting(value)}" for key, value in info["parameters"].items()
+                    f"{key}\u00a0=\u00a0{_setting(value)}"
+                    for key, value in info["parameters"].items()
                 )
                 or NO_VALUE,
                 "Cross-validated AUROC (SD)": f"{number(info['cv_auc'])} "
@@ -326,7 +328,8 @@ def hyperparameters_section(results: Results) -> Section:
                 "name": name,
             }
         )
-        notes += [f"{info['label']}: {note}" for note in info["notes"]]
+        for note in info["notes"]:
+            notes.setdefault(note, []).append(info["label"])
     folds = results["split.folds"]
     blocks: list[Block] = [
         Table(
@@ -340,7 +343,8 @@ def hyperparameters_section(results: Results) -> Section:
         )
     ]
     if notes:
-        blocks.append(Items(notes))
+        lines = [f"{sentence_list(models)}: {note}" for note, models in notes.items()]
+        blocks.append(Items(lines))
     return Section("fitting", title, blocks)
 
 

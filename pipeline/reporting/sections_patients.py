@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.core.findings import from_json
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
-from pipeline.reporting.characteristics import characteristics
+from pipeline.reporting.characteristics import CHI_SQUARE, RANK_SUM, characteristics
 from pipeline.reporting.flow_diagram import flow_diagram
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
@@ -158,7 +158,8 @@ def characteristics_section(results: Results) -> Section:
     events = units["outcome"].astype(int)
     by_outcome = characteristics(units, dictionary, events, [(0, "no event"), (1, "event")])
     part = units["unit_id"].map(modelling.split.set_index("unit_id")["part"])
-    by_part = characteristics(units, dictionary, part, [("train", "training"), ("test", "test")])
+    parts = [("train", "training rows"), ("test", "test rows")]
+    by_part = characteristics(units, dictionary, part, parts)
     unit = _unit(results)
     tests = (
         "Numbers: median [first, third quartile], Wilcoxon rank-sum test. Categories: n (%), "
@@ -167,16 +168,16 @@ def characteristics_section(results: Results) -> Section:
         "below 5, whose P is approximate. Missing values are left out of percentages and tests."
     )
     groups = {
-        "no event": f"No event (n = {int((events == 0).sum())})",
-        "event": f"Event (n = {int(events.sum())})",
+        "no event": f"No event\n(n = {int((events == 0).sum())})",
+        "event": f"Event\n(n = {int(events.sum())})",
     }
-    parts = {
-        "training": f"Training (n = {int((part == 'train').sum())})",
-        "test": f"Test (n = {int((part == 'test').sum())})",
+    part_labels = {
+        "training rows": f"Training\n(n = {int((part == 'train').sum())})",
+        "test rows": f"Test\n(n = {int((part == 'test').sum())})",
     }
     blocks: list[Block] = [
         Paragraph(
-            f"One row of the model is one {unit}. Event: {outcome['label']}, defined as "
+            f"One row of the model is one {unit}. Event: “{outcome['label']}”, defined as "
             f"{outcome['formula']}."
         ),
         Table(
@@ -184,15 +185,15 @@ def characteristics_section(results: Results) -> Section:
             caption=f"Characteristics by outcome. {tests}",
             shown=_printed(by_outcome, groups, len(units)),
             raw=by_outcome,
-            numeric=(*groups.values(), f"All (n = {len(units)})", "Missing", "P"),
+            numeric=(*groups.values(), f"All\n(n = {len(units)})", "Missing", "P"),
         ),
         Table(
             name="characteristics-by-part",
             caption="Characteristics of training and test rows, same statistics. Where the split "
             "is random, differences are chance; a small P tells how unlucky the draw was.",
-            shown=_printed(by_part, parts, len(units)),
+            shown=_printed(by_part, part_labels, len(units)),
             raw=by_part,
-            numeric=(*parts.values(), f"All (n = {len(units)})", "Missing", "P"),
+            numeric=(*part_labels.values(), f"All\n(n = {len(units)})", "Missing", "P"),
             collapsed="Training against test rows",
         ),
     ]
@@ -237,41 +238,52 @@ def _anatomical(level: str) -> tuple[int, int, str]:
 
 
 def _printed(table: pd.DataFrame, groups: dict[str, str], units: int) -> pd.DataFrame:
-    """Return `characteristics` as it is printed: one line per variable or level."""
-    rows = []
-    for row in table.to_dict("records"):
-        is_level = row["level"] is not None and not pd.isna(row["level"])
-        unit = f", {row['unit']}" if isinstance(row["unit"], str) and row["unit"] else ""
-        line = {
-            "Characteristic": f"\u2003{row['level']}" if is_level else f"{row['variable']}{unit}",
-            f"All (n = {units})": _text(row["overall"], is_level, row),
+    """Return `characteristics` as it is printed: one line per variable or level.
+
+    A variable of two levels takes one line, with its second level: the first follows from it.
+    """
+    lines = []
+    for _, variable in table.groupby(table["level"].isna().cumsum(), sort=False):
+        head, *levels = variable.to_dict("records")
+        unit = f", {head['unit']}" if isinstance(head["unit"], str) and head["unit"] else ""
+        rest = {
+            "Missing": count(head["missing"]),
+            "P": f"{p_value(head['p'])}{'†' if head['approximate'] is True else ''}",
+            "Test": _test(head),
         }
-        for name, label in groups.items():
-            line[label] = _text(row[name], is_level, row)
-        mark = "†" if row["approximate"] is True else ""
-        line["Missing"] = "" if is_level else count(row["missing"])
-        line["P"] = "" if is_level else f"{p_value(row['p'])}{mark}"
-        line["Test (statistic)"] = "" if is_level else _test(row)
-        rows.append(line)
-    return pd.DataFrame(rows)
+        if len(levels) == 2:
+            name = f"{head['variable']}{unit}: {levels[1]['level']}"
+            lines.append({**_cells(name, levels[1], groups, units), **rest})
+            continue
+        name = f"{head['variable']}{unit}"
+        lines.append({**_cells(name, {} if levels else head, groups, units), **rest})
+        blank = dict.fromkeys(rest, "")
+        for row in levels:
+            lines.append({**_cells(f"\u2003{row['level']}", row, groups, units), **blank})
+    return pd.DataFrame(lines)
 
 
-def _text(cell: object, is_level: bool, row: dict) -> str:
-    if isinstance(cell, str):
-        return cell
-    heads_levels = not is_level and row["summary"] == "n (%)"
-    return "" if heads_levels else NO_VALUE
+def _cells(name: str, row: dict, groups: dict[str, str], units: int) -> dict[str, str]:
+    """Return a line's name and numbers; a variable whose levels follow has no numbers itself."""
+    cells = {"overall": f"All\n(n = {units})"} | groups
+    texts = {label: row.get(key, "") for key, label in cells.items()}
+    return {
+        "Characteristic": name,
+        # A minus sign instead of a hyphen, so that negative numbers line up and do not break.
+        **{
+            label: text.replace("-", "−") if isinstance(text, str) else NO_VALUE
+            for label, text in texts.items()
+        },
+    }
 
 
 def _test(row: dict) -> str:
-    short = {
-        "Pearson chi-square, no continuity correction": "chi-square",
-        "Wilcoxon rank-sum": "rank-sum",
-    }
-    name = short.get(row["test"], row["test"])
+    statistics = {CHI_SQUARE: "chi\u2011square", RANK_SUM: "rank\u2011sum U"}
+    name = statistics.get(row["test"], row["test"])
     if pd.isna(row["statistic"]):
         return f"{name}: not possible"
-    return f"{name} ({number(row['statistic'], 1 if row['statistic'] >= 100 else 2)})"
+    value = row["statistic"]
+    return f"{name} = {count(value) if value >= 1000 else number(value, 2)}".replace(" ", "\u00a0")
 
 
 def _some(ids: list) -> str:

@@ -14,7 +14,7 @@ from pipeline.reporting.figures_selection import (
     stability_figure,
 )
 from pipeline.reporting.results import Results
-from pipeline.reporting.wording import count, number, p_value, plural
+from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural
 
 #: Features drawn per model.
 TOP_FEATURES = 10
@@ -145,6 +145,8 @@ def _chosen_table(
             "mRMR rank": count(row.rank),
             "CCC": number(row.ccc),
             "P": p_value(row.p_value),
+            # No line break at the hyphen of rank-sum and chi-square.
+            "Test": row.test.replace("-", "\u2011") if isinstance(row.test, str) else NO_VALUE,
             "Relevance (F)": number(row.relevance, 2),
             "Folds": f"{row.folds} of {folds}",
         }
@@ -158,7 +160,6 @@ def _chosen_table(
         shown=pd.DataFrame(rows),
         raw=chosen,
         numeric=("mRMR rank", "CCC", "P", "Relevance (F)", "Folds"),
-        code=("Feature",),
         sortable=True,
     )
 
@@ -240,7 +241,6 @@ def importance_section(results: Results) -> Section:
             shown=shown,
             raw=full,
             numeric=("Importance",),
-            code=("Feature",),
             sortable=True,
             collapsed="All importances as a table",
         ),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.reporting.blocks import Block, Facts, Items, Paragraph, Section
+import pandas as pd
+
+from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
 from pipeline.reporting.cautions import Caution
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections_models import metric, model_labels
 from pipeline.reporting.wording import (
+    NO_VALUE,
     count,
     interval,
     number,
@@ -14,6 +17,9 @@ from pipeline.reporting.wording import (
     sentence_list,
     share,
 )
+
+#: A heading and what is said under it.
+Point = tuple[str, str]
 
 _TIMING = {
     "preoperative": "known before the operation",
@@ -24,25 +30,23 @@ _TIMING = {
 
 def summary_section(results: Results, cautions: list[Caution]) -> Section:
     """Build the summary: what was asked, what was found, what limits it."""
-    sentences = [_question(results), *_patients(results), *_readers(results)]
+    points = [_question(results), *_patients(results), *_readers(results)]
     if results.modelling is not None:
-        sentences += [*_selection(results), *_performance(results), *_ablation(results)]
-    blocks: list[Block] = [Facts(_facts(results)), Items([text for text in sentences if text])]
+        points += [*_selection(results), *_performance(results), *_ablation(results)]
+    blocks: list[Block] = [Facts(_facts(results)), Points(points)]
     warnings = [caution.title.lower() for caution in cautions if caution.tone == "warning"]
     if warnings:
-        blocks.append(
-            Paragraph(
-                f"Read with care, for reasons given in their sections: {sentence_list(warnings)}."
-            )
-        )
+        text = f"What limits these results stands in the sections: {sentence_list(warnings)}."
+        blocks.append(Note(text, "Read with care"))
     return Section("summary", "Summary", blocks)
 
 
-def _question(results: Results) -> str:
+def _question(results: Results) -> tuple[str, str]:
     if results.modelling is None:
         return (
+            "Scope",
             "This study ends at the features: it has no outcome, so it describes images, contours "
-            "and features, and no model is trained."
+            "and features, and no model is trained.",
         )
     outcome = results.modelling.info["outcome"]
     predictors = results.modelling.info["predictors"]
@@ -52,107 +56,113 @@ def _question(results: Results) -> str:
             f"{plural(len(predictors), 'clinical predictor')} {_TIMING[results['timing']]}"
         )
     return (
-        f"Question: how well do {sentence_list(offered)} tell apart patients with and without "
-        f"{outcome['label']} ({outcome['formula']})?"
+        "Question",
+        f"How well do {sentence_list(offered)} tell apart patients with and without "
+        f"“{outcome['label']}” ({outcome['formula']})?",
     )
 
 
-def _patients(results: Results) -> list[str]:
+def _patients(results: Results) -> list[Point]:
     steps = results.flow["steps"]
     first, last = steps[0], steps[-1]
     lost = first["patients"] - last["patients"]
-    sentences = [
-        f"Patients: {count(first['patients'])} entered, {count(last['patients'])} could be used"
-        + (f"; {count(lost)} left for the reasons in the flow diagram." if lost else ".")
-    ]
+    text = f"{count(first['patients'])} entered, {count(last['patients'])} could be used"
+    text += f"; {count(lost)} left for the reasons in the flow diagram." if lost else "."
+    points = [("Patients", text)]
     if results.modelling is not None:
         split = results.modelling.split
         events = int(split["outcome"].sum())
         test = split[split["part"] == "test"]
-        test_events = int(test["outcome"].sum())
-        sentences.append(
-            f"Outcome: {count(events)} of {plural(len(split), results['unit'])} "
+        text = (
+            f"{count(events)} of {plural(len(split), results['unit'])} "
             f"({share(events, len(split))}) had it. {count(len(split) - len(test))} served to "
-            f"build the models, {count(len(test))} (with {plural(test_events, 'event')}) "
-            "were kept aside to test them."
+            f"build the models; {count(len(test))}, with "
+            f"{plural(int(test['outcome'].sum()), 'event')}, were kept aside to test them."
         )
-    return sentences
+        points.append(("Outcome", text))
+    return points
 
 
-def _readers(results: Results) -> list[str]:
-    sentences = []
+def _readers(results: Results) -> list[Point]:
+    points = []
     if results.imaging is not None and len(results.imaging.agreement):
         dice = results.imaging.agreement["dice"]
-        sentences.append(
-            "Contours: readers overlap with a median Dice coefficient of "
+        text = (
+            "Contours of two readers overlap with a median Dice coefficient of "
             f"{number(dice.median(), 2)} (1 is identical)."
         )
+        points.append(("Contours", text))
     table = results.reproducibility
     if len(table):
         threshold = results["selection.ccc.threshold"]
         kept = int((table["ccc"] >= threshold).sum())
-        sentences.append(
-            f"Features: {count(kept)} of {count(len(table))} come out nearly the same whoever "
-            f"draws (CCC of at least {number(threshold, 2)})."
+        text = (
+            f"{count(kept)} of {count(len(table))} come out nearly the same whoever draws the "
+            f"contour (CCC of at least {number(threshold, 2)})."
         )
-    return sentences
+        points.append(("Features", text))
+    return points
 
 
-def _selection(results: Results) -> list[str]:
+def _selection(results: Results) -> list[Point]:
     chosen = results.modelling.selection
     chosen = chosen[chosen["selected"].fillna(False).astype(bool)]
     blocks = chosen["block"].value_counts()
-    return [
-        f"Selection: {plural(int(blocks.get('radiomics', 0)), 'radiomic feature')} and "
-        f"{plural(int(blocks.get('clinical', 0)), 'clinical predictor')} were chosen on the "
-        "training rows."
-    ]
+    text = (
+        f"{plural(int(blocks.get('radiomics', 0)), 'radiomic feature')} and "
+        f"{plural(int(blocks.get('clinical', 0)), 'clinical predictor')} were chosen, on the "
+        "training rows alone."
+    )
+    return [("Selection", text)]
 
 
-def _performance(results: Results) -> list[str]:
+def _performance(results: Results) -> list[Point]:
     labels = model_labels(results)
     models = results.modelling.models
     # The one model that is singled out is chosen by training rows: picking the best on the test
     # rows would make its own AUROC too good.
     leader = max(models, key=lambda name: (models[name].info["cv_auc"] or 0.0, name))
-    auroc = metric(results, leader, "auroc")
-    values = [metric(results, name, "auroc")["value"] for name in labels]
-    sentences = [
-        f"Discrimination: on the test rows the AUROC (the chance that a patient with the outcome "
-        f"is given the higher risk; 0.5 is guessing) of the {plural(len(labels), 'model')} lies "
-        f"between {number(min(values), 2)} and {number(max(values), 2)}. {labels[leader]}, the "
-        f"best in cross-validation of the training rows, reaches "
-        f"{interval(auroc['value'], auroc['low'], auroc['high'], 2)}."
-        if len(labels) > 1
-        else f"Discrimination: on the test rows {labels[leader]} has an AUROC (the chance that a "
-        "patient with the outcome is given the higher risk; 0.5 is guessing) of "
-        f"{interval(auroc['value'], auroc['low'], auroc['high'], 2)}."
-    ]
+    auroc = _with_interval(results, leader, "auroc")
+    meaning = "the chance that a patient with the outcome is given the higher risk; 0.5 is guessing"
+    if len(labels) > 1:
+        values = [metric(results, name, "auroc")["value"] for name in labels]
+        text = (
+            f"On the test rows the AUROC ({meaning}) of the {plural(len(labels), 'model')} lies "
+            f"between {number(min(values), 2)} and {number(max(values), 2)}. {labels[leader]}, the "
+            f"best in cross-validation of the training rows, reaches {auroc}."
+        )
+    else:
+        text = f"On the test rows {labels[leader]} has an AUROC ({meaning}) of {auroc}."
+    points = [("Discrimination", text)]
     comparisons = results.modelling.evaluation.comparisons
-    tested = comparisons["p_holm"].notna()
-    if tested.any():
+    tested = int(comparisons["p_holm"].notna().sum())
+    if tested:
         different = int((comparisons["p_holm"] < 0.05).sum())
-        pairs = plural(int(tested.sum()), "pair")
-        sentences.append(
-            f"Comparison: of {pairs} of models, {count(different)} differ in AUROC beyond what "
-            "chance explains (P < 0.05 after Holm)."
+        text = (
+            f"Of {plural(tested, 'pair')} of models, {count(different)} differ in AUROC beyond "
+            "what chance explains (P < 0.05 after Holm)."
             if different
-            else f"Comparison: no model can be told from another by AUROC ({pairs}, Holm). That "
-            "is no proof that they are equal."
+            else f"No model can be told from another by AUROC ({plural(tested, 'pair')}, Holm). "
+            "That is no proof that they are equal."
         )
+        points.append(("Comparison", text))
     slope = metric(results, leader, "calibration_slope")
-    ratio = metric(results, leader, "oe_ratio")
-    if slope is not None and ratio is not None and slope["value"] == slope["value"]:
-        sentences.append(
-            f"Calibration of {labels[leader]}: slope "
-            f"{interval(slope['value'], slope['low'], slope['high'], 2)} (1 is right; below it, "
-            "predictions are too extreme); observed over expected events "
-            f"{interval(ratio['value'], ratio['low'], ratio['high'], 2)}."
+    if slope is not None and pd.notna(slope["value"]):
+        text = (
+            f"{labels[leader]}: slope {_with_interval(results, leader, 'calibration_slope')} (1 is "
+            "right; below it, predictions are too extreme), observed over expected events "
+            f"{_with_interval(results, leader, 'oe_ratio')}."
         )
-    return sentences
+        points.append(("Calibration", text))
+    return points
 
 
-def _ablation(results: Results) -> list[str]:
+def _with_interval(results: Results, model: str, name: str) -> str:
+    row = metric(results, model, name)
+    return NO_VALUE if row is None else interval(row["value"], row["low"], row["high"], 2)
+
+
+def _ablation(results: Results) -> list[Point]:
     labels = model_labels(results)
     sentences = []
     for name, ablation in results.modelling.ablation.items():
@@ -160,15 +170,16 @@ def _ablation(results: Results) -> list[str]:
         parts = []
         for block in ("radiomics", "clinical"):
             step = f"without-{block}"
-            if step in table.index and table.loc[step, "delta"] == table.loc[step, "delta"]:
+            if step in table.index and pd.notna(table.loc[step, "delta"]):
                 row = table.loc[step]
                 change = interval(row["delta"], row["delta_low"], row["delta_high"], 2)
-                parts.append(f"by {change} without {block}")
+                data = "radiomics" if block == "radiomics" else "clinical data"
+                parts.append(f"by {change} without {data}")
         if parts:
             sentences.append(
-                f"Ablation: the AUROC of {labels.get(name, name)} changes {sentence_list(parts)}."
+                f"The AUROC of {labels.get(name, name)} changes {sentence_list(parts)}."
             )
-    return sentences
+    return [("Ablation", " ".join(sentences))] if sentences else []
 
 
 def _facts(results: Results) -> list[tuple[str, str, str]]:

@@ -32,6 +32,8 @@ from pipeline.reporting.sections_summary import summary_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+_PIXELS_PER_POINT = 1.4
+
 #: Sections below the summary, in the order of a paper.
 _SECTIONS = (
     flow_section,
@@ -129,7 +131,11 @@ def _files_of(sections: list[Section]) -> tuple[list[Figure], list[Table]]:
 
 def _labelled(figure: Figure) -> Markup:
     """Return a figure's SVG as one image with a text alternative, for people who hear the page."""
-    described = Markup('<svg role="img" aria-label="{}" ').format(figure.alt)
+    # A point of a figure is at most so many CSS pixels: small figures stay small on a wide page.
+    width = float(figure.svg.split('viewBox="', 1)[1].split()[2]) * _PIXELS_PER_POINT
+    described = Markup('<svg role="img" aria-label="{}" style="max-width:{:.0f}px" ').format(
+        figure.alt, width
+    )
     return Markup(described + Markup(figure.svg.removeprefix("<svg ")))
 
 

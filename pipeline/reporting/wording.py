@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import pandas as pd
+
 #: Shown where a value does not exist.
 NO_VALUE = "–"
 
@@ -15,7 +17,7 @@ def number(value: float | None, digits: int = 3) -> str:
     >>> number(0.81251), number(None), number(-0.0001, 2)
     ('0.813', '–', '0.00')
     """
-    if value is None or not math.isfinite(value):
+    if _missing(value):
         return NO_VALUE
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if not float(text) else text.replace("-", "−")
@@ -27,7 +29,7 @@ def count(value: float | None) -> str:
     >>> count(1223), count(None)
     ('1,223', '–')
     """
-    return NO_VALUE if value is None or not math.isfinite(value) else f"{int(value):,}"
+    return NO_VALUE if _missing(value) else f"{int(value):,}"
 
 
 def share(part: float, whole: float, digits: int = 0) -> str:
@@ -57,7 +59,7 @@ def p_value(value: float | None) -> str:
     >>> p_value(0.00004), p_value(0.0312), p_value(float("nan"))
     ('<0.001', '0.031', '–')
     """
-    if value is None or not math.isfinite(value):
+    if _missing(value):
         return NO_VALUE
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
@@ -90,3 +92,8 @@ def first_upper(text: str) -> str:
     'MRMR and CCC'
     """
     return text[:1].upper() + text[1:]
+
+
+def _missing(value: object) -> bool:
+    """Return whether `value` is null of any kind, or infinite."""
+    return bool(pd.isna(value)) or not math.isfinite(value)

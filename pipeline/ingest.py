@@ -74,6 +74,21 @@ COLUMNS = {
 }
 
 
+def format_of(path: str | Path) -> str:
+    """Return ``DICOM``, ``NRRD`` or ``NIfTI``, or raise where a CT cannot be read from `path`."""
+    path = Path(path)
+    if path.is_dir():
+        return "DICOM"
+    suffix = volume_suffix(path)
+    if suffix is None or path.name.lower().endswith(".seg.nrrd"):
+        raise CaseError(
+            f"A CT must be a DICOM folder or a file ending in {', '.join(VOLUME_SUFFIXES)}",
+            found="a segmentation (.seg.nrrd)" if suffix else f"name ending '{path.suffix}'",
+            remedy="for DICOM name the folder that holds the slices, not one file",
+        )
+    return "NRRD" if suffix in NRRD_SUFFIXES else "NIfTI"
+
+
 def load_ct(
     path: str | Path, files: list[Path], series: str | None = None
 ) -> tuple[sitk.Image, dict, list[Finding]]:
@@ -93,8 +108,7 @@ def load_ct(
     image : SimpleITK.Image
         Hounsfield units on the file's own grid, without metadata.
     facts : dict
-        ``format`` and what is known of ``manufacturer, scanner, kvp, kernel,
-        slice_thickness_mm``.
+        What is known of ``manufacturer, scanner, kvp, kernel, slice_thickness_mm``.
     findings : list of Finding
         Warnings.
 
@@ -103,22 +117,14 @@ def load_ct(
     CaseError
         If it is no CT of an accepted format, or not one whole, regular volume.
     """
-    path = Path(path)
-    if path.is_dir():
+    if format_of(path) == "DICOM":
         slices, chosen = choose_series(read_headers(files), series)
         volume = read_series(slices)
         image = sitk.GetImageFromArray(volume.voxels)
         Geometry.from_affine(volume.affine, image.GetSize()).apply_to(image)
-        return image, {"format": "DICOM", **volume.facts}, chosen + volume.findings
-    suffix = volume_suffix(path)
-    if suffix is None or path.name.lower().endswith(".seg.nrrd"):
-        raise CaseError(
-            f"A CT must be a DICOM folder or a file ending in {', '.join(VOLUME_SUFFIXES)}",
-            found="a segmentation (.seg.nrrd)" if suffix else f"name ending '{path.suffix}'",
-            remedy="for DICOM name the folder that holds the slices, not one file",
-        )
+        return image, volume.facts, chosen + volume.findings
     image, findings = read_volume(path)
-    return image, {"format": "NRRD" if suffix in NRRD_SUFFIXES else "NIfTI"}, findings
+    return image, {}, findings
 
 
 def check_extent(
@@ -184,6 +190,7 @@ def ingest_scan(image: str | Path, series: str | None, store: Store, checks: Map
         where a finding is an error.
     """
     files = source_files(image)
+    file_format = format_of(image)
     source_hash = content_hash(files, store)
 
     def make(folder: Path) -> None:
@@ -202,6 +209,7 @@ def ingest_scan(image: str | Path, series: str | None, store: Store, checks: Map
         "ct",
         {
             "source": source_hash,
+            "format": file_format,
             "series": series,
             "code": code_fingerprint("pipeline.ingest"),
             "versions": {name: version(name) for name in LIBRARIES},
@@ -221,6 +229,7 @@ def ingest_scan(image: str | Path, series: str | None, store: Store, checks: Map
         "findings": to_json(findings),
         "source_hash": source_hash,
         "image_hash": known["image_hash"],
+        "format": file_format,
         **facts,
     }
     if row["status"] != "error":

@@ -25,7 +25,7 @@ from pipeline.core.geometry import Geometry
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
-from pipeline.core.volumes import image_hash, read_nrrd, write_nrrd
+from pipeline.core.volumes import image_hash, read_nrrd, volume_suffix, write_nrrd
 from segmentation.mask_files import mask_on_grid, pick_segment, read_mask_file
 
 LIBRARIES = ("nibabel", "numpy", "pynrrd", "scipy", "SimpleITK", "slicerio")
@@ -204,6 +204,7 @@ def prepare_mask(
         "mask",
         {
             "source": source_hash,
+            "format": volume_suffix(mask),
             "label": label,
             "ct": ct["image_hash"],
             "code": code_fingerprint("segmentation.masks"),

@@ -1,0 +1,156 @@
+"""Ingest as a stage: any format to one, bad scans to findings, nobody's identity anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+from pipeline.core.errors import CaseError, StudyError
+from pipeline.core.findings import from_json
+from pipeline.core.geometry import Geometry
+from pipeline.core.sources import content_hash, placed, shown_name, source_files
+from pipeline.core.store import Store
+from pipeline.ingest import COLUMNS, check_extent, ingest_scan, ingest_scans, scans_of
+
+CHECKS = {"min_slices": 3, "max_slice_spacing_mm": 6.0}
+
+
+@pytest.fixture
+def ct(tmp_path) -> Path:
+    generator = np.random.default_rng(3)
+    image = sitk.GetImageFromArray(generator.integers(-1000, 1500, (5, 6, 7)).astype(np.int16))
+    image.SetSpacing((0.7, 0.8, 3.0))
+    image.SetOrigin((1.0, -2.0, 3.5))
+    sitk.WriteImage(image, str(tmp_path / "ct.nrrd"))
+    return tmp_path / "ct.nrrd"
+
+
+def test_a_scan_is_stored_as_it_stands(ct, tmp_path):
+    store = Store(tmp_path / "store")
+    row = ingest_scan(ct, None, store, CHECKS)
+    source, stored = (sitk.ReadImage(str(path)) for path in (ct, store.path(row["image"])))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(stored), sitk.GetArrayFromImage(source))
+    np.testing.assert_allclose(
+        Geometry.of(stored).affine, Geometry.of(source).affine, rtol=0, atol=1e-12
+    )
+    assert stored.GetPixelID() == sitk.sitkInt16
+    assert row["status"] == "ok"
+    assert (row["format"], row["size_z"], row["spacing_y"]) == ("NRRD", 5, pytest.approx(0.8))
+    voxels = sitk.GetArrayFromImage(source)
+    assert (row["hu_min"], row["hu_max"]) == (voxels.min(), voxels.max())
+
+
+def test_every_format_of_one_volume_has_the_same_voxels(ct, tmp_path):
+    store = Store(tmp_path / "store")
+    sitk.WriteImage(sitk.ReadImage(str(ct)), str(tmp_path / "ct.nii.gz"))
+    rows = [ingest_scan(path, None, store, CHECKS) for path in (ct, tmp_path / "ct.nii.gz")]
+    arrays = [sitk.GetArrayFromImage(sitk.ReadImage(str(store.path(r["image"])))) for r in rows]
+    np.testing.assert_array_equal(*arrays)
+    assert [row["format"] for row in rows] == ["NRRD", "NIfTI"]
+    assert rows[0]["source_hash"] != rows[1]["source_hash"]
+
+
+@pytest.mark.parametrize(
+    ("size", "spacing", "codes"),
+    [
+        ((10, 10, 3), (1, 1, 6.0), []),
+        ((10, 10, 2), (1, 1, 6.0), ["too-few-slices"]),
+        ((10, 10, 3), (1, 1, 6.1), ["slices-too-far-apart"]),
+        ((2, 10, 10), (6.1, 1, 1), ["too-few-slices", "slices-too-far-apart"]),
+    ],
+)
+def test_extent(size, spacing, codes):
+    assert [one.code for one in check_extent(size, spacing, 3, 6.0)] == codes
+
+
+def test_bad_scans_become_rows_and_good_ones_go_on(ct, tmp_path, caplog):
+    (tmp_path / "broken.nrrd").write_text("no volume")
+    (tmp_path / "slice.dcm").write_text("a file")
+    (tmp_path / "labels.seg.nrrd").write_bytes(ct.read_bytes())
+    (tmp_path / "empty").mkdir()
+    names = ["ct.nrrd", "broken.nrrd", "slice.dcm", "labels.seg.nrrd", "empty", "missing"]
+    scans = pd.DataFrame(
+        {
+            "scan_id": [f"s{index}" for index in range(len(names))],
+            "patient_id": "007",
+            "image": [str(tmp_path / name) for name in names],
+            "series": None,
+        }
+    )
+    table = ingest_scans(scans, Store(tmp_path / "store"), CHECKS)
+    assert list(table.columns) == list(COLUMNS)
+    assert table["status"].tolist() == ["ok"] + ["error"] * 5
+    assert table["image"][1:].tolist() == [None] * 5
+    assert table["patient_id"].tolist() == ["007"] * 6
+    assert table["kvp"].isna().all()
+    messages = [from_json(text)[0].message for text in table["findings"][1:]]
+    for name, message in zip(names[1:], messages, strict=True):
+        assert message.endswith(f"In: {name}.")
+        assert str(tmp_path) not in message
+    assert "DICOM folder" in messages[1]
+    assert "a segmentation" in messages[2]
+    assert "Traceback" not in caplog.text
+    assert str(tmp_path) not in caplog.text
+
+
+def test_a_scan_has_one_image():
+    cases = pd.DataFrame(
+        {"scan_id": ["s", "s"], "patient_id": "p", "image": ["a", "b"], "series": None}
+    )
+    with pytest.raises(StudyError, match="different ones for scan s"):
+        scans_of(cases)
+    assert scans_of(cases[:1]).to_dict("records") == [
+        {"scan_id": "s", "patient_id": "p", "image": "a", "series": None}
+    ]
+
+
+# --- sources -----------------------------------------------------------------------------------
+
+
+def test_the_hash_follows_content_not_names(tmp_path):
+    for folder, names in (("a", "xy"), ("b", "yx")):
+        (tmp_path / folder).mkdir()
+        for name, text in zip(names, ("one", "two"), strict=True):
+            (tmp_path / folder / name).write_text(text)
+    store = Store(tmp_path / "store")
+    hashes = [content_hash(source_files(tmp_path / folder), store) for folder in "ab"]
+    assert hashes[0] == hashes[1]
+    (tmp_path / "a" / "x").write_text("One")
+    assert content_hash(source_files(tmp_path / "a"), store) != hashes[0]
+
+
+def test_names_of_files_do_not_reach_the_store(tmp_path):
+    name = "PHI-CANARY-0010-0010.nrrd"
+    (tmp_path / name).write_text("content")
+    store = Store(tmp_path / "store")
+    content_hash(source_files(tmp_path / name), store)
+    for path in store.root.rglob("*"):
+        assert "CANARY" not in str(path)
+        assert path.is_dir() or b"CANARY" not in path.read_bytes()
+
+
+def test_hidden_files_and_indexes_are_no_part_of_a_scan(tmp_path):
+    for name in ("a", ".hidden", "DICOMDIR", "sub/b", ".git/c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert source_files(tmp_path) == [tmp_path / "a", tmp_path / "sub" / "b"]
+
+
+def test_no_absolute_path_is_shown():
+    assert shown_name("../data/s1/ct.nrrd") == "../data/s1/ct.nrrd"
+    assert shown_name("/home/someone/ct.nrrd") == "ct.nrrd"
+
+
+def test_errors_name_the_file_once():
+    inner = CaseError("Rule", found=1, where="inside")
+    assert placed(inner, "outside").where == "inside"
+    assert placed(CaseError("Rule"), "ct.nrrd").where == "ct.nrrd"
+    denied = placed(PermissionError(13, "Permission denied", "/secret/path"), "ct.nrrd")
+    assert str(denied).startswith("An image or mask must be a readable file. Found: Permission")
+    assert "/secret" not in str(denied)
+    unexpected = ValueError("x")
+    assert placed(unexpected, "ct.nrrd") is unexpected

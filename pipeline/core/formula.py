@@ -87,7 +87,7 @@ class Formula:
         self.text = text
         self.where = where
         self._quoted: dict[str, str] = {}
-        source = re.sub(r"`([^`]+)`", self._name_quoted, text)
+        source = re.sub(r"`([^`]+)`", self._name_quoted, text.replace("\n", " "))
         if len(text) > MAX_LENGTH:
             raise self._error(f"A formula must not be longer than {MAX_LENGTH} characters")
         try:

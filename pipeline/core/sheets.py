@@ -111,17 +111,36 @@ def decode(data: bytes, where: str) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
     if candidates == ["utf-8"]:
-        from charset_normalizer import from_bytes
-
-        best = from_bytes(data, cp_isolation=list(LEGACY_ENCODINGS)).best()
-        if best is not None:
-            logger.info("%s is not UTF-8; read as %s", where, best.encoding)
-            return str(best), best.encoding
+        legacy = _legacy_encoding(data)
+        if legacy is not None:
+            logger.info("%s is not UTF-8; read as %s", where, legacy)
+            return data.decode(legacy), legacy
     raise StudyError(
         "A table must be text in UTF-8, UTF-16, cp1252 or GB18030",
         where=where,
         remedy="save it as `CSV UTF-8` in Excel or LibreOffice, or as .xlsx",
     )
+
+
+def _legacy_encoding(data: bytes) -> str | None:
+    """Return the likelier of `LEGACY_ENCODINGS`, or None if neither decodes `data`.
+
+    The common Chinese characters are pairs of bytes above 127, whereas accents mostly stand alone
+    among ASCII letters. GB18030 decodes those too, and on a short table a detector that judges by
+    frequency may believe it.
+    """
+    from charset_normalizer import from_bytes
+
+    runs = re.findall(rb"[\x80-\xff]+", data)
+    alone = sum(len(run) % 2 for run in runs)
+    if 2 * alone > len(runs):
+        try:
+            data.decode("cp1252")
+            return "cp1252"
+        except UnicodeDecodeError:
+            pass
+    best = from_bytes(data, cp_isolation=list(LEGACY_ENCODINGS)).best()
+    return None if best is None else best.encoding
 
 
 def _csv_records(path: Path) -> list[tuple[int, list[str]]]:

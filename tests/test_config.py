@@ -1,0 +1,165 @@
+"""Options: merged in their order, checked, and wrong ones told in the user's words."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from pipeline.core.config import DEFAULTS, PROTOCOLS, SCHEMA, load_config, merge, resolve_config
+from pipeline.core.errors import StudyError
+
+IMAGES = {"study": "s", "cases": "cases.csv"}
+MODELLED = {
+    "study": "s",
+    "features": {"A": "a.csv", "B": "b.csv"},
+    "clinical": "clinical.csv",
+    "dictionary": "dictionary.csv",
+    "model_reader": "A",
+    "outcome": {"name": "pain", "formula": "vas >= 4"},
+}
+
+
+def problem(**options) -> str:
+    with pytest.raises(StudyError) as caught:
+        resolve_config(MODELLED | options)
+    return str(caught.value)
+
+
+def keys(schema: dict, path: tuple = ()) -> set[tuple]:
+    found = set()
+    for name, part in schema.get("properties", {}).items():
+        found |= keys(part, (*path, name)) or {(*path, name)}
+    return found
+
+
+def test_schema_describes_every_option_and_nothing_else():
+    schema = yaml.safe_load(SCHEMA.read_text())
+    options = keys(schema)
+    default = yaml.safe_load(DEFAULTS.read_text())
+    for path in options - {path for path in options if path[:2] == ("search", "spaces")}:
+        if path[0] == "outcome":
+            continue
+        node = default
+        for part in path:
+            node = node[part]
+    assert set(default) == set(schema["properties"])
+    for path in options:
+        node = schema
+        for part in path:
+            node = node["properties"][part]
+        assert node["description"], path
+
+
+def test_defaults_hold_and_the_study_overrides_them():
+    config = resolve_config(MODELLED | {"selection": {"mrmr": {"k": 5}}})
+    default = yaml.safe_load(DEFAULTS.read_text())
+    assert config["selection"] == default["selection"] | {"mrmr": {"k": 5}}
+    assert config["scaling"] == default["scaling"]
+    assert config["outcome"] == {"name": "pain", "label": "pain", "formula": "vas >= 4"}
+
+
+def test_protocol_lies_between_defaults_and_study():
+    config = resolve_config(IMAGES | {"protocol": "ge2025", "tabnet": {"max_epochs": 7}})
+    assert config["search"]["iterations"] == 100
+    assert config["oversampling"] == "adasyn_tomek"
+    assert config["tabnet"] == {"max_epochs": 7, "patience": 10, "validation_fraction": 0.2}
+    assert resolve_config(IMAGES)["search"]["iterations"] == 20
+
+
+@pytest.mark.parametrize("protocol", sorted(path.stem for path in PROTOCOLS.glob("*.yaml")))
+def test_resolving_twice_changes_nothing(protocol):
+    once = resolve_config(MODELLED | {"protocol": protocol})
+    assert resolve_config(once) == once
+
+
+def test_an_empty_section_leaves_its_defaults():
+    assert resolve_config(IMAGES | {"checks": None})["checks"]["min_slices"] == 3
+
+
+def test_lists_and_search_spaces_replace():
+    lower = {"models": ["lr", "rf"], "search": {"spaces": {"lr": {"C": [1]}, "rf": {"d": [2]}}}}
+    upper = {"models": ["svm"], "search": {"spaces": {"lr": {"penalty": ["l1"]}}}}
+    assert merge(lower, upper) == {
+        "models": ["svm"],
+        "search": {"spaces": {"lr": {"penalty": ["l1"]}, "rf": {"d": [2]}}},
+    }
+    assert lower["models"] == ["lr", "rf"]
+
+
+def test_unknown_option_names_the_nearest():
+    text = problem(serach={"iterations": 3}, tabnet={"max_epoch": 3})
+    assert "config key serach. Remedy: perhaps `search` is meant" in text
+    assert "config key tabnet.max_epoch. Remedy: perhaps `max_epochs` is meant" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"study": None}, ["`study`", "must be text", "Found: null"]),
+        ({"study": "../x"}, ["pattern", "../x"]),
+        ({"study": 12}, ["Found: 12", "quotes"]),
+        ({"seed": -1}, ["`seed`", "at least 0", "Found: -1"]),
+        ({"unit": "vertebra"}, ["one of patient, case", "vertebra"]),
+        ({"split": {"test_fraction": 1.5}}, ["split.test_fraction", "above 0 and at most 0.9"]),
+        ({"split": {"folds": 2.5}}, ["split.folds", "a whole number"]),
+        ({"models": ["lr", "lr"], "ablation": {"models": []}}, ["names nothing twice"]),
+        ({"models": []}, ["config key models", "at least 1"]),
+        ({"oversampling": None}, ["oversampling: none"]),
+        ({"predictors": 3}, ["`all` or a list of names"]),
+        ({"features": {1: "a.csv"}}, ["name of a reader", "must be text", "Found: 1"]),
+        ({"features": {}}, ["must be given, and not be empty"]),
+        ({"outcome": {"name": "x"}}, ["`formula` must be given", "config key outcome.formula"]),
+        ({"search": {"spaces": {"gbm": {}}}}, ["config key search.spaces.gbm"]),
+        ({"evaluation": {"decision_curve": [0.9, 0.1]}}, ["from a lower to a higher"]),
+        ({"evaluation": {"confidence": 95}}, ["write 95 % as 0.95"]),
+        ({"cases": "c.csv"}, ["exactly one of `cases`", "Found: both"]),
+        ({"features": None}, ["exactly one of `cases`", "Found: neither"]),
+        ({"clinical": None}, ["`outcome` needs the table `clinical`"]),
+        ({"dictionary": None}, ["needs a data dictionary"]),
+        ({"model_reader": None}, ["whose features it sees", "A, B, mean"]),
+        ({"model_reader": "C"}, ["must be one of the readers", "Found: C"]),
+        ({"features": {"A": "a", "mean": "b"}}, ["No reader may be called 'mean'"]),
+        ({"simulated_reader": "C"}, ["`simulated_reader` must be one of the readers"]),
+        ({"split": {"design": "imported"}}, ["split.column"]),
+        ({"models": ["lr"]}, ["only be ablated if it is trained", "tabnet"]),
+        ({"protocol": "ge2052"}, ["config/protocols", "perhaps `ge2025` is meant"]),
+    ],
+)
+def test_wrong_option_is_told_with_value_place_and_remedy(options, words):
+    text = problem(**options)
+    assert not [word for word in words if word not in text], text
+
+
+def test_all_problems_come_at_once():
+    text = problem(seed="x", unit="y", models=[])
+    assert text.startswith("There are 3 problems in the configuration")
+
+
+def test_a_reader_is_needed_only_where_there_is_a_model():
+    config = {"study": "s", "features": {"A": "a.csv", "B": "b.csv"}}
+    assert resolve_config(config)["model_reader"] is None
+
+
+def test_files_are_read_in_their_order(tmp_path):
+    (tmp_path / "a.yaml").write_text("study: s\ncases: c.csv\nseed: 1\n")
+    (tmp_path / "b.yaml").write_text("\ufeffseed: 2\n", encoding="utf-8")
+    assert load_config([tmp_path / "a.yaml", tmp_path / "b.yaml"])["seed"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("study: s\nstudy: t\n", "given twice"),
+        ("study: s: t\n", "must be YAML"),
+        ("- study\n", "must be a mapping"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, text, words):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(StudyError, match=words):
+        load_config([tmp_path / "a.yaml"])
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(StudyError, match=r"must exist.*none\.yaml"):
+        load_config([tmp_path / "none.yaml"])

@@ -92,9 +92,9 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
             name=f"ablation-{name}",
             caption=f"Ablation of {label}. Change: AUROC minus that with all input, paired over "
             "the same test rows; all input was refitted too; predictions averaged over "
-            f"{plural(_seeds(info), 'seed')}; {plural(int(info['fits']), 'fit')} in all. An interval "
-            "of the change that holds 0 means that the test rows cannot tell the step from no "
-            "change.",
+            f"{plural(_seeds(info), 'seed')}; {plural(int(info['fits']), 'fit')} in all. An "
+            "interval of the change that holds 0 means that the test rows cannot tell the step "
+            "from no change.",
             shown=shown,
             raw=table,
             numeric=("Features", "AUROC", "Change", "SD over seeds", "Brier", "TP / FP / FN / TN"),

@@ -111,14 +111,33 @@ def test_the_last_error_of_a_log_is_shown_with_what_follows(tmp_path: Path) -> N
     assert error_of_log(None) == ""
 
 
-def test_an_error_before_any_job_loses_snakemakes_places() -> None:
+def test_an_error_before_any_job_loses_snakemakes_header_and_places() -> None:
     output = [
         "Using workflow specific profile profiles/default for setting default arguments.",
+        "SNAKEMAKE",
+        "=========",
+        "  Run directory: /somewhere",
+        "",
+        "Building DAG of jobs...",
         'WorkflowError in file "Snakefile", line 3:',
-        "An option must be known. Found: sed.",
+        "There are 2 problems in the options",
+        "  1. An option must be known. Found: sed.",
         '  File "common.smk", line 30, in <module>',
     ]
-    assert error_before_jobs(output) == "An option must be known. Found: sed."
+    assert error_before_jobs(output) == (
+        "There are 2 problems in the options\n1. An option must be known. Found: sed."
+    )
+    output = [
+        'InputFunctionException in rule models in file "Snakefile", line 34:',
+        "Error:",
+        "  WorkflowError:",
+        "    Models need an outcome.",
+        "Wildcards:",
+        "",
+        "Traceback:",
+        '  File "common.smk", line 140, in model_targets (rule models, line 62, Snakefile)',
+    ]
+    assert error_before_jobs(output) == "Models need an outcome."
 
 
 def test_earlier_seconds_are_means_of_the_benchmarks(tmp_path: Path) -> None:

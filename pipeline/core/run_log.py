@@ -219,8 +219,14 @@ def error_of_log(path: Path | None, lines: int = 12) -> str:
 
 
 def error_before_jobs(output: Sequence[str]) -> str:
-    """Return what Snakemake said before any job, without the places in its own files."""
+    """Return what Snakemake said before any job: the error, without its header and its places."""
+    lines = list(output)
+    if "SNAKEMAKE" in lines:  # a header that ends with an empty line
+        first = lines.index("SNAKEMAKE")
+        last = next((n for n in range(first, len(lines)) if not lines[n].strip()), len(lines) - 1)
+        del lines[first : last + 1]
     noise = re.compile(
-        r'\s*File "|Using |host:|Building DAG|Assuming|Exiting|[A-Za-z]*(Error|Exception) in file'
+        r'\s*File "|Using |Building DAG|Assuming |Exiting|\s*(Error|Wildcards|Traceback):$'
+        r"|\s*\w+(Error|Exception)( in (file|rule) .*)?:$|\s*\w+(Error|Exception) in file .*$"
     )
-    return "\n".join(line for line in output if line.strip() and not noise.match(line))
+    return "\n".join(line.strip() for line in lines if line.strip() and not noise.match(line))

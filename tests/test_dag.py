@@ -1,0 +1,280 @@
+"""The DAG, run for real on small studies: what runs, what runs again, and what does not.
+
+Each study runs in a copy of the checkout, so that its code can be edited.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+COPIED = (
+    "Snakefile",
+    "environment.yml",
+    "requirements.txt",
+    "config",
+    "demo",
+    "models",
+    "pipeline",
+    "profiles",
+    "radiomics_params",
+    "segmentation",
+)
+#: Stages of one batch, and those of the whole study that follow from a change of its features.
+BATCH_JOBS = {"ingest", "masks", "agreement", "preflight_batch", "resample", "extract"}
+STUDY_JOBS = {"gather", "preflight_study", "reproducibility", "flow", "study_report"}
+
+
+class Checkout:
+    """A copy of the project in which studies run."""
+
+    def __init__(self, root: Path, repository: Path) -> None:
+        self.root = root
+        ignore = shutil.ignore_patterns("__pycache__", "data", "tables-data")
+        for name in COPIED:
+            source = repository / name
+            if source.is_dir():
+                shutil.copytree(source, root / name, ignore=ignore)
+            else:
+                shutil.copy(source, root / name)
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess:
+        return self.python("-m", "snakemake", "--cores", "2", *arguments)
+
+    def run(self, config: str, *arguments: str) -> str:
+        """Run a study with the runner and return what a person saw."""
+        done = self.python(
+            "-m", "pipeline.progress", "--configfile", config, "--cores", "2", *arguments
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def planned(self, config: str, *targets: str) -> dict[str, int]:
+        """Return how many jobs of each rule would run, targets aside."""
+        dry = self.snakemake("-n", *targets, "--configfile", config)
+        assert dry.returncode == 0, dry.stdout + dry.stderr
+        _, _, stats = (dry.stdout + dry.stderr).rpartition("Job stats:")
+        jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, re.M)}
+        return {rule: count for rule, count in jobs.items() if rule not in ("all", "total")}
+
+    def edit(self, name: str, pattern: str, replacement: str) -> None:
+        path = self.root / name
+        text = path.read_text(encoding="utf-8")
+        edited, count = re.subn(pattern, replacement, text, count=1, flags=re.M)
+        assert count, f"{pattern} is not in {name}"
+        path.write_text(edited, encoding="utf-8")
+
+    def write(self, name: str, config: dict) -> str:
+        (self.root / name).write_text(yaml.safe_dump(config), encoding="utf-8")
+        return name
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, repository: Path) -> Checkout:
+    return Checkout(tmp_path, repository)
+
+
+def _imaging_study(checkout: Checkout, patients: int) -> tuple[str, pd.DataFrame]:
+    """Make patients and a study of all but the last; return its file and the table of all."""
+    made = checkout.python("-m", "demo.make", "--out", "data", "--patients", str(patients))
+    assert made.returncode == 0, made.stderr
+    cases = pd.read_csv(checkout.root / "data" / "cases.csv", dtype=str)
+    first = cases[cases["patient_id"] < cases["patient_id"].max()]
+    first.to_csv(checkout.root / "data" / "cases.csv", index=False)
+    config = {"study": "s", "cases": "data/cases.csv", "model_reader": "A", "scans_per_job": 2}
+    return checkout.write("study.yaml", config), cases
+
+
+def test_imaging_runs_and_runs_again_only_for_what_changed(checkout: Checkout) -> None:
+    study, cases = _imaging_study(checkout, patients=4)
+    folder = checkout.root / "results" / "s"
+
+    shown = checkout.run(study)
+    assert shown.splitlines()[-1] == "Open results/s/report/report.html"
+    features = pd.read_parquet(folder / "tables" / "features.parquet")
+    extraction = pd.read_parquet(folder / "tables" / "extraction.parquet")
+    assert len(features.columns) == 2 + 1223
+    assert len(features) == (extraction["status"] != "error").sum() > 0
+
+    # A second run does nothing, and says so; so does one after comments and touched tables.
+    assert "Nothing to do" in checkout.run(study)
+    checkout.edit("pipeline/extraction/__init__.py", r"\A", "# A comment changes no value.\n")
+    checkout.edit("radiomics_params/ge2025.yaml", r"\A", "# Neither does one here.\n")
+    (checkout.root / "data" / "cases.csv").touch()
+    assert checkout.planned(study) == {}
+
+    # Parameters of the selection are none of imaging's business.
+    config = yaml.safe_load((checkout.root / study).read_text(encoding="utf-8"))
+    checkout.write(study, config | {"selection": {"mrmr": {"k": 10}}})
+    assert checkout.planned(study) == {"study_report": 1}
+    checkout.write(study, config)
+
+    # A function, and a parameter, of the extraction reach every batch, but not the readings.
+    batches = len(list((folder / "batches").iterdir()))
+    kept = (checkout.root / "pipeline/extraction/__init__.py").read_text(encoding="utf-8")
+    checkout.edit("pipeline/extraction/__init__.py", r"\Z", "\nCHANGED = True\n")
+    planned = checkout.planned(study)
+    assert planned["extract"] == planned["resample"] == batches
+    assert not {"ingest", "masks", "agreement"} & set(planned)
+    (checkout.root / "pipeline/extraction/__init__.py").write_text(kept, encoding="utf-8")
+    checkout.edit("radiomics_params/ge2025.yaml", r"binWidth: 25\b", "binWidth: 50")
+    assert checkout.planned(study)["extract"] == batches
+    checkout.edit("radiomics_params/ge2025.yaml", r"binWidth: 50\b", "binWidth: 25")
+    assert checkout.planned(study) == {}
+
+    # A patient more: the jobs of one batch, those of the whole study, and no others.
+    cases.to_csv(checkout.root / "data" / "cases.csv", index=False)
+    planned = checkout.planned(study)
+    assert {planned.pop(rule) for rule in BATCH_JOBS} == {1}
+    assert set(planned) == STUDY_JOBS
+    added = cases[cases["patient_id"] == cases["patient_id"].max()]["case_id"]
+    checkout.run(study)
+    again = pd.read_parquet(folder / "tables" / "features.parquet")
+    assert set(again["case_id"]) - set(features["case_id"]) == set(added)
+    old = again[again["case_id"].isin(features["case_id"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(old, features, check_exact=True)
+
+    # A mask drawn anew: its batch only.
+    mask = next((checkout.root / "data" / "masks" / "A").iterdir())
+    mask.write_bytes(mask.read_bytes())
+    planned = checkout.planned(study)
+    assert planned["masks"] == planned["extract"] == 1
+    assert "ingest" not in planned
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_tables(checkout: Checkout) -> None:
+    study, _ = _imaging_study(checkout, patients=3)
+    tables = checkout.root / "results" / "s" / "tables"
+    store = checkout.root / "results" / "store" / "features"
+    with subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "1", "features", "--configfile", study],
+        cwd=checkout.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not list(store.glob("*/*/*")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert list(store.glob("*/*/*")), "the run was killed before its first features"
+    assert not (tables / "features.parquet").exists()
+
+    checkout.run(study, "features")  # the runner needs no --unlock after a kill
+    resumed = pd.read_parquet(tables / "features.parquet")
+    shutil.rmtree(checkout.root / "results")
+    checkout.run(study, "features")
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(tables / "features.parquet"), resumed, check_exact=True
+    )
+
+
+def test_bad_cases_stop_the_study_where_asked_and_leave_the_page(checkout: Checkout) -> None:
+    study, cases = _imaging_study(checkout, patients=3)
+    mask = checkout.root / "data" / cases["mask"][0]
+    mask.write_bytes(b"no mask")
+    config = yaml.safe_load((checkout.root / study).read_text(encoding="utf-8"))
+    checkout.write(study, config | {"on_bad_case": "stop"})
+    done = checkout.python(
+        "-m", "pipeline.progress", "--configfile", study, "--cores", "2", "features"
+    )
+    assert done.returncode == 1
+    assert "Failed: gate" in done.stdout
+    assert f"{cases['case_id'][0]} {cases['reader'][0]}" in done.stdout
+    assert "Traceback" not in done.stdout
+    folder = checkout.root / "results" / "s"
+    assert (folder / "report" / "preflight.html").exists()
+    assert not list(folder.glob("batches/*/resample.parquet"))
+
+    checkout.write(study, config | {"on_bad_case": "exclude"})
+    checkout.run(study, "features")
+    features = pd.read_parquet(folder / "tables" / "features.parquet")
+    kept = set(zip(features["case_id"], features["reader"], strict=True))
+    assert kept
+    assert (cases["case_id"][0], cases["reader"][0]) not in kept
+
+
+def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
+    made = checkout.python("-m", "demo.tables", "--out", "data", "--patients", "120")
+    assert made.returncode == 0, made.stderr
+    config = {
+        "study": "t",
+        "features": {"A": "data/features_A.parquet", "B": "data/features_B.parquet"},
+        "clinical": "data/clinical.csv",
+        "dictionary": "data/dictionary.csv",
+        "unit": "case",
+        "model_reader": "A",
+        "outcome": {
+            "name": "rbp",
+            "label": "Residual back pain",
+            "formula": "vas_day3 >= 4 and vas_day30 >= 4",
+        },
+        "models": ["lr"],
+        "search": {"iterations": 2},
+        "evaluation": {"bootstrap": 100},
+        "ablation": {"models": ["lr"], "top": 1, "seeds": 1},
+    }
+    study = checkout.write("study.yaml", config)
+    assert checkout.run(study).splitlines()[-1] == "Open results/t/report/report.html"
+    assert "Nothing to do" in checkout.run(study)
+    assert not (checkout.root / "results" / "t" / "batches").exists()
+
+    def planned(**changes: object) -> set[str]:
+        checkout.write(study, config | changes)
+        return set(checkout.planned(study))
+
+    learned = {"select", "train", "evaluate", "ablate", "study_report"}
+    assert planned(title="Another") == {"study_report"}
+    assert planned(evaluation={"bootstrap": 200}) == {"evaluate", "ablate", "study_report"}
+    assert planned(selection={"mrmr": {"k": 10}}) == learned
+    assert planned(search={"iterations": 3}) == learned - {"select"}
+    assert planned(tabnet={"max_epochs": 5}) == {"study_report"}
+    assert planned(split={"folds": 3}) == learned | {"join", "split"}
+    assert planned(models=["lr", "rf"]) == {"train", "evaluate", "study_report"}
+    assert planned() == set()
+    checkout.edit("models/delong.py", r"\A", "# A comment.\n")
+    assert planned() == set()
+    checkout.edit("models/delong.py", r"\Z", "\nCHANGED = True\n")
+    assert planned() == {"evaluate", "ablate", "study_report"}
+
+
+@pytest.mark.parametrize(
+    ("config", "targets", "message"),
+    [
+        (None, [], "A run needs a study. Remedy: snakemake --configfile"),
+        ({"study": "s", "cases": "none.csv"}, [], "none.csv"),
+        ({"study": "s", "sede": 1}, [], "seed"),
+    ],
+)
+def test_a_wrong_start_is_one_clear_error(
+    checkout: Checkout, config: dict | None, targets: list[str], message: str
+) -> None:
+    named = ["--configfile", checkout.write("study.yaml", config)] if config else []
+    done = checkout.snakemake("-n", *targets, *named)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_targets_that_a_study_does_not_reach_say_so(checkout: Checkout) -> None:
+    study, _ = _imaging_study(checkout, patients=2)
+    done = checkout.python("-m", "pipeline.progress", "models", "--configfile", study)
+    assert done.returncode == 1
+    assert done.stdout == (
+        "Models need an outcome. Remedy: set `clinical`, `dictionary` and `outcome`.\n"
+    )

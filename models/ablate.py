@@ -43,7 +43,8 @@ SEPARATOR = "|"
 NOTES = (
     "Parameters stay those that the search chose for the full model; selection, scaling and the "
     "classifier are fitted again in every step.",
-    "Probabilities are averaged over the seeds; auroc_sd is the spread of the single fits.",
+    "Probabilities are averaged over the seeds; auroc_sd is the spread of the single fits. An "
+    "average may predict better than the one fit that the evaluation judges.",
     "Differences from the full model are of the same test patients, with percentiles over "
     "resampled patients stratified by outcome. Intervals hold for the fitted models: another "
     "training sample would add to them.",
@@ -286,7 +287,7 @@ def ablate(
         derive_seed(config["seed"], "evaluate", "resamples"),
     )
     tick = _clock(model, fits)
-    full, rows = None, []
+    full, rows, seen = None, [], {}
     for step in steps:
         row = {"model": model, "step": step.name, "removed": SEPARATOR.join(step.removed)}
         if step.columns is None:
@@ -307,13 +308,23 @@ def ablate(
         summary = summarise_step(
             refits, full, test, info["threshold"], weights, config["evaluation"]["confidence"]
         )
-        rows.append({**row, **summary, "note": " ".join(refits.notes)})
+        notes = refits.notes
+        first = seen.setdefault(tuple(refits.signature), step.name)
+        if first != step.name:
+            # What is removed here had left the selection already, with what was removed before.
+            notes = [f"Same signature as in step {first}.", *notes]
+        rows.append({**row, **summary, "notes": notes})
+    done = [row for row in rows if "notes" in row]
+    # What holds in every step is said once, below the table.
+    common = [note for note in done[0]["notes"] if all(note in row["notes"] for row in done)]
+    for row in done:
+        row["note"] = " ".join(note for note in row.pop("notes") if note not in common)
     facts = {
         "fits": fits,
         "search": "fixed",
         "seeds": seeds,
         "top_features": ranked[: options["top"]],
-        "notes": list(NOTES),
+        "notes": [*NOTES, *common],
     }
     return _table(rows), facts
 

@@ -193,6 +193,18 @@ def test_the_first_seed_gives_the_trained_model(columns, sides, config):
     assert refits.signature == trained.signature
 
 
+def test_removing_what_was_not_selected_is_noticed(columns, sides, config):
+    options = copy.deepcopy(config)
+    options["ablation"] |= {"top": 1, "blocks": [], "seeds": 1}
+    selected = refit_step("lr", columns, *sides, {}, config, [1]).signature
+    idle = next(name for name in NOISE if name not in selected)
+    ranked = pd.DataFrame({"feature": [idle], "importance": [1.0]})
+    table, facts = ablate("lr", columns, *sides, {**INFO, "parameters": {}}, ranked, options)
+    assert "One reader only: the CCC step was skipped." in facts["notes"]
+    assert table["note"].to_list() == ["", "Same signature as in step full."]
+    assert table.loc[1, "delta"] == 0
+
+
 def test_test_rows_do_not_reach_the_fit(columns, sides, config):
     training, test = sides
     changed = test.assign(outcome=1 - test["outcome"], age=0.0)

@@ -176,6 +176,7 @@ def _make_lr(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
         solver="newton-cholesky" if penalty == "l2" else "liblinear",
         intercept_scaling=1.0 if penalty == "l2" else LIBLINEAR_INTERCEPT,
         max_iter=1000,
+        tol=1e-6,
         random_state=seed,
     )
 

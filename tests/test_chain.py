@@ -1,0 +1,208 @@
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.base import clone
+
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables
+from models.chain import chain_notes, selection_chain, selection_table, signature_of
+from models.columns import Columns
+from models.selection import report_selection
+from models.split import split_table
+from pipeline.core.errors import StudyError
+
+N_FEATURES = 120
+
+
+@pytest.fixture
+def config(repository):
+    config = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
+    config["selection"]["mrmr"]["k"] = 8
+    return config
+
+
+@pytest.fixture(scope="module")
+def study():
+    simulated = simulate_tables(150, 7, features=feature_names()[:N_FEATURES])
+    table, info = simulated.analysis()
+    return table, Columns.from_info(info), simulated
+
+
+def fit(study, config, columns=None):
+    table, whole, _ = study
+    columns = columns or whole
+    return selection_chain(columns, config).fit(columns.take(table), table["outcome"])
+
+
+def test_the_signature_is_a_table_of_numbers(study, config):
+    table, columns, simulated = study
+    chain = fit(study, config)
+    Z = chain.transform(columns.take(table))
+    assert list(Z.columns) == signature_of(chain)
+    assert list(Z.index) == list(table["unit_id"])
+    assert (Z.dtypes == "float64").all()
+    assert np.isfinite(Z.to_numpy()).all()
+    radiomics = [name for name in Z if columns.block_of(name) == "radiomics"]
+    assert len(radiomics) == 8
+    assert set(radiomics) <= set(columns.features)
+    assert {"pfo=yes", "trauma=yes", "bone_density_t"} <= set(Z.columns)
+    assert set(simulated.planted_features) & set(radiomics)
+
+
+def test_the_steps_come_in_the_stated_order(study, config):
+    chain = fit(study, config)
+    blocks = chain["blocks"].named_transformers_
+    assert list(blocks["radiomics"].named_steps) == ["ccc", "impute", "scale", "wilcoxon", "mrmr"]
+    assert list(blocks["clinical"].named_steps) == ["univariate", "encode", "scale"]
+
+
+def test_a_chain_can_be_cloned_and_refitted(study, config):
+    table, columns, _ = study
+    chain = fit(study, config)
+    again = clone(chain).fit(columns.take(table), table["outcome"])
+    assert signature_of(again) == signature_of(chain)
+
+
+def test_ccc_is_measured_on_raw_values(study, config):
+    """A reader who reads everything one SD higher loses features; a z-score would hide it."""
+    table, columns, _ = study
+    shifted = table.copy()
+    for feature in columns.features:
+        shifted[f"B:{feature}"] += 2 * shifted[f"B:{feature}"].std()
+    kept = len(fit(study, config)["blocks"].named_transformers_["radiomics"]["ccc"].kept_)
+    chain = selection_chain(columns, config).fit(columns.take(shifted), shifted["outcome"])
+    assert kept > 60
+    assert len(chain["blocks"].named_transformers_["radiomics"]["ccc"].kept_) == 0
+
+
+def fitted_state(estimator):
+    """Collect all learned attributes of a chain, those of its steps included."""
+    state = {}
+    for name, value in vars(estimator).items():
+        if hasattr(value, "get_params"):
+            state[name] = fitted_state(value)
+        elif isinstance(value, list) and value and isinstance(value[0], tuple):
+            state[name] = [fitted_state(part[1]) for part in value if hasattr(part[1], "fit")]
+        elif name.endswith("_"):
+            state[name] = repr(np.asarray(value, dtype=object).tolist())
+    return state
+
+
+def test_rows_outside_the_fit_change_nothing(study, config):
+    """Whatever stands in the test rows, the fitted chain is the same to the last digit."""
+    table, columns, _ = study
+    train = np.arange(len(table)) < 100
+    states, transformed = [], []
+    rng = np.random.default_rng(0)
+    spoiled = table.copy()
+    for name in columns.radiomics:
+        spoiled.loc[~train, name] = rng.normal(1e6, 1e3, (~train).sum())
+    spoiled.loc[~train, "age"] = np.nan
+    spoiled.loc[~train, "pfo"] = "yes"
+    spoiled.loc[~train, "outcome"] = 1 - spoiled.loc[~train, "outcome"]
+    for version in (table, spoiled):
+        X = columns.take(version)
+        chain = selection_chain(columns, config).fit(X[train], version.loc[train, "outcome"])
+        states.append(fitted_state(chain))
+        transformed.append(chain.transform(X)[train])
+    assert len(str(states[0])) > 10_000
+    assert states[0] == states[1]
+    pd.testing.assert_frame_equal(*transformed)
+
+
+def test_missing_values_anywhere_are_filled(study, config):
+    table, columns, _ = study
+    holed = table.copy()
+    holed.loc[::5, columns.radiomics] = np.nan
+    holed.loc[::4, columns.clinical] = None
+    chain = selection_chain(columns, config).fit(columns.take(holed), holed["outcome"])
+    assert np.isfinite(chain.transform(columns.take(holed)).to_numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "note"),
+    [
+        ("ccc", {"threshold": 1.0}, "No radiomic feature passed the CCC filter."),
+        ("wilcoxon", {"p": 1e-30}, "No radiomic feature passed the Wilcoxon filter."),
+        ("clinical", {"p": 1e-30}, "No clinical predictor passed the univariate filter."),
+    ],
+)
+def test_a_block_that_keeps_nothing_leaves_the_other(study, config, key, value, note):
+    config["selection"][key] = value
+    table, columns, _ = study
+    chain = fit(study, config)
+    blocks = {columns.block_of(name) for name in signature_of(chain)}
+    assert blocks == {"radiomics" if key == "clinical" else "clinical"}
+    assert chain_notes(chain) == [note]
+    assert chain.transform(columns.take(table)).shape == (150, len(signature_of(chain)))
+
+
+def test_nothing_kept_is_said(study, config):
+    config["selection"] |= {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30}}
+    table, columns, _ = study
+    chain = fit(study, config)
+    assert chain.transform(columns.take(table)).shape == (150, 0)
+    assert chain_notes(chain)[-1].startswith("Nothing was selected")
+
+
+def test_one_block_alone_and_none(study, config):
+    _, columns, _ = study
+    only = fit(study, config, columns.without_blocks("radiomics"))
+    assert set(signature_of(only)) <= {n for p in columns.predictors for n in p.encoded}
+    with pytest.raises(StudyError, match="at least one candidate"):
+        selection_chain(columns.without_blocks("radiomics", "clinical"), config)
+
+
+def test_one_reader_skips_the_ccc(study, config):
+    table, _, simulated = study
+    info = copy.deepcopy(simulated.analysis()[1]) | {"readers": ["A"], "model_reader": None}
+    columns = Columns.from_info(info)
+    chain = selection_chain(columns, config).fit(columns.take(table), table["outcome"])
+    assert chain_notes(chain) == ["One reader only: the CCC step was skipped."]
+    rows = selection_table(chain, columns)
+    assert rows["kept_ccc"].isna().all()
+    assert rows.loc[rows["block"] == "radiomics", "p_value"].notna().all()
+
+
+def test_the_selection_table_follows_each_candidate(study, config):
+    _, columns, _ = study
+    chain = fit(study, config)
+    rows = selection_table(chain, columns).set_index("feature")
+    assert list(rows.index) == [*columns.features, *columns.clinical]
+    radiomics = rows[rows["block"] == "radiomics"]
+    assert ((radiomics["ccc"] >= 0.85) == radiomics["kept_ccc"]).all()
+    tested = radiomics[radiomics["kept_ccc"]]
+    assert radiomics.loc[~radiomics["kept_ccc"], "p_value"].isna().all()
+    assert ((tested["p_value"] < 0.10) == tested["kept_univariate"]).all()
+    assert sorted(radiomics["rank"].dropna()) == list(range(1, 9))
+    chosen = {columns.candidate_of(name) for name in signature_of(chain)}
+    assert set(rows.index[rows["selected"]]) == chosen
+    clinical = rows[rows["block"] == "clinical"]
+    assert clinical[["kept_ccc", "kept_mrmr", "ccc", "rank"]].isna().all(axis=None)
+    assert clinical.loc["pfo", "test"] == "chi-square"
+    assert clinical.loc["age", "test"] == "rank-sum"
+
+
+def test_the_report_counts_the_funnel_and_each_folds_selection(study, config):
+    table, columns, _ = study
+    split = split_table(table, config)
+    table = pd.concat([table, split[["part", "fold"]]], axis=1)
+    selection, summary = report_selection(columns, table, config)
+    funnel = summary["funnel"]
+    assert [step["step"] for step in funnel] == ["candidates", "ccc", "univariate", "mrmr"]
+    assert funnel[0]["radiomics"] == N_FEATURES
+    radiomics = selection[selection["block"] == "radiomics"]
+    assert funnel[1]["radiomics"] == radiomics["kept_ccc"].sum()
+    assert funnel[2]["radiomics"] == radiomics["kept_univariate"].sum()
+    assert funnel[3]["radiomics"] == radiomics["selected"].sum()
+    assert funnel[3]["clinical"] == selection["selected"].sum() - radiomics["selected"].sum()
+    assert "0.85" in funnel[1]["label"]
+    assert [fold["fold"] for fold in summary["folds"]] == list(range(5))
+    assert all(set(fold["selected"]) <= set(selection["feature"]) for fold in summary["folds"])
+    # The selection is that of the training rows, not of all.
+    training = table[table["part"] == "train"]
+    own = selection_chain(columns, config).fit(columns.take(training), training["outcome"])
+    pd.testing.assert_frame_equal(selection, selection_table(own, columns))

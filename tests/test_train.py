@@ -1,0 +1,193 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables
+from models.columns import Columns
+from models.inputs import read_inputs, training_rows
+from models.split import split_table
+from models.train import fit_model, main, refit, threshold_of
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_json, read_table, write_json, write_table
+
+
+@pytest.fixture(scope="module")
+def config(repository):
+    config = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
+    config["study"], config["device"] = "train", "cpu"
+    config["selection"]["mrmr"]["k"] = 6
+    config["split"]["folds"] = 3
+    config["search"]["iterations"] = 3
+    config["tabnet"] |= {"max_epochs": 8, "patience": 4}
+    return config
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, config):
+    """Lay out what the stages before training hand over."""
+    folder = tmp_path_factory.mktemp("study")
+    table, info = simulate_tables(120, 11, features=feature_names()[:60]).analysis()
+    write_table(table, folder / "analysis.parquet")
+    write_json(info, folder / "analysis.json")
+    write_table(split_table(table, config), folder / "split.parquet")
+    (folder / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(folder):
+    return read_inputs(
+        folder / "analysis.parquet", folder / "analysis.json", folder / "split.parquet"
+    )
+
+
+def options_of(folder, model, out):
+    class Options:
+        study = folder
+        analysis = folder / "analysis.parquet"
+        info = folder / "analysis.json"
+        split = folder / "split.parquet"
+        out_dir = out
+
+    Options.model = model
+    return Options
+
+
+@pytest.mark.parametrize("model", ["lr", "svm", "xgboost", "tabnet"])
+def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
+    main(options_of(folder, model, tmp_path))
+    split = read_table(folder / "split.parquet").set_index("unit_id")
+    predictions = read_table(tmp_path / "predictions.parquet")
+    assert list(predictions.columns) == ["unit_id", "patient_id", "outcome", "part", "probability"]
+    assert predictions["probability"].between(0, 1).all()
+    assert sorted(predictions["unit_id"]) == sorted(split.index)
+    parts = predictions["part"].map({"oof": "train", "test": "test"})
+    assert list(parts) == list(split.loc[predictions["unit_id"], "part"])
+    assert list(predictions["outcome"]) == list(split.loc[predictions["unit_id"], "outcome"])
+
+    facts = read_json(tmp_path / "model.json")
+    assert list(facts) == [
+        *("model", "label", "parameters", "cv_auc", "cv_auc_sd", "fits", "seconds", "device"),
+        *("threads", "seed", "features", "threshold", "threshold_rule", "notes"),
+    ]
+    assert facts["fits"] == 3 * 3 + 1
+    assert facts["device"] == "cpu"
+    search = read_table(tmp_path / "search.parquet")
+    assert list(search.columns) == ["iteration", "parameters", "mean_auc", "sd_auc"]
+    assert facts["cv_auc"] == search["mean_auc"].max()
+    assert json.loads(search.loc[search["mean_auc"].idxmax(), "parameters"]) == facts["parameters"]
+    importance = read_table(tmp_path / "importance.parquet")
+    assert list(importance.columns) == ["feature", "block", "importance"]
+    assert sorted(importance["feature"]) == sorted(facts["features"])
+    assert importance["importance"].sum() == pytest.approx(1)
+    assert importance["importance"].is_monotonic_decreasing
+    assert any(note.startswith("Importance:") for note in facts["notes"])
+    assert (tmp_path / "predictions.csv").exists()
+
+
+def test_out_of_fold_predictions_come_from_the_other_folds(table, config):
+    """Refitting the chosen parameters to the other folds gives them again."""
+    columns, whole = table
+    training, folds = training_rows(whole)
+    trained = fit_model("lr", columns, training, folds, config)
+    for fold in range(3):
+        other = refit("lr", columns, training[folds != fold], trained.search.parameters, config, 0)
+        np.testing.assert_allclose(
+            trained.search.out_of_fold[folds == fold],
+            other.predict(training[folds == fold]),
+            rtol=1e-4,
+        )
+
+
+def test_nothing_of_the_test_rows_enters_a_model(table, config):
+    columns, whole = table
+    training, folds = training_rows(whole)
+    spoiled = whole.copy()
+    test = spoiled["part"] == "test"
+    spoiled.loc[test, columns.radiomics] = 1e9
+    spoiled.loc[test, "outcome"] = 0
+    first = fit_model("xgboost", columns, training, folds, config)
+    second = fit_model("xgboost", columns, *training_rows(spoiled), config)
+    assert first.search.table.equals(second.search.table)
+    assert first.threshold == second.threshold
+    np.testing.assert_array_equal(first.fitted.predict(whole), second.fitted.predict(whole))
+
+
+def test_the_same_seed_gives_the_same_model(table, config):
+    columns, whole = table
+    training, _ = training_rows(whole)
+    for model in ("rf", "tabnet"):
+        first, second = (refit(model, columns, training, {}, config, 7) for _ in range(2))
+        np.testing.assert_array_equal(first.predict(whole), second.predict(whole))
+        other = refit(model, columns, training, {}, config, 8)
+        assert not np.array_equal(first.predict(whole), other.predict(whole))
+
+
+def test_a_study_in_which_nothing_is_selected_still_gets_its_model(folder, config, tmp_path):
+    strict = {
+        **config,
+        "selection": config["selection"] | {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30}},
+    }
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "study.yaml").write_text(yaml.safe_dump(strict), encoding="utf-8")
+    options = options_of(folder, "rf", tmp_path / "rf")
+    options.study = study
+    main(options)
+    predictions = read_table(tmp_path / "rf" / "predictions.parquet")
+    training = predictions[predictions["part"] == "oof"]
+    test = predictions[predictions["part"] == "test"]
+    np.testing.assert_allclose(test["probability"], training["outcome"].mean())
+    facts = read_json(tmp_path / "rf" / "model.json")
+    assert facts["features"] == []
+    assert facts["cv_auc"] == 0.5
+    assert any(note.startswith("Nothing was selected") for note in facts["notes"])
+    assert read_table(tmp_path / "rf" / "importance.parquet").empty
+
+
+def test_oversampling_is_said_to_harm(folder, config, tmp_path):
+    study = tmp_path / "study"
+    study.mkdir()
+    text = yaml.safe_dump({**config, "oversampling": "adasyn_tomek"})
+    (study / "study.yaml").write_text(text, encoding="utf-8")
+    options = options_of(folder, "lr", tmp_path / "lr")
+    options.study = study
+    main(options)
+    notes = read_json(tmp_path / "lr" / "model.json")["notes"]
+    assert "Training rows were oversampled, which harms calibration." in notes
+
+
+def test_youden_by_hand():
+    # Calling an event from 0.6 on: 2 of 3 events, 0 of 4 others; from 0.4 on: 3 of 3, 1 of 4.
+    y = np.array([0, 0, 0, 0, 1, 1, 1])
+    probability = np.array([0.1, 0.2, 0.3, 0.5, 0.4, 0.6, 0.9])
+    assert threshold_of(y, probability, "youden", 0.5) == 0.4
+    # Equal indices (1/2 at 0.8 and at 0.2): the highest threshold.
+    assert threshold_of(np.array([1, 0, 1, 0]), np.array([0.8, 0.5, 0.2, 0.1]), "youden", 0) == 0.8
+    assert threshold_of(y, np.full(7, 0.3), "youden", 0.5) == 0.3
+    assert threshold_of(y, probability, "fixed", 0.25) == 0.25
+    with pytest.raises(StudyError, match="youden or fixed"):
+        threshold_of(y, probability, "best", 0.5)
+
+
+def test_tables_of_different_units_are_refused(folder, tmp_path):
+    split = read_table(folder / "split.parquet")
+    write_table(split.iloc[1:], tmp_path / "split.parquet")
+    with pytest.raises(StudyError, match=r"120 and 119 rows, 1 units in one only.*split.parquet"):
+        read_inputs(
+            folder / "analysis.parquet", folder / "analysis.json", tmp_path / "split.parquet"
+        )
+
+
+def test_inputs_are_matched_by_unit_not_by_row(folder, tmp_path):
+    split = read_table(folder / "split.parquet")
+    write_table(split.sample(frac=1, random_state=0), tmp_path / "split.parquet")
+    columns, table = read_inputs(
+        folder / "analysis.parquet", folder / "analysis.json", tmp_path / "split.parquet"
+    )
+    assert isinstance(columns, Columns)
+    pd.testing.assert_series_equal(table["fold"], split["fold"])

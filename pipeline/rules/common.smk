@@ -4,26 +4,21 @@
 # does not look at the parameters of jobs below an `ancient()` input that is itself made anew, so
 # that a changed table would reach its batches one run late. Its options and rows reach each rule as
 # parameters instead, which is also narrower than a file.
-import os
 import shutil
 import sys
 from pathlib import Path
 from shlex import quote
 
-# Jobs run the Python and the checkout that run this file, whether or not they are on the PATH.
 sys.path.insert(0, str(workflow.basedir))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(workflow.basedir), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ["PATH"]]
-)
 
 from pipeline.core.config import resolve_config
-from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.errors import VertebromicsError
 from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
+from pipeline.core.job_environment import use_checkout
 from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
 from pipeline.validate import validate_study, write_study
+
+use_checkout(workflow.basedir)
 
 if not config:
     raise WorkflowError(

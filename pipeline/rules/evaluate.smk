@@ -18,7 +18,7 @@ rule evaluate:
         code=code_fingerprint("models.evaluate"),
         options=options(config, "seed", "evaluation"),
         study=f"{FOLDER}/study",
-        folder=f"{FOLDER}/evaluation",
+        folder=lambda wildcards, output: Path(output[0]).parent,
     shell:
         "python -m models.evaluate --study {params.study:q}"
         " --predictions {input.predictions:q} --models {input.models:q}"

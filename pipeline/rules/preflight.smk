@@ -54,7 +54,7 @@ rule gate:
     input:
         f"{FOLDER}/tables/preflight.parquet",
     output:
-        f"{FOLDER}/study/gate.json",
+        f"{FOLDER}/tables/gate.json",
     log:
         f"{FOLDER}/log/gate/gate.log",
     benchmark:

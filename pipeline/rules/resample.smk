@@ -1,7 +1,7 @@
 rule resample:
     input:
         **(
-            {"gate": f"{FOLDER}/study/gate.json"}
+            {"gate": f"{FOLDER}/tables/gate.json"}
             if config["on_bad_case"] == "stop"
             else {}
         ),

@@ -6,7 +6,7 @@ import operator
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
@@ -71,6 +71,7 @@ def kleene(op: str, a, b):
 truth = st.sampled_from([True, False, None])
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(truth, truth), min_size=1), st.sampled_from(["and", "or"]))
 def test_missing_values_follow_kleene(pairs, op):
     to_number = {True: 1.0, False: 0.0, None: None}
@@ -84,6 +85,7 @@ def test_missing_values_follow_kleene(pairs, op):
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 
 
+@settings(deadline=None, max_examples=50)
 @given(numbers, numbers, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]))
 def test_comparisons_are_those_of_numbers(a, b, sign):
     functions = {

@@ -137,7 +137,11 @@ def suggestion(word: object, known: Iterable[str]) -> str | None:
     """Return ``perhaps `x` is meant`` for the nearest of `known`, or None if nothing is near."""
     known = list(known)
     lower = {name.lower(): name for name in reversed(known)}
-    near = difflib.get_close_matches(str(word).lower(), lower, n=1)
+    wanted = str(word).lower()
+    near = difflib.get_close_matches(wanted, lower, n=1)
+    begun = [name for name in lower if len(wanted) > 2 and name.startswith(wanted)]
+    if not near and len(begun) == 1:
+        near = begun  # an abbreviation, such as `preop`
     return f"perhaps `{lower[near[0]]}` is meant" if near else None
 
 
@@ -202,16 +206,17 @@ def _wanted(schema: dict, validator: str) -> str:
     """Return in words what `schema` accepts, the keyword `validator` having refused the value."""
     if "enum" in schema:
         return "one of " + ", ".join(map(_shown, schema["enum"]))
-    if validator == "pattern":
-        return f"text of the pattern {schema['pattern']}"
-    if validator == "oneOf":
-        return "`all` or a list of names"
-    if validator == "uniqueItems":
-        return "a list that names nothing twice"
-    if validator in ("minItems", "maxItems"):
-        return f"a list of {_count(schema, 'Items')} entries"
-    if validator in ("minProperties", "minLength"):
-        return "given, and not be empty"
+    special = {
+        "pattern": f"text of the pattern {schema.get('pattern')}",
+        "oneOf": "`all` or a list of names",
+        "uniqueItems": "a list that names nothing twice",
+        "minItems": f"a list of {_count(schema)} entries",
+        "maxItems": f"a list of {_count(schema)} entries",
+        "minProperties": "given, and not be empty",
+        "minLength": "given, and not be empty",
+    }
+    if validator in special:
+        return special[validator]
     words = {
         "string": "text",
         "integer": "a whole number",
@@ -232,8 +237,8 @@ def _wanted(schema: dict, validator: str) -> str:
     return " ".join([wanted, " and ".join(limits)]).strip()
 
 
-def _count(schema: dict, what: str) -> str:
-    low, high = schema.get(f"min{what}"), schema.get(f"max{what}")
+def _count(schema: dict) -> str:
+    low, high = schema.get("minItems"), schema.get("maxItems")
     return str(low) if low == high else f"at least {low}"
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.core.config import suggestion
 from pipeline.core.problems import Problems, listing
-from pipeline.core.sheets import cell, read_sheet, rows_text
+from pipeline.core.sheets import NUMBER, cell, read_sheet, rows_text
 from pipeline.core.table_schema import check_columns
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ MISSING = {"NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"}
 RESERVED = {"unit_id", "outcome", "level"}
 """Columns of the analysis table that a clinical column may not be called."""
 
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?[0-9]*,[0-9]+")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
 
@@ -254,7 +253,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             remedy="give it the type categorical, or list two levels",
         )
     if levels is not None and kind == "ordinal":
-        bad = [level for level in levels if not _NUMBER.fullmatch(level)]
+        bad = [level for level in levels if not NUMBER.fullmatch(level)]
         if bad:
             problems.add(
                 "The levels of an ordinal column must be numbers in their order",
@@ -321,7 +320,7 @@ def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Seri
         texts = texts.str.replace(",", ".", regex=False)
     numbers = {}
     for row, text in texts.items():
-        number = float(text) if _NUMBER.fullmatch(text) else math.nan
+        number = float(text) if NUMBER.fullmatch(text) else math.nan
         if math.isfinite(number):
             numbers[row] = number
             continue

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.problems import Problems, listing
-from pipeline.core.sheets import parquet_names, read_sheet, rows_text
+from pipeline.core.sheets import NUMBER, parquet_names, read_sheet, rows_text
 
 KEYS = ("case_id", "patient_id")
 IDENTIFIERS = (*KEYS, "scan_id", "level", "reader")
@@ -109,8 +109,8 @@ def read_features(
     dropped = [name for name in sheet.columns if name not in {*names, *IDENTIFIERS}]
     numbers = {}
     for name in names:
-        values = pd.to_numeric(sheet[name], errors="coerce").astype("float64")
-        bad = sheet.index[(values.isna() & sheet[name].notna()) | np.isinf(values)]
+        values = _numbers(sheet[name])
+        bad = sheet.index[np.isinf(values)]
         if len(bad):
             problems.add(
                 "A feature must be a number, or blank where it is undefined",
@@ -150,6 +150,23 @@ def _read(path: str | Path, values: bool) -> pd.DataFrame:
         others = pd.read_parquet(path, columns=features).set_axis(sheet.index)
         return pd.concat([sheet, others], axis=1)[names]
     return sheet.reindex(columns=names)
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Return a column as float64: NaN where blank or ``nan``, infinite where it is no number.
+
+    Python's own conversion is exact to the last digit, which `pandas.to_numeric` is not.
+    """
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype("float64")
+
+    def number(value: object) -> float:
+        text = str(value)
+        if value is None or text.lower() == "nan":
+            return np.nan
+        return float(text) if NUMBER.fullmatch(text) else np.inf
+
+    return values.map(number).astype("float64")
 
 
 def _check_keys(sheet: pd.DataFrame, path: str | Path, unit_key: str, problems: Problems) -> None:

@@ -39,6 +39,9 @@ LEGACY_ENCODINGS = ("cp1252", "gb18030")
 More candidates would make short tables ambiguous (one column of Chinese characters decodes as
 Big5 just as well)."""
 
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+"""A number with a decimal point, as a cell may hold it."""
+
 
 def read_sheet(
     path: str | Path, sheet: str | None = None, columns: Sequence[str] | None = None

@@ -1,0 +1,61 @@
+"""Templates of a new study: complete, valid once their files exist, and never in the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.core.config import load_config
+from pipeline.core.errors import StudyError
+from pipeline.core.table_schema import load_schema
+from pipeline.new_study import TABLES, main, write_templates
+from pipeline.validate import validate_study
+
+
+def test_templates_become_a_valid_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_templates("pain-2025", "studies/pain-2025")
+    config = load_config(["studies/pain-2025/pain-2025.yaml"])
+    with pytest.raises(StudyError, match="EXAMPLE-0001"):
+        validate_study(config)
+    folder = tmp_path / "studies" / "pain-2025"
+    (folder / "images" / "EXAMPLE-0001").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    for reader in "AB":
+        (folder / "masks" / f"EXAMPLE-0001-{reader}.seg.nrrd").touch()
+    study = validate_study(config)
+    assert study.name == "pain-2025"
+    assert study.readers == ["A", "B"]
+    assert study.clinical["age"].tolist() == [71.0]
+
+
+def test_templates_have_every_column():
+    for name in ("cases", "dictionary"):
+        assert TABLES[f"{name}.csv"][0] == list(load_schema(name)["properties"])
+
+
+def test_example_rows_are_marked():
+    for name in ("cases.csv", "clinical.csv"):
+        assert all(row[0].startswith("EXAMPLE") for row in TABLES[name][1:])
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "clinical.csv").write_text("mine")
+    with pytest.raises(StudyError, match=r"must not overwrite.*clinical\.csv"):
+        write_templates("s", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["clinical.csv"]
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "a/b"])
+def test_name_is_a_plain_word(tmp_path, name):
+    with pytest.raises(StudyError, match="name of a study"):
+        write_templates(name, tmp_path)
+
+
+def test_next_steps_are_told(tmp_path, capsys, monkeypatch):
+    from argparse import Namespace
+
+    monkeypatch.chdir(tmp_path)
+    main(Namespace(name="s", folder=None))
+    printed = capsys.readouterr().out
+    assert "python -m pipeline.validate --config studies/s/s.yaml" in printed
+    assert (tmp_path / "studies" / "s" / "s.yaml").exists()

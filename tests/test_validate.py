@@ -1,0 +1,371 @@
+"""A study's tables together: what is refused, what is frozen."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import validate
+from pipeline.core.cases import batches, read_cases
+from pipeline.core.config import resolve_config
+from pipeline.core.errors import StudyError
+from pipeline.core.study import open_study
+
+DICTIONARY = (
+    "column,label,type,unit,levels,timing,role\n"
+    "age,Age,continuous,years,,preoperative,predictor\n"
+    "sex,Sex,binary,,F|M,preoperative,predictor\n"
+    "part,Part,binary,,train|test,,split\n"
+    "vas,Pain,ordinal,,,postoperative,outcome\n"
+)
+
+
+class Files:
+    """A study of `n` patients with one case each, read by A and B, that a test may spoil."""
+
+    def __init__(self, folder, n=40):
+        self.folder = folder
+        ids = [f"{number:04d}" for number in range(1, n + 1)]
+        self.cases = pd.DataFrame(
+            [
+                (i, f"{i}-ct", f"{i}-L1", "L1", reader, f"img/{i}", "", f"m/{i}-{reader}.nrrd",
+                 "1", "-1")
+                for i in ids
+                for reader in "BA"
+            ],
+            columns=[
+                "patient_id", "scan_id", "case_id", "level", "reader", "image", "series", "mask",
+                "label", "days_from_surgery",
+            ],
+        )  # fmt: skip
+        self.clinical = pd.DataFrame(
+            {
+                "patient_id": ids,
+                "age": [str(50 + number % 30) for number in range(n)],
+                "sex": ["FM"[number % 2] for number in range(n)],
+                "part": ["train" if number % 3 else "test" for number in range(n)],
+                "vas": [str(number % 10) for number in range(n)],
+            }
+        )
+        self.dictionary = DICTIONARY
+        for kind in ("img", "m"):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+        for row in self.cases.itertuples():
+            (folder / row.image).mkdir(exist_ok=True)
+            (folder / row.mask).touch()
+
+    def config(self, **options) -> dict:
+        self.cases.to_csv(self.folder / "cases.csv", index=False)
+        self.clinical.to_csv(self.folder / "clinical.csv", index=False)
+        (self.folder / "dictionary.csv").write_text(self.dictionary)
+        return resolve_config(
+            {
+                "study": "s",
+                "results": str(self.folder / "results"),
+                **{
+                    name: str(self.folder / f"{name}.csv")
+                    for name in ("cases", "clinical", "dictionary")
+                },
+                "model_reader": "A",
+                "outcome": {"name": "pain", "formula": "vas >= 4"},
+            }
+            | options
+        )
+
+    def study(self, **options):
+        return validate.validate_study(self.config(**options))
+
+    def problem(self, **options) -> str:
+        with pytest.raises(StudyError) as caught:
+            self.study(**options)
+        return str(caught.value)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return Files(tmp_path)
+
+
+def test_tables_are_typed_and_sorted(files, tmp_path, monkeypatch):
+    expected = files.study()
+    files.cases = files.cases.sample(frac=1, random_state=1)
+    files.clinical = files.clinical.sample(frac=1, random_state=2)
+    study = files.study()
+    pd.testing.assert_frame_equal(study.cases, expected.cases)
+    pd.testing.assert_frame_equal(study.clinical, expected.clinical)
+    assert study.cases["patient_id"].tolist()[:2] == ["0001", "0001"]
+    assert study.readers == ["A", "B"]
+    assert study.cases["series"].isna().all()
+    assert study.cases["days_from_surgery"].tolist()[0] == -1
+    monkeypatch.chdir(tmp_path)
+    relative = read_cases("cases.csv", 8)
+    assert relative["mask"].iloc[0] == "m/0001-A.nrrd"
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "words"),
+    [
+        (0, "patient_id", "x y", ["row 2", "column patient_id", "Found: x y"]),
+        (0, "patient_id", "PÄT", ["row 2", "letters, digits"]),
+        (0, "level", "l1", ["row 2", "column level", "in capitals"]),
+        (0, "level", "T14", ["column level", "T14"]),
+        (0, "level", "", ["level", "must not be blank", "row 2"]),
+        (0, "days_from_surgery", "two", ["whole number of days"]),
+        (0, "series", "1.2.x", ["column series"]),
+        (1, "reader", "B", ["one mask per reader", "0001-L1 B", "rows 2, 3"]),
+        (0, "patient_id", "0002", ["A scan must have one patient_id", "rows 2, 3"]),
+        (0, "image", "img/0002", ["A scan must have one image", "An image must be one scan"]),
+        (0, "days_from_surgery", "-3", ["A scan must have one days_from_surgery"]),
+        (0, "scan_id", "0002-ct", ["A level of a scan must be one case", "rows 2, 4"]),
+        (0, "level", "L2", ["A case must have one level", "0001-L1 with L2, L1"]),
+        (0, "mask", "m/none.nrrd", ["The mask must exist", "m/none.nrrd", "row 2"]),
+    ],
+)
+def test_wrong_row_of_cases_is_told(files, row, column, value, words):
+    files.cases.loc[row, column] = value
+    text = files.problem()
+    assert not [word for word in words if word not in text], text
+
+
+def test_missing_image_is_told_once(files):
+    files.cases.loc[:1, "image"] = "img/none"
+    text = files.problem()
+    assert text.startswith("The image must exist")
+    assert "rows 2, 3, column image" in text
+
+
+def test_missing_and_misspelt_columns_are_told(files):
+    files.cases = files.cases.rename(columns={"mask": "masks", "series": "serie"})
+    text = files.problem()
+    assert "must have the column mask" in text
+    assert "rename masks to mask" in text
+    assert "rename serie to series" in text
+
+
+def test_other_columns_are_left_out(files, caplog):
+    caplog.set_level(logging.INFO)
+    files.cases["remark"] = "PHI-CANARY-0010-0010"
+    study = files.study()
+    assert "remark" not in study.cases
+    assert "columns not used: remark" in caplog.text
+    assert "CANARY" not in caplog.text
+
+
+def test_optional_columns_may_lack(files):
+    files.cases = files.cases.drop(columns=["series", "label", "days_from_surgery"])
+    cases = files.study().cases
+    assert cases[["series", "label", "days_from_surgery"]].isna().all(axis=None)
+
+
+def test_backslashes_of_windows_are_understood(files):
+    files.cases["mask"] = files.cases["mask"].str.replace("/", "\\")
+    assert files.study().cases["mask"].iloc[0].endswith("m/0001-A.nrrd")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"model_reader": None}, ["With several readers", "A, B, mean"]),
+        ({"model_reader": "a"}, ["perhaps `A` is meant"]),
+        ({"simulated_reader": "C"}, ["`simulated_reader`", "Found: C"]),
+        ({"outcome": {"name": "x", "formula": "vass >= 4"}}, ["perhaps `vas` is meant"]),
+        ({"outcome": {"name": "x", "formula": "vas >"}}, ["config key outcome.formula"]),
+        (
+            {"eligibility": [{"label": "women", "formula": "sex == 'f'"}]},
+            ["config key eligibility, `women`", "perhaps `F` is meant"],
+        ),
+        ({"outcome": {"name": "x", "formula": "age >= 60"}}, ["must not predict the outcome"]),
+        ({"predictors": ["agee"]}, ["perhaps `age` is meant"]),
+        ({"split": {"design": "imported", "column": "sex"}}, ["must have the role `split`"]),
+        ({"split": {"design": "imported", "column": "none"}}, ["must have the role `split`"]),
+    ],
+)
+def test_options_that_do_not_fit_the_tables_are_told(files, options, words):
+    text = files.problem(**options)
+    assert not [word for word in words if word not in text], text
+
+
+def test_imported_split_places_every_unit(files):
+    options = {"split": {"design": "imported", "column": "part"}}
+    assert files.study(**options).clinical["part"].isin(["train", "test"]).all()
+    files.clinical.loc[3, "part"] = ""
+    assert "blank for 0004" in files.problem(**options)
+    files.dictionary = DICTIONARY.replace("train|test", "train|valid")
+    files.clinical["part"] = "train"
+    assert "with the levels train|test" in files.problem(**options)
+
+
+def test_preoperative_study_refuses_later_scans(files):
+    files.cases.loc[:1, "days_from_surgery"] = "0"
+    assert "0001-L1 (day 0)" in files.problem()
+    files.cases["days_from_surgery"] = ""
+    assert files.study().cases["days_from_surgery"].isna().all()
+    files.cases["days_from_surgery"] = "2"
+    assert len(files.study(timing="postoperative").cases) == 80
+    assert len(files.study(outcome=None, model_reader=None).cases) == 80
+
+
+def test_several_cases_need_an_aggregation(files):
+    more = files.cases[:2].assign(case_id="0001-L2", level="L2")
+    files.cases = pd.concat([files.cases, more])
+    assert "0001 (2 cases)" in files.problem()
+    assert len(files.study(aggregation="mean").cases) == 82
+
+
+def test_ids_of_one_source_are_listed(files, caplog):
+    files.cases = files.cases[files.cases["patient_id"] != "0002"]
+    files.clinical = files.clinical[files.clinical["patient_id"] != "0001"]
+    files.study()
+    assert "patient_id only in the table `cases` (1): 0001" in caplog.text
+    assert "patient_id only in the table `clinical` (1): 0002" in caplog.text
+
+
+def test_tables_without_a_common_id_are_refused(files):
+    files.clinical["patient_id"] = files.clinical["patient_id"].astype(int)
+    text = files.problem()
+    assert "must share ids" in text
+    assert "leading zeros" in text
+
+
+def test_too_rare_an_outcome_is_foretold(files, caplog):
+    files.study()
+    assert not caplog.text
+    files.clinical["vas"] = "0"
+    files.study()
+    assert "no models" in caplog.text
+    assert "0 with and 40 without the outcome" in caplog.text
+
+
+def test_imaging_study_needs_no_clinical_table(files):
+    study = files.study(outcome=None, clinical=None, dictionary=None, model_reader=None)
+    assert study.clinical is None
+    assert study.dictionary is None
+
+
+def test_unit_case_checks_the_patients(files):
+    files.clinical = files.clinical.rename(columns={"patient_id": "case_id"})
+    files.clinical["case_id"] += "-L1"
+    assert files.study(unit="case").clinical["case_id"][0] == "0001-L1"
+    files.clinical["patient_id"] = files.clinical["case_id"].str[:4]
+    assert files.study(unit="case").clinical["patient_id"][0] == "0001"
+    files.clinical.loc[0, "patient_id"] = "0099"
+    assert "0001-L1 (0099 against 0001)" in files.problem(unit="case")
+
+
+def ready(folder, **tables):
+    folder.mkdir(exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return {"cases": None, "features": {name: str(folder / f"{name}.csv") for name in tables}}
+
+
+def test_study_may_start_from_features(files, tmp_path):
+    table = pd.DataFrame({"patient_id": files.clinical["patient_id"], "f1": 1.0, "f2": 2.0})
+    study = files.study(**ready(tmp_path / "f", A=table, B=table))
+    assert study.cases is None
+    assert study.readers == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda t: t.rename(columns={"patient_id": "pid"}), "case_id or patient_id"),
+        (lambda t: t.rename(columns={"patient_id": "case_id"}), "must have the column patient_id"),
+        (lambda t: pd.concat([t, t[:1]]), "0001 in rows 2, 42"),
+        (lambda t: t.assign(patient_id="x y"), "letters, digits"),
+        (lambda t: t[["patient_id"]], "must hold features"),
+        (lambda t: t.rename(columns={"f2": "f3"}), "1 of B are not in A: f3"),
+        (lambda t: t.assign(case_id=t["patient_id"]), "the same id columns"),
+    ],
+)
+def test_wrong_feature_table_is_told(files, tmp_path, spoil, words):
+    table = pd.DataFrame({"patient_id": files.clinical["patient_id"], "f1": 1.0, "f2": 2.0})
+    assert words in files.problem(**ready(tmp_path / "f", A=table, B=spoil(table)))
+
+
+def test_readers_name_one_patient_of_a_case(files, tmp_path):
+    ids = files.clinical["patient_id"]
+    table = pd.DataFrame({"case_id": ids, "patient_id": ids, "f1": 1.0})
+    other = table.assign(patient_id=np.roll(ids, 1))
+    text = files.problem(**ready(tmp_path / "f", A=table, B=other))
+    assert "the same patient_id of a case" in text
+
+
+def test_cases_of_ready_tables_need_their_patient(files, tmp_path):
+    files.clinical = files.clinical.rename(columns={"patient_id": "case_id"})
+    table = pd.DataFrame({"case_id": files.clinical["case_id"], "f1": 1.0})
+    assert "must name the patient" in files.problem(unit="case", **ready(tmp_path / "f", A=table))
+
+
+def test_frozen_study_is_read_back(files, tmp_path):
+    study = files.study()
+    validate.write_study(study, tmp_path / "out")
+    again = open_study(tmp_path / "out")
+    assert again.config == study.config
+    for name in ("cases", "clinical", "dictionary"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(study, name))
+
+
+def test_tables_of_an_earlier_run_do_not_stay(files, tmp_path):
+    validate.write_study(files.study(), tmp_path / "out")
+    (tmp_path / "out" / "mine.txt").touch()
+    study = files.study(outcome=None, clinical=None, dictionary=None, model_reader=None)
+    validate.write_study(study, tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["cases.parquet", "mine.txt", "study.yaml"]
+
+
+def test_command(files, tmp_path, repository):
+    config = files.config()
+    out = tmp_path / "out"
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline.validate", *arguments, "--out", out],
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    good = run("--resolved", json.dumps(config))
+    assert good.returncode == 0, good.stderr
+    assert open_study(out).config == config
+    bad = run("--resolved", json.dumps(config | {"modelreader": 1}))
+    assert bad.returncode == 1
+    assert "Traceback" not in bad.stderr
+    assert "perhaps `model_reader` is meant" in bad.stderr
+
+
+scan_ids = st.lists(st.from_regex(r"[A-Za-z0-9]{1,6}", fullmatch=True), min_size=1, unique=True)
+
+
+@settings(deadline=None, max_examples=50)
+@given(scan_ids, st.integers(1, 9), st.randoms())
+def test_batches_depend_on_the_id_alone(ids, per_job, random):
+    batch = batches(pd.Series(ids), per_job)
+    count = len(ids) / per_job
+    power = 1
+    while power < count:
+        power *= 2
+    assert set(batch) <= {f"b{number:0{len(str(power - 1))}d}" for number in range(power)}
+    shuffled = list(ids)
+    random.shuffle(shuffled)
+    again = dict(zip(shuffled, batches(pd.Series(shuffled), per_job), strict=True))
+    assert [again[scan] for scan in ids] == batch.tolist()
+
+
+def test_batches_are_about_even_and_mostly_stay():
+    ids = pd.Series([f"{number:04d}-ct" for number in range(1000)])
+    counts = batches(ids, 8).value_counts()
+    assert len(counts) == 128
+    assert counts.max() < 25
+    pd.testing.assert_series_equal(batches(ids, 8)[:999], batches(ids[:999], 8))

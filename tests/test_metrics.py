@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -28,6 +28,7 @@ predictions = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(predictions)
 def test_equal_scikit_learn_with_weights(rows):
     outcome = np.array([1, 0, *(row[0] for row in rows[2:])])
@@ -45,6 +46,7 @@ def test_equal_scikit_learn_with_weights(rows):
         assert function(outcome, probability) == pytest.approx(found[1])
 
 
+@settings(deadline=None)
 @given(predictions)
 def test_confusion_metrics_equal_scikit_learn(rows):
     outcome = np.array([1, 0, *(row[0] for row in rows[2:])])

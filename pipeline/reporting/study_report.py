@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from pipeline.core import command
 from pipeline.core.files import whole_file, whole_folder
-from pipeline.reporting.blocks import Figure, Note, Section, Table
+from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
 from pipeline.reporting.cautions import find_cautions
 from pipeline.reporting.results import Results, read_results
 from pipeline.reporting.sections_ablation import ablation_section
@@ -64,7 +64,17 @@ def build_sections(results: Results) -> list[Section]:
             if caution.anchor == section.anchor
         ]
         section.blocks[:0] = notes
-    return sections
+    return gather_absent(sections)
+
+
+def gather_absent(sections: list[Section]) -> list[Section]:
+    """Put the sections that hold nothing into one, before the last: their names and reasons."""
+    absent = [section for section in sections if section.absent and not section.blocks]
+    present = [section for section in sections if section not in absent]
+    if absent:
+        reasons = Points([(section.title, section.absent) for section in absent])
+        present.insert(len(present) - 1, Section("absent", "Not part of this study", [reasons]))
+    return present
 
 
 def render(title: str, sections: list[Section]) -> str:

@@ -24,9 +24,8 @@ import pandas as pd
 import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError, StudyError
+from pipeline.extraction.checks import Image, check_extent, check_label, open_volume
 from pipeline.extraction.params import Parameters, load_params, schema_warnings_ignored
-
-Image = sitk.Image | str | os.PathLike
 
 
 class Crop(NamedTuple):
@@ -144,7 +143,7 @@ def normalise_volume(image: Image, params: Parameters) -> sitk.Image:
     CaseError
         If the file is no three-dimensional volume of single numbers, or has one grey value only.
     """
-    image = _volume(image, "CT")
+    image = open_volume(image, "CT")
     if not params.settings.get("normalize"):
         return image
     statistics = sitk.MinimumMaximumImageFilter()
@@ -185,8 +184,8 @@ def crop_to_region(
         If the region is empty, has too few dimensions, or lies outside the CT.
     """
     label = int(params.settings.get("label", 1)) if label is None else label
-    mask = _volume(mask, "mask")
-    _check_label(mask, label)
+    mask = open_volume(mask, "mask")
+    check_label(mask, label)
     settings = {**params.crop_settings, "normalize": False, "label": label}
     extractor = _extractor(params)
     try:
@@ -196,7 +195,7 @@ def crop_to_region(
             "The region must lie within the CT", found=" ".join(str(error).split())
         ) from error
     region = sitk.Cast(region == label, sitk.sitkUInt8)
-    _check_extent(region, params)
+    check_extent(region, params)
     return Crop(image, region, _clipped_share(normalised, mask == label, params))
 
 
@@ -353,61 +352,6 @@ def _radiomics():
         lambda record: not record.getMessage().startswith("GLCM is symmetrical")
     )
     return radiomics
-
-
-def _volume(image: Image, what: str) -> sitk.Image:
-    if not isinstance(image, sitk.Image):
-        try:
-            image = sitk.ReadImage(os.fspath(image))
-        except RuntimeError as error:
-            raise CaseError(
-                f"The {what} must be a file that SimpleITK reads, such as .nrrd or .nii.gz",
-                found=os.path.basename(os.fspath(image)),
-            ) from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise CaseError(
-            f"The {what} must be a three-dimensional volume with one number per voxel",
-            found=f"{image.GetDimension()} dimensions, {image.GetNumberOfComponentsPerPixel()} "
-            "numbers per voxel",
-        )
-    return image
-
-
-def _check_label(mask: sitk.Image, label: int) -> None:
-    labels = np.unique(sitk.GetArrayViewFromImage(mask))
-    if label not in labels:
-        others = ", ".join(f"{value:g}" for value in labels if value != 0)
-        raise CaseError(
-            f"A mask must hold voxels of the value {label}",
-            found=f"only {others}" if others else "an empty mask",
-            remedy="name the region's value in the column `label`" if others else "draw the region",
-        )
-
-
-def _check_extent(region: sitk.Image, params: Parameters) -> None:
-    """Refuse what PyRadiomics would refuse later, with the numbers that explain it."""
-    voxels = np.argwhere(sitk.GetArrayViewFromImage(region))
-    where = "the resampled grid" if params.settings.get("resampledPixelSpacing") else "its grid"
-    if not len(voxels):
-        raise CaseError(
-            f"A region must hold voxels on {where}",
-            found="none: the region is thinner than the grid",
-        )
-    extent = np.ptp(voxels, axis=0)[::-1] + 1
-    directions = max(params.settings.get("minimumROIDimensions", 2), 1)
-    if (extent > 1).sum() < directions:
-        box = " x ".join(map(str, extent))
-        raise CaseError(
-            f"A region must be more than one voxel wide in at least {directions} directions",
-            found=f"{len(voxels)} voxels in a box of {box} on {where}",
-            remedy="a stray click of the drawing tool looks like this: draw the region again",
-        )
-    smallest = params.settings.get("minimumROISize")
-    if smallest is not None and len(voxels) <= smallest:
-        raise CaseError(
-            f"A region must hold more than {smallest} voxels (minimumROISize)",
-            found=f"{len(voxels)} on {where}",
-        )
 
 
 def _clipped_share(normalised: sitk.Image, region: sitk.Image, params: Parameters) -> float:

@@ -1,0 +1,70 @@
+"""What a CT and a mask must be before PyRadiomics sees them, in the words of who made them."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import SimpleITK as sitk
+
+from pipeline.core.errors import CaseError
+from pipeline.extraction.params import Parameters
+
+Image = sitk.Image | str | os.PathLike
+
+
+def open_volume(image: Image, what: str) -> sitk.Image:
+    """Return `image`, read if it is a file, or refuse what is no volume; `what` names it."""
+    if not isinstance(image, sitk.Image):
+        try:
+            image = sitk.ReadImage(os.fspath(image))
+        except RuntimeError as error:
+            raise CaseError(
+                f"The {what} must be a file that SimpleITK reads, such as .nrrd or .nii.gz",
+                found=os.path.basename(os.fspath(image)),
+            ) from error
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise CaseError(
+            f"The {what} must be a three-dimensional volume with one number per voxel",
+            found=f"{image.GetDimension()} dimensions, {image.GetNumberOfComponentsPerPixel()} "
+            "numbers per voxel",
+        )
+    return image
+
+
+def check_label(mask: sitk.Image, label: int) -> None:
+    """Refuse a mask without voxels of the value `label`, naming those it has."""
+    labels = np.unique(sitk.GetArrayViewFromImage(mask))
+    if label not in labels:
+        others = ", ".join(f"{value:g}" for value in labels if value != 0)
+        raise CaseError(
+            f"A mask must hold voxels of the value {label}",
+            found=f"only {others}" if others else "an empty mask",
+            remedy="name the region's value in the column `label`" if others else "draw the region",
+        )
+
+
+def check_extent(region: sitk.Image, params: Parameters) -> None:
+    """Refuse what PyRadiomics would refuse later, with the numbers that explain it."""
+    voxels = np.argwhere(sitk.GetArrayViewFromImage(region))
+    where = "the resampled grid" if params.settings.get("resampledPixelSpacing") else "its grid"
+    if not len(voxels):
+        raise CaseError(
+            f"A region must hold voxels on {where}",
+            found="none: the region is thinner than the grid",
+        )
+    extent = np.ptp(voxels, axis=0)[::-1] + 1
+    directions = max(params.settings.get("minimumROIDimensions", 2), 1)
+    if (extent > 1).sum() < directions:
+        box = " x ".join(map(str, extent))
+        raise CaseError(
+            f"A region must be more than one voxel wide in at least {directions} directions",
+            found=f"{len(voxels)} voxels in a box of {box} on {where}",
+            remedy="a stray click of the drawing tool looks like this: draw the region again",
+        )
+    smallest = params.settings.get("minimumROISize")
+    if smallest is not None and len(voxels) <= smallest:
+        raise CaseError(
+            f"A region must hold more than {smallest} voxels (minimumROISize)",
+            found=f"{len(voxels)} on {where}",
+        )

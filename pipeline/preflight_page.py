@@ -20,7 +20,8 @@ _TEMPLATE = """<!DOCTYPE html>
   th, td { text-align: left; vertical-align: top; padding: .45rem .6rem;
     border-bottom: 1px solid #d6dbe1; }
   th { border-bottom: 2px solid #8a939e; white-space: nowrap; }
-  td.file { overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .85em; }
+  td.file { min-width: 15rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .85em; }
+  .case { white-space: nowrap; }
   .verdict { white-space: nowrap; font-weight: 600; }
   .error { color: #a40e26; } .warning { color: #7d4e00; } .ok { color: #1a6334; }
   .remedy { color: #444c56; }
@@ -29,8 +30,8 @@ _TEMPLATE = """<!DOCTYPE html>
 </head>
 <body>
 <h1>Preflight of {{ study }}</h1>
-<p>{{ counts.error }} error(s), {{ counts.warning }} with warnings, {{ counts.ok }} ok, of
-{{ rows | length }} masks.
+<p>Of {{ rows | length }} masks {{ counts.error }} with errors, {{ counts.warning }} with warnings,
+{{ counts.ok }} without a finding.
 {{ "The study stops until the errors are mended (on_bad_case: stop)." if stops
    else "Masks with errors are left out, and the report names them (on_bad_case: exclude)." }}</p>
 <table>
@@ -42,7 +43,7 @@ _TEMPLATE = """<!DOCTYPE html>
 <tr>
 {% if loop.first %}<td rowspan="{{ lines | length }}" class="verdict {{ row.verdict }}">
 {{ row.verdict }}</td>
-<td rowspan="{{ lines | length }}">{{ row.case_id }}</td>
+<td rowspan="{{ lines | length }}" class="case">{{ row.case_id }}</td>
 <td rowspan="{{ lines | length }}">{{ row.level }}</td>
 <td rowspan="{{ lines | length }}">{{ row.reader }}</td>{% endif %}
 {% if finding %}<td class="file">{{ finding.file }}</td><td class="{{ finding.severity }}">

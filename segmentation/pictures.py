@@ -26,8 +26,8 @@ STYLES = (
 DOTS_PER_INCH = 90
 #: A cut lower than this, in mm, has no room for a scale and for head and feet.
 LOW_PANEL_MM = 20.0
-#: Width of a picture, and the height of heading and legend.
-WIDTH_INCHES, TEXT_INCHES = 11.0, 0.95
+#: Width of a picture, space around the cuts, and the height of heading and legend, in inches.
+WIDTH_INCHES, GAP_INCHES, HEADING_INCHES, LEGEND_INCHES = 11.0, 0.1, 0.6, 0.45
 
 #: View: normal axis, axes of rows and columns of the (z, y, x) array in LPS order, where the
 #: first row lies, and the letters at left, right, top and bottom.
@@ -64,21 +64,23 @@ def picture(ct: sitk.Image, masks: Mapping[str, sitk.Image], title: str) -> Figu
     spacing, voxels, drawn = _crop(ct, masks)
     union = np.any(list(drawn.values()), axis=0)
     centre = [int(np.median(axis)) for axis in np.nonzero(union)]
-    extent_mm = depth, height, width = np.array(voxels.shape) * spacing  # along z, y, x
-    widths = [width, height, width]
-    tallest = max(depth, height) / sum(widths) * WIDTH_INCHES
-    figure = Figure(
-        figsize=(WIDTH_INCHES, min(tallest, WIDTH_INCHES) + TEXT_INCHES),
-        layout="constrained",
-        facecolor="white",
-    )
+    depth, height, width = np.array(voxels.shape) * spacing  # along z, y, x
+    # Placed by hand, all three cuts to one scale: a layout engine would draw everything twice.
+    sizes = [(width, height), (height, depth), (width, depth)]
+    inch_per_mm = (WIDTH_INCHES - 4 * GAP_INCHES) / sum(across for across, _ in sizes)
+    top = max(high for _, high in sizes) * inch_per_mm + LEGEND_INCHES
+    figure_size = WIDTH_INCHES, top + HEADING_INCHES
+    figure = Figure(figsize=figure_size, facecolor="white")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, 3, width_ratios=widths)
-    for axes, (name, normal, origin, letters) in zip(panels, _VIEWS, strict=True):
+    left = GAP_INCHES
+    for (name, normal, origin, letters), size in zip(_VIEWS, sizes, strict=True):
+        across, high = np.array(size) * inch_per_mm
+        place = (left, top - high, across, high)
+        axes = figure.add_axes([a / b for a, b in zip(place, figure_size * 2, strict=True)])
+        left += across + GAP_INCHES
         _draw_view(axes, voxels, drawn, centre, spacing, normal, origin)
         axes.set_title(name, fontsize=11)
-        axes.set_anchor("N")
-        tall = extent_mm[1 if normal == 0 else 0] > LOW_PANEL_MM
+        tall = size[1] > LOW_PANEL_MM
         _letter(axes, letters if tall else letters[:2])
         if tall:
             _draw_scale(axes)
@@ -86,8 +88,8 @@ def picture(ct: sitk.Image, masks: Mapping[str, sitk.Image], title: str) -> Figu
         Line2D([], [], color=colour, linestyle=dash, linewidth=2, label=f"reader {reader}")
         for (reader, _), (colour, dash) in zip(drawn.items(), _styles(drawn), strict=True)
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    figure.suptitle(title, fontsize=12)
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
+    figure.suptitle(title, fontsize=12, y=1 - 0.08 / figure_size[1], va="top")
     return figure
 
 

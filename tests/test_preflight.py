@@ -94,7 +94,9 @@ def test_the_page_lists_what_must_be_mended_first():
     text = html.unescape(re.sub(r"<[^>]+>", " ", page))
     places = [text.index(phrase) for phrase in ("Slices are missing", "must not be", "was taken")]
     assert places == sorted(places)
-    assert "2 error(s), 2 with warnings, 1 ok" in " ".join(text.split())
+    assert "Of 5 masks 2 with errors, 2 with warnings, 1 without a finding" in " ".join(
+        text.split()
+    )
     assert "&lt;empty&gt; &amp; lost" in page
     assert "on_bad_case: exclude" in page
     # A finding about the CT names the CT, one about the mask the mask.

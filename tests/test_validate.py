@@ -17,6 +17,7 @@ from pipeline import validate
 from pipeline.core.cases import batches, read_cases
 from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
+from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.study import open_study
 
 DICTIONARY = (
@@ -289,6 +290,15 @@ def test_study_may_start_from_features(files, tmp_path):
 def test_wrong_feature_table_is_told(files, tmp_path, spoil, words):
     table = pd.DataFrame({"patient_id": files.clinical["patient_id"], "f1": 1.0, "f2": 2.0})
     assert words in files.problem(**ready(tmp_path / "f", A=table, B=spoil(table)))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_feature_table_without_ids_is_told(tmp_path, name):
+    table = pd.DataFrame({"pid": ["1"], "f1": [1.0]})
+    write = {"a.csv": table.to_csv, "a.parquet": table.to_parquet}[name]
+    write(tmp_path / name, index=False)
+    with pytest.raises(StudyError, match="must have the column case_id or patient_id"):
+        read_feature_keys({"A": tmp_path / name}, "patient_id")
 
 
 def test_readers_name_one_patient_of_a_case(files, tmp_path):

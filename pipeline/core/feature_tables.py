@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.problems import Problems, listing
-from pipeline.core.sheets import NUMBER, parquet_names, read_sheet, rows_text
+from pipeline.core.sheets import NUMBER, column_names, read_sheet, rows_text
 
 KEYS = ("case_id", "patient_id")
 IDENTIFIERS = (*KEYS, "scan_id", "level", "reader")
@@ -133,23 +133,22 @@ def feature_names(sheet: pd.DataFrame) -> list[str]:
 
 
 def _read(path: str | Path, values: bool) -> pd.DataFrame:
-    """Read a feature table as `read_sheet` does; a Parquet table's numbers stay numbers.
+    """Read a feature table as `read_sheet` does; without `values`, only the ids have any.
 
-    Turning a million numbers into text and back would cost seconds at the start of every run, so
-    that `values` tells whether those of a Parquet table are wanted at all.
+    Handling a million numbers as text would cost seconds at the start of every run. For the same
+    reason a Parquet table's numbers stay numbers.
     """
-    if Path(path).suffix.lower() != ".parquet" or not Path(path).is_file():
+    path = Path(path)
+    if not values:
+        sheet = read_sheet(path, "features", IDENTIFIERS)
+        return sheet.reindex(columns=column_names(path, "features"))
+    if path.suffix.lower() != ".parquet" or not path.is_file():
         return read_sheet(path, "features")
-    names = parquet_names(path)
-    identifiers = [name for name in names if name in IDENTIFIERS]
-    if not identifiers:
-        return pd.DataFrame(columns=names)
-    sheet = read_sheet(path, columns=identifiers)
-    features = [name for name in names if name not in identifiers]
-    if values:
-        others = pd.read_parquet(path, columns=features).set_axis(sheet.index)
-        return pd.concat([sheet, others], axis=1)[names]
-    return sheet.reindex(columns=names)
+    sheet = read_sheet(path, columns=IDENTIFIERS)
+    names = column_names(path)
+    features = [name for name in names if name not in sheet.columns]
+    others = pd.read_parquet(path, columns=features).iloc[sheet.index - 2]
+    return pd.concat([sheet, others.set_axis(sheet.index)], axis=1)[names]
 
 
 def _numbers(values: pd.Series) -> pd.Series:

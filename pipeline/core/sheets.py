@@ -14,7 +14,7 @@ import io
 import logging
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -56,7 +56,7 @@ def read_sheet(
     sheet : str, optional
         Worksheet to take from a workbook with several; one that holds a single table needs none.
     columns : sequence of str, optional
-        Read these columns of a Parquet table only; other formats are read whole.
+        Return these columns only, as far as the table has them; all by default.
 
     Returns
     -------
@@ -85,8 +85,9 @@ def read_sheet(
         )
     if path.suffix.lower() == ".parquet":
         return _from_parquet(path, columns)
-    records = _xlsx_records(path, sheet) if path.suffix.lower() == ".xlsx" else _csv_records(path)
-    return _from_records(records, path)
+    excel = path.suffix.lower() == ".xlsx"
+    records = _xlsx_records(path, sheet) if excel else list(_csv_records(path))
+    return _from_records(records, path, columns)
 
 
 def decode(data: bytes, where: str) -> tuple[str, str]:
@@ -146,7 +147,8 @@ def _legacy_encoding(data: bytes) -> str | None:
     return None if best is None else best.encoding
 
 
-def _csv_records(path: Path) -> list[tuple[int, list[str]]]:
+def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield the filled rows of a CSV file with their numbers."""
     text, _ = decode(path.read_bytes(), str(path))
     mark = re.match(r"sep=(.)\r?\n", text)  # Excel's own hint, which its grid does not show
     if mark:
@@ -154,9 +156,11 @@ def _csv_records(path: Path) -> list[tuple[int, list[str]]]:
     header = text.lstrip().partition("\n")[0]
     fields = {sign: len(next(csv.reader([header], delimiter=sign), [])) for sign in DELIMITERS}
     delimiter = mark[1] if mark else max(fields, key=fields.__getitem__)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        return [(number, row) for number, row in enumerate(rows, 1) if any(map(str.strip, row))]
+        for number, row in enumerate(rows, 1):
+            if any(map(str.strip, row)):
+                yield number, row
     except csv.Error as error:
         raise StudyError(
             "A CSV file must close every quote that it opens",
@@ -238,8 +242,18 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime.date) else str(value).strip()
 
 
-def parquet_names(path: str | Path) -> list[str]:
-    """Return the column names of a Parquet table without reading its values."""
+def column_names(path: str | Path, sheet: str | None = None) -> list[str]:
+    """Return the column names of a table that `read_sheet` has found good, from its header."""
+    path = Path(path)
+    if path.suffix.lower() == ".parquet":
+        return _parquet_names(path)
+    excel = path.suffix.lower() == ".xlsx"
+    records = iter(_xlsx_records(path, sheet)) if excel else _csv_records(path)
+    _, header = next(records)
+    return [name.strip() for name in header if name.strip()]
+
+
+def _parquet_names(path: Path) -> list[str]:
     import pyarrow
     from pyarrow.parquet import read_schema
 
@@ -253,12 +267,13 @@ def parquet_names(path: str | Path) -> list[str]:
 
 
 def _from_parquet(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
-    names = parquet_names(path)
+    names = _parquet_names(path)
     if columns is not None:
         names = [name for name in names if name in columns]
     table = pd.read_parquet(path, columns=names).reset_index(drop=True)
     # A column of whole numbers with gaps comes as float64; `_plain` takes the point off again.
-    rows = zip(*(_texts(table[name]) for name in names), strict=True)
+    values = [_texts(table[name]) for name in names]
+    rows = zip(*values, strict=True) if names else [()] * len(table)
     return _from_records([(1, names), *((at, list(row)) for at, row in enumerate(rows, 2))], path)
 
 
@@ -270,7 +285,9 @@ def _python(value: object) -> object:
     return value.item() if hasattr(value, "item") else value
 
 
-def _from_records(records: list[tuple[int, list[str]]], path: Path) -> pd.DataFrame:
+def _from_records(
+    records: list[tuple[int, list[str]]], path: Path, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Make a table of numbered rows, the first of which is the header."""
     if len(records) < 2:
         raise StudyError(
@@ -297,11 +314,12 @@ def _from_records(records: list[tuple[int, list[str]]], path: Path) -> pd.DataFr
                 "point",
             )
     problems.raise_if_any()
+    wanted = [at for at, name in enumerate(header[:width]) if columns is None or name in columns]
     texts = [
-        [_blank_to_none(v) for v in row[:width]] + [None] * (width - len(row)) for _, row in rows
+        [_blank_to_none(row[at]) if at < len(row) else None for at in wanted] for _, row in rows
     ]
     index = pd.Index([number for number, _ in rows], name="row")
-    return pd.DataFrame(texts, index=index, columns=header[:width], dtype=object)
+    return pd.DataFrame(texts, index=index, columns=[header[at] for at in wanted], dtype=object)
 
 
 def _blank_to_none(value: str) -> str | None:

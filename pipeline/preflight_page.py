@@ -20,7 +20,8 @@ _TEMPLATE = """<!DOCTYPE html>
   th, td { text-align: left; vertical-align: top; padding: .45rem .6rem;
     border-bottom: 1px solid #d6dbe1; }
   th { border-bottom: 2px solid #8a939e; white-space: nowrap; }
-  td.file { min-width: 15rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .85em; }
+  td.file { min-width: 15rem; overflow-wrap: anywhere; font-family: ui-monospace, monospace;
+    font-size: .85em; }
   .case { white-space: nowrap; }
   .verdict { white-space: nowrap; font-weight: 600; }
   .error { color: #a40e26; } .warning { color: #7d4e00; } .ok { color: #1a6334; }

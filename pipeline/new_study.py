@@ -97,9 +97,9 @@ Next:
   1. Put the images and masks where cases.csv says, and replace the EXAMPLE rows of cases.csv and
      clinical.csv with your patients. Use pseudonyms, never names or hospital numbers.
   2. Describe every column of clinical.csv in dictionary.csv (docs/tables.md says how).
-  3. Check the tables:   python -m pipeline.validate --config {folder}/{name}.yaml
-  4. Check the images:   snakemake --cores 2 --configfile {folder}/{name}.yaml preflight
-  5. Run the study:      snakemake --cores 2 --configfile {folder}/{name}.yaml
+  3. Check the tables:   python -m pipeline.validate --config {folder}/config.yaml
+  4. Check the images:   snakemake --cores 2 --configfile {folder}/config.yaml preflight
+  5. Run the study:      snakemake --cores 2 --configfile {folder}/config.yaml
 """
 
 
@@ -130,7 +130,7 @@ def write_templates(name: str, folder: str | Path) -> list[Path]:
             remedy="begin with a letter or digit, such as pain-2025",
         )
     folder = Path(folder)
-    texts = {f"{name}.yaml": CONFIG.format(name=name, folder=folder.as_posix())}
+    texts = {"config.yaml": CONFIG.format(name=name, folder=folder.as_posix())}
     paths = [folder / each for each in (*texts, *TABLES)]
     existing = [path.name for path in paths if path.exists()]
     if existing:
@@ -163,7 +163,7 @@ def main(options: argparse.Namespace) -> None:
     folder = options.folder or Path("studies") / options.name
     paths = write_templates(options.name, folder)
     files = ", ".join(path.name for path in paths)
-    print(NEXT_STEPS.format(folder=folder.as_posix(), files=files, name=options.name), end="")
+    print(NEXT_STEPS.format(folder=folder.as_posix(), files=files), end="")
 
 
 def _arguments() -> argparse.ArgumentParser:

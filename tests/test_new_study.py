@@ -14,7 +14,7 @@ from pipeline.validate import validate_study
 def test_templates_become_a_valid_study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_templates("pain-2025", "studies/pain-2025")
-    config = load_config(["studies/pain-2025/pain-2025.yaml"])
+    config = load_config(["studies/pain-2025/config.yaml"])
     with pytest.raises(StudyError, match="EXAMPLE-0001"):
         validate_study(config)
     folder = tmp_path / "studies" / "pain-2025"
@@ -57,5 +57,5 @@ def test_next_steps_are_told(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     main(Namespace(name="s", folder=None))
     printed = capsys.readouterr().out
-    assert "python -m pipeline.validate --config studies/s/s.yaml" in printed
-    assert (tmp_path / "studies" / "s" / "s.yaml").exists()
+    assert "python -m pipeline.validate --config studies/s/config.yaml" in printed
+    assert (tmp_path / "studies" / "s" / "config.yaml").exists()

@@ -267,7 +267,7 @@ FAMILIES = {
                     "lambda_sparse": loguniform(1e-5, 1e-2),
                 },
                 {
-                    "learning_rate": loguniform(5e-3, 5e-2),
+                    "learning_rate": loguniform(1e-2, 5e-2),
                     "batch_size": [16, 32, 64, 128],
                     "weight_decay": loguniform(1e-6, 1e-3),
                 },

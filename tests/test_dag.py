@@ -71,6 +71,10 @@ class Checkout:
         jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, re.M)}
         return {rule: count for rule, count in jobs.items() if rule not in ("all", "total")}
 
+    def lint(self, config: str) -> None:
+        done = self.snakemake("--lint", "--configfile", config)
+        assert "your workflow is in a good condition" in done.stdout + done.stderr, done.stderr
+
     def edit(self, name: str, pattern: str, replacement: str) -> None:
         path = self.root / name
         text = path.read_text(encoding="utf-8")
@@ -109,6 +113,8 @@ def test_imaging_runs_and_runs_again_only_for_what_changed(checkout: Checkout) -
     extraction = pd.read_parquet(folder / "tables" / "extraction.parquet")
     assert len(features.columns) == 2 + 1223
     assert len(features) == (extraction["status"] != "error").sum() > 0
+
+    checkout.lint(study)
 
     # A second run does nothing, and says so; so does one after comments and touched tables.
     assert "Nothing to do" in checkout.run(study)
@@ -232,6 +238,7 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
     assert checkout.run(study).splitlines()[-1] == "Open results/t/report/report.html"
     assert "Nothing to do" in checkout.run(study)
     assert not (checkout.root / "results" / "t" / "batches").exists()
+    checkout.lint(study)
 
     def planned(**changes: object) -> set[str]:
         checkout.write(study, config | changes)

@@ -18,12 +18,6 @@ TARGETS = ("all", "preflight", "features", "models", "report")
 #: Seconds a job of a rule takes, as long as nothing better is known: measured on the demo study.
 #: An earlier run's benchmark files, and then this run's own jobs, replace it.
 TYPICAL_SECONDS = {"extract": 5.0, "agreement": 3.0, "train": 8.0, "ablate": 12.0}
-    "resample": 5.0,
-    "extract": 25.0,
-    "agreement": 8.0,
-    "train": 15.0,
-    "ablate": 40.0,
-}
 DEFAULT_SECONDS = 2.0
 
 

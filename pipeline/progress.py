@@ -186,9 +186,12 @@ def _tell_failure(run: Run, output: Sequence[str]) -> None:
         print("What is finished stays: the same command goes on from here.")
 
 
-if __name__ == "__main__":
+def parse(argv: Sequence[str] | None = None) -> tuple[list[Path], list[str]]:
+    """Return the study's configuration files and everything else, which is Snakemake's."""
     arguments = command.parser("pipeline.progress", __doc__)
+    arguments.allow_abbrev = False  # otherwise Snakemake's --config would mean --configfile
     arguments.usage = "%(prog)s --configfile STUDY.yaml [target ...] [options of snakemake]"
+    arguments.epilog = f"Targets: {', '.join(TARGETS)}. Everything else goes to snakemake."
     arguments.add_argument(
         "--configfile",
         required=True,
@@ -196,9 +199,12 @@ if __name__ == "__main__":
         type=Path,
         help="the study; given twice, the later file wins",
     )
-    arguments.epilog = f"Targets: {', '.join(TARGETS)}. Everything else goes to snakemake."
-    options, others = arguments.parse_known_args()
+    options, rest = arguments.parse_known_args(argv)
+    return options.configfile, rest
+
+
+if __name__ == "__main__":
     try:
-        raise SystemExit(main(options.configfile, others))
+        raise SystemExit(main(*parse()))
     except VertebromicsError as error:
         raise SystemExit(str(error)) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import VertebromicsError
-from pipeline.progress import only_run, study_folder, to_open
+from pipeline.progress import only_run, parse, study_folder, to_open
 
 
 def test_the_study_is_named_by_the_last_that_names_it(tmp_path: Path) -> None:
@@ -47,3 +47,8 @@ def test_what_to_open_follows_from_what_was_asked_for(tmp_path: Path) -> None:
     assert to_open(tmp_path, ["--cores", "2"]) == tmp_path / "report/report.html"
     assert to_open(tmp_path, ["preflight"]) == tmp_path / "report/preflight.html"
     assert to_open(tmp_path, ["features"]) is None
+
+
+def test_what_is_not_the_runners_goes_to_snakemake() -> None:
+    argv = ["--configfile", "a.yaml", "models", "--configfile", "b.yaml", "--config", "study=x"]
+    assert parse(argv) == ([Path("a.yaml"), Path("b.yaml")], ["models", "--config", "study=x"])

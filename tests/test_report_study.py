@@ -28,11 +28,13 @@ from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, to_json
 from pipeline.reporting import sections_imaging
+from pipeline.reporting.blocks import Table
 from pipeline.reporting.cautions import Caution, find_cautions
 from pipeline.reporting.results import read_results
 from pipeline.reporting.sections_ablation import ablation_section
 from pipeline.reporting.sections_imaging import agreement_section, concordance_section
 from pipeline.reporting.sections_models import hyperparameters_section
+from pipeline.reporting.sections_patients import characteristics_section
 from pipeline.reporting.study_report import build_sections, write_report
 from pipeline.reproducibility import describe_agreement
 
@@ -555,3 +557,18 @@ def test_page_opens_in_a_browser_without_a_complaint(imaging_study, tmp_path):
     assert "CONSOLE" not in done.stderr
     # The script ran: headings of sortable tables have become buttons.
     assert '<button type="button">Feature</button>' in done.stdout
+
+
+def test_table_one_prints_two_levels_in_one_line_and_keeps_joined_levels_apart(copied):
+    path = copied / "tables" / "analysis.parquet"
+    analysis = pd.read_parquet(path)
+    analysis.loc[analysis.index[:2], "level"] = ["L1|L2", "T12|L1"]
+    write_table(analysis, path)
+    section = characteristics_section(read_results(copied / "study"))
+    shown = next(block.shown for block in section.blocks if isinstance(block, Table))
+    lines = list(shown["Characteristic"].str.strip())
+    assert "Posterior fascia oedema: yes" in lines
+    assert "Posterior fascia oedema" not in lines
+    after = lines[lines.index("Vertebral level") + 1 :]
+    assert len(after) == len(set(after)) == analysis["level"].nunique()
+    assert "L1 and L2" in after

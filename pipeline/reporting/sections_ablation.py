@@ -8,7 +8,7 @@ from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, 
 from pipeline.reporting.figures import ACCENT, INK, WARM
 from pipeline.reporting.figures_models import forest_figure
 from pipeline.reporting.results import Ablation, Results
-from pipeline.reporting.sections_models import model_labels
+from pipeline.reporting.sections_models import model_labels, notes_of_models
 from pipeline.reporting.sections_selection import NO_OUTCOME, feature_names, printed_feature
 from pipeline.reporting.wording import NO_VALUE, count, interval, number, plural
 
@@ -28,8 +28,12 @@ def ablation_section(results: Results) -> Section:
             "Which features count as the highest follows from the training rows."
         )
     ]
+    notes: dict[str, list[str]] = {}
     for name, ablation in results.modelling.ablation.items():
         blocks += _ablation_blocks(results, name, labels.get(name, name), ablation)
+        for note in ablation.info["notes"]:
+            notes.setdefault(note, []).append(labels.get(name, name))
+    blocks.append(Items(notes_of_models(notes, len(results.modelling.ablation))))
     return Section("ablation", title, blocks)
 
 
@@ -52,20 +56,18 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
         INK if step == "full" else ACCENT if step.startswith("top-") else WARM
         for step in done["step"]
     ]
+    counts = "TP / FN\nFP / TN"
     rows = [
         {
-            "Step": _step_label(row.step),
-            "Removed": _removed(row.step, row.removed, labels),
+            "Step": _step_with_feature(row.step, row.removed, labels),
             "Features": count(row.n_features),
-            "AUROC": interval(row.auroc, row.auroc_low, row.auroc_high),
+            "AUROC": _two_lines(row.auroc, row.auroc_low, row.auroc_high),
             "Change": NO_VALUE
             if row.step == "full"
-            else interval(row.delta, row.delta_low, row.delta_high),
-            "SD over seeds": number(row.auroc_sd),
+            else _two_lines(row.delta, row.delta_low, row.delta_high),
+            "SD over\nseeds": number(row.auroc_sd),
             "Brier": number(row.brier),
-            "TP / FP / FN / TN": " / ".join(
-                count(value) for value in (row.tp, row.fp, row.fn, row.tn)
-            ),
+            counts: f"{count(row.tp)} / {count(row.fn)}\n{count(row.fp)} / {count(row.tn)}",
             "Note": row.note if isinstance(row.note, str) else "",
         }
         for row in table.itertuples()
@@ -97,12 +99,14 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
             "from no change.",
             shown=shown,
             raw=table,
-            numeric=("Features", "AUROC", "Change", "SD over seeds", "Brier", "TP / FP / FN / TN"),
+            numeric=("Features", "AUROC", "Change", "SD over\nseeds", "Brier", counts),
         )
     )
-    if info.get("notes"):
-        blocks.append(Items(list(info["notes"])))
     return blocks
+
+
+def _two_lines(value: float, low: float, high: float) -> str:
+    return interval(value, low, high).replace(" (", "\n(")
 
 
 def _seeds(info: dict) -> int:
@@ -118,13 +122,8 @@ def _step_label(step: str) -> str:
     return f"Without all {step.removeprefix('without-')}" if step.startswith("without-") else step
 
 
-def _removed(step: str, removed: object, labels: dict[str, str]) -> str:
-    """Name what a step removes; of the features removed in turn, the one that it adds."""
-    if not isinstance(removed, str) or not removed:
-        return NO_VALUE
-    parts = [printed_feature(part, labels) for part in removed.split("|")]
-    if step.startswith("top-"):
-        return parts[0] if len(parts) == 1 else f"also {parts[-1]}"
-    if step.startswith("without-"):
-        return f"every {step.removeprefix('without-')} candidate"
-    return ", ".join(parts)
+def _step_with_feature(step: str, removed: object, labels: dict[str, str]) -> str:
+    """Return a step's label; of the features removed in turn, over the one that it adds."""
+    if not step.startswith("top-") or not isinstance(removed, str) or not removed:
+        return _step_label(step)
+    return f"{_step_label(step)}\n− {printed_feature(removed.split('|')[-1], labels)}"

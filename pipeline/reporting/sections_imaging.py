@@ -27,7 +27,7 @@ from pipeline.reporting.results import Results
 from pipeline.reporting.wording import NO_VALUE, count, number, plural, share
 
 #: Bytes of pictures that a page may carry; beyond it they stay in their folder.
-PICTURE_BUDGET = 12_000_000
+PICTURE_BUDGET = 6_000_000
 
 _NO_IMAGES = "This study starts from ready feature tables; it hands in no images."
 

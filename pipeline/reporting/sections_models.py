@@ -343,9 +343,24 @@ def hyperparameters_section(results: Results) -> Section:
         )
     ]
     if notes:
-        lines = [f"{sentence_list(models)}: {note}" for note, models in notes.items()]
-        blocks.append(Items(lines))
+        blocks.append(Items(notes_of_models(notes, len(results.modelling.models))))
     return Section("fitting", title, blocks)
+
+
+def notes_of_models(notes: dict[str, list[str]], models: int) -> list[str]:
+    """Return each note once, with the models it is about unless it is about all of them.
+
+    Parameters
+    ----------
+    notes : dict of str to list of str
+        By note, the models it is about.
+    models : int
+        How many models there are.
+    """
+    return [
+        note if len(about) == models else f"{sentence_list(about)}: {note}"
+        for note, about in notes.items()
+    ]
 
 
 def _setting(value: object) -> str:

@@ -149,7 +149,11 @@ def characteristics_section(results: Results) -> Section:
         reason = "This study has no clinical table with an outcome, so there is nothing to compare."
         return Section(section.anchor, section.title, absent=reason)
     modelling = results.modelling
-    units, dictionary = modelling.units, _described(results)
+    units = modelling.units
+    if "level" in units:
+        # A patient's several levels arrive joined as a dictionary's levels are.
+        units = units.assign(level=units["level"].str.replace("|", " and "))
+    dictionary = _described(results, units)
     if dictionary.empty:
         return Section(
             section.anchor, section.title, absent="The dictionary names no clinical predictor."
@@ -215,12 +219,12 @@ def _allowed(results: Results) -> list[str]:
     return [entry["column"] for entry in results.modelling.info["predictors"]]
 
 
-def _described(results: Results) -> pd.DataFrame:
+def _described(results: Results, units: pd.DataFrame) -> pd.DataFrame:
     """Return the dictionary's predictors of any timing, and the level of the vertebra."""
     dictionary = results.study.dictionary
     rows = dictionary[dictionary["role"] == "predictor"]
-    rows = rows[rows["column"].isin(results.modelling.units.columns)]
-    levels = results.modelling.units.get("level")
+    rows = rows[rows["column"].isin(units.columns)]
+    levels = units.get("level")
     if levels is None or levels.dropna().empty or "level" in set(rows["column"]):
         return rows
     level = {
@@ -282,8 +286,9 @@ def _test(row: dict) -> str:
     name = statistics.get(row["test"], row["test"])
     if pd.isna(row["statistic"]):
         return f"{name}: not possible"
-    value = row["statistic"]
-    return f"{name} = {count(value) if value >= 1000 else number(value, 2)}".replace(" ", "\u00a0")
+    # U counts pairs, ties as halves.
+    value = f"{row['statistic']:,g}" if row["test"] == RANK_SUM else number(row["statistic"], 2)
+    return f"{name} = {value}".replace(" ", "\u00a0")
 
 
 def _some(ids: list) -> str:

@@ -142,24 +142,24 @@ def _chosen_table(
         {
             "Feature": printed_feature(row.feature, labels),
             "Block": row.block,
-            "mRMR rank": count(row.rank),
+            "Rank": count(row.rank),
             "CCC": number(row.ccc),
             "P": p_value(row.p_value),
             # No line break at the hyphen of rank-sum and chi-square.
             "Test": row.test.replace("-", "\u2011") if isinstance(row.test, str) else NO_VALUE,
-            "Relevance (F)": number(row.relevance, 2),
+            "F": number(row.relevance, 2),
             "Folds": f"{row.folds} of {folds}",
         }
         for row in chosen.itertuples()
     ]
     return Table(
         name="selected-features",
-        caption="The selected features. CCC and P on the training rows; relevance is mRMR's F "
-        "statistic; folds counts how often a fold's own selection chose the feature too. P values "
+        caption="The selected features. CCC and P on the training rows; rank and F statistic are "
+        "mRMR's; folds counts how often a fold's own selection chose the feature too. P values "
         "are those of the filter and are not corrected: they rank, they do not prove.",
         shown=pd.DataFrame(rows),
         raw=chosen,
-        numeric=("mRMR rank", "CCC", "P", "Relevance (F)", "Folds"),
+        numeric=("Rank", "CCC", "P", "F", "Folds"),
         sortable=True,
     )
 

@@ -34,7 +34,11 @@ def summary_section(results: Results, cautions: list[Caution]) -> Section:
     if results.modelling is not None:
         points += [*_selection(results), *_performance(results), *_ablation(results)]
     blocks: list[Block] = [Facts(_facts(results)), Points(points)]
-    warnings = [caution.title.lower() for caution in cautions if caution.tone == "warning"]
+    warnings = [
+        caution.title.lower()
+        for caution in cautions
+        if caution.tone == "warning" and caution.anchor != "summary"
+    ]
     if warnings:
         text = f"What limits these results stands in the sections: {sentence_list(warnings)}."
         blocks.append(Note(text, "Read with care"))

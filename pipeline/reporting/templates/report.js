@@ -34,11 +34,12 @@
       });
     });
   });
-  // A printed page shows what is folded away on the screen, pictures aside.
+  // A printed page shows what is folded away on the screen, unless it is long.
   var opened = [];
   window.addEventListener("beforeprint", function () {
     document.querySelectorAll("details:not([open])").forEach(function (details) {
-      if (!details.querySelector("img, pre")) { details.open = true; opened.push(details); }
+      var long = details.querySelector("img, pre") || details.querySelectorAll("tr").length > 40;
+      if (!long) { details.open = true; opened.push(details); }
     });
   });
   window.addEventListener("afterprint", function () {

@@ -572,3 +572,12 @@ def test_table_one_prints_two_levels_in_one_line_and_keeps_joined_levels_apart(c
     after = lines[lines.index("Vertebral level") + 1 :]
     assert len(after) == len(set(after)) == analysis["level"].nunique()
     assert "L1 and L2" in after
+
+
+def test_a_batch_without_a_usable_mask_is_read(copied_images):
+    path = copied_images / "batches" / "b0" / "resample.parquet"
+    nothing = pd.DataFrame(columns=["case_id", "reader", "clipped_share"], dtype=object)
+    write_table(nothing, path)
+    resample = read_results(copied_images / "study").imaging.resample
+    assert len(resample) == 12
+    assert resample["clipped_share"].dtype == float

@@ -149,7 +149,12 @@ def _imaging(folder: Path, study: Study) -> Imaging:
     names = ("ingest", "masks", "agreement", "preflight", "extraction")
     tables = {name: _table(folder, f"tables/{name}.parquet") for name in names}
     batches = sorted(study.cases["batch"].unique())
-    resampled = [_table(folder, f"batches/{batch}/resample.parquet") for batch in batches]
+    # Of a batch without any usable mask the columns have no type of their own.
+    types = {"case_id": "string", "reader": "string", "clipped_share": float}
+    resampled = [
+        _table(folder, f"batches/{batch}/resample.parquet")[list(types)].astype(types)
+        for batch in batches
+    ]
     pictures: dict[str, Path] = {}
     for batch in batches:
         for path in sorted((folder / "batches" / batch / "pictures").glob("*.png")):

@@ -28,9 +28,10 @@ $(STAMP): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .
 	@touch $@
 
+# OPTIONS go to snakemake, such as OPTIONS="--config 'split={folds: 3}'" for few patients.
 demo: $(STAMP) ## run the synthetic demo study to its report (PATIENTS=n makes it larger)
 	$(BIN)/python -m demo.make --out demo/data $(if $(PATIENTS),--patients $(PATIENTS))
-	$(BIN)/python -m pipeline.progress --configfile config/demo.yaml --cores $(CORES)
+	$(BIN)/python -m pipeline.progress --configfile config/demo.yaml --cores $(CORES) $(OPTIONS)
 
 demo-tables: $(TABLES) ## run the demo that starts from feature tables and needs no image
 	$(BIN)/python -m pipeline.progress --configfile config/demo-tables.yaml --cores $(CORES)

@@ -66,8 +66,9 @@ data=build/slurm/data
 run() {
   "$bin/python" -m pipeline.progress --configfile config/demo.yaml \
     --workflow-profile profiles/slurm --latency-wait 5 \
+    --slurm-init-seconds-before-status-checks 3 --seconds-between-status-checks 3 \
     --slurm-no-account --slurm-status-command squeue \
-    --config study=demo-slurm results=build/slurm/results \
+    --config study=demo-slurm results=build/slurm/results "split={folds: 3}" \
     "cases=$data/cases.csv" "clinical=$data/clinical.csv" "dictionary=$data/dictionary.csv"
 }
 run

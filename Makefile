@@ -28,7 +28,7 @@ $(STAMP): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .
 	@touch $@
 
-# OPTIONS go to snakemake, such as OPTIONS="--config 'split={folds: 3}'" for few patients.
+# Few patients need fewer folds: make demo PATIENTS=24 OPTIONS="--configfile config/demo-small.yaml"
 demo: $(STAMP) ## run the synthetic demo study to its report (PATIENTS=n makes it larger)
 	$(BIN)/python -m demo.make --out demo/data $(if $(PATIENTS),--patients $(PATIENTS))
 	$(BIN)/python -m pipeline.progress --configfile config/demo.yaml --cores $(CORES) $(OPTIONS)

@@ -64,11 +64,11 @@ data=build/slurm/data
 "$bin/python" -m demo.make --out "$data" --patients "$patients"
 # Without accounting there is no sacct to ask and no account to charge.
 run() {
-  "$bin/python" -m pipeline.progress --configfile config/demo.yaml \
+  "$bin/python" -m pipeline.progress --configfile config/demo.yaml --configfile config/demo-small.yaml \
     --workflow-profile profiles/slurm --latency-wait 5 \
     --slurm-init-seconds-before-status-checks 3 --seconds-between-status-checks 3 \
     --slurm-no-account --slurm-status-command squeue \
-    --config study=demo-slurm results=build/slurm/results "split={folds: 3}" \
+    --config study=demo-slurm results=build/slurm/results \
     "cases=$data/cases.csv" "clinical=$data/clinical.csv" "dictionary=$data/dictionary.csv"
 }
 run

@@ -169,7 +169,8 @@ class Run:
             parts.append(stage)
         parts.append(f"{duration(now - started)} so far")
         if self.jobs_done < self.jobs:
-            parts.append(f"about {duration(self.seconds_left(now))} left")
+            left = self.seconds_left(now)
+            parts.append(f"about {duration(left)} left" if left >= 1 else "nearly done")
         return " · ".join(parts)
 
 

@@ -32,7 +32,11 @@ from pipeline.reporting.blocks import Table
 from pipeline.reporting.cautions import Caution, find_cautions
 from pipeline.reporting.results import read_results
 from pipeline.reporting.sections_ablation import ablation_section
-from pipeline.reporting.sections_imaging import agreement_section, concordance_section
+from pipeline.reporting.sections_imaging import (
+    agreement_section,
+    concordance_section,
+    images_section,
+)
 from pipeline.reporting.sections_models import hyperparameters_section
 from pipeline.reporting.sections_patients import characteristics_section
 from pipeline.reporting.study_report import build_sections, write_report
@@ -402,6 +406,17 @@ def test_the_extraction_parameters_are_read_by_the_report(imaging_text):
     assert "Upsampled voxels" in imaging_text
     assert "0.25 standard deviations" in imaging_text
     assert "binWidth" in imaging_text
+
+
+def test_facts_that_some_scans_do_not_state_are_counted(copied_images):
+    path = copied_images / "tables" / "ingest.parquet"
+    ingest = pd.read_parquet(path)
+    ingest["kvp"] = [120.0] + [None] * (len(ingest) - 1)
+    write_table(ingest.astype({"kvp": float}), path)
+    section = images_section(read_results(copied_images / "study"))
+    (table,) = (block for block in section.all_blocks() if isinstance(block, Table))
+    facts = table.file_table.set_index("Fact")["Scans"]
+    assert facts["Tube voltage, kV"] == f"not stated ({len(ingest) - 1}); 120 (1)"
 
 
 def test_one_reader_is_said(copied):

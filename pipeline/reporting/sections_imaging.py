@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -58,10 +59,9 @@ def images_section(results: Results) -> Section:
     for column, label in _COUNTED.items():
         if column not in read:
             continue
-        counts = read[column].value_counts(dropna=False)
-        names = {value: "not stated" if pd.isna(value) else _plain(value) for value in counts.index}
-        ordered = sorted(counts.items(), key=lambda entry: (-entry[1], names[entry[0]]))
-        cell = "; ".join(f"{names[value]} ({amount})" for value, amount in ordered)
+        names = ["not stated" if pd.isna(value) else _plain(value) for value in read[column]]
+        ordered = sorted(Counter(names).items(), key=lambda entry: (-entry[1], entry[0]))
+        cell = "; ".join(f"{name} ({amount})" for name, amount in ordered)
         rows.append({"Fact": label, "Scans": cell})
     for column, label in _MEASURED.items():
         values = read[column].dropna() if column in read else pd.Series(dtype=float)

@@ -367,7 +367,7 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("demo.make", __doc__)
     arguments.add_argument("--out", required=True, type=Path, help="folder to write")
-    arguments.add_argument("--patients", type=int, default=72, help="number of patients (72)")
+    arguments.add_argument("--patients", type=int, default=96, help="number of patients (96)")
     arguments.add_argument("--seed", type=int, default=2025, help="seed of all draws (2025)")
     arguments.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)"

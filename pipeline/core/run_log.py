@@ -125,8 +125,12 @@ class Run:
         return sum(count for rule, count in self.finished.items() if rule not in TARGETS)
 
     def seconds_left(self, now: float) -> float:
-        """Estimate the seconds left: each rule's mean so far, over as many jobs as ran at once."""
-        left = 0.0
+        """Estimate the seconds left, from each rule's mean so far.
+
+        All jobs' seconds over as many jobs as ran at once; but at least the longest job under way
+        and one job of each rule that has not begun, since stages wait for one another.
+        """
+        work, longest, stages = 0.0, 0.0, 0.0
         for rule, count in self.planned.items():
             if rule in TARGETS:
                 continue
@@ -135,11 +139,13 @@ class Run:
             known = self._took.get(rule, []) + paces
             typical = TYPICAL_SECONDS.get(rule, DEFAULT_SECONDS)
             mean = sum(known) / len(known) if known else self.seconds.get(rule, typical)
-            left += mean * max(0, count - self.finished[rule] - len(running))
-            left += sum(
-                max(0.0, (job.seconds(now) or mean) - (now - job.started)) for job in running
-            )
-        return left / self.widest
+            rests = [max(0.0, (job.seconds(now) or mean) - (now - job.started)) for job in running]
+            waiting = max(0, count - self.finished[rule] - len(running))
+            work += mean * waiting + sum(rests)
+            longest = max([longest, *rests])
+            if waiting == count:
+                stages += mean
+        return max(work / self.widest, longest + stages)
 
     def stage(self) -> str:
         """Return the stages under way, with how many of their cases or steps are done."""

@@ -2,20 +2,20 @@
 # Run the demo study, made small, under profiles/slurm on a SLURM of one node: this machine.
 #
 # For a container or a machine to throw away: as root on Debian it installs slurm-wlm and munge,
-# writes /etc/slurm/slurm.conf and starts the daemons. It refuses where a slurm.conf already stands
-# that it did not write itself.
+# writes /etc/slurm/slurm.conf and starts the daemons; it refuses where a slurm.conf already stands.
+# In the end it stops them and removes the file: where SLURM is set up but not running, every start
+# of Snakemake waits ten seconds for it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${BIN:-.venv/bin}
 patients=${PATIENTS:-24}
 conf=/etc/slurm/slurm.conf
-mark="# Written by tests/slurm/run.sh"
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   echo "This script needs root on Debian: it sets up a SLURM on this machine." >&2
   exit 1
 fi
-if [ -e "$conf" ] && ! grep -q "^$mark" "$conf"; then
+if [ -e "$conf" ]; then
   echo "$conf belongs to somebody: this script does not touch it." >&2
   exit 1
 fi
@@ -27,10 +27,17 @@ fi
 host=$(hostname -s)
 state=/var/lib/slurm-one-node
 mkdir -p "$state/ctld" "$state/d" /run/munge /etc/slurm
+chown munge: "$state" /run/munge
 # slurmd itself says how many cores and how much memory the machine has.
 node=$(slurmd -C | grep -o 'CPUs=[0-9]*\|RealMemory=[0-9]*' | tr '\n' ' ')
+stop() {
+  for daemon in slurmd slurmctld munged; do
+    if [ -e "$state/$daemon.pid" ]; then kill "$(cat "$state/$daemon.pid")" || true; fi
+  done
+  rm -f "$conf"
+}
+trap stop EXIT
 cat >"$conf" <<CONF
-$mark
 ClusterName=onenode
 SlurmctldHost=$host
 SlurmUser=root
@@ -44,16 +51,17 @@ SelectTypeParameters=CR_CPU_Memory
 ReturnToService=2
 StateSaveLocation=$state/ctld
 SlurmdSpoolDir=$state/d
+SlurmctldPidFile=$state/slurmctld.pid
+SlurmdPidFile=$state/slurmd.pid
 SlurmctldLogFile=$state/slurmctld.log
 SlurmdLogFile=$state/slurmd.log
 NodeName=$host $node State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
 
-chown munge: /run/munge
-pgrep -x munged >/dev/null || runuser -u munge -- munged
-pgrep -x slurmctld >/dev/null || slurmctld
-pgrep -x slurmd >/dev/null || slurmd
+munge -n >/dev/null 2>&1 || runuser -u munge -- munged --pid-file "$state/munged.pid"
+slurmctld
+slurmd
 for _ in $(seq 30); do
   if sinfo -h -o %T 2>/dev/null | grep -qE 'idle|mixed|allocated'; then break; fi
   sleep 1

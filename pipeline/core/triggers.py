@@ -66,8 +66,9 @@ def files_state(paths: Iterable[str | Path]) -> str:
     """Return a hash over names, sizes and times of files and of everything inside folders.
 
     The time of the last change of status counts too, since unpacking an archive gives new content
-    old modification times. It reads no content, so that it costs milliseconds even for a DICOM series of a thousand files;
-    a job that runs in vain because a file was only touched finds its results in the store.
+    old modification times. No content is read, so that it costs milliseconds even for a DICOM
+    series of a thousand files; a job that runs in vain because a file was only touched finds its
+    results in the store.
 
     Parameters
     ----------

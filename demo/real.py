@@ -30,6 +30,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from demo.files import bytes_of, write_if_changed
 from pipeline.core import command
+from pipeline.core.cases import HANDED_IN
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.seeds import derive_seed
 
@@ -143,19 +144,6 @@ SCANS = {
     "lumbar": Scan("lumbar/ct.nii.gz", "lumbar/published.nii.gz", {"L3": 22}),
     "series": Scan("series/dicom", "series/published.nii.gz", {"T11": 33, "T12": 32}),
 }
-
-CASE_COLUMNS = (
-    "patient_id",
-    "scan_id",
-    "case_id",
-    "level",
-    "reader",
-    "image",
-    "series",
-    "mask",
-    "label",
-    "days_from_surgery",
-)
 
 
 def download(package: Package, archives: Path) -> Path:
@@ -336,7 +324,7 @@ def cases_table(simulated: dict[str, dict[str, str]]) -> pd.DataFrame:
             rows.append({**case, "reader": "published", "mask": scan.mask, "label": label})
             mask = simulated[scan_id][level]
             rows.append({**case, "reader": "simulated", "mask": mask, "label": 1})
-    return pd.DataFrame(rows, columns=list(CASE_COLUMNS))
+    return pd.DataFrame(rows, columns=HANDED_IN)
 
 
 def main(options: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from pipeline.core import command
+from pipeline.core.cases import HANDED_IN
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file
 
@@ -49,18 +50,7 @@ timing: preoperative          # latest timing of a predictor
 
 TABLES: dict[str, list[list[str]]] = {
     "cases.csv": [
-        [
-            "patient_id",
-            "scan_id",
-            "case_id",
-            "level",
-            "reader",
-            "image",
-            "series",
-            "mask",
-            "label",
-            "days_from_surgery",
-        ],
+        HANDED_IN,
         *(
             [
                 "EXAMPLE-0001",

@@ -100,7 +100,10 @@ def follow(process: subprocess.Popen, run: Run, started: float) -> list[str]:
             if line is None:
                 break
             output = [*output[-400:], line]
+            known = len(run.notices)
             run.read(line, time.monotonic())
+            for notice in run.notices[known:]:
+                print(f"\r\033[K{notice}" if live else notice, flush=True)
         now = time.monotonic()
         if now >= due and (run.jobs or live):
             shown = run.line(started, now)

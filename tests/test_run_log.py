@@ -47,6 +47,11 @@ def test_targets_are_no_jobs(run: Run) -> None:
     assert (run.jobs, run.jobs_done) == (3, 0)
 
 
+def test_what_validation_says_is_kept(run: Run) -> None:
+    _read(run, "Notice: patient_id only in the table `clinical` (1): 0099\n", 0.0)
+    assert run.notices == ["Notice: patient_id only in the table `clinical` (1): 0099"]
+
+
 def test_time_left_starts_from_the_last_run_and_learns_from_this_one(run: Run) -> None:
     assert run.seconds_left(0.0) == 40.0
     _read(run, _job("extract", 1), 0.0)

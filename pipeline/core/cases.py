@@ -15,7 +15,8 @@ from pipeline.core.table_schema import check_columns, load_schema
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = [
+#: Columns of the table of masks as it is handed in, in the order of its template.
+HANDED_IN = [
     "patient_id",
     "scan_id",
     "case_id",
@@ -26,8 +27,8 @@ COLUMNS = [
     "mask",
     "label",
     "days_from_surgery",
-    "batch",
 ]
+COLUMNS = [*HANDED_IN, "batch"]
 
 
 def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:

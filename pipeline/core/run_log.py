@@ -20,6 +20,9 @@ TARGETS = ("all", "preflight", "features", "models", "report")
 TYPICAL_SECONDS = {"extract": 5.0, "agreement": 3.0, "train": 8.0, "ablate": 12.0}
 DEFAULT_SECONDS = 2.0
 
+#: How the Snakefile marks what validation has to say although the run goes on.
+NOTICE = "Notice: "
+
 
 @dataclass
 class Job:
@@ -60,6 +63,7 @@ class Run:
     running: dict[str, Job] = field(default_factory=dict)
     items: dict[str, list[int]] = field(default_factory=dict)
     failures: list[tuple[str, Path | None]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     nothing_to_do: bool = False
     widest: int = 1
     _plan: Counter = field(default_factory=Counter)
@@ -79,6 +83,8 @@ class Run:
             self._block = "stats"
         elif match := re.match(r"Finished jobid: (\d+)", line):
             self._finish(match[1], now)
+        elif line.startswith(NOTICE):
+            self.notices.append(line)
         elif line.startswith("Nothing to be done"):
             self.nothing_to_do = True
         elif not line.strip():

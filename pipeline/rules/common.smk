@@ -4,6 +4,7 @@
 # does not look at the parameters of jobs below an `ancient()` input that is itself made anew, so
 # that a changed table would reach its batches one run late. Its options and rows reach each rule as
 # parameters instead, which is also narrower than a file.
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -15,10 +16,16 @@ from pipeline.core.config import resolve_config
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.core.job_environment import use_checkout
+from pipeline.core.run_log import NOTICE
 from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
 from pipeline.validate import validate_study, write_study
 
 use_checkout(workflow.basedir)
+
+# What validation has to say although the run goes on; the runner (pipeline/progress.py) shows it.
+notices = logging.StreamHandler()
+notices.setFormatter(logging.Formatter(f"{NOTICE}%(message)s"))
+logging.getLogger("pipeline").addHandler(notices)
 
 if not config:
     raise WorkflowError(

@@ -122,14 +122,7 @@ def extract_crops(
 
 def _features_entry(crop: dict, store: Store, params: Parameters, provenance: dict) -> Path:
     def make(folder: Path) -> None:
-        source = store.path(crop["crop"])
-        if not source.exists():
-            raise CaseError(
-                "A crop named by the stage before must lie in the store",
-                found=f"no crop {crop['crop_key'][:12]}",
-                remedy="run again with --forcerun resample",
-            )
-        volume = read_crop(source)
+        volume = read_crop(store.path(crop["crop"]))
         start = time.perf_counter()
         features = features_of_crop(volume.image, volume.mask, params)
         seconds = time.perf_counter() - start

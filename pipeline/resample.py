@@ -19,6 +19,7 @@ from pipeline.core.findings import Finding, from_exception, status_of, to_json
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
+from pipeline.core.volumes import read_nrrd
 from pipeline.extraction import (
     Parameters,
     crop_to_region,
@@ -149,7 +150,7 @@ def resample_masks(masks: pd.DataFrame, store: Store, params: Parameters) -> pd.
     rows = []
     # The last volume only is kept: a normalised CT of 500 slices takes a gigabyte.
     normalised = functools.lru_cache(maxsize=1)(
-        lambda image: normalise_volume(store.path(image), params)
+        lambda image: normalise_volume(read_nrrd(store.path(image)), params)
     )
     for done, mask in enumerate(masks.to_dict("records"), start=1):
         name = f"{mask['case_id']} {mask['reader']}"
@@ -158,7 +159,7 @@ def resample_masks(masks: pd.DataFrame, store: Store, params: Parameters) -> pd.
 
             def make(folder: Path, mask: dict = mask) -> None:
                 volume = normalised(mask["image"])
-                region = store.path(mask["mask"])
+                region = read_nrrd(store.path(mask["mask"]))
                 write_crop(crop_to_region(volume, region, params, label=REGION), folder)
 
             entry = store.get_or_make(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import signal
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core import command, findings, seeds
-from pipeline.core.errors import CaseError, StudyError, VertebromicsError
+from pipeline.core.errors import CaseError, MachineError, StudyError, VertebromicsError
 from pipeline.core.files import (
     file_hash,
     json_hash,
@@ -22,6 +26,7 @@ from pipeline.core.files import (
     write_json,
     write_table,
 )
+from pipeline.core.sources import placed
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
 
@@ -67,10 +72,18 @@ class TestFindings:
         )
         assert known.message == "A mask is not empty. Found: 0."
         assert known.remedy == "draw it"
-        unknown = findings.from_exception(ValueError("boom"), "mask-failed", "S001 A")
+        unknown = findings.from_exception(ValueError("PHI-CANARY"), "mask-failed", "S001 A")
         assert unknown.severity == "error"
         assert "ValueError" in unknown.message
         assert "S001 A" in caplog.text
+        assert "PHI-CANARY" not in caplog.text + unknown.message
+
+    def test_an_unexpected_error_says_where_it_happened(self, caplog):
+        try:
+            {}["PHI-CANARY"]
+        except KeyError as error:
+            findings.from_exception(error, "mask-failed", "S001 A")
+        assert "test_an_unexpected_error_says_where" in caplog.text
 
 
 class TestFiles:
@@ -159,23 +172,49 @@ class TestStore:
             store.get_or_make("ct", {}, fail)
         assert not store.entry("ct", json_hash({})).exists()
 
-    def test_another_job_made_the_entry_meanwhile(self, tmp_path):
+    def test_the_entry_that_came_first_stays(self, tmp_path):
+        """Another job may be reading it, and its copy here would hold the same."""
         store = Store(tmp_path)
+        made, first = [], []
 
         def overtaken(folder):
-            other = store.entry("ct", json_hash({}))
-            other.mkdir(parents=True)
-            (other / "value").write_text("1")
-            raise OSError("folder not empty")
+            (folder / "value").write_text("1")
+            if not made:
+                made.append(folder)
+                first.append(store.get_or_make("ct", {}, overtaken).stat().st_ino)
 
-        assert (store.get_or_make("ct", {}, overtaken) / "value").read_text() == "1"
+        entry = store.get_or_make("ct", {}, overtaken)
+        assert [entry.stat().st_ino] == first
+        assert list(entry.parent.iterdir()) == [entry]
 
-    def test_disk_errors_are_not_hidden(self, tmp_path):
+    @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), MemoryError()])
+    def test_a_fault_of_the_machine_is_no_finding(self, tmp_path, error):
         def full(folder):
-            raise OSError("no space left on device")
+            raise error
 
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(type(error)) as raised:
             Store(tmp_path).get_or_make("ct", {}, full)
+        with pytest.raises(MachineError):
+            findings.from_exception(placed(raised.value, "ct.nii"), "ct-failed", "S001")
+        assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
+
+    def test_a_store_that_cannot_be_written_is_no_finding(self, tmp_path):
+        (tmp_path / "store").write_text("a file where the folder should be")
+        with pytest.raises(MachineError, match=r"readable and writable\. Found: Not a directory"):
+            Store(tmp_path / "store").get_or_make("ct", {}, lambda folder: None)
+
+    def test_what_cannot_be_read_elsewhere_is_the_patients(self, tmp_path):
+        def unreadable(folder):
+            raise PermissionError(errno.EACCES, "Permission denied", "/data/ct.nii")
+
+        with pytest.raises(PermissionError) as raised:
+            Store(tmp_path).get_or_make("ct", {}, unreadable)
+        finding = findings.from_exception(placed(raised.value, "ct.nii"), "ct-failed", "S001")
+        assert "Permission denied. In: ct.nii" in finding.message
+
+    def test_a_cleared_store_says_what_to_run_again(self, tmp_path):
+        with pytest.raises(MachineError, match=r"Found: no mask/ab/c\. Remedy: .*--forcerun masks"):
+            Store(tmp_path).path("mask/ab/c")
 
 
 class TestSeeds:
@@ -243,6 +282,32 @@ class TestCommand:
 
         with pytest.raises(ZeroDivisionError):
             command.run(main, command.parser("pipeline.x", None), [])
+
+    def test_a_full_disk_ends_in_one_line(self, caplog):
+        def main(options: argparse.Namespace) -> None:
+            with open("/dev/full", "w") as stream:
+                stream.write("x")
+
+        with pytest.raises(SystemExit) as end:
+            command.run(main, command.parser("pipeline.x", None), [])
+        assert end.value.code == 1
+        (line,) = caplog.messages
+        assert "No space left on device. Remedy: make room" in line
+
+    def test_a_job_that_is_told_to_end_leaves_no_litter(self, tmp_path):
+        script = (
+            "import argparse, os, signal\n"
+            "from pipeline.core import command\n"
+            "from pipeline.core.files import whole_folder\n"
+            "def main(options):\n"
+            "    with whole_folder('results/entry') as folder:\n"
+            "        (folder / 'half').write_text('x')\n"
+            "        os.kill(os.getpid(), signal.SIGTERM)\n"
+            "command.run(main, argparse.ArgumentParser())\n"
+        )
+        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False)
+        assert done.returncode == 128 + signal.SIGTERM
+        assert not list((tmp_path / "results").iterdir())
 
     def test_batch_and_scan_exclude_each_other(self, capsys):
         arguments = command.parser("pipeline.x", "Does x.")

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 import yaml
 
 from pipeline import extract
-from pipeline.core.errors import CaseError
+from pipeline.core.errors import CaseError, MachineError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import Finding, from_json, to_json
 from pipeline.core.store import Store
@@ -85,14 +85,27 @@ def test_other_parameters_are_computed_anew(store, params):
     assert (first != extract_crops(crops_table(), store, other)[1]["features_key"]).all()
 
 
-def test_a_missing_crop_is_a_row_and_the_others_go_on(store, params):
-    features, status = extract_crops(crops_table(crop=["gone", "b"]), store, params)
+def spoil(store: Store) -> None:
+    """Take the region out of crop a."""
+    shutil.rmtree(store.root / "a")
+    (store.root / "a").mkdir()
+    crop = crop_of(0)
+    write_crop(crop._replace(mask=crop.mask * 0), store.root / "a")
+
+
+def test_a_bad_crop_is_a_row_and_the_others_go_on(store, params):
+    spoil(store)
+    features, status = extract_crops(crops_table(), store, params)
     assert features["reader"].tolist() == ["B"]
     assert status["status"].tolist() == ["error", "ok"]
     (finding,) = from_json(status["findings"][0])
     assert finding.code == "extract-failed"
-    assert "--forcerun resample" in finding.remedy
     assert pd.isna(status["seconds"][0])
+
+
+def test_a_cleared_store_is_no_patients_fault(store, params):
+    with pytest.raises(MachineError, match="--forcerun resample"):
+        extract_crops(crops_table(crop=["crop/gone", "b"]), store, params)
 
 
 def test_what_failed_before_fails_here_and_warnings_go_on(store, params):
@@ -134,7 +147,8 @@ def test_the_command_excludes_or_stops(store, tmp_path, on_bad_case):
         "extraction": {"params": str(tmp_path / "p.yaml")},
     }  # fmt: skip
     (study / "study.yaml").write_text(yaml.safe_dump(config))
-    crops = crops_table(crop=["gone", "b"])
+    spoil(store)
+    crops = crops_table()
     write_table(crops.assign(batch="b0"), study / "cases.parquet")
     write_table(crops, tmp_path / "resample.parquet")
     options = argparse.Namespace(

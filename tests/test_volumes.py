@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import tempfile
+from pathlib import Path
 
 import nibabel
 import nrrd
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
-from pipeline.core.errors import CaseError
+from pipeline.core.errors import CaseError, MachineError
 from pipeline.core.geometry import Geometry
 from pipeline.core.volumes import (
     check_finite,
@@ -55,7 +60,33 @@ def test_written_nrrd_holds_no_metadata_and_reads_back(image, tmp_path):
     assert b"CANARY" not in gzip.decompress(content.split(b"\n\n", 1)[1])
     read = read_nrrd(tmp_path / "ct.nrrd")
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read), VOXELS)
-    np.testing.assert_allclose(Geometry.of(read).affine, Geometry.of(image).affine, rtol=1e-12)
+    assert Geometry.of(read) == Geometry.of(image)
+    assert not read.GetMetaDataKeys()
+    assert not image.GetMetaDataKeys()
+
+
+@given(
+    # No angles of 1e-300, over whose sines ITK stumbles.
+    angles=st.tuples(*[st.integers(-3000, 3000).map(lambda n: n / 1000)] * 3),
+    spacing=st.tuples(*[st.floats(0.1, 9)] * 3),
+    origin=st.tuples(*[st.floats(-900, 900)] * 3),
+)
+def test_an_oblique_geometry_reads_back_to_the_last_bit(angles, spacing, origin):
+    image = sitk.GetImageFromArray(VOXELS)
+    image.SetSpacing(spacing)
+    image.SetOrigin(origin)
+    image.SetDirection(Rotation.from_euler("xyz", angles).as_matrix().ravel().tolist())
+    with tempfile.TemporaryDirectory() as folder:
+        write_nrrd(image, Path(folder, "ct.nrrd"))
+        read = read_nrrd(Path(folder, "ct.nrrd"))
+    assert Geometry.of(read) == Geometry.of(image)
+
+
+def test_a_volume_that_cannot_be_written_is_the_machines_fault(image, tmp_path):
+    (tmp_path / "ct.nrrd").mkdir()
+    with pytest.raises(MachineError, match="MB free on its disk") as raised:
+        write_nrrd(image, tmp_path / "ct.nrrd")
+    assert str(tmp_path) not in str(raised.value)
 
 
 def nifti(path, qform=None, sform=None, voxels=VOXELS.T):

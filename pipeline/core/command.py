@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.core.errors import VertebromicsError
+from pipeline.core.files import machine_error
 
 logger = logging.getLogger("vertebromics")
 
@@ -37,9 +39,12 @@ def run(
 ) -> None:
     """Parse `argv`, run `main`, and end with one clear line instead of a traceback.
 
-    A `VertebromicsError` is printed as it stands and ends with exit status 1. Anything else is a
-    defect of this software: its traceback reaches the log.
+    A `VertebromicsError` is printed as it stands and ends with exit status 1, and so does a fault
+    of the machine, such as a full disk. Anything else is a defect of this software: its traceback
+    reaches the log. A job that is told to end (SIGTERM, as Snakemake and SLURM do) takes its
+    temporary files with it.
     """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     options = arguments.parse_args(argv)
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
@@ -51,6 +56,11 @@ def run(
         raise SystemExit(1) from None
     except BrokenPipeError:
         os._exit(1)
+    except (OSError, MemoryError) as error:
+        if not (machine := machine_error(error)):
+            raise
+        logger.error("%s", machine)
+        raise SystemExit(1) from None
 
 
 def progress(stage: str, done: int, total: int, name: str) -> None:

@@ -61,3 +61,7 @@ class StudyError(VertebromicsError):
 
 class CaseError(VertebromicsError):
     """One scan, case or mask is wrong; the others go on (`on_bad_case`)."""
+
+
+class MachineError(VertebromicsError):
+    """The machine is at fault, such as a full disk: the job ends, and no patient is blamed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+
+from pipeline.core.errors import MachineError
+
+#: System errors that no file of a patient can cause: a full or read-only disk, an exhausted quota,
+#: memory or number of open files.
+MACHINE_ERRORS = frozenset(
+    (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.ENOMEM,
+        errno.EMFILE,
+        errno.ENFILE,
+    )
+)
 
 
 @contextmanager
@@ -33,16 +49,42 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 def whole_folder(path: str | Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path` that replaces it when the block ends well."""
     path = Path(path)
+    with temporary_folder(path) as beside:
+        yield beside
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(beside, path)
+
+
+@contextmanager
+def temporary_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a new folder beside `path` that is gone when the block ends, unless it was renamed."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=".", suffix=".tmp"))
     os.chmod(beside, 0o777 & ~_umask())
     try:
         yield beside
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def machine_error(error: Exception) -> MachineError | None:
+    """Return `error` as a `MachineError` where the machine is at fault, else None."""
+    if isinstance(error, MachineError):
+        return error
+    if isinstance(error, MemoryError):
+        return MachineError(
+            "A job must have memory enough", remedy="give the rule more memory (resources: mem_mb)"
+        )
+    if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
+        return MachineError(
+            "The machine must be able to write results",
+            found=error.strerror,
+            remedy="make room (results/, temporary folder, quota) and start again: what is done "
+            "is kept",
+        )
+    return None
 
 
 def write_table(table: pd.DataFrame, path: str | Path, *, csv: bool = False) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+import traceback
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from pipeline.core.errors import CaseError, VertebromicsError
+from pipeline.core.files import machine_error
 
 Severity = Literal["warning", "error"]
 Status = Literal["ok", "warning", "error"]
@@ -63,8 +65,9 @@ def from_json(text: str) -> list[Finding]:
 def from_exception(error: Exception, code: str, name: str) -> Finding:
     """Turn what one patient's files raised into a finding, and log it under `name`.
 
-    A `CaseError` speaks for itself. Anything else is unexpected: its traceback goes to the log,
-    so that it can be mended, and the other patients still go on.
+    A `CaseError` speaks for itself. Anything else is unexpected: where it happened goes to the log,
+    so that it can be mended, and the other patients still go on. Its text is kept nowhere: the
+    message of a library may quote a path or a header, and so identify a person.
 
     Parameters
     ----------
@@ -74,16 +77,24 @@ def from_exception(error: Exception, code: str, name: str) -> Finding:
         The finding's code, such as ``ingest-failed``.
     name : str
         Scan or case and reader, for the log.
+
+    Raises
+    ------
+    MachineError
+        If the machine is at fault, such as a full disk: the patient must not be excluded for it.
     """
+    if machine := machine_error(error):
+        raise machine from error
     if isinstance(error, VertebromicsError):
         logger.error("%s: %s", name, error)
         remedy = error.remedy or ""
         message = str(CaseError(error.rule, found=error.found, where=error.where))
         return Finding(code, "error", message, remedy)
-    logger.error("%s: unexpected %s", name, type(error).__name__, exc_info=error)
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s: unexpected %s\n%s", name, type(error).__name__, frames)
     return Finding(
         code,
         "error",
-        f"Unexpected {type(error).__name__}: {error}",
+        f"Unexpected {type(error).__name__}",
         "look at the stage's log, and report it if the file opens elsewhere",
     )

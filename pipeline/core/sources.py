@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from pipeline.core.errors import CaseError
-from pipeline.core.files import file_hash, read_json, write_json
+from pipeline.core.files import file_hash, machine_error, read_json, write_json
 from pipeline.core.store import Store
 
 
@@ -84,7 +84,7 @@ def placed(error: Exception, where: str) -> Exception:
     where : str
         The file's name for people (`shown_name`); kept only where the error names no place.
     """
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not machine_error(error):
         return CaseError(
             "An image or mask must be a readable file",
             found=error.strerror or type(error).__name__,

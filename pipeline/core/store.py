@@ -11,7 +11,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.core.files import json_hash, whole_folder
+from pipeline.core.errors import MachineError
+from pipeline.core.files import json_hash, temporary_folder
+
+#: Rule that makes each kind of entry that a later stage reads.
+MAKERS = {"ct": "ingest", "mask": "masks", "crop": "resample"}
 
 
 class Store:
@@ -31,8 +35,22 @@ class Store:
         return self.root / kind / key[:2] / key
 
     def path(self, relative: str) -> Path:
-        """Return the absolute-or-working-directory path of a table's store reference."""
-        return self.root / relative
+        """Return the absolute-or-working-directory path of a table's store reference.
+
+        Raises
+        ------
+        MachineError
+            If nothing lies there, as after somebody cleared a part of the store.
+        """
+        path = self.root / relative
+        if not path.exists():
+            kind = relative.partition("/")[0]
+            raise MachineError(
+                "What a table of the stage before names must lie in the store",
+                found=f"no {relative}",
+                remedy=f"run snakemake again with --forcerun {MAKERS.get(kind, 'ingest')}",
+            )
+        return path
 
     def relative(self, path: str | Path) -> str:
         """Return `path` as a table stores it: relative to the store, with forward slashes."""
@@ -55,17 +73,45 @@ class Store:
         -------
         pathlib.Path
             The complete entry's folder.
+
+        Raises
+        ------
+        MachineError
+            If the store cannot be written.
         """
         entry = self.entry(kind, json_hash(depends_on))
-        if not entry.exists():
-            try:
-                with whole_folder(entry) as folder:
-                    make(folder)
-            except OSError:
-                # Another job made the same entry meanwhile; equal keys hold equal content.
-                if not entry.exists():
-                    raise
+        if entry.exists():
+            return entry
+        try:
+            with temporary_folder(entry) as folder:
+                make(folder)
+                self._put(folder, entry)
+        except OSError as error:
+            # What `make` reads from elsewhere is the patient's; the store itself is the machine's.
+            if not isinstance(error.filename, str) or (
+                self.root not in Path(error.filename).parents
+            ):
+                raise
+            raise MachineError(
+                "The folder of results must be readable and writable",
+                found=error.strerror,
+                where=kind,
+                remedy="check its permissions and that its disk is mounted, and start again",
+            ) from error
         return entry
+
+    @staticmethod
+    def _put(folder: Path, entry: Path) -> None:
+        """Give a complete folder the entry's name, or leave the entry that came first.
+
+        Equal keys hold equal content, and another job may be reading the first: it is never
+        replaced. Renaming a folder onto one that holds files fails, and so is safe.
+        """
+        try:
+            os.rename(folder, entry)
+        except OSError:
+            if not entry.exists():
+                raise
 
 
 def store_of(results: str | Path) -> Store:

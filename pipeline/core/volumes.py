@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import math
+import shutil
 import zlib
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import nrrd
 import numpy as np
 import SimpleITK as sitk
 
-from pipeline.core.errors import CaseError
+from pipeline.core.errors import CaseError, MachineError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry
 
@@ -34,6 +35,9 @@ FORM_TOLERANCE_MM = 0.01
 #: zlib level of stored volumes: level 1 writes a CT four times as fast as level 6 and spares a
 #: third of the space; reading costs the same.
 COMPRESSION_LEVEL = 1
+
+#: Key of a stored volume's header under which its geometry stands as JSON.
+GEOMETRY_KEY = "geometry"
 
 _CHUNK = 1 << 22  # bytes read at a time
 
@@ -206,16 +210,52 @@ def without_metadata(image: sitk.Image) -> sitk.Image:
     return image
 
 
-def write_nrrd(image: sitk.Image, path: str | Path) -> None:
-    """Write `image` as a compressed NRRD that carries voxels and geometry, nothing else."""
-    sitk.WriteImage(
-        without_metadata(image), str(path), useCompression=True, compressionLevel=COMPRESSION_LEVEL
-    )
+def write_nrrd(image: sitk.Image, path: str | Path, *, compressed: bool = True) -> None:
+    """Write `image` as a NRRD that carries voxels and geometry, nothing else.
+
+    A NRRD header holds the product of direction and spacing, so that an oblique geometry comes
+    back with other last bits; where a vertebra's edge lies half-way between two samples of the
+    1 mm grid, they decide. `GEOMETRY_KEY` therefore holds the geometry to the last bit.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image
+        Three-dimensional volume; its metadata is erased.
+    path : path-like
+        File to write (.nrrd).
+    compressed : bool, optional
+        Whether to pack the voxels.
+
+    Raises
+    ------
+    MachineError
+        If the file cannot be written.
+    """
+    without_metadata(image)
+    image.SetMetaData(GEOMETRY_KEY, json.dumps(Geometry.of(image).as_json()))
+    try:
+        sitk.WriteImage(
+            image, str(path), useCompression=compressed, compressionLevel=COMPRESSION_LEVEL
+        )
+    except RuntimeError:
+        # ITK does not say what failed; its message holds a path and its own source line.
+        raise MachineError(
+            "A volume must be writable to the store",
+            found=f"{shutil.disk_usage(Path(path).parent).free / 1e6:.0f} MB free on its disk",
+            remedy="make room or check the permissions of results/, and start again: what is done "
+            "is kept",
+        ) from None
+    finally:
+        without_metadata(image)
 
 
 def read_nrrd(path: str | Path) -> sitk.Image:
-    """Read a volume that `write_nrrd` wrote."""
-    return without_metadata(sitk.ReadImage(str(path), imageIO="NrrdImageIO"))
+    """Read a volume that `write_nrrd` wrote, equal to it in every bit."""
+    image = sitk.ReadImage(str(path), imageIO="NrrdImageIO")
+    if image.HasMetaDataKey(GEOMETRY_KEY):
+        known = json.loads(image.GetMetaData(GEOMETRY_KEY))
+        Geometry(**{name: tuple(value) for name, value in known.items()}).apply_to(image)
+    return without_metadata(image)
 
 
 def image_hash(image: sitk.Image) -> str:

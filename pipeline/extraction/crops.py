@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
-import SimpleITK as sitk
-
+from pipeline.core.files import read_json, write_json
+from pipeline.core.volumes import read_nrrd, write_nrrd
 from pipeline.extraction.engine import Crop
 
 
@@ -21,22 +20,12 @@ def write_crop(crop: Crop, folder: str | Path) -> None:
     folder : path-like
         Receives image.nrrd (as it is: gzip saves nothing on interpolated float64 values and costs
         twenty times the time), mask.nrrd (uint8) and crop.json.
-
-    Notes
-    -----
-    NRRD stores the product of direction and spacing, so that an oblique geometry comes back with
-    other last bits. crop.json keeps the geometry exactly, and `read_crop` restores it.
     """
     folder = Path(folder)
-    sitk.WriteImage(crop.image, str(folder / "image.nrrd"))
-    sitk.WriteImage(crop.mask, str(folder / "mask.nrrd"), useCompression=True)
-    facts = {
-        "spacing": crop.image.GetSpacing(),
-        "origin": crop.image.GetOrigin(),
-        "direction": crop.image.GetDirection(),
-        "clipped_share": None if math.isnan(crop.clipped_share) else crop.clipped_share,
-    }
-    (folder / "crop.json").write_text(json.dumps(facts), encoding="utf-8")
+    write_nrrd(crop.image, folder / "image.nrrd", compressed=False)
+    write_nrrd(crop.mask, folder / "mask.nrrd")
+    share = None if math.isnan(crop.clipped_share) else crop.clipped_share
+    write_json({"clipped_share": share}, folder / "crop.json")
 
 
 def read_crop(folder: str | Path) -> Crop:
@@ -48,11 +37,6 @@ def read_crop(folder: str | Path) -> Crop:
         Folder of one crop.
     """
     folder = Path(folder)
-    facts = json.loads((folder / "crop.json").read_text(encoding="utf-8"))
-    image, mask = (sitk.ReadImage(str(folder / f"{name}.nrrd")) for name in ("image", "mask"))
-    for volume in (image, mask):
-        volume.SetSpacing(facts["spacing"])
-        volume.SetOrigin(facts["origin"])
-        volume.SetDirection(facts["direction"])
-    share = facts["clipped_share"]
+    image, mask = (read_nrrd(folder / f"{name}.nrrd") for name in ("image", "mask"))
+    share = read_json(folder / "crop.json")["clipped_share"]
     return Crop(image, mask, math.nan if share is None else share)

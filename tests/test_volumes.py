@@ -167,6 +167,32 @@ def test_a_damaged_file_is_refused_without_its_path(tmp_path, name, kept, compre
     assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["a.nrrd", "a.nii", "a.nii.gz"])
+def test_one_byte_less_is_refused(tmp_path, name):
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), str(tmp_path / name), useCompression=True)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[:-1])
+    with pytest.raises(CaseError, match=r"must (hold all|be whole|start with)"):
+        read_volume(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.nii.gz"])
+def test_one_wrong_bit_of_a_compressed_file_is_refused(tmp_path, name):
+    """ITK does not look at the checksum: half of the voxels may change."""
+    rng = np.random.default_rng(0)
+    # Of 4 MiB exactly, as many slices of 512 x 512 are: what is read in whole chunks has no rest.
+    voxels = np.tile(rng.integers(-1000, 1000, (8, 64, 64)).astype(np.int16), (1, 8, 8))
+    sitk.WriteImage(sitk.GetImageFromArray(voxels), str(tmp_path / name), useCompression=True)
+    content = (tmp_path / name).read_bytes()
+    read_volume(tmp_path / name)
+    for place in rng.integers(len(content) // 4, len(content), 12):
+        changed = bytearray(content)
+        changed[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / name).write_bytes(changed)
+        with pytest.raises(CaseError):
+            read_volume(tmp_path / name)
+
+
 def test_another_format_is_refused(tmp_path):
     with pytest.raises(CaseError, match=r"one of \.nrrd, \.nii, \.nii\.gz"):
         read_volume(tmp_path / "a.mha")

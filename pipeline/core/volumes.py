@@ -6,7 +6,6 @@ and no voxel's value is changed.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import json
@@ -14,6 +13,7 @@ import math
 import shutil
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import nibabel
 import nrrd
@@ -39,7 +39,7 @@ COMPRESSION_LEVEL = 1
 #: Key of a stored volume's header under which its geometry stands as JSON.
 GEOMETRY_KEY = "geometry"
 
-_CHUNK = 1 << 22  # bytes read at a time
+_CHUNK = 1 << 22  # bytes unpacked at a time
 
 
 def volume_suffix(path: str | Path) -> str | None:
@@ -103,7 +103,11 @@ def read_volume(path: str | Path) -> tuple[sitk.Image, list[Finding]]:
 def _check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None]:
     """Refuse a NRRD whose voxels lie in another file; warn where it has no patient space."""
     try:
-        header = nrrd.read_header(str(path))
+        with open(path, "rb") as stream:
+            header = nrrd.read_header(stream)
+            packed = header.get("encoding") in ("gzip", "gz")
+            if packed and not {"line skip", "lineskip"} & header.keys():
+                _unpacked_length(stream)
     except (nrrd.NRRDError, OSError, ValueError, StopIteration) as error:
         raise CaseError(
             "A .nrrd file must start with a readable NRRD header",
@@ -130,7 +134,8 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
             remedy="move one of them away",
         )
     try:
-        header = nibabel.load(path).header
+        loaded = nibabel.load(path)
+        header = loaded.header
         qform, q_code = header.get_qform(coded=True)
         sform, s_code = header.get_sform(coded=True)
     except Exception as error:
@@ -139,7 +144,8 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
             found=type(error).__name__,
             remedy="export it again",
         ) from None
-    _check_length(path, header)
+    # The header itself forgets its offset when it is read.
+    _check_length(path, int(loaded.dataobj.offset), header)
     size = (*header.get_data_shape(), 1, 1, 1)[:3]
     if q_code and s_code:
         distance = _largest_distance(qform, sform, size)
@@ -155,24 +161,40 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
     return [], Geometry.from_affine(affine, size)
 
 
-def _check_length(path: Path, header: nibabel.Nifti1Header) -> None:
+def _check_length(path: Path, offset: int, header: nibabel.Nifti1Header) -> None:
     """Refuse a NIfTI that ends before its voxels do: ITK fills the rest with zeros, unasked."""
-    voxels = math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize
-    needed = int(header.get_data_offset()) + voxels
-    found = 0
-    open_file = gzip.open if path.name.lower().endswith(".gz") else open
-    with (
-        contextlib.suppress(EOFError, gzip.BadGzipFile, zlib.error),
-        open_file(path, "rb") as stream,
-    ):
-        while found < needed and (chunk := stream.read(_CHUNK)):
-            found += len(chunk)
+    needed = offset + math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize
+    if path.name.lower().endswith(".gz"):
+        with open(path, "rb") as stream:
+            found = _unpacked_length(stream)
+    else:
+        found = path.stat().st_size
     if found < needed:
         raise CaseError(
             "A NIfTI file must hold all of its voxels",
-            found=f"{found} of {needed} bytes can be read",
+            found=f"{found} of {needed} bytes",
             remedy="copy or export the file again",
         )
+
+
+def _unpacked_length(stream: BinaryIO) -> int:
+    """Return how many bytes a gzip stream unpacks to, or refuse one that is damaged.
+
+    ITK unpacks as far as it needs and never looks at the checksum at the end, so that one wrong
+    bit of a copy can change half of the voxels.
+    """
+    length = 0
+    try:
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            while chunk := unpacked.read(_CHUNK):
+                length += len(chunk)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise CaseError(
+            "A compressed volume must be whole and have the right checksum",
+            found="a file that was cut off or damaged",
+            remedy="copy or export the file again",
+        ) from None
+    return length
 
 
 def _no_patient_space(what: str) -> Finding:

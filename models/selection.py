@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from models.chain import block_pipeline, chain_notes, selection_chain, selection_table
 from models.columns import Columns, candidates_of
@@ -109,7 +110,9 @@ def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, write the selection."""
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    selection, summary = report_selection(columns, table, config)
+    # As in training, so that both choose alike between features that are all but equal.
+    with threadpool_limits(config["threads"]):
+        selection, summary = report_selection(columns, table, config)
     write_table(selection, options.out, csv=True)
     write_json(summary, options.json)
 

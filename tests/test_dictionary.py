@@ -48,6 +48,11 @@ def clinical(tmp_path, dictionary, text=CLINICAL, key="patient_id"):
     return read_clinical(path, dictionary, key)
 
 
+def test_blanks_around_levels_are_no_part_of_them(tmp_path):
+    read_back = read(tmp_path, "x,,binary,,no | yes,preoperative,predictor\n")
+    assert read_back["levels"].tolist() == ["no|yes"]
+
+
 def test_label_falls_back_to_the_column(dictionary):
     assert dictionary["label"].tolist()[:2] == ["Age", "grade"]
     assert all_levels(dictionary) == {"sex": ["F", "M"]}

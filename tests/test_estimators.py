@@ -44,6 +44,13 @@ def test_platt_svc_keeps_patients_together(data):
     assert roc_auc_score(y, fitted.predict_proba(Z)[:, 1]) > 0.75
 
 
+def test_a_family_that_keeps_patients_together_is_told_of_them(data, config):
+    Z, y, groups = data
+    fitted = fit_estimator("svm", {}, Z, y, groups, config, seed=1).estimator
+    for train, valid in fitted.calibrated_.cv:
+        assert not set(groups[train]) & set(groups[valid])
+
+
 @pytest.mark.parametrize("model", FAMILIES)
 def test_every_family_fits_what_its_search_may_draw(model, data, config):
     Z, y, groups = data

@@ -82,6 +82,13 @@ def test_missing_values_follow_kleene(pairs, op):
     assert [None if pd.isna(v) else bool(v) for v in result] == [kleene(op, *p) for p in pairs]
 
 
+@pytest.mark.parametrize("code", ["7", "1000000", "1234567", "0.1234567"])
+def test_a_code_without_levels_equals_its_number_to_the_last_digit(code):
+    """Six digits are not enough: 1234567 would be looked for as 1.23457e+06, and never found."""
+    table = pd.DataFrame({"site": [code, "8", None]})
+    assert Formula(f"site == {code}").evaluate(table).tolist() == [True, False, pd.NA]
+
+
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 
 

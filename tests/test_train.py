@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -115,6 +116,42 @@ def test_nothing_of_the_test_rows_enters_a_model(table, config):
     assert first.search.table.equals(second.search.table)
     assert first.threshold == second.threshold
     np.testing.assert_array_equal(first.fitted.predict(whole), second.fitted.predict(whole))
+
+
+def test_the_command_learns_nothing_from_test_rows(folder, tmp_path):
+    """Whatever stands in the test rows of the tables, all but their predictions is the same."""
+    spoiled = tmp_path / "study"
+    shutil.copytree(folder, spoiled)
+    whole, split = read_table(folder / "analysis.parquet"), read_table(folder / "split.parquet")
+    test = (split["part"] == "test").to_numpy()
+    features = [name for name in whole.columns if ":" in name]
+    whole.loc[test, features] = np.random.default_rng(0).normal(50, 9, (test.sum(), len(features)))
+    whole.loc[test, "age"] = 20.0
+    for rows in (whole, split):
+        rows.loc[test, "outcome"] = 1 - rows.loc[test, "outcome"]
+    write_table(whole, spoiled / "analysis.parquet")
+    write_table(split, spoiled / "split.parquet")
+    for source, out in ((folder, "first"), (spoiled, "second")):
+        main(options_of(source, "lr", tmp_path / out))
+    first, second = (tmp_path / name for name in ("first", "second"))
+    for name in ("search.parquet", "importance.parquet"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    facts = [read_json(path / "model.json") | {"seconds": 0} for path in (first, second)]
+    assert facts[0] == facts[1]
+    out_of_fold = [
+        read_table(path / "predictions.parquet").query("part == 'oof'") for path in (first, second)
+    ]
+    pd.testing.assert_frame_equal(*out_of_fold)
+
+
+def test_the_threshold_is_that_of_the_out_of_fold_predictions(table, config):
+    """Not of the refitted model's own training rows, on which every threshold looks too good."""
+    columns, whole = table
+    training, folds = training_rows(whole)
+    trained = fit_model("rf", columns, training, folds, config)
+    outcome = training["outcome"].to_numpy()
+    assert trained.threshold == threshold_of(outcome, trained.search.out_of_fold, "youden", 0.5)
+    assert trained.threshold != threshold_of(outcome, trained.fitted.predict(training), "youden", 0)
 
 
 def test_the_same_seed_gives_the_same_model(table, config):

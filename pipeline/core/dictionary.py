@@ -63,6 +63,10 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
         _check_entry(entry, row, path, problems)
     problems.raise_if_any()
     sheet["label"] = sheet["label"].where(sheet["label"].notna(), sheet["column"])
+    # Written one way, so that no later reader of the frozen table takes "no " for another level.
+    for row, entry in sheet.iterrows():
+        if entry["levels"]:
+            sheet.loc[row, "levels"] = "|".join(levels_of(entry))
     return sheet[list(COLUMNS)].reset_index(drop=True)
 
 

@@ -13,6 +13,7 @@ is missing.
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -286,7 +287,7 @@ class Formula:
                 raise self._error("A condition must not be compared", remedy="use and, or, not")
             if one.kind == "text" and other.kind == "number" and other.literal is not None:
                 # `pfo == 1` where pfo is a category: its level is the text "1".
-                text = f"{other.literal:g}"
+                text = _as_level(other.literal)
                 series = pd.Series(text, index=other.values.index, dtype="string")
                 return self._pair(
                     op,
@@ -318,6 +319,11 @@ class Formula:
                     remedy=suggestion(other.literal, allowed) or f"levels: {listing(allowed)}",
                 )
         return COMPARISONS[type(op)](left.values, right.values).astype("boolean")
+
+
+def _as_level(number: float) -> str:
+    """Return a number as a level is written: all its digits, no point behind a whole one."""
+    return str(int(number)) if math.isfinite(number) and number == int(number) else repr(number)
 
 
 def _is_literal_list(node: ast.AST) -> bool:

@@ -7,6 +7,7 @@ import errno
 import signal
 import subprocess
 import sys
+import textwrap
 
 import pandas as pd
 import pytest
@@ -308,6 +309,51 @@ class TestCommand:
         done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False)
         assert done.returncode == 128 + signal.SIGTERM
         assert not list((tmp_path / "results").iterdir())
+
+    @pytest.mark.parametrize(
+        ("body", "status", "output", "error"),
+        [
+            ("print('done', end='')", 0, "done\nlast words\n", ""),
+            ("raise ZeroDivisionError('x')", 1, "last words\n", "ZeroDivisionError: x"),
+            ("raise SystemExit('in a word')", 1, "last words\n", "in a word"),
+            ("raise SystemExit(7)", 7, "last words\n", ""),
+            ("raise KeyboardInterrupt", 130, "last words\n", "KeyboardInterrupt"),
+        ],
+    )
+    def test_a_command_ends_as_python_would(self, body, status, output, error):
+        script = f"""
+        import argparse, atexit
+        from pipeline.core import command
+        atexit.register(lambda: print({chr(10) if "done" in body else ""!r} + "last words"))
+        def main(options):
+            {body}
+        command.run(main, argparse.ArgumentParser())
+        print("never reached")
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stdout) == (status, output)
+        assert error in done.stderr
+        assert bool(error) == bool(done.stderr)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="on_exit is glibc's")
+    def test_libraries_do_not_clear_up_behind_a_command(self):
+        """Some of them abort where their threads are still starting (pyarrow)."""
+        script = """
+        import argparse, ctypes
+        from pipeline.core import command
+        clear_up = ctypes.CFUNCTYPE(None)(lambda: print("cleared up", flush=True))
+        ctypes.CDLL(None).on_exit(clear_up, None)
+        command.run(lambda options: None, argparse.ArgumentParser())
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)], check=True, capture_output=True
+        )
+        assert done.stdout == b""
 
     def test_batch_and_scan_exclude_each_other(self, capsys):
         arguments = command.parser("pipeline.x", "Does x.")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import contextlib
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
@@ -43,7 +46,19 @@ def run(
     of the machine, such as a full disk. Anything else is a defect of this software: its traceback
     reaches the log. A job that is told to end (SIGTERM, as Snakemake and SLURM do) takes its
     temporary files with it.
+
+    Without `argv` this is the whole process, and it ends here, with the status of `main`.
     """
+    if argv is None:
+        _end_process(lambda: _run(main, arguments, None))
+    _run(main, arguments, argv)
+
+
+def _run(
+    main: Callable[[argparse.Namespace], None],
+    arguments: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+) -> None:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     options = arguments.parse_args(argv)
     logging.basicConfig(
@@ -55,12 +70,37 @@ def run(
         logger.error("%s", error)
         raise SystemExit(1) from None
     except BrokenPipeError:
-        os._exit(1)
+        os._exit(1)  # nobody reads: flushing the output would fail once more
     except (OSError, MemoryError) as error:
         if not (machine := machine_error(error)):
             raise
         logger.error("%s", machine)
         raise SystemExit(1) from None
+
+
+def _end_process(work: Callable[[], None]) -> NoReturn:
+    """Do `work`, then end the process as Python would, but for the libraries' own clearing up.
+
+    pyarrow starts threads as it reads a table. Where a short command ends while one of them is
+    still starting, which met one command in thirty on a busy machine, clearing up aborts the
+    process, and a job fails whose work is done.
+    """
+    status = 0
+    try:
+        work()
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 130 if isinstance(sys.exception(), KeyboardInterrupt) else 1
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        # Where nobody reads any more there is nothing left to lose.
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def progress(stage: str, done: int, total: int, name: str) -> None:

@@ -17,7 +17,14 @@ from pipeline.core.findings import Finding, from_exception, from_json, status_of
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
-from pipeline.extraction import Parameters, feature_names, features_of_crop, load_params, read_crop
+from pipeline.extraction import (
+    DEFAULT_ENGINE,
+    Parameters,
+    feature_names,
+    features_of_crop,
+    load_params,
+    read_crop,
+)
 from pipeline.extraction.params import library_versions
 
 STATUS_COLUMNS = {
@@ -28,6 +35,8 @@ STATUS_COLUMNS = {
     "reader": object,
     "status": object,
     "findings": object,
+    "engine": object,
+    "engine_reason": object,
     "seconds": float,
     "features_key": object,
 }
@@ -61,7 +70,7 @@ def check_features(features: pd.Series) -> list[Finding]:
 
 
 def extract_crops(
-    crops: pd.DataFrame, store: Store, params: Parameters
+    crops: pd.DataFrame, store: Store, params: Parameters, engine: str = DEFAULT_ENGINE
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Extract every crop; one that fails becomes a row with status ``error``, the others go on.
 
@@ -74,6 +83,8 @@ def extract_crops(
         Holds the crops, receives the features as kind ``features``, and reuses what it holds.
     params : Parameters
         Parameters of the extraction.
+    engine : str, optional
+        One of `pipeline.extraction.ENGINES`.
 
     Returns
     -------
@@ -86,6 +97,7 @@ def extract_crops(
     """
     provenance = {
         "params": params.content,
+        "engine": engine,
         "code": code_fingerprint("pipeline.extraction"),
         "versions": library_versions(),
     }
@@ -98,12 +110,15 @@ def extract_crops(
         if crop["status"] != "error":
             try:
                 entry = _features_entry(crop, store, params, provenance)
+                described = read_json(entry / "features.json")
                 vector = read_table(entry / "features.parquet").set_index("feature")["value"]
                 findings += check_features(vector)
                 keys.append((crop["case_id"], crop["reader"]))
                 vectors.append(vector.reindex(names).to_numpy())
                 row |= {
-                    "seconds": read_json(entry / "features.json")["seconds"],
+                    "engine": described["engine"],
+                    "engine_reason": described["reason"],
+                    "seconds": described["seconds"],
                     "features_key": entry.name,
                 }
             except Exception as error:
@@ -124,13 +139,23 @@ def _features_entry(crop: dict, store: Store, params: Parameters, provenance: di
     def make(folder: Path) -> None:
         volume = read_crop(store.path(crop["crop"]))
         start = time.perf_counter()
-        features = features_of_crop(volume.image, volume.mask, params)
+        result = features_of_crop(volume, params, engine=provenance["engine"])
         seconds = time.perf_counter() - start
         write_table(
-            features.rename("value").rename_axis("feature").reset_index(),
+            result.values.rename("value").rename_axis("feature").reset_index(),
             folder / "features.parquet",
         )
-        write_json({"seconds": round(seconds, 3)}, folder / "features.json")
+        reasons = dict.fromkeys(filter(None, (volume.reason, result.reason)))
+        for reason in reasons:
+            command.logger.info(
+                "%s %s was computed by PyRadiomics: %s", crop["case_id"], crop["reader"], reason
+            )
+        described = {
+            "seconds": round(seconds, 3),
+            "engine": "pyradiomics" if "pyradiomics" in (volume.engine, result.engine) else "fast",
+            "reason": "; ".join(reasons) or None,
+        }
+        write_json(described, folder / "features.json")
 
     return store.get_or_make("features", {"crop": crop["crop_key"], **provenance}, make)
 
@@ -142,7 +167,12 @@ def main(options: argparse.Namespace) -> None:
     params = load_params(study.config["extraction"]["params"])
     wanted = study.select_cases(options.batch, options.scan)["scan_id"]
     crops = read_table(options.resample)
-    features, status = extract_crops(crops[crops["scan_id"].isin(wanted)], study.store, params)
+    features, status = extract_crops(
+        crops[crops["scan_id"].isin(wanted)],
+        study.store,
+        params,
+        study.config["extraction"]["engine"],
+    )
     failed = status.loc[status["status"] == "error", ["case_id", "reader"]].agg(" ".join, axis=1)
     if len(failed) and study.config["on_bad_case"] == "stop":
         raise CaseError(

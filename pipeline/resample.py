@@ -21,10 +21,11 @@ from pipeline.core.store import Store
 from pipeline.core.study import open_study
 from pipeline.core.volumes import read_nrrd
 from pipeline.extraction import (
+    DEFAULT_ENGINE,
+    Crop,
     Parameters,
-    crop_to_region,
     load_params,
-    normalise_volume,
+    open_scan,
     read_crop,
     write_crop,
 )
@@ -48,6 +49,12 @@ COLUMNS = {
     "crop": object,
     "crop_key": object,
     "clipped_share": float,
+    "image_mean_hu": float,
+    "image_sd_hu": float,
+    "clip_low_hu": float,
+    "clip_high_hu": float,
+    "engine": object,
+    "engine_reason": object,
 }
 
 
@@ -125,7 +132,38 @@ def select_masks(
     return rows[columns].sort_values(["scan_id", *key], ignore_index=True)
 
 
-def resample_masks(masks: pd.DataFrame, store: Store, params: Parameters) -> pd.DataFrame:
+def describe(crop: Crop) -> dict:
+    """Return what `resample.parquet` says of a crop, beside where it lies.
+
+    Parameters
+    ----------
+    crop : Crop
+        From the store.
+
+    Returns
+    -------
+    dict
+        ``clipped_share``; ``image_mean_hu, image_sd_hu, clip_low_hu, clip_high_hu`` of the whole
+        CT, missing where nothing is normalised or cut; ``engine, engine_reason``.
+    """
+    row = {
+        "clipped_share": crop.clipped_share,
+        "engine": crop.engine,
+        "engine_reason": crop.reason,
+    }
+    if crop.normalisation is not None:
+        row |= {
+            "image_mean_hu": crop.normalisation.mean,
+            "image_sd_hu": crop.normalisation.sd,
+            "clip_low_hu": crop.normalisation.clip_low,
+            "clip_high_hu": crop.normalisation.clip_high,
+        }
+    return row
+
+
+def resample_masks(
+    masks: pd.DataFrame, store: Store, params: Parameters, engine: str = DEFAULT_ENGINE
+) -> pd.DataFrame:
     """Crop every mask; one that fails becomes a row with status ``error``, the others go on.
 
     Parameters
@@ -136,6 +174,8 @@ def resample_masks(masks: pd.DataFrame, store: Store, params: Parameters) -> pd.
         Holds the CTs and masks, receives the crops as kind ``crop``, and reuses what it holds.
     params : Parameters
         Parameters of the extraction.
+    engine : str, optional
+        One of `pipeline.extraction.ENGINES`.
 
     Returns
     -------
@@ -144,13 +184,14 @@ def resample_masks(masks: pd.DataFrame, store: Store, params: Parameters) -> pd.
     """
     provenance = {
         "params": params.crop_settings,
+        "engine": engine,
         "code": code_fingerprint("pipeline.extraction"),
         "versions": library_versions(),
     }
     rows = []
     # The last volume only is kept: a normalised CT of 500 slices takes a gigabyte.
-    normalised = functools.lru_cache(maxsize=1)(
-        lambda image: normalise_volume(read_nrrd(store.path(image)), params)
+    scan = functools.lru_cache(maxsize=1)(
+        lambda image: open_scan(read_nrrd(store.path(image)), params, engine=engine)
     )
     for done, mask in enumerate(masks.to_dict("records"), start=1):
         name = f"{mask['case_id']} {mask['reader']}"
@@ -158,18 +199,17 @@ def resample_masks(masks: pd.DataFrame, store: Store, params: Parameters) -> pd.
         try:
 
             def make(folder: Path, mask: dict = mask) -> None:
-                volume = normalised(mask["image"])
                 region = read_nrrd(store.path(mask["mask"]))
-                write_crop(crop_to_region(volume, region, params, label=REGION), folder)
+                write_crop(scan(mask["image"]).crop(region, REGION), folder)
 
             entry = store.get_or_make(
                 "crop",
                 {"image": mask["image_hash"], "mask": mask["mask_hash"], **provenance},
                 make,
             )
-            share = read_crop(entry).clipped_share
-            findings = check_clipping(share, params)
-            row |= {"crop": store.relative(entry), "crop_key": entry.name, "clipped_share": share}
+            crop = read_crop(entry)
+            findings = check_clipping(crop.clipped_share, params)
+            row |= {"crop": store.relative(entry), "crop_key": entry.name, **describe(crop)}
         except Exception as error:
             findings = [from_exception(error, "resample-failed", name)]
         rows.append({**row, "status": status_of(findings), "findings": to_json(findings)})
@@ -188,7 +228,8 @@ def main(options: argparse.Namespace) -> None:
         read_table(options.masks),
         read_table(options.preflight),
     )
-    write_table(resample_masks(masks, study.store, params), options.out)
+    engine = study.config["extraction"]["engine"]
+    write_table(resample_masks(masks, study.store, params, engine), options.out)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import Finding, from_json, to_json
 from pipeline.core.store import Store
 from pipeline.extract import check_features, extract_crops
-from pipeline.extraction import Crop, features_of_crop, load_params, write_crop
+from pipeline.extraction import DEFAULT_ENGINE, Crop, features_of_crop, load_params, write_crop
 
 PARAMS = {
     "setting": {"binWidth": 25},
@@ -61,7 +61,7 @@ def test_a_row_of_the_table_is_what_the_crop_yields(store, params):
     assert features.columns[:3].tolist() == ["case_id", "reader", "original_shape_MeshVolume"]
     assert features.shape == (2, 2 + 1 + 2 * 3)
     for row, seed in zip(features.to_dict("records"), (0, 1), strict=True):
-        expected = features_of_crop(*crop_of(seed)[:2], params)
+        expected = features_of_crop(crop_of(seed), params).values
         found = {name: row[name] for name in expected.index}
         assert found == expected.to_dict()
     assert list(status.columns) == list(extract.STATUS_COLUMNS)
@@ -144,7 +144,7 @@ def test_the_command_excludes_or_stops(store, tmp_path, on_bad_case):
     study.mkdir(parents=True)
     config = {
         "study": "s", "results": str(results), "threads": 1, "on_bad_case": on_bad_case,
-        "extraction": {"params": str(tmp_path / "p.yaml")},
+        "extraction": {"params": str(tmp_path / "p.yaml"), "engine": DEFAULT_ENGINE},
     }  # fmt: skip
     (study / "study.yaml").write_text(yaml.safe_dump(config))
     spoil(store)

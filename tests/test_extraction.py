@@ -12,20 +12,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from pipeline.core.errors import CaseError
+from pipeline.core.errors import CaseError, StudyError
 from pipeline.extraction import (
+    DEFAULT_ENGINE,
     Crop,
-    crop_to_region,
     extract_features,
     feature_names,
     features_of_crop,
     load_crop,
     load_params,
-    normalise_volume,
+    open_scan,
     read_crop,
     write_crop,
 )
@@ -139,7 +140,7 @@ def test_a_crop_comes_back_from_files_bit_by_bit(params, tmp_path):
         assert (sitk.GetArrayFromImage(after) == sitk.GetArrayFromImage(before)).all()
     assert again.clipped_share == crop.clipped_share
     pd.testing.assert_series_equal(
-        features_of_crop(*again[:2], params),
+        features_of_crop(again, params).values,
         extract_features(ct, mask, params),
         check_exact=True,
     )
@@ -307,11 +308,11 @@ def test_undefined_features_are_nan():
 def test_normalising_once_for_several_masks_changes_nothing(seed, spacing):
     params = load_params(SMALL)
     ct, mask = ct_and_mask(spacing=spacing, seed=seed)
-    normalised = normalise_volume(ct, params)
-    first = crop_to_region(normalised, mask, params)
-    second = crop_to_region(normalised, sitk.BinaryErode(mask, [1, 1, 0]), params)
+    scan = open_scan(ct, params)
+    first = scan.crop(mask)
+    second = scan.crop(sitk.BinaryErode(mask, [1, 1, 0]))
     pd.testing.assert_series_equal(
-        features_of_crop(*first[:2], params), plain(ct, mask, SMALL), check_exact=True
+        features_of_crop(first, params).values, plain(ct, mask, SMALL), check_exact=True
     )
     assert second.mask.GetSize() != first.mask.GetSize()
 
@@ -344,3 +345,27 @@ def test_the_command_prints_and_writes_csv(tmp_path, repository):
     assert refused.returncode == 1
     assert "voxels of the value 9. Found: only 4" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_several_masks_of_one_ct_stand_side_by_side(tmp_path, repository, params):
+    ct, mask = ct_and_mask()
+    smaller = sitk.BinaryErode(mask, [1, 1, 0])
+    for name, image in {"ct": ct, "a": mask, "b": smaller}.items():
+        sitk.WriteImage(image, tmp_path / f"{name}.nrrd")
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump(SMALL))
+    command = [sys.executable, "-m", "pipeline.extraction", "ct.nrrd", "a.nrrd", "b.nrrd"]
+    command += ["--params", "p.yaml", "--engine", DEFAULT_ENGINE, "--out", "f.csv"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    table = pd.read_csv(tmp_path / "f.csv", index_col="feature", float_precision="round_trip")
+    assert table.columns.tolist() == ["value_1", "value_2"]
+    for column, drawn in zip(table, (mask, smaller), strict=True):
+        expected = extract_features(ct, drawn, params)
+        assert table[column].to_dict() == expected.to_dict()
+
+
+def test_an_unknown_engine_is_refused(params):
+    ct, mask = ct_and_mask()
+    with pytest.raises(StudyError, match=r"must be one of .*pyradiomics. Found: pyradiomix"):
+        extract_features(ct, mask, params, engine="pyradiomix")
+    with pytest.raises(StudyError, match="Found: other"):
+        features_of_crop(load_crop(ct, mask, params), params, engine="other")

@@ -19,7 +19,7 @@ from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import from_json
 from pipeline.core.geometry import Geometry
 from pipeline.core.store import Store
-from pipeline.core.volumes import write_nrrd
+from pipeline.core.volumes import read_nrrd, write_nrrd
 from pipeline.extraction import load_crop, load_params, read_crop
 from pipeline.ingest import ingest_scan
 from pipeline.resample import check_clipping, resample_masks, select_masks
@@ -163,9 +163,11 @@ def test_another_content_makes_another_crop(store, params, changed):
 
 def test_a_ct_is_normalised_once_for_all_its_masks(store, params, monkeypatch):
     calls = []
-    normalise = resample.normalise_volume
+    opened = resample.open_scan
     monkeypatch.setattr(
-        resample, "normalise_volume", lambda *given: calls.append(given) or normalise(*given)
+        resample,
+        "open_scan",
+        lambda *given, **options: calls.append(given) or opened(*given, **options),
     )
     resample_masks(masks_table("a", "b"), store, params)
     assert len(calls) == 1
@@ -211,7 +213,7 @@ def test_the_command_writes_the_batch_and_nothing_of_a_batch_without_masks(store
     study.mkdir(parents=True)
     config = {
         "study": "s", "results": str(results), "threads": 1,
-        "extraction": {"params": str(tmp_path / "p.yaml")},
+        "extraction": {"params": str(tmp_path / "p.yaml"), "engine": "pyradiomics"},
     }  # fmt: skip
     (study / "study.yaml").write_text(yaml.safe_dump(config))
     cases, ingest, masks, preflight = tables({"A": "ok", "B": "error"})
@@ -229,3 +231,26 @@ def test_the_command_writes_the_batch_and_nothing_of_a_batch_without_masks(store
         )  # fmt: skip
         assert read_table(out)["reader"].tolist() == readers
         assert list(read_table(out).columns) == list(resample.COLUMNS)
+
+
+def test_the_statistics_of_the_normalisation_stand_in_the_table(store, params):
+    rows = resample_masks(masks_table("a", "b"), store, params)
+    ct = sitk.GetArrayFromImage(read_nrrd(store.path("ct.nrrd"))).astype(float)
+    mean, sd = ct.mean(), ct.std(ddof=1)
+    expected = {
+        "image_mean_hu": mean, "image_sd_hu": sd,
+        "clip_low_hu": mean - 3 * sd, "clip_high_hu": mean + 3 * sd,
+    }  # fmt: skip
+    for column, value in expected.items():
+        np.testing.assert_allclose(rows[column], value, rtol=1e-12)
+
+
+def test_without_normalisation_there_are_no_statistics(store, params):
+    content = copy.deepcopy(params.content)
+    content["setting"] |= {"normalize": False}
+    rows = resample_masks(masks_table("a"), store, load_params(content))
+    assert rows[["image_mean_hu", "image_sd_hu", "clip_low_hu", "clip_high_hu"]].isna().all(None)
+    content["setting"] |= {"normalize": True, "removeOutliers": None}
+    rows = resample_masks(masks_table("a"), store, load_params(content))
+    assert rows["image_sd_hu"].notna().all()
+    assert rows[["clip_low_hu", "clip_high_hu", "clipped_share"]].isna().all(None)

@@ -12,35 +12,39 @@ or from a shell: ``python -m pipeline.extraction ct.nrrd mask.nrrd --params ge20
 PyRadiomics computes in one go; here the work is cut in two where the volume of data drops a
 thousandfold, so that a study keeps the small part and need not read the CT again:
 
-1. `load_crop`: normalise over the whole volume, resample, crop to the region and its margin.
+1. `open_scan` reads a CT once; its ``crop`` normalises over the whole volume, resamples, and crops
+   to one region and its margin.
 2. `features_of_crop`: filter the crop, compute the features.
 
-`extract_features` is one after the other. Both halves call PyRadiomics' own functions on the same
-numbers in the same order, so that the cut changes no bit of the result.
+`extract_features` is one after the other. `pipeline.extraction.engine` says who computes.
 """
 
-from pipeline.extraction.crops import read_crop, write_crop
+from pipeline.extraction.crops import Crop, Normalisation, read_crop, write_crop
 from pipeline.extraction.engine import (
-    Crop,
-    crop_to_region,
+    DEFAULT_ENGINE,
+    ENGINES,
+    Extraction,
     extract_features,
-    feature_names,
     features_of_crop,
     load_crop,
-    normalise_volume,
+    open_scan,
 )
+from pipeline.extraction.library import feature_names
 from pipeline.extraction.params import Parameters, load_params
 
 __all__ = [
+    "DEFAULT_ENGINE",
+    "ENGINES",
     "Crop",
+    "Extraction",
+    "Normalisation",
     "Parameters",
-    "crop_to_region",
     "extract_features",
     "feature_names",
     "features_of_crop",
     "load_crop",
     "load_params",
-    "normalise_volume",
+    "open_scan",
     "read_crop",
     "write_crop",
 ]

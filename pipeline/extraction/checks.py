@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import SimpleITK as sitk
@@ -67,4 +68,34 @@ def check_extent(region: sitk.Image, params: Parameters) -> None:
         raise CaseError(
             f"A region must hold more than {smallest} voxels (minimumROISize)",
             found=f"{len(voxels)} on {where}",
+        )
+
+
+def check_grey_values(low: float, high: float) -> None:
+    """Refuse to normalise a CT whose lowest and highest grey values are the same."""
+    if low == high:
+        raise CaseError(
+            "A CT must hold more than one grey value to be normalised",
+            found=f"{low:g} in every voxel",
+        )
+
+
+def check_complete(names: Collection[str], expected: Sequence[str]) -> None:
+    """Refuse a region for which a filter made no image: a table cannot miss columns for one case.
+
+    Parameters
+    ----------
+    names : collection of str
+        Features that were computed.
+    expected : sequence of str
+        Features that the parameter file asks for.
+    """
+    missing = [name for name in expected if name not in names]
+    if missing:
+        images = sorted({name.split("_")[0] for name in missing})
+        raise CaseError(
+            f"A region must yield all {len(expected)} features of the parameter file",
+            found=f"{len(missing)} missing, of the image types {', '.join(images)}",
+            remedy="the region's surroundings are too small for these filters: check the mask, or "
+            "leave them out of the parameter file for all cases",
         )

@@ -16,7 +16,7 @@ rule extract:
         runtime=240,
     params:
         code=code_fingerprint("pipeline.extract"),
-        options=options(config, "on_bad_case"),
+        options=options(config, "on_bad_case", "extraction.engine"),
         extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
     shell:

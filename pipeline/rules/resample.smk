@@ -22,6 +22,7 @@ rule resample:
         runtime=120,
     params:
         code=code_fingerprint("pipeline.resample"),
+        options=options(config, "extraction.engine"),
         extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
     shell:

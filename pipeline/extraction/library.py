@@ -1,0 +1,126 @@
+"""PyRadiomics as this project loads it: quiet, and with one extractor per parameter file."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import logging
+import math
+
+import numpy as np
+import SimpleITK as sitk
+
+from pipeline.core.errors import StudyError
+from pipeline.extraction.params import Parameters, schema_warnings_ignored
+
+
+@functools.cache
+def radiomics():
+    """Import PyRadiomics and keep its log to what a reader of a batch's log can use."""
+    import radiomics
+    import radiomics.featureextractor
+
+    # Its handler would print every message a second time, without time and level.
+    radiomics.setVerbosity(60)
+    logging.getLogger("radiomics").setLevel(logging.WARNING)
+    # Said for every image type of every mask; the redundant feature is off either way.
+    logging.getLogger("radiomics.glcm").addFilter(
+        lambda record: not record.getMessage().startswith("GLCM is symmetrical")
+    )
+    return radiomics
+
+
+def extractor(params: Parameters):
+    """Return PyRadiomics' extractor for crops: everything that comes after loading.
+
+    With normalisation, resampling and cropping off, its `execute` is what remains of a plain run.
+    """
+    return _extractor(_key(params))
+
+
+def feature_names(params: Parameters) -> list[str]:
+    """Return the names of all features that a parameter file asks for, in PyRadiomics' order.
+
+    Parameters
+    ----------
+    params : Parameters
+        From `load_params`.
+
+    Returns
+    -------
+    list of str
+        1,223 names with ``radiomics_params/ge2025.yaml``.
+
+    Raises
+    ------
+    StudyError
+        If an image type can yield no image: LoG without ``sigma``, or a filter whose library is
+        not installed.
+    """
+    return list(_feature_names(_key(params)))
+
+
+def _key(params: Parameters) -> str:
+    return json.dumps(params.content)
+
+
+@functools.lru_cache(maxsize=8)
+def _extractor(content: str):
+    with schema_warnings_ignored():
+        return radiomics().featureextractor.RadiomicsFeatureExtractor(
+            copy.deepcopy(json.loads(content)),
+            normalize=False,
+            resampledPixelSpacing=None,
+            preCrop=False,
+            additionalInfo=False,
+            label=1,
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def _feature_names(content: str) -> tuple[str, ...]:
+    of_crops = _extractor(content)
+    classes = radiomics().getFeatureClasses()
+
+    def of_class(image_type: str, name: str) -> list[str]:
+        every = classes[name].getFeatureNames()
+        wanted = of_crops.enabledFeatures[name] or [
+            feature for feature, deprecated in every.items() if not deprecated
+        ]
+        return [f"{image_type}_{name}_{feature}" for feature in wanted]
+
+    # Filters name their own images, so they are asked, on noise that is large enough for them.
+    sigma = max(
+        (s for options in of_crops.enabledImagetypes.values() for s in options.get("sigma", ())),
+        default=1.0,
+    )
+    side = 8 + 2 * math.ceil(sigma)
+    noise = sitk.GetImageFromArray(np.random.default_rng(0).normal(size=(side, side, side)))
+    everywhere = sitk.Cast(noise * 0 + 1, sitk.sitkUInt8)
+    names = [
+        full
+        for name in ("shape", "shape2D")
+        if name in of_crops.enabledFeatures
+        for full in of_class("original", name)
+    ]
+    for image_type, options in of_crops.enabledImagetypes.items():
+        make = getattr(radiomics().imageoperations, f"get{image_type}Image")
+        images = [
+            name for _, name, _ in make(noise, everywhere, **{**of_crops.settings, **options})
+        ]
+        if not images:
+            raise StudyError(
+                "Every image type of the parameter file must yield an image",
+                found=image_type,
+                remedy="LoG needs its `sigma`; LBP2D and LBP3D need scikit-image and trimesh, "
+                "which are no part of this installation",
+            )
+        names += [
+            full
+            for image in images
+            for name in of_crops.enabledFeatures
+            if not name.startswith("shape")
+            for full in of_class(image, name)
+        ]
+    return tuple(names)

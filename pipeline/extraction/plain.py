@@ -1,0 +1,150 @@
+"""The engine ``pyradiomics``: the library itself, cut in two between crop and features.
+
+Both halves call PyRadiomics' own functions on the same numbers in the same order as a plain run
+does, so that the cut changes no bit of the result.
+
+References
+----------
+.. [1] van Griethuysen JJM, Fedorov A, Parmar C, et al. Computational radiomics system to decode the
+   radiographic phenotype. Cancer Res 2017;77:e104-e107. doi:10.1158/0008-5472.CAN-17-0339
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from pipeline.core.errors import CaseError
+from pipeline.extraction.checks import (
+    Image,
+    check_complete,
+    check_extent,
+    check_grey_values,
+    check_label,
+    open_volume,
+)
+from pipeline.extraction.crops import Crop, Normalisation
+from pipeline.extraction.library import extractor, feature_names, radiomics
+from pipeline.extraction.params import Parameters
+
+
+class PlainScan:
+    """One CT, normalised once for all of its masks.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image or path-like
+        CT volume in Hounsfield units (x, y, z).
+    params : Parameters
+        Read are the settings named in `pipeline.extraction.params.CROP_SETTINGS`.
+
+    Raises
+    ------
+    CaseError
+        If the file is no three-dimensional volume of single numbers, or has one grey value only
+        and shall be normalised.
+    """
+
+    def __init__(self, image: Image, params: Parameters) -> None:
+        self.params = params
+        self.normalised = open_volume(image, "CT")
+        self.normalisation = None
+        if params.settings.get("normalize"):
+            statistics = sitk.StatisticsImageFilter()
+            statistics.Execute(self.normalised)
+            check_grey_values(statistics.GetMinimum(), statistics.GetMaximum())
+            self.normalisation = Normalisation.of(
+                statistics.GetMean(), statistics.GetSigma(), params.settings.get("removeOutliers")
+            )
+            self.normalised = radiomics().imageoperations.normalizeImage(
+                self.normalised, **params.crop_settings
+            )
+
+    def crop(self, mask: Image, label: int | None = None) -> Crop:
+        """Resample the CT and one region of a mask, cropped to the region and its margin.
+
+        Parameters
+        ----------
+        mask : SimpleITK.Image or path-like
+            Label map (x, y, z); its grid decides the orientation of the crop.
+        label : int, optional
+            Voxel value of the region; by default the parameters' ``label``.
+
+        Returns
+        -------
+        Crop
+            On a grid of ``resampledPixelSpacing`` mm that begins at the mask's own corner, with
+            ``padDistance`` voxels around the region where the volume reaches so far.
+
+        Raises
+        ------
+        CaseError
+            If the region is empty, has too few dimensions, or lies outside the CT.
+        """
+        params = self.params
+        label = int(params.settings.get("label", 1)) if label is None else label
+        mask = open_volume(mask, "mask")
+        check_label(mask, label)
+        settings = {**params.crop_settings, "normalize": False, "label": label}
+        try:
+            image, region = extractor(params).loadImage(self.normalised, mask, None, **settings)
+        except ValueError as error:
+            raise CaseError(
+                "The region must lie within the CT", found=" ".join(str(error).split())
+            ) from error
+        region = sitk.Cast(region == label, sitk.sitkUInt8)
+        check_extent(region, params)
+        share = _clipped_share(self.normalised, mask == label, params)
+        return Crop(image, region, share, self.normalisation)
+
+
+def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) -> pd.Series:
+    """Return the features of a crop: filters, texture matrices, shape.
+
+    Parameters
+    ----------
+    image, mask : SimpleITK.Image
+        `Crop.image` and `Crop.mask` (x, y, z), made with the same parameters.
+    params : Parameters
+        All but the settings that made the crop.
+
+    Returns
+    -------
+    pandas.Series of float64
+        As `pipeline.extraction.extract_features` returns it.
+
+    Raises
+    ------
+    CaseError
+        If PyRadiomics refuses the region, or leaves out an image type because the crop is too small
+        for the filter.
+    """
+    try:
+        values = extractor(params).execute(image, mask, label=1)
+    except ValueError as error:
+        raise CaseError(
+            "PyRadiomics must be able to compute every feature of the region",
+            found=" ".join(str(error).split()),
+        ) from error
+    expected = feature_names(params)
+    check_complete(values, expected)
+    # PyRadiomics hands out zero- and one-dimensional arrays alike.
+    numbers = [np.asarray(values[name]).item() for name in expected]
+    return pd.Series(numbers, index=expected, dtype=np.float64)
+
+
+def _clipped_share(normalised: sitk.Image, region: sitk.Image, params: Parameters) -> float:
+    settings = params.settings
+    if not settings.get("normalize") or settings.get("removeOutliers") is None:
+        return math.nan
+    # Exact comparison is right: voxels beyond the limits were set to this very product.
+    limit = settings["removeOutliers"] * settings.get("normalizeScale", 1)
+    # A mask on a grid of its own is met where the CT's voxels lie; on the same grid this is
+    # the identity.
+    region = sitk.Resample(region, normalised, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+    inside = sitk.GetArrayViewFromImage(region) != 0
+    values = sitk.GetArrayViewFromImage(normalised)[inside]
+    return float(np.mean(np.abs(values) >= limit)) if values.size else math.nan

@@ -1,8 +1,8 @@
 """Make the demo study: DICOM CT, two readers' masks, a clinical table with its dictionary.
 
-What is written is what a hospital would hand over, and nothing of it is real. The outcome follows
-a mechanism that is documented in docs/demo.md and written to truth.json; no stage of the pipeline
-reads that file.
+What is written is a registered study (docs/privacy.md), and nothing of it is real. The outcome
+follows a mechanism that is documented in docs/demo.md and written to truth.json; no stage of the
+pipeline reads that file.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.fingerprint import code_fingerprint
+from pipeline.core.registered import write_marker
 from pipeline.core.seeds import derive_seed
 
 SPACING_MM = (3.0, 0.7, 0.7)
@@ -309,7 +310,9 @@ def make_study(folder: Path, n_patients: int, seed: int, jobs: int = 1) -> dict:
         for done, result in enumerate(run(write, numbers), start=1):
             results.append(result)
             command.progress("demo", done, n_patients, result[1]["patient_id"])
-    _write_csv(pd.DataFrame([row for rows, _ in results for row in rows]), folder / "cases.csv")
+    cases = pd.DataFrame([row for rows, _ in results for row in rows])
+    _write_csv(cases, folder / "cases.csv")
+    write_marker(folder, "demo", cases)
     _write_csv(clinical_table(n_patients, seed), folder / "clinical.csv")
     _write_csv(cohort.dictionary(("patient_id", "Patient")), folder / "dictionary.csv")
     truth = {

@@ -32,6 +32,7 @@ from demo.files import bytes_of, write_if_changed
 from pipeline.core import command
 from pipeline.core.cases import HANDED_IN
 from pipeline.core.errors import VertebromicsError
+from pipeline.core.registered import write_marker
 from pipeline.core.seeds import derive_seed
 
 logger = logging.getLogger("vertebromics")
@@ -334,6 +335,7 @@ def main(options: argparse.Namespace) -> None:
         unpack(package, download(package, options.archives or out / "archives"), out)
     table = cases_table({scan_id: write_simulated(scan_id, out) for scan_id in SCANS})
     write_if_changed(out / "cases.csv", table.to_csv(index=False).encode())
+    write_marker(out, "real", table)
     logger.info("%d masks of %d scans in %s", len(table), len(SCANS), out)
 
 

@@ -1,4 +1,4 @@
-"""Write the templates of a new study: a configuration and three tables with one example row each.
+"""Write the templates of a new study: a configuration and three tables with one example case each.
 
 Nothing is ever overwritten. The example rows are marked EXAMPLE and have to be replaced.
 """
@@ -25,8 +25,9 @@ CONFIG = """\
 study: {name}
 title: null                   # heading of the report
 
-# The three tables (docs/tables.md): replace their EXAMPLE rows.
-cases: {folder}/cases.csv
+# python -m pipeline.register writes this table and its files (docs/privacy.md).
+cases: {folder}/study/cases.csv
+# Two tables of your own (docs/tables.md), keyed by those pseudonyms: replace their EXAMPLE rows.
 clinical: {folder}/clinical.csv
 dictionary: {folder}/dictionary.csv
 # Instead of `cases`, a study may start from ready feature tables and then needs no image:
@@ -49,7 +50,7 @@ timing: preoperative          # latest timing of a predictor
 """
 
 TABLES: dict[str, list[list[str]]] = {
-    "cases.csv": [
+    "handed_in.csv": [
         HANDED_IN,
         *(
             [
@@ -84,9 +85,13 @@ NEXT_STEPS = """\
 Written to {folder}: {files}.
 
 Next:
-  1. Put the images and masks where cases.csv says, and replace the EXAMPLE rows of cases.csv and
-     clinical.csv with your patients. Use pseudonyms, never names or hospital numbers.
-  2. Describe every column of clinical.csv in dictionary.csv (docs/tables.md says how).
+  1. Register what the hospital handed over: it draws pseudonyms and numbers the files.
+     By what the files say:  python -m pipeline.register DICOM_ROOT MASK_ROOT --out {folder}/study
+     Or by a table of masks: fill in handed_in.csv with the real ids and paths (keep it outside of
+     any repository), then   python -m pipeline.register --cases {folder}/handed_in.csv \\
+                                 --out {folder}/study
+  2. Fill in clinical.csv by pseudonym ({folder}/study/clinical_template.csv lists them), and
+     describe each of its columns in dictionary.csv (docs/tables.md says how).
   3. Check the tables:   python -m pipeline.validate --config {folder}/config.yaml
   4. Check the images:   snakemake --cores 2 --configfile {folder}/config.yaml preflight
   5. Run the study:      snakemake --cores 2 --configfile {folder}/config.yaml

@@ -31,6 +31,7 @@ from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.problems import Problems, listing
+from pipeline.core.registered import suspicious_ids
 from pipeline.core.study import Study
 from pipeline.patient_flow import check_enough, screen
 
@@ -64,6 +65,10 @@ def validate_study(config: dict) -> Study:
         features, notes = read_feature_keys(config["features"], unit_key)
         for note in notes:
             logger.info(note)
+        for column in {"patient_id", "case_id"} & set(features.columns):
+            warning = suspicious_ids(features[column].dropna().unique(), column, "features")
+            if warning is not None:
+                logger.warning("%s", warning)
     if config["clinical"] is not None:
         dictionary = read_dictionary(config["dictionary"])
         clinical = read_clinical(config["clinical"], dictionary, unit_key)

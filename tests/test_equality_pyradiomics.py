@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from pipeline.core.files import read_table
+from pipeline.core.registered import write_marker
 
 #: Largest difference relative to the plain run's value.
 RELATIVE_TOLERANCE = 1e-6
@@ -68,21 +69,24 @@ def plain(testdata, repository, tmp_path_factory) -> pd.DataFrame:
 def ours(testdata, repository, tmp_path_factory) -> pd.DataFrame:
     """Run the stages, from the table of cases to the features."""
     folder = tmp_path_factory.mktemp("study")
-    pd.DataFrame(
+    (folder / "testdata").symlink_to(testdata)
+    cases = pd.DataFrame(
         {
             "patient_id": case.split("-")[0],
             "scan_id": case.split("-")[0],
             "case_id": case,
             "level": case.split("-")[1],
             "reader": "A",
-            "image": testdata / image,
+            "image": f"testdata/{image}",
             "series": None,
-            "mask": testdata / mask,
+            "mask": f"testdata/{mask}",
             "label": label,
             "days_from_surgery": None,
         }
         for case, (image, mask, label) in CASES.items()
-    ).to_csv(folder / "cases.csv", index=False)
+    )
+    cases.to_csv(folder / "cases.csv", index=False)
+    write_marker(folder, "real", cases)
     (folder / "study.yaml").write_text(
         f"study: equality\ncases: {folder}/cases.csv\nresults: {folder}/results\n"
         f"extraction: {{params: {repository}/radiomics_params/ge2025.yaml}}\n",

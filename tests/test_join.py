@@ -13,6 +13,7 @@ from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.findings import Finding, to_json
+from pipeline.core.registered import write_marker
 from pipeline.join import aggregate, wide_features
 from pipeline.validate import validate_study, write_study
 
@@ -49,7 +50,9 @@ def write_tables(folder) -> None:
             for reader in "AB"
         ]
     columns = ["patient_id", "scan_id", "case_id", "level", "reader", "image", "mask"]
-    pd.DataFrame(rows, columns=columns).to_csv(folder / "cases.csv", index=False)
+    table = pd.DataFrame(rows, columns=columns)
+    table.to_csv(folder / "cases.csv", index=False)
+    write_marker(folder, "demo", table)
     clinical = pd.DataFrame(
         {
             "patient_id": ids,

@@ -18,6 +18,7 @@ from pipeline.core.cases import batches, read_cases
 from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_tables import read_feature_keys
+from pipeline.core.registered import MARKER, write_marker
 from pipeline.core.study import open_study
 
 DICTIONARY = (
@@ -47,6 +48,7 @@ class Files:
                 "label", "days_from_surgery",
             ],
         )  # fmt: skip
+        self.registered = self.cases.copy()
         self.clinical = pd.DataFrame(
             {
                 "patient_id": ids,
@@ -65,6 +67,8 @@ class Files:
 
     def config(self, **options) -> dict:
         self.cases.to_csv(self.folder / "cases.csv", index=False)
+        if self.registered is not None:
+            write_marker(self.folder, "demo", self.registered)
         self.clinical.to_csv(self.folder / "clinical.csv", index=False)
         (self.folder / "dictionary.csv").write_text(self.dictionary)
         return resolve_config(
@@ -120,7 +124,10 @@ def test_tables_are_typed_and_sorted(files, tmp_path, monkeypatch):
         (0, "level", "T14", ["column level", "T14"]),
         (0, "level", "", ["level", "must not be blank", "row 2"]),
         (0, "days_from_surgery", "two", ["whole number of days"]),
-        (0, "series", "1.2.x", ["column series"]),
+        (0, "series", "1.2.3", ["not name a series by its UID", "row 2, column series"]),
+        (0, "patient_id", "0099", ["must have been registered", "row 2, column patient_id"]),
+        (0, "image", "../elsewhere/0001", ["image must lie in the folder of the registered study"]),
+        (0, "mask", "/elsewhere/0001.nrrd", ["mask must lie in the folder", "row 2, column mask"]),
         (1, "reader", "B", ["one mask per reader", "0001-L1 B", "rows 2, 3"]),
         (0, "patient_id", "0002", ["A scan must have one patient_id", "rows 2, 3"]),
         (0, "image", "img/0002", ["A scan must have one image", "An image must be one scan"]),
@@ -134,6 +141,44 @@ def test_wrong_row_of_cases_is_told(files, row, column, value, words):
     files.cases.loc[row, column] = value
     text = files.problem()
     assert not [word for word in words if word not in text], text
+
+
+CANARY = "PHI-CANARY-0010-0010"
+
+
+def test_table_that_nobody_registered_is_refused_with_the_command(files):
+    files.registered = None
+    files.cases["patient_id"] = CANARY
+    text = files.problem()
+    table = files.folder / "cases.csv"
+    assert "no registered.json beside it" in text
+    assert f"python -m pipeline.register --cases {table} --out {table.parent / 'study'}" in text
+    assert CANARY not in text
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 99}', "no json"])
+def test_marker_of_another_kind_is_refused(files, content):
+    files.registered = None
+    (files.folder / MARKER).write_text(content)
+    assert "must be as this version writes it" in files.problem()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("patient_id", CANARY),
+        ("image", f"../{CANARY}/dicom"),
+        ("mask", f"..\\{CANARY}\\a.nrrd"),
+        ("series", "1.2.840.113619.2.55.3"),
+    ],
+)
+def test_what_identifies_is_refused_without_a_quotation(files, column, value):
+    files.cases.loc[:1, column] = value
+    text = files.problem()
+    assert f"rows 2, 3, column {column}" in text
+    assert "pipeline.register" in text or "leave it blank" in text
+    assert value not in text
+    assert CANARY not in text
 
 
 def test_missing_image_is_told_once(files):
@@ -290,6 +335,25 @@ def test_study_may_start_from_features(files, tmp_path):
 def test_wrong_feature_table_is_told(files, tmp_path, spoil, words):
     table = pd.DataFrame({"patient_id": files.clinical["patient_id"], "f1": 1.0, "f2": 2.0})
     assert words in files.problem(**ready(tmp_path / "f", A=table, B=spoil(table)))
+
+
+def test_feature_tables_need_pseudonyms(files, tmp_path, caplog):
+    ids = files.clinical["patient_id"]
+    table = pd.DataFrame({"patient_id": ids, "f1": 1.0, "f2": 2.0})
+    caplog.clear()
+    files.study(**ready(tmp_path / "f", A=table))
+    assert not caplog.text
+    for form in ("1950{:02d}28", "28-02-19{:02d}", "1_2_840_113619_{}"):
+        made = [form.format(number % 12 + 10) for number in range(3)]
+        made[0] = form.format(11)
+        table["patient_id"] = files.clinical["patient_id"] = [*made, *ids[3:]]
+        text = files.problem(**ready(tmp_path / "f", A=table.drop_duplicates("patient_id")))
+        assert "dates and UIDs identify a person" in text
+        assert made[0] not in text
+    table["patient_id"] = files.clinical["patient_id"] = [f"H{7654321 + n}" for n in range(40)]
+    files.study(**ready(tmp_path / "f", A=table))
+    assert "40 of 40 ids look like hospital or accession numbers" in caplog.text
+    assert "7654321" not in caplog.text
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
+from pipeline.core.registered import check_registered, read_marker
 from pipeline.core.sheets import read_sheet, rows_text
 from pipeline.core.table_schema import check_columns, load_schema
 
@@ -50,13 +52,22 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
     Raises
     ------
     StudyError
-        Telling every wrong row.
+        Telling every wrong row; or if the table lies in no registered study.
     """
     path = Path(path)
+    if not path.is_file():
+        raise StudyError(
+            "The table of masks must exist",
+            where=str(path),
+            remedy="give its path relative to the folder in which snakemake runs; "
+            "python -m pipeline.register DICOM_ROOT MASK_ROOT --out STUDY writes one, cases.csv",
+        )
+    read_marker(path)
     sheet = read_sheet(path, "cases")
     problems = Problems(f"the table of masks {path}")
     check_columns(sheet, "cases", path, problems)
     problems.raise_if_any()
+    check_registered(sheet, path)
     ignored = [name for name in sheet.columns if name not in load_schema("cases")["properties"]]
     if ignored:
         logger.info("%s: columns not used: %s", path, listing(ignored))

@@ -17,6 +17,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.seeds import derive_seed
+from pipeline.core.split_designs import FROM_COLUMN, parts_from_column
 from pipeline.core.study import open_study
 
 logger = logging.getLogger("vertebromics")
@@ -65,51 +66,6 @@ def holdout_parts(table: pd.DataFrame, test_fraction: float, seed: int) -> np.nd
             remedy="change the fraction, or add patients",
         ) from None
     return np.where(table["patient_id"].isin(test), "test", "train")
-
-
-def imported_parts(table: pd.DataFrame, column: str | None) -> np.ndarray:
-    """Take the parts from a clinical column that holds ``train`` or ``test``.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row per unit: ``unit_id, patient_id`` and `column`.
-    column : str
-        Name of the column.
-
-    Returns
-    -------
-    ndarray of str, shape (n_rows,)
-        ``train`` or ``test``.
-
-    Raises
-    ------
-    StudyError
-        If there is no such column, if it holds anything else, or if it divides a patient.
-    """
-    if column is None or column not in table.columns:
-        raise StudyError(
-            "An imported split needs a column of the clinical table",
-            found=column,
-            where="config key split.column",
-        )
-    wrong = table.loc[~table[column].isin(["train", "test"])]
-    if len(wrong):
-        value, unit = wrong[column].iloc[0], wrong["unit_id"].iloc[0]
-        raise StudyError(
-            "An imported split holds 'train' or 'test' in every row",
-            found=f"{value!r} and {len(wrong) - 1} more",
-            where=f"column {column}, unit {unit}",
-        )
-    parts = table.groupby("patient_id")[column].nunique()
-    divided = sorted(parts.index[parts > 1])
-    if divided:
-        raise StudyError(
-            "All units of a patient belong to one part",
-            found=f"{len(divided)} divided patients: {', '.join(map(str, divided[:10]))}",
-            where=f"column {column}",
-        )
-    return table[column].to_numpy(dtype=object)
 
 
 def assign_folds(training: pd.DataFrame, n_folds: int, seed: int) -> np.ndarray:
@@ -171,16 +127,10 @@ def split_table(table: pd.DataFrame, config: dict) -> pd.DataFrame:
         ``unit_id, patient_id, outcome, part, fold``, rows as in `table`; fold -1 in the test part.
     """
     options, seed = config["split"], config["seed"]
-    if options["design"] == "imported":
-        parts = imported_parts(table, options["column"])
-    elif options["design"] == "holdout":
-        parts = holdout_parts(table, options["test_fraction"], derive_seed(seed, "split"))
+    if options["design"] in FROM_COLUMN:
+        parts = parts_from_column(table, options)
     else:
-        raise StudyError(
-            "The design of the split is holdout or imported",
-            found=options["design"],
-            where="config key split.design",
-        )
+        parts = holdout_parts(table, options["test_fraction"], derive_seed(seed, "split"))
     split = table[["unit_id", "patient_id", "outcome"]].assign(part=parts, fold=NO_FOLD)
     split["outcome"] = split["outcome"].astype(int)
     for part in ("train", "test"):

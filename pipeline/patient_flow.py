@@ -10,6 +10,7 @@ from pipeline.core.dictionary import all_levels
 from pipeline.core.errors import StudyError
 from pipeline.core.findings import from_json
 from pipeline.core.formula import Formula
+from pipeline.core.split_designs import FROM_COLUMN, parts_from_column
 from pipeline.core.study import Study
 
 MIN_PER_FOLD = 2
@@ -364,20 +365,21 @@ def check_events(outcome: pd.Series, train_rows: float, folds: int) -> None:
         )
 
 
-def check_enough(outcome: pd.Series, clinical: pd.DataFrame, split: Mapping) -> None:
+def check_enough(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None:
     """Raise `StudyError` if either outcome is too rare in the training rows of a configured split.
 
     Parameters
     ----------
     outcome : pandas.Series
         0 or 1, one row per unit.
-    clinical : pandas.DataFrame
-        Clinical columns on the same index, of which an imported split reads its own.
+    table : pandas.DataFrame
+        The same rows: ``unit_id, patient_id`` and the clinical columns, of which a split that a
+        column decides reads its own.
     split : mapping
         The section of the configuration.
     """
-    if split["design"] == "imported":
-        training = outcome[clinical[split["column"]] == "train"]
-        check_events(training, 1.0, split["folds"])
+    if split["design"] in FROM_COLUMN:
+        parts = parts_from_column(table, split)
+        check_events(outcome[parts == "train"], 1.0, split["folds"])
     else:
         check_events(outcome, 1 - split["test_fraction"], split["folds"])

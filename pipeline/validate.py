@@ -32,6 +32,7 @@ from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.problems import Problems, listing
 from pipeline.core.registered import suspicious_ids
+from pipeline.core.split_designs import FROM_COLUMN, PARTS
 from pipeline.core.study import Study
 from pipeline.patient_flow import check_enough, screen
 
@@ -205,8 +206,10 @@ def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
     It is no error yet: images of the first patients are checked long before the last one is in.
     """
     flow, outcome = screen(study, features)
-    units = study.clinical.set_index(f"{study.config['unit']}_id")
-    units = units[units.index.isin(flow.members["unit_id"])]
+    units = flow.members[["unit_id", "patient_id"]].drop_duplicates("unit_id")
+    clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)
+    known = [name for name in clinical if name not in units]
+    units = units.join(clinical[known], on="unit_id").set_index("unit_id", drop=False)
     try:
         check_enough(outcome[units.index].astype("int64"), units, study.config["split"])
     except StudyError as error:
@@ -237,29 +240,45 @@ def _check_patients_agree(clinical: pd.DataFrame, cases: pd.DataFrame, unit_key:
 
 
 def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
-    column = config["split"]["column"]
-    if config["split"]["design"] != "imported":
+    split, where = config["split"], "config key split.column"
+    column, design = split["column"], split["design"]
+    if design not in FROM_COLUMN:
         return
     rows = dictionary[dictionary["column"] == column]
-    where = "config key split.column"
     if rows.empty or rows.iloc[0]["role"] != "split":
         raise StudyError(
-            "The column of an imported split must have the role `split` in the data dictionary",
+            f"The column of the split {design} must have the role `split` in the data dictionary",
             found=column,
             where=where,
         )
-    if rows.iloc[0]["type"] in NUMERIC or set(levels_of(rows.iloc[0]) or ()) != {"train", "test"}:
+    entry = rows.iloc[0]
+    numeric, levels = entry["type"] in NUMERIC, set(levels_of(entry) or ())
+    wanted = {
+        "imported": ("binary, with the levels train|test", levels == set(PARTS)),
+        "temporal": ("continuous or ordinal: relative days, or the order of enrolment", numeric),
+        "by_site": ("categorical or binary, its levels being the sites", not numeric),
+    }
+    rule, met = wanted[design]
+    if not met:
         raise StudyError(
-            "The column of an imported split must be binary, with the levels train|test",
-            found=f"{rows.iloc[0]['type']}, {rows.iloc[0]['levels']}",
+            f"The column of the split {design} must be {rule}",
+            found=f"{entry['type']}, {entry['levels']}",
             where=where,
         )
     blank = clinical.loc[clinical[column].isna(), f"{config['unit']}_id"]
     if not blank.empty:
         raise StudyError(
-            "An imported split must place every unit in train or test",
+            f"The split {design} must place every unit",
             found=f"blank for {listing(blank)}",
             where=f"the clinical table, column {column}",
+        )
+    absent = sorted({str(site) for site in split["test_sites"]}.difference(clinical[column]))
+    if design == "by_site" and absent:
+        raise StudyError(
+            "The sites that a split holds out must be sites of the clinical table",
+            found=listing(absent),
+            where="config key split.test_sites",
+            remedy=f"choose among {listing(sorted(clinical[column].unique()))}",
         )
 
 

@@ -253,6 +253,7 @@ def test_too_few_of_either_outcome_are_refused():
 
 def test_an_imported_split_counts_its_own_training_rows():
     clinical = pd.DataFrame({"part": ["train"] * 20 + ["test"] * 20})
+    clinical["unit_id"] = clinical["patient_id"] = [f"{i:02d}" for i in range(40)]
     split = {"design": "imported", "column": "part", "folds": 5, "test_fraction": 0.3}
     check_enough(pd.Series([1] * 10 + [0] * 30), clinical, split)
     with pytest.raises(StudyError, match="9 with and 11 without"):

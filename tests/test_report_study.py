@@ -293,6 +293,21 @@ def headings(text: str) -> list[str]:
     return re.findall(r"<h2[^>]*>([^<]+)</h2>", text)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "30% of the patients were held out at random"),
+        ({"design": "imported"}, "The parts were imported (column x)"),
+        ({"design": "by_site", "test_sites": ["B", 3]}, "Held out by site: B, 3 (column x)"),
+        ({"design": "temporal"}, "Held out by time: the last 30% of the patients (column x)"),
+        ({"design": "temporal", "test_from": 91}, "Held out by time: from 91 on (column x)"),
+    ],
+)
+def test_table_1_says_who_was_held_out(copied, options, words):
+    change(copied, split__column="x", **{f"split__{name}": v for name, v in options.items()})
+    assert words in Page(report_of(copied)).text
+
+
 def test_sections_stand_in_the_order_of_a_paper(page, table_study, imaging_text):
     text = (table_study / "report" / "report.html").read_text(encoding="utf-8")
     assert headings(text) == [*TITLES, "Not part of this study", "Provenance"]

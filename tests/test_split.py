@@ -4,10 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.split import assign_folds, holdout_parts, imported_parts, split_table
+from models.split import assign_folds, holdout_parts, split_table
 from pipeline.core.errors import StudyError
 
-OPTIONS = {"design": "holdout", "test_fraction": 0.3, "column": None, "folds": 5}
+OPTIONS = {
+    "design": "holdout",
+    "test_fraction": 0.3,
+    "column": None,
+    "test_from": None,
+    "test_sites": [],
+    "folds": 5,
+}
 
 
 def cohort(n_patients=100, share=0.3, units=1, seed=0):
@@ -76,31 +83,6 @@ def test_imported_split_is_taken_as_it_is():
     assert list(split["part"]) == list(table["published"])
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"column": None}, "needs a column"),
-        ({"column": "absent"}, r"Found: absent\. In: config key split.column"),
-        ({"value": "validation"}, r"'validation' and 0 more.*column published, unit 0003-3"),
-        ({"value": None}, r"None and 0 more.*unit 0003-3"),
-    ],
-)
-def test_imported_split_errors(change, message):
-    table = cohort(20)
-    table["published"] = pd.Series(["train", "test"] * 10, dtype=object)
-    if "value" in change:
-        table.loc[3, "published"] = change["value"]
-    with pytest.raises(StudyError, match=message):
-        imported_parts(table, change.get("column", "published"))
-
-
-def test_imported_split_must_not_divide_a_patient():
-    table = cohort(20, units=2)
-    table["published"] = ["train", "test"] + ["train"] * 38
-    with pytest.raises(StudyError, match="1 divided patients: 0000"):
-        imported_parts(table, "published")
-
-
 def test_too_few_events_are_refused():
     config = {"split": OPTIONS, "seed": 0}
     with pytest.raises(StudyError, match="1 patients with and 39 without"):
@@ -112,8 +94,3 @@ def test_too_few_events_are_refused():
     options = OPTIONS | {"design": "imported", "column": "published"}
     with pytest.raises(StudyError, match="The train part must hold both outcomes"):
         split_table(table, {"split": options, "seed": 0})
-
-
-def test_unknown_design_is_refused():
-    with pytest.raises(StudyError, match="Found: temporal"):
-        split_table(cohort(), {"split": OPTIONS | {"design": "temporal"}, "seed": 0})

@@ -232,6 +232,11 @@ def test_backslashes_of_windows_are_understood(files):
         ({"predictors": ["agee"]}, ["perhaps `age` is meant"]),
         ({"split": {"design": "imported", "column": "sex"}}, ["must have the role `split`"]),
         ({"split": {"design": "imported", "column": "none"}}, ["must have the role `split`"]),
+        ({"split": {"design": "temporal", "column": "part"}}, ["relative days, or the order of"]),
+        (
+            {"split": {"design": "by_site", "column": "part", "test_sites": ["tset"]}},
+            ["must be sites of the clinical table", "Found: tset", "choose among test, train"],
+        ),
     ],
 )
 def test_options_that_do_not_fit_the_tables_are_told(files, options, words):
@@ -247,6 +252,14 @@ def test_imported_split_places_every_unit(files):
     files.dictionary = DICTIONARY.replace("train|test", "train|valid")
     files.clinical["part"] = "train"
     assert "with the levels train|test" in files.problem(**options)
+
+
+def test_a_split_by_site_or_time_needs_its_kind_of_column(files):
+    files.dictionary = DICTIONARY.replace("Part,binary,,train|test", "Part,ordinal,,")
+    files.clinical["part"] = range(len(files.clinical))
+    files.study(split={"design": "temporal", "column": "part"})
+    by_site = {"design": "by_site", "column": "part", "test_sites": ["3"]}
+    assert "categorical or binary" in files.problem(split=by_site)
 
 
 def test_preoperative_study_refuses_later_scans(files):

@@ -265,11 +265,23 @@ def _check_combinations(config: dict, problems: Problems) -> None:
     if config["features"] is not None:
         check_model_reader(config, sorted(config["features"]), problems)
     split = config["split"]
-    if split["design"] == "imported" and split["column"] is None:
+    rules = {
+        "imported": "An imported split needs the clinical column that holds 'train' or 'test'",
+        "temporal": "A temporal split needs the clinical column of relative days or of the order "
+        "of enrolment",
+        "by_site": "A split by site needs the clinical column that names the site",
+    }
+    if split["design"] in rules and split["column"] is None:
         problems.add(
-            "An imported split needs the clinical column that holds 'train' or 'test'",
+            rules[split["design"]],
             where="config key split.column",
             remedy="name the column, with role `split` in the dictionary",
+        )
+    if split["design"] == "by_site" and not split["test_sites"]:
+        problems.add(
+            "A split by site needs the sites to hold out",
+            where="config key split.test_sites",
+            remedy="list at least one, as the column spells it",
         )
     low, high = config["evaluation"]["decision_curve"]
     if low >= high:

@@ -193,8 +193,8 @@ def characteristics_section(results: Results) -> Section:
         ),
         Table(
             name="characteristics-by-part",
-            caption="Characteristics of training and test rows, same statistics. Where the split "
-            "is random, differences are chance; a small P tells how unlucky the draw was.",
+            caption=f"Characteristics of training and test rows, same statistics. "
+            f"{_held_out(results)}",
             shown=_printed(by_part, part_labels, len(units)),
             raw=by_part,
             numeric=(*part_labels.values(), f"All\n(n = {len(units)})", "Missing", "P"),
@@ -239,6 +239,32 @@ def _described(results: Results, units: pd.DataFrame) -> pd.DataFrame:
 def _anatomical(level: str) -> tuple[int, int, str]:
     match = _LEVEL.match(level)
     return ("CTLS".index(match[1]), int(match[2]), level) if match else (9, 0, level)
+
+
+def _held_out(results: Results) -> str:
+    """Say who is in the test part, and what a difference between the parts means."""
+    split = results["split"]
+    column = split["column"]
+    if split["design"] == "imported":
+        return f"The parts were imported (column {column})."
+    if split["design"] == "by_site":
+        sites = ", ".join(map(str, split["test_sites"]))
+        return (
+            f"Held out by site: {sites} (column {column}). A difference between the parts is one "
+            "between sites, which the models have to bridge."
+        )
+    fraction = share(split["test_fraction"], 1)
+    if split["design"] == "temporal":
+        begin = split["test_from"]
+        who = f"the last {fraction} of the patients" if begin is None else f"from {begin:g} on"
+        return (
+            f"Held out by time: {who} (column {column}). A difference between the parts is a "
+            "change over time, which the models have to bridge."
+        )
+    return (
+        f"{fraction} of the patients were held out at random, stratified by outcome: differences "
+        "are chance; a small P tells how unlucky the draw was."
+    )
 
 
 def _printed(table: pd.DataFrame, groups: dict[str, str], units: int) -> pd.DataFrame:

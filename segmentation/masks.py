@@ -11,15 +11,13 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import SimpleITK as sitk
-from scipy import ndimage
 
 from pipeline.core import command
 from pipeline.core.errors import CaseError
 from pipeline.core.files import read_json, read_table, write_json, write_table
-from pipeline.core.findings import Finding, from_exception, from_json, status_of, to_json
+from pipeline.core.findings import from_exception, from_json, status_of, to_json
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.geometry import Geometry
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
@@ -27,14 +25,10 @@ from pipeline.core.store import Store
 from pipeline.core.study import open_study
 from pipeline.core.volumes import image_hash, read_nrrd, volume_suffix, write_nrrd
 from segmentation.mask_files import mask_on_grid, pick_segment, read_mask_file
+from segmentation.region_checks import check_region
+from segmentation.region_facts import describe_region
 
 LIBRARIES = ("nibabel", "numpy", "pynrrd", "scipy", "SimpleITK", "slicerio")
-
-#: Components besides the largest are worth a warning when they hold more than this share of the
-#: mask: a stray voxel of the brush is not.
-STRAY_SHARE = 0.01
-#: Enclosed holes are worth a warning when they would add more than this share to the mask.
-HOLE_SHARE = 0.01
 
 TEXT = object  # strings or None: pandas' own string type would make every None a pandas.NA
 COLUMNS = {
@@ -52,105 +46,23 @@ COLUMNS = {
     "voxels": float,
     "volume_ml": float,
     "mean_hu": float,
+    "tissue_hu": float,
+    "gas_share": float,
+    "dense_share": float,
+    "slices": float,
     "components": float,
+    "stray_share": float,
+    "holes_share": float,
     "touches_border": object,
+    "posterior_elements": object,
+    **{f"{fact}_{axis}_mm": float for fact in ("extent", "centre") for axis in "xyz"},
+    "edge_hu": float,
+    "offset_mm": float,
 }
 
 
-def describe_mask(mask: np.ndarray, ct: np.ndarray, voxel_volume_ml: float) -> dict:
-    """Measure a binary mask.
-
-    Parameters
-    ----------
-    mask : numpy.ndarray
-        0/1, shape (z, y, x), with at least one voxel.
-    ct : numpy.ndarray
-        Hounsfield units, same shape.
-    voxel_volume_ml : float
-        Volume of a voxel in ml.
-
-    Returns
-    -------
-    dict
-        ``voxels``; ``volume_ml``; ``mean_hu``; ``components``, counted with voxels that share a
-        corner as one; ``stray``, the share of the voxels outside the largest component;
-        ``holes``, enclosed background as a share of the mask; ``touches_border``, whether a voxel
-        lies on the outermost layer of the volume.
-    """
-    inside = np.nonzero(mask)
-    voxels = len(inside[0])
-    low, high = np.min(inside, axis=1), np.max(inside, axis=1)
-    box = mask[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))] != 0
-    labelled, components = ndimage.label(box, structure=np.ones((3, 3, 3)))
-    largest = np.bincount(labelled.ravel())[1:].max()
-    # A hole is closed off within the bounding box, since background outside it is connected.
-    holes = int(ndimage.binary_fill_holes(np.pad(box, 1)).sum()) - voxels
-    return {
-        "voxels": voxels,
-        "volume_ml": voxels * voxel_volume_ml,
-        "mean_hu": float(ct[inside].mean(dtype=np.float64)),
-        "components": int(components),
-        "stray": 1 - int(largest) / voxels,
-        "holes": holes / voxels,
-        "touches_border": bool((low == 0).any() or (high == np.array(mask.shape) - 1).any()),
-    }
-
-
-def check_mask(facts: Mapping, min_voxels: int, border_is: str) -> list[Finding]:
-    """Judge a mask by its measurements.
-
-    Parameters
-    ----------
-    facts : Mapping
-        As `describe_mask` returns them.
-    min_voxels : int
-        Fewer voxels are an error.
-    border_is : {'warning', 'error'}
-        Severity of a mask that the edge of the volume cuts off.
-    """
-    findings = []
-    if facts["voxels"] < min_voxels:
-        findings.append(
-            Finding(
-                "mask-too-small",
-                "error",
-                f"The mask has {facts['voxels']} voxels; at least {min_voxels} are needed",
-                "check that the label is the vertebra's, and draw the whole vertebral body",
-            )
-        )
-    if facts["touches_border"]:
-        findings.append(
-            Finding(
-                "mask-touches-border",
-                border_is,
-                "The mask touches the edge of the volume: the vertebra is probably cut off",
-                "use a scan that shows the whole vertebra, or exclude the case",
-            )
-        )
-    if facts["stray"] > STRAY_SHARE:
-        findings.append(
-            Finding(
-                "mask-in-pieces",
-                "warning",
-                f"The mask falls into {facts['components']} pieces; {facts['stray']:.1%} of it lie "
-                "outside the largest",
-                "remove stray voxels (3D Slicer: Islands, keep largest island)",
-            )
-        )
-    if facts["holes"] > HOLE_SHARE:
-        findings.append(
-            Finding(
-                "mask-has-holes",
-                "warning",
-                f"The mask has enclosed holes of {facts['holes']:.1%} of its volume",
-                "fill them if the whole vertebral body is meant",
-            )
-        )
-    return findings
-
-
 def prepare_mask(
-    mask: str | Path, label: str | None, ct: Mapping, store: Store, checks: Mapping
+    mask: str | Path, label: str | None, level: str, ct: Mapping, store: Store, checks: Mapping
 ) -> dict:
     """Bring one mask onto its CT's grid, into the store, and describe it.
 
@@ -160,12 +72,14 @@ def prepare_mask(
         Label map or Slicer segmentation.
     label : str or None
         Number or name of the structure.
+    level : str
+        Vertebral level, such as ``L1``.
     ct : Mapping
         The scan's row of `ingest.parquet`: ``image``, ``image_hash``.
     store : Store
         Receives ``mask.nrrd`` as kind ``mask``, and reuses what it holds.
     checks : Mapping
-        The study's ``checks``: ``min_voxels``, ``border_is``.
+        The study's ``checks``: ``min_voxels``, ``border_is``, ``region``.
 
     Returns
     -------
@@ -186,7 +100,7 @@ def prepare_mask(
                 found=f"no voxel of {segment}",
                 remedy="draw the vertebra, or correct the label",
             )
-        facts = describe_mask(binary, sitk.GetArrayViewFromImage(image), geometry.voxel_volume_ml)
+        facts = describe_region(binary, sitk.GetArrayViewFromImage(image), geometry)
         written = sitk.GetImageFromArray(binary)
         geometry.apply_to(written)
         write_nrrd(written, folder / "mask.nrrd")
@@ -213,9 +127,7 @@ def prepare_mask(
         make,
     )
     known = read_json(entry / "mask.json")
-    findings = from_json(known["findings"]) + check_mask(
-        known["facts"], checks["min_voxels"], checks["border_is"]
-    )
+    findings = from_json(known["findings"]) + check_region(known["facts"], level, checks)
     row = {
         "status": status_of(findings),
         "findings": to_json(findings),
@@ -263,7 +175,7 @@ def prepare_masks(
                     found=f"the CT of scan {case['scan_id']} has errors",
                     remedy="mend the CT first",
                 )
-            row = prepare_mask(case["mask"], case["label"], ct, store, checks)
+            row = prepare_mask(case["mask"], case["label"], case["level"], ct, store, checks)
         except Exception as error:
             error = placed(error, shown_name(case["mask"]))
             finding = from_exception(error, "ct-failed" if not ct["image"] else "mask-failed", name)

@@ -17,7 +17,13 @@ from segmentation.compare import compare_masks, dice, surface_distances
 from segmentation.masks import prepare_masks
 from segmentation.pictures import STYLES, picture, write_picture
 
-CHECKS = {"min_slices": 3, "max_slice_spacing_mm": 6, "min_voxels": 1, "border_is": "warning"}
+CHECKS = {
+    "min_slices": 3,
+    "max_slice_spacing_mm": 6,
+    "min_voxels": 1,
+    "border_is": "warning",
+    "region": "body",
+}
 
 
 def surface_points(mask: np.ndarray, spacing) -> np.ndarray:

@@ -96,6 +96,7 @@ def study(tmp_path_factory) -> Path:
             "max_slice_spacing_mm": 6.0,
             "min_voxels": 30,
             "border_is": "warning",
+            "region": "body",
         },
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(config))

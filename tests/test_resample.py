@@ -108,9 +108,15 @@ def test_an_oblique_scan_is_resampled_as_plain_pyradiomics_does(tmp_path, params
         files[name] = str(tmp_path / f"{name}.{suffix}")
         sitk.WriteImage(image, files[name])
     store = Store(tmp_path / "store")
-    checks = {"min_slices": 3, "max_slice_spacing_mm": 6.0, "min_voxels": 30, "border_is": "error"}
+    checks = {
+        "min_slices": 3,
+        "max_slice_spacing_mm": 6.0,
+        "min_voxels": 30,
+        "border_is": "error",
+        "region": "body",
+    }
     ct = ingest_scan(files["ct"], None, store, checks)
-    mask = prepare_mask(files["mask"], None, ct, store, checks)
+    mask = prepare_mask(files["mask"], None, "L1", ct, store, checks)
     row = {name: ct[name] for name in ("image", "image_hash")}
     row |= {name: mask[name] for name in ("mask", "mask_hash")}
     crop = resample_masks(masks_table("a").assign(**row), store, params)["crop"][0]

@@ -16,7 +16,7 @@ from typing import Literal
 from pipeline.core.errors import CaseError, VertebromicsError
 from pipeline.core.files import machine_error
 
-Severity = Literal["warning", "error"]
+Severity = Literal["info", "warning", "error"]
 Status = Literal["ok", "warning", "error"]
 
 logger = logging.getLogger(__name__)
@@ -30,8 +30,10 @@ class Finding:
     ----------
     code : str
         Stable short name such as ``mask-touches-border``, for tables and tests.
-    severity : {'warning', 'error'}
-        An error keeps the case out of the features; a warning does not.
+    severity : {'info', 'warning', 'error'}
+        An error keeps the case out of the features; a warning does not; an info is a property
+        of the patient that readers of the study want to know, such as a vacuum cleft, and leaves
+        the verdict as it is.
     message : str
         What is wrong, with the value found.
     remedy : str
@@ -45,7 +47,7 @@ class Finding:
 
 
 def status_of(findings: Iterable[Finding]) -> Status:
-    """Return the worst severity of `findings`, ``ok`` where there are none."""
+    """Return the worst severity of `findings`, ``ok`` where there is neither warning nor error."""
     severities = {finding.severity for finding in findings}
     if "error" in severities:
         return "error"

@@ -1,0 +1,53 @@
+"""Vertebral levels as people write them, their order and their distances."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.core.levels import body_sizes, body_volume_ml, distance_mm, levels_in, order
+from pipeline.core.table_schema import load_schema
+
+
+def test_every_level_that_a_table_may_name_has_its_place():
+    import re
+
+    pattern = load_schema("cases")["properties"]["level"]["pattern"]
+    assert all(re.fullmatch(pattern, level) for level in body_sizes())
+    assert order("C7") < order("T1") < order("T13") < order("L1") < order("S1")
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("L1", ["L1"]),
+        ("Th12", ["T12"]),
+        ("D11, l 2", ["T11", "L2"]),
+        ("T12-L2", ["T12", "L1", "L2"]),
+        ("T12 - L1", ["T12", "L1"]),
+        ("T11 to T12", ["T11", "T12"]),
+        ("L1/L3", ["L1", "L3"]),
+        ("椎体L1", ["L1"]),
+        ("none", None),
+        ("L9", None),
+        ("12", None),
+        ("", None),
+    ],
+)
+def test_levels_as_people_write_them(text, levels):
+    assert levels_in(text) == levels
+
+
+def test_volumes_grow_from_head_to_foot():
+    volumes = [body_volume_ml(f"T{number}") for number in range(1, 13)]
+    assert volumes == sorted(volumes)
+    assert body_volume_ml("C2") is None
+
+
+def test_distances():
+    assert distance_mm("L1", "L1") == 0
+    assert distance_mm("L1", "L3") == pytest.approx(
+        distance_mm("L1", "L2") + distance_mm("L2", "L3")
+    )
+    # T13 lies between only if it is meant.
+    assert distance_mm("T12", "L1") < distance_mm("T12", "T13") + distance_mm("T13", "L1")
+    assert distance_mm("L5", "S1") is None

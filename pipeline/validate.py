@@ -62,6 +62,7 @@ def validate_study(config: dict) -> Study:
     if config["cases"] is not None:
         cases = read_cases(config["cases"], config["scans_per_job"])
         _check_readers(config, cases)
+        check_parameter_file(config["extraction"]["params"])
     else:
         features, notes = read_feature_keys(config["features"], unit_key)
         for note in notes:
@@ -94,6 +95,21 @@ def validate_study(config: dict) -> Study:
     if config["outcome"] is not None:
         _warn_if_too_few(study, features)
     return study
+
+
+def check_parameter_file(path: str) -> None:
+    """Raise `StudyError` unless PyRadiomics can compute what the parameter file asks for.
+
+    What is valid, but perhaps not meant, is logged.
+    """
+    # Only a study of images needs PyRadiomics, whose start takes longer than all other checks.
+    from pipeline.extraction import feature_names, load_params
+    from pipeline.extraction.params import parameter_notes
+
+    params = load_params(path)
+    feature_names(params)
+    for note in parameter_notes(params):
+        logger.warning(note)
 
 
 def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:

@@ -94,11 +94,14 @@ def test_every_kind_of_input_has_its_section():
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row.section}: {row.bad_input}" for row in ROWS])
 def test_row(row):
     name, _, function = row.test.partition("::")
+    function, _, case = function.removesuffix("]").partition("[")
     path = REPOSITORY / name
     assert path.is_file(), f"no such file of tests: {name}"
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
     defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    assert function.split("::")[-1].split("[")[0] in defined, f"no such test: {row.test}"
+    assert function.split("::")[-1] in defined, f"no such test: {row.test}"
+    assert case in text, f"no such case: {row.test}"
     assert is_said(row.message, program()), f"nothing in the program says: {row.message}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import copy
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,7 +13,9 @@ import yaml
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_names import parse_feature_name
 from pipeline.extraction import feature_names, load_params
-from pipeline.extraction.params import CROP_SETTINGS, library_versions
+from pipeline.extraction.parameter_checks import DEPRECATED
+from pipeline.extraction.params import CROP_SETTINGS, library_versions, parameter_notes
+from pipeline.extraction.setting_rules import settings_rules
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +23,7 @@ def published(repository):
     return load_params(repository / "radiomics_params" / "ge2025.yaml")
 
 
-def edited(params, section: str, **changes) -> dict:
+def edited(params, section: str, changes: dict) -> dict:
     content = copy.deepcopy(params.content)
     content[section].update(changes)
     return content
@@ -76,7 +79,7 @@ def test_parameters_pass_through(published):
 
 def test_only_the_settings_of_the_crop_decide_about_the_crop(published):
     assert set(published.crop_settings) == set(CROP_SETTINGS)
-    other = load_params(edited(published, "setting", binWidth=10, label=7))
+    other = load_params(edited(published, "setting", {"binWidth": 10, "label": 7}))
     assert other.crop_settings == published.crop_settings
     assert other != published
 
@@ -91,46 +94,377 @@ def test_library_versions_are_those_installed():
     assert versions["pyradiomics"] == "3.0.1"
 
 
-@pytest.mark.parametrize(
-    ("section", "changes", "message"),
-    [
-        ("setting", {"binWdth": 25}, "setting. Found: binWdth.*perhaps binWidth is meant"),
-        ("imageType", {"Log": {}}, "image type. Found: Log.*perhaps LoG is meant"),
-        ("imageType", {"Sobel": {}}, "image type. Found: Sobel.*choose from.*Gradient"),
-        ("imageType", {"Wavelet": None}, r"Wavelet must be followed.*write `Wavelet: \{\}`"),
-        ("imageType", {"LoG": {"sigmas": [1]}}, "setting of the image type LoG.*sigma is meant"),
-        ("featureClass", {"GLCM": None}, "feature class. Found: GLCM.*perhaps glcm is meant"),
-        ("featureClass", {"glcm": ["Idd"]}, "feature of the class glcm. Found: Idd"),
-        ("featureClass", {"glcm": "Id"}, "glcm must be followed by a list"),
-        ("setting", {"binWidth": -1}, "must accept every value.*binWidth"),
-        ("setting", {"binWidth": "wide"}, "must accept every value.*wide"),
-        ("setting", {"interpolator": "cubic"}, "must accept every value.*cubic"),
-        ("setting", {"resampledPixelSpacing": [1, 1]}, r"three numbers.*Found: \[1, 1\]"),
-    ],
-)
-def test_a_wrong_entry_is_named_with_a_remedy(published, section, changes, message):
+#: What people write, and what they are told: section, its changes, words of the answer.
+WRONG = {
+    "a misspelt setting": (
+        "setting",
+        {"binWdth": 25},
+        "no such setting. Found: binWdth.*perhaps binWidth",
+    ),
+    "a name that is a number": ("setting", {1: 25}, "no such setting. Found: 1"),
+    "a misspelt image type": ("imageType", {"Log": {}}, "image type. Found: Log.*perhaps LoG"),
+    "another image type": (
+        "imageType",
+        {"Sobel": {}},
+        "image type. Found: Sobel.*choose from.*Gradient",
+    ),
+    "an image type without settings": (
+        "imageType",
+        {"Wavelet": None},
+        r"Wavelet must be followed.*`Wavelet: \{\}`",
+    ),
+    "a misspelt setting of a filter": (
+        "imageType",
+        {"LoG": {"sigmas": [1]}},
+        "setting of the image type LoG.*sigma is",
+    ),
+    "LoG without sigma": ("imageType", {"LoG": {}}, "LoG must be given its `sigma`"),
+    "a sigma of zero": (
+        "imageType",
+        {"LoG": {"sigma": [0, 1.0]}},
+        r"`sigma` must be.*above 0, none twice. Found: \[0, 1",
+    ),
+    "a negative sigma": (
+        "imageType",
+        {"LoG": {"sigma": [-1.0]}},
+        r"`sigma` must be.*Found: \[-1.0\]",
+    ),
+    "one sigma without a list": (
+        "imageType",
+        {"LoG": {"sigma": 3.0}},
+        r"`sigma` must be.*as a list: \[3.0\]",
+    ),
+    "no sigma in the list": ("imageType", {"LoG": {"sigma": []}}, r"`sigma` must be.*Found: \[\]"),
+    "one sigma twice": ("imageType", {"LoG": {"sigma": [1, 1.0]}}, "`sigma` must be.*none twice"),
+    "a misspelt wavelet": (
+        "imageType",
+        {"Wavelet": {"wavelet": "coif-1"}},
+        "discrete wavelet.*perhaps coif1",
+    ),
+    "a continuous wavelet": (
+        "imageType",
+        {"Wavelet": {"wavelet": "mexh"}},
+        "discrete wavelet.*Found: mexh",
+    ),
+    "no wavelet level": (
+        "imageType",
+        {"Wavelet": {"level": 0}},
+        "`level` must be a whole number of at least 1",
+    ),
+    "padding below a filter": (
+        "imageType",
+        {"LoG": {"sigma": [5.0], "padDistance": 20}},
+        "before the filters must stand below `setting:`. Found: padDistance",
+    ),
+    "a class in capitals": (
+        "featureClass",
+        {"GLCM": None},
+        "feature class. Found: GLCM.*perhaps glcm",
+    ),
+    "an unknown class": (
+        "featureClass",
+        {"texture": None},
+        "feature class. Found: texture.*choose from",
+    ),
+    "an unknown feature": (
+        "featureClass",
+        {"glcm": ["Idd"]},
+        "feature of the class glcm. Found: Idd",
+    ),
+    "features that are no list": (
+        "featureClass",
+        {"glcm": "Id"},
+        "glcm must be followed by a list",
+    ),
+    "an empty list of features": (
+        "featureClass",
+        {"glcm": []},
+        "glcm must be followed.*Found: an empty list",
+    ),
+    "a deprecated feature": (
+        "featureClass",
+        {"glcm": ["Homogeneity2"]},
+        "given up. Found: Homogeneity2.*take Idm",
+    ),
+    "a feature named twice": ("featureClass", {"glcm": ["Id", "Id"]}, "named once. Found: Id"),
+    "shape2D in three dimensions": (
+        "featureClass",
+        {"shape2D": None},
+        "shape2D needs `force2D: true`",
+    ),
+    "a negative bin width": (
+        "setting",
+        {"binWidth": -1},
+        "`binWidth` must be a number above 0. Found: -1",
+    ),
+    "a bin width in words": ("setting", {"binWidth": "wide"}, "`binWidth` must be.*Found: wide"),
+    "a bin width with a comma": (
+        "setting",
+        {"binWidth": "0,5"},
+        "`binWidth` must be.*write 0.5, with a point",
+    ),
+    "a bin width in quotes": (
+        "setting",
+        {"binWidth": "25"},
+        "`binWidth` must be.*write 25, .*without quotes",
+    ),
+    "an endless bin width": (
+        "setting",
+        {"binWidth": float("inf")},
+        "`binWidth` must be.*Found: inf",
+    ),
+    "true for a bin width": ("setting", {"binWidth": True}, "`binWidth` must be.*Found: True"),
+    "no bin width": ("setting", {"binWidth": None}, r"`binWidth` must be.*Found: nothing \(null\)"),
+    "bin width and bin count": (
+        "setting",
+        {"binCount": 32},
+        "by `binWidth` or by `binCount`, not by both",
+    ),
+    "a bin count of zero": (
+        "setting",
+        {"binCount": 0},
+        "`binCount` must be a whole number of at least 1, or null",
+    ),
+    "one bin for everything": (
+        "setting",
+        {"normalizeScale": 1},
+        "Bins must be narrower.*from -3 to 3.*normalizeScale to 100",
+    ),
+    "a number with exponent": (
+        "setting",
+        {"geometryTolerance": "1e-6"},
+        "`geometryTolerance` must be.*write 1.0e-6",
+    ),
+    "a yes in quotes": (
+        "setting",
+        {"normalize": "yes"},
+        "`normalize` must be true or false. Found: yes.*without quotes",
+    ),
+    "one for true": ("setting", {"normalize": 1}, "`normalize` must be true or false. Found: 1"),
+    "outliers of zero SD": (
+        "setting",
+        {"removeOutliers": 0},
+        "`removeOutliers` must be.*above 0, or null",
+    ),
+    "a negative scale": (
+        "setting",
+        {"normalizeScale": -100},
+        "`normalizeScale` must be a number above 0",
+    ),
+    "a spacing of two numbers": (
+        "setting",
+        {"resampledPixelSpacing": [1, 1]},
+        r"three numbers in mm.*Found: \[1, 1\]",
+    ),
+    "a spacing of one number": (
+        "setting",
+        {"resampledPixelSpacing": 1},
+        r"three numbers in mm.*as a list: \[1\]",
+    ),
+    "a negative spacing": ("setting", {"resampledPixelSpacing": [1, 1, -1]}, "three numbers in mm"),
+    "an unknown interpolator": (
+        "setting",
+        {"interpolator": "cubic"},
+        "`interpolator` must be one of.*Found: cubic",
+    ),
+    "an interpolator without prefix": (
+        "setting",
+        {"interpolator": "bspline"},
+        "perhaps sitkBSpline is meant",
+    ),
+    "an interpolator by number": (
+        "setting",
+        {"interpolator": 3},
+        "`interpolator` must be one of.*Found: 3",
+    ),
+    "resampling without interpolator": (
+        "setting",
+        {"interpolator": None},
+        "Resampling needs an `interpolator`",
+    ),
+    "half a voxel of padding": (
+        "setting",
+        {"padDistance": 2.5},
+        "`padDistance` must be a whole number of voxels",
+    ),
+    "padding with a point": (
+        "setting",
+        {"padDistance": 5.0},
+        "`padDistance` must be.*write 5, without a point",
+    ),
+    "negative padding": ("setting", {"padDistance": -5}, "`padDistance` must be.*Found: -5"),
+    "a distance of zero": (
+        "setting",
+        {"distances": [0]},
+        "`distances` must be a list of whole numbers",
+    ),
+    "a weighting that is none": (
+        "setting",
+        {"weightingNorm": "euclid"},
+        "`weightingNorm` must be.*perhaps euclidean",
+    ),
+    "a range upside down": ("setting", {"resegmentRange": [300, -100]}, "a lower and a higher one"),
+    "a range of three": ("setting", {"resegmentRange": [1, 2, 3]}, "a lower and a higher one"),
+    "an unknown resegmentation": (
+        "setting",
+        {"resegmentMode": "sd"},
+        "`resegmentMode` must be one of absolute",
+    ),
+    "a label of zero": ("setting", {"label": 0}, "`label` must be a whole number of at least 1"),
+    "a label by name": ("setting", {"label": "L1"}, "`label` must be.*Found: L1"),
+    "four dimensions": (
+        "setting",
+        {"minimumROIDimensions": 4},
+        "`minimumROIDimensions` must be 1, 2 or 3",
+    ),
+    "no voxel is enough": (
+        "setting",
+        {"minimumROISize": 0},
+        "`minimumROISize` must be.*or null for none",
+    ),
+    "a fourth axis": ("setting", {"force2Ddimension": 3}, r"`force2Ddimension` must be 0 \(z\)"),
+    "a dependence below zero": (
+        "setting",
+        {"gldm_a": -1},
+        "`gldm_a` must be a whole number of at least 0",
+    ),
+    "a shift that is no whole number": (
+        "setting",
+        {"voxelArrayShift": 0.5},
+        "`voxelArrayShift` must be a whole number",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_entry_is_named_with_a_remedy(published, name):
+    section, changes, message = WRONG[name]
     with pytest.raises(StudyError, match=message) as caught:
-        load_params(edited(published, section, **changes))
+        load_params(edited(published, section, changes))
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("settings: {}", "no such section. Found: settings.*perhaps setting is meant"),
-        ("voxelSetting: {}", "not for feature maps"),
-        ("- setting", "must hold the sections.*Found: list"),
-        ("setting: [a]", "section setting must hold names"),
-        ("setting: {a: [", "must be YAML"),
-        ("", "must hold the sections.*Found: NoneType"),
-    ],
-)
-def test_another_form_of_file_is_refused(tmp_path, content, message):
+def test_all_mistakes_are_told_at_once(published):
+    content = edited(published, "setting", {"binWidth": -1, "padDistance": "5"})
+    content["imageType"]["Log"] = {}
+    with pytest.raises(StudyError, match="There are 3 problems in the parameter file") as caught:
+        load_params(content)
+    assert [word in str(caught.value) for word in ("binWidth", "padDistance", "Log")] == [True] * 3
+
+
+WRONG_FILES = {
+    "another name of a section": (
+        "settings: {}",
+        "no such section. Found: settings.*perhaps setting is meant",
+    ),
+    "feature maps": ("voxelSetting: {}", "not for feature maps"),
+    "a setting outside its section": (
+        "binWidth: 25",
+        "must stand below `setting:`. Found: binWidth",
+    ),
+    "a list": ("- setting", "must hold the sections.*Found: list"),
+    "a list in a section": ("setting: [a]", "section setting must hold names"),
+    "a section without content": (
+        "imageType:\nsetting: {}",
+        "imageType must hold names.*Found: nothing",
+    ),
+    "a section that names nothing": ("imageType: {}", "section imageType must name something"),
+    "no YAML": ("setting: {a: [", "must be YAML"),
+    "a tab": ("setting:\n\tbinWidth: 25", "must be YAML.*line 2 is indented by a tab"),
+    "a setting twice": (
+        "setting:\n  binWidth: 25\n  binWidth: 10",
+        "must be YAML.*'binWidth' is given twice",
+    ),
+    "two documents": ("setting: {}\n---\nsetting: {}", "must be YAML.*single document"),
+    "an object of Python": ("setting: !!python/object:os.system {}", "must be YAML"),
+    "nothing": ("", "must hold the sections.*Found: nothing"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FILES)
+def test_another_form_of_file_is_refused(tmp_path, name):
+    content, message = WRONG_FILES[name]
     path = tmp_path / "p.yaml"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(StudyError, match=message) as caught:
         load_params(path)
     assert "In: p.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_encoding_and_a_folder_are_refused(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_bytes("setting: {}  # Größe".encode("cp1252"))
+    with pytest.raises(StudyError, match="must be YAML in UTF-8"):
+        load_params(path)
+    with pytest.raises(StudyError, match=r"must be a file. Found: a folder.*extraction\.params"):
+        load_params(tmp_path)
+
+
+#: Values that a careless hand may write.
+ODD = [None, True, 0, 1, 2, 3, 5, 25, -1, 0.5, 1e-6, float("nan"), "1", "x", "sigma", "db2", "mexh",
+       "euclidean", "sitkLinear", "uniform", [], {}, [1], [0], [1, 1], [1, 2], [2, 1], [1, 1, 1],
+       [0.5, 1.5, 0], [1, "x"], [True]]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+def test_what_is_accepted_here_is_accepted_by_pyradiomics():
+    # PyRadiomics checks the file again as a job starts: nothing may get so far and fail there.
+    import logging
+
+    import pykwalify.core
+    from radiomics import getParameterValidationFiles
+
+    logging.getLogger("pykwalify").setLevel(logging.CRITICAL)
+    schema, functions = getParameterValidationFiles()
+    known = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))["mapping"]["setting"][
+        "mapping"
+    ]
+    assert set(settings_rules()) == set(known)
+    accepted = 0
+    for name in known:
+        content = {
+            "setting": {},
+            "imageType": {"Original": {}, "Wavelet": {}, "LoG": {"sigma": [1.0]}},
+        }
+        for value in ODD:
+            content["setting"] = {name: value}
+            try:
+                load_params(content)
+            except StudyError:
+                continue
+            accepted += 1
+            pykwalify.core.Core(
+                source_data=copy.deepcopy(content), schema_files=[schema], extensions=[functions]
+            ).validate()
+    assert accepted > 3 * len(known)
+
+
+def test_every_deprecated_feature_has_a_successor():
+    from radiomics import getFeatureClasses
+
+    deprecated = {
+        feature
+        for one in getFeatureClasses().values()
+        for feature, given_up in one.getFeatureNames().items()
+        if given_up
+    }
+    assert deprecated == set(DEPRECATED)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "words"),
+    [
+        ("setting", {"normalize": False}, "removeOutliers cuts normalised values only"),
+        ("setting", {"correctMask": True}, "correctMask has no effect in a study"),
+        ("setting", {"label": 22}, "label has no effect in a study"),
+        ("imageType", {"LoG": {"sigma": [1, 3.0]}}, "log-sigma-1-mm-3D; written as 1.0"),
+    ],
+)
+def test_what_is_valid_but_perhaps_not_meant_is_noted(published, section, changes, words):
+    assert parameter_notes(published) == []
+    (note,) = parameter_notes(load_params(edited(published, section, changes)))
+    assert words in note
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -139,9 +473,9 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Please import `map_coordinates`:DeprecationWarning")
-@pytest.mark.parametrize("image_type", ["LoG", "LBP3D"])
+@pytest.mark.parametrize("image_type", ["LBP2D", "LBP3D"])
 def test_an_image_type_that_yields_no_image_is_refused(published, image_type):
-    params = load_params(edited(published, "imageType", **{image_type: {}}))
+    params = load_params(edited(published, "imageType", {image_type: {}}))
     with pytest.raises(StudyError, match=f"must yield an image. Found: {image_type}"):
         feature_names(params)
 

@@ -456,3 +456,27 @@ def test_batches_are_about_even_and_mostly_stay():
     assert len(counts) == 128
     assert counts.max() < 25
     pd.testing.assert_series_equal(batches(ids, 8)[:999], batches(ids[:999], 8))
+
+
+def test_the_parameter_file_is_checked_before_anything_runs(files, tmp_path, repository, caplog):
+    good = (repository / "radiomics_params" / "ge2025.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.yaml"
+    options = {"extraction": {"params": str(path)}}
+    assert "The PyRadiomics parameter file must exist" in files.problem(**options)
+    path.write_text(good.replace("normalize: true ", "normalize: false"), encoding="utf-8")
+    files.study(**options)
+    assert "removeOutliers cuts normalised values only" in caplog.text
+    path.write_text(good.replace("  Gradient:", "  LBP2D: {}\n  Gradient:"), encoding="utf-8")
+    assert "Every image type of the parameter file must yield" in files.problem(**options)
+    path.write_text(good.replace("binWidth: 25", "binWidth: 0"), encoding="utf-8")
+    assert "`binWidth` must be a number above 0" in files.problem(**options)
+
+    # The same through snakemake: no rule has started, and no folder of results is made.
+    study = tmp_path / "study.json"
+    study.write_text(json.dumps(files.config(**options)), encoding="utf-8")
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", study]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "`binWidth` must be a number above 0. Found: 0. In: mine.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()

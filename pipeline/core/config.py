@@ -12,6 +12,7 @@ import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
+from pipeline.core.yaml_keys import UniqueKeys
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "config" / "default.yaml"
@@ -37,7 +38,7 @@ def load_yaml(path: str | Path) -> dict:
     """
     path = Path(path)
     try:
-        value = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueKeys)
+        value = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=UniqueKeys)
     except FileNotFoundError:
         raise StudyError("The configuration file must exist", where=str(path)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -348,18 +349,3 @@ def check_model_reader(config: dict, readers: Sequence[str], problems: Problems)
             where="config key simulated_reader",
             remedy=suggestion(simulated, readers) or f"write one of {listing(readers)}, or null",
         )
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML 1.1 as PyYAML reads it, except that a key given twice is an error."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)

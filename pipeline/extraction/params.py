@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import difflib
-import logging
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -16,8 +14,8 @@ from pathlib import Path
 import yaml
 
 from pipeline.core.errors import StudyError
-
-SECTIONS = ("setting", "imageType", "featureClass")
+from pipeline.core.yaml_keys import UniqueKeys
+from pipeline.extraction.parameter_checks import SECTIONS, check_content
 
 #: Settings that decide about the crop. Only these are handed to PyRadiomics while it loads and
 #: resamples, so that no other one can change a crop; a crop is kept while they stay as they are.
@@ -98,8 +96,8 @@ def load_params(params: str | os.PathLike | dict | Parameters) -> Parameters:
     Raises
     ------
     StudyError
-        If the file cannot be read, or a section, setting, image type, feature class or feature is
-        unknown, or a value is out of its range. All of PyRadiomics' own rules are checked.
+        If the file cannot be read, or an entry is unknown, out of its range, or contradicts
+        another (`pipeline.extraction.parameter_checks`); all mistakes are told at once.
     """
     if isinstance(params, Parameters):
         return params
@@ -108,14 +106,39 @@ def load_params(params: str | os.PathLike | dict | Parameters) -> Parameters:
     else:
         name = Path(params).name
         content = _read(Path(params))
-    _check_names(content, name)
-    _check_values(content, name)
+    check_content(content, name)
     return Parameters(content, name)
+
+
+def parameter_notes(params: Parameters) -> list[str]:
+    """Return what the author of a valid parameter file may not expect, one sentence each.
+
+    Parameters
+    ----------
+    params : Parameters
+        From `load_params`.
+    """
+    settings = params.settings
+    sigmas = (params.content.get("imageType") or {}).get("LoG", {}).get("sigma", ())
+    whole = next((sigma for sigma in sigmas if isinstance(sigma, int)), None)
+    notes = {
+        "removeOutliers cuts normalised values only: with `normalize: false` it has no effect": (
+            settings.get("removeOutliers") is not None and not settings.get("normalize")
+        ),
+        "correctMask has no effect in a study: the masks stage puts every mask onto its CT's grid, "
+        "or refuses it": settings.get("correctMask", False),
+        "label has no effect in a study: the table of cases names the label, and the masks stage "
+        "writes 1": settings.get("label", 1) != 1,
+        f"sigma {whole} names its columns log-sigma-{whole}-mm-3D; written as {whole}.0 it is "
+        f"log-sigma-{whole}-0-mm-3D, as published": whole is not None,
+    }
+    return [f"Parameter file {params.name}: {note}." for note, holds in notes.items() if holds]
 
 
 def _read(path: Path) -> dict:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        content = yaml.load(text, Loader=UniqueKeys)
     except FileNotFoundError:
         raise StudyError(
             "The PyRadiomics parameter file must exist",
@@ -123,107 +146,32 @@ def _read(path: Path) -> dict:
             where="config key extraction.params",
             remedy="a relative path starts at the working directory",
         ) from None
+    except IsADirectoryError:
+        raise StudyError(
+            "The PyRadiomics parameter file must be a file",
+            found="a folder",
+            where="config key extraction.params",
+            remedy="name the .yaml file in it",
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(
             "A parameter file must be YAML in UTF-8",
             found=" ".join(str(error).split()),
             where=path.name,
+            remedy=_yaml_remedy(path),
         ) from None
     if not isinstance(content, dict):
         raise StudyError(
             f"A parameter file must hold the sections {', '.join(SECTIONS)}",
-            found=type(content).__name__,
+            found="nothing" if content is None else type(content).__name__,
             where=path.name,
+            remedy="start from a file of radiomics_params/",
         )
     return content
 
 
-def _check_names(content: dict, name: str) -> None:
-    """Refuse every name that PyRadiomics does not know, and say which one was probably meant."""
-    from radiomics import getFeatureClasses, getImageTypes, getParameterValidationFiles
-
-    schema = yaml.safe_load(Path(getParameterValidationFiles()[0]).read_text(encoding="utf-8"))
-    known_settings = schema["mapping"]["setting"]["mapping"]
-    if "voxelSetting" in content:
-        raise StudyError(
-            "A parameter file must ask for one value per region, not for feature maps",
-            found="voxelSetting",
-            where=name,
-            remedy="leave the section voxelSetting out",
-        )
-    _known("section", content, SECTIONS, name)
-    for section in SECTIONS:
-        if not isinstance(content.get(section) or {}, dict):
-            raise StudyError(
-                f"The section {section} must hold names, each followed by a colon",
-                found=type(content[section]).__name__,
-                where=name,
-            )
-    _known("setting", content.get("setting") or {}, known_settings, name)
-    image_types = content.get("imageType") or {}
-    _known("image type", image_types, getImageTypes(), name)
-    for image_type, settings in image_types.items():
-        if not isinstance(settings, dict):
-            raise StudyError(
-                f"The image type {image_type} must be followed by its settings",
-                found=settings,
-                where=name,
-                remedy=f"write `{image_type}: {{}}` for none",
-            )
-        _known(f"setting of the image type {image_type}", settings, known_settings, name)
-    classes = content.get("featureClass") or {}
-    _known("feature class", classes, getFeatureClasses(), name)
-    for feature_class, features in classes.items():
-        if features is not None and not isinstance(features, list):
-            raise StudyError(
-                f"The feature class {feature_class} must be followed by a list of features",
-                found=features,
-                where=name,
-                remedy="write nothing behind the colon for all features",
-            )
-        known = getFeatureClasses()[feature_class].getFeatureNames()
-        _known(f"feature of the class {feature_class}", features or (), known, name)
-
-
-def _known(what: str, names: Iterable, known: Iterable[str], where: str) -> None:
-    known = list(known)
-    for name in names:
-        if name not in known:
-            spellings = {str(one).lower(): one for one in known}
-            close = difflib.get_close_matches(str(name).lower(), spellings, n=1, cutoff=0.6)
-            raise StudyError(
-                f"PyRadiomics knows no such {what}",
-                found=name,
-                where=where,
-                remedy=f"perhaps {spellings[close[0]]} is meant"
-                if close
-                else f"choose from {', '.join(known)}",
-            )
-
-
-def _check_values(content: dict, name: str) -> None:
-    """Let PyRadiomics check types and ranges, and repeat its verdict as one line."""
-    import pykwalify.core
-    import pykwalify.errors
-    from radiomics import getParameterValidationFiles
-
-    logging.getLogger("pykwalify").setLevel(logging.CRITICAL)
-    schema, functions = getParameterValidationFiles()
-    try:
-        with schema_warnings_ignored():
-            pykwalify.core.Core(
-                source_data=copy.deepcopy(content), schema_files=[schema], extensions=[functions]
-            ).validate()
-    except (pykwalify.errors.PyKwalifyException, ValueError, TypeError) as error:
-        raise StudyError(
-            "PyRadiomics must accept every value of the parameter file",
-            found=" ".join(str(getattr(error, "msg", error)).split()),
-            where=name,
-        ) from None
-    spacing = (content.get("setting") or {}).get("resampledPixelSpacing")
-    if spacing is not None and len(spacing) != 3:
-        raise StudyError(
-            "resampledPixelSpacing must be three numbers in mm (x, y, z)",
-            found=spacing,
-            where=name,
-        )
+def _yaml_remedy(path: Path) -> str:
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if b"\t" in line[: len(line) - len(line.lstrip())]:
+            return f"line {number} is indented by a tab: YAML wants blanks"
+    return "write `name: value`, indented by blanks"

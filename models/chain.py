@@ -53,6 +53,7 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
                     columns.features,
                     columns.model_reader,
                     chosen["ccc"]["threshold"],
+                    columns.corrected,
                 ),
             ),
             ("impute", MedianImputer()),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.errors import StudyError
+from pipeline.core.readers import latest_label
 
 Block = Literal["radiomics", "clinical"]
 
@@ -66,12 +67,16 @@ class Columns:
         Radiomic features, without reader.
     predictors : tuple of Predictor
         Clinical predictors.
+    corrected : tuple of str
+        Readers with corrected masks, whose latest features the model sees; agreement stays that
+        of the originals.
     """
 
     readers: tuple[str, ...]
     model_reader: str | None
     features: tuple[str, ...]
     predictors: tuple[Predictor, ...]
+    corrected: tuple[str, ...] = ()
 
     @classmethod
     def from_info(cls, info: Mapping) -> Columns:
@@ -93,12 +98,15 @@ class Columns:
                 remedy=f"choose one of {', '.join((*readers, MEAN_OF_READERS))}",
             )
         predictors = tuple(_predictor(row) for row in info["predictors"])
-        return cls(readers, model_reader, tuple(info["features"]), predictors)
+        seen = readers if model_reader in (None, MEAN_OF_READERS) else (model_reader,)
+        corrected = tuple(reader for reader in seen if info.get("corrected", {}).get(reader))
+        return cls(readers, model_reader, tuple(info["features"]), predictors, corrected)
 
     @property
     def radiomics(self) -> list[str]:
-        """Radiomic columns of the analysis table, ``<reader>:<feature>``."""
-        return [f"{reader}:{feature}" for reader in self.readers for feature in self.features]
+        """Radiomic columns of the analysis table, ``<reader>:<feature>``, then latest versions."""
+        prefixes = [*self.readers, *map(latest_label, self.corrected)]
+        return [f"{prefix}:{feature}" for prefix in prefixes for feature in self.features]
 
     @property
     def clinical(self) -> list[str]:

@@ -21,6 +21,7 @@ from models.columns import MEAN_OF_READERS, Predictor
 from models.frames import numbers_of
 from pipeline.core.concordance import lin_ccc
 from pipeline.core.errors import StudyError
+from pipeline.core.readers import latest_label
 
 RANK_SUM = "rank-sum"
 CHI_SQUARE = "chi-square"
@@ -45,6 +46,9 @@ class CCCFilter(TransformerMixin, BaseEstimator):
         Reader whose values are handed on, or ``'mean'`` of all readers.
     threshold : float
         Lowest CCC to keep a feature.
+    corrected : sequence of str
+        Readers with corrected masks: X carries their latest features too, in columns
+        ``<reader>.latest:<feature>``, which are handed on instead of the originals'.
 
     Attributes
     ----------
@@ -67,11 +71,13 @@ class CCCFilter(TransformerMixin, BaseEstimator):
         features: Sequence[str] = (),
         model_reader: str | None = None,
         threshold: float = 0.85,
+        corrected: Sequence[str] = (),
     ) -> None:
         self.readers = readers
         self.features = features
         self.model_reader = model_reader
         self.threshold = threshold
+        self.corrected = corrected
 
     def fit(self, X: pd.DataFrame, y: object = None) -> CCCFilter:
         """Measure the agreement over the rows of `X`; `y` is ignored."""
@@ -105,11 +111,12 @@ class CCCFilter(TransformerMixin, BaseEstimator):
         return X[[f"{reader}:{feature}" for feature in self.features]].to_numpy(np.float64)
 
     def _handed_on(self, X: pd.DataFrame) -> pd.DataFrame:
+        seen = {r: latest_label(r) if r in self.corrected else r for r in self.readers}
         if len(self.readers) > 1 and self.model_reader == MEAN_OF_READERS:
-            values = np.mean([self._reading(X, reader) for reader in self.readers], axis=0)
+            values = np.mean([self._reading(X, reader) for reader in seen.values()], axis=0)
         else:
             only = self.readers[0] if len(self.readers) == 1 else self.model_reader
-            values = self._reading(X, only)
+            values = self._reading(X, seen[only])
         return pd.DataFrame(values, index=X.index, columns=list(self.features))
 
 

@@ -19,13 +19,50 @@ from pipeline.core.errors import StudyError
 from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.formula import Formula
+from pipeline.core.readers import (
+    is_original,
+    latest_label,
+    latest_versions,
+    originals,
+    split_label,
+)
 from pipeline.core.study import Study, open_study
 from pipeline.patient_flow import Flow, build_flow, check_enough
 
 logger = logging.getLogger(__name__)
 
 
-def wide_features(features: Mapping[str, pd.DataFrame], cases: Sequence[str]) -> pd.DataFrame:
+def by_reader(features: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Part the gathered features by reader, into originals and latest versions.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        `features.parquet`: ``case_id, reader`` (with its version) and features.
+
+    Returns
+    -------
+    originals : dict
+        Reader to the features of the first masks, indexed by case.
+    latest : dict
+        Reader to the features of the latest versions, for readers with a corrected mask only.
+    """
+
+    def parted(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        groups = rows.set_index("case_id").groupby("reader")
+        return {reader: group.drop(columns="reader") for reader, group in groups}
+
+    first = features["reader"].map(is_original).astype(bool)
+    corrected = originals(features.loc[~first, "reader"])
+    newest = parted(latest_versions(features)) if corrected else {}
+    return parted(features[first]), {reader: newest[reader] for reader in corrected}
+
+
+def wide_features(
+    features: Mapping[str, pd.DataFrame],
+    cases: Sequence[str],
+    latest: Mapping[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
     """Put the readers' features side by side.
 
     Parameters
@@ -33,18 +70,43 @@ def wide_features(features: Mapping[str, pd.DataFrame], cases: Sequence[str]) ->
     features : mapping
         Reader to features, indexed by case, the same columns for each.
     cases : sequence of str
-        Cases wanted, all of which every reader has.
+        Cases wanted. One whose original mask could not be used, but its correction could, has no
+        original features.
+    latest : mapping, optional
+        Reader to the features of the latest masks, indexed by case, for readers with corrected
+        masks; every one of `cases` is in it.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by case, columns ``<reader>:<feature>``, float64.
+        Indexed by case, columns ``<reader>:<feature>`` and, of readers with corrected masks,
+        ``<reader>.latest:<feature>``; float64.
     """
-    parts = [
-        table.loc[list(cases)].astype("float64").add_prefix(f"{reader}:")
-        for reader, table in sorted(features.items())
-    ]
+    latest = latest or {}
+    parts = []
+    for reader, table in sorted(features.items()):
+        rows = table.reindex(list(cases)) if reader in latest else table.loc[list(cases)]
+        parts.append(rows.astype("float64").add_prefix(f"{reader}:"))
+    for reader, table in sorted(latest.items()):
+        rows = table.loc[list(cases)].astype("float64")
+        parts.append(rows.add_prefix(f"{latest_label(reader)}:"))
     return pd.concat(parts, axis=1)
+
+
+def corrected_cases(features: pd.DataFrame, cases: Sequence[str]) -> dict[str, int]:
+    """Return how many of `cases` have a corrected mask, by reader who has any.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        `features.parquet`.
+    cases : sequence of str
+        Cases of the analysis.
+    """
+    rows = features.loc[~features["reader"].map(is_original).astype(bool), ["case_id", "reader"]]
+    rows = rows[rows["case_id"].isin(cases)]
+    reader = rows["reader"].map(lambda label: split_label(label)[0])
+    return {name: int(count) for name, count in rows.groupby(reader)["case_id"].nunique().items()}
 
 
 def aggregate(values: pd.DataFrame, units: pd.Series, how: str | None) -> pd.DataFrame:
@@ -83,6 +145,7 @@ def describe(
     names: Sequence[str],
     dictionary: pd.DataFrame,
     notes: Sequence[str],
+    corrected: Mapping[str, int] | None = None,
 ) -> dict:
     """Return what ``analysis.json`` says about the columns of the analysis table."""
     formula = Formula(config["outcome"]["formula"], "config key outcome.formula")
@@ -94,6 +157,7 @@ def describe(
         "unit": config["unit"],
         "readers": list(readers),
         "model_reader": config["model_reader"] if len(readers) > 1 else None,
+        "corrected": dict(corrected or {}),
         "features": list(names),
         "predictors": rows,
         "outcome": config["outcome"],
@@ -102,7 +166,11 @@ def describe(
 
 
 def analysis_table(
-    study: Study, flow: Flow, outcome: pd.Series, features: Mapping[str, pd.DataFrame]
+    study: Study,
+    flow: Flow,
+    outcome: pd.Series,
+    features: Mapping[str, pd.DataFrame],
+    latest: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Build the analysis table of the units that are left.
 
@@ -114,14 +182,14 @@ def analysis_table(
         From `build_flow`.
     outcome : pandas.Series
         Nullable boolean by unit id, known for every member of `flow`.
-    features : mapping
-        Reader to features, indexed by case.
+    features, latest : mapping
+        As `by_reader` returns them.
 
     Returns
     -------
     pandas.DataFrame
         One row per unit, sorted: ``unit_id, patient_id, outcome`` (0 or 1)``, level`` (several
-        joined by '|'), every clinical column, ``<reader>:<feature>``.
+        joined by '|'), every clinical column, then the columns of `wide_features`.
 
     Raises
     ------
@@ -137,7 +205,8 @@ def analysis_table(
             remedy="look into the tables, tables/preflight.csv and the reasons above",
         )
     units = members["unit_id"]
-    values = aggregate(wide_features(features, members.index), units, study.config["aggregation"])
+    wide = wide_features(features, members.index, latest)
+    values = aggregate(wide, units, study.config["aggregation"])
     key = f"{study.config['unit']}_id"
     grouped = members.groupby("unit_id")
     clinical = study.clinical.set_index(key).drop(columns="patient_id", errors="ignore")
@@ -168,8 +237,8 @@ def main(options: argparse.Namespace) -> None:
             where="config key outcome",
             remedy="set `clinical`, `dictionary` and `outcome`, or pass --flow-only",
         )
-    gathered = read_table(options.features).set_index("case_id")
-    features = {reader: rows.drop(columns="reader") for reader, rows in gathered.groupby("reader")}
+    gathered = read_table(options.features)
+    features, latest = by_reader(gathered)
     if study.cases is None:
         ready, notes = read_feature_keys(study.config["features"], f"{study.config['unit']}_id")
         flow, outcome = build_flow(study, ready_cases=ready, features=features)
@@ -180,10 +249,12 @@ def main(options: argparse.Namespace) -> None:
     if options.flow_only:
         write_json({"steps": flow.steps}, options.flow)
         return
-    table = analysis_table(study, flow, outcome, features)
+    corrected = corrected_cases(gathered, flow.members["case_id"])
+    latest = {reader: table for reader, table in latest.items() if reader in corrected}
+    table = analysis_table(study, flow, outcome, features, latest)
     check_enough(table["outcome"], table, study.config["split"])
-    names = [name for name in gathered.columns if name != "reader"]
-    info = describe(study.config, sorted(features), names, study.dictionary, notes)
+    names = [name for name in gathered.columns if name not in ("case_id", "reader")]
+    info = describe(study.config, sorted(features), names, study.dictionary, notes, corrected)
     write_table(table, options.out, csv=True)
     write_json(info, options.info)
     write_json({"steps": flow.steps}, options.flow)

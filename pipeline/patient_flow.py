@@ -10,6 +10,7 @@ from pipeline.core.dictionary import all_levels
 from pipeline.core.errors import StudyError
 from pipeline.core.findings import from_json
 from pipeline.core.formula import Formula
+from pipeline.core.readers import latest_versions
 from pipeline.core.split_designs import FROM_COLUMN, parts_from_column
 from pipeline.core.study import Study
 
@@ -289,13 +290,13 @@ def follow_imaging(
     preflight, extraction : pandas.DataFrame
         As the stages write them (docs/architecture.md), one row per case and reader.
     readers : sequence of str
-        Readers who all must have a usable mask of a case.
+        Readers who all must have a usable mask of a case: the latest version counts.
     """
     for table, column, thing, label in (
         (preflight, "verdict", "mask", "With usable masks of every reader"),
         (extraction, "status", "features", "With features of every reader"),
     ):
-        rows = table.rename(columns={column: "status"})
+        rows = latest_versions(table.rename(columns={column: "status"}))
         reasons = _reasons(flow.members["case_id"], rows, thing, readers)
         flow.leave(reasons, sorted(reasons.dropna().unique()), label)
 

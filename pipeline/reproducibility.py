@@ -1,4 +1,4 @@
-"""Describe how well each feature agrees between two readers: Lin's CCC and ICC(2,1).
+"""Describe how well each feature, and family of features, agrees between two readers.
 
 This describes all cases of a study and decides nothing: the models' own filter computes the CCC
 from the training rows of each fold.
@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core import command
-from pipeline.core.concordance import icc_2_1, lin_ccc_interval
+from pipeline.core.concordance import icc_2_1_interval, lin_ccc_interval
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_names import parse_feature_name
 from pipeline.core.files import read_table, write_table
+from pipeline.core.readers import is_original
 from pipeline.core.study import open_study
+from pipeline.feature_families import describe_families, deviations, dice_of
 
 logger = logging.getLogger("vertebromics")
 
@@ -31,6 +33,8 @@ COLUMNS = {
     "ccc_low": float,
     "ccc_high": float,
     "icc": float,
+    "icc_low": float,
+    "icc_high": float,
 }
 
 
@@ -67,14 +71,58 @@ def describe_agreement(
     readers : list of str
         Two readers; with one there is nothing to compare and the table is empty.
     confidence : float, default=0.95
-        Level of the CCC's interval.
+        Level of the intervals.
 
     Returns
     -------
     pandas.DataFrame
         `reproducibility.parquet`: one row per feature in the order of `features`; ``n`` counts the
-        cases with both values, ``ccc, ccc_low, ccc_high`` and ``icc`` are NaN where undefined
-        (`pipeline.core.concordance`).
+        cases with both values, ``ccc, ccc_low, ccc_high`` and ``icc, icc_low, icc_high`` are NaN
+        where undefined (`pipeline.core.concordance`).
+
+    Raises
+    ------
+    StudyError
+        If a case has two rows of one reader.
+    """
+    readings = paired_readings(features, readers)
+    if len(readers) < 2:
+        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    names = list(readings[0].columns)
+    first, second = (table.to_numpy(dtype=float) for table in readings)
+    ccc, low, high = lin_ccc_interval(first, second, confidence)
+    icc, icc_low, icc_high = icc_2_1_interval(np.stack([first, second], axis=1), confidence)
+    parts = [parse_feature_name(name) for name in names]
+    return pd.DataFrame(
+        {
+            "feature": names,
+            "image_type": [part.image_type for part in parts],
+            "feature_class": [part.feature_class for part in parts],
+            "n": (np.isfinite(first) & np.isfinite(second)).sum(axis=0),
+            "ccc": ccc,
+            "ccc_low": low,
+            "ccc_high": high,
+            "icc": icc,
+            "icc_low": icc_low,
+            "icc_high": icc_high,
+        }
+    ).astype(COLUMNS)
+
+
+def paired_readings(features: pd.DataFrame, readers: list[str]) -> list[pd.DataFrame]:
+    """Return each reader's features on the cases that all of them have read.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        As in `describe_agreement`.
+    readers : list of str
+        Readers wanted, by their original masks.
+
+    Returns
+    -------
+    list of pandas.DataFrame
+        One per reader: cases x features, sorted by case, the same rows and columns for each.
 
     Raises
     ------
@@ -89,37 +137,32 @@ def describe_agreement(
             found=", ".join(" ".join(pair) for pair in doubled.head(5).to_numpy()),
             where="features.parquet",
         )
-    if len(readers) < 2:
-        return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     names = [column for column in features.columns if column not in (key, "reader")]
     of_reader = [features[features["reader"] == reader].set_index(key)[names] for reader in readers]
-    common = of_reader[0].index.intersection(of_reader[1].index, sort=True)
-    first, second = (table.loc[common].to_numpy(dtype=float) for table in of_reader)
-    ccc, low, high = lin_ccc_interval(first, second, confidence)
-    parts = [parse_feature_name(name) for name in names]
-    return pd.DataFrame(
-        {
-            "feature": names,
-            "image_type": [part.image_type for part in parts],
-            "feature_class": [part.feature_class for part in parts],
-            "n": (np.isfinite(first) & np.isfinite(second)).sum(axis=0),
-            "ccc": ccc,
-            "ccc_low": low,
-            "ccc_high": high,
-            "icc": icc_2_1(np.stack([first, second], axis=1)),
-        }
-    ).astype(COLUMNS)
+    common = set.intersection(*(set(table.index) for table in of_reader))
+    return [table.loc[sorted(common)] for table in of_reader]
 
 
 def main(options: argparse.Namespace) -> None:
-    """Write the table of agreement per feature."""
+    """Write the table of agreement per feature, and that of the families of features."""
     config = open_study(options.study).config
     features = read_table(options.features)
+    # Whatever was corrected later, readers agreed as well as their first masks did.
+    features = features[features["reader"].map(is_original).astype(bool)]
     readers = choose_readers(list(features["reader"].unique()), config["model_reader"])
     if len(readers) < 2:
-        logger.info("one reader, no agreement to describe: the table is empty")
-    table = describe_agreement(features, readers, config["evaluation"]["confidence"])
+        logger.info("one reader, no agreement to describe: the tables are empty")
+    confidence = config["evaluation"]["confidence"]
+    table = describe_agreement(features, readers, confidence)
+    deviation, dice = pd.DataFrame(), pd.Series(dtype=float)
+    if len(table):
+        deviation = deviations(*paired_readings(features, readers))
+    if len(table) and options.agreement:
+        dice = dice_of(read_table(options.agreement), readers)
+    threshold = config["selection"]["ccc"]["threshold"]
+    families = describe_families(table, deviation, dice, threshold, confidence)
     write_table(table, options.out, csv=True)
+    write_table(families, options.families, csv=True)
 
 
 if __name__ == "__main__":
@@ -130,5 +173,11 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--features", required=True, type=Path, help="gathered features (.parquet)"
     )
+    arguments.add_argument(
+        "--agreement", type=Path, help="gathered agreement of the masks, for a study with images"
+    )
     arguments.add_argument("--out", required=True, type=Path, help="table to write (.parquet)")
+    arguments.add_argument(
+        "--families", required=True, type=Path, help="table of families to write (.parquet)"
+    )
     command.run(main, arguments)

@@ -31,6 +31,7 @@ from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.problems import Problems, listing
+from pipeline.core.readers import originals
 from pipeline.core.registered import suspicious_ids
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
 from pipeline.core.study import Study
@@ -234,8 +235,15 @@ def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
 
 def _check_readers(config: dict, cases: pd.DataFrame) -> None:
     problems = Problems("the readers")
-    check_model_reader(config, sorted(cases["reader"].unique()), problems)
+    check_model_reader(config, originals(cases["reader"]), problems)
     problems.raise_if_any()
+    corrected = cases.loc[cases["version"] > 1, "case_id"].nunique()
+    if corrected:
+        logger.info(
+            "%d cases have corrected masks: agreement is that of the originals, models see the "
+            "latest versions",
+            corrected,
+        )
 
 
 def _check_patients_agree(clinical: pd.DataFrame, cases: pd.DataFrame, unit_key: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import shutil
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pipeline.core import command
 from pipeline.core.files import read_json, read_table, whole_folder, write_json, write_table
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.geometry import Geometry
+from pipeline.core.readers import is_original, reader_label, split_label
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
 from pipeline.core.volumes import read_nrrd
@@ -23,6 +25,9 @@ from segmentation.pictures import write_picture
 
 LIBRARIES = ("matplotlib", "numpy", "scipy", "SimpleITK")
 
+#: What a row compares: the originals of two readers, or a reader's original and correction.
+BETWEEN_READERS, CORRECTION = "readers", "correction"
+
 TEXT = object
 COLUMNS = {
     "case_id": TEXT,
@@ -30,7 +35,9 @@ COLUMNS = {
     "level": TEXT,
     "reader_a": TEXT,
     "reader_b": TEXT,
+    "comparison": TEXT,
     "dice": float,
+    "surface_dice": float,
     "hausdorff95_mm": float,
     "mean_surface_distance_mm": float,
     "volume_a_ml": float,
@@ -39,8 +46,31 @@ COLUMNS = {
 }
 
 
-def compare_case(masks: pd.DataFrame, ct: dict, store: Store) -> Path:
-    """Compare all pairs of readers of one case, and draw the case.
+def pairs_of(labels: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return which masks of a case are compared.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Readers and versions (`pipeline.core.readers`) that have a mask.
+
+    Returns
+    -------
+    list of tuple
+        ``(reader_a, reader_b, comparison)``: every pair of readers' originals (``readers``), and
+        each corrected reader's original with the latest version (``correction``).
+    """
+    first = sorted(label for label in labels if is_original(label))
+    pairs = [(a, b, BETWEEN_READERS) for a, b in itertools.combinations(first, 2)]
+    for reader in first:
+        versions = [split_label(label)[1] for label in labels if split_label(label)[0] == reader]
+        if max(versions) > 1:
+            pairs.append((reader, reader_label(reader, max(versions)), CORRECTION))
+    return pairs
+
+
+def compare_case(masks: pd.DataFrame, ct: dict, store: Store, tolerance_mm: float) -> Path:
+    """Compare the readers of one case, and draw the case.
 
     Parameters
     ----------
@@ -50,6 +80,8 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store) -> Path:
         The scan's row of `ingest.parquet`.
     store : Store
         Holds CT and masks, and keeps the result as kind ``agreement``.
+    tolerance_mm : float
+        Tolerance of the surface Dice, in mm.
 
     Returns
     -------
@@ -70,13 +102,15 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store) -> Path:
             {
                 "reader_a": a,
                 "reader_b": b,
+                "comparison": comparison,
                 **compare_masks(
                     sitk.GetArrayViewFromImage(read[a]),
                     sitk.GetArrayViewFromImage(read[b]),
                     spacing,
+                    tolerance_mm,
                 ),
             }
-            for a, b in itertools.combinations(read, 2)
+            for a, b, comparison in pairs_of(list(read))
         ]
         write_json(pairs, folder / "pairs.json")
         write_picture(image, read, f"{case['case_id']} ({case['level']})", folder / "picture.png")
@@ -87,6 +121,7 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store) -> Path:
             "case": [case["case_id"], case["level"]],
             "ct": ct["image_hash"],
             "masks": hashes,
+            "tolerance_mm": tolerance_mm,
             "code": code_fingerprint("segmentation.agreement"),
             "versions": {name: version(name) for name in LIBRARIES},
         },
@@ -95,7 +130,11 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store) -> Path:
 
 
 def compare_cases(
-    masks: pd.DataFrame, ingested: pd.DataFrame, store: Store, pictures: Path
+    masks: pd.DataFrame,
+    ingested: pd.DataFrame,
+    store: Store,
+    pictures: Path,
+    tolerance_mm: float,
 ) -> pd.DataFrame:
     """Compare the readers of all cases and fill the folder of pictures.
 
@@ -109,11 +148,13 @@ def compare_cases(
         Holds CTs and masks, keeps results.
     pictures : pathlib.Path
         Existing folder that receives ``<case_id>.png`` for each case with a mask.
+    tolerance_mm : float
+        Tolerance of the surface Dice, in mm.
 
     Returns
     -------
     pandas.DataFrame
-        `agreement.parquet` (docs/architecture.md): one row per case and pair of readers.
+        `agreement.parquet` (docs/architecture.md): one row per case and pair of masks.
     """
     scans = ingested.set_index("scan_id").to_dict("index")
     usable = masks[masks["mask"].notna()].sort_values(["case_id", "reader"])
@@ -121,7 +162,7 @@ def compare_cases(
     rows = []
     for done, (case_id, group) in enumerate(groups, start=1):
         case = group.iloc[0]
-        entry = compare_case(group, scans[case["scan_id"]], store)
+        entry = compare_case(group, scans[case["scan_id"]], store, tolerance_mm)
         shutil.copyfile(entry / "picture.png", pictures / f"{case_id}.png")
         identifiers = {key: case[key] for key in ("case_id", "scan_id", "level")}
         rows += [{**identifiers, **pair} for pair in read_json(entry / "pairs.json")]
@@ -136,8 +177,11 @@ def main(options: argparse.Namespace) -> None:
     chosen = study.select_cases(options.batch, options.scan)["case_id"]
     masks = read_table(options.masks)
     masks = masks[masks["case_id"].isin(chosen)]
+    tolerance_mm = study.config["agreement"]["surface_tolerance_mm"]
     with whole_folder(options.pictures) as pictures:
-        table = compare_cases(masks, read_table(options.ingest), study.store, pictures)
+        table = compare_cases(
+            masks, read_table(options.ingest), study.store, pictures, tolerance_mm
+        )
     write_table(table, options.out)
 
 

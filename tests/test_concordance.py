@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.core.concordance import icc_2_1, lin_ccc, lin_ccc_interval
+from pipeline.core.concordance import icc_2_1, icc_2_1_interval, lin_ccc, lin_ccc_interval
 
 # Bland and Altman, Lancet 1986;327:307-310, table 1: peak expiratory flow (l/min) of 17 persons,
 # first reading of a large and of a mini Wright meter.
@@ -171,3 +171,48 @@ def test_the_unit_does_not_matter(scale):
     assert np.ravel(lin_ccc_interval(a * scale, b * scale)) == pytest.approx(
         np.ravel(lin_ccc_interval(a, b)), rel=1e-9
     )
+
+
+# --- ICC with its interval ---------------------------------------------------------------------
+
+# Shrout and Fleiss, Psychol Bull 1979;86:420-428, table 2: four judges of six targets.
+SHROUT_FLEISS = [
+    [9, 2, 5, 8],
+    [6, 1, 3, 2],
+    [8, 4, 6, 8],
+    [7, 1, 2, 6],
+    [10, 5, 6, 9],
+    [6, 2, 4, 7],
+]
+
+
+def test_the_interval_of_the_published_example():
+    # ICC(2,1) = 0.29 is printed in the paper; 0.019 to 0.761 is what R's psych::ICC prints.
+    icc, low, high = icc_2_1_interval(np.array(SHROUT_FLEISS, float)[:, :, np.newaxis])
+    assert icc[0] == pytest.approx(0.29, abs=0.005)
+    assert low[0] == pytest.approx(0.019, abs=0.0005)
+    assert high[0] == pytest.approx(0.761, abs=0.0005)
+
+
+def test_icc_intervals_hold_what_they_promise():
+    rng = np.random.default_rng(0)
+    n, samples = 30, 3000
+    subjects = rng.normal(0, 2, (n, 1, samples))
+    raters = rng.normal(0, 0.3, (1, 2, samples))
+    ratings = subjects + raters + rng.normal(0, 1, (n, 2, samples))
+    true = 4 / (4 + 0.09 + 1)
+    _, low, high = icc_2_1_interval(ratings, 0.9)
+    assert np.mean((low <= true) & (true <= high)) == pytest.approx(0.9, abs=0.03)
+
+
+def test_icc_intervals_at_the_edges():
+    exact = np.repeat([[1.0], [2.0], [4.0]], 2, axis=1)[:, :, np.newaxis]
+    constant = np.ones((3, 2, 1))
+    single = np.ones((1, 2, 1))
+    for ratings, expected in ((exact, 1.0), (constant, np.nan), (single, np.nan)):
+        for value in icc_2_1_interval(ratings):
+            assert value == pytest.approx([expected], nan_ok=True)
+    icc, low, high = icc_2_1_interval(np.random.default_rng(1).normal(size=(20, 2, 50)))
+    assert ((low < icc) & (icc < high)).all()
+    with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
+        icc_2_1_interval(exact, 1.0)

@@ -190,6 +190,56 @@ def test_one_reader_alone(folder, repository):
     assert [name for name in columns if ":" in name] == ["B:f1", "B:f2"]
 
 
+def correct_masks(folder, ids, versions=(2,)) -> None:
+    """Give the masks of reader A of some patients later versions."""
+    cases = pd.read_csv(folder / "cases.csv", dtype=str)
+    chosen = cases["patient_id"].isin(ids) & (cases["reader"] == "A")
+    parts = [cases] + [cases[chosen].assign(version=str(version)) for version in versions]
+    pd.concat(parts).to_csv(folder / "cases.csv", index=False)
+
+
+def test_a_corrected_mask_is_the_models_and_the_original_the_readers(folder, repository):
+    correct_masks(folder, ["0002", "0003", "0036"], versions=(2, 3))
+    freeze(folder)
+    write_stages(folder)
+    features = read_table(folder / "features.parquet")
+    features.loc[features["reader"] == "A.v2", "f1"] += 5000
+    features.loc[features["reader"] == "A.v3", "f1"] += 9000
+    # The original of 0003 could not be used; its correction can.
+    original = (features["case_id"] == "0003-L1") & (features["reader"] == "A")
+    features[~original].to_parquet(folder / "features.parquet")
+    for name, column in (("preflight", "verdict"), ("extraction", "status")):
+        table = read_table(folder / f"{name}.parquet")
+        bad = (table["case_id"] == "0003-L1") & (table["reader"] == "A")
+        table.loc[bad, column] = "error"
+        table.to_parquet(folder / f"{name}.parquet")
+    result = join(repository, folder)
+    assert result.returncode == 0, result.stderr
+    table = read_table(folder / "a.parquet").set_index("unit_id")
+    names = [name for name in table.columns if ":" in name]
+    assert names == ["A:f1", "A:f2", "B:f1", "B:f2", "A.latest:f1", "A.latest:f2"]
+    assert table.loc["0002", ["A:f1", "A.latest:f1"]].tolist() == [2.0, 9002.0]
+    assert table.loc["0004", ["A:f1", "A.latest:f1"]].tolist() == [4.0, 4.0]
+    assert np.isnan(table.loc["0003", "A:f1"])
+    assert table.loc["0003", "A.latest:f1"] == 9003.0
+    info = read_json(folder / "a.json")
+    assert info["corrected"] == {"A": 2}  # 0036 is not eligible
+    assert info["readers"] == ["A", "B"]
+
+
+def test_a_broken_correction_does_not_fall_back_to_the_original(folder, repository):
+    correct_masks(folder, ["0002"])
+    freeze(folder)
+    write_stages(folder, bad=("0002-L1", "A.v2"))
+    result = join(repository, folder)
+    assert result.returncode == 0, result.stderr
+    table = read_table(folder / "a.parquet")
+    assert "0002" not in table["unit_id"].tolist()
+    assert not any("latest" in name for name in table.columns)
+    excluded = read_json(folder / "flow.json")["steps"][-3]["excluded"]
+    assert excluded[0]["reason"] == "mask empty (reader A)"
+
+
 def test_imaging_study_has_a_flow_alone(folder, repository):
     freeze(folder, clinical=None, dictionary=None, outcome=None, eligibility=[], aggregation=None)
     write_stages(folder)

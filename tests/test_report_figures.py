@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.core.bland_altman import bland_altman
+from pipeline.feature_families import describe_families
 from pipeline.reporting import figures_models, figures_readers, figures_selection
 from pipeline.reporting.figures import figure, grid_shape, model_style, to_svg
 
@@ -30,7 +32,11 @@ def agreement(pairs: int = 1, cases: int = 30) -> pd.DataFrame:
                     "reader_a": "A",
                     "reader_b": f"reader {pair}",
                     "dice": draw.beta(40, 3, cases),
+                    "surface_dice": draw.beta(30, 3, cases),
                     "hausdorff95_mm": draw.gamma(4, 0.5, cases),
+                    "mean_surface_distance_mm": draw.gamma(2, 0.2, cases),
+                    "volume_a_ml": draw.normal(30, 5, cases),
+                    "volume_b_ml": draw.normal(30, 5, cases),
                     "volume_difference_percent": draw.normal(0, 6, cases),
                 }
             )
@@ -44,6 +50,24 @@ def reproducibility() -> pd.DataFrame:
     ccc = draw.beta(6, 1.5, len(types))
     ccc[0], ccc[1] = np.nan, -0.4
     return pd.DataFrame({"image_type": types, "feature_class": "glcm", "ccc": ccc})
+
+
+def families() -> pd.DataFrame:
+    """Return the families of `reproducibility`, their deviation falling with the overlap."""
+    described = reproducibility().assign(icc=0.8)
+    described["feature"] = [f"f{number}" for number in range(len(described))]
+    draw = random()
+    dice = pd.Series(draw.beta(40, 3, 30))
+    moved = draw.gamma(1, 0.1, (30, len(described))) + (1 - dice.to_numpy())[:, np.newaxis]
+    deviation = pd.DataFrame(moved, columns=described["feature"])
+    return describe_families(described, deviation, dice, 0.85)
+
+
+def limits(table: pd.DataFrame) -> dict:
+    groups = table.groupby(["reader_a", "reader_b"])
+    return {
+        pair: (bland_altman(rows["volume_a_ml"], rows["volume_b_ml"]),) * 2 for pair, rows in groups
+    }
 
 
 def confusion() -> pd.DataFrame:
@@ -115,8 +139,26 @@ FIGURES = {
         ["A and reader 2"],
     ),
     "concordance": (
-        lambda: figures_readers.concordance_figure(reproducibility(), 0.85),
+        lambda: figures_readers.concordance_figure(
+            reproducibility(), figures_readers.of_column(families(), "image_type"), 0.85
+        ),
         ["original", "wavelet-LLH", "log-sigma-1-0-mm-3D", "of 40 kept"],
+    ),
+    "bland-altman": (
+        lambda: figures_readers.bland_altman_figure(agreement(pairs=2), limits(agreement(pairs=2))),
+        ["reader 0 − A, ml", "reader 1 − A, % of the mean"],
+    ),
+    "bland-altman of one case": (
+        lambda: figures_readers.bland_altman_figure(agreement(cases=1), limits(agreement(cases=1))),
+        ["Mean volume of A and reader 0, ml"],
+    ),
+    "families": (
+        lambda: figures_readers.families_figure(families()),
+        ["wavelet-LLH", "glcm", "all", "%"],
+    ),
+    "overlap": (
+        lambda: figures_readers.overlap_figure(families()),
+        ["By image type", "By feature class", "glcm"],
     ),
     "funnel": (
         lambda: figures_selection.funnel_figure(
@@ -207,13 +249,13 @@ def test_grids_leave_few_cells_empty(panels, shape):
     assert grid_shape(panels, 5 if panels == 13 else 3) == shape
 
 
-def test_concordance_is_counted_per_group():
-    table = figures_readers.concordance_by(reproducibility(), "image_type", 0.85)
+def test_families_are_listed_least_stable_first():
+    table = figures_readers.of_column(families(), "image_type")
     assert table["features"].sum() == 120
-    assert table["kept"].sum() == (reproducibility()["ccc"] >= 0.85).sum()
-    assert table["kept_share"].is_monotonic_increasing
+    assert table["stable"].sum() == (reproducibility()["ccc"] >= 0.85).sum()
+    assert table["stable_share"].is_monotonic_increasing
 
 
 def test_constant_agreement_is_drawn():
-    table = agreement().assign(dice=1.0, hausdorff95_mm=0.0, volume_difference_percent=np.nan)
+    table = agreement().assign(dice=1.0, hausdorff95_mm=0.0, surface_dice=np.nan)
     assert "Dice" in texts(figures_readers.agreement_figure(table))

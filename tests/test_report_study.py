@@ -27,20 +27,18 @@ from demo.tables import simulate_tables
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, to_json
-from pipeline.reporting import sections_imaging
-from pipeline.reporting.blocks import Table
+from pipeline.feature_families import describe_families, deviations
+from pipeline.reporting import sections_readers
+from pipeline.reporting.blocks import Figure, Paragraph, Table
 from pipeline.reporting.cautions import Caution, find_cautions
 from pipeline.reporting.results import read_results
 from pipeline.reporting.sections_ablation import ablation_section
-from pipeline.reporting.sections_imaging import (
-    agreement_section,
-    concordance_section,
-    images_section,
-)
+from pipeline.reporting.sections_imaging import images_section
 from pipeline.reporting.sections_models import hyperparameters_section
 from pipeline.reporting.sections_patients import characteristics_section
+from pipeline.reporting.sections_readers import agreement_section, concordance_section
 from pipeline.reporting.study_report import build_sections, write_report
-from pipeline.reproducibility import describe_agreement
+from pipeline.reproducibility import describe_agreement, paired_readings
 
 PATIENTS = 90
 CANARY = "PHI-CANARY-0010-0010"
@@ -109,8 +107,12 @@ def table_study(tmp_path_factory, config) -> Path:
     write_json(info, tables / "analysis.json")
     write_json(flow(PATIENTS), tables / "flow.json")
     readings = [table.assign(reader=reader) for reader, table in simulated.features.items()]
-    agreement = describe_agreement(pd.concat(readings, ignore_index=True), ["A", "B"])
+    readings = pd.concat(readings, ignore_index=True)
+    agreement = describe_agreement(readings, ["A", "B"])
     write_table(agreement, tables / "reproducibility.parquet")
+    moved = deviations(*paired_readings(readings, ["A", "B"]))
+    families = describe_families(agreement, moved, pd.Series(dtype=float), 0.85)
+    write_table(families, tables / "reproducibility_families.parquet")
     given = {"study": study, "analysis": tables / "analysis.parquet"}
     given |= {"info": tables / "analysis.json", "split": tables / "split.parquet"}
     call(models.split, **given, out=tables / "split.parquet")
@@ -191,9 +193,10 @@ def add_images(folder: Path, repository: Path) -> None:
         "ingest": ingest,
         "masks": masks[keys].assign(source_hash=[f"{n:064x}" for n in range(24)]),
         "agreement": cases[["case_id", "scan_id", "level"]].assign(
-            reader_a="A", reader_b="B", dice=draw.beta(40, 3, 12),
-            hausdorff95_mm=draw.gamma(4, 0.5, 12), mean_surface_distance_mm=draw.gamma(2, 0.2, 12),
-            volume_a_ml=20.0, volume_b_ml=21.0, volume_difference_percent=draw.normal(0, 5, 12),
+            reader_a="A", reader_b="B", comparison="readers", dice=draw.beta(40, 3, 12),
+            surface_dice=draw.beta(30, 3, 12), hausdorff95_mm=draw.gamma(4, 0.5, 12),
+            mean_surface_distance_mm=draw.gamma(2, 0.2, 12), volume_a_ml=draw.normal(20, 3, 12),
+            volume_b_ml=draw.normal(21, 3, 12), volume_difference_percent=draw.normal(0, 5, 12),
         ),
         "preflight": masks[keys].assign(verdict="ok", findings="[]"),
         "extraction": masks[keys].assign(status="ok", findings="[]", seconds=1.0),
@@ -340,7 +343,7 @@ def test_figures_and_pictures_have_words(imaging_text):
     parsed = Page(imaging_text)
     assert all(attrs.get("alt") for tag, attrs in parsed.tags if tag == "img")
     drawings = [attrs for tag, attrs in parsed.tags if tag == "svg" and "role" in attrs]
-    assert len(drawings) == 12
+    assert len(drawings) == 14
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
     scopes = [attrs.get("scope") for tag, attrs in parsed.tags if tag == "th"]
     assert set(scopes) == {"row", "col"}
@@ -523,10 +526,51 @@ def test_pictures_show_the_extremes_and_keep_to_the_budget(imaging_study, monkey
         "Best agreement",
     ]
     assert len(folded.blocks[0].pictures) == 9
-    monkeypatch.setattr(sections_imaging, "PICTURE_BUDGET", 5 * (len(PIXEL) * 4 // 3))
+    monkeypatch.setattr(sections_readers, "PICTURE_BUDGET", 5 * (len(PIXEL) * 4 // 3))
     *_, shown, folded = agreement_section(results).blocks
     assert (len(shown.pictures), len(folded.blocks[0].pictures)) == (3, 2)
     assert "7 more lie in the study's folders of pictures" in folded.summary
+
+
+def correct_a_mask(folder: Path) -> str:
+    """Give reader A's mask of the first case a second version; return the case."""
+    tables = folder / "tables"
+    masks = pd.read_parquet(tables / "masks.parquet")
+    first = masks[masks["reader"] == "A"].head(1)
+    write_table(pd.concat([masks, first.assign(reader="A.v2")]), tables / "masks.parquet")
+    agreement = pd.read_parquet(tables / "agreement.parquet")
+    moved = agreement.head(1).assign(reader_b="A.v2", comparison="correction", dice=0.125)
+    write_table(pd.concat([agreement, moved]), tables / "agreement.parquet")
+    return first.iloc[0]["case_id"]
+
+
+def test_corrected_masks_are_counted_and_do_not_count_as_agreement(copied_images):
+    before = agreement_section(read_results(copied_images / "study")).blocks
+    case = correct_a_mask(copied_images)
+    results = read_results(copied_images / "study")
+    blocks = agreement_section(results).blocks
+    assert blocks[0] == before[0]
+    assert "1 case of 12 have a mask that was corrected later" in blocks[1].text
+    assert "0.125 (lowest 0.125)" in blocks[1].text
+    assert blocks[2].shown[["Case", "Version"]].to_numpy().tolist() == [[case, "A.v2"]]
+    assert results.study.readers == ["A", "B"]
+
+
+def test_overlap_and_deviation_of_features_are_related(copied_images):
+    names = [block.name for block in concordance_section(read_results(copied_images / "study"))
+             .all_blocks() if isinstance(block, (Figure, Table))]  # fmt: skip
+    assert "families" in names
+    assert "overlap" not in names  # its tables were made without images
+    path = copied_images / "tables" / "reproducibility_families.parquet"
+    families = pd.read_parquet(path)
+    columns = ["cases", "dice_rho", "dice_rho_low", "dice_rho_high"]
+    families[columns] = [12, -0.5, -0.8, -0.1]
+    write_table(families, path)
+    section = concordance_section(read_results(copied_images / "study"))
+    texts = [block.text for block in section.blocks if isinstance(block, Paragraph)]
+    assert "rank correlation of −0.50 (−0.80 to −0.10)" in texts[-1]
+    blocks = {b.name: b for b in section.all_blocks() if isinstance(b, (Figure, Table))}
+    assert len(blocks) == 6
 
 
 def test_readers_without_a_common_case(copied_images):

@@ -96,15 +96,29 @@ def test_two_readers_are_chosen_by_rule(readers, model_reader, chosen):
 def test_the_command_writes_table_and_copy(tmp_path, readers):
     study = tmp_path / "study"
     study.mkdir()
-    config = {"study": "s", "model_reader": None, "evaluation": {"confidence": 0.95}}
+    config = {
+        "study": "s",
+        "model_reader": None,
+        "evaluation": {"confidence": 0.95},
+        "selection": {"ccc": {"threshold": 0.85}},
+    }
     (study / "study.yaml").write_text(yaml.safe_dump(config))
     write_table(features_table(readers=readers), tmp_path / "features.parquet")
     out = tmp_path / "reproducibility.parquet"
     reproducibility.main(
-        argparse.Namespace(study=study, features=tmp_path / "features.parquet", out=out)
+        argparse.Namespace(
+            study=study,
+            features=tmp_path / "features.parquet",
+            agreement=None,
+            out=out,
+            families=tmp_path / "families.parquet",
+        )
     )
     rows = 3 if len(readers) == 2 else 0
     assert len(read_table(out)) == len(pd.read_csv(out.with_suffix(".csv"))) == rows
+    families = read_table(tmp_path / "families.parquet")
+    # All; original, wavelet, not stated; shape, glcm, not stated; and their three pairs.
+    assert len(families) == len(pd.read_csv(tmp_path / "families.csv")) == (10 if rows else 0)
 
 
 def test_the_size_of_the_prostate_repeats_and_its_texture_less(testdata):

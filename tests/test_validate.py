@@ -99,6 +99,48 @@ def files(tmp_path):
     return Files(tmp_path)
 
 
+def correct(files, *versions) -> None:
+    """Add later versions of reader A's mask of the first case."""
+    first = files.cases[(files.cases["case_id"] == "0001-L1") & (files.cases["reader"] == "A")]
+    parts = [first.assign(version=version) for version in versions]
+    files.cases = pd.concat([files.cases, *parts], ignore_index=True)
+
+
+def test_a_corrected_mask_is_a_version_and_no_reader(files, caplog):
+    caplog.set_level(logging.INFO)
+    correct(files, "2")
+    study = files.study()
+    rows = study.cases[study.cases["case_id"] == "0001-L1"]
+    assert rows["reader"].tolist() == ["A", "A.v2", "B"]
+    assert rows["version"].tolist() == [1, 2, 1]
+    assert study.readers == ["A", "B"]
+    assert "1 cases have corrected masks" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("versions", "parts"),
+    [
+        (
+            ["3"],
+            ["must count up from the original, 1", "case 0001-L1, reader A with versions 1, 3"],
+        ),
+        (["2", "2"], ["one mask per reader and version", "Found: 0001-L1 A.v2"]),
+        (["0"], ["column version", "1 or blank for the original"]),
+        (["second"], ["column version", "second"]),
+    ],
+)
+def test_versions_that_make_no_sense(files, versions, parts):
+    correct(files, *versions)
+    problem = files.problem()
+    for part in parts:
+        assert part in problem
+
+
+def test_a_version_is_no_reader_for_the_model(files):
+    correct(files, "2")
+    assert "must be one of the readers" in files.problem(model_reader="A.v2")
+
+
 def test_tables_are_typed_and_sorted(files, tmp_path, monkeypatch):
     expected = files.study()
     files.cases = files.cases.sample(frac=1, random_state=1)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
+from pipeline.core.readers import reader_label, split_label
 from pipeline.core.registered import check_registered, read_marker
 from pipeline.core.sheets import read_sheet, rows_text
 from pipeline.core.table_schema import check_columns, load_schema
@@ -24,6 +25,7 @@ HANDED_IN = [
     "case_id",
     "level",
     "reader",
+    "version",
     "image",
     "series",
     "mask",
@@ -46,8 +48,9 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per case x reader, sorted by patient, scan, case and reader, with the columns of
-        docs/architecture.md. `image` and `mask` are relative to the working directory.
+        One row per case x reader x version, sorted by patient, scan, case and reader, with the
+        columns of docs/architecture.md. `reader` holds the label of a reader's version
+        (`pipeline.core.readers`); `image` and `mask` are relative to the working directory.
 
     Raises
     ------
@@ -74,7 +77,10 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
     for name in COLUMNS:
         if name not in sheet:
             sheet[name] = None
+    sheet["version"] = sheet["version"].fillna("1").astype("int64")
+    sheet["reader"] = list(map(reader_label, sheet["reader"], sheet["version"]))
     _check_unique(sheet, path, problems)
+    _check_versions(sheet, path, problems)
     _check_one(sheet, path, problems)
     for name in ("image", "mask"):
         sheet[name] = _resolve_paths(sheet[name], path, problems)
@@ -118,7 +124,7 @@ def batches(scan_ids: pd.Series, scans_per_job: int) -> pd.Series:
 
 def _check_unique(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
     keys = (
-        (["case_id", "reader"], "A case must have one mask per reader"),
+        (["case_id", "reader"], "A case must have one mask per reader and version"),
         (["scan_id", "level", "reader"], "A level of a scan must be one case"),
     )
     for columns, rule in keys:
@@ -132,6 +138,20 @@ def _check_unique(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
                 )
         if problems:
             return
+
+
+def _check_versions(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
+    """Add every reader of a case whose versions do not count up from the original, 1."""
+    reader = [split_label(label)[0] for label in sheet["reader"]]
+    for (case_id, name), rows in sheet.groupby([sheet["case_id"], reader], sort=False):
+        versions = sorted(set(rows["version"]))
+        if versions != list(range(1, len(versions) + 1)):
+            problems.add(
+                "The versions of a reader's mask must count up from the original, 1",
+                found=f"case {case_id}, reader {name} with versions {listing(versions)}",
+                where=f"{path}, {rows_text(rows.index)}, column version",
+                remedy="keep the original's row, and number its corrections 2, 3, ...",
+            )
 
 
 def _check_one(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.stats import f, norm
 
 
 class _PairMoments(NamedTuple):
@@ -118,6 +118,60 @@ def icc_2_1(ratings: ArrayLike) -> NDArray[np.float64]:
         ICC(2,1) of [3]_, named ICC(A,1) in [4]_; NaN with fewer than two subjects or raters, or
         where nothing varies. It may be negative where raters disagree more than subjects differ.
     """
+    return _icc(_mean_squares(ratings))
+
+
+def icc_2_1_interval(
+    ratings: ArrayLike, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return ICC(2,1) of each feature with the confidence limits of [3]_ (also [4]_, table 7).
+
+    Parameters
+    ----------
+    ratings : array-like of shape (n, raters, p)
+        As in `icc_2_1`.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    icc, low, high : ndarray of shape (p,)
+        The limits are NaN where the coefficient is, and equal 1 where all readings agree exactly.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, found {confidence}")
+    squares = _mean_squares(ratings)
+    n, k = squares.n, squares.raters
+    icc = _icc(squares)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Satterthwaite's degrees of freedom of the raters' and the residual mean square together.
+        of_raters = k * icc / (n * (1 - icc)) * squares.between_raters
+        of_error = (1 + k * icc * (n - 1) / (n * (1 - icc))) * squares.error
+        freedom = (of_raters + of_error) ** 2 / (
+            of_raters**2 / (k - 1) + of_error**2 / ((n - 1) * (k - 1))
+        )
+        rest = k * squares.between_raters + (k * n - k - n) * squares.error
+        level = 0.5 + confidence / 2
+        below, above = f.ppf(level, n - 1, freedom), f.ppf(level, freedom, n - 1)
+        low = n * (squares.subjects - below * squares.error) / (below * rest + n * squares.subjects)
+        high = (
+            n * (above * squares.subjects - squares.error) / (rest + n * above * squares.subjects)
+        )
+    exact = icc == 1
+    return icc, np.where(exact, 1.0, low), np.where(exact, 1.0, high)
+
+
+class _MeanSquares(NamedTuple):
+    """Mean squares of a two-way analysis of variance per feature, each of shape (p,)."""
+
+    n: NDArray[np.int64]
+    raters: int
+    subjects: NDArray[np.float64]
+    between_raters: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+
+def _mean_squares(ratings: ArrayLike) -> _MeanSquares:
     ratings = np.asarray(ratings, dtype=np.float64)
     if ratings.ndim != 3:
         raise ValueError(f"ratings must have shape (n, raters, p), found {ratings.shape}")
@@ -132,9 +186,14 @@ def icc_2_1(ratings: ArrayLike) -> NDArray[np.float64]:
         of_subjects = raters * (centred.mean(axis=1) ** 2).sum(axis=0)
         of_raters = n * ((centred.sum(axis=0) / n) ** 2).sum(axis=0)
         residual = (centred**2).sum(axis=(0, 1)) - of_subjects - of_raters
-        subjects = of_subjects / (n - 1)
         between_raters = of_raters / (raters - 1) if raters > 1 else np.full(n.shape, np.nan)
         error = np.maximum(residual, 0) / ((n - 1) * (raters - 1))
+        return _MeanSquares(n, raters, of_subjects / (n - 1), between_raters, error)
+
+
+def _icc(squares: _MeanSquares) -> NDArray[np.float64]:
+    n, raters, subjects, between_raters, error = squares
+    with np.errstate(divide="ignore", invalid="ignore"):
         icc = (subjects - error) / (
             subjects + (raters - 1) * error + raters * (between_raters - error) / n
         )

@@ -14,6 +14,7 @@ import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table
+from pipeline.core.readers import originals
 from pipeline.core.store import Store, store_of
 
 
@@ -26,8 +27,8 @@ class Study:
     config : dict
         Every option of config/default.yaml with this study's values.
     cases : pandas.DataFrame or None
-        One row per mask: ``patient_id, scan_id, case_id, level, reader, image, series, mask,
-        label, days_from_surgery, batch``; None for a study that starts from feature tables.
+        One row per mask: ``patient_id, scan_id, case_id, level, reader, version, image, series,
+        mask, label, days_from_surgery, batch``; None for a study that starts from feature tables.
     clinical : pandas.DataFrame or None
         One row per unit, typed by the dictionary; key column ``patient_id`` or ``case_id``.
     dictionary : pandas.DataFrame or None
@@ -56,9 +57,9 @@ class Study:
 
     @property
     def readers(self) -> list[str]:
-        """Names of the readers, sorted."""
+        """Names of the readers, sorted; corrected masks are no reader of their own."""
         if self.cases is not None:
-            return sorted(self.cases["reader"].unique())
+            return originals(self.cases["reader"])
         return sorted(self.config["features"] or {})
 
     def select_cases(self, batch: str | None = None, scan: str | None = None) -> pd.DataFrame:

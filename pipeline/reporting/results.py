@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table
+from pipeline.core.readers import latest_label
 from pipeline.core.study import Study, open_study
 
 
@@ -27,6 +28,11 @@ class Imaging:
     extraction: pd.DataFrame
     resample: pd.DataFrame
     pictures: dict[str, Path]
+
+    @property
+    def between_readers(self) -> pd.DataFrame:
+        """Return the rows of `agreement` that compare two readers' originals."""
+        return self.agreement[self.agreement["comparison"] == "readers"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ class Results:
         Flow of patients.
     reproducibility : pandas.DataFrame
         One row per feature; empty with one reader.
+    families : pandas.DataFrame
+        One row per family of features; empty with one reader.
     imaging : Imaging or None
         None for a study that starts from ready feature tables.
     modelling : Modelling or None
@@ -98,6 +106,7 @@ class Results:
     folder: Path
     flow: dict
     reproducibility: pd.DataFrame
+    families: pd.DataFrame
     imaging: Imaging | None
     modelling: Modelling | None
 
@@ -140,6 +149,7 @@ def read_results(study_folder: str | Path) -> Results:
         folder=folder,
         flow=_json(folder, "tables/flow.json"),
         reproducibility=_table(folder, "tables/reproducibility.parquet"),
+        families=_table(folder, "tables/reproducibility_families.parquet"),
         imaging=_imaging(folder, study) if has_images(config) else None,
         modelling=_modelling(folder, config) if has_models(config) else None,
     )
@@ -169,7 +179,8 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         for name in Evaluation.__dataclass_fields__
     }
     info = _json(folder, "tables/analysis.json")
-    prefixes = tuple(f"{reader}:" for reader in info["readers"])
+    labels = [*info["readers"], *map(latest_label, info.get("corrected", {}))]
+    prefixes = tuple(f"{label}:" for label in labels)
     return Modelling(
         units=analysis[[name for name in analysis.columns if not name.startswith(prefixes)]],
         info=info,

@@ -89,8 +89,8 @@ def _patients(results: Results) -> list[Point]:
 
 def _readers(results: Results) -> list[Point]:
     points = []
-    if results.imaging is not None and len(results.imaging.agreement):
-        dice = results.imaging.agreement["dice"]
+    if results.imaging is not None and len(results.imaging.between_readers):
+        dice = results.imaging.between_readers["dice"]
         text = (
             "Contours of two readers overlap with a median Dice coefficient of "
             f"{number(dice.median(), 2)} (1 is identical)."

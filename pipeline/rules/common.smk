@@ -58,6 +58,8 @@ TO_JOIN = {"features": FEATURES}
 if HAS_IMAGES:
     TO_JOIN["preflight"] = f"{FOLDER}/tables/preflight.parquet"
     TO_JOIN["extraction"] = f"{FOLDER}/tables/extraction.parquet"
+# How well readers' masks overlap, where there are images.
+AGREEMENT = {"agreement": f"{FOLDER}/tables/agreement.parquet"} if HAS_IMAGES else {}
 ROWS_TO_JOIN = [
     rows_hash(
         study.cases,
@@ -133,6 +135,7 @@ def feature_targets(wildcards):
     return [
         f"{FOLDER}/tables/features.parquet",
         f"{FOLDER}/tables/reproducibility.parquet",
+        f"{FOLDER}/tables/reproducibility_families.parquet",
     ]
 
 
@@ -151,7 +154,7 @@ def model_targets(wildcards):
 
 def report_inputs(wildcards):
     """Return what the report shows, as far as the study goes."""
-    tables = ["features", "reproducibility"]
+    tables = ["features", "reproducibility", "reproducibility_families"]
     files = [f"{FOLDER}/tables/flow.json"]
     if HAS_IMAGES:
         tables += ["ingest", "masks", "agreement", "preflight", "extraction"]

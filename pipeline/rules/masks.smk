@@ -43,6 +43,7 @@ rule agreement:
         runtime=60,
     params:
         code=code_fingerprint("segmentation.agreement"),
+        options=options(config, "agreement"),
         study=f"{FOLDER}/study",
     shell:
         "python -m segmentation.agreement --study {params.study:q} --batch {wildcards.batch}"

@@ -1,0 +1,419 @@
+"""Sections on the readers: how their contours agree, which features survive that."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.bland_altman import BlandAltman, Estimate, bland_altman
+from pipeline.core.readers import is_original
+from pipeline.reporting.blocks import (
+    Block,
+    Figure,
+    Folded,
+    Paragraph,
+    Picture,
+    Pictures,
+    Section,
+    Table,
+)
+from pipeline.reporting.figures_readers import (
+    agreement_figure,
+    bland_altman_figure,
+    concordance_figure,
+    families_figure,
+    of_column,
+    overlap_figure,
+)
+from pipeline.reporting.results import Results
+from pipeline.reporting.sections_imaging import NO_IMAGES
+from pipeline.reporting.wording import count, interval, number, plural, share
+
+#: Bytes of pictures that a page may carry; beyond it they stay in their folder.
+PICTURE_BUDGET = 6_000_000
+
+
+def agreement_section(results: Results) -> Section:
+    """Build the section on contours: overlap of readers, limits of agreement, and pictures."""
+    title = "Agreement of readers"
+    if results.imaging is None:
+        return Section("agreement", title, absent=NO_IMAGES)
+    agreement = results.imaging.between_readers
+    corrections = _corrections(results)
+    if agreement.empty:
+        reason = "No case was drawn by two readers, so there is no agreement to measure."
+        blocks = [*corrections, *_pictures(results)]
+        return Section("agreement", title, blocks, absent=None if blocks else reason)
+    median, worst = agreement["dice"].median(), agreement["dice"].min()
+    tolerance = f"{results['agreement.surface_tolerance_mm']:g} mm"
+    cases = agreement["case_id"].nunique()
+    confidence = results["evaluation.confidence"]
+    limits = {
+        pair: _limits(rows, confidence)
+        for pair, rows in agreement.groupby(["reader_a", "reader_b"], sort=True)
+    }
+    blocks: list[Block] = [
+        Paragraph(
+            f"Two contours of the same vertebra overlap with a median Dice coefficient of "
+            f"{number(median, 3)} (lowest {number(worst, 3)}) over {plural(cases, 'case')}; of "
+            f"their surfaces a median of {100 * agreement['surface_dice'].median():.0f}% lies "
+            f"within {tolerance} of the other one (surface Dice). `snakemake readers` writes a "
+            "page per case to scroll through, listed by disagreement."
+        ),
+        *corrections,
+        Figure(
+            name="agreement",
+            svg=agreement_figure(agreement),
+            alt=f"Histograms over {cases} cases of Dice coefficient, surface Dice, 95% Hausdorff "
+            "distance and mean surface distance between readers; the median Dice is "
+            f"{number(median, 2)}.",
+            caption="Agreement of contours per case. Dashed: median. Surface Dice counts the area "
+            f"of both surfaces within {tolerance} of the other.",
+        ),
+        _agreement_table(agreement),
+        Figure(
+            name="bland-altman",
+            svg=bland_altman_figure(agreement, limits),
+            alt="Bland-Altman plots of the volumes: "
+            + "; ".join(
+                f"{b} minus {a}: bias {number(found.bias.value, 2)} ml, limits "
+                f"{number(found.lower.value, 2)} to {number(found.upper.value, 2)} ml"
+                for (a, b), (found, _) in limits.items()
+            ),
+            caption="Volumes of the vertebrae: difference of the readers against their mean "
+            "(Bland-Altman). Solid: bias; dashed: limits of agreement, bias -/+ 1.96 SD; bands: "
+            f"their {100 * confidence:g}% confidence intervals.",
+        ),
+        _limits_table(limits, confidence),
+        *_pictures(results),
+    ]
+    return Section("agreement", title, blocks)
+
+
+def _limits(rows: pd.DataFrame, confidence: float) -> tuple[BlandAltman, BlandAltman]:
+    """Return the limits of agreement of one pair's volumes, in ml and in percent of the mean."""
+    in_ml = bland_altman(rows["volume_a_ml"], rows["volume_b_ml"], confidence)
+    percent = rows["volume_difference_percent"]
+    return in_ml, bland_altman(0 * percent, percent, confidence)
+
+
+def _limits_table(
+    limits: dict[tuple[str, str], tuple[BlandAltman, BlandAltman]], confidence: float
+) -> Table:
+    rows, raw = [], []
+    for (first, second), of_units in limits.items():
+        for unit, digits, found in zip(("ml", "%"), (2, 1), of_units, strict=True):
+
+            def shown(estimate: Estimate, digits: int = digits) -> str:
+                return interval(*estimate, digits)
+
+            rows.append(
+                {
+                    "Readers": f"{second} − {first}",
+                    "Unit": unit,
+                    "Cases": count(found.n),
+                    "Bias": shown(found.bias),
+                    "Lower limit": shown(found.lower),
+                    "Upper limit": shown(found.upper),
+                    "SD": number(found.sd, digits),
+                }
+            )
+            raw.append(
+                [first, second, unit, found.n, *found.bias, found.sd, *found.lower, *found.upper]
+            )
+    names = ["reader_a", "reader_b", "unit", "n", "bias", "bias_low", "bias_high", "sd"]
+    names += [f"{side}{part}" for side in ("lower", "upper") for part in ("", "_low", "_high")]
+    return Table(
+        name="bland-altman",
+        caption=f"Bias and limits of agreement of the volumes with {100 * confidence:g}% "
+        "confidence intervals; percent are of the mean of both readers. Cases count as "
+        "independent, also where a patient has several.",
+        shown=pd.DataFrame(rows),
+        raw=pd.DataFrame(raw, columns=names),
+        numeric=("Cases", "Bias", "Lower limit", "Upper limit", "SD"),
+    )
+
+
+def _corrections(results: Results) -> list[Block]:
+    """Say how many masks were corrected, and how much that moved them."""
+    masks = results.imaging.masks
+    corrected = masks[~masks["reader"].map(is_original).astype(bool)]
+    if corrected.empty:
+        return []
+    agreement = results.imaging.agreement
+    moved = agreement[agreement["comparison"] == "correction"]
+    text = (
+        f"{plural(corrected['case_id'].nunique(), 'case')} of "
+        f"{count(masks['case_id'].nunique())} have a mask that was corrected later. Agreement "
+        "between readers, here and in the choice of features, is that of the original masks; a "
+        "model sees the latest version of its reader's."
+    )
+    if len(moved):
+        text += (
+            " Corrected and original masks overlap with a median Dice coefficient of "
+            f"{number(moved['dice'].median(), 3)} (lowest {number(moved['dice'].min(), 3)})."
+        )
+    blocks: list[Block] = [Paragraph(text)]
+    if len(moved):
+        moved = moved.sort_values(["dice", "case_id"], kind="stable", ignore_index=True)
+        shown = {
+            "Case": moved["case_id"],
+            "Version": moved["reader_b"],
+            "Dice": [number(value) for value in moved["dice"]],
+            "95% Hausdorff, mm": [number(value, 2) for value in moved["hausdorff95_mm"]],
+            "Volume, %": [number(value, 1) for value in moved["volume_difference_percent"]],
+        }
+        table = Table(
+            name="corrections",
+            caption="Corrected masks against their originals, most changed first.",
+            shown=pd.DataFrame(shown),
+            raw=moved,
+            numeric=("Dice", "95% Hausdorff, mm", "Volume, %"),
+            code=("Case", "Version"),
+            collapsed=plural(len(moved), "corrected mask"),
+        )
+        blocks.append(table)
+    return blocks
+
+
+def _agreement_table(agreement: pd.DataFrame) -> Table:
+    measures = {
+        "dice": ("Dice coefficient", 3),
+        "surface_dice": ("Surface Dice", 3),
+        "hausdorff95_mm": ("95% Hausdorff distance, mm", 2),
+        "mean_surface_distance_mm": ("Mean surface distance, mm", 2),
+        "volume_difference_percent": ("Volume difference, %", 1),
+    }
+    rows, raw = [], []
+    for (first, second), group in agreement.groupby(["reader_a", "reader_b"], sort=True):
+        for column, (label, digits) in measures.items():
+            values = group[column].dropna()
+            low, q1, middle, q3, high = values.quantile([0, 0.25, 0.5, 0.75, 1])
+            raw.append([first, second, column, len(values), low, q1, middle, q3, high])
+            rows.append(
+                {
+                    "Measure": label,
+                    "Readers": f"{first} and {second}",
+                    "Cases": count(len(values)),
+                    "Median": number(middle, digits),
+                    "Quartiles": f"{number(q1, digits)} to {number(q3, digits)}",
+                    "Range": f"{number(low, digits)} to {number(high, digits)}",
+                }
+            )
+    names = ["reader_a", "reader_b", "measure", "n", "minimum", "q1", "median", "q3", "maximum"]
+    return Table(
+        name="agreement",
+        caption="Agreement of contours between readers.",
+        shown=pd.DataFrame(rows),
+        raw=pd.DataFrame(raw, columns=names),
+        numeric=("Cases", "Median", "Quartiles", "Range"),
+    )
+
+
+def _pictures(results: Results) -> list[Block]:
+    """Show the worst, the median and the best agreement, and fold the others away."""
+    paths, agreement = results.imaging.pictures, results.imaging.between_readers
+    if not paths:
+        return []
+    dice = agreement.groupby("case_id")["dice"].min()
+    ordered = sorted(paths, key=lambda case: (dice.get(case, 2.0), case))
+    compared = [case for case in ordered if case in dice.index]
+    chosen: dict[str, str] = {}
+    if len(compared) >= 3:
+        chosen = {
+            compared[0]: "Least agreement",
+            compared[len(compared) // 2]: "Median agreement",
+            compared[-1]: "Best agreement",
+        }
+    budget = PICTURE_BUDGET
+    shown, folded, left = [], [], 0
+    for case in [*chosen, *(case for case in ordered if case not in chosen)]:
+        size = paths[case].stat().st_size * 4 // 3
+        if size > budget:
+            left += 1
+            continue
+        budget -= size
+        words = f"{chosen[case]}: " if case in chosen else ""
+        overlap = f", Dice {number(dice[case], 3)}" if case in dice.index else ""
+        picture = _picture(paths[case], f"{words}{case}{overlap}")
+        (shown if case in chosen else folded).append(picture)
+    blocks: list[Block] = [Pictures(shown)] if shown else []
+    if folded:
+        rest = f"; {left} more lie in the study's folders of pictures" if left else ""
+        summary = f"{plural(len(folded), 'further case')}, least agreement first{rest}"
+        blocks.append(
+            Folded(summary if shown else f"{plural(len(folded), 'case')}{rest}", [Pictures(folded)])
+        )
+    return blocks
+
+
+def _picture(path: Path, caption: str) -> Picture:
+    data = base64.b64encode(path.read_bytes()).decode()
+    alt = f"CT with the readers' contours in axial, sagittal and coronal cuts. {caption}."
+    return Picture(f"data:image/png;base64,{data}", alt, caption)
+
+
+def concordance_section(results: Results) -> Section:
+    """Build the section on features: concordance between readers by image type and class."""
+    title = "Reproducibility of features"
+    # A researcher's own features may have names without image type and class.
+    table = results.reproducibility.fillna(
+        {"image_type": "not stated", "feature_class": "not stated"}
+    )
+    if table.empty:
+        reason = "Concordance needs two readers; this study has one."
+        if len(results.study.readers) > 1:
+            reason = "No features of two readers could be paired."
+        return Section("concordance", title, absent=reason)
+    threshold = results["selection.ccc.threshold"]
+    kept = int((table["ccc"] >= threshold).sum())
+    families = results.families
+    by_type, by_class = (of_column(families, name) for name in ("image_type", "feature_class"))
+    least = by_type.iloc[0]
+    units = int(table["n"].max())
+    text = (
+        f"Over all {plural(units, 'case')} read twice, {count(kept)} of "
+        f"{count(len(table))} features ({share(kept, len(table))}) reach a concordance correlation "
+        f"coefficient (CCC) of {number(threshold, 2)}; the median is "
+        f"{number(table['ccc'].median(), 3)}. Half of the intervals of the CCC are wider than "
+        f"{number((table['ccc_high'] - table['ccc_low']).median(), 2)}."
+    )
+    if results.modelling is not None:
+        text += " This describes the study; the selection computes the CCC again, on training rows."
+    undefined = int(table["ccc"].isna().sum())
+    if undefined:
+        text += f" {plural(undefined, 'feature')} are constant and have no CCC."
+    blocks: list[Block] = [
+        Paragraph(text),
+        Figure(
+            name="families",
+            svg=families_figure(families),
+            alt="Share of features that reach the threshold, by image type and feature class. "
+            f"Least stable image type: {least['image_type']}, "
+            f"{share(least['stable'], least['features'])}; least stable class: "
+            f"{by_class.iloc[0]['feature_class']}, "
+            f"{share(by_class.iloc[0]['stable'], by_class.iloc[0]['features'])}.",
+            caption=f"Share of features with a CCC of at least {number(threshold, 2)}, by image "
+            "type and feature class; least stable at the top and at the left. Pale families move "
+            "with the reader.",
+        ),
+        Figure(
+            name="concordance",
+            svg=concordance_figure(table, by_type, threshold),
+            alt="Histograms of the concordance correlation coefficient per image type. Least "
+            f"stable: {least['image_type']}, {least['stable']} of {least['features']} features "
+            f"reach {number(threshold, 2)}.",
+            caption=f"Lin's CCC on raw values, by image type, least stable first. Dashed: "
+            f"{number(threshold, 2)}; below it a feature is dropped. Bars at the left edge hold "
+            "zero and less.",
+        ),
+        _concordance_table(by_type, "image_type", "Image type"),
+        _concordance_table(by_class, "feature_class", "Feature class"),
+        *_overlap(results),
+    ]
+    least_stable = table.sort_values(["ccc", "feature"]).head(20)
+    blocks.append(
+        Table(
+            name="least-concordant-features",
+            caption="The 20 features that differ most between readers: CCC and intraclass "
+            f"correlation ICC(2,1) with {100 * results['evaluation.confidence']:g}% intervals.",
+            shown=pd.DataFrame(
+                {
+                    "Feature": least_stable["feature"],
+                    "CCC": [
+                        interval(row.ccc, row.ccc_low, row.ccc_high)
+                        for row in least_stable.itertuples()
+                    ],
+                    "ICC": [
+                        interval(row.icc, row.icc_low, row.icc_high)
+                        for row in least_stable.itertuples()
+                    ],
+                }
+            ),
+            raw=least_stable,
+            numeric=("CCC", "ICC"),
+            code=("Feature",),
+            collapsed="The 20 least concordant features",
+        )
+    )
+    return Section("concordance", title, blocks)
+
+
+def _overlap(results: Results) -> list[Block]:
+    """Say whether a poorer overlap of the masks goes with features further apart."""
+    families = results.families
+    whole = families.iloc[0]
+    if pd.isna(whole["dice_rho"]):
+        return []
+    confidence = f"{100 * results['evaluation.confidence']:g}%"
+    rho = interval(whole["dice_rho"], whole["dice_rho_low"], whole["dice_rho_high"], 2)
+    text = (
+        f"Over {plural(int(whole['cases']), 'case')}, the deviation of a case's features between "
+        f"the readers goes with the Dice coefficient of its masks at a rank correlation of {rho}. "
+        "A negative value says that cases drawn differently are the ones whose features differ; "
+        "near zero, better contours would not make the features steadier."
+    )
+    kinds = [of_column(families, name) for name in ("image_type", "feature_class")]
+    shown, raw = [], families[families["dice_rho"].notna()]
+    for rows, name in zip(kinds, ("image_type", "feature_class"), strict=True):
+        for row in rows.sort_values("dice_rho").itertuples():
+            shown.append(
+                {
+                    "Family": getattr(row, name),
+                    "Features": count(row.features),
+                    "Median deviation, SD": number(row.deviation_median, 3),
+                    "Correlation with Dice": interval(
+                        row.dice_rho, row.dice_rho_low, row.dice_rho_high, 2
+                    ),
+                }
+            )
+    return [
+        Paragraph(text),
+        Figure(
+            name="overlap",
+            svg=overlap_figure(families),
+            alt=f"Rank correlation of feature deviation with the Dice coefficient, {rho} over all "
+            "features, by image type and by feature class.",
+            caption="Spearman's correlation, over cases, of the Dice coefficient with a family's "
+            "deviation: the median over its features of the readers' absolute difference in "
+            f"standard deviations between cases. Bars: {confidence} intervals, not adjusted for "
+            "the number of families.",
+        ),
+        Table(
+            name="overlap",
+            caption="Deviation of features between readers, and its rank correlation with the "
+            f"Dice coefficient of the masks ({confidence} intervals).",
+            shown=pd.DataFrame(shown),
+            raw=raw,
+            numeric=("Features", "Median deviation, SD", "Correlation with Dice"),
+            sortable=True,
+            collapsed="Deviation and overlap by family",
+        ),
+    ]
+
+
+def _concordance_table(groups: pd.DataFrame, column: str, heading: str) -> Table:
+    shown = pd.DataFrame(
+        {
+            heading: groups[column],
+            "Features": [count(value) for value in groups["features"]],
+            "Kept": [count(value) for value in groups["stable"]],
+            "Share": [share(row.stable, row.features) for row in groups.itertuples()],
+            "Median CCC": [number(value) for value in groups["ccc_median"]],
+            "Quartiles": [
+                f"{number(row.ccc_q1)} to {number(row.ccc_q3)}" for row in groups.itertuples()
+            ],
+            "Median ICC": [number(value) for value in groups["icc_median"]],
+        }
+    )
+    return Table(
+        name=f"concordance-by-{column.replace('_', '-')}",
+        caption=f"Concordance between readers by {heading.lower()}.",
+        shown=shown,
+        raw=groups,
+        numeric=("Features", "Kept", "Share", "Median CCC", "Quartiles", "Median ICC"),
+        sortable=True,
+        collapsed=f"By {heading.lower()}" if column == "image_type" else None,
+    )

@@ -7,7 +7,8 @@ mask on any other grid is refused: resampling it would move the boundary that a 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,11 +25,24 @@ from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
 from pipeline.core.volumes import image_hash, read_nrrd, volume_suffix, write_nrrd
-from segmentation.mask_files import mask_on_grid, pick_segment, read_mask_file
+from segmentation.placement import DEFAULTS, Case, Reading, place_mask
+from segmentation.reference_series import Candidate
 from segmentation.region_checks import check_region
 from segmentation.region_facts import describe_region
 
-LIBRARIES = ("nibabel", "numpy", "pynrrd", "scipy", "SimpleITK", "slicerio")
+LIBRARIES = (
+    "highdicom",
+    "nibabel",
+    "numpy",
+    "pydicom",
+    "pylibjpeg",
+    "pylibjpeg-libjpeg",
+    "pylibjpeg-openjpeg",
+    "pynrrd",
+    "scipy",
+    "SimpleITK",
+    "slicerio",
+)
 
 TEXT = object  # strings or None: pandas' own string type would make every None a pandas.NA
 COLUMNS = {
@@ -43,6 +57,7 @@ COLUMNS = {
     "source_hash": TEXT,
     "mask_hash": TEXT,
     "label": TEXT,
+    "reoriented": object,
     "voxels": float,
     "volume_ml": float,
     "mean_hu": float,
@@ -62,44 +77,42 @@ COLUMNS = {
 
 
 def prepare_mask(
-    mask: str | Path, label: str | None, level: str, ct: Mapping, store: Store, checks: Mapping
+    case: Case,
+    ct: Mapping,
+    store: Store,
+    checks: Mapping,
+    reading: Reading = DEFAULTS,
+    other_scans: Iterable[Candidate] = (),
 ) -> dict:
     """Bring one mask onto its CT's grid, into the store, and describe it.
 
     Parameters
     ----------
-    mask : path-like
-        Label map or Slicer segmentation.
-    label : str or None
-        Number or name of the structure.
-    level : str
-        Vertebral level, such as ``L1``.
+    case : Case
+        Row of the table of cases.
     ct : Mapping
-        The scan's row of `ingest.parquet`: ``image``, ``image_hash``.
+        The scan's row of `ingest.parquet`: ``image``, ``image_hash``, ``source_hash``.
     store : Store
         Receives ``mask.nrrd`` as kind ``mask``, and reuses what it holds.
     checks : Mapping
         The study's ``checks``: ``min_voxels``, ``border_is``, ``region``.
+    reading : Reading, optional
+        The study's ``masks``.
+    other_scans : iterable of Candidate, optional
+        Other scans of the patient; looked at only where the mask does not fit.
 
     Returns
     -------
     dict
         A row of `masks.parquet` without its identifiers.
     """
-    source_hash = content_hash(source_files(mask), store)
+    source_hash = content_hash(source_files(case.mask), store)
 
     def make(folder: Path) -> None:
-        held = read_mask_file(mask)
-        segment = pick_segment(held, label)
         image = read_nrrd(store.path(ct["image"]))
         geometry = Geometry.of(image)
-        binary = mask_on_grid(held, segment, geometry)
-        if not binary.any():
-            raise CaseError(
-                "A mask must not be empty",
-                found=f"no voxel of {segment}",
-                remedy="draw the vertebra, or correct the label",
-            )
+        placed, segment, findings = place_mask(case, geometry, reading, other_scans)
+        binary = placed.voxels
         facts = describe_region(binary, sitk.GetArrayViewFromImage(image), geometry)
         written = sitk.GetImageFromArray(binary)
         geometry.apply_to(written)
@@ -108,8 +121,9 @@ def prepare_mask(
             {
                 "mask_hash": image_hash(written),
                 "label": segment.name or str(segment.value),
+                "reoriented": placed.reoriented,
                 "facts": facts,
-                "findings": to_json(held.findings),
+                "findings": to_json(findings),
             },
             folder / "mask.json",
         )
@@ -118,9 +132,12 @@ def prepare_mask(
         "mask",
         {
             "source": source_hash,
-            "format": volume_suffix(mask),
-            "label": label,
-            "ct": ct["image_hash"],
+            "format": volume_suffix(case.mask),
+            "label": case.label,
+            "level": case.level,
+            "series": case.series,
+            "reading": asdict(reading),
+            "ct": [ct["image_hash"], ct.get("source_hash")],
             "code": code_fingerprint("segmentation.masks"),
             "versions": {name: version(name) for name in LIBRARIES},
         },
@@ -134,6 +151,7 @@ def prepare_mask(
         "source_hash": source_hash,
         "mask_hash": known["mask_hash"],
         "label": known["label"],
+        "reoriented": known["reoriented"],
         **{name: value for name, value in known["facts"].items() if name in COLUMNS},
     }
     if row["status"] != "error":
@@ -142,7 +160,11 @@ def prepare_mask(
 
 
 def prepare_masks(
-    cases: pd.DataFrame, ingested: pd.DataFrame, store: Store, checks: Mapping
+    cases: pd.DataFrame,
+    ingested: pd.DataFrame,
+    store: Store,
+    checks: Mapping,
+    reading: Reading = DEFAULTS,
 ) -> pd.DataFrame:
     """Prepare every mask; one that fails becomes a row with status ``error``, the others go on.
 
@@ -156,6 +178,8 @@ def prepare_masks(
         Holds the CTs, receives the masks.
     checks : Mapping
         The study's ``checks``.
+    reading : Reading, optional
+        The study's ``masks``.
 
     Returns
     -------
@@ -175,7 +199,14 @@ def prepare_masks(
                     found=f"the CT of scan {case['scan_id']} has errors",
                     remedy="mend the CT first",
                 )
-            row = prepare_mask(case["mask"], case["label"], case["level"], ct, store, checks)
+            row = prepare_mask(
+                Case(**{key: case[key] for key in ("mask", "label", "level", "image", "series")}),
+                ct,
+                store,
+                checks,
+                reading,
+                _other_scans(case, scans, store),
+            )
         except Exception as error:
             error = placed(error, shown_name(case["mask"]))
             finding = from_exception(error, "ct-failed" if not ct["image"] else "mask-failed", name)
@@ -189,12 +220,27 @@ def prepare_masks(
     return table
 
 
+def _other_scans(case: Mapping, scans: Mapping, store: Store) -> Iterator[Candidate]:
+    """Yield the grids of the patient's other scans of this batch."""
+    for scan_id, scan in scans.items():
+        same_patient = scan["patient_id"] == case["patient_id"]
+        if same_patient and scan_id != case["scan_id"] and scan["image"]:
+            image = read_nrrd(store.path(scan["image"]))
+            yield Candidate(f"scan {scan_id} of the patient", Geometry.of(image))
+
+
 def main(options: argparse.Namespace) -> None:
     """Prepare the masks of a batch and write their table."""
     study = open_study(options.study)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(study.config["threads"])
     cases = study.select_cases(options.batch, options.scan)
-    table = prepare_masks(cases, read_table(options.ingest), study.store, study.config["checks"])
+    table = prepare_masks(
+        cases,
+        read_table(options.ingest),
+        study.store,
+        study.config["checks"],
+        Reading(**study.config["masks"]),
+    )
     write_table(table, options.out)
 
 

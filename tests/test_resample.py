@@ -24,6 +24,7 @@ from pipeline.extraction import load_crop, load_params, read_crop
 from pipeline.ingest import ingest_scan
 from pipeline.resample import check_clipping, resample_masks, select_masks
 from segmentation.masks import prepare_mask
+from segmentation.placement import Case
 
 PARAMS = {
     "setting": {
@@ -116,7 +117,7 @@ def test_an_oblique_scan_is_resampled_as_plain_pyradiomics_does(tmp_path, params
         "region": "body",
     }
     ct = ingest_scan(files["ct"], None, store, checks)
-    mask = prepare_mask(files["mask"], None, "L1", ct, store, checks)
+    mask = prepare_mask(Case(files["mask"], level="L1"), ct, store, checks)
     row = {name: ct[name] for name in ("image", "image_hash")}
     row |= {name: mask[name] for name in ("mask", "mask_hash")}
     crop = resample_masks(masks_table("a").assign(**row), store, params)["crop"][0]

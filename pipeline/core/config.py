@@ -21,6 +21,7 @@ SCHEMA = ROOT / "pipeline" / "schemas" / "config.schema.yaml"
 
 REPLACED = {
     ("features",),
+    ("masks", "convention"),
     ("outcome",),
     *(("search", "spaces", model) for model in ("lr", "svm", "rf", "xgboost", "tabnet")),
 }
@@ -209,7 +210,7 @@ def _wanted(schema: dict, validator: str) -> str:
         return "one of " + ", ".join(map(_shown, schema["enum"]))
     special = {
         "pattern": f"text of the pattern {schema.get('pattern')}",
-        "oneOf": "`all` or a list of names",
+        "oneOf": schema.get("accepts"),
         "uniqueItems": "a list that names nothing twice",
         "minItems": f"a list of {_count(schema)} entries",
         "maxItems": f"a list of {_count(schema)} entries",
@@ -290,6 +291,14 @@ def _check_combinations(config: dict, problems: Problems) -> None:
             "The range of the decision curve must run from a lower to a higher probability",
             found=[low, high],
             where="config key evaluation.decision_curve",
+        )
+    convention = config["masks"]["convention"]
+    if isinstance(convention, dict) and len(set(convention.values())) < len(convention):
+        problems.add(
+            "An own convention must give each level a label of its own",
+            found=listing(f"{level}: {label}" for level, label in convention.items()),
+            where="config key masks.convention",
+            remedy="correct the labels",
         )
     extra = [name for name in config["ablation"]["models"] if name not in config["models"]]
     if extra:

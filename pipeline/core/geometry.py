@@ -19,6 +19,18 @@ from pipeline.core.errors import CaseError
 #: a voxel takes that up and is far from the half at which a neighbour would be meant.
 GRID_TOLERANCE_VOXELS = 0.05
 
+#: Axes turned by more than this, in degrees, are called turned where a refusal is explained; the
+#: refusal itself goes by `GRID_TOLERANCE_VOXELS`.
+_TURNED_DEGREES = 0.01
+
+#: How a mask comes onto the grid of its CT in 3D Slicer (docs/masks.md tells it at length).
+SLICER_REMEDY = (
+    "check that the CT is the one on which the mask was drawn; if it is, mend the mask in 3D "
+    "Slicer: load both, open Segment Editor, choose the CT as source volume, press 'Specify "
+    "geometry' beside it, choose the CT as source geometry, OK; correct the outline where it "
+    "moved, and save as .seg.nrrd"
+)
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -101,15 +113,30 @@ class Geometry:
         """Return the geometry as JSON values."""
         return asdict(self)
 
+    @property
+    def axis_codes(self) -> str:
+        """Where each index axis mainly points: Left or Right, Posterior or Anterior, Head or Feet.
+
+        ``LPH`` is a CT as scanners store it. Two axes may share a letter pair where a grid is
+        turned by 45 degrees or more; the direction cosines tell more then.
+        """
+        columns = np.reshape(self.direction, (3, 3)).T
+        main = np.abs(columns).argmax(axis=1)
+        return "".join(
+            "LPH"[axis] if column[axis] > 0 else "RAF"[axis]
+            for column, axis in zip(columns, main, strict=True)
+        )
+
     def __str__(self) -> str:
         def listed(values: Sequence[float]) -> str:
             return " x ".join(f"{value + 0.0:.6g}" for value in values)
 
         directions = " ".join(f"{value + 0.0:.4g}" for value in self.direction)
         return (
-            f"{' x '.join(map(str, self.size))} voxels of {listed(self.spacing)} mm, "
-            f"origin ({', '.join(f'{value:.3f}' for value in self.origin)}), "
-            f"direction ({directions})"
+            f"size {' x '.join(map(str, self.size))} voxels, "
+            f"spacing {listed(self.spacing)} mm, "
+            f"origin ({', '.join(f'{value:.3f}' for value in self.origin)}) mm, "
+            f"direction {self.axis_codes} ({directions})"
         )
 
 
@@ -130,6 +157,15 @@ class GridMap:
     axes: tuple[int, int, int]
     flips: tuple[bool, bool, bool]
     start: tuple[int, int, int]
+
+    @property
+    def reoriented(self) -> bool:
+        """Whether an axis of the source runs along another axis, or the other way."""
+        return self.axes != (0, 1, 2) or any(self.flips)
+
+
+class GridMismatchError(CaseError):
+    """A mask does not lie on the voxels of the CT that the table names."""
 
 
 def map_grid(
@@ -164,6 +200,49 @@ def map_grid(
     return GridMap(axes, flips, tuple(int(n) for n in meant.min(axis=0)))
 
 
+def difference(source: Geometry, target: Geometry) -> str:
+    """Say in words why `source` does not lie on the lattice of `target`.
+
+    Returns
+    -------
+    str
+        The first reason that holds: axes that are turned, voxels of another size, or a shift by
+        a part of a voxel; without a full stop.
+    """
+    turned = np.reshape(target.direction, (3, 3)).T @ np.reshape(source.direction, (3, 3))
+    nearest = np.abs(turned).argmax(axis=0)  # the target's axis along each of the source's
+    cosine = float(np.abs(turned)[nearest, range(3)].min())
+    degrees = float(np.degrees(np.arccos(min(cosine, 1.0))))
+    if len(set(nearest.tolist())) < 3 or degrees > _TURNED_DEGREES:
+        return f"the axes of the mask are turned by {degrees:.2g} degrees against the CT's"
+    along = np.asarray(target.spacing)[nearest]
+    wider = [
+        f"{own:.6g} v {other:.6g} mm"
+        for own, other, n in zip(source.spacing, along, source.size, strict=True)
+        if abs(own - other) * (n - 1) > GRID_TOLERANCE_VOXELS * other
+    ]
+    if wider:
+        return f"the voxels of mask and CT differ in size ({', '.join(wider)})"
+    start = (np.linalg.inv(target.affine) @ source.affine)[:3, 3]
+    shift = np.abs(start - np.rint(start)) * target.spacing
+    return (
+        "the mask lies between the voxels of the CT, off by "
+        + " x ".join(f"{part:.3g}" for part in shift)
+        + " mm"
+    )
+
+
+def mismatch(source: Geometry, target: Geometry, where: str | None = None) -> GridMismatchError:
+    """Return the error for a mask on another lattice than its CT's, with both geometries."""
+    return GridMismatchError(
+        "A mask must lie on the voxels of its CT (axes may be flipped or swapped, and it may "
+        "cover a part of the CT); nothing is resampled",
+        found=f"{difference(source, target)}. Mask: {source}. CT: {target}",
+        where=where,
+        remedy=SLICER_REMEDY,
+    )
+
+
 def place_on_grid(
     labels: np.ndarray, source: Geometry, target: Geometry, where: str | None = None
 ) -> np.ndarray:
@@ -185,35 +264,52 @@ def place_on_grid(
 
     Raises
     ------
-    CaseError
+    GridMismatchError
         If the lattices differ, or a non-zero voxel lies outside the CT.
     """
     grid = map_grid(source, target)
     if grid is None:
-        raise CaseError(
-            "A mask must lie on the voxels of its CT (axes may be flipped or swapped, and it may "
-            "cover a part of the CT); nothing is resampled",
-            found=f"mask {source}; CT {target}",
-            where=where,
-            remedy="export the mask on the grid of the CT (3D Slicer: segment editor, source "
-            "volume geometry), or name the CT on which it was drawn",
-        )
-    turned = labels.transpose(2, 1, 0).transpose(grid.axes)
-    turned = np.flip(turned, axis=[axis for axis in range(3) if grid.flips[axis]])
-    low = np.maximum(grid.start, 0)
-    high = np.minimum(np.add(grid.start, turned.shape), target.size)
-    placed = np.zeros(target.size, dtype=labels.dtype)
-    if (low < high).all():
-        inner = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        outer = tuple(slice(a, b) for a, b in zip(low - grid.start, high - grid.start, strict=True))
-        placed[inner] = turned[outer]
-    lost = int(np.count_nonzero(labels)) - int(np.count_nonzero(placed))
+        raise mismatch(source, target, where)
+    placed = np.zeros(target.size[::-1], dtype=labels.dtype)
+    lost = paste(labels, grid, placed)
     if lost:
-        raise CaseError(
+        raise GridMismatchError(
             "A mask must lie inside its CT",
-            found=f"{lost} of {int(np.count_nonzero(labels))} voxels outside; "
-            f"mask {source}; CT {target}",
+            found=f"{lost} of {int(np.count_nonzero(labels))} voxels outside. "
+            f"Mask: {source}. CT: {target}",
             where=where,
             remedy="name the CT on which the mask was drawn",
         )
-    return np.ascontiguousarray(placed.transpose(2, 1, 0))
+    return placed
+
+
+def paste(labels: np.ndarray, grid: GridMap, placed: np.ndarray) -> int:
+    """Add the non-zero voxels of `labels` to `placed`, in place.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        Shape (z, y, x) of the source.
+    grid : GridMap
+        How the source lies on the target.
+    placed : numpy.ndarray
+        Shape (z, y, x) of the target; written to.
+
+    Returns
+    -------
+    int
+        Non-zero voxels of `labels` that lie outside the target.
+    """
+    target = placed.transpose(2, 1, 0)
+    turned = labels.transpose(2, 1, 0).transpose(grid.axes)
+    turned = np.flip(turned, axis=[axis for axis in range(3) if grid.flips[axis]])
+    low = np.maximum(grid.start, 0)
+    high = np.minimum(np.add(grid.start, turned.shape), target.shape)
+    kept = 0
+    if (low < high).all():
+        inner = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        outer = tuple(slice(a, b) for a, b in zip(low - grid.start, high - grid.start, strict=True))
+        part = turned[outer]
+        kept = int(np.count_nonzero(part))
+        target[inner] = np.where(part != 0, part, target[inner])
+    return int(np.count_nonzero(labels)) - kept

@@ -15,7 +15,7 @@ rule masks:
         runtime=60,
     params:
         code=code_fingerprint("segmentation.masks"),
-        options=options(config, "checks"),
+        options=options(config, "checks", "masks"),
         rows=rows_of_batch(),
         files=files_of_batch("mask"),
         study=f"{FOLDER}/study",

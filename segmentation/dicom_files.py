@@ -1,0 +1,140 @@
+"""DICOM files that hold masks: which of a folder is meant, and reading it without a leak.
+
+What a library says about a damaged header may quote it; so only what is said here reaches a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydicom
+from pydicom.errors import InvalidDicomError
+
+from pipeline.core.errors import CaseError
+from pipeline.core.files import machine_error
+from pipeline.core.sources import source_files
+from pipeline.dicom_series import quiet
+
+#: SOP classes of masks: Segmentation, Label Map Segmentation, RT Structure Set.
+SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
+
+#: No coordinate of a patient lies farther from the scanner's origin, in mm.
+FARTHEST_MM = 1e6
+
+
+def is_dicom(path: str | Path) -> bool:
+    """Return whether a file bears the mark of a DICOM file, whatever its name."""
+    with open(path, "rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def kind_of(path: Path) -> str | None:
+    """Return ``SEG`` or ``RTSTRUCT`` where a DICOM file holds masks, ``other`` for other DICOM.
+
+    An empty SOPClassUID occurs in anonymised archives; the modality decides then. None stands for
+    a file that is no DICOM.
+    """
+    with quiet():
+        try:
+            header = pydicom.dcmread(
+                path, stop_before_pixels=True, specific_tags=["SOPClassUID", "Modality"]
+            )
+        except InvalidDicomError:
+            return None
+        except Exception as error:
+            raise _damaged(error) from None
+        sop_class = str(header.get("SOPClassUID") or "")
+        modality = str(header.get("Modality") or "")
+    if sop_class in SEG_CLASSES or (not sop_class and modality == "SEG"):
+        return "SEG"
+    if sop_class == RTSTRUCT_CLASS or (not sop_class and modality == "RTSTRUCT"):
+        return "RTSTRUCT"
+    return "other"
+
+
+def mask_of_folder(folder: Path) -> Path:
+    """Return the one DICOM segmentation or structure set of a folder.
+
+    Raises
+    ------
+    CaseError
+        If it holds none, or several.
+    """
+    kinds = {file: kind_of(file) for file in source_files(folder)}
+    found = [file for file, kind in kinds.items() if kind in ("SEG", "RTSTRUCT")]
+    if len(found) == 1:
+        return found[0]
+    counts = [
+        f"{list(kinds.values()).count(kind)} {words}"
+        for kind, words in (
+            ("SEG", "DICOM segmentation(s)"),
+            ("RTSTRUCT", "RT structure set(s)"),
+            ("other", "other DICOM file(s)"),
+            (None, "other file(s)"),
+        )
+        if kind in kinds.values()
+    ]
+    raise CaseError(
+        "A folder given as mask must hold exactly one DICOM segmentation or RT structure set",
+        found=", ".join(counts) or "an empty folder",
+        remedy="name the file itself in column `mask`",
+    )
+
+
+def read_dicom(path: Path) -> pydicom.Dataset:
+    """Read a DICOM file with its pixels."""
+    with quiet():
+        try:
+            return pydicom.dcmread(path)
+        except Exception as error:
+            raise _damaged(error) from None
+
+
+def referenced_series(dataset: pydicom.Dataset) -> frozenset[str]:
+    """Return the SeriesInstanceUIDs of the images that a segmentation or structure set refers to.
+
+    They identify a person: they are compared, never shown.
+    """
+    return frozenset(_series_below(dataset))
+
+
+def _series_below(dataset: pydicom.Dataset) -> Iterator[str]:
+    """Yield them from a SEG's ReferencedSeries or a structure set's frames of reference."""
+    for series in items(dataset, "ReferencedSeriesSequence"):
+        if series.get("SeriesInstanceUID"):
+            yield str(series.SeriesInstanceUID)
+    for frame in items(dataset, "ReferencedFrameOfReferenceSequence"):
+        for study in items(frame, "RTReferencedStudySequence"):
+            for series in items(study, "RTReferencedSeriesSequence"):
+                if series.get("SeriesInstanceUID"):
+                    yield str(series.SeriesInstanceUID)
+
+
+def items(dataset: pydicom.Dataset, keyword: str) -> list[pydicom.Dataset]:
+    """Return the items of a sequence, none where it is missing or no sequence."""
+    value = dataset.get(keyword)
+    return list(value) if isinstance(value, pydicom.Sequence) else []
+
+
+def numbers(dataset: pydicom.Dataset, keyword: str) -> list[float]:
+    """Return the numbers of an attribute, none where it is missing or holds anything else."""
+    value = dataset.get(keyword)
+    if value is None or isinstance(value, str):
+        return []
+    try:
+        many = value if isinstance(value, list | tuple | pydicom.multival.MultiValue) else [value]
+        return [float(one) for one in many]
+    except (TypeError, ValueError):
+        return []
+
+
+def _damaged(error: Exception) -> Exception:
+    if machine := machine_error(error):
+        return machine
+    return CaseError(
+        "A DICOM mask must be a whole, readable file",
+        found=f"a header that ends in {type(error).__name__}",
+        remedy="copy or export it again",
+    )

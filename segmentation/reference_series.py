@@ -1,0 +1,172 @@
+"""The series on which a mask was drawn, looked for beside the CT that the table names.
+
+Only where a mask does not fit, or says by UID to which series it belongs, are the headers of the
+CT's folder read again. UIDs identify a person: they are compared in memory, never shown.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core.errors import CaseError
+from pipeline.core.files import machine_error
+from pipeline.core.findings import Finding
+from pipeline.core.geometry import Geometry, GridMismatchError
+from pipeline.core.sources import source_files
+from pipeline.dicom_series import is_ct_slice, read_headers
+from segmentation.segments import MaskFile, Segment
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A series or scan on which a mask may have been drawn.
+
+    Attributes
+    ----------
+    shown : str
+        Its name in a sentence, without anything that identifies a person.
+    geometry : Geometry
+        Its grid.
+    uid : str
+        SeriesInstanceUID; never shown. Empty for a scan of the study.
+    """
+
+    shown: str
+    geometry: Geometry
+    uid: str = ""
+
+
+def series_grids(image: str | Path) -> list[Candidate]:
+    """Return the CT series of a DICOM folder with their grids.
+
+    Parameters
+    ----------
+    image : path-like
+        The CT of a case. Anything but a folder has no series.
+
+    Returns
+    -------
+    list of Candidate
+        One per series whose slices lie in a regular stack; none where the folder cannot be read,
+        since this only helps to explain an error.
+    """
+    if not Path(image).is_dir():
+        return []
+    try:
+        slices = [one for one in read_headers(source_files(image)) if is_ct_slice(one)]
+    except (CaseError, OSError) as error:
+        if machine := machine_error(error):
+            raise machine from error
+        return []
+    by_series: dict[str, list] = {}
+    for one in slices:
+        by_series.setdefault(one.series, []).append(one)
+    found = []
+    for uid, members in by_series.items():
+        geometry = _stack(members)
+        if geometry is not None:
+            number = members[0].series_number
+            shown = "a series without number" if number is None else f"series {number}"
+            found.append(Candidate(f"{shown} ({len(members)} slices)", geometry, uid))
+    return found
+
+
+def _stack(slices: list) -> Geometry | None:
+    """Return the grid of slices (`pipeline.dicom_series.Slice`), None where it is irregular."""
+    first = slices[0]
+    complete = all(one.position and one.orientation and one.pixel_spacing for one in slices)
+    if len(slices) < 2 or not complete:
+        return None
+    if any((one.shape, one.orientation) != (first.shape, first.orientation) for one in slices):
+        return None
+    along_row, along_column = np.reshape(first.orientation, (2, 3))
+    normal = np.cross(along_row, along_column)
+    places = np.array([one.position for one in slices])
+    places = places[np.argsort(places @ normal)]
+    affine = np.eye(4)
+    affine[:3, 0] = along_row * first.pixel_spacing[1]
+    affine[:3, 1] = along_column * first.pixel_spacing[0]
+    affine[:3, 2] = (places[-1] - places[0]) / (len(places) - 1)
+    affine[:3, 3] = places[0]
+    if not np.linalg.norm(affine[:3, 2]):
+        return None
+    return Geometry.from_affine(affine, (*first.shape[::-1], len(slices)))
+
+
+def naming_candidates(
+    error: GridMismatchError,
+    mask_file: MaskFile,
+    segment: Segment,
+    ct: Geometry,
+    candidates: Iterable[Candidate],
+) -> GridMismatchError:
+    """Return the refusal of a mask with the series and scans on whose grid it does lie.
+
+    Parameters
+    ----------
+    error : GridMismatchError
+        Why the mask does not fit the CT.
+    mask_file : MaskFile
+        The file's content.
+    segment : Segment
+        The structure that was wanted.
+    ct : Geometry
+        Grid of the CT that the table names.
+    candidates : iterable of Candidate
+        Other series of the CT's folder, other scans of the patient.
+    """
+    fitting = [
+        one.shown
+        for one in candidates
+        if one.geometry != ct and mask_file.fits(segment, one.geometry)
+    ]
+    if not fitting:
+        return error
+    return GridMismatchError(
+        error.rule,
+        found=f"{error.found}. The mask does lie on the grid of {', '.join(fitting)}",
+        where=error.where,
+        remedy="name that CT in columns `image` and `series` if the mask was drawn on it; else "
+        + (error.remedy or ""),
+    )
+
+
+def check_reference(
+    mask_file: MaskFile, series: str | None, candidates: Iterable[Candidate], ct: Geometry
+) -> Iterator[Finding]:
+    """Yield a warning where a mask that fits says that it was drawn on another series.
+
+    Parameters
+    ----------
+    mask_file : MaskFile
+        The file's content; only DICOM names series.
+    series : str or None
+        SeriesInstanceUID that the table of cases names.
+    candidates : iterable of Candidate
+        CT series of the folder.
+    ct : Geometry
+        Grid of the CT that was read.
+    """
+    if not mask_file.references:
+        return
+    same_grid = {one.uid for one in candidates if _same(one.geometry, ct)}
+    expected = {series} if series else same_grid
+    if expected and not expected & mask_file.references:
+        yield Finding(
+            "mask-of-another-series",
+            "warning",
+            "The mask says that it was drawn on another series than the CT; its grid is the CT's",
+            "check the outline on the CT; UIDs that were replaced in one of them only explain it "
+            "too",
+        )
+
+
+def _same(a: Geometry, b: Geometry) -> bool:
+    return a.size == b.size and np.allclose(a.affine, b.affine, atol=1e-2)

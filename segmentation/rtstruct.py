@@ -1,0 +1,234 @@
+"""RT structure sets: closed contours in the patient, filled on the slices of the CT.
+
+A contour belongs to the slice in whose plane it lies; one that lies between two slices, or is
+turned against them, was drawn on another series and is refused. Which pixels a contour holds is
+the rule of `segmentation.contours`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+
+from pipeline.core.errors import CaseError
+from pipeline.core.findings import Finding
+from pipeline.core.geometry import Geometry, GridMismatchError
+from pipeline.dicom_series import quiet
+from segmentation.contours import fill
+from segmentation.dicom_files import FARTHEST_MM, items, numbers, read_dicom, referenced_series
+from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
+
+#: Largest distance of a contour's points from the plane of a slice, in slices. Structure sets
+#: round millimetres to two decimals or one; half a slice would mean a neighbour.
+PLANE_TOLERANCE_SLICES = 0.1
+
+#: Largest distance by which a contour may reach beyond the outermost pixel centres, in pixels:
+#: half a pixel is the edge of the image.
+BORDER_TOLERANCE_PIXELS = 0.5 + 1e-3
+
+#: Contours that enclose an area; with the second, holes are contours of their own by definition.
+CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+
+_LISTED = 5  # places that an error names
+
+
+@dataclass(frozen=True)
+class ContourSet(MaskFile):
+    """A RT structure set.
+
+    Attributes
+    ----------
+    contours : dict of int to list of numpy.ndarray
+        Number of the region of interest -> its closed contours, each in mm (LPS), shape (n, 3).
+    """
+
+    contours: dict[int, list[np.ndarray]]
+    segments: list[Segment]
+    findings: list[Finding]
+    references: frozenset[str]
+
+    def is_empty(self, segment: Segment) -> bool:
+        """Return whether `segment` has no closed contour."""
+        return not self.contours.get(segment.value)
+
+    def on_grid(self, segment: Segment, target: Geometry) -> PlacedMask:
+        """Fill the contours on the slices of the CT (`MaskFile.on_grid`)."""
+        if self.is_empty(segment):
+            raise CaseError(
+                "A region of interest must have closed contours",
+                found=f"none for {segment}; regions with contours: {self._drawn()}",
+                remedy="draw it, or name another region in column `label`",
+            )
+        to_index = np.linalg.inv(target.affine)
+        contours = [
+            points @ to_index[:3, :3].T + to_index[:3, 3] for points in self.contours[segment.value]
+        ]
+        axis = _slice_axis(contours, target)
+        slices = _slices_of(contours, axis, target)
+        _check_inside(contours, axis, target)
+        check_slices_follow(slices, "contours")
+        in_plane = [other for other in range(3) if other != axis]
+        # Index order is (x, y, z): the lower axis of the plane runs along the columns.
+        shape = (target.size[in_plane[1]], target.size[in_plane[0]])
+        placed = np.zeros(target.size[::-1], np.uint8)
+        crossing = 0
+        for number in sorted(set(slices)):
+            members = [
+                contour[:, in_plane]
+                for contour, place in zip(contours, slices, strict=True)
+                if place == number
+            ]
+            np.moveaxis(placed, 2 - axis, 0)[number] = fill(members, shape)
+            crossing += _cross(members, shape)
+        return PlacedMask(placed, findings=_crossing_finding(crossing))
+
+    def _drawn(self) -> str:
+        drawn = [str(one) for one in self.segments if not self.is_empty(one)]
+        return ", ".join(drawn) or "none"
+
+
+def _slice_axis(contours: list[np.ndarray], target: Geometry) -> int:
+    """Return the CT's axis across which all contours are flat."""
+    spread = np.max([np.ptp(contour, axis=0) for contour in contours], axis=0)
+    flat = [axis for axis in range(3) if spread[axis] <= 2 * PLANE_TOLERANCE_SLICES]
+    if flat:
+        # Of several, the axis on which contours lie on slices of their own.
+        return min(flat, key=lambda axis: (spread[axis], -axis))
+    raise GridMismatchError(
+        "Contours must lie in the planes of the CT's slices",
+        found=f"contours that run through {spread.min():.2g} slices. CT: {target}",
+        remedy="name the CT on which they were drawn",
+    )
+
+
+def _slices_of(contours: list[np.ndarray], axis: int, target: Geometry) -> list[int]:
+    """Return the slice in which each contour lies."""
+    nearest = [int(np.rint(np.median(contour[:, axis]))) for contour in contours]
+    off = [
+        float(np.abs(contour[:, axis] - slice_).max())
+        for contour, slice_ in zip(contours, nearest, strict=True)
+    ]
+    between = [index for index, distance in enumerate(off) if distance > PLANE_TOLERANCE_SLICES]
+    if between:
+        millimetres = [f"{off[index] * target.spacing[axis]:.3g}" for index in between[:_LISTED]]
+        raise GridMismatchError(
+            "Contours must lie in the planes of the CT's slices",
+            found=f"{len(between)} of {len(contours)} contours between slices, off by "
+            f"{', '.join(millimetres)}{' ...' * (len(between) > _LISTED)} mm, where "
+            f"{PLANE_TOLERANCE_SLICES:g} of {target.spacing[axis]:.6g} mm are allowed. "
+            f"CT: {target}",
+            remedy="name the CT on which they were drawn, or draw them on its slices",
+        )
+    return nearest
+
+
+def _check_inside(contours: list[np.ndarray], axis: int, target: Geometry) -> None:
+    """Refuse contours that reach beyond the CT."""
+    size = np.array(target.size)
+    outside = 0
+    for contour in contours:
+        low, high = contour.min(axis=0), contour.max(axis=0)
+        beyond = (low < -BORDER_TOLERANCE_PIXELS) | (high > size - 1 + BORDER_TOLERANCE_PIXELS)
+        outside += bool(beyond.any())
+    if outside:
+        raise GridMismatchError(
+            "A mask must lie inside its CT",
+            found=f"{outside} of {len(contours)} contours outside. CT: {target}",
+            remedy="name the CT on which the mask was drawn",
+        )
+
+
+def _cross(contours: list[np.ndarray], shape: tuple[int, int]) -> bool:
+    """Return whether two contours of a slice overlap without one holding the other."""
+    if len(contours) < 2:
+        return False
+    areas = [fill([contour], shape) for contour in contours]
+    for index, area in enumerate(areas):
+        for other in areas[:index]:
+            both = np.count_nonzero(area & other)
+            if both and both < min(np.count_nonzero(area), np.count_nonzero(other)):
+                return True
+    return False
+
+
+def _crossing_finding(slices: int) -> list[Finding]:
+    if not slices:
+        return []
+    return [
+        Finding(
+            "contours-cross",
+            "warning",
+            f"Contours cross each other on {slices} slice(s): where two overlap, the mask has a "
+            "hole",
+            "merge them into one contour where no hole is meant",
+        )
+    ]
+
+
+def read_rtstruct(path: str | Path) -> ContourSet:
+    """Read a RT structure set.
+
+    Parameters
+    ----------
+    path : path-like
+        DICOM file of the RT Structure Set storage class.
+
+    Raises
+    ------
+    CaseError
+        If the file is damaged, describes no region, or holds contours that are not closed.
+    """
+    dataset = read_dicom(Path(path))
+    with quiet():
+        segments = []
+        for roi in items(dataset, "StructureSetROISequence"):
+            number = numbers(roi, "ROINumber")
+            if len(number) != 1:
+                raise _contradiction("a region of interest without number")
+            segments.append(Segment(str(roi.get("ROIName") or "").strip(), int(number[0])))
+        if not segments:
+            raise _contradiction("no region of interest")
+        contours: dict[int, list[np.ndarray]] = {one.value: [] for one in segments}
+        if len(contours) < len(segments):
+            raise _contradiction("two regions of interest of one number")
+        findings = []
+        for item in items(dataset, "ROIContourSequence"):
+            number = numbers(item, "ReferencedROINumber")
+            if len(number) != 1 or int(number[0]) not in contours:
+                raise _contradiction("contours of a region of interest that is not described")
+            contours[int(number[0])] += _closed_contours(item)
+    return ContourSet(contours, segments, findings, referenced_series(dataset))
+
+
+def _closed_contours(roi: pydicom.Dataset) -> list[np.ndarray]:
+    """Return the contours of a region that enclose an area; points and lines enclose none."""
+    closed = []
+    for number, contour in enumerate(items(roi, "ContourSequence"), start=1):
+        kind = str(contour.get("ContourGeometricType") or "")
+        if kind == "POINT":
+            continue
+        points = numbers(contour, "ContourData")
+        # A patient is not a kilometre long: NaN and what overflows later are kept out here.
+        if len(points) % 3 or not points or not (np.abs(points) < FARTHEST_MM).all():
+            raise _contradiction(f"contour {number} without whole points in three dimensions")
+        if kind not in CLOSED:
+            raise CaseError(
+                "Contours of a mask must be closed and flat (CLOSED_PLANAR)",
+                found=f"contour {number}, which is open or of an unknown kind",
+                remedy="close the contours in the program that drew them, and export again",
+            )
+        vertices = np.reshape(points, (-1, 3))
+        if len(vertices) > 2:  # one point, or two, enclose nothing
+            closed.append(vertices)
+    return closed
+
+
+def _contradiction(found: str) -> CaseError:
+    return CaseError(
+        "A RT structure set must describe its regions and contours",
+        found=found,
+        remedy="copy or export it again from the program that made it",
+    )

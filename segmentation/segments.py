@@ -1,0 +1,200 @@
+"""What every mask file is to the pipeline: structures to choose from, and a way onto a CT's grid.
+
+Each format has a module of its own (label_maps, slicer_segmentations, dicom_seg, rtstruct), whose
+reader returns a `MaskFile`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.core.errors import CaseError
+from pipeline.core.findings import Finding
+from pipeline.core.geometry import Geometry, GridMismatchError
+
+#: An error lists at most this many structures of a file.
+LISTED_SEGMENTS = 40
+
+#: Marks that only steer the direction of text: editors of Arabic and Hebrew add them unseen.
+_DIRECTION_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u061c\u2066\u2067\u2068\u2069\ufeff"))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One structure of a mask file.
+
+    Attributes
+    ----------
+    name : str or None
+        Name of a segment or region of interest; label maps have none.
+    value : int
+        Label number; in DICOM the number of the segment or region of interest.
+    layer : int
+        Layer that holds it, in formats with layers.
+    """
+
+    name: str | None
+    value: int
+    layer: int = 0
+
+    def __str__(self) -> str:
+        return str(self.value) if self.name is None else f"'{self.name}' (label {self.value})"
+
+
+@dataclass(frozen=True)
+class PlacedMask:
+    """One structure on a CT's grid.
+
+    Attributes
+    ----------
+    voxels : numpy.ndarray
+        uint8 0/1, shape (z, y, x) of the CT.
+    reoriented : bool
+        Whether the mask's axes ran in other directions than the CT's.
+    findings : list of Finding
+        What a person should know about how it came there.
+    """
+
+    voxels: np.ndarray
+    reoriented: bool = False
+    findings: list[Finding] = field(default_factory=list)
+
+
+class MaskFile(ABC):
+    """What a mask file holds.
+
+    Attributes
+    ----------
+    segments : list of Segment
+        Structures to choose from.
+    findings : list of Finding
+        Warnings about the header.
+    references : frozenset of str
+        SeriesInstanceUIDs of the images on which the file says it was drawn, where it says so.
+        They identify a person and are never shown or stored.
+    """
+
+    segments: list[Segment]
+    findings: list[Finding]
+    references: frozenset[str] = frozenset()
+
+    @abstractmethod
+    def is_empty(self, segment: Segment) -> bool:
+        """Return whether nothing was drawn of `segment`."""
+
+    @abstractmethod
+    def on_grid(self, segment: Segment, target: Geometry) -> PlacedMask:
+        """Return `segment` as a binary mask on the CT's grid.
+
+        Raises
+        ------
+        GridMismatchError
+            If the grids do not match exactly.
+        CaseError
+            If the structure itself cannot be read.
+        """
+
+    def fits(self, segment: Segment, target: Geometry) -> bool:
+        """Return whether `segment` lies on the grid `target`."""
+        try:
+            self.on_grid(segment, target)
+        except CaseError:
+            return False
+        return True
+
+
+def comparable(name: str) -> str:
+    """Return a segment's name in the form in which two names are compared.
+
+    The same letters may be stored composed or decomposed (an accent of its own, Hangul in parts);
+    NFC makes them equal. Blanks around the name and invisible marks of direction do not count.
+    """
+    return unicodedata.normalize("NFC", name.translate(_DIRECTION_MARKS)).strip()
+
+
+def held_by(mask_file: MaskFile) -> str:
+    """Return the structures of a file as an error lists them."""
+    segments = mask_file.segments
+    if not segments:
+        return "the file is empty"
+    more = len(segments) - LISTED_SEGMENTS
+    listed = ", ".join(map(str, segments[:LISTED_SEGMENTS]))
+    return f"the file holds {listed}" + (f" and {more} more" if more > 0 else "")
+
+
+def has_names(mask_file: MaskFile) -> bool:
+    """Return whether the file's structures have names."""
+    return any(one.name is not None for one in mask_file.segments)
+
+
+def pick_segment(mask_file: MaskFile, label: str | None) -> Segment:
+    """Return the structure that a table's `label` means.
+
+    Parameters
+    ----------
+    mask_file : MaskFile
+        The file's content.
+    label : str or None
+        A segment's name, as the program that drew it shows it, or a label number. None takes the
+        one structure of a file that holds one.
+
+    Raises
+    ------
+    CaseError
+        If nothing fits, or more than one structure does; the file's content is listed.
+    """
+    segments = mask_file.segments
+    if label is None:
+        found = segments
+        if len(found) > 1:
+            found = [one for one in segments if not mask_file.is_empty(one)] or segments
+    else:
+        wanted = comparable(label)
+        found = [
+            one
+            for one in segments
+            if wanted == str(one.value) or (one.name is not None and wanted == comparable(one.name))
+        ]
+    if len(found) == 1:
+        return found[0]
+    raise CaseError(
+        "The label of a mask must name exactly one structure in its file"
+        if label is not None
+        else "Without a label, a mask file must hold exactly one structure",
+        found=(f"label '{label.strip()}'; " if label is not None else "") + held_by(mask_file),
+        remedy="write the segment's name or number into column `label`"
+        if has_names(mask_file)
+        else "write the label's number into column `label`",
+    )
+
+
+def check_slices_follow(slices: Sequence[int], what: str) -> None:
+    """Refuse a structure that was drawn on every second (third, ...) slice of its CT.
+
+    Parameters
+    ----------
+    slices : sequence of int
+        Slices of the CT that hold the structure, in any order.
+    what : str
+        What lies on the slices: ``frames``, ``contours``.
+
+    Raises
+    ------
+    GridMismatchError
+        If three slices or more follow each other at one and the same distance above one.
+    """
+    steps = np.unique(np.diff(np.unique(slices)))
+    if len(set(slices)) > 2 and len(steps) == 1 and steps[0] > 1:
+        raise GridMismatchError(
+            "A mask must be drawn on every slice of its CT",
+            found=f"{what} on every {int(steps[0])}th slice of the CT, none between".replace(
+                "2th", "2nd"
+            ).replace("3th", "3rd"),
+            remedy="name the series on which the mask was drawn, or fill the slices between in "
+            "3D Slicer (Segment Editor, Fill between slices) and save as .seg.nrrd",
+        )

@@ -134,7 +134,7 @@ def prepare_mask(
             "source": source_hash,
             "format": volume_suffix(case.mask),
             "label": case.label,
-            "level": case.level,
+            "level": None if reading.convention == "none" else case.level,
             "series": case.series,
             "reading": asdict(reading),
             "ct": [ct["image_hash"], ct.get("source_hash")],
@@ -144,7 +144,7 @@ def prepare_mask(
         make,
     )
     known = read_json(entry / "mask.json")
-    findings = from_json(known["findings"]) + check_region(known["facts"], level, checks)
+    findings = from_json(known["findings"]) + check_region(known["facts"], case.level, checks)
     row = {
         "status": status_of(findings),
         "findings": to_json(findings),

@@ -1,0 +1,275 @@
+"""Search results for anything that identifies a person, and print where, never what.
+
+Every text of the source's DICOM headers and every name of its folders and files is searched for, in
+many spellings and encodings, in file names and contents: text, gzip, zip, Parquet, pictures, HTML,
+SQLite, volumes, pickles, Snakemake's own folder. Exit status 1 if anything is found, or if a file
+could not be looked into (docs/privacy.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core import command
+from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.files import read_json
+from pipeline.privacy.containers import CannotOpenError, Piece, pieces_of
+from pipeline.privacy.identity import Identity, of_folder
+from pipeline.privacy.patterns import Match, Search, patterns_of
+from pipeline.privacy.unescape import unescaped
+
+logger = logging.getLogger(__name__)
+
+SNAKEMAKE = Path(".snakemake")
+
+
+@dataclass(frozen=True, order=True)
+class Leak:
+    """A place where an identity value stands, without the value.
+
+    Attributes
+    ----------
+    file : str
+        Path with the names that hold a value replaced by ``***``.
+    kind, tag : str
+        What kind of value, of which attribute.
+    how : str
+        Where in the file and in which encoding.
+    """
+
+    file: str
+    kind: str
+    tag: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a scan found.
+
+    Attributes
+    ----------
+    leaks : dict of Leak to int
+        How often each was seen.
+    unreadable : list of (str, str)
+        File and reason.
+    files, bytes : int
+        How much was looked at, unpacked.
+    """
+
+    leaks: dict[Leak, int]
+    unreadable: list[tuple[str, str]]
+    files: int
+    bytes: int
+
+
+def scan(roots: Iterable[Path], search: Search) -> Outcome:
+    """Search all files below `roots`, their contents and their names.
+
+    Parameters
+    ----------
+    roots : iterable of pathlib.Path
+        Files and folders.
+    search : Search
+        What to search for.
+    """
+    leaks: Counter[Leak] = Counter()
+    unreadable: list[tuple[str, str]] = []
+    files = size = 0
+    for root, path in _files(roots):
+        shown, found = _shown(root, path, search)
+        leaks.update(found)
+        if path.is_symlink():
+            target = Piece(str(path.readlink()).encode("utf-8", "surrogateescape"), ("link",))
+            leaks.update(_leaks(target, shown, search))
+            continue
+        if path.is_dir():
+            continue
+        files += 1
+        try:
+            for piece in pieces_of(path):
+                size += len(piece.content)
+                leaks.update(_leaks(piece, shown, search))
+        except CannotOpenError as error:
+            unreadable.append((shown, str(error)))
+        except OSError as error:
+            unreadable.append((shown, error.strerror or type(error).__name__))
+    return Outcome(dict(sorted(leaks.items())), unreadable, files, size)
+
+
+def _files(roots: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    for root in roots:
+        if not root.exists():
+            raise StudyError("What is to be scanned must exist", found=root.name)
+        yield root, root
+        if root.is_dir():
+            for path in sorted(root.rglob("*")):
+                yield root, path
+
+
+def _leaks(piece: Piece, shown: str, search: Search) -> Iterator[Leak]:
+    place = " > ".join(piece.chain)
+
+    def leak(match: Match, reading: str = "") -> Leak:
+        steps = [step for step in (place, reading, match.pattern.encoding) if step]
+        identity = match.pattern.identity
+        return Leak(shown, identity.kind, identity.tag, ", ".join(steps))
+
+    for match in search.matches(piece.content, bulk=piece.bulk):
+        yield leak(match)
+    if not piece.bulk:
+        for reading, content in unescaped(piece.content):
+            for match in search.matches(content):
+                yield leak(match, reading)
+
+
+def _shown(root: Path, path: Path, search: Search) -> tuple[str, list[Leak]]:
+    """Return a path as it may be printed, and the leaks of its last part.
+
+    Snakemake names the records of its outputs by their paths in base64, cut into folders.
+    """
+    parts = path.relative_to(root).parts
+    safe = [root.name or root.as_posix()]
+    leaks: list[Leak] = []
+    for number, part in enumerate(parts, start=1):
+        texts = [("name", part.encode("utf-8", "surrogateescape"))]
+        for candidate in dict.fromkeys((part.removeprefix("@"), _from_marks(parts[:number]))):
+            decoded = _decoded(candidate)
+            if decoded is not None:
+                texts.append(("name in base64", decoded))
+        leaks = [leak for how, text in texts for leak in _leaks(Piece(text, (how,)), "", search)]
+        safe.append(f"***{number}" if leaks else part)
+    shown = "/".join(safe)
+    return shown, [Leak(shown, leak.kind, leak.tag, leak.how) for leak in leaks]
+
+
+def _from_marks(parts: tuple[str, ...]) -> str:
+    """Return a long base64 name that Snakemake cut into folders beginning with '@'."""
+    first = len(parts) - 1
+    while first > 0 and parts[first - 1].startswith("@"):
+        first -= 1
+    return "".join(part.removeprefix("@") for part in parts[first:])
+
+
+def _decoded(name: str) -> bytes | None:
+    try:
+        return base64.b64decode(name + "=" * (-len(name) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def identities_of_linkage(path: Path) -> list[Identity]:
+    """Return the identity values that register kept in its linkage file.
+
+    Raises
+    ------
+    StudyError
+        If it is no linkage.
+    """
+    try:
+        held = read_json(path)["identity"]
+        return [
+            Identity(kind, tag, value)
+            for kind, tags in held.items()
+            for tag, values in tags.items()
+            for value in values
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise StudyError(
+            "--against must be a linkage file that python -m pipeline.register wrote",
+            found="no such file" if not path.exists() else "a file of another kind",
+        ) from None
+
+
+def summary(outcome: Outcome, searched: int, left_out: list[Identity]) -> str:
+    """Return what people read: a table of leaks, or the sentence that there are none."""
+    lines = []
+    if outcome.leaks:
+        rows = [("file", "kind", "field", "how", "times")]
+        rows += [
+            (leak.file, leak.kind, leak.tag, leak.how, str(times))
+            for leak, times in outcome.leaks.items()
+        ]
+        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        lines.append("")
+    lines += [f"Not looked into: {name} ({reason})" for name, reason in outcome.unreadable]
+    if left_out:
+        fields = Counter((one.kind, one.tag) for one in left_out)
+        told = ", ".join(f"{kind} {tag}: {count}" for (kind, tag), count in sorted(fields.items()))
+        lines.append(f"Too short or common to be searched for (docs/privacy.md): {told}.")
+    found = f"{len(outcome.leaks)} places with identity" if outcome.leaks else "nothing found"
+    lines.append(
+        f"{outcome.files} files ({outcome.bytes / 1e6:.1f} MB unpacked) searched for {searched} "
+        f"identity values: {found}."
+    )
+    return "\n".join(lines)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Scan, print, and end with status 1 where something was found."""
+    identities: set[Identity] = set()
+    for source in options.source or ():
+        if not source.is_dir():
+            raise StudyError("--source must be a folder that a hospital handed over")
+        identities |= of_folder(source)
+    if options.against is None and not options.source:
+        raise StudyError(
+            "The scan must know what to search for", remedy="name --against LINKAGE or --source"
+        )
+    if options.against is not None:
+        identities |= set(identities_of_linkage(options.against))
+    patterns, left_out = patterns_of(identities)
+    if not patterns:
+        raise StudyError(
+            "The source must hold values to search for",
+            found=f"{len(identities)} values, none of them long enough",
+            remedy="name the folder that was handed over, or the linkage file",
+        )
+    roots = list(options.paths)
+    if not options.only and SNAKEMAKE.is_dir() and SNAKEMAKE not in roots:
+        logger.info("also searched: %s (leave it out by --only)", SNAKEMAKE)
+        roots.append(SNAKEMAKE)
+    outcome = scan(roots, Search(patterns))
+    print(summary(outcome, len(identities) - len(left_out), left_out))
+    if outcome.leaks:
+        raise VertebromicsError(
+            "Nothing that identifies a person may stand in results",
+            found=f"{len(outcome.leaks)} places in "
+            f"{len({leak.file for leak in outcome.leaks})} files",
+            remedy="remove these files, mend what wrote them, and run the study again",
+        )
+    if outcome.unreadable:
+        raise VertebromicsError(
+            "Every file must be looked into", found=f"{len(outcome.unreadable)} that cannot be"
+        )
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("pipeline.phi_scan", __doc__)
+    arguments.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="what to search")
+    arguments.add_argument(
+        "--against", type=Path, metavar="LINKAGE", help="linkage file that register wrote"
+    )
+    arguments.add_argument(
+        "--source", type=Path, action="append", metavar="FOLDER",
+        help="folder that was handed over: its headers and names are read; may be repeated",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--only", action="store_true", help="search PATH only, not also .snakemake"
+    )
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments())

@@ -1,0 +1,550 @@
+"""The search for identity: every planted leak is found, and nothing is found where nothing is."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import datetime
+import gzip
+import html
+import io
+import json
+import lzma
+import pickle
+import sqlite3
+import struct
+import subprocess
+import sys
+import tarfile
+import urllib.parse
+import zipfile
+import zlib
+
+import numpy as np
+import pandas as pd
+import pydicom
+import pydicom.examples
+import pytest
+import SimpleITK as sitk
+from anyascii import anyascii
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.phi_scan import identities_of_linkage, main, scan, summary
+from pipeline.privacy.identity import Identity, of_folder, of_header
+from pipeline.privacy.patterns import Search, patterns_of
+from pipeline.privacy.variants import date_forms, forms
+
+CANARY = "PHI-CANARY-0010-0010"
+NAME = Identity("name", "(0010,0010)", "Żółkiewska^Bronisława=欧阳^小冬=오양^소동")
+BIRTH = Identity("date", "(0010,0030)", "19500203")
+UID = Identity("uid", "(0020,000D)", "1.3.12.2.1107.5.1.4.7331.30000011223344556677")
+ID = Identity("id", "(0010,0020)", CANARY)
+HOSPITAL_NUMBER = Identity("id", "(0010,0020)", "00731942")
+IDENTITIES = [NAME, BIRTH, UID, ID, HOSPITAL_NUMBER]
+
+
+@pytest.fixture(scope="module")
+def search() -> Search:
+    return Search(patterns_of(IDENTITIES)[0])
+
+
+def found(folder, search) -> set[tuple[str, str]]:
+    outcome = scan([folder], search)
+    assert not outcome.unreadable
+    return {(leak.kind, leak.tag) for leak in outcome.leaks}
+
+
+TEXTS = {
+    "as it is": "欧阳^小冬",
+    "given first": "小冬 欧阳",
+    "family alone": "欧阳",
+    "without separator": "欧阳小冬",
+    "romanised": f"{anyascii('欧阳')} {anyascii('小冬')}",
+    "romanised, lower case": f"{anyascii('欧阳')}_{anyascii('小冬')}".lower(),
+    "Latin": "Żółkiewska",
+    "Latin, capitals": "ŻÓŁKIEWSKA, BRONISŁAWA",
+    "without accents": "Bronislawa Zolkiewska",
+    "decomposed": "Z\u0307o\u0301łkiewska",
+    "phonetic": "오양 소동",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_names_are_found_in_every_form(tmp_path, search, text):
+    (tmp_path / "a.txt").write_text(f"patient {text} was here", encoding="utf-8")
+    assert ("name", "(0010,0010)") in found(tmp_path, search)
+
+
+DATES = [
+    "19500203", "1950-02-03", "03.02.1950", "03/02/1950", "02/03/1950", "3.2.1950", "1950/2/3",
+    "1950年2月3日", "1950年02月03日", "3 February 1950", "Feb 3, 1950", "03-Feb-1950",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DATES)
+def test_dates_are_found_in_every_form(tmp_path, search, text):
+    (tmp_path / "a.csv").write_text(f"a,b\n1,{text}\n", encoding="utf-8")
+    assert found(tmp_path, search) == {("date", "(0010,0030)")}
+
+
+@given(st.dates(datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)))
+@settings(deadline=None, max_examples=50)
+def test_every_form_of_a_date_is_searched(day):
+    texts = forms(Identity("date", "t", f"{day:%Y%m%d}"))
+    assert {f"{day:%Y-%m-%d}", f"{day:%d.%m.%Y}", f"{day:%m/%d/%Y}"} <= texts
+    assert set(date_forms(day)) <= texts
+
+
+ENCODED = {
+    "UTF-8": lambda text: text.encode(),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "UTF-16 big endian": lambda text: text.encode("utf-16-be"),
+    "GB18030": lambda text: text.encode("gb18030"),
+    "Shift-JIS": lambda text: text.replace("欧阳^小冬", "三船^敏郎").encode("shift_jis"),
+    "Latin-1": lambda text: text.replace("欧阳^小冬", "Müßiggänger^Jörg").encode("latin-1"),
+    "percent": lambda text: urllib.parse.quote(text).encode(),
+    "percent, twice": lambda text: urllib.parse.quote(urllib.parse.quote(text)).encode(),
+    "percent of GB18030": lambda text: urllib.parse.quote(text.encode("gb18030")).encode(),
+    "JSON": lambda text: json.dumps(text).encode(),
+    "JSON in JSON": lambda text: json.dumps(json.dumps(text)).encode(),
+    "Python bytes": lambda text: repr(text.encode()).encode(),
+    "octal": lambda text: "".join(f"\\{one:03o}" for one in text.encode()).encode(),
+    "entities": lambda text: "".join(f"&#{ord(one)};" for one in text).encode(),
+    "hexadecimal entities": lambda text: "".join(f"&#x{ord(one):x};" for one in text).encode(),
+    "named entities": lambda text: text.replace(
+        "欧阳^小冬", "M&uuml;&szlig;igg&auml;nger^J&ouml;rg"
+    ).encode(),
+    "hex": lambda text: text.encode().hex().encode(),
+    "hex, capitals": lambda text: text.encode("gb18030").hex().upper().encode(),
+    "base64": lambda text: base64.b64encode(text.encode()),
+    "base64, shifted": lambda text: base64.b64encode(b"?" + text.encode() + b"!"),
+    "base64, shifted twice": lambda text: base64.b64encode(b"??" + text.encode() + b"!!"),
+    "base64 of GB18030": lambda text: base64.b64encode(b"x" + text.encode("gb18030") + b"yz"),
+    "base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode("utf-16-le")),
+}
+
+
+@pytest.mark.parametrize("encode", ENCODED.values(), ids=ENCODED.keys())
+def test_names_are_found_in_every_encoding(tmp_path, encode):
+    names = [Identity("name", "(0010,0010)", one)
+             for one in ("欧阳^小冬", "三船^敏郎", "Müßiggänger^Jörg")]  # fmt: skip
+    search = Search(patterns_of(names)[0])
+    (tmp_path / "a.bin").write_bytes(b"before " + encode("欧阳^小冬") + b" after")
+    assert found(tmp_path, search)
+
+
+def png(chunk: bytes, data: bytes) -> bytes:
+    def one(kind: bytes, content: bytes) -> bytes:
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = one(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    pixels = one(b"IDAT", zlib.compress(b"\0\0"))
+    return b"\x89PNG\r\n\x1a\n" + header + one(chunk, data) + pixels + one(b"IEND", b"")
+
+
+def zipped(text: bytes, *, name: str = "a.txt", comment: bytes = b"") -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(name, text)
+        opened.comment = comment
+    return stream.getvalue()
+
+
+def tarred(text: bytes) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as opened:
+        member = tarfile.TarInfo("a")
+        member.size = len(text)
+        opened.addfile(member, io.BytesIO(text))
+    return stream.getvalue()
+
+
+def written(write) -> bytes:
+    stream = io.BytesIO()
+    write(stream)
+    return stream.getvalue()
+
+
+def sqlite(text: str) -> bytes:
+    with sqlite3.connect(":memory:") as opened:
+        opened.execute("CREATE TABLE t (a TEXT, b BLOB)")
+        opened.execute("INSERT INTO t VALUES ('x', ?)", (gzip.compress(text.encode()),))
+        return opened.serialize()
+
+
+def gzip_named(name: bytes) -> bytes:
+    packed = gzip.compress(b"nothing")
+    return packed[:3] + b"\x08" + packed[4:10] + name + b"\0" + packed[10:]
+
+
+def nifti(text: bytes) -> bytes:
+    header = bytearray(352)
+    header[:4] = struct.pack("<i", 348)
+    header[148 : 148 + len(text)] = text
+    header[108:112] = struct.pack("<f", 352)
+    header[344:348] = b"n+1\0"
+    return gzip.compress(bytes(header) + bytes(100))
+
+
+CONTAINERS = {
+    "text": lambda text: text.encode(),
+    "gzip": lambda text: gzip.compress(text.encode()),
+    "gzip, file name": lambda text: gzip_named(text.encode()),
+    "gzip in gzip": lambda text: gzip.compress(gzip.compress(text.encode())),
+    "two gzip members": lambda text: gzip.compress(b"a") + gzip.compress(text.encode()),
+    "bzip2": lambda text: bz2.compress(text.encode()),
+    "xz": lambda text: lzma.compress(text.encode()),
+    "zip": lambda text: zipped(text.encode()),
+    "zip, member's name": lambda text: zipped(b"", name=text),
+    "zip, comment": lambda text: zipped(b"", comment=text.encode()),
+    "gzip in zip": lambda text: zipped(gzip.compress(text.encode())),
+    "tar.gz": lambda text: tarred(text.encode()),
+    "xlsx": lambda text: written(lambda s: pd.DataFrame({"a": [text]}).to_excel(s, index=False)),
+    "Parquet": lambda text: written(pd.DataFrame({"a": [text], "f": [0.5]}).to_parquet),
+    "Parquet, column": lambda text: written(pd.DataFrame({text: [0.5]}).to_parquet),
+    "Parquet, packed bytes": lambda text: written(
+        pd.DataFrame({"a": [gzip.compress(text.encode())]}).to_parquet
+    ),
+    "PNG tEXt": lambda text: png(b"tEXt", b"Title\0" + text.encode()),
+    "PNG zTXt": lambda text: png(b"zTXt", b"Title\0\0" + zlib.compress(text.encode())),
+    "PNG iTXt": lambda text: png(b"iTXt", b"Title\0\1\0\0\0" + zlib.compress(text.encode())),
+    "PNG eXIf": lambda text: png(b"eXIf", b"II*\0" + text.encode()),
+    "JPEG EXIF": lambda text: b"\xff\xd8\xff\xe1\0\x50Exif\0\0" + text.encode() + b"\xff\xda\0",
+    "HTML": lambda text: f"<p>{html.escape(text)}</p>".encode(),
+    "HTML, broken line": lambda text: text.replace("^", "\n  ").encode(),
+    "HTML, picture": lambda text: (
+        b'<img src="data:image/png;base64,'
+        + base64.b64encode(png(b"zTXt", b"Title\0\0" + zlib.compress(text.encode())))
+        + b'">'
+    ),
+    "HTML, packed data": lambda text: (
+        b"<script>d='" + base64.b64encode(gzip.compress(b"x" * 99 + text.encode())) + b"'</script>"
+    ),
+    "base64 in lines": lambda text: base64.encodebytes(gzip.compress(b"x" * 99 + text.encode())),
+    "SVG": lambda text: f'<svg><title>{text}</title></svg>'.encode(),
+    "SQLite": sqlite,
+    "NumPy": lambda text: written(lambda s: np.save(s, np.array([text, "b"]))),
+    "npz": lambda text: written(lambda s: np.savez_compressed(s, a=np.array([text]))),
+    "pickle": lambda text: pickle.dumps({"a": text}),
+    "pickle, protocol 0": lambda text: pickle.dumps({"a": text}, protocol=0),
+    "NIfTI": lambda text: nifti(text.encode()),
+    "PDF": lambda text: (
+        b"%PDF-1.4\nstream\n" + zlib.compress(text.encode()) + b"\nendstream"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["欧阳^小冬", CANARY], ids=["name", "id"])
+@pytest.mark.parametrize("pack", CONTAINERS.values(), ids=CONTAINERS.keys())
+def test_values_are_found_in_every_container(tmp_path, search, pack, value):
+    (tmp_path / "a").write_bytes(pack(value))
+    assert found(tmp_path, search)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_headers_of_volumes_are_looked_into(tmp_path, search, compressed):
+    image = sitk.GetImageFromArray(np.zeros((3, 4, 5), np.int16))
+    image.SetMetaData("operator", CANARY)
+    sitk.WriteImage(image, str(tmp_path / "a.nrrd"), useCompression=compressed)
+    assert found(tmp_path, search) == {("id", "(0010,0020)")}
+
+
+def test_voxels_are_looked_into(tmp_path, search):
+    voxels = np.zeros((8, 8, 8), np.uint8)
+    voxels.ravel()[:20] = np.frombuffer(CANARY.encode(), np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(voxels), str(tmp_path / "a.nrrd"), useCompression=True)
+    sitk.WriteImage(sitk.GetImageFromArray(voxels), str(tmp_path / "b.nii.gz"))
+    leaks = scan([tmp_path], search).leaks
+    assert {leak.file.rsplit("/")[-1] for leak in leaks} == {"a.nrrd", "b.nii.gz"}
+
+
+def test_noise_holds_nothing(tmp_path, search):
+    noise = np.random.default_rng(0).integers(0, 256, 30_000_000, dtype=np.uint8).tobytes()
+    (tmp_path / "noise").write_bytes(noise)
+    table = pd.DataFrame(np.random.default_rng(0).normal(0, 1e6, (400, 300)))
+    table.columns = [f"f{number}" for number in range(300)]
+    table.to_csv(tmp_path / "table.csv")
+    table.to_parquet(tmp_path / "table.parquet")
+    (tmp_path / "text").write_bytes(base64.b64encode(noise[:3_000_000]))
+    (tmp_path / "hex").write_bytes(noise[:3_000_000].hex().encode())
+    assert found(tmp_path, search) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a number 0.19500203 or 119500203 or 3.19500203e5",
+        "file 10073194255.csv",
+        "1.3.12.2.1107.5.1.4.7331.300000112233445566778",
+        "a mark of grace, the patient's head",
+        "1950-02-13",
+    ],
+)
+def test_parts_of_numbers_and_common_words_are_no_leak(tmp_path, search, text):
+    (tmp_path / "a.txt").write_text(text)
+    assert found(tmp_path, search) == set()
+
+
+def test_time_of_day_is_no_leak_in_a_timestamp_of_the_run(tmp_path):
+    search = Search(patterns_of([Identity("time", "(0008,0030)", "134502.250000")])[0])
+    (tmp_path / "a.log").write_text(
+        "2026-01-02 13:45:02,123 INFO\n[Fri Jan  2 13:45:02 2026]\n2026-01-02T13:45:02\n"
+    )
+    assert found(tmp_path, search) == set()
+    for text in ("study at 13:45:02", "134502.250000", "t=134502"):
+        (tmp_path / "b.log").write_text(text)
+        assert found(tmp_path, search) == {("time", "(0008,0030)")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("name", "Li^X"), ("name", "Mark"), ("name", "Anonymous^"), ("id", "0001"), ("id", "12345"),
+        ("text", "Spine"), ("text", "CT"), ("text", "Thin axial"), ("private", "STANDARD"),
+        ("path", "IM0001"), ("path", "series_12"), ("path", "dicom"), ("id", "000000"),
+        ("uid", "1.2.3"), ("time", "120000"), ("date", "x"), ("serial", "7"), ("time", "x"),
+        ("name", "^"),
+    ],
+)  # fmt: skip
+def test_short_and_common_values_are_left_out(kind, value):
+    patterns, left_out = patterns_of([Identity(kind, "t", value)])
+    assert not patterns
+    assert len(left_out) == 1
+
+
+def test_short_names_are_searched_together(tmp_path):
+    search = Search(patterns_of([Identity("name", "(0010,0010)", "Li^Wei")])[0])
+    (tmp_path / "a.txt").write_text("of Li Wei, in li_wei.csv")
+    (tmp_path / "b.txt").write_text("the reliability of weights")
+    assert [leak.file.rsplit("/")[-1] for leak in scan([tmp_path], search).leaks] == ["a.txt"]
+
+
+def test_long_texts_are_found_by_their_lines(tmp_path):
+    text = "Called from the ward. Dr. Knöterich asks for a copy.\n" + "x" * 300
+    search = Search(patterns_of([Identity("text", "(0020,4000)", text)])[0])
+    (tmp_path / "a.txt").write_text("Note: Knöterich asks for a copy.", encoding="utf-8")
+    assert found(tmp_path, search)
+
+
+def test_names_of_files_and_folders_are_searched_and_not_printed(tmp_path, search):
+    folder = tmp_path / f"x{CANARY}"
+    folder.mkdir()
+    (folder / "欧阳小冬.txt").write_text("nothing")
+    metadata = tmp_path / ".snakemake" / "metadata"
+    metadata.mkdir(parents=True)
+    whole = base64.urlsafe_b64encode(f"results/{CANARY}/a.parquet".encode()).decode()
+    (metadata / whole).write_text("{}")
+    long = metadata / f"@{whole[:20]}"
+    long.mkdir()
+    (long / whole[20:]).write_text("{}")
+    (tmp_path / "link").symlink_to(f"../{CANARY}")
+    outcome = scan([tmp_path], search)
+    text = summary(outcome, 5, [])
+    for secret in (CANARY, "欧阳", whole, whole[20:]):
+        assert secret not in text
+    places = {leak.file.removeprefix(tmp_path.name) for leak in outcome.leaks}
+    assert {"/***1", "/***1/***2", "/.snakemake/metadata/***3", "/link"} <= places
+    assert any(one.startswith("/.snakemake/metadata/") and one.endswith("/***4") for one in places)
+
+
+def test_values_across_a_chunk_are_found(tmp_path, search, monkeypatch):
+    monkeypatch.setattr("pipeline.privacy.containers.CHUNK", 1 << 14)
+    for place in range((1 << 14) - 30, (1 << 14) + 10, 7):
+        (tmp_path / "a.txt").write_bytes(b"-" * place + CANARY.encode() + b"-" * 9000)
+        assert found(tmp_path, search)
+
+
+DAMAGED = {
+    "gzip": gzip.compress(b"x" * 5000)[:-20],
+    "zip": zipped(b"x" * 5000)[:-30],
+    "Parquet": b"PAR1" + b"\0" * 100,
+    "SQLite": b"SQLite format 3\0" + b"\xff" * 100,
+    "nested": None,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_what_cannot_be_opened_is_told(tmp_path, search, kind):
+    data = DAMAGED[kind]
+    if data is None:
+        data = b"x"
+        for _ in range(9):
+            data = gzip.compress(data)
+    (tmp_path / "a").write_bytes(data)
+    outcome = scan([tmp_path], search)
+    assert [name.rsplit("/")[-1] for name, _ in outcome.unreadable] == ["a"]
+    assert "Not looked into" in summary(outcome, 1, [])
+
+
+def header_with_canaries() -> tuple[pydicom.Dataset, dict[str, str]]:
+    """Return a header whose every text field holds a canary of its own, and these by tag."""
+    made = pydicom.dcmread(pydicom.examples.get_path("ct"), stop_before_pixels=True)
+    canaries = {}
+    keywords = """
+        PatientName PatientID OtherPatientIDs OtherPatientNames PatientMotherBirthName
+        PatientAddress PatientTelephoneNumbers MedicalRecordLocator EthnicGroup Occupation
+        AdditionalPatientHistory PatientComments PatientBirthName AccessionNumber StudyID
+        InstitutionName InstitutionAddress InstitutionalDepartmentName ReferringPhysicianName
+        ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers PhysiciansOfRecord
+        PerformingPhysicianName NameOfPhysiciansReadingStudy OperatorsName StationName
+        DeviceSerialNumber StudyDescription SeriesDescription ProtocolName ImageComments
+        RequestedProcedureDescription RequestingPhysician AdmissionID IssuerOfPatientID
+        PerformedStationAETitle PerformedProcedureStepID CurrentPatientLocation
+        """.split()  # noqa: SIM905
+    for keyword in keywords:
+        tag = pydicom.tag.Tag(keyword)
+        canary = f"PHI-{tag.group:04X}-{tag.element:04X}"[:16]
+        setattr(made, keyword, canary)
+        canaries[f"({tag.group:04X},{tag.element:04X})"] = canary
+    block = made.private_block(0x0029, "PHI MAKER", create=True)
+    block.add_new(1, "LO", "PHI-private-0029")
+    block.add_new(2, "UN", "PHI-内部-0029".encode())
+    for number, canary in ((1, "PHI-private-0029"), (2, "PHI-内部-0029")):
+        tag = block.get_tag(number)
+        canaries[f"({tag.group:04X},{tag.element:04X})"] = canary
+    item = pydicom.Dataset()
+    item.ReferencedSOPInstanceUID = "1.2.826.0.1.3680043.10.999.77.1"
+    item.PersonName = "PHI-sequence^Anna"
+    made.ReferencedImageSequence = [item]
+    canaries["(0008,1155)"], canaries["(0040,A123)"] = item.ReferencedSOPInstanceUID, "PHI-sequence"
+    made.StudyInstanceUID = canaries["(0020,000D)"] = "1.2.826.0.1.3680043.10.999.78"
+    made.PatientBirthDate, canaries["(0010,0030)"] = "19420511", "11.05.1942"
+    made.StudyTime, canaries["(0008,0030)"] = "114203", "11:42:03"
+    made.AcquisitionDateTime = "20190304101112.5"
+    canaries["(0008,002A)"] = "2019-03-04"
+    return made, canaries
+
+
+def test_every_identity_field_of_a_header_is_searched(tmp_path):
+    header, canaries = header_with_canaries()
+    search = Search(patterns_of(of_header(header))[0])
+    for tag, canary in canaries.items():
+        (tmp_path / "a.txt").write_text(f"x {canary} x", encoding="utf-8")
+        assert tag in {found_tag for _, found_tag in found(tmp_path, search)}, tag
+
+
+def test_technical_fields_are_no_identity():
+    header = pydicom.Dataset()
+    header.Manufacturer, header.ManufacturerModelName = "Maker of scanners", "Somatom Force X"
+    header.ConvolutionKernel, header.Modality = "B40s medium", "CT"
+    header.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    assert list(of_header(header)) == []
+
+
+def test_names_in_a_character_set_that_is_not_declared_are_understood(tmp_path):
+    header = pydicom.Dataset()
+    header.PatientName = "欧阳^小冬".encode("gb18030").decode("latin-1")
+    search = Search(patterns_of(of_header(header))[0])
+    (tmp_path / "a.json").write_text(json.dumps(["小冬 欧阳"]))
+    assert found(tmp_path, search)
+
+
+@pytest.fixture
+def handed_over(tmp_path):
+    header, _ = header_with_canaries()
+    header.save_as(tmp_path / "in.dcm")
+    source = tmp_path / "Zolkiewska_1942"
+    (source / "Visit Knoeterich").mkdir(parents=True)
+    (tmp_path / "in.dcm").rename(source / "Visit Knoeterich" / "IM0001.dcm")
+    (source / "notes.txt").write_text("x")
+    return source
+
+
+def test_folder_and_file_names_of_the_source_are_searched(handed_over):
+    values = {(one.tag, one.value) for one in of_folder(handed_over) if one.kind == "path"}
+    assert values == {
+        ("folder name", "Visit Knoeterich"), ("folder name", "Zolkiewska_1942"),
+        ("file name", "IM0001"), ("file name", "notes"),
+    }  # fmt: skip
+
+
+def command(cwd, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.phi_scan", *map(str, arguments)],
+        cwd=cwd, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_command_ends_with_one_where_something_was_found(handed_over, tmp_path, repository):
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "a.csv").write_text("a\n1\n")
+    clean = command(repository, results, "--source", handed_over, "--only")
+    assert clean.returncode == 0, clean.stderr
+    assert "nothing found" in clean.stdout
+    assert "Too short or common" in clean.stdout
+    (results / "a.csv").write_text("a\nPHI-0010-0010\n")
+    leaking = command(repository, results, "--source", handed_over, "--only")
+    assert leaking.returncode == 1
+    assert "results/a.csv" in leaking.stdout
+    assert "(0010,0010)" in leaking.stdout
+    assert "PHI-0010" not in leaking.stdout + leaking.stderr
+    assert "Traceback" not in leaking.stderr
+
+
+def options(*paths, against=None, source=None, only=True):
+    from argparse import Namespace
+
+    return Namespace(paths=list(paths), against=against, source=source, only=only)
+
+
+def test_linkage_is_a_source_too(tmp_path, capsys):
+    linkage = tmp_path / "linkage.json"
+    linkage.write_text(json.dumps({"identity": {"id": {"(0010,0020)": [CANARY]}}}))
+    assert identities_of_linkage(linkage) == [ID]
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "a.txt").write_text(CANARY)
+    with pytest.raises(VertebromicsError, match="1 places in 1 files"):
+        main(options(tmp_path / "results", against=linkage))
+    assert CANARY not in capsys.readouterr().out
+
+
+def test_snakemakes_folder_is_searched_unasked(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").mkdir()
+    (tmp_path / ".snakemake" / "log").write_text(CANARY)
+    (tmp_path / "results").mkdir()
+    linkage = tmp_path / "linkage.json"
+    linkage.write_text(json.dumps({"identity": {"id": {"(0010,0020)": [CANARY]}}}))
+    with pytest.raises(VertebromicsError, match="1 places"):
+        main(options(tmp_path / "results", against=linkage, only=False))
+    main(options(tmp_path / "results", against=linkage))
+    assert "nothing found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such file"), ("[]", "another kind"), ("{", "another kind"),
+     ('{"identity": [1]}', "another kind")],
+)  # fmt: skip
+def test_what_is_no_linkage_is_told(tmp_path, content, message):
+    linkage = tmp_path / "linkage.json"
+    if content is not None:
+        linkage.write_text(content)
+    with pytest.raises(StudyError, match=message):
+        main(options(tmp_path, against=linkage))
+
+
+def test_scan_must_know_what_to_search_for(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.json").write_text('{"identity": {"id": {"(0010,0020)": ["0001"]}}}')
+    with pytest.raises(StudyError, match="must know what to search for"):
+        main(options(tmp_path))
+    with pytest.raises(StudyError, match="must hold values to search for"):
+        main(options(tmp_path, against=tmp_path / "a.json"))
+    with pytest.raises(StudyError, match="must be a folder"):
+        main(options(tmp_path, source=[tmp_path / "none"]))
+    (tmp_path / "a.json").write_text('{"identity": {"id": {"(0010,0020)": ["PHI-CANARY"]}}}')
+    with pytest.raises(StudyError, match="must exist"):
+        main(options(tmp_path / "none", against=tmp_path / "a.json"))
+
+
+def test_damaged_results_end_with_an_error(tmp_path):
+    (tmp_path / "a.json").write_text('{"identity": {"id": {"(0010,0020)": ["PHI-CANARY"]}}}')
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "a.gz").write_bytes(DAMAGED["gzip"])
+    with pytest.raises(VertebromicsError, match="Every file must be looked into"):
+        main(options(tmp_path / "r", against=tmp_path / "a.json"))

@@ -52,13 +52,13 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
                     columns.readers,
                     columns.features,
                     columns.model_reader,
-                    chosen["ccc"]["threshold"],
-                    columns.corrected,
+                    corrected=columns.corrected,
+                    **chosen["ccc"],
                 ),
             ),
             ("impute", MedianImputer()),
             ("scale", AdaptiveScaler(**scaling)),
-            ("wilcoxon", WilcoxonFilter(chosen["wilcoxon"]["p"])),
+            ("wilcoxon", WilcoxonFilter(**chosen["wilcoxon"])),
             ("mrmr", MRMRFilter(chosen["mrmr"]["k"])),
         ]
         blocks.append(("radiomics", Pipeline(steps), columns.radiomics))
@@ -115,9 +115,9 @@ def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per candidate: ``feature, block, ccc, test, p_value, relevance, rank, kept_ccc,
-        kept_univariate, kept_mrmr, selected``; null where a step does not apply or was not
-        reached.
+        One row per candidate: ``feature, block, ccc, ccc_low, test, p_value, p_adjusted,
+        relevance, rank, kept_ccc, kept_univariate, kept_mrmr, selected``; null where a step does
+        not apply or was not reached.
     """
     parts = []
     radiomics = block_pipeline(chain, "radiomics")
@@ -127,8 +127,10 @@ def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
         table = pd.DataFrame(index=pd.Index(columns.features, name="feature"))
         table["block"] = "radiomics"
         table["ccc"] = ccc.ccc_
+        table["ccc_low"] = ccc.ccc_low_
         table["test"] = pd.Series("rank-sum", index=tested, dtype=object)
         table["p_value"] = pd.Series(wilcoxon.p_values_, index=tested)
+        table["p_adjusted"] = pd.Series(wilcoxon.adjusted_, index=tested)
         table["relevance"] = pd.Series(mrmr.relevance_, index=ranked)
         table["rank"] = pd.Series(mrmr.rank_, index=ranked)
         table["kept_ccc"] = (
@@ -149,10 +151,11 @@ def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
         table["selected"] = test.support_
         parts.append(table)
     order = [
-        *("block", "ccc", "test", "p_value", "relevance", "rank"),
+        *("block", "ccc", "ccc_low", "test", "p_value", "p_adjusted", "relevance", "rank"),
         *("kept_ccc", "kept_univariate", "kept_mrmr", "selected"),
     ]
-    types = dict.fromkeys(("ccc", "p_value", "relevance", "rank"), "float64")
+    numbers = ("ccc", "ccc_low", "p_value", "p_adjusted", "relevance", "rank")
+    types = dict.fromkeys(numbers, "float64")
     types |= dict.fromkeys(("kept_ccc", "kept_univariate", "kept_mrmr"), "boolean")
     whole = pd.concat([part.reindex(columns=order).astype(types) for part in parts])
     return whole.astype({"rank": "Int64", "selected": bool}).reset_index()

@@ -19,12 +19,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.columns import MEAN_OF_READERS, Predictor
 from models.frames import numbers_of
-from pipeline.core.concordance import lin_ccc
+from pipeline.core.concordance import lin_ccc_interval
 from pipeline.core.errors import StudyError
 from pipeline.core.readers import latest_label
 
 RANK_SUM = "rank-sum"
 CHI_SQUARE = "chi-square"
+CCC_BOUNDS = ("estimate", "lower")
+CORRECTIONS = ("none", "fdr")
 
 
 class CCCFilter(TransformerMixin, BaseEstimator):
@@ -49,11 +51,18 @@ class CCCFilter(TransformerMixin, BaseEstimator):
     corrected : sequence of str
         Readers with corrected masks: X carries their latest features too, in columns
         ``<reader>.latest:<feature>``, which are handed on instead of the originals'.
+    bound : {'estimate', 'lower'}
+        Whether the estimate or the lower limit of its interval has to reach the threshold. The
+        limit also asks how sure the estimate is: with few patients a chance agreement passes less.
+    confidence : float
+        Level of the two-sided interval.
 
     Attributes
     ----------
     ccc_ : pandas.Series
         Lowest CCC over the pairs of readers by feature; NaN where undefined or skipped.
+    ccc_low_ : pandas.Series
+        Lowest lower limit over the pairs.
     kept_ : list of str
         Features handed on.
     skipped_ : bool
@@ -72,28 +81,43 @@ class CCCFilter(TransformerMixin, BaseEstimator):
         model_reader: str | None = None,
         threshold: float = 0.85,
         corrected: Sequence[str] = (),
+        bound: str = "estimate",
+        confidence: float = 0.95,
     ) -> None:
         self.readers = readers
         self.features = features
         self.model_reader = model_reader
         self.threshold = threshold
         self.corrected = corrected
+        self.bound = bound
+        self.confidence = confidence
 
     def fit(self, X: pd.DataFrame, y: object = None) -> CCCFilter:
         """Measure the agreement over the rows of `X`; `y` is ignored."""
         validate_data(self, X, skip_check_array=True)
+        if self.bound not in CCC_BOUNDS:
+            raise StudyError(
+                "The CCC filter looks at the estimate or at its lower limit",
+                found=self.bound,
+                where="config key selection.ccc.bound",
+            )
         features = list(self.features)
         readings = {reader: self._reading(X, reader) for reader in self.readers}
         self.skipped_ = len(readings) < 2
         if self.skipped_:
-            self.ccc_ = pd.Series(np.nan, index=features)
+            self.ccc_ = self.ccc_low_ = pd.Series(np.nan, index=features)
             observed = self._handed_on(X).notna().any()
             self.kept_ = [feature for feature in features if observed[feature]]
             return self
-        pairs = [lin_ccc(readings[a], readings[b]) for a, b in combinations(self.readers, 2)]
+        pairs = [
+            lin_ccc_interval(readings[a], readings[b], self.confidence)[:2]
+            for a, b in combinations(self.readers, 2)
+        ]
         # Plain min, not nanmin: one undefined pair leaves the agreement undefined.
-        self.ccc_ = pd.Series(np.min(pairs, axis=0), index=features)
-        self.kept_ = [f for f in features if self.ccc_[f] >= self.threshold]
+        ccc, low = np.min(pairs, axis=0)
+        self.ccc_, self.ccc_low_ = (pd.Series(values, index=features) for values in (ccc, low))
+        judged = self.ccc_ if self.bound == "estimate" else self.ccc_low_
+        self.kept_ = [f for f in features if judged[f] >= self.threshold]
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -150,23 +174,36 @@ class WilcoxonFilter(_Selector):
     ----------
     p : float
         A feature with a P value below it is kept.
+    correction : {'none', 'fdr'}
+        ``fdr`` adjusts the P values by Benjamini and Hochberg's procedure [1]_ first, so that `p`
+        bounds the expected share of false ones among the kept. Radiomic features are correlated
+        positively for the most part, which the procedure allows.
 
     Attributes
     ----------
     p_values_ : ndarray of shape (n_features,)
-        NaN for a constant feature, which is dropped.
+        Unadjusted; NaN for a constant feature, which is dropped.
+    adjusted_ : ndarray of shape (n_features,)
+        What is compared with `p`: `p_values_`, or their adjusted values.
     support_ : ndarray of bool, shape (n_features,)
         Which features are kept.
+
+    References
+    ----------
+    .. [1] Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful
+       approach to multiple testing. J R Stat Soc B 1995;57:289-300.
     """
 
-    def __init__(self, p: float = 0.10) -> None:
+    def __init__(self, p: float = 0.10, correction: str = "none") -> None:
         self.p = p
+        self.correction = correction
 
     def fit(self, X: pd.DataFrame, y: np.ndarray) -> WilcoxonFilter:
         """Test every column of `X` (n_rows, n_features, without missing values) against `y`."""
         values = numbers_of(self, X, reset=True)
         self.p_values_ = rank_sum_p(values, event_rows(column_or_1d(y)))
-        self.support_ = self.p_values_ < self.p
+        self.adjusted_ = adjusted_p(self.p_values_, self.correction)
+        self.support_ = self.adjusted_ < self.p
         return self
 
 
@@ -301,6 +338,30 @@ def rank_sum_p(values: np.ndarray, events: np.ndarray) -> np.ndarray:
         )
         p_values[varies] = test.pvalue
     return p_values
+
+
+def adjusted_p(p_values: np.ndarray, correction: str) -> np.ndarray:
+    """Return P values corrected for their number, NaN where they are.
+
+    Parameters
+    ----------
+    p_values : ndarray of shape (n_features,)
+        NaN where no test was possible; such a feature does not count.
+    correction : {'none', 'fdr'}
+        As in `WilcoxonFilter`.
+    """
+    if correction not in CORRECTIONS:
+        raise StudyError(
+            "P values are corrected by none or fdr",
+            found=correction,
+            where="config key selection.wilcoxon.correction",
+        )
+    known = np.isfinite(p_values)
+    if correction == "none" or not known.any():
+        return p_values
+    adjusted = np.full(len(p_values), np.nan)
+    adjusted[known] = stats.false_discovery_control(p_values[known], method="bh")
+    return adjusted
 
 
 def chi_square_p(levels: np.ndarray, events: np.ndarray) -> float:

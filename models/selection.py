@@ -8,17 +8,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from models.chain import block_pipeline, chain_notes, selection_chain, selection_table
 from models.columns import Columns, candidates_of
+from models.filters import WilcoxonFilter
 from models.inputs import read_inputs, training_rows
 from models.search import transform_folds
 from pipeline.core import command
 from pipeline.core.files import write_json, write_table
+from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
+
+_BOUND = {"estimate": "", "lower": " (lower limit)"}
+_P_VALUE = {"none": "P", "fdr": "P (false discovery rate)"}
 
 
 def funnel_of(chain: Pipeline, columns: Columns, config: dict) -> list[dict]:
@@ -53,10 +60,12 @@ def funnel_of(chain: Pipeline, columns: Columns, config: dict) -> list[dict]:
     ccc_label = (
         "CCC between readers skipped (one reader)"
         if skipped
-        else f"CCC between readers >= {chosen['ccc']['threshold']:g}"
+        else f"CCC between readers{_BOUND[chosen['ccc']['bound']]} >= "
+        f"{chosen['ccc']['threshold']:g}"
     )
     univariate_label = (
-        f"Rank-sum P < {chosen['wilcoxon']['p']:g}; clinical P < {chosen['clinical']['p']:g}"
+        f"Rank-sum {_P_VALUE[chosen['wilcoxon']['correction']]} < {chosen['wilcoxon']['p']:g}; "
+        f"clinical P < {chosen['clinical']['p']:g}"
     )
     return [
         _step("candidates", "Candidates", len(columns.features), n_clinical),
@@ -64,6 +73,83 @@ def funnel_of(chain: Pipeline, columns: Columns, config: dict) -> list[dict]:
         _step("univariate", univariate_label, univariate, kept_clinical),
         _step("mrmr", f"mRMR, at most {chosen['mrmr']['k']}", final, kept_clinical),
     ]
+
+
+def passed_by_chance(
+    radiomics: Pipeline, X: pd.DataFrame, y: np.ndarray, draws: int, seed: int
+) -> dict | None:
+    """Count how many features the univariate filter passes when the outcome is permuted.
+
+    Parameters
+    ----------
+    radiomics : Pipeline
+        Fitted steps of the radiomic block.
+    X : pandas.DataFrame
+        Rows that they were fitted to.
+    y : ndarray of shape (n_rows,)
+        Outcome, 0 or 1.
+    draws : int
+        Permutations of the outcome among the rows.
+    seed : int
+        Seed of the permutations.
+
+    Returns
+    -------
+    dict or None
+        ``draws``, and ``mean, low, high`` of the count (2.5th and 97.5th percentile); None without
+        draws. Features are correlated, so that the count varies far more than a binomial one.
+    """
+    if not draws:
+        return None
+    values = radiomics[: _position(radiomics, "wilcoxon")].transform(X)
+    rng, filter_ = np.random.default_rng(seed), radiomics["wilcoxon"]
+    counts = [
+        int(
+            WilcoxonFilter(filter_.p, filter_.correction)
+            .fit(values, rng.permutation(y))
+            .support_.sum()
+        )
+        for _ in range(draws)
+    ]
+    low, high = np.quantile(counts, [0.025, 0.975])
+    return {"draws": draws, "mean": float(np.mean(counts)), "low": float(low), "high": float(high)}
+
+
+def explained_variance(radiomics: Pipeline, X: pd.DataFrame) -> dict:
+    """Tell how much of the scaled features' variance the first components hold, around mRMR.
+
+    Parameters
+    ----------
+    radiomics : Pipeline
+        Fitted steps of the radiomic block.
+    X : pandas.DataFrame
+        Rows that they were fitted to.
+
+    Returns
+    -------
+    dict
+        ``before`` and ``after`` mRMR: ``features, pc1, pc1_3``, the shares of the variance that the
+        first component and the first three explain; None where fewer than two features are left.
+        A fall tells that mRMR removed features that say the same.
+    """
+    shares = {}
+    place = _position(radiomics, "mrmr")
+    for name, end in (("before", place), ("after", place + 1)):
+        values = radiomics[:end].transform(X).to_numpy()
+        shares[name] = None
+        if values.shape[1] >= 2:
+            ratio = PCA(min(3, *values.shape), svd_solver="full").fit(values)
+            ratio = ratio.explained_variance_ratio_
+            shares[name] = {
+                "features": values.shape[1],
+                "pc1": float(ratio[0]),
+                "pc1_3": float(ratio.sum()),
+            }
+    return shares
+
+
+def _position(pipeline: Pipeline, step: str) -> int:
+    return [name for name, _ in pipeline.steps].index(step)
 
 
 def report_selection(
@@ -85,11 +171,19 @@ def report_selection(
     selection : pandas.DataFrame
         One row per candidate, see `models.chain.selection_table`.
     summary : dict
-        ``funnel``, ``folds`` (the candidates selected in each) and ``notes``.
+        ``funnel``, ``folds`` (the candidates selected in each), ``by_chance`` and ``pca`` (null
+        without radiomic features) and ``notes``.
     """
     training, folds = training_rows(table)
     chain = selection_chain(columns, config)
-    chain.fit(columns.take(training), training["outcome"].to_numpy(dtype=int))
+    X, y = columns.take(training), training["outcome"].to_numpy(dtype=int)
+    chain.fit(X, y)
+    radiomics, by_chance, pca = block_pipeline(chain, "radiomics"), None, None
+    if radiomics is not None:
+        X, draws = X[columns.radiomics], config["selection"]["permutations"]
+        seed = derive_seed(config["seed"], "select", "permutations")
+        by_chance = passed_by_chance(radiomics, X, y, draws, seed)
+        pca = explained_variance(radiomics, X)
     per_fold = [
         {"fold": fold.fold, "selected": candidates_of(columns, fold.signature)}
         for fold in transform_folds(columns, training, folds, config)
@@ -97,6 +191,8 @@ def report_selection(
     summary = {
         "funnel": funnel_of(chain, columns, config),
         "folds": per_fold,
+        "by_chance": by_chance,
+        "pca": pca,
         "notes": chain_notes(chain),
     }
     return selection_table(chain, columns), summary

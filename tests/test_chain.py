@@ -175,6 +175,8 @@ def test_the_selection_table_follows_each_candidate(study, config):
     radiomics = rows[rows["block"] == "radiomics"]
     assert ((radiomics["ccc"] >= 0.85) == radiomics["kept_ccc"]).all()
     tested = radiomics[radiomics["kept_ccc"]]
+    assert (tested["ccc_low"] < tested["ccc"]).all()
+    assert (tested["p_adjusted"] == tested["p_value"]).all()
     assert radiomics.loc[~radiomics["kept_ccc"], "p_value"].isna().all()
     assert ((tested["p_value"] < 0.10) == tested["kept_univariate"]).all()
     assert sorted(radiomics["rank"].dropna()) == list(range(1, 9))
@@ -202,6 +204,16 @@ def test_the_report_counts_the_funnel_and_each_folds_selection(study, config):
     assert "0.85" in funnel[1]["label"]
     assert [fold["fold"] for fold in summary["folds"]] == list(range(5))
     assert all(set(fold["selected"]) <= set(selection["feature"]) for fold in summary["folds"])
+    assert summary["by_chance"]["draws"] == config["selection"]["permutations"]
+    # 120 features of which the planted ones pass too: a tenth by chance, with a wide spread.
+    assert 4 <= summary["by_chance"]["mean"] <= 24
+    assert summary["by_chance"]["low"] < summary["by_chance"]["mean"] < funnel[2]["radiomics"]
+    before, after = summary["pca"]["before"], summary["pca"]["after"]
+    assert (before["features"], after["features"]) == (
+        funnel[2]["radiomics"],
+        funnel[3]["radiomics"],
+    )
+    assert 0 < before["pc1"] < before["pc1_3"] <= 1
     # The selection is that of the training rows, not of all.
     training = table[table["part"] == "train"]
     own = selection_chain(columns, config).fit(columns.take(training), training["outcome"])

@@ -16,6 +16,7 @@ from models.filters import (
     ClinicalFilter,
     MRMRFilter,
     WilcoxonFilter,
+    adjusted_p,
     chi_square_p,
     mrmr_order,
     rank_sum_p,
@@ -89,6 +90,43 @@ def test_ccc_of_three_readers_needs_every_pair():
     ccc = CCCFilter(("A", "B", "C"), NAMES, "A").fit(X.assign(**third))
     assert ccc.kept_ == []
     assert ccc.transform(X.assign(**third)).shape == (len(X), 0)
+
+
+def test_the_lower_limit_of_the_ccc_asks_how_sure_it_is():
+    X = readings(np.random.default_rng(0))
+    lower = CCCFilter(("A", "B"), NAMES, "A", 0.98, bound="lower")
+    few = clone(lower).fit(X.iloc[:6])
+    assert few.ccc_["agree"] >= 0.98 > few.ccc_low_["agree"]
+    assert few.kept_ == []
+    assert clone(lower).fit(X).kept_ == ["agree"]
+    strict = clone(lower).set_params(confidence=1 - 1e-9).fit(X)
+    assert strict.kept_ == []
+    assert strict.ccc_["agree"] >= 0.98
+    with pytest.raises(StudyError, match=r"Found: upper.*selection\.ccc\.bound"):
+        CCCFilter(("A", "B"), NAMES, "A", bound="upper").fit(X)
+
+
+def test_false_discoveries_are_bounded():
+    """Benjamini and Hochberg 1995, table 1: 15 P values, four significant at a rate of .05."""
+    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344]
+    p += [0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000]
+    adjusted = adjusted_p(np.array([*p, np.nan]), "fdr")
+    assert (adjusted < 0.05).sum() == 4
+    assert adjusted[3] == pytest.approx(0.0095 * 15 / 4)
+    assert np.isnan(adjusted[-1])
+    np.testing.assert_array_equal(adjusted_p(np.array(p), "none"), p)
+    with pytest.raises(StudyError, match=r"Found: bonferroni.*selection\.wilcoxon\.correction"):
+        adjusted_p(np.array(p), "bonferroni")
+
+
+def test_noise_passes_the_corrected_filter_rarely():
+    rng = np.random.default_rng(5)
+    X, y = pd.DataFrame(rng.normal(size=(80, 300))), np.arange(80) % 2
+    X[0] += 2 * y
+    plain, corrected = WilcoxonFilter(0.1).fit(X, y), WilcoxonFilter(0.1, "fdr").fit(X, y)
+    assert plain.support_.sum() > 15
+    assert corrected.support_[0]
+    assert corrected.support_.sum() <= 3
 
 
 def test_ccc_refuses_other_columns_than_it_was_fitted_to():

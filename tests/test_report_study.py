@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import json
 import re
 import shutil
 import subprocess
@@ -294,6 +295,13 @@ TITLES = [
 
 def headings(text: str) -> list[str]:
     return re.findall(r"<h2[^>]*>([^<]+)</h2>", text)
+
+
+def test_the_selection_is_set_beside_chance(page, table_study):
+    info = json.loads((table_study / "tables" / "selection.json").read_text(encoding="utf-8"))
+    assert "With the outcome permuted 20 times" in page.text
+    assert f"{info['by_chance']['mean']:.0f} pass on average" in page.text
+    assert f"before mRMR ({info['pca']['before']['features']} features)" in page.text
 
 
 @pytest.mark.parametrize(

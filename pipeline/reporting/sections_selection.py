@@ -14,13 +14,16 @@ from pipeline.reporting.figures_selection import (
     stability_figure,
 )
 from pipeline.reporting.results import Results
-from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural
+from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
 
 #: Features drawn per model.
 TOP_FEATURES = 10
 
 #: Rows of the stability figure; a wider choice is cut to the most often selected.
 _MOST_ROWS = 45
+
+_BOUND = {"estimate": "CCC", "lower": "lower limit of the CCC"}
+_P_VALUE = {"none": "P", "fdr": "P (corrected for the false discovery rate)"}
 
 NO_OUTCOME = "This study has no outcome: it ends at the features, and no model is trained."
 
@@ -64,8 +67,10 @@ def selection_section(results: Results) -> Section:
             name="funnel",
             svg=funnel_figure(funnel),
             alt=f"Radiomic candidates left after each step: {steps}.",
-            caption=f"Candidates left after each step on the training rows: CCC between readers "
-            f"of at least {number(options['ccc']['threshold'], 2)}, rank-sum P below "
+            caption=f"Candidates left after each step on the training rows: "
+            f"{_BOUND[options['ccc']['bound']]} between readers of at least "
+            f"{number(options['ccc']['threshold'], 2)}, rank-sum "
+            f"{_P_VALUE[options['wilcoxon']['correction']]} below "
             f"{number(options['wilcoxon']['p'], 2)}, then at most {options['mrmr']['k']} features "
             f"by mRMR; clinical candidates by a univariate P below "
             f"{number(options['clinical']['p'], 2)}.",
@@ -75,13 +80,40 @@ def selection_section(results: Results) -> Section:
             f"{plural(int(by_block.get('clinical', 0)), 'clinical predictor')}."
         ),
     ]
-    if info["notes"]:
-        blocks.append(Items(list(info["notes"])))
+    diagnostics = _diagnostics(funnel, info)
+    if info["notes"] or diagnostics:
+        blocks.append(Items([*info["notes"], *diagnostics]))
     if len(chosen):
         blocks.append(_chosen_table(results, chosen, frequency, len(info["folds"])))
     if len(frequency) and info["folds"]:
         blocks += _stability(results, frequency, info["folds"])
     return Section("selection", title, blocks)
+
+
+def _diagnostics(funnel: list[dict], info: dict) -> list[str]:
+    """Say what chance alone would have passed, and how alike the features are around mRMR."""
+    sentences = []
+    chance, pca = info["by_chance"], info["pca"]
+    if chance is not None:
+        passed = next(step["radiomics"] for step in funnel if step["step"] == "univariate")
+        sentences.append(
+            f"{count(passed)} features passed the rank-sum filter. With the outcome permuted "
+            f"{plural(chance['draws'], 'time')}, {number(chance['mean'], 0)} pass on average "
+            f"(2.5th to 97.5th percentile {number(chance['low'], 0)} to "
+            f"{number(chance['high'], 0)}): features that are alike pass or fail together."
+        )
+    shares = [
+        f"{when} mRMR ({plural(pca[name]['features'], 'feature')}) {share(pca[name]['pc1'], 1)} by "
+        f"the first, {share(pca[name]['pc1_3'], 1)} by the first three"
+        for name, when in (("before", "before"), ("after", "after"))
+        if pca and pca[name]
+    ]
+    if shares:
+        sentences.append(
+            f"Variance explained by principal components: {'; '.join(shares)}. The larger the "
+            "share, the more the features repeat one another."
+        )
+    return sentences
 
 
 def fold_frequency(table: pd.DataFrame, folds: list[dict]) -> pd.DataFrame:

@@ -1,33 +1,41 @@
 """One verdict per mask before anything slow runs: ok, warning or error, why, and what to mend.
 
-A batch's verdicts join what ingest found in the CT and what the masks' stage found in the mask. The
-gate of the whole study gathers them into a table and a page, and with ``on_bad_case: stop`` ends
-the run where there are errors.
+A batch's verdicts join what ingest found in the CT and what the masks' stage found in the mask with
+what a mask's neighbours say (pipeline/preflight_rules.py). When the batches are gathered, the whole
+cohort adds what only it shows (pipeline/preflight_cohort.py). With ``on_bad_case: stop`` errors
+end the run here.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
-from pipeline.core.files import read_table, whole_file, write_json, write_table
-from pipeline.core.findings import Finding, from_json, status_of, to_json
+from pipeline.core.files import read_table, write_json, write_table
+from pipeline.core.findings import OF_CT, SEVERITIES, Finding, from_json, status_of, to_json
 from pipeline.core.sources import shown_name
-from pipeline.core.study import open_study
-from pipeline.preflight_page import preflight_page
+from pipeline.core.study import Study, open_study
+from pipeline.preflight_cohort import copied_masks, copied_scans, other_orientation
+from pipeline.preflight_rules import (
+    Findings,
+    dense_material,
+    equal_masks,
+    joined,
+    levels_along_spine,
+    readers_apart,
+    treated_levels,
+)
 
-#: Starts the message of a finding about the CT, since a row's other findings are about its mask.
-OF_CT = "CT: "
-#: Order in which people mend things.
-VERDICTS = ("error", "warning", "ok")
 #: The error that stops a study names at most this many masks; the page names all.
 NAMED_ERRORS = 20
 
+KEY = ["case_id", "reader"]
 COLUMNS = (
     "case_id",
     "scan_id",
@@ -41,7 +49,9 @@ COLUMNS = (
 )
 
 
-def judge(ingested: pd.DataFrame, masks: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
+def judge(
+    ingested: pd.DataFrame, masks: pd.DataFrame, cases: pd.DataFrame, beside: Findings
+) -> pd.DataFrame:
     """Join the findings about CTs and masks to one verdict per mask.
 
     Parameters
@@ -52,6 +62,8 @@ def judge(ingested: pd.DataFrame, masks: pd.DataFrame, cases: pd.DataFrame) -> p
         `masks.parquet` of the same scans.
     cases : pandas.DataFrame
         Rows of the table of cases, which hold the files' names.
+    beside : dict
+        Findings that come from comparing masks, by case and reader, as `compare` returns them.
 
     Returns
     -------
@@ -61,9 +73,8 @@ def judge(ingested: pd.DataFrame, masks: pd.DataFrame, cases: pd.DataFrame) -> p
     """
     scans = {row["scan_id"]: row for row in ingested.to_dict("records")}
     judged = {(row["case_id"], row["reader"]): row for row in masks.to_dict("records")}
-    twins = _equal_masks(masks)
     rows = []
-    for case in cases.sort_values(["case_id", "reader"]).to_dict("records"):
+    for case in cases.sort_values(KEY).to_dict("records"):
         key = case["case_id"], case["reader"]
         if case["scan_id"] not in scans or key not in judged:
             raise CaseError(
@@ -77,12 +88,11 @@ def judge(ingested: pd.DataFrame, masks: pd.DataFrame, cases: pd.DataFrame) -> p
             for finding in from_json(ct["findings"])
         ]
         if ct["status"] != "error":  # otherwise the mask could not be looked at
-            findings += from_json(judged[key]["findings"]) + twins.get(key, [])
+            findings += from_json(judged[key]["findings"]) + beside.get(key, [])
         rows.append(
             {
                 **{name: case[name] for name in COLUMNS[:5]},
-                "verdict": status_of(findings),
-                "findings": to_json(findings),
+                **_verdict(findings),
                 "image_file": shown_name(case["image"]),
                 "mask_file": shown_name(case["mask"]),
             }
@@ -90,57 +100,66 @@ def judge(ingested: pd.DataFrame, masks: pd.DataFrame, cases: pd.DataFrame) -> p
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _equal_masks(masks: pd.DataFrame) -> dict[tuple[str, str], list[Finding]]:
-    """Return a warning for each mask that equals another reader's of the same case."""
-    warnings = {}
-    for (case_id, _), group in masks.dropna(subset="mask_hash").groupby(["case_id", "mask_hash"]):
-        for reader in group["reader"] if len(group) > 1 else ():
-            others = ", ".join(sorted(set(group["reader"]) - {reader}))
-            warnings[case_id, reader] = [
-                Finding(
-                    "masks-equal",
-                    "warning",
-                    f"The mask equals that of reader {others} voxel by voxel",
-                    "check that each reader drew a mask and that the right file is named",
-                )
-            ]
-    return warnings
-
-
-def page_of(verdicts: pd.DataFrame, study: str, stops: bool) -> str:
-    """Return the study's preflight page, what must be mended first.
+def compare(masks: pd.DataFrame, cases: pd.DataFrame, study: Study) -> Findings:
+    """Return what masks of a batch show beside each other and beside the clinical table.
 
     Parameters
     ----------
-    verdicts : pandas.DataFrame
-        As `judge` returns them, of all batches.
-    study : str
-        Name of the study.
-    stops : bool
-        Whether errors stop the study.
+    masks : pandas.DataFrame
+        `masks.parquet`.
+    cases : pandas.DataFrame
+        Their rows of the table of cases.
+    study : Study
+        Its ``timing``, ``unit`` and ``preflight``, and its clinical table.
     """
+    days = cases[[*KEY, "days_from_surgery"]]
+    masks = masks.merge(days, on=KEY, how="left", validate="one_to_one")
+    options = study.config["preflight"]
+    column, targets, levels = options["treated_level"], set(cases["case_id"]), {}
+    if column is not None:
+        levels = treated_levels(cases, study.clinical, f"{study.config['unit']}_id", column)
+        targets -= {case for case, _ in levels}
+    return joined(
+        equal_masks(masks),
+        readers_apart(masks),
+        levels_along_spine(masks),
+        levels,
+        dense_material(masks, targets, study.config["timing"], options["max_dense_share"]),
+    )
+
+
+def gather(
+    parts: Sequence[pd.DataFrame], ingested: pd.DataFrame, masks: pd.DataFrame
+) -> pd.DataFrame:
+    """Put the batches' verdicts below each other and add what only the cohort shows.
+
+    Parameters
+    ----------
+    parts : sequence of pandas.DataFrame
+        As `judge` returns them.
+    ingested, masks : pandas.DataFrame
+        Gathered tables of the whole study.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Like `parts`, sorted by case and reader.
+    """
+    verdicts = pd.concat(parts, ignore_index=True).sort_values(KEY, ignore_index=True)
+    oriented = other_orientation(ingested) if "orientation" in ingested else {}
+    of_scans = joined(copied_scans(ingested), oriented)
+    of_masks = copied_masks(masks)
     rows = []
     for row in verdicts.to_dict("records"):
-        findings = sorted(
-            from_json(row["findings"]), key=lambda finding: VERDICTS.index(finding.severity)
-        )
-        rows.append(
-            {
-                **row,
-                "findings": [
-                    {
-                        **asdict(finding),
-                        "file": row[
-                            "image_file" if finding.message.startswith(OF_CT) else "mask_file"
-                        ],
-                    }
-                    for finding in findings
-                ],
-            }
-        )
-    rows.sort(key=lambda row: (VERDICTS.index(row["verdict"]), row["case_id"], row["reader"]))
-    counts = {verdict: int((verdicts["verdict"] == verdict).sum()) for verdict in VERDICTS}
-    return preflight_page(study, rows, counts, stops)
+        more = of_scans.get(row["scan_id"], []) + of_masks.get((row["case_id"], row["reader"]), [])
+        rows.append({**row, **_verdict(from_json(row["findings"]) + more)} if more else row)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _verdict(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return ``verdict`` and ``findings`` of a row, what must be mended first."""
+    ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    return {"verdict": status_of(ordered), "findings": to_json(ordered)}
 
 
 def stop_on_errors(verdicts: pd.DataFrame) -> None:
@@ -156,62 +175,55 @@ def stop_on_errors(verdicts: pd.DataFrame) -> None:
     raise StudyError(
         "With on_bad_case: stop, every mask must pass the preflight",
         found=f"{len(wrong)} of {len(verdicts)} masks with errors:\n  " + "\n  ".join(lines + more),
-        remedy="mend the files that the page report/preflight.html names, or set "
+        remedy="mend the files that the page report/preflight/index.html names, or set "
         "on_bad_case: exclude",
     )
 
 
 def main(options: argparse.Namespace) -> None:
     """Judge a batch; or gather the verdicts of the study; or say whether the study may go on."""
-    if not (options.gate or options.check or (options.ingest and options.masks)):
-        raise StudyError("Judging a batch needs --ingest and --masks; the study, --gate or --check")
-    if options.gate and not options.page:
-        raise StudyError("Gathering the verdicts of the study (--gate) needs --page")
+    if not options.check and not (options.ingest and options.masks):
+        raise StudyError("Judging and gathering (--gather) needs --ingest and --masks")
     study = open_study(options.study)
-    stops = study.config["on_bad_case"] == "stop"
-    if options.gate:
-        verdicts = pd.concat([read_table(part) for part in options.gate], ignore_index=True)
-        verdicts = verdicts.sort_values(["case_id", "reader"], ignore_index=True)
-        write_table(verdicts, options.out, csv=True)
-        with whole_file(options.page) as beside:
-            beside.write_text(page_of(verdicts, study.name, stops), encoding="utf-8")
-        if stops and not options.go_on:
-            stop_on_errors(verdicts)
-    elif options.check:
+    if options.check:
         verdicts = read_table(options.check)
-        if stops:
+        if study.config["on_bad_case"] == "stop":
             stop_on_errors(verdicts)
         errors = int((verdicts["verdict"] == "error").sum())
         write_json({"masks": len(verdicts), "errors": errors}, options.out)
+        return
+    ingested, masks = read_table(options.ingest), read_table(options.masks)
+    if options.gather:
+        parts = [read_table(part) for part in options.gather]
+        write_table(gather(parts, ingested, masks), options.out, csv=True)
     else:
         cases = study.select_cases(options.batch, options.scan)
-        write_table(
-            judge(read_table(options.ingest), read_table(options.masks), cases), options.out
-        )
+        beside = compare(masks, cases, study)
+        write_table(judge(ingested, masks, cases, beside), options.out)
 
 
 def _arguments() -> argparse.ArgumentParser:
     arguments = command.parser("pipeline.preflight", __doc__)
     command.batch_arguments(arguments)
     for stage in ("ingest", "masks"):
-        arguments.add_argument(f"--{stage}", type=Path, help=f"the batch's table {stage}.parquet")
+        arguments.add_argument(
+            f"--{stage}",
+            type=Path,
+            help=f"table {stage}.parquet of the batch, or with --gather of the study",
+        )
     arguments.add_argument(
-        "--gate",
+        "--gather",
         nargs="+",
         type=Path,
         metavar="TABLE",
-        help="preflight tables of all batches: write the study's table and page; with "
-        "on_bad_case: stop, errors end with exit status 1",
-    )
-    arguments.add_argument("--page", type=Path, help="page to write (.html), with --gate")
-    arguments.add_argument(
-        "--go-on", action="store_true", help="with --gate: write table and page, stop for nothing"
+        help="preflight tables of all batches: write the study's table",
     )
     arguments.add_argument(
         "--check",
         type=Path,
         metavar="TABLE",
-        help="the study's preflight table: write --out (.json) if the study may go on",
+        help="the study's preflight table: write --out (.json) if the study may go on; with "
+        "on_bad_case: stop, errors end with exit status 1",
     )
     arguments.add_argument("--out", required=True, type=Path, help="table (.parquet) to write")
     return arguments

@@ -34,7 +34,7 @@ from pipeline.core.run_log import (
 RESULTS_TO_OPEN = {
     "all": ("report/report.html",),
     "report": ("report/report.html",),
-    "preflight": ("report/preflight.html",),
+    "preflight": ("report/preflight/index.html",),
     "features": ("tables/features.csv",),
     "models": ("evaluation/metrics.csv", "evaluation/metrics.parquet"),
 }

@@ -92,6 +92,7 @@ def validate_study(config: dict) -> Study:
             )
         if config["outcome"] is not None and config["unit"] == "patient":
             check_aggregation(imaged, clinical, config["aggregation"])
+    _check_treated_level(config["preflight"]["treated_level"], clinical)
     study = Study(config, cases, clinical, dictionary)
     if config["outcome"] is not None:
         _warn_if_too_few(study, features)
@@ -303,6 +304,16 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
             found=listing(absent),
             where="config key split.test_sites",
             remedy=f"choose among {listing(sorted(clinical[column].unique()))}",
+        )
+
+
+def _check_treated_level(column: str | None, clinical: pd.DataFrame | None) -> None:
+    if column is not None and (clinical is None or column not in clinical.columns):
+        raise StudyError(
+            "The column of the treated level must be one of the clinical table's",
+            found=column if clinical is not None else f"{column}, and no clinical table",
+            where="config key preflight.treated_level",
+            remedy="name the column as the data dictionary does, or write null",
         )
 
 

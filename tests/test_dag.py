@@ -32,7 +32,14 @@ COPIED = (
 )
 #: Stages of one batch, and those of the whole study that follow from a change of its features.
 BATCH_JOBS = {"ingest", "masks", "agreement", "preflight_batch", "resample", "extract"}
-STUDY_JOBS = {"gather", "preflight_study", "reproducibility", "flow", "study_report"}
+STUDY_JOBS = {
+    "gather",
+    "preflight_study",
+    "preflight_pages",
+    "reproducibility",
+    "flow",
+    "study_report",
+}
 
 
 class Checkout:
@@ -203,7 +210,7 @@ def test_bad_cases_stop_the_study_where_asked_and_leave_the_page(checkout: Check
     assert f"{cases['case_id'][0]} {cases['reader'][0]}" in done.stdout
     assert "Traceback" not in done.stdout
     folder = checkout.root / "results" / "s"
-    assert (folder / "report" / "preflight.html").exists()
+    assert (folder / "report" / "preflight" / "index.html").exists()
     assert not list(folder.glob("batches/*/resample.parquet"))
 
     checkout.write(study, config | {"on_bad_case": "exclude"})

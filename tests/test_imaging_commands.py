@@ -98,6 +98,9 @@ def study(tmp_path_factory) -> Path:
             "border_is": "warning",
             "region": "body",
         },
+        "preflight": {"treated_level": None, "max_dense_share": 0.005},
+        "timing": "preoperative",
+        "unit": "patient",
     }
     (folder / "study.yaml").write_text(yaml.safe_dump(config))
     batch = "results/mini/batches/b0"
@@ -122,7 +125,7 @@ def study(tmp_path_factory) -> Path:
             *("--batch", "b0", "--ingest", f"{batch}/ingest.parquet"),
             *("--masks", f"{batch}/masks.parquet", "--out", f"{batch}/preflight.parquet"),
         ),
-        gate(work),
+        *gather(work),
     ]
     for done in runs:
         assert done.returncode == 0, done.stderr
@@ -141,19 +144,28 @@ def run(work: Path, module: str, *options: str) -> subprocess.CompletedProcess:
     )
 
 
-def gate(work: Path, *options: str) -> subprocess.CompletedProcess:
-    return run(
-        work,
-        "pipeline.preflight",
-        *("--gate", "results/mini/batches/b0/preflight.parquet"),
-        *("--out", "results/mini/tables/preflight.parquet"),
-        *("--page", "results/mini/report/preflight.html", *options),
-    )
+def gather(work: Path) -> list[subprocess.CompletedProcess]:
+    """Gather the verdicts and write the pages; the batch is the whole study."""
+    batch, tables = "results/mini/batches/b0", "results/mini/tables"
+    return [
+        run(
+            work,
+            "pipeline.preflight",
+            *("--gather", f"{batch}/preflight.parquet", "--ingest", f"{batch}/ingest.parquet"),
+            *("--masks", f"{batch}/masks.parquet", "--out", f"{tables}/preflight.parquet"),
+        ),
+        run(
+            work,
+            "pipeline.preflight_pages",
+            *("--table", f"{tables}/preflight.parquet", "--masks", f"{batch}/masks.parquet"),
+            *("--pictures", f"{batch}/pictures", "--out", "results/mini/report/preflight"),
+        ),
+    ]
 
 
 def test_verdicts_name_the_files_as_written(study):
     table = pd.read_parquet(study / "results/mini/tables/preflight.parquet")
-    assert table["verdict"].tolist() == ["ok", "ok", "error", "error"]
+    assert table["verdict"].tolist() == ["warning", "warning", "error", "error"]
     assert table["patient_id"].tolist() == ["001", "001", "002", "002"]
     assert table["image_file"].tolist() == ["data/dicom"] * 2 + ["data/missing"] * 2
     message = from_json(table["findings"][2])[0].message
@@ -207,33 +219,32 @@ def test_the_search_for_canaries_can_fail(study):
     assert UID.encode() in handed_in
 
 
-def test_with_stop_the_gate_closes_and_leaves_the_page(study):
+def test_with_stop_the_gate_closes_and_the_page_says_so(study):
     config = study / "results/mini/study/study.yaml"
     text = config.read_text()
-    page = study / "results/mini/report/preflight.html"
+    page = study / "results/mini/report/preflight/index.html"
     check = ("--check", "results/mini/tables/preflight.parquet", "--out", "results/mini/gate.json")
     assert run(study, "pipeline.preflight", *check).returncode == 0
     (study / "results/mini/gate.json").unlink()
+    assert "on_bad_case: exclude" in page.read_text()
     try:
         config.write_text(text.replace("exclude", "stop"))
-        page.unlink()
-        closed = gate(study)
+        assert all(done.returncode == 0 for done in gather(study))
+        assert "on_bad_case: stop" in page.read_text()
+        closed = run(study, "pipeline.preflight", *check)
         assert closed.returncode == 1
         assert "2 of 4 masks with errors" in closed.stderr
         assert "Traceback" not in closed.stderr
-        assert "on_bad_case: stop" in page.read_text()
-        assert gate(study, "--go-on").returncode == 0
-        assert run(study, "pipeline.preflight", *check).returncode == 1
         assert not (study / "results/mini/gate.json").exists()
     finally:
         config.write_text(text)
 
 
-@pytest.mark.parametrize("options", [[], ["--gate", "x.parquet"]])
+@pytest.mark.parametrize("options", [[], ["--gather", "x.parquet"]])
 def test_preflight_says_what_it_needs(study, options):
     done = run(study, "pipeline.preflight", "--out", "x.parquet", *options)
     assert done.returncode == 1
-    assert "needs --" in done.stderr
+    assert "needs --ingest and --masks" in done.stderr
     assert "Traceback" not in done.stderr
 
 

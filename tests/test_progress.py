@@ -40,12 +40,12 @@ def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Pa
 
 def test_what_to_open_follows_from_what_was_asked_for(tmp_path: Path) -> None:
     assert to_open(tmp_path, []) is None
-    for name in ("report/report.html", "report/preflight.html"):
+    for name in ("report/report.html", "report/preflight/index.html"):
         path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert to_open(tmp_path, ["--cores", "2"]) == tmp_path / "report/report.html"
-    assert to_open(tmp_path, ["preflight"]) == tmp_path / "report/preflight.html"
+    assert to_open(tmp_path, ["preflight"]) == tmp_path / "report/preflight/index.html"
     assert to_open(tmp_path, ["features"]) is None
 
 

@@ -19,6 +19,12 @@ from pipeline.core.files import machine_error
 Severity = Literal["info", "warning", "error"]
 Status = Literal["ok", "warning", "error"]
 
+#: Starts the message of a finding about the CT where a row's other findings are about its mask.
+OF_CT = "CT: "
+
+#: What must be mended first.
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
 logger = logging.getLogger(__name__)
 
 

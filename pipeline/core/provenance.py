@@ -25,6 +25,7 @@ STAGE_MODULES = (
     "segmentation.masks",
     "segmentation.agreement",
     "pipeline.preflight",
+    "pipeline.preflight_pages",
     "pipeline.resample",
     "pipeline.extract",
     "pipeline.gather",

@@ -104,6 +104,15 @@ def files_of_batch(column):
     return lambda wildcards: files_state(study.select_cases(wildcards.batch)[column])
 
 
+def treated_levels_of_batch(wildcards):
+    """Return the hash of the treated levels of the batch's patients, where they are asked for."""
+    column, key = config["preflight"]["treated_level"], f"{config['unit']}_id"
+    if column is None:
+        return "none"
+    units = study.select_cases(wildcards.batch)[key]
+    return rows_hash(study.clinical[study.clinical[key].isin(units)], [key, column])
+
+
 def memory(megabytes):
     """Return memory in MB that doubles with every retry."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
@@ -127,7 +136,7 @@ def preflight_targets(wildcards):
         raise WorkflowError(
             "A study that starts from feature tables has no image to check."
         )
-    return [f"{FOLDER}/tables/preflight.parquet", f"{FOLDER}/report/preflight.html"]
+    return [f"{FOLDER}/tables/preflight.parquet", f"{FOLDER}/report/preflight"]
 
 
 def feature_targets(wildcards):
@@ -158,7 +167,7 @@ def report_inputs(wildcards):
     files = [f"{FOLDER}/tables/flow.json"]
     if HAS_IMAGES:
         tables += ["ingest", "masks", "agreement", "preflight", "extraction"]
-        files += [f"{FOLDER}/report/preflight.html"]
+        files += [f"{FOLDER}/report/preflight"]
         files += of_batches("resample.parquet") + of_batches("pictures")
     if HAS_MODELS:
         tables += ["analysis", "split", "selection"]

@@ -16,7 +16,9 @@ rule preflight_batch:
         runtime=10,
     params:
         code=code_fingerprint("pipeline.preflight"),
-        rows=rows_of_batch("case_id", "reader", "image", "mask"),
+        options=options(config, "preflight", "timing", "unit"),
+        rows=rows_of_batch("case_id", "reader", "image", "mask", "days_from_surgery"),
+        treated=treated_levels_of_batch,
         study=f"{FOLDER}/study",
     shell:
         "python -m pipeline.preflight --study {params.study:q} --batch {wildcards.batch}"
@@ -25,11 +27,12 @@ rule preflight_batch:
 
 rule preflight_study:
     input:
-        of_batches("preflight.parquet"),
+        parts=of_batches("preflight.parquet"),
+        ingest=f"{FOLDER}/tables/ingest.parquet",
+        masks=f"{FOLDER}/tables/masks.parquet",
     output:
         table=f"{FOLDER}/tables/preflight.parquet",
         csv=f"{FOLDER}/tables/preflight.csv",
-        page=f"{FOLDER}/report/preflight.html",
     log:
         f"{FOLDER}/log/preflight_study/preflight_study.log",
     benchmark:
@@ -42,17 +45,46 @@ rule preflight_study:
         runtime=10,
     params:
         code=code_fingerprint("pipeline.preflight"),
+        study=f"{FOLDER}/study",
+    shell:
+        "python -m pipeline.preflight --study {params.study:q} --gather {input.parts:q}"
+        " --ingest {input.ingest:q} --masks {input.masks:q} --out {output.table:q} > {log:q} 2>&1"
+
+
+rule preflight_pages:
+    input:
+        table=f"{FOLDER}/tables/preflight.parquet",
+        masks=f"{FOLDER}/tables/masks.parquet",
+        pictures=of_batches("pictures"),
+    output:
+        directory(f"{FOLDER}/report/preflight"),
+    log:
+        f"{FOLDER}/log/preflight_pages/preflight_pages.log",
+    benchmark:
+        f"{FOLDER}/benchmark/preflight_pages/preflight_pages.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=10,
+    params:
+        code=code_fingerprint("pipeline.preflight_pages"),
+        templates=files_fingerprint(
+            Path(workflow.basedir, "pipeline/preflight_templates").iterdir()
+        ),
         options=options(config, "on_bad_case"),
         study=f"{FOLDER}/study",
     shell:
-        "python -m pipeline.preflight --study {params.study:q} --gate {input:q} --go-on"
-        " --out {output.table:q} --page {output.page:q} > {log:q} 2>&1"
+        "python -m pipeline.preflight_pages --study {params.study:q} --table {input.table:q}"
+        " --masks {input.masks:q} --pictures {input.pictures:q} --out {output:q} > {log:q} 2>&1"
 
 
-# Judged apart, since Snakemake deletes what a failed job wrote, and the page must stay.
+# Judged apart, since Snakemake deletes what a failed job wrote, and the pages must stay.
 rule gate:
     input:
-        f"{FOLDER}/tables/preflight.parquet",
+        table=f"{FOLDER}/tables/preflight.parquet",
+        pages=f"{FOLDER}/report/preflight",
     output:
         f"{FOLDER}/tables/gate.json",
     log:
@@ -69,5 +101,5 @@ rule gate:
         code=code_fingerprint("pipeline.preflight"),
         study=f"{FOLDER}/study",
     shell:
-        "python -m pipeline.preflight --study {params.study:q} --check {input:q}"
+        "python -m pipeline.preflight --study {params.study:q} --check {input.table:q}"
         " --out {output:q} > {log:q} 2>&1"

@@ -86,22 +86,8 @@ def study(tmp_path_factory) -> Path:
     folder.mkdir(parents=True)
     # The study itself is handed in; what stages make of it is what is looked at below.
     pd.DataFrame(rows).to_parquet(folder / "cases.parquet")
-    config = {
-        "study": "mini",
-        "results": "results",
-        "threads": 1,
-        "on_bad_case": "exclude",
-        "checks": {
-            "min_slices": 3,
-            "max_slice_spacing_mm": 6.0,
-            "min_voxels": 30,
-            "border_is": "warning",
-            "region": "body",
-        },
-        "preflight": {"treated_level": None, "max_dense_share": 0.005},
-        "timing": "preoperative",
-        "unit": "patient",
-    }
+    defaults = Path(__file__).resolve().parents[1] / "config" / "default.yaml"
+    config = yaml.safe_load(defaults.read_text()) | {"study": "mini", "results": "results"}
     (folder / "study.yaml").write_text(yaml.safe_dump(config))
     batch = "results/mini/batches/b0"
     runs = [

@@ -17,6 +17,7 @@ import pydicom
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 from pydicom.uid import (
+    ExplicitVRBigEndian,
     HTJ2KLossless,
     HTJ2KLosslessRPCL,
     JPEG2000Lossless,
@@ -341,18 +342,7 @@ def _decode(dataset: pydicom.Dataset, index: int) -> np.ndarray:
     bits = int(dataset.BitsAllocated)
     try:
         with quiet():
-            if syntax == DEFLATED_FRAMES:
-                packed = get_frame(
-                    dataset.PixelData, index, number_of_frames=int(dataset.NumberOfFrames)
-                )
-                room = (shape[0] * shape[1] * bits + 7) // 8
-                return _unpacked(zlib.decompressobj(-15).decompress(packed, room), shape, bits)
-            if syntax == RLELossless and bits == 1:
-                packed = get_frame(
-                    dataset.PixelData, index, number_of_frames=int(dataset.NumberOfFrames)
-                )
-                return _unpacked(_run_lengths(packed, shape), shape, 1)
-            frame = pixel_array(dataset, index=index)
+            frame = _stored(dataset, index, shape, bits, syntax)
     except CaseError:
         raise
     except Exception as error:
@@ -364,21 +354,42 @@ def _decode(dataset: pydicom.Dataset, index: int) -> np.ndarray:
     return frame
 
 
-def _unpacked(packed: bytes, shape: tuple[int, int], bits: int) -> np.ndarray:
-    """Return pixels of 1, 8 or 16 bits from the bytes of one frame."""
+def _stored(
+    dataset: pydicom.Dataset, index: int, shape: tuple[int, int], bits: int, syntax: str
+) -> np.ndarray:
+    """Decode one frame: by pydicom where it can, else from its bits."""
+    packed_bits = bits == 1 and syntax in (RLELossless, DEFLATED_FRAMES)
+    if packed_bits or syntax == DEFLATED_FRAMES:
+        packed = get_frame(dataset.PixelData, index, number_of_frames=int(dataset.NumberOfFrames))
+        room = (shape[0] * shape[1] * bits + 7) // 8
+        if syntax == DEFLATED_FRAMES:
+            return _unpacked(zlib.decompressobj(-15).decompress(packed, room), shape, bits)
+        return _unpacked(_run_lengths(packed, room), shape, bits)
+    if bits == 1 and not pydicom.uid.UID(syntax).is_encapsulated:
+        if syntax == ExplicitVRBigEndian:
+            return dataset.pixel_array.reshape(-1, *shape)[index]
+        # A frame need not begin with a byte, which pydicom does not take into account.
+        first = index * shape[0] * shape[1]
+        last = first + shape[0] * shape[1]
+        packed = dataset.PixelData[first // 8 : (last + 7) // 8]
+        return _unpacked(packed, shape, bits, skip=first % 8)
+    return pixel_array(dataset, index=index)
+
+
+def _unpacked(packed: bytes, shape: tuple[int, int], bits: int, skip: int = 0) -> np.ndarray:
+    """Return pixels of 1, 8 or 16 bits from the bytes of one frame, `skip` pixels left out."""
     count = shape[0] * shape[1]
     if bits == 1:
         pixels = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")
     else:
         pixels = np.frombuffer(packed, f"<u{bits // 8}")
-    return pixels[:count].reshape(shape)
+    return pixels[skip : skip + count].reshape(shape)
 
 
-def _run_lengths(packed: bytes, shape: tuple[int, int]) -> bytes:
+def _run_lengths(packed: bytes, length: int) -> bytes:
     """Undo run lengths over packed bits: decoders take them for one row of bytes."""
     from highdicom.frame import decode_frame  # slow to import, and seldom needed
 
-    length = (shape[0] * shape[1] + 7) // 8
     return decode_frame(
         packed,
         transfer_syntax_uid=RLELossless,

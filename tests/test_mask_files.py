@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import nrrd
@@ -187,6 +188,84 @@ def test_a_fractional_segmentation_is_refused(tmp_path):
 def test_a_layer_beyond_the_file_is_refused(tmp_path):
     with pytest.raises(CaseError, match="layer beyond the file's 1"):
         read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, {**NAMED, "Segment0_Layer": "1"}))
+
+
+@pytest.mark.parametrize("key", ["SourceRepresentation", "MasterRepresentation"])
+def test_a_closed_surface_as_source_is_refused(tmp_path, key):
+    """Slicer renamed the key in 2023."""
+    header = {name: value for name, value in NAMED.items() if "Representation" not in name}
+    header[f"Segmentation_{key}"] = "Closed surface"
+    with pytest.raises(CaseError, match="Closed surface"):
+        read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
+
+
+def named(path: Path, *names: bytes) -> Path:
+    """Write a segmentation whose names are stored as Slicer stores them, in UTF-8."""
+    header = dict(NAMED)
+    for index in range(len(names)):
+        header |= {f"Segment{index}_ID": f"S{index}", f"Segment{index}_Name": f"NAME{index}"}
+        header |= {f"Segment{index}_LabelValue": str(22 + index), f"Segment{index}_Layer": "0"}
+    seg_nrrd(path, LABELS, header)
+    content = path.read_bytes()
+    for index, name in enumerate(names):
+        content = content.replace(f"NAME{index}".encode(), name)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("第一腰椎", "第二腰椎"),
+        ("腰椎左", "腰椎右"),
+        ("Поясничный позвонок 1", "Поясничный позвонок 2"),
+        ("الفقرة القطنية ١", "الفقرة القطنية ٢"),
+        ("요추 1", "요추 2"),
+        ("κυρτός", "κοίλος"),
+        ("L1 é", "L1 e"),
+        ("😀 L1", "L1"),
+    ],
+)
+def test_names_in_any_script(tmp_path, first, second):
+    """pynrrd drops letters outside ASCII: both names of a pair would become equal."""
+    path = named(tmp_path / "m.seg.nrrd", first.encode(), second.encode())
+    held = read_mask_file(path)
+    assert [one.name for one in held.segments] == [first, second]
+    assert pick_segment(held, second) == Segment(second, 23)
+    full = mask_on_grid(held, pick_segment(held, first), held.geometry)
+    np.testing.assert_array_equal(full, LABELS == 22)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("name", ["Wirbelkörper L1", "요추", "पृष्ठ", "Ǻngström"])
+def test_composed_and_decomposed_letters_are_one_name(tmp_path, form, name):
+    """macOS hands over decomposed names, most other programs composed ones."""
+    stored = unicodedata.normalize("NFD", name).encode()
+    held = read_mask_file(named(tmp_path / "m.seg.nrrd", stored, b"other"))
+    assert pick_segment(held, unicodedata.normalize(form, name)).value == 22
+
+
+def test_unseen_marks_of_direction_and_blanks_do_not_count(tmp_path):
+    held = read_mask_file(named(tmp_path / "m.seg.nrrd", "\u200fفقرة L1\u200e ".encode(), b"x"))
+    assert pick_segment(held, " فقرة L1").value == 22
+
+
+def test_escaped_letters_in_a_header(tmp_path):
+    """A NRRD header escapes backslash and line break."""
+    held = read_mask_file(named(tmp_path / "m.seg.nrrd", b"L1\\\\body", b"two\\nlines"))
+    assert [one.name for one in held.segments] == ["L1\\body", "two\nlines"]
+
+
+def test_names_that_are_not_utf_8_are_refused(tmp_path):
+    path = named(tmp_path / "m.seg.nrrd", b"L1", "腰椎".encode("gb18030"))
+    with pytest.raises(CaseError, match=r"stored as UTF-8.*segment number 2"):
+        read_mask_file(path)
+
+
+def test_a_file_of_layers_keeps_its_names(tmp_path):
+    held = read_mask_file(SLICER / "SegmentationOverlapping.seg.nrrd")
+    reference = slicerio.read_segmentation(str(SLICER / "SegmentationOverlapping.seg.nrrd"))
+    assert [one.name for one in held.segments] == [one["name"] for one in reference["segments"]]
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.98])

@@ -1,0 +1,125 @@
+"""Conventions of labels: the level of a case chooses its structure, or the file is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.core.errors import CaseError
+from pipeline.core.geometry import Geometry
+from segmentation.label_conventions import (
+    BUILT_IN,
+    TOTALSEGMENTATOR,
+    VERSE,
+    choose_segment,
+    convention_of,
+)
+from segmentation.label_maps import LabelLayers
+from segmentation.mask_files import read_mask_file
+from segmentation.segments import Segment
+
+GRID = Geometry((1, 1, 1), (1, 1, 1), (0, 0, 0), tuple(np.eye(3).ravel()))
+
+
+def holding(*segments: int | tuple[str, int]) -> LabelLayers:
+    made = [Segment(None, one) if isinstance(one, int) else Segment(*one) for one in segments]
+    return LabelLayers(np.zeros((1, 1, 1, 1), int), GRID, made, [])
+
+
+def test_the_numbers_of_the_published_conventions():
+    """TotalSegmentator v2 class map; VerSe 2020 as its data descriptor numbers them."""
+    known = {"S1": 26, "L5": 27, "L4": 28, "L3": 29, "L2": 30, "L1": 31, "T12": 32, "T11": 33}
+    assert {level: TOTALSEGMENTATOR[level] for level in known} == known
+    assert (TOTALSEGMENTATOR["T1"], TOTALSEGMENTATOR["C7"], TOTALSEGMENTATOR["C1"]) == (43, 44, 50)
+    assert sorted(TOTALSEGMENTATOR.values()) == list(range(26, 51))
+    known = {"C1": 1, "C7": 7, "T1": 8, "T12": 19, "L1": 20, "L5": 24, "L6": 25, "T13": 28}
+    assert {level: VERSE[level] for level in known} == known
+    assert sorted(VERSE.values()) == [*range(1, 26), 28]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_level_chooses_the_number(name):
+    held = holding(*BUILT_IN[name].values())
+    for level, number in BUILT_IN[name].items():
+        assert choose_segment(held, None, level, convention_of(name)) == (Segment(None, number), [])
+
+
+@pytest.mark.parametrize("name", ["L1", "l1", "vertebrae_L1", "L1 vertebra"])
+@pytest.mark.parametrize("convention", BUILT_IN)
+def test_the_level_chooses_the_name_where_there_are_names(name, convention):
+    """Numbers mean nothing there: Slicer and DICOM count segments from one."""
+    held = holding(("vertebrae_L2", 31), (name, 5), ("vertebrae_L11", 20))
+    segment, findings = choose_segment(held, None, "L1", convention_of(convention))
+    assert (segment, findings) == (Segment(name, 5), [])
+
+
+def test_an_own_map_of_numbers_or_names():
+    own = convention_of({"L1": 7, "L2": "第二腰椎"})
+    assert choose_segment(holding(7, 8), None, "L1", own)[0].value == 7
+    named = holding(("first", 7), ("第二腰椎", 1))
+    assert choose_segment(named, None, "L2", own)[0].value == 1
+    assert choose_segment(named, None, "L1", own)[0].value == 7
+
+
+def test_without_a_convention_the_file_must_hold_one_structure():
+    assert choose_segment(holding(7), None, "L1", convention_of("none"))[0].value == 7
+    with pytest.raises(CaseError, match="exactly one structure"):
+        choose_segment(holding(30, 31), None, "L1", convention_of("none"))
+
+
+@pytest.mark.parametrize(
+    ("held", "level", "option", "message"),
+    [
+        (
+            holding(19, 20, 21),
+            "L1",
+            "totalsegmentator",
+            r"no label 31 \(L1 in the convention totalsegmentator\); the file holds 19, 20, 21; "
+            "these would fit the convention verse",
+        ),
+        (holding(1), "L1", "totalsegmentator", r"no label 31 .*the file holds 1\. Remedy"),
+        (holding(), "L1", "verse", "the file is empty"),
+        (holding(31, 32), "L1", "verse", "would fit the convention totalsegmentator"),
+        (holding(("Segment_1", 20)), "L1", "verse", r"no label 20 .*'Segment_1' \(label 20\)"),
+        (holding(("L1", 1), ("l1", 2)), "L1", "verse", "more than one label 20"),
+        (holding(("a", 1)), "L1", {"L1": "b"}, "no segment 'b'"),
+        (holding(20), "S1", "verse", "no S1 in the convention verse"),
+        (holding(20), "L5", {"L1": 20}, "no L5 in the convention own"),
+    ],
+)
+def test_labels_against_the_convention_are_refused_and_listed(held, level, option, message):
+    with pytest.raises(CaseError, match=message):
+        choose_segment(held, None, level, convention_of(option))
+
+
+def test_the_column_label_has_the_last_word_and_a_contradiction_is_a_warning():
+    segment, findings = choose_segment(
+        holding(30, 31), "30", "L1", convention_of("totalsegmentator")
+    )
+    assert segment.value == 30
+    (finding,) = findings
+    assert (finding.code, finding.severity) == ("label-of-another-level", "warning")
+    assert (
+        "Label 30 is L2 in the convention totalsegmentator, but the case is L1" in finding.message
+    )
+    _, findings = choose_segment(holding(("L2", 1)), "L2", "L1", convention_of("verse"))
+    assert [one.code for one in findings] == ["label-of-another-level"]
+
+
+@pytest.mark.parametrize("label", ["31", "9"])
+def test_a_label_of_the_level_or_of_none_is_no_contradiction(label):
+    held = holding(9, 31)
+    assert choose_segment(held, label, "L1", convention_of("totalsegmentator"))[1] == []
+
+
+def test_real_files(testdata):
+    """The set's own documentation says which numbers its files use."""
+    folder = testdata / "totalseg_ct_spine" / "spine_report"
+    plain = read_mask_file(folder / "totalseg.nii.gz")
+    refined = read_mask_file(folder / "totalseg_vertebrae_pp_refined.nii.gz")
+    for level in ("T12", "L1", "L5"):
+        for held, name in ((plain, "totalsegmentator"), (refined, "verse")):
+            segment, _ = choose_segment(held, None, level, convention_of(name))
+            assert segment.value == BUILT_IN[name][level]
+    with pytest.raises(CaseError, match="no label 31"):
+        choose_segment(refined, None, "L1", convention_of("totalsegmentator"))

@@ -1,0 +1,321 @@
+"""RT structure sets: contours become the voxels whose centres they hold, or are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.path import Path as Outline
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from scipy.spatial.transform import Rotation
+
+from pipeline.core.errors import CaseError
+from pipeline.core.geometry import Geometry, GridMismatchError
+from segmentation.contours import fill
+from segmentation.dicom_files import RTSTRUCT_CLASS
+from segmentation.mask_files import read_mask_file
+from segmentation.rtstruct import PLANE_TOLERANCE_SLICES
+from segmentation.segments import Segment, pick_segment
+
+CANARY = "PHI-CANARY-0010-0010"
+SERIES = "2.25.1234567"
+
+#: 24 columns of 0.5 mm, 20 rows of 0.75 mm, 9 slices of 3 mm.
+CT = Geometry((24, 20, 9), (0.5, 0.75, 3.0), (-10.0, 5.0, 100.0), tuple(np.eye(3).ravel()))
+BOX = [(3, 4), (11, 4), (11, 9), (3, 9)]
+HOLE = [(5, 5), (8, 5), (8, 7), (5, 7)]
+
+
+# --- contours to pixels --------------------------------------------------------------------------
+
+
+def box_mask(columns, rows, shape=(20, 24)) -> np.ndarray:
+    mask = np.zeros(shape, bool)
+    mask[slice(*rows), slice(*columns)] = True
+    return mask
+
+
+def test_an_edge_through_centres_belongs_to_the_lower_side():
+    np.testing.assert_array_equal(fill([np.array(BOX)], (20, 24)), box_mask((3, 11), (4, 9)))
+    between = np.array(BOX) - 0.5
+    np.testing.assert_array_equal(fill([between], (20, 24)), box_mask((3, 11), (4, 9)))
+
+
+def test_a_contour_in_a_contour_is_a_hole_and_one_in_the_hole_an_island():
+    island = [(6, 5.5), (7.5, 5.5), (7.5, 6.5), (6, 6.5)]
+    expected = box_mask((3, 11), (4, 9)) ^ box_mask((5, 8), (5, 7)) ^ box_mask((6, 8), (6, 7))
+    found = fill([np.array(one, dtype=float) for one in (BOX, HOLE, island)], (20, 24))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_hole_through_a_keyhole():
+    """Some programs join hole and outline by a line that is walked to and fro."""
+    keyhole = [(3, 4), (5, 5), (5, 7), (8, 7), (8, 5), (5, 5), (3, 4), (11, 4), (11, 9), (3, 9)]
+    expected = box_mask((3, 11), (4, 9)) ^ box_mask((5, 8), (5, 7))
+    np.testing.assert_array_equal(fill([np.array(keyhole)], (20, 24)), expected)
+
+
+def test_what_lies_beyond_the_image_is_cut_off():
+    around = np.array([(-50, -50), (90, -50), (90, 90), (-50, 90)])
+    assert fill([around], (20, 24)).all()
+    assert not fill([around + 500], (20, 24)).any()
+    assert not fill([], (20, 24)).any()
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(3, 40),
+)
+def test_random_polygons_equal_those_of_another_library(seed, corners):
+    """Random corners lie on no pixel centre, where libraries differ."""
+    generator = np.random.default_rng(seed)
+    angles = np.sort(generator.uniform(0, 2 * np.pi, corners))
+    radius = generator.uniform(2, 14, corners)
+    polygon = np.c_[15 + radius * np.cos(angles), 14 + radius * np.sin(angles)]
+    row, column = np.mgrid[:30, :32]
+    outline = Outline(np.r_[polygon, polygon[:1]], closed=True)
+    expected = outline.contains_points(np.c_[column.ravel(), row.ravel()]).reshape(30, 32)
+    np.testing.assert_array_equal(fill([polygon], (30, 32)), expected)
+
+
+@given(st.floats(8, 20), st.floats(8, 20), st.floats(2, 7), st.floats(2, 7), st.floats(0, np.pi))
+def test_an_ellipse_equals_its_equation(x, y, a, b, angle):
+    """A contour of many points holds the centres for which the ellipse's equation says inside."""
+    phase = np.linspace(0, 2 * np.pi, 2000, endpoint=False)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    polygon = (turn @ [a * np.cos(phase), b * np.sin(phase)]).T + np.array([x, y])
+    row, column = np.mgrid[:30, :30]
+    along = turn.T @ np.stack([column - x, row - y]).reshape(2, -1)
+    level = np.hypot(along[0] / a, along[1] / b).reshape(30, 30)
+    clear = np.abs(level - 1) > 1e-3  # the polygon cuts the ellipse's bow by less than this
+    np.testing.assert_array_equal(fill([polygon], (30, 30))[clear], (level < 1)[clear])
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 18), st.integers(1, 18)), min_size=1, max_size=6, unique=True)
+)
+def test_parts_of_an_area_share_no_pixel_and_leave_none_out(inner):
+    """Triangles from whole-numbered corners cross many centres; each belongs to one triangle."""
+    from scipy.spatial import Delaunay
+
+    corners = np.array([(0, 0), (19, 0), (19, 19), (0, 19), *inner], dtype=float)
+    parts = [fill([corners[triangle]], (20, 20)) for triangle in Delaunay(corners).simplices]
+    whole = fill([corners[:4]], (20, 20))
+    np.testing.assert_array_equal(np.sum(parts, axis=0), whole.astype(int))
+
+
+# --- structure sets ------------------------------------------------------------------------------
+
+
+def to_patient(geometry: Geometry, points, slice_index: float, axis: int = 2) -> np.ndarray:
+    """Return in-plane index coordinates as millimetres."""
+    index = np.insert(np.asarray(points, dtype=float), axis, slice_index, axis=1)
+    return index @ geometry.affine[:3, :3].T + geometry.affine[:3, 3]
+
+
+def structure_set(path: Path, regions: dict[str, list], *, decimals: int = 2, kinds=None) -> Path:
+    """Write a structure set; each region is a list of contours in mm, shape (n, 3)."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = RTSTRUCT_CLASS
+    meta.MediaStorageSOPInstanceUID = "2.25.1"
+    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SpecificCharacterSet = "ISO_IR 192"
+    data.PatientName = data.PatientID = CANARY
+    data.SOPClassUID, data.SOPInstanceUID, data.Modality = RTSTRUCT_CLASS, "2.25.1", "RTSTRUCT"
+    series = Dataset()
+    series.SeriesInstanceUID = SERIES
+    study = Dataset()
+    study.RTReferencedSeriesSequence = [series]
+    frame = Dataset()
+    frame.RTReferencedStudySequence = [study]
+    data.ReferencedFrameOfReferenceSequence = [frame]
+    data.StructureSetROISequence, data.ROIContourSequence = [], []
+    for number, (name, contours) in enumerate(regions.items(), start=5):
+        roi = Dataset()
+        roi.ROINumber, roi.ROIName = number, name
+        data.StructureSetROISequence.append(roi)
+        drawn = Dataset()
+        drawn.ReferencedROINumber = number
+        drawn.ContourSequence = []
+        for place, points in enumerate(contours):
+            contour = Dataset()
+            contour.ContourGeometricType = (kinds or {}).get(place, "CLOSED_PLANAR")
+            contour.NumberOfContourPoints = len(points)
+            contour.ContourData = [f"{value:.{decimals}f}" for value in np.ravel(points)]
+            drawn.ContourSequence.append(contour)
+        data.ROIContourSequence.append(drawn)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def mask_of(path: Path, ct: Geometry, label: str | None = None) -> np.ndarray:
+    held = read_mask_file(path)
+    return held.on_grid(pick_segment(held, label), ct).voxels
+
+
+def drawn_on(*slices: float, ct: Geometry = CT) -> list[np.ndarray]:
+    return [to_patient(ct, np.array(BOX) - 0.5, place) for place in slices]
+
+
+def expected_on(*slices: int) -> np.ndarray:
+    mask = np.zeros((9, 20, 24), bool)
+    mask[list(slices)] = box_mask((3, 11), (4, 9))
+    return mask
+
+
+def test_contours_fill_their_slices(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"L1": drawn_on(2, 3, 4), "L2": drawn_on(6)})
+    held = read_mask_file(path)
+    assert held.segments == [Segment("L1", 5), Segment("L2", 6)]
+    assert held.references == {SERIES}
+    np.testing.assert_array_equal(mask_of(path, CT, "L1"), expected_on(2, 3, 4))
+    np.testing.assert_array_equal(mask_of(path, CT, "6"), expected_on(6))
+
+
+@pytest.mark.parametrize("kind", ["CLOSED_PLANAR", "CLOSEDPLANAR_XOR"])
+def test_a_hole_and_several_contours_on_a_slice(tmp_path, kind):
+    hole = to_patient(CT, np.array(HOLE) - 0.5, 3)
+    beside = to_patient(CT, np.array([(15, 2), (18, 2), (18, 6), (15, 6)]) - 0.5, 3)
+    contours = [*drawn_on(3), hole, beside]
+    path = structure_set(tmp_path / "rs.dcm", {"L1": contours}, kinds=dict.fromkeys(range(3), kind))
+    expected = expected_on(3)
+    expected[3] ^= box_mask((5, 8), (5, 7)) | box_mask((15, 18), (2, 6))
+    held = read_mask_file(path)
+    placed = held.on_grid(held.segments[0], CT)
+    np.testing.assert_array_equal(placed.voxels, expected)
+    assert placed.findings == []
+
+
+def test_contours_that_cross_are_a_warning(tmp_path):
+    other = to_patient(CT, np.array([(8, 6), (14, 6), (14, 12), (8, 12)]) - 0.5, 3)
+    path = structure_set(tmp_path / "rs.dcm", {"L1": [*drawn_on(3, 4), other]})
+    held = read_mask_file(path)
+    (finding,) = held.on_grid(held.segments[0], CT).findings
+    assert (finding.code, finding.severity) == ("contours-cross", "warning")
+    assert "on 1 slice(s)" in finding.message
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_an_oblique_scan_is_filled_like_a_straight_one(seed):
+    from segmentation.rtstruct import ContourSet
+
+    generator = np.random.default_rng(seed)
+    turned = Rotation.random(rng=generator).as_matrix()
+    ct = Geometry(
+        CT.size, CT.spacing, tuple(generator.uniform(-300, 300, 3)), tuple(turned.ravel())
+    )
+    contours = [*drawn_on(2, 3, ct=ct), to_patient(ct, np.array(HOLE) - 0.5, 3)]
+    held = ContourSet({1: contours}, [Segment("L1", 1)], [], frozenset())
+    expected = expected_on(2, 3)
+    expected[3] ^= box_mask((5, 8), (5, 7))
+    np.testing.assert_array_equal(held.on_grid(held.segments[0], ct).voxels, expected)
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 2, 0), (0, 2, 1)])
+def test_a_ct_whose_slices_are_not_its_last_axis(tmp_path, order):
+    """A NIfTI of the CT may store its axes in another order; contours stay axial."""
+    axes = CT.affine[:, [*order, 3]]
+    ct = Geometry.from_affine(axes, [CT.size[axis] for axis in order])
+    path = structure_set(tmp_path / "rs.dcm", {"L1": drawn_on(2, 3)})
+    found = mask_of(path, ct)
+    turned = expected_on(2, 3).transpose(2, 1, 0).transpose(order).transpose(2, 1, 0)
+    np.testing.assert_array_equal(found, turned)
+
+
+@pytest.mark.parametrize("name", ["腰椎一", "позвонок L1", "فقرة", "L\u00e9sion"])
+def test_names_in_any_script(tmp_path, name):
+    path = structure_set(tmp_path / "rs.dcm", {name: drawn_on(2), "other": drawn_on(5)})
+    np.testing.assert_array_equal(mask_of(path, CT, name), expected_on(2))
+
+
+def test_points_and_lines_enclose_nothing(tmp_path):
+    marks = [to_patient(CT, [(5, 5)], 7), to_patient(CT, [(5, 5), (6, 6)], 7)]
+    path = structure_set(tmp_path / "rs.dcm", {"L1": [*marks, *drawn_on(2)]}, kinds={0: "POINT"})
+    np.testing.assert_array_equal(mask_of(path, CT), expected_on(2))
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+def test_rounded_planes_are_taken_and_contours_between_slices_are_refused(tmp_path):
+    off = PLANE_TOLERANCE_SLICES * 0.9
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2 + off, 3 - off)})
+    np.testing.assert_array_equal(mask_of(path, CT), expected_on(2, 3))
+    path = structure_set(tmp_path / "b.dcm", {"L1": drawn_on(2, 3.5, 4)})
+    with pytest.raises(GridMismatchError, match=r"1 of 3 contours between slices, off by 1\.5 mm"):
+        mask_of(path, CT)
+
+
+def test_contours_on_every_second_slice_are_refused(tmp_path):
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2, 4, 6)})
+    with pytest.raises(GridMismatchError, match="contours on every 2nd slice of the CT"):
+        mask_of(path, CT)
+
+
+def test_contours_turned_against_the_slices_are_refused(tmp_path):
+    turned = Rotation.from_euler("xyz", [30, 20, 0], degrees=True).as_matrix()
+    path = structure_set(tmp_path / "a.dcm", {"L1": [drawn_on(2)[0] @ turned.T]})
+    with pytest.raises(GridMismatchError, match="in the planes of the CT's slices"):
+        mask_of(path, CT)
+
+
+@pytest.mark.parametrize("moved", [(40.0, 0.0, 0.0), (0.0, 40.0, 0.0), (0.0, 0.0, 60.0)])
+def test_contours_outside_the_ct_are_refused(tmp_path, moved):
+    path = structure_set(tmp_path / "a.dcm", {"L1": [one + moved for one in drawn_on(2, 3)]})
+    with pytest.raises(GridMismatchError, match="2 of 2 contours outside"):
+        mask_of(path, CT)
+
+
+def test_a_region_without_contours_says_which_have_some(tmp_path):
+    path = structure_set(tmp_path / "a.dcm", {"L1": [], "L2": drawn_on(2)})
+    assert pick_segment(read_mask_file(path), None) == Segment("L2", 6)
+    with pytest.raises(CaseError, match=r"none for 'L1' \(label 5\); regions .*'L2' \(label 6\)"):
+        mask_of(path, CT, "L1")
+
+
+def test_open_contours_are_refused(tmp_path):
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2, 3)}, kinds={1: "OPEN_PLANAR"})
+    with pytest.raises(CaseError, match=r"must be closed and flat.*contour 2, which is open"):
+        read_mask_file(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: delattr(d, "StructureSetROISequence"), "no region of interest"),
+        (lambda d: delattr(d.StructureSetROISequence[0], "ROINumber"), "without number"),
+        (lambda d: setattr(d.StructureSetROISequence[0], "ROINumber", 6), "of one number"),
+        (lambda d: setattr(d.ROIContourSequence[0], "ReferencedROINumber", 9), "not described"),
+        (
+            lambda d: setattr(
+                d.ROIContourSequence[0].ContourSequence[0], "ContourData", ["1", "2"]
+            ),
+            "contour 1 without whole points",
+        ),
+        (
+            lambda d: setattr(
+                d.ROIContourSequence[0].ContourSequence[0], "ContourData", ["1e300"] * 9
+            ),
+            "contour 1 without whole points",
+        ),
+    ],
+)
+def test_a_structure_set_that_contradicts_itself_is_refused(tmp_path, change, message):
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2), "L2": drawn_on(3)})
+    data = pydicom.dcmread(path)
+    change(data)
+    data.save_as(path)
+    with pytest.raises(CaseError, match=message) as caught:
+        read_mask_file(path)
+    assert CANARY not in str(caught.value)
+
+
+def test_a_structure_set_in_a_folder(tmp_path):
+    structure_set(tmp_path / "a", {"L1": drawn_on(2)})
+    np.testing.assert_array_equal(mask_of(tmp_path, CT), expected_on(2))

@@ -1,292 +1,286 @@
-"""CT series in DICOM folders: what they hold, and which one is meant.
+"""CT series in DICOM folders: which ones there are, and which one is meant.
 
-Only the attributes named in `HEADER` are read, so that a patient's name is not in memory, let
-alone in a file. Slices are named by their instance number, as a viewer shows it:
-file names and UIDs may identify a person.
+``python -m pipeline.dicom_series FOLDER`` lists them for whoever fills in the table of cases. What
+it prints names series by UID and description, and so stays on the screen; findings and results
+name them by what a viewer shows: number, slices, spacing, thickness, kernel.
 """
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
 
+from pipeline.core import command
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
-
-#: Attributes read to choose and check a series. None of them names a person; free text (patient,
-#: physician, institution, descriptions, comments) is left out.
-HEADER = (
-    "SOPClassUID",
-    "Modality",
-    "ImageType",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "InstanceNumber",
-    "Rows",
-    "Columns",
-    "NumberOfFrames",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PixelSpacing",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "RescaleType",
-    "LossyImageCompression",
-    "SliceThickness",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "KVP",
-    "ConvolutionKernel",
+from pipeline.core.sources import source_files
+from pipeline.dicom_headers import (
+    CT_IMAGE_STORAGE,
+    ENHANCED_CT_STORAGES,
+    Slice,
+    digest_of,
+    quiet,
+    read_headers,
 )
-CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
-ENHANCED_CT_STORAGES = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
+
+Rule = Literal["thinnest", "most-slices", "refuse"]
+
+#: Values of ImageType that are no slices of a volume.
+NO_SLICES = frozenset(("LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "MIP", "MINIP", "DOSE_INFO"))
+#: Values of ImageType of slices that were computed from other slices of the same scan.
+COMPUTED = frozenset(("MPR", "REFORMATTED", "AVERAGE", "PROJECTION IMAGE", "PERFUSION"))
+#: Fewest places of slices that make a volume.
+FEWEST_PLACES = 3
+#: Slices closer than this, in mm, lie at the same place.
+SAME_PLACE_MM = 0.01
+#: Spacings of two series that differ by less count as the same, relative.
+SAME_SPACING = 0.01
+#: Smallest cosine between a slice's normal and the patient's long axis that counts as axial; a
+#: tilted gantry reaches 30 degrees.
+AXIAL_COSINE = 0.8
 
 
 @dataclass(frozen=True)
-class Slice:
-    """One file's whitelisted header.
+class Series:
+    """One CT series of a folder.
 
     Attributes
     ----------
-    path : pathlib.Path
-        Where the file lies; never shown.
-    series : str
-        SeriesInstanceUID; never shown.
-    series_number, instance : int or None
-        Numbers that a viewer shows.
-    shape : tuple of int
-        Rows, columns.
-    pixel_spacing : tuple of float or None
-        Distance of rows, distance of columns, in mm.
-    orientation : tuple of float or None
-        Direction cosines (LPS) along a row, then along a column.
-    position : tuple of float or None
-        Centre of the first pixel in mm (LPS).
-    slope, intercept : float or None
-        Stored value to Hounsfield units.
-    facts : dict
-        Acquisition facts that ingest keeps.
+    slices : tuple of Slice
+        In no particular order.
     """
 
-    path: Path
-    series: str
-    series_number: int | None
-    instance: int | None
-    sop_class: str
-    modality: str
-    image_type: tuple[str, ...]
-    shape: tuple[int, int]
-    frames: int
-    samples: int
-    photometric: str
-    pixel_spacing: tuple[float, float] | None
-    orientation: tuple[float, ...] | None
-    position: tuple[float, ...] | None
-    slope: float | None
-    intercept: float | None
-    rescale_type: str
-    lossy: str
-    transfer_syntax: str
-    facts: dict
+    slices: tuple[Slice, ...]
 
     @property
-    def label(self) -> str:
-        """Name of the slice in a sentence."""
-        return "without number" if self.instance is None else str(self.instance)
+    def number(self) -> int | None:
+        """Series number, as a viewer shows it."""
+        return self.slices[0].series_number
 
+    @property
+    def original(self) -> bool:
+        """Whether the slices were reconstructed from measured data, not from other slices."""
+        kind = self.slices[0].image_type
+        return not (kind[:1] == ("DERIVED",) and "SECONDARY" in kind) and not (COMPUTED & set(kind))
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep pydicom from quoting odd header values, which may identify a person, in a log."""
-    log = logging.getLogger("pydicom")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
-
-
-def read_headers(files: Iterable[Path]) -> list[Slice]:
-    """Return the whitelisted headers of those of `files` that are DICOM images."""
-    slices = []
-    for file in files:
-        with quiet():
-            try:
-                header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(HEADER))
-            except InvalidDicomError:
-                if not file.stat().st_size:
-                    raise _damaged("an empty file") from None
-                continue  # a text, a picture: no DICOM file
-            except Exception as error:
-                raise _damaged(f"a header that ends in {type(error).__name__}") from None
-            if "Rows" in header and "Columns" in header:
-                slices.append(_slice_of(file, header))
-            elif header.file_meta.get("MediaStorageSOPClassUID", CT_IMAGE_STORAGE) == (
-                CT_IMAGE_STORAGE
-            ):
-                raise _damaged("a CT slice whose header is cut short")
-    return slices
-
-
-def _damaged(found: str) -> CaseError:
-    # Leaving a damaged slice out would shorten the CT without a word.
-    return CaseError(
-        "Every DICOM file in the folder must be readable",
-        found=found,
-        remedy="copy or export the folder again",
-    )
-
-
-def _slice_of(file: Path, header: pydicom.Dataset) -> Slice:
-    def text(keyword: str) -> str:
-        value = header.get(keyword)
-        many = isinstance(value, list | pydicom.multival.MultiValue)
-        return " ".join(map(str, value)).strip() if many else str(value or "").strip()
-
-    def numbers(keyword: str, count: int) -> tuple[float, ...] | None:
-        try:
-            value = header.get(keyword)
-            found = tuple(map(float, [value] if count == 1 else value))
-        except (TypeError, ValueError):
+    @cached_property
+    def normal(self) -> np.ndarray | None:
+        """Unit vector (LPS) across the first slice's plane, None where no orientation is stated."""
+        stated = self.slices[0].orientation
+        if stated is None:
             return None
-        return found if len(found) == count and np.isfinite(found).all() else None
+        normal = np.cross(stated[:3], stated[3:])
+        length = np.linalg.norm(normal)
+        return normal / length if length else None
 
-    def number(keyword: str) -> float | None:
-        found = numbers(keyword, 1)
-        return found[0] if found else None
+    @property
+    def axial(self) -> bool:
+        """Whether the slices lie across the patient."""
+        return self.normal is not None and abs(self.normal[2]) >= AXIAL_COSINE
 
-    def whole(keyword: str) -> int | None:
-        found = number(keyword)
-        return None if found is None else int(found)
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Positions along the normal at which slices lie, in mm, sorted, each once."""
+        if self.normal is None:
+            return np.empty(0)
+        along = sorted(float(np.dot(s.position, self.normal)) for s in self.slices if s.position)
+        return np.array(
+            [one for k, one in enumerate(along) if not k or one - along[k - 1] > SAME_PLACE_MM]
+        )
 
-    return Slice(
-        path=file,
-        series=text("SeriesInstanceUID"),
-        series_number=whole("SeriesNumber"),
-        instance=whole("InstanceNumber"),
-        sop_class=text("SOPClassUID"),
-        modality=text("Modality"),
-        image_type=tuple(part.strip().upper() for part in header.get("ImageType") or ()),
-        shape=(whole("Rows") or 0, whole("Columns") or 0),
-        frames=whole("NumberOfFrames") or 1,
-        samples=whole("SamplesPerPixel") or 1,
-        photometric=text("PhotometricInterpretation"),
-        pixel_spacing=numbers("PixelSpacing", 2),
-        orientation=numbers("ImageOrientationPatient", 6),
-        position=numbers("ImagePositionPatient", 3),
-        slope=number("RescaleSlope"),
-        intercept=number("RescaleIntercept"),
-        rescale_type=text("RescaleType"),
-        lossy=text("LossyImageCompression"),
-        transfer_syntax=str(header.file_meta.get("TransferSyntaxUID", "")),
-        facts={
-            "manufacturer": text("Manufacturer") or None,
-            "scanner": text("ManufacturerModelName") or None,
-            "kvp": number("KVP"),
-            "kernel": text("ConvolutionKernel") or None,
-            "slice_thickness_mm": number("SliceThickness"),
-        },
-    )
+    @property
+    def spacing(self) -> float | None:
+        """Median distance of neighbouring slices in mm, by their positions."""
+        return float(np.median(np.diff(self.places))) if len(self.places) > 1 else None
+
+    def __str__(self) -> str:
+        first = self.slices[0]
+        facts = [f"{len(self.slices)} slices"]
+        if self.spacing:
+            facts.append(f"{self.spacing:.4g} mm apart")
+        if first.facts["slice_thickness_mm"]:
+            facts.append(f"{first.facts['slice_thickness_mm']:g} mm thick")
+        if first.facts["kernel"]:
+            facts.append(f"kernel {first.facts['kernel']}")
+        facts += ["multi-frame"] if first.frame is not None else []
+        facts += [] if self.axial else ["not axial"]
+        facts += [] if self.original else ["derived"]
+        number = "without number" if self.number is None else self.number
+        return f"series {number} ({', '.join(facts)})"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The series that is meant, and why.
+
+    Attributes
+    ----------
+    slices : list of Slice
+        In no particular order.
+    rule : str
+        What chose it, in words.
+    findings : list of Finding
+        A warning where a rule had to choose between several series.
+    """
+
+    slices: list[Slice]
+    rule: str
+    findings: list[Finding] = field(default_factory=list)
 
 
 def is_ct_slice(one: Slice) -> bool:
-    """Return whether a file is one axial-type CT image: no localizer, capture or other modality.
+    """Return whether a file or frame is a slice of a CT: no localizer, capture or other modality.
 
     An empty SOPClassUID occurs in anonymised archives; the modality decides then.
     """
     return (
         one.modality == "CT"
-        and one.sop_class in ("", CT_IMAGE_STORAGE)
-        and "LOCALIZER" not in one.image_type
+        and one.sop_class in ("", CT_IMAGE_STORAGE, *ENHANCED_CT_STORAGES)
+        and not NO_SLICES & set(one.image_type)
     )
 
 
+def ct_series(slices: Iterable[Slice]) -> list[Series]:
+    """Return the CT series among the images of a folder, by series number."""
+    found: dict[str, list[Slice]] = {}
+    for one in slices:
+        if is_ct_slice(one):
+            found.setdefault(one.series, []).append(one)
+    series = [Series(tuple(slices)) for slices in found.values()]
+    return sorted(series, key=lambda one: (one.number is None, one.number or 0, len(one.slices)))
+
+
 def choose_series(
-    slices: Sequence[Slice], series: str | None = None
-) -> tuple[list[Slice], list[Finding]]:
+    slices: Sequence[Slice], series: str | None = None, rule: Rule = "thinnest"
+) -> Choice:
     """Return the slices of the series that is meant.
 
-    A series named in the table is taken. Otherwise the one CT series of the folder is, or, of
-    several, the one with most slices; equal counts are refused. Localizers, secondary captures
-    and other modalities are no candidates.
+    A series named in the table is taken. Otherwise the one CT series of the folder is. Of several,
+    those that can be no volume (fewer than `FEWEST_PLACES` places) are left out, then derived ones
+    beside original ones, and others beside axial ones; `rule` decides between the rest.
+    Localizers, projections, secondary captures and other modalities are no candidates.
 
     Parameters
     ----------
     slices : sequence of Slice
         Headers of all images in the folder.
     series : str, optional
-        SeriesInstanceUID from the table of cases.
+        SeriesInstanceUID or SeriesDescription from the table of cases; letter case and the number
+        of blanks of a description do not count.
+    rule : {'thinnest', 'most-slices', 'refuse'}, optional
+        ``thinnest``: the smallest spacing of slices, then the most slices; ``most-slices``: the
+        most slices; ``refuse``: of several series one must be named.
 
     Returns
     -------
-    chosen : list of Slice
-        In no particular order.
-    findings : list of Finding
-        A warning where the rule had to choose between several series.
+    Choice
+        The slices and what chose them.
+
+    Raises
+    ------
+    CaseError
+        If there is no CT series, none of the name, or several between which nothing decides.
     """
-    candidates: dict[str, list[Slice]] = {}
-    for one in slices:
-        if is_ct_slice(one):
-            candidates.setdefault(one.series, []).append(one)
+    candidates = ct_series(slices)
     if series is not None:
-        if series not in candidates:
-            raise CaseError(
-                "The series named in column `series` must be a CT series in the folder",
-                found=f"no CT slice of it, but {_listed(candidates.values())}",
-                remedy="correct the SeriesInstanceUID, or leave the column empty",
-            )
-        return candidates[series], []
+        return _named(candidates, series)
     if not candidates:
-        enhanced = any(one.sop_class in ENHANCED_CT_STORAGES for one in slices)
         raise CaseError(
-            "A DICOM folder must hold a CT series with one file per slice",
-            found="an enhanced multi-frame CT, which is not read yet"
-            if enhanced
-            else f"{len(slices)} DICOM image(s), none of them a CT slice",
-            remedy="export it as classic CT Image Storage, or as NRRD from 3D Slicer"
-            if enhanced
-            else "point column `image` to the folder of the CT series",
+            "A DICOM folder must hold a CT series",
+            found=f"{len(slices)} DICOM image(s), none of them a CT slice",
+            remedy="point column `image` to the folder of the CT series",
         )
-    ranked = sorted(candidates.values(), key=len, reverse=True)
-    if len(ranked) == 1:
-        return ranked[0], []
-    if len(ranked[0]) == len(ranked[1]):
+    if len(candidates) == 1:
+        return Choice(list(candidates[0].slices), "the only CT series")
+    left = [] if rule == "refuse" else _narrowed(candidates, rule)
+    if len(left) != 1:
         raise CaseError(
-            "Of several CT series in a folder one must be named, or have most slices",
-            found=_listed(ranked),
-            remedy="write the SeriesInstanceUID into column `series`",
+            "Of several CT series in a folder one must be named, or be the one that "
+            "ingest.series_rule chooses",
+            found=f"{listed(left or candidates)} (rule {rule})",
+            remedy="write the SeriesInstanceUID or the SeriesDescription into column `series`; "
+            "python -m pipeline.dicom_series FOLDER lists them",
         )
-    return ranked[0], [
-        Finding(
-            "series-chosen",
-            "warning",
-            f"Of {len(ranked)} CT series the one with most slices was taken: {_listed(ranked)}",
-            "write the SeriesInstanceUID into column `series` to be sure",
-        )
-    ]
+    chosen = left[0]
+    return Choice(
+        list(chosen.slices),
+        f"rule {rule}, of {len(candidates)} CT series",
+        [
+            Finding(
+                "series-chosen",
+                "warning",
+                f"Of {len(candidates)} CT series the rule {rule} took {chosen}, not "
+                + listed(one for one in candidates if one is not chosen),
+                "write the SeriesInstanceUID or the SeriesDescription into column `series` to be "
+                "sure",
+            )
+        ],
+    )
 
 
-def _listed(series: Iterable[Sequence[Slice]]) -> str:
+def _named(candidates: list[Series], name: str) -> Choice:
+    """Return the series whose SeriesInstanceUID or SeriesDescription the table names."""
+    for one in candidates:
+        if one.slices[0].series == name.strip():
+            return Choice(list(one.slices), "SeriesInstanceUID of the table")
+    digest = digest_of(name)
+    described = [one for one in candidates if one.slices[0].description_digest == digest]
+    if len(described) == 1:
+        return Choice(list(described[0].slices), "SeriesDescription of the table")
+    if described:
+        raise CaseError(
+            "The description in column `series` must be that of one CT series only",
+            found=listed(described),
+            remedy="write the SeriesInstanceUID into column `series`; "
+            "python -m pipeline.dicom_series FOLDER lists them",
+        )
+    raise CaseError(
+        "The series named in column `series` must be a CT series in the folder",
+        found=f"no CT slice of it, but {listed(candidates)}",
+        remedy="correct the SeriesInstanceUID or SeriesDescription, or leave the column empty",
+    )
+
+
+def _narrowed(candidates: list[Series], rule: Rule) -> list[Series]:
+    """Return those of `candidates` between which `rule` does not decide."""
+    left = [one for one in candidates if len(one.places) >= FEWEST_PLACES] or candidates
+    left = [one for one in left if one.original] or left
+    left = [one for one in left if one.axial] or left
+    if rule == "thinnest" and all(one.spacing for one in left):
+        thinnest = min(one.spacing for one in left)
+        left = [one for one in left if one.spacing <= thinnest * (1 + SAME_SPACING)]
+    most = max(len(one.places) for one in left)
+    return [one for one in left if len(one.places) == most]
+
+
+def listed(series: Iterable[Series]) -> str:
     """Describe series by what a viewer shows of them, without UIDs and free text."""
-    described = []
-    for slices in series:
-        first = slices[0]
-        number = "without number" if first.series_number is None else first.series_number
-        kernel = f", kernel {first.facts['kernel']}" if first.facts["kernel"] else ""
-        thickness = first.facts["slice_thickness_mm"]
-        thick = f", {thickness:g} mm thick" if thickness else ""
-        described.append(f"series {number} ({len(slices)} slices{thick}{kernel})")
-    return "; ".join(described) or "no CT series"
+    return "; ".join(map(str, series)) or "no CT series"
+
+
+def main(options: argparse.Namespace) -> None:
+    """Print the CT series of a folder, with the UIDs and descriptions that the table may name."""
+    series = ct_series(read_headers(source_files(options.folder)))
+    for one in series:
+        with quiet():
+            first = pydicom.dcmread(
+                one.slices[0].path, specific_tags=["SeriesDescription"], stop_before_pixels=True
+            )
+        print(one)
+        print(f"    SeriesInstanceUID  {one.slices[0].series}")
+        print(f"    SeriesDescription  {first.get('SeriesDescription', '')}")
+    if not series:
+        print("no CT series")
+
+
+if __name__ == "__main__":
+    arguments = command.parser("pipeline.dicom_series", __doc__)
+    arguments.add_argument("folder", type=Path, help="DICOM folder")
+    command.run(main, arguments)

@@ -1,52 +1,52 @@
 """Bring every CT, whatever its format, into one form: Hounsfield units as NRRD in the store.
 
 A scan is a DICOM folder, a NIfTI or a NRRD file. Its voxels and its geometry are taken as they
-are: nothing is re-oriented, resampled or clipped, and padding outside the field of view stays. What
-identifies a person is never read; of the acquisition only a whitelist of facts goes on.
+are: nothing is re-oriented, resampled or clipped, and padding outside the field of view stays,
+unless the section `ingest` of the configuration asks for it. What identifies a person is never
+kept; of the acquisition only a whitelist of facts goes on.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
 from pipeline.core import command
-from pipeline.core.errors import CaseError, StudyError
+from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, from_exception, from_json, status_of, to_json
 from pipeline.core.fingerprint import code_fingerprint
-from pipeline.core.geometry import Geometry
+from pipeline.core.problems import listing
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
-from pipeline.core.volumes import (
-    NRRD_SUFFIXES,
-    VOLUME_SUFFIXES,
-    check_finite,
-    image_hash,
-    read_volume,
-    volume_suffix,
-    write_nrrd,
-)
-from pipeline.dicom_series import choose_series, read_headers
-from pipeline.dicom_volume import read_series
+from pipeline.core.volumes import check_finite, image_hash, write_nrrd
+from pipeline.ct_options import CtChecks, CtOptions
+from pipeline.read_ct import format_of, read_ct
 
 #: Libraries whose version may change a voxel or a header's reading.
 LIBRARIES = (
     "nibabel",
     "numpy",
     "pydicom",
+    "pyjpegls",
     "pylibjpeg",
     "pylibjpeg-libjpeg",
     "pylibjpeg-openjpeg",
     "pynrrd",
+    "scipy",
     "SimpleITK",
 )
+
+#: A voxel of bone reaches at least this, in HU, even in thick slices of an osteoporotic spine.
+BONE_HU = 150.0
 
 TEXT = object  # strings or None: pandas' own string type would make every None a pandas.NA
 COLUMNS = {
@@ -64,67 +64,21 @@ COLUMNS = {
     "spacing_x": float,
     "spacing_y": float,
     "spacing_z": float,
+    "orientation": TEXT,
     "hu_min": float,
     "hu_max": float,
+    "hu_mean": float,
+    "hu_sd": float,
+    "padding_hu": float,
+    "padding_share": float,
     "manufacturer": TEXT,
     "scanner": TEXT,
     "kvp": float,
     "kernel": TEXT,
     "slice_thickness_mm": float,
+    "transfer_syntax": TEXT,
+    "series_rule": TEXT,
 }
-
-
-def format_of(path: str | Path) -> str:
-    """Return ``DICOM``, ``NRRD`` or ``NIfTI``, or raise where a CT cannot be read from `path`."""
-    path = Path(path)
-    if path.is_dir():
-        return "DICOM"
-    suffix = volume_suffix(path)
-    if suffix is None or path.name.lower().endswith(".seg.nrrd"):
-        raise CaseError(
-            f"A CT must be a DICOM folder or a file ending in {', '.join(VOLUME_SUFFIXES)}",
-            found="a segmentation (.seg.nrrd)" if suffix else f"name ending '{path.suffix}'",
-            remedy="for DICOM name the folder that holds the slices, not one file",
-        )
-    return "NRRD" if suffix in NRRD_SUFFIXES else "NIfTI"
-
-
-def load_ct(
-    path: str | Path, files: list[Path], series: str | None = None
-) -> tuple[sitk.Image, dict, list[Finding]]:
-    """Read a CT from its source files.
-
-    Parameters
-    ----------
-    path : path-like
-        DICOM folder, or a NIfTI or NRRD file.
-    files : list of pathlib.Path
-        `path` itself or the files below it (`pipeline.core.sources.source_files`).
-    series : str, optional
-        SeriesInstanceUID of the series that is meant, for a DICOM folder.
-
-    Returns
-    -------
-    image : SimpleITK.Image
-        Hounsfield units on the file's own grid, without metadata.
-    facts : dict
-        What is known of ``manufacturer, scanner, kvp, kernel, slice_thickness_mm``.
-    findings : list of Finding
-        Warnings.
-
-    Raises
-    ------
-    CaseError
-        If it is no CT of an accepted format, or not one whole, regular volume.
-    """
-    if format_of(path) == "DICOM":
-        slices, chosen = choose_series(read_headers(files), series)
-        volume = read_series(slices)
-        image = sitk.GetImageFromArray(volume.voxels)
-        Geometry.from_affine(volume.affine, image.GetSize()).apply_to(image)
-        return image, volume.facts, chosen + volume.findings
-    image, findings = read_volume(path)
-    return image, {}, findings
 
 
 def check_extent(
@@ -169,7 +123,85 @@ def check_extent(
     return findings
 
 
-def ingest_scan(image: str | Path, series: str | None, store: Store, checks: Mapping) -> dict:
+def check_thickness(thickness_mm: float | None, max_slice_thickness_mm: float) -> list[Finding]:
+    """Check that slices, where their thickness is known, are not thicker than the limit, in mm."""
+    if thickness_mm is None or thickness_mm <= max_slice_thickness_mm:
+        return []
+    return [
+        Finding(
+            "slices-too-thick",
+            "error",
+            f"The CT's slices are {thickness_mm:g} mm thick; at most {max_slice_thickness_mm:g} mm "
+            "are accepted",
+            "ask for a thinner reconstruction, or raise checks.max_slice_thickness_mm",
+        )
+    ]
+
+
+def check_hounsfield(
+    low: float, high: float, hu_range: tuple[float, float] | list[float]
+) -> list[Finding]:
+    """Check that voxel values can be Hounsfield units.
+
+    Parameters
+    ----------
+    low, high : float
+        Lowest and highest value outside the padding.
+    hu_range : pair of float
+        Values below or above it are an error, in HU.
+    """
+    if low < hu_range[0] or high > hu_range[1]:
+        return [
+            Finding(
+                "hu-out-of-range",
+                "error",
+                f"The values go from {low:g} to {high:g}; Hounsfield units lie within "
+                f"{hu_range[0]:g} to {hu_range[1]:g}",
+                "convert the DICOM again with its rescaling; if the extremes are filling outside "
+                "the field of view, write -1024 there",
+            )
+        ]
+    if low >= 0 or high < BONE_HU:
+        return [
+            Finding(
+                "hu-implausible",
+                "warning",
+                f"The values go from {low:g} to {high:g}: a CT of a vertebra holds fat or air "
+                f"below 0 HU and bone above {BONE_HU:g} HU",
+                "compare the values of air and of bone in a viewer; the file may hold stored "
+                "values or a window",
+            )
+        ]
+    return []
+
+
+def orientation_of(image: sitk.Image) -> str:
+    """Return where the index axes x, y, z run to, to the nearest axis of the patient: ``LPS``.
+
+    L left or R right, P posterior or A anterior, S superior or I inferior, as 3D Slicer and ITK
+    name it.
+    """
+    return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
+
+
+def mean_and_sd(image: sitk.Image) -> tuple[float, float]:
+    """Return the mean and the standard deviation (n - 1, as PyRadiomics normalises) of all voxels.
+
+    Slice by slice, so that no second volume is needed.
+    """
+    voxels = sitk.GetArrayViewFromImage(image)
+    mean = sum(float(plane.sum(dtype=np.float64)) for plane in voxels) / voxels.size
+    squares = sum(float(np.square(plane - np.float64(mean)).sum()) for plane in voxels)
+    return mean, (squares / max(voxels.size - 1, 1)) ** 0.5
+
+
+def ingest_scan(
+    image: str | Path,
+    series: str | None,
+    store: Store,
+    checks: Mapping,
+    options: CtOptions | None = None,
+) -> dict:
     """Bring one CT into the store and describe it.
 
     Parameters
@@ -177,11 +209,13 @@ def ingest_scan(image: str | Path, series: str | None, store: Store, checks: Map
     image : path-like
         DICOM folder, NIfTI or NRRD file.
     series : str or None
-        SeriesInstanceUID of the series that is meant.
+        SeriesInstanceUID or SeriesDescription of the series that is meant.
     store : Store
         Receives ``ct.nrrd`` as kind ``ct``, and reuses what it holds.
     checks : Mapping
-        The study's ``checks``: ``min_slices``, ``max_slice_spacing_mm``.
+        The study's ``checks`` (`pipeline.ct_options.CtChecks`).
+    options : CtOptions, optional
+        The study's ``ingest``.
 
     Returns
     -------
@@ -189,19 +223,31 @@ def ingest_scan(image: str | Path, series: str | None, store: Store, checks: Map
         A row of `ingest.parquet` without ``scan_id`` and ``patient_id``. ``image`` is missing
         where a finding is an error.
     """
+    options = options or CtOptions()
+    limits = CtChecks.of(checks)
     files = source_files(image)
     file_format = format_of(image)
     source_hash = content_hash(files, store)
 
     def make(folder: Path) -> None:
-        ct, facts, findings = load_ct(image, files, series)
-        low, high = check_finite(ct)
-        write_nrrd(ct, folder / "ct.nrrd")
-        facts |= dict(zip(("size_x", "size_y", "size_z"), ct.GetSize(), strict=True))
-        facts |= dict(zip(("spacing_x", "spacing_y", "spacing_z"), ct.GetSpacing(), strict=True))
-        facts |= {"hu_min": low, "hu_max": high}
+        ct = read_ct(image, series, options, files)
+        low, high = check_finite(ct.image)
+        mean, deviation = mean_and_sd(ct.image)
+        facts = dict(ct.facts)
+        facts |= dict(zip(("size_x", "size_y", "size_z"), ct.image.GetSize(), strict=True))
+        facts |= dict(
+            zip(("spacing_x", "spacing_y", "spacing_z"), ct.image.GetSpacing(), strict=True)
+        )
+        facts |= {"orientation": orientation_of(ct.image), "hu_min": low, "hu_max": high}
+        facts |= {"hu_mean": mean, "hu_sd": deviation}
+        write_nrrd(ct.image, folder / "ct.nrrd")
         write_json(
-            {"image_hash": image_hash(ct), "facts": facts, "findings": to_json(findings)},
+            {
+                "image_hash": image_hash(ct.image),
+                "facts": facts,
+                "lowest": low if ct.lowest is None else ct.lowest,
+                "findings": to_json(ct.findings),
+            },
             folder / "ct.json",
         )
 
@@ -211,6 +257,7 @@ def ingest_scan(image: str | Path, series: str | None, store: Store, checks: Map
             "source": source_hash,
             "format": file_format,
             "series": series,
+            "options": asdict(options),
             "code": code_fingerprint("pipeline.ingest"),
             "versions": {name: version(name) for name in LIBRARIES},
         },
@@ -218,12 +265,17 @@ def ingest_scan(image: str | Path, series: str | None, store: Store, checks: Map
     )
     known = read_json(entry / "ct.json")
     facts = known["facts"]
-    findings = from_json(known["findings"]) + check_extent(
-        tuple(int(facts[f"size_{axis}"]) for axis in "xyz"),
-        tuple(facts[f"spacing_{axis}"] for axis in "xyz"),
-        checks["min_slices"],
-        checks["max_slice_spacing_mm"],
-    )
+    findings = [
+        *from_json(known["findings"]),
+        *check_extent(
+            tuple(int(facts[f"size_{axis}"]) for axis in "xyz"),
+            tuple(facts[f"spacing_{axis}"] for axis in "xyz"),
+            limits.min_slices,
+            limits.max_slice_spacing_mm,
+        ),
+        *check_thickness(facts.get("slice_thickness_mm"), limits.max_slice_thickness_mm),
+        *check_hounsfield(known["lowest"], facts["hu_max"], limits.hu_range),
+    ]
     row = {
         "status": status_of(findings),
         "findings": to_json(findings),
@@ -237,7 +289,9 @@ def ingest_scan(image: str | Path, series: str | None, store: Store, checks: Map
     return row
 
 
-def ingest_scans(scans: pd.DataFrame, store: Store, checks: Mapping) -> pd.DataFrame:
+def ingest_scans(
+    scans: pd.DataFrame, store: Store, checks: Mapping, options: CtOptions | None = None
+) -> pd.DataFrame:
     """Ingest every scan; one that fails becomes a row with status ``error``, the others go on.
 
     Parameters
@@ -248,6 +302,8 @@ def ingest_scans(scans: pd.DataFrame, store: Store, checks: Mapping) -> pd.DataF
         Receives the volumes.
     checks : Mapping
         The study's ``checks``.
+    options : CtOptions, optional
+        The study's ``ingest``.
 
     Returns
     -------
@@ -257,7 +313,7 @@ def ingest_scans(scans: pd.DataFrame, store: Store, checks: Mapping) -> pd.DataF
     rows = []
     for done, scan in enumerate(scans.to_dict("records"), start=1):
         try:
-            row = ingest_scan(scan["image"], scan["series"] or None, store, checks)
+            row = ingest_scan(scan["image"], scan["series"] or None, store, checks, options)
         except Exception as error:
             error = placed(error, shown_name(scan["image"]))
             finding = from_exception(error, "ct-failed", scan["scan_id"])
@@ -277,7 +333,7 @@ def scans_of(cases: pd.DataFrame) -> pd.DataFrame:
     if doubled.size:
         raise StudyError(
             "A scan has one patient, one image and one series",
-            found=f"different ones for scan {', '.join(sorted(doubled))}",
+            found=f"different ones for scan {listing(sorted(doubled))}",
             where="table `cases`",
         )
     scans = scans.sort_values("scan_id", ignore_index=True).astype(object)
@@ -289,7 +345,10 @@ def main(options: argparse.Namespace) -> None:
     study = open_study(options.study)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(study.config["threads"])
     scans = scans_of(study.select_cases(options.batch, options.scan))
-    write_table(ingest_scans(scans, study.store, study.config["checks"]), options.out)
+    table = ingest_scans(
+        scans, study.store, study.config["checks"], CtOptions(**study.config["ingest"])
+    )
+    write_table(table, options.out)
 
 
 if __name__ == "__main__":

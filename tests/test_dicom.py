@@ -3,127 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-import SimpleITK as sitk
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+from pydicom.uid import SecondaryCaptureImageStorage
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError
 from pipeline.core.sources import source_files
-from pipeline.dicom_series import choose_series, read_headers
-from pipeline.dicom_volume import read_series
-
-CANARY = "PHI-CANARY-0010-0010"
-
-
-def uid(*names: object) -> str:
-    """Return a UID that depends on `names` alone."""
-    digest = hashlib.sha256(repr(names).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:15], 'big')}"
-
-
-def write_slice(path: Path, stored: np.ndarray, position, **attributes) -> None:
-    """Write one classic CT slice whose identity fields hold canaries."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = CTImageStorage
-    one = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    one.PatientName = one.PatientID = one.InstitutionName = CANARY
-    one.AccessionNumber = one.StudyID = CANARY[4:20]
-    one.SeriesDescription = one.StudyDescription = one.ImageComments = CANARY
-    one.SOPClassUID = CTImageStorage
-    one.SOPInstanceUID = uid(path.name, *position)
-    one.SeriesInstanceUID = uid("series")
-    one.Modality = "CT"
-    one.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    one.SeriesNumber = 2
-    one.InstanceNumber = 1
-    one.Manufacturer, one.ManufacturerModelName = "Maker", "Scanner"
-    one.KVP, one.ConvolutionKernel, one.SliceThickness = 120, "B70s", 5
-    one.Rows, one.Columns = stored.shape
-    one.PixelSpacing = [0.5, 0.75]
-    one.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    one.ImagePositionPatient = [float(f"{value:.9g}") for value in position]
-    one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
-    one.BitsAllocated, one.BitsStored, one.HighBit = 16, 16, 15
-    one.PixelRepresentation = int(stored.dtype.kind == "i")
-    one.RescaleSlope, one.RescaleIntercept = 1, -1024
-    for keyword, value in attributes.items():
-        if value is None:
-            delattr(one, keyword)
-        else:
-            setattr(one, keyword, value)
-    one.PixelData = stored.tobytes()
-    meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
-    path.parent.mkdir(parents=True, exist_ok=True)
-    one.save_as(path, enforce_file_format=True)
-
-
-def write_series(
-    folder: Path, slices: int = 6, step: float = 2.5, turned: Rotation | None = None, **attributes
-) -> np.ndarray:
-    """Write a series with shuffled names and numbers; return the stored values (z, y, x)."""
-    generator = np.random.default_rng(7)
-    stored = generator.integers(0, 2500, (slices, 8, 10)).astype(np.int16)
-    axes = np.eye(3) if turned is None else turned.as_matrix()
-    if turned is not None:
-        attributes["ImageOrientationPatient"] = [f"{v:.9g}" for v in axes[:, :2].T.ravel()]
-    for place, index in enumerate(generator.permutation(slices)):
-        position = np.array([-90.0, -70.0, 33.0]) + axes[:, 2] * step * index
-        name = f"{CANARY}_{place}"
-        write_slice(
-            folder / name,
-            stored[index],
-            position,
-            **attributes | {"InstanceNumber": slices - int(index)},
-        )
-    return stored
-
-
-def load(folder: Path, series: str | None = None):
-    chosen, findings = choose_series(read_headers(source_files(folder)), series)
-    return read_series(chosen), findings
-
-
-def edit(folder: Path, which: int, **attributes) -> None:
-    """Change attributes of the slice with instance number `which`."""
-    for path in source_files(folder):
-        one = pydicom.dcmread(path)
-        if one.InstanceNumber == which:
-            for keyword, value in attributes.items():
-                setattr(one, keyword, value)
-            one.save_as(path)
-            return
-    raise AssertionError(which)
-
-
-def remove(folder: Path, *which: int) -> None:
-    for path in source_files(folder):
-        if pydicom.dcmread(path, stop_before_pixels=True).InstanceNumber in which:
-            path.unlink()
-
-
-def itk_series(folder: Path) -> sitk.Image:
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
-    return reader.Execute()
-
-
-def assert_as_itk_reads(volume, image) -> None:
-    np.testing.assert_array_equal(volume.voxels, sitk.GetArrayFromImage(image))
-    for index in [(0, 0, 0), (7, 5, 1), tuple(n - 1 for n in image.GetSize())]:
-        np.testing.assert_allclose(
-            (volume.affine @ (*index, 1))[:3],
-            image.TransformIndexToPhysicalPoint(index),
-            rtol=0,
-            atol=1e-6,
-        )
+from pipeline.ct_options import CtOptions
+from pipeline.dicom_headers import read_headers
+from tests.dicom_files import (
+    assert_as_itk_reads,
+    edit,
+    itk_series,
+    load,
+    remove,
+    uid,
+    write_series,
+    write_slice,
+)
 
 
 @pytest.mark.parametrize("turned", [None, Rotation.from_euler("xyz", [0.2, -0.1, 0.3])])
@@ -142,6 +42,9 @@ def test_a_shuffled_series_reads_as_itk_reads_it(tmp_path, turned):
         "kvp": 120.0,
         "kernel": "B70s",
         "slice_thickness_mm": 5.0,
+        "transfer_syntax": "Explicit VR Little Endian",
+        "padding_hu": None,
+        "padding_share": None,
     }
 
 
@@ -172,18 +75,55 @@ def test_each_slice_has_its_own_rescaling(tmp_path):
     np.testing.assert_array_equal(volume.voxels[1:], stored[1:] - 1024)
 
 
+def write_padding(folder, value: int, rows: int = 1) -> None:
+    """Put `value` into the first rows of each slice."""
+    for path in source_files(folder):
+        one = pydicom.dcmread(path)
+        values = one.pixel_array.copy()
+        values[:rows] = value
+        one.PixelData = values.tobytes()
+        one.save_as(path)
+
+
 def test_padding_stays(tmp_path):
     write_series(tmp_path, PixelPaddingValue=-2000)
     before = load(tmp_path)[0].voxels
+    write_padding(tmp_path, -2000)
+    volume = load(tmp_path)[0]
+    assert (volume.voxels[:, 0] == -3024).all()
+    np.testing.assert_array_equal(volume.voxels[:, 1:], before[:, 1:])
+    assert volume.facts["padding_hu"] == -3024
+    assert volume.facts["padding_share"] == pytest.approx(1 / 8)
+
+
+def test_padding_is_replaced_where_that_is_asked_for(tmp_path):
+    write_series(tmp_path, PixelPaddingValue=-2000)
+    before = load(tmp_path)[0].voxels
+    write_padding(tmp_path, -2000, rows=2)
+    volume = load(tmp_path, options=CtOptions(padding="replace", padding_hu=-1000))[0]
+    assert (volume.voxels[:, :2] == -1000).all()
+    np.testing.assert_array_equal(volume.voxels[:, 2:], before[:, 2:])
+    assert (volume.facts["padding_hu"], volume.facts["padding_share"]) == (-3024, 0.25)
+
+
+@pytest.mark.parametrize("limit", [-1990, -2010])
+def test_a_range_of_padding_is_padding(tmp_path, limit):
+    write_series(tmp_path, PixelPaddingValue=-2000, PixelPaddingRangeLimit=limit)
+    write_padding(tmp_path, (limit - 2000) // 2)
+    volume = load(tmp_path, options=CtOptions(padding="replace"))[0]
+    assert (volume.voxels[:, 0] == -1024).all()
+
+
+def test_padding_of_the_wrong_sign_is_understood(tmp_path):
+    """-2000 written as an unsigned number, as some programs do."""
+    write_series(tmp_path)
     for path in source_files(tmp_path):
         one = pydicom.dcmread(path)
-        values = one.pixel_array.copy()
-        values[0, 0] = -2000
-        one.PixelData = values.tobytes()
+        one.add_new("PixelPaddingValue", "US", 65536 - 2000)
         one.save_as(path)
-    after = load(tmp_path)[0].voxels
-    assert (after[:, 0, 0] == -3024).all()
-    np.testing.assert_array_equal(after[:, 1:], before[:, 1:])
+    write_padding(tmp_path, -2000)
+    facts = load(tmp_path)[0].facts
+    assert (facts["padding_hu"], facts["padding_share"]) == (-3024, 1 / 8)
 
 
 def test_an_empty_sop_class_is_judged_by_its_modality(tmp_path):
@@ -192,11 +132,14 @@ def test_an_empty_sop_class_is_judged_by_its_modality(tmp_path):
 
 
 REFUSED = {
-    "a missing slice": (lambda f: remove(f, 3), r"1 slice\(s\) missing between instance 4 and 2"),
+    "a missing slice": (
+        lambda f: remove(f, 3),
+        r"1 slice\(s\) missing between instance 4 and instance 2",
+    ),
     "two missing slices": (lambda f: remove(f, 3, 4), r"2 slice\(s\) missing between"),
     "uneven spacing": (
         lambda f: edit(f, 3, ImagePositionPatient=[-90, -70, 41.1]),
-        "uneven spacing between instance 4 and 3",
+        "uneven spacing between instance 4 and instance 3",
     ),
     "a doubled place": (
         lambda f: edit(f, 3, ImagePositionPatient=[-90, -70, 43.0]),
@@ -217,6 +160,30 @@ REFUSED = {
         r"MONOCHROME1 x 1 in 1 of 6 slices \(instance 3\)",
     ),
     "loss": (lambda f: edit(f, 3, LossyImageCompression="01"), "compressed with loss"),
+    "another kernel": (lambda f: edit(f, 3, ConvolutionKernel="B30s"), "B30s, B70s"),
+    "another thickness": (lambda f: edit(f, 3, SliceThickness=3), "3 mm, 5 mm"),
+    "another frame of reference": (
+        lambda f: edit(f, 3, FrameOfReferenceUID=uid("elsewhere")),
+        "same frame of reference",
+    ),
+    "no rows": (lambda f: [edit(f, n, Rows=0) for n in range(1, 7)], "found: 0 x 10|0 x 10"),
+    "values too large for HU": (
+        lambda f: edit(f, 3, RescaleSlope=1e9),
+        r"size of Hounsfield units",
+    ),
+    "colours": (
+        lambda f: edit(f, 3, PhotometricInterpretation="RGB", SamplesPerPixel=3),
+        "RGB x 3",
+    ),
+    "an unknown interpretation": (
+        lambda f: edit(f, 3, PhotometricInterpretation="CANARY"),
+        "another photometric interpretation x 1",
+    ),
+    "a high bit in the middle": (lambda f: edit(f, 3, HighBit=11), "16/16/11 in 1 of 6 slices"),
+    "more bits than allocated": (
+        lambda f: edit(f, 3, BitsStored=17, HighBit=16),
+        "16/17/16 in 1 of 6 slices",
+    ),
     "no rescaling": (lambda f: edit(f, 3, RescaleSlope=None), "slope and intercept"),
     "a slope of zero": (lambda f: edit(f, 3, RescaleSlope=0), "slope and intercept"),
     "no position": (lambda f: edit(f, 3, ImagePositionPatient=None), "orientation and position"),
@@ -257,9 +224,39 @@ def test_axes_that_are_not_perpendicular_are_refused(tmp_path):
         load(tmp_path)
 
 
-def test_values_that_are_not_hu_are_a_warning(tmp_path):
-    write_series(tmp_path, RescaleType="US")
-    assert [one.code for one in load(tmp_path)[0].findings] == ["rescale-type"]
+@pytest.mark.parametrize(("kind", "shown"), [("US", "US"), ("CANARY", "other")])
+def test_values_that_are_not_hu_are_a_warning(tmp_path, kind, shown):
+    write_series(tmp_path, RescaleType=kind)
+    findings = load(tmp_path)[0].findings
+    assert [one.code for one in findings] == ["rescale-type"]
+    assert f"of type {shown}, not HU" in findings[0].message
+
+
+def test_rescaling_that_differs_is_a_warning(tmp_path):
+    write_series(tmp_path)
+    edit(tmp_path, 3, RescaleIntercept=-1000)
+    assert [one.code for one in load(tmp_path)[0].findings] == ["rescale-differs"]
+
+
+def test_rounded_positions_are_even(tmp_path):
+    """Positions in hundredths of a millimetre, as some archives write them."""
+    write_series(tmp_path, step=0.625)
+    for path in source_files(tmp_path):
+        one = pydicom.dcmread(path)
+        one.ImagePositionPatient = [round(float(value), 2) for value in one.ImagePositionPatient]
+        one.save_as(path)
+    volume, _ = load(tmp_path)
+    assert np.linalg.norm(volume.affine[:3, 2]) == pytest.approx(0.625, abs=0.003)
+
+
+def test_copies_of_one_image_are_refused_as_such(tmp_path):
+    write_series(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    one = source_files(tmp_path / "a")[2]
+    (tmp_path / "b" / "copy").write_bytes(one.read_bytes())
+    with pytest.raises(CaseError, match="copies of one image") as caught:
+        load(tmp_path)
+    assert "remove the copies" in caught.value.remedy
 
 
 @pytest.mark.parametrize("kept", [0, 200, 400, 700])
@@ -317,7 +314,10 @@ def test_the_series_with_most_slices_is_taken_and_said_so(tmp_path):
     volume, findings = load(tmp_path)
     assert len(volume.voxels) == 6
     assert [(one.code, one.severity) for one in findings] == [("series-chosen", "warning")]
-    assert "series 2 (6 slices, 5 mm thick, kernel B70s); series 3 (4 slices" in findings[0].message
+    assert (
+        "took series 2 (6 slices, 2.5 mm apart, 5 mm thick, kernel B70s), not series 3 (4 slices"
+        in findings[0].message
+    )
     assert "2.25." not in findings[0].message
     assert "CANARY" not in findings[0].message
 
@@ -379,27 +379,3 @@ def test_thickness_is_not_spacing_in_a_real_series(testdata):
 def test_a_real_tilted_series_beside_localizer_and_capture(testdata):
     with pytest.raises(CaseError, match=r"a tilt of 18\.5 degrees"):
         load(testdata / "dcm_qa_ct" / "Philips_S21610")
-
-
-def test_an_enhanced_ct_says_that_it_is_not_read_yet(testdata):
-    with pytest.raises(CaseError, match="enhanced multi-frame CT, which is not read yet"):
-        load(testdata / "pydicom_enhanced_ct_seg")
-
-
-def test_transfer_syntaxes(testdata, tmp_path):
-    """Lossless syntaxes decode to the same voxels; those with loss are refused by name."""
-    from pipeline.dicom_volume import _check_pixels, _hounsfield
-
-    files = sorted((testdata / "ct_transfer_syntaxes").glob("CTImage*"))
-    lossy, sums = set(), {}
-    for header in read_headers(files):
-        syntax = header.transfer_syntax
-        try:
-            _check_pixels([header])
-        except CaseError:
-            lossy.add(syntax.rpartition(".")[2])
-            continue
-        sums[syntax] = hashlib.sha256(_hounsfield([header]).tobytes()).hexdigest()
-    assert lossy == {"50", "51", "53", "55", "81", "91"}
-    assert len(sums) == 9
-    assert len(set(sums.values())) == 1

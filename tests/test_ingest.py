@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 import SimpleITK as sitk
+import yaml
 
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import from_json
 from pipeline.core.geometry import Geometry
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
-from pipeline.ingest import COLUMNS, check_extent, ingest_scan, ingest_scans, scans_of
+from pipeline.ct_options import CtChecks, CtOptions
+from pipeline.ingest import (
+    COLUMNS,
+    check_extent,
+    check_hounsfield,
+    check_thickness,
+    ingest_scan,
+    ingest_scans,
+    mean_and_sd,
+    orientation_of,
+    scans_of,
+)
+from tests.dicom_files import CANARY, write_series
 
 CHECKS = {"min_slices": 3, "max_slice_spacing_mm": 6.0}
 
@@ -65,6 +80,122 @@ def test_every_format_of_one_volume_has_the_same_voxels(ct, tmp_path):
 )
 def test_extent(size, spacing, codes):
     assert [one.code for one in check_extent(size, spacing, 3, 6.0)] == codes
+
+
+@pytest.mark.parametrize(
+    ("thickness", "codes"), [(None, []), (6.0, []), (6.5, ["slices-too-thick"])]
+)
+def test_thickness(thickness, codes):
+    assert [one.code for one in check_thickness(thickness, 6.0)] == codes
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "codes"),
+    [
+        (-1024, 3071, []),
+        (-1024, 40000, ["hu-out-of-range"]),  # unsigned numbers that ran over
+        (-32768, 3071, ["hu-out-of-range"]),  # filling
+        (0, 4095, ["hu-implausible"]),  # stored values without rescaling
+        (-160, 149, ["hu-implausible"]),  # a window
+        (0, 1, ["hu-implausible"]),  # scaled
+    ],
+)
+def test_values_that_are_no_hounsfield_units(low, high, codes):
+    assert [one.code for one in check_hounsfield(low, high, (-10240, 32767))] == codes
+
+
+def test_options_and_limits_are_those_of_the_default_configuration(repository):
+    config = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
+    assert CtOptions(**config["ingest"]) == CtOptions()
+    limits = CtChecks.of(config["checks"])
+    assert dataclasses.replace(limits, hu_range=tuple(limits.hu_range)) == CtChecks()
+    assert {one.name for one in dataclasses.fields(CtChecks)} <= set(config["checks"])
+
+
+def test_mean_and_sd_are_those_of_itk():
+    voxels = np.random.default_rng(1).integers(-1024, 3071, (5, 6, 7)).astype(np.int16)
+    for kind in (np.int16, np.int32, np.float64, np.float32):
+        image = sitk.GetImageFromArray(voxels.astype(kind))
+        expected = sitk.StatisticsImageFilter()
+        expected.Execute(image)
+        found = mean_and_sd(image)
+        np.testing.assert_allclose(found, [expected.GetMean(), expected.GetSigma()], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("direction", "name"),
+    [
+        ((1, 0, 0, 0, 1, 0, 0, 0, 1), "LPS"),
+        ((-1, 0, 0, 0, -1, 0, 0, 0, 1), "RAS"),
+        ((1, 0, 0, 0, 0, 1, 0, -1, 0), "LIP"),
+        ((1, 0, 0, 0, 0.95, -0.31, 0, 0.31, 0.95), "LPS"),
+    ],
+)
+def test_orientation(ct, direction, name):
+    image = sitk.ReadImage(str(ct))
+    image.SetDirection([float(value) for value in direction])
+    assert orientation_of(image) == name
+
+
+def test_a_series_and_its_facts(tmp_path):
+    stored = write_series(tmp_path / "dicom", PixelPaddingValue=0)
+    store = Store(tmp_path / "store")
+    row = ingest_scan(tmp_path / "dicom", None, store, CHECKS)
+    assert row["status"] == "ok"
+    voxels = stored.astype(float) - 1024
+    assert row["orientation"] == "LPS"
+    assert (row["hu_mean"], row["hu_sd"]) == pytest.approx((voxels.mean(), voxels.std(ddof=1)))
+    assert (row["padding_hu"], row["padding_share"]) == (-1024, (stored == 0).mean())
+    assert row["transfer_syntax"] == "Explicit VR Little Endian"
+    assert row["series_rule"] == "the only CT series"
+    assert "CANARY" not in repr(row)
+    replaced = ingest_scan(
+        tmp_path / "dicom", None, store, CHECKS, CtOptions(padding="replace", padding_hu=-999)
+    )
+    assert replaced["image"] != row["image"]
+
+
+def test_padding_is_no_value_out_of_range(tmp_path):
+    """Padding of -32768 and nothing else below -1024, as some scanners write it."""
+    write_series(tmp_path / "padded", PixelPaddingValue=-32768)
+    write_series(tmp_path / "filled")
+    for folder in ("padded", "filled"):
+        for path in source_files(tmp_path / folder):
+            one = pydicom.dcmread(path)
+            values = one.pixel_array.copy()
+            values[0] = -32768
+            one.PixelData = values.tobytes()
+            one.save_as(path)
+    store = Store(tmp_path / "store")
+    rows = [ingest_scan(tmp_path / name, None, store, CHECKS) for name in ("padded", "filled")]
+    assert [row["status"] for row in rows] == ["ok", "error"]
+    assert from_json(rows[1]["findings"])[0].code == "hu-out-of-range"
+    assert rows[0]["hu_min"] == -33792
+
+
+def test_no_identity_reaches_a_row_or_the_store(tmp_path):
+    """Names, numbers, UIDs, descriptions and paths: two series, one of them named."""
+    write_series(tmp_path / CANARY / "a")
+    write_series(
+        tmp_path / CANARY / "b", 4, SeriesInstanceUID="2.25.77", SeriesDescription="CANARY^B"
+    )
+    store = Store(tmp_path / "store")
+    for series in (None, "2.25.77", "CANARY^B", "CANARY^C"):
+        scans = pd.DataFrame(
+            {"scan_id": ["s"], "patient_id": "p", "image": str(tmp_path / CANARY), "series": series}
+        )
+        table = ingest_scans(scans, store, CHECKS)
+        text = table.drop(columns="findings").to_csv() + table["findings"][0].replace(
+            f"In: {CANARY}", ""
+        )
+        assert "CANARY" not in text
+        assert "2.25." not in text
+    for path in store.root.rglob("*"):
+        assert "CANARY" not in str(path.relative_to(store.root))
+        if path.is_file():
+            content = path.read_bytes()
+            assert b"CANARY" not in content
+            assert b"2.25." not in content
 
 
 def test_bad_scans_become_rows_and_good_ones_go_on(ct, tmp_path, caplog):

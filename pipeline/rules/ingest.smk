@@ -13,7 +13,7 @@ rule ingest:
         runtime=60,
     params:
         code=code_fingerprint("pipeline.ingest"),
-        options=options(config, "checks"),
+        options=options(config, "checks", "ingest"),
         rows=rows_of_batch("patient_id", "scan_id", "image", "series"),
         files=files_of_batch("image"),
         study=f"{FOLDER}/study",

@@ -1,0 +1,251 @@
+"""Stored values of CT slices: which ways of writing them are accepted, and how they are decoded.
+
+Decoding is done by pydicom with the plugins that the lock file names: pylibjpeg-libjpeg (JPEG),
+pylibjpeg-openjpeg (JPEG 2000, HTJ2K), pyjpegls (JPEG-LS); RLE, deflated and native ones are its
+own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.pixels import iter_pixels
+from pydicom.uid import UID
+
+from pipeline.core.errors import CaseError
+from pipeline.core.findings import Finding
+from pipeline.core.problems import listing
+from pipeline.dicom_headers import Slice, quiet
+
+#: Transfer syntaxes that write the values as they are: implicit and explicit VR, big endian,
+#: deflated.
+NATIVE = frozenset(f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".2", ".1.99"))
+#: Transfer syntaxes that compress without loss: RLE, JPEG lossless, JPEG-LS lossless, JPEG 2000
+#: lossless, HTJ2K lossless.
+LOSSLESS = frozenset(
+    ("1.2.840.10008.1.2.5", *(f"1.2.840.10008.1.2.4.{n}" for n in (57, 70, 80, 90, 201, 202)))
+)
+#: Transfer syntaxes that lose information or may, and can be decoded: JPEG baseline and extended,
+#: near-lossless JPEG-LS, JPEG 2000, HTJ2K. What a header says of such a file is no proof.
+LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 203))
+#: Transfer syntaxes that lose information and cannot be decoded: JPEG spectral selection and full
+#: progression, JPEG XL.
+LOSSY_UNREADABLE = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (53, 55, 111, 112))
+
+#: Fewest stored bits that hold a CT; a picture of 8 bits has lost its grey levels.
+FEWEST_BITS = 9
+
+#: Attributes read to decode a slice.
+PIXELS = (
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "NumberOfFrames",
+    "PixelData",
+)
+
+
+def syntax_name(transfer_syntax: str) -> str:
+    """Return the standard's name of a transfer syntax; another value of the header is not shown."""
+    with quiet():
+        name = UID(transfer_syntax).name
+    return "an unknown transfer syntax" if name == transfer_syntax else name
+
+
+def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[Finding]:
+    """Check what each slice's header says about its stored values.
+
+    Parameters
+    ----------
+    slices : sequence of Slice
+        Headers of one series.
+    allow_lossy : bool, optional
+        Whether lossy compression is a warning instead of an error.
+
+    Returns
+    -------
+    list of Finding
+        Warnings.
+
+    Raises
+    ------
+    CaseError
+        If a slice is no grey image of one frame, has lost information, cannot be decoded, or its
+        header contradicts itself.
+    """
+
+    def refuse(rule: str, wrong: list[Slice], what: str, remedy: str) -> None:
+        if wrong:
+            raise CaseError(rule, found=f"{what} in {_some(wrong, slices)}", remedy=remedy)
+
+    refuse(
+        "A classic CT file must hold one slice",
+        [one for one in slices if one.frame is None and one.frames != 1],
+        "several frames",
+        "export it as CT Image Storage or enhanced CT, or as NRRD from 3D Slicer",
+    )
+    wrong = [
+        one for one in slices if one.pixels.photometric != "MONOCHROME2" or one.pixels.samples != 1
+    ]
+    refuse(
+        "A CT must be stored as MONOCHROME2 with one sample per pixel",
+        wrong,
+        listing(
+            sorted({f"{_known(one.pixels.photometric)} x {one.pixels.samples}" for one in wrong})
+        ),
+        "export the original series, no screenshots",
+    )
+    findings = _check_loss(slices, allow_lossy)
+    wrong = [one for one in slices if one.transfer_syntax not in NATIVE | LOSSLESS | LOSSY]
+    refuse(
+        "A CT must be in a transfer syntax that can be decoded",
+        wrong,
+        listing(sorted({syntax_name(one.transfer_syntax) for one in wrong})),
+        "export the series uncompressed (Explicit VR Little Endian)",
+    )
+    wrong = [one for one in slices if not _consistent(one)]
+    refuse(
+        "Bits allocated, bits stored and high bit of a CT must fit together",
+        wrong,
+        listing(
+            sorted(
+                {
+                    f"{one.pixels.bits_allocated}/{one.pixels.bits_stored}/{one.pixels.high_bit}"
+                    for one in wrong
+                }
+            )
+        ),
+        "export the original series from the archive",
+    )
+    refuse(
+        "A CT must state its rescale slope and intercept",
+        [one for one in slices if not one.slope or one.intercept is None],
+        "none, or a slope of zero,",
+        "export the original series from the archive",
+    )
+    return findings
+
+
+def _check_loss(slices: Sequence[Slice], allow_lossy: bool) -> list[Finding]:
+    wrong = [
+        one
+        for one in slices
+        if one.lossy == "01"
+        or one.transfer_syntax in LOSSY | LOSSY_UNREADABLE
+        or (one.pixels.bits_stored or FEWEST_BITS) < FEWEST_BITS
+    ]
+    if not wrong:
+        return []
+    names = listing(sorted({syntax_name(one.transfer_syntax) for one in wrong}))
+    bits = min(one.pixels.bits_stored or 0 for one in wrong)
+    found = f"lossy compression ({names}, {bits} bits) in {_some(wrong, slices)}"
+    if not allow_lossy:
+        raise CaseError(
+            "A CT for radiomics must never have been compressed with loss",
+            found=found,
+            remedy="export the original series from the archive; ingest.allow_lossy accepts it",
+        )
+    return [
+        Finding(
+            "lossy-compression",
+            "warning",
+            f"The CT was compressed with loss, which changes texture features: {found}",
+            "export the original series from the archive",
+        )
+    ]
+
+
+def _consistent(one: Slice) -> bool:
+    allocated, stored = one.pixels.bits_allocated, one.pixels.bits_stored
+    return (
+        allocated in (8, 16, 32)
+        and stored is not None
+        and 1 < stored <= allocated
+        and one.pixels.high_bit == stored - 1
+    )
+
+
+def _known(photometric: str) -> str:
+    """Return a photometric interpretation that the standard knows; other text is not shown."""
+    known = ("MONOCHROME1", "MONOCHROME2", "RGB", "PALETTE COLOR", "")
+    return (
+        photometric or "nothing"
+        if photometric in known or photometric.startswith("YBR_")
+        else "another photometric interpretation"
+    )
+
+
+def _some(wrong: Sequence[Slice], slices: Sequence[Slice]) -> str:
+    shown = ", ".join(one.label for one in wrong[:5])
+    return f"{len(wrong)} of {len(slices)} slices ({shown}{' ...' * (len(wrong) > 5)})"
+
+
+def stored_values(slices: Sequence[Slice]) -> Iterator[np.ndarray]:
+    """Decode one slice after the other.
+
+    Parameters
+    ----------
+    slices : sequence of Slice
+        Checked by `check_pixels`.
+
+    Yields
+    ------
+    numpy.ndarray
+        Stored values of a slice, whole numbers of shape (rows, columns).
+
+    Raises
+    ------
+    CaseError
+        If a slice cannot be decoded, or is not what its header says.
+    """
+    frames: dict[Path, Iterator[np.ndarray]] = {}
+    for one in slices:
+        try:
+            with quiet():
+                if one.frame is None:
+                    pixels = _classic(one)
+                else:
+                    if one.path not in frames:
+                        wanted = [s.frame for s in slices if s.path == one.path]
+                        _check_length(one)
+                        frames[one.path] = iter_pixels(one.path, indices=wanted, raw=True)
+                    pixels = next(frames[one.path])
+        except Exception as error:
+            if isinstance(error, MemoryError):
+                raise
+            # Decoders raise whatever they like, and their messages may hold the file's path.
+            raise CaseError(
+                "Every CT slice must decode",
+                found=f"{one.label}, {syntax_name(one.transfer_syntax)}: {type(error).__name__}",
+                remedy="export the series again, uncompressed (Explicit VR Little Endian)",
+            ) from None
+        if pixels.shape != one.shape or pixels.dtype.kind not in "iu":
+            raise CaseError(
+                "The pixels of a CT slice must be whole numbers in the stated rows and columns",
+                found=f"{one.label}: {pixels.dtype} of shape {pixels.shape}",
+                remedy="export the series again",
+            )
+        yield pixels
+
+
+def _classic(one: Slice) -> np.ndarray:
+    _check_length(one)
+    data = pydicom.dcmread(one.path, specific_tags=list(PIXELS), force=True)
+    data.file_meta.TransferSyntaxUID = UID(one.transfer_syntax)
+    return data.pixel_array
+
+
+def _check_length(one: Slice) -> None:
+    """Refuse a slice whose claimed size its file cannot hold, before memory is asked for."""
+    if one.transfer_syntax in NATIVE and not one.transfer_syntax.endswith(".99"):
+        claimed = one.shape[0] * one.shape[1] * one.frames * (one.pixels.bits_allocated or 8) // 8
+        if claimed > one.path.stat().st_size:
+            raise EOFError

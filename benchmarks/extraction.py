@@ -82,18 +82,20 @@ def warm(scan: Scan, folder: Path, rounds: int) -> Iterator[Row]:
     """Measure both readers' masks of one scan, from files, in a process that is already running."""
     from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-    from pipeline.extraction import extract_masks
+    from benchmarks.scan_worker import extract_scan
+    from pipeline.extraction import load_params
 
-    params = parameter_files(folder)
+    files = parameter_files(folder)
+    params = load_params(files["lean"])
+    extractors = {name: RadiomicsFeatureExtractor(str(path)) for name, path in files.items()}
 
     def plain(name: str) -> None:
-        extractor = RadiomicsFeatureExtractor(str(params[name]))
         for mask in scan.masks:
-            extractor.execute(str(scan.image), str(mask))
+            extractors[name].execute(str(scan.image), str(mask))
 
     runs = take_turns(
         {
-            "fast": lambda: extract_masks(scan.image, scan.masks, params["lean"]),
+            "fast": lambda: extract_scan(scan.image, scan.masks, params),
             "defaults": lambda: plain("defaults"),
             "lean": lambda: plain("lean"),
         },
@@ -150,7 +152,7 @@ def prepared(scan: Scan, folder: Path, rounds: int) -> Iterator[Row]:
     params, plain = load_params(content), RadiomicsFeatureExtractor(content)
     runs = take_turns(
         {
-            "fast": lambda: extract_features(image, mask, params),
+            "fast": lambda: extract_features(image, mask, params, engine="fast"),
             "plain": lambda: plain.execute(image, mask),
         },
         rounds * 3,

@@ -84,6 +84,14 @@ def test_only_the_settings_of_the_crop_decide_about_the_crop(published):
     assert other != published
 
 
+def test_a_crop_is_resampled_where_the_file_is_silent_about_the_interpolator():
+    silent = load_params({"setting": {"resampledPixelSpacing": [1, 1, 1]}})
+    assert silent.crop_settings["interpolator"] == "sitkBSpline"
+    assert silent.crop_settings["padDistance"] == 5
+    stated = load_params({"setting": {"interpolator": "sitkLinear", "padDistance": 3}})
+    assert stated.crop_settings == {"interpolator": "sitkLinear", "padDistance": 3}
+
+
 def test_library_versions_are_those_installed():
     import numpy
     import SimpleITK
@@ -482,6 +490,8 @@ def test_an_image_type_that_yields_no_image_is_refused(published, image_type):
 
 def test_sections_left_out_mean_pyradiomics_defaults():
     # PyRadiomics: the original image, and all classes, of which shape2D needs force2D.
+    assert len(feature_names(load_params({"setting": {}}))) == 107
+    assert len(feature_names(load_params({"setting": {"force2D": True}}))) == 116
     params = load_params({"setting": {}, "featureClass": {"shape": None, "ngtdm": ["Busyness"]}})
     names = feature_names(params)
     assert len(names) == 15

@@ -67,15 +67,20 @@ def _key(params: Parameters) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _extractor(content: str):
+    content = json.loads(content)
     with schema_warnings_ignored():
-        return radiomics().featureextractor.RadiomicsFeatureExtractor(
-            copy.deepcopy(json.loads(content)),
+        made = radiomics().featureextractor.RadiomicsFeatureExtractor(
+            copy.deepcopy(content),
             normalize=False,
             resampledPixelSpacing=None,
             preCrop=False,
             additionalInfo=False,
             label=1,
         )
+    if not content.get("featureClass") and not made.settings["force2D"]:
+        # A file that names no class means all; this one PyRadiomics then leaves out of every mask.
+        del made.enabledFeatures["shape2D"]
+    return made
 
 
 @functools.lru_cache(maxsize=8)

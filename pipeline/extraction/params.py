@@ -33,6 +33,10 @@ CROP_SETTINGS = (
     "minimumROISize",
 )
 
+#: What PyRadiomics' extractor takes where a parameter file is silent. Its functions, called one by
+#: one, would take something else: without an interpolator nothing is resampled.
+CROP_DEFAULTS = {"interpolator": "sitkBSpline", "padDistance": 5}
+
 #: Libraries whose version may move a value.
 LIBRARIES = ("pyradiomics", "SimpleITK", "numpy", "PyWavelets")
 
@@ -60,8 +64,9 @@ class Parameters:
 
     @property
     def crop_settings(self) -> dict:
-        """The settings that decide about the crop (`CROP_SETTINGS`)."""
-        return {key: self.settings[key] for key in CROP_SETTINGS if key in self.settings}
+        """The settings that decide about the crop (`CROP_SETTINGS`), with `CROP_DEFAULTS`."""
+        settings = CROP_DEFAULTS | self.settings
+        return {key: settings[key] for key in CROP_SETTINGS if key in settings}
 
 
 def library_versions() -> dict[str, str]:

@@ -1,0 +1,133 @@
+"""The engines equal plain PyRadiomics on every case of the matrix (tests/extraction_matrix)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.core.equality import EQUALITY_LIMIT, relative_differences
+from pipeline.extraction import DEFAULT_ENGINE, ENGINES
+from pipeline.extraction.params import library_versions
+from tests.extraction_matrix import CASES, REAL
+from tests.extraction_matrix.comparison import (
+    PlainError,
+    engine_features,
+    inputs,
+    inputs_hash,
+    origin,
+    plain_features,
+    refuses,
+    stored_features,
+)
+from tests.extraction_matrix.parameters import PARAMETERS
+
+#: Warnings of the library: its bin edges overflow in volumes of single bytes, its import is old.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:overflow encountered in scalar:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:Please import `map_coordinates`:DeprecationWarning"),
+]
+
+YIELDING = [name for name, case in CASES.items() if not case.refused]
+REFUSED = [name for name, case in CASES.items() if case.refused]
+
+
+@pytest.fixture
+def case(request, testdata_of):
+    return testdata_of(CASES[request.param])
+
+
+@pytest.fixture
+def testdata_of(request):
+    """Return a function that skips a real case without its data."""
+
+    def need(case):
+        if case.real:
+            request.getfixturevalue("testdata")
+        return case
+
+    return need
+
+
+def assert_equal(found: pd.Series, expected: pd.Series) -> None:
+    assert list(found.index) == list(expected.index)
+    differences = relative_differences(found, expected)
+    far = differences[~(differences <= EQUALITY_LIMIT)].sort_values(ascending=False)
+    lines = [
+        f"{name}: {value:.2e}, {found[name]!r} for {expected[name]!r}"
+        for name, value in far.head(5).items()
+    ]
+    assert not len(far), f"{len(far)} of {len(found)} features:\n" + "\n".join(lines)
+
+
+@pytest.mark.parametrize("case", YIELDING, indirect=True)
+def test_the_default_engine_equals_the_stored_plain_values(case):
+    pair = inputs(case)
+    assert inputs_hash(pair) == origin()["cases"][case.name]["inputs"]
+    assert_equal(engine_features(case, pair, DEFAULT_ENGINE), stored_features(case))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", REFUSED, indirect=True)
+def test_a_bad_region_is_refused_by_every_engine(case, engine):
+    assert refuses(case, engine) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", YIELDING, indirect=True)
+def test_the_library_and_all_engines_agree_when_computed_anew(case):
+    pair = inputs(case)
+    expected = plain_features(case, pair)
+    assert_equal(expected, stored_features(case))
+    for engine in ENGINES:
+        assert_equal(engine_features(case, pair, engine), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", REFUSED, indirect=True)
+def test_the_library_refuses_what_it_refused(case):
+    error = origin()["cases"][case.name]["error"]
+    if error is None:
+        assert case.plain_goes_on
+        assert_equal(plain_features(case, inputs(case)), stored_features(case))
+        return
+    with pytest.raises(PlainError) as caught:
+        plain_features(case, inputs(case))
+    assert str(caught.value) == error
+
+
+def test_the_stored_values_are_those_of_the_installed_libraries():
+    assert origin()["versions"] == library_versions()
+    assert set(origin()["cases"]) == set(CASES)
+
+
+def test_the_matrix_is_as_wide_as_it_claims():
+    assert len(CASES) >= 160
+    assert len(REAL) >= 15
+    used = {case.params for case in CASES.values()}
+    assert used == set(PARAMETERS)
+    assert len(used) >= 50
+
+
+def test_the_comparison_can_fail():
+    # A grey value of one voxel in the middle of the region moves most features.
+    case = CASES["31 voxels, HU"]
+    image, mask = inputs(case)
+    image[17, 16, 7] = image[17, 16, 7] + 30
+    found = engine_features(case, (image, mask), DEFAULT_ENGINE)
+    differences = relative_differences(found, stored_features(case))
+    assert (differences > EQUALITY_LIMIT).mean() > 0.5
+    with pytest.raises(AssertionError, match=r"\d+ of 200 features:"):
+        assert_equal(found, stored_features(case))
+
+
+def test_differences_are_relative_with_a_floor_near_zero():
+    expected = pd.Series({"a": 100.0, "b": -4e-15, "c": np.nan, "d": np.inf, "e": np.nan, "f": 1})
+    found = pd.Series({"a": 100.001, "b": 3e-15, "c": np.nan, "d": np.inf, "e": 0.0, "f": np.inf})
+    differences = relative_differences(found, expected)
+    assert differences["a"] == pytest.approx(1e-5)
+    assert differences["b"] == pytest.approx(7e-9)
+    assert differences[["c", "d"]].tolist() == [0, 0]
+    assert differences[["e", "f"]].tolist() == [np.inf, np.inf]
+    with pytest.raises(ValueError, match="same features in the same order"):
+        relative_differences(found[::-1], expected)

@@ -109,6 +109,14 @@ class Geometry:
         image.SetOrigin(self.origin)
         image.SetDirection(self.direction)
 
+    def voxel(self):
+        """Return a SimpleITK image of one voxel with these axes, to ask ITK where points lie."""
+        import SimpleITK as sitk
+
+        image = sitk.Image(1, 1, 1, sitk.sitkUInt8)
+        self.apply_to(image)
+        return image
+
     def as_json(self) -> dict:
         """Return the geometry as JSON values."""
         return asdict(self)

@@ -1,6 +1,7 @@
 """Print the radiomic features of one or more regions of a CT as CSV: feature, value.
 
-With several masks there is one column for each, in their order; the CT is read once.
+With several masks there is one column for each, `value_1`, `value_2`, ..., in their order; the
+CT is read once.
 """
 
 from __future__ import annotations
@@ -13,60 +14,16 @@ import pandas as pd
 
 from pipeline.core import command
 from pipeline.core.files import whole_file
-from pipeline.extraction import (
-    DEFAULT_ENGINE,
-    ENGINES,
-    Parameters,
-    features_of_crop,
-    load_params,
-    open_scan,
-)
-
-
-def extract_masks(
-    image: Path, masks: list[Path], params: Parameters, *, label: int | None, engine: str
-) -> pd.DataFrame:
-    """Return the features of several masks of one CT.
-
-    Parameters
-    ----------
-    image : path-like
-        CT volume.
-    masks : list of path-like
-        Label maps.
-    params : Parameters
-        From `load_params`.
-    label : int or None
-        Voxel value of the region in every mask; by default the parameters' ``label``.
-    engine : str
-        One of `ENGINES`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index ``feature``; one float64 column per mask: ``value`` for a single one, else
-        ``value_1``, ``value_2``, ... in the order of `masks`.
-    """
-    scan = open_scan(image, params, engine=engine)
-    columns = []
-    for number, mask in enumerate(masks, start=1):
-        crop = scan.crop(mask, label)
-        result = features_of_crop(crop, params, engine=engine)
-        for reason in dict.fromkeys(filter(None, (crop.reason, result.reason))):
-            command.logger.info("mask %d was computed by PyRadiomics: %s", number, reason)
-        columns.append(result.values.rename("value" if len(masks) == 1 else f"value_{number}"))
-    return pd.concat(columns, axis=1).rename_axis("feature")
+from pipeline.extraction import DEFAULT_ENGINE, ENGINES, extract_masks
 
 
 def main(options: argparse.Namespace) -> None:
     """Extract the regions and print or write their features."""
-    table = extract_masks(
-        options.image,
-        options.mask,
-        load_params(options.params),
-        label=options.label,
-        engine=options.engine,
+    columns = extract_masks(
+        options.image, options.mask, options.params, label=options.label, engine=options.engine
     )
+    names = ["value"] if len(columns) == 1 else [f"value_{n + 1}" for n in range(len(columns))]
+    table = pd.concat(dict(zip(names, columns, strict=True)), axis=1).rename_axis("feature")
     if options.out is None:
         table.to_csv(sys.stdout)
         return

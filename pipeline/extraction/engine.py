@@ -6,19 +6,23 @@ each mask; `features_of_crop` computes the features of a crop.
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import pandas as pd
 
 from pipeline.core.errors import StudyError
-from pipeline.extraction import plain
+from pipeline.extraction import fast, plain
 from pipeline.extraction.checks import Image
 from pipeline.extraction.crops import Crop
 from pipeline.extraction.params import Parameters, load_params
 
+logger = logging.getLogger("vertebromics")
+
 #: Names of the engines, as the configuration and the commands spell them.
-ENGINES = ("pyradiomics",)
+ENGINES = ("fast", "pyradiomics")
 
 #: Engine where none is named.
 DEFAULT_ENGINE = ENGINES[0]
@@ -87,7 +91,7 @@ def extract_features(
 
     See Also
     --------
-    open_scan : To read a CT once for several masks.
+    extract_masks : To read a CT once for several masks.
 
     Examples
     --------
@@ -95,12 +99,46 @@ def extract_features(
     >>> features["original_shape_MeshVolume"]  # doctest: +SKIP
     41253.875
     """
+    return extract_masks(image, [mask], params, label=label, engine=engine)[0]
+
+
+def extract_masks(
+    image: Image,
+    masks: Iterable[Image],
+    params: str | os.PathLike | dict | Parameters,
+    *,
+    label: int | None = None,
+    engine: str = DEFAULT_ENGINE,
+) -> list[pd.Series]:
+    """Return the radiomic features of one region in each of several masks; the CT is read once.
+
+    Parameters
+    ----------
+    masks : iterable of SimpleITK.Image or path-like
+        Label maps, such as those of two readers.
+    image, params, label, engine
+        As in `extract_features`, whose errors this function shares.
+
+    Returns
+    -------
+    list of pandas.Series
+        As `extract_features` returns, in the order of `masks`.
+    """
     params = load_params(params)
-    crop = load_crop(image, mask, params, label=label, engine=engine)
-    return features_of_crop(crop, params, engine=engine).values
+    scan = open_scan(image, params, engine=engine)
+    columns = []
+    for number, mask in enumerate(masks, start=1):
+        crop = scan.crop(mask, label)
+        result = features_of_crop(crop, params, engine=engine)
+        for reason in dict.fromkeys(filter(None, (crop.reason, result.reason))):
+            logger.info("mask %d was computed by PyRadiomics: %s", number, reason)
+        columns.append(result.values)
+    return columns
 
 
-def open_scan(image: Image, params: Parameters, *, engine: str = DEFAULT_ENGINE) -> plain.PlainScan:
+def open_scan(
+    image: Image, params: Parameters, *, engine: str = DEFAULT_ENGINE
+) -> fast.FastScan | plain.PlainScan:
     """Read one CT for all of its masks; its method ``crop(mask, label)`` yields a `Crop` for each.
 
     Parameters
@@ -119,7 +157,7 @@ def open_scan(image: Image, params: Parameters, *, engine: str = DEFAULT_ENGINE)
         and shall be normalised.
     """
     _check_engine(engine)
-    return plain.PlainScan(image, params)
+    return (fast.FastScan if engine == "fast" else plain.PlainScan)(image, params)
 
 
 def load_crop(
@@ -156,7 +194,8 @@ def features_of_crop(crop: Crop, params: Parameters, *, engine: str = DEFAULT_EN
         for the filter.
     """
     _check_engine(engine)
-    return Extraction(plain.features_of_crop(crop.image, crop.mask, params), "pyradiomics", None)
+    compute = fast.features_of_crop if engine == "fast" else plain.features_of_crop
+    return Extraction(compute(crop.image, crop.mask, params), engine, None)
 
 
 def _check_engine(engine: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from pipeline.core.errors import StudyError
-from pipeline.extraction.params import Parameters, schema_warnings_ignored
+from pipeline.extraction.params import CROP_SETTINGS, Parameters, schema_warnings_ignored
 
 
 @functools.cache
@@ -37,6 +37,13 @@ def extractor(params: Parameters):
     With normalisation, resampling and cropping off, its `execute` is what remains of a plain run.
     """
     return _extractor(_key(params))
+
+
+def loading_settings(params: Parameters) -> dict:
+    """Return the settings that decide about a crop, with PyRadiomics' defaults filled in."""
+    defaults = radiomics().featureextractor.RadiomicsFeatureExtractor._getDefaultSettings()
+    known = {name: defaults[name] for name in CROP_SETTINGS if name in defaults}
+    return known | params.crop_settings
 
 
 def feature_names(params: Parameters) -> list[str]:

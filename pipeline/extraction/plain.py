@@ -27,7 +27,7 @@ from pipeline.extraction.checks import (
     open_volume,
 )
 from pipeline.extraction.crops import Crop, Normalisation
-from pipeline.extraction.library import extractor, feature_names, radiomics
+from pipeline.extraction.library import extractor, feature_names, loading_settings, radiomics
 from pipeline.extraction.params import Parameters
 
 
@@ -88,7 +88,7 @@ class PlainScan:
         label = int(params.settings.get("label", 1)) if label is None else label
         mask = open_volume(mask, "mask")
         check_label(mask, label)
-        settings = {**params.crop_settings, "normalize": False, "label": label}
+        settings = {**loading_settings(params), "normalize": False, "label": label}
         try:
             image, region = extractor(params).loadImage(self.normalised, mask, None, **settings)
         except ValueError as error:

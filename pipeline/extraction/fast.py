@@ -1,0 +1,267 @@
+"""The engine ``fast``: PyRadiomics' numbers from the part of the work that decides about them.
+
+Where a plain run spends its time, and what is done instead:
+
+- It normalises and spline-filters the whole CT for every mask: here sums over the CT are taken
+  once, and the voxels around a region are normalised and interpolated (resampling.py).
+- It searches the whole mask several times: here once.
+- It bins an image once for each feature class, and builds each texture matrix in a pass of its own:
+  here each image is binned once and its matrices are counted together (binning.py, matrices.py).
+- Its first-order and shape classes compute the same intermediate results again and again
+  (firstorder.py).
+
+Filters are PyRadiomics' own, on exactly the crop that PyRadiomics filters; so are the formulas
+of the texture features (texture.py). What is not computed here is handed to plain.py, with the
+reason.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from pipeline.core.errors import CaseError
+from pipeline.core.geometry import Geometry
+from pipeline.extraction import plain
+from pipeline.extraction.binning import BinnedImage
+from pipeline.extraction.checks import (
+    Image,
+    check_complete,
+    check_extent,
+    check_grey_values,
+    check_label,
+    open_volume,
+)
+from pipeline.extraction.crops import Crop, Normalisation
+from pipeline.extraction.firstorder import first_order
+from pipeline.extraction.kernels import kernels
+from pipeline.extraction.library import extractor, feature_names, loading_settings, radiomics
+from pipeline.extraction.matrices import Region
+from pipeline.extraction.params import Parameters
+from pipeline.extraction.resampling import (
+    Scaling,
+    Volume,
+    new_spacing,
+    on_grid,
+    resample_image,
+    resample_region,
+    resampling_grid,
+)
+from pipeline.extraction.texture import texture_classes
+
+#: Voxel types that the kernels read.
+VOXEL_TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
+
+#: Smallest side of a CT, in voxels, whose spline coefficients the kernel mirrors as ITK does.
+SMALLEST_SIDE = 4
+
+#: Largest integer that every sum of integers below it represents exactly as float64.
+EXACT = 2**53
+
+
+class FastScan:
+    """One CT, read and summed once for all of its masks.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image or path-like
+        CT volume in Hounsfield units (x, y, z).
+    params : Parameters
+        Read are the settings named in `pipeline.extraction.params.CROP_SETTINGS`.
+
+    Raises
+    ------
+    CaseError
+        As `pipeline.extraction.plain.PlainScan`.
+    """
+
+    def __init__(self, image: Image, params: Parameters) -> None:
+        self.params = params
+        self.settings = loading_settings(params)
+        self.image = open_volume(image, "CT")
+        self._plain: plain.PlainScan | None = None
+        self._reason = _why_not(self.image, self.settings)
+        self.scaling = self.normalisation = None
+        if self._reason is None:
+            self.volume = Volume(sitk.GetArrayViewFromImage(self.image), Geometry.of(self.image))
+            if self.settings.get("normalize"):
+                self._sum_up()
+
+    def crop(self, mask: Image, label: int | None = None) -> Crop:
+        """Resample the CT and one region of a mask, cropped to the region and its margin.
+
+        Parameters, result and errors are those of `pipeline.extraction.plain.PlainScan.crop`.
+        """
+        label = int(self.params.settings.get("label", 1)) if label is None else label
+        mask = open_volume(mask, "mask")
+        reason = self._reason or _why_not_mask(mask, self.image, self.settings)
+        if reason is not None:
+            return self._plain_crop(mask, label, reason)
+        drawn = Volume(sitk.GetArrayViewFromImage(mask), Geometry.of(mask))
+        box = kernels().label_box(drawn.voxels, label)
+        if box is None:
+            check_label(mask, label)
+        spacing = self.settings["resampledPixelSpacing"]
+        if spacing is None:
+            region = sitk.Cast(mask == label, sitk.sitkUInt8)
+            image = self.image if self.scaling is None else self._normalised()
+        else:
+            _check_inside(drawn.geometry, self.volume.geometry, box)
+            if np.allclose(self.volume.geometry.spacing, new_spacing(drawn.geometry, box, spacing)):
+                # PyRadiomics then crops without interpolation.
+                return self._plain_crop(mask, label, "the CT has the spacing that is asked for")
+            grid = resampling_grid(drawn.geometry, box, spacing, self.settings["padDistance"])
+            image = resample_image(self.volume, grid, self.scaling)
+            region = resample_region(drawn, label, grid)
+        check_extent(region, self.params)
+        share = self._clipped_share(drawn, box, label)
+        return Crop(image, region, share, self.normalisation, "fast")
+
+    def _sum_up(self) -> None:
+        """Find the mean and standard deviation that ITK normalises with."""
+        if self.volume.voxels.dtype.itemsize <= 2:
+            total, squares, low, high = kernels().integer_sums(self.volume.voxels)
+            exact = squares < EXACT
+        else:
+            exact = False
+        if exact:
+            count = self.volume.voxels.size
+            mean = total / count
+            total = float(total)
+            sd = math.sqrt((squares - total * total / count) / (count - 1))
+        else:
+            statistics = sitk.StatisticsImageFilter()
+            statistics.Execute(self.image)
+            low, high = statistics.GetMinimum(), statistics.GetMaximum()
+            mean, sd = statistics.GetMean(), statistics.GetSigma()
+        check_grey_values(low, high)
+        outliers = self.settings.get("removeOutliers")
+        limit = math.inf if outliers is None else float(outliers)
+        self.scaling = Scaling(-mean, 1.0 / sd, limit, float(self.settings["normalizeScale"]))
+        self.normalisation = Normalisation.of(mean, sd, outliers)
+
+    def _normalised(self) -> sitk.Image:
+        return on_grid(self.scaling.apply(self.volume.voxels), self.volume.geometry)
+
+    def _clipped_share(self, drawn: Volume, box: tuple[int, ...], label: int) -> float:
+        if self.scaling is None or math.isinf(self.scaling.limit):
+            return math.nan
+        if drawn.geometry != self.volume.geometry:
+            # A mask on a grid of its own is met where the CT's voxels lie.
+            mask = on_grid((drawn.voxels == label).astype(np.uint8), drawn.geometry)
+            met = sitk.Resample(mask, self.image, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+            values = self.volume.voxels[sitk.GetArrayViewFromImage(met) != 0]
+        else:
+            within = tuple(slice(box[2 * axis], box[2 * axis + 1] + 1) for axis in (2, 1, 0))
+            values = self.volume.voxels[within][drawn.voxels[within] == label]
+        limit = self.scaling.limit * self.scaling.last
+        if not values.size:
+            return math.nan
+        return float(np.mean(np.abs(self.scaling.apply(values)) >= limit))
+
+    def _plain_crop(self, mask: sitk.Image, label: int, reason: str) -> Crop:
+        if self._plain is None:
+            self._plain = plain.PlainScan(self.image, self.params)
+        return self._plain.crop(mask, label)._replace(reason=reason)
+
+
+def _why_not(image: sitk.Image, settings: dict) -> str | None:
+    """Return why PyRadiomics has to load the CT's crops, or None."""
+    kind = str(sitk.GetArrayViewFromImage(image).dtype)
+    if kind not in VOXEL_TYPES:
+        return f"voxels of the type {kind}"
+    if settings["resampledPixelSpacing"] is not None:
+        if settings["interpolator"] not in ("sitkBSpline", sitk.sitkBSpline):
+            return f"the interpolator {settings['interpolator']}"
+        if min(image.GetSize()) < SMALLEST_SIDE:
+            return f"a CT of fewer than {SMALLEST_SIDE} voxels along an axis"
+    elif settings["preCrop"]:
+        return "preCrop without resampling"
+    return None
+
+
+def _why_not_mask(mask: sitk.Image, image: sitk.Image, settings: dict) -> str | None:
+    kind = str(sitk.GetArrayViewFromImage(mask).dtype)
+    if kind not in VOXEL_TYPES:
+        return f"a mask of the type {kind}"
+    if settings["resampledPixelSpacing"] is None and Geometry.of(mask) != Geometry.of(image):
+        return "a mask on a grid of its own without resampling"
+    return None
+
+
+def _check_inside(mask: Geometry, image: Geometry, box: tuple[int, ...]) -> None:
+    """Refuse a region that reaches beyond the CT by more than a thousandth of a voxel."""
+    drawn, ct = mask.voxel(), image.voxel()
+    low, high = np.array(box[0::2]) - 0.5, np.array(box[1::2]) + 0.5
+    corners = [
+        ct.TransformPhysicalPointToContinuousIndex(
+            drawn.TransformContinuousIndexToPhysicalPoint(corner.tolist())
+        )
+        for corner in (low, high)
+    ]
+    below, above = np.min(corners, axis=0), np.max(corners, axis=0)
+    if (below < -0.5 - 1e-3).any() or (above > np.array(image.size) - 0.5 + 1e-3).any():
+        raise CaseError(
+            "The region must lie within the CT",
+            found=f"voxels {np.round(below, 2).tolist()} to {np.round(above, 2).tolist()} "
+            f"(x, y, z) of a CT of {' x '.join(map(str, image.size))}",
+        )
+
+
+def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) -> pd.Series:
+    """Return the features of a crop: filters, texture matrices, shape.
+
+    Parameters, result and errors are those of `pipeline.extraction.plain.features_of_crop`.
+    """
+    settings = extractor(params).settings
+    operations = radiomics().imageoperations
+    values: dict[str, object] = {}
+    try:
+        shape_mask = mask
+        if settings.get("resegmentRange") is not None:
+            mask = operations.resegmentMask(image, mask, **settings)
+            operations.checkMask(image, mask, **settings)
+            if settings.get("resegmentShape", False):
+                shape_mask = mask
+        region = Region(sitk.GetArrayViewFromImage(mask) != 0, mask.GetSpacing())
+        values |= _shape(image, shape_mask, params)
+        for image_type, changes in extractor(params).enabledImagetypes.items():
+            make = getattr(operations, f"get{image_type}Image")
+            for filtered, name, changed in make(image, mask, **{**settings, **changes}):
+                binned = BinnedImage(sitk.GetArrayViewFromImage(filtered), region, changed)
+                values |= _features_of_image(name, binned, params)
+    except ValueError as error:
+        raise CaseError(
+            "PyRadiomics must be able to compute every feature of the region",
+            found=" ".join(str(error).split()),
+        ) from error
+    expected = feature_names(params)
+    check_complete(values, expected)
+    numbers = [np.asarray(values[name]).item() for name in expected]
+    return pd.Series(numbers, index=expected, dtype=np.float64)
+
+
+def _shape(image: sitk.Image, mask: sitk.Image, params: Parameters) -> dict[str, object]:
+    library = extractor(params)
+    box, _ = radiomics().imageoperations.checkMask(image, mask, **library.settings)
+    return library.computeShape(image, mask, box, **library.settings)
+
+
+def _features_of_image(name: str, binned: BinnedImage, params: Parameters) -> dict[str, object]:
+    """Return the features of one filtered image by their full names."""
+    values: dict[str, object] = {}
+    for feature_class, wanted in extractor(params).enabledFeatures.items():
+        if feature_class == "firstorder":
+            found = first_order(binned)
+        elif feature_class in texture_classes():
+            features = texture_classes()[feature_class](binned, binned.settings)
+            for feature in wanted or ():
+                features.enableFeatureByName(feature)
+            found = features.execute()
+        else:
+            continue  # shape is computed once, of the mask
+        values |= {f"{name}_{feature_class}_{feature}": value for feature, value in found.items()}
+    return values

@@ -1,0 +1,75 @@
+/* What the kernels offer. Arrays are contiguous and run z, y, x with x fastest; sizes and indices
+ * are given as (x, y, z). Nothing here knows Python: module.c hands over the arrays. */
+#ifndef VERTEBROMICS_KERNELS_H
+#define VERTEBROMICS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Wider vector registers where the machine has them. No fused multiply-add: it rounds once where
+ * two operations round twice, and the results must not depend on the machine. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE_VECTORS __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WIDE_VECTORS
+#endif
+
+enum voxel_type { INT8, UINT8, INT16, UINT16, INT32, UINT32, FLOAT32, FLOAT64 };
+
+typedef struct {
+    const void *voxels;
+    enum voxel_type type;
+    ptrdiff_t size[3];
+} volume_t;
+
+/* How grey values become normalised ones: min(max((value + shift) * scale, -limit), limit) * last.
+ * An infinite limit cuts nothing. */
+typedef struct {
+    int wanted;
+    double shift, scale, limit, last;
+} normalisation_t;
+
+/* statistics.c */
+typedef struct {
+    int64_t sum, sum_of_squares, lowest, highest;
+} sums_t;
+int integer_sums(const void *voxels, enum voxel_type type, size_t count, sums_t *sums);
+int label_box(const volume_t *mask, double label, ptrdiff_t box[6]);
+
+/* spline.c */
+int spline_resample(const volume_t *image, const normalisation_t *normalisation,
+                    const double *starts, const double *ends, ptrdiff_t lines, ptrdiff_t length,
+                    double *out);
+
+/* nearest.c */
+void nearest_label(const volume_t *mask, double label, const double *starts, const double *ends,
+                   ptrdiff_t lines, ptrdiff_t length, uint8_t *out);
+
+/* matrices.c */
+typedef struct {
+    ptrdiff_t voxels, levels;
+    int32_t *grid;           /* levels of the region on a grid with a rim, 0 elsewhere */
+    const int64_t *where;    /* places of the voxels on the grid, rising */
+    const int32_t *number;   /* for each place of the grid its voxel, where there is one */
+    const int32_t *level;    /* level of each voxel, 1..levels */
+    const double *value;     /* bin of each level */
+    ptrdiff_t steps;         /* of GLCM, GLDM, NGTDM */
+    const int64_t *step;
+    ptrdiff_t directions;    /* of GLRLM, GLSZM */
+    const int64_t *direction;
+    double alpha;
+    ptrdiff_t longest;       /* longest run that fits */
+    double *glcm;            /* levels, levels, steps */
+    double *glrlm;           /* levels, longest, directions */
+    double *gldm;            /* levels, 2 steps + 1 */
+    double *ngtdm;           /* levels, 2 */
+    int32_t *zone_size;      /* voxels */
+} texture_t;
+int texture_matrices(const texture_t *texture);
+void bin_values(const double *values, ptrdiff_t count, const double *edges, ptrdiff_t edge_count,
+                int32_t *bins);
+
+double voxel_value(const volume_t *volume, ptrdiff_t at);
+void voxel_values(const volume_t *volume, ptrdiff_t at, ptrdiff_t count, double *out);
+
+#endif

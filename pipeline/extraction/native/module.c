@@ -1,0 +1,292 @@
+/* The kernels as a Python module. Arrays come as C-contiguous buffers (numpy arrays are such), so
+ * that nothing is built against numpy. Shapes are checked here, once; the kernels trust them. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <string.h>
+
+#include "kernels.h"
+
+/* Take a buffer of `dimensions` dimensions whose items have one of the struct codes `formats`. */
+static int take(PyObject *object, Py_buffer *view, const char *name, int dimensions,
+                const char *formats, int writable)
+{
+    const int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(object, view, flags) < 0)
+        return -1;
+    const char *format = view->format[0] == '<' || view->format[0] == '@' ? view->format + 1
+                                                                            : view->format;
+    if (view->ndim != dimensions || strlen(format) != 1 || !strchr(formats, format[0])) {
+        PyErr_Format(PyExc_TypeError, "%s must have %d dimensions and one of the types %s", name,
+                     dimensions, formats);
+        PyBuffer_Release(view);
+        return -1;
+    }
+    return 0;
+}
+
+static enum voxel_type type_of(const Py_buffer *view)
+{
+    const char code = view->format[strlen(view->format) - 1];
+    const int is_signed = strchr("bhilq", code) != NULL;
+    if (code == 'f')
+        return FLOAT32;
+    if (code == 'd')
+        return FLOAT64;
+    if (view->itemsize == 1)
+        return is_signed ? INT8 : UINT8;
+    if (view->itemsize == 2)
+        return is_signed ? INT16 : UINT16;
+    return is_signed ? INT32 : UINT32;
+}
+
+#define VOXELS "bBhHiIfd"
+
+static int take_volume(PyObject *object, Py_buffer *view, volume_t *volume)
+{
+    if (take(object, view, "a volume", 3, VOXELS, 0) < 0)
+        return -1;
+    volume->voxels = view->buf;
+    volume->type = type_of(view);
+    for (int axis = 0; axis < 3; axis++)
+        volume->size[axis] = view->shape[2 - axis];
+    return 0;
+}
+
+/* Continuous indices of the lines' starts and ends, and the array of (lines, length) they fill. */
+typedef struct {
+    Py_buffer starts, ends, out;
+} lines_t;
+
+static void release_lines(lines_t *lines)
+{
+    PyBuffer_Release(&lines->starts);
+    PyBuffer_Release(&lines->ends);
+    PyBuffer_Release(&lines->out);
+}
+
+static int take_lines(PyObject *starts, PyObject *ends, PyObject *out, const char *format,
+                      lines_t *lines)
+{
+    memset(lines, 0, sizeof *lines);
+    if (take(starts, &lines->starts, "starts", 2, "d", 0) < 0 ||
+        take(ends, &lines->ends, "ends", 2, "d", 0) < 0 ||
+        take(out, &lines->out, "out", 2, format, 1) < 0) {
+        release_lines(lines);
+        return -1;
+    }
+    const Py_ssize_t count = lines->out.shape[0];
+    if (lines->starts.shape[0] != count || lines->ends.shape[0] != count ||
+        lines->starts.shape[1] != 3 || lines->ends.shape[1] != 3) {
+        PyErr_SetString(PyExc_ValueError, "starts and ends must be (lines, 3), out (lines, length)");
+        release_lines(lines);
+        return -1;
+    }
+    return 0;
+}
+
+static PyObject *py_integer_sums(PyObject *self, PyObject *voxels)
+{
+    Py_buffer view;
+    sums_t sums;
+    int status;
+    (void)self;
+    if (take(voxels, &view, "voxels", 3, "bBhH", 0) < 0)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = integer_sums(view.buf, type_of(&view), (size_t)(view.len / view.itemsize), &sums);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&view);
+    if (status < 0)
+        return PyErr_Format(PyExc_TypeError, "voxels must be integers of 8 or 16 bits");
+    return Py_BuildValue("LLLL", (long long)sums.sum, (long long)sums.sum_of_squares,
+                         (long long)sums.lowest, (long long)sums.highest);
+}
+
+static PyObject *py_label_box(PyObject *self, PyObject *args)
+{
+    PyObject *mask;
+    double label;
+    Py_buffer view;
+    volume_t volume;
+    ptrdiff_t box[6];
+    int found;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "Od", &mask, &label) || take_volume(mask, &view, &volume) < 0)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    found = label_box(&volume, label, box);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&view);
+    if (!found)
+        Py_RETURN_NONE;
+    return Py_BuildValue("nnnnnn", box[0], box[1], box[2], box[3], box[4], box[5]);
+}
+
+static PyObject *py_spline_resample(PyObject *self, PyObject *args)
+{
+    PyObject *image, *how, *starts, *ends, *out;
+    Py_buffer view;
+    volume_t volume;
+    normalisation_t normalisation = {0};
+    lines_t lines;
+    int status;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOO", &image, &how, &starts, &ends, &out))
+        return NULL;
+    if (how != Py_None) {
+        normalisation.wanted = 1;
+        if (!PyArg_ParseTuple(how, "dddd", &normalisation.shift, &normalisation.scale,
+                              &normalisation.limit, &normalisation.last))
+            return NULL;
+    }
+    if (take_volume(image, &view, &volume) < 0)
+        return NULL;
+    if (take_lines(starts, ends, out, "d", &lines) < 0) {
+        PyBuffer_Release(&view);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    status = spline_resample(&volume, &normalisation, lines.starts.buf, lines.ends.buf,
+                             lines.out.shape[0], lines.out.shape[1], lines.out.buf);
+    Py_END_ALLOW_THREADS
+    release_lines(&lines);
+    PyBuffer_Release(&view);
+    if (status < 0)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_nearest_label(PyObject *self, PyObject *args)
+{
+    PyObject *mask, *starts, *ends, *out;
+    double label;
+    Py_buffer view;
+    volume_t volume;
+    lines_t lines;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OdOOO", &mask, &label, &starts, &ends, &out) ||
+        take_volume(mask, &view, &volume) < 0)
+        return NULL;
+    if (take_lines(starts, ends, out, "B", &lines) < 0) {
+        PyBuffer_Release(&view);
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    nearest_label(&volume, label, lines.starts.buf, lines.ends.buf, lines.out.shape[0],
+                  lines.out.shape[1], lines.out.buf);
+    Py_END_ALLOW_THREADS
+    release_lines(&lines);
+    PyBuffer_Release(&view);
+    Py_RETURN_NONE;
+}
+
+/* texture_matrices(grid, where, number, level, value, step, direction, alpha, glcm, glrlm, gldm, ngtdm,
+ * zone_size); pipeline/extraction/matrices.py makes the arrays and says what they hold. */
+static PyObject *py_texture_matrices(PyObject *self, PyObject *args)
+{
+    enum { GRID, WHERE, NUMBER, LEVEL, VALUE, STEP, DIRECTION, GLCM, GLRLM, GLDM, NGTDM, SIZE, ALL };
+    static const struct {
+        const char *name, *formats;
+        int dimensions, writable;
+    } wanted[ALL] = {
+        {"grid", "i", 1, 1},      {"where", "lq", 1, 0},     {"number", "i", 1, 0},
+        {"level", "i", 1, 0},     {"value", "d", 1, 0},      {"step", "lq", 1, 0},
+        {"direction", "lq", 1, 0}, {"glcm", "d", 3, 1},      {"glrlm", "d", 3, 1},
+        {"gldm", "d", 2, 1},      {"ngtdm", "d", 2, 1},      {"zone_size", "i", 1, 1},
+    };
+    PyObject *given[ALL], *result = NULL;
+    Py_buffer views[ALL];
+    texture_t t;
+    int taken = 0, status;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOOOOdOOOOO", &given[GRID], &given[WHERE], &given[NUMBER],
+                          &given[LEVEL], &given[VALUE], &given[STEP], &given[DIRECTION], &t.alpha,
+                          &given[GLCM], &given[GLRLM], &given[GLDM], &given[NGTDM], &given[SIZE]))
+        return NULL;
+    for (; taken < ALL; taken++)
+        if (take(given[taken], &views[taken], wanted[taken].name, wanted[taken].dimensions,
+                 wanted[taken].formats, wanted[taken].writable) < 0)
+            goto end;
+    t.voxels = views[WHERE].shape[0];
+    t.levels = views[VALUE].shape[0];
+    t.steps = views[STEP].shape[0];
+    t.directions = views[DIRECTION].shape[0];
+    t.longest = views[GLRLM].shape[1];
+    if (views[LEVEL].shape[0] != t.voxels || views[SIZE].shape[0] != t.voxels ||
+        views[NUMBER].shape[0] != views[GRID].shape[0] || views[GLCM].shape[0] != t.levels ||
+        views[GLCM].shape[1] != t.levels || views[GLCM].shape[2] != t.steps ||
+        views[GLRLM].shape[0] != t.levels || views[GLRLM].shape[2] != t.directions ||
+        views[GLDM].shape[0] != t.levels || views[GLDM].shape[1] != 2 * t.steps + 1 ||
+        views[NGTDM].shape[0] != t.levels || views[NGTDM].shape[1] != 2) {
+        PyErr_SetString(PyExc_ValueError, "the shapes of the matrices do not fit together");
+        goto end;
+    }
+    t.grid = views[GRID].buf;
+    t.where = views[WHERE].buf;
+    t.number = views[NUMBER].buf;
+    t.level = views[LEVEL].buf;
+    t.value = views[VALUE].buf;
+    t.step = views[STEP].buf;
+    t.direction = views[DIRECTION].buf;
+    t.glcm = views[GLCM].buf;
+    t.glrlm = views[GLRLM].buf;
+    t.gldm = views[GLDM].buf;
+    t.ngtdm = views[NGTDM].buf;
+    t.zone_size = views[SIZE].buf;
+    Py_BEGIN_ALLOW_THREADS
+    status = texture_matrices(&t);
+    Py_END_ALLOW_THREADS
+    result = status < 0 ? PyErr_NoMemory() : Py_NewRef(Py_None);
+end:
+    while (taken > 0)
+        PyBuffer_Release(&views[--taken]);
+    return result;
+}
+
+static PyObject *py_bin_values(PyObject *self, PyObject *args)
+{
+    PyObject *values, *edges, *bins, *result = NULL;
+    Py_buffer from, limits, to;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOO", &values, &edges, &bins) ||
+        take(values, &from, "values", 1, "d", 0) < 0)
+        return NULL;
+    if (take(edges, &limits, "edges", 1, "d", 0) < 0)
+        goto values;
+    if (take(bins, &to, "bins", 1, "i", 1) < 0)
+        goto edges;
+    if (limits.shape[0] < 2 || from.shape[0] != to.shape[0]) {
+        PyErr_SetString(PyExc_ValueError, "there must be two edges, and a bin for each value");
+    } else {
+        bin_values(from.buf, from.shape[0], limits.buf, limits.shape[0], to.buf);
+        result = Py_NewRef(Py_None);
+    }
+    PyBuffer_Release(&to);
+edges:
+    PyBuffer_Release(&limits);
+values:
+    PyBuffer_Release(&from);
+    return result;
+}
+
+static PyMethodDef methods[] = {
+    {"integer_sums", py_integer_sums, METH_O,
+     "integer_sums(voxels) -> sum, sum of squares, lowest, highest"},
+    {"label_box", py_label_box, METH_VARARGS,
+     "label_box(mask, label) -> lowest x, highest x, lowest y, ... or None"},
+    {"spline_resample", py_spline_resample, METH_VARARGS,
+     "spline_resample(image, normalisation or None, starts, ends, out)"},
+    {"nearest_label", py_nearest_label, METH_VARARGS,
+     "nearest_label(mask, label, starts, ends, out)"},
+    {"texture_matrices", py_texture_matrices, METH_VARARGS, "see pipeline/extraction/matrices.py"},
+    {"bin_values", py_bin_values, METH_VARARGS, "bin_values(values, edges, bins)"},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_kernels", "Compiled kernels of the fast engine.", -1, methods,
+    NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__kernels(void) { return PyModule_Create(&definition); }

@@ -20,7 +20,7 @@ install: $(STAMP) ## install everything into .venv
 
 # numpy and setuptools come first: PyRadiomics has no wheel for Python 3.11 and builds against them.
 # PIP_NO_BUILD_ISOLATION=0 is how pip spells "build in this environment" as a variable.
-$(STAMP): requirements.txt pyproject.toml
+$(STAMP): requirements.txt pyproject.toml setup.py $(wildcard pipeline/extraction/native/*)
 	@echo "Installing into $(VENV) (a few minutes)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q $$(grep -E '^(pip|setuptools|numpy)==' requirements.txt)

@@ -128,6 +128,33 @@ def test_no_comment_changes_the_fingerprint(project: Path, comment: str) -> None
     assert code_fingerprint("pipeline.stage", project) == first
 
 
+def test_c_sources_count_with_the_module_that_they_are_compiled_to(project: Path) -> None:
+    _write(project, "pipeline/deep/native/kernels.h", "#define N 3\n")
+    source = "/* Adds. */\nint add(int a)\n{\n    return a + N; // more\n}\n"
+    _write(project, "pipeline/deep/native/add.c", source)
+    before = code_fingerprint("pipeline.stage", project)
+    _write(project, "pipeline/deep/inner.py", "from pipeline.deep import _kernels\nVALUE = 1\n")
+    assert "pipeline.deep._kernels" in project_modules("pipeline.stage", project)
+    first = code_fingerprint("pipeline.stage", project)
+    assert first != before
+    said_otherwise = source.replace("/* Adds. */", "/* Adds\n two. */").replace(
+        "    return", "\treturn"
+    )
+    _write(project, "pipeline/deep/native/add.c", said_otherwise)
+    assert code_fingerprint("pipeline.stage", project) == first
+    _write(project, "pipeline/deep/native/add.c", source.replace("a + N", "a - N"))
+    assert code_fingerprint("pipeline.stage", project) != first
+    _write(project, "pipeline/deep/native/add.c", source)
+    assert code_fingerprint("pipeline.stage", project) == first
+    _write(project, "pipeline/deep/native/kernels.h", "#define N 4\n")
+    assert code_fingerprint("pipeline.stage", project) != first
+
+
+def test_the_kernels_count_for_the_stages_that_extract(repository: Path) -> None:
+    for stage in ("pipeline.resample", "pipeline.extract"):
+        assert "pipeline.extraction._kernels" in project_modules(stage, repository)
+
+
 def test_unknown_and_broken_modules_are_named(project: Path) -> None:
     with pytest.raises(VertebromicsError, match=r"Found: pipeline\.nowhere"):
         code_fingerprint("pipeline.nowhere", project)

@@ -3,13 +3,14 @@
 A rule that calls ``python -m pipeline.extract`` does not notice an edited module, and one that
 watches a file's time re-runs a night's work for a comment. A rule's ``params`` and a store's keys
 therefore carry the fingerprint of their code: a hash over the syntax trees of a module and of
-everything of this project that it imports, however deep.
+everything of this project that it imports, however deep. A compiled module counts by its C sources.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,9 @@ from pipeline.core.files import file_hash
 
 #: Top-level packages of this project; what else is imported is pinned by the lock file.
 PROJECT_PACKAGES = ("pipeline", "segmentation", "models", "demo")
+
+#: Name of a package's compiled module, and of the folder beside it that holds its C sources.
+COMPILED_MODULE, COMPILED_SOURCES = "_kernels", "native"
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,13 +101,26 @@ def _located(module: str, root: Path) -> tuple[str, Path, int, int]:
     path = _find(module, root)
     if path is None:  # every caller has looked before
         raise VertebromicsError("A code fingerprint needs an existing module", found=module)
-    state = path.stat()
-    return module, path, state.st_mtime_ns, state.st_size
+    states = [file.stat() for file in _files(path)]
+    return (
+        module,
+        path,
+        max(state.st_mtime_ns for state in states),
+        sum(state.st_size for state in states),
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the module's file, or the C sources of a compiled one."""
+    return sorted(path.glob("*.[ch]")) if path.is_dir() else [path]
 
 
 @cache
 def _parsed(module: str, path: Path, _mtime: int, _size: int) -> tuple[str, frozenset[str]]:
-    """Return the hash of one file's syntax tree and the project names that it imports."""
+    """Return the hash of one module's code and the project names that it imports."""
+    if path.is_dir():
+        code = [(file.name, _c_code(file.read_text(encoding="utf-8"))) for file in _files(path)]
+        return hashlib.sha256(repr(code).encode()).hexdigest(), frozenset()
     try:
         tree = ast.parse(path.read_bytes())
     except SyntaxError as error:
@@ -125,6 +142,9 @@ def _find(module: str, root: Path) -> Path | None:
     for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):
         if path.is_file():
             return path
+    sources = base.with_name(COMPILED_SOURCES)
+    if parts[-1] == COMPILED_MODULE and sources.is_dir():
+        return sources
     return None
 
 
@@ -167,6 +187,13 @@ def _called(node: ast.Call) -> str | None:
     if isinstance(node.func, ast.Attribute):
         return node.func.attr
     return node.func.id if isinstance(node.func, ast.Name) else None
+
+
+def _c_code(text: str) -> str:
+    """Return C source without comments and with single spaces; line ends stay for directives."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return "\n".join(line for line in lines if line)
 
 
 def _drop_docstrings(tree: ast.AST) -> None:

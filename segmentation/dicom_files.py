@@ -14,7 +14,7 @@ from pydicom.errors import InvalidDicomError
 from pipeline.core.errors import CaseError
 from pipeline.core.files import machine_error
 from pipeline.core.sources import source_files
-from pipeline.dicom_series import quiet
+from pipeline.dicom_headers import quiet
 
 #: SOP classes of masks: Segmentation, Label Map Segmentation, RT Structure Set.
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")

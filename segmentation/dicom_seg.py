@@ -38,7 +38,7 @@ from pipeline.core.geometry import (
     mismatch,
     paste,
 )
-from pipeline.dicom_series import quiet
+from pipeline.dicom_headers import quiet
 from segmentation.dicom_files import FARTHEST_MM, items, numbers, read_dicom, referenced_series
 from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
 
@@ -143,7 +143,7 @@ class FrameStack(MaskFile):
             findings.append(
                 Finding(
                     "mask-was-fractional",
-                    "warning",
+                    "info",
                     f"The segmentation holds fractions: voxels of at least {self.threshold:g} of "
                     "the largest belong to the mask",
                     "hand in a binary segmentation, or check masks.fractional_threshold",

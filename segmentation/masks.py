@@ -135,7 +135,6 @@ def prepare_mask(
             "format": volume_suffix(case.mask),
             "label": case.label,
             "level": None if reading.convention == "none" else case.level,
-            "series": case.series,
             "reading": asdict(reading),
             "ct": [ct["image_hash"], ct.get("source_hash")],
             "code": code_fingerprint("segmentation.masks"),
@@ -200,7 +199,7 @@ def prepare_masks(
                     remedy="mend the CT first",
                 )
             row = prepare_mask(
-                Case(**{key: case[key] for key in ("mask", "label", "level", "image", "series")}),
+                Case(**{key: case[key] for key in ("mask", "label", "level", "image")}),
                 ct,
                 store,
                 checks,

@@ -37,6 +37,14 @@ class Reading:
     fractional_threshold: float = 0.5
 
 
+REORIENTED = Finding(
+    "mask-reoriented",
+    "info",
+    "The mask's axes run in other directions than the CT's; it was mapped exactly",
+    "nothing to do; plain PyRadiomics on the two files as handed in gives other values "
+    "(radiomics_params/README.md)",
+)
+
 #: What config/default.yaml says.
 DEFAULTS = Reading()
 
@@ -55,15 +63,12 @@ class Case:
         Vertebral level.
     image : path-like
         The CT as it was handed in.
-    series : str or None
-        SeriesInstanceUID of the CT.
     """
 
     mask: str | Path
     label: str | None = None
     level: str = ""
     image: str | Path = ""
-    series: str | None = None
 
 
 def place_mask(
@@ -115,10 +120,12 @@ def place_mask(
             found=f"no voxel of {segment}",
             remedy="draw the vertebra, or correct the label",
         )
-    references = []
+    findings = held.findings + chosen + placed.findings
+    if placed.reoriented:
+        findings.append(REORIENTED)
     if held.references:
-        references = list(check_reference(held, case.series, _grids(str(case.image)), ct))
-    return placed, segment, held.findings + chosen + placed.findings + references
+        findings += check_reference(held, _grids(str(case.image)), ct)
+    return placed, segment, findings
 
 
 #: The headers of a CT are read once for all of its DICOM masks.

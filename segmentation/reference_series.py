@@ -16,9 +16,10 @@ import numpy as np
 from pipeline.core.errors import CaseError
 from pipeline.core.files import machine_error
 from pipeline.core.findings import Finding
-from pipeline.core.geometry import Geometry, GridMismatchError
+from pipeline.core.geometry import GRID_TOLERANCE_VOXELS, Geometry, GridMismatchError
 from pipeline.core.sources import source_files
-from pipeline.dicom_series import is_ct_slice, read_headers
+from pipeline.dicom_headers import Slice, read_headers
+from pipeline.dicom_series import ct_series
 from segmentation.segments import MaskFile, Segment
 
 logger = logging.getLogger(__name__)
@@ -60,26 +61,21 @@ def series_grids(image: str | Path) -> list[Candidate]:
     if not Path(image).is_dir():
         return []
     try:
-        slices = [one for one in read_headers(source_files(image)) if is_ct_slice(one)]
+        found = ct_series(read_headers(source_files(image)))
     except (CaseError, OSError) as error:
         if machine := machine_error(error):
             raise machine from error
         return []
-    by_series: dict[str, list] = {}
-    for one in slices:
-        by_series.setdefault(one.series, []).append(one)
-    found = []
-    for uid, members in by_series.items():
-        geometry = _stack(members)
-        if geometry is not None:
-            number = members[0].series_number
-            shown = "a series without number" if number is None else f"series {number}"
-            found.append(Candidate(f"{shown} ({len(members)} slices)", geometry, uid))
-    return found
+    stacks = [(one, _stack(one.slices)) for one in found]
+    return [
+        Candidate(str(one), geometry, one.slices[0].series)
+        for one, geometry in stacks
+        if geometry is not None
+    ]
 
 
-def _stack(slices: list) -> Geometry | None:
-    """Return the grid of slices (`pipeline.dicom_series.Slice`), None where it is irregular."""
+def _stack(slices: tuple[Slice, ...]) -> Geometry | None:
+    """Return the grid of slices, None where it is irregular."""
     first = slices[0]
     complete = all(one.position and one.orientation and one.pixel_spacing for one in slices)
     if len(slices) < 2 or not complete:
@@ -95,7 +91,9 @@ def _stack(slices: list) -> Geometry | None:
     affine[:3, 1] = along_column * first.pixel_spacing[0]
     affine[:3, 2] = (places[-1] - places[0]) / (len(places) - 1)
     affine[:3, 3] = places[0]
-    if not np.linalg.norm(affine[:3, 2]):
+    step = np.linalg.norm(affine[:3, 2])
+    even = places[0] + np.outer(np.arange(len(places)), affine[:3, 2])
+    if not step or np.abs(places - even).max() > GRID_TOLERANCE_VOXELS * step:
         return None
     return Geometry.from_affine(affine, (*first.shape[::-1], len(slices)))
 
@@ -139,7 +137,7 @@ def naming_candidates(
 
 
 def check_reference(
-    mask_file: MaskFile, series: str | None, candidates: Iterable[Candidate], ct: Geometry
+    mask_file: MaskFile, candidates: Iterable[Candidate], ct: Geometry
 ) -> Iterator[Finding]:
     """Yield a warning where a mask that fits says that it was drawn on another series.
 
@@ -147,8 +145,6 @@ def check_reference(
     ----------
     mask_file : MaskFile
         The file's content; only DICOM names series.
-    series : str or None
-        SeriesInstanceUID that the table of cases names.
     candidates : iterable of Candidate
         CT series of the folder.
     ct : Geometry
@@ -156,15 +152,15 @@ def check_reference(
     """
     if not mask_file.references:
         return
-    same_grid = {one.uid for one in candidates if _same(one.geometry, ct)}
-    expected = {series} if series else same_grid
+    # Another reconstruction of the same grid is no mistake: the outline is as good on both.
+    expected = {one.uid for one in candidates if _same(one.geometry, ct)}
     if expected and not expected & mask_file.references:
         yield Finding(
             "mask-of-another-series",
             "warning",
             "The mask says that it was drawn on another series than the CT; its grid is the CT's",
-            "check the outline on the CT; UIDs that were replaced in one of them only explain it "
-            "too",
+            "look at the outline on the CT; UIDs that were replaced in only one of the two explain "
+            "it too",
         )
 
 

@@ -16,7 +16,7 @@ import pydicom
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry, GridMismatchError
-from pipeline.dicom_series import quiet
+from pipeline.dicom_headers import quiet
 from segmentation.contours import fill
 from segmentation.dicom_files import FARTHEST_MM, items, numbers, read_dicom, referenced_series
 from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import highdicom
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom.sr.codedict import codes
 
+from demo.anatomy import Grid
+from demo.ct_series import Scan, write_series
+from pipeline.core.errors import CaseError
 from pipeline.core.findings import from_json
-from pipeline.core.geometry import Geometry
+from pipeline.core.geometry import Geometry, GridMismatchError
 from pipeline.core.store import Store
 from pipeline.ingest import ingest_scans, scans_of
+from segmentation.mask_files import read_mask_file
 from segmentation.masks import COLUMNS, prepare_masks
+from segmentation.placement import DEFAULTS, Case, Reading, place_mask
+from segmentation.reference_series import series_grids
 
 CHECKS = {
     "min_slices": 3,
@@ -145,6 +155,167 @@ def test_a_changed_mask_of_equal_size_and_time_is_read_again(folder, tmp_path):
     second = prepare([case(folder, "A", "plain.nrrd")], store)
     assert (first["voxels"][0], second["voxels"][0]) == (125, 124)
     assert first["mask_hash"][0] != second["mask_hash"][0]
+
+
+# --- orientation, other series -------------------------------------------------------------------
+
+
+def test_a_mask_whose_axes_run_otherwise_is_told_and_recorded(folder, tmp_path):
+    store = Store(tmp_path / "store")
+    table = prepare([case(folder, "A", "plain.nrrd"), case(folder, "B", "flipped.nii.gz")], store)
+    assert table["reoriented"].tolist() == [False, True]
+    assert table["status"][0] == table["status"][1] != "error"
+    told = [[one.code for one in from_json(text)] for text in table["findings"]]
+    assert "mask-reoriented" not in told[0]
+    assert "mask-reoriented" in told[1]
+
+
+CANARY = "PHI-CANARY-0010-0010"
+
+
+def series(folder: Path, name: str, z: float, step: float, number: int) -> list[Path]:
+    """Write a CT series of six slices into `folder`; return its files."""
+    scan = Scan(CANARY, "F", ("masks", name), "Model", "B30f", 120)
+    grid = Grid((6, 20, 16), (step, 0.75, 0.5), (z, -20.0, -10.0))
+    volume = np.random.default_rng(5).integers(-200, 900, grid.shape).astype(np.int16)
+    write_series(volume, grid, scan, folder / name)
+    files = []
+    for path in sorted((folder / name).iterdir()):
+        one = pydicom.dcmread(path)
+        one.SeriesNumber = number
+        files.append(path.rename(folder / f"{name}-{path.name}"))
+        one.save_as(files[-1])
+    (folder / name).rmdir()
+    return files
+
+
+def dicom_mask(path: Path, sources: list[Path]) -> Path:
+    """Write a DICOM segmentation of a block on the given slices."""
+    drawn = np.zeros((len(sources), 20, 16, 1), np.uint8)
+    drawn[1:5, 5:15, 4:12] = 1
+    slices = sorted(map(pydicom.dcmread, sources), key=lambda one: one.ImagePositionPatient[2])
+    highdicom.seg.Segmentation(
+        source_images=slices,
+        pixel_array=drawn,
+        segmentation_type="BINARY",
+        segment_descriptions=[
+            highdicom.seg.SegmentDescription(
+                1, "L1", codes.SCT.AnatomicalStructure, codes.SCT.Vertebra, "MANUAL"
+            )
+        ],
+        series_instance_uid=highdicom.UID(),
+        series_number=9,
+        sop_instance_uid=highdicom.UID(),
+        instance_number=1,
+        manufacturer="Maker",
+        manufacturer_model_name="Model",
+        software_versions="1",
+        device_serial_number="1",
+    ).save_as(path)
+    return path
+
+
+def dicom_case(tmp_path: Path, reader: str, mask: Path, image="ct", scan_id="s1") -> dict:
+    return case(
+        tmp_path, reader, mask.name, image=str(tmp_path / image), scan_id=scan_id,
+        case_id=f"c-{scan_id}",
+    )  # fmt: skip
+
+
+def test_a_dicom_mask_of_the_ct_s_own_series(tmp_path):
+    mask = dicom_mask(tmp_path / "a.dcm", series(tmp_path / "ct", "one", -40, 3, 2))
+    table = prepare([dicom_case(tmp_path, "A", mask)], Store(tmp_path / "store"))
+    assert table["voxels"][0] == 4 * 10 * 8
+    assert table["label"][0] == "L1"
+    assert "mask-of-another-series" not in table["findings"][0]
+
+
+def test_a_refusal_names_the_series_of_the_folder_whose_grid_matches(tmp_path):
+    series(tmp_path / "ct", "thick", -40, 3, 2)
+    more = series(tmp_path / "ct", "thin", -40, 1.25, 3)
+    mask = dicom_mask(tmp_path / "a.dcm", more)
+    ct = prepare_ct_of(tmp_path / "ct", "thick")
+    with pytest.raises(GridMismatchError) as caught:
+        place_mask(Case(mask, image=tmp_path / "ct"), ct, DEFAULTS)
+    message = str(caught.value)
+    assert "The mask does lie on the grid of series 3 (6 slices, 1.25 mm apart" in message
+    assert "Mask: size 16 x 20 x 4 voxels, spacing 0.5 x 0.75 x 1.25 mm" in message
+    assert "CT: size 16 x 20 x 6 voxels, spacing 0.5 x 0.75 x 3 mm" in message
+    assert "columns `image` and `series`" in message
+    assert "Specify geometry" in message
+    assert CANARY not in message
+    assert "2.25." not in message
+
+
+def prepare_ct_of(folder: Path, name: str) -> Geometry:
+    """Return the grid of one of the series of `folder`."""
+    uid = pydicom.dcmread(next(folder.glob(f"{name}-*"))).SeriesInstanceUID
+    return next(one.geometry for one in series_grids(folder) if one.uid == uid)
+
+
+def test_a_refusal_names_another_scan_of_the_patient(tmp_path):
+    series(tmp_path / "ct", "one", -40, 3, 2)
+    mask = dicom_mask(tmp_path / "a.dcm", series(tmp_path / "ct2", "two", -41, 3, 2))
+    rows = [
+        dicom_case(tmp_path, "A", mask),
+        dicom_case(tmp_path, "A", mask, image="ct2", scan_id="s2"),
+    ]
+    table = prepare(rows, Store(tmp_path / "store")).set_index("scan_id")
+    assert table["status"]["s2"] != "error"
+    assert table["status"]["s1"] == "error"
+    message = from_json(table["findings"]["s1"])[0].message
+    assert "The mask does lie on the grid of scan s2 of the patient" in message
+    assert "off by 0 x 0 x 1 mm" in message
+
+
+def test_a_mask_that_names_another_series_is_a_warning_where_it_fits(tmp_path):
+    series(tmp_path / "ct", "one", -40, 3, 2)
+    mask = dicom_mask(tmp_path / "a.dcm", series(tmp_path / "gone", "other", -40, 3, 2))
+    table = prepare([dicom_case(tmp_path, "A", mask)], Store(tmp_path / "store"))
+    found = {one.code: one.severity for one in from_json(table["findings"][0])}
+    assert found["mask-of-another-series"] == "warning"
+    assert "2.25." not in table["findings"][0]
+
+
+def test_another_reconstruction_of_the_same_grid_is_no_mistake(tmp_path):
+    series(tmp_path / "ct", "soft", -40, 3, 2)
+    bone = series(tmp_path / "ct", "bone", -40, 3, 3)
+    mask = dicom_mask(tmp_path / "a.dcm", bone)
+    ct = prepare_ct_of(tmp_path / "ct", "soft")
+    _, _, findings = place_mask(Case(mask, image=tmp_path / "ct"), ct, DEFAULTS)
+    assert findings == []
+
+
+def test_no_series_is_named_where_none_can_be_read(tmp_path):
+    assert series_grids(tmp_path / "missing") == []
+    (tmp_path / "one.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 40)
+    assert series_grids(tmp_path) == []
+    broken = series(tmp_path / "ct", "one", -40, 3, 2)
+    broken[2].unlink()
+    assert series_grids(tmp_path / "ct") == []  # a gap: no stack
+
+
+def test_the_convention_of_a_study_reaches_its_masks(folder, tmp_path):
+    labels = sitk.GetImageFromArray(block() * 31 + block(box=(slice(9, 11),) * 3) * 30)
+    labels.CopyInformation(sitk.ReadImage(str(folder / "ct.nrrd")))
+    sitk.WriteImage(labels, str(folder / "labels.nrrd"))
+    rows = [case(folder, "A", "labels.nrrd")]
+    store = Store(tmp_path / "store")
+    assert prepare(rows, store)["status"].tolist() == ["error"]
+    scans = ingest_scans(scans_of(pd.DataFrame(rows)), store, CHECKS)
+    table = prepare_masks(
+        pd.DataFrame(rows), scans, store, CHECKS, Reading(convention="totalsegmentator")
+    )
+    assert (table["label"][0], table["voxels"][0]) == ("31", 125)
+
+
+def test_the_voxels_of_an_uncompressed_sibling_are_never_read(folder, tmp_path):
+    """ITK reads the header of a.nii.gz and, without a word, the voxels of a.nii beside it."""
+    shutil.copy(folder / "flipped.nii.gz", tmp_path / "a.nii.gz")
+    other = sitk.ReadImage(str(folder / "flipped.nii.gz")) * 0
+    sitk.WriteImage(other, str(tmp_path / "a.nii"))
+    with pytest.raises(CaseError, match=r"must not lie beside an uncompressed file"):
+        read_mask_file(tmp_path / "a.nii.gz")
 
 
 # --- public data -------------------------------------------------------------------------------

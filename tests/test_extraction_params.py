@@ -7,14 +7,22 @@ import copy
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import SimpleITK as sitk
 import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_names import parse_feature_name
-from pipeline.extraction import feature_names, load_params
+from pipeline.extraction import extract_features, feature_names, load_params
 from pipeline.extraction.parameter_checks import DEPRECATED
-from pipeline.extraction.params import CROP_SETTINGS, library_versions, parameter_notes
+from pipeline.extraction.params import (
+    CROP_DEFAULTS,
+    CROP_SETTINGS,
+    library_versions,
+    parameter_notes,
+    schema_warnings_ignored,
+)
 from pipeline.extraction.setting_rules import settings_rules
 
 
@@ -90,6 +98,23 @@ def test_a_crop_is_resampled_where_the_file_is_silent_about_the_interpolator():
     assert silent.crop_settings["padDistance"] == 5
     stated = load_params({"setting": {"interpolator": "sitkLinear", "padDistance": 3}})
     assert stated.crop_settings == {"interpolator": "sitkLinear", "padDistance": 3}
+
+
+def test_what_a_file_leaves_out_is_taken_from_pyradiomics():
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    defaults = RadiomicsFeatureExtractor._getDefaultSettings()
+    assert {name: defaults[name] for name in CROP_DEFAULTS} == CROP_DEFAULTS
+    sparse = {"setting": {"resampledPixelSpacing": [1, 1, 2]}, "featureClass": {"firstorder": None}}
+    noise = np.random.default_rng(0).normal(0, 100, (14, 16, 18))
+    region = np.pad(np.ones((8, 10, 12), np.uint8), 3)
+    ct, mask = sitk.GetImageFromArray(noise), sitk.GetImageFromArray(region)
+    for image in (ct, mask):
+        image.SetSpacing((0.8, 0.8, 1.6))
+    with schema_warnings_ignored():
+        plain = RadiomicsFeatureExtractor(copy.deepcopy(sparse)).execute(ct, mask)
+    for name, value in extract_features(ct, mask, sparse).items():
+        assert value == pytest.approx(float(plain[name]), rel=1e-9), name
 
 
 def test_library_versions_are_those_installed():

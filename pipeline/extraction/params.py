@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -76,7 +77,8 @@ def library_versions() -> dict[str, str]:
 
 @contextmanager
 def schema_warnings_ignored() -> Iterator[None]:
-    """Silence pykwalify, which PyRadiomics checks parameters with, about its own old import."""
+    """Silence pykwalify, which PyRadiomics checks parameters with: its old import, its success."""
+    logging.getLogger("pykwalify").setLevel(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message=r"the load_module\(\) method", category=DeprecationWarning

@@ -31,6 +31,11 @@ rule features:
         feature_targets,
 
 
+rule readers:
+    input:
+        reader_targets,
+
+
 rule models:
     input:
         model_targets,
@@ -46,6 +51,7 @@ if HAS_IMAGES:
     include: "pipeline/rules/ingest.smk"
     include: "pipeline/rules/masks.smk"
     include: "pipeline/rules/preflight.smk"
+    include: "pipeline/rules/readers.smk"
     include: "pipeline/rules/resample.smk"
     include: "pipeline/rules/extract.smk"
 

@@ -139,6 +139,15 @@ def preflight_targets(wildcards):
     return [f"{FOLDER}/tables/preflight.parquet", f"{FOLDER}/report/preflight"]
 
 
+def reader_targets(wildcards):
+    """Return the pages on which readers' masks are looked at, or say why there are none."""
+    if not HAS_IMAGES:
+        raise WorkflowError(
+            "A study that starts from feature tables has no mask to look at."
+        )
+    return [f"{FOLDER}/report/readers/index.html"]
+
+
 def feature_targets(wildcards):
     """Return the study's features and how well readers agree on them."""
     return [

@@ -1,19 +1,20 @@
 """Stored values of CT slices: which ways of writing them are accepted, and how they are decoded.
 
-Decoding is done by pydicom with the plugins that the lock file names: pylibjpeg-libjpeg (JPEG),
-pylibjpeg-openjpeg (JPEG 2000, HTJ2K), pyjpegls (JPEG-LS); RLE, deflated and native ones are its
-own.
+pydicom decodes, each syntax by one plugin of the lock file: pylibjpeg-libjpeg (JPEG),
+pylibjpeg-openjpeg (JPEG 2000, HTJ2K), pyjpegls (JPEG-LS); RLE, deflated and native ones are its own.
+Where the plugin says that a stream is damaged, no other one is tried: some decode anything.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.pixels import iter_pixels
-from pydicom.uid import UID
+from pydicom.pixels import iter_pixels, pixel_array
+from pydicom.uid import UID, RLELossless
 
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
@@ -37,6 +38,8 @@ LOSSY_UNREADABLE = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (53, 55, 111, 1
 
 #: Fewest stored bits that hold a CT; a picture of 8 bits has lost its grey levels.
 FEWEST_BITS = 9
+
+_JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 
 #: Attributes read to decode a slice.
 PIXELS = (
@@ -210,13 +213,13 @@ def stored_values(slices: Sequence[Slice]) -> Iterator[np.ndarray]:
     for one in slices:
         try:
             with quiet():
+                # A stream that holds more than the slice is damaged, and its values have moved.
+                warnings.filterwarnings("error", message="The decoded RLE segment")
                 if one.frame is None:
                     pixels = _classic(one)
                 else:
                     if one.path not in frames:
-                        wanted = [s.frame for s in slices if s.path == one.path]
-                        _check_length(one)
-                        frames[one.path] = iter_pixels(one.path, indices=wanted, raw=True)
+                        frames[one.path] = _frames(one, [s for s in slices if s.path == one.path])
                     pixels = next(frames[one.path])
         except Exception as error:
             if isinstance(error, MemoryError):
@@ -240,7 +243,21 @@ def _classic(one: Slice) -> np.ndarray:
     _check_length(one)
     data = pydicom.dcmread(one.path, specific_tags=list(PIXELS), force=True)
     data.file_meta.TransferSyntaxUID = UID(one.transfer_syntax)
-    return data.pixel_array
+    return pixel_array(data, raw=True, decoding_plugin=_plugin(one))
+
+
+def _frames(one: Slice, wanted: Sequence[Slice]) -> Iterator[np.ndarray]:
+    _check_length(one)
+    indices = [each.frame for each in wanted]
+    return iter_pixels(one.path, indices=indices, raw=True, decoding_plugin=_plugin(one))
+
+
+def _plugin(one: Slice) -> str:
+    if one.transfer_syntax in NATIVE:
+        return ""
+    if one.transfer_syntax == RLELossless:
+        return "pydicom"
+    return "pyjpegls" if one.transfer_syntax in _JPEG_LS else "pylibjpeg"
 
 
 def _check_length(one: Slice) -> None:

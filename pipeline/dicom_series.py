@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -188,6 +188,11 @@ def choose_series(
     CaseError
         If there is no CT series, none of the name, or several between which nothing decides.
     """
+    choice = _chosen(slices, series, rule)
+    return replace(choice, findings=choice.findings + _left_out(choice.slices, slices))
+
+
+def _chosen(slices: Sequence[Slice], series: str | None, rule: Rule) -> Choice:
     candidates = ct_series(slices)
     if series is not None:
         return _named(candidates, series)
@@ -223,6 +228,28 @@ def choose_series(
             )
         ],
     )
+
+
+def _left_out(chosen: Sequence[Slice], slices: Sequence[Slice]) -> list[Finding]:
+    """Warn of images of the chosen series that are neither slices of a CT nor projections."""
+    left_out = [
+        one
+        for one in slices
+        if one.series == chosen[0].series
+        and not is_ct_slice(one)
+        and not NO_SLICES & set(one.image_type)
+    ]
+    if not left_out:
+        return []
+    return [
+        Finding(
+            "images-left-out",
+            "warning",
+            f"{len(left_out)} image(s) of the series say that they are no CT slices, and were left "
+            f"out beside {len(chosen)} slices",
+            "count the slices in a viewer, and export the series again if some are missing",
+        )
+    ]
 
 
 def _named(candidates: list[Series], name: str) -> Choice:

@@ -205,6 +205,32 @@ def test_a_compressed_slice_cut_short_is_refused(tmp_path, syntax):
         load(tmp_path)
 
 
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
+def test_a_damaged_stream_is_refused_or_read_as_gdcm_reads_it(tmp_path, syntax):
+    """Decoders that go on after an error would give other values than the reference."""
+    write_series(tmp_path / "whole", slices=2, shape=(32, 40))
+    encode(tmp_path / "whole", syntax)
+    whole = [path.read_bytes() for path in source_files(tmp_path / "whole")]
+    (tmp_path / "damaged").mkdir()
+    target = tmp_path / "damaged" / "0"
+    (tmp_path / "damaged" / "1").write_bytes(whole[1])
+    start = whole[0].index(b"\xe0\x7f\x10\x00") + 100
+    generator = np.random.default_rng(5)
+    refused = 0
+    for _ in range(40):
+        content = bytearray(whole[0])
+        content[generator.integers(start, len(content))] ^= 1 << generator.integers(8)
+        target.write_bytes(content)
+        try:
+            voxels = load(tmp_path / "damaged")[0].voxels
+        except CaseError:
+            refused += 1
+            continue
+        read = sitk.GetArrayFromImage(sitk.ReadImage(str(target), imageIO="GDCMImageIO"))
+        assert (voxels == read).all(axis=(1, 2)).any()
+    assert refused > 0
+
+
 def test_names_of_transfer_syntaxes():
     assert syntax_name(HTJ2KLossless).startswith("High-Throughput JPEG 2000")
     assert syntax_name("") == syntax_name("CANARY") == "an unknown transfer syntax"

@@ -140,6 +140,23 @@ def test_an_unknown_description_is_not_repeated(tmp_path):
     assert "CANARY" not in str(caught.value)
 
 
+@pytest.mark.parametrize("series", [None, uid("series", 2)])
+def test_images_of_the_series_that_are_no_slices_are_told(tmp_path, series):
+    """A damaged modality would shorten the CT without a word; a localizer is usual."""
+    add(tmp_path, 2)
+    for number, changed in enumerate(({"Modality": "CU"}, {"ImageType": ["A", "B", "LOCALIZER"]})):
+        write_slice(
+            tmp_path / "3" / str(number),
+            np.zeros((8, 10), np.int16),
+            (0, 0, number),
+            SeriesInstanceUID=uid("series", 2),
+            **changed,
+        )
+    _, choice = choose(tmp_path, series)
+    assert [one.code for one in choice.findings] == ["images-left-out"]
+    assert "1 image(s) of the series" in choice.findings[0].message
+
+
 @pytest.mark.parametrize("kind", ["LOCALIZER", "MIP", "TOPOGRAM"])
 def test_projections_are_no_slices(tmp_path, kind):
     write_slice(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import math
+import struct
 import tempfile
 from pathlib import Path
 
@@ -143,6 +145,59 @@ def test_four_dimensions_are_refused(tmp_path):
     voxels = np.stack([VOXELS.T, VOXELS.T], axis=-1)
     with pytest.raises(CaseError, match="4 dimensions of size 5 x 4 x 3 x 2"):
         read_volume(nifti(tmp_path / "a.nii", sform=(AFFINE, 2), voxels=voxels))
+
+
+def test_a_fourth_dimension_of_one_does_not_matter(tmp_path):
+    read, findings = read_volume(
+        nifti(tmp_path / "a.nii", sform=(AFFINE, 2), voxels=VOXELS.T[..., None])
+    )
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read), VOXELS)
+    assert findings == []
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    path = nifti(tmp_path / "a.nii", sform=(AFFINE, 2), voxels=VOXELS.T * 1j)
+    with pytest.raises(CaseError, match=r"2 value\(s\) per voxel"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("unit", ["meter", "micron"])
+def test_a_nifti_in_another_unit_is_refused(tmp_path, unit):
+    written = nibabel.Nifti1Image(VOXELS.T, AFFINE)
+    written.header.set_xyzt_units(unit)
+    nibabel.save(written, tmp_path / "a.nii")
+    with pytest.raises(CaseError, match=rf"must be millimetres\. Found: {unit}"):
+        read_volume(tmp_path / "a.nii")
+
+
+def test_nifti_2_is_refused(tmp_path):
+    nibabel.save(nibabel.Nifti2Image(VOXELS.T, AFFINE), tmp_path / "a.nii")
+    with pytest.raises(CaseError, match=r"version 1\. Found: version 2"):
+        read_volume(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize(
+    ("slope", "intercept", "accepted"),
+    [(0.5, 3, True), (0, 0, True), (math.nan, math.nan, True), (0, 5, False), (math.nan, 5, False)],
+)
+def test_rescaling_of_a_nifti(tmp_path, name, slope, intercept, accepted):
+    """Where slope is zero ITK adds the intercept, and the standard does not."""
+    path = nifti(tmp_path / "a.nii", sform=(AFFINE, 2))
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<ff", content, 112, slope, intercept)
+    path.write_bytes(content)
+    if name != "a.nii":
+        path.unlink()
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(content))
+    if accepted:
+        read, _ = read_volume(path)
+        expected = np.asanyarray(nibabel.load(path).dataobj).T
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read), expected)
+    else:
+        with pytest.raises(CaseError, match="rescaling of a NIfTI file"):
+            read_volume(path)
 
 
 def test_colours_are_refused(tmp_path):

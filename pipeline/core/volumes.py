@@ -39,6 +39,8 @@ COMPRESSION_LEVEL = 1
 #: Key of a stored volume's header under which its geometry stands as JSON.
 GEOMETRY_KEY = "geometry"
 
+_COMPLEX = (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
+
 _CHUNK = 1 << 22  # bytes unpacked at a time
 
 
@@ -87,12 +89,12 @@ def read_volume(path: str | Path) -> tuple[sitk.Image, list[Finding]]:
             found=f"a {suffix} file of {path.stat().st_size} bytes that ITK refuses",
             remedy="open it in 3D Slicer and export it again",
         ) from None
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+    values = image.GetNumberOfComponentsPerPixel() * (2 if image.GetPixelID() in _COMPLEX else 1)
+    if image.GetDimension() != 3 or values != 1:
         raise CaseError(
             "A volume must have three dimensions and one value per voxel",
             found=f"{image.GetDimension()} dimensions of size "
-            f"{' x '.join(map(str, image.GetSize()))}, "
-            f"{image.GetNumberOfComponentsPerPixel()} value(s) per voxel",
+            f"{' x '.join(map(str, image.GetSize()))}, {values} value(s) per voxel",
             remedy="export one phase as a three-dimensional volume",
         )
     if expected is not None:
@@ -144,6 +146,7 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
             found=type(error).__name__,
             remedy="export it again",
         ) from None
+    _check_nifti_values(path, header)
     # The header itself forgets its offset when it is read.
     _check_length(path, int(loaded.dataobj.offset), header)
     size = (*header.get_data_shape(), 1, 1, 1)[:3]
@@ -159,6 +162,31 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
         return [_no_patient_space("NIfTI header has neither qform nor sform")], None
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ (sform if s_code else qform)  # RAS to LPS
     return [], Geometry.from_affine(affine, size)
+
+
+def _check_nifti_values(path: Path, header: nibabel.Nifti1Header) -> None:
+    """Refuse what ITK does not read, or reads in another way than the standard says."""
+    if isinstance(header, nibabel.Nifti2Header):
+        raise CaseError(
+            "A NIfTI file must be of version 1",
+            found="version 2",
+            remedy="export it as NRRD or NIfTI-1",
+        )
+    unit = header.get_xyzt_units()[0]
+    if unit not in ("mm", "unknown"):
+        raise CaseError(
+            "The unit of a NIfTI file must be millimetres", found=unit, remedy="convert it again"
+        )
+    with nibabel.openers.Opener(path) as stream:
+        stated = type(header).from_fileobj(stream, check=False)
+    slope, intercept = float(stated["scl_slope"]), float(stated["scl_inter"])
+    if (slope == 0 or not math.isfinite(slope)) and not (intercept == 0 or math.isnan(intercept)):
+        # The standard then rescales nothing; ITK adds the intercept all the same.
+        raise CaseError(
+            "The rescaling of a NIfTI file must be readable in one way only",
+            found=f"slope {slope:g} with intercept {intercept:g}",
+            remedy="convert the DICOM again",
+        )
 
 
 def _check_length(path: Path, offset: int, header: nibabel.Nifti1Header) -> None:

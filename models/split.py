@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+from sklearn.model_selection import train_test_split
 
+from models.folds import NO_FOLD, assign_folds
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_table
@@ -21,9 +22,6 @@ from pipeline.core.split_designs import FROM_COLUMN, parts_from_column
 from pipeline.core.study import open_study
 
 logger = logging.getLogger("vertebromics")
-
-NO_FOLD = -1
-"""Fold of a test row."""
 
 
 def holdout_parts(table: pd.DataFrame, test_fraction: float, seed: int) -> np.ndarray:
@@ -66,49 +64,6 @@ def holdout_parts(table: pd.DataFrame, test_fraction: float, seed: int) -> np.nd
             remedy="change the fraction, or add patients",
         ) from None
     return np.where(table["patient_id"].isin(test), "test", "train")
-
-
-def assign_folds(training: pd.DataFrame, n_folds: int, seed: int) -> np.ndarray:
-    """Deal training rows to folds, stratified by outcome, a patient's rows together.
-
-    Parameters
-    ----------
-    training : pandas.DataFrame
-        One row per unit: ``patient_id, outcome``.
-    n_folds : int
-        Number of folds.
-    seed : int
-        Seed of the draw.
-
-    Returns
-    -------
-    ndarray of int, shape (n_rows,)
-        Fold, from 0, in which a row is validated.
-
-    Raises
-    ------
-    StudyError
-        If a fold would lack an outcome.
-    """
-    outcome = training["outcome"].to_numpy(dtype=int)
-    groups = training["patient_id"].to_numpy()
-    fewest = min(len(np.unique(groups[outcome == value])) for value in (0, 1))
-    folds = np.full(len(training), NO_FOLD)
-    if fewest >= n_folds:
-        # Sorted by patient first, so that the order of the rows does not change the folds.
-        order = np.argsort(groups, kind="stable")
-        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-        for fold, (_, valid) in enumerate(splitter.split(order, outcome[order], groups[order])):
-            folds[order[valid]] = fold
-    complete = all(len(np.unique(outcome[folds == fold])) == 2 for fold in range(n_folds))
-    if fewest < n_folds or not complete:
-        raise StudyError(
-            "Every fold must hold patients of both outcomes",
-            found=f"{fewest} training patients of the rarer outcome for {n_folds} folds",
-            where="config key split.folds",
-            remedy="use fewer folds or a larger training part",
-        )
-    return folds
 
 
 def split_table(table: pd.DataFrame, config: dict) -> pd.DataFrame:

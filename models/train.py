@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from models.chain import chain_notes, selection_chain, signature_of
 from models.columns import Columns
 from models.estimators import FAMILIES, device_of, family_of
-from models.fitting import Fit, fit_estimator, importance_of
+from models.fitted import FittedModel, refit
+from models.fitting import importance_of
 from models.inputs import read_inputs, training_rows
 from models.search import SearchResult, search_model, transform_folds
 from pipeline.core import command
@@ -29,40 +28,6 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json, write_table
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
-
-
-@dataclass(frozen=True)
-class FittedModel:
-    """A selection chain and a classifier, fitted to the same training rows.
-
-    Attributes
-    ----------
-    model : str
-        Name of the family.
-    columns : Columns
-        Candidates that the chain chose from.
-    chain : sklearn.pipeline.Pipeline
-        Fitted selection chain.
-    fit : Fit
-        Fitted classifier.
-    notes : list of str
-        What has to be said about both.
-    """
-
-    model: str
-    columns: Columns
-    chain: Pipeline
-    fit: Fit
-    notes: list[str]
-
-    @property
-    def signature(self) -> list[str]:
-        """Columns that the classifier sees."""
-        return signature_of(self.chain)
-
-    def predict(self, table: pd.DataFrame) -> np.ndarray:
-        """Return the probability of the event, shape (n_rows,), for rows of an analysis table."""
-        return self.fit.probability(self.chain.transform(self.columns.take(table)).to_numpy())
 
 
 @dataclass(frozen=True)
@@ -82,43 +47,6 @@ class TrainedModel:
     fitted: FittedModel
     search: SearchResult
     threshold: float
-
-
-def refit(
-    model: str,
-    columns: Columns,
-    training: pd.DataFrame,
-    parameters: Mapping,
-    config: Mapping,
-    seed: int,
-) -> FittedModel:
-    """Fit selection and classifier to training rows with fixed parameters.
-
-    Parameters
-    ----------
-    model : str
-        Name of the family.
-    columns : Columns
-        Candidates.
-    training : pandas.DataFrame
-        Training rows of the analysis table: ``unit_id, patient_id, outcome`` and the candidates.
-    parameters : mapping
-        Parameters of the family, as ``model.json`` holds them.
-    config : mapping
-        Resolved configuration.
-    seed : int
-        Seed of this fit.
-
-    Returns
-    -------
-    FittedModel
-        Predicts rows of any analysis table with the same columns.
-    """
-    X, y = columns.take(training), training["outcome"].to_numpy(dtype=int)
-    chain = selection_chain(columns, config).fit(X, y)
-    Z, groups = chain.transform(X).to_numpy(), training["patient_id"].to_numpy()
-    fit = fit_estimator(model, parameters, Z, y, groups, config, seed)
-    return FittedModel(model, columns, chain, fit, chain_notes(chain) + fit.notes)
 
 
 def fit_model(

@@ -18,8 +18,8 @@ from models.ablate import (
     top_candidates,
 )
 from models.columns import Columns
+from models.fitted import refit
 from models.intervals import patient_resamples
-from models.train import refit
 from pipeline.core.seeds import derive_seed
 
 SIGNAL, PROXY = "original_firstorder_Signal", "original_firstorder_Proxy"

@@ -129,6 +129,10 @@ def test_unknown_option_names_the_nearest():
         ({"split": {"design": "temporal"}}, ["split.column", "order of enrolment"]),
         ({"split": {"design": "by_site", "column": "site"}}, ["split.test_sites"]),
         ({"models": ["lr"]}, ["only be ablated if it is trained", "tabnet"]),
+        (
+            {"models": ["lr", "tabnet"], "nested": {"models": ["rf"]}},
+            ["only be cross-validated if it is trained", "Found: rf", "nested.models"],
+        ),
         ({"protocol": "ge2052"}, ["config/protocols", "perhaps `ge2025` is meant"]),
     ],
 )

@@ -251,14 +251,16 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
         checkout.write(study, config | changes)
         return set(checkout.planned(study))
 
-    learned = {"select", "train", "evaluate", "ablate", "study_report"}
+    learned = {"select", "train", "evaluate", "nested", "ablate", "study_report"}
     assert planned(title="Another") == {"study_report"}
     assert planned(evaluation={"bootstrap": 200}) == {"evaluate", "ablate", "study_report"}
     assert planned(selection={"mrmr": {"k": 10}}) == learned
     assert planned(search={"iterations": 3}) == learned - {"select"}
     assert planned(tabnet={"max_epochs": 5}) == {"study_report"}
     assert planned(split={"folds": 3}) == learned | {"join", "split"}
-    assert planned(models=["lr", "rf"]) == {"train", "evaluate", "study_report"}
+    assert planned(models=["lr", "rf"]) == {"train", "evaluate", "nested", "study_report"}
+    assert planned(nested={"search": "fixed"}) == {"nested", "study_report"}
+    assert planned(nested={"models": []}) == {"study_report"}
     assert planned() == set()
     checkout.edit("models/delong.py", r"\A", "# A comment.\n")
     assert planned() == set()

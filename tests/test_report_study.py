@@ -20,6 +20,7 @@ import yaml
 
 import models.ablate
 import models.evaluate
+import models.nested
 import models.selection
 import models.split
 import models.train
@@ -85,6 +86,7 @@ def config(repository) -> dict:
     options["search"]["spaces"] = {"rf": {"n_estimators": [20], "max_depth": [2, 3]}}
     options["split"]["folds"] = 3
     options["evaluation"]["bootstrap"] = 60
+    options["nested"] |= {"models": ["lr"], "folds": 3, "search": "fixed"}
     options["ablation"] = {
         "models": ["lr"],
         "top": 2,
@@ -139,6 +141,14 @@ def table_study(tmp_path_factory, config) -> Path:
         importance=lr / "importance.parquet",
         out=folder / "ablation" / "lr.parquet",
         json=folder / "ablation" / "lr.json",
+    )
+    call(
+        models.nested,
+        **given,
+        model="lr",
+        model_json=lr / "model.json",
+        out=folder / "nested" / "lr.parquet",
+        json=folder / "nested" / "lr.json",
     )
     return folder
 
@@ -302,6 +312,13 @@ def test_the_selection_is_set_beside_chance(page, table_study):
     assert "With the outcome permuted 20 times" in page.text
     assert f"{info['by_chance']['mean']:.0f} pass on average" in page.text
     assert f"before mRMR ({info['pca']['before']['features']} features)" in page.text
+
+
+def test_nested_cross_validation_stands_beside_the_test_rows(page, table_study):
+    info = json.loads((table_study / "nested" / "lr.json").read_text(encoding="utf-8"))
+    assert f"{info['auroc']:.3f}" in page.text
+    assert "mean over 3 outer folds, dealt 1 time" in page.text
+    assert "which makes the figures slightly optimistic" in page.text
 
 
 @pytest.mark.parametrize(

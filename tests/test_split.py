@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.split import assign_folds, holdout_parts, split_table
+from models.folds import assign_folds
+from models.split import holdout_parts, split_table
 from pipeline.core.errors import StudyError
 
 OPTIONS = {

@@ -9,9 +9,10 @@ import yaml
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.columns import Columns
+from models.fitted import refit
 from models.inputs import read_inputs, training_rows
 from models.split import split_table
-from models.train import fit_model, main, refit, threshold_of
+from models.train import fit_model, main, threshold_of
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 

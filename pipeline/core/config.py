@@ -132,6 +132,8 @@ def resolve_config(user: dict) -> dict:
     outcome = config["outcome"]
     if outcome is not None:
         config["outcome"] = {"label": outcome["name"]} | outcome
+    if config["nested"]["models"] == "all":
+        config["nested"]["models"] = list(config["models"])
     return config
 
 
@@ -300,12 +302,16 @@ def _check_combinations(config: dict, problems: Problems) -> None:
             where="config key masks.convention",
             remedy="correct the labels",
         )
-    extra = [name for name in config["ablation"]["models"] if name not in config["models"]]
-    if extra:
+    asked = {"ablated": "ablation", "cross-validated": "nested"}
+    for what, section in asked.items():
+        names = config[section]["models"]
+        extra = [name for name in names if name not in config["models"]] if names != "all" else []
+        if not extra:
+            continue
         problems.add(
-            "A model can only be ablated if it is trained",
+            f"A model can only be {what} if it is trained",
             found=listing(extra),
-            where="config key ablation.models",
+            where=f"config key {section}.models",
             remedy=f"take from `models`: {listing(config['models'])}, or add it there",
         )
 

@@ -67,6 +67,14 @@ class Ablation:
 
 
 @dataclass(frozen=True)
+class Nested:
+    """One model's nested cross-validation: its outer folds and their summary."""
+
+    table: pd.DataFrame
+    info: dict
+
+
+@dataclass(frozen=True)
 class Modelling:
     """Tables of the modelling half. `units` holds no feature columns."""
 
@@ -77,6 +85,7 @@ class Modelling:
     selection_info: dict
     models: dict[str, Model]
     evaluation: Evaluation
+    nested: dict[str, Nested]
     ablation: dict[str, Ablation]
 
 
@@ -189,6 +198,12 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         selection_info=_json(folder, "tables/selection.json"),
         models={name: _model(folder, name) for name in config["models"]},
         evaluation=Evaluation(**evaluation),
+        nested={
+            name: Nested(
+                _table(folder, f"nested/{name}.parquet"), _json(folder, f"nested/{name}.json")
+            )
+            for name in config["nested"]["models"]
+        },
         ablation={
             name: Ablation(
                 _table(folder, f"ablation/{name}.parquet"), _json(folder, f"ablation/{name}.json")

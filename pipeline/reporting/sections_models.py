@@ -101,6 +101,7 @@ def performance_section(results: Results) -> Section:
             f"guessing is the share of events, {number(events / len(test), 2)}.",
         ),
         _comparison_table(evaluation.comparisons, labels, level),
+        *_nested(results, labels),
         Figure(
             name="roc",
             svg=roc_figure(
@@ -249,6 +250,45 @@ def _comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: 
         collapsed=f"{plural(len(rows), 'pairwise comparison')}; "
         f"{_below(comparisons['p_holm'])} with P < 0.05 after Holm",
     )
+
+
+def _nested(results: Results, labels: dict[str, str]) -> list[Block]:
+    """Set the nested cross-validation beside the test rows: a gap between them needs an answer."""
+    nested = results.modelling.nested
+    if not nested:
+        return []
+    rows = []
+    for name, entry in nested.items():
+        info, test = entry.info, metric(results, name, "auroc")
+        rows.append(
+            {
+                "Model": labels[name],
+                "Nested cross-validation": number(info["auroc"], 3),
+                "SD over folds": number(info["auroc_sd"], 3),
+                "Means of the repeats": f"{number(info['auroc_low'], 3)} to "
+                f"{number(info['auroc_high'], 3)}",
+                "Inner folds": number(results.modelling.models[name].info["cv_auc"], 3),
+                "Test rows": interval(test["value"], test["low"], test["high"]),
+                "Fits": count(info["fits"]),
+            }
+        )
+    infos = [entry.info for entry in nested.values()]
+    folds, repeats = infos[0]["folds"], infos[0]["repeats"]
+    # The first note says how parameters were found, alike for all models.
+    return [
+        Table(
+            name="nested",
+            caption=f"AUROC of the whole procedure (selection, search, fit) by nested "
+            f"cross-validation of the training rows: mean over {folds} outer folds, dealt "
+            f"{plural(repeats, 'time')}. {infos[0]['notes'][0]} It describes the procedure; the "
+            "model that was tested is that procedure fitted to all training rows. The spread over "
+            "folds is no standard error. The inner folds chose the parameters and are optimistic; "
+            "a figure of the test rows far above the nested one is luck of the split.",
+            shown=pd.DataFrame(rows),
+            raw=pd.concat([entry.table for entry in nested.values()], ignore_index=True),
+            numeric=tuple(column for column in rows[0] if column != "Model"),
+        )
+    ]
 
 
 def _below(p: pd.Series) -> str:

@@ -44,6 +44,7 @@ HAS_MODELS = config["outcome"] is not None and study.clinical is not None
 BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []
 MODELS = config["models"] if HAS_MODELS else []
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
+NESTED = config["nested"]["models"] if HAS_MODELS else []
 
 
 wildcard_constraints:
@@ -166,6 +167,7 @@ def model_targets(wildcards):
     return [
         *of_models("search.parquet"),
         *EVALUATION,
+        *[f"{FOLDER}/nested/{model}.json" for model in NESTED],
         *[f"{FOLDER}/ablation/{model}.json" for model in ABLATED],
     ]
 

@@ -1,0 +1,42 @@
+rule nested:
+    input:
+        analysis=f"{FOLDER}/tables/analysis.parquet",
+        info=f"{FOLDER}/tables/analysis.json",
+        split=f"{FOLDER}/tables/split.parquet",
+        model=(
+            f"{FOLDER}/models/{{model}}/model.json"
+            if config["nested"]["search"] == "fixed"
+            else []
+        ),
+    output:
+        table=f"{FOLDER}/nested/{{model}}.parquet",
+        json=f"{FOLDER}/nested/{{model}}.json",
+    log:
+        f"{FOLDER}/log/nested/{{model}}.log",
+    benchmark:
+        f"{FOLDER}/benchmark/nested/{{model}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=1440,
+        gpu=lambda wildcards: gpus(wildcards.model),
+    params:
+        code=code_fingerprint("models.nested"),
+        options=lambda wildcards: training_options(
+            wildcards.model,
+            "nested.folds",
+            "nested.repeats",
+            "nested.search",
+            "search.reduced_iterations",
+            "split.folds",
+        ),
+        study=f"{FOLDER}/study",
+        fixed=lambda wildcards, input: (
+            f"--model-json {quote(str(input.model))}" if input.model else ""
+        ),
+    shell:
+        "python -m models.nested --study {params.study:q} --model {wildcards.model}"
+        " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
+        " {params.fixed} --out {output.table:q} --json {output.json:q} > {log:q} 2>&1"

@@ -1,0 +1,135 @@
+import copy
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.metrics import roc_auc_score
+
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables
+from models import nested
+from models.columns import Columns
+from models.fitted import refit
+from models.nested import cross_validate, outer_folds, parameters_of, planned_fits
+from models.split import split_table
+from pipeline.core.errors import StudyError
+from pipeline.core.seeds import derive_seed
+
+FIXED = {"penalty": "l2", "C": 0.1}
+
+
+@pytest.fixture(scope="module")
+def config(repository):
+    config = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
+    config["study"], config["device"] = "nested", "cpu"
+    config["selection"]["mrmr"]["k"] = 5
+    config["split"]["folds"] = 3
+    config["search"] |= {"iterations": 6, "reduced_iterations": 2}
+    config["search"]["spaces"] = {"rf": {"n_estimators": [5], "max_depth": [2, 3]}}
+    config["nested"] |= {"folds": 3, "repeats": 2}
+    return config
+
+
+@pytest.fixture(scope="module")
+def study(config):
+    table, info = simulate_tables(160, 3, features=feature_names()[:50]).analysis()
+    split = split_table(table, config)
+    training = table[split["part"] == "train"].reset_index(drop=True)
+    return Columns.from_info(info), training
+
+
+def with_search(config, search):
+    changed = copy.deepcopy(config)
+    changed["nested"]["search"] = search
+    return changed
+
+
+def test_every_row_is_held_out_once_per_repeat(study):
+    _, training = study
+    held_out = np.array([rows for _, _, rows in outer_folds(training, 3, 2, 5)])
+    assert held_out.shape == (6, len(training))
+    for repeat in (held_out[:3], held_out[3:]):
+        assert (repeat.sum(axis=0) == 1).all()
+    assert not np.array_equal(held_out[:3], held_out[3:])
+
+
+def test_patients_are_never_divided(study):
+    _, training = study
+    doubled = pd.concat([training, training], ignore_index=True)
+    for _, _, rows in outer_folds(doubled, 3, 1, 5):
+        inside = doubled.loc[rows, "patient_id"]
+        assert not set(inside) & set(doubled.loc[~rows, "patient_id"])
+
+
+def test_the_figures_are_those_of_refits_on_the_other_folds(study, config):
+    columns, training = study
+    config = with_search(config, "fixed")
+    table, facts = cross_validate("lr", columns, training, config, FIXED)
+    repeat, fold, held_out = list(outer_folds(training, 3, 2, config["seed"]))[4]
+    seed = derive_seed(derive_seed(config["seed"], "nested", "lr", repeat, fold), "refit")
+    fitted = refit("lr", columns, training[~held_out], FIXED, config, seed)
+    own = table.query("repeat == @repeat and fold == @fold").iloc[0]
+    judged = training[held_out]
+    assert own["auroc"] == pytest.approx(roc_auc_score(judged["outcome"], fitted.predict(judged)))
+    assert own["signature"].split("|") == fitted.signature
+    assert (own["n"], own["events"]) == (len(judged), judged["outcome"].sum())
+    assert facts["auroc"] == pytest.approx(table["auroc"].mean())
+    assert facts["auroc_low"] <= facts["auroc"] <= facts["auroc_high"]
+    assert facts["fits"] == len(table) == planned_fits("lr", config) == 6
+    assert "slightly optimistic" in facts["notes"][0]
+
+
+def test_nothing_of_a_held_out_fold_enters_its_refit(study, config, monkeypatch):
+    """Whatever the held-out rows say, the fold's signature and parameters stay the same."""
+    columns, training = study
+    config = with_search(config, "reduced")
+    config["nested"]["repeats"] = 1
+    first, _ = cross_validate("lr", columns, training, config)
+    fold = 1
+    outer = list(outer_folds(training, 3, 1, config["seed"]))
+    held_out = outer[fold][2]
+    spoiled = training.copy()
+    features = [name for name in spoiled if ":" in name]
+    noise = np.random.default_rng(0).normal(50, 9, (held_out.sum(), len(features)))
+    spoiled.loc[held_out, features] = noise
+    spoiled.loc[held_out, "outcome"] = 1 - spoiled.loc[held_out, "outcome"]
+    # The folds are dealt by outcome: the same deal has to be judged.
+    monkeypatch.setattr(nested, "outer_folds", lambda *_: iter(outer[fold : fold + 1]))
+    second, _ = cross_validate("lr", columns, spoiled, config)
+    same = ["signature", "parameters"]
+    assert first.loc[fold, same].equals(second.loc[0, same].rename(fold))
+    assert first.loc[fold, "auroc"] != second.loc[0, "auroc"]
+
+
+@pytest.mark.parametrize(("search", "sets"), [("reduced", 2), ("full", 6)])
+def test_a_search_takes_as_many_sets_as_asked(study, config, search, sets):
+    columns, training = study
+    config = with_search(config, search)
+    parameters, fits, _ = parameters_of("lr", columns, training, config, 1, None)
+    assert fits == sets * 3
+    assert set(parameters) == {"penalty", "C"}
+    assert planned_fits("lr", config) == 6 * (1 + sets * 3)
+
+
+def test_the_same_seed_gives_the_same_tables(study, config):
+    columns, training = study
+    config = with_search(config, "reduced")
+    first, second = (cross_validate("rf", columns, training, config)[0] for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+    assert all(json.loads(text) for text in first["parameters"])
+
+
+@pytest.mark.parametrize(("search", "fixed"), [("fixed", None), ("reduced", FIXED)])
+def test_fixed_parameters_must_be_given_and_only_then(study, config, search, fixed):
+    columns, training = study
+    with pytest.raises(StudyError, match=r"config key nested\.search"):
+        cross_validate("lr", columns, training, with_search(config, search), fixed)
+
+
+def test_too_few_events_for_the_outer_folds_are_told(study, config):
+    columns, training = study
+    rare = training.assign(outcome=(np.arange(len(training)) < 2).astype(int))
+    with pytest.raises(StudyError, match="hold patients of both outcomes"):
+        cross_validate("lr", columns, rare, with_search(config, "fixed"), FIXED)

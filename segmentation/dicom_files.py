@@ -5,11 +5,12 @@ What a library says about a damaged header may quote it; so only what is said he
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pydicom
-from pydicom.errors import InvalidDicomError
 
 from pipeline.core.errors import CaseError
 from pipeline.core.files import machine_error
@@ -25,9 +26,36 @@ FARTHEST_MM = 1e6
 
 
 def is_dicom(path: str | Path) -> bool:
-    """Return whether a file bears the mark of a DICOM file, whatever its name."""
+    """Return whether a file is DICOM by its first bytes, whatever its name.
+
+    Some planning systems leave out the 128 bytes and the four letters before the first element.
+    """
     with open(path, "rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+        start = stream.read(132)
+    return start[128:] == b"DICM" or start[:4] in (b"\x08\0\0\0", b"\x08\0\5\0", b"\2\0\0\0")
+
+
+@contextmanager
+def careful() -> Iterator[None]:
+    """Turn whatever a library raises over a damaged header into one error, and keep it quiet.
+
+    pydicom reads values as they are asked for, so that any access may fail, each in its own way.
+    """
+    with quiet():
+        try:
+            yield
+        except CaseError:
+            raise
+        except Exception as error:
+            if machine := machine_error(error):
+                raise machine from error
+            raise CaseError(
+                "A DICOM mask must be a whole, readable file",
+                found="a file that is cut short or damaged"
+                if isinstance(error, OSError | EOFError | struct.error)
+                else f"a header with a value that cannot be read ({type(error).__name__})",
+                remedy="copy or export it again",
+            ) from None
 
 
 def kind_of(path: Path) -> str | None:
@@ -36,15 +64,12 @@ def kind_of(path: Path) -> str | None:
     An empty SOPClassUID occurs in anonymised archives; the modality decides then. None stands for
     a file that is no DICOM.
     """
-    with quiet():
-        try:
-            header = pydicom.dcmread(
-                path, stop_before_pixels=True, specific_tags=["SOPClassUID", "Modality"]
-            )
-        except InvalidDicomError:
-            return None
-        except Exception as error:
-            raise _damaged(error) from None
+    if not is_dicom(path):
+        return None
+    with careful():
+        header = pydicom.dcmread(
+            path, stop_before_pixels=True, specific_tags=["SOPClassUID", "Modality"], force=True
+        )
         sop_class = str(header.get("SOPClassUID") or "")
         modality = str(header.get("Modality") or "")
     if sop_class in SEG_CLASSES or (not sop_class and modality == "SEG"):
@@ -83,15 +108,6 @@ def mask_of_folder(folder: Path) -> Path:
     )
 
 
-def read_dicom(path: Path) -> pydicom.Dataset:
-    """Read a DICOM file with its pixels."""
-    with quiet():
-        try:
-            return pydicom.dcmread(path)
-        except Exception as error:
-            raise _damaged(error) from None
-
-
 def referenced_series(dataset: pydicom.Dataset) -> frozenset[str]:
     """Return the SeriesInstanceUIDs of the images that a segmentation or structure set refers to.
 
@@ -128,13 +144,3 @@ def numbers(dataset: pydicom.Dataset, keyword: str) -> list[float]:
         return [float(one) for one in many]
     except (TypeError, ValueError):
         return []
-
-
-def _damaged(error: Exception) -> Exception:
-    if machine := machine_error(error):
-        return machine
-    return CaseError(
-        "A DICOM mask must be a whole, readable file",
-        found=f"a header that ends in {type(error).__name__}",
-        remedy="copy or export it again",
-    )

@@ -2,33 +2,19 @@
 
 Every frame says where it lies, and is put onto the slice of the CT at that place: the order of
 frames, missing empty frames and overlapping segments do not matter. highdicom's own volumes would
-ask for frames at even distances and refuse big endian files; its decoder of frames is used.
+ask for frames at even distances and refuse big endian files.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.encaps import get_frame
-from pydicom.pixels import pixel_array
-from pydicom.uid import (
-    ExplicitVRBigEndian,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-    JPEG2000Lossless,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    RLELossless,
-)
 
 from pipeline.core.errors import CaseError
-from pipeline.core.files import machine_error
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import (
     Geometry,
@@ -38,23 +24,9 @@ from pipeline.core.geometry import (
     mismatch,
     paste,
 )
-from pipeline.dicom_headers import quiet
-from segmentation.dicom_files import FARTHEST_MM, items, numbers, read_dicom, referenced_series
+from segmentation.dicom_files import FARTHEST_MM, careful, items, numbers, referenced_series
+from segmentation.dicom_frames import DEFLATED_FRAMES, LOSSLESS, decode_frame
 from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
-
-#: Each frame deflated by itself (DICOM supplement of 2023); pydicom does not know it yet.
-DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
-#: Compressed transfer syntaxes that keep every bit.
-LOSSLESS = (
-    DEFLATED_FRAMES,
-    RLELossless,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEG2000Lossless,
-    HTJ2KLossless,
-    HTJ2KLosslessRPCL,
-)
 
 #: Largest rows or columns of a frame: no scanner reaches it, and a damaged header that claims
 #: more must not fill the memory.
@@ -156,7 +128,7 @@ class FrameStack(MaskFile):
         for frame in self.frames:
             if frame.segment not in (None, segment.value):
                 continue
-            stored = _decode(self.dataset, frame.index)
+            stored = decode_frame(self.dataset, frame.index)
             if frame.segment is None:
                 mask = stored == segment.value
             elif self.dataset.SegmentationType == "FRACTIONAL":
@@ -220,14 +192,13 @@ def read_dicom_seg(path: str | Path, fractional_threshold: float = 0.5) -> Frame
     CaseError
         If the file is damaged, lossy, or does not say where its frames lie.
     """
-    dataset = read_dicom(Path(path))
-    with quiet():
+    with careful():
+        dataset = pydicom.dcmread(path, force=True)
         _check_pixels(dataset)
         segments = _segments(dataset)
         frames = _frames(dataset)
-    return FrameStack(
-        dataset, frames, fractional_threshold, segments, [], referenced_series(dataset)
-    )
+        references = referenced_series(dataset)
+    return FrameStack(dataset, frames, fractional_threshold, segments, [], references)
 
 
 def _check_pixels(dataset: pydicom.Dataset) -> None:
@@ -333,81 +304,6 @@ def _perpendicular(orientation: list[float]) -> bool:
     along_row, along_column = np.reshape(orientation, (2, 3))
     lengths = np.linalg.norm([along_row, along_column], axis=1)
     return bool(np.allclose(lengths, 1, atol=1e-3) and abs(along_row @ along_column) < 1e-3)
-
-
-def _decode(dataset: pydicom.Dataset, index: int) -> np.ndarray:
-    """Return the stored values of one frame, shape (row, column)."""
-    syntax = str(dataset.file_meta.TransferSyntaxUID)
-    shape = (int(dataset.Rows), int(dataset.Columns))
-    bits = int(dataset.BitsAllocated)
-    try:
-        with quiet():
-            frame = _stored(dataset, index, shape, bits, syntax)
-    except CaseError:
-        raise
-    except Exception as error:
-        if machine := machine_error(error):
-            raise machine from error
-        raise _undecodable(index) from None
-    if frame.shape != shape:
-        raise _undecodable(index)
-    return frame
-
-
-def _stored(
-    dataset: pydicom.Dataset, index: int, shape: tuple[int, int], bits: int, syntax: str
-) -> np.ndarray:
-    """Decode one frame: by pydicom where it can, else from its bits."""
-    packed_bits = bits == 1 and syntax in (RLELossless, DEFLATED_FRAMES)
-    if packed_bits or syntax == DEFLATED_FRAMES:
-        packed = get_frame(dataset.PixelData, index, number_of_frames=int(dataset.NumberOfFrames))
-        room = (shape[0] * shape[1] * bits + 7) // 8
-        if syntax == DEFLATED_FRAMES:
-            return _unpacked(zlib.decompressobj(-15).decompress(packed, room), shape, bits)
-        return _unpacked(_run_lengths(packed, room), shape, bits)
-    if bits == 1 and not pydicom.uid.UID(syntax).is_encapsulated:
-        if syntax == ExplicitVRBigEndian:
-            return dataset.pixel_array.reshape(-1, *shape)[index]
-        # A frame need not begin with a byte, which pydicom does not take into account.
-        first = index * shape[0] * shape[1]
-        last = first + shape[0] * shape[1]
-        packed = dataset.PixelData[first // 8 : (last + 7) // 8]
-        return _unpacked(packed, shape, bits, skip=first % 8)
-    return pixel_array(dataset, index=index)
-
-
-def _unpacked(packed: bytes, shape: tuple[int, int], bits: int, skip: int = 0) -> np.ndarray:
-    """Return pixels of 1, 8 or 16 bits from the bytes of one frame, `skip` pixels left out."""
-    count = shape[0] * shape[1]
-    if bits == 1:
-        pixels = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")
-    else:
-        pixels = np.frombuffer(packed, f"<u{bits // 8}")
-    return pixels[skip : skip + count].reshape(shape)
-
-
-def _run_lengths(packed: bytes, length: int) -> bytes:
-    """Undo run lengths over packed bits: decoders take them for one row of bytes."""
-    from highdicom.frame import decode_frame  # slow to import, and seldom needed
-
-    return decode_frame(
-        packed,
-        transfer_syntax_uid=RLELossless,
-        rows=1,
-        columns=length,
-        samples_per_pixel=1,
-        bits_allocated=8,
-        bits_stored=8,
-        photometric_interpretation="MONOCHROME2",
-    ).tobytes()
-
-
-def _undecodable(index: int) -> CaseError:
-    return CaseError(
-        "Every frame of a DICOM segmentation must be readable",
-        found=f"frame {index + 1}, which does not decode",
-        remedy="copy or export it again",
-    )
 
 
 def _contradiction(found: str) -> CaseError:

@@ -16,9 +16,8 @@ import pydicom
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry, GridMismatchError
-from pipeline.dicom_headers import quiet
 from segmentation.contours import fill
-from segmentation.dicom_files import FARTHEST_MM, items, numbers, read_dicom, referenced_series
+from segmentation.dicom_files import FARTHEST_MM, careful, items, numbers, referenced_series
 from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
 
 #: Largest distance of a contour's points from the plane of a slice, in slices. Structure sets
@@ -181,8 +180,8 @@ def read_rtstruct(path: str | Path) -> ContourSet:
     CaseError
         If the file is damaged, describes no region, or holds contours that are not closed.
     """
-    dataset = read_dicom(Path(path))
-    with quiet():
+    with careful():
+        dataset = pydicom.dcmread(path, force=True)
         segments = []
         for roi in items(dataset, "StructureSetROISequence"):
             number = numbers(roi, "ROINumber")
@@ -194,13 +193,13 @@ def read_rtstruct(path: str | Path) -> ContourSet:
         contours: dict[int, list[np.ndarray]] = {one.value: [] for one in segments}
         if len(contours) < len(segments):
             raise _contradiction("two regions of interest of one number")
-        findings = []
         for item in items(dataset, "ROIContourSequence"):
             number = numbers(item, "ReferencedROINumber")
             if len(number) != 1 or int(number[0]) not in contours:
                 raise _contradiction("contours of a region of interest that is not described")
             contours[int(number[0])] += _closed_contours(item)
-    return ContourSet(contours, segments, findings, referenced_series(dataset))
+        references = referenced_series(dataset)
+    return ContourSet(contours, segments, [], references)
 
 
 def _closed_contours(roi: pydicom.Dataset) -> list[np.ndarray]:

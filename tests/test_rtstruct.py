@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError
@@ -319,3 +319,36 @@ def test_a_structure_set_that_contradicts_itself_is_refused(tmp_path, change, me
 def test_a_structure_set_in_a_folder(tmp_path):
     structure_set(tmp_path / "a", {"L1": drawn_on(2)})
     np.testing.assert_array_equal(mask_of(tmp_path, CT), expected_on(2))
+
+
+def test_a_structure_set_without_preamble(tmp_path):
+    """Some planning systems leave out the first 132 bytes."""
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2)})
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    data.save_as(path)
+    content = path.read_bytes()
+    (tmp_path / "c").write_bytes(content[content.index(b"\x08\0\x05\0") :])
+    np.testing.assert_array_equal(mask_of(tmp_path / "c", CT), expected_on(2))
+
+
+def test_a_damaged_value_is_one_error_without_its_content(tmp_path):
+    """pydicom reads values as they are asked for, and fails there in many ways."""
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2)})
+    content = path.read_bytes()
+    damaged = content.replace(b"\x06\x30\x26\x00LO", b"\x06\x30\x26\x00QQ")
+    assert damaged != content
+    path.write_bytes(damaged)
+    with pytest.raises(CaseError, match=r"A DICOM mask must be a whole, readable file") as caught:
+        read_mask_file(path)
+    assert "NotImplementedError" in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", [*range(2, 60, 4), 100, 300, 600, 900])
+def test_a_file_cut_short_anywhere_is_refused(tmp_path, missing):
+    """Half of the contours would be another mask."""
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2, 3, 4), "L2": drawn_on(5, 6)})
+    content = path.read_bytes()
+    path.write_bytes(content[:-missing])
+    with pytest.raises(CaseError):
+        read_mask_file(path)

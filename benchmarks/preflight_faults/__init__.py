@@ -1,0 +1,1 @@
+"""How many planted faults the preflight finds, and how often it cries wolf on clean masks."""

@@ -146,8 +146,7 @@ def gather(
         Like `parts`, sorted by case and reader.
     """
     verdicts = pd.concat(parts, ignore_index=True).sort_values(KEY, ignore_index=True)
-    oriented = other_orientation(ingested) if "orientation" in ingested else {}
-    of_scans = joined(copied_scans(ingested), oriented)
+    of_scans = joined(copied_scans(ingested), other_orientation(ingested))
     of_masks = copied_masks(masks)
     rows = []
     for row in verdicts.to_dict("records"):

@@ -522,3 +522,14 @@ def test_the_parameter_file_is_checked_before_anything_runs(files, tmp_path, rep
     assert "`binWidth` must be a number above 0. Found: 0. In: mine.yaml" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_the_treated_level_must_be_a_clinical_column(tmp_path):
+    files = Files(tmp_path)
+    named = files.config(preflight={"treated_level": "sex"})
+    assert validate.validate_study(named).config["preflight"]["treated_level"] == "sex"
+    with pytest.raises(StudyError, match=r"must be one of the clinical table's. Found: where"):
+        validate.validate_study(files.config(preflight={"treated_level": "where"}))
+    alone = {**named, "clinical": None, "dictionary": None, "outcome": None}
+    with pytest.raises(StudyError, match="Found: sex, and no clinical table"):
+        validate.validate_study(alone)

@@ -59,6 +59,7 @@ TABLES: dict[str, list[list[str]]] = {
                 "EXAMPLE-0001-L1",
                 "L1",
                 reader,
+                "1",
                 "images/EXAMPLE-0001",
                 "",
                 f"masks/EXAMPLE-0001-{reader}.seg.nrrd",

@@ -312,7 +312,7 @@ def _dicom(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece
     """Yield all of a DICOM file but its pixels as text."""
     import pydicom
 
-    from pipeline.dicom_series import quiet
+    from pipeline.dicom_headers import quiet
 
     with quiet():
         header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)

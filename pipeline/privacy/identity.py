@@ -202,7 +202,7 @@ def of_folder(root: Path) -> set[Identity]:
 
 def read_header(path: Path) -> Dataset | None:
     """Return a file's DICOM header without its pixels, or None where it is no DICOM file."""
-    from pipeline.dicom_series import quiet
+    from pipeline.dicom_headers import quiet
 
     with quiet():
         try:

@@ -1,0 +1,348 @@
+"""Register what a hospital hands over: pseudonyms, numbered files, and a linkage kept outside.
+
+DICOM series and masks are found in any layout of folders and matched by their references, names and
+folders, with geometry as the check. The study that is written identifies nobody; the linkage, which
+no stage reads, leads back. Registering again adds patients and keeps all pseudonyms
+(docs/privacy.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import logging
+import os
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.registered import MARKER
+from pipeline.privacy.identity import of_path
+from pipeline.privacy.patterns import Search, patterns_of
+from pipeline.registering.dates import days_between, enrolment, surgery_dates
+from pipeline.registering.handover import Handover, read_handover
+from pipeline.registering.linkage import Linkage, read_linkage, write_linkage, write_private
+from pipeline.registering.matching import Matched, Rules, is_volume, match_masks
+from pipeline.registering.names import pattern_of
+from pipeline.registering.study_tree import (
+    Names,
+    StudyTree,
+    merge_cases,
+    write_rows,
+    write_tables,
+)
+from pipeline.registering.tables import match_table, read_handed_in
+from segmentation.label_conventions import BUILT_IN, convention_of
+
+logger = logging.getLogger(__name__)
+
+REPORT_HEADER = ["file", "what", "result", "scan", "case", "reader", "matched by", "check"]
+
+
+def collect(dicom_root: Path, mask_root: Path, rules: Rules) -> tuple[Matched, Handover]:
+    """Find series and masks below two folders (they may be one) and match them.
+
+    Parameters
+    ----------
+    dicom_root, mask_root : pathlib.Path
+        What was handed over.
+    rules : Rules
+        How masks are read.
+
+    Raises
+    ------
+    StudyError
+        If a folder does not exist.
+    """
+    for name, root in (("DICOM_ROOT", dicom_root), ("MASK_ROOT", mask_root)):
+        if not root.is_dir():
+            raise StudyError(f"{name} must be a folder", remedy="check the path and the mount")
+    handover = read_handover(dicom_root, _files(dicom_root))
+    masks = [path for path in _files(mask_root) if is_volume(path)]
+    if mask_root.resolve() != dicom_root.resolve():
+        more = read_handover(mask_root, _files(mask_root))
+        known = {one.uid for one in handover.series}
+        handover.series += [one for one in more.series if one.uid not in known]
+        handover.identity |= more.identity
+        handover.damaged += more.damaged
+        handover.mask_headers |= more.mask_headers
+        masks += more.masks
+    else:
+        masks += handover.masks
+    for path in masks:
+        handover.identity.update(of_path(path, mask_root))
+    masks = sorted(set(masks))
+    matched = match_masks(
+        masks, mask_root, dicom_root, handover, rules,
+        lambda done, total: command.progress("register", done, total, "masks matched"),
+    )  # fmt: skip
+    return matched, handover
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted(
+        Path(folder) / name
+        for folder, subfolders, names in os.walk(root)
+        for name in names
+        if not name.startswith(".") and name.upper() != "DICOMDIR"
+    )
+
+
+def leave_out_damaged(matched: Matched, handover: Handover) -> None:
+    """Leave out series beside whose slices a damaged DICOM file lies: it may be one of them."""
+    folders = {path.parent for path in handover.damaged}
+    kept = []
+    for row in matched.rows:
+        if any(file.parent in folders for file in row.series.files):
+            reason = "A DICOM file in the folder of its CT is damaged: copy or export it again"
+            matched.failed.append((row.mask, reason))
+        else:
+            kept.append(row)
+    matched.rows = kept
+
+
+def register(
+    matched: Matched,
+    handover: Handover,
+    out: Path,
+    linkage_path: Path,
+    *,
+    headers: str = "clean",
+    surgery: dict[str, str] | None = None,
+    enrolment_unit: str = "rank",
+) -> dict:
+    """Write the pseudonymous study of matched masks, its linkage and the report for the hospital.
+
+    Parameters
+    ----------
+    matched, handover : Matched, Handover
+        From `collect` or `pipeline.registering.tables.match_table`.
+    out : pathlib.Path
+        Folder of the study.
+    linkage_path : pathlib.Path
+        File outside of it.
+    headers : {'clean', 'keep'}
+        Whether images and masks are copied without identity, or linked with it.
+    surgery : dict of str to str, optional
+        Original patient -> day of surgery, YYYYMMDD.
+    enrolment_unit : {'rank', 'days'}
+        What the template of the clinical table says of enrolment.
+
+    Returns
+    -------
+    dict
+        Counts.
+
+    Raises
+    ------
+    StudyError
+        If nothing was matched, or the linkage is missing or in a wrong place.
+    """
+    check_places(out, linkage_path)
+    if not matched.rows:
+        _write_report(matched, handover, [], report_path(linkage_path))
+        raise StudyError(
+            "At least one mask must be matched to a CT series",
+            found=f"{len(handover.series)} series, {len(matched.failed)} masks",
+            remedy=f"{report_path(linkage_path).name} says why, file by file",
+        )
+    linkage = read_linkage(linkage_path)
+    linkage.remember(handover.identity)
+    searched = {one for one in linkage.identities() if one.kind not in ("uid", "time")}
+    tree = StudyTree(out, linkage, headers, Names(Search(patterns_of(searched)[0])))
+    for row in matched.rows:
+        linkage.scan(linkage.patient(row.series.patient), row.series.uid)
+    write_linkage(linkage, linkage_path)  # before any file: no pseudonym is ever orphaned
+    written = write_rows(matched.rows, tree, matched.failed)
+    if not written:
+        _write_report(matched, handover, [], report_path(linkage_path))
+        raise StudyError(
+            "At least one mask must be readable together with its CT",
+            remedy=f"{report_path(linkage_path).name} says why, file by file",
+        )
+    if surgery:
+        days = {linkage.patient(original): day for original, day in surgery.items()
+                if original in linkage.patients.values()}  # fmt: skip
+        _fill_days(written, days, linkage)
+    else:
+        days = {}
+    for patient, day in days.items():
+        for known in linkage.scans.values():
+            if known["patient"] == patient:
+                known["surgery"] = day
+    cases = merge_cases(out, [values for _, values in written])
+    template = enrolment(_entered(cases, linkage), enrolment_unit)
+    rules = {values["scan_id"]: row.rule for row, values in written}
+    write_tables(out, cases, template, linkage, headers, rules)
+    write_linkage(linkage, linkage_path)
+    _write_report(matched, handover, written, report_path(linkage_path))
+    used = {row.series.uid for row, _ in written}
+    return {
+        "patients": cases["patient_id"].nunique(),
+        "scans": cases["scan_id"].nunique(),
+        "cases": cases["case_id"].nunique(),
+        "masks": len(cases),
+        "masks not matched": len(matched.failed),
+        "series without mask": sum(one.uid not in used for one in handover.series),
+        "damaged DICOM files": len(handover.damaged),
+        "segment names replaced": tree.names.replaced,
+        "files linked": tree.linked,
+        "files copied": tree.copied,
+        "files left as they are": tree.untouched,
+    }
+
+
+def check_places(out: Path, linkage_path: Path) -> None:
+    """Raise `StudyError` if the linkage lies in the study, or is missing although there is one."""
+    if out.resolve() in linkage_path.resolve().parents:
+        raise StudyError(
+            "The linkage must lie outside the study, which must identify nobody",
+            where="--linkage",
+            remedy="name a file in another folder, best on another disk",
+        )
+    if (out / MARKER).exists() and not linkage_path.exists():
+        raise StudyError(
+            "A study that was registered before needs its linkage, or patients get new pseudonyms",
+            found=f"{MARKER} without {linkage_path.name}",
+            remedy="name the linkage by --linkage, or write to a new folder",
+        )
+    if not (out / MARKER).exists() and out.is_dir() and any(out.iterdir()):
+        allowed = {"images", "masks"} if linkage_path.exists() else set()  # broken off before
+        if not {one.name for one in out.iterdir() if not one.name.startswith(".")} <= allowed:
+            raise StudyError(
+                "--out must be a new folder, or one that register wrote",
+                remedy="name a folder that does not exist yet",
+            )
+
+
+def report_path(linkage_path: Path) -> Path:
+    """Return where the report for the hospital lies: beside the linkage, since it holds names."""
+    name = linkage_path.name.removesuffix(".json").removesuffix(".linkage")
+    return linkage_path.with_name(f"{name}.handover.csv")
+
+
+def _fill_days(written: list, days: dict[str, str], linkage: Linkage) -> None:
+    for _, values in written:
+        scanned = linkage.scans[values["scan_id"]].get("date")
+        between = days_between(days.get(values["patient_id"]), scanned)
+        if between is not None:
+            values["days_from_surgery"] = str(between)
+
+
+def _entered(cases: pd.DataFrame, linkage: Linkage) -> dict[str, str | None]:
+    """Return when each patient entered: by surgery if it is known of all, else by first scan."""
+    scans = [linkage.scans[scan] for scan in cases["scan_id"].unique()]
+    surgery = {one["patient"]: one["surgery"] for one in scans if one.get("surgery")}
+    patients = sorted(cases["patient_id"].unique())
+    if set(surgery) == set(patients):
+        return surgery
+    first: dict[str, str | None] = dict.fromkeys(patients)
+    for one in scans:
+        day, before = one.get("date"), first[one["patient"]]
+        if day and (before is None or day < before):
+            first[one["patient"]] = day
+    return first
+
+
+def _write_report(matched: Matched, handover: Handover, written: list, path: Path) -> None:
+    """Write what became of every file, for the people who handed it over: it holds their names."""
+    lines = []
+    for row, values in written:
+        check = row.note or ("" if row.reader else "no reader told: taken as A")
+        ids = [values["scan_id"], values["case_id"], values["reader"]]
+        lines.append([str(row.mask), "mask", "registered", *ids, row.rule, check])
+    scans = {row.series.uid: values["scan_id"] for row, values in written}
+    lines += [[str(mask), "mask", "NOT MATCHED", "", "", "", "", why]
+              for mask, why in matched.failed]  # fmt: skip
+    for one in handover.series:
+        result = "registered" if one.uid in scans else "no mask of it"
+        what = f"CT series, {len(one.files)} files"
+        lines.append(
+            [str(one.files[0].parent), what, result, scans.get(one.uid, ""), "", "", "", ""]
+        )
+    lines += [[str(file), "DICOM file", "DAMAGED", "", "", "", "", "copy or export it again"]
+              for file in handover.damaged]  # fmt: skip
+    lines += [[str(file), what, "left out", "", "", "", "", ""] for file, what in handover.other]
+    order = {"NOT MATCHED": 0, "DAMAGED": 0, "no mask of it": 1}
+    lines.sort(key=lambda line: order.get(line[2], 2))
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([REPORT_HEADER, *lines])
+    write_private(path, stream.getvalue())
+
+
+def main(options: argparse.Namespace) -> None:
+    """Register, and say in numbers what became of the files."""
+    linkage_path = options.linkage or options.out.with_name(f"{options.out.name}.linkage.json")
+    check_places(options.out, linkage_path)
+    surgery = surgery_dates(options.dates) if options.dates else None
+    if options.cases is not None:
+        if options.dicom_root is not None:
+            raise StudyError("Give either DICOM_ROOT and MASK_ROOT, or --cases", found="both")
+        matched, handover = match_table(read_handed_in(options.cases), options.cases.parent)
+    elif options.mask_root is None:
+        raise StudyError("Give DICOM_ROOT and MASK_ROOT, or a table by --cases", found="neither")
+    else:
+        rules = Rules(
+            pattern_of(options.mask_pattern) if options.mask_pattern else None,
+            tuple(one for one in options.readers.split(",") if one),
+            convention_of(options.convention),
+        )
+        matched, handover = collect(options.dicom_root, options.mask_root, rules)
+    leave_out_damaged(matched, handover)
+    counts = register(
+        matched, handover, options.out, linkage_path,
+        headers=options.headers, surgery=surgery, enrolment_unit=options.enrolment,
+    )  # fmt: skip
+    for what, count in Counter(counts).items():
+        if count or what in ("patients", "scans", "cases", "masks"):
+            print(f"{count:>8} {what}")
+    report = report_path(linkage_path)
+    print(
+        f"Study: {options.out}\nLinkage (who is who; keep it away from the study): {linkage_path}"
+        f"\nWhat became of each file, for the hospital: {report}"
+    )
+    if options.headers == "keep":
+        print("Images and masks still hold the identity of the originals: guard them as such.")
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("pipeline.register", __doc__)
+    arguments.add_argument("dicom_root", nargs="?", type=Path, metavar="DICOM_ROOT")
+    arguments.add_argument("mask_root", nargs="?", type=Path, metavar="MASK_ROOT")
+    arguments.add_argument(
+        "--cases", type=Path, help="a table with real ids and paths instead (docs/tables.md)"
+    )
+    arguments.add_argument("--out", required=True, type=Path, help="folder of the study to write")
+    arguments.add_argument(
+        "--linkage", type=Path, help="file of who is who (default: OUT.linkage.json beside OUT)"
+    )
+    arguments.add_argument(
+        "--mask-pattern", help="how mask files are named, such as '{patient}_{level}_{reader}'"
+    )
+    arguments.add_argument(
+        "--readers", default="", help="names of readers in paths, separated by commas"
+    )
+    arguments.add_argument(
+        "--convention", choices=["none", *BUILT_IN], default="none",
+        help="which label number is which level, in files without names (none)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--dates", type=Path, help="table of patient_id (original) and surgery_date"
+    )
+    arguments.add_argument(
+        "--enrolment", choices=["rank", "days"], default="rank",
+        help="column enrolment: order, or days since the first patient (rank)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--headers", choices=["clean", "keep"], default="clean",
+        help="clean: copies without identity; keep: hard links, identity stays in headers (clean)",
+    )  # fmt: skip
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments())

@@ -1,0 +1,146 @@
+"""Copies of DICOM files that identify nobody: what the pipeline needs, and nothing else.
+
+Kept are numbers that describe the image, words from a short list, and the pixels byte for byte.
+UIDs are replaced by keyed ones, equal for equal originals, so that references between files still
+hold. All other attributes are left out, private ones and free text first of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from pipeline.core.errors import CaseError
+from pipeline.core.files import whole_file
+from pipeline.dicom_headers import quiet
+from pipeline.privacy.identity import STANDARD_UIDS
+
+#: Groups that describe the image and its regions: acquisition, relation, image, segments,
+#: structures, functional groups, pixels.
+GROUPS = frozenset((0x0008, 0x0018, 0x0020, 0x0028, 0x0062, 0x3006, 0x5200, 0x7FE0))
+
+NUMBERS = frozenset(("AT", "DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"))
+BYTES = frozenset(("OB", "OD", "OF", "OL", "OV", "OW"))
+
+#: Code strings and texts that the pipeline reads, or without which other programs refuse the file.
+WORDS = frozenset(
+    (
+        "BodyPartExamined",
+        "BurnedInAnnotation",
+        "CodeMeaning",
+        "CodeValue",
+        "CodingSchemeDesignator",
+        "ContourGeometricType",
+        "ConvolutionKernel",
+        "DimensionOrganizationType",
+        "FrameType",
+        "ImageType",
+        "LossyImageCompression",
+        "LossyImageCompressionMethod",
+        "Manufacturer",
+        "ManufacturerModelName",
+        "Modality",
+        "PatientPosition",
+        "PhotometricInterpretation",
+        "PixelPresentation",
+        "PresentationLUTShape",
+        "RescaleType",
+        "ROIGenerationAlgorithm",
+        "ROIName",
+        "SegmentAlgorithmType",
+        "SegmentationFractionalType",
+        "SegmentationType",
+        "SegmentLabel",
+        "SegmentsOverlap",
+        "SpecificCharacterSet",
+        "VolumeBasedCalculationTechnique",
+        "VolumetricProperties",
+    )
+)
+
+#: Names of regions, which a study's label may choose by, and the number that goes with each.
+NAMES = {"SegmentLabel": "SegmentNumber", "ROIName": "ROINumber"}
+
+Rename = Callable[[str, object], str]
+
+
+def clean_dicom(source: Path, target: Path, uid: Callable[[str], str], rename: Rename) -> None:
+    """Write a copy of a DICOM file without identity.
+
+    Parameters
+    ----------
+    source, target : pathlib.Path
+        Original, and file to write.
+    uid : callable
+        Returns the UID that replaces one.
+    rename : callable
+        Returns the name to keep for a region, from its name and number.
+
+    Raises
+    ------
+    CaseError
+        If the file cannot be read to its end.
+    """
+    with quiet():
+        try:
+            original = pydicom.dcmread(source)
+            kept = _cleaned(original, uid, rename)
+            meta = FileMetaDataset()
+            meta.MediaStorageSOPClassUID = original.file_meta.get("MediaStorageSOPClassUID", "")
+            meta.MediaStorageSOPInstanceUID = uid(str(original.get("SOPInstanceUID", source)))
+            meta.TransferSyntaxUID = original.file_meta.get("TransferSyntaxUID") or (
+                ImplicitVRLittleEndian if original.original_encoding[0] else ExplicitVRLittleEndian
+            )
+            syntax = meta.TransferSyntaxUID
+            order = (syntax.is_implicit_VR, syntax.is_little_endian)
+        except Exception as error:
+            raise CaseError(
+                "A DICOM file must be readable to its end",
+                found=type(error).__name__,
+                remedy="copy or export it again",
+            ) from None
+        written = FileDataset("", kept, b"\0" * 128, meta, *order)
+        with whole_file(target) as beside:
+            written.save_as(beside, enforce_file_format=True)
+
+
+def _cleaned(original: Dataset, uid: Callable[[str], str], rename: Rename) -> Dataset:
+    kept = Dataset()
+    for tag in list(original.keys()):
+        if tag.is_private or tag.group not in GROUPS:
+            continue
+        try:
+            element = original[tag]
+            if element.VR == "SQ":
+                items = [_cleaned(item, uid, rename) for item in element.value]
+                if any(len(item) for item in items):
+                    kept.add_new(tag, "SQ", items)
+            elif element.VR == "UI":
+                kept.add_new(tag, "UI", _uids(element.value, uid))
+            elif element.keyword in NAMES:
+                number = original.get(NAMES[element.keyword])
+                kept.add_new(tag, element.VR, rename(str(element.value), number))
+            elif _is_kept(element):
+                kept.add(element)
+        except (ValueError, TypeError, NotImplementedError):
+            continue  # a value that cannot be read describes nothing
+    return kept
+
+
+def _is_kept(element: pydicom.DataElement) -> bool:
+    if element.VR in BYTES:
+        return element.tag.group in (0x0028, 0x7FE0)
+    if element.VR in NUMBERS:
+        return element.tag.group != 0x0008
+    return element.keyword in WORDS
+
+
+def _uids(value: object, uid: Callable[[str], str]) -> object:
+    if isinstance(value, pydicom.multival.MultiValue | list):
+        return [_uids(one, uid) for one in value]
+    text = str(value or "")
+    return text if not text or text.startswith(STANDARD_UIDS) else uid(text)

@@ -1,0 +1,306 @@
+"""Which mask belongs to which CT series: by references, by name, by folder; geometry is the check.
+
+Every rule votes for patients; rules that contradict each other match nothing, and the report says
+which did. Among a patient's series the one on whose grid the mask lies is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.core.errors import CaseError
+from pipeline.core.volumes import volume_suffix
+from pipeline.registering.handover import Handover, Series
+from pipeline.registering.names import Told, level_of, normal, read_path
+from segmentation.label_conventions import Convention
+from segmentation.mask_files import read_mask_file
+from segmentation.segments import MaskFile, Segment, comparable
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mask of one vertebra by one reader, matched.
+
+    Attributes
+    ----------
+    series : Series
+        Its CT.
+    mask : pathlib.Path
+        Its file.
+    level : str
+        Vertebral level.
+    reader : str or None
+        As the path tells; None where nothing does.
+    label : str or None
+        Number (or name) of the structure in the file.
+    rule : str
+        What matched it.
+    note : str
+        What a person should check.
+    version : int
+        1 for the reader's first mask, 2 and up for corrections, as the name tells.
+    days : int or None
+        Days from surgery to the scan, where a table says so.
+    """
+
+    series: Series
+    mask: Path
+    level: str
+    reader: str | None
+    label: str | None
+    rule: str
+    note: str = ""
+    version: int = 1
+    days: int | None = None
+
+
+@dataclass
+class Matched:
+    """What was matched and what was not.
+
+    Attributes
+    ----------
+    rows : list of Row
+        Matched masks.
+    failed : list of (pathlib.Path, str)
+        Masks that were not matched, with the reason.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    failed: list[tuple[Path, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How masks are read and matched.
+
+    Attributes
+    ----------
+    pattern : re.Pattern or None
+        ``--mask-pattern``.
+    readers : tuple of str
+        ``--readers``: names to look for.
+    convention : Convention or None
+        ``--convention``: which label number means which level.
+    """
+
+    pattern: object = None
+    readers: tuple[str, ...] = ()
+    convention: Convention | None = None
+
+
+def is_volume(path: Path) -> bool:
+    """Return whether a file name is that of a label map or a Slicer segmentation."""
+    return volume_suffix(path) is not None
+
+
+def match_masks(
+    masks: Sequence[Path],
+    mask_root: Path,
+    dicom_root: Path,
+    handover: Handover,
+    rules: Rules,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Matched:
+    """Match every mask to a series.
+
+    Parameters
+    ----------
+    masks : sequence of pathlib.Path
+        Mask files below `mask_root`.
+    mask_root, dicom_root : pathlib.Path
+        The folders that were handed over.
+    handover : Handover
+        Series, and patients of DICOM masks.
+    rules : Rules
+        How.
+    progress : callable
+        Told how many masks are done.
+    """
+    known: dict[str, set[str]] = {}
+    for series in handover.series:
+        for text in series.known_as:
+            if len(normal(text)) >= 3:
+                known.setdefault(normal(text), set()).add(series.patient)
+    readers = rules.readers or _reader_folders(masks, mask_root, known)
+    result = Matched()
+    for done, path in enumerate(masks, start=1):
+        told = read_path(path.relative_to(mask_root), known, rules.pattern, readers)
+        try:
+            mask_file = read_mask_file(path)
+            series, rule, note = _series_of(path, told, mask_file, mask_root, dicom_root, handover)
+            for level, segment in structures(mask_file, told, rules.convention):
+                label = label_of(mask_file, segment)
+                result.rows.append(
+                    Row(series, path, level, told.reader, label, rule, note, told.version)
+                )
+        except CaseError as error:
+            found = f" (found: {error.found})" if error.found is not None else ""
+            result.failed.append((path, f"{error.rule}{found}"))
+        progress(done, len(masks))
+    return _without_doubles(result)
+
+
+def _reader_folders(masks: Iterable[Path], root: Path, known: dict) -> tuple[str, ...]:
+    """Return the first folders below the root where they are readers: few, and no patients."""
+    first = {path.relative_to(root).parts[0] for path in masks if path.parent != root}
+    several = 2 <= len(first) <= 6 and not any(normal(one) in known for one in first)
+    return tuple(sorted(first)) if several and not any(map(level_of, first)) else ()
+
+
+def _series_of(
+    path: Path,
+    told: Told,
+    mask_file: MaskFile,
+    mask_root: Path,
+    dicom_root: Path,
+    handover: Handover,
+) -> tuple[Series, str, str]:
+    """Return the series of a mask, the rule that found it, and what to check."""
+    referenced = [one for one in handover.series if one.uid in mask_file.references]
+    votes = {
+        "DICOM reference": {one.patient for one in referenced},
+        "DICOM patient": _known({handover.mask_headers.get(path)}, handover),
+        "name": set(told.patients),
+        "folder": _by_folder(path, mask_root, dicom_root, handover),
+    }
+    votes = {rule: patients for rule, patients in votes.items() if patients}
+    if not votes:
+        fits = _fitting(mask_file, handover.series)
+        hint = f"; it lies on the grid of {len(fits)} series" if fits else ""
+        raise CaseError(
+            "A mask must be matched to a patient by reference, name or folder",
+            found=f"neither{hint}",
+        )
+    common = set.intersection(*votes.values())
+    if not common:
+        raise CaseError("What tells a mask's patient must agree", found=" against ".join(votes))
+    if len(common) > 1:
+        raise CaseError(
+            "A mask must be matched to one patient",
+            found=f"{len(common)} patients by {', '.join(votes)}",
+        )
+    patient = common.pop()
+    candidates = referenced or [one for one in handover.series if one.patient == patient]
+    fits = _fitting(mask_file, candidates)
+    rule = " and ".join(votes)
+    if len(fits) == 1:
+        return fits[0], f"{rule}, grid", ""
+    if len(candidates) == 1:
+        why = "" if candidates[0].grid is None else "the mask does not lie on the grid of its CT"
+        return candidates[0], rule, why
+    raise CaseError(
+        "A mask must be matched to one series of its patient",
+        found=f"{len(fits)} of {len(candidates)} series with its grid",
+        remedy="hand in the series on which it was drawn only, or a table (--cases)",
+    )
+
+
+def _known(patients: set, handover: Handover) -> set[str]:
+    return patients & {one.patient for one in handover.series}
+
+
+def _by_folder(path: Path, mask_root: Path, dicom_root: Path, handover: Handover) -> set[str]:
+    """Return the one patient whose series lie in the same folder, or in a folder of one name."""
+    below = path.relative_to(mask_root).parent
+    for folder in (below, *below.parents):
+        if folder == Path():
+            return set()
+        for place in (mask_root / folder, dicom_root / folder):
+            there = {
+                one.patient
+                for one in handover.series
+                if any(place in file.parents for file in one.files)
+            }
+            if len(there) == 1:
+                return there
+    return set()
+
+
+def _fitting(mask_file: MaskFile, series: Iterable[Series]) -> list[Series]:
+    if not mask_file.segments:
+        return []
+    drawn = [one for one in mask_file.segments if not mask_file.is_empty(one)]
+    segment = (drawn or mask_file.segments)[0]
+    return [one for one in series if one.grid is not None and mask_file.fits(segment, one.grid)]
+
+
+def structures(
+    mask_file: MaskFile, told: Told, convention: Convention | None
+) -> list[tuple[str, Segment | None]]:
+    """Return the vertebrae of a mask file, each with its structure.
+
+    The path's level goes with the file's only structure, or with the one of this level. Without a
+    level in the path, the structures' names tell, or their numbers by the convention.
+
+    Raises
+    ------
+    CaseError
+        If nothing tells, or if path and names contradict each other.
+    """
+    if told.contradiction is not None:
+        raise CaseError("A mask's name must hold one level", found=told.contradiction)
+    levels = {}
+    for segment in mask_file.segments:
+        level = _level_of_segment(segment, convention)
+        if level is not None:
+            levels.setdefault(level, []).append(segment)
+    if told.level is not None and not mask_file.segments:
+        return [(told.level, None)]  # nothing drawn: preflight tells the reader
+    if told.level is not None:
+        fitting = levels.get(told.level, [])
+        if not fitting and len(mask_file.segments) == 1 and not levels:
+            fitting = mask_file.segments
+        elif not fitting and len(mask_file.segments) == 1 and mask_file.segments[0].name is None:
+            fitting = mask_file.segments  # its number is a number, whatever the convention says
+        if len(fitting) == 1:
+            return [(told.level, fitting[0])]
+        raise CaseError(
+            "A mask file must hold one structure of the level in its name",
+            found=f"{len(mask_file.segments)} structures, {len(fitting)} of them of {told.level}",
+            remedy="name the structures by level, or give --convention",
+        )
+    chosen = [(level, found[0]) for level, found in levels.items() if len(found) == 1]
+    if not chosen:
+        raise CaseError(
+            "A mask must tell its level, in its name or in those of its structures",
+            found=f"{len(mask_file.segments)} structures without a level",
+            remedy="rename the file, give --mask-pattern or --convention, or a table (--cases)",
+        )
+    return chosen
+
+
+def _level_of_segment(segment: Segment, convention: Convention | None) -> str | None:
+    if segment.name is not None:
+        name = comparable(segment.name)
+        words = [name, *name.replace("_", " ").replace("-", " ").split()]
+        found = {one for word in words if (one := level_of(word)) is not None}
+        return found.pop() if len(found) == 1 else None
+    if convention is None:
+        return None
+    return next((one for one, label in convention.labels.items() if label == segment.value), None)
+
+
+def label_of(mask_file: MaskFile, segment: Segment | None) -> str | None:
+    """Return what column `label` says of a structure: its number where that is enough."""
+    if segment is None or len(mask_file.segments) == 1:
+        return None
+    alike = [one for one in mask_file.segments if one.value == segment.value]
+    return str(segment.value) if len(alike) == 1 else segment.name
+
+
+def _without_doubles(matched: Matched) -> Matched:
+    """Move masks that claim the same vertebra and reader to those that were not matched."""
+    claims: dict[tuple, list[Row]] = {}
+    for row in matched.rows:
+        reader = (row.reader or "").casefold()
+        claims.setdefault((row.series.uid, row.level, reader, row.version), []).append(row)
+    doubled = {id(row) for rows in claims.values() if len(rows) > 1 for row in rows}
+    for row in matched.rows:
+        if id(row) in doubled:
+            reason = f"Another file is of the same CT, level ({row.level}) and reader"
+            matched.failed.append((row.mask, reason))
+    matched.rows = [row for row in matched.rows if id(row) not in doubled]
+    return matched

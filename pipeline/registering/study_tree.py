@@ -1,0 +1,233 @@
+"""The pseudonymous study on disk: numbered files, the table of masks, templates, the marker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from pipeline.core.cases import HANDED_IN
+from pipeline.core.errors import CaseError
+from pipeline.core.files import file_hash, json_hash, whole_file, whole_folder
+from pipeline.core.registered import write_marker
+from pipeline.core.volumes import volume_suffix
+from pipeline.privacy.patterns import Search
+from pipeline.registering.cleaning import clean_dicom
+from pipeline.registering.cleaning_volumes import clean_volume
+from pipeline.registering.linkage import Linkage
+from pipeline.registering.matching import Row
+
+Headers = Literal["clean", "keep"]
+
+DICTIONARY = [
+    ["column", "label", "type", "unit", "levels", "timing", "role"],
+    ["enrolment", "Order of enrolment", "ordinal", "", "", "preoperative", "split"],
+]
+
+
+class Names:
+    """Names of segments that may stay.
+
+    Parameters
+    ----------
+    search : Search
+        Everything that identifies.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self.replaced = 0
+
+    def __call__(self, name: str, number: object) -> str:
+        """Return a segment's name, or a number in its place where it identifies a person."""
+        if next(self.search.matches(name.encode()), None) is None:
+            return name
+        self.replaced += 1
+        return f"structure {number}"
+
+
+class StudyTree:
+    """Writes images and masks under pseudonymous names.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Folder of the study.
+    linkage : Linkage
+        Gives pseudonyms, and remembers what is written.
+    headers : {'clean', 'keep'}
+        Copies without identity; or hard links (copies where the disk cannot link) with it.
+    names : Names
+        Renames segments that identify.
+    """
+
+    def __init__(self, out: Path, linkage: Linkage, headers: Headers, names: Names) -> None:
+        self.out, self.linkage, self.headers, self.names = out, linkage, headers, names
+        self.linked = self.copied = self.untouched = 0
+
+    def image(self, row: Row) -> tuple[str, str]:
+        """Write a series, unless it lies there already; return its scan and its path."""
+        series = row.series
+        patient = self.linkage.patient(series.patient)
+        scan_id = self.linkage.scan(patient, series.uid)
+        known = self.linkage.scans[scan_id]
+        known["date"] = series.date
+        known["source"] = str(series.files[0].parent)
+        state = [self.headers, *sorted(_state(file) for file in series.files)]
+        volume = volume_suffix(series.files[0]) if len(series.files) == 1 else None
+        target = self.out / "images" / (scan_id + (volume or ""))
+        if known.get("state") == json_hash(state) and target.exists():
+            self.untouched += len(series.files)
+        elif volume:
+            self._write(series.files[0], target)
+        else:
+            width = max(4, len(str(len(series.files))))
+            with whole_folder(target) as beside:
+                for number, file in enumerate(sorted(series.files), start=1):
+                    self._write(file, beside / f"{number:0{width}d}.dcm")
+        known["state"] = json_hash(state)
+        return scan_id, target.relative_to(self.out).as_posix()
+
+    def mask(self, row: Row, scan_id: str, reader: str, *, shared: bool) -> tuple[str, int, str]:
+        """Write a mask, unless it lies there already; return its case, version and path.
+
+        Parameters
+        ----------
+        row : Row
+            The mask.
+        scan_id, reader : str
+            Pseudonyms.
+        shared : bool
+            Whether the file holds several cases: it is named by the scan then.
+        """
+        case_id = f"{scan_id}-{row.level}"
+        version = self.linkage.version(case_id, reader, file_hash(row.mask), str(row.mask))
+        suffix = _mask_suffix(row.mask)
+        mark = f"_v{version}" if version > 1 else ""
+        name = f"{scan_id if shared else case_id}_{reader}{mark}{suffix}"
+        target = self.out / "masks" / name
+        if target.exists():
+            self.untouched += 1
+        else:
+            self._write(row.mask, target)
+        return case_id, version, target.relative_to(self.out).as_posix()
+
+    def _write(self, source: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if self.headers == "keep":
+            target.unlink(missing_ok=True)
+            try:
+                os.link(source.resolve(), target)
+                self.linked += 1
+            except OSError:
+                shutil.copyfile(source, target)
+                self.copied += 1
+            return
+        if volume_suffix(source) is not None:
+            clean_volume(source, target, self.names)
+        else:
+            clean_dicom(source, target, self.linkage.uid, self.names)
+        self.copied += 1
+
+
+def _state(file: Path) -> str:
+    facts = file.stat()
+    return f"{facts.st_size} {facts.st_mtime_ns}"
+
+
+def _mask_suffix(path: Path) -> str:
+    name = path.name.lower()
+    if name.endswith(".seg.nrrd"):
+        return ".seg.nrrd"
+    return volume_suffix(path) or ".dcm"
+
+
+def write_rows(
+    rows: Iterable[Row], tree: StudyTree, failed: list[tuple[Path, str]]
+) -> list[tuple[Row, dict]]:
+    """Write the files of all rows and return each with its row of the table of masks.
+
+    A file that cannot be copied without identity is left out with all of its rows and added to
+    `failed`.
+    """
+    rows = sorted(rows, key=lambda row: (row.series.patient, row.level, row.version))
+    cases_of: dict[Path, int] = {}
+    for row in rows:
+        cases_of[row.mask] = cases_of.get(row.mask, 0) + 1
+    written = []
+    for row in rows:
+        reader = tree.linkage.reader(row.reader or "A")
+        try:
+            scan_id, image = tree.image(row)
+            shared = cases_of[row.mask] > 1
+            case_id, version, mask = tree.mask(row, scan_id, reader, shared=shared)
+        except CaseError as error:
+            failed.append((row.mask, f"{error.rule} (found: {error.found})"))
+            continue
+        label = None if row.label is None else tree.names(row.label, "")
+        values = [
+            tree.linkage.scans[scan_id]["patient"],
+            *(scan_id, case_id, row.level, reader, str(version), image, None, mask),
+            *(label, None if row.days is None else str(row.days)),
+        ]
+        written.append((row, dict(zip(HANDED_IN, values, strict=True))))
+    return written
+
+
+def merge_cases(out: Path, new: list[dict]) -> pd.DataFrame:
+    """Return the study's table of masks: what was registered before, and what is new."""
+    table = pd.DataFrame(new, columns=HANDED_IN, dtype=object)
+    path = out / "cases.csv"
+    if path.exists():
+        before = pd.read_csv(path, dtype=str).reindex(columns=HANDED_IN)
+        table = pd.concat([before.astype(object).where(before.notna(), None), table])
+    key = ["case_id", "reader", "version"]
+    table = table.drop_duplicates(key, keep="last").sort_values(key, ignore_index=True)
+    return table
+
+
+def write_tables(
+    out: Path, cases: pd.DataFrame, template: pd.DataFrame, linkage: Linkage, headers: Headers,
+    rules: dict[str, str],
+) -> None:  # fmt: skip
+    """Write the table of masks, the templates, and last the marker.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Folder of the study.
+    cases : pandas.DataFrame
+        From `merge_cases`.
+    template : pandas.DataFrame
+        ``patient_id, enrolment``.
+    linkage : Linkage
+        For keyed hashes of the series.
+    headers : {'clean', 'keep'}
+        What images and masks still hold.
+    rules : dict of str to str
+        By which rule each new scan was matched.
+    """
+    for name, table in (
+        ("cases.csv", cases),
+        ("clinical_template.csv", template),
+        ("dictionary_template.csv", pd.DataFrame(DICTIONARY[1:], columns=DICTIONARY[0])),
+    ):
+        text = table.to_csv(index=False)
+        path = out / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            with whole_file(path) as beside:
+                beside.write_text(text, encoding="utf-8")
+    scans = {}
+    for scan_id in sorted(cases["scan_id"].unique()):
+        known = linkage.scans[scan_id]
+        if scan_id in rules:
+            known["rule"] = rules[scan_id]
+        scans[scan_id] = {
+            "series_key": linkage.series_key(known["series"]),
+            "rule": known.get("rule", "unknown"),
+        }
+    write_marker(out, "register", cases, scans, headers=headers)

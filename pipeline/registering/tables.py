@@ -1,0 +1,168 @@
+"""Registration from a table that people filled in, with real ids and paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.errors import CaseError
+from pipeline.core.geometry import Geometry
+from pipeline.core.problems import Problems
+from pipeline.core.sheets import read_sheet, rows_text
+from pipeline.core.volumes import read_volume, volume_suffix
+from pipeline.privacy.identity import Identity
+from pipeline.registering.handover import Handover, Series, read_handover
+from pipeline.registering.matching import Matched, Row, label_of
+from segmentation.mask_files import read_mask_file
+from segmentation.segments import MaskFile, pick_segment
+
+REQUIRED = ("patient_id", "level", "reader", "image", "mask")
+OPTIONAL = ("scan_id", "case_id", "version", "series", "label", "days_from_surgery")
+
+
+def read_handed_in(path: Path) -> pd.DataFrame:
+    """Read a table with the columns of docs/tables.md, its ids and paths real.
+
+    Raises
+    ------
+    StudyError
+        Naming columns that lack and rows that are wrong, without quoting them.
+    """
+    sheet = read_sheet(path, "cases")
+    problems = Problems(f"the table {path.name}")
+    for column in REQUIRED:
+        if column not in sheet:
+            problems.add(f"The table must have the column {column}", where=f"{path.name}, header")
+    problems.raise_if_any()
+    for column in OPTIONAL:
+        if column not in sheet:
+            sheet[column] = None
+    for column in REQUIRED:
+        blank = sheet.index[sheet[column].isna()]
+        if len(blank):
+            problems.add(f"{column} must not be blank", where=f"{path.name}, {rows_text(blank)}")
+    problems.raise_if_any()
+    for column in ("image", "mask"):
+        sheet[column] = sheet[column].map(lambda value: _placed(path.parent, value))
+        gone = sheet.index[~sheet[column].map(Path.exists)]
+        if len(gone):
+            problems.add(
+                f"The {column} must exist, relative to the folder of its table",
+                where=f"{path.name}, {rows_text(gone)}, column {column}",
+            )
+    for column, pattern in (("version", "[1-9]"), ("days_from_surgery", "[+-]?[0-9]+")):
+        wrong = sheet.index[~sheet[column].fillna("1").str.fullmatch(pattern)]
+        if len(wrong):
+            problems.add(
+                f"{column} must be a whole number",
+                where=f"{path.name}, {rows_text(wrong)}, column {column}",
+            )
+    problems.raise_if_any()
+    return sheet
+
+
+def _placed(folder: Path, value: str) -> Path:
+    target = folder / value
+    return target if target.exists() else folder / value.replace("\\", "/")
+
+
+def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
+    """Return the rows of a table as matched masks, and everything that identifies.
+
+    Parameters
+    ----------
+    sheet : pandas.DataFrame
+        From `read_handed_in`.
+    folder : pathlib.Path
+        Folder of the table.
+    """
+    everything = Handover(identity=_of_table(sheet, folder))
+    by_image: dict[Path, Handover] = {}
+    volumes: dict[Path, Series] = {}
+    matched = Matched()
+    for row in sheet.to_dict("records"):
+        image = row["image"]
+        try:
+            if image.is_dir():
+                if image not in by_image:
+                    files = [one for one in image.rglob("*") if one.is_file()]
+                    by_image[image] = read_handover(image, files)
+                candidates = by_image[image].series
+            else:
+                candidates = [volumes.setdefault(image, _volume(image))]
+            mask_file = read_mask_file(row["mask"])
+            series = _choose(candidates, row["series"], mask_file)
+            series.patient = row["patient_id"]
+            segment = _segment(mask_file, row["label"])
+            matched.rows.append(
+                Row(
+                    series,
+                    row["mask"],
+                    row["level"],
+                    row["reader"],
+                    row["label"] if segment is None else label_of(mask_file, segment),
+                    "table",
+                    version=int(row["version"] or 1),
+                    days=None if row["days_from_surgery"] is None
+                    else int(row["days_from_surgery"]),
+                )
+            )  # fmt: skip
+        except CaseError as error:
+            matched.failed.append((row["mask"], error.rule))
+    for one in by_image.values():
+        everything.series += one.series
+        everything.damaged += one.damaged
+        everything.other += one.other
+        everything.identity |= one.identity
+    everything.series += volumes.values()
+    return matched, everything
+
+
+def _of_table(sheet: pd.DataFrame, folder: Path) -> set[Identity]:
+    found = {
+        Identity("id", f"table, {column}", str(value))
+        for column in ("patient_id", "scan_id", "case_id", "series")
+        for value in sheet[column].dropna()
+    }
+    for column in ("image", "mask"):
+        for path in sheet[column]:
+            inside = path.relative_to(folder) if path.is_relative_to(folder) else path
+            *folders, name = [part for part in inside.parts if part not in ("/", "..")]
+            found |= {Identity("path", "folder name", part) for part in folders}
+            found.add(Identity("path", "file name", name.split(".")[0]))
+    return found
+
+
+def _volume(image: Path) -> Series:
+    if volume_suffix(image) is None:
+        raise CaseError("A CT must be a DICOM folder, a NIfTI or a NRRD file")
+    read, _ = read_volume(image)
+    return Series(f"file {image.resolve()}", "", [image], grid=Geometry.of(read))
+
+
+def _choose(candidates: list[Series], wanted: str | None, mask_file: MaskFile) -> Series:
+    """Return the series of a row: the one named, the only one, or the one with the mask's grid."""
+    if wanted is not None:
+        candidates = [one for one in candidates if one.uid == wanted] or candidates
+    if len(candidates) == 1:
+        return candidates[0]
+    segment = mask_file.segments[0] if mask_file.segments else None
+    fits = [
+        one
+        for one in candidates
+        if segment is not None and one.grid is not None and mask_file.fits(segment, one.grid)
+    ]
+    if len(fits) == 1:
+        return fits[0]
+    raise CaseError(
+        "The image of a row must hold one CT series with the mask's grid",
+        found=f"{len(candidates)} series, {len(fits)} with its grid",
+    )
+
+
+def _segment(mask_file: MaskFile, label: str | None):
+    """Return the structure that a label means; None where the study's convention must tell."""
+    if label is None and len(mask_file.segments) != 1:
+        return None
+    return pick_segment(mask_file, label)

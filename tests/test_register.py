@@ -1,0 +1,862 @@
+"""From a hospital's folders to a pseudonymous study: what is matched, what is not, what leaks."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import highdicom as hd
+import nibabel
+import nrrd
+import numpy as np
+import pandas as pd
+import pydicom
+import pydicom.examples
+import pytest
+import SimpleITK as sitk
+import yaml
+from pydicom.sr.codedict import codes
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+
+from pipeline import register as module
+from pipeline.core.cases import read_cases
+from pipeline.core.errors import CaseError, StudyError
+from pipeline.core.files import file_hash
+from pipeline.core.registered import read_marker
+from pipeline.phi_scan import scan, summary
+from pipeline.privacy.identity import Identity, of_folder
+from pipeline.privacy.patterns import Search, patterns_of
+from pipeline.read_ct import read_ct
+from pipeline.registering import names
+from pipeline.registering.cleaning import clean_dicom
+from pipeline.registering.cleaning_volumes import clean_volume
+from pipeline.registering.dates import day_of, days_between, enrolment
+from pipeline.registering.linkage import Linkage, read_linkage
+
+CANARY = "PHI-CANARY-0010-0010"
+ROOT_UID = "1.2.826.0.1.3680043.10.999"
+SHAPE = (8, 64, 64)
+SPACING = (0.8, 0.8, 2.5)
+TEXTS = {"PN", "LO", "LT", "ST", "SH", "UT", "UC"}
+CANARY_FIELDS = (
+    *("InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "StationName"),
+    *("ReferringPhysicianName", "OperatorsName", "PerformingPhysicianName", "DeviceSerialNumber"),
+    *("AccessionNumber", "StudyID", "OtherPatientIDs", "PatientAddress", "PatientComments"),
+    *("StudyDescription", "SeriesDescription", "ProtocolName", "ImageComments"),
+    "AdditionalPatientHistory",
+)
+KEPT_TEXTS = {"Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "RescaleType"}
+
+
+class Person:
+    """One patient of a hospital, with everything that a header says of him."""
+
+    def __init__(self, number: int, name: str, patient_id: str, day: str) -> None:
+        self.number, self.name, self.patient_id, self.day = number, name, patient_id, day
+
+    def uid(self, *parts: object) -> str:
+        return ".".join(map(str, (ROOT_UID, 5550 + self.number, *parts)))
+
+    def canary(self, tag: pydicom.tag.BaseTag) -> str:
+        return f"PHI-{self.number}-{tag.group:04X}-{tag.element:04X}"
+
+
+ANNA = Person(1, "Żółkiewska^Bronisława", "KH-0000471-A", "20190304")
+OUYANG = Person(2, "Ouyang^Xiaodong=欧阳^小冬", "00731942", "20190311")
+PETER = Person(3, "Knöterich^Peter", "KH-0000473-C", "20181224")
+
+
+def write_ct(
+    person: Person, folder: Path, *, series: int = 1, origin=(-20.0, -10.0, 5.0), shape=SHAPE
+) -> list[Path]:
+    """Write a CT series whose every text, date and UID is the person's; return its files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    voxels = np.random.default_rng(person.number).integers(900, 1600, shape).astype(np.int16)
+    paths = []
+    for index in range(shape[0]):
+        one = pydicom.dcmread(pydicom.examples.get_path("ct"))
+        one.SpecificCharacterSet = "ISO_IR 192"
+        for keyword in CANARY_FIELDS:
+            setattr(one, keyword, person.canary(pydicom.tag.Tag(keyword))[:16])
+        for element in list(one):
+            if (
+                element.VR in TEXTS
+                and element.keyword not in KEPT_TEXTS
+                and not element.tag.is_private
+            ):
+                one[element.tag].value = person.canary(element.tag)[:16]
+        one.PatientName, one.PatientID = person.name, person.patient_id
+        one.PatientBirthDate = f"194{person.number}0203"
+        for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"):
+            setattr(one, keyword, person.day)
+        one.StudyTime = f"1342{person.number:02d}"
+        block = one.private_block(0x0029, "PHI MAKER", create=True)
+        block.add_new(0x20, "LO", f"PHI-PRIVATE-{person.number}-0029")
+        item = pydicom.Dataset()
+        item.ReferencedSOPInstanceUID = person.uid(9, index)
+        item.PersonName = person.name
+        one.ReferencedImageSequence = [item]
+        one.Manufacturer, one.ManufacturerModelName = "Maker", "Scanner"
+        one.Rows, one.Columns = shape[1:]
+        one.StudyInstanceUID, one.SeriesInstanceUID = person.uid(0), person.uid(series)
+        one.FrameOfReferenceUID = person.uid(series, 7)
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = person.uid(series, 3, index)
+        one.SeriesNumber, one.InstanceNumber = series, index + 1
+        one.PixelSpacing = list(SPACING[:2])
+        one.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        x, y, z = origin
+        one.ImagePositionPatient = [x, y, z + SPACING[2] * index]
+        one.PixelData = voxels[index].tobytes()
+        path = folder / f"{person.patient_id}_{series}_{index}.dcm"
+        one.save_as(path)
+        paths.append(path)
+    return paths
+
+
+def region(shape=SHAPE, *, width: int = 24, value: int = 1) -> np.ndarray:
+    mask = np.zeros(shape, np.uint8)
+    mask[1:7, 16:44, 14 : 14 + width] = value
+    return mask
+
+
+def write_mask(path: Path, *, origin=(-20.0, -10.0, 5.0), shape=SHAPE, **options) -> Path:
+    image = sitk.GetImageFromArray(region(shape, **options))
+    image.SetSpacing(SPACING)
+    image.SetOrigin(origin)
+    image.SetMetaData("PatientName", CANARY)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(image, str(path), useCompression=True)
+    return path
+
+
+def write_segments(path: Path, segment_names: list[str], *, origin=(-20.0, -10.0, 5.0)) -> Path:
+    labels = np.zeros(SHAPE, np.uint8)
+    header = {
+        "space": "left-posterior-superior",
+        "space directions": np.diag(SPACING),
+        "space origin": np.array(origin),
+        "kinds": ["domain"] * 3,
+        "encoding": "gzip",
+        "Segmentation_MasterRepresentation": "Binary labelmap",
+        "Segmentation_Comment": CANARY,
+    }
+    for number in range(len(segment_names)):
+        labels[1:7, 10 + 20 * number : 25 + 20 * number, 14:40] = number + 1
+        header |= {
+            f"Segment{number}_ID": f"{CANARY}_{number}",
+            f"Segment{number}_Name": f"NAME-{number}",
+            f"Segment{number}_LabelValue": str(number + 1),
+            f"Segment{number}_Layer": "0",
+            f"Segment{number}_Extent": f"14 39 {10 + 20 * number} {24 + 20 * number} 1 6",
+            f"Segment{number}_Color": "1 0 0",
+            f"Segment{number}_Tags": f"operator:{CANARY}",
+        }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nrrd.write(str(path), labels.transpose(2, 1, 0), header)
+    content = path.read_bytes()
+    for number, name in enumerate(segment_names):  # pynrrd writes ASCII only
+        content = content.replace(f"NAME-{number}".encode(), name.encode())
+    path.write_bytes(content)
+    return path
+
+
+def write_seg(path: Path, slices: list[Path], label: str = "L1") -> Path:
+    """Write a DICOM segmentation as highdicom makes it."""
+    sources = [pydicom.dcmread(one) for one in slices]
+    described = hd.seg.SegmentDescription(
+        segment_number=1,
+        segment_label=label,
+        segmented_property_category=codes.SCT.AnatomicalStructure,
+        segmented_property_type=codes.SCT.Vertebra,
+        algorithm_type="MANUAL",
+    )
+    made = hd.seg.Segmentation(
+        source_images=sources,
+        pixel_array=region()[: len(sources)].astype(bool),
+        segmentation_type="BINARY",
+        segment_descriptions=[described],
+        series_instance_uid=f"{ROOT_UID}.800",
+        series_number=9,
+        sop_instance_uid=f"{ROOT_UID}.801",
+        instance_number=1,
+        manufacturer="Maker",
+        manufacturer_model_name="Software",
+        software_versions="1",
+        device_serial_number="PHI-SERIAL-7",
+        content_creator_name="PHI^Creator",
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made.save_as(path)
+    return path
+
+
+def write_rtstruct(path: Path, person: Person, name: str) -> Path:
+    data = pydicom.Dataset()
+    data.SpecificCharacterSet = "ISO_IR 192"
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
+    data.SOPInstanceUID, data.Modality = f"{ROOT_UID}.900", "RTSTRUCT"
+    data.PatientName, data.PatientID = person.name, person.patient_id
+    data.StructureSetLabel, data.StructureSetDate = "PHI-LABEL-0001", person.day
+    series, study, frame = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+    series.SeriesInstanceUID = person.uid(1)
+    study.RTReferencedSeriesSequence = [series]
+    study.ReferencedSOPInstanceUID = person.uid(0)
+    frame.FrameOfReferenceUID = person.uid(1, 7)
+    frame.RTReferencedStudySequence = [study]
+    data.ReferencedFrameOfReferenceSequence = [frame]
+    roi = pydicom.Dataset()
+    roi.ROINumber, roi.ROIName = 1, name
+    data.StructureSetROISequence = [roi]
+    contours = pydicom.Dataset()
+    contours.ReferencedROINumber = 1
+    contours.ContourSequence = []
+    for index in range(1, 7):
+        one = pydicom.Dataset()
+        one.ContourGeometricType, one.NumberOfContourPoints = "CLOSED_PLANAR", 4
+        z = 5.0 + SPACING[2] * index
+        corners = ((-9, 3), (10, 3), (10, 25), (-9, 25))
+        one.ContourData = [value for x, y in corners for value in (float(x), float(y), z)]
+        contours.ContourSequence.append(one)
+    data.ROIContourSequence = [contours]
+    meta = pydicom.dataset.FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = (
+        data.SOPClassUID, data.SOPInstanceUID,
+    )  # fmt: skip
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pydicom.dataset.FileDataset("", data, file_meta=meta, preamble=b"\0" * 128).save_as(path)
+    return path
+
+
+class Hospital:
+    """Folders that are handed over, and what register makes of them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.dicom, self.masks = root / "PACS Żółkiewska export", root / "masks"
+        self.out, self.linkage = root / "work" / "study", root / "safe" / "who.linkage.json"
+        self.masks.mkdir(parents=True)
+
+    def run(self, *arguments: object) -> list[dict]:
+        """Register, and return the rows of cases.csv."""
+        command = [self.dicom, self.masks, "--out", self.out, "--linkage", self.linkage, *arguments]
+        self.command(*command)
+        return pd.read_csv(self.out / "cases.csv", dtype=str).to_dict("records")
+
+    def command(self, *arguments: object) -> None:
+        module.main(module._arguments().parse_args(list(map(str, arguments))))
+
+    def report(self) -> dict[str, tuple[str, str, str]]:
+        """Return result, rule and what to check by the last part of each file's path."""
+        with open(self.root / "safe" / "who.handover.csv", encoding="utf-8") as stream:
+            return {
+                Path(row["file"]).name: (row["result"], row["matched by"], row["check"])
+                for row in csv.DictReader(stream)
+            }
+
+    def pseudonyms(self) -> dict[str, str]:
+        """Return the pseudonym of each original patient."""
+        return {known: new for new, known in read_linkage(self.linkage).patients.items()}
+
+    def search(self) -> Search:
+        identities = of_folder(self.dicom) | of_folder(self.masks)
+        return Search(patterns_of(identities)[0])
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Hospital:
+    return Hospital(tmp_path)
+
+
+def test_masks_are_matched_by_what_their_names_say(hospital):
+    for person in (ANNA, OUYANG):
+        write_ct(person, hospital.dicom / f"{person.patient_id}_visit")
+    write_mask(hospital.masks / "KH-0000471-A_L1_wang.nrrd")
+    write_mask(hospital.masks / "KH-0000471-A_L1_li.nrrd", width=22)
+    write_mask(hospital.masks / "li" / "ouyang xiaodong th12.nii.gz")
+    rows = hospital.run("--readers", "wang,li")
+    assert [(row["level"], row["reader"]) for row in rows].count(("L1", "A")) == 1
+    assert {row["level"] for row in rows} == {"L1", "T12"}
+    assert len({row["patient_id"] for row in rows}) == 2
+    assert {row["reader"] for row in rows if row["level"] == "L1"} == {"A", "B"}
+    linkage = read_linkage(hospital.linkage)
+    assert set(linkage.readers.values()) == {"wang", "li"}
+    by_id = {known: pseudonym for pseudonym, known in linkage.patients.items()}
+    told = {row["level"]: row["patient_id"] for row in rows}
+    assert told == {"L1": by_id["KH-0000471-A"], "T12": by_id["00731942"]}
+    assert hospital.report()["KH-0000471-A_L1_li.nrrd"] == ("registered", "name, grid", "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("{patient}_{level}_{reader}", "KH-0000471-A_L1_dr jones.nrrd"),
+        ("{reader}/{patient}/{level}", "dr jones/KH-0000471-A/L1.nrrd"),
+        ("{level}-of-{patient}-by-{reader}", "L1-of-KH-0000471-A-by-dr jones.nii.gz"),
+    ],
+)
+def test_masks_are_matched_by_a_pattern(hospital, pattern, name):
+    write_ct(ANNA, hospital.dicom / "x")
+    write_mask(hospital.masks / name)
+    (row,) = hospital.run("--mask-pattern", pattern)
+    assert (row["level"], row["reader"]) == ("L1", "A")
+    assert list(read_linkage(hospital.linkage).readers.values()) == ["dr jones"]
+
+
+@pytest.mark.parametrize("pattern", ["{patient}_{who}", "{level}{level}", "x"])
+def test_a_wrong_pattern_is_told(hospital, pattern):
+    write_ct(ANNA, hospital.dicom / "x")
+    with pytest.raises(StudyError, match="--mask-pattern must name each"):
+        hospital.run("--mask-pattern", pattern)
+
+
+def test_masks_are_matched_by_dicom_references(hospital):
+    slices = write_ct(ANNA, hospital.dicom / "a" / "1")
+    write_ct(ANNA, hospital.dicom / "a" / "2", series=2)
+    write_ct(OUYANG, hospital.dicom / "b")
+    write_seg(hospital.masks / "export1.dcm", slices)
+    write_rtstruct(hospital.masks / "r2" / "export2.dcm", ANNA, "Vertebra L1")
+    rows = hospital.run()
+    assert {row["reader"] for row in rows} == {"A", "R2"}
+    assert len({row["image"] for row in rows}) == 1
+    rule = "DICOM reference and DICOM patient, grid"
+    assert hospital.report()["export1.dcm"][:2] == ("registered", rule)
+    assert hospital.report()["export2.dcm"][:2] == ("registered", rule)
+    known = read_linkage(hospital.linkage).scans[rows[0]["scan_id"]]
+    assert known["series"] == ANNA.uid(1)
+
+
+def test_masks_are_matched_by_folder(hospital):
+    for person, place in ((ANNA, "one"), (OUYANG, "two")):
+        write_ct(person, hospital.dicom / place / "ct")
+        write_mask(hospital.masks / place / "L1_reader2.nrrd")
+    write_mask(hospital.dicom / "one" / "ct" / "L2 R3.nrrd")
+    rows = hospital.run()
+    assert [row["reader"] for row in rows] == ["2", "2"]
+    assert len({row["patient_id"] for row in rows}) == 2
+    hospital.command(
+        hospital.dicom, hospital.dicom, "--out", hospital.root / "n", "--linkage",
+        hospital.root / "n.json",
+    )  # fmt: skip
+    (row,) = pd.read_csv(hospital.root / "n" / "cases.csv", dtype=str).to_dict("records")
+    assert (row["level"], row["reader"]) == ("L2", "R3")
+
+
+def test_of_several_series_the_one_with_the_masks_grid_is_taken(hospital):
+    write_ct(ANNA, hospital.dicom / "flat", series=1)
+    write_ct(ANNA, hospital.dicom / "flat", series=2, origin=(-20.0, -10.0, 105.0))
+    write_mask(hospital.masks / "KH-0000471-A L1.nrrd", origin=(-20.0, -10.0, 105.0))
+    (row,) = hospital.run()
+    known = read_linkage(hospital.linkage).scans[row["scan_id"]]
+    assert known["series"] == ANNA.uid(2)
+    assert "no mask of it" in (hospital.root / "safe" / "who.handover.csv").read_text()
+    assert len(list((hospital.out / row["image"]).iterdir())) == SHAPE[0]
+
+
+def test_several_levels_of_one_file_become_cases(hospital):
+    write_ct(ANNA, hospital.dicom)
+    write_segments(hospital.masks / "KH-0000471-A_A.seg.nrrd", ["L1", "vertebrae_L2"])
+    write_mask(hospital.masks / "KH-0000471-A_B.nrrd", value=31)
+    rows = hospital.run("--convention", "totalsegmentator")
+    told = sorted((row["level"], row["reader"], str(row["label"])) for row in rows)
+    assert told == [("L1", "A", "1"), ("L1", "B", "nan"), ("L2", "A", "2")]
+    masks = sorted(path.name for path in (hospital.out / "masks").iterdir())
+    scan_id = rows[0]["scan_id"]
+    assert masks == [f"{scan_id}-L1_B.nrrd", f"{scan_id}_A.seg.nrrd"]
+
+
+UNMATCHED = {
+    "no patient": ("x/L1_A.nrrd", {}, "matched to a patient by reference, name or folder"),
+    "two levels": ("KH-0000471-A_T12_L1.nrrd", {}, "hold one level (found: its name holds"),
+    "no level": ("KH-0000471-A_A.nrrd", {}, "must tell its level"),
+    "no mask": ("KH-0000471-A_L1_empty.nrrd", None, "readable NRRD header"),
+    "no series with its grid": (
+        "KH-0000471-A_L1.nrrd", {"origin": (0.0, 0.0, 0.0)}, "one series of its patient",
+    ),
+    "contradiction": ("two/KH-0000471-A_L1.nrrd", {}, "must agree (found: name against folder)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNMATCHED)
+def test_what_is_not_matched_is_told_to_the_hospital_only(hospital, what, capsys):
+    name, options, reason = UNMATCHED[what]
+    write_ct(ANNA, hospital.dicom / "one" / "1")
+    write_ct(ANNA, hospital.dicom / "one" / "2", series=2, origin=(-20.0, -10.0, 105.0))
+    write_ct(OUYANG, hospital.dicom / "two" / "ct")
+    write_mask(hospital.masks / "good" / "00731942 L1.nrrd")
+    path = hospital.masks / name
+    if options is None:
+        path.write_bytes(b"no mask")
+    else:
+        write_mask(path, **options)
+    (row,) = hospital.run()
+    assert row["level"] == "L1"
+    result, _, check = hospital.report()[path.name]
+    assert result == "NOT MATCHED"
+    assert reason in check
+    shown = capsys.readouterr()
+    assert "1 masks not matched" in shown.out
+    assert "KH-0000471" not in shown.out + shown.err
+
+
+def test_two_files_of_one_vertebra_and_reader_are_not_matched(hospital):
+    write_ct(ANNA, hospital.dicom)
+    for name in ("KH-0000471-A_L1_A.nrrd", "KH-0000471-A_L1_A copy.nrrd", "KH-0000471-A_L2_A.nrrd"):
+        write_mask(hospital.masks / name)
+    (row,) = hospital.run()
+    assert row["level"] == "L2"
+    assert "Another file is of the same CT" in hospital.report()["KH-0000471-A_L1_A.nrrd"][2]
+
+
+def test_nothing_matched_is_an_error(hospital):
+    write_ct(ANNA, hospital.dicom)
+    with pytest.raises(StudyError, match="At least one mask must be matched"):
+        hospital.run()
+    assert not hospital.out.exists()
+    assert "no mask of it" in str(hospital.report())
+
+
+def test_series_beside_a_damaged_file_is_left_out(hospital):
+    slices = write_ct(ANNA, hospital.dicom / "a")
+    slices[3].write_bytes(slices[3].read_bytes()[:400])
+    write_ct(OUYANG, hospital.dicom / "b")
+    write_mask(hospital.masks / "KH-0000471-A L1.nrrd")
+    write_mask(hospital.masks / "00731942 L1.nrrd")
+    assert len(hospital.run()) == 1
+    report = hospital.report()
+    assert report[slices[3].name][0] == "DAMAGED"
+    assert "damaged" in report["KH-0000471-A L1.nrrd"][2]
+
+
+def test_registering_again_keeps_pseudonyms_and_adds_patients(hospital):
+    write_ct(ANNA, hospital.dicom / "a")
+    mask = write_mask(hospital.masks / "KH-0000471-A L1 A.nrrd")
+    (before,) = hospital.run()
+    files = {path: path.stat().st_mtime_ns for path in hospital.out.rglob("*") if path.is_file()}
+    assert hospital.run() == [before]
+    marker = hospital.out / "registered.json"
+    for path, time in files.items():
+        assert path == marker or path.stat().st_mtime_ns == time
+    write_ct(PETER, hospital.dicom / "p")
+    write_mask(hospital.masks / "KH-0000473-C L1 A.nrrd")
+    after = hospital.run()
+    assert len(after) == 2
+    assert before in after
+    # Enrolment follows the days of the scans: Peter came before.
+    template = pd.read_csv(hospital.out / "clinical_template.csv", index_col="patient_id")
+    assert template.loc[before["patient_id"], "enrolment"] == 2
+    # A mask that was corrected becomes a new version, and the original stays.
+    write_mask(mask, width=20)
+    corrected = hospital.run()
+    assert len(corrected) == 3
+    versions = {row["version"]: row["mask"] for row in corrected
+                if row["patient_id"] == before["patient_id"]}  # fmt: skip
+    assert versions["1"] == before["mask"]
+    assert versions["2"].endswith("_v2.nrrd")
+    assert file_hash(hospital.out / versions["1"]) != file_hash(hospital.out / versions["2"])
+    assert len(read_cases(hospital.out / "cases.csv", 8)) == 3
+
+
+def test_other_keys_give_other_pseudonyms():
+    one, other = Linkage(), Linkage()
+    assert one.patient("x") == one.patient("x")
+    assert one.patient("x") != other.patient("x")
+    assert Linkage(key=one.key).patient("x") == one.patient("x")
+    assert one.uid("1.2.3") == one.uid("1.2.3") != other.uid("1.2.3")
+    assert len({one.patient(str(number)) for number in range(3000)}) == 3000
+
+
+def test_linkage_is_private_and_marker_says_nothing(hospital):
+    write_ct(ANNA, hospital.dicom)
+    write_mask(hospital.masks / "KH-0000471-A_L1_A.nrrd")
+    (row,) = hospital.run()
+    for path in (hospital.linkage, hospital.root / "safe" / "who.handover.csv"):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    marker = read_marker(hospital.out / "cases.csv")
+    assert marker["made_by"] == "register"
+    assert marker["counts"] == {"patients": 1, "scans": 1, "cases": 1, "masks": 1}
+    assert marker["patients"] == [row["patient_id"]]
+    assert marker["scans"][row["scan_id"]]["rule"] == "name, grid"
+    assert ANNA.uid(1) not in json.dumps(marker)
+
+
+@pytest.mark.parametrize("headers", ["clean", "keep"])
+def test_images_and_masks_hold_the_same_voxels(hospital, headers):
+    slices = write_ct(ANNA, hospital.dicom / "a")
+    for name, write in {
+        "KH-0000471-A_L1_A.nrrd": write_mask,
+        "KH-0000471-A_L1_B.nii.gz": write_mask,
+        "KH-0000471-A_L1_C.nii": write_mask,
+    }.items():
+        write(hospital.masks / name)
+    write_segments(hospital.masks / "KH-0000471-A_L1_D.seg.nrrd", ["L1"])
+    write_seg(hospital.masks / "KH-0000471-A_L1_E.dcm", slices)
+    rows = hospital.run("--headers", headers)
+    assert [row["reader"] for row in rows] == list("ABCDE")
+    image = hospital.out / rows[0]["image"]
+    copies = sorted(image.iterdir())
+    assert [path.name for path in copies] == [f"{number:04d}.dcm" for number in range(1, 9)]
+    before, after = read_ct(hospital.dicom / "a").image, read_ct(image).image
+    assert (sitk.GetArrayFromImage(before) == sitk.GetArrayFromImage(after)).all()
+    assert before.GetOrigin() == after.GetOrigin()
+    for row in rows[:4]:
+        mask = sitk.ReadImage(str(hospital.out / row["mask"]))
+        assert mask.GetOrigin() == pytest.approx((-20, -10, 5))
+        if row["reader"] != "D":
+            assert (sitk.GetArrayFromImage(mask) == region()).all()
+    seg = hd.seg.segread(hospital.out / rows[4]["mask"]) if headers == "keep" else None
+    data = pydicom.dcmread(hospital.out / rows[4]["mask"])
+    assert data.SegmentSequence[0].SegmentLabel == "L1"
+    assert (seg is None) == (data.get("PatientName") is None)
+    outcome = scan([hospital.out], hospital.search())
+    assert bool(outcome.leaks) == (headers == "keep"), summary(outcome, 0, [])
+    assert (copies[0].stat().st_nlink == 2) == (headers == "keep")
+
+
+@pytest.mark.parametrize("syntax", ["rle", "deflated", "big endian", "implicit", "j2k"])
+def test_pixels_are_copied_in_every_transfer_syntax(tmp_path, syntax):
+    path = write_ct(ANNA, tmp_path / "a", shape=(2, 64, 64))[0]
+    data = pydicom.dcmread(path)
+    pixels = data.pixel_array
+    if syntax == "rle":
+        data.compress(RLELossless, generate_instance_uid=False)
+    elif syntax == "j2k":
+        data.compress(JPEG2000Lossless, generate_instance_uid=False)
+    uid = {"deflated": "1.2.840.10008.1.2.1.99", "big endian": "1.2.840.10008.1.2.2",
+           "implicit": "1.2.840.10008.1.2"}.get(syntax)  # fmt: skip
+    if uid is not None:
+        data.file_meta.TransferSyntaxUID = uid
+        if syntax == "big endian":
+            data.PixelData = pixels.astype(">i2").tobytes()
+            meta, data = data.file_meta, pydicom.Dataset(data)
+            data.file_meta = meta
+        order = {"implicit_vr": syntax == "implicit", "little_endian": syntax != "big endian"}
+        data.save_as(path, enforce_file_format=True, **order)
+    else:
+        data.save_as(path)
+    link = Linkage()
+    clean_dicom(path, tmp_path / "clean.dcm", link.uid, lambda name, number: name)
+    clean = pydicom.dcmread(tmp_path / "clean.dcm")
+    assert (clean.pixel_array == pixels).all()
+    assert clean.file_meta.TransferSyntaxUID == data.file_meta.TransferSyntaxUID
+    search = Search(patterns_of(of_folder(tmp_path / "a"))[0])
+    assert not scan([tmp_path / "clean.dcm"], search).leaks
+
+
+def test_clean_headers_hold_listed_attributes_only(tmp_path):
+    path = write_ct(ANNA, tmp_path / "a", shape=(2, 64, 64))[0]
+    link = Linkage()
+    clean_dicom(path, tmp_path / "b.dcm", link.uid, lambda name, number: name)
+    clean = pydicom.dcmread(tmp_path / "b.dcm")
+    assert clean.SeriesInstanceUID == link.uid(ANNA.uid(1))
+    assert clean.ReferencedImageSequence[0].ReferencedSOPInstanceUID == link.uid(ANNA.uid(9, 0))
+    for element in clean.iterall():
+        assert not element.tag.is_private
+        assert element.VR not in ("PN", "DA", "TM", "DT", "LT", "UT")
+        assert element.VR not in ("LO", "SH", "ST") or element.keyword in KEPT_TEXTS
+
+
+def test_extensions_and_texts_of_nifti_are_emptied(tmp_path):
+    for kind in (nibabel.Nifti1Image, nibabel.Nifti2Image):
+        image = kind(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.diag([1, 2, 3, 1]))
+        image.header["descrip"] = CANARY
+        image.header.extensions.append(
+            nibabel.nifti1.Nifti1Extension("comment", CANARY.encode() * 9)
+        )
+        for suffix in (".nii", ".nii.gz"):
+            source, target = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+            nibabel.save(image, source)
+            clean_volume(source, target, lambda name, number: name)
+            clean = nibabel.load(target)
+            assert (np.asanyarray(clean.dataobj) == np.asanyarray(image.dataobj)).all()
+            assert (clean.affine == image.affine).all()
+            search = Search(patterns_of([Identity("id", "t", CANARY)])[0])
+            assert scan([source], search).leaks
+            assert not scan([target], search).leaks
+
+
+def test_names_of_segments_that_identify_are_replaced(hospital):
+    write_ct(OUYANG, hospital.dicom)
+    write_segments(hospital.masks / "00731942 A.seg.nrrd", ["L1 欧阳小冬", "L2"])
+    rows = hospital.run()
+    assert [row["label"] for row in rows] == ["1", "2"]
+    text = (hospital.out / rows[0]["mask"]).read_bytes().split(b"\n\n")[0]
+    assert b"Segment0_Name:=structure 1" in text
+    assert b"Segment1_Name:=L2" in text
+    assert b"operator" not in text
+    assert b"CANARY" not in text
+
+
+BAD_VOLUMES = {
+    "a.nii": b"x" * 600,
+    "a.nii.gz": b"\x1f\x8b no gzip",
+    "a.nrrd": b"NRRD0004\ntype: uchar\ndata file: b.raw\n\n",
+    "b.nrrd": b"no NRRD",
+    "c.nrrd": b"NRRD0004\ntype: uchar\n",
+    "d.nrrd": b"NRRD0004\nencoding: gzip\n\nnot gzip at all",
+}
+
+
+@pytest.mark.parametrize("name", BAD_VOLUMES)
+def test_volume_without_a_header_is_told(tmp_path, name):
+    (tmp_path / name).write_bytes(BAD_VOLUMES[name])
+    (tmp_path / "out").mkdir()
+    with pytest.raises(CaseError, match="A volume must be a whole NIfTI or NRRD file"):
+        clean_volume(tmp_path / name, tmp_path / "out" / name, lambda name, number: name)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_damaged_dicom_is_told(tmp_path):
+    (tmp_path / "a").write_bytes(b"no DICOM")
+    with pytest.raises(CaseError, match="A DICOM file must be readable to its end"):
+        clean_dicom(tmp_path / "a", tmp_path / "b", Linkage().uid, lambda name, number: name)
+    assert not (tmp_path / "b").exists()
+
+
+def table_of(hospital, rows) -> Path:
+    path = hospital.root / "handed_in.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def test_a_table_with_real_ids_and_paths_is_pseudonymised(hospital):
+    write_ct(ANNA, hospital.dicom / "a", series=1)
+    write_ct(ANNA, hospital.dicom / "a", series=2, origin=(-20.0, -10.0, 105.0))
+    write_mask(hospital.masks / "one.nrrd", origin=(-20.0, -10.0, 105.0))
+    write_mask(hospital.root / "ct.nrrd", origin=(0.0, 0.0, 0.0))
+    write_mask(hospital.masks / "two.nii.gz", origin=(0.0, 0.0, 0.0))
+    common = {"level": "L1", "reader": "Dr. Jones", "version": "", "label": ""}
+    table = table_of(
+        hospital,
+        [
+            {"patient_id": "Żółkiewska B.", "image": f"{hospital.dicom.name}/a",
+             "mask": "masks/one.nrrd", "days_from_surgery": "-2", **common},
+            {"patient_id": "KH-77", "image": "ct.nrrd", "mask": "masks\\two.nii.gz", **common},
+        ],
+    )  # fmt: skip
+    hospital.command(
+        "--cases", table, "--out", hospital.out, "--linkage", hospital.linkage, "--headers", "clean"
+    )
+    cases = read_cases(hospital.out / "cases.csv", 8)
+    assert len(cases) == 2
+    assert sorted(cases["days_from_surgery"].dropna()) == [-2]
+    assert set(cases["reader"]) == {"A"}
+    by_id = {
+        known: pseudonym for pseudonym, known in read_linkage(hospital.linkage).patients.items()
+    }
+    assert set(by_id) == {"Żółkiewska B.", "KH-77"}
+    scan_of_anna = cases[cases["patient_id"] == by_id["Żółkiewska B."]].iloc[0]
+    known = read_linkage(hospital.linkage).scans[scan_of_anna["scan_id"]]
+    assert known["series"] == ANNA.uid(2)
+    text = (hospital.out / "cases.csv").read_text(encoding="utf-8")
+    for word in ("KH-77", "Jones", "one.nrrd", "PACS", ANNA.uid(1)):
+        assert word not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mask": "masks/none.nrrd"}, "The mask must exist"),
+        ({"level": ""}, "level must not be blank"),
+        ({"version": "x"}, "version must be a whole number"),
+        ({"days_from_surgery": "x"}, "days_from_surgery must be a whole number"),
+    ],
+)
+def test_wrong_rows_of_a_table_are_told_without_their_ids(hospital, change, message):
+    write_mask(hospital.masks / "one.nrrd")
+    row = {"patient_id": CANARY, "level": "L1", "reader": "A", "version": "1"}
+    row |= {"image": "masks/one.nrrd", "mask": "masks/one.nrrd", "days_from_surgery": "1"}
+    table = table_of(hospital, [row | change])
+    with pytest.raises(StudyError, match=message) as caught:
+        hospital.command("--cases", table, "--out", hospital.out)
+    assert "row 2" in str(caught.value)
+    assert CANARY not in str(caught.value)
+
+
+def test_table_without_a_column_is_told(hospital):
+    table = table_of(hospital, [{"patient_id": CANARY}])
+    with pytest.raises(StudyError, match="must have the column level"):
+        hospital.command("--cases", table, "--out", hospital.out)
+
+
+def test_rows_of_a_table_that_fit_nothing_are_reported(hospital):
+    write_ct(ANNA, hospital.dicom / "a", series=1)
+    write_ct(ANNA, hospital.dicom / "a", series=2)
+    write_mask(hospital.masks / "one.nrrd")
+    (hospital.root / "x.txt").write_text("x")
+    common = {"patient_id": "1", "level": "L1", "mask": "masks/one.nrrd"}
+    table = table_of(
+        hospital,
+        [
+            {"reader": "A", "image": f"{hospital.dicom.name}/a", **common},
+            {"reader": "B", "image": "x.txt", **common},
+        ],
+    )
+    with pytest.raises(StudyError, match="At least one mask must be matched"):
+        hospital.command("--cases", table, "--out", hospital.out, "--linkage", hospital.linkage)
+    report = (hospital.root / "safe" / "who.handover.csv").read_text()
+    assert "must hold one CT series with the mask's grid" in report
+    assert "A CT must be a DICOM folder, a NIfTI or a NRRD file" in report
+
+
+def test_days_from_surgery_and_enrolment_survive(hospital):
+    for person in (ANNA, OUYANG, PETER):
+        write_ct(person, hospital.dicom / person.patient_id)
+        write_mask(hospital.masks / person.patient_id / "L1_A.nrrd")
+    dates = hospital.root / "dates.csv"
+    dates.write_text(
+        "patient_id,surgery_date\nKH-0000471-A,2019-03-06\n00731942,12.03.2019\n"
+        "KH-0000473-C,20181224\nnobody,20180101\n"
+    )
+    rows = hospital.run("--dates", dates, "--enrolment", "days")
+    by_id = {
+        known: pseudonym for pseudonym, known in read_linkage(hospital.linkage).patients.items()
+    }
+    told = {row["patient_id"]: row["days_from_surgery"] for row in rows}
+    expected = {"KH-0000471-A": "-2", "00731942": "-1", "KH-0000473-C": "0"}
+    assert told == {by_id[one]: days for one, days in expected.items()}
+    template = pd.read_csv(hospital.out / "clinical_template.csv", index_col="patient_id")
+    assert template["enrolment"].to_dict() == {
+        by_id["KH-0000473-C"]: 0, by_id["KH-0000471-A"]: 72, by_id["00731942"]: 78,
+    }  # fmt: skip
+    assert not scan([hospital.out], hospital.search()).leaks
+
+
+@pytest.mark.parametrize("text", ["01/02/2019", "2019-02-30", "soon", ""])
+def test_dates_that_are_none_are_told_by_row(hospital, text):
+    dates = hospital.root / "dates.csv"
+    dates.write_text(f"patient_id,surgery_date\n{CANARY},20190101\n{CANARY}2,{text}\n")
+    write_ct(ANNA, hospital.dicom)
+    with pytest.raises(StudyError, match=r"one day of surgery.*row 3") as caught:
+        hospital.run("--dates", dates)
+    assert CANARY not in str(caught.value)
+    dates.write_text("id\n1\n")
+    with pytest.raises(StudyError, match="must have the column"):
+        hospital.run("--dates", dates)
+
+
+def test_days_and_ranks():
+    assert day_of("31.01.2020") == day_of("2020-01-31 00:00:00") == day_of("20200131")
+    assert days_between("20191231", "20200101") == 1
+    assert days_between("20191231", None) is None
+    table = enrolment({"P2": "20200101", "P1": "20200101", "P3": None, "P4": "20200103"}, "rank")
+    assert table["enrolment"].tolist()[:2] == [1, 1]
+    assert table["enrolment"].isna().tolist() == [False, False, True, False]
+    assert table["enrolment"].tolist()[3] == 3
+
+
+@pytest.mark.parametrize(
+    ("word", "level"),
+    [("L1", "L1"), ("th12", "T12"), ("D07", "T7"), ("vertebrae_C3", "C3"), ("S1", "S1"),
+     ("L7", None), ("T14", None), ("HL1", None), ("T", None)],
+)  # fmt: skip
+def test_levels_are_read_as_people_write_them(word, level):
+    assert names.level_of(word) == level
+
+
+def test_places_are_checked(hospital):
+    write_ct(ANNA, hospital.dicom)
+    write_mask(hospital.masks / "KH-0000471-A_L1_A.nrrd")
+    with pytest.raises(StudyError, match="linkage must lie outside the study"):
+        hospital.command(
+            hospital.dicom, hospital.masks, "--out", hospital.out,
+            "--linkage", hospital.out / "l.json",
+        )  # fmt: skip
+    hospital.run()
+    hospital.linkage.rename(hospital.root / "elsewhere.json")
+    with pytest.raises(StudyError, match="needs its linkage"):
+        hospital.run()
+    hospital.linkage.write_text('{"schema": 99}')
+    with pytest.raises(StudyError, match="linkage must be a file that register wrote"):
+        hospital.run()
+    hospital.linkage.unlink()
+    other = hospital.root / "other"
+    other.mkdir()
+    (other / "mine.txt").touch()
+    with pytest.raises(StudyError, match="--out must be a new folder"):
+        hospital.command(hospital.dicom, hospital.masks, "--out", other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Give DICOM_ROOT and MASK_ROOT, or a table"),
+        (["x", "y", "--cases", "z.csv"], "Give either DICOM_ROOT and MASK_ROOT, or --cases"),
+        (["none", "none"], "DICOM_ROOT must be a folder"),
+    ],
+)
+def test_wrong_arguments_are_told(hospital, arguments, message):
+    with pytest.raises(StudyError, match=message):
+        hospital.command(*arguments, "--out", hospital.out)
+
+
+def test_localizers_and_captures_are_left_out(hospital):
+    slices = write_ct(ANNA, hospital.dicom / "a")
+    extra = pydicom.dcmread(slices[0])
+    extra.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    extra.save_as(hospital.dicom / "a" / "localizer.dcm")
+    extra.SOPClassUID, extra.Modality = "1.2.840.10008.5.1.4.1.1.7", "OT"
+    extra.ImageType = ["DERIVED", "SECONDARY"]
+    extra.save_as(hospital.dicom / "a" / "capture.dcm")
+    (hospital.dicom / "DICOMDIR").write_bytes(b"stale")
+    write_mask(hospital.masks / "KH-0000471-A_L1_A.nrrd")
+    (row,) = hospital.run()
+    assert len(list((hospital.out / row["image"]).iterdir())) == SHAPE[0]
+    assert hospital.report()["localizer.dcm"][0] == "left out"
+
+
+def test_the_imaging_half_of_a_registered_study_identifies_nobody(hospital, repository):
+    """A hospital with canaries everywhere, registered and run through the DAG, then scanned."""
+    for person in (ANNA, OUYANG):
+        folder = hospital.dicom / f"{person.patient_id} {person.name.split('=')[0]}"
+        write_ct(person, folder / f"Study {person.day}")
+        for reader, width in (("Dr Wangenheim", 24), ("Dr Lindqvist", 22)):
+            name = f"{reader}/{person.patient_id} {person.name.split('^')[0]} L1.nrrd"
+            write_mask(hospital.masks / name, width=width)
+    broken = hospital.masks / "Dr Wangenheim" / f"{OUYANG.patient_id} T12.nrrd"
+    write_mask(broken, width=0)
+    work = hospital.root / "work"
+
+    def run(*command: object) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", *map(str, command)],
+            cwd=work, capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(repository)},
+        )  # fmt: skip
+
+    work.mkdir()
+    done = run("pipeline.register", hospital.dicom, hospital.masks, "--out", "study",
+               "--linkage", hospital.linkage)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (work / "register.log").write_text(done.stderr, encoding="utf-8")
+    config = {
+        "study": "mini", "cases": "study/cases.csv", "model_reader": "A",
+        "extraction": {"params": str(repository / "radiomics_params" / "ge2025.yaml")},
+    }  # fmt: skip
+    (work / "config.yaml").write_text(yaml.safe_dump(config))
+    ended = run(
+        "snakemake", "features", "preflight", "-s", repository / "Snakefile", "-d", work,
+        "--cores", "1", "--configfile", "config.yaml",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    (work / "snakemake.log").write_text(ended.stdout + ended.stderr, encoding="utf-8")
+    features = pd.read_parquet(work / "results" / "mini" / "tables" / "features.parquet")
+    assert len(features) == 4
+    outcome = scan([work], hospital.search())
+    text = summary(outcome, 0, [])
+    assert not outcome.leaks, text
+    assert not outcome.unreadable, text
+    assert outcome.files > 60
+    told = run("pipeline.phi_scan", "results", "study", "--against", hospital.linkage)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "nothing found" in told.stdout
+    # The search can fail: one canary of each kind, planted, is found.
+    for value in (ANNA.canary(pydicom.tag.Tag("InstitutionName"))[:16], "欧阳 小冬", ANNA.uid(1),
+                  "04.03.2019", "Study 20190304", "PHI-PRIVATE-1-0029"):  # fmt: skip
+        (work / "results" / "planted.txt").write_text(value, encoding="utf-8")
+        assert scan([work / "results" / "planted.txt"], hospital.search()).leaks, value

@@ -13,8 +13,9 @@ from pipeline.new_study import TABLES, main, write_templates
 from pipeline.validate import validate_study
 
 
-def test_templates_become_a_valid_study(tmp_path, monkeypatch):
+def test_templates_become_a_valid_study(tmp_path, monkeypatch, repository):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "radiomics_params").symlink_to(repository / "radiomics_params")
     write_templates("pain-2025", "studies/pain-2025")
     config = load_config(["studies/pain-2025/config.yaml"])
     with pytest.raises(StudyError, match=r"pipeline\.register DICOM_ROOT MASK_ROOT"):

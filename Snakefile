@@ -54,6 +54,7 @@ if HAS_IMAGES:
     include: "pipeline/rules/readers.smk"
     include: "pipeline/rules/resample.smk"
     include: "pipeline/rules/extract.smk"
+    include: "pipeline/rules/verification.smk"
 
 
 include: "pipeline/rules/gather.smk"

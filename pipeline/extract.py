@@ -26,6 +26,7 @@ from pipeline.extraction import (
     read_crop,
 )
 from pipeline.extraction.params import library_versions
+from pipeline.verification import Sources, lots, quarantine, verify
 
 STATUS_COLUMNS = {
     "case_id": object,
@@ -180,8 +181,16 @@ def main(options: argparse.Namespace) -> None:
             found=f"{len(failed)} without: {', '.join(failed)}",
             remedy="mend them, see the lines above, or set on_bad_case: exclude",
         )
+    drawn = (status["status"] != "error") & (
+        lots(status, study.config["seed"]) < study.config["extraction"]["verify_fraction"]
+    )
+    sources = Sources(read_table(options.ingest), read_table(options.masks))
+    verification = verify(status[drawn], features, sources, study.store, params)
+    # A case that differs does not end this job: what is done is kept, and the study's check stops.
+    status, features = quarantine(status, features, verification)
     write_table(features, options.out)
     write_table(status, options.status)
+    write_table(verification, options.verification)
 
 
 if __name__ == "__main__":
@@ -190,8 +199,20 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--resample", required=True, type=Path, help="the batch's resample.parquet"
     )
+    arguments.add_argument(
+        "--ingest", required=True, type=Path, help="the batch's ingest.parquet, to verify with"
+    )
+    arguments.add_argument(
+        "--masks", required=True, type=Path, help="the batch's masks.parquet, to verify with"
+    )
     arguments.add_argument("--out", required=True, type=Path, help="features (.parquet)")
     arguments.add_argument(
         "--status", required=True, type=Path, help="status per case and reader (.parquet)"
+    )
+    arguments.add_argument(
+        "--verification",
+        required=True,
+        type=Path,
+        help="comparison of drawn rows with plain PyRadiomics (.parquet)",
     )
     command.run(main, arguments)

@@ -36,6 +36,8 @@ STUDY_JOBS = {
     "gather",
     "preflight_study",
     "preflight_pages",
+    "verification",
+    "verified",
     "reproducibility",
     "flow",
     "study_report",
@@ -219,6 +221,40 @@ def test_bad_cases_stop_the_study_where_asked_and_leave_the_page(checkout: Check
     kept = set(zip(features["case_id"], features["reader"], strict=True))
     assert kept
     assert (cases["case_id"][0], cases["reader"][0]) not in kept
+
+
+def test_features_that_differ_from_pyradiomics_stop_the_study(checkout: Checkout) -> None:
+    study, _ = _imaging_study(checkout, patients=2)
+    config = yaml.safe_load((checkout.root / study).read_text(encoding="utf-8"))
+    (checkout.root / "few.yaml").write_text("featureClass: {firstorder: [Mean, Energy]}")
+    config |= {"extraction": {"params": "few.yaml", "verify_fraction": 1.0}}
+    checkout.write(study, config)
+    checkout.run(study, "features")
+    folder = checkout.root / "results" / "s"
+    verification = pd.read_csv(folder / "tables" / "verification.csv")
+    extraction = pd.read_parquet(folder / "tables" / "extraction.parquet")
+    assert len(verification) == (extraction["status"] != "error").sum() > 1
+    assert verification["max_relative_difference"].max() < 1e-6
+
+    # One value of one mask is wrong where the engine left it.
+    key = extraction.loc[0, "features_key"]
+    (path,) = checkout.root.glob(f"results/store/features/*/{key}/features.parquet")
+    values = pd.read_parquet(path)
+    values.loc[0, "value"] += 1e-3
+    values.to_parquet(path)
+    done = checkout.python(
+        *("-m", "pipeline.progress", "--configfile", study, "--cores", "2"),
+        *("--forcerun", "extract", "--", "features"),
+    )
+    assert done.returncode == 1
+    assert "Failed: verified" in done.stdout
+    name = " ".join(extraction.loc[0, ["case_id", "reader"]])
+    assert f"{name}: {values['feature'][0]} differs by" in done.stdout
+    assert "Traceback" not in done.stdout
+    kept = pd.read_parquet(folder / "tables" / "features.parquet")
+    assert len(kept) == len(verification) - 1
+    again = pd.read_csv(folder / "tables" / "verification.csv")
+    assert (again["status"] == "different").sum() == 1
 
 
 def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:

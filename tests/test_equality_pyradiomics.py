@@ -102,7 +102,8 @@ def ours(testdata, repository, tmp_path_factory) -> pd.DataFrame:
     features, status = folder / "features.parquet", folder / "extraction.parquet"
     run(
         "pipeline.extract", study=study, resample=folder / "resample.parquet",
-        out=features, status=status,
+        ingest=checked["ingest"], masks=checked["masks"],
+        out=features, status=status, verification=folder / "verification.parquet",
     )  # fmt: skip
     return read_table(features).set_index("case_id").drop(columns="reader")
 

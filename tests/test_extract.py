@@ -143,17 +143,23 @@ def test_the_command_excludes_or_stops(store, tmp_path, on_bad_case):
     study = results / "s" / "study"
     study.mkdir(parents=True)
     config = {
-        "study": "s", "results": str(results), "threads": 1, "on_bad_case": on_bad_case,
-        "extraction": {"params": str(tmp_path / "p.yaml"), "engine": DEFAULT_ENGINE},
+        "study": "s", "results": str(results), "threads": 1, "on_bad_case": on_bad_case, "seed": 1,
+        "extraction": {
+            "params": str(tmp_path / "p.yaml"), "engine": DEFAULT_ENGINE, "verify_fraction": 0.0,
+        },
     }  # fmt: skip
     (study / "study.yaml").write_text(yaml.safe_dump(config))
     spoil(store)
     crops = crops_table()
     write_table(crops.assign(batch="b0"), study / "cases.parquet")
-    write_table(crops, tmp_path / "resample.parquet")
+    # Nothing is drawn to be verified, so that of these tables the keys are enough.
+    for name in ("resample", "ingest", "masks"):
+        write_table(crops, tmp_path / f"{name}.parquet")
     options = argparse.Namespace(
         study=study, batch=None, scan="007-s1", resample=tmp_path / "resample.parquet",
+        ingest=tmp_path / "ingest.parquet", masks=tmp_path / "masks.parquet",
         out=tmp_path / "features.parquet", status=tmp_path / "extraction.parquet",
+        verification=tmp_path / "verification.parquet",
     )  # fmt: skip
     if on_bad_case == "stop":
         with pytest.raises(CaseError, match=r"Found: 1 without: 007-L1 A"):

@@ -211,6 +211,10 @@ def add_images(folder: Path, repository: Path) -> None:
         ),
         "preflight": masks[keys].assign(verdict="ok", findings="[]"),
         "extraction": masks[keys].assign(status="ok", findings="[]", seconds=1.0),
+        "verification": masks[["case_id", "reader"]].head(2).assign(
+            engine="fast", features=1223, max_relative_difference=[2e-11, 3.4e-10],
+            feature="original_glcm_Imc1", seconds_engine=0.2, seconds_plain=4.0, status="equal",
+        ),
     }  # fmt: skip
     tables["preflight"].loc[0, ["verdict", "findings"]] = ["warning", to_json([bad])]
     for name, table in tables.items():
@@ -449,6 +453,21 @@ def test_the_extraction_parameters_are_read_by_the_report(imaging_text):
     assert "Upsampled voxels" in imaging_text
     assert "0.25 standard deviations" in imaging_text
     assert "binWidth" in imaging_text
+
+
+def test_the_report_says_how_far_features_are_from_plain_pyradiomics(imaging_text, copied_images):
+    assert "2 masks of 24 extracted, drawn at random, had all features computed a second" in (
+        imaging_text
+    )
+    assert "difference of a feature is 3.4e-10; above 1e-06 the study would have" in imaging_text
+    path = copied_images / "tables" / "verification.parquet"
+    table = pd.read_parquet(path).head(1)
+    write_table(table.assign(max_relative_difference=0.0), path)
+    text = report_of(copied_images)
+    assert "1 mask of 24 extracted" in text
+    assert "All values are the same to the last digit" in text
+    write_table(table.head(0), path)
+    assert "No mask yielded features" in report_of(copied_images)
 
 
 def test_facts_that_some_scans_do_not_state_are_counted(copied_images):

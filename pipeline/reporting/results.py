@@ -26,6 +26,7 @@ class Imaging:
     agreement: pd.DataFrame
     preflight: pd.DataFrame
     extraction: pd.DataFrame
+    verification: pd.DataFrame
     resample: pd.DataFrame
     pictures: dict[str, Path]
 
@@ -165,7 +166,7 @@ def read_results(study_folder: str | Path) -> Results:
 
 
 def _imaging(folder: Path, study: Study) -> Imaging:
-    names = ("ingest", "masks", "agreement", "preflight", "extraction")
+    names = ("ingest", "masks", "agreement", "preflight", "extraction", "verification")
     tables = {name: _table(folder, f"tables/{name}.parquet") for name in names}
     batches = sorted(study.cases["batch"].unique())
     # Of a batch without any usable mask the columns have no type of their own.

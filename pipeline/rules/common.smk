@@ -59,6 +59,8 @@ TO_JOIN = {"features": FEATURES}
 if HAS_IMAGES:
     TO_JOIN["preflight"] = f"{FOLDER}/tables/preflight.parquet"
     TO_JOIN["extraction"] = f"{FOLDER}/tables/extraction.parquet"
+# Nothing is joined, and so nothing modelled, before what was verified agrees with PyRadiomics.
+VERIFIED = {"verified": f"{FOLDER}/tables/verified.json"} if HAS_IMAGES else {}
 # How well readers' masks overlap, where there are images.
 AGREEMENT = {"agreement": f"{FOLDER}/tables/agreement.parquet"} if HAS_IMAGES else {}
 ROWS_TO_JOIN = [
@@ -177,7 +179,14 @@ def report_inputs(wildcards):
     tables = ["features", "reproducibility", "reproducibility_families"]
     files = [f"{FOLDER}/tables/flow.json"]
     if HAS_IMAGES:
-        tables += ["ingest", "masks", "agreement", "preflight", "extraction"]
+        tables += [
+            "ingest",
+            "masks",
+            "agreement",
+            "preflight",
+            "extraction",
+            "verification",
+        ]
         files += [f"{FOLDER}/report/preflight"]
         files += of_batches("resample.parquet") + of_batches("pictures")
     if HAS_MODELS:

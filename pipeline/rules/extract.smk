@@ -1,9 +1,12 @@
 rule extract:
     input:
         resample=f"{FOLDER}/batches/{{batch}}/resample.parquet",
+        ingest=f"{FOLDER}/batches/{{batch}}/ingest.parquet",
+        masks=f"{FOLDER}/batches/{{batch}}/masks.parquet",
     output:
         features=f"{FOLDER}/batches/{{batch}}/features.parquet",
         status=f"{FOLDER}/batches/{{batch}}/extraction.parquet",
+        verification=f"{FOLDER}/batches/{{batch}}/verification.parquet",
     log:
         f"{FOLDER}/log/extract/{{batch}}.log",
     benchmark:
@@ -16,10 +19,17 @@ rule extract:
         runtime=240,
     params:
         code=code_fingerprint("pipeline.extract"),
-        options=options(config, "on_bad_case", "extraction.engine"),
+        options=options(
+            config,
+            "on_bad_case",
+            "extraction.engine",
+            "extraction.verify_fraction",
+            "seed",
+        ),
         extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
     shell:
         "python -m pipeline.extract --study {params.study:q} --batch {wildcards.batch}"
-        " --resample {input.resample:q} --out {output.features:q} --status {output.status:q}"
-        " > {log:q} 2>&1"
+        " --resample {input.resample:q} --ingest {input.ingest:q} --masks {input.masks:q}"
+        " --out {output.features:q} --status {output.status:q}"
+        " --verification {output.verification:q} > {log:q} 2>&1"

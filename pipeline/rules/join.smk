@@ -3,6 +3,7 @@ if HAS_MODELS:
     rule join:
         input:
             **TO_JOIN,
+            **VERIFIED,
         output:
             analysis=f"{FOLDER}/tables/analysis.parquet",
             csv=f"{FOLDER}/tables/analysis.csv",
@@ -45,6 +46,7 @@ else:
     rule flow:
         input:
             **TO_JOIN,
+            **VERIFIED,
         output:
             f"{FOLDER}/tables/flow.json",
         log:

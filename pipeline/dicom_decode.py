@@ -1,7 +1,7 @@
 """Stored values of CT slices: which ways of writing them are accepted, and how they are decoded.
 
 pydicom decodes, each syntax by one plugin of the lock file: pylibjpeg-libjpeg (JPEG),
-pylibjpeg-openjpeg (JPEG 2000, HTJ2K), pyjpegls (JPEG-LS); RLE, deflated and native ones are its own.
+pylibjpeg-openjpeg (JPEG 2000, HTJ2K), pyjpegls (JPEG-LS); the rest by its own code.
 Where the plugin says that a stream is damaged, no other one is tried: some decode anything.
 """
 
@@ -227,8 +227,9 @@ def stored_values(slices: Sequence[Slice]) -> Iterator[np.ndarray]:
             # Decoders raise whatever they like, and their messages may hold the file's path.
             raise CaseError(
                 "Every CT slice must decode",
-                found=f"{one.label}, {syntax_name(one.transfer_syntax)}: {type(error).__name__}",
-                remedy="export the series again, uncompressed (Explicit VR Little Endian)",
+                found=f"{_cause(error)} in {one.label} ({syntax_name(one.transfer_syntax)})",
+                remedy="copy the series again; if that does not help, export it uncompressed "
+                "(Explicit VR Little Endian)",
             ) from None
         if pixels.shape != one.shape or pixels.dtype.kind not in "iu":
             raise CaseError(
@@ -237,6 +238,15 @@ def stored_values(slices: Sequence[Slice]) -> Iterator[np.ndarray]:
                 remedy="export the series again",
             )
         yield pixels
+
+
+def _cause(error: Exception) -> str:
+    """Say in words why a slice does not decode; the library's own class helps who looks for it."""
+    if isinstance(error, AttributeError):
+        return "no pixel data, or none that its header describes,"
+    if isinstance(error, EOFError | ValueError | IndexError):
+        return f"pixel data of another length than its header says ({type(error).__name__})"
+    return f"damaged pixel data ({type(error).__name__})"
 
 
 def _classic(one: Slice) -> np.ndarray:

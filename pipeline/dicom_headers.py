@@ -202,7 +202,7 @@ def read_headers(files: Iterable[Path]) -> list[Slice]:
             raise
         except Exception as error:
             # A damaged value is found when it is used, and raises whatever the library likes.
-            raise _damaged(f"a header whose values end in {type(error).__name__}") from None
+            raise _damaged(f"a header with damaged values ({type(error).__name__})") from None
     return slices
 
 
@@ -225,7 +225,7 @@ def _read_header(file: Path) -> pydicom.Dataset | None:
         except InvalidDicomError:
             return None  # a text, a picture
         except Exception as error:
-            raise _damaged(f"a header that ends in {type(error).__name__}") from None
+            raise _damaged(f"a header cut short or damaged ({type(error).__name__})") from None
 
 
 def _damaged(found: str) -> CaseError:

@@ -1,17 +1,30 @@
-"""A CT of any accepted format as one volume: what ingest stores, and what other commands open."""
+"""A CT of any accepted format as one volume: what ingest stores, and what other commands open.
+
+``python -m pipeline.read_ct FOLDER --out ct.nrrd`` writes the volume that ingest would store: for
+masks that have to be drawn on a volume whose gantry tilt is corrected.
+"""
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
 import SimpleITK as sitk
 
+from pipeline.core import command
 from pipeline.core.errors import CaseError
+from pipeline.core.files import whole_file
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry
 from pipeline.core.sources import source_files
-from pipeline.core.volumes import NRRD_SUFFIXES, VOLUME_SUFFIXES, read_volume, volume_suffix
+from pipeline.core.volumes import (
+    NRRD_SUFFIXES,
+    VOLUME_SUFFIXES,
+    read_volume,
+    volume_suffix,
+    write_nrrd,
+)
 from pipeline.ct_options import CtOptions
 from pipeline.dicom_headers import read_headers
 from pipeline.dicom_series import choose_series
@@ -91,3 +104,47 @@ def read_ct(
     Geometry.from_affine(volume.affine, image.GetSize()).apply_to(image)
     facts = volume.facts | {"series_rule": choice.rule}
     return Ct(image, facts, choice.findings + volume.findings, volume.lowest)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write a CT as ingest would store it, and print what there is to say about it."""
+    chosen = CtOptions(
+        series_rule=options.series_rule,
+        gantry_tilt=options.gantry_tilt,
+        tilt_interpolation=options.tilt_interpolation,
+    )
+    if not options.out.name.lower().endswith(NRRD_SUFFIXES):
+        raise CaseError("The file to write must end in .nrrd", found=options.out.name)
+    ct = read_ct(options.image, options.series, chosen)
+    with whole_file(options.out) as beside:
+        write_nrrd(ct.image, beside)
+    print(Geometry.of(ct.image))
+    for finding in ct.findings:
+        print(f"{finding.severity}: {finding.message}. Remedy: {finding.remedy}")
+
+
+if __name__ == "__main__":
+    defaults = CtOptions()
+    arguments = command.parser("pipeline.read_ct", __doc__)
+    arguments.add_argument("image", type=Path, help="DICOM folder, NIfTI or NRRD file")
+    arguments.add_argument("--out", required=True, type=Path, help="file to write (.nrrd)")
+    arguments.add_argument("--series", help="SeriesInstanceUID or SeriesDescription")
+    arguments.add_argument(
+        "--series-rule",
+        choices=["thinnest", "most-slices", "refuse"],
+        default=defaults.series_rule,
+        help="which of several series is taken (default: %(default)s)",
+    )
+    arguments.add_argument(
+        "--gantry-tilt",
+        choices=["refuse", "correct"],
+        default=defaults.gantry_tilt,
+        help="(default: %(default)s)",
+    )
+    arguments.add_argument(
+        "--tilt-interpolation",
+        choices=["linear", "bspline"],
+        default=defaults.tilt_interpolation,
+        help="(default: %(default)s)",
+    )
+    command.run(main, arguments)

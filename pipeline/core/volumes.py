@@ -113,7 +113,7 @@ def _check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None]:
     except (nrrd.NRRDError, OSError, ValueError, StopIteration) as error:
         raise CaseError(
             "A .nrrd file must start with a readable NRRD header",
-            found=type(error).__name__,
+            found=f"a header cut short or damaged ({type(error).__name__})",
             remedy="export it again",
         ) from None
     if "data file" in header or "datafile" in header:
@@ -143,7 +143,7 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
     except Exception as error:
         raise CaseError(
             "A NIfTI file must start with a readable header",
-            found=type(error).__name__,
+            found=f"a header cut short or damaged ({type(error).__name__})",
             remedy="export it again",
         ) from None
     _check_nifti_values(path, header)

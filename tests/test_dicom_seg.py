@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zlib
 from pathlib import Path
 
@@ -478,6 +479,27 @@ def test_label_maps_that_leave_a_slice_out(testdata, name):
     image = sitk.ReadImage(str(folder / f"sparse_labelmap_{name}_seg.nrrd"))
     found = held.on_grid(held.segments[0], Geometry.of(image)).voxels
     np.testing.assert_array_equal(found, sitk.GetArrayFromImage(image) == 1)
+
+
+def test_a_segmentation_of_an_enhanced_ct(testdata, tmp_path):
+    """Two frames of one file, their rows running against the patient's axes."""
+    source = testdata / "pydicom_enhanced_ct_seg" / "eCT_Supplemental.dcm"
+    (tmp_path / "ct").mkdir()
+    shutil.copy(source, tmp_path / "ct")
+    image = read_ct(tmp_path / "ct").image
+    drawn = np.zeros((2, 512, 512), np.uint8)
+    drawn[0, 100:200, 150:300] = 1
+    drawn[1, 110:200, 150:310] = 1
+    dataset = pydicom.dcmread(source)
+    path = written(tmp_path / "a.dcm", [dataset], drawn, labels=["L1"])
+    held = read_mask_file(path)
+    placed = held.on_grid(held.segments[0], Geometry.of(image))
+    # What was drawn on a frame lies on the voxels that hold the frame's values.
+    hu = sitk.GetArrayFromImage(image)
+    frames = highdicom.Image.from_dataset(dataset).get_frames(apply_modality_transform=True)
+    values = np.sort(frames[drawn != 0])
+    np.testing.assert_allclose(np.sort(hu[placed.voxels != 0]), values)
+    assert placed.voxels.sum() == drawn.sum()
 
 
 def test_the_reference_reader_agrees(testdata):

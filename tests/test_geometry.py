@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError
-from pipeline.core.geometry import GRID_TOLERANCE_VOXELS, Geometry, map_grid, place_on_grid
+from pipeline.core.geometry import (
+    GRID_TOLERANCE_VOXELS,
+    Geometry,
+    GridMap,
+    GridMismatchError,
+    difference,
+    map_grid,
+    paste,
+    place_on_grid,
+)
 
 SIZE = (5, 6, 7)
 
@@ -86,6 +95,57 @@ def test_another_lattice_is_refused_with_both_geometries(other):
         place_on_grid(labels, other, grid(), where="mask.nrrd")
     assert str(other) in str(caught.value)
     assert str(grid()) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (grid(origin=(0.5, 0.0, 0.0)), "off by 0.5 x 0 x 0 mm"),
+        (grid(origin=(0.0, 0.0, 3.0)), "off by 0 x 0 x 1 mm"),
+        (grid(spacing=(1.0, 1.0, 1.0)), "differ in size (1 v 2 mm)"),
+        (grid(spacing=(1.02, 1.1, 2.0)), "differ in size (1.02 v 1 mm, 1.1 v 1 mm)"),
+        (
+            grid(direction=tuple(Rotation.from_euler("z", 2, degrees=True).as_matrix().ravel())),
+            "turned by 2 degrees",
+        ),
+        (
+            grid(direction=tuple(Rotation.from_euler("x", 90, degrees=True).as_matrix().ravel())),
+            "differ in size (1 v 2 mm, 2 v 1 mm)",
+        ),
+    ],
+)
+def test_a_refusal_says_what_differs(other, words):
+    with pytest.raises(GridMismatchError) as caught:
+        place_on_grid(np.ones((10, 10, 10), np.uint8), other, grid())
+    assert words in caught.value.found
+    assert "3D Slicer" in caught.value.remedy
+
+
+@given(images())
+def test_any_turned_grid_is_explained(ct):
+    """Whatever is refused has a reason, and the words never fail."""
+    geometry = Geometry.of(ct)
+    found = difference(grid(), geometry)
+    assert found.startswith(("the axes of the mask are turned", "the voxels of mask and CT differ"))
+
+
+def test_a_grid_is_printed_for_people():
+    flipped = grid(direction=(1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0))
+    assert str(flipped) == (
+        "size 10 x 10 x 10 voxels, spacing 1 x 1 x 2 mm, origin (0.000, 0.000, 0.000) mm, "
+        "direction LAS (1 0 0 0 -1 0 0 0 1)"
+    )
+
+
+def test_what_is_pasted_lies_over_what_was_there():
+    """Frames of one segment are pasted one by one; zeros of a later one erase nothing."""
+    placed = np.zeros((10, 10, 10), np.uint8)
+    labels = np.zeros((2, 2, 2), np.uint8)
+    labels[0, 0, 0] = 1
+    for start in ((3, 4, 5), (4, 4, 5), (9, 9, 9)):
+        assert paste(labels, GridMap((0, 1, 2), (False, False, False), start), placed) == 0
+    assert np.argwhere(placed).tolist() == [[5, 4, 3], [5, 4, 4], [9, 9, 9]]
+    assert paste(labels, GridMap((0, 1, 2), (True, False, False), (9, 0, 0)), placed) == 1
 
 
 def test_rounded_headers_are_the_same_lattice():

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
 
@@ -123,17 +124,12 @@ class Geometry:
 
     @property
     def axis_codes(self) -> str:
-        """Where each index axis mainly points: Left or Right, Posterior or Anterior, Head or Feet.
+        """Where each index axis mainly points, as `ingest.parquet` and viewers write it.
 
-        ``LPH`` is a CT as scanners store it. Two axes may share a letter pair where a grid is
-        turned by 45 degrees or more; the direction cosines tell more then.
+        Left or Right, Posterior or Anterior, Superior or Inferior; ``LPS`` is a CT as scanners
+        store it.
         """
-        columns = np.reshape(self.direction, (3, 3)).T
-        main = np.abs(columns).argmax(axis=1)
-        return "".join(
-            "LPH"[axis] if column[axis] > 0 else "RAF"[axis]
-            for column, axis in zip(columns, main, strict=True)
-        )
+        return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(self.direction)
 
     def __str__(self) -> str:
         def listed(values: Sequence[float]) -> str:

@@ -7,7 +7,7 @@ mask on any other grid is refused: resampling it would move the boundary that a 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +26,7 @@ from pipeline.core.store import Store
 from pipeline.core.study import open_study
 from pipeline.core.volumes import image_hash, read_nrrd, volume_suffix, write_nrrd
 from segmentation.placement import DEFAULTS, Case, Reading, place_mask
-from segmentation.reference_series import Candidate
+from segmentation.reference_series import Candidate, other_scans
 from segmentation.region_checks import check_region
 from segmentation.region_facts import describe_region
 
@@ -82,7 +82,7 @@ def prepare_mask(
     store: Store,
     checks: Mapping,
     reading: Reading = DEFAULTS,
-    other_scans: Iterable[Candidate] = (),
+    others: Iterable[Candidate] = (),
 ) -> dict:
     """Bring one mask onto its CT's grid, into the store, and describe it.
 
@@ -98,7 +98,7 @@ def prepare_mask(
         The study's ``checks``: ``min_voxels``, ``border_is``, ``region``.
     reading : Reading, optional
         The study's ``masks``.
-    other_scans : iterable of Candidate, optional
+    others : iterable of Candidate, optional
         Other scans of the patient; looked at only where the mask does not fit.
 
     Returns
@@ -111,7 +111,7 @@ def prepare_mask(
     def make(folder: Path) -> None:
         image = read_nrrd(store.path(ct["image"]))
         geometry = Geometry.of(image)
-        placed, segment, findings = place_mask(case, geometry, reading, other_scans)
+        placed, segment, findings = place_mask(case, geometry, reading, others)
         binary = placed.voxels
         facts = describe_region(binary, sitk.GetArrayViewFromImage(image), geometry)
         written = sitk.GetImageFromArray(binary)
@@ -164,6 +164,7 @@ def prepare_masks(
     store: Store,
     checks: Mapping,
     reading: Reading = DEFAULTS,
+    of_study: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Prepare every mask; one that fails becomes a row with status ``error``, the others go on.
 
@@ -179,6 +180,9 @@ def prepare_masks(
         The study's ``checks``.
     reading : Reading, optional
         The study's ``masks``.
+    of_study : pandas.DataFrame, optional
+        The whole table of cases, `cases` by default: a mask that does not fit its CT may lie on
+        another scan of the patient.
 
     Returns
     -------
@@ -186,6 +190,7 @@ def prepare_masks(
         `masks.parquet` (docs/architecture.md), sorted by case and reader.
     """
     scans = ingested.set_index("scan_id").to_dict("index")
+    of_study = cases if of_study is None else of_study
     cases = cases.sort_values(["case_id", "reader"]).astype(object)
     rows = []
     for done, case in enumerate(cases.where(cases.notna(), None).to_dict("records"), start=1):
@@ -204,7 +209,7 @@ def prepare_masks(
                 store,
                 checks,
                 reading,
-                _other_scans(case, scans, store),
+                other_scans(of_study, case["patient_id"], case["scan_id"]),
             )
         except Exception as error:
             error = placed(error, shown_name(case["mask"]))
@@ -219,15 +224,6 @@ def prepare_masks(
     return table
 
 
-def _other_scans(case: Mapping, scans: Mapping, store: Store) -> Iterator[Candidate]:
-    """Yield the grids of the patient's other scans of this batch."""
-    for scan_id, scan in scans.items():
-        same_patient = scan["patient_id"] == case["patient_id"]
-        if same_patient and scan_id != case["scan_id"] and scan["image"]:
-            image = read_nrrd(store.path(scan["image"]))
-            yield Candidate(f"scan {scan_id} of the patient", Geometry.of(image))
-
-
 def main(options: argparse.Namespace) -> None:
     """Prepare the masks of a batch and write their table."""
     study = open_study(options.study)
@@ -239,6 +235,7 @@ def main(options: argparse.Namespace) -> None:
         study.store,
         study.config["checks"],
         Reading(**study.config["masks"]),
+        study.cases,
     )
     write_table(table, options.out)
 

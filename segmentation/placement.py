@@ -75,7 +75,7 @@ def place_mask(
     case: Case,
     ct: Geometry,
     reading: Reading,
-    other_scans: Iterable[Candidate] = (),
+    others: Iterable[Candidate] = (),
 ) -> tuple[PlacedMask, Segment, list[Finding]]:
     """Read a mask file, choose its structure, and bring it onto the CT's grid.
 
@@ -87,7 +87,7 @@ def place_mask(
         Grid of the CT.
     reading : Reading
         The study's options.
-    other_scans : iterable of Candidate, optional
+    others : iterable of Candidate, optional
         Other scans of the patient, named where the mask lies on the grid of one of them; looked
         at only where the mask does not fit.
 
@@ -112,7 +112,7 @@ def place_mask(
     try:
         placed = held.on_grid(segment, ct)
     except GridMismatchError as error:
-        candidates = [*series_grids(case.image), *other_scans]
+        candidates = [*series_grids(case.image), *others]
         raise naming_candidates(error, held, segment, ct, candidates) from None
     if not placed.voxels.any():
         raise CaseError(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
 from pipeline.core.files import machine_error
@@ -36,7 +38,7 @@ class Candidate:
     geometry : Geometry
         Its grid.
     uid : str
-        SeriesInstanceUID; never shown. Empty for a scan of the study.
+        SeriesInstanceUID; never shown. Empty for a volume's file.
     """
 
     shown: str
@@ -45,24 +47,24 @@ class Candidate:
 
 
 def series_grids(image: str | Path) -> list[Candidate]:
-    """Return the CT series of a DICOM folder with their grids.
+    """Return the CT series of a DICOM folder with their grids, or that of a volume's file.
 
     Parameters
     ----------
     image : path-like
-        The CT of a case. Anything but a folder has no series.
+        A CT as it was handed in.
 
     Returns
     -------
     list of Candidate
-        One per series whose slices lie in a regular stack; none where the folder cannot be read,
+        One per series whose slices lie in a regular stack; none where the files cannot be read,
         since this only helps to explain an error.
     """
-    if not Path(image).is_dir():
-        return []
     try:
+        if not Path(image).is_dir():
+            return [Candidate("the volume", _header_grid(image))]
         found = ct_series(read_headers(source_files(image)))
-    except (CaseError, OSError) as error:
+    except (CaseError, OSError, RuntimeError) as error:
         if machine := machine_error(error):
             raise machine from error
         return []
@@ -72,6 +74,34 @@ def series_grids(image: str | Path) -> list[Candidate]:
         for one, geometry in stacks
         if geometry is not None
     ]
+
+
+def other_scans(cases: pd.DataFrame, patient_id: str, scan_id: str) -> Iterator[Candidate]:
+    """Yield the grids of a patient's other scans, whose headers are read as they are asked for.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        The whole study's table of cases: ``patient_id, scan_id, image``.
+    patient_id, scan_id : str
+        The scan whose mask does not fit.
+    """
+    of_patient = cases[(cases["patient_id"] == patient_id) & (cases["scan_id"] != scan_id)]
+    for scan, image in of_patient.groupby("scan_id")["image"].first().items():
+        for one in series_grids(image):
+            yield Candidate(f"scan {scan} of the patient", one.geometry, one.uid)
+
+
+def _header_grid(path: str | Path) -> Geometry:
+    """Return the grid in the header of a NRRD or NIfTI file."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    if reader.GetDimension() != 3:
+        raise RuntimeError("no volume")
+    return Geometry(
+        reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection()
+    )
 
 
 def _stack(slices: tuple[Slice, ...]) -> Geometry | None:

@@ -268,6 +268,24 @@ def test_a_refusal_names_another_scan_of_the_patient(tmp_path):
     assert "off by 0 x 0 x 1 mm" in message
 
 
+def test_a_refusal_names_a_volume_of_another_batch(folder, tmp_path):
+    """Batches are dealt by scan: the patient's other scan may be prepared elsewhere."""
+    moved = sitk.ReadImage(str(folder / "ct.nrrd"))
+    moved.SetOrigin((-20.25, 5.0, 100.0))
+    sitk.WriteImage(moved, str(folder / "ct2.nii.gz"))
+    rows = [
+        case(folder, "A", "plain.nrrd"),
+        case(folder, "A", "plain.nrrd", scan_id="s2", image=str(folder / "ct2.nii.gz")),
+        case(folder, "A", "plain.nrrd", scan_id="s3", image=str(folder / "missing.nrrd")),
+    ]
+    store = Store(tmp_path / "store")
+    batch = pd.DataFrame(rows[1:2])
+    scans = ingest_scans(scans_of(batch), store, CHECKS)
+    table = prepare_masks(batch, scans, store, CHECKS, of_study=pd.DataFrame(rows))
+    message = from_json(table["findings"][0])[0].message
+    assert "The mask does lie on the grid of scan s1 of the patient" in message
+
+
 def test_a_mask_that_names_another_series_is_a_warning_where_it_fits(tmp_path):
     series(tmp_path / "ct", "one", -40, 3, 2)
     mask = dicom_mask(tmp_path / "a.dcm", series(tmp_path / "gone", "other", -40, 3, 2))

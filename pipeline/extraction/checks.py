@@ -34,7 +34,7 @@ def open_volume(image: Image, what: str) -> sitk.Image:
 
 
 def check_label(mask: sitk.Image, label: int) -> None:
-    """Refuse a mask without voxels of the value `label`, naming those it has."""
+    """Refuse a mask without voxels of the value `label`, naming those it has, or without others."""
     labels = np.unique(sitk.GetArrayViewFromImage(mask))
     if label not in labels:
         others = ", ".join(f"{value:g}" for value in labels if value != 0)
@@ -43,31 +43,39 @@ def check_label(mask: sitk.Image, label: int) -> None:
             found=f"only {others}" if others else "an empty mask",
             remedy="name the region's value in the column `label`" if others else "draw the region",
         )
+    if len(labels) == 1:
+        raise CaseError(
+            "A mask must hold voxels outside its region: PyRadiomics finds no label without them",
+            found=f"the value {label} in every voxel",
+            remedy="draw the region on the grid of the CT",
+        )
 
 
 def check_extent(region: sitk.Image, params: Parameters) -> None:
     """Refuse what PyRadiomics would refuse later, with the numbers that explain it."""
-    voxels = np.argwhere(sitk.GetArrayViewFromImage(region))
+    inside = sitk.GetArrayViewFromImage(region) != 0
+    voxels = np.count_nonzero(inside)
     where = "the resampled grid" if params.settings.get("resampledPixelSpacing") else "its grid"
-    if not len(voxels):
+    if not voxels:
         raise CaseError(
             f"A region must hold voxels on {where}",
             found="none: the region is thinner than the grid",
         )
-    extent = np.ptp(voxels, axis=0)[::-1] + 1
+    along = (inside.any(axis=others) for others in ((0, 1), (0, 2), (1, 2)))
+    extent = np.array([np.ptp(np.flatnonzero(taken)) + 1 for taken in along])
     directions = max(params.settings.get("minimumROIDimensions", 2), 1)
     if (extent > 1).sum() < directions:
         box = " x ".join(map(str, extent))
         raise CaseError(
             f"A region must be more than one voxel wide in at least {directions} directions",
-            found=f"{len(voxels)} voxels in a box of {box} on {where}",
+            found=f"{voxels} voxels in a box of {box} on {where}",
             remedy="a stray click of the drawing tool looks like this: draw the region again",
         )
     smallest = params.settings.get("minimumROISize")
-    if smallest is not None and len(voxels) <= smallest:
+    if smallest is not None and voxels <= smallest:
         raise CaseError(
             f"A region must hold more than {smallest} voxels (minimumROISize)",
-            found=f"{len(voxels)} on {where}",
+            found=f"{voxels} on {where}",
         )
 
 

@@ -194,8 +194,14 @@ def features_of_crop(crop: Crop, params: Parameters, *, engine: str = DEFAULT_EN
         for the filter.
     """
     _check_engine(engine)
-    compute = fast.features_of_crop if engine == "fast" else plain.features_of_crop
-    return Extraction(compute(crop.image, crop.mask, params), engine, None)
+    if engine == "fast":
+        reason = fast.why_not_features(crop.image, crop.mask)
+        if reason is None:
+            return Extraction(fast.features_of_crop(crop.image, crop.mask, params), "fast", None)
+    else:
+        reason = None
+    values = plain.features_of_crop(crop.image, crop.mask, params)
+    return Extraction(values, "pyradiomics", reason)
 
 
 def _check_engine(engine: str) -> None:

@@ -50,6 +50,7 @@ from pipeline.extraction.resampling import (
     resample_region,
     resampling_grid,
 )
+from pipeline.extraction.shape import shape_features
 from pipeline.extraction.texture import texture_classes
 
 #: Voxel types that the kernels read.
@@ -102,7 +103,7 @@ class FastScan:
             return self._plain_crop(mask, label, reason)
         drawn = Volume(sitk.GetArrayViewFromImage(mask), Geometry.of(mask))
         box = kernels().label_box(drawn.voxels, label)
-        if box is None:
+        if box is None or drawn.fills(box):
             check_label(mask, label)
         spacing = self.settings["resampledPixelSpacing"]
         if spacing is None:
@@ -214,25 +215,27 @@ def _check_inside(mask: Geometry, image: Geometry, box: tuple[int, ...]) -> None
 def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) -> pd.Series:
     """Return the features of a crop: filters, texture matrices, shape.
 
-    Parameters, result and errors are those of `pipeline.extraction.plain.features_of_crop`.
+    Parameters, result and errors are those of `pipeline.extraction.plain.features_of_crop`. Image
+    and mask have one grid (`why_not_features`).
     """
-    settings = extractor(params).settings
-    operations = radiomics().imageoperations
+    library, operations = extractor(params), radiomics().imageoperations
+    settings = library.settings
+    drawn = mask
     values: dict[str, object] = {}
+    check_extent(mask, params)
     try:
-        shape_mask = mask
         if settings.get("resegmentRange") is not None:
             mask = operations.resegmentMask(image, mask, **settings)
             operations.checkMask(image, mask, **settings)
             if settings.get("resegmentShape", False):
-                shape_mask = mask
+                drawn = mask
         region = Region(sitk.GetArrayViewFromImage(mask) != 0, mask.GetSpacing())
-        values |= _shape(image, shape_mask, params)
-        for image_type, changes in extractor(params).enabledImagetypes.items():
+        values |= _shape(image, drawn, region, params)
+        for image_type, changes in library.enabledImagetypes.items():
             make = getattr(operations, f"get{image_type}Image")
             for filtered, name, changed in make(image, mask, **{**settings, **changes}):
                 binned = BinnedImage(sitk.GetArrayViewFromImage(filtered), region, changed)
-                values |= _features_of_image(name, binned, params)
+                values |= _features_of_image(name, binned, library.enabledFeatures)
     except ValueError as error:
         raise CaseError(
             "PyRadiomics must be able to compute every feature of the region",
@@ -244,23 +247,37 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
     return pd.Series(numbers, index=expected, dtype=np.float64)
 
 
-def _shape(image: sitk.Image, mask: sitk.Image, params: Parameters) -> dict[str, object]:
+def why_not_features(image: sitk.Image, mask: sitk.Image) -> str | None:
+    """Return why PyRadiomics has to compute the features of a crop, or None."""
+    if Geometry.of(image) != Geometry.of(mask):
+        return "a mask on a grid of its own"
+    return None
+
+
+def _shape(
+    image: sitk.Image, drawn: sitk.Image, region: Region, params: Parameters
+) -> dict[str, object]:
+    """Return the features of shape: of the region as drawn, in the box of what was kept of it."""
     library = extractor(params)
-    box, _ = radiomics().imageoperations.checkMask(image, mask, **library.settings)
-    return library.computeShape(image, mask, box, **library.settings)
+    if "shape2D" in library.enabledFeatures:
+        box, _ = radiomics().imageoperations.checkMask(image, drawn, **library.settings)
+        return library.computeShape(image, drawn, box, **library.settings)
+    if "shape" not in library.enabledFeatures:
+        return {}
+    inside = sitk.GetArrayViewFromImage(drawn)[region.box] != 0
+    wanted = library.enabledFeatures["shape"]
+    found = shape_features(inside, drawn.GetSpacing(), library.settings, wanted)
+    return {f"original_shape_{name}": value for name, value in found.items()}
 
 
-def _features_of_image(name: str, binned: BinnedImage, params: Parameters) -> dict[str, object]:
+def _features_of_image(name: str, binned: BinnedImage, enabled: dict) -> dict[str, object]:
     """Return the features of one filtered image by their full names."""
     values: dict[str, object] = {}
-    for feature_class, wanted in extractor(params).enabledFeatures.items():
+    for feature_class, wanted in enabled.items():
         if feature_class == "firstorder":
             found = first_order(binned)
         elif feature_class in texture_classes():
-            features = texture_classes()[feature_class](binned, binned.settings)
-            for feature in wanted or ():
-                features.enableFeatureByName(feature)
-            found = features.execute()
+            found = texture_classes()[feature_class](binned).features(wanted)
         else:
             continue  # shape is computed once, of the mask
         values |= {f"{name}_{feature_class}_{feature}": value for feature, value in found.items()}

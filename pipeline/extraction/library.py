@@ -15,6 +15,39 @@ from pipeline.core.errors import StudyError
 from pipeline.extraction.params import CROP_SETTINGS, Parameters, schema_warnings_ignored
 
 
+class Prepared:
+    """First parent of a feature class of PyRadiomics that is handed what it would compute itself.
+
+    The second parent is PyRadiomics' class, whose formulas are used. Neither image nor mask is
+    needed, and the names of the features are looked up once, not for every image.
+
+    Parameters
+    ----------
+    settings : dict
+        PyRadiomics' settings.
+    """
+
+    def __init__(self, settings: dict) -> None:
+        parent = type(self).__bases__[1]
+        self.logger = logging.getLogger(parent.__module__)
+        self.settings = settings
+        self.voxelBased = False
+        self.enabledFeatures: dict = {}
+        self.featureValues: dict = {}
+        self.featureNames = _names_of(parent)
+
+    def features(self, wanted: list[str] | None) -> dict[str, object]:
+        """Return the values of the `wanted` features, or of all that are not deprecated."""
+        for name in wanted or ():
+            self.enableFeatureByName(name)
+        return self.execute()
+
+
+@functools.cache
+def _names_of(feature_class: type) -> dict:
+    return feature_class.getFeatureNames()
+
+
 @functools.cache
 def radiomics():
     """Import PyRadiomics and keep its log to what a reader of a batch's log can use."""

@@ -31,6 +31,10 @@ class Volume(NamedTuple):
     voxels: np.ndarray
     geometry: Geometry
 
+    def fills(self, box: tuple[int, ...]) -> bool:
+        """Return whether a box (lowest x, highest x, lowest y, ...) holds every voxel."""
+        return tuple(np.subtract(box[1::2], box[0::2]) + 1) == self.geometry.size
+
 
 class Scaling(NamedTuple):
     """How grey values are normalised: ``clip((value + shift) * scale, -limit, limit) * last``."""

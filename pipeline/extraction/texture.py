@@ -8,25 +8,18 @@ is not made in the first place, or deleted as it does.
 from __future__ import annotations
 
 import functools
-import logging
 
 import numpy as np
 
 from pipeline.extraction.binning import BinnedImage
-from pipeline.extraction.library import radiomics
+from pipeline.extraction.library import Prepared, radiomics
 
 
-class _Prepared:
-    """What the classes have in common: no image to bin, no search for the features' names."""
+class _Texture(Prepared):
+    """What the classes have in common."""
 
-    def __init__(self, binned: BinnedImage, settings: dict) -> None:
-        parent = type(self).__bases__[1]
-        self.logger = logging.getLogger(parent.__module__)
-        self.settings = settings
-        self.voxelBased = False
-        self.enabledFeatures: dict = {}
-        self.featureValues: dict = {}
-        self.featureNames = _feature_names(parent)
+    def __init__(self, binned: BinnedImage) -> None:
+        super().__init__(binned.settings)
         self.binned = binned
         self.coefficients = {"grayLevels": binned.values, "Ng": int(binned.values[-1])}
 
@@ -59,7 +52,7 @@ def _without_empty_steps(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return counts, np.where(sums == 0, np.nan, sums)
 
 
-class _GLCM(_Prepared):
+class _GLCM(_Texture):
     def _initCalculation(self, voxelCoordinates=None):
         counts = self.binned.matrices.glcm[None]
         if self.settings.get("symmetricalGLCM", True):
@@ -101,7 +94,7 @@ def _sums_by(p: np.ndarray, key: np.ndarray, count: int) -> np.ndarray:
     return sums
 
 
-class _GLRLM(_Prepared):
+class _GLRLM(_Texture):
     def _initCalculation(self, voxelCoordinates=None):
         counts = self.binned.matrices.glrlm[None]
         counts = self._weighted(counts, self.binned.layout.directions, lambda mm: mm)
@@ -109,7 +102,7 @@ class _GLRLM(_Prepared):
         self._calculateCoefficients()
 
 
-class _GLSZM(_Prepared):
+class _GLSZM(_Texture):
     def _initCalculation(self, voxelCoordinates=None):
         self.P_glszm = self.binned.matrices.glszm[None]
         self.coefficients |= {
@@ -122,7 +115,7 @@ class _GLSZM(_Prepared):
         }
 
 
-class _GLDM(_Prepared):
+class _GLDM(_Texture):
     def _initCalculation(self, voxelCoordinates=None):
         counts = self.binned.matrices.gldm
         found = np.flatnonzero(counts.sum(axis=0))
@@ -136,7 +129,7 @@ class _GLDM(_Prepared):
         }
 
 
-class _NGTDM(_Prepared):
+class _NGTDM(_Texture):
     def _initCalculation(self, voxelCoordinates=None):
         levels = self.coefficients["grayLevels"].astype(float)
         table = np.column_stack([self.binned.matrices.ngtdm, levels])
@@ -149,15 +142,9 @@ _PREPARED = {"glcm": _GLCM, "glrlm": _GLRLM, "glszm": _GLSZM, "gldm": _GLDM, "ng
 
 @functools.cache
 def texture_classes() -> dict[str, type]:
-    """Return the classes that take a `BinnedImage` and its settings, by PyRadiomics' names."""
+    """Return the classes that take a `BinnedImage`, by PyRadiomics' names."""
     parents = radiomics().getFeatureClasses()
     return {
         name: type(f"Prepared{name.upper()}", (mixin, parents[name]), {})
         for name, mixin in _PREPARED.items()
     }
-
-
-@functools.cache
-def _feature_names(parent: type) -> dict:
-    # PyRadiomics looks through all members of the class for every image.
-    return parent.getFeatureNames()

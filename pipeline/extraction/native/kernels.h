@@ -69,6 +69,10 @@ int texture_matrices(const texture_t *texture);
 void bin_values(const double *values, ptrdiff_t count, const double *edges, ptrdiff_t edge_count,
                 int32_t *bins);
 
+/* diameters.c */
+int squared_diameters(const uint8_t *inside, const ptrdiff_t size[3], const double spacing[3],
+                      double out[4]);
+
 double voxel_value(const volume_t *volume, ptrdiff_t at);
 void voxel_values(const volume_t *volume, ptrdiff_t at, ptrdiff_t count, double *out);
 

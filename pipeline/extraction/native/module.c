@@ -270,6 +270,26 @@ values:
     return result;
 }
 
+static PyObject *py_squared_diameters(PyObject *self, PyObject *args)
+{
+    PyObject *inside;
+    double spacing[3], out[4];
+    Py_buffer view;
+    int status;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O(ddd)", &inside, &spacing[0], &spacing[1], &spacing[2]) ||
+        take(inside, &view, "inside", 3, "B", 0) < 0)
+        return NULL;
+    const ptrdiff_t size[3] = {view.shape[2], view.shape[1], view.shape[0]};
+    Py_BEGIN_ALLOW_THREADS
+    status = squared_diameters(view.buf, size, spacing, out);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&view);
+    if (status < 0)
+        return PyErr_NoMemory();
+    return Py_BuildValue("dddd", out[0], out[1], out[2], out[3]);
+}
+
 static PyMethodDef methods[] = {
     {"integer_sums", py_integer_sums, METH_O,
      "integer_sums(voxels) -> sum, sum of squares, lowest, highest"},
@@ -281,6 +301,8 @@ static PyMethodDef methods[] = {
      "nearest_label(mask, label, starts, ends, out)"},
     {"texture_matrices", py_texture_matrices, METH_VARARGS, "see pipeline/extraction/matrices.py"},
     {"bin_values", py_bin_values, METH_VARARGS, "bin_values(values, edges, bins)"},
+    {"squared_diameters", py_squared_diameters, METH_VARARGS,
+     "squared_diameters(inside, (x, y, z) spacing) -> same z, same y, same x, any"},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,0 +1,127 @@
+/* The largest distances between vertices of the mesh around a region.
+ *
+ * Definition (PyRadiomics' documentation): the vertices of marching cubes lie half-way between a voxel
+ * inside and a neighbour outside. Maximum3DDiameter is the largest distance of any two, the 2D
+ * diameters that of two with the same z, the same y, the same x.
+ *
+ * Seen from any point, the farthest point of a straight line is one of its ends: of all vertices on a
+ * line along an axis the first and the last suffice. Coordinates are doubled, so that they are whole
+ * numbers. */
+#include "kernels.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+typedef struct {
+    int32_t at[3];
+} vertex_t;
+
+static size_t find_vertices(const uint8_t *inside, const ptrdiff_t size[3], vertex_t *out)
+{
+    const ptrdiff_t stride[3] = {1, size[0], size[0] * size[1]};
+    size_t count = 0;
+    for (ptrdiff_t z = 0; z < size[2]; z++)
+        for (ptrdiff_t y = 0; y < size[1]; y++)
+            for (ptrdiff_t x = 0; x < size[0]; x++) {
+                const ptrdiff_t here[3] = {x, y, z};
+                const uint8_t *voxel = inside + z * stride[2] + y * stride[1] + x;
+                for (int axis = 0; axis < 3; axis++)
+                    if (here[axis] + 1 < size[axis] && voxel[0] != voxel[stride[axis]]) {
+                        if (out) {
+                            vertex_t *v = out + count;
+                            for (int k = 0; k < 3; k++)
+                                v->at[k] = (int32_t)(2 * here[k] + (k == axis));
+                        }
+                        count++;
+                    }
+            }
+    return count;
+}
+
+/* Keep the ends of the lines along `line`, sorted by the coordinate `plane`. `table` holds two numbers
+ * for each pair of the other coordinates. */
+static size_t keep_ends(vertex_t *vertices, size_t count, const ptrdiff_t size[3], int line,
+                        int plane, int32_t *table)
+{
+    const int other = 3 - line - plane;
+    const size_t width = (size_t)(2 * size[other]), lines = (size_t)(2 * size[plane]) * width;
+    for (size_t n = 0; n < lines; n++) {
+        table[2 * n] = INT_MAX;
+        table[2 * n + 1] = -1;
+    }
+    for (size_t n = 0; n < count; n++) {
+        const int32_t *at = vertices[n].at;
+        int32_t *ends = table + 2 * ((size_t)at[plane] * width + (size_t)at[other]);
+        ends[0] = at[line] < ends[0] ? at[line] : ends[0];
+        ends[1] = at[line] > ends[1] ? at[line] : ends[1];
+    }
+    size_t kept = 0;
+    for (size_t n = 0; n < lines; n++)
+        for (int end = 0; end < (table[2 * n + 1] > table[2 * n] ? 2 : 1); end++) {
+            if (table[2 * n + 1] < 0)
+                continue;
+            vertices[kept].at[plane] = (int32_t)(n / width);
+            vertices[kept].at[other] = (int32_t)(n % width);
+            vertices[kept++].at[line] = table[2 * n + end];
+        }
+    return kept;
+}
+
+/* Largest squared distance, in mm2, of two among `count` vertices, or `best` if none is larger. */
+WIDE_VECTORS static double farthest(const vertex_t *vertices, size_t count, const double mm[3],
+                                    double best)
+{
+    for (size_t n = 1; n < count; n++)
+        for (size_t m = 0; m < n; m++) {
+            double squared = 0.0;
+            for (int axis = 0; axis < 3; axis++) {
+                const double apart =
+                    (double)(vertices[n].at[axis] - vertices[m].at[axis]) * mm[axis];
+                squared += apart * apart;
+            }
+            best = squared > best ? squared : best;
+        }
+    return best;
+}
+
+/* Squared diameters: same z, same y, same x, any. Returns -1 without memory. */
+int squared_diameters(const uint8_t *inside, const ptrdiff_t size[3], const double spacing[3],
+                      double out[4])
+{
+    const double mm[3] = {spacing[0] / 2, spacing[1] / 2, spacing[2] / 2};
+    const size_t count = find_vertices(inside, size, NULL);
+    size_t largest = 0;
+    for (int axis = 0; axis < 3; axis++) {
+        const size_t lines = 4 * (size_t)size[axis] * (size_t)size[(axis + 1) % 3];
+        largest = lines > largest ? lines : largest;
+    }
+    vertex_t *all = malloc(sizeof *all * (count + 1)), *some = malloc(sizeof *some * (count + 1));
+    int32_t *table = malloc(sizeof *table * 2 * largest);
+    int status = -1;
+    if (!all || !some || !table)
+        goto end;
+    find_vertices(inside, size, all);
+    for (int plane = 2; plane >= 0; plane--) {
+        for (size_t n = 0; n < count; n++)
+            some[n] = all[n];
+        size_t kept = keep_ends(some, count, size, (plane + 1) % 3, plane, table);
+        kept = keep_ends(some, kept, size, (plane + 2) % 3, plane, table);
+        double best = 0.0;
+        for (size_t from = 0, to; from < kept; from = to) {
+            for (to = from + 1; to < kept && some[to].at[plane] == some[from].at[plane]; to++)
+                ;
+            best = farthest(some + from, to - from, mm, best);
+        }
+        out[2 - plane] = best;
+    }
+    size_t kept = keep_ends(all, count, size, 0, 2, table);
+    kept = keep_ends(all, kept, size, 1, 2, table);
+    kept = keep_ends(all, kept, size, 2, 1, table);
+    out[3] = farthest(all, kept, mm, 0.0);
+    status = 0;
+end:
+    free(all);
+    free(some);
+    free(table);
+    return status;
+}

@@ -133,13 +133,14 @@ def count(layout: Layout, levels: np.ndarray, values: np.ndarray, alpha: float) 
         ``gldm_a``: largest difference of dependent neighbours, in bins.
     """
     ng = len(values)
-    glcm = np.zeros((ng, ng, len(layout.angles)))
+    # Column 0 of the kernel's matrix counts neighbours outside the region.
+    glcm = np.zeros((ng, ng + 1, len(layout.angles)))
     glrlm = np.zeros((ng, layout.longest, len(layout.directions)))
     gldm = np.zeros((ng, 2 * len(layout.angles) + 1))
     ngtdm = np.zeros((ng, 2))
     sizes = np.empty(len(levels), np.int32)
     kernels().texture_matrices(
-        layout.grid, layout.where, layout.number, levels, values,
+        layout.grid, layout.where, layout.number, levels, np.concatenate([[0.0], values]),
         layout.angle_steps, layout.direction_steps, alpha, glcm, glrlm, gldm, ngtdm, sizes,
     )  # fmt: skip
     roots = np.flatnonzero(sizes)
@@ -148,5 +149,5 @@ def count(layout: Layout, levels: np.ndarray, values: np.ndarray, alpha: float) 
         (levels[roots] - 1) * len(zone_sizes) + column, minlength=ng * len(zone_sizes)
     ).reshape(ng, -1)
     return Matrices(
-        glcm, glrlm, gldm, ngtdm, glszm.astype(np.float64), zone_sizes.astype(np.float64)
+        glcm[:, 1:], glrlm, gldm, ngtdm, glszm.astype(np.float64), zone_sizes.astype(np.float64)
     )

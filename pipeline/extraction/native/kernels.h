@@ -52,14 +52,14 @@ typedef struct {
     const int64_t *where;    /* places of the voxels on the grid, rising */
     const int32_t *number;   /* for each place of the grid its voxel, where there is one */
     const int32_t *level;    /* level of each voxel, 1..levels */
-    const double *value;     /* bin of each level */
+    const double *value;     /* bin of each level, from 1; 0 for the outside */
     ptrdiff_t steps;         /* of GLCM, GLDM, NGTDM */
     const int64_t *step;
     ptrdiff_t directions;    /* of GLRLM, GLSZM */
     const int64_t *direction;
     double alpha;
     ptrdiff_t longest;       /* longest run that fits */
-    double *glcm;            /* levels, levels, steps */
+    double *glcm;            /* levels, levels + 1, steps */
     double *glrlm;           /* levels, longest, directions */
     double *gldm;            /* levels, 2 steps + 1 */
     double *ngtdm;           /* levels, 2 */

@@ -13,7 +13,8 @@
  *          |i - mean level of the neighbours|
  * Only voxels of the region count, as neighbours too.
  *
- * Levels are numbered 1..levels without gaps; the bin that number stands for is value[number - 1].
+ * Levels are numbered 1..levels without gaps; the bin that a number stands for is value[number], and
+ * value[0] is 0.
  * The grid has a rim of zeros that is as wide as the longest step, so that no border needs a check;
  * a step is then one number, the distance in memory. */
 #include "kernels.h"
@@ -21,56 +22,32 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* GLCM, GLDM and NGTDM, which look at the same neighbours: `steps` forward and their opposites. */
+/* GLCM, GLDM and NGTDM, which look at the same neighbours: `steps` forward and their opposites. The
+ * GLCM has a column 0 for neighbours outside the region, so that the loop has no branch. */
 static void count_neighbours(const texture_t *t)
 {
     const int32_t *grid = t->grid;
+    const ptrdiff_t steps = t->steps, row = (t->levels + 1) * steps;
     for (ptrdiff_t n = 0; n < t->voxels; n++) {
         const ptrdiff_t at = t->where[n];
         const int32_t level = grid[at];
-        const double value = t->value[level - 1];
-        double *glcm = t->glcm + (ptrdiff_t)(level - 1) * t->levels * t->steps;
+        const double value = t->value[level];
+        double *glcm = t->glcm + (level - 1) * row;
         double sum = 0.0;
-        ptrdiff_t neighbours = 0, alike = 0;
-        for (ptrdiff_t s = 0; s < t->steps; s++) {
+        int neighbours = 0, alike = 0;
+        for (ptrdiff_t s = 0; s < steps; s++) {
             const int32_t ahead = grid[at + t->step[s]], behind = grid[at - t->step[s]];
-            if (ahead) {
-                const double other = t->value[ahead - 1];
-                glcm[(ptrdiff_t)(ahead - 1) * t->steps + s] += 1.0;
-                neighbours++;
-                sum += other;
-                alike += fabs(value - other) <= t->alpha;
-            }
-            if (behind) {
-                const double other = t->value[behind - 1];
-                neighbours++;
-                sum += other;
-                alike += fabs(value - other) <= t->alpha;
-            }
+            const double after = t->value[ahead], before = t->value[behind];
+            glcm[ahead * steps + s] += 1.0;
+            neighbours += (ahead != 0) + (behind != 0);
+            sum += after + before;
+            alike += (ahead != 0) & (fabs(value - after) <= t->alpha);
+            alike += (behind != 0) & (fabs(value - before) <= t->alpha);
         }
-        t->gldm[(level - 1) * (2 * t->steps + 1) + alike] += 1.0;
+        t->gldm[(level - 1) * (2 * steps + 1) + alike] += 1.0;
         if (neighbours) {
             t->ngtdm[(level - 1) * 2] += 1.0;
             t->ngtdm[(level - 1) * 2 + 1] += fabs(value - sum / (double)neighbours);
-        }
-    }
-}
-
-static void count_runs(const texture_t *t)
-{
-    const int32_t *grid = t->grid;
-    for (ptrdiff_t n = 0; n < t->voxels; n++) {
-        const ptrdiff_t at = t->where[n];
-        const int32_t level = grid[at];
-        double *glrlm = t->glrlm + (ptrdiff_t)(level - 1) * t->longest * t->directions;
-        for (ptrdiff_t d = 0; d < t->directions; d++) {
-            const ptrdiff_t step = t->direction[d];
-            if (grid[at - step] == level)
-                continue; /* not the beginning of a run */
-            ptrdiff_t length = 1;
-            for (ptrdiff_t next = at + step; grid[next] == level; next += step)
-                length++;
-            glrlm[(length - 1) * t->directions + d] += 1.0;
         }
     }
 }
@@ -84,36 +61,50 @@ static int32_t root_of(int32_t *parent, int32_t n)
     return n;
 }
 
-/* Zones are joined along the directions, each of which stands for a pair of touching voxels. `number`
- * gives the place of a voxel in `where`. The size of a zone is left at its root, 0 elsewhere. */
-static int count_zones(const texture_t *t)
+/* GLRLM and GLSZM, which ask for neighbours of the same level. Voxels come in the order of memory and
+ * directions point forward, so that what lies behind a voxel is known when its turn comes: the length
+ * of its run so far, in each direction, and its zone, a tree of voxels that leads to the first one.
+ * The size of a zone is left at its root, 0 elsewhere. */
+static int count_runs_and_zones(const texture_t *t)
 {
-    int32_t *parent = malloc(sizeof(int32_t) * (size_t)(t->voxels ? t->voxels : 1));
-    if (!parent)
+    const int32_t *grid = t->grid;
+    const ptrdiff_t directions = t->directions;
+    int32_t *parent = malloc(sizeof(int32_t) * (size_t)(t->voxels + 1));
+    uint16_t *run = malloc(sizeof(uint16_t) * (size_t)(t->voxels * directions + 1));
+    if (!parent || !run) {
+        free(parent);
+        free(run);
         return -1;
-    for (ptrdiff_t n = 0; n < t->voxels; n++) {
-        parent[n] = (int32_t)n;
-        t->zone_size[n] = 0;
     }
     for (ptrdiff_t n = 0; n < t->voxels; n++) {
         const ptrdiff_t at = t->where[n];
-        const int32_t level = t->grid[at];
-        int32_t root = root_of(parent, (int32_t)n);
-        for (ptrdiff_t d = 0; d < t->directions; d++) {
-            const ptrdiff_t next = at + t->direction[d];
-            if (t->grid[next] != level)
-                continue;
-            const int32_t other = root_of(parent, t->number[next]);
-            if (other != root) { /* the younger root joins the older one */
-                const int32_t older = other < root ? other : root;
-                parent[other < root ? root : other] = older;
-                root = older;
+        const int32_t level = grid[at];
+        double *glrlm = t->glrlm + (level - 1) * t->longest * directions;
+        int32_t root = (int32_t)n;
+        parent[n] = root;
+        for (ptrdiff_t d = 0; d < directions; d++) {
+            const ptrdiff_t step = t->direction[d];
+            uint16_t length = 1;
+            if (grid[at - step] == level) {
+                const int32_t behind = t->number[at - step];
+                length = (uint16_t)(run[behind * directions + d] + 1);
+                const int32_t other = root_of(parent, behind);
+                if (other != root) { /* the younger root joins the older one */
+                    const int32_t older = other < root ? other : root;
+                    parent[other < root ? root : other] = older;
+                    root = older;
+                }
             }
+            run[n * directions + d] = length;
+            if (grid[at + step] != level)
+                glrlm[(length - 1) * directions + d] += 1.0;
         }
+        t->zone_size[n] = 0;
     }
     for (ptrdiff_t n = 0; n < t->voxels; n++)
         t->zone_size[root_of(parent, (int32_t)n)]++;
     free(parent);
+    free(run);
     return 0;
 }
 
@@ -122,8 +113,7 @@ int texture_matrices(const texture_t *t)
     for (ptrdiff_t n = 0; n < t->voxels; n++)
         t->grid[t->where[n]] = t->level[n];
     count_neighbours(t);
-    count_runs(t);
-    return count_zones(t);
+    return count_runs_and_zones(t);
 }
 
 /* Bins of values: the number of edges that are at most the value, so that 1 is the first bin. The

@@ -209,13 +209,13 @@ static PyObject *py_texture_matrices(PyObject *self, PyObject *args)
                  wanted[taken].formats, wanted[taken].writable) < 0)
             goto end;
     t.voxels = views[WHERE].shape[0];
-    t.levels = views[VALUE].shape[0];
+    t.levels = views[VALUE].shape[0] - 1;
     t.steps = views[STEP].shape[0];
     t.directions = views[DIRECTION].shape[0];
     t.longest = views[GLRLM].shape[1];
     if (views[LEVEL].shape[0] != t.voxels || views[SIZE].shape[0] != t.voxels ||
         views[NUMBER].shape[0] != views[GRID].shape[0] || views[GLCM].shape[0] != t.levels ||
-        views[GLCM].shape[1] != t.levels || views[GLCM].shape[2] != t.steps ||
+        views[GLCM].shape[1] != t.levels + 1 || views[GLCM].shape[2] != t.steps ||
         views[GLRLM].shape[0] != t.levels || views[GLRLM].shape[2] != t.directions ||
         views[GLDM].shape[0] != t.levels || views[GLDM].shape[1] != 2 * t.steps + 1 ||
         views[NGTDM].shape[0] != t.levels || views[NGTDM].shape[1] != 2) {

@@ -12,7 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.core.errors import MachineError
-from pipeline.core.files import json_hash, temporary_folder
+from pipeline.core.files import json_hash, temporary_folder, write_json
+
+#: File of an entry that says what it depends on, for `python -m pipeline.trace`.
+DEPENDS_ON = "depends_on.json"
+
+#: What of it is written there: nothing that may name a file, a series or a person.
+RECORDED = (
+    *("source", "image", "mask", "crop"),  # hashes and keys of what came before
+    *("options", "reading", "params", "engine", "code", "versions"),
+)
 
 #: Rule that makes each kind of entry that a later stage reads.
 MAKERS = {"ct": "ingest", "mask": "masks", "crop": "resample"}
@@ -85,6 +94,9 @@ class Store:
         try:
             with temporary_folder(entry) as folder:
                 make(folder)
+                if "code" in depends_on:
+                    known = {name: depends_on[name] for name in RECORDED if name in depends_on}
+                    write_json(known, folder / DEPENDS_ON)
                 self._put(folder, entry)
         except OSError as error:
             # What `make` reads from elsewhere is the patient's; the store itself is the machine's.

@@ -84,7 +84,9 @@ def _stored(
 ) -> np.ndarray:
     """Decode one frame: by pydicom where it can, else from its bits."""
     if syntax == DEFLATED_FRAMES or (bits == 1 and syntax == RLELossless):
-        packed = get_frame(dataset.PixelData, index, number_of_frames=int(dataset.NumberOfFrames))
+        packed = get_frame(
+            dataset.PixelData, index, number_of_frames=int(dataset.get("NumberOfFrames", 1))
+        )
         length = (shape[0] * shape[1] * bits + 7) // 8
         if syntax == DEFLATED_FRAMES:
             # No more than a frame is unpacked: a damaged stream must not fill the memory.

@@ -224,6 +224,7 @@ def _check_pixels(dataset: pydicom.Dataset) -> None:
     syntax = str(dataset.file_meta.get("TransferSyntaxUID", ""))
     if pydicom.uid.UID(syntax).is_private or not syntax:
         raise _contradiction("an unknown transfer syntax")
+    frames = _frame_count(dataset)
     compressed = syntax == DEFLATED_FRAMES or pydicom.uid.UID(syntax).is_encapsulated
     if compressed and syntax not in LOSSLESS:
         raise CaseError(
@@ -232,7 +233,7 @@ def _check_pixels(dataset: pydicom.Dataset) -> None:
             remedy="export it uncompressed",
         )
     if not compressed:
-        needed = dataset.Rows * dataset.Columns * _frame_count(dataset) * bits
+        needed = dataset.Rows * dataset.Columns * frames * bits
         if len(dataset.PixelData) * 8 < needed:
             raise CaseError(
                 "A DICOM segmentation must hold all of its pixels",
@@ -242,12 +243,10 @@ def _check_pixels(dataset: pydicom.Dataset) -> None:
 
 
 def _frame_count(dataset: pydicom.Dataset) -> int:
-    count = numbers(dataset, "NumberOfFrames")
+    count = numbers(dataset, "NumberOfFrames") or [1]
     found = len(items(dataset, "PerFrameFunctionalGroupsSequence"))
     if len(count) != 1 or count[0] != found or not found:
-        raise _contradiction(
-            f"{count[0] if count else 'no'} frames announced and {found} described"
-        )
+        raise _contradiction(f"{count[0]:g} frames announced and {found} described")
     return found
 
 

@@ -31,6 +31,12 @@ BORDER_TOLERANCE_PIXELS = 0.5 + 1e-3
 #: Contours that enclose an area; with the second, holes are contours of their own by definition.
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
+#: Vertices nearer than this to a pixel's centre, in pixels, lie on it, along rows and columns.
+CENTRE_TOLERANCE_PIXELS = 0.01
+#: A region with more than this share of its vertices on pixel centres was traced from a label map
+#: through the centres of its outermost pixels: by the rule, half of these lie outside.
+CENTRE_SHARE = 0.9
+
 _LISTED = 5  # places that an error names
 
 
@@ -65,9 +71,10 @@ class ContourSet(MaskFile):
         contours = [
             points @ to_index[:3, :3].T + to_index[:3, 3] for points in self.contours[segment.value]
         ]
-        axis = _slice_axis(contours, target)
-        slices = _slices_of(contours, axis, target)
-        _check_inside(contours, axis, target)
+        where = f"Contours: {_extent(self.contours[segment.value])}. CT: {target}"
+        axis = _slice_axis(contours, where)
+        slices = _slices_of(contours, axis, target, where)
+        _check_inside(contours, target, where)
         check_slices_follow(slices, "contours")
         in_plane = [other for other in range(3) if other != axis]
         # Index order is (x, y, z): the lower axis of the plane runs along the columns.
@@ -82,14 +89,27 @@ class ContourSet(MaskFile):
             ]
             np.moveaxis(placed, 2 - axis, 0)[number] = fill(members, shape)
             crossing += _cross(members, shape)
-        return PlacedMask(placed, findings=_crossing_finding(crossing))
+        return PlacedMask(placed, findings=_findings(contours, in_plane, crossing))
 
     def _drawn(self) -> str:
         drawn = [str(one) for one in self.segments if not self.is_empty(one)]
         return ", ".join(drawn) or "none"
 
 
-def _slice_axis(contours: list[np.ndarray], target: Geometry) -> int:
+def _extent(contours: list[np.ndarray]) -> str:
+    """Describe where contours lie in the patient: their number, the box around them in mm."""
+    points = np.concatenate(contours)
+    box = [
+        f"{axis} {low:.2f} to {high:.2f}"
+        for axis, low, high in zip("xyz", points.min(axis=0), points.max(axis=0), strict=True)
+    ]
+    heights = np.unique(np.round([contour[:, 2].mean() for contour in contours], 2))
+    steps = np.diff(heights)
+    apart = f", mostly {np.median(steps):.4g} mm apart in z" if steps.size else ""
+    return f"{len(contours)} contours{apart}, {', '.join(box)} mm"
+
+
+def _slice_axis(contours: list[np.ndarray], where: str) -> int:
     """Return the CT's axis across which all contours are flat."""
     spread = np.max([np.ptp(contour, axis=0) for contour in contours], axis=0)
     flat = [axis for axis in range(3) if spread[axis] <= 2 * PLANE_TOLERANCE_SLICES]
@@ -98,12 +118,12 @@ def _slice_axis(contours: list[np.ndarray], target: Geometry) -> int:
         return min(flat, key=lambda axis: (spread[axis], -axis))
     raise GridMismatchError(
         "Contours must lie in the planes of the CT's slices",
-        found=f"contours that run through {spread.min():.2g} slices. CT: {target}",
+        found=f"contours that run through {spread.min():.2g} slices. {where}",
         remedy="name the CT on which they were drawn",
     )
 
 
-def _slices_of(contours: list[np.ndarray], axis: int, target: Geometry) -> list[int]:
+def _slices_of(contours: list[np.ndarray], axis: int, target: Geometry, where: str) -> list[int]:
     """Return the slice in which each contour lies."""
     nearest = [int(np.rint(np.median(contour[:, axis]))) for contour in contours]
     off = [
@@ -117,14 +137,13 @@ def _slices_of(contours: list[np.ndarray], axis: int, target: Geometry) -> list[
             "Contours must lie in the planes of the CT's slices",
             found=f"{len(between)} of {len(contours)} contours between slices, off by "
             f"{', '.join(millimetres)}{' ...' * (len(between) > _LISTED)} mm, where "
-            f"{PLANE_TOLERANCE_SLICES:g} of {target.spacing[axis]:.6g} mm are allowed. "
-            f"CT: {target}",
+            f"{PLANE_TOLERANCE_SLICES:g} of {target.spacing[axis]:.6g} mm are allowed. {where}",
             remedy="name the CT on which they were drawn, or draw them on its slices",
         )
     return nearest
 
 
-def _check_inside(contours: list[np.ndarray], axis: int, target: Geometry) -> None:
+def _check_inside(contours: list[np.ndarray], target: Geometry, where: str) -> None:
     """Refuse contours that reach beyond the CT."""
     size = np.array(target.size)
     outside = 0
@@ -135,36 +154,53 @@ def _check_inside(contours: list[np.ndarray], axis: int, target: Geometry) -> No
     if outside:
         raise GridMismatchError(
             "A mask must lie inside its CT",
-            found=f"{outside} of {len(contours)} contours outside. CT: {target}",
+            found=f"{outside} of {len(contours)} contours outside. {where}",
             remedy="name the CT on which the mask was drawn",
         )
 
 
 def _cross(contours: list[np.ndarray], shape: tuple[int, int]) -> bool:
-    """Return whether two contours of a slice overlap without one holding the other."""
+    """Return whether two contours of a slice overlap without one holding the other as its hole."""
     if len(contours) < 2:
         return False
     areas = [fill([contour], shape) for contour in contours]
     for index, area in enumerate(areas):
         for other in areas[:index]:
-            both = np.count_nonzero(area & other)
-            if both and both < min(np.count_nonzero(area), np.count_nonzero(other)):
+            both, least, most = (
+                np.count_nonzero(area & other),
+                *sorted((np.count_nonzero(area), np.count_nonzero(other))),
+            )
+            if both and not (both == least < most):
                 return True
     return False
 
 
-def _crossing_finding(slices: int) -> list[Finding]:
-    if not slices:
-        return []
-    return [
-        Finding(
-            "contours-cross",
-            "warning",
-            f"Contours cross each other on {slices} slice(s): where two overlap, the mask has a "
-            "hole",
-            "merge them into one contour where no hole is meant",
+def _findings(contours: list[np.ndarray], in_plane: list[int], crossing: int) -> list[Finding]:
+    """Tell what the rule of filling makes of contours that were hardly meant so."""
+    findings = []
+    if crossing:
+        findings.append(
+            Finding(
+                "contours-cross",
+                "warning",
+                f"Contours cross or repeat each other on {crossing} slice(s): where two overlap, "
+                "the mask has a hole",
+                "merge them into one contour where no hole is meant",
+            )
         )
-    ]
+    vertices = np.concatenate(contours)[:, in_plane]
+    centred = np.abs(vertices - np.rint(vertices)).max(axis=1) < CENTRE_TOLERANCE_PIXELS
+    if centred.mean() > CENTRE_SHARE:
+        findings.append(
+            Finding(
+                "contours-through-centres",
+                "warning",
+                "Contours run through the centres of pixels: those on the lower rows and columns "
+                "belong to the mask, those on the higher ones do not",
+                "hand in the label map or DICOM segmentation from which the contours were traced",
+            )
+        )
+    return findings
 
 
 def read_rtstruct(path: str | Path) -> ContourSet:

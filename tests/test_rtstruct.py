@@ -201,6 +201,25 @@ def test_contours_that_cross_are_a_warning(tmp_path):
     assert "on 1 slice(s)" in finding.message
 
 
+def test_a_contour_twice_is_a_warning(tmp_path):
+    """Exclusive or leaves nothing of it."""
+    path = structure_set(tmp_path / "rs.dcm", {"L1": [*drawn_on(3, 4), *drawn_on(4)]})
+    held = read_mask_file(path)
+    placed = held.on_grid(held.segments[0], CT)
+    np.testing.assert_array_equal(placed.voxels, expected_on(3))
+    assert [one.code for one in placed.findings] == ["contours-cross"]
+
+
+def test_contours_traced_through_pixel_centres_are_a_warning(tmp_path):
+    path = structure_set(tmp_path / "rs.dcm", {"L1": [to_patient(CT, BOX, 3)]}, decimals=4)
+    held = read_mask_file(path)
+    placed = held.on_grid(held.segments[0], CT)
+    np.testing.assert_array_equal(placed.voxels, expected_on(3))
+    assert [(one.code, one.severity) for one in placed.findings] == [
+        ("contours-through-centres", "warning")
+    ]
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_an_oblique_scan_is_filled_like_a_straight_one(seed):
     from segmentation.rtstruct import ContourSet
@@ -248,8 +267,12 @@ def test_rounded_planes_are_taken_and_contours_between_slices_are_refused(tmp_pa
     path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2 + off, 3 - off)})
     np.testing.assert_array_equal(mask_of(path, CT), expected_on(2, 3))
     path = structure_set(tmp_path / "b.dcm", {"L1": drawn_on(2, 3.5, 4)})
-    with pytest.raises(GridMismatchError, match=r"1 of 3 contours between slices, off by 1\.5 mm"):
+    with pytest.raises(GridMismatchError) as caught:
         mask_of(path, CT)
+    found = caught.value.found
+    assert found.startswith("1 of 3 contours between slices, off by 1.5 mm, where 0.1 of 3 mm are")
+    assert "Contours: 3 contours, mostly 3 mm apart in z, x -8.75 to -4.75, y 7.62 to" in found
+    assert f"CT: {CT}" in found
 
 
 def test_contours_on_every_second_slice_are_refused(tmp_path):

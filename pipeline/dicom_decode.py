@@ -13,13 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.encaps import generate_frames
 from pydicom.pixels import iter_pixels, pixel_array
-from pydicom.uid import UID, RLELossless
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.problems import listing
 from pipeline.dicom_headers import Slice, quiet
+from pipeline.dicom_streams import check_end, check_jpeg_ls
 
 #: Transfer syntaxes that write the values as they are: implicit and explicit VR, big endian,
 #: deflated.
@@ -253,13 +255,34 @@ def _classic(one: Slice) -> np.ndarray:
     _check_length(one)
     data = pydicom.dcmread(one.path, specific_tags=list(PIXELS), force=True)
     data.file_meta.TransferSyntaxUID = UID(one.transfer_syntax)
+    _check_stream(one, data)
     return pixel_array(data, raw=True, decoding_plugin=_plugin(one))
 
 
 def _frames(one: Slice, wanted: Sequence[Slice]) -> Iterator[np.ndarray]:
     _check_length(one)
+    source: Path | pydicom.Dataset = one.path
+    if one.transfer_syntax in (DeflatedExplicitVRLittleEndian, *_JPEG_LS):
+        # Inflated, or looked at frame by frame.
+        source = pydicom.dcmread(one.path, specific_tags=list(PIXELS))
+        _check_stream(one, source)
+    elif one.transfer_syntax in NATIVE:
+        header = pydicom.dcmread(one.path, specific_tags=[], stop_before_pixels=True)
+        check_end(one.path, header)
     indices = [each.frame for each in wanted]
-    return iter_pixels(one.path, indices=indices, raw=True, decoding_plugin=_plugin(one))
+    return iter_pixels(source, indices=indices, raw=True, decoding_plugin=_plugin(one))
+
+
+def _check_stream(one: Slice, data: pydicom.Dataset) -> None:
+    """Refuse damage that the decoders pass over."""
+    if one.transfer_syntax in NATIVE:
+        pixels = data["PixelData"]
+        whole = one.transfer_syntax != DeflatedExplicitVRLittleEndian
+        if not whole or pixels.file_tell + len(pixels.value) != one.path.stat().st_size:
+            check_end(one.path, data)
+    elif one.transfer_syntax in _JPEG_LS:
+        for frame in generate_frames(data.PixelData, number_of_frames=one.frames):
+            check_jpeg_ls(frame)
 
 
 def _plugin(one: Slice) -> str:
@@ -272,7 +295,7 @@ def _plugin(one: Slice) -> str:
 
 def _check_length(one: Slice) -> None:
     """Refuse a slice whose claimed size its file cannot hold, before memory is asked for."""
-    if one.transfer_syntax in NATIVE and not one.transfer_syntax.endswith(".99"):
+    if one.transfer_syntax in NATIVE and one.transfer_syntax != DeflatedExplicitVRLittleEndian:
         claimed = one.shape[0] * one.shape[1] * one.frames * (one.pixels.bits_allocated or 8) // 8
         if claimed > one.path.stat().st_size:
             raise EOFError

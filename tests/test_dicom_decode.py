@@ -30,6 +30,7 @@ from pipeline.core.sources import source_files
 from pipeline.ct_options import CtOptions
 from pipeline.dicom_decode import check_pixels, stored_values, syntax_name
 from pipeline.dicom_headers import Slice, read_headers
+from pipeline.dicom_streams import check_jpeg_ls
 from tests.dicom_files import assert_as_itk_reads, itk_series, load, write_series
 
 
@@ -229,6 +230,45 @@ def test_a_damaged_stream_is_refused_or_read_as_gdcm_reads_it(tmp_path, syntax):
         read = sitk.GetArrayFromImage(sitk.ReadImage(str(target), imageIO="GDCMImageIO"))
         assert (voxels == read).all(axis=(1, 2)).any()
     assert refused > 0
+
+
+NATIVE = [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian, None]
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_inserted_bytes_are_refused(tmp_path, syntax):
+    """The header's length is still met, and every later value has moved."""
+    write_series(tmp_path, slices=3)
+    if syntax:
+        encode(tmp_path, syntax)
+    load(tmp_path)
+    path = source_files(tmp_path)[0]
+    content = path.read_bytes()
+    at = len(content) - 60
+    path.write_bytes(content[:at] + content[at - 10 : at] + content[at:])
+    with pytest.raises(CaseError, match=r"must (decode|be readable)"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_elements_behind_the_pixels_are_none_of_our_business(tmp_path, syntax):
+    stored = write_series(tmp_path, slices=3, DataSetTrailingPadding=b"\0" * 20)
+    if syntax:
+        encode(tmp_path, syntax)
+    np.testing.assert_array_equal(load(tmp_path)[0].voxels, stored - 1024)
+
+
+def test_a_marker_in_jpeg_ls_is_damage():
+    start = b"\xff\xd8\xff\xf7\0\x0b...\xff\xda\0\x08\1\1\0\0\0\0"
+    check_jpeg_ls(start + b"\1\2\xff\x7f\3\xff\xd1\4\xff\xd9\0")
+    for damaged in (
+        b"\1\xff\xff\2\xff\xd9",
+        b"\1\xff\x80\2\xff\xd9",
+        b"\1\2",
+        b"\xff\xd9\1\xff\xd9",
+    ):
+        with pytest.raises(ValueError):
+            check_jpeg_ls(start + damaged)
 
 
 def test_names_of_transfer_syntaxes():

@@ -10,12 +10,19 @@ import pytest
 import SimpleITK as sitk
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    ExplicitVRBigEndian,
+    LegacyConvertedEnhancedCTImageStorage,
+    RLELossless,
+)
 
 from pipeline.core.errors import CaseError
 from pipeline.core.sources import source_files
 from pipeline.dicom_headers import read_headers
 from tests.dicom_files import CANARY, assert_as_itk_reads, edit, itk_series, load, write_slice
+from tests.test_dicom_decode import encode
 
 ORDER = [2, 0, 5, 1, 4, 3]  # places of the frames, in the order of the file
 
@@ -90,13 +97,13 @@ def write_enhanced(
 @pytest.mark.parametrize(
     "sop_class", [EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage]
 )
-@pytest.mark.parametrize("compressed", [False, True])
-def test_frames_are_slices(tmp_path, sop_class, compressed):
+@pytest.mark.parametrize(
+    "syntax", [None, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian, RLELossless]
+)
+def test_frames_are_slices(tmp_path, sop_class, syntax):
     stored = write_enhanced(tmp_path / "one", sop_class=sop_class)
-    if compressed:
-        one = pydicom.dcmread(tmp_path / "one")
-        one.compress(RLELossless, generate_instance_uid=False)
-        one.save_as(tmp_path / "one")
+    if syntax:
+        encode(tmp_path, syntax)
     volume, findings = load(tmp_path)
     np.testing.assert_array_equal(volume.voxels, stored - 1024)
     read = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "one"), imageIO="GDCMImageIO"))

@@ -1,0 +1,98 @@
+"""Damage in DICOM files that decoders pass over in silence, with values that have moved.
+
+pydicom takes as many bytes of native pixel data as the header claims, whatever follows; nothing
+looks at the end of a deflated file; CharLS stops at an unexpected marker of a JPEG-LS stream and
+leaves the rest as it is. What is checked here is what the standards say of such streams.
+
+References
+----------
+.. [1] DICOM PS3.5, 7.1 (elements in order of their tags) and A.5 (deflated explicit VR).
+.. [2] ISO/IEC 14495-1 (JPEG-LS), annex C: a zero bit is stuffed behind each byte FF.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import pydicom
+from pydicom.filereader import data_element_generator
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+PIXEL_DATA = 0x7FE00010
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
+_DEFERRED = 1024  # bytes; longer values are passed over, not read
+_PREAMBLE = 132  # bytes, with the letters DICM
+_GROUP_LENGTH = 12  # bytes of the element that says how long the file's own header is
+
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+#: FF before a byte that is neither stuffed nor a restart marker.
+_NO_CODED_DATA = re.compile(rb"\xff[\x80-\xcf\xd8-\xff]", re.DOTALL)
+
+
+def check_end(path: Path, header: pydicom.Dataset) -> None:
+    """Check that a native file ends with its pixel data, or with whole elements behind them.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    header : pydicom.Dataset
+        Read from it; of it, the transfer syntax is used.
+
+    Raises
+    ------
+    ValueError
+        If something else follows: bytes were inserted or lost, and the values have moved.
+    """
+    implicit, little = header.original_encoding
+    with open(path, "rb") as stream:
+        if header.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
+            _check_elements(_inflated(stream, header), implicit, little)
+        else:
+            # Leaves the stream where the element of the pixels begins.
+            pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=[], force=True)
+            _check_elements(stream, implicit, little)
+
+
+def _inflated(stream: BinaryIO, header: pydicom.Dataset) -> BinaryIO:
+    stream.seek(_PREAMBLE + _GROUP_LENGTH + int(header.file_meta.FileMetaInformationGroupLength))
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    data = inflate.decompress(stream.read())
+    if not inflate.eof or inflate.unused_data.strip(b"\0"):
+        raise ValueError("the deflated data do not end with the file")
+    return io.BytesIO(data)
+
+
+def _check_elements(stream: BinaryIO, implicit: bool, little: bool) -> None:
+    start = stream.tell()
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(start)
+    last, end = 0, start
+    for element in data_element_generator(stream, implicit, little, defer_size=_DEFERRED):
+        if element.tag < PIXEL_DATA:
+            continue
+        if element.tag <= last or element.length == UNDEFINED_LENGTH:
+            raise ValueError("no element stands behind the pixel data")
+        last, end = element.tag, element.value_tell + element.length
+    if end != size:
+        raise ValueError("the file does not end with an element")
+
+
+def check_jpeg_ls(frame: bytes) -> None:
+    """Check that the coded data of a JPEG-LS frame are nothing but coded data up to their end.
+
+    Raises
+    ------
+    ValueError
+        If another marker stands in them, or they have no end.
+    """
+    start = frame.index(_START_OF_SCAN) + len(_START_OF_SCAN)
+    start += int.from_bytes(frame[start : start + 2], "big")
+    end = frame.rindex(_END_OF_IMAGE)
+    if start > end or _NO_CODED_DATA.search(frame, start, end):
+        raise ValueError("a marker stands in the coded data, or none at their end")

@@ -161,7 +161,10 @@ def one_slice(scene: Scene, number: int) -> Trial:
 def tiny(scene: Scene, number: int) -> Trial:
     """Draw a dab of the brush, 4 mm across."""
     ball = _ball(scene, _centre(scene), 2.0)
-    return Trial([_changed(scene, lambda mask: mask & ball)], {"mask-too-small", "mask-one-slice"})
+    return Trial(
+        [_changed(scene, lambda mask: mask & ball)],
+        {"mask-too-small", "mask-one-slice", "implausible-volume"},
+    )
 
 
 def part_of_body(scene: Scene, number: int) -> Trial:
@@ -191,8 +194,12 @@ def pedicles(scene: Scene, number: int) -> Trial:
 
 
 def hole(scene: Scene, number: int) -> Trial:
-    """Leave a hole of 5 mm radius in the middle."""
-    ball = _ball(scene, _centre(scene), 5.0)
+    """Leave a hole where the body is deepest, up to 5 mm in radius."""
+    both = np.all([scene.masks[scene.levels[0], reader] for reader in READERS], axis=0)
+    spacing = scene.geometry.spacing[::-1]
+    depth = ndimage.distance_transform_edt(both, sampling=spacing)
+    radius = min(5.0, depth.max() - max(spacing))
+    ball = _ball(scene, np.unravel_index(depth.argmax(), depth.shape), radius)
     return Trial([_changed(scene, lambda mask: mask & ~ball)], {"mask-has-holes"})
 
 
@@ -304,7 +311,7 @@ FAULTS: dict[str, tuple[Callable[[Scene, int], Trial], set[str]]] = {
     "Part of the body drawn": (part_of_body, set()),
     "Whole vertebra instead of the body": (posterior_elements, {"body"}),
     "Body with pedicles": (pedicles, {"body"}),
-    "Hole of 5 mm radius": (hole, set()),
+    "Hole of up to 5 mm radius": (hole, set()),
     "Stray island": (island, set()),
     "Two vertebrae in one mask": (two_vertebrae, {"two levels"}),
     "Cement before surgery": (cement, set()),

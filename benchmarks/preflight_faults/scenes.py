@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -94,9 +94,9 @@ class Scene:
         sitk.WriteImage(image, str(path), useCompression=False)
 
 
-def synthetic(count: int) -> Iterator[Scene]:
+def synthetic(seeds: Iterable[int]) -> Iterator[Scene]:
     """Yield synthetic scans: a fractured vertebra, every third with a cleft, and the one below."""
-    for seed in range(count):
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         levels = PAIRS[seed % len(PAIRS)]
         spine = draw_spine(

@@ -21,7 +21,7 @@ from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.problems import listing
 from pipeline.dicom_headers import Slice, quiet
-from pipeline.dicom_streams import check_end, check_jpeg_ls
+from pipeline.dicom_streams import CODED, check_coded, check_end
 
 #: Transfer syntaxes that write the values as they are: implicit and explicit VR, big endian,
 #: deflated.
@@ -262,7 +262,7 @@ def _classic(one: Slice) -> np.ndarray:
 def _frames(one: Slice, wanted: Sequence[Slice]) -> Iterator[np.ndarray]:
     _check_length(one)
     source: Path | pydicom.Dataset = one.path
-    if one.transfer_syntax in (DeflatedExplicitVRLittleEndian, *_JPEG_LS):
+    if one.transfer_syntax in (DeflatedExplicitVRLittleEndian, *CODED):
         # Inflated, or looked at frame by frame.
         source = pydicom.dcmread(one.path, specific_tags=list(PIXELS))
         _check_stream(one, source)
@@ -280,9 +280,9 @@ def _check_stream(one: Slice, data: pydicom.Dataset) -> None:
         whole = one.transfer_syntax != DeflatedExplicitVRLittleEndian
         if not whole or pixels.file_tell + len(pixels.value) != one.path.stat().st_size:
             check_end(one.path, data)
-    elif one.transfer_syntax in _JPEG_LS:
+    elif one.transfer_syntax in CODED:
         for frame in generate_frames(data.PixelData, number_of_frames=one.frames):
-            check_jpeg_ls(frame)
+            check_coded(frame, one.transfer_syntax)
 
 
 def _plugin(one: Slice) -> str:

@@ -7,7 +7,8 @@ leaves the rest as it is. What is checked here is what the standards say of such
 References
 ----------
 .. [1] DICOM PS3.5, 7.1 (elements in order of their tags) and A.5 (deflated explicit VR).
-.. [2] ISO/IEC 14495-1 (JPEG-LS), annex C: a zero bit is stuffed behind each byte FF.
+.. [2] ISO/IEC 14495-1 (JPEG-LS), annex C: a zero bit is stuffed behind each byte FF; ISO/IEC
+   10918-1 (JPEG), B.1.1.5: a zero byte is.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from typing import BinaryIO
 
 import pydicom
 from pydicom.filereader import data_element_generator
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+)
 
 PIXEL_DATA = 0x7FE00010
 UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -30,8 +37,19 @@ _PREAMBLE = 132  # bytes, with the letters DICM
 _GROUP_LENGTH = 12  # bytes of the element that says how long the file's own header is
 
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
-#: FF before a byte that is neither stuffed nor a restart marker.
-_NO_CODED_DATA = re.compile(rb"\xff[\x80-\xcf\xd8-\xff]", re.DOTALL)
+#: FF before a byte that is neither stuffed nor a restart marker, in JPEG-LS and lossless JPEG.
+_NO_JPEG_LS = re.compile(rb"\xff[\x80-\xcf\xd8-\xff]")
+_NO_JPEG_LOSSLESS = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+
+#: Transfer syntax -> what its coded data never hold.
+_FORBIDDEN = {
+    JPEGLSLossless: _NO_JPEG_LS,
+    JPEGLSNearLossless: _NO_JPEG_LS,
+    JPEGLossless: _NO_JPEG_LOSSLESS,
+    JPEGLosslessSV1: _NO_JPEG_LOSSLESS,
+}
+#: Transfer syntaxes whose frames `check_coded` looks at.
+CODED = frozenset(_FORBIDDEN)
 
 
 def check_end(path: Path, header: pydicom.Dataset) -> None:
@@ -83,8 +101,15 @@ def _check_elements(stream: BinaryIO, implicit: bool, little: bool) -> None:
         raise ValueError("the file does not end with an element")
 
 
-def check_jpeg_ls(frame: bytes) -> None:
-    """Check that the coded data of a JPEG-LS frame are nothing but coded data up to their end.
+def check_coded(frame: bytes, transfer_syntax: str) -> None:
+    """Check that the coded data of a frame are nothing but coded data up to their end.
+
+    Parameters
+    ----------
+    frame : bytes
+        One JPEG-LS or lossless JPEG stream.
+    transfer_syntax : str
+        One of `CODED`.
 
     Raises
     ------
@@ -94,5 +119,5 @@ def check_jpeg_ls(frame: bytes) -> None:
     start = frame.index(_START_OF_SCAN) + len(_START_OF_SCAN)
     start += int.from_bytes(frame[start : start + 2], "big")
     end = frame.rindex(_END_OF_IMAGE)
-    if start > end or _NO_CODED_DATA.search(frame, start, end):
+    if start > end or _FORBIDDEN[transfer_syntax].search(frame, start, end):
         raise ValueError("a marker stands in the coded data, or none at their end")

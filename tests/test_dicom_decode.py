@@ -30,7 +30,7 @@ from pipeline.core.sources import source_files
 from pipeline.ct_options import CtOptions
 from pipeline.dicom_decode import check_pixels, stored_values, syntax_name
 from pipeline.dicom_headers import Slice, read_headers
-from pipeline.dicom_streams import check_jpeg_ls
+from pipeline.dicom_streams import check_coded
 from tests.dicom_files import assert_as_itk_reads, itk_series, load, write_series
 
 
@@ -206,7 +206,7 @@ def test_a_compressed_slice_cut_short_is_refused(tmp_path, syntax):
         load(tmp_path)
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEGLosslessSV1])
 def test_a_damaged_stream_is_refused_or_read_as_gdcm_reads_it(tmp_path, syntax):
     """Decoders that go on after an error would give other values than the reference."""
     write_series(tmp_path / "whole", slices=2, shape=(32, 40))
@@ -258,17 +258,34 @@ def test_elements_behind_the_pixels_are_none_of_our_business(tmp_path, syntax):
     np.testing.assert_array_equal(load(tmp_path)[0].voxels, stored - 1024)
 
 
-def test_a_marker_in_jpeg_ls_is_damage():
-    start = b"\xff\xd8\xff\xf7\0\x0b...\xff\xda\0\x08\1\1\0\0\0\0"
-    check_jpeg_ls(start + b"\1\2\xff\x7f\3\xff\xd1\4\xff\xd9\0")
-    for damaged in (
-        b"\1\xff\xff\2\xff\xd9",
-        b"\1\xff\x80\2\xff\xd9",
-        b"\1\2",
-        b"\xff\xd9\1\xff\xd9",
-    ):
-        with pytest.raises(ValueError):
-            check_jpeg_ls(start + damaged)
+CODED_START = b"\xff\xd8\xff\xf7\0\x0b...\xff\xda\0\x08\1\1\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("syntax", "coded"),
+    [
+        (JPEGLSLossless, b"\1\2\xff\x7f\3\xff\xd1\4\xff\xd9\0"),
+        (JPEGLosslessSV1, b"\1\2\xff\0\3\xff\xd1\4\xff\xff\xd9\0"),
+    ],
+)
+def test_coded_data(syntax, coded):
+    check_coded(CODED_START + coded, syntax)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "coded"),
+    [
+        (JPEGLSLossless, b"\1\xff\xff\2\xff\xd9"),
+        (JPEGLSLossless, b"\1\xff\x80\2\xff\xd9"),
+        (JPEGLSLossless, b"\xff\xd9\1\xff\xd9"),
+        (JPEGLSLossless, b"\1\2"),
+        (JPEGLosslessSV1, b"\1\xff\x7f\2\xff\xd9"),
+        (JPEGLosslessSV1, b"\1\xff\xda\2\xff\xd9"),
+    ],
+)
+def test_markers_in_coded_data_are_damage(syntax, coded):
+    with pytest.raises(ValueError, match=r"marker|not found"):
+        check_coded(CODED_START + coded, syntax)
 
 
 def test_names_of_transfer_syntaxes():

@@ -121,11 +121,16 @@ def choose_segment(
         found = [one for one in mask_file.segments if one.value == wanted]
     if len(found) == 1:
         return found[0], []
-    meant = f"label {wanted}" if isinstance(wanted, int) else f"segment '{wanted}'"
+    if isinstance(wanted, str):
+        meant = f"segment '{wanted}'"
+    else:
+        meant = f"segment '{level}'" if has_names(mask_file) else f"label {wanted}"
+    count = "more than one" if found else "no"
+    other = _fitting(mask_file, level, convention)
     raise CaseError(
         "Without column `label`, the labels of a mask must follow the study's convention",
-        found=f"{'more than one' if found else 'no'} {meant} ({level} in the convention "
-        f"{convention.name}); {held_by(mask_file)}{_fitting(mask_file, level, convention)}",
+        found=f"{count} {meant} (for {level} in the convention {convention.name}); "
+        f"{held_by(mask_file)}{other}",
         remedy="write the label into column `label`, or correct masks.convention",
     )
 

@@ -41,7 +41,7 @@ def format_of(path: str | Path) -> str:
         kind = kind_of(path)
         if kind in ("SEG", "RTSTRUCT"):
             return kind
-        found = "a DICOM file that is no segmentation"
+        found = "a DICOM file that is neither a segmentation by frames nor a structure set"
     raise CaseError(
         f"A mask must be a file ending in {', '.join(ACCEPTED)}, a DICOM segmentation or an RT "
         "structure set",

@@ -35,6 +35,7 @@ LIBRARIES = (
     "nibabel",
     "numpy",
     "pydicom",
+    "pyjpegls",
     "pylibjpeg",
     "pylibjpeg-libjpeg",
     "pylibjpeg-openjpeg",

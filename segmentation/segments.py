@@ -192,9 +192,7 @@ def check_slices_follow(slices: Sequence[int], what: str) -> None:
     if len(set(slices)) > 2 and len(steps) == 1 and steps[0] > 1:
         raise GridMismatchError(
             "A mask must be drawn on every slice of its CT",
-            found=f"{what} on every {int(steps[0])}th slice of the CT, none between".replace(
-                "2th", "2nd"
-            ).replace("3th", "3rd"),
+            found=f"{what} that lie {int(steps[0])} slices of the CT apart, with none between",
             remedy="name the series on which the mask was drawn, or fill the slices between in "
             "3D Slicer (Segment Editor, Fill between slices) and save as .seg.nrrd",
         )

@@ -350,7 +350,7 @@ def test_a_segmentation_of_thicker_slices_is_refused(tmp_path, slices, ct):
     path = written(
         tmp_path / "a.dcm", slices[::2], np.ones((3, 33, 35, 1), np.uint8), labels=["L1"]
     )
-    with pytest.raises(GridMismatchError, match="frames on every 2nd slice of the CT"):
+    with pytest.raises(GridMismatchError, match="frames that lie 2 slices of the CT apart"):
         mask_of(path, "L1", ct)
 
 
@@ -416,7 +416,7 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 def test_a_ct_slice_is_no_mask(tmp_path, slices):
     slices[0].save_as(tmp_path / "a.dcm")
-    with pytest.raises(CaseError, match="a DICOM file that is no segmentation"):
+    with pytest.raises(CaseError, match="a DICOM file that is neither"):
         read_mask_file(tmp_path / "a.dcm")
 
 

@@ -74,14 +74,14 @@ def test_without_a_convention_the_file_must_hold_one_structure():
             holding(19, 20, 21),
             "L1",
             "totalsegmentator",
-            r"no label 31 \(L1 in the convention totalsegmentator\); the file holds 19, 20, 21; "
-            "these would fit the convention verse",
+            r"no label 31 \(for L1 in the convention totalsegmentator\); the file holds 19, 20, "
+            "21; these would fit the convention verse",
         ),
         (holding(1), "L1", "totalsegmentator", r"no label 31 .*the file holds 1\. Remedy"),
         (holding(), "L1", "verse", "the file is empty"),
         (holding(31, 32), "L1", "verse", "would fit the convention totalsegmentator"),
-        (holding(("Segment_1", 20)), "L1", "verse", r"no label 20 .*'Segment_1' \(label 20\)"),
-        (holding(("L1", 1), ("l1", 2)), "L1", "verse", "more than one label 20"),
+        (holding(("Segment_1", 20)), "L1", "verse", r"no segment 'L1' .*'Segment_1' \(label 20\)"),
+        (holding(("L1", 1), ("l1", 2)), "L1", "verse", "more than one segment 'L1'"),
         (holding(("a", 1)), "L1", {"L1": "b"}, "no segment 'b'"),
         (holding(20), "S1", "verse", "no S1 in the convention verse"),
         (holding(20), "L5", {"L1": 20}, "no L5 in the convention own"),

@@ -277,7 +277,7 @@ def test_rounded_planes_are_taken_and_contours_between_slices_are_refused(tmp_pa
 
 def test_contours_on_every_second_slice_are_refused(tmp_path):
     path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2, 4, 6)})
-    with pytest.raises(GridMismatchError, match="contours on every 2nd slice of the CT"):
+    with pytest.raises(GridMismatchError, match="contours that lie 2 slices of the CT apart"):
         mask_of(path, CT)
 
 

@@ -421,9 +421,17 @@ def test_nothing_matched_is_an_error(hospital):
     assert "no mask of it" in str(hospital.report())
 
 
-def test_series_beside_a_damaged_file_is_left_out(hospital):
+DAMAGES = {
+    "cut short": lambda content: content[:400],
+    "emptied": lambda content: b"",
+    "mark damaged": lambda content: content[:128] + b"DIXM" + content[132:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_series_beside_a_damaged_file_is_left_out(hospital, damage):
     slices = write_ct(ANNA, hospital.dicom / "a")
-    slices[3].write_bytes(slices[3].read_bytes()[:400])
+    slices[3].write_bytes(damage(slices[3].read_bytes()))
     write_ct(OUYANG, hospital.dicom / "b")
     write_mask(hospital.masks / "KH-0000471-A L1.nrrd")
     write_mask(hospital.masks / "00731942 L1.nrrd")
@@ -546,6 +554,18 @@ def test_pixels_are_copied_in_every_transfer_syntax(tmp_path, syntax):
     assert clean.file_meta.TransferSyntaxUID == data.file_meta.TransferSyntaxUID
     search = Search(patterns_of(of_folder(tmp_path / "a"))[0])
     assert not scan([tmp_path / "clean.dcm"], search).leaks
+
+
+def test_files_without_preamble_are_registered_too(hospital):
+    slices = write_ct(ANNA, hospital.dicom / "a")
+    pixels = pydicom.dcmread(slices[0]).pixel_array
+    for path in slices:
+        path.write_bytes(path.read_bytes()[132:])
+    write_mask(hospital.masks / "KH-0000471-A_L1_A.nrrd")
+    (row,) = hospital.run()
+    clean = pydicom.dcmread(hospital.out / row["image"] / "0001.dcm")
+    assert (clean.pixel_array == pixels).all()
+    assert not scan([hospital.out], hospital.search()).leaks
 
 
 def test_clean_headers_hold_listed_attributes_only(tmp_path):

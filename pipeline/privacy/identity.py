@@ -56,6 +56,7 @@ STANDARD_UIDS = "1.2.840.10008."
 _KINDS = {"PN": "name", "DA": "date", "DT": "date", "TM": "time", "UI": "uid"}
 _INSTITUTION = re.compile("Institution|Station|Department|Address|Region|Country|AETitle")
 _ID = re.compile("ID$|IDs$|Number$|Numbers$|Identifier$|Identification")
+_BARE_STARTS = (b"\x08\0\0\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\2\0\0\0")
 _MISLABELLED = ("utf-8", "gb18030", "shift_jis")
 
 
@@ -206,6 +207,13 @@ def read_header(path: Path) -> Dataset | None:
 
     with quiet():
         try:
-            return pydicom.dcmread(path, stop_before_pixels=True)
+            return pydicom.dcmread(path, stop_before_pixels=True, force=is_bare(path))
         except Exception:
             return None
+
+
+def is_bare(path: Path) -> bool:
+    """Return whether a file is DICOM without preamble: it starts with group 2 or 8."""
+    with open(path, "rb") as stream:
+        start = stream.read(132)
+    return start[128:] != b"DICM" and start[:4] in _BARE_STARTS

@@ -17,7 +17,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pipeline.core.errors import CaseError
 from pipeline.core.files import whole_file
 from pipeline.dicom_headers import quiet
-from pipeline.privacy.identity import STANDARD_UIDS
+from pipeline.privacy.identity import STANDARD_UIDS, is_bare
 
 #: Groups that describe the image and its regions: acquisition, relation, image, segments,
 #: structures, functional groups, pixels.
@@ -87,10 +87,12 @@ def clean_dicom(source: Path, target: Path, uid: Callable[[str], str], rename: R
     """
     with quiet():
         try:
-            original = pydicom.dcmread(source)
+            original = pydicom.dcmread(source, force=is_bare(source))
             kept = _cleaned(original, uid, rename)
             meta = FileMetaDataset()
-            meta.MediaStorageSOPClassUID = original.file_meta.get("MediaStorageSOPClassUID", "")
+            meta.MediaStorageSOPClassUID = original.file_meta.get(
+                "MediaStorageSOPClassUID", original.get("SOPClassUID", "")
+            )
             meta.MediaStorageSOPInstanceUID = uid(str(original.get("SOPInstanceUID", source)))
             meta.TransferSyntaxUID = original.file_meta.get("TransferSyntaxUID") or (
                 ImplicitVRLittleEndian if original.original_encoding[0] else ExplicitVRLittleEndian

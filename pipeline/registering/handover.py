@@ -18,7 +18,7 @@ from pydicom.errors import InvalidDicomError
 
 from pipeline.core.geometry import Geometry
 from pipeline.dicom_headers import quiet
-from pipeline.privacy.identity import Identity, of_header, of_path
+from pipeline.privacy.identity import Identity, is_bare, of_header, of_path
 
 #: CT Image Storage, Enhanced CT, Legacy Converted Enhanced CT.
 CT_CLASSES = (
@@ -109,8 +109,10 @@ def read_handover(root: Path, files: Iterable[Path]) -> Handover:
         found.identity.update(of_path(path, root))
         with quiet():
             try:
-                header = pydicom.dcmread(path, stop_before_pixels=True)
+                header = pydicom.dcmread(path, stop_before_pixels=True, force=is_bare(path))
             except InvalidDicomError:
+                if _was_dicom(path):
+                    found.damaged.append(path)
                 continue
             except Exception:
                 found.damaged.append(path)
@@ -142,6 +144,14 @@ def read_handover(root: Path, files: Iterable[Path]) -> Handover:
         by_uid.values(), key=lambda one: (one.patient, one.date or "", one.number or 0, one.uid)
     )
     return found
+
+
+def _was_dicom(path: Path) -> bool:
+    """Return whether a file that is no DICOM any more was a slice: emptied, or its mark damaged."""
+    with open(path, "rb") as stream:
+        start = stream.read(136)
+    emptied = not start.strip(b"\0") and path.suffix.lower() in ("", ".dcm", ".ima", ".img")
+    return emptied or start[132:] == b"\2\0\0\0"
 
 
 def kind_of(header: Dataset) -> str:

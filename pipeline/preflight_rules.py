@@ -15,6 +15,7 @@ import pandas as pd
 from pipeline.core.findings import Finding
 from pipeline.core.levels import distance_mm, levels_in, order
 from pipeline.core.problems import listing
+from pipeline.core.readers import is_original, split_label
 
 Findings = dict[tuple[str, str], list[Finding]]
 
@@ -33,6 +34,9 @@ CENTRE = ["centre_x_mm", "centre_y_mm", "centre_z_mm"]
 def equal_masks(masks: pd.DataFrame) -> Findings:
     """Warn of masks that equal another reader's of the same case: two readers never draw alike.
 
+    Corrected masks are compared with their reader's own versions only, since readers may well agree
+    on one corrected mask.
+
     Parameters
     ----------
     masks : pandas.DataFrame
@@ -41,12 +45,18 @@ def equal_masks(masks: pd.DataFrame) -> Findings:
     found: Findings = defaultdict(list)
     for (case_id, _), group in groups(masks.dropna(subset="mask_hash"), ["case_id", "mask_hash"]):
         for reader in group["reader"]:
+            comparable = [
+                other
+                for other in group["reader"]
+                if (is_original(other) and is_original(reader)) or _of_one(other, reader)
+            ]
+            if len(comparable) < 2:
+                continue
             found[case_id, reader].append(
                 Finding(
                     "masks-equal",
                     "warning",
-                    f"The mask equals that of reader {_others(group['reader'], reader)} voxel by "
-                    "voxel",
+                    f"The mask equals that of reader {_others(comparable, reader)} voxel by voxel",
                     "check that each reader drew a mask and that the right file is named",
                 )
             )
@@ -56,6 +66,9 @@ def equal_masks(masks: pd.DataFrame) -> Findings:
 def readers_apart(masks: pd.DataFrame) -> Findings:
     """Find readers whose masks of a case lie apart: one of them drew something else.
 
+    The latest versions of the readers' masks are compared with each other. A version that was
+    corrected is compared with its correction, and alone is to blame where they lie apart.
+
     Parameters
     ----------
     masks : pandas.DataFrame
@@ -63,11 +76,17 @@ def readers_apart(masks: pd.DataFrame) -> Findings:
     """
     found: Findings = defaultdict(list)
     for (case_id,), group in groups(masks.dropna(subset=CENTRE), ["case_id"]):
+        labels = sorted(group["reader"], key=split_label)
+        newest = {split_label(label)[0]: label for label in labels}
         for one, other in combinations(group.to_dict("records"), 2):
             apart = _apart(one, other)
             if apart <= READERS_FAR_MM:
                 continue
+            superseded = _of_one(one["reader"], other["reader"])
             for row, second in ((one, other), (other, one)):
+                corrected = row["reader"] not in newest.values()
+                if corrected != superseded or second["reader"] not in newest.values():
+                    continue
                 if apart > READERS_APART_MM:
                     finding = Finding(
                         "readers-apart",
@@ -87,6 +106,11 @@ def readers_apart(masks: pd.DataFrame) -> Findings:
                     )
                 found[case_id, row["reader"]].append(finding)
     return found
+
+
+def _of_one(label: str, other: str) -> bool:
+    """Return whether two labels mean versions of one reader."""
+    return split_label(label)[0] == split_label(other)[0]
 
 
 def levels_along_spine(masks: pd.DataFrame) -> Findings:

@@ -49,6 +49,36 @@ def test_equal_masks_of_two_readers_are_a_warning():
     assert "that of reader B" in found["c1", "A"][0].message
 
 
+def test_a_corrected_mask_may_equal_another_readers_but_not_its_own():
+    masks = pd.DataFrame(
+        {
+            "case_id": ["c1"] * 3 + ["c2"] * 3,
+            "reader": ["A", "A.v2", "B", "A", "A.v2", "B.v2"],
+            "mask_hash": ["first", "agreed", "agreed", "same", "same", "same"],
+        }
+    )
+    found = equal_masks(masks)
+    assert set(found) == {("c2", "A"), ("c2", "A.v2")}
+    assert "that of reader A voxel" in found["c2", "A.v2"][0].message
+
+
+def test_a_wrong_original_does_not_blame_its_correction():
+    masks = placed(
+        ("s", "c", "L1", "A", 0.0, 0.0, 33.0),
+        ("s", "c", "L1", "A.v2", 0.0, 0.0, 1.0),
+        ("s", "c", "L1", "B", 0.0, 0.0, 0.0),
+    )
+    assert codes(readers_apart(masks)) == {("c", "A"): [("readers-apart", "error")]}
+    wrong_again = placed(
+        ("s", "c", "L1", "A", 0.0, 0.0, 0.0),
+        ("s", "c", "L1", "A.v2", 0.0, 0.0, 33.0),
+        ("s", "c", "L1", "B", 0.0, 0.0, 0.0),
+    )
+    assert codes(readers_apart(wrong_again)) == {
+        ("c", reader): [("readers-apart", "error")] for reader in ("A", "A.v2", "B")
+    }
+
+
 @pytest.mark.parametrize(
     ("apart", "expected"),
     [(5, None), (10, ("readers-far", "warning")), (33, ("readers-apart", "error"))],

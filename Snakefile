@@ -68,6 +68,7 @@ if HAS_MODELS:
     include: "pipeline/rules/select.smk"
     include: "pipeline/rules/train.smk"
     include: "pipeline/rules/evaluate.smk"
+    include: "pipeline/rules/references.smk"
     include: "pipeline/rules/nested.smk"
     include: "pipeline/rules/ablate.smk"
 

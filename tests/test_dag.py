@@ -287,7 +287,8 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
         checkout.write(study, config | changes)
         return set(checkout.planned(study))
 
-    learned = {"select", "train", "evaluate", "nested", "ablate", "study_report"}
+    learned = {"select", "train", "evaluate", "references", "nested", "ablate"}
+    learned |= {"study_report"}
     assert planned(title="Another") == {"study_report"}
     assert planned(evaluation={"bootstrap": 200}) == {"evaluate", "ablate", "study_report"}
     assert planned(selection={"mrmr": {"k": 10}}) == learned

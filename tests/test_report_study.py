@@ -21,6 +21,7 @@ import yaml
 import models.ablate
 import models.evaluate
 import models.nested
+import models.references
 import models.selection
 import models.split
 import models.train
@@ -142,6 +143,7 @@ def table_study(tmp_path_factory, config) -> Path:
         out=folder / "ablation" / "lr.parquet",
         json=folder / "ablation" / "lr.json",
     )
+    call(models.references, **given, out=folder / "evaluation" / "references.parquet")
     call(
         models.nested,
         **given,
@@ -316,6 +318,13 @@ def test_the_selection_is_set_beside_chance(page, table_study):
     assert "With the outcome permuted 20 times" in page.text
     assert f"{info['by_chance']['mean']:.0f} pass on average" in page.text
     assert f"before mRMR ({info['pca']['before']['features']} features)" in page.text
+
+
+def test_simple_predictions_stand_beside_the_models(page, table_study):
+    table = pd.read_parquet(table_study / "evaluation" / "references.parquet")
+    for row in table.itertuples():
+        assert row.label in page.text
+        assert (row.note or f"{row.auroc:.3f}") in page.text
 
 
 def test_nested_cross_validation_stands_beside_the_test_rows(page, table_study):

@@ -35,6 +35,7 @@ STAGE_MODULES = (
     "models.selection",
     "models.train",
     "models.evaluate",
+    "models.references",
     "models.nested",
     "models.ablate",
     "pipeline.reporting.study_report",

@@ -86,6 +86,7 @@ class Modelling:
     selection_info: dict
     models: dict[str, Model]
     evaluation: Evaluation
+    references: pd.DataFrame
     nested: dict[str, Nested]
     ablation: dict[str, Ablation]
 
@@ -199,6 +200,7 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         selection_info=_json(folder, "tables/selection.json"),
         models={name: _model(folder, name) for name in config["models"]},
         evaluation=Evaluation(**evaluation),
+        references=_table(folder, "evaluation/references.parquet"),
         nested={
             name: Nested(
                 _table(folder, f"nested/{name}.parquet"), _json(folder, f"nested/{name}.json")

@@ -169,6 +169,7 @@ def model_targets(wildcards):
     return [
         *of_models("search.parquet"),
         *EVALUATION,
+        f"{FOLDER}/evaluation/references.parquet",
         *[f"{FOLDER}/nested/{model}.json" for model in NESTED],
         *[f"{FOLDER}/ablation/{model}.json" for model in ABLATED],
     ]

@@ -1,0 +1,211 @@
+"""Reference models: what the simplest predictions reach on the same test rows.
+
+A model of a thousand features has to do better than one that knows the vertebra's level or its
+volume, which every radiologist can tell. All references are logistic regressions with the same
+ridge penalty, fitted to the training rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from models.columns import MEAN_OF_READERS, Columns, Predictor
+from models.fitted import refit
+from models.inputs import read_inputs, training_rows
+from models.intervals import patient_resamples
+from models.performance import Sample, auroc_estimate, point_values
+from pipeline.core import command
+from pipeline.core.files import write_table
+from pipeline.core.readers import latest_label
+from pipeline.core.seeds import derive_seed
+from pipeline.core.study import open_study
+
+VOLUME = "original_shape_MeshVolume"
+"""Feature that tells the volume of a region, in mm3."""
+
+PARAMETERS = {"penalty": "l2", "C": 1.0}
+"""scikit-learn's default penalty: nothing is searched."""
+
+LABELS = {
+    "intercept": "Nothing: the share of events",
+    "level": "Vertebral level alone",
+    "volume": "Volume of the vertebra alone",
+    "clinical": "Clinical predictors alone",
+    "radiomics": "Radiomic features alone",
+}
+
+#: A P value below it lets every candidate through that can be tested at all.
+EVERY_P = math.inf
+
+COLUMNS = {
+    "reference": object,
+    "label": object,
+    "n_features": "Int64",
+    "auroc": float,
+    "auroc_low": float,
+    "auroc_high": float,
+    "brier": float,
+    "scaled_brier": float,
+    "note": object,
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One reference model, not fitted yet.
+
+    Attributes
+    ----------
+    name : str
+        Key of `LABELS`.
+    columns : Columns or None
+        Its candidates; None where the study has none, or for the share of events.
+    every : bool
+        Whether every candidate enters, whatever its P value.
+    note : str
+        Why it cannot be fitted, empty otherwise.
+    """
+
+    name: str
+    columns: Columns | None
+    every: bool = False
+    note: str = ""
+
+
+def with_simple_predictors(table: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dict]:
+    """Add the volume of the model's reader to an analysis table, and describe level and volume.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Analysis table.
+    columns : Columns
+        Its candidates.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        With the column ``volume`` where the study has the feature.
+    predictors : dict of str to Predictor
+        ``level`` and ``volume``, as far as the study tells them apart.
+    """
+    predictors = {}
+    levels = sorted(table["level"].dropna().unique()) if "level" in table else []
+    if len(levels) > 1:
+        predictors["level"] = Predictor("level", "Level", "categorical", tuple(levels))
+    if VOLUME in columns.features:
+        readers = [r for r in columns.readers if columns.model_reader in (r, MEAN_OF_READERS, None)]
+        latest = [latest_label(r) if r in columns.corrected else r for r in readers]
+        volume = table[[f"{label}:{VOLUME}" for label in latest]].mean(axis=1, skipna=False)
+        table = pd.concat([table, volume.rename("volume")], axis=1)
+        predictors["volume"] = Predictor("volume", "Volume", "continuous")
+    return table, predictors
+
+
+def plan_references(columns: Columns, predictors: Mapping[str, Predictor]) -> list[Reference]:
+    """List the references of a study; one that it has no data for says so."""
+    plan = [Reference("intercept", None)]
+    missing = {
+        "level": "not fitted: all vertebrae are of one level, or it is not known",
+        "volume": f"not fitted: the study has no feature {VOLUME}",
+    }
+    for name, note in missing.items():
+        if name in predictors:
+            alone = replace(columns, features=(), predictors=(predictors[name],))
+            plan.append(Reference(name, alone, every=True))
+        else:
+            plan.append(Reference(name, None, note=note))
+    for name, other in (("clinical", "radiomics"), ("radiomics", "clinical")):
+        rest = columns.without_blocks(other)
+        note = "" if rest.names else f"not fitted: the study has no {name} candidate"
+        plan.append(Reference(name, rest if rest.names else None, note=note))
+    return plan
+
+
+def fit_reference(
+    reference: Reference, training: pd.DataFrame, test: pd.DataFrame, config: Mapping
+) -> tuple[np.ndarray, int]:
+    """Fit a reference to training rows; return test probabilities and the number of columns."""
+    if reference.columns is None:
+        return np.full(len(test), training["outcome"].mean()), 0
+    options = copy.deepcopy(dict(config))
+    if reference.every:
+        options["selection"]["clinical"]["p"] = EVERY_P
+    seed = derive_seed(config["seed"], "reference", reference.name)
+    fitted = refit("lr", reference.columns, training, PARAMETERS, options, seed)
+    return fitted.predict(test), len(fitted.signature)
+
+
+def compare_references(columns: Columns, table: pd.DataFrame, config: Mapping) -> pd.DataFrame:
+    """Fit all references of a study to its training rows and judge them on its test rows.
+
+    Parameters
+    ----------
+    columns : Columns
+        Candidates.
+    table : pandas.DataFrame
+        Analysis table with ``part``.
+    config : mapping
+        Resolved configuration.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per reference: ``reference, label, n_features, auroc, auroc_low, auroc_high, brier,
+        scaled_brier, note``.
+    """
+    options = config["evaluation"]
+    table, predictors = with_simple_predictors(table, columns)
+    training, _ = training_rows(table)
+    test = table[table["part"] == "test"].reset_index(drop=True)
+    outcome, patients = test["outcome"].to_numpy(int), test["patient_id"].to_numpy()
+    seed = derive_seed(config["seed"], "evaluate", "resamples")
+    weights = patient_resamples(patients, outcome, options["bootstrap"], seed)
+    rows = []
+    for reference in plan_references(columns, predictors):
+        row = {"reference": reference.name, "label": LABELS[reference.name], "note": reference.note}
+        if not reference.note:
+            probability, n_features = fit_reference(reference, training, test, config)
+            sample = Sample(outcome, probability, patients, options["threshold"])
+            area, values = (
+                auroc_estimate(sample, weights, options["confidence"]),
+                point_values(sample),
+            )
+            row |= {
+                "n_features": n_features,
+                "auroc": area.value,
+                "auroc_low": area.low,
+                "auroc_high": area.high,
+                "brier": values["brier"],
+                "scaled_brier": values["scaled_brier"],
+            }
+        rows.append(row)
+    return pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the analysis table and its split, judge the references, write their table."""
+    config = open_study(options.study).config
+    columns, table = read_inputs(options.analysis, options.info, options.split)
+    with threadpool_limits(config["threads"]):
+        result = compare_references(columns, table, config)
+    write_table(result, options.out, csv=True)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("models.references", __doc__)
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
+    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
+    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
+    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
+    command.run(main, arguments)

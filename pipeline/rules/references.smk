@@ -1,0 +1,33 @@
+rule references:
+    input:
+        analysis=f"{FOLDER}/tables/analysis.parquet",
+        info=f"{FOLDER}/tables/analysis.json",
+        split=f"{FOLDER}/tables/split.parquet",
+    output:
+        f"{FOLDER}/evaluation/references.parquet",
+    log:
+        f"{FOLDER}/log/references/references.log",
+    benchmark:
+        f"{FOLDER}/benchmark/references/references.tsv"
+    conda:
+        "../../environment.yml"
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        code=code_fingerprint("models.references"),
+        options=options(
+            config,
+            "seed",
+            "selection",
+            "scaling",
+            "oversampling",
+            "evaluation.confidence",
+            "evaluation.bootstrap",
+        ),
+        study=f"{FOLDER}/study",
+    shell:
+        "python -m models.references --study {params.study:q}"
+        " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
+        " --out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,99 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables
+from models.columns import Columns
+from models.references import LABELS, VOLUME, compare_references, with_simple_predictors
+from models.split import split_table
+
+
+@pytest.fixture(scope="module")
+def config(repository):
+    config = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
+    config["evaluation"]["bootstrap"] = 100
+    return config
+
+
+@pytest.fixture(scope="module")
+def study(config):
+    names = [*feature_names()[:60], VOLUME]
+    table, info = simulate_tables(200, 2, features=list(dict.fromkeys(names))).analysis()
+    return Columns.from_info(info), table.assign(part=split_table(table, config)["part"], fold=0)
+
+
+@pytest.fixture(scope="module")
+def references(study, config):
+    return compare_references(*study, config).set_index("reference")
+
+
+def test_every_reference_is_judged(references):
+    assert list(references.index) == list(LABELS)
+    assert (references["note"] == "").all()
+    assert references.loc["intercept", "auroc"] == 0.5
+    assert references.loc["intercept", "n_features"] == 0
+    assert references.loc["volume", "n_features"] == 1
+    # The simulated outcome follows clinical predictors and texture, not the level.
+    assert (
+        references.loc[["clinical", "radiomics"], "auroc"].min() > references.loc["level", "auroc"]
+    )
+    known = references.drop(index="intercept")
+    assert (known["auroc_low"] < known["auroc"]).all()
+    assert (known["auroc"] < known["auroc_high"]).all()
+
+
+def test_the_share_of_events_is_that_of_the_training_rows(study, references):
+    _, table = study
+    training, test = (table[table["part"] == part] for part in ("train", "test"))
+    brier = np.mean((test["outcome"] - training["outcome"].mean()) ** 2)
+    assert references.loc["intercept", "brier"] == pytest.approx(brier)
+
+
+def test_volume_is_that_of_the_models_reader(study, references):
+    columns, table = study
+    volume = table[f"{columns.model_reader}:{VOLUME}"]
+    training = (table["part"] == "train").to_numpy()
+    direction = np.sign(
+        LogisticRegression()
+        .fit(volume[training].to_frame(), table["outcome"][training])
+        .coef_[0, 0]
+    )
+    area = roc_auc_score(table["outcome"][~training], direction * volume[~training])
+    assert references.loc["volume", "auroc"] == pytest.approx(area)
+
+
+def test_the_mean_of_readers_has_their_mean_volume(study):
+    columns, table = study
+    both = Columns(columns.readers, "mean", columns.features, columns.predictors)
+    volume = with_simple_predictors(table, both)[0]["volume"]
+    expected = table[[f"{reader}:{VOLUME}" for reader in columns.readers]].mean(axis=1)
+    pd.testing.assert_series_equal(volume, expected, check_names=False)
+
+
+def test_what_a_study_does_not_have_is_said(study, config):
+    columns, table = study
+    bare = columns.without(VOLUME).without_blocks("clinical")
+    result = compare_references(bare, table.assign(level="L1"), config).set_index("reference")
+    assert "one level" in result.loc["level", "note"]
+    assert VOLUME in result.loc["volume", "note"]
+    assert "no clinical candidate" in result.loc["clinical", "note"]
+    assert math.isnan(result.loc["clinical", "auroc"])
+    assert result.loc["radiomics", "note"] == ""
+
+
+def test_nothing_of_the_test_rows_enters_a_reference(study, config):
+    columns, table = study
+    spoiled = table.copy()
+    test = spoiled["part"] == "test"
+    features = [name for name in spoiled if ":" in name]
+    spoiled.loc[test, features] = spoiled.loc[test, features].to_numpy()[::-1]
+    first, second = (compare_references(columns, rows, config) for rows in (table, spoiled))
+    assert first["n_features"].equals(second["n_features"])
+    same = first["reference"].isin(["intercept", "level", "clinical"])
+    pd.testing.assert_frame_equal(first[same], second[same])

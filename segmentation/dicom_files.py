@@ -5,6 +5,7 @@ What a library says about a damaged header may quote it; so only what is said he
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,19 @@ def careful() -> Iterator[None]:
             ) from None
 
 
+def read_dicom(path: Path, **options: object) -> pydicom.Dataset:
+    """Read a DICOM file; `options` are those of `pydicom.dcmread`.
+
+    A damaged length of an element claims up to 4 GB, for which pydicom would ask the memory; of a
+    mapped file no more can be read than it holds.
+    """
+    with (
+        open(path, "rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return pydicom.dcmread(content, force=True, **options)
+
+
 def kind_of(path: Path) -> str | None:
     """Return ``SEG`` or ``RTSTRUCT`` where a DICOM file holds masks, ``other`` for other DICOM.
 
@@ -67,8 +81,8 @@ def kind_of(path: Path) -> str | None:
     if not is_dicom(path):
         return None
     with careful():
-        header = pydicom.dcmread(
-            path, stop_before_pixels=True, specific_tags=["SOPClassUID", "Modality"], force=True
+        header = read_dicom(
+            path, stop_before_pixels=True, specific_tags=["SOPClassUID", "Modality"]
         )
         sop_class = str(header.get("SOPClassUID") or "")
         modality = str(header.get("Modality") or "")

@@ -24,7 +24,14 @@ from pipeline.core.geometry import (
     mismatch,
     paste,
 )
-from segmentation.dicom_files import FARTHEST_MM, careful, items, numbers, referenced_series
+from segmentation.dicom_files import (
+    FARTHEST_MM,
+    careful,
+    items,
+    numbers,
+    read_dicom,
+    referenced_series,
+)
 from segmentation.dicom_frames import DEFLATED_FRAMES, LOSSLESS, decode_frame
 from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
 
@@ -193,7 +200,7 @@ def read_dicom_seg(path: str | Path, fractional_threshold: float = 0.5) -> Frame
         If the file is damaged, lossy, or does not say where its frames lie.
     """
     with careful():
-        dataset = pydicom.dcmread(path, force=True)
+        dataset = read_dicom(Path(path))
         _check_pixels(dataset)
         segments = _segments(dataset)
         frames = _frames(dataset)

@@ -17,7 +17,14 @@ from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry, GridMismatchError
 from segmentation.contours import fill
-from segmentation.dicom_files import FARTHEST_MM, careful, items, numbers, referenced_series
+from segmentation.dicom_files import (
+    FARTHEST_MM,
+    careful,
+    items,
+    numbers,
+    read_dicom,
+    referenced_series,
+)
 from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
 
 #: Largest distance of a contour's points from the plane of a slice, in slices. Structure sets
@@ -217,7 +224,7 @@ def read_rtstruct(path: str | Path) -> ContourSet:
         If the file is damaged, describes no region, or holds contours that are not closed.
     """
     with careful():
-        dataset = pydicom.dcmread(path, force=True)
+        dataset = read_dicom(Path(path))
         segments = []
         for roi in items(dataset, "StructureSetROISequence"):
             number = numbers(roi, "ROINumber")

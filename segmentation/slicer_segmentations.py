@@ -10,6 +10,7 @@ import slicerio
 
 from pipeline.core.errors import CaseError
 from pipeline.core.geometry import Geometry
+from pipeline.dicom_headers import quiet
 from segmentation.label_maps import LabelLayers
 from segmentation.segments import Segment
 
@@ -25,7 +26,8 @@ _REPRESENTATION = ("Segmentation_SourceRepresentation", "masterRepresentation")
 def is_slicer_segmentation(path: str | Path) -> bool:
     """Return whether a NRRD file describes Slicer segments, whatever its name."""
     try:
-        header = nrrd.read_header(str(path))
+        with quiet():
+            header = nrrd.read_header(str(path))
     except (nrrd.NRRDError, OSError, ValueError, StopIteration):
         if Path(path).name.lower().endswith(".seg.nrrd"):
             raise _damaged() from None
@@ -42,7 +44,8 @@ def read_slicer_segmentation(path: str | Path) -> LabelLayers:
         If the file is damaged, does not hold binary labels, or contradicts itself.
     """
     try:
-        read = slicerio.read_segmentation(str(path))
+        with quiet():
+            read = slicerio.read_segmentation(str(path))
         names = _names(Path(path))
     except CaseError:
         raise

@@ -520,3 +520,18 @@ def test_the_reference_reader_agrees(testdata):
         np.testing.assert_array_equal(found, pixels[np.argsort(heights)])
         compared += 1
     assert compared == 5
+
+
+def test_a_claimed_length_of_gigabytes_asks_for_no_memory(tmp_path, slices):
+    import resource
+
+    path = written(tmp_path / "a.dcm", slices, both())
+    content = path.read_bytes()
+    manufacturer = b"\x08\0\x70\0LO\x06\0Maker "
+    assert manufacturer in content
+    claims = b"\x08\0\x70\0UN\0\0\xf0\xff\xff\xffMa"  # four gigabytes
+    path.write_bytes(content.replace(manufacturer, claims))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CaseError, match="DICOM"):
+        read_mask_file(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000  # kB

@@ -289,3 +289,22 @@ def test_not_a_number_is_refused():
 def test_metadata_is_erased(image):
     image.SetMetaData("a", "b")
     assert without_metadata(image).GetMetaDataKeys() == ()
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_nrrd_with_more_bytes_than_voxels_is_refused(image, tmp_path, where):
+    path = tmp_path / "a.nrrd"
+    sitk.WriteImage(image, str(path))
+    header, _, voxels = path.read_bytes().partition(b"\n\n")
+    extra = b"\0" * 5
+    path.write_bytes(header + b"\n\n" + (extra + voxels if where == "before" else voxels + extra))
+    with pytest.raises(CaseError, match=r"its voxels and nothing else. Found: \d+ bytes where"):
+        read_volume(path)
+
+
+def test_odd_numbers_in_a_nrrd_header_are_refused_without_a_warning(image, tmp_path):
+    path = tmp_path / "a.nrrd"
+    sitk.WriteImage(image, str(path))
+    path.write_bytes(path.read_bytes().replace(b"sizes: ", b"sizes: nan ", 1))
+    with pytest.raises(CaseError):  # and no RuntimeWarning of numpy, which would be an error here
+        read_volume(path)

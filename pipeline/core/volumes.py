@@ -11,7 +11,10 @@ import hashlib
 import json
 import math
 import shutil
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -97,15 +100,41 @@ def read_volume(path: str | Path) -> tuple[sitk.Image, list[Finding]]:
             f"{' x '.join(map(str, image.GetSize()))}, {values} value(s) per voxel",
             remedy="export one phase as a three-dimensional volume",
         )
+    if suffix in NRRD_SUFFIXES:
+        _check_nrrd_length(path, sitk.GetArrayViewFromImage(image).nbytes)
     if expected is not None:
         _check_agreement(Geometry.of(image), expected)
     return without_metadata(image), findings
 
 
+def _check_nrrd_length(path: Path, needed: int) -> None:
+    """Refuse a NRRD with more bytes than its voxels need: some were inserted, or it is no NRRD."""
+    with open(path, "rb") as stream, _quiet_nrrd():
+        header = nrrd.read_header(stream)
+        skips = {"line skip", "lineskip", "byte skip", "byteskip"} & header.keys()
+        if header.get("encoding") != "raw" or skips:
+            return  # a checksum guards what is packed
+        found = path.stat().st_size - stream.tell()
+    if found != needed:
+        raise CaseError(
+            "A NRRD file must hold its voxels and nothing else",
+            found=f"{found} bytes where {needed} are needed",
+            remedy="copy or export the file again",
+        )
+
+
+@contextmanager
+def _quiet_nrrd() -> Iterator[None]:
+    """Keep numpy from warning about odd numbers in a header, which the checks refuse by name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
 def _check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None]:
     """Refuse a NRRD whose voxels lie in another file; warn where it has no patient space."""
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb") as stream, _quiet_nrrd():
             header = nrrd.read_header(stream)
             packed = header.get("encoding") in ("gzip", "gz")
             if packed and not {"line skip", "lineskip"} & header.keys():

@@ -3,14 +3,16 @@
 A pixel belongs to a region if its centre lies inside an odd number of the region's contours: a
 contour inside another one is a hole, and one inside the hole is an island (exclusive or). This is
 the rule of the Image Biomarker Standardisation Initiative [1]_, which leaves open what becomes of a
-centre that lies on a contour. Here edges are half-open: a centre on the edge at the region's lower
-row or column belongs to it, one on the edge at the higher row or column does not. So a pixel on the
-line between two adjoining regions belongs to exactly one of them.
+centre that lies on a contour. DICOM [2]_ counts points on a contour as inside, which would make
+holes smaller and give a pixel between two adjoining regions to both. Here edges are half-open: a
+centre on the edge at the region's lower row or column belongs to it, one on the edge at the higher
+row or column does not, so that every pixel belongs to one side.
 
 References
 ----------
 .. [1] Zwanenburg A. et al., Image biomarker standardisation initiative, reference manual
    (arXiv:1612.07003), section on segmentation masks and regions of interest.
+.. [2] DICOM PS3.3, C.8.8.6.3, representing inner and outer contours.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@
  *          level that touch by a face, an edge or a corner
  *   GLDM   P(i, k): how many voxels of level i have k - 1 neighbours whose level differs by alpha at
  *          most
- *   NGTDM  n(i), s(i): how many voxels of level i have neighbours, and the sum over them of
- *          |i - mean level of the neighbours|
+ *   NGTDM  n(i), s(i): how many voxels have the level i, and the sum over those with neighbours of
+ *          |i - mean level of the neighbours|; a voxel without any counts in n, as in PyRadiomics,
+ *          though not by its documentation
  * Only voxels of the region count, as neighbours too.
  *
  * Levels are numbered 1..levels without gaps; the bin that a number stands for is value[number], and
@@ -45,10 +46,9 @@ static void count_neighbours(const texture_t *t)
             alike += (behind != 0) & (fabs(value - before) <= t->alpha);
         }
         t->gldm[(level - 1) * (2 * steps + 1) + alike] += 1.0;
-        if (neighbours) {
-            t->ngtdm[(level - 1) * 2] += 1.0;
+        t->ngtdm[(level - 1) * 2] += 1.0;
+        if (neighbours)
             t->ngtdm[(level - 1) * 2 + 1] += fabs(value - sum / (double)neighbours);
-        }
     }
 }
 

@@ -183,7 +183,8 @@ def check_reference(
     if not mask_file.references:
         return
     # Another reconstruction of the same grid is no mistake: the outline is as good on both.
-    expected = {one.uid for one in candidates if _same(one.geometry, ct)}
+    # A volume's file has no series to compare with.
+    expected = {one.uid for one in candidates if one.uid and _same(one.geometry, ct)}
     if expected and not expected & mask_file.references:
         yield Finding(
             "mask-of-another-series",

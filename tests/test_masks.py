@@ -21,6 +21,7 @@ from pipeline.core.findings import from_json
 from pipeline.core.geometry import Geometry, GridMismatchError
 from pipeline.core.store import Store
 from pipeline.ingest import ingest_scans, scans_of
+from pipeline.read_ct import read_ct
 from segmentation.mask_files import read_mask_file
 from segmentation.masks import COLUMNS, prepare_masks
 from segmentation.placement import DEFAULTS, Case, Reading, place_mask
@@ -293,6 +294,15 @@ def test_a_mask_that_names_another_series_is_a_warning_where_it_fits(tmp_path):
     found = {one.code: one.severity for one in from_json(table["findings"][0])}
     assert found["mask-of-another-series"] == "warning"
     assert "2.25." not in table["findings"][0]
+
+
+def test_a_ct_that_names_no_series_is_not_compared(tmp_path):
+    mask = dicom_mask(tmp_path / "a.dcm", series(tmp_path / "ct", "one", -40, 3, 2))
+    ct = read_ct(tmp_path / "ct").image
+    sitk.WriteImage(ct, str(tmp_path / "ct.nii.gz"))
+    case_of_file = Case(mask, image=tmp_path / "ct.nii.gz")
+    _, _, findings = place_mask(case_of_file, Geometry.of(ct), DEFAULTS)
+    assert findings == []
 
 
 def test_another_reconstruction_of_the_same_grid_is_no_mistake(tmp_path):

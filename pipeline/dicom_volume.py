@@ -173,8 +173,13 @@ def _check_mixture(slices: Sequence[Slice]) -> list[Finding]:
     thick = sorted(one.facts["slice_thickness_mm"] or 0.0 for one in slices)
     if thick[-1] - thick[0] > THICKNESS_RELATIVE_TOLERANCE * thick[-1]:
         refuse("slice thickness", {f"{thick[0]:g} mm", f"{thick[-1]:g} mm"})
-    if len({one.frame_of_reference for one in slices}) > 1:
-        refuse("frame of reference", {"several, so that positions cannot be compared", "one"})
+    frames = len({one.frame_of_reference for one in slices})
+    if frames > 1:
+        raise CaseError(
+            "All slices of a series must have the same frame of reference",
+            found=f"{frames} of them, so that positions cannot be compared",
+            remedy="export the series again",
+        )
     findings = []
     kinds = {one.rescale_type for one in slices} - {"", "HU"}
     if kinds:

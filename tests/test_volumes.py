@@ -268,6 +268,81 @@ def test_a_nrrd_without_patient_space_is_a_warning(tmp_path):
     assert [one.code for one in findings] == ["no-patient-space"]
 
 
+SPACE = {
+    "space": "left-posterior-superior",
+    "space directions": np.diag([0.7, 0.8, 2.0]),
+    "space origin": [1.0, 2.0, 3.0],
+}
+
+
+@pytest.mark.parametrize("encoding", ["raw", "gzip", "ascii"])
+@pytest.mark.parametrize("endian", ["little", "big"])
+@pytest.mark.parametrize("kind", [np.int16, np.uint16, np.int32, np.float32, np.float64])
+def test_a_nrrd_reads_as_pynrrd_reads_it(tmp_path, encoding, endian, kind):
+    voxels = (VOXELS.T + 1000).astype(kind) / (2 if np.dtype(kind).kind == "f" else 1)
+    header = SPACE | {"encoding": encoding, "endian": endian}
+    nrrd.write(str(tmp_path / "a.nrrd"), voxels.astype(kind), header)
+    read, findings = read_volume(tmp_path / "a.nrrd")
+    found = sitk.GetArrayFromImage(read).T
+    assert found.dtype == kind
+    np.testing.assert_array_equal(found, nrrd.read(str(tmp_path / "a.nrrd"))[0])
+    assert Geometry.of(read).affine.tolist()[0] == [0.7, 0.0, 0.0, 1.0]
+    assert findings == []
+
+
+@pytest.mark.parametrize(
+    ("space", "signs"),
+    [
+        ("left-posterior-superior", (1, 1, 1)),
+        ("LPS", (1, 1, 1)),
+        ("RAS", (-1, -1, 1)),
+        ("right-anterior-superior", (-1, -1, 1)),
+        ("LAS", (1, -1, 1)),
+        ("scanner-xyz", None),
+    ],
+)
+def test_spaces_of_a_nrrd(tmp_path, space, signs):
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, SPACE | {"space": space})
+    read, findings = read_volume(tmp_path / "a.nrrd")
+    if signs is None:
+        assert [one.code for one in findings] == ["no-patient-space"]
+        return
+    assert findings == []
+    expected = np.diag([*np.multiply(signs, [0.7, 0.8, 2.0]), 1.0])
+    expected[:3, 3] = np.multiply(signs, [1, 2, 3])
+    np.testing.assert_allclose(Geometry.of(read).affine, expected)
+
+
+def test_an_encoding_that_itk_does_not_know_is_refused_by_name(tmp_path):
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, SPACE | {"encoding": "bzip2"})
+    with pytest.raises(CaseError, match="Found: encoding bzip2"):
+        read_volume(tmp_path / "a.nrrd")
+
+
+def test_a_nrrd_in_another_unit_is_refused(tmp_path):
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, SPACE | {"space units": ["cm"] * 3})
+    with pytest.raises(CaseError, match=r"\.nrrd file must be millimetres"):
+        read_volume(tmp_path / "a.nrrd")
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, SPACE | {"space units": ["mm"] * 3})
+    assert read_volume(tmp_path / "a.nrrd")[1] == []
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("rescale", [None, (0.5, -1000)])
+def test_a_nifti_reads_as_nibabel_reads_it(tmp_path, kind, name, rescale):
+    written = nibabel.Nifti1Image((VOXELS.T + 1000).astype(kind), AFFINE)
+    if rescale:
+        written.header.set_slope_inter(*rescale)
+    nibabel.save(written, tmp_path / name)
+    read, findings = read_volume(tmp_path / name)
+    expected = np.asanyarray(nibabel.load(tmp_path / name).dataobj).T
+    np.testing.assert_allclose(sitk.GetArrayFromImage(read), expected, rtol=1e-6, atol=1e-4)
+    if not rescale and np.dtype(kind).kind != "f":
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read), expected)
+    assert findings == []
+
+
 def test_the_hash_follows_voxels_type_and_geometry(image):
     first = image_hash(image)
     assert image_hash(sitk.Image(image)) == first

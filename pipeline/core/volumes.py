@@ -42,6 +42,18 @@ COMPRESSION_LEVEL = 1
 #: Key of a stored volume's header under which its geometry stands as JSON.
 GEOMETRY_KEY = "geometry"
 
+#: Encodings of a NRRD that ITK reads.
+NRRD_ENCODINGS = ("raw", "gzip", "gz", "ascii", "text", "txt")
+#: Spaces of a NRRD that say where left and right, front and back, head and feet are.
+PATIENT_SPACES = (
+    "left-posterior-superior",
+    "right-anterior-superior",
+    "left-anterior-superior",
+    "lps",
+    "ras",
+    "las",
+)
+
 _COMPLEX = (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
 
 _CHUNK = 1 << 22  # bytes unpacked at a time
@@ -151,7 +163,31 @@ def _check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None]:
             found="a header that names another data file",
             remedy="export it as one .nrrd file",
         )
-    return [] if "space" in header else [_no_patient_space("NRRD header has no space field")], None
+    return _check_nrrd_fields(header), None
+
+
+def _check_nrrd_fields(header: dict) -> list[Finding]:
+    """Refuse what ITK does not read or passes over; warn where there is no patient space."""
+    if header.get("encoding") not in NRRD_ENCODINGS:
+        raise CaseError(
+            "The voxels of a .nrrd file must be raw, text or packed by gzip",
+            found=f"encoding {header['encoding']}"
+            if header.get("encoding") in ("bzip2", "bz2", "hex")
+            else "another encoding",
+            remedy="export it from 3D Slicer",
+        )
+    units = {str(unit).strip('"') for unit in header.get("space units", ())}
+    if units - {"mm", "millimeter", "millimeters", "", "nan", "none", "None"}:
+        raise CaseError(
+            "The unit of a .nrrd file must be millimetres",
+            found=f"{len(units)} other space unit(s)",
+            remedy="export it from 3D Slicer",
+        )
+    if "space" not in header:
+        return [_no_patient_space("NRRD header has no space field")]
+    if header["space"].lower() not in PATIENT_SPACES:
+        return [_no_patient_space("space of the NRRD header is not a patient's")]
+    return []
 
 
 def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
@@ -169,13 +205,14 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
         header = loaded.header
         qform, q_code = header.get_qform(coded=True)
         sform, s_code = header.get_sform(coded=True)
+        unit = header.get_xyzt_units()[0]
     except Exception as error:
         raise CaseError(
             "A NIfTI file must start with a readable header",
             found=f"a header cut short or damaged ({type(error).__name__})",
             remedy="export it again",
         ) from None
-    _check_nifti_values(path, header)
+    _check_nifti_values(path, header, unit)
     # The header itself forgets its offset when it is read.
     _check_length(path, int(loaded.dataobj.offset), header)
     size = (*header.get_data_shape(), 1, 1, 1)[:3]
@@ -193,7 +230,7 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
     return [], Geometry.from_affine(affine, size)
 
 
-def _check_nifti_values(path: Path, header: nibabel.Nifti1Header) -> None:
+def _check_nifti_values(path: Path, header: nibabel.Nifti1Header, unit: str) -> None:
     """Refuse what ITK does not read, or reads in another way than the standard says."""
     if isinstance(header, nibabel.Nifti2Header):
         raise CaseError(
@@ -201,7 +238,6 @@ def _check_nifti_values(path: Path, header: nibabel.Nifti1Header) -> None:
             found="version 2",
             remedy="export it as NRRD or NIfTI-1",
         )
-    unit = header.get_xyzt_units()[0]
     if unit not in ("mm", "unknown"):
         raise CaseError(
             "The unit of a NIfTI file must be millimetres", found=unit, remedy="convert it again"

@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from pipeline.core.findings import from_json
+from pipeline.core.findings import SEVERITIES, from_json
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
 from pipeline.reporting.characteristics import CHI_SQUARE, RANK_SUM, characteristics
 from pipeline.reporting.flow_diagram import flow_diagram
@@ -120,19 +120,18 @@ def _findings(results: Results) -> list[Block]:
     verdicts = preflight["verdict"].value_counts()
     text = (
         f"{plural(len(preflight), 'mask')} were checked against their CT before anything slow ran: "
-        f"{verdicts.get('ok', 0)} without a finding, {verdicts.get('warning', 0)} with a warning, "
-        f"{verdicts.get('error', 0)} refused."
+        f"{verdicts.get('ok', 0)} passed without a warning, {verdicts.get('warning', 0)} with a "
+        f"warning, {verdicts.get('error', 0)} were refused."
     )
     if not rows:
         return [Paragraph(text)]
-    raw = pd.DataFrame(rows).sort_values(
-        ["severity", "case_id", "reader"], kind="stable", ignore_index=True
-    )
+    rows.sort(key=lambda row: (SEVERITIES.index(row["severity"]), row["case_id"], row["reader"]))
+    raw = pd.DataFrame(rows)
     shown = raw.set_axis(["Case", "Reader", "Severity", "Finding", "Remedy"], axis=1)
     table = Table(
         name="findings",
         caption="Findings of the checks, errors first. An error keeps the mask out; a warning "
-        "does not.",
+        "does not; an info says what the vertebra shows, such as a vacuum cleft.",
         shown=shown,
         raw=raw,
         code=("Case",),

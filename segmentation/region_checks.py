@@ -19,10 +19,11 @@ from pipeline.core.findings import Finding
 from pipeline.core.levels import body_volume_ml
 
 #: Components besides the largest are worth a warning when they hold more than this share of the
-#: mask: a stray voxel of the brush is not.
-STRAY_SHARE = 0.01
-#: Enclosed holes are worth a warning when they would add more than this share to the mask.
-HOLE_SHARE = 0.01
+#: mask or this volume: a stray voxel of the brush is not.
+STRAY_SHARE, STRAY_ML = 0.01, 0.2
+#: Enclosed holes are worth a warning when they would add more than this share to the mask, or this
+#: volume: the opening of the basivertebral vein is not.
+HOLE_SHARE, HOLE_ML = 0.01, 0.3
 #: Gas is worth a note from this share of the mask on: less is noise beside the lung or bowel.
 CLEFT_SHARE = 0.005
 #: More gas than any cleft holds.
@@ -101,7 +102,8 @@ def _extent(facts: Mapping, checks: Mapping) -> list[Finding]:
 
 def _wholeness(facts: Mapping) -> list[Finding]:
     findings = []
-    if facts["stray_share"] > STRAY_SHARE:
+    volume = facts["volume_ml"]
+    if facts["stray_share"] > min(STRAY_SHARE, STRAY_ML / volume):
         pieces = (
             f"The mask falls into {facts['components']} pieces; {facts['stray_share']:.1%} of it "
             "lie outside the largest"
@@ -117,7 +119,7 @@ def _wholeness(facts: Mapping) -> list[Finding]:
                     "remove stray voxels (3D Slicer: Islands, keep largest island)",
                 )
             )
-    if facts["holes_share"] > HOLE_SHARE:
+    if facts["holes_share"] > min(HOLE_SHARE, HOLE_ML / volume):
         findings.append(
             Finding(
                 "mask-has-holes",

@@ -35,9 +35,10 @@ EDGE_HU = (-150.0, 500.0)
 #: of the largest piece, in mm.
 FRAGMENT_HU, FRAGMENT_MM = 100.0, 6.0
 
-#: Background that an axial cut shows ringed by the mask is the spinal canal from this area on, in
-#: mm2. It is open above and below; the hollow of an endplate, which a cut shows ringed too, has
-#: bone there, so no more than this share of the column through it may be mask.
+#: Background that an axial cut shows ringed by the mask, or between two arms of it and open to the
+#: back, is the spinal canal from this area on, in mm2: the hollow back of a body is shallower. It
+#: is open above and below; the hollow of an endplate, which a cut shows ringed too, has bone there,
+#: so no more than this share of the column through it may be mask.
 CANAL_MM2, CANAL_COLUMN_MM, CANAL_COLUMN_SHARE = 80.0, 8.0, 0.25
 #: A body is never longer from front to back, in mm, even one that is tilted.
 LONGEST_BODY_MM = 58.0
@@ -199,8 +200,8 @@ def posterior_elements(region: Region) -> dict:
     Returns
     -------
     dict
-        ``canal_mm2``: largest spinal canal that an axial cut shows, where arch and body close
-        the ring; 0 without one. ``behind_share``: share of the mask behind the
+        ``canal_mm2``: largest spinal canal that an axial cut shows, ringed by the arch or between
+        the pedicles; 0 without one. ``behind_share``: share of the mask behind the
         last coronal cut whose area is at least half of the largest (arch and processes are
         slender). ``posterior_elements``: whether there is a canal, more lies behind, or the mask
         is longer than a body can be (`CANAL_MM2`, `BEHIND_SHARE`, `LONGEST_BODY_MM`).
@@ -220,18 +221,27 @@ def posterior_elements(region: Region) -> dict:
 
 def _canal_mm2(region: Region) -> float:
     """Return the largest area of an axial cut that is the spinal canal, 0 without one."""
-    filled = np.array([ndimage.binary_fill_holes(plane) for plane in region.mask])
+    labelled, _ = ndimage.label(region.mask, structure=np.ones((3, 3, 3)))
+    mask = labelled == np.bincount(labelled.ravel())[1:].argmax() + 1
+    ringed = np.array([ndimage.binary_fill_holes(plane) for plane in mask]) & ~mask
+    sides = np.logical_or.accumulate(mask, axis=2) & _accumulate_backwards(mask, axis=2)
+    between = ~mask & sides & ~_accumulate_backwards(mask, axis=1)
     in_plane = [np.zeros((3, 3)), np.ones((3, 3)), np.zeros((3, 3))]
-    ringed, _ = ndimage.label(filled & ~region.mask, structure=in_plane)
-    areas = np.bincount(ringed.ravel(), minlength=1)[1:] * np.prod(region.spacing[1:])
+    spaces, _ = ndimage.label(ringed | between, structure=in_plane)
+    areas = np.bincount(spaces.ravel(), minlength=1)[1:] * np.prod(region.spacing[1:])
     reach = round(CANAL_COLUMN_MM / region.spacing[0])
     largest = 0.0
     for number in np.flatnonzero(areas > CANAL_MM2) + 1:
-        z, y, x = (round(n) for n in ndimage.center_of_mass(ringed == number))
-        column = region.mask[max(z - reach, 0) : z + reach + 1, y, x]
+        z, y, x = (round(n) for n in ndimage.center_of_mass(spaces == number))
+        column = mask[max(z - reach, 0) : z + reach + 1, y, x]
         if column.mean() <= CANAL_COLUMN_SHARE:
             largest = max(largest, float(areas[number - 1]))
     return largest
+
+
+def _accumulate_backwards(mask: np.ndarray, axis: int) -> np.ndarray:
+    """Return where the mask lies at or beyond a voxel along an axis."""
+    return np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis=axis), axis)
 
 
 def edge_facts(region: Region) -> dict[str, float]:

@@ -183,13 +183,9 @@ def pedicles(scene: Scene, number: int) -> Trial:
     """Draw the arch up to 9 mm behind the body."""
     level = scene.levels[0]
     rows = np.flatnonzero(scene.masks[level, "A"].any(axis=(0, 2)))
-    # Public masks may run from back to front.
-    beyond = round(9 / scene.geometry.spacing[1])
-    back_is_high = scene.geometry.direction[4] > 0
-    near = np.zeros(scene.hu.shape[1], dtype=bool)
-    start, stop = (0, rows[-1] + beyond) if back_is_high else (rows[0] - beyond, len(near))
-    near[max(start, 0) : stop] = True
-    arch = scene.arches[level] & near[None, :, None]
+    beyond = rows[-1] + 1 + round(9 / scene.geometry.spacing[1])
+    arch = scene.arches[level].copy()
+    arch[:, beyond:] = False
     return Trial([_changed(scene, lambda mask: mask | arch)], {"posterior-elements"})
 
 
@@ -227,18 +223,23 @@ def cement(scene: Scene, number: int) -> Trial:
 
 
 def cut_off(scene: Scene, number: int) -> Trial:
-    """End the scan within the vertebra."""
+    """End the scan within the vertebra, on the side where no other one lies."""
     middle = round(_centre(scene)[0])
+    others = [scene.masks[level, "A"] for level in scene.levels[1:]]
+    others_above = any(ndimage.center_of_mass(mask)[0] > middle for mask in others)
+    kept = slice(middle, None) if others_above else slice(0, middle + 1)
     geometry = scene.geometry
-    keep = slice(middle, None) if _first_is_on_top(scene) != (geometry.direction[8] > 0) else None
-    keep = keep or slice(0, middle + 1)
-    start = keep.start or 0
-    hu = scene.hu[keep]
-    origin = np.array(geometry.origin)
-    origin += np.reshape(geometry.direction, (3, 3))[:, 2] * start * geometry.spacing[2]
-    grid = replace(geometry, size=hu.shape[::-1], origin=tuple(float(n) for n in origin))
-    masks = {key: mask[keep] for key, mask in scene.masks.items()}
-    cut = replace(scene, hu=hu, geometry=grid, masks=masks, arches={})
+    x, y, z = geometry.origin
+    hu = scene.hu[kept]
+    cut = replace(
+        scene,
+        hu=hu,
+        geometry=replace(
+            geometry, size=hu.shape[::-1], origin=(x, y, z + kept.start * geometry.spacing[2])
+        ),
+        masks={key: mask[kept] for key, mask in scene.masks.items()},
+        arches={},
+    )
     return Trial([cut], {"mask-touches-border"})
 
 
@@ -330,13 +331,3 @@ def fits(scene: Scene, needs: set[str]) -> bool:
         ("two levels" in needs and len(scene.levels) < 2)
         or ("body" in needs and scene.kind == "vertebra")
     )
-
-
-def _first_is_on_top(scene: Scene) -> bool:
-    """Return whether the first case lies nearer to the head than the second."""
-    if len(scene.levels) < 2:
-        return True
-    first, second = (
-        ndimage.center_of_mass(scene.masks[level, "A"])[0] for level in scene.levels[:2]
-    )
-    return (first > second) == (scene.geometry.direction[8] > 0)

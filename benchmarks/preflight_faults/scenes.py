@@ -166,7 +166,9 @@ def real(data: Path) -> Iterator[Scene]:
 
 
 def _read(path: Path) -> tuple[np.ndarray, Geometry]:
-    image = sitk.ReadImage(str(path))
+    image = sitk.DICOMOrient(
+        sitk.ReadImage(str(path)), "LPS"
+    )  # so that faults know where the back is
     return sitk.GetArrayFromImage(image), Geometry.of(image)
 
 

@@ -16,7 +16,7 @@ from pipeline.core import command
 from pipeline.core.files import read_json, read_table, whole_folder, write_json, write_table
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.geometry import Geometry
-from pipeline.core.readers import is_original, reader_label, split_label
+from pipeline.core.readers import is_original, originals_first, reader_label, split_label
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
 from pipeline.core.volumes import read_nrrd
@@ -157,7 +157,8 @@ def compare_cases(
         `agreement.parquet` (docs/architecture.md): one row per case and pair of masks.
     """
     scans = ingested.set_index("scan_id").to_dict("index")
-    usable = masks[masks["mask"].notna()].sort_values(["case_id", "reader"])
+    # Originals first: a reader has the same colour everywhere, corrected or not.
+    usable = originals_first(masks[masks["mask"].notna()])
     groups = list(usable.groupby("case_id", sort=True))
     rows = []
     for done, (case_id, group) in enumerate(groups, start=1):

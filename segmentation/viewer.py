@@ -22,7 +22,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash, read_table, whole_file
 from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
-from pipeline.core.readers import is_original, originals
+from pipeline.core.readers import is_original, originals, originals_first
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
 from pipeline.core.volumes import read_nrrd
@@ -125,7 +125,9 @@ def write_pages(
     around = dict(
         zip(listed, map(Neighbours, [None, *listed[:-1]], [*listed[1:], None]), strict=True)
     )
-    usable = masks[masks["mask"].notna()].sort_values(["case_id", "reader"])
+    # Originals first: a reader has the same colour on every page, corrected or not.
+    # Originals first: a reader has the same colour everywhere, corrected or not.
+    usable = originals_first(masks[masks["mask"].notna()])
     pairs = dict(list(agreement.groupby("case_id")))
     scans = ingested.set_index("scan_id").to_dict("index")
     program = [code_fingerprint("segmentation.viewer"), files_fingerprint(TEMPLATES.iterdir())]

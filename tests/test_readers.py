@@ -12,6 +12,7 @@ from pipeline.core.readers import (
     is_original,
     latest_versions,
     originals,
+    originals_first,
     reader_label,
     split_label,
 )
@@ -48,6 +49,13 @@ def test_the_latest_version_of_each_case_and_reader():
         ["c2", "A", 5],
     ]
     assert latest_versions(table[:0]).empty
+
+
+def test_originals_come_before_corrections():
+    table = pd.DataFrame({"reader": ["B", "A.v10", "A", "A.v2", "B"], "value": range(5)})
+    ordered = originals_first(table)
+    assert ordered["value"].tolist() == [2, 0, 4, 3, 1]
+    assert originals_first(table[:0]).empty
 
 
 def columns_of(readers, model_reader, corrected) -> Columns:

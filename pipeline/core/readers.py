@@ -54,6 +54,12 @@ def originals(labels: Iterable[str]) -> list[str]:
     return sorted({split_label(label)[0] for label in labels})
 
 
+def originals_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table with all originals, by reader, before all corrections."""
+    order = table["reader"].map(lambda label: (split_label(label)[1], label)).argsort(kind="stable")
+    return table.iloc[order]
+
+
 def latest_versions(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of each case's and reader's latest version, `reader` without the version.
 

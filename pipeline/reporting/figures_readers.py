@@ -212,8 +212,10 @@ def families_figure(families: pd.DataFrame) -> str:
                 )
         axis.set_xlim(0, columns + 0.14)
         axis.set_ylim(rows + 0.14, 0)
-        axis.set_xticks(np.arange(columns) + 0.5, [name or "all" for name in names[1]])
-        axis.set_yticks(np.arange(rows) + 0.5, [name or "all" for name in names[0]])
+        # What is over all stands a little apart.
+        middle = [np.arange(n) + 0.5 + 0.12 * (np.arange(n) == n - 1) for n in (columns, rows)]
+        axis.set_xticks(middle[0], [name or "all" for name in names[1]])
+        axis.set_yticks(middle[1], [name or "all" for name in names[0]])
         axis.xaxis.tick_top()
         axis.tick_params(length=0)
         for side in axis.spines.values():

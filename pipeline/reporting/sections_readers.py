@@ -59,8 +59,8 @@ def agreement_section(results: Results) -> Section:
             f"Two contours of the same vertebra overlap with a median Dice coefficient of "
             f"{number(median, 3)} (lowest {number(worst, 3)}) over {plural(cases, 'case')}; of "
             f"their surfaces a median of {100 * agreement['surface_dice'].median():.0f}% lies "
-            f"within {tolerance} of the other one (surface Dice). `snakemake readers` writes a "
-            "page per case to scroll through, listed by disagreement."
+            f"within {tolerance} of the other one (surface Dice). The target readers (snakemake "
+            "readers) writes a page per case to scroll through, listed by disagreement."
         ),
         *corrections,
         Figure(

@@ -112,7 +112,7 @@
       }
     }
     const context = view.canvas.getContext("2d");
-    context.lineCap = "square";
+    context.lineCap = "butt";
     context.strokeStyle = facts.masks[bit].colour;
     context.lineWidth = 1.8;
     context.setLineDash(facts.masks[bit].dashes);

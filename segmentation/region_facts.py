@@ -222,7 +222,9 @@ def posterior_elements(region: Region) -> dict:
 def _canal_mm2(region: Region) -> float:
     """Return the largest area of an axial cut that is the spinal canal, 0 without one."""
     labelled, _ = ndimage.label(region.mask, structure=np.ones((3, 3, 3)))
-    mask = labelled == np.bincount(labelled.ravel())[1:].argmax() + 1
+    largest_piece = int(np.bincount(labelled.ravel())[1:].argmax()) + 1
+    box = ndimage.find_objects(labelled)[largest_piece - 1]
+    mask = labelled[box] == largest_piece
     ringed = np.array([ndimage.binary_fill_holes(plane) for plane in mask]) & ~mask
     sides = np.logical_or.accumulate(mask, axis=2) & _accumulate_backwards(mask, axis=2)
     between = ~mask & sides & ~_accumulate_backwards(mask, axis=1)
@@ -230,12 +232,15 @@ def _canal_mm2(region: Region) -> float:
     spaces, _ = ndimage.label(ringed | between, structure=in_plane)
     areas = np.bincount(spaces.ravel(), minlength=1)[1:] * np.prod(region.spacing[1:])
     reach = round(CANAL_COLUMN_MM / region.spacing[0])
+    places = ndimage.find_objects(spaces)
     largest = 0.0
-    for number in np.flatnonzero(areas > CANAL_MM2) + 1:
-        z, y, x = (round(n) for n in ndimage.center_of_mass(spaces == number))
+    for number in np.flatnonzero(areas > CANAL_MM2):
+        place = places[number]
+        inside = np.nonzero(spaces[place] == number + 1)
+        z, y, x = (side.start + round(np.mean(at)) for side, at in zip(place, inside, strict=True))
         column = mask[max(z - reach, 0) : z + reach + 1, y, x]
-        if column.mean() <= CANAL_COLUMN_SHARE:
-            largest = max(largest, float(areas[number - 1]))
+        if column.sum() / (2 * reach + 1) <= CANAL_COLUMN_SHARE:
+            largest = max(largest, float(areas[number]))
     return largest
 
 

@@ -157,6 +157,10 @@ def _chequered(shape: tuple) -> np.ndarray:
     return ball(shape) & ((x // 2 + y // 2 + z) % 2 == 0)
 
 
+def _scattered(shape: tuple) -> np.ndarray:
+    return ball(shape) & (np.random.default_rng(4).random(shape) < 0.15)
+
+
 def _sheet(shape: tuple) -> np.ndarray:
     z, y, x = np.ogrid[tuple(slice(n) for n in shape)]
     return ball(shape, (0.9, 0.9, 0.9)) & (abs(x + y - 2 * z - 20) < 2)
@@ -181,6 +185,9 @@ _add("fills the scan but for a corner", "hu",
 _add("with a hole", "published", _region(_hollow))
 _add("two components", "published", _region(_two))
 _add("chequered", "hu", _region(_chequered))
+_add("isolated voxels", "hu", _region(_scattered, spacing=(1.2, 1.2, 2.0)))
+_add("isolated voxels, normalised", "published", _region(_scattered, spacing=(1.2, 1.2, 2.0)))
+_add("isolated in their slices", "slices along x", _region(_sheet, spacing=(1.0, 1.0, 2.0)))
 _add("thin and oblique", "published", _region(_sheet))
 
 

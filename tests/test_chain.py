@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.chain import chain_notes, selection_chain, selection_table, signature_of
+from models.chain import block_pipeline, chain_notes, selection_chain, selection_table, signature_of
 from models.columns import Columns
 from models.selection import report_selection
 from models.split import split_table
@@ -218,3 +218,27 @@ def test_the_report_counts_the_funnel_and_each_folds_selection(study, config):
     training = table[table["part"] == "train"]
     own = selection_chain(columns, config).fit(columns.take(training), training["outcome"])
     pd.testing.assert_frame_equal(selection, selection_table(own, columns))
+
+
+def test_a_models_numbers_are_those_of_corrected_masks(study, config):
+    table, info = study[2].analysis()
+    names = [f"A:{feature}" for feature in info["features"]]
+    corrected = (
+        table[names]
+        .add(1000)
+        .set_axis([f"A.latest:{feature}" for feature in info["features"]], axis=1)
+    )
+    table = pd.concat([table, corrected], axis=1)
+    plain = Columns.from_info(info)
+    latest = Columns.from_info(info | {"corrected": {"A": 3}})
+    X, y = latest.take(table), table["outcome"].to_numpy()
+    chain = selection_chain(latest, config).fit(X, y)
+    before = selection_chain(plain, config).fit(plain.take(table), y)
+    # The readers' agreement is that of the originals, so that the same features are kept.
+    assert block_pipeline(chain, "radiomics")["ccc"].kept_ == (
+        block_pipeline(before, "radiomics")["ccc"].kept_
+    )
+    handed_on = block_pipeline(chain, "radiomics")["ccc"].transform(X[latest.radiomics])
+    kept = handed_on.columns
+    expected = table[[f"A.latest:{name}" for name in kept]].to_numpy()
+    np.testing.assert_array_equal(handed_on.to_numpy(), expected)

@@ -125,6 +125,13 @@ def test_imaging_runs_and_runs_again_only_for_what_changed(checkout: Checkout) -
 
     checkout.lint(study)
 
+    # Pages of the readers' contours are made where they are asked for, once.
+    assert checkout.planned(study, "readers") == {"reader_pages": 1, "readers": 1}
+    checkout.run(study, "readers")
+    pages = sorted(path.name for path in (folder / "report" / "readers").iterdir())
+    assert len(pages) == 1 + features["case_id"].nunique()
+    assert checkout.planned(study, "readers") == {}
+
     # A second run does nothing, and says so; so does one after comments and touched tables.
     assert "Nothing to do" in checkout.run(study)
     checkout.edit("pipeline/extraction/__init__.py", r"\A", "# A comment changes no value.\n")
@@ -169,6 +176,22 @@ def test_imaging_runs_and_runs_again_only_for_what_changed(checkout: Checkout) -
     planned = checkout.planned(study)
     assert planned["masks"] == planned["extract"] == 1
     assert "ingest" not in planned
+
+    # A corrected mask beside its original is extracted too, and the readers' agreement stays.
+    checkout.run(study)
+    tables = folder / "tables"
+    before = pd.read_parquet(tables / "reproducibility.parquet")
+    drawn = features.loc[features["reader"] == "A", "case_id"]
+    original = cases[cases["case_id"].isin(drawn) & (cases["reader"] == "A")].iloc[[0]]
+    both = pd.concat([cases, original.assign(version="2")])
+    both.to_csv(checkout.root / "data" / "cases.csv", index=False)
+    planned = checkout.planned(study)
+    assert planned["masks"] == planned["extract"] == 1
+    assert "ingest" not in planned
+    checkout.run(study)
+    labels = pd.read_parquet(tables / "features.parquet")["reader"]
+    assert labels.value_counts()["A.v2"] == 1
+    pd.testing.assert_frame_equal(pd.read_parquet(tables / "reproducibility.parquet"), before)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(checkout: Checkout) -> None:

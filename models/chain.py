@@ -97,6 +97,11 @@ def chain_notes(chain: Pipeline) -> list[str]:
     if radiomics is not None:
         if radiomics["ccc"].skipped_:
             notes.append("One reader only: the CCC step was skipped.")
+        if radiomics["ccc"].corrected:
+            notes.append(
+                f"Some masks of reader {', '.join(radiomics['ccc'].corrected)} were corrected: "
+                "values are those of the latest masks, agreement is that of the originals."
+            )
         for step, what in (("ccc", "CCC"), ("wilcoxon", "Wilcoxon"), ("mrmr", "mRMR")):
             if len(radiomics[step].get_feature_names_out()) == 0:
                 notes.append(f"No radiomic feature passed the {what} filter.")

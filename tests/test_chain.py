@@ -238,6 +238,8 @@ def test_a_models_numbers_are_those_of_corrected_masks(study, config):
     assert block_pipeline(chain, "radiomics")["ccc"].kept_ == (
         block_pipeline(before, "radiomics")["ccc"].kept_
     )
+    assert "Some masks of reader A were corrected" in chain_notes(chain)[0]
+    assert chain_notes(before) == []
     handed_on = block_pipeline(chain, "radiomics")["ccc"].transform(X[latest.radiomics])
     kept = handed_on.columns
     expected = table[[f"A.latest:{name}" for name in kept]].to_numpy()

@@ -36,10 +36,11 @@ from pipeline.reporting.blocks import Figure, Paragraph, Table
 from pipeline.reporting.cautions import Caution, find_cautions
 from pipeline.reporting.results import read_results
 from pipeline.reporting.sections_ablation import ablation_section
+from pipeline.reporting.sections_concordance import concordance_section
 from pipeline.reporting.sections_imaging import images_section
 from pipeline.reporting.sections_models import hyperparameters_section
 from pipeline.reporting.sections_patients import characteristics_section
-from pipeline.reporting.sections_readers import agreement_section, concordance_section
+from pipeline.reporting.sections_readers import agreement_section
 from pipeline.reporting.study_report import build_sections, write_report
 from pipeline.reproducibility import describe_agreement, paired_readings
 

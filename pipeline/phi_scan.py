@@ -122,12 +122,15 @@ def _leaks(piece: Piece, shown: str, search: Search) -> Iterator[Leak]:
         identity = match.pattern.identity
         return Leak(shown, identity.kind, identity.tag, ", ".join(steps))
 
+    seen = set()
     for match in search.matches(piece.content, bulk=piece.bulk):
+        seen.add(match.pattern.identity)
         yield leak(match)
     if not piece.bulk:
         for reading, content in unescaped(piece.content):
             for match in search.matches(content):
-                yield leak(match, reading)
+                if match.pattern.identity not in seen:  # one reading of a place is enough
+                    yield leak(match, reading)
 
 
 def _shown(root: Path, path: Path, search: Search) -> tuple[str, list[Leak]]:

@@ -9,8 +9,6 @@ no stage reads, leads back. Registering again adds patients and keeps all pseudo
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import logging
 import os
 from collections import Counter
@@ -25,7 +23,8 @@ from pipeline.privacy.identity import of_path
 from pipeline.privacy.patterns import Search, patterns_of
 from pipeline.registering.dates import days_between, enrolment, surgery_dates
 from pipeline.registering.handover import Handover, read_handover
-from pipeline.registering.linkage import Linkage, read_linkage, write_linkage, write_private
+from pipeline.registering.hospital_report import report_path, write_report
+from pipeline.registering.linkage import Linkage, read_linkage, write_linkage
 from pipeline.registering.matching import Matched, Rules, is_volume, match_masks
 from pipeline.registering.names import pattern_of
 from pipeline.registering.study_tree import (
@@ -39,8 +38,6 @@ from pipeline.registering.tables import match_table, read_handed_in
 from segmentation.label_conventions import BUILT_IN, convention_of
 
 logger = logging.getLogger(__name__)
-
-REPORT_HEADER = ["file", "what", "result", "scan", "case", "reader", "matched by", "check"]
 
 
 def collect(dicom_root: Path, mask_root: Path, rules: Rules) -> tuple[Matched, Handover]:
@@ -112,6 +109,7 @@ def register(
     linkage_path: Path,
     *,
     headers: str = "clean",
+    changed: str = "version",
     surgery: dict[str, str] | None = None,
     enrolment_unit: str = "rank",
 ) -> dict:
@@ -127,6 +125,8 @@ def register(
         File outside of it.
     headers : {'clean', 'keep'}
         Whether images and masks are copied without identity, or linked with it.
+    changed : {'version', 'replace'}
+        Whether a mask with new content is a further version, or takes the place of the old one.
     surgery : dict of str to str, optional
         Original patient -> day of surgery, YYYYMMDD.
     enrolment_unit : {'rank', 'days'}
@@ -144,7 +144,7 @@ def register(
     """
     check_places(out, linkage_path)
     if not matched.rows:
-        _write_report(matched, handover, [], report_path(linkage_path))
+        write_report(matched, handover, [], report_path(linkage_path))
         raise StudyError(
             "At least one mask must be matched to a CT series",
             found=f"{len(handover.series)} series, {len(matched.failed)} masks",
@@ -153,13 +153,13 @@ def register(
     linkage = read_linkage(linkage_path)
     linkage.remember(handover.identity)
     searched = {one for one in linkage.identities() if one.kind not in ("uid", "time")}
-    tree = StudyTree(out, linkage, headers, Names(Search(patterns_of(searched)[0])))
+    tree = StudyTree(out, linkage, headers, Names(Search(patterns_of(searched)[0])), changed)
     for row in matched.rows:
         linkage.scan(linkage.patient(row.series.patient), row.series.uid)
     write_linkage(linkage, linkage_path)  # before any file: no pseudonym is ever orphaned
     written = write_rows(matched.rows, tree, matched.failed)
     if not written:
-        _write_report(matched, handover, [], report_path(linkage_path))
+        write_report(matched, handover, [], report_path(linkage_path))
         raise StudyError(
             "At least one mask must be readable together with its CT",
             remedy=f"{report_path(linkage_path).name} says why, file by file",
@@ -179,7 +179,7 @@ def register(
     rules = {values["scan_id"]: row.rule for row, values in written}
     write_tables(out, cases, template, linkage, headers, rules)
     write_linkage(linkage, linkage_path)
-    _write_report(matched, handover, written, report_path(linkage_path))
+    write_report(matched, handover, written, report_path(linkage_path))
     used = {row.series.uid for row, _ in written}
     return {
         "patients": cases["patient_id"].nunique(),
@@ -219,12 +219,6 @@ def check_places(out: Path, linkage_path: Path) -> None:
             )
 
 
-def report_path(linkage_path: Path) -> Path:
-    """Return where the report for the hospital lies: beside the linkage, since it holds names."""
-    name = linkage_path.name.removesuffix(".json").removesuffix(".linkage")
-    return linkage_path.with_name(f"{name}.handover.csv")
-
-
 def _fill_days(written: list, days: dict[str, str], linkage: Linkage) -> None:
     for _, values in written:
         scanned = linkage.scans[values["scan_id"]].get("date")
@@ -248,32 +242,6 @@ def _entered(cases: pd.DataFrame, linkage: Linkage) -> dict[str, str | None]:
     return first
 
 
-def _write_report(matched: Matched, handover: Handover, written: list, path: Path) -> None:
-    """Write what became of every file, for the people who handed it over: it holds their names."""
-    lines = []
-    for row, values in written:
-        check = row.note or ("" if row.reader else "no reader told: taken as A")
-        ids = [values["scan_id"], values["case_id"], values["reader"]]
-        lines.append([str(row.mask), "mask", "registered", *ids, row.rule, check])
-    scans = {row.series.uid: values["scan_id"] for row, values in written}
-    lines += [[str(mask), "mask", "NOT MATCHED", "", "", "", "", why]
-              for mask, why in matched.failed]  # fmt: skip
-    for one in handover.series:
-        result = "registered" if one.uid in scans else "no mask of it"
-        what = f"CT series, {len(one.files)} files"
-        lines.append(
-            [str(one.files[0].parent), what, result, scans.get(one.uid, ""), "", "", "", ""]
-        )
-    lines += [[str(file), "DICOM file", "DAMAGED", "", "", "", "", "copy or export it again"]
-              for file in handover.damaged]  # fmt: skip
-    lines += [[str(file), what, "left out", "", "", "", "", ""] for file, what in handover.other]
-    order = {"NOT MATCHED": 0, "DAMAGED": 0, "no mask of it": 1}
-    lines.sort(key=lambda line: order.get(line[2], 2))
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows([REPORT_HEADER, *lines])
-    write_private(path, stream.getvalue())
-
-
 def main(options: argparse.Namespace) -> None:
     """Register, and say in numbers what became of the files."""
     linkage_path = options.linkage or options.out.with_name(f"{options.out.name}.linkage.json")
@@ -295,7 +263,8 @@ def main(options: argparse.Namespace) -> None:
     leave_out_damaged(matched, handover)
     counts = register(
         matched, handover, options.out, linkage_path,
-        headers=options.headers, surgery=surgery, enrolment_unit=options.enrolment,
+        headers=options.headers, changed=options.changed, surgery=surgery,
+        enrolment_unit=options.enrolment,
     )  # fmt: skip
     for what, count in Counter(counts).items():
         if count or what in ("patients", "scans", "cases", "masks"):
@@ -340,6 +309,10 @@ def _arguments() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--headers", choices=["clean", "keep"], default="clean",
         help="clean: copies without identity; keep: hard links, identity stays in headers (clean)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--changed", choices=["version", "replace"], default="version",
+        help="a mask whose content changed: a further version, or in its place (version)",
     )  # fmt: skip
     return arguments
 

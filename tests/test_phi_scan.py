@@ -262,14 +262,14 @@ def test_voxels_are_looked_into(tmp_path, search):
 
 
 def test_noise_holds_nothing(tmp_path, search):
-    noise = np.random.default_rng(0).integers(0, 256, 30_000_000, dtype=np.uint8).tobytes()
+    noise = np.random.default_rng(0).integers(0, 256, 12_000_000, dtype=np.uint8).tobytes()
     (tmp_path / "noise").write_bytes(noise)
-    table = pd.DataFrame(np.random.default_rng(0).normal(0, 1e6, (400, 300)))
-    table.columns = [f"f{number}" for number in range(300)]
+    table = pd.DataFrame(np.random.default_rng(0).normal(0, 1e6, (300, 100)))
+    table.columns = [f"f{number}" for number in range(100)]
     table.to_csv(tmp_path / "table.csv")
     table.to_parquet(tmp_path / "table.parquet")
-    (tmp_path / "text").write_bytes(base64.b64encode(noise[:3_000_000]))
-    (tmp_path / "hex").write_bytes(noise[:3_000_000].hex().encode())
+    (tmp_path / "text").write_bytes(base64.b64encode(noise[:1_500_000]))
+    (tmp_path / "hex").write_bytes(noise[:1_500_000].hex().encode())
     assert found(tmp_path, search) == set()
 
 

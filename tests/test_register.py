@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from pipeline.core.cases import read_cases
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import file_hash
 from pipeline.core.registered import read_marker
+from pipeline.ct_options import CtOptions
 from pipeline.phi_scan import scan, summary
 from pipeline.privacy.identity import Identity, of_folder
 from pipeline.privacy.patterns import Search, patterns_of
@@ -37,6 +39,7 @@ from pipeline.registering.cleaning import clean_dicom
 from pipeline.registering.cleaning_volumes import clean_volume
 from pipeline.registering.dates import day_of, days_between, enrolment
 from pipeline.registering.linkage import Linkage, read_linkage
+from segmentation.mask_files import read_mask_file
 
 CANARY = "PHI-CANARY-0010-0010"
 ROOT_UID = "1.2.826.0.1.3680043.10.999"
@@ -470,6 +473,26 @@ def test_registering_again_keeps_pseudonyms_and_adds_patients(hospital):
     assert len(read_cases(hospital.out / "cases.csv", 8)) == 3
 
 
+def test_a_technical_fault_is_replaced_where_asked(hospital):
+    write_ct(ANNA, hospital.dicom / "a")
+    mask = write_mask(hospital.masks / "KH-0000471-A L1 A.nrrd")
+    (before,) = hospital.run()
+    first = file_hash(hospital.out / before["mask"])
+    write_mask(mask, width=20)
+    assert hospital.run("--changed", "replace") == [before]
+    assert file_hash(hospital.out / before["mask"]) != first
+
+
+def test_versions_may_stand_in_names(hospital):
+    write_ct(ANNA, hospital.dicom / "a")
+    write_mask(hospital.masks / "KH-0000471-A L1 A.nrrd")
+    write_mask(hospital.masks / "KH-0000471-A L1 A v2.nrrd", width=20)
+    write_mask(hospital.masks / "KH-0000471-A L1 B_v2.nrrd", width=20)
+    rows = hospital.run()
+    assert [(row["reader"], row["version"]) for row in rows] == [("A", "1"), ("A", "2"), ("B", "1")]
+    assert "without its original" in hospital.report()["KH-0000471-A L1 B_v2.nrrd"][2]
+
+
 def test_other_keys_give_other_pseudonyms():
     one, other = Linkage(), Linkage()
     assert one.patient("x") == one.patient("x")
@@ -566,6 +589,48 @@ def test_files_without_preamble_are_registered_too(hospital):
     clean = pydicom.dcmread(hospital.out / row["image"] / "0001.dcm")
     assert (clean.pixel_array == pixels).all()
     assert not scan([hospital.out], hospital.search()).leaks
+
+
+REAL = (
+    "dcmqi_ct_seg/23x38x3/multiframe/mf.dcm", "dcmqi_ct_seg/24x38x3/image",
+    "pydicom_enhanced_ct_seg/eCT_Supplemental.dcm", "dcm_qa_ct/Philips_S21610/S2010",
+    "totalseg_ct_dicom/example_ct_dicom",
+)  # fmt: skip
+REAL_MASKS = (
+    "dcmqi_ct_seg/23x38x3/seg/label.seg", "dcmqi_ct_seg/partial_overlaps.dcm",
+    "dcmqi_ct_seg/sparse-labelmap-ppv5.dcm", "pydicom_enhanced_ct_seg/liver_deflate.dcm",
+    "pydicom_enhanced_ct_seg/liver_nonbyte_aligned_rle.dcm",
+    "pydicom_enhanced_ct_seg/liver_j2k.dcm",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("place", REAL)
+def test_cleaned_copies_of_public_ct_are_read_alike(testdata, tmp_path, place):
+    place = testdata / place
+    files = sorted(place.iterdir()) if place.is_dir() else [place]
+    link = Linkage()
+    for number, path in enumerate(files):
+        for name in ("before", "after"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "before" / f"{number}.dcm")
+        clean_dicom(path, tmp_path / "after" / f"{number}.dcm", link.uid, lambda name, _: name)
+    options = CtOptions(gantry_tilt="correct")
+    before, after = (read_ct(tmp_path / name, options=options) for name in ("before", "after"))
+    assert (sitk.GetArrayFromImage(before.image) == sitk.GetArrayFromImage(after.image)).all()
+    assert before.image.GetOrigin() == after.image.GetOrigin()
+    assert before.image.GetSpacing() == after.image.GetSpacing()
+    assert before.facts == after.facts
+
+
+@pytest.mark.parametrize("place", REAL_MASKS)
+def test_cleaned_copies_of_public_segmentations_are_read_alike(testdata, tmp_path, place):
+    clean_dicom(testdata / place, tmp_path / "a.dcm", Linkage().uid, lambda name, _: name)
+    before, after = read_mask_file(testdata / place), read_mask_file(tmp_path / "a.dcm")
+    assert before.segments == after.segments
+    assert before.geometry == after.geometry
+    for one in before.segments:
+        placed = [held.on_grid(one, before.geometry).voxels for held in (before, after)]
+        assert (placed[0] == placed[1]).all()
 
 
 def test_clean_headers_hold_listed_attributes_only(tmp_path):
@@ -856,9 +921,12 @@ def test_the_imaging_half_of_a_registered_study_identifies_nobody(hospital, repo
     (work / "register.log").write_text(done.stderr, encoding="utf-8")
     config = {
         "study": "mini", "cases": "study/cases.csv", "model_reader": "A",
-        "extraction": {"params": str(repository / "radiomics_params" / "ge2025.yaml")},
+        "extraction": {"params": "params.yaml"},
     }  # fmt: skip
     (work / "config.yaml").write_text(yaml.safe_dump(config))
+    (work / "params.yaml").write_text(
+        "imageType: {Original: {}}\nfeatureClass: {firstorder: [Mean]}\nsetting: {binWidth: 25}\n"
+    )
     ended = run(
         "snakemake", "features", "preflight", "-s", repository / "Snakefile", "-d", work,
         "--cores", "1", "--configfile", "config.yaml",

@@ -40,6 +40,9 @@ TECHNICAL = frozenset(
         "RescaleType",
         "ROIName",
         "ROIObservationLabel",
+        "SecondaryCaptureDeviceManufacturer",
+        "SecondaryCaptureDeviceManufacturerModelName",
+        "SecondaryCaptureDeviceSoftwareVersions",
         "SegmentAlgorithmName",
         "SegmentLabel",
         "SoftwareVersions",
@@ -130,7 +133,7 @@ def _kind(element: pydicom.DataElement) -> str | None:
         return _KINDS[vr]
     if _INSTITUTION.search(keyword):
         return "institution"
-    return "id" if _ID.search(keyword) else "text"
+    return "id" if _ID.search(keyword) and keyword != "TrackingID" else "text"
 
 
 def _texts(element: pydicom.DataElement) -> Iterator[str]:

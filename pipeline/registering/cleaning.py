@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID_dictionary
 
 from pipeline.core.errors import CaseError
 from pipeline.core.files import whole_file
@@ -31,7 +31,6 @@ WORDS = frozenset(
     (
         "BodyPartExamined",
         "BurnedInAnnotation",
-        "CodeMeaning",
         "CodeValue",
         "CodingSchemeDesignator",
         "ContourGeometricType",
@@ -62,8 +61,20 @@ WORDS = frozenset(
     )
 )
 
-#: Names of regions, which a study's label may choose by, and the number that goes with each.
-NAMES = {"SegmentLabel": "SegmentNumber", "ROIName": "ROINumber"}
+#: Sequences of the identification group that say which images a file refers to. The others, of
+#: procedures and requests, repeat descriptions that people wrote.
+REFERENCES = frozenset(
+    (
+        "DerivationImageSequence",
+        "ReferencedImageSequence",
+        "ReferencedInstanceSequence",
+        "ReferencedSeriesSequence",
+        "SourceImageSequence",
+    )
+)
+
+#: Names of regions and terms, replaced where they identify, and the number that goes with each.
+NAMES = {"SegmentLabel": "SegmentNumber", "ROIName": "ROINumber", "CodeMeaning": "CodeValue"}
 
 Rename = Callable[[str, object], str]
 
@@ -97,8 +108,7 @@ def clean_dicom(source: Path, target: Path, uid: Callable[[str], str], rename: R
             meta.TransferSyntaxUID = original.file_meta.get("TransferSyntaxUID") or (
                 ImplicitVRLittleEndian if original.original_encoding[0] else ExplicitVRLittleEndian
             )
-            syntax = meta.TransferSyntaxUID
-            order = (syntax.is_implicit_VR, syntax.is_little_endian)
+            order = _byte_order(meta.TransferSyntaxUID)
         except Exception as error:
             raise CaseError(
                 "A DICOM file must be readable to its end",
@@ -107,7 +117,30 @@ def clean_dicom(source: Path, target: Path, uid: Callable[[str], str], rename: R
             ) from None
         written = FileDataset("", kept, b"\0" * 128, meta, *order)
         with whole_file(target) as beside:
-            written.save_as(beside, enforce_file_format=True)
+            _write(written, beside)
+
+
+def _write(written: FileDataset, path: Path) -> None:
+    """Write a file in its transfer syntax, also in one that pydicom does not know."""
+    meta = written.file_meta
+    if meta.TransferSyntaxUID in UID_dictionary:
+        pydicom.dcmwrite(path, written, enforce_file_format=True)
+        return
+    meta.FileMetaInformationGroupLength, meta.FileMetaInformationVersion = 0, b"\0\1"
+    meta.ImplementationClassUID = pydicom.uid.PYDICOM_IMPLEMENTATION_UID
+    implicit, little = _byte_order(meta.TransferSyntaxUID)
+    pydicom.dcmwrite(path, written, implicit_vr=implicit, little_endian=little, force_encoding=True)
+
+
+def _byte_order(syntax: UID) -> tuple[bool, bool]:
+    """Return whether a transfer syntax is implicit, and whether it is little endian.
+
+    pydicom does not know the latest ones, such as frames that are deflated one by one; these are
+    all explicit little endian.
+    """
+    if syntax not in UID_dictionary:
+        return False, True
+    return syntax.is_implicit_VR, syntax.is_little_endian
 
 
 def _cleaned(original: Dataset, uid: Callable[[str], str], rename: Rename) -> Dataset:
@@ -118,6 +151,8 @@ def _cleaned(original: Dataset, uid: Callable[[str], str], rename: Rename) -> Da
         try:
             element = original[tag]
             if element.VR == "SQ":
+                if tag.group == 0x0008 and element.keyword not in REFERENCES:
+                    continue
                 items = [_cleaned(item, uid, rename) for item in element.value]
                 if any(len(item) for item in items):
                     kept.add_new(tag, "SQ", items)

@@ -100,14 +100,24 @@ class Linkage:
         self.readers[letter] = original
         return letter
 
-    def version(self, case_id: str, reader: str, sha256: str, source: str) -> int:
-        """Return which version of a reader's mask a file is: a new content is a new version."""
+    def version(
+        self, case_id: str, reader: str, sha256: str, source: str, replaces: int | None = None
+    ) -> tuple[int, bool]:
+        """Return which version of a reader's mask a file is, and whether its content is new.
+
+        A new content is the next version, so that no original is lost; or it takes the place of
+        the version `replaces`, as after a mere technical fault.
+        """
         versions = self.masks.setdefault(f"{case_id}|{reader}", [])
         for number, known in enumerate(versions, start=1):
             if known["sha256"] == sha256:
-                return number
-        versions.append({"sha256": sha256, "source": source})
-        return len(versions)
+                return number, False
+        entry = {"sha256": sha256, "source": source}
+        if replaces is not None and replaces <= len(versions):
+            versions[replaces - 1] = entry
+            return replaces, True
+        versions.append(entry)
+        return len(versions), True
 
     def uid(self, original: str) -> str:
         """Return the UID that stands for another in cleaned files: equal for equal originals."""

@@ -169,7 +169,8 @@ def _series_of(
     votes = {rule: patients for rule, patients in votes.items() if patients}
     if not votes:
         fits = _fitting(mask_file, handover.series)
-        hint = f"; it lies on the grid of {len(fits)} series" if fits else ""
+        folders = sorted({one.files[0].parent.as_posix() for one in fits})
+        hint = f"; it lies on the grid of the series in {', '.join(folders[:3])}" if fits else ""
         raise CaseError(
             "A mask must be matched to a patient by reference, name or folder",
             found=f"neither{hint}",

@@ -22,6 +22,7 @@ from pipeline.registering.linkage import Linkage
 from pipeline.registering.matching import Row
 
 Headers = Literal["clean", "keep"]
+Changed = Literal["version", "replace"]
 
 DICTIONARY = [
     ["column", "label", "type", "unit", "levels", "timing", "role"],
@@ -63,10 +64,16 @@ class StudyTree:
         Copies without identity; or hard links (copies where the disk cannot link) with it.
     names : Names
         Renames segments that identify.
+    changed : {'version', 'replace'}
+        What a mask is whose content changed since it was registered.
     """
 
-    def __init__(self, out: Path, linkage: Linkage, headers: Headers, names: Names) -> None:
+    def __init__(
+        self, out: Path, linkage: Linkage, headers: Headers, names: Names,
+        changed: Changed = "version",
+    ) -> None:  # fmt: skip
         self.out, self.linkage, self.headers, self.names = out, linkage, headers, names
+        self.changed = changed
         self.linked = self.copied = self.untouched = 0
 
     def image(self, row: Row) -> tuple[str, str]:
@@ -105,12 +112,15 @@ class StudyTree:
             Whether the file holds several cases: it is named by the scan then.
         """
         case_id = f"{scan_id}-{row.level}"
-        version = self.linkage.version(case_id, reader, file_hash(row.mask), str(row.mask))
+        version, new = self.linkage.version(
+            case_id, reader, file_hash(row.mask), str(row.mask),
+            row.version if self.changed == "replace" else None,
+        )  # fmt: skip
         suffix = _mask_suffix(row.mask)
         mark = f"_v{version}" if version > 1 else ""
         name = f"{scan_id if shared else case_id}_{reader}{mark}{suffix}"
         target = self.out / "masks" / name
-        if target.exists():
+        if target.exists() and not new:
             self.untouched += 1
         else:
             self._write(row.mask, target)

@@ -72,13 +72,32 @@ def highdicom_segment(source: Path, like: Geometry) -> Volume:
     """Read the segment L1 of a DICOM segmentation by highdicom."""
     held = highdicom.seg.segread(source)
     (number,) = held.get_segment_numbers(segment_label="L1")
-    volume = held.get_volume(segment_numbers=[number], combine_segments=False)
+    try:
+        volume = held.get_volume(segment_numbers=[number], combine_segments=False)
+    except IndexError:
+        # A label map with a number that no segment has; it says nothing about the others.
+        return _label_map(source, number)
     array = volume.array[..., 0]
     if held.segmentation_type.value == "FRACTIONAL":
         array = array >= 0.5
     # highdicom's index runs (slice, row, column).
     affine = volume.affine[:, [2, 1, 0, 3]]
     return (array != 0).astype(np.uint8), affine
+
+
+def _label_map(source: Path, number: int) -> Volume:
+    """Read a label map by pydicom, frames from foot to head."""
+    held = pydicom.dcmread(source)
+    shared = held.SharedFunctionalGroupsSequence[0]
+    places = [
+        [float(v) for v in frame.PlanePositionSequence[0].ImagePositionPatient]
+        for frame in held.PerFrameFunctionalGroupsSequence
+    ]
+    order = sorted(range(len(places)), key=lambda index: places[index][2])
+    rows, columns = map(float, shared.PixelMeasuresSequence[0].PixelSpacing)
+    affine = np.diag([columns, rows, places[order[1]][2] - places[order[0]][2], 1.0])
+    affine[:3, 3] = places[order[0]]
+    return (held.pixel_array[order] == number).astype(np.uint8), affine
 
 
 def outlines(source: Path, like: Geometry) -> Volume:

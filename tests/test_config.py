@@ -106,6 +106,8 @@ def test_unknown_option_names_the_nearest():
         ({"models": []}, ["config key models", "at least 1"]),
         ({"oversampling": None}, ["oversampling: none"]),
         ({"predictors": 3}, ["`all` or a list of names"]),
+        ({"extraction": {"verify_fraction": 2}}, ["extraction.verify_fraction", "Found: 2", "1"]),
+        ({"extraction": {"engine": "quick"}}, ["extraction.engine", "Found: quick", "pyradiomics"]),
         ({"masks": {"convention": "versa"}}, ["masks.convention", "Found: versa", "totalsegm"]),
         ({"masks": {"convention": {"L0": 1}}}, ["masks.convention", "map of levels"]),
         ({"masks": {"convention": {"L1": 0}}}, ["masks.convention", "map of levels"]),

@@ -28,6 +28,7 @@ STAGE_MODULES = (
     "pipeline.preflight_pages",
     "pipeline.resample",
     "pipeline.extract",
+    "pipeline.verify_study",
     "pipeline.gather",
     "pipeline.reproducibility",
     "pipeline.join",

@@ -241,7 +241,7 @@ def _check_readers(config: dict, cases: pd.DataFrame) -> None:
     corrected = cases.loc[cases["version"] > 1, "case_id"].nunique()
     if corrected:
         logger.info(
-            "%d cases have corrected masks: agreement is that of the originals, models see the "
+            "Cases with corrected masks: %d. Agreement is that of the originals, models see the "
             "latest versions",
             corrected,
         )

@@ -114,7 +114,7 @@ def test_a_corrected_mask_is_a_version_and_no_reader(files, caplog):
     assert rows["reader"].tolist() == ["A", "A.v2", "B"]
     assert rows["version"].tolist() == [1, 2, 1]
     assert study.readers == ["A", "B"]
-    assert "1 cases have corrected masks" in caplog.text
+    assert "Cases with corrected masks: 1." in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,6 @@ class BinnedImage:
         return matrices.count(
             self.layout,
             self.levels,
-            self.values.astype(np.float64),
+            self.values,
             float(self.settings.get("gldm_a", 0)),
         )

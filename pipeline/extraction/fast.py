@@ -107,7 +107,7 @@ class FastScan:
             check_label(mask, label)
         spacing = self.settings["resampledPixelSpacing"]
         if spacing is None:
-            region = sitk.Cast(mask == label, sitk.sitkUInt8)
+            region = on_grid((drawn.voxels == label).view(np.uint8), drawn.geometry)
             image = self.image if self.scaling is None else self._normalised()
         else:
             _check_inside(drawn.geometry, self.volume.geometry, box)

@@ -83,8 +83,9 @@ class Layout:
             (axis.astype(np.int64) + rim) * stride
             for axis, stride in zip(region.places(), strides, strict=True)
         )
-        self.grid = np.zeros(shape[0] * shape[1] * shape[2], dtype=np.int32)
-        self.number = np.zeros_like(self.grid)
+        self.rim = rim
+        self.grid, self.bin = (np.zeros(shape, dtype=np.int32) for _ in range(2))
+        self.number = np.zeros(self.grid.size, dtype=np.int32)
         self.number[self.where] = np.arange(region.size, dtype=np.int32)
         self.angle_steps = self.angles @ strides
         self.direction_steps = self.directions @ strides
@@ -127,7 +128,7 @@ def count(layout: Layout, levels: np.ndarray, values: np.ndarray, alpha: float) 
         Of the region.
     levels : numpy.ndarray of int32
         Level of each voxel of the region: 1 for the first that occurs, then without gaps.
-    values : numpy.ndarray of float64
+    values : numpy.ndarray of int
         Bin that each level stands for.
     alpha : float
         ``gldm_a``: largest difference of dependent neighbours, in bins.
@@ -140,8 +141,9 @@ def count(layout: Layout, levels: np.ndarray, values: np.ndarray, alpha: float) 
     ngtdm = np.zeros((ng, 2))
     sizes = np.empty(len(levels), np.int32)
     kernels().texture_matrices(
-        layout.grid, layout.where, layout.number, levels, np.concatenate([[0.0], values]),
-        layout.angle_steps, layout.direction_steps, alpha, glcm, glrlm, gldm, ngtdm, sizes,
+        layout.grid, layout.bin, layout.where, layout.number, levels, values.astype(np.int32),
+        layout.angle_steps, layout.direction_steps, layout.rim, alpha,
+        glcm, glrlm, gldm, ngtdm, sizes,
     )  # fmt: skip
     roots = np.flatnonzero(sizes)
     zone_sizes, column = np.unique(sizes[roots], return_inverse=True)

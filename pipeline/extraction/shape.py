@@ -92,18 +92,12 @@ def mesh(inside: np.ndarray, spacing: tuple[float, ...]) -> tuple[float, float, 
         In mm, largest distance of two vertices with the same z, with the same y, with the same x,
         and of any two.
     """
-    case = np.zeros(tuple(n - 1 for n in inside.shape), np.uint8)
-    for bit, corner in enumerate(CORNERS):
-        part = tuple(slice(c, c + n) for c, n in zip(corner, case.shape, strict=True))
-        case |= inside[part].view(np.uint8) << bit
-    places = np.flatnonzero(case)
-    found = case.reshape(-1)[places]
-    counts = np.bincount(found, minlength=256)
+    counts, places = np.zeros(256), np.zeros((3, 256))
+    inside = np.ascontiguousarray(inside).view(np.uint8)
+    kernels().cube_cases(inside, counts, places)
     area, volume, drift = _cube_table(tuple(float(mm) for mm in spacing))
-    total = volume @ counts
-    for axis, place in enumerate(np.unravel_index(places, case.shape)):
-        total += drift[axis] @ np.bincount(found, weights=place, minlength=256)
-    squared = kernels().squared_diameters(inside.view(np.uint8), spacing[::-1])
+    total = volume @ counts + np.sum(drift * places)
+    squared = kernels().squared_diameters(inside, spacing[::-1])
     return float(area @ counts), float(total), tuple(math.sqrt(value) for value in squared)
 
 

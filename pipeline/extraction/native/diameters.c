@@ -1,4 +1,4 @@
-/* The largest distances between vertices of the mesh around a region.
+/* What the mesh around a region is measured by: its cubes, and the largest distances of its vertices.
  *
  * Definition (PyRadiomics' documentation): the vertices of marching cubes lie half-way between a voxel
  * inside and a neighbour outside. Maximum3DDiameter is the largest distance of any two, the 2D
@@ -124,4 +124,31 @@ end:
     free(some);
     free(table);
     return status;
+}
+
+/* Count the cubes of 2 x 2 x 2 voxels by which of their corners lie inside (corner z y x is bit
+ * 4z + 2y + x), and sum up the places (z, y, x) of those of each case. */
+void cube_cases(const uint8_t *inside, const ptrdiff_t size[3], double counts[256],
+                double places[3][256])
+{
+    const ptrdiff_t row = size[0], plane = size[0] * size[1];
+    for (ptrdiff_t z = 0; z + 1 < size[2]; z++)
+        for (ptrdiff_t y = 0; y + 1 < size[1]; y++) {
+            const uint8_t *at = inside + z * plane + y * row;
+            /* Corners with x = 0 are those with x = 1 of the cube before. */
+            int left = at[0] | at[row] << 2 | at[plane] << 4 | at[plane + row] << 6;
+            for (ptrdiff_t x = 0; x + 1 < size[0]; x++) {
+                const uint8_t *next = at + x + 1;
+                const int right =
+                    next[0] | next[row] << 2 | next[plane] << 4 | next[plane + row] << 6;
+                const int cube = left | right << 1;
+                left = right;
+                if (!cube)
+                    continue;
+                counts[cube] += 1.0;
+                places[0][cube] += (double)z;
+                places[1][cube] += (double)y;
+                places[2][cube] += (double)x;
+            }
+        }
 }

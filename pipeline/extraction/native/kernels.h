@@ -48,11 +48,13 @@ void nearest_label(const volume_t *mask, double label, const double *starts, con
 /* matrices.c */
 typedef struct {
     ptrdiff_t voxels, levels;
+    ptrdiff_t box[3], rim;   /* x, y, z without the rim, and how wide that is */
     int32_t *grid;           /* levels of the region on a grid with a rim, 0 elsewhere */
+    int32_t *bin;            /* bins of the region on the same grid, 0 elsewhere */
     const int64_t *where;    /* places of the voxels on the grid, rising */
     const int32_t *number;   /* for each place of the grid its voxel, where there is one */
     const int32_t *level;    /* level of each voxel, 1..levels */
-    const double *value;     /* bin of each level, from 1; 0 for the outside */
+    const int32_t *value;    /* bin of each level */
     ptrdiff_t steps;         /* of GLCM, GLDM, NGTDM */
     const int64_t *step;
     ptrdiff_t directions;    /* of GLRLM, GLSZM */
@@ -70,6 +72,8 @@ void bin_values(const double *values, ptrdiff_t count, const double *edges, ptrd
                 int32_t *bins);
 
 /* diameters.c */
+void cube_cases(const uint8_t *inside, const ptrdiff_t size[3], double counts[256],
+                double places[3][256]);
 int squared_diameters(const uint8_t *inside, const ptrdiff_t size[3], const double spacing[3],
                       double out[4]);
 

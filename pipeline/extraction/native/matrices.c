@@ -14,42 +14,67 @@
  *          though not by its documentation
  * Only voxels of the region count, as neighbours too.
  *
- * Levels are numbered 1..levels without gaps; the bin that a number stands for is value[number], and
- * value[0] is 0.
+ * Levels are numbered 1..levels without gaps; the bin that a number stands for is value[number - 1].
  * The grid has a rim of zeros that is as wide as the longest step, so that no border needs a check;
  * a step is then one number, the distance in memory. */
 #include "kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* What a row of voxels has around it at one step. */
+WIDE_VECTORS static void look(const int32_t *restrict bin, const int32_t *restrict other,
+                              ptrdiff_t length, int32_t alpha, int32_t *restrict neighbours,
+                              int32_t *restrict alike, int32_t *restrict sum)
+{
+    for (ptrdiff_t x = 0; x < length; x++) {
+        const int32_t present = other[x] != 0, apart = bin[x] - other[x];
+        neighbours[x] += present;
+        alike[x] += present & (apart <= alpha) & (apart >= -alpha);
+        sum[x] += other[x];
+    }
+}
 
 /* GLCM, GLDM and NGTDM, which look at the same neighbours: `steps` forward and their opposites. The
- * GLCM has a column 0 for neighbours outside the region, so that the loop has no branch. */
-static void count_neighbours(const texture_t *t)
+ * GLCM has a column 0 for neighbours outside the region, so that its loop has no branch. */
+static int count_neighbours(const texture_t *t)
 {
-    const int32_t *grid = t->grid;
-    const ptrdiff_t steps = t->steps, row = (t->levels + 1) * steps;
-    for (ptrdiff_t n = 0; n < t->voxels; n++) {
-        const ptrdiff_t at = t->where[n];
-        const int32_t level = grid[at];
-        const double value = t->value[level];
-        double *glcm = t->glcm + (level - 1) * row;
-        double sum = 0.0;
-        int neighbours = 0, alike = 0;
-        for (ptrdiff_t s = 0; s < steps; s++) {
-            const int32_t ahead = grid[at + t->step[s]], behind = grid[at - t->step[s]];
-            const double after = t->value[ahead], before = t->value[behind];
-            glcm[ahead * steps + s] += 1.0;
-            neighbours += (ahead != 0) + (behind != 0);
-            sum += after + before;
-            alike += (ahead != 0) & (fabs(value - after) <= t->alpha);
-            alike += (behind != 0) & (fabs(value - before) <= t->alpha);
+    const ptrdiff_t steps = t->steps, length = t->box[0];
+    const ptrdiff_t row_stride = length + 2 * t->rim, plane_stride = row_stride * (t->box[1] + 2 * t->rim);
+    /* Bins are whole numbers, and so are their differences. */
+    const int32_t alpha = t->alpha < INT32_MAX / 2 ? (int32_t)floor(t->alpha) : INT32_MAX / 2;
+    int32_t *around = malloc(sizeof *around * 3 * (size_t)length);
+    if (!around)
+        return -1;
+    int32_t *neighbours = around, *alike = around + length, *sum = around + 2 * length;
+    for (ptrdiff_t z = 0; z < t->box[2]; z++)
+        for (ptrdiff_t y = 0; y < t->box[1]; y++) {
+            const ptrdiff_t row = (z + t->rim) * plane_stride + (y + t->rim) * row_stride + t->rim;
+            memset(around, 0, sizeof *around * 3 * (size_t)length);
+            for (ptrdiff_t s = 0; s < steps; s++) {
+                const int32_t *bin = t->bin + row;
+                look(bin, bin + t->step[s], length, alpha, neighbours, alike, sum);
+                look(bin, bin - t->step[s], length, alpha, neighbours, alike, sum);
+            }
+            for (ptrdiff_t x = 0; x < length; x++) {
+                const int32_t *here = t->grid + row + x;
+                const ptrdiff_t level = *here - 1;
+                if (level < 0)
+                    continue;
+                double *glcm = t->glcm + level * (t->levels + 1) * steps;
+                for (ptrdiff_t s = 0; s < steps; s++)
+                    glcm[here[t->step[s]] * steps + s] += 1.0;
+                t->gldm[level * (2 * steps + 1) + alike[x]] += 1.0;
+                t->ngtdm[level * 2] += 1.0;
+                if (neighbours[x]) {
+                    const double mean = (double)sum[x] / (double)neighbours[x];
+                    t->ngtdm[level * 2 + 1] += fabs((double)t->bin[row + x] - mean);
+                }
+            }
         }
-        t->gldm[(level - 1) * (2 * steps + 1) + alike] += 1.0;
-        t->ngtdm[(level - 1) * 2] += 1.0;
-        if (neighbours)
-            t->ngtdm[(level - 1) * 2 + 1] += fabs(value - sum / (double)neighbours);
-    }
+    free(around);
+    return 0;
 }
 
 static int32_t root_of(int32_t *parent, int32_t n)
@@ -88,7 +113,8 @@ static int count_runs_and_zones(const texture_t *t)
             if (grid[at - step] == level) {
                 const int32_t behind = t->number[at - step];
                 length = (uint16_t)(run[behind * directions + d] + 1);
-                const int32_t other = root_of(parent, behind);
+                const int32_t other =
+                    parent[behind] == root ? root : root_of(parent, behind);
                 if (other != root) { /* the younger root joins the older one */
                     const int32_t older = other < root ? other : root;
                     parent[other < root ? root : other] = older;
@@ -110,9 +136,12 @@ static int count_runs_and_zones(const texture_t *t)
 
 int texture_matrices(const texture_t *t)
 {
-    for (ptrdiff_t n = 0; n < t->voxels; n++)
+    for (ptrdiff_t n = 0; n < t->voxels; n++) {
         t->grid[t->where[n]] = t->level[n];
-    count_neighbours(t);
+        t->bin[t->where[n]] = t->value[t->level[n] - 1];
+    }
+    if (count_neighbours(t) < 0)
+        return -1;
     return count_runs_and_zones(t);
 }
 

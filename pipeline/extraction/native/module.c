@@ -181,27 +181,29 @@ static PyObject *py_nearest_label(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* texture_matrices(grid, where, number, level, value, step, direction, alpha, glcm, glrlm, gldm, ngtdm,
+/* texture_matrices(grid, bin, where, number, level, value, step, direction, alpha, glcm, glrlm, gldm, ngtdm,
  * zone_size); pipeline/extraction/matrices.py makes the arrays and says what they hold. */
 static PyObject *py_texture_matrices(PyObject *self, PyObject *args)
 {
-    enum { GRID, WHERE, NUMBER, LEVEL, VALUE, STEP, DIRECTION, GLCM, GLRLM, GLDM, NGTDM, SIZE, ALL };
+    enum { GRID, BIN, WHERE, NUMBER, LEVEL, VALUE, STEP, DIRECTION, GLCM, GLRLM, GLDM, NGTDM, SIZE, ALL };
     static const struct {
         const char *name, *formats;
         int dimensions, writable;
     } wanted[ALL] = {
-        {"grid", "i", 1, 1},      {"where", "lq", 1, 0},     {"number", "i", 1, 0},
-        {"level", "i", 1, 0},     {"value", "d", 1, 0},      {"step", "lq", 1, 0},
+        {"grid", "i", 3, 1},      {"bin", "i", 3, 1},
+        {"where", "lq", 1, 0},    {"number", "i", 1, 0},
+        {"level", "i", 1, 0},     {"value", "i", 1, 0},      {"step", "lq", 1, 0},
         {"direction", "lq", 1, 0}, {"glcm", "d", 3, 1},      {"glrlm", "d", 3, 1},
         {"gldm", "d", 2, 1},      {"ngtdm", "d", 2, 1},      {"zone_size", "i", 1, 1},
     };
     PyObject *given[ALL], *result = NULL;
     Py_buffer views[ALL];
     texture_t t;
+    Py_ssize_t rim;
     int taken = 0, status;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOOOdOOOOO", &given[GRID], &given[WHERE], &given[NUMBER],
-                          &given[LEVEL], &given[VALUE], &given[STEP], &given[DIRECTION], &t.alpha,
+    if (!PyArg_ParseTuple(args, "OOOOOOOOndOOOOO", &given[GRID], &given[BIN], &given[WHERE], &given[NUMBER],
+                          &given[LEVEL], &given[VALUE], &given[STEP], &given[DIRECTION], &rim, &t.alpha,
                           &given[GLCM], &given[GLRLM], &given[GLDM], &given[NGTDM], &given[SIZE]))
         return NULL;
     for (; taken < ALL; taken++)
@@ -209,12 +211,16 @@ static PyObject *py_texture_matrices(PyObject *self, PyObject *args)
                  wanted[taken].formats, wanted[taken].writable) < 0)
             goto end;
     t.voxels = views[WHERE].shape[0];
-    t.levels = views[VALUE].shape[0] - 1;
+    t.levels = views[VALUE].shape[0];
+    t.rim = rim;
+    for (int axis = 0; axis < 3; axis++)
+        t.box[axis] = views[GRID].shape[2 - axis] - 2 * rim;
     t.steps = views[STEP].shape[0];
     t.directions = views[DIRECTION].shape[0];
     t.longest = views[GLRLM].shape[1];
     if (views[LEVEL].shape[0] != t.voxels || views[SIZE].shape[0] != t.voxels ||
-        views[NUMBER].shape[0] != views[GRID].shape[0] || views[GLCM].shape[0] != t.levels ||
+        views[NUMBER].shape[0] * (Py_ssize_t)sizeof(int32_t) != views[GRID].len ||
+        views[BIN].len != views[GRID].len || views[GLCM].shape[0] != t.levels ||
         views[GLCM].shape[1] != t.levels + 1 || views[GLCM].shape[2] != t.steps ||
         views[GLRLM].shape[0] != t.levels || views[GLRLM].shape[2] != t.directions ||
         views[GLDM].shape[0] != t.levels || views[GLDM].shape[1] != 2 * t.steps + 1 ||
@@ -223,6 +229,7 @@ static PyObject *py_texture_matrices(PyObject *self, PyObject *args)
         goto end;
     }
     t.grid = views[GRID].buf;
+    t.bin = views[BIN].buf;
     t.where = views[WHERE].buf;
     t.number = views[NUMBER].buf;
     t.level = views[LEVEL].buf;
@@ -270,6 +277,34 @@ values:
     return result;
 }
 
+/* cube_cases(inside, counts, places): see native/diameters.c. */
+static PyObject *py_cube_cases(PyObject *self, PyObject *args)
+{
+    PyObject *inside, *counts, *places, *result = NULL;
+    Py_buffer view, to, sums;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOO", &inside, &counts, &places) ||
+        take(inside, &view, "inside", 3, "B", 0) < 0)
+        return NULL;
+    if (take(counts, &to, "counts", 1, "d", 1) < 0)
+        goto inside;
+    if (take(places, &sums, "places", 2, "d", 1) < 0)
+        goto counts;
+    if (to.shape[0] != 256 || sums.shape[0] != 3 || sums.shape[1] != 256) {
+        PyErr_SetString(PyExc_ValueError, "counts must be (256), places (3, 256)");
+    } else {
+        const ptrdiff_t size[3] = {view.shape[2], view.shape[1], view.shape[0]};
+        cube_cases(view.buf, size, to.buf, sums.buf);
+        result = Py_NewRef(Py_None);
+    }
+    PyBuffer_Release(&sums);
+counts:
+    PyBuffer_Release(&to);
+inside:
+    PyBuffer_Release(&view);
+    return result;
+}
+
 static PyObject *py_squared_diameters(PyObject *self, PyObject *args)
 {
     PyObject *inside;
@@ -301,6 +336,7 @@ static PyMethodDef methods[] = {
      "nearest_label(mask, label, starts, ends, out)"},
     {"texture_matrices", py_texture_matrices, METH_VARARGS, "see pipeline/extraction/matrices.py"},
     {"bin_values", py_bin_values, METH_VARARGS, "bin_values(values, edges, bins)"},
+    {"cube_cases", py_cube_cases, METH_VARARGS, "cube_cases(inside, counts, places)"},
     {"squared_diameters", py_squared_diameters, METH_VARARGS,
      "squared_diameters(inside, (x, y, z) spacing) -> same z, same y, same x, any"},
     {NULL, NULL, 0, NULL},

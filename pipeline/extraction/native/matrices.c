@@ -86,51 +86,76 @@ static int32_t root_of(int32_t *parent, int32_t n)
     return n;
 }
 
-/* GLRLM and GLSZM, which ask for neighbours of the same level. Voxels come in the order of memory and
- * directions point forward, so that what lies behind a voxel is known when its turn comes: the length
- * of its run so far, in each direction, and its zone, a tree of voxels that leads to the first one.
- * The size of a zone is left at its root, 0 elsewhere. */
-static int count_runs_and_zones(const texture_t *t)
+/* Directions point forward in memory, so that the run that reaches a voxel from behind is known when
+ * its turn comes. */
+static int count_runs(const texture_t *t)
 {
     const int32_t *grid = t->grid;
     const ptrdiff_t directions = t->directions;
-    int32_t *parent = malloc(sizeof(int32_t) * (size_t)(t->voxels + 1));
-    uint16_t *run = malloc(sizeof(uint16_t) * (size_t)(t->voxels * directions + 1));
-    if (!parent || !run) {
-        free(parent);
-        free(run);
+    double unused = 0.0;
+    uint16_t *run = calloc((size_t)(t->voxels * directions + 1), sizeof *run);
+    if (!run)
         return -1;
-    }
     for (ptrdiff_t n = 0; n < t->voxels; n++) {
         const ptrdiff_t at = t->where[n];
         const int32_t level = grid[at];
         double *glrlm = t->glrlm + (level - 1) * t->longest * directions;
-        int32_t root = (int32_t)n;
-        parent[n] = root;
         for (ptrdiff_t d = 0; d < directions; d++) {
             const ptrdiff_t step = t->direction[d];
-            uint16_t length = 1;
-            if (grid[at - step] == level) {
-                const int32_t behind = t->number[at - step];
-                length = (uint16_t)(run[behind * directions + d] + 1);
-                const int32_t other =
-                    parent[behind] == root ? root : root_of(parent, behind);
-                if (other != root) { /* the younger root joins the older one */
-                    const int32_t older = other < root ? other : root;
-                    parent[other < root ? root : other] = older;
-                    root = older;
-                }
-            }
+            const int same = grid[at - step] == level, ends = grid[at + step] != level;
+            /* No branches: whether a run goes on is what no processor guesses. */
+            const uint16_t length =
+                (uint16_t)(same * run[t->number[at - step] * directions + d] + 1);
             run[n * directions + d] = length;
-            if (grid[at + step] != level)
-                glrlm[(length - 1) * directions + d] += 1.0;
+            *(ends ? glrlm + (length - 1) * directions + d : &unused) += 1.0;
         }
+    }
+    free(run);
+    return 0;
+}
+
+/* A zone is a tree of voxels that leads to its first one. Its size is left there, 0 elsewhere. */
+static int count_zones(const texture_t *t)
+{
+    const int32_t *grid = t->grid;
+    int32_t *parent = malloc(sizeof(int32_t) * (size_t)(t->voxels + 1));
+    uint8_t *met = calloc((size_t)t->directions + 1, 1);
+    if (!parent || !met) {
+        free(parent);
+        free(met);
+        return -1;
+    }
+    /* If the voxel to the left has the same level, it has met some of the neighbours already: those
+     * of step s at its own step s - 1. */
+    int rows = 0;
+    for (ptrdiff_t d = 0; d < t->directions; d++) {
+        rows |= t->direction[d] == 1;
+        for (ptrdiff_t e = 0; e < t->directions; e++)
+            met[d] |= t->direction[e] == t->direction[d] - 1;
+    }
+    for (ptrdiff_t n = 0; n < t->voxels; n++) {
+        const ptrdiff_t at = t->where[n];
+        const int32_t level = grid[at];
+        const int left = rows && grid[at - 1] == level;
+        int32_t root = (int32_t)n;
+        parent[n] = root;
         t->zone_size[n] = 0;
+        for (ptrdiff_t d = 0; d < t->directions; d++) {
+            const ptrdiff_t behind = at - t->direction[d];
+            if (grid[behind] != level || (left && met[d]))
+                continue;
+            const int32_t other = root_of(parent, t->number[behind]);
+            if (other == root)
+                continue;
+            const int32_t older = other < root ? other : root; /* the younger joins the older */
+            parent[other < root ? root : other] = older;
+            root = older;
+        }
     }
     for (ptrdiff_t n = 0; n < t->voxels; n++)
         t->zone_size[root_of(parent, (int32_t)n)]++;
     free(parent);
-    free(run);
+    free(met);
     return 0;
 }
 
@@ -140,9 +165,7 @@ int texture_matrices(const texture_t *t)
         t->grid[t->where[n]] = t->level[n];
         t->bin[t->where[n]] = t->value[t->level[n] - 1];
     }
-    if (count_neighbours(t) < 0)
-        return -1;
-    return count_runs_and_zones(t);
+    return count_neighbours(t) < 0 || count_runs(t) < 0 || count_zones(t) < 0 ? -1 : 0;
 }
 
 /* Bins of values: the number of edges that are at most the value, so that 1 is the first bin. The

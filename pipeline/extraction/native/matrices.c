@@ -42,7 +42,8 @@ static int count_neighbours(const texture_t *t)
 {
     const ptrdiff_t steps = t->steps, length = t->box[0];
     const ptrdiff_t row_stride = length + 2 * t->rim, plane_stride = row_stride * (t->box[1] + 2 * t->rim);
-    /* Bins are whole numbers, and so are their differences. */
+    /* Bins are whole numbers, and so are their differences; sums of a hundred stay far below 2^31, since
+     * a matrix of that many levels squared would fit no memory. */
     const int32_t alpha = t->alpha < INT32_MAX / 2 ? (int32_t)floor(t->alpha) : INT32_MAX / 2;
     int32_t *around = malloc(sizeof *around * 3 * (size_t)length);
     if (!around)

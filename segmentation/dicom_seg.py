@@ -24,6 +24,7 @@ from pipeline.core.geometry import (
     mismatch,
     paste,
 )
+from pipeline.dicom_series import SAME_PLACE_MM
 from segmentation.dicom_files import (
     FARTHEST_MM,
     careful,
@@ -139,7 +140,9 @@ class FrameStack(MaskFile):
             if frame.segment is None:
                 mask = stored == segment.value
             elif self.dataset.SegmentationType == "FRACTIONAL":
-                mask = stored >= self.threshold * int(self.dataset.MaximumFractionalValue)
+                # 0.7 x 10 is a trifle above 7 in binary numbers.
+                least = self.threshold * int(self.dataset.MaximumFractionalValue) - 1e-9
+                mask = stored >= least
             else:
                 mask = stored != 0
             yield frame, mask.astype(np.uint8)
@@ -171,7 +174,8 @@ class FrameStack(MaskFile):
         normal = np.cross(along_row, along_column)
         places = np.array([frame.position for frame in self.frames])
         depths = places @ normal
-        steps = np.diff(np.unique(np.round(depths, 3)))
+        steps = np.diff(np.sort(depths))
+        steps = steps[steps > SAME_PLACE_MM]
         step = float(steps.min()) if steps.size else 1.0
         affine = np.eye(4)
         affine[:3, 0] = along_row * first.spacing[1]

@@ -200,6 +200,52 @@ def compare_models(
     return table
 
 
+def compare_decisions(samples: Mapping[str, Sample]) -> pd.DataFrame:
+    """Compare the decisions of all pairs of models, each at its own threshold.
+
+    McNemar's exact test [1]_: among the units on which one model alone is right, either is as
+    likely to be that one. It asks for independent units; where a patient has several, there is no
+    P value. P values are adjusted over the pairs after Holm.
+
+    Parameters
+    ----------
+    samples : mapping of str to Sample
+        One sample per model, all of the same units in the same order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model_a, model_b, only_a_right, only_b_right`` (units)``, mcnemar_p, mcnemar_p_holm``.
+
+    References
+    ----------
+    .. [1] McNemar Q. Note on the sampling error of the difference between correlated proportions
+       or percentages. Psychometrika 1947;12:153-157.
+    """
+    from statsmodels.stats.contingency_tables import mcnemar
+    from statsmodels.stats.multitest import multipletests
+
+    clustered = any(has_clusters(sample.patients) for sample in samples.values())
+    right = {
+        name: (sample.probability >= sample.threshold) == (sample.outcome == 1)
+        for name, sample in samples.items()
+    }
+    rows = []
+    for a, b in combinations(samples, 2):
+        only_a, only_b = int((right[a] & ~right[b]).sum()), int((right[b] & ~right[a]).sum())
+        p_value = math.nan
+        if not clustered:
+            p_value = float(mcnemar([[0, only_a], [only_b, 0]], exact=True).pvalue)
+        rows.append([a, b, only_a, only_b, p_value, math.nan])
+    counts, numbers = ["only_a_right", "only_b_right"], ["mcnemar_p", "mcnemar_p_holm"]
+    table = pd.DataFrame(rows, columns=["model_a", "model_b", *counts, *numbers])
+    kinds = {"model_a": str, "model_b": str}
+    table = table.astype(kinds | dict.fromkeys(counts, "int64") | dict.fromkeys(numbers, float))
+    if len(table) and not clustered:
+        table["mcnemar_p_holm"] = multipletests(table["mcnemar_p"], method="holm")[1]
+    return table
+
+
 def _closed_forms(sample: Sample, confidence: float) -> dict[str, Estimate]:
     """Return the estimates whose interval needs no resampling."""
     outcome, probability = sample.outcome, sample.probability

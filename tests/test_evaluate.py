@@ -52,6 +52,7 @@ def test_tables_have_the_contracts_columns(predictions, infos, tmp_path):
         "comparisons": [
             *("model_a", "model_b", "auc_difference", "low", "high"),
             *("p_value", "p_holm", "method"),
+            *("only_a_right", "only_b_right", "mcnemar_p", "mcnemar_p_holm"),
         ],
         "roc": ["model", "fpr", "tpr", "threshold"],
         "calibration": ["model", "predicted", "observed", "low", "high", "n"],
@@ -134,6 +135,7 @@ def test_several_units_of_a_patient_are_dependent(predictions, infos):
     metrics = tables["metrics"].query("part == 'test'").set_index(["model", "metric"])
     assert "resamples of patients" in metrics.loc[("lr", "auroc"), "method"]
     assert "resamples of patients" in tables["comparisons"].loc[0, "method"]
+    assert tables["comparisons"]["mcnemar_p"].isna().all()
     assert tables["calibration"][["low", "high"]].isna().all(axis=None)
 
 

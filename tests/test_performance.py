@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -10,6 +12,7 @@ from models.performance import (
     METRICS,
     Sample,
     auroc_estimate,
+    compare_decisions,
     compare_models,
     metric_estimates,
     point_values,
@@ -173,6 +176,41 @@ def test_pairs_are_compared_and_adjusted_after_holm():
     row = table.iloc[1]
     assert row["low"] < row["auc_difference"] < row["high"]
     assert row["p_holm"] < 0.05
+
+
+def test_decisions_are_compared_where_one_model_alone_is_right():
+    outcome = np.array([1] * 20 + [0] * 20)
+    right, patients = outcome.astype(float), np.arange(40)
+    wrong_in_nine = right.copy()
+    wrong_in_nine[:9] = 0
+    wrong_in_one = right.copy()
+    wrong_in_one[-1] = 1
+    samples = {
+        name: Sample(outcome, values, patients, 0.5)
+        for name, values in (("nine", wrong_in_nine), ("one", wrong_in_one), ("none", right))
+    }
+    table = compare_decisions(samples).set_index(["model_a", "model_b"])
+    row = table.loc[("nine", "one")]
+    assert (row["only_a_right"], row["only_b_right"]) == (1, 9)
+    # Ten coins, of which one or none, or nine or all, show heads.
+    assert row["mcnemar_p"] == pytest.approx(2 * (1 + 10) / 2**10)
+    assert table.loc[("nine", "none"), "mcnemar_p"] == pytest.approx(2 / 2**9)
+    assert table.loc[("one", "none"), "mcnemar_p"] == 1
+    assert table["mcnemar_p_holm"].to_list() == pytest.approx([2 * 22 / 1024, 3 * 2 / 512, 1])
+    twice = {name: replace(sample, patients=patients // 2) for name, sample in samples.items()}
+    dependent = compare_decisions(twice)
+    assert dependent["mcnemar_p"].isna().all()
+    assert dependent["only_b_right"].to_list() == [9, 9, 1]
+
+
+def test_each_model_decides_at_its_own_threshold():
+    outcome, patients = np.array([1, 1, 0, 0]), np.arange(4)
+    samples = {
+        "low": Sample(outcome, np.array([0.3, 0.3, 0.1, 0.1]), patients, 0.2),
+        "half": Sample(outcome, np.array([0.3, 0.3, 0.1, 0.1]), patients, 0.5),
+    }
+    row = compare_decisions(samples).iloc[0]
+    assert (row["only_a_right"], row["only_b_right"]) == (2, 0)
 
 
 def test_dependent_units_are_compared_over_resampled_patients():

@@ -166,6 +166,13 @@ def read_results(study_folder: str | Path) -> Results:
     )
 
 
+def metric(results: Results, model: str, name: str, part: str = "test") -> pd.Series | None:
+    """Return one row of the metrics, None where it was not computed."""
+    table = results.modelling.evaluation.metrics
+    rows = table[(table["model"] == model) & (table["part"] == part) & (table["metric"] == name)]
+    return rows.iloc[0] if len(rows) else None
+
+
 def _imaging(folder: Path, study: Study) -> Imaging:
     names = ("ingest", "masks", "agreement", "preflight", "extraction", "verification")
     tables = {name: _table(folder, f"tables/{name}.parquet") for name in names}

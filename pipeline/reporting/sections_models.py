@@ -7,6 +7,11 @@ import json
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, Section, Table
+from pipeline.reporting.comparison_tables import (
+    comparison_table,
+    nested_table,
+    references_table,
+)
 from pipeline.reporting.figures import model_style
 from pipeline.reporting.figures_models import (
     calibration_figure,
@@ -15,14 +20,13 @@ from pipeline.reporting.figures_models import (
     forest_figure,
     roc_figure,
 )
-from pipeline.reporting.results import Results
+from pipeline.reporting.results import Results, metric
 from pipeline.reporting.sections_selection import NO_OUTCOME
 from pipeline.reporting.wording import (
     NO_VALUE,
     count,
     interval,
     number,
-    p_value,
     plural,
     sentence_list,
     share,
@@ -54,13 +58,6 @@ THRESHOLD_METRICS = {
 def model_labels(results: Results) -> dict[str, str]:
     """Return the printed name of each model, in the study's order."""
     return {name: model.info["label"] for name, model in results.modelling.models.items()}
-
-
-def metric(results: Results, model: str, name: str, part: str = "test") -> pd.Series | None:
-    """Return one row of the metrics, None where it was not computed."""
-    table = results.modelling.evaluation.metrics
-    rows = table[(table["model"] == model) & (table["part"] == part) & (table["metric"] == name)]
-    return rows.iloc[0] if len(rows) else None
 
 
 def performance_section(results: Results) -> Section:
@@ -100,9 +97,9 @@ def performance_section(results: Results) -> Section:
             "calibration intercept 0, slope 1; observed / expected 1. AUPRC of "
             f"guessing is the share of events, {number(events / len(test), 2)}.",
         ),
-        _comparison_table(evaluation.comparisons, labels, level),
-        *_nested(results, labels),
-        _references(results, level),
+        comparison_table(evaluation.comparisons, labels, level),
+        *nested_table(results, labels),
+        references_table(results, level),
         Figure(
             name="roc",
             svg=roc_figure(
@@ -225,102 +222,6 @@ def _methods(table: pd.DataFrame) -> Table:
         shown.reset_index(drop=True),
         numeric=("Models",),
     )
-
-
-def _comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: str) -> Block:
-    if comparisons.empty:
-        return Paragraph("One model was trained, so there is no comparison between models.")
-    rows = [
-        {
-            "Comparison": f"{labels.get(row.model_a, row.model_a)} − "
-            f"{labels.get(row.model_b, row.model_b)}",
-            "Difference in AUROC": interval(row.auc_difference, row.low, row.high),
-            "P": p_value(row.p_value),
-            "P (Holm)": p_value(row.p_holm),
-        }
-        for row in comparisons.itertuples()
-    ]
-    how = sentence_list(sorted(set(comparisons.get("method", pd.Series(["paired DeLong test"])))))
-    return Table(
-        name="comparisons",
-        caption=f"Pairwise differences in AUROC on the test rows ({how}; {level} intervals, P "
-        "values also adjusted over all pairs after Holm).",
-        shown=pd.DataFrame(rows),
-        raw=comparisons,
-        numeric=("Difference in AUROC", "P", "P (Holm)"),
-        collapsed=f"{plural(len(rows), 'pairwise comparison')}; "
-        f"{_below(comparisons['p_holm'])} with P < 0.05 after Holm",
-    )
-
-
-def _nested(results: Results, labels: dict[str, str]) -> list[Block]:
-    """Set the nested cross-validation beside the test rows: a gap between them needs an answer."""
-    nested = results.modelling.nested
-    if not nested:
-        return []
-    rows = []
-    for name, entry in nested.items():
-        info, test = entry.info, metric(results, name, "auroc")
-        rows.append(
-            {
-                "Model": labels[name],
-                "Nested cross-validation": number(info["auroc"], 3),
-                "SD over folds": number(info["auroc_sd"], 3),
-                "Means of the repeats": f"{number(info['auroc_low'], 3)} to "
-                f"{number(info['auroc_high'], 3)}",
-                "Inner folds": number(results.modelling.models[name].info["cv_auc"], 3),
-                "Test rows": interval(test["value"], test["low"], test["high"]),
-                "Fits": count(info["fits"]),
-            }
-        )
-    infos = [entry.info for entry in nested.values()]
-    folds, repeats = infos[0]["folds"], infos[0]["repeats"]
-    # The first note says how parameters were found, alike for all models.
-    return [
-        Table(
-            name="nested",
-            caption=f"AUROC of the whole procedure (selection, search, fit) by nested "
-            f"cross-validation of the training rows: mean over {folds} outer folds, dealt "
-            f"{plural(repeats, 'time')}. {infos[0]['notes'][0]} It describes the procedure; the "
-            "model that was tested is that procedure fitted to all training rows. The spread over "
-            "folds is no standard error. The inner folds chose the parameters and are optimistic; "
-            "a figure of the test rows far above the nested one is luck of the split.",
-            shown=pd.DataFrame(rows),
-            raw=pd.concat([entry.table for entry in nested.values()], ignore_index=True),
-            numeric=tuple(column for column in rows[0] if column != "Model"),
-        )
-    ]
-
-
-def _references(results: Results, level: str) -> Table:
-    table = results.modelling.references
-    rows = [
-        {
-            "Prediction from": row.label,
-            "Columns": count(row.n_features) if not row.note else NO_VALUE,
-            "AUROC": interval(row.auroc, row.auroc_low, row.auroc_high)
-            if not row.note
-            else row.note,
-            "Brier": number(row.brier),
-            "Scaled Brier": number(row.scaled_brier),
-        }
-        for row in table.itertuples()
-    ]
-    return Table(
-        name="references",
-        caption=f"What simpler predictions reach on the same test rows ({level} intervals): "
-        "logistic regression with scikit-learn's default ridge penalty, nothing searched; clinical "
-        "and radiomic candidates pass the same selection as in the models, level and volume enter "
-        "as they are. A model that does no better has learned no more.",
-        shown=pd.DataFrame(rows),
-        raw=table,
-        numeric=("Columns", "AUROC", "Brier", "Scaled Brier"),
-    )
-
-
-def _below(p: pd.Series) -> str:
-    amount = int((p < 0.05).sum())
-    return count(amount) if amount else "none"
 
 
 def _decision(results: Results, labels: dict[str, str]) -> Figure:

@@ -6,8 +6,8 @@ import pandas as pd
 
 from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
 from pipeline.reporting.cautions import Caution
-from pipeline.reporting.results import Results
-from pipeline.reporting.sections_models import metric, model_labels
+from pipeline.reporting.results import Results, metric
+from pipeline.reporting.sections_models import model_labels
 from pipeline.reporting.wording import (
     NO_VALUE,
     count,

@@ -1,0 +1,122 @@
+"""Tables that set models beside one another, their procedure, and simpler predictions."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.reporting.blocks import Block, Paragraph, Table
+from pipeline.reporting.results import Results, metric
+from pipeline.reporting.wording import (
+    NO_VALUE,
+    count,
+    interval,
+    number,
+    p_value,
+    plural,
+    sentence_list,
+)
+
+
+def comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: str) -> Block:
+    """Build the table of the models' pairwise differences."""
+    if comparisons.empty:
+        return Paragraph("One model was trained, so there is no comparison between models.")
+    rows = [
+        {
+            "Comparison": f"{labels.get(row.model_a, row.model_a)} − "
+            f"{labels.get(row.model_b, row.model_b)}",
+            "Difference in AUROC": interval(row.auc_difference, row.low, row.high),
+            "P": p_value(row.p_value),
+            "P (Holm)": p_value(row.p_holm),
+            "One alone right": f"{count(row.only_a_right)} : {count(row.only_b_right)}",
+            "P (McNemar, Holm)": p_value(row.mcnemar_p_holm),
+        }
+        for row in comparisons.itertuples()
+    ]
+    how = sentence_list(sorted(set(comparisons.get("method", pd.Series(["paired DeLong test"])))))
+    return Table(
+        name="comparisons",
+        caption=f"Pairwise differences in AUROC on the test rows ({how}; {level} intervals, P "
+        "values also adjusted over all pairs after Holm), and decisions: rows on which the first "
+        "or the second model alone is right, each at its own threshold, with McNemar's exact test, "
+        "which asks for independent rows.",
+        shown=pd.DataFrame(rows),
+        raw=comparisons,
+        numeric=(
+            *("Difference in AUROC", "P", "P (Holm)"),
+            *("One alone right", "P (McNemar, Holm)"),
+        ),
+        collapsed=f"{plural(len(rows), 'pairwise comparison')}; "
+        f"{_below(comparisons['p_holm'])} with P < 0.05 after Holm",
+    )
+
+
+def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
+    """Set the nested cross-validation beside the test rows: a gap between them needs an answer."""
+    nested = results.modelling.nested
+    if not nested:
+        return []
+    rows = []
+    for name, entry in nested.items():
+        info, test = entry.info, metric(results, name, "auroc")
+        rows.append(
+            {
+                "Model": labels[name],
+                "Nested cross-validation": number(info["auroc"], 3),
+                "SD over folds": number(info["auroc_sd"], 3),
+                "Means of the repeats": f"{number(info['auroc_low'], 3)} to "
+                f"{number(info['auroc_high'], 3)}",
+                "Inner folds": number(results.modelling.models[name].info["cv_auc"], 3),
+                "Test rows": interval(test["value"], test["low"], test["high"]),
+                "Fits": count(info["fits"]),
+            }
+        )
+    infos = [entry.info for entry in nested.values()]
+    folds, repeats = infos[0]["folds"], infos[0]["repeats"]
+    # The first note says how parameters were found, alike for all models.
+    return [
+        Table(
+            name="nested",
+            caption=f"AUROC of the whole procedure (selection, search, fit) by nested "
+            f"cross-validation of the training rows: mean over {folds} outer folds, dealt "
+            f"{plural(repeats, 'time')}. {infos[0]['notes'][0]} It describes the procedure; the "
+            "model that was tested is that procedure fitted to all training rows. The spread over "
+            "folds is no standard error. The inner folds chose the parameters and are optimistic; "
+            "a figure of the test rows far above the nested one is luck of the split.",
+            shown=pd.DataFrame(rows),
+            raw=pd.concat([entry.table for entry in nested.values()], ignore_index=True),
+            numeric=tuple(column for column in rows[0] if column != "Model"),
+        )
+    ]
+
+
+def references_table(results: Results, level: str) -> Table:
+    """Build the table of the simplest predictions on the same test rows."""
+    table = results.modelling.references
+    rows = [
+        {
+            "Prediction from": row.label,
+            "Columns": count(row.n_features) if not row.note else NO_VALUE,
+            "AUROC": interval(row.auroc, row.auroc_low, row.auroc_high)
+            if not row.note
+            else row.note,
+            "Brier": number(row.brier),
+            "Scaled Brier": number(row.scaled_brier),
+        }
+        for row in table.itertuples()
+    ]
+    return Table(
+        name="references",
+        caption=f"What simpler predictions reach on the same test rows ({level} intervals): "
+        "logistic regression with scikit-learn's default ridge penalty, nothing searched; clinical "
+        "and radiomic candidates pass the same selection as in the models, level and volume enter "
+        "as they are. A model that does no better has learned no more.",
+        shown=pd.DataFrame(rows),
+        raw=table,
+        numeric=("Columns", "AUROC", "Brier", "Scaled Brier"),
+    )
+
+
+def _below(p: pd.Series) -> str:
+    amount = int((p < 0.05).sum())
+    return count(amount) if amount else "none"

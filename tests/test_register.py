@@ -38,6 +38,7 @@ from pipeline.registering import names
 from pipeline.registering.cleaning import clean_dicom
 from pipeline.registering.cleaning_volumes import clean_volume
 from pipeline.registering.dates import day_of, days_between, enrolment
+from pipeline.registering.handover import read_handover
 from pipeline.registering.linkage import Linkage, read_linkage
 from segmentation.mask_files import read_mask_file
 
@@ -604,6 +605,14 @@ REAL_MASKS = (
 )  # fmt: skip
 
 
+def test_grid_of_an_enhanced_ct_is_known(testdata):
+    folder = testdata / "dcmqi_ct_seg" / "23x38x3"
+    (frames,) = read_handover(folder, [folder / "multiframe" / "mf.dcm"]).series
+    (slices,) = read_handover(folder, sorted((folder / "image").iterdir())).series
+    assert frames.grid.size == slices.grid.size == (23, 38, 3)
+    assert np.allclose(frames.grid.affine, slices.grid.affine)
+
+
 @pytest.mark.parametrize("place", REAL)
 def test_cleaned_copies_of_public_ct_are_read_alike(testdata, tmp_path, place):
     place = testdata / place
@@ -741,6 +750,27 @@ def test_a_table_with_real_ids_and_paths_is_pseudonymised(hospital):
     text = (hospital.out / "cases.csv").read_text(encoding="utf-8")
     for word in ("KH-77", "Jones", "one.nrrd", "PACS", ANNA.uid(1)):
         assert word not in text
+
+
+@pytest.mark.parametrize("series", ["uid", "description"])
+def test_a_table_may_name_the_series(hospital, series):
+    write_ct(ANNA, hospital.dicom / "a", series=1)
+    slices = write_ct(ANNA, hospital.dicom / "a", series=2)
+    for path in slices:
+        data = pydicom.dcmread(path)
+        data.SeriesDescription = "Thin bone"
+        data.save_as(path)
+    write_mask(hospital.masks / "one.nrrd")
+    row = {"patient_id": "1", "level": "L1", "mask": "masks/one.nrrd", "reader": "A"}
+    row["image"] = f"{hospital.dicom.name}/a"
+    named = {"uid": ANNA.uid(2), "description": "thin  Bone"}[series]
+    other = row | {"level": "L2", "series": "soft tissue"}
+    table = table_of(hospital, [row | {"series": named}, other])
+    hospital.command("--cases", table, "--out", hospital.out, "--linkage", hospital.linkage)
+    (known,) = read_linkage(hospital.linkage).scans.values()
+    assert known["series"] == ANNA.uid(2)
+    report = (hospital.root / "safe" / "who.handover.csv").read_text(encoding="utf-8")
+    assert "must name a CT series of the image by UID or description" in report
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,10 @@ class Series:
         Day of the scan, YYYYMMDD.
     number : int or None
         Series number, as a viewer shows it.
+    description : str
+        Series description, by which a table may name it.
     grid : Geometry or None
-        None where the slices do not lie in a regular stack, or are frames of one file.
+        None where the slices do not lie in a regular stack.
     """
 
     uid: str
@@ -61,6 +63,7 @@ class Series:
     known_as: set[str] = field(default_factory=set)
     date: str | None = None
     number: int | None = None
+    description: str = ""
     grid: Geometry | None = None
 
 
@@ -134,9 +137,10 @@ def read_handover(root: Path, files: Iterable[Path]) -> Handover:
                 one.files.append(path)
                 one.known_as |= _names(header)
                 one.number = _whole(header.get("SeriesNumber"))
+                one.description = one.description or str(header.get("SeriesDescription") or "")
                 dates = (_day(header.get(keyword)) for keyword in DATES)
                 one.date = one.date or next((day for day in dates if day), None)
-                slices.setdefault(uid, []).append(_place(header))
+                slices.setdefault(uid, []).extend(_places(header))
     for uid, series in by_uid.items():
         series.grid = stack(slices[uid])
     _name_folders(by_uid.values(), root)
@@ -206,13 +210,29 @@ def _name_folders(series: Iterable[Series], root: Path) -> None:
         one.known_as |= {part for part in folders[one.uid] if len(owners[part]) == 1}
 
 
-def _place(header: Dataset) -> Dataset:
-    """Return the few values of a slice that its grid needs."""
+def _places(header: Dataset) -> list[Dataset]:
+    """Return the few values that the grid needs, of a slice or of each frame of an enhanced CT."""
+    frames = header.get("PerFrameFunctionalGroupsSequence")
+    if not frames:
+        return [_place([header], header)]
+    shared = list(header.get("SharedFunctionalGroupsSequence") or ())
+    return [
+        _place([*_inner(frame), *(inner for one in shared for inner in _inner(one))], header)
+        for frame in frames
+    ]
+
+
+def _inner(groups: Dataset) -> list[Dataset]:
+    return [element.value[0] for element in groups if element.VR == "SQ" and element.value]
+
+
+def _place(sources: list[Dataset], header: Dataset) -> Dataset:
     kept = Dataset()
-    for keyword in (
-        *("Rows", "Columns", "NumberOfFrames", "PixelSpacing"),
-        *("ImageOrientationPatient", "ImagePositionPatient"),
-    ):
+    for keyword in ("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient"):
+        for source in sources:
+            if keyword in source and keyword not in kept:
+                kept[keyword] = source[keyword]
+    for keyword in ("Rows", "Columns"):
         if keyword in header:
             kept[keyword] = header[keyword]
     return kept

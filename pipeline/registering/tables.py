@@ -144,7 +144,16 @@ def _volume(image: Path) -> Series:
 def _choose(candidates: list[Series], wanted: str | None, mask_file: MaskFile) -> Series:
     """Return the series of a row: the one named, the only one, or the one with the mask's grid."""
     if wanted is not None:
-        candidates = [one for one in candidates if one.uid == wanted] or candidates
+        words = wanted.casefold().split()
+        candidates = [
+            one
+            for one in candidates
+            if wanted == one.uid or words == one.description.casefold().split()
+        ]
+        if not candidates:
+            raise CaseError(
+                "Column series must name a CT series of the image by UID or description"
+            )
     if len(candidates) == 1:
         return candidates[0]
     segment = mask_file.segments[0] if mask_file.segments else None

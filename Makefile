@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-tables slurm real test test-full bench bench-extraction lint format clean
+.PHONY: help install demo demo-tables slurm real test test-full bench bench-extraction bench-preflight lint format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,10 +52,13 @@ test: $(STAMP) ## run the tests
 test-full: $(STAMP) ## run the tests and recompute what they take from stored values
 	$(BIN)/python -m pytest -n $(CORES)
 
-bench: bench-extraction ## run all benchmarks
+bench: bench-extraction bench-preflight ## run all benchmarks
 
 bench-extraction: $(STAMP) ## compare speed, memory and values of the extraction with PyRadiomics
 	$(BIN)/python -m benchmarks.extraction $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-preflight: $(STAMP) ## count the planted faults that the preflight finds
+	$(BIN)/python -m benchmarks.preflight_faults
 
 lint: $(STAMP) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint
 	$(BIN)/ruff check .

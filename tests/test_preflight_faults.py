@@ -67,6 +67,6 @@ def test_clean_real_masks_raise_no_error(testdata: Path):
     for (kind, _), count in verdicts.items():
         masks[kind] += count
     assert masks == {"body": 22, "vertebra": 22}
-    # Whole vertebrae of public CT: no false alarm at all; bodies on 3 mm voxels: few warnings.
+    # Whole vertebrae: no false alarm at all; bodies on 3 mm voxels: few (docs/preflight.md).
     assert verdicts["vertebra", "warning"] == 0
     assert verdicts["body", "warning"] <= 2

@@ -329,7 +329,8 @@ _add("too few voxels", "more than 5000 voxels", _region(_few),
 _add("outside the scan", "published", _off_the_grid(400.0), refused="The region must lie within")
 _add("off the grid", "mask not corrected", _off_the_grid(0.3), refused="PyRadiomics must be able")
 _add("resegmented to nothing", "resegmented to nothing", _bone(), refused="PyRadiomics must be")
-_add("all of the mask", "hu", _region(lambda shape: np.ones(shape, bool)), refused="The region")
+_add("all of the mask", "hu", _region(lambda shape: np.ones(shape, bool)),
+     refused="A mask must hold voxels outside its region")  # fmt: skip
 
 
 def _constant(values: np.ndarray, region: np.ndarray) -> None:

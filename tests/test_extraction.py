@@ -242,6 +242,12 @@ def test_a_region_that_is_none_is_refused_in_plain_words(params, paint, label, m
         load_crop(ct, drawn, params, label=label, engine=engine)
 
 
+def test_a_mask_without_background_is_refused(params, engine):
+    ct, mask = ct_and_mask()
+    with pytest.raises(CaseError, match=r"outside its region.*Found: the value 1 in every voxel"):
+        load_crop(ct, mask * 0 + 1, params, engine=engine)
+
+
 def test_a_region_thinner_than_the_grid_is_refused(params):
     ct, mask = ct_and_mask(spacing=(0.2, 0.2, 0.2))
     array = np.zeros_like(sitk.GetArrayFromImage(mask))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import math
 import struct
 import tempfile
@@ -383,3 +384,21 @@ def test_odd_numbers_in_a_nrrd_header_are_refused_without_a_warning(image, tmp_p
     path.write_bytes(path.read_bytes().replace(b"sizes: ", b"sizes: nan ", 1))
     with pytest.raises(CaseError):  # and no RuntimeWarning of numpy, which would be an error here
         read_volume(path)
+
+
+def test_an_odd_code_in_a_nifti_header_is_not_talked_about(tmp_path, monkeypatch):
+    said = []
+    (handler,) = logging.getLogger("nibabel.global").handlers  # writes to standard error
+    monkeypatch.setattr(handler, "emit", said.append)
+    path = tmp_path / "a.nii"
+    image = nibabel.Nifti1Image(np.zeros((5, 4, 3), np.int16), np.eye(4))
+    image.set_sform(np.eye(4), 1)
+    image.set_qform(np.eye(4), 1)
+    nibabel.save(image, path)
+    content = bytearray(path.read_bytes())
+    content[252:254] = (256).to_bytes(2, "little")  # qform_code: the sform decides
+    path.write_bytes(content)
+    nibabel.load(path)
+    assert len(said) == 1
+    read_volume(path)
+    assert len(said) == 1

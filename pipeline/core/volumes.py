@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import logging
 import math
 import shutil
 import warnings
@@ -121,7 +122,7 @@ def read_volume(path: str | Path) -> tuple[sitk.Image, list[Finding]]:
 
 def _check_nrrd_length(path: Path, needed: int) -> None:
     """Refuse a NRRD with more bytes than its voxels need: some were inserted, or it is no NRRD."""
-    with open(path, "rb") as stream, _quiet_nrrd():
+    with open(path, "rb") as stream, _quiet():
         header = nrrd.read_header(stream)
         skips = {"line skip", "lineskip", "byte skip", "byteskip"} & header.keys()
         if header.get("encoding") != "raw" or skips:
@@ -136,17 +137,23 @@ def _check_nrrd_length(path: Path, needed: int) -> None:
 
 
 @contextmanager
-def _quiet_nrrd() -> Iterator[None]:
-    """Keep numpy from warning about odd numbers in a header, which the checks refuse by name."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        yield
+def _quiet() -> Iterator[None]:
+    """Keep libraries from talking about odd numbers in a header: the checks name them."""
+    log = logging.getLogger("nibabel.global")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None]:
     """Refuse a NRRD whose voxels lie in another file; warn where it has no patient space."""
     try:
-        with open(path, "rb") as stream, _quiet_nrrd():
+        with open(path, "rb") as stream, _quiet():
             header = nrrd.read_header(stream)
             packed = header.get("encoding") in ("gzip", "gz")
             if packed and not {"line skip", "lineskip"} & header.keys():
@@ -201,11 +208,12 @@ def _check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
             remedy="move one of them away",
         )
     try:
-        loaded = nibabel.load(path)
-        header = loaded.header
-        qform, q_code = header.get_qform(coded=True)
-        sform, s_code = header.get_sform(coded=True)
-        unit = header.get_xyzt_units()[0]
+        with _quiet():
+            loaded = nibabel.load(path)
+            header = loaded.header
+            qform, q_code = header.get_qform(coded=True)
+            sform, s_code = header.get_sform(coded=True)
+            unit = header.get_xyzt_units()[0]
     except Exception as error:
         raise CaseError(
             "A NIfTI file must start with a readable header",

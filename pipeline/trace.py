@@ -187,7 +187,7 @@ def _parameters(study: Study, recorded: Mapping) -> dict:
         present = None
     return {
         "file": relative_name(file),
-        "file's meaning, sha256": present,
+        "file now, sha256": present,
         "settings used, sha256": None if used is None else json_hash(used),
         "settings used": used,
     }

@@ -126,7 +126,7 @@ def test_other_code_and_removed_entries_are_told(study, run, tmp_path, monkeypat
     assert again["store"]["crop"].endswith("(removed)")
     assert again["code"]["crop"] is None
     assert "crop" in as_text(again)
-    assert again["parameters"]["file's meaning, sha256"] is None  # params.yaml is not there
+    assert again["parameters"]["file now, sha256"] is None  # params.yaml is not there
 
 
 def test_verification_is_shown_where_it_was_done(study, run, tmp_path, monkeypatch):

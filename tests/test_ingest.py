@@ -17,18 +17,15 @@ from pipeline.core.findings import from_json
 from pipeline.core.geometry import Geometry
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
-from pipeline.ct_options import CtChecks, CtOptions
-from pipeline.ingest import (
-    COLUMNS,
+from pipeline.ct_checks import (
     check_extent,
     check_hounsfield,
     check_thickness,
-    ingest_scan,
-    ingest_scans,
     mean_and_sd,
     orientation_of,
-    scans_of,
 )
+from pipeline.ct_options import CtChecks, CtOptions
+from pipeline.ingest import COLUMNS, ingest_scan, ingest_scans, scans_of
 from tests.dicom_files import CANARY, write_series
 
 CHECKS = {"min_slices": 3, "max_slice_spacing_mm": 6.0}

@@ -139,6 +139,8 @@ def paired_readings(features: pd.DataFrame, readers: list[str]) -> list[pd.DataF
         )
     names = [column for column in features.columns if column not in (key, "reader")]
     of_reader = [features[features["reader"] == reader].set_index(key)[names] for reader in readers]
+    if not of_reader:  # no mask of the study could be used
+        return []
     common = set.intersection(*(set(table.index) for table in of_reader))
     return [table.loc[sorted(common)] for table in of_reader]
 

@@ -92,7 +92,7 @@ def test_two_readers_are_chosen_by_rule(readers, model_reader, chosen):
     assert choose_readers(readers, model_reader) == chosen
 
 
-@pytest.mark.parametrize("readers", [("A", "B"), ("A",)])
+@pytest.mark.parametrize("readers", [("A", "B"), ("A",), ()])
 def test_the_command_writes_table_and_copy(tmp_path, readers):
     study = tmp_path / "study"
     study.mkdir()
@@ -103,7 +103,8 @@ def test_the_command_writes_table_and_copy(tmp_path, readers):
         "selection": {"ccc": {"threshold": 0.85}},
     }
     (study / "study.yaml").write_text(yaml.safe_dump(config))
-    write_table(features_table(readers=readers), tmp_path / "features.parquet")
+    features = features_table(readers=readers or ("A",))
+    write_table(features if readers else features.head(0), tmp_path / "features.parquet")
     out = tmp_path / "reproducibility.parquet"
     reproducibility.main(
         argparse.Namespace(

@@ -10,6 +10,7 @@
 #include "kernels.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct {
@@ -67,6 +68,16 @@ static size_t keep_ends(vertex_t *vertices, size_t count, const ptrdiff_t size[3
     return kept;
 }
 
+static double distance(const vertex_t *vertex, const double point[3], const double mm[3])
+{
+    double squared = 0.0;
+    for (int axis = 0; axis < 3; axis++) {
+        const double apart = (double)vertex->at[axis] * mm[axis] - point[axis];
+        squared += apart * apart;
+    }
+    return sqrt(squared);
+}
+
 /* Largest squared distance, in mm2, of two among `count` vertices, or `best` if none is larger. */
 WIDE_VECTORS static double farthest(const vertex_t *vertices, size_t count, const double mm[3],
                                     double best)
@@ -82,6 +93,35 @@ WIDE_VECTORS static double farthest(const vertex_t *vertices, size_t count, cons
             best = squared > best ? squared : best;
         }
     return best;
+}
+
+/* Move those vertices to the front that can be an end of the largest distance, and return how many
+ * they are. Two vertices are no farther apart than the sum of their distances from the middle, so that
+ * one whose sum with the outermost vertex is less than a distance known already cannot be an end. */
+static size_t keep_outer(vertex_t *vertices, size_t count, const double mm[3])
+{
+    double middle[3] = {0.0, 0.0, 0.0}, radius = -1.0, known = 0.0;
+    size_t outermost = 0, kept = 0;
+    for (size_t n = 0; n < count; n++)
+        for (int axis = 0; axis < 3; axis++)
+            middle[axis] += (double)vertices[n].at[axis] * mm[axis] / (double)count;
+    for (size_t n = 0; n < count; n++) {
+        const double r = distance(vertices + n, middle, mm);
+        if (r > radius) {
+            radius = r;
+            outermost = n;
+        }
+    }
+    double end[3];
+    for (int axis = 0; axis < 3; axis++)
+        end[axis] = (double)vertices[outermost].at[axis] * mm[axis];
+    for (size_t n = 0; n < count; n++)
+        known = fmax(known, distance(vertices + n, end, mm));
+    /* A hair less, since all of these are rounded. */
+    for (size_t n = 0; n < count; n++)
+        if (distance(vertices + n, middle, mm) + radius >= known * (1.0 - 1e-9))
+            vertices[kept++] = vertices[n];
+    return kept;
 }
 
 /* Squared diameters: same z, same y, same x, any. Returns -1 without memory. */
@@ -117,6 +157,7 @@ int squared_diameters(const uint8_t *inside, const ptrdiff_t size[3], const doub
     size_t kept = keep_ends(all, count, size, 0, 2, table);
     kept = keep_ends(all, kept, size, 1, 2, table);
     kept = keep_ends(all, kept, size, 2, 1, table);
+    kept = keep_outer(all, kept, mm);
     out[3] = farthest(all, kept, mm, 0.0);
     status = 0;
 end:

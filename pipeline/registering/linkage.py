@@ -130,10 +130,10 @@ class Linkage:
 
     def remember(self, identities: Iterable[Identity]) -> None:
         """Keep what must not be seen in results."""
-        for one in sorted(set(identities)):
-            values = self.identity.setdefault(one.kind, {}).setdefault(one.tag, [])
-            if one.value not in values:
-                values.append(one.value)
+        held = self.identities() | set(identities)
+        self.identity = {}
+        for one in sorted(held):
+            self.identity.setdefault(one.kind, {}).setdefault(one.tag, []).append(one.value)
 
     def identities(self) -> set[Identity]:
         """Return all values that must not be seen in results."""

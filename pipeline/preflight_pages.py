@@ -16,12 +16,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import jinja2
 import pandas as pd
+from jinja2 import Environment
 
 from pipeline.core import command
 from pipeline.core.files import read_table, whole_folder
 from pipeline.core.findings import OF_CT, SEVERITIES, from_json
+from pipeline.core.pages import page_templates
 from pipeline.core.study import open_study
 
 TEMPLATES = Path(__file__).parent / "preflight_templates"
@@ -149,13 +150,7 @@ def write_pages(
     stops : bool
         Whether errors stop the study.
     """
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-    )
+    environment = page_templates(TEMPLATES)
     drawn = _take_pictures(pictures, set(verdicts["case_id"]), folder / "pictures")
     for name in ("preflight.css", "preflight.js"):
         shutil.copyfile(TEMPLATES / name, folder / name)
@@ -185,7 +180,7 @@ def page_name(number: int) -> str:
 
 
 def _write_cases(
-    environment: jinja2.Environment,
+    environment: Environment,
     rows: Sequence[Mapping],
     masks: pd.DataFrame,
     drawn: set[str],

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from pipeline.core.pages import page_templates
 from segmentation.viewer_volume import LEVELS_HU, CaseVolume, packed_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -97,7 +97,7 @@ def case_page(
     }
     oblique = volume.obliqueness_degrees
     return (
-        _environment()
+        page_templates(TEMPLATES)
         .get_template("case.html.j2")
         .render(
             title=title,
@@ -131,7 +131,7 @@ def index_page(study: str, rows: Sequence[dict], tolerance_mm: float) -> str:
         for rank, row in enumerate(rows, start=1)
     ]
     return (
-        _environment()
+        page_templates(TEMPLATES)
         .get_template("index.html.j2")
         .render(
             study=study,
@@ -170,20 +170,3 @@ def _json(value: object) -> Markup:
     """Return JSON that no browser takes for markup, wherever it stands in a script element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-    def asset(name: str) -> Markup:
-        return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
-
-    environment.globals["asset"] = asset
-    return environment

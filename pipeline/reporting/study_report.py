@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import jinja2
 import yaml
 from markupsafe import Markup
 
 from pipeline.core import command
 from pipeline.core.files import whole_file, whole_folder
+from pipeline.core.pages import page_templates
 from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
 from pipeline.reporting.cautions import find_cautions
 from pipeline.reporting.results import Results, read_results
@@ -85,19 +85,7 @@ def render(title: str, sections: list[Section]) -> str:
     sections : list of Section
         Its sections in order.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-    def asset(name: str) -> Markup:
-        return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
-
-    environment.globals["asset"] = asset
+    environment = page_templates(TEMPLATES)
     environment.filters["drawing"] = _labelled
     return environment.get_template("report.html.j2").render(title=title, sections=sections)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,3 +94,31 @@ def test_pip_part_of_environment_installs(environment, tmp_path):
         text=True,
     )
     assert found.stdout.strip() == "v3.0.1"
+
+
+@pytest.mark.slow
+def test_the_package_installs_with_its_kernels(repository, tmp_path):
+    """What `pip install --no-build-isolation --no-deps .` does in the conda route."""
+    kept = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+    for name in kept:
+        shutil.copy(repository / name, tmp_path / name)
+    compiled = shutil.ignore_patterns("*.so", "__pycache__")
+    for name in ("pipeline", "segmentation", "models", "demo"):
+        shutil.copytree(repository / name, tmp_path / name, ignore=compiled)
+    target = tmp_path / "installed"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps",
+         "--target", target, tmp_path],
+        check=True,
+    )  # fmt: skip
+    code = "from pipeline.extraction.kernels import kernels; print(kernels().__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=target,
+        env=os.environ | {"PYTHONPATH": str(target)},
+    )
+    assert found.stdout.startswith(str(target))
+    assert (target / "pipeline/extraction/native/spline.c").exists()

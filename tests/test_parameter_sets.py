@@ -13,7 +13,8 @@ import SimpleITK as sitk
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
-from pipeline.extraction import feature_names, load_params
+from pipeline.extraction import extract_features, feature_names, load_params
+from pipeline.extraction.library import as_series
 from pipeline.extraction.params import parameter_notes
 from pipeline.extraction.setting_rules import settings_rules
 from pipeline.parameter_sets.compare import compare_settings, summary
@@ -95,6 +96,38 @@ def test_the_command_writes_the_set(tmp_path):
     )  # fmt: skip
     assert {path.stem for path in tmp_path.iterdir()} == set(sensitivity_set())
     assert str(tmp_path) not in done.stderr
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_both_engines_agree_with_each_file(path):
+    noise = np.random.default_rng(5).normal(0, 900, (16, 32, 32))
+    ct = sitk.Cast(sitk.SmoothingRecursiveGaussian(sitk.GetImageFromArray(noise), 1.2) + 100,
+                   sitk.sitkInt16)  # fmt: skip
+    mask = np.zeros((16, 32, 32), np.uint8)
+    mask[5:11, 10:22, 8:21] = 1
+    mask = sitk.GetImageFromArray(mask)
+    for image in (ct, mask):
+        image.SetSpacing((0.8, 0.8, 3))
+    params = load_params(path)
+    fast, plain = (
+        extract_features(ct, mask, params, engine=engine) for engine in ("fast", "pyradiomics")
+    )
+    pd.testing.assert_series_equal(fast, plain, rtol=1e-9)
+
+
+def test_two_axes_of_one_length_are_no_complex_numbers():
+    # 8 x 8 voxels across: the eigenvalues of the two shorter axes are equal but for rounding.
+    mask = np.zeros((12, 12, 16), np.uint8)
+    mask[2:10, 2:10, 2:14] = 1
+    mask[2, 2, 2] = mask[9, 9, 2] = 0
+    mask = sitk.GetImageFromArray(mask)
+    noise = np.random.default_rng(5).normal(0, 100, (12, 12, 16))
+    features = extract_features(
+        sitk.GetImageFromArray(noise), mask, {"setting": {}, "featureClass": {"shape": None}}
+    )
+    assert features.notna().all()
+    values = {"a": np.array(2 + 1e-16j), "b": 3.0, "c": np.array([4.0]), "d": 1 + 1j}
+    np.testing.assert_array_equal(as_series(values, list("abcd")), [2, 3, 4, np.nan])
 
 
 # --- margins -----------------------------------------------------------------------------------

@@ -38,7 +38,13 @@ from pipeline.extraction.checks import (
 from pipeline.extraction.crops import Crop, Normalisation
 from pipeline.extraction.firstorder import first_order
 from pipeline.extraction.kernels import kernels
-from pipeline.extraction.library import extractor, feature_names, loading_settings, radiomics
+from pipeline.extraction.library import (
+    as_series,
+    extractor,
+    feature_names,
+    loading_settings,
+    radiomics,
+)
 from pipeline.extraction.matrices import Region
 from pipeline.extraction.params import Parameters
 from pipeline.extraction.resampling import (
@@ -243,8 +249,7 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
         ) from error
     expected = feature_names(params)
     check_complete(values, expected)
-    numbers = [np.asarray(values[name]).item() for name in expected]
-    return pd.Series(numbers, index=expected, dtype=np.float64)
+    return as_series(values, expected)
 
 
 def why_not_features(image: sitk.Image, mask: sitk.Image) -> str | None:

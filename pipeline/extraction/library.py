@@ -7,12 +7,17 @@ import functools
 import json
 import logging
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import SimpleITK as sitk
 
 from pipeline.core.errors import StudyError
 from pipeline.extraction.params import CROP_SETTINGS, Parameters, schema_warnings_ignored
+
+#: Largest imaginary part, relative, that is rounding of an eigenvalue.
+IMAGINARY_ROUNDING = 1e-9
 
 
 class Prepared:
@@ -169,3 +174,30 @@ def _feature_names(content: str) -> tuple[str, ...]:
             for full in of_class(image, name)
         ]
     return tuple(names)
+
+
+def as_series(values: Mapping[str, object], names: Sequence[str]) -> pd.Series:
+    """Return what PyRadiomics computed as numbers.
+
+    It hands out zero- and one-dimensional arrays alike, and complex numbers where two axes of a
+    region are equally long: the imaginary parts of such eigenvalues are rounding, 1e-16 or so.
+
+    Parameters
+    ----------
+    values : Mapping
+        What PyRadiomics returned, by feature.
+    names : sequence of str
+        Features, in their order.
+
+    Returns
+    -------
+    pandas.Series of float64
+        NaN where a value is complex by more than rounding.
+    """
+    numbers = [np.asarray(values[name]).item() for name in names]
+    numbers = [_real(value) if isinstance(value, complex) else value for value in numbers]
+    return pd.Series(numbers, index=list(names), dtype=np.float64)
+
+
+def _real(value: complex) -> float:
+    return value.real if abs(value.imag) <= IMAGINARY_ROUNDING * abs(value) else math.nan

@@ -27,7 +27,13 @@ from pipeline.extraction.checks import (
     open_volume,
 )
 from pipeline.extraction.crops import Crop, Normalisation
-from pipeline.extraction.library import extractor, feature_names, loading_settings, radiomics
+from pipeline.extraction.library import (
+    as_series,
+    extractor,
+    feature_names,
+    loading_settings,
+    radiomics,
+)
 from pipeline.extraction.params import Parameters
 
 
@@ -131,9 +137,7 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
         ) from error
     expected = feature_names(params)
     check_complete(values, expected)
-    # PyRadiomics hands out zero- and one-dimensional arrays alike.
-    numbers = [np.asarray(values[name]).item() for name in expected]
-    return pd.Series(numbers, index=expected, dtype=np.float64)
+    return as_series(values, expected)
 
 
 def _clipped_share(normalised: sitk.Image, region: sitk.Image, params: Parameters) -> float:

@@ -240,7 +240,7 @@ static void along(const double start[3], const double end[3], ptrdiff_t at, ptrd
 
 /* Find the voxels that carry weight at some point inside the volume. Returns 0 if there is none. */
 static int reach(const volume_t *image, const double *starts, const double *ends, ptrdiff_t lines,
-                 ptrdiff_t length, axis_t axes[3])
+                 axis_t axes[3])
 {
     for (int axis = 0; axis < 3; axis++) {
         double low = INFINITY, high = -INFINITY;
@@ -261,7 +261,6 @@ static int reach(const volume_t *image, const double *starts, const double *ends
         a->from = a->low - MARGIN < 0 ? 0 : a->low - MARGIN;
         a->to = a->high + MARGIN > size - 1 ? size - 1 : a->high + MARGIN;
     }
-    (void)length;
     return 1;
 }
 
@@ -271,7 +270,7 @@ int spline_resample(const volume_t *image, const normalisation_t *normalisation,
 {
     axis_t axes[3];
     memset(out, 0, sizeof(double) * (size_t)(lines * length));
-    if (!reach(image, starts, ends, lines, length, axes))
+    if (!reach(image, starts, ends, lines, axes))
         return 0;
     double *c = part_coefficients(image, normalisation, axes);
     if (!c)

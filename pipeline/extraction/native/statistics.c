@@ -40,8 +40,8 @@ WIDE_VECTORS void voxel_values(const volume_t *volume, ptrdiff_t at, ptrdiff_t c
     }
 }
 
-/* Chunks keep the inner sums in 32 bits for the 16-bit types, which is what vectors are good at:
- * 2^15 values of at most 2^15 stay below 2^31, and each square fits into 32 bits unsigned. */
+/* The square of a value of 16 bits fits into 32 bits unsigned; sums are kept in 64 bits, those of a
+ * chunk apart from the total, so that the inner loop is one that vectors are good at. */
 #define CHUNK 32768
 
 #define SUMS(type)                                                                                 \

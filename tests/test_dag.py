@@ -266,7 +266,7 @@ def test_features_that_differ_from_pyradiomics_stop_the_study(checkout: Checkout
     values.to_parquet(path)
     done = checkout.python(
         *("-m", "pipeline.progress", "--configfile", study, "--cores", "2"),
-        *("--forcerun", "extract", "--", "features"),
+        *("features", "--forcerun", "extract"),
     )
     assert done.returncode == 1
     assert "Failed: verified" in done.stdout

@@ -157,6 +157,7 @@ def feature_targets(wildcards):
         f"{FOLDER}/tables/features.parquet",
         f"{FOLDER}/tables/reproducibility.parquet",
         f"{FOLDER}/tables/reproducibility_families.parquet",
+        *VERIFIED.values(),
     ]
 
 

@@ -33,9 +33,6 @@ SAME_POSITION_MM = 1e-2
 
 _HIGHEST = np.iinfo(np.int32).max
 
-#: Values of RescaleType that the standard defines beside HU.
-RESCALE_TYPES = ("OD", "US", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT")
-
 
 @dataclass(frozen=True)
 class Volume:

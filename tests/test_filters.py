@@ -16,11 +16,9 @@ from models.filters import (
     ClinicalFilter,
     MRMRFilter,
     WilcoxonFilter,
-    adjusted_p,
-    chi_square_p,
     mrmr_order,
-    rank_sum_p,
 )
+from models.univariate import adjusted_p, chi_square_p, rank_sum_p
 from pipeline.core.errors import StudyError
 
 REFUSES_ONE_ROW = {"check_fit2d_1sample": "one row has one outcome: a StudyError says so"}

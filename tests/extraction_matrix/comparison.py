@@ -6,6 +6,7 @@ every case; ``plain`` is the library itself, called anew.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import functools
 import hashlib
@@ -219,4 +220,8 @@ def main(engine: str = "fast") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=main.__doc__.partition(",")[0] + ".")
+    parser.add_argument(
+        "engine", nargs="?", default="fast", choices=["fast", "pyradiomics", "plain"]
+    )
+    sys.exit(main(parser.parse_args().engine))

@@ -11,12 +11,11 @@ import yaml
 from models.ablate import (
     Refits,
     ablate,
-    plan_steps,
     refit_step,
     seeds_of,
     summarise_step,
-    top_candidates,
 )
+from models.ablation_steps import plan_steps, top_candidates
 from models.columns import Columns
 from models.fitted import refit
 from models.intervals import patient_resamples

@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import highdicom as hd
@@ -333,6 +334,67 @@ def test_masks_are_matched_by_dicom_references(hospital):
     assert hospital.report()["export2.dcm"][:2] == ("registered", rule)
     known = read_linkage(hospital.linkage).scans[rows[0]["scan_id"]]
     assert known["series"] == ANNA.uid(1)
+
+
+def test_short_names_in_signs_and_readers_in_any_script_are_read(hospital):
+    wei = Person(4, "Li^Wei=李^伟", "00731943", "20190312")
+    andrej = Person(5, "Зайцев^Андрей", "KH-0000475-E", "20190313")
+    for person in (ANNA, wei, andrej):
+        write_ct(person, hospital.dicom / str(person.number) / "ct")
+    write_mask(hospital.masks / "李伟_L1_reader 张医生.nii.gz")
+    write_mask(hospital.masks / "李伟_L1_obs_王.nii.gz", width=22)
+    taken_apart = unicodedata.normalize("NFD", "Зайцев_Андрей_L2_reader_Йорг")  # as on a Mac
+    assert taken_apart != unicodedata.normalize("NFC", taken_apart)
+    write_mask(hospital.masks / f"{taken_apart}.nii.gz")
+    rows = hospital.run()
+    pseudonyms = hospital.pseudonyms()
+    assert [(row["patient_id"], row["level"]) for row in rows].count(
+        (pseudonyms["00731943"], "L1")
+    ) == 2
+    assert (pseudonyms["KH-0000475-E"], "L2") in {(r["patient_id"], r["level"]) for r in rows}
+    assert set(read_linkage(hospital.linkage).readers.values()) == {"张医生", "王", "Йорг"}
+
+
+def test_an_id_outweighs_a_folder_of_another_patients_images(hospital):
+    short = Person(6, "Bo^Li", "4711", "20190314")
+    write_ct(short, hospital.dicom / "x" / "ct")
+    write_ct(OUYANG, hospital.dicom / "y" / "soft tissue")
+    write_mask(hospital.masks / "4711_soft_tissue_L1_A.nrrd")
+    (row,) = hospital.run()
+    assert row["patient_id"] == hospital.pseudonyms()["4711"]
+
+
+def test_a_path_with_the_names_of_two_patients_is_not_matched(hospital):
+    for person in (ANNA, OUYANG):
+        write_ct(person, hospital.dicom / str(person.number) / "ct")
+    write_mask(hospital.masks / "ouyang xiaodong" / "KH-0000471-A_L1.nrrd")
+    write_mask(hospital.masks / "Żółkiewska Bronisława" / "KH-0000471-A_L2.nrrd")
+    (row,) = hospital.run()
+    assert row["level"] == "L2"
+    assert "2 patients by name" in hospital.report()["KH-0000471-A_L1.nrrd"][2]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_series_that_was_exported_twice_is_taken_once(hospital, same):
+    write_ct(ANNA, hospital.dicom / "CD 1")
+    shutil.copytree(hospital.dicom / "CD 1", hospital.dicom / "CD 1 again")
+    if not same:
+        for path in (hospital.dicom / "CD 1 again").iterdir():
+            one = pydicom.dcmread(path)
+            one.PixelData = bytes(len(one.PixelData))
+            one.save_as(path)
+    write_mask(hospital.masks / "KH-0000471-A_L1_A.nrrd")
+    (row,) = hospital.run()
+    copied = len(list((hospital.out / row["image"]).iterdir()))
+    lines = (hospital.root / "safe" / "who.handover.csv").read_text(encoding="utf-8")
+    if same:
+        assert copied == SHAPE[0]
+        assert hospital.report()["KH-0000471-A_L1_A.nrrd"][2] == ""
+        assert lines.count('"a copy of a slice, byte for byte",left out') == SHAPE[0]
+    else:  # which of the two is the CT, nobody can tell here: reading it is refused
+        assert copied == 2 * SHAPE[0]
+        with pytest.raises(CaseError, match="may lie at the same place"):
+            read_ct(hospital.out / row["image"])
 
 
 def test_masks_are_matched_by_folder(hospital):

@@ -6,6 +6,7 @@ series it belongs to and for the identity values that must never be seen again.
 
 from __future__ import annotations
 
+import filecmp
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -46,7 +47,9 @@ class Series:
     files : list of pathlib.Path
         Its slices.
     known_as : set of str
-        Texts by which a file name may mean this patient: id, names, accession, folders.
+        Texts by which a file name may mean this patient: id, names, accession.
+    folders : set of str
+        Names of folders that hold series of this patient only.
     date : str or None
         Day of the scan, YYYYMMDD.
     number : int or None
@@ -61,6 +64,7 @@ class Series:
     patient: str
     files: list[Path] = field(default_factory=list)
     known_as: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
     date: str | None = None
     number: int | None = None
     description: str = ""
@@ -108,6 +112,7 @@ def read_handover(root: Path, files: Iterable[Path]) -> Handover:
     found = Handover()
     slices: dict[str, list[Dataset]] = {}
     by_uid: dict[str, Series] = {}
+    first_of: dict[tuple[str, str], Path] = {}
     for path in sorted(files):
         found.identity.update(of_path(path, root))
         with quiet():
@@ -134,6 +139,11 @@ def read_handover(root: Path, files: Iterable[Path]) -> Handover:
             else:
                 uid = str(header.get("SeriesInstanceUID") or path.parent)
                 one = by_uid.setdefault(uid, Series(uid, patient))
+                slice_uid = str(header.get("SOPInstanceUID") or path)
+                first = first_of.setdefault((uid, slice_uid), path)
+                if first != path and filecmp.cmp(first, path, shallow=False):
+                    found.other.append((path, "a copy of a slice, byte for byte"))
+                    continue
                 one.files.append(path)
                 one.known_as |= _names(header)
                 one.number = _whole(header.get("SeriesNumber"))
@@ -207,7 +217,7 @@ def _name_folders(series: Iterable[Series], root: Path) -> None:
         for part in parts:
             owners.setdefault(part, set()).add(one.patient)
     for one in series:
-        one.known_as |= {part for part in folders[one.uid] if len(owners[part]) == 1}
+        one.folders |= {part for part in folders[one.uid] if len(owners[part]) == 1}
 
 
 def _places(header: Dataset) -> list[Dataset]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.core.errors import CaseError
 from pipeline.core.volumes import volume_suffix
 from pipeline.registering.handover import Handover, Series
-from pipeline.registering.names import Told, level_of, normal, read_path
+from pipeline.registering.names import Told, is_telling, level_of, normal, read_path
 from segmentation.label_conventions import Convention
 from segmentation.mask_files import read_mask_file
 from segmentation.segments import MaskFile, Segment, comparable
@@ -120,14 +120,16 @@ def match_masks(
         Told how many masks are done.
     """
     known: dict[str, set[str]] = {}
+    folders: dict[str, set[str]] = {}
     for series in handover.series:
-        for text in series.known_as:
-            if len(normal(text)) >= 3:
-                known.setdefault(normal(text), set()).add(series.patient)
-    readers = rules.readers or _reader_folders(masks, mask_root, known)
+        for texts, meant in ((series.known_as, known), (series.folders, folders)):
+            for text in map(normal, texts):
+                if is_telling(text):
+                    meant.setdefault(text, set()).add(series.patient)
+    readers = rules.readers or _reader_folders(masks, mask_root, known.keys() | folders.keys())
     result = Matched()
     for done, path in enumerate(masks, start=1):
-        told = read_path(path.relative_to(mask_root), known, rules.pattern, readers)
+        told = read_path(path.relative_to(mask_root), known, rules.pattern, readers, folders)
         try:
             mask_file = read_mask_file(path)
             series, rule, note = _series_of(path, told, mask_file, mask_root, dicom_root, handover)
@@ -138,12 +140,13 @@ def match_masks(
                 )
         except CaseError as error:
             found = f" (found: {error.found})" if error.found is not None else ""
-            result.failed.append((path, f"{error.rule}{found}"))
+            remedy = f". Remedy: {error.remedy}" if error.remedy else ""
+            result.failed.append((path, f"{error.rule}{found}{remedy}"))
         progress(done, len(masks))
     return _without_doubles(result)
 
 
-def _reader_folders(masks: Iterable[Path], root: Path, known: dict) -> tuple[str, ...]:
+def _reader_folders(masks: Iterable[Path], root: Path, known: set[str]) -> tuple[str, ...]:
     """Return the first folders below the root where they are readers: few, and no patients."""
     first = {path.relative_to(root).parts[0] for path in masks if path.parent != root}
     several = 2 <= len(first) <= 6 and not any(normal(one) in known for one in first)
@@ -301,7 +304,11 @@ def _without_doubles(matched: Matched) -> Matched:
     doubled = {id(row) for rows in claims.values() if len(rows) > 1 for row in rows}
     for row in matched.rows:
         if id(row) in doubled:
-            reason = f"Another file is of the same CT, level ({row.level}) and reader"
+            reason = (
+                f"Another file is of the same CT, level ({row.level}) and reader "
+                f"({row.reader or 'none told'}). Remedy: name the readers by --readers or "
+                "--mask-pattern, or remove the copy"
+            )
             matched.failed.append((row.mask, reason))
     matched.rows = [row for row in matched.rows if id(row) not in doubled]
     return matched

@@ -12,6 +12,7 @@ import argparse
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,7 @@ from pipeline.registering.study_tree import (
 )
 from pipeline.registering.tables import match_table, read_handed_in
 from segmentation.label_conventions import BUILT_IN, convention_of
+from segmentation.mask_files import ACCEPTED
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +75,26 @@ def collect(dicom_root: Path, mask_root: Path, rules: Rules) -> tuple[Matched, H
     for path in masks:
         handover.identity.update(of_path(path, mask_root))
     masks = sorted(set(masks))
+    handover.other += _not_read((dicom_root, mask_root), masks, handover)
     matched = match_masks(
         masks, mask_root, dicom_root, handover, rules,
         lambda done, total: command.progress("register", done, total, "masks matched"),
     )  # fmt: skip
     return matched, handover
+
+
+def _not_read(
+    roots: Iterable[Path], masks: Iterable[Path], handover: Handover
+) -> list[tuple[Path, str]]:
+    """Return the files that are neither a mask nor DICOM: the report must not pass over one."""
+    told = {path for series in handover.series for path in series.files}
+    told.update(masks, handover.damaged, (path for path, _ in handover.other))
+    files = {path for root in roots for path in _files(root) if path not in told}
+    formats = f"neither DICOM nor a mask ending in {', '.join(ACCEPTED)}"
+    return [
+        (path, "a volume that does not lie below MASK_ROOT" if is_volume(path) else formats)
+        for path in sorted(files)
+    ]
 
 
 def _files(root: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from pipeline.core.findings import Finding
 from segmentation.segments import (
     MaskFile,
     Segment,
+    check_drawn,
     comparable,
     has_names,
     held_by,
@@ -111,6 +112,7 @@ def choose_segment(
             found=f"no {level} in the convention {convention.name}",
             remedy="write the label into column `label`, or add the level to masks.convention",
         )
+    check_drawn(mask_file)
     wanted = convention.labels[level]
     if has_names(mask_file):
         names = convention.names(level)

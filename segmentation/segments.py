@@ -149,6 +149,7 @@ def pick_segment(mask_file: MaskFile, label: str | None) -> Segment:
         If nothing fits, or more than one structure does; the file's content is listed.
     """
     segments = mask_file.segments
+    check_drawn(mask_file)
     if label is None:
         found = segments
         if len(found) > 1:
@@ -171,6 +172,16 @@ def pick_segment(mask_file: MaskFile, label: str | None) -> Segment:
         if has_names(mask_file)
         else "write the label's number into column `label`",
     )
+
+
+def check_drawn(mask_file: MaskFile) -> None:
+    """Refuse a file without structures: no label or convention could mend it."""
+    if not mask_file.segments:
+        raise CaseError(
+            "Something must be drawn in a mask",
+            found="the file is empty",
+            remedy="draw the vertebra, and export the mask again",
+        )
 
 
 def check_slices_follow(slices: Sequence[int], what: str) -> None:

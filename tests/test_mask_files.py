@@ -68,8 +68,9 @@ def test_another_label_lists_what_the_file_holds(tmp_path, label, message):
 
 def test_an_empty_file_says_so(tmp_path):
     held = read_mask_file(label_map(tmp_path / "m.nrrd", LABELS * 0))
-    with pytest.raises(CaseError, match="the file is empty"):
-        pick_segment(held, "1")
+    for label in ("1", None):
+        with pytest.raises(CaseError, match=r"drawn in a mask\. Found: the file is empty"):
+            pick_segment(held, label)
 
 
 def test_whole_numbers_in_floating_point_are_labels_and_fractions_are_not(tmp_path):

@@ -470,6 +470,24 @@ def test_what_is_not_matched_is_told_to_the_hospital_only(hospital, what, capsys
     assert "KH-0000471" not in shown.out + shown.err
 
 
+def test_no_file_of_the_masks_vanishes_from_the_report(hospital):
+    write_ct(ANNA, hospital.dicom / "ct")
+    write_mask(hospital.masks / "KH-0000471-A_L1_A.nrrd")
+    write_mask(hospital.masks / "KH-0000471-A_L1_B.mha")
+    write_mask(hospital.masks / "KH-0000471-A_L1_C.nhdr")
+    write_mask(hospital.dicom / "lost.nrrd")
+    empty = sitk.ReadImage(str(hospital.masks / "KH-0000471-A_L1_A.nrrd")) * 0
+    sitk.WriteImage(empty, str(hospital.masks / "KH-0000471-A_L2_A.nrrd"))
+    hospital.run()
+    report = hospital.report()
+    below = (hospital.dicom, hospital.masks)
+    files = {path.name for root in below for path in root.rglob("*") if path.is_file()}
+    assert {name for name in files if not name.endswith(".dcm")} <= report.keys()
+    for name in ("KH-0000471-A_L1_B.mha", "KH-0000471-A_L1_C.nhdr", "lost.nrrd"):
+        assert report[name][0] == "left out"
+    assert report["KH-0000471-A_L2_A.nrrd"][2] == "nothing is drawn in the mask"
+
+
 def test_two_files_of_one_vertebra_and_reader_are_not_matched(hospital):
     write_ct(ANNA, hospital.dicom)
     for name in ("KH-0000471-A_L1_A.nrrd", "KH-0000471-A_L1_A copy.nrrd", "KH-0000471-A_L2_A.nrrd"):

@@ -223,6 +223,15 @@ def test_a_damaged_file_is_refused_without_its_path(tmp_path, name, kept, compre
     assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize(("name", "wrong"), [("a.nii", "b.nii.gz"), ("a.nii.gz", "b.nii")])
+def test_a_name_that_hides_the_packing_is_refused(tmp_path, name, wrong):
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), str(tmp_path / name), useCompression=True)
+    read_volume(tmp_path / name)
+    (tmp_path / name).rename(tmp_path / wrong)
+    with pytest.raises(CaseError, match=r"must end in \.nii\.gz if it is packed"):
+        read_volume(tmp_path / wrong)
+
+
 @pytest.mark.parametrize("name", ["a.nrrd", "a.nii", "a.nii.gz"])
 def test_one_byte_less_is_refused(tmp_path, name):
     sitk.WriteImage(sitk.GetImageFromArray(VOXELS), str(tmp_path / name), useCompression=True)

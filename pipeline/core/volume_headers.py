@@ -40,6 +40,9 @@ PATIENT_SPACES = (
     "las",
 )
 
+#: First two bytes of what gzip packed (RFC 1952).
+GZIP_MARK = b"\x1f\x8b"
+
 _CHUNK = 1 << 22  # bytes unpacked at a time
 
 
@@ -130,6 +133,7 @@ def check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
             found=f"{path.name} and {sibling.name}",
             remedy="move one of them away",
         )
+    _check_packing(path)
     try:
         with _quiet():
             loaded = nibabel.load(path)
@@ -159,6 +163,19 @@ def check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
         return [_no_patient_space("NIfTI header has neither qform nor sform")], None
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ (sform if s_code else qform)  # RAS to LPS
     return [], Geometry.from_affine(affine, size)
+
+
+def _check_packing(path: Path) -> None:
+    """Refuse a name that says another packing than the file has: libraries read neither."""
+    with open(path, "rb") as stream:
+        start = stream.read(2)
+    packed = start == GZIP_MARK
+    if start and packed != path.name.lower().endswith(".gz"):
+        raise CaseError(
+            "The name of a NIfTI file must end in .nii.gz if it is packed, else in .nii",
+            found="a packed file" if packed else "a file that is not packed by gzip",
+            remedy="rename it; if that does not help, it is damaged: copy or export it again",
+        )
 
 
 def _check_nifti_values(path: Path, header: nibabel.Nifti1Header, unit: str) -> None:

@@ -177,6 +177,7 @@ def _series_of(
         raise CaseError(
             "A mask must be matched to a patient by reference, name or folder",
             found=f"neither{hint}",
+            remedy="write the patient's id into the file's name, or hand in a table (--cases)",
         )
     common = set.intersection(*votes.values())
     if not common:
@@ -193,13 +194,21 @@ def _series_of(
     if len(fits) == 1:
         return fits[0], f"{rule}, grid", ""
     if len(candidates) == 1:
-        why = "" if candidates[0].grid is None else "the mask does not lie on the grid of its CT"
-        return candidates[0], rule, why
+        return candidates[0], rule, _why_not(mask_file, candidates[0])
     raise CaseError(
         "A mask must be matched to one series of its patient",
         found=f"{len(fits)} of {len(candidates)} series with its grid",
         remedy="hand in the series on which it was drawn only, or a table (--cases)",
     )
+
+
+def _why_not(mask_file: MaskFile, series: Series) -> str:
+    """Return why a mask does not lie on the grid of the only series that it can belong to."""
+    if not mask_file.segments or all(map(mask_file.is_empty, mask_file.segments)):
+        return "nothing is drawn in the mask"
+    if series.grid is None:
+        return "the slices of its CT do not lie in a regular stack"
+    return "the mask does not lie on the grid of its CT"
 
 
 def _known(patients: set, handover: Handover) -> set[str]:

@@ -139,9 +139,7 @@ def match_masks(
                     Row(series, path, level, told.reader, label, rule, note, told.version)
                 )
         except CaseError as error:
-            found = f" (found: {error.found})" if error.found is not None else ""
-            remedy = f". Remedy: {error.remedy}" if error.remedy else ""
-            result.failed.append((path, f"{error.rule}{found}{remedy}"))
+            result.failed.append((path, reason_of(error)))
         progress(done, len(masks))
     return _without_doubles(result)
 
@@ -302,6 +300,13 @@ def label_of(mask_file: MaskFile, segment: Segment | None) -> str | None:
         return None
     alike = [one for one in mask_file.segments if one.value == segment.value]
     return str(segment.value) if len(alike) == 1 else segment.name
+
+
+def reason_of(error: CaseError) -> str:
+    """Return an error in the words of the hospital's report, whose row names the file."""
+    found = f" (found: {error.found})" if error.found is not None else ""
+    remedy = f". Remedy: {error.remedy}" if error.remedy else ""
+    return f"{error.rule}{found}{remedy}"
 
 
 def _without_doubles(matched: Matched) -> Matched:

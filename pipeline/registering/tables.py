@@ -13,7 +13,7 @@ from pipeline.core.sheets import read_sheet, rows_text
 from pipeline.core.volumes import read_volume, volume_suffix
 from pipeline.privacy.identity import Identity
 from pipeline.registering.handover import Handover, Series, read_handover
-from pipeline.registering.matching import Matched, Row, label_of
+from pipeline.registering.matching import Matched, Row, label_of, reason_of
 from segmentation.mask_files import read_mask_file
 from segmentation.segments import MaskFile, pick_segment
 
@@ -109,7 +109,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
                 )
             )  # fmt: skip
         except CaseError as error:
-            matched.failed.append((row["mask"], error.rule))
+            matched.failed.append((row["mask"], reason_of(error)))
     for one in by_image.values():
         everything.series += one.series
         everything.damaged += one.damaged

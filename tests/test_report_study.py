@@ -500,6 +500,18 @@ def test_one_reader_is_said(copied):
     assert absent == "Concordance needs two readers; this study has one."
 
 
+@pytest.mark.parametrize(("cases", "said"), [(29, True), (30, False)])
+def test_few_cases_of_two_readers_are_said(copied, cases, said):
+    path = copied / "tables" / "reproducibility.parquet"
+    write_table(pd.read_parquet(path).assign(n=cases), path)
+    found = find(copied)
+    assert ("Few cases behind the concordance" in found) == said
+    if said:
+        caution = found["Few cases behind the concordance"]
+        assert caution.anchor == "concordance"
+        assert "rests on 29 cases; at least 30 are advised" in caution.text
+
+
 def test_several_rows_per_patient_are_said(copied):
     path = copied / "tables" / "split.parquet"
     split = pd.read_parquet(path)

@@ -17,6 +17,10 @@ MIN_TEST_EVENTS = 100
 #: 1996;49:1373-1379): a rough guide, kept as a warning sign.
 MIN_EVENTS_PER_PREDICTOR = 10
 
+#: Cases that a study of readers' reliability should hold (Koo and Li, J Chiropr Med
+#: 2016;15:155-163): a rough guide, kept as a warning sign.
+MIN_CASES_OF_READERS = 30
+
 
 @dataclass(frozen=True)
 class Caution:
@@ -48,7 +52,8 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
     parameters : dict or None
         Parsed PyRadiomics parameter file; None for a study that starts from feature tables.
     """
-    found = [_notice(results), _simulated_reader(results), _one_reader(results)]
+    found = [_notice(results), _simulated_reader(results)]
+    found += [_one_reader(results), _few_cases_of_readers(results)]
     if results.imaging is not None:
         found += [_upsampling(results, parameters or {}), _bin_width(parameters or {})]
     if results.modelling is not None:
@@ -89,6 +94,19 @@ def _one_reader(results: Results) -> Caution | None:
         "the contour is drawn stay in."
     )
     return Caution("One reader: no CCC filter", text, "concordance")
+
+
+def _few_cases_of_readers(results: Results) -> Caution | None:
+    cases = results.reproducibility["n"]
+    most = int(cases.max()) if len(cases) else 0
+    if not 0 < most < MIN_CASES_OF_READERS:
+        return None
+    text = (
+        f"Concordance between readers rests on {plural(most, 'case')}; at least "
+        f"{MIN_CASES_OF_READERS} are advised. Which features pass the threshold would change with "
+        "other cases: read the intervals of the CCC."
+    )
+    return Caution("Few cases behind the concordance", text, "concordance")
 
 
 def _upsampling(results: Results, parameters: dict) -> Caution | None:

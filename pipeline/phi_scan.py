@@ -12,9 +12,11 @@ import argparse
 import base64
 import binascii
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.core import command
@@ -28,6 +30,9 @@ from pipeline.privacy.unescape import unescaped
 logger = logging.getLogger(__name__)
 
 SNAKEMAKE = Path(".snakemake")
+
+#: What follows the date in the timestamps of logs and in the names of Snakemake's logs.
+_TIME_OF_DAY = re.compile(rb"[ Tt]\d\d:?\d\d:?\d\d(?!\d)")
 
 
 @dataclass(frozen=True, order=True)
@@ -84,7 +89,8 @@ def scan(roots: Iterable[Path], search: Search) -> Outcome:
     unreadable: list[tuple[str, str]] = []
     files = size = 0
     for root, path in _files(roots):
-        shown, found = _shown(root, path, search)
+        clock = _days_of(path)
+        shown, found = _shown(root, path, search, clock)
         leaks.update(found)
         if path.is_symlink():
             target = Piece(str(path.readlink()).encode("utf-8", "surrogateescape"), ("link",))
@@ -96,7 +102,7 @@ def scan(roots: Iterable[Path], search: Search) -> Outcome:
         try:
             for piece in pieces_of(path):
                 size += len(piece.content)
-                leaks.update(_leaks(piece, shown, search))
+                leaks.update(_leaks(piece, shown, search, clock))
         except CannotOpenError as error:
             unreadable.append((shown, str(error)))
         except OSError as error:
@@ -114,7 +120,23 @@ def _files(roots: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
                 yield root, path
 
 
-def _leaks(piece: Piece, shown: str, search: Search) -> Iterator[Leak]:
+def _days_of(path: Path) -> frozenset[bytes]:
+    """Return the day on which a file was written, here and in UTC, as logs write it."""
+    if not path.is_file() or path.is_symlink():
+        return frozenset()
+    written = path.stat().st_mtime
+    return frozenset(
+        datetime.fromtimestamp(written, zone).date().isoformat().encode() for zone in (UTC, None)
+    )
+
+
+def _leaks(
+    piece: Piece, shown: str, search: Search, clock: frozenset[bytes] = frozenset()
+) -> Iterator[Leak]:
+    """Yield the leaks of a piece; timestamps of the day on which its file was written are none.
+
+    A mask that was saved on the day of the run has the date of every line of the logs.
+    """
     place = " > ".join(piece.chain)
 
     def leak(match: Match, reading: str = "") -> Leak:
@@ -124,16 +146,30 @@ def _leaks(piece: Piece, shown: str, search: Search) -> Iterator[Leak]:
 
     seen = set()
     for match in search.matches(piece.content, bulk=piece.bulk):
+        if _is_stamp(piece.content, match, clock, search):
+            continue
         seen.add(match.pattern.identity)
         yield leak(match)
     if not piece.bulk:
         for reading, content in unescaped(piece.content):
             for match in search.matches(content):
+                if _is_stamp(content, match, clock, search):
+                    continue
                 if match.pattern.identity not in seen:  # one reading of a place is enough
                     yield leak(match, reading)
 
 
-def _shown(root: Path, path: Path, search: Search) -> tuple[str, list[Leak]]:
+def _is_stamp(content: bytes, match: Match, clock: frozenset[bytes], search: Search) -> bool:
+    """Return whether a date is of the run's own clock: of its day, with a time of no header."""
+    if content[match.start : match.end] not in clock:
+        return False
+    time = _TIME_OF_DAY.match(content, match.end)
+    return time is not None and time[0][1:] not in search.patterns
+
+
+def _shown(
+    root: Path, path: Path, search: Search, clock: frozenset[bytes]
+) -> tuple[str, list[Leak]]:
     """Return a path as it may be printed, and the leaks of its last part.
 
     Snakemake names the records of its outputs by their paths in base64, cut into folders.
@@ -147,7 +183,9 @@ def _shown(root: Path, path: Path, search: Search) -> tuple[str, list[Leak]]:
             decoded = _decoded(candidate)
             if decoded is not None:
                 texts.append(("name in base64", decoded))
-        leaks = [leak for how, text in texts for leak in _leaks(Piece(text, (how,)), "", search)]
+        leaks = [
+            leak for how, text in texts for leak in _leaks(Piece(text, (how,)), "", search, clock)
+        ]
         safe.append(f"***{number}" if leaks else part)
     shown = "/".join(safe)
     return shown, [Leak(shown, leak.kind, leak.tag, leak.how) for leak in leaks]

@@ -59,6 +59,12 @@ def format_of(path: str | Path) -> str:
     path = Path(path)
     if path.is_dir():
         return "DICOM"
+    if not path.exists():
+        raise CaseError(
+            "A CT must exist",
+            found="no such file or folder",
+            remedy="check the path and the mount",
+        )
     suffix = volume_suffix(path)
     if suffix is None or path.name.lower().endswith(".seg.nrrd"):
         raise CaseError(

@@ -10,6 +10,7 @@ import html
 import io
 import json
 import lzma
+import os
 import pickle
 import sqlite3
 import struct
@@ -297,6 +298,28 @@ def test_time_of_day_is_no_leak_in_a_timestamp_of_the_run(tmp_path):
     for text in ("study at 13:45:02", "134502.250000", "t=134502"):
         (tmp_path / "b.log").write_text(text)
         assert found(tmp_path, search) == {("time", "(0008,0030)")}
+
+
+STAMPS = {
+    "a line of a log": ("2020-01-31 13:42:18,250 INFO begun", set()),
+    "a log of Snakemake": ("Date: 2020-01-31 13:42:18", set()),
+    "its name": ("2020-01-31T134218.659220.snakemake.log", set()),
+    "with the time of the header": ("2020-01-31 13:42:17,250", {"date"}),
+    "a date alone": ("scanned 2020-01-31", {"date"}),
+    "a date in another form": ("31.01.2020 13:42:18", {"date"}),
+    "of another day": ("2020-02-01 13:42:18", {"date"}),
+}
+
+
+@pytest.mark.parametrize(("text", "kinds"), STAMPS.values(), ids=STAMPS.keys())
+def test_the_day_of_the_run_is_no_leak_in_its_timestamps(tmp_path, text, kinds):
+    identities = [Identity("date", "x", day) for day in ("20200131", "20200201")]
+    identities.append(Identity("time", "x", "134217"))
+    (tmp_path / "a.log").write_text(text)
+    day = datetime.datetime(2020, 1, 31, 12, tzinfo=datetime.UTC).timestamp()
+    os.utime(tmp_path / "a.log", (day, day))
+    leaks = scan([tmp_path / "a.log"], Search(patterns_of(identities)[0])).leaks
+    assert {leak.kind for leak in leaks} == kinds
 
 
 @pytest.mark.parametrize(

@@ -259,6 +259,8 @@ def test_other_files_are_refused(ct_file, tmp_path):
     text.write_text("no CT")
     with pytest.raises(CaseError, match="A CT must be a DICOM folder or a file ending in"):
         run(text, "--seed=5,-3,12", "--level", "L1", "--out", tmp_path / "a.seg.nrrd")
+    with pytest.raises(CaseError, match=r"A CT must exist\. Found: no such file or folder"):
+        run(tmp_path / "gone", "--seed=5,-3,12", "--level", "L1", "--out", tmp_path / "a.seg.nrrd")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ct.txt"]
 
 

@@ -512,6 +512,15 @@ def test_few_cases_of_two_readers_are_said(copied, cases, said):
         assert "rests on 29 cases; at least 30 are advised" in caution.text
 
 
+def test_a_ccc_without_interval_is_said(copied_images):
+    path = copied_images / "tables" / "reproducibility.parquet"
+    nothing = {"n": 2, "ccc_low": np.nan, "ccc_high": np.nan}
+    write_table(pd.read_parquet(path).assign(**nothing), path)
+    text = report_of(copied_images)
+    assert "So few cases give the CCC no interval." in text
+    assert "intervals of the CCC are wider" not in text
+
+
 def test_several_rows_per_patient_are_said(copied):
     path = copied / "tables" / "split.parquet"
     split = pd.read_parquet(path)

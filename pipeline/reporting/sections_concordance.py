@@ -37,9 +37,13 @@ def concordance_section(results: Results) -> Section:
         f"Over all {plural(units, 'case')} read twice, {count(kept)} of "
         f"{count(len(table))} features ({share(kept, len(table))}) reach a concordance correlation "
         f"coefficient (CCC) of {number(threshold, 2)}; the median is "
-        f"{number(table['ccc'].median(), 3)}. Half of the intervals of the CCC are wider than "
-        f"{number((table['ccc_high'] - table['ccc_low']).median(), 2)}."
+        f"{number(table['ccc'].median(), 3)}. "
     )
+    widths = (table["ccc_high"] - table["ccc_low"]).dropna()
+    if widths.empty:
+        text += "So few cases give the CCC no interval."
+    else:
+        text += f"Half of the intervals of the CCC are wider than {number(widths.median(), 2)}."
     if results.modelling is not None:
         text += " This describes the study; the selection computes the CCC again, on training rows."
     undefined = int(table["ccc"].isna().sum())

@@ -181,6 +181,7 @@ def register(
             "At least one mask must be readable together with its CT",
             remedy=f"{report_path(linkage_path).name} says why, file by file",
         )
+    strangers = set(surgery or ()) - set(linkage.patients.values())
     if surgery:
         days = {linkage.patient(original): day for original, day in surgery.items()
                 if original in linkage.patients.values()}  # fmt: skip
@@ -205,6 +206,7 @@ def register(
         "masks": len(cases),
         "masks not matched": len(matched.failed),
         "series without mask": sum(one.uid not in used for one in handover.series),
+        "patients of --dates without a mask, or with another id": len(strangers),
         "damaged DICOM files": len(handover.damaged),
         "segment names replaced": tree.names.replaced,
         "files linked": tree.linked,

@@ -161,7 +161,10 @@ def check_ids_meet(
             f"The tables `clinical` and `{source}` must share ids in the column {unit_key}",
             found=f"{listing(sorted(one), 3)} against {listing(sorted(other), 3)}",
             where=f"config keys clinical, {source}",
-            remedy="look for lost leading zeros, other prefixes, or the wrong column",
+            remedy="replace the template's EXAMPLE rows by your patients; without a clinical "
+            "table, delete `clinical`, `dictionary` and `eligibility`, and write `outcome: null`"
+            if all(str(key).startswith("EXAMPLE") for key in one)
+            else "look for lost leading zeros, other prefixes, or the wrong column",
         )
     for name, lonely in ((source, sorted(other - one)), ("clinical", sorted(one - other))):
         if lonely:

@@ -858,6 +858,7 @@ def test_a_table_may_name_the_series(hospital, series):
     [
         ({"mask": "masks/none.nrrd"}, "The mask must exist"),
         ({"level": ""}, "level must not be blank"),
+        ({"level": f"L1 {CANARY}"}, "level must be a vertebra"),
         ({"version": "x"}, "version must be a whole number"),
         ({"days_from_surgery": "x"}, "days_from_surgery must be a whole number"),
     ],
@@ -871,6 +872,30 @@ def test_wrong_rows_of_a_table_are_told_without_their_ids(hospital, change, mess
         hospital.command("--cases", table, "--out", hospital.out)
     assert "row 2" in str(caught.value)
     assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"patient_id": "other"}, "A CT series must belong to one patient"),
+        ({"level": "th12"}, "Another file is of the same CT, level (T12) and reader (A)"),
+    ],
+)
+def test_rows_that_contradict_each_other_are_not_matched(hospital, change, reason):
+    """Else two patients would become one, and a second mask a correction of the first."""
+    write_ct(ANNA, hospital.dicom / "a")
+    write_ct(OUYANG, hospital.dicom / "b")
+    for name in ("one", "two", "three"):
+        write_mask(hospital.masks / f"{name}.nrrd")
+    row = {"patient_id": "1", "level": "T12", "reader": "A"}
+    row |= {"image": f"{hospital.dicom.name}/a", "mask": "masks/one.nrrd"}
+    good = {"patient_id": "2", "image": f"{hospital.dicom.name}/b", "mask": "masks/three.nrrd"}
+    table = table_of(hospital, [row, row | {"mask": "masks/two.nrrd"} | change, row | good])
+    hospital.command("--cases", table, "--out", hospital.out, "--linkage", hospital.linkage)
+    assert list(hospital.pseudonyms()) == ["2"]
+    for name in ("one.nrrd", "two.nrrd"):
+        assert hospital.report()[name][0] == "NOT MATCHED"
+        assert reason in hospital.report()[name][2]
 
 
 def test_table_without_a_column_is_told(hospital):
@@ -899,7 +924,7 @@ def test_rows_of_a_table_that_fit_nothing_are_reported(hospital):
     assert "A CT must be a DICOM folder, a NIfTI or a NRRD file" in report
 
 
-def test_days_from_surgery_and_enrolment_survive(hospital):
+def test_days_from_surgery_and_enrolment_survive(hospital, capsys):
     for person in (ANNA, OUYANG, PETER):
         write_ct(person, hospital.dicom / person.patient_id)
         write_mask(hospital.masks / person.patient_id / "L1_A.nrrd")
@@ -909,6 +934,7 @@ def test_days_from_surgery_and_enrolment_survive(hospital):
         "KH-0000473-C,20181224\nnobody,20180101\n"
     )
     rows = hospital.run("--dates", dates, "--enrolment", "days")
+    assert "1 patients of --dates without a mask, or with another id" in capsys.readouterr().out
     by_id = {
         known: pseudonym for pseudonym, known in read_linkage(hospital.linkage).patients.items()
     }

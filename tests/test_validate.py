@@ -333,6 +333,8 @@ def test_tables_without_a_common_id_are_refused(files):
     files.clinical["patient_id"] = files.clinical["patient_id"].astype(int)
     text = files.problem()
     assert "must share ids" in text
+    files.clinical["patient_id"] = [f"EXAMPLE-{row:04d}" for row in range(len(files.clinical))]
+    assert "replace the template's EXAMPLE rows" in files.problem()
     assert "leading zeros" in text
 
 

@@ -141,7 +141,7 @@ def match_masks(
         except CaseError as error:
             result.failed.append((path, reason_of(error)))
         progress(done, len(masks))
-    return _without_doubles(result)
+    return without_doubles(result)
 
 
 def _reader_folders(masks: Iterable[Path], root: Path, known: set[str]) -> tuple[str, ...]:
@@ -309,7 +309,7 @@ def reason_of(error: CaseError) -> str:
     return f"{error.rule}{found}{remedy}"
 
 
-def _without_doubles(matched: Matched) -> Matched:
+def without_doubles(matched: Matched) -> Matched:
     """Move masks that claim the same vertebra and reader to those that were not matched."""
     claims: dict[tuple, list[Row]] = {}
     for row in matched.rows:
@@ -321,7 +321,7 @@ def _without_doubles(matched: Matched) -> Matched:
             reason = (
                 f"Another file is of the same CT, level ({row.level}) and reader "
                 f"({row.reader or 'none told'}). Remedy: name the readers by --readers or "
-                "--mask-pattern, or remove the copy"
+                "--mask-pattern (column reader of a table), or remove the copy"
             )
             matched.failed.append((row.mask, reason))
     matched.rows = [row for row in matched.rows if id(row) not in doubled]

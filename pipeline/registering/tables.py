@@ -13,7 +13,8 @@ from pipeline.core.sheets import read_sheet, rows_text
 from pipeline.core.volumes import read_volume, volume_suffix
 from pipeline.privacy.identity import Identity
 from pipeline.registering.handover import Handover, Series, read_handover
-from pipeline.registering.matching import Matched, Row, label_of, reason_of
+from pipeline.registering.matching import Matched, Row, label_of, reason_of, without_doubles
+from pipeline.registering.names import level_of
 from segmentation.mask_files import read_mask_file
 from segmentation.segments import MaskFile, pick_segment
 
@@ -43,6 +44,13 @@ def read_handed_in(path: Path) -> pd.DataFrame:
         if len(blank):
             problems.add(f"{column} must not be blank", where=f"{path.name}, {rows_text(blank)}")
     problems.raise_if_any()
+    levels = sheet["level"].map(level_of)
+    if levels.isna().any():
+        problems.add(
+            "level must be a vertebra: C1-C7, T1-T13, L1-L6 or S1",
+            where=f"{path.name}, {rows_text(sheet.index[levels.isna()])}, column level",
+        )
+    sheet["level"] = levels
     for column in ("image", "mask"):
         sheet[column] = sheet[column].map(lambda value: _placed(path.parent, value))
         gone = sheet.index[~sheet[column].map(Path.exists)]
@@ -80,6 +88,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
     everything = Handover(identity=_of_table(sheet, folder))
     by_image: dict[Path, Handover] = {}
     volumes: dict[Path, Series] = {}
+    owners: dict[str, set[str]] = {}
     matched = Matched()
     for row in sheet.to_dict("records"):
         image = row["image"]
@@ -93,6 +102,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
                 candidates = [volumes.setdefault(image, _volume(image))]
             mask_file = read_mask_file(row["mask"])
             series = _choose(candidates, row["series"], mask_file)
+            owners.setdefault(series.uid, set()).add(row["patient_id"])
             series.patient = row["patient_id"]
             segment = _segment(mask_file, row["label"])
             matched.rows.append(
@@ -110,6 +120,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
             )  # fmt: skip
         except CaseError as error:
             matched.failed.append((row["mask"], reason_of(error)))
+    matched = without_doubles(_of_one_patient(matched, owners))
     for one in by_image.values():
         everything.series += one.series
         everything.damaged += one.damaged
@@ -117,6 +128,19 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
         everything.identity |= one.identity
     everything.series += volumes.values()
     return matched, everything
+
+
+def _of_one_patient(matched: Matched, owners: dict[str, set[str]]) -> Matched:
+    """Move rows of a CT that the table gives to several patients to those not matched."""
+    kept = []
+    for row in matched.rows:
+        if len(owners[row.series.uid]) == 1:
+            kept.append(row)
+        else:
+            reason = "A CT series must belong to one patient. Remedy: correct patient_id or image"
+            matched.failed.append((row.mask, reason))
+    matched.rows = kept
+    return matched
 
 
 def _of_table(sheet: pd.DataFrame, folder: Path) -> set[Identity]:

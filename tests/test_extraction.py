@@ -258,6 +258,30 @@ def test_a_region_thinner_than_the_grid_is_refused(params):
         load_crop(ct, drawn, params)
 
 
+@pytest.mark.parametrize("feature_class", ["glcm", "gldm", "ngtdm"])
+def test_a_region_smaller_than_every_distance_is_refused(feature_class, engine):
+    array = np.zeros((8, 8, 8), np.uint8)
+    array[3:5, 3:5, 3:5] = 1
+    mask = sitk.GetImageFromArray(array)
+    ct = sitk.GetImageFromArray(np.random.default_rng(0).normal(100, 50, array.shape))
+    content = {
+        "setting": {"binWidth": 25, "distances": [2, 3]},
+        "imageType": {"Original": {}},
+        "featureClass": {feature_class: None},
+    }
+    with pytest.raises(CaseError, match=r"wider than the smallest distance.*distances \[2, 3\]"):
+        extract_features(ct, mask, content, engine=engine)
+    # Runs and zones go by neighbours at distance 1 whatever the file says.
+    content["featureClass"] = {"glrlm": None, "glszm": None}
+    assert len(extract_features(ct, mask, content, engine=engine)) == 32
+    content["setting"] = {"binWidth": 25, "force2D": True, "minimumROIDimensions": 1}
+    array[:] = 0
+    array[2:6, 3, 3] = 1
+    across_slices = sitk.GetImageFromArray(array)
+    with pytest.raises(CaseError, match=r"wider than the smallest distance.*distances \[1\]"):
+        extract_features(ct, across_slices, content, engine=engine)
+
+
 def test_a_region_outside_the_ct_is_refused(params, engine):
     ct, mask = ct_and_mask()
     mask.SetOrigin((400.0, 0.0, 0.0))

@@ -88,6 +88,22 @@ def check_grey_values(low: float, high: float) -> None:
         )
 
 
+def no_step_fits(distances: Sequence[int]) -> CaseError:
+    """Return the error of a region in whose box no step to a neighbour fits.
+
+    Parameters
+    ----------
+    distances : sequence of int
+        Lengths of the steps in voxels.
+    """
+    return CaseError(
+        "A region must be wider than the smallest distance of its texture matrices",
+        found=f"no two places in its box at the distances {[int(d) for d in distances]}",
+        remedy="name a smaller one under `distances` in the parameter file; with `force2D` the box "
+        "is that of a slice",
+    )
+
+
 def check_complete(names: Collection[str], expected: Sequence[str]) -> None:
     """Refuse a region for which a filter made no image: a table cannot miss columns for one case.
 

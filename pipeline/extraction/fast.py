@@ -9,10 +9,11 @@ Where a plain run spends its time, and what is done instead:
   here each image is binned once and its matrices are counted together (binning.py, matrices.py).
 - Its first-order and shape classes compute the same intermediate results again and again
   (firstorder.py).
+- Its texture classes take each formula by itself: here those of a matrix share what they have in
+  common (texture.py).
 
-Filters are PyRadiomics' own, on exactly the crop that PyRadiomics filters; so are the formulas
-of the texture features (texture.py). What is not computed here is handed to plain.py, with the
-reason.
+Filters are PyRadiomics' own, on exactly the crop that PyRadiomics filters. What is not computed
+here is handed to plain.py, with the reason.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ from pipeline.extraction.resampling import (
     resampling_grid,
 )
 from pipeline.extraction.shape import shape_features
-from pipeline.extraction.texture import texture_classes
+from pipeline.extraction.texture import TEXTURE_CLASSES, texture_features
 
 #: Voxel types that the kernels read.
 VOXEL_TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
@@ -278,11 +279,11 @@ def _shape(
 def _features_of_image(name: str, binned: BinnedImage, enabled: dict) -> dict[str, object]:
     """Return the features of one filtered image by their full names."""
     values: dict[str, object] = {}
-    for feature_class, wanted in enabled.items():
+    for feature_class in enabled:
         if feature_class == "firstorder":
             found = first_order(binned)
-        elif feature_class in texture_classes():
-            found = texture_classes()[feature_class](binned).features(wanted)
+        elif feature_class in TEXTURE_CLASSES:
+            found = texture_features(feature_class, binned)
         else:
             continue  # shape is computed once, of the mask
         values |= {f"{name}_{feature_class}_{feature}": value for feature, value in found.items()}

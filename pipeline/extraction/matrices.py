@@ -56,6 +56,14 @@ class Region:
         """Return the indices z, y, x of the voxels in the box."""
         return self._places
 
+    def shares_lines(self, direction: np.ndarray) -> bool:
+        """Return whether two voxels lie on one line along `direction` (z, y, x), gaps or not."""
+        places = np.transpose(self._places)
+        axis = np.flatnonzero(direction)[0]
+        # Where a voxel's line meets the plane 0 of that axis.
+        met = places - np.outer(places[:, axis] * direction[axis], direction)
+        return len(np.unique(met, axis=0)) < self.size
+
 
 class Layout:
     """A region on a grid with a rim as wide as the longest step, for one set of steps.
@@ -65,16 +73,21 @@ class Layout:
     angles, directions : numpy.ndarray of int
         Steps (z, y, x) to neighbours, shape (steps, 3): at all distances, and at distance 1. Each
         stands for its opposite too. PyRadiomics names them, since weights and the deletion of
-        steps that no pair takes go by them.
+        steps that no pair takes go by them. None where the box is too small for any.
     """
 
     def __init__(self, region: Region, distances: tuple, force2d: bool, dimension: int) -> None:
         def steps(at: tuple) -> np.ndarray:
             size = np.array(region.shape)
+            sides = np.delete(size, dimension) if force2d else size
+            if sides.max() <= min(at):
+                # PyRadiomics ends here with an error; not every class of features needs steps.
+                return np.empty((0, 3), dtype=np.int64)
             return radiomics().cMatrices.generate_angles(
                 size, np.array(at), False, force2d, dimension
             )
 
+        self.region = region
         self.angles, self.directions = steps(distances), steps((1,))
         rim = max(1, *(int(distance) for distance in distances))
         shape = [side + 2 * rim for side in region.shape]
@@ -145,6 +158,10 @@ def count(layout: Layout, levels: np.ndarray, values: np.ndarray, alpha: float) 
         layout.angle_steps, layout.direction_steps, layout.rim, alpha,
         glcm, glrlm, gldm, ngtdm, sizes,
     )  # fmt: skip
+    for n in np.flatnonzero(~glrlm[:, 1:].any(axis=(0, 1))):
+        # PyRadiomics counts no runs in a direction in which every voxel is alone on its line.
+        if not layout.region.shares_lines(layout.directions[n]):
+            glrlm[..., n] = 0
     roots = np.flatnonzero(sizes)
     zone_sizes, column = np.unique(sizes[roots], return_inverse=True)
     glszm = np.bincount(

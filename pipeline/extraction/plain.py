@@ -24,6 +24,7 @@ from pipeline.extraction.checks import (
     check_extent,
     check_grey_values,
     check_label,
+    no_step_fits,
     open_volume,
 )
 from pipeline.extraction.crops import Crop, Normalisation
@@ -135,6 +136,10 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
             "PyRadiomics must be able to compute every feature of the region",
             found=" ".join(str(error).split()),
         ) from error
+    except RuntimeError as error:
+        if "angle" not in str(error):
+            raise
+        raise no_step_fits(extractor(params).settings.get("distances", [1])) from error
     expected = feature_names(params)
     check_complete(values, expected)
     return as_series(values, expected)

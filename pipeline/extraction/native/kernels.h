@@ -71,6 +71,12 @@ int texture_matrices(const texture_t *texture);
 void bin_values(const double *values, ptrdiff_t count, const double *edges, ptrdiff_t edge_count,
                 int32_t *bins);
 
+/* cooccurrence.c; p is (levels, levels, steps), level counts from 0 */
+void glcm_sums(const double *p, ptrdiff_t levels, ptrdiff_t steps, const int32_t *level,
+               double *sums, double *differences);
+void glcm_products(const double *p, const double *px, const double *py, ptrdiff_t levels,
+                   ptrdiff_t steps, double eps, double *q);
+
 /* diameters.c */
 void cube_cases(const uint8_t *inside, const ptrdiff_t size[3], double counts[256],
                 double places[3][256]);

@@ -277,6 +277,76 @@ values:
     return result;
 }
 
+/* glcm_sums(p, level, sums, differences): see native/cooccurrence.c. */
+static PyObject *py_glcm_sums(PyObject *self, PyObject *args)
+{
+    enum { P, LEVEL, SUMS, DIFFERENCES, ALL };
+    PyObject *given[ALL], *result = NULL;
+    Py_buffer views[ALL];
+    const char *names[ALL] = {"p", "level", "sums", "differences"};
+    int taken = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOO", &given[P], &given[LEVEL], &given[SUMS],
+                          &given[DIFFERENCES]))
+        return NULL;
+    for (; taken < ALL; taken++)
+        if (take(given[taken], &views[taken], names[taken], taken == P ? 3 : taken == LEVEL ? 1 : 2,
+                 taken == LEVEL ? "i" : "d", taken >= SUMS) < 0)
+            goto end;
+    const ptrdiff_t levels = views[P].shape[0], steps = views[P].shape[2];
+    const int32_t *level = views[LEVEL].buf;
+    int fits = levels > 0 && views[P].shape[1] == levels && views[LEVEL].shape[0] == levels &&
+               views[SUMS].shape[1] == steps && views[DIFFERENCES].shape[1] == steps;
+    for (ptrdiff_t n = 0; fits && n < levels; n++)
+        fits = level[n] >= 0 && level[n] < views[DIFFERENCES].shape[0] &&
+               2 * (ptrdiff_t)level[n] < views[SUMS].shape[0];
+    if (fits) {
+        glcm_sums(views[P].buf, levels, steps, level, views[SUMS].buf, views[DIFFERENCES].buf);
+        result = Py_NewRef(Py_None);
+    } else {
+        PyErr_SetString(PyExc_ValueError, "the levels and the shapes of the sums do not fit p");
+    }
+end:
+    while (taken > 0)
+        PyBuffer_Release(&views[--taken]);
+    return result;
+}
+
+/* glcm_products(p, px, py, eps, q): see native/cooccurrence.c. */
+static PyObject *py_glcm_products(PyObject *self, PyObject *args)
+{
+    enum { P, PX, PY, Q, ALL };
+    PyObject *given[ALL], *result = NULL;
+    Py_buffer views[ALL];
+    const char *names[ALL] = {"p", "px", "py", "q"};
+    double eps;
+    int taken = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOdO", &given[P], &given[PX], &given[PY], &eps, &given[Q]))
+        return NULL;
+    for (; taken < ALL; taken++)
+        if (take(given[taken], &views[taken], names[taken], taken == P || taken == Q ? 3 : 2, "d",
+                 taken == Q) < 0)
+            goto end;
+    const ptrdiff_t levels = views[P].shape[0], steps = views[P].shape[2];
+    int fits = 1;
+    for (int n = P; n < ALL; n++)
+        fits &= views[n].shape[0] == levels && views[n].shape[views[n].ndim - 1] == steps;
+    if (fits && views[P].shape[1] == levels && views[Q].shape[1] == levels) {
+        Py_BEGIN_ALLOW_THREADS
+        glcm_products(views[P].buf, views[PX].buf, views[PY].buf, levels, steps, eps,
+                      views[Q].buf);
+        Py_END_ALLOW_THREADS
+        result = Py_NewRef(Py_None);
+    } else {
+        PyErr_SetString(PyExc_ValueError, "p, px, py and q must have the same levels and steps");
+    }
+end:
+    while (taken > 0)
+        PyBuffer_Release(&views[--taken]);
+    return result;
+}
+
 /* cube_cases(inside, counts, places): see native/diameters.c. */
 static PyObject *py_cube_cases(PyObject *self, PyObject *args)
 {
@@ -336,6 +406,8 @@ static PyMethodDef methods[] = {
      "nearest_label(mask, label, starts, ends, out)"},
     {"texture_matrices", py_texture_matrices, METH_VARARGS, "see pipeline/extraction/matrices.py"},
     {"bin_values", py_bin_values, METH_VARARGS, "bin_values(values, edges, bins)"},
+    {"glcm_sums", py_glcm_sums, METH_VARARGS, "glcm_sums(p, level, sums, differences)"},
+    {"glcm_products", py_glcm_products, METH_VARARGS, "glcm_products(p, px, py, eps, q)"},
     {"cube_cases", py_cube_cases, METH_VARARGS, "cube_cases(inside, counts, places)"},
     {"squared_diameters", py_squared_diameters, METH_VARARGS,
      "squared_diameters(inside, (x, y, z) spacing) -> same z, same y, same x, any"},

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from models.chain import block_pipeline, chain_notes, selection_chain, selection_table
@@ -116,7 +117,9 @@ def passed_by_chance(
 
 
 def explained_variance(radiomics: Pipeline, X: pd.DataFrame) -> dict:
-    """Tell how much of the scaled features' variance the first components hold, around mRMR.
+    """Tell how much of the features' variance the first components hold, around mRMR.
+
+    Every feature counts alike, with a variance of 1.
 
     Parameters
     ----------
@@ -135,7 +138,9 @@ def explained_variance(radiomics: Pipeline, X: pd.DataFrame) -> dict:
     shares = {}
     place = _position(radiomics, "mrmr")
     for name, end in (("before", place), ("after", place + 1)):
+        # To unit variance: robust scaling leaves far tails, which would pass for a component.
         values = radiomics[:end].transform(X).to_numpy()
+        values = StandardScaler().fit_transform(values) if values.shape[1] else values
         shares[name] = None
         if values.shape[1] >= 2:
             ratio = PCA(min(3, *values.shape), svd_solver="full").fit(values)

@@ -188,6 +188,14 @@ def test_the_selection_table_follows_each_candidate(study, config):
     assert clinical.loc["age", "test"] == "rank-sum"
 
 
+def own_values(columns, table, config):
+    """Return the selected radiomic features of the training rows."""
+    training = table[table["part"] == "train"]
+    X, y = columns.take(training), training["outcome"]
+    chain = selection_chain(columns, config).fit(X, y)
+    return block_pipeline(chain, "radiomics").transform(X[columns.radiomics]).to_numpy()
+
+
 def test_the_report_counts_the_funnel_and_each_folds_selection(study, config):
     table, columns, _ = study
     split = split_table(table, config)
@@ -214,6 +222,11 @@ def test_the_report_counts_the_funnel_and_each_folds_selection(study, config):
         funnel[3]["radiomics"],
     )
     assert 0 < before["pc1"] < before["pc1_3"] <= 1
+    # The correlation matrix of the selected tells the same.
+    selected = own_values(columns, table, config)
+    roots = np.sort(np.linalg.eigvalsh(np.corrcoef(selected, rowvar=False)))[::-1]
+    assert after["pc1"] == pytest.approx(roots[0] / roots.sum())
+    assert after["pc1_3"] == pytest.approx(roots[:3].sum() / roots.sum())
     # The selection is that of the training rows, not of all.
     training = table[table["part"] == "train"]
     own = selection_chain(columns, config).fit(columns.take(training), training["outcome"])

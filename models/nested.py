@@ -120,10 +120,7 @@ def parameters_of(
     if fixed is not None:
         return dict(fixed), 0, []
     options = copy.deepcopy(dict(config))
-    if config["nested"]["search"] == "reduced":
-        options["search"]["iterations"] = min(
-            config["search"]["iterations"], config["search"]["reduced_iterations"]
-        )
+    options["search"]["iterations"] = sets_of(config)
     inner = assign_folds(training, config["split"]["folds"], derive_seed(seed, "inner"))
     seen = transform_folds(columns, training, inner, options)
     found = search_model(model, seen, len(training), options, seed)
@@ -222,15 +219,21 @@ def cross_validate(
     return table, facts
 
 
-def planned_fits(model: str, config: Mapping) -> int:
-    """Return how many classifiers a nested cross-validation fits at most."""
-    options, search = config["nested"], config["search"]
-    sets = {
+def sets_of(config: Mapping) -> int:
+    """Return how many parameter sets every outer fold tries."""
+    search = config["search"]
+    return {
         "fixed": 0,
         "reduced": min(search["iterations"], search["reduced_iterations"]),
         "full": search["iterations"],
-    }[options["search"]]
-    return options["folds"] * options["repeats"] * (1 + sets * config["split"]["folds"])
+    }[config["nested"]["search"]]
+
+
+def planned_fits(config: Mapping) -> int:
+    """Return how many classifiers a nested cross-validation fits at most."""
+    options = config["nested"]
+    each = 1 + sets_of(config) * config["split"]["folds"]
+    return options["folds"] * options["repeats"] * each
 
 
 def main(options: argparse.Namespace) -> None:
@@ -239,7 +242,7 @@ def main(options: argparse.Namespace) -> None:
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
     fixed = read_json(options.model_json)["parameters"] if options.model_json else None
-    logger.info("nested %s: at most %d fits", options.model, planned_fits(options.model, config))
+    logger.info("nested %s: at most %d fits", options.model, planned_fits(config))
     with threadpool_limits(config["threads"]):
         result, facts = cross_validate(options.model, columns, training, config, fixed)
     write_table(result, options.out, csv=True)

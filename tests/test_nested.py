@@ -77,7 +77,7 @@ def test_the_figures_are_those_of_refits_on_the_other_folds(study, config):
     assert (own["n"], own["events"]) == (len(judged), judged["outcome"].sum())
     assert facts["auroc"] == pytest.approx(table["auroc"].mean())
     assert facts["auroc_low"] <= facts["auroc"] <= facts["auroc_high"]
-    assert facts["fits"] == len(table) == planned_fits("lr", config) == 6
+    assert facts["fits"] == len(table) == planned_fits(config) == 6
     assert "slightly optimistic" in facts["notes"][0]
 
 
@@ -110,7 +110,7 @@ def test_a_search_takes_as_many_sets_as_asked(study, config, search, sets):
     parameters, fits, _ = parameters_of("lr", columns, training, config, 1, None)
     assert fits == sets * 3
     assert set(parameters) == {"penalty", "C"}
-    assert planned_fits("lr", config) == 6 * (1 + sets * 3)
+    assert planned_fits(config) == 6 * (1 + sets * 3)
 
 
 def test_the_same_seed_gives_the_same_tables(study, config):

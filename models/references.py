@@ -32,6 +32,9 @@ from pipeline.core.study import open_study
 VOLUME = "original_shape_MeshVolume"
 """Feature that tells the volume of a region, in mm3."""
 
+VOLUME_COLUMN = f":{VOLUME}"
+"""Column that holds it for the model's reader; without a reader's name it clashes with no other."""
+
 PARAMETERS = {"penalty": "l2", "C": 1.0}
 """scikit-learn's default penalty: nothing is searched."""
 
@@ -94,7 +97,7 @@ def with_simple_predictors(table: pd.DataFrame, columns: Columns) -> tuple[pd.Da
     Returns
     -------
     table : pandas.DataFrame
-        With the column ``volume`` where the study has the feature.
+        With the column `VOLUME_COLUMN` where the study has the feature.
     predictors : dict of str to Predictor
         ``level`` and ``volume``, as far as the study tells them apart.
     """
@@ -106,8 +109,8 @@ def with_simple_predictors(table: pd.DataFrame, columns: Columns) -> tuple[pd.Da
         readers = [r for r in columns.readers if columns.model_reader in (r, MEAN_OF_READERS, None)]
         latest = [latest_label(r) if r in columns.corrected else r for r in readers]
         volume = table[[f"{label}:{VOLUME}" for label in latest]].mean(axis=1, skipna=False)
-        table = pd.concat([table, volume.rename("volume")], axis=1)
-        predictors["volume"] = Predictor("volume", "Volume", "continuous")
+        table = pd.concat([table, volume.rename(VOLUME_COLUMN)], axis=1)
+        predictors["volume"] = Predictor(VOLUME_COLUMN, "Volume", "continuous")
     return table, predictors
 
 

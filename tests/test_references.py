@@ -10,7 +10,13 @@ from sklearn.metrics import roc_auc_score
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.columns import Columns
-from models.references import LABELS, VOLUME, compare_references, with_simple_predictors
+from models.references import (
+    LABELS,
+    VOLUME,
+    VOLUME_COLUMN,
+    compare_references,
+    with_simple_predictors,
+)
 from models.split import split_table
 
 
@@ -71,7 +77,7 @@ def test_volume_is_that_of_the_models_reader(study, references):
 def test_the_mean_of_readers_has_their_mean_volume(study):
     columns, table = study
     both = Columns(columns.readers, "mean", columns.features, columns.predictors)
-    volume = with_simple_predictors(table, both)[0]["volume"]
+    volume = with_simple_predictors(table, both)[0][VOLUME_COLUMN]
     expected = table[[f"{reader}:{VOLUME}" for reader in columns.readers]].mean(axis=1)
     pd.testing.assert_series_equal(volume, expected, check_names=False)
 
@@ -97,3 +103,9 @@ def test_nothing_of_the_test_rows_enters_a_reference(study, config):
     assert first["n_features"].equals(second["n_features"])
     same = first["reference"].isin(["intercept", "level", "clinical"])
     pd.testing.assert_frame_equal(first[same], second[same])
+
+
+def test_a_clinical_column_called_volume_stays_what_it_is(study, references, config):
+    columns, table = study
+    named = compare_references(columns, table.assign(volume=1.0), config).set_index("reference")
+    pd.testing.assert_frame_equal(named, references)

@@ -8,12 +8,11 @@ training rows. The test part plays no role.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,27 +20,16 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from models import metrics
-from models.columns import Columns
 from models.estimators import FAMILIES
-from models.fitted import refit
 from models.folds import assign_folds
 from models.inputs import read_inputs, training_rows
-from models.search import search_model, transform_folds
+from models.procedure import Procedure, search_note
 from pipeline.core import command
-from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
 logger = logging.getLogger("vertebromics")
-
-SEARCH = {
-    "fixed": "Parameters are those that the search on all training rows chose, which makes the "
-    "figures slightly optimistic.",
-    "reduced": "Every outer fold searches its own parameters with fewer sets than the final model.",
-    "full": "Every outer fold searches its own parameters as the final model does.",
-}
-"""How parameters are found in a refit, and what a reader has to know about it."""
 
 COLUMNS = {
     "model": object,
@@ -83,71 +71,15 @@ def outer_folds(
             yield repeat, fold, folds == fold
 
 
-def parameters_of(
-    model: str,
-    columns: Columns,
-    training: pd.DataFrame,
-    config: Mapping,
-    seed: int,
-    fixed: Mapping | None,
-) -> tuple[dict, int, list[str]]:
-    """Find the parameters of one refit, as ``nested.search`` says.
-
-    Parameters
-    ----------
-    model : str
-        Name of the family.
-    columns : Columns
-        Candidates.
-    training : pandas.DataFrame
-        Rows to learn from.
-    config : mapping
-        Resolved configuration.
-    seed : int
-        Seed of this search.
-    fixed : mapping or None
-        Parameters to keep (``fixed``).
-
-    Returns
-    -------
-    parameters : dict
-        Parameters of the family.
-    fits : int
-        Classifiers fitted for it.
-    notes : list of str
-        What the search has to say.
-    """
-    if fixed is not None:
-        return dict(fixed), 0, []
-    options = copy.deepcopy(dict(config))
-    options["search"]["iterations"] = sets_of(config)
-    inner = assign_folds(training, config["split"]["folds"], derive_seed(seed, "inner"))
-    seen = transform_folds(columns, training, inner, options)
-    found = search_model(model, seen, len(training), options, seed)
-    return found.parameters, found.fits, found.notes
-
-
-def cross_validate(
-    model: str,
-    columns: Columns,
-    training: pd.DataFrame,
-    config: Mapping,
-    fixed: Mapping | None = None,
-) -> tuple[pd.DataFrame, dict]:
+def cross_validate(procedure: Procedure, training: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
     """Judge a family's whole procedure by repeated nested cross-validation.
 
     Parameters
     ----------
-    model : str
-        Name of the family.
-    columns : Columns
-        Candidates.
+    procedure : Procedure
+        What every outer fold repeats; ``nested`` of its configuration says how often.
     training : pandas.DataFrame
         Training rows of the analysis table.
-    config : mapping
-        Resolved configuration; ``nested`` says how.
-    fixed : mapping, optional
-        Parameters to use throughout, needed with ``nested.search: fixed``.
 
     Returns
     -------
@@ -162,27 +94,20 @@ def cross_validate(
     Raises
     ------
     StudyError
-        If an outer or inner fold would lack an outcome, or if ``fixed`` has no parameters.
+        If an outer or inner fold would lack an outcome.
     """
-    options, started = config["nested"], time.monotonic()
-    if (options["search"] == "fixed") != (fixed is not None):
-        raise StudyError(
-            "With `nested.search: fixed`, and only then, parameters must be given",
-            found=options["search"],
-            where="config key nested.search",
-            remedy="pass --model-json of the trained model, or search in every fold",
-        )
+    model, config, started = procedure.model, procedure.config, time.monotonic()
+    options = config["nested"]
     outer = list(outer_folds(training, options["folds"], options["repeats"], config["seed"]))
     rows, fits, notes = [], 0, []
     for done, (repeat, fold, held_out) in enumerate(outer, start=1):
         seed = derive_seed(config["seed"], "nested", model, repeat, fold)
         own = training[~held_out].reset_index(drop=True)
         judged = training[held_out]
-        parameters, searched, said = parameters_of(model, columns, own, config, seed, fixed)
-        fitted = refit(model, columns, own, parameters, config, derive_seed(seed, "refit"))
-        outcome, probability = judged["outcome"].to_numpy(int), fitted.predict(judged)
-        fits += searched + 1
-        notes += said + fitted.notes
+        run = procedure.run(own, seed)
+        outcome, probability = judged["outcome"].to_numpy(int), run.fitted.predict(judged)
+        fits += run.fits
+        notes += run.notes
         rows.append(
             {
                 "model": model,
@@ -192,8 +117,8 @@ def cross_validate(
                 "events": int(outcome.sum()),
                 "auroc": float(metrics.auroc(outcome, probability)),
                 "brier": float(metrics.brier(outcome, probability)),
-                "parameters": json.dumps(parameters),
-                "signature": "|".join(fitted.signature),
+                "parameters": json.dumps(run.parameters),
+                "signature": "|".join(run.fitted.signature),
             }
         )
         left = (time.monotonic() - started) / done * (len(outer) - done)
@@ -211,29 +136,18 @@ def cross_validate(
         "brier": float(table["brier"].mean()),
         "folds": options["folds"],
         "repeats": options["repeats"],
-        "search": options["search"],
+        "search": procedure.search,
         "fits": fits,
         "seconds": round(time.monotonic() - started, 1),
-        "notes": list(dict.fromkeys([SEARCH[options["search"]], *notes])),
+        "notes": list(dict.fromkeys([search_note(procedure.search, config, "outer fold"), *notes])),
     }
     return table, facts
 
 
-def sets_of(config: Mapping) -> int:
-    """Return how many parameter sets every outer fold tries."""
-    search = config["search"]
-    return {
-        "fixed": 0,
-        "reduced": min(search["iterations"], search["reduced_iterations"]),
-        "full": search["iterations"],
-    }[config["nested"]["search"]]
-
-
-def planned_fits(config: Mapping) -> int:
+def planned_fits(procedure: Procedure) -> int:
     """Return how many classifiers a nested cross-validation fits at most."""
-    options = config["nested"]
-    each = 1 + sets_of(config) * config["split"]["folds"]
-    return options["folds"] * options["repeats"] * each
+    options = procedure.config["nested"]
+    return options["folds"] * options["repeats"] * procedure.planned_fits
 
 
 def main(options: argparse.Namespace) -> None:
@@ -242,9 +156,10 @@ def main(options: argparse.Namespace) -> None:
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
     fixed = read_json(options.model_json)["parameters"] if options.model_json else None
-    logger.info("nested %s: at most %d fits", options.model, planned_fits(config))
+    procedure = Procedure(options.model, columns, config, config["nested"]["search"], fixed)
+    logger.info("nested %s: at most %d fits", options.model, planned_fits(procedure))
     with threadpool_limits(config["threads"]):
-        result, facts = cross_validate(options.model, columns, training, config, fixed)
+        result, facts = cross_validate(procedure, training)
     write_table(result, options.out, csv=True)
     write_json(facts, options.json)
 

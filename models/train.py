@@ -9,50 +9,27 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_curve
 from threadpoolctl import threadpool_limits
 
 from models.columns import Columns
 from models.estimators import FAMILIES, device_of, family_of
-from models.fitted import FittedModel, refit
 from models.fitting import importance_of
 from models.inputs import read_inputs, training_rows
-from models.search import SearchResult, search_model, transform_folds
+from models.procedure import Procedure, ProcedureRun
 from pipeline.core import command
-from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json, write_table
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
 
-@dataclass(frozen=True)
-class TrainedModel:
-    """A searched and refitted model.
-
-    Attributes
-    ----------
-    fitted : FittedModel
-        Fitted to all training rows with the best parameters.
-    search : SearchResult
-        Parameters, every set's result and out-of-fold predictions.
-    threshold : float
-        A probability at or above it is called an event.
-    """
-
-    fitted: FittedModel
-    search: SearchResult
-    threshold: float
-
-
 def fit_model(
     model: str, columns: Columns, training: pd.DataFrame, folds: np.ndarray, config: Mapping
-) -> TrainedModel:
-    """Search a model's parameters over the folds and refit it to all training rows.
+) -> ProcedureRun:
+    """Run the study's procedure on all training rows, over the folds of the split.
 
     Parameters
     ----------
@@ -67,56 +44,11 @@ def fit_model(
     config : mapping
         Resolved configuration; all seeds derive from its ``seed``.
     """
-    seed = config["seed"]
-    seen = transform_folds(columns, training, folds, config)
-    search = search_model(model, seen, len(training), config, derive_seed(seed, "search"))
-    fitted = refit(
-        model, columns, training, search.parameters, config, derive_seed(seed, model, "refit")
-    )
-    options = config["evaluation"]
-    threshold = threshold_of(
-        training["outcome"].to_numpy(dtype=int),
-        search.out_of_fold,
-        options["threshold_rule"],
-        options["threshold"],
-    )
-    return TrainedModel(fitted, search, threshold)
-
-
-def threshold_of(y: np.ndarray, probability: np.ndarray, rule: str, fixed: float) -> float:
-    """Choose the probability at which an event is called, from training rows only.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_rows,)
-        Outcome of training rows.
-    probability : ndarray of shape (n_rows,)
-        Their out-of-fold predictions.
-    rule : {'youden', 'fixed'}
-        ``youden`` maximises sensitivity + specificity - 1 [1]_, of equals the highest threshold.
-    fixed : float
-        Threshold of the rule ``fixed``.
-
-    References
-    ----------
-    .. [1] Youden WJ. Index for rating diagnostic tests. Cancer 1950;3:32-35.
-    """
-    if rule == "fixed":
-        return float(fixed)
-    if rule != "youden":
-        raise StudyError(
-            "The rule of the threshold is youden or fixed",
-            found=rule,
-            where="config key evaluation.threshold_rule",
-        )
-    false_positive, true_positive, thresholds = roc_curve(y, probability, drop_intermediate=False)
-    # The first entry calls nobody an event, at an infinite threshold.
-    best = 1 + int(np.argmax((true_positive - false_positive)[1:]))
-    return float(thresholds[best])
+    return Procedure(model, columns, config).run(training, config["seed"], folds)
 
 
 def predictions_of(
-    trained: TrainedModel, training: pd.DataFrame, test: pd.DataFrame
+    trained: ProcedureRun, training: pd.DataFrame, test: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the out-of-fold predictions of training rows and the predictions of test rows.
 
@@ -133,7 +65,7 @@ def predictions_of(
 
 
 def write_model(
-    trained: TrainedModel,
+    trained: ProcedureRun,
     training: pd.DataFrame,
     test: pd.DataFrame,
     config: Mapping,
@@ -157,16 +89,16 @@ def write_model(
     write_table(predictions_of(trained, training, test), folder / "predictions.parquet", csv=True)
     write_table(search.table, folder / "search.parquet", csv=True)
     write_table(shares, folder / "importance.parquet", csv=True)
-    notes = list(dict.fromkeys([*fitted.notes, *search.notes, how]))
+    notes = list(dict.fromkeys([*trained.notes, how]))
     if config["oversampling"] != "none":
         notes.append("Training rows were oversampled, which harms calibration.")
     facts = {
         "model": model,
         "label": family_of(model).label,
-        "parameters": search.parameters,
+        "parameters": trained.parameters,
         "cv_auc": float(search.best["mean_auc"]),
         "cv_auc_sd": float(search.best["sd_auc"]),
-        "fits": search.fits + 1,
+        "fits": trained.fits,
         "seconds": round(time.monotonic() - started, 1),
         "device": device_of(model, config),
         "threads": config["threads"],

@@ -12,7 +12,8 @@ from demo.tables import simulate_tables
 from models import nested
 from models.columns import Columns
 from models.fitted import refit
-from models.nested import cross_validate, outer_folds, parameters_of, planned_fits
+from models.nested import cross_validate, outer_folds, planned_fits
+from models.procedure import Procedure
 from models.split import split_table
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
@@ -40,10 +41,10 @@ def study(config):
     return Columns.from_info(info), training
 
 
-def with_search(config, search):
+def procedure_of(study, config, model, search="reduced", repeats=2):
     changed = copy.deepcopy(config)
-    changed["nested"]["search"] = search
-    return changed
+    changed["nested"] |= {"search": search, "repeats": repeats}
+    return Procedure(model, study[0], changed, search, FIXED if search == "fixed" else None)
 
 
 def test_every_row_is_held_out_once_per_repeat(study):
@@ -65,10 +66,10 @@ def test_patients_are_never_divided(study):
 
 def test_the_figures_are_those_of_refits_on_the_other_folds(study, config):
     columns, training = study
-    config = with_search(config, "fixed")
-    table, facts = cross_validate("lr", columns, training, config, FIXED)
+    procedure = procedure_of(study, config, "lr", "fixed")
+    table, facts = cross_validate(procedure, training)
     repeat, fold, held_out = list(outer_folds(training, 3, 2, config["seed"]))[4]
-    seed = derive_seed(derive_seed(config["seed"], "nested", "lr", repeat, fold), "refit")
+    seed = derive_seed(derive_seed(config["seed"], "nested", "lr", repeat, fold), "lr", "refit")
     fitted = refit("lr", columns, training[~held_out], FIXED, config, seed)
     own = table.query("repeat == @repeat and fold == @fold").iloc[0]
     judged = training[held_out]
@@ -77,16 +78,15 @@ def test_the_figures_are_those_of_refits_on_the_other_folds(study, config):
     assert (own["n"], own["events"]) == (len(judged), judged["outcome"].sum())
     assert facts["auroc"] == pytest.approx(table["auroc"].mean())
     assert facts["auroc_low"] <= facts["auroc"] <= facts["auroc_high"]
-    assert facts["fits"] == len(table) == planned_fits(config) == 6
+    assert facts["fits"] == len(table) == planned_fits(procedure) == 6
     assert "slightly optimistic" in facts["notes"][0]
 
 
 def test_nothing_of_a_held_out_fold_enters_its_refit(study, config, monkeypatch):
     """Whatever the held-out rows say, the fold's signature and parameters stay the same."""
-    columns, training = study
-    config = with_search(config, "reduced")
-    config["nested"]["repeats"] = 1
-    first, _ = cross_validate("lr", columns, training, config)
+    _, training = study
+    procedure = procedure_of(study, config, "lr", repeats=1)
+    first, _ = cross_validate(procedure, training)
     fold = 1
     outer = list(outer_folds(training, 3, 1, config["seed"]))
     held_out = outer[fold][2]
@@ -97,39 +97,26 @@ def test_nothing_of_a_held_out_fold_enters_its_refit(study, config, monkeypatch)
     spoiled.loc[held_out, "outcome"] = 1 - spoiled.loc[held_out, "outcome"]
     # The folds are dealt by outcome: the same deal has to be judged.
     monkeypatch.setattr(nested, "outer_folds", lambda *_: iter(outer[fold : fold + 1]))
-    second, _ = cross_validate("lr", columns, spoiled, config)
+    second, _ = cross_validate(procedure, spoiled)
     same = ["signature", "parameters"]
     assert first.loc[fold, same].equals(second.loc[0, same].rename(fold))
     assert first.loc[fold, "auroc"] != second.loc[0, "auroc"]
 
 
-@pytest.mark.parametrize(("search", "sets"), [("reduced", 2), ("full", 6)])
-def test_a_search_takes_as_many_sets_as_asked(study, config, search, sets):
-    columns, training = study
-    config = with_search(config, search)
-    parameters, fits, _ = parameters_of("lr", columns, training, config, 1, None)
-    assert fits == sets * 3
-    assert set(parameters) == {"penalty", "C"}
-    assert planned_fits(config) == 6 * (1 + sets * 3)
+def test_every_outer_fold_counts_its_fits(study, config):
+    assert planned_fits(procedure_of(study, config, "lr")) == 6 * (1 + 2 * 3)
 
 
 def test_the_same_seed_gives_the_same_tables(study, config):
-    columns, training = study
-    config = with_search(config, "reduced")
-    first, second = (cross_validate("rf", columns, training, config)[0] for _ in range(2))
+    _, training = study
+    procedure = procedure_of(study, config, "rf")
+    first, second = (cross_validate(procedure, training)[0] for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
     assert all(json.loads(text) for text in first["parameters"])
 
 
-@pytest.mark.parametrize(("search", "fixed"), [("fixed", None), ("reduced", FIXED)])
-def test_fixed_parameters_must_be_given_and_only_then(study, config, search, fixed):
-    columns, training = study
-    with pytest.raises(StudyError, match=r"config key nested\.search"):
-        cross_validate("lr", columns, training, with_search(config, search), fixed)
-
-
 def test_too_few_events_for_the_outer_folds_are_told(study, config):
-    columns, training = study
+    _, training = study
     rare = training.assign(outcome=(np.arange(len(training)) < 2).astype(int))
     with pytest.raises(StudyError, match="hold patients of both outcomes"):
-        cross_validate("lr", columns, rare, with_search(config, "fixed"), FIXED)
+        cross_validate(procedure_of(study, config, "lr", "fixed"), rare)

@@ -11,8 +11,9 @@ from demo.tables import simulate_tables
 from models.columns import Columns
 from models.fitted import refit
 from models.inputs import read_inputs, training_rows
+from models.procedure import threshold_of
 from models.split import split_table
-from models.train import fit_model, main, threshold_of
+from models.train import fit_model, main
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 
@@ -197,19 +198,6 @@ def test_oversampling_is_said_to_harm(folder, config, tmp_path):
     main(options)
     notes = read_json(tmp_path / "lr" / "model.json")["notes"]
     assert "Training rows were oversampled, which harms calibration." in notes
-
-
-def test_youden_by_hand():
-    # Calling an event from 0.6 on: 2 of 3 events, 0 of 4 others; from 0.4 on: 3 of 3, 1 of 4.
-    y = np.array([0, 0, 0, 0, 1, 1, 1])
-    probability = np.array([0.1, 0.2, 0.3, 0.5, 0.4, 0.6, 0.9])
-    assert threshold_of(y, probability, "youden", 0.5) == 0.4
-    # Equal indices (1/2 at 0.8 and at 0.2): the highest threshold.
-    assert threshold_of(np.array([1, 0, 1, 0]), np.array([0.8, 0.5, 0.2, 0.1]), "youden", 0) == 0.8
-    assert threshold_of(y, np.full(7, 0.3), "youden", 0.5) == 0.3
-    assert threshold_of(y, probability, "fixed", 0.25) == 0.25
-    with pytest.raises(StudyError, match="youden or fixed"):
-        threshold_of(y, probability, "best", 0.5)
 
 
 def test_tables_of_different_units_are_refused(folder, tmp_path):

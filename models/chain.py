@@ -23,6 +23,10 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     Everything is learned in ``fit``, so that fitting the chain to a fold's training rows leaks
     nothing.
 
+    A filter is switched off by null in its option (``selection.ccc.threshold``, ``wilcoxon.p``,
+    ``mrmr.k``, ``clinical.p``), scaling by ``scaling.method: none``: the step stays in its place
+    and lets everything through.
+
     Parameters
     ----------
     columns : Columns
@@ -59,7 +63,7 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
             ("impute", MedianImputer()),
             ("scale", AdaptiveScaler(**scaling)),
             ("wilcoxon", WilcoxonFilter(**chosen["wilcoxon"])),
-            ("mrmr", MRMRFilter(chosen["mrmr"]["k"])),
+            ("mrmr", MRMRFilter(**chosen["mrmr"])),
         ]
         blocks.append(("radiomics", Pipeline(steps), columns.radiomics))
     if columns.predictors:
@@ -93,9 +97,11 @@ def block_pipeline(chain: Pipeline, block: str) -> Pipeline | None:
 def chain_notes(chain: Pipeline) -> list[str]:
     """Say in sentences what a reader of the results has to know about a fitted chain."""
     notes = []
-    radiomics = block_pipeline(chain, "radiomics")
+    radiomics, clinical = (block_pipeline(chain, block) for block in ("radiomics", "clinical"))
+    if off := steps_off(chain):
+        notes.append(f"Switched off in the configuration: {', '.join(off)}.")
     if radiomics is not None:
-        if radiomics["ccc"].skipped_:
+        if len(radiomics["ccc"].readers) < 2 and radiomics["ccc"].threshold is not None:
             notes.append("One reader only: the CCC step was skipped.")
         if radiomics["ccc"].corrected:
             notes.append(
@@ -106,12 +112,25 @@ def chain_notes(chain: Pipeline) -> list[str]:
             if len(radiomics[step].get_feature_names_out()) == 0:
                 notes.append(f"No radiomic feature passed the {what} filter.")
                 break
-    clinical = block_pipeline(chain, "clinical")
     if clinical is not None and not clinical["univariate"].support_.any():
         notes.append("No clinical predictor passed the univariate filter.")
     if not signature_of(chain):
         notes.append("Nothing was selected: the model predicts the training rows' event share.")
     return notes
+
+
+def steps_off(chain: Pipeline) -> list[str]:
+    """Name the steps of a chain that its configuration switches off, in their order."""
+    radiomics, clinical = (block_pipeline(chain, block) for block in ("radiomics", "clinical"))
+    off = []
+    if radiomics is not None:
+        off += ["CCC filter"] * (radiomics["ccc"].threshold is None)
+        off += ["Wilcoxon filter"] * (radiomics["wilcoxon"].p is None)
+        off += ["mRMR"] * (radiomics["mrmr"].k is None)
+    if clinical is not None:
+        off += ["univariate filter of the clinical predictors"] * (clinical["univariate"].p is None)
+    scaled = [block["scale"] for block in (radiomics, clinical) if block is not None]
+    return off + ["scaling"] * (scaled[0].method == "none")
 
 
 def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
@@ -122,7 +141,7 @@ def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
     pandas.DataFrame
         One row per candidate: ``feature, block, ccc, ccc_low, test, p_value, p_adjusted,
         relevance, rank, kept_ccc, kept_univariate, kept_mrmr, selected``; null where a step does
-        not apply or was not reached.
+        not apply, is switched off (``kept_*``) or was not reached.
     """
     parts = []
     radiomics = block_pipeline(chain, "radiomics")
@@ -141,9 +160,15 @@ def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
         table["kept_ccc"] = (
             pd.NA if ccc.skipped_ else pd.Series(np.isin(columns.features, tested), table.index)
         )
-        table["kept_univariate"] = pd.Series(wilcoxon.support_, index=tested, dtype="boolean")
-        table["kept_mrmr"] = pd.Series(mrmr.support_, index=ranked, dtype="boolean")
-        table["selected"] = table["rank"].notna()
+        table["kept_univariate"] = (
+            pd.NA
+            if wilcoxon.p is None
+            else pd.Series(wilcoxon.support_, index=tested, dtype="boolean")
+        )
+        table["kept_mrmr"] = (
+            pd.NA if mrmr.k is None else pd.Series(mrmr.support_, index=ranked, dtype="boolean")
+        )
+        table["selected"] = table.index.isin(mrmr.get_feature_names_out())
         parts.append(table)
     clinical = block_pipeline(chain, "clinical")
     if clinical is not None:
@@ -152,7 +177,9 @@ def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
         table["block"] = "clinical"
         table["test"] = test.tests_
         table["p_value"] = test.p_values_
-        table["kept_univariate"] = pd.Series(test.support_, table.index, dtype="boolean")
+        table["kept_univariate"] = (
+            pd.NA if test.p is None else pd.Series(test.support_, table.index, dtype="boolean")
+        )
         table["selected"] = test.support_
         parts.append(table)
     order = [

@@ -34,8 +34,9 @@ class CCCFilter(TransformerMixin, BaseEstimator):
     X carries both readings, in columns ``<reader>:<feature>``. Agreement is Lin's concordance
     correlation coefficient [1]_ on raw values over the rows fitted to; raw, since a z-score per
     reader would remove the very shift between readers that it is to see. With more than two
-    readers every pair has to agree. With one reader nothing can be compared and every feature
-    passes (`skipped_`). A feature without two values, or constant, has no CCC and is dropped.
+    readers every pair has to agree. A feature without two values, or constant, has no CCC and is
+    dropped. Without a threshold, and with one reader, every feature passes (`skipped_`) that has a
+    value to hand on.
 
     Parameters
     ----------
@@ -45,8 +46,8 @@ class CCCFilter(TransformerMixin, BaseEstimator):
         Features without reader, in the order in which they are handed on.
     model_reader : str or None
         Reader whose values are handed on, or ``'mean'`` of all readers.
-    threshold : float
-        Lowest CCC to keep a feature.
+    threshold : float or None
+        Lowest CCC to keep a feature; None switches the filter off, the CCC is measured still.
     corrected : sequence of str
         Readers with corrected masks: X carries their latest features too, in columns
         ``<reader>.latest:<feature>``, which are handed on instead of the originals'.
@@ -59,13 +60,13 @@ class CCCFilter(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     ccc_ : pandas.Series
-        Lowest CCC over the pairs of readers by feature; NaN where undefined or skipped.
+        Lowest CCC over the pairs of readers by feature; NaN where undefined or with one reader.
     ccc_low_ : pandas.Series
         Lowest lower limit over the pairs.
     kept_ : list of str
         Features handed on.
     skipped_ : bool
-        Whether there was one reader only.
+        Whether nothing was filtered: there is one reader only, or no threshold.
 
     References
     ----------
@@ -78,7 +79,7 @@ class CCCFilter(TransformerMixin, BaseEstimator):
         readers: Sequence[str] = (),
         features: Sequence[str] = (),
         model_reader: str | None = None,
-        threshold: float = 0.85,
+        threshold: float | None = 0.85,
         corrected: Sequence[str] = (),
         bound: str = "estimate",
         confidence: float = 0.95,
@@ -102,19 +103,20 @@ class CCCFilter(TransformerMixin, BaseEstimator):
             )
         features = list(self.features)
         readings = {reader: self._reading(X, reader) for reader in self.readers}
-        self.skipped_ = len(readings) < 2
+        self.ccc_ = self.ccc_low_ = pd.Series(np.nan, index=features)
+        if len(readings) > 1:
+            pairs = [
+                lin_ccc_interval(readings[a], readings[b], self.confidence)[:2]
+                for a, b in combinations(self.readers, 2)
+            ]
+            # Plain min, not nanmin: one undefined pair leaves the agreement undefined.
+            ccc, low = np.min(pairs, axis=0)
+            self.ccc_, self.ccc_low_ = (pd.Series(values, index=features) for values in (ccc, low))
+        self.skipped_ = len(readings) < 2 or self.threshold is None
         if self.skipped_:
-            self.ccc_ = self.ccc_low_ = pd.Series(np.nan, index=features)
             observed = self._handed_on(X).notna().any()
             self.kept_ = [feature for feature in features if observed[feature]]
             return self
-        pairs = [
-            lin_ccc_interval(readings[a], readings[b], self.confidence)[:2]
-            for a, b in combinations(self.readers, 2)
-        ]
-        # Plain min, not nanmin: one undefined pair leaves the agreement undefined.
-        ccc, low = np.min(pairs, axis=0)
-        self.ccc_, self.ccc_low_ = (pd.Series(values, index=features) for values in (ccc, low))
         judged = self.ccc_ if self.bound == "estimate" else self.ccc_low_
         self.kept_ = [f for f in features if judged[f] >= self.threshold]
         return self
@@ -171,8 +173,8 @@ class WilcoxonFilter(_Selector):
 
     Parameters
     ----------
-    p : float
-        A feature with a P value below it is kept.
+    p : float or None
+        A feature with a P value below it is kept; None keeps every feature.
     correction : {'none', 'fdr'}
         ``fdr`` adjusts the P values by Benjamini and Hochberg's procedure [1]_ first, so that `p`
         bounds the expected share of false ones among the kept. Radiomic features are correlated
@@ -181,7 +183,7 @@ class WilcoxonFilter(_Selector):
     Attributes
     ----------
     p_values_ : ndarray of shape (n_features,)
-        Unadjusted; NaN for a constant feature, which is dropped.
+        Unadjusted; NaN for a constant feature, which a `p` drops.
     adjusted_ : ndarray of shape (n_features,)
         What is compared with `p`: `p_values_`, or their adjusted values.
     support_ : ndarray of bool, shape (n_features,)
@@ -193,7 +195,7 @@ class WilcoxonFilter(_Selector):
        approach to multiple testing. J R Stat Soc B 1995;57:289-300.
     """
 
-    def __init__(self, p: float = 0.10, correction: str = "none") -> None:
+    def __init__(self, p: float | None = 0.10, correction: str = "none") -> None:
         self.p = p
         self.correction = correction
 
@@ -202,7 +204,7 @@ class WilcoxonFilter(_Selector):
         values = numbers_of(self, X, reset=True)
         self.p_values_ = rank_sum_p(values, event_rows(column_or_1d(y)))
         self.adjusted_ = adjusted_p(self.p_values_, self.correction)
-        self.support_ = self.adjusted_ < self.p
+        self.support_ = _below(self.adjusted_, self.p)
         return self
 
 
@@ -215,15 +217,15 @@ class MRMRFilter(_Selector):
 
     Parameters
     ----------
-    k : int
-        Features to keep; fewer where fewer have any relevance.
+    k : int or None
+        Features to keep; fewer where fewer have any relevance. None keeps every feature, unranked.
 
     Attributes
     ----------
     relevance_ : ndarray of shape (n_features,)
         F statistic.
     rank_ : ndarray of shape (n_features,)
-        1 for the feature chosen first; NaN for those not chosen.
+        1 for the feature chosen first; NaN for those not chosen, and without `k`.
     support_ : ndarray of bool, shape (n_features,)
         Which features are kept. They are handed on in the columns' order.
 
@@ -235,17 +237,17 @@ class MRMRFilter(_Selector):
        methods for a marketing machine learning platform. IEEE DSAA 2019:442-452.
     """
 
-    def __init__(self, k: int = 20) -> None:
+    def __init__(self, k: int | None = 20) -> None:
         self.k = k
 
     def fit(self, X: pd.DataFrame, y: np.ndarray) -> MRMRFilter:
         """Choose among the columns of `X` (n_rows, n_features, without missing values)."""
         values = numbers_of(self, X, reset=True)
         events = event_rows(column_or_1d(y))
-        self.relevance_, order = mrmr_order(values, events, self.k)
+        self.relevance_, order = mrmr_order(values, events, self.k or 0)
         self.rank_ = np.full(values.shape[1], np.nan)
         self.rank_[order] = np.arange(1, len(order) + 1)
-        self.support_ = np.isfinite(self.rank_)
+        self.support_ = np.isfinite(self.rank_) | (self.k is None)
         return self
 
 
@@ -259,20 +261,21 @@ class ClinicalFilter(_Selector):
     ----------
     predictors : sequence of Predictor
         What the columns are.
-    p : float
-        A predictor with a P value below it is kept.
+    p : float or None
+        A predictor with a P value below it is kept; None keeps every predictor.
 
     Attributes
     ----------
     p_values_ : ndarray of shape (n_predictors,)
-        NaN where no test is possible (one level, or one outcome among the known); then dropped.
+        NaN where no test is possible (one level, or one outcome among the known), which a `p`
+        drops.
     tests_ : list of {'chi-square', 'rank-sum'}
         The test of each predictor.
     support_ : ndarray of bool, shape (n_predictors,)
         Which predictors are kept.
     """
 
-    def __init__(self, predictors: Sequence[Predictor] = (), p: float = 0.10) -> None:
+    def __init__(self, predictors: Sequence[Predictor] = (), p: float | None = 0.10) -> None:
         self.predictors = predictors
         self.p = p
 
@@ -292,8 +295,13 @@ class ClinicalFilter(_Selector):
             else:
                 p_values.append(chi_square_p(values, events[known]))
         self.p_values_ = np.asarray(p_values, dtype=np.float64)
-        self.support_ = self.p_values_ < self.p
+        self.support_ = _below(self.p_values_, self.p)
         return self
+
+
+def _below(p_values: np.ndarray, limit: float | None) -> np.ndarray:
+    # No P value is below any limit; without a limit nothing is asked.
+    return np.ones(len(p_values), dtype=bool) if limit is None else p_values < limit
 
 
 def mrmr_order(values: np.ndarray, events: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -306,7 +314,7 @@ def mrmr_order(values: np.ndarray, events: np.ndarray, k: int) -> tuple[np.ndarr
     events : ndarray of bool, shape (n_rows,)
         Rows with the event.
     k : int
-        Features to choose at most.
+        Features to choose at most; 0 measures the relevance only.
 
     Returns
     -------
@@ -320,11 +328,13 @@ def mrmr_order(values: np.ndarray, events: np.ndarray, k: int) -> tuple[np.ndarr
     candidates = np.flatnonzero(varies)
     if len(candidates) == 0:
         return relevance, candidates
+    relevance[candidates] = np.nan_to_num(f_classif(values[:, candidates], events)[0], nan=0.0)
+    if k == 0:
+        return relevance, candidates[:0]
     with warnings.catch_warnings():
         # mrmr-selection switches off all warnings of the process when it is imported.
         from mrmr.pandas import mrmr_classif
 
-    relevance[candidates] = np.nan_to_num(f_classif(values[:, candidates], events)[0], nan=0.0)
     correlation = np.atleast_2d(np.corrcoef(values[:, candidates], rowvar=False))
 
     # The library's own F test and correlation go column by column through pandas; handed to it as

@@ -21,6 +21,21 @@ from pipeline.core.errors import StudyError
 TUKEY_FENCE = 1.5
 """Interquartile ranges beyond the quartiles at which a value counts as an outlier."""
 
+Z_SCORE_LIMIT = 3.0
+"""Standard deviations off the mean beyond which the rule zscore calls a value an outlier."""
+
+MAD_TO_SD = 0.6745
+"""Median absolute deviation of a normal distribution, in standard deviations."""
+
+MODIFIED_Z_SCORE_LIMIT = 3.5
+"""Modified z-score beyond which the rule mad calls a value an outlier."""
+
+SCALING_CHOICES = {
+    "method": ("adaptive", "zscore", "robust", "none"),
+    "kurtosis": ("pearson", "fisher"),
+    "outliers": ("tukey", "zscore", "mad"),
+}
+
 CONSTANT_TOLERANCE = 1e-12
 """A column that strays from its mean by less than this share of it counts as constant."""
 
@@ -136,12 +151,21 @@ class AdaptiveScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
+    method : {'adaptive', 'zscore', 'robust', 'none'}
+        ``adaptive`` chooses by the limits below; the others do the same with every column.
     max_abs_skewness : float
         z-score below it.
     max_kurtosis : float
-        z-score below it; Pearson's kurtosis, 3 for the normal distribution.
+        z-score below it.
+    kurtosis : {'pearson', 'fisher'}
+        What `max_kurtosis` limits: Pearson's kurtosis, 3 for the normal distribution, or Fisher's
+        excess over it, 0 for the normal distribution.
     max_outlier_share : float
-        z-score up to it; share of rows beyond Tukey's fences (1.5 IQR).
+        z-score up to it; share of rows that `outliers` calls so.
+    outliers : {'tukey', 'zscore', 'mad'}
+        Beyond Tukey's fences, 1.5 IQR outside the quartiles [1]_; more than 3 SD off the mean; or
+        a modified z-score, 0.6745 times the distance from the median over the median absolute
+        deviation, of more than 3.5 [2]_.
     unscaled : sequence of str
         Columns that stay as they are, such as 0/1 codes of levels.
 
@@ -151,22 +175,34 @@ class AdaptiveScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ``z-score``, ``robust``, ``constant`` or ``unscaled``.
     center_, scale_ : ndarray of shape (n_features,)
         A value x becomes (x - center) / scale.
+
+    References
+    ----------
+    .. [1] Tukey JW. Exploratory Data Analysis. Addison-Wesley 1977.
+    .. [2] Iglewicz B, Hoaglin DC. How to Detect and Handle Outliers. ASQC Quality Press 1993.
     """
 
     def __init__(
         self,
+        method: str = "adaptive",
         max_abs_skewness: float = 2.0,
         max_kurtosis: float = 7.0,
+        kurtosis: str = "pearson",
         max_outlier_share: float = 0.10,
+        outliers: str = "tukey",
         unscaled: Sequence[str] = (),
     ) -> None:
+        self.method = method
         self.max_abs_skewness = max_abs_skewness
         self.max_kurtosis = max_kurtosis
+        self.kurtosis = kurtosis
         self.max_outlier_share = max_outlier_share
+        self.outliers = outliers
         self.unscaled = unscaled
 
     def fit(self, X: pd.DataFrame, y: object = None) -> AdaptiveScaler:
         """Learn from `X` (n_rows, n_features, without missing values); `y` is ignored."""
+        self._check_options()
         values = numbers_of(self, X, reset=True)
         names = getattr(self, "feature_names_in_", np.arange(values.shape[1]).astype(str))
         width = values.shape[1]
@@ -180,18 +216,12 @@ class AdaptiveScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             scaled = values[:, varies]
             low, median, high = np.percentile(scaled, [25, 50, 75], axis=0)
             iqr = high - low
-            outside = (scaled < low - TUKEY_FENCE * iqr) | (scaled > high + TUKEY_FENCE * iqr)
-            bell = (
-                (np.abs(stats.skew(scaled, axis=0)) < self.max_abs_skewness)
-                & (stats.kurtosis(scaled, axis=0, fisher=False) < self.max_kurtosis)
-                & (outside.mean(axis=0) <= self.max_outlier_share)
-            )
-            robust = ~bell & (iqr > 0)
+            robust = ~self._bell_shaped(scaled) & (iqr > 0)
             self.method_[varies] = np.where(robust, "robust", "z-score")
             self.center_[varies] = np.where(robust, median, scaled.mean(axis=0))
             self.scale_[varies] = np.where(robust, iqr, scaled.std(axis=0))
 
-        raw = np.isin(names, list(self.unscaled))
+        raw = np.isin(names, list(self.unscaled)) | (self.method == "none")
         self.method_[raw], self.center_[raw], self.scale_[raw] = "unscaled", 0.0, 1.0
         return self
 
@@ -203,6 +233,52 @@ class AdaptiveScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         # A column without variation in training says nothing about a row that differs.
         scaled[:, self.method_ == "constant"] = 0.0
         return _like(X, scaled)
+
+    def _check_options(self) -> None:
+        for option, allowed in SCALING_CHOICES.items():
+            if getattr(self, option) not in allowed:
+                raise StudyError(
+                    f"The option {option} of the scaling is one of {', '.join(allowed)}",
+                    found=getattr(self, option),
+                    where=f"config key scaling.{option}",
+                )
+
+    def _bell_shaped(self, values: np.ndarray) -> np.ndarray:
+        """Return which columns are to be z-scored, by the method or by their distribution."""
+        if self.method != "adaptive":
+            return np.full(values.shape[1], self.method == "zscore")
+        kurtosis = stats.kurtosis(values, axis=0, fisher=self.kurtosis == "fisher")
+        return (
+            (np.abs(stats.skew(values, axis=0)) < self.max_abs_skewness)
+            & (kurtosis < self.max_kurtosis)
+            & (outlying(values, self.outliers).mean(axis=0) <= self.max_outlier_share)
+        )
+
+
+def outlying(values: np.ndarray, rule: str) -> np.ndarray:
+    """Return which values a rule calls outliers of their column.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_features)
+        Without missing values.
+    rule : {'tukey', 'zscore', 'mad'}
+        As in `AdaptiveScaler`. Where most values are the same, so that the rule has no scale,
+        every other value is an outlier.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_rows, n_features)
+    """
+    if rule == "tukey":
+        low, high = np.percentile(values, [25, 75], axis=0)
+        fence = TUKEY_FENCE * (high - low)
+        return (values < low - fence) | (values > high + fence)
+    if rule == "zscore":
+        distance = np.abs(values - values.mean(axis=0))
+        return distance > Z_SCORE_LIMIT * values.std(axis=0)
+    distance = np.abs(values - np.median(values, axis=0))
+    return MAD_TO_SD * distance > MODIFIED_Z_SCORE_LIMIT * np.median(distance, axis=0)
 
 
 def _like(X: pd.DataFrame | np.ndarray, values: np.ndarray) -> pd.DataFrame | np.ndarray:

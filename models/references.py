@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,9 +44,6 @@ LABELS = {
     "clinical": "Clinical predictors alone",
     "radiomics": "Radiomic features alone",
 }
-
-#: A P value below it lets every candidate through that can be tested at all.
-EVERY_P = math.inf
 
 COLUMNS = {
     "reference": object,
@@ -142,7 +138,7 @@ def fit_reference(
         return np.full(len(test), training["outcome"].mean()), 0
     options = copy.deepcopy(dict(config))
     if reference.every:
-        options["selection"]["clinical"]["p"] = EVERY_P
+        options["selection"]["clinical"]["p"] = None
     seed = derive_seed(config["seed"], "reference", reference.name)
     fitted = refit("lr", reference.columns, training, PARAMETERS, options, seed)
     return fitted.predict(test), len(fitted.signature)

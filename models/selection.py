@@ -50,30 +50,38 @@ def funnel_of(chain: Pipeline, columns: Columns, config: dict) -> list[dict]:
     chosen = config["selection"]
     radiomics, clinical = block_pipeline(chain, "radiomics"), block_pipeline(chain, "clinical")
     agreed = univariate = final = 0
-    skipped = False
     if radiomics is not None:
-        skipped = radiomics["ccc"].skipped_
         agreed = len(radiomics["ccc"].kept_)
         univariate = int(radiomics["wilcoxon"].support_.sum())
         final = int(radiomics["mrmr"].support_.sum())
     n_clinical = len(columns.predictors)
     kept_clinical = 0 if clinical is None else int(clinical["univariate"].support_.sum())
-    ccc_label = (
-        "CCC between readers skipped (one reader)"
-        if skipped
-        else f"CCC between readers{_BOUND[chosen['ccc']['bound']]} >= "
-        f"{chosen['ccc']['threshold']:g}"
-    )
-    univariate_label = (
-        f"Rank-sum {_P_VALUE[chosen['wilcoxon']['correction']]} < {chosen['wilcoxon']['p']:g}; "
-        f"clinical P < {chosen['clinical']['p']:g}"
-    )
+    one_reader = len(columns.readers) < 2
     return [
         _step("candidates", "Candidates", len(columns.features), n_clinical),
-        _step("ccc", ccc_label, agreed, n_clinical),
-        _step("univariate", univariate_label, univariate, kept_clinical),
-        _step("mrmr", f"mRMR, at most {chosen['mrmr']['k']}", final, kept_clinical),
+        _step("ccc", _ccc_label(chosen["ccc"], one_reader), agreed, n_clinical),
+        _step("univariate", _univariate_label(chosen), univariate, kept_clinical),
+        _step("mrmr", _mrmr_label(chosen["mrmr"]), final, kept_clinical),
     ]
+
+
+def _ccc_label(ccc: dict, one_reader: bool) -> str:
+    if ccc["threshold"] is None:
+        return "CCC between readers: off"
+    if one_reader:
+        return "CCC between readers skipped (one reader)"
+    return f"CCC between readers{_BOUND[ccc['bound']]} >= {ccc['threshold']:g}"
+
+
+def _univariate_label(chosen: dict) -> str:
+    radiomic, clinical = chosen["wilcoxon"]["p"], chosen["clinical"]["p"]
+    p_value = _P_VALUE[chosen["wilcoxon"]["correction"]]
+    rank_sum = "Rank-sum: off" if radiomic is None else f"Rank-sum {p_value} < {radiomic:g}"
+    return f"{rank_sum}; clinical P{': off' if clinical is None else f' < {clinical:g}'}"
+
+
+def _mrmr_label(mrmr: dict) -> str:
+    return "mRMR: off" if mrmr["k"] is None else f"mRMR, at most {mrmr['k']}"
 
 
 def passed_by_chance(
@@ -98,12 +106,14 @@ def passed_by_chance(
     -------
     dict or None
         ``draws``, and ``mean, low, high`` of the count (2.5th and 97.5th percentile); None without
-        draws. Features are correlated, so that the count varies far more than a binomial one.
+        draws or where the filter is off. Features are correlated, so that the count varies far
+        more than a binomial one.
     """
-    if not draws:
+    filter_ = radiomics["wilcoxon"]
+    if not draws or filter_.p is None:
         return None
     values = radiomics[: _position(radiomics, "wilcoxon")].transform(X)
-    rng, filter_ = np.random.default_rng(seed), radiomics["wilcoxon"]
+    rng = np.random.default_rng(seed)
     counts = [
         int(
             WilcoxonFilter(filter_.p, filter_.correction)
@@ -132,16 +142,16 @@ def explained_variance(radiomics: Pipeline, X: pd.DataFrame) -> dict:
     -------
     dict
         ``before`` and ``after`` mRMR: ``features, pc1, pc1_3``, the shares of the variance that the
-        first component and the first three explain; None where fewer than two features are left.
-        A fall tells that mRMR removed features that say the same.
+        first component and the first three explain; None where fewer than two features are left,
+        and after an mRMR that is off. A fall tells that mRMR removed features that say the same.
     """
-    shares = {}
+    shares = {"before": None, "after": None}
     place = _position(radiomics, "mrmr")
-    for name, end in (("before", place), ("after", place + 1)):
+    ends = {"before": place} | ({} if radiomics["mrmr"].k is None else {"after": place + 1})
+    for name, end in ends.items():
         # To unit variance: robust scaling leaves far tails, which would pass for a component.
         values = radiomics[:end].transform(X).to_numpy()
         values = StandardScaler().fit_transform(values) if values.shape[1] else values
-        shares[name] = None
         if values.shape[1] >= 2:
             ratio = PCA(min(3, *values.shape), svd_solver="full").fit(values)
             ratio = ratio.explained_variance_ratio_

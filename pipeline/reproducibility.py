@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core import command
-from pipeline.core.concordance import icc_2_1_interval, lin_ccc_interval
+from pipeline.core.concordance import icc_2_1_interval, lin_ccc_interval, stable_from
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_names import parse_feature_name
 from pipeline.core.files import read_table, write_table
@@ -161,7 +161,7 @@ def main(options: argparse.Namespace) -> None:
         deviation = deviations(*paired_readings(features, readers))
     if len(table) and options.agreement:
         dice = dice_of(read_table(options.agreement), readers)
-    threshold = config["selection"]["ccc"]["threshold"]
+    threshold = stable_from(config["selection"]["ccc"]["threshold"])
     families = describe_families(table, deviation, dice, threshold, confidence)
     write_table(table, options.out, csv=True)
     write_table(families, options.families, csv=True)

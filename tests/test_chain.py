@@ -8,7 +8,14 @@ from sklearn.base import clone
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.chain import block_pipeline, chain_notes, selection_chain, selection_table, signature_of
+from models.chain import (
+    block_pipeline,
+    chain_notes,
+    selection_chain,
+    selection_table,
+    signature_of,
+    steps_off,
+)
 from models.columns import Columns
 from models.selection import report_selection
 from models.split import split_table
@@ -257,3 +264,85 @@ def test_a_models_numbers_are_those_of_corrected_masks(study, config):
     kept = handed_on.columns
     expected = table[[f"A.latest:{name}" for name in kept]].to_numpy()
     np.testing.assert_array_equal(handed_on.to_numpy(), expected)
+
+
+OFF = {
+    "ccc": {"threshold": None},
+    "wilcoxon": {"p": None},
+    "mrmr": {"k": None},
+    "clinical": {"p": None},
+}
+
+
+def test_a_filter_that_is_off_lets_everything_through(study, config):
+    _, columns, _ = study
+    for key, off in OFF.items():
+        config["selection"][key] |= off
+    config["scaling"]["method"] = "none"
+    table = study[0]
+    chain = fit(study, config)
+    encoded = [name for p in columns.predictors for name in p.encoded]
+    assert signature_of(chain) == [*columns.features, *encoded]
+    assert steps_off(chain) == [
+        "CCC filter",
+        "Wilcoxon filter",
+        "mRMR",
+        "univariate filter of the clinical predictors",
+        "scaling",
+    ]
+    assert chain_notes(chain) == [
+        f"Switched off in the configuration: {', '.join(steps_off(chain))}."
+    ]
+    # Neither chosen nor scaled, so that the model sees the reader's own numbers.
+    raw = table[[f"A:{feature}" for feature in columns.features]].to_numpy(float)
+    seen = chain.transform(columns.take(table))[list(columns.features)].to_numpy()
+    known = ~np.isnan(raw)
+    np.testing.assert_array_equal(seen[known], raw[known])
+    rows = selection_table(chain, columns)
+    assert rows["selected"].all()
+    assert rows[["kept_ccc", "kept_univariate", "kept_mrmr", "rank"]].isna().all(axis=None)
+    # What they would have asked is told still.
+    radiomics = rows[rows["block"] == "radiomics"]
+    assert radiomics[["ccc", "p_value", "relevance"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("key", OFF)
+def test_each_filter_is_off_alone(study, config, key):
+    """The others stay: what the step before let through reaches the step after it."""
+    _, columns, _ = study
+    before = selection_table(fit(study, config), columns).set_index("feature")
+    config["selection"][key] |= OFF[key]
+    chain = fit(study, config)
+    rows = selection_table(chain, columns).set_index("feature")
+    assert len(steps_off(chain)) == 1
+    radiomics = rows[rows["block"] == "radiomics"]
+    if key == "ccc":
+        assert radiomics["p_value"].notna().all()
+        assert (radiomics["ccc"] < 0.85).any()
+    elif key == "wilcoxon":
+        assert radiomics.loc[radiomics["kept_ccc"], "relevance"].notna().all()
+    elif key == "mrmr":
+        passed = radiomics["kept_univariate"].fillna(False)
+        assert (radiomics["selected"] == passed).all()
+    else:
+        pd.testing.assert_frame_equal(radiomics, before[before["block"] == "radiomics"])
+        assert rows.loc[rows["block"] == "clinical", "selected"].all()
+
+
+def test_the_funnel_says_which_steps_are_off(study, config):
+    table, columns, _ = study
+    for key, off in OFF.items():
+        config["selection"][key] |= off
+    table = pd.concat([table, split_table(table, config)[["part", "fold"]]], axis=1)
+    _, summary = report_selection(columns, table, config)
+    labels = [step["label"] for step in summary["funnel"]]
+    assert labels[1:] == [
+        "CCC between readers: off",
+        "Rank-sum: off; clinical P: off",
+        "mRMR: off",
+    ]
+    assert {step["radiomics"] for step in summary["funnel"]} == {N_FEATURES}
+    assert summary["by_chance"] is None
+    assert summary["pca"]["after"] is None
+    assert summary["pca"]["before"]["features"] == N_FEATURES
+    assert summary["notes"][0].startswith("Switched off in the configuration: CCC filter, ")

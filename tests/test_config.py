@@ -50,6 +50,15 @@ def test_schema_describes_every_option_and_nothing_else():
         assert node["description"], path
 
 
+def test_null_switches_a_step_of_the_selection_off():
+    off = {"ccc": {"threshold": None}, "wilcoxon": {"p": None}, "mrmr": {"k": None}}
+    off |= {"clinical": {"p": None}}
+    config = resolve_config(MODELLED | {"selection": off, "scaling": {"method": "none"}})
+    for step, option in off.items():
+        assert config["selection"][step] | option == config["selection"][step]
+    assert config["scaling"]["method"] == "none"
+
+
 def test_defaults_hold_and_the_study_overrides_them():
     config = resolve_config(MODELLED | {"selection": {"mrmr": {"k": 5}}})
     default = yaml.safe_load(DEFAULTS.read_text())

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from models.columns import Predictor
-from models.preparation import AdaptiveScaler, ClinicalEncoder, MedianImputer
+from models.preparation import AdaptiveScaler, ClinicalEncoder, MedianImputer, outlying
 from pipeline.core.errors import StudyError
 
 
@@ -132,3 +132,61 @@ def test_scaling_undoes_units(seed, shift, scale):
     np.testing.assert_allclose(
         other.transform(X * scale + shift), ours.transform(X), atol=1e-6, rtol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("zscore", ["z-score", "z-score", "constant"]),
+        ("robust", ["robust", "robust", "constant"]),
+        ("none", ["unscaled"] * 3),
+    ],
+)
+def test_scaler_treats_every_column_alike_on_request(method, expected):
+    rng = np.random.default_rng(2)
+    X = np.column_stack([rng.normal(size=300), rng.lognormal(0, 2, 300), np.full(300, 4.0)])
+    scaler = AdaptiveScaler(method).fit(X)
+    assert list(scaler.method_) == expected
+    if method == "none":
+        np.testing.assert_array_equal(scaler.transform(X), X)
+
+
+def test_the_convention_of_the_kurtosis_moves_the_limit_by_three():
+    X = np.random.default_rng(3).laplace(size=(4000, 1))  # excess 3: Pearson's is 6
+    for limit, convention, method in (
+        (5.0, "fisher", "z-score"),
+        (5.0, "pearson", "robust"),
+        (8.0, "pearson", "z-score"),
+    ):
+        scaler = AdaptiveScaler(max_kurtosis=limit, kurtosis=convention).fit(X)
+        assert scaler.method_[0] == method
+
+
+def test_outliers_by_hand():
+    """Eleven values: quartiles 3.5 and 8.5 (fences -4 and 16), median 6, MAD 3, mean 9.09, SD 12.0.
+
+    Tukey: 17 and 45 lie outside. Modified z-scores: 0.6745 * 11 / 3 = 2.47 and 0.6745 * 39 / 3 =
+    8.77, so 45 alone. z-scores: (45 - 9.09) / 12.0 = 2.99, so none.
+    """
+    values = np.array([[1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 45]], dtype=float).T
+    assert list(np.flatnonzero(outlying(values, "tukey"))) == [9, 10]
+    assert list(np.flatnonzero(outlying(values, "mad"))) == [10]
+    assert list(np.flatnonzero(outlying(values, "zscore"))) == []
+    # Of n values none lies further off than (n - 1) / sqrt(n) SD: 2.85 of ten, 3.02 of eleven.
+    alone = np.r_[np.zeros(10), 1.0][:, None]
+    assert list(np.flatnonzero(outlying(alone, "zscore"))) == [10]
+    assert not outlying(alone[1:], "zscore").any()
+
+
+def test_where_most_values_are_one_every_other_is_an_outlier():
+    values = np.r_[np.zeros(18), 1.0, 2.0][:, None]
+    for rule in ("tukey", "mad"):
+        assert list(np.flatnonzero(outlying(values, rule))) == [18, 19]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("method", "minmax"), ("kurtosis", "excess"), ("outliers", "iqr")]
+)
+def test_scaler_refuses_what_it_does_not_know(option, value):
+    with pytest.raises(StudyError, match=rf"Found: {value}\. In: config key scaling\.{option}"):
+        AdaptiveScaler(**{option: value}).fit(np.zeros((3, 1)))

@@ -321,6 +321,21 @@ def test_the_selection_is_set_beside_chance(page, table_study):
     assert f"before mRMR ({info['pca']['before']['features']} features)" in page.text
 
 
+def test_steps_that_are_off_are_called_so(copied):
+    change(
+        copied,
+        selection__ccc__threshold=None,
+        selection__wilcoxon__p=None,
+        selection__mrmr__k=None,
+        selection__clinical__p=None,
+    )
+    text = report_of(copied)
+    assert "no filter by agreement of the readers (off), no rank-sum filter (off), no mRMR" in text
+    assert "clinical candidates, one at a time: all, its filter is off." in text
+    # What is described of the readers goes on, at the published threshold.
+    assert "Dashed: 0.85; the filter is off" in text
+
+
 def test_simple_predictions_stand_beside_the_models(page, table_study):
     table = pd.read_parquet(table_study / "evaluation" / "references.parquet")
     for row in table.itertuples():

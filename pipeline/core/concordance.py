@@ -23,6 +23,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import f, norm
 
+STABLE_CCC = 0.85
+"""CCC from which a feature counts as stable where the filter by agreement is off: that of the
+published protocol."""
+
+
+def stable_from(threshold: float | None) -> float:
+    """Return the CCC from which features are described as stable, given the filter's threshold."""
+    return STABLE_CCC if threshold is None else threshold
+
 
 class _PairMoments(NamedTuple):
     """Moments per feature, each of shape (p,); variances and covariance are divided by n."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.core.concordance import stable_from
 from pipeline.reporting.blocks import Block, Figure, Paragraph, Section, Table
 from pipeline.reporting.figures_readers import (
     concordance_figure,
@@ -27,7 +28,8 @@ def concordance_section(results: Results) -> Section:
         if len(results.study.readers) > 1:
             reason = "No features of two readers could be paired."
         return Section("concordance", title, absent=reason)
-    threshold = results["selection.ccc.threshold"]
+    limit = results["selection.ccc.threshold"]
+    threshold = stable_from(limit)
     kept = int((table["ccc"] >= threshold).sum())
     families = results.families
     by_type, by_class = (of_column(families, name) for name in ("image_type", "feature_class"))
@@ -70,8 +72,9 @@ def concordance_section(results: Results) -> Section:
             f"stable: {least['image_type']}, {least['stable']} of {least['features']} features "
             f"reach {number(threshold, 2)}.",
             caption=f"Lin's CCC on raw values, by image type, least stable first. Dashed: "
-            f"{number(threshold, 2)}; below it a feature is dropped. Bars at the left edge hold "
-            "zero and less.",
+            f"{number(threshold, 2)}; "
+            f"{'the filter is off' if limit is None else 'below it a feature is dropped'}. Bars at "
+            "the left edge hold zero and less.",
         ),
         _concordance_table(by_type, "image_type", "Image type"),
         _concordance_table(by_class, "feature_class", "Feature class"),

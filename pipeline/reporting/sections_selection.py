@@ -67,13 +67,7 @@ def selection_section(results: Results) -> Section:
             name="funnel",
             svg=funnel_figure(funnel),
             alt=f"Radiomic candidates left after each step: {steps}.",
-            caption=f"Candidates left after each step on the training rows: "
-            f"{_BOUND[options['ccc']['bound']]} between readers of at least "
-            f"{number(options['ccc']['threshold'], 2)}, rank-sum "
-            f"{_P_VALUE[options['wilcoxon']['correction']]} below "
-            f"{number(options['wilcoxon']['p'], 2)}, then at most {options['mrmr']['k']} features "
-            f"by mRMR; clinical candidates by a univariate P below "
-            f"{number(options['clinical']['p'], 2)}.",
+            caption=f"Candidates left after each step on the training rows: {_steps(options)}.",
         ),
         Paragraph(
             f"Selected: {plural(int(by_block.get('radiomics', 0)), 'radiomic feature')} and "
@@ -88,6 +82,23 @@ def selection_section(results: Results) -> Section:
     if len(frequency) and info["folds"]:
         blocks += _stability(results, frequency, info["folds"])
     return Section("selection", title, blocks)
+
+
+def _steps(options: dict) -> str:
+    """Say in words what each step of the selection asks, or that it is off."""
+    ccc, p, k = options["ccc"], options["wilcoxon"]["p"], options["mrmr"]["k"]
+    clinical = options["clinical"]["p"]
+    steps = [
+        "no filter by agreement of the readers (off)"
+        if ccc["threshold"] is None
+        else f"{_BOUND[ccc['bound']]} between readers of at least {number(ccc['threshold'], 2)}",
+        "no rank-sum filter (off)"
+        if p is None
+        else f"rank-sum {_P_VALUE[options['wilcoxon']['correction']]} below {number(p, 2)}",
+        "no mRMR (off)" if k is None else f"then at most {k} features by mRMR",
+    ]
+    beside = "all, its filter is off" if clinical is None else f"P below {number(clinical, 2)}"
+    return f"{', '.join(steps)}; clinical candidates, one at a time: {beside}"
 
 
 def _diagnostics(funnel: list[dict], info: dict) -> list[str]:

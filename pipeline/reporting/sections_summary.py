@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.core.concordance import stable_from
 from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
 from pipeline.reporting.cautions import Caution
 from pipeline.reporting.results import Results, metric
@@ -98,7 +99,7 @@ def _readers(results: Results) -> list[Point]:
         points.append(("Contours", text))
     table = results.reproducibility
     if len(table):
-        threshold = results["selection.ccc.threshold"]
+        threshold = stable_from(results["selection.ccc.threshold"])
         kept = int((table["ccc"] >= threshold).sum())
         text = (
             f"{count(kept)} of {count(len(table))} come out nearly the same whoever draws the "

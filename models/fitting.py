@@ -1,4 +1,4 @@
-"""Fit one classifier to selected rows, and ask it which columns matter."""
+"""Fit one classifier to selected rows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.inspection import permutation_importance
 from sklearn.model_selection import StratifiedGroupKFold
 
 from models.estimators import family_of
 from models.oversampling import adasyn_tomek
-from models.tabnet import TabNet
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
 
@@ -147,50 +145,3 @@ def early_stopping_rows(
         found=f"{fewest} patients of the rarer outcome among {len(y)} training rows",
         remedy="use fewer folds or more patients, or leave tabnet out of models",
     )
-
-
-def importance_of(
-    fit: Fit, Z: np.ndarray, y: np.ndarray, seed: int, repeats: int = 10
-) -> tuple[np.ndarray, str]:
-    """Return the importance of each column of the signature, as a share.
-
-    TabNet tells by its attention; for every other family it is the loss of AUROC on the training
-    rows when the column is permuted (negative losses count as 0).
-
-    Parameters
-    ----------
-    fit : Fit
-        Fitted classifier.
-    Z : ndarray of shape (n_rows, n_features)
-        Training rows.
-    y : ndarray of shape (n_rows,)
-        Outcome.
-    seed : int
-        Seed of the permutations.
-    repeats : int
-        Permutations per column.
-
-    Returns
-    -------
-    importance : ndarray of shape (n_features,)
-        Sums to 1; all 0 where no column matters.
-    note : str
-        The method, for model.json.
-    """
-    if Z.shape[1] == 0:
-        return np.zeros(0), "Importance: none, nothing was selected."
-    if isinstance(fit.estimator, TabNet):
-        raw = np.nan_to_num(fit.estimator.feature_importances_)
-        note = "Importance: TabNet's attention, summed over the training rows."
-    else:
-        raw = permutation_importance(
-            fit.estimator, Z, y, scoring="roc_auc", n_repeats=repeats, random_state=seed
-        ).importances_mean
-        note = (
-            "Importance: loss of AUROC on the training rows when a column is permuted, "
-            f"mean of {repeats} permutations."
-        )
-    raw = np.clip(raw, 0.0, None)
-    if raw.sum() == 0:
-        return raw, note + " No column made a difference."
-    return raw / raw.sum(), note

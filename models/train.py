@@ -17,12 +17,11 @@ from threadpoolctl import threadpool_limits
 
 from models.columns import Columns
 from models.estimators import FAMILIES, device_of, family_of
-from models.fitting import importance_of
+from models.importance import importance_table
 from models.inputs import read_inputs, training_rows
 from models.procedure import Procedure, ProcedureRun
 from pipeline.core import command
 from pipeline.core.files import write_json, write_table
-from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
 
@@ -74,22 +73,11 @@ def write_model(
 ) -> None:
     """Write ``predictions``, ``search``, ``importance`` and ``model.json`` of a trained model."""
     fitted, search, model = trained.fitted, trained.search, trained.fitted.model
-    y = training["outcome"].to_numpy(dtype=int)
-    Z = fitted.chain.transform(fitted.columns.take(training)).to_numpy()
-    seed = derive_seed(config["seed"], model, "importance")
-    importance, how = importance_of(fitted.fit, Z, y, seed)
-    signature = fitted.signature
-    shares = pd.DataFrame(
-        {
-            "feature": pd.Series(signature, dtype=object),
-            "block": pd.Series(map(fitted.columns.block_of, signature), dtype=object),
-            "importance": importance,
-        }
-    ).sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+    shares, how = importance_table(fitted, training, config)
     write_table(predictions_of(trained, training, test), folder / "predictions.parquet", csv=True)
     write_table(search.table, folder / "search.parquet", csv=True)
     write_table(shares, folder / "importance.parquet", csv=True)
-    notes = list(dict.fromkeys([*trained.notes, how]))
+    notes = list(dict.fromkeys([*trained.notes, *how]))
     if config["oversampling"] != "none":
         notes.append("Training rows were oversampled, which harms calibration.")
     facts = {
@@ -103,7 +91,7 @@ def write_model(
         "device": device_of(model, config),
         "threads": config["threads"],
         "seed": config["seed"],
-        "features": signature,
+        "features": fitted.signature,
         "threshold": trained.threshold,
         "threshold_rule": config["evaluation"]["threshold_rule"],
         "notes": notes,

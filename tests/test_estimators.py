@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from models.estimators import FAMILIES, PlattSVC, device_of, family_of
-from models.fitting import Fit, early_stopping_rows, fit_estimator, importance_of
+from models.fitting import Fit, early_stopping_rows, fit_estimator
 from models.search import draw_parameters
 from pipeline.core.errors import StudyError
 
@@ -65,28 +65,6 @@ def test_every_family_fits_what_its_search_may_draw(model, data, config):
     np.testing.assert_array_equal(probability, again.probability(Z))
     assert probability.shape == (160,)
     assert ((probability >= 0) & (probability <= 1)).all()
-    importance, note = importance_of(fit, Z, y, seed=0, repeats=2)
-    assert importance.shape == (4,)
-    assert (importance >= 0).all()
-    assert importance.sum() == pytest.approx(1) or "No column made a difference" in note
-    assert ("attention" in note) == (model == "tabnet")
-
-
-def test_importance_finds_the_column_that_matters(data, config):
-    Z, y, groups = data
-    for model in ("lr", "rf"):
-        fit = fit_estimator(model, {}, Z, y, groups, config, seed=0)
-        importance, note = importance_of(fit, Z, y, seed=0)
-        assert np.argmax(importance) == 0
-        assert "loss of AUROC" in note
-
-
-def test_importance_of_a_model_that_uses_nothing(data, config):
-    Z, y, groups = data
-    fit = fit_estimator("lr", {"penalty": "l1", "C": 1e-6}, Z, y, groups, config, seed=0)
-    importance, note = importance_of(fit, Z, y, seed=0)
-    np.testing.assert_array_equal(importance, 0)
-    assert "No column made a difference" in note
 
 
 def test_without_columns_the_event_share_is_predicted(data, config):
@@ -94,9 +72,6 @@ def test_without_columns_the_event_share_is_predicted(data, config):
     fit = fit_estimator("rf", {}, Z[:, :0], y, groups, config, seed=0)
     np.testing.assert_allclose(fit.probability(Z[:5, :0]), y.mean())
     assert fit.notes == ["No feature was selected: the event share is predicted."]
-    importance, note = importance_of(fit, Z[:, :0], y, seed=0)
-    assert importance.shape == (0,)
-    assert "nothing was selected" in note
 
 
 def test_early_stopping_watches_real_patients_only(data, config, monkeypatch):

@@ -11,7 +11,12 @@ import pytest
 
 from pipeline.core.bland_altman import bland_altman
 from pipeline.feature_families import describe_families
-from pipeline.reporting import figures_models, figures_readers, figures_selection
+from pipeline.reporting import (
+    figures_importance,
+    figures_models,
+    figures_readers,
+    figures_selection,
+)
 from pipeline.reporting.figures import figure, grid_shape, model_style, to_svg
 
 LABELS = {"lr": "Logistic regression", "tabnet": "TabNet", "own": "Own model"}
@@ -107,6 +112,8 @@ def importance() -> dict[str, pd.DataFrame]:
             "feature": ["gradient_glcm_Id", "Age"],
             "block": ["radiomics", "clinical"],
             "importance": [0.7, -0.01],
+            "permutation": [0.6, 0.4],
+            "shap": [np.nan, np.nan],
         }
     )
     return dict.fromkeys(MODELS, table)
@@ -174,7 +181,7 @@ FIGURES = {
         ["gradient_glcm_Id", "without fold 1"],
     ),
     "importance": (
-        lambda: figures_selection.importance_figure(importance(), LABELS),
+        lambda: figures_importance.importance_figure(importance(), LABELS),
         ["TabNet", "Age"],
     ),
     "forest": (forest, ["Without all radiomics", "0.810 (0.700 to 0.900)"]),

@@ -88,6 +88,7 @@ def config(repository) -> dict:
     options["search"]["spaces"] = {"rf": {"n_estimators": [20], "max_depth": [2, 3]}}
     options["split"]["folds"] = 3
     options["evaluation"]["bootstrap"] = 60
+    options["interpretation"] |= {"shap": True, "shap_rows": 10, "shap_background": 5}
     options["nested"] |= {"models": ["lr"], "folds": 3, "search": "fixed"}
     options["ablation"] = {
         "models": ["lr"],

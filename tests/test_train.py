@@ -10,6 +10,7 @@ from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.columns import Columns
 from models.fitted import refit
+from models.importance import MEASURES
 from models.inputs import read_inputs, training_rows
 from models.procedure import threshold_of
 from models.split import split_table
@@ -84,11 +85,11 @@ def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
     assert facts["cv_auc"] == search["mean_auc"].max()
     assert json.loads(search.loc[search["mean_auc"].idxmax(), "parameters"]) == facts["parameters"]
     importance = read_table(tmp_path / "importance.parquet")
-    assert list(importance.columns) == ["feature", "block", "importance"]
+    assert list(importance.columns) == ["feature", "block", "importance", *MEASURES]
     assert sorted(importance["feature"]) == sorted(facts["features"])
     assert importance["importance"].sum() == pytest.approx(1)
     assert importance["importance"].is_monotonic_decreasing
-    assert any(note.startswith("Importance:") for note in facts["notes"])
+    assert any(note.startswith("Permutation importance:") for note in facts["notes"])
     assert (tmp_path / "predictions.csv").exists()
 
 

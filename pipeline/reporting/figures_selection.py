@@ -1,4 +1,4 @@
-"""Figures of the selection: the funnel, its stability over folds, what the models rely on."""
+"""Figures of the selection: the funnel, and its stability over folds."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from pipeline.reporting.figures import (
     MUTED,
     PALE,
     figure,
-    grid_shape,
-    hide_unused,
     to_svg,
 )
 from pipeline.reporting.wording import count
@@ -87,37 +85,3 @@ def stability_figure(frequency: pd.DataFrame) -> str:
         axis.spines[["top", "left", "bottom"]].set_visible(False)
         axis.tick_params(length=0)
         return to_svg(drawing, "stability")
-
-
-def importance_figure(importance: dict[str, pd.DataFrame], labels: dict[str, str]) -> str:
-    """Draw each model's most important features, best first.
-
-    Parameters
-    ----------
-    importance : dict of str to pandas.DataFrame
-        Per model the rows to draw, already cut to the top: ``feature, block, importance``.
-    labels : dict of str to str
-        Name of each model as printed.
-
-    Returns
-    -------
-    str
-        An ``<svg>`` element.
-    """
-    rows, columns = grid_shape(len(importance), 2)
-    most = max(len(table) for table in importance.values())
-    with figure(9.5, rows * (0.215 * most + 0.75), rows, columns) as (drawing, axes):
-        for axis, (model, table) in zip(axes, importance.items(), strict=False):
-            places = np.arange(len(table))
-            colours = [BLOCK_COLOURS[block] for block in table["block"]]
-            axis.barh(places, table["importance"], height=0.64, color=colours)
-            axis.set_yticks(places, table["feature"], fontsize=7.5, color=INK)
-            axis.set_ylim(most - 0.4, -0.6)
-            # Flush right, over the names too: a narrow panel has no room for a long title.
-            axis.set_title(labels[model], loc="right")
-            axis.set_xlim(left=min(0, axis.get_xlim()[0]))
-            axis.spines["left"].set_visible(False)
-            axis.tick_params(axis="y", length=0)
-            axis.grid(axis="x")
-        hide_unused(axes, len(importance), columns)
-        return to_svg(drawing, "importance")

@@ -8,16 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
-from pipeline.reporting.figures_selection import (
-    funnel_figure,
-    importance_figure,
-    stability_figure,
-)
+from pipeline.reporting.figures_selection import funnel_figure, stability_figure
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
-
-#: Features drawn per model.
-TOP_FEATURES = 10
 
 #: Rows of the stability figure; a wider choice is cut to the most often selected.
 _MOST_ROWS = 45
@@ -231,61 +224,3 @@ def _stability(results: Results, frequency: pd.DataFrame, folds: list[dict]) -> 
             + (f" The {cut} least often selected features are not drawn." if cut else ""),
         ),
     ]
-
-
-def importance_section(results: Results) -> Section:
-    """Build the section on what the models rely on."""
-    title = "Importance of features"
-    if results.modelling is None:
-        return Section("importance", title, absent=NO_OUTCOME)
-    models = results.modelling.models
-    labels = feature_names(results)
-    top, raw = {}, []
-    for name, model in models.items():
-        ordered = model.importance.sort_values(
-            ["importance", "feature"], ascending=[False, True], kind="stable"
-        )
-        raw.append(ordered.assign(model=name))
-        best = ordered.head(TOP_FEATURES)
-        if len(best):
-            top[name] = best.assign(
-                feature=[printed_feature(feature, labels) for feature in best["feature"]]
-            )
-    if not top:
-        reason = "No model uses any feature: the selection kept none."
-        return Section("importance", title, absent=reason)
-    printed = {name: models[name].info["label"] for name in top}
-    full = pd.concat(raw, ignore_index=True)[["model", "feature", "block", "importance"]]
-    shown = pd.DataFrame(
-        {
-            "Model": [models[name].info["label"] for name in full["model"]],
-            "Feature": [printed_feature(name, labels) for name in full["feature"]],
-            "Block": full["block"],
-            "Importance": [number(value) for value in full["importance"]],
-        }
-    )
-    leaders = "; ".join(
-        f"{printed[name]}: {table['feature'].iloc[0]}" for name, table in top.items()
-    )
-    blocks: list[Block] = [
-        Figure(
-            name="importance",
-            svg=importance_figure(top, printed),
-            alt=f"Bars of the {TOP_FEATURES} most important features per model. First of each: "
-            f"{leaders}.",
-            caption=f"The {TOP_FEATURES} most important features of each model, as shares of the "
-            "whole (teal: radiomics, orange: clinical). How importance is measured differs "
-            "between models and is stated with their parameters: compare within a model. "
-            "Importance tells what a model uses, not what causes the outcome.",
-        ),
-        Table(
-            name="importance",
-            caption="Importance of every feature of every model.",
-            shown=shown,
-            raw=full,
-            numeric=("Importance",),
-            sortable=True,
-            collapsed="All importances as a table",
-        ),
-    ]
-    return Section("importance", title, blocks)

@@ -21,11 +21,12 @@ from pipeline.reporting.results import Results, read_results
 from pipeline.reporting.sections_ablation import ablation_section
 from pipeline.reporting.sections_concordance import concordance_section
 from pipeline.reporting.sections_imaging import images_section
+from pipeline.reporting.sections_importance import importance_section
 from pipeline.reporting.sections_models import hyperparameters_section, performance_section
 from pipeline.reporting.sections_patients import characteristics_section, flow_section
 from pipeline.reporting.sections_provenance import parameter_file, provenance_section
 from pipeline.reporting.sections_readers import agreement_section
-from pipeline.reporting.sections_selection import importance_section, selection_section
+from pipeline.reporting.sections_selection import selection_section
 from pipeline.reporting.sections_summary import summary_section
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -21,7 +21,7 @@ rule train:
         gpu=lambda wildcards: gpus(wildcards.model),
     params:
         code=code_fingerprint("models.train"),
-        options=lambda wildcards: training_options(wildcards.model),
+        options=lambda wildcards: training_options(wildcards.model, "interpretation"),
         study=f"{FOLDER}/study",
         folder=f"{FOLDER}/models/{{model}}",
     shell:

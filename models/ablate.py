@@ -140,7 +140,7 @@ def summarise_step(
     probability = refits.probability.mean(axis=0)
     outcome = test["outcome"].to_numpy(int)
     sample = Sample(outcome, probability, test["patient_id"].to_numpy(), threshold)
-    area = auroc_estimate(sample, weights, confidence)
+    area = auroc_estimate(sample, confidence)
     single = [metrics.auroc(outcome, row) for row in refits.probability]
     over = metrics.auroc(outcome, probability, weights) - metrics.auroc(outcome, full, weights)
     difference = percentile_interval(over, confidence)

@@ -81,7 +81,7 @@ def delong_covariance(outcome: np.ndarray, scores: np.ndarray) -> tuple[np.ndarr
             "DeLong's variance needs at least two events and two non-events",
             found=f"{events} events, {others} non-events",
         )
-    placed = [_placements(outcome, score) for score in scores]
+    placed = [placements(outcome, score) for score in scores]
     of_events = np.array([pair[0] for pair in placed])
     of_others = np.array([pair[1] for pair in placed])
     covariance = np.cov(of_events).reshape(len(scores), -1) / events
@@ -162,7 +162,7 @@ def wald_test(difference: float, variance: float, confidence: float) -> PairedTe
     return PairedTest(difference, difference - half, difference + half, p_value)
 
 
-def _placements(outcome: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def placements(outcome: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return for each event the share of non-events ranked below it, and the converse.
 
     The converse is, for each non-event, the share of events ranked above it. Ties count half.

@@ -17,16 +17,10 @@ import numpy as np
 import pandas as pd
 
 from models import calibration, metrics
+from models.comparisons import compare_decisions, compare_models
 from models.decision_curve import decision_curve, thresholds
 from models.intervals import Estimate, has_clusters
-from models.performance import (
-    METRICS,
-    Sample,
-    compare_decisions,
-    compare_models,
-    metric_estimates,
-    point_values,
-)
+from models.performance import METRICS, Sample, metric_estimates, point_values
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_table
@@ -90,7 +84,7 @@ def evaluate(
     first = next(iter(tests.values()))
     probabilities = {model: sample.probability for model, sample in tests.items()}
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()} | {
-        "comparisons": compare_models(tests, **how).merge(
+        "comparisons": compare_models(tests, confidence=how["confidence"]).merge(
             compare_decisions(tests), on=["model_a", "model_b"], validate="one_to_one"
         ),
         "decision_curve": decision_curve(

@@ -20,7 +20,6 @@ from threadpoolctl import threadpool_limits
 from models.columns import MEAN_OF_READERS, Columns, Predictor
 from models.fitted import refit
 from models.inputs import read_inputs, training_rows
-from models.intervals import patient_resamples
 from models.performance import Sample, auroc_estimate, point_values
 from pipeline.core import command
 from pipeline.core.files import write_table
@@ -167,18 +166,13 @@ def compare_references(columns: Columns, table: pd.DataFrame, config: Mapping) -
     training, _ = training_rows(table)
     test = table[table["part"] == "test"].reset_index(drop=True)
     outcome, patients = test["outcome"].to_numpy(int), test["patient_id"].to_numpy()
-    seed = derive_seed(config["seed"], "evaluate", "resamples")
-    weights = patient_resamples(patients, outcome, options["bootstrap"], seed)
     rows = []
     for reference in plan_references(columns, predictors):
         row = {"reference": reference.name, "label": LABELS[reference.name], "note": reference.note}
         if not reference.note:
             probability, n_features = fit_reference(reference, training, test, config)
             sample = Sample(outcome, probability, patients, options["threshold"])
-            area, values = (
-                auroc_estimate(sample, weights, options["confidence"]),
-                point_values(sample),
-            )
+            area, values = auroc_estimate(sample, options["confidence"]), point_values(sample)
             row |= {
                 "n_features": n_features,
                 "auroc": area.value,

@@ -51,7 +51,7 @@ def test_tables_have_the_contracts_columns(predictions, infos, tmp_path):
         "metrics": ["model", "part", "metric", "value", "low", "high", "method"],
         "comparisons": [
             *("model_a", "model_b", "auc_difference", "low", "high"),
-            *("p_value", "p_holm", "method"),
+            *("p_value", "p_holm", "family", "method"),
             *("only_a_right", "only_b_right", "mcnemar_p", "mcnemar_p_holm"),
         ],
         "roc": ["model", "fpr", "tpr", "threshold"],
@@ -133,8 +133,8 @@ def test_several_units_of_a_patient_are_dependent(predictions, infos):
         table["patient_id"] = [f"P{i // 2:04d}" for i in range(200)]
     tables = evaluate(predictions, infos, CONFIG)
     metrics = tables["metrics"].query("part == 'test'").set_index(["model", "metric"])
-    assert "resamples of patients" in metrics.loc[("lr", "auroc"), "method"]
-    assert "resamples of patients" in tables["comparisons"].loc[0, "method"]
+    assert metrics.loc[("lr", "auroc"), "method"].startswith("Obuchowski")
+    assert tables["comparisons"].loc[0, "method"] == "Obuchowski, paired, patients as clusters"
     assert tables["comparisons"]["mcnemar_p"].isna().all()
     assert tables["calibration"][["low", "high"]].isna().all(axis=None)
 

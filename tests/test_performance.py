@@ -1,22 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.special import expit
-from statsmodels.stats.multitest import multipletests
 
-from models.intervals import patient_resamples
-from models.performance import (
-    METRICS,
-    Sample,
-    auroc_estimate,
-    compare_decisions,
-    compare_models,
-    metric_estimates,
-    point_values,
-)
+from models.performance import METRICS, Sample, auroc_estimate, metric_estimates, point_values
 
 HOW = {"confidence": 0.95, "n_resamples": 200, "seed": 3}
 
@@ -76,22 +64,16 @@ def test_copies_of_a_patients_unit_change_no_value_and_narrow_no_interval(indepe
         )
 
 
-def test_dependent_units_are_resampled_by_patient(clustered):
-    assert "DeLong" not in clustered["auroc"].method
-    assert clustered["auroc"].method == (
-        "percentiles over 200 resamples of patients stratified by outcome"
-    )
+def test_dependent_units_take_patients_as_clusters(clustered):
+    assert clustered["auroc"].method == "Obuchowski, logit scale, patients as clusters"
     for name in ("accuracy", "sensitivity", "precision", "oe_ratio"):
         assert clustered[name].method == "percentiles over 200 resamples of patients"
     assert clustered["calibration_intercept"].method == "Wald, cluster-robust by patient"
 
 
-def test_resampled_interval_agrees_with_delong():
-    alone, copies = draw(400, 4), draw(400, 4, units_per_patient=2)
-    weights = patient_resamples(copies.patients, copies.outcome, 2000, 1)
-    resampled = auroc_estimate(copies, weights, 0.95)
-    delong = auroc_estimate(alone, patient_resamples(alone.patients, alone.outcome, 1, 1), 0.95)
-    assert resampled[1:3] == pytest.approx(delong[1:3], abs=0.015)
+def test_copies_of_units_leave_the_interval_of_the_area_as_it_is():
+    alone, copies = (auroc_estimate(draw(80, 4, units), 0.95) for units in (1, 3))
+    assert copies[:3] == pytest.approx(alone[:3])
 
 
 @pytest.mark.parametrize("name", ["accuracy", "precision", "npv"])
@@ -145,7 +127,15 @@ def test_single_event_has_an_area_without_interval():
     outcome = np.array([1] + [0] * 29)
     found = metric_estimates(Sample(outcome, np.linspace(0.9, 0.1, 30), np.arange(30), 0.5), **HOW)
     assert found["auroc"].value == 1
-    assert found["auroc"].method == "no interval: fewer than two of a class"
+    assert found["auroc"].method == "no interval: fewer than two patients of a class"
+
+
+def test_events_of_one_patient_alone_have_an_area_without_interval():
+    outcome = np.array([1, 1, *[0] * 20])
+    patients = np.array([0, 0, *range(1, 21)])
+    found = auroc_estimate(Sample(outcome, np.linspace(0.9, 0.1, 22), patients, 0.5), 0.95)
+    assert found.value == 1
+    assert found.method == "no interval: fewer than two patients of a class"
 
 
 def test_a_seed_gives_the_same_intervals():
@@ -153,91 +143,3 @@ def test_a_seed_gives_the_same_intervals():
     assert metric_estimates(sample, **HOW) == metric_estimates(sample, **HOW)
     other = metric_estimates(sample, confidence=0.95, n_resamples=200, seed=4)
     assert other["brier"].low != metric_estimates(sample, **HOW)["brier"].low
-
-
-def models(units_per_patient: int = 1) -> dict[str, Sample]:
-    return {
-        name: draw(120, 6, units_per_patient, noise)
-        for name, noise in (("good", 0.1), ("fair", 1.5), ("poor", 5.0))
-    }
-
-
-def test_pairs_are_compared_and_adjusted_after_holm():
-    table = compare_models(models(), **HOW)
-    assert table[["model_a", "model_b"]].to_numpy().tolist() == [
-        ["good", "fair"],
-        ["good", "poor"],
-        ["fair", "poor"],
-    ]
-    assert (table["method"] == "DeLong, paired").all()
-    expected = multipletests(table["p_value"], method="holm")[1]
-    assert table["p_holm"].to_list() == pytest.approx(expected)
-    assert (table["p_holm"] >= table["p_value"]).all()
-    row = table.iloc[1]
-    assert row["low"] < row["auc_difference"] < row["high"]
-    assert row["p_holm"] < 0.05
-
-
-def test_decisions_are_compared_where_one_model_alone_is_right():
-    outcome = np.array([1] * 20 + [0] * 20)
-    right, patients = outcome.astype(float), np.arange(40)
-    wrong_in_nine = right.copy()
-    wrong_in_nine[:9] = 0
-    wrong_in_one = right.copy()
-    wrong_in_one[-1] = 1
-    samples = {
-        name: Sample(outcome, values, patients, 0.5)
-        for name, values in (("nine", wrong_in_nine), ("one", wrong_in_one), ("none", right))
-    }
-    table = compare_decisions(samples).set_index(["model_a", "model_b"])
-    row = table.loc[("nine", "one")]
-    assert (row["only_a_right"], row["only_b_right"]) == (1, 9)
-    # Ten coins, of which one or none, or nine or all, show heads.
-    assert row["mcnemar_p"] == pytest.approx(2 * (1 + 10) / 2**10)
-    assert table.loc[("nine", "none"), "mcnemar_p"] == pytest.approx(2 / 2**9)
-    assert table.loc[("one", "none"), "mcnemar_p"] == 1
-    assert table["mcnemar_p_holm"].to_list() == pytest.approx([2 * 22 / 1024, 3 * 2 / 512, 1])
-    twice = {name: replace(sample, patients=patients // 2) for name, sample in samples.items()}
-    dependent = compare_decisions(twice)
-    assert dependent["mcnemar_p"].isna().all()
-    assert dependent["only_b_right"].to_list() == [9, 9, 1]
-
-
-def test_each_model_decides_at_its_own_threshold():
-    outcome, patients = np.array([1, 1, 0, 0]), np.arange(4)
-    samples = {
-        "low": Sample(outcome, np.array([0.3, 0.3, 0.1, 0.1]), patients, 0.2),
-        "half": Sample(outcome, np.array([0.3, 0.3, 0.1, 0.1]), patients, 0.5),
-    }
-    row = compare_decisions(samples).iloc[0]
-    assert (row["only_a_right"], row["only_b_right"]) == (2, 0)
-
-
-def test_dependent_units_are_compared_over_resampled_patients():
-    delong = compare_models(models(), **HOW)
-    table = compare_models(models(3), confidence=0.95, n_resamples=1000, seed=3)
-    assert table["method"].str.startswith("z test, standard error over 1000").all()
-    assert table["auc_difference"].to_numpy() == pytest.approx(delong["auc_difference"].to_numpy())
-    width = (table["high"] - table["low"]).to_numpy()
-    assert width == pytest.approx((delong["high"] - delong["low"]).to_numpy(), rel=0.15)
-
-
-def test_equal_models_do_not_differ():
-    sample = draw(50, 7)
-    for copies in (1, 2):
-        twin = draw(50, 7, copies)
-        table = compare_models({"a": twin, "b": twin}, **HOW)
-        assert table.loc[0, ["auc_difference", "p_value", "p_holm"]].to_list() == [0, 1, 1]
-    assert compare_models({"a": sample}, **HOW).empty
-
-
-def test_too_few_events_are_not_compared():
-    outcome = np.array([1] + [0] * 9)
-    pair = {
-        name: Sample(outcome, values, np.arange(10), 0.5)
-        for name, values in (("a", np.linspace(0, 1, 10)), ("b", np.linspace(1, 0, 10)))
-    }
-    row = compare_models(pair, **HOW).iloc[0]
-    assert row["method"] == "undefined: fewer than two events or non-events"
-    assert np.isnan(row["p_value"])
-    assert np.isnan(row["p_holm"])

@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 NEIGHBOURS = 5
 """Neighbours that ADASYN looks at, the library's default; fewer where the minority is smaller."""
 
+SYNTHETIC = -1
+"""Origin of a row that was made."""
+
+
+class Resampled(NamedTuple):
+    """Resampled rows.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_resampled, n_features)
+    y : ndarray of shape (n_resampled,)
+    origin : ndarray of int, shape (n_resampled,)
+        Row handed in that each row is, `SYNTHETIC` for one that was made.
+    note : str or None
+        Why no row could be added, where that is so.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    origin: np.ndarray
+    note: str | None
+
 
 def adasyn_tomek(
     X: np.ndarray, y: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray, str | None]:
+    """Return what `resample_rows` does, without the origin of the rows."""
+    resampled = resample_rows(X, y, seed)
+    return resampled.X, resampled.y, resampled.note
+
+
+def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
     """Balance training rows by ADASYN [1]_, then remove majority rows of Tomek links [2]_.
 
-    It harms calibration, since the model learns a prevalence that its patients do not have; and
-    codes of levels become fractions. It never sees a validation or test row.
+    The result depends on the arguments alone. It harms calibration, since the model learns a
+    prevalence that its patients do not have. It never sees a validation or test row.
+
+    ADASYN puts a synthetic row on the line between two real minority rows, which would make
+    fractions of levels. So a column of two values, such as the 0/1 codes of a level, takes in each
+    synthetic row the value of the real row that it lies nearer to; all such columns of a row
+    follow the same real row, so that together they are levels that a patient has. SMOTE-NC [3]_
+    fixes levels for the same reason, by a vote of the neighbours, column by column.
+
+    Tomek links are removed from the class that was larger among the rows handed in, and from no
+    other. The library would go by the classes after ADASYN, which may have overtaken it.
 
     Parameters
     ----------
@@ -27,10 +66,8 @@ def adasyn_tomek(
 
     Returns
     -------
-    X : ndarray of shape (n_resampled, n_features)
-    y : ndarray of shape (n_resampled,)
-    note : str or None
-        Why no row could be added, where that is so; then the rows are those handed in, for a
+    Resampled
+        Where no row could be added, the rows are those handed in and the note says why, for a
         fold with an unlucky geometry shall not end the study. Callers hand the note on to
         model.json.
 
@@ -39,23 +76,48 @@ def adasyn_tomek(
     .. [1] He H, Bai Y, Garcia EA, Li S. ADASYN: adaptive synthetic sampling approach for
        imbalanced learning. IEEE IJCNN 2008:1322-1328.
     .. [2] Tomek I. Two modifications of CNN. IEEE Trans Syst Man Cybern 1976;6:769-772.
+    .. [3] Chawla NV, Bowyer KW, Hall LO, Kegelmeyer WP. SMOTE: synthetic minority over-sampling
+       technique. J Artif Intell Res 2002;16:321-357.
     """
     from imblearn.over_sampling import ADASYN
     from imblearn.under_sampling import TomekLinks
 
-    minority = int(min(np.sum(y == 0), np.sum(y == 1)))
-    if minority < 2:
-        return X, y, "ADASYN added no rows: the smaller class has fewer than two."
-    neighbours = min(NEIGHBOURS, minority - 1)
+    as_it_was = Resampled(X, y, np.arange(len(y)), None)
+    counts = np.bincount(y, minlength=2)
+    minority, majority = int(np.argmin(counts)), 1 - int(np.argmin(counts))
+    if counts[minority] < 2:
+        return as_it_was._replace(note=_no_rows("the smaller class has fewer than two"))
+    adasyn = ADASYN(
+        sampling_strategy="minority",
+        n_neighbors=min(NEIGHBOURS, counts[minority] - 1),
+        random_state=seed,
+    )
     try:
-        resampled = ADASYN(n_neighbors=neighbours, random_state=seed).fit_resample(X, y)
+        X_more, y_more = adasyn.fit_resample(X, y)
     except (ValueError, RuntimeError) as error:
         # The library's two refusals that concern the rows' geometry or balance; others are defects.
         message = str(error)
         if "No samples will be generated" in message:
-            return X, y, "ADASYN added no rows: the classes are nearly balanced."
+            return as_it_was._replace(note=_no_rows("the classes are nearly balanced"))
         if "Not any neigbours belong to the majority" in message:
-            return X, y, "ADASYN added no rows: no minority row has a majority neighbour."
+            return as_it_was._replace(note=_no_rows("no minority row has a majority neighbour"))
         raise
-    X_clean, y_clean = TomekLinks().fit_resample(*resampled)
-    return X_clean, y_clean, None
+    X_more[len(y) :] = _with_real_levels(X_more[len(y) :], X)
+    links = TomekLinks(sampling_strategy=[majority])
+    X_clean, y_clean = links.fit_resample(X_more, y_more)
+    origin = np.append(as_it_was.origin, np.full(len(y_more) - len(y), SYNTHETIC))
+    return Resampled(X_clean, y_clean, origin[links.sample_indices_], None)
+
+
+def _with_real_levels(made: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Return synthetic rows in which each column of two values holds the nearer one of them."""
+    low, high = X.min(axis=0), X.max(axis=0)
+    two_values = ((low == X) | (high == X)).all(axis=0)
+    # Nearer to one of two values is the same as nearer to the real row that holds it, in all
+    # columns at once: the row lies at one share of the way between its two real rows.
+    nearer = np.where(made > (low + high) / 2, high, low)
+    return np.where(two_values, nearer, made)
+
+
+def _no_rows(reason: str) -> str:
+    return f"ADASYN added no rows: {reason}."

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import ADASYN
 
-from models.oversampling import adasyn_tomek
+from models.oversampling import SYNTHETIC, adasyn_tomek, resample_rows
 
 
 def rows(n=120, events=20, distance=1.0, seed=0):
@@ -20,6 +20,77 @@ def test_minority_grows_and_majority_loses_only_tomek_links():
     # Every majority row that is left is a real one.
     left = {tuple(row) for row in X_new[y_new == 0]}
     assert left <= {tuple(row) for row in X[y == 0]}
+
+
+def coded(n=150, events=25, seed=3):
+    """Two numbers, a binary predictor's code, and the codes of one with three levels."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1], [n - events, events])
+    level = rng.integers(0, 3, n)
+    binary = rng.random(n) < 0.3 + 0.3 * y
+    numbers = rng.normal(size=(n, 2)) + 0.8 * y[:, None]
+    return np.column_stack([numbers, binary, level == 1, level == 2]).astype(float), y
+
+
+def test_synthetic_rows_have_whole_levels_that_some_patient_has():
+    X, y = coded()
+    resampled = resample_rows(X, y, seed=1)
+    made = resampled.X[resampled.origin == SYNTHETIC]
+    assert len(made) > 60
+    assert set(np.unique(made[:, 2:])) == {0, 1}
+    # The three codes together are those of one of the two rows it lies between.
+    assert {tuple(row) for row in made[:, 2:]} <= {tuple(row) for row in X[y == 1, 2:]}
+    assert not set(np.round(made[:, 0], 12)) <= set(np.round(X[:, 0], 12))
+
+
+def test_a_synthetic_row_takes_its_levels_from_the_nearer_real_row():
+    """Two minority rows, 0 and 10 with other levels: below 5 the levels of the first, above of
+    the second; majority rows near both let ADASYN work."""
+    X = np.array([[0.0, 0, 1], [10.0, 1, 0], [1, 0, 1], [9, 1, 0], [2, 0, 0], [8, 1, 1], [5, 0, 1]])
+    X = np.vstack([X, np.column_stack([np.full(30, 60.0), np.zeros((30, 2))])])
+    y = np.array([1, 1] + [0] * 35)
+    resampled = resample_rows(X, y, seed=0)
+    made = resampled.X[resampled.origin == SYNTHETIC]
+    assert len(made) > 20
+    below = made[:, 0] < 5
+    assert below.any()
+    assert not below.all()
+    np.testing.assert_array_equal(made[below, 1:], np.tile([0.0, 1.0], (below.sum(), 1)))
+    np.testing.assert_array_equal(made[~below, 1:], np.tile([1.0, 0.0], ((~below).sum(), 1)))
+
+
+@pytest.mark.parametrize("events", [20, 100])
+def test_only_the_larger_class_loses_rows(events):
+    """Controls, mostly; whichever class is the larger one, not which is after ADASYN."""
+    overtaken = 0
+    for seed in range(12):
+        X, y = rows(events=events, distance=0.5, seed=seed)
+        resampled = resample_rows(X, y, seed)
+        larger = int(events > 60)
+        kept = resampled.origin[resampled.origin != SYNTHETIC]
+        lost = np.setdiff1d(np.arange(len(y)), kept)
+        assert set(y[lost]) <= {larger}
+        smaller = resampled.y[resampled.y != larger]
+        assert len(smaller) == (y != larger).sum() + (resampled.origin == SYNTHETIC).sum()
+        overtaken += len(smaller) > 100
+    # Rounding makes ADASYN overshoot, which is where the library's own rule would turn round.
+    assert overtaken
+
+
+def test_origins_point_to_the_rows_handed_in():
+    X, y = rows()
+    resampled = resample_rows(X, y, seed=1)
+    real = resampled.origin != SYNTHETIC
+    np.testing.assert_array_equal(resampled.X[real], X[resampled.origin[real]])
+    np.testing.assert_array_equal(resampled.y[real], y[resampled.origin[real]])
+    assert (resampled.y[~real] == 1).all()
+
+
+def test_the_rows_handed_in_stay_as_they_are():
+    X, y = coded()
+    before = X.copy()
+    resample_rows(X, y, seed=0)
+    np.testing.assert_array_equal(X, before)
 
 
 def test_same_seed_same_rows():

@@ -22,15 +22,17 @@ from threadpoolctl import threadpool_limits
 
 from models import metrics
 from models.ablation_steps import plan_steps, top_candidates
-from models.chain import chain_notes, selection_chain, signature_of
 from models.columns import Columns
 from models.fitting import fit_estimator
 from models.inputs import read_inputs, training_rows
 from models.intervals import patient_resamples, percentile_interval
+from models.mode import candidates_in_mode, learning_rows
+from models.outputs import write_facts, write_result
 from models.performance import Sample, auroc_estimate
 from pipeline.core import command
 from pipeline.core.errors import StudyError
-from pipeline.core.files import read_json, read_table, write_json, write_table
+from pipeline.core.files import read_json, read_table
+from pipeline.core.modes import labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
@@ -99,17 +101,15 @@ def refit_step(
     each : callable, optional
         Called after every fit.
     """
-    y, patients = training["outcome"].to_numpy(int), training["patient_id"].to_numpy()
-    X = columns.take(training)
-    chain = selection_chain(columns, config).fit(X, y)
-    Z, Z_test = (chain.transform(rows).to_numpy() for rows in (X, columns.take(test)))
-    probability, notes = [], chain_notes(chain)
+    rows = learning_rows(columns, training, config)
+    Z_test = rows.chain.transform(columns.take(test)).to_numpy()
+    probability, notes = [], list(rows.notes)
     for seed in seeds:
-        fit = fit_estimator(model, parameters, Z, y, patients, config, seed)
+        fit = fit_estimator(model, parameters, rows.Z, rows.y, rows.groups, config, seed)
         probability.append(fit.probability(Z_test))
         notes += fit.notes
         each()
-    return Refits(np.array(probability), signature_of(chain), list(dict.fromkeys(notes)))
+    return Refits(np.array(probability), rows.signature, list(dict.fromkeys(notes)))
 
 
 def summarise_step(
@@ -291,12 +291,13 @@ def main(options: argparse.Namespace) -> None:
             found=info["model"],
             where=f"--model {options.model}",
         )
-    with threadpool_limits(config["threads"]):
+    columns = candidates_in_mode(columns, table, config)
+    with labelled_log(config), threadpool_limits(config["threads"]):
         result, facts = ablate(
             options.model, columns, training, test, info, read_table(options.importance), config
         )
-    write_table(result, options.out, csv=True)
-    write_json(facts, options.json)
+    write_result(result, options.out, config)
+    write_facts(facts, options.json, config)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from models.columns import Columns
@@ -91,7 +92,9 @@ def signature_of(chain: Pipeline) -> list[str]:
 
 def block_pipeline(chain: Pipeline, block: str) -> Pipeline | None:
     """Return the fitted steps of one block of a fitted chain, None where it has no candidates."""
-    return chain["blocks"].named_transformers_.get(block)
+    fitted = chain["blocks"].named_transformers_.get(block)
+    # A block that has learned from everyone is frozen (`models.as_published`).
+    return fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
 
 
 def chain_notes(chain: Pipeline) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -70,6 +70,9 @@ class Columns:
     corrected : tuple of str
         Readers with corrected masks, whose latest features the model sees; agreement stays that
         of the originals.
+    everyone : pandas.DataFrame or None
+        Rows of all patients, test rows included, from which ``mode: as_published`` selects; None
+        where selection is learned from training rows alone.
     """
 
     readers: tuple[str, ...]
@@ -77,6 +80,7 @@ class Columns:
     features: tuple[str, ...]
     predictors: tuple[Predictor, ...]
     corrected: tuple[str, ...] = ()
+    everyone: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_info(cls, info: Mapping) -> Columns:

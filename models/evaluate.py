@@ -20,10 +20,12 @@ from models import calibration, metrics
 from models.comparisons import compare_decisions, compare_models
 from models.decision_curve import decision_curve, thresholds
 from models.intervals import Estimate, has_clusters
+from models.outputs import write_result
 from models.performance import METRICS, Sample, metric_estimates, point_values
 from pipeline.core import command
 from pipeline.core.errors import StudyError
-from pipeline.core.files import read_json, read_table, write_table
+from pipeline.core.files import read_json, read_table
+from pipeline.core.modes import labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
@@ -210,8 +212,10 @@ def main(options: argparse.Namespace) -> None:
         model_info = read_json(info)
         predictions[model_info["model"]] = read_table(table)
         infos[model_info["model"]] = model_info
-    for name, table in evaluate(predictions, infos, config).items():
-        write_table(table, options.out_dir / f"{name}.parquet", csv=True)
+    with labelled_log(config):
+        tables = evaluate(predictions, infos, config)
+    for name, table in tables.items():
+        write_result(table, options.out_dir / f"{name}.parquet", config)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from models.chain import chain_notes, selection_chain, signature_of
+from models.chain import signature_of
 from models.columns import Columns
 from models.fitting import Fit, fit_estimator
+from models.mode import learning_rows
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,6 @@ def refit(
     FittedModel
         Predicts rows of any analysis table with the same columns.
     """
-    X, y = columns.take(training), training["outcome"].to_numpy(dtype=int)
-    chain = selection_chain(columns, config).fit(X, y)
-    Z, groups = chain.transform(X).to_numpy(), training["patient_id"].to_numpy()
-    fit = fit_estimator(model, parameters, Z, y, groups, config, seed)
-    return FittedModel(model, columns, chain, fit, chain_notes(chain) + fit.notes)
+    rows = learning_rows(columns, training, config)
+    fit = fit_estimator(model, parameters, rows.Z, rows.y, rows.groups, config, seed)
+    return FittedModel(model, columns, rows.chain, fit, rows.notes + fit.notes)

@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from models.estimators import family_of
 from models.oversampling import adasyn_tomek
 from pipeline.core.errors import StudyError
+from pipeline.core.modes import is_leaking
 from pipeline.core.seeds import derive_seed
 
 
@@ -87,7 +88,8 @@ def fit_estimator(
         learn, watch = early_stopping_rows(y, groups, fraction, derive_seed(seed, "early stopping"))
         extra = {"X_valid": Z[watch], "y_valid": y[watch]}
         Z, y, groups = Z[learn], y[learn], groups[learn]
-    if config["oversampling"] == "adasyn_tomek":
+    # As published, rows come oversampled (`models.as_published`).
+    if config["oversampling"] == "adasyn_tomek" and not is_leaking(config):
         Z, y, note = adasyn_tomek(Z, y, derive_seed(seed, "oversampling"))
         # A synthetic row lies between patients and belongs to none.
         groups = np.arange(len(y))

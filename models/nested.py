@@ -23,9 +23,11 @@ from models import metrics
 from models.estimators import FAMILIES
 from models.folds import assign_folds
 from models.inputs import read_inputs, training_rows
+from models.outputs import write_facts, write_result
 from models.procedure import Procedure, search_note
 from pipeline.core import command
-from pipeline.core.files import read_json, write_json, write_table
+from pipeline.core.files import read_json
+from pipeline.core.modes import rigorous
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
@@ -156,12 +158,14 @@ def main(options: argparse.Namespace) -> None:
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
     fixed = read_json(options.model_json)["parameters"] if options.model_json else None
-    procedure = Procedure(options.model, columns, config, config["nested"]["search"], fixed)
+    # Cross-validating an order that has seen every row would measure nothing.
+    honest = rigorous(config)
+    procedure = Procedure(options.model, columns, honest, config["nested"]["search"], fixed)
     logger.info("nested %s: at most %d fits", options.model, planned_fits(procedure))
     with threadpool_limits(config["threads"]):
         result, facts = cross_validate(procedure, training)
-    write_table(result, options.out, csv=True)
-    write_json(facts, options.json)
+    write_result(result, options.out, config, leaks=False)
+    write_facts(facts, options.json, config, leaks=False)
 
 
 if __name__ == "__main__":

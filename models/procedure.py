@@ -19,7 +19,8 @@ from models.columns import Columns
 from models.estimators import family_of
 from models.fitted import FittedModel, refit
 from models.folds import assign_folds
-from models.search import SearchResult, plan_search, search_model, transform_folds
+from models.mode import transform_folds
+from models.search import SearchResult, plan_search, search_model
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
 

@@ -20,9 +20,11 @@ from threadpoolctl import threadpool_limits
 from models.columns import MEAN_OF_READERS, Columns, Predictor
 from models.fitted import refit
 from models.inputs import read_inputs, training_rows
+from models.mode import candidates_in_mode
+from models.outputs import write_result
 from models.performance import Sample, auroc_estimate, point_values
 from pipeline.core import command
-from pipeline.core.files import write_table
+from pipeline.core.modes import labelled_log
 from pipeline.core.readers import latest_label
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
@@ -189,9 +191,10 @@ def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, judge the references, write their table."""
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    with threadpool_limits(config["threads"]):
+    columns = candidates_in_mode(columns, table, config)
+    with labelled_log(config), threadpool_limits(config["threads"]):
         result = compare_references(columns, table, config)
-    write_table(result, options.out, csv=True)
+    write_result(result, options.out, config)
 
 
 if __name__ == "__main__":

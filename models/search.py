@@ -12,47 +12,15 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import ParameterSampler
 
-from models.chain import chain_notes, selection_chain, signature_of
-from models.columns import Columns
 from models.estimators import Family, family_of
 from models.fitting import fit_estimator
+from models.rows import FoldData
 from pipeline.core.command import progress
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.seeds import derive_seed
 
 DIGITS = 4
 """Significant digits of a drawn parameter: enough to search, few enough to print."""
-
-
-@dataclass(frozen=True)
-class FoldData:
-    """One inner fold, seen through a selection chain that was fitted to its training rows.
-
-    Attributes
-    ----------
-    fold : int
-        Its number.
-    Z_train, y_train, groups_train : ndarray
-        Selected training rows (n_train, n_selected), their outcome and patients.
-    Z_valid, y_valid : ndarray
-        Selected validation rows (n_valid, n_selected) and their outcome.
-    valid : ndarray of int
-        Positions of the validation rows in the training table.
-    signature : list of str
-        Selected columns.
-    notes : list of str
-        What the chain has to say.
-    """
-
-    fold: int
-    Z_train: np.ndarray
-    y_train: np.ndarray
-    groups_train: np.ndarray
-    Z_valid: np.ndarray
-    y_valid: np.ndarray
-    valid: np.ndarray
-    signature: list[str]
-    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -68,7 +36,7 @@ class SearchResult:
         failed.
     out_of_fold : ndarray of shape (n_rows,)
         Probability of each training row from the fold that did not learn from it, with the best
-        parameters.
+        parameters; NaN for a row of no fold, which only ``mode: as_published`` has.
     fits : int
         Classifiers fitted.
     notes : list of str
@@ -87,49 +55,6 @@ class SearchResult:
         return self.table.loc[self.table["mean_auc"].idxmax()]
 
 
-def transform_folds(
-    columns: Columns, training: pd.DataFrame, folds: np.ndarray, config: Mapping
-) -> list[FoldData]:
-    """Fit the selection chain once per fold, and see both sides of the fold through it.
-
-    The chain does not depend on a model's parameters, so that one fit serves the whole search.
-
-    Parameters
-    ----------
-    columns : Columns
-        Candidates.
-    training : pandas.DataFrame
-        Training rows of the analysis table: ``unit_id, patient_id, outcome`` and the candidates.
-    folds : ndarray of shape (n_rows,)
-        Fold in which each training row is validated.
-    config : mapping
-        Resolved configuration.
-    """
-    X = columns.take(training)
-    y = training["outcome"].to_numpy(dtype=int)
-    groups = training["patient_id"].to_numpy()
-    numbers = np.unique(folds)
-    seen, started = [], time.monotonic()
-    for done, fold in enumerate(numbers, start=1):
-        train, valid = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        chain = selection_chain(columns, config).fit(X.iloc[train], y[train])
-        seen.append(
-            FoldData(
-                int(fold),
-                chain.transform(X.iloc[train]).to_numpy(),
-                y[train],
-                groups[train],
-                chain.transform(X.iloc[valid]).to_numpy(),
-                y[valid],
-                valid,
-                signature_of(chain),
-                chain_notes(chain),
-            )
-        )
-        _log("select", done, len(numbers), f"fold {fold}", started)
-    return seen
-
-
 def search_model(
     model: str, folds: list[FoldData], n_rows: int, config: Mapping, seed: int
 ) -> SearchResult:
@@ -144,7 +69,7 @@ def search_model(
     model : str
         Name of the family.
     folds : list of FoldData
-        From `transform_folds`.
+        From `models.mode.transform_folds`.
     n_rows : int
         Rows of the training table.
     config : mapping
@@ -195,8 +120,9 @@ def search_model(
                         derive_seed(seed, model, "fold", fold.fold),
                     )
                     notes += fit.notes
-                    probability[fold.valid] = fit.probability(fold.Z_valid)
-                    aucs[index] = roc_auc_score(fold.y_valid, probability[fold.valid])
+                    predicted = fit.probability(fold.Z_valid)
+                    probability[fold.valid] = predicted[: len(fold.valid)]
+                    aucs[index] = roc_auc_score(fold.y_valid, predicted)
             except StudyError:
                 raise
             except VertebromicsError as error:

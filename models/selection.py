@@ -15,13 +15,15 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from models.chain import block_pipeline, chain_notes, selection_chain, selection_table
+from models.as_published import ASSUMPTIONS
+from models.chain import block_pipeline, chain_notes, selection_table
 from models.columns import Columns, candidates_of
 from models.filters import WilcoxonFilter
 from models.inputs import read_inputs, training_rows
-from models.search import transform_folds
+from models.mode import candidates_in_mode, learning_rows, selection_rows, transform_folds
+from models.outputs import write_facts, write_result
 from pipeline.core import command
-from pipeline.core.files import write_json, write_table
+from pipeline.core.modes import is_leaking, labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
@@ -190,9 +192,9 @@ def report_selection(
         without radiomic features) and ``notes``.
     """
     training, folds = training_rows(table)
-    chain = selection_chain(columns, config)
-    X, y = columns.take(training), training["outcome"].to_numpy(dtype=int)
-    chain.fit(X, y)
+    chain = learning_rows(columns, training, config).chain
+    rows = selection_rows(columns, training)
+    X, y = columns.take(rows), rows["outcome"].to_numpy(dtype=int)
     radiomics, by_chance, pca = block_pipeline(chain, "radiomics"), None, None
     if radiomics is not None:
         X, draws = X[columns.radiomics], config["selection"]["permutations"]
@@ -221,11 +223,14 @@ def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, write the selection."""
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
+    columns = candidates_in_mode(columns, table, config)
     # As in training, so that both choose alike between features that are all but equal.
-    with threadpool_limits(config["threads"]):
+    with labelled_log(config), threadpool_limits(config["threads"]):
         selection, summary = report_selection(columns, table, config)
-    write_table(selection, options.out, csv=True)
-    write_json(summary, options.json)
+    write_result(selection, options.out, config)
+    if is_leaking(config):
+        summary["assumptions"] = config["assumptions"] | ASSUMPTIONS
+    write_facts(summary, options.json, config)
 
 
 if __name__ == "__main__":

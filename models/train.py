@@ -19,9 +19,11 @@ from models.columns import Columns
 from models.estimators import FAMILIES, device_of, family_of
 from models.importance import importance_table
 from models.inputs import read_inputs, training_rows
+from models.mode import candidates_in_mode
+from models.outputs import write_facts, write_result
 from models.procedure import Procedure, ProcedureRun
 from pipeline.core import command
-from pipeline.core.files import write_json, write_table
+from pipeline.core.modes import labelled_log
 from pipeline.core.study import open_study
 
 
@@ -58,6 +60,8 @@ def predictions_of(
     """
     names = ["unit_id", "patient_id", "outcome"]
     own = training[names].assign(part="oof", probability=trained.search.out_of_fold)
+    # A row that is in no fold has no prediction: as published, Tomek links may have removed it.
+    own = own[own["probability"].notna()]
     held_out = test[names].assign(part="test", probability=trained.fitted.predict(test))
     table = pd.concat([own, held_out], ignore_index=True)
     return table.astype({"outcome": int})
@@ -74,9 +78,10 @@ def write_model(
     """Write ``predictions``, ``search``, ``importance`` and ``model.json`` of a trained model."""
     fitted, search, model = trained.fitted, trained.search, trained.fitted.model
     shares, how = importance_table(fitted, training, config)
-    write_table(predictions_of(trained, training, test), folder / "predictions.parquet", csv=True)
-    write_table(search.table, folder / "search.parquet", csv=True)
-    write_table(shares, folder / "importance.parquet", csv=True)
+    predictions = predictions_of(trained, training, test)
+    write_result(predictions, folder / "predictions.parquet", config)
+    write_result(search.table, folder / "search.parquet", config)
+    write_result(shares, folder / "importance.parquet", config)
     notes = list(dict.fromkeys([*trained.notes, *how]))
     if config["oversampling"] != "none":
         notes.append("Training rows were oversampled, which harms calibration.")
@@ -96,7 +101,7 @@ def write_model(
         "threshold_rule": config["evaluation"]["threshold_rule"],
         "notes": notes,
     }
-    write_json(facts, folder / "model.json")
+    write_facts(facts, folder / "model.json", config)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -106,7 +111,8 @@ def main(options: argparse.Namespace) -> None:
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, folds = training_rows(table)
     test = table[table["part"] == "test"]
-    with threadpool_limits(config["threads"]):
+    columns = candidates_in_mode(columns, table, config)
+    with labelled_log(config), threadpool_limits(config["threads"]):
         trained = fit_model(options.model, columns, training, folds, config)
         write_model(trained, training, test, config, options.out_dir, started)
 

@@ -8,7 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from models import search
 from models.estimators import family_of
-from models.search import FoldData, draw_parameters, plan_search, search_model
+from models.rows import FoldData
+from models.search import draw_parameters, plan_search, search_model
 from pipeline.core.errors import StudyError, VertebromicsError
 
 N = 150

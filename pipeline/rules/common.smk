@@ -201,6 +201,7 @@ def training_options(model, *more):
     """Return the options that the fit of `model` depends on, and `more` of the caller's."""
     names = [
         "seed",
+        "mode",
         "threads",
         "selection",
         "scaling",

@@ -16,7 +16,7 @@ rule evaluate:
         runtime=60,
     params:
         code=code_fingerprint("models.evaluate"),
-        options=options(config, "seed", "evaluation"),
+        options=options(config, "seed", "mode", "evaluation"),
         study=f"{FOLDER}/study",
         folder=lambda wildcards, output: Path(output[0]).parent,
     shell:

@@ -20,6 +20,7 @@ rule references:
         options=options(
             config,
             "seed",
+            "mode",
             "selection",
             "scaling",
             "oversampling",

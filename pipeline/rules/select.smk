@@ -18,7 +18,15 @@ rule select:
         runtime=60,
     params:
         code=code_fingerprint("models.selection"),
-        options=options(config, "seed", "selection", "scaling"),
+        options=options(
+            config,
+            "seed",
+            "mode",
+            "assumptions",
+            "oversampling",
+            "selection",
+            "scaling",
+        ),
         study=f"{FOLDER}/study",
     shell:
         "python -m models.selection --study {params.study:q} --analysis {input.analysis:q}"

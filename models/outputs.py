@@ -1,0 +1,44 @@
+"""How the stages of modelling write what they found: labelled where it leaks.
+
+Every table and JSON file of a study with `mode: as_published` says in its column or key `mode`
+whether it is leaking, or, for what is computed in the other order all the same, rigorous. Files of
+a rigorous study have neither column nor key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.files import write_json, write_table
+from pipeline.core.modes import COLUMN, LABEL, RIGOROUS, is_leaking
+
+
+def write_result(
+    table: pd.DataFrame, path: str | Path, config: Mapping, *, leaks: bool = True
+) -> None:
+    """Write a table with its CSV copy, labelled.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What a stage found.
+    path : path-like
+        Parquet file to write.
+    config : mapping
+        The study's resolved configuration; ``mode`` is used.
+    leaks : bool
+        Whether the table leaks in ``mode: as_published``; False for what is computed in the
+        rigorous order whatever the mode.
+    """
+    if is_leaking(config):
+        table = table.assign(**{COLUMN: LABEL if leaks else RIGOROUS})
+    write_table(table, path, csv=True)
+
+
+def write_facts(facts: Mapping, path: str | Path, config: Mapping, *, leaks: bool = True) -> None:
+    """Write a JSON file, labelled; the parameters are those of `write_result`."""
+    label = {COLUMN: LABEL if leaks else RIGOROUS} if is_leaking(config) else {}
+    write_json(label | dict(facts), path)

@@ -59,6 +59,62 @@ def test_null_switches_a_step_of_the_selection_off():
     assert config["scaling"]["method"] == "none"
 
 
+REPLAYED = {"protocol": "ge2025", "mode": "as_published"}
+
+
+def test_a_protocol_can_be_replayed_in_the_published_order():
+    config = resolve_config(MODELLED | REPLAYED)
+    assert config["mode"] == "as_published"
+    assert config["oversampling"] == "adasyn_tomek"
+    assert (config["evaluation"]["threshold_rule"], config["evaluation"]["threshold"]) == (
+        "fixed",
+        0.5,
+    )
+    assert resolve_config(MODELLED | {"protocol": "ge2025"})["mode"] == "rigorous"
+
+
+@pytest.mark.parametrize("design", ["temporal", "by_site"])
+def test_the_published_order_has_no_external_part(design):
+    split = {"design": design, "column": "x", "test_sites": ["B"]}
+    said = problem(**REPLAYED, split=split)
+    assert "divides patients 7:3 and has no part held out by time or site" in said
+    assert f"Found: split.design: {design}" in said
+    resolve_config(MODELLED | {"protocol": "ge2025", "split": split})
+
+
+def test_the_published_order_chooses_no_threshold():
+    said = problem(mode="as_published")
+    assert "calls an event at a fixed threshold" in said
+    assert "Found: youden. In: config key evaluation.threshold_rule" in said
+
+
+def test_nested_folds_do_not_take_the_parameters_of_a_leaking_search():
+    said = problem(**REPLAYED, nested={"search": "fixed"})
+    assert "must search its own parameters beside `mode: as_published`" in said
+    resolve_config(MODELLED | REPLAYED | {"nested": {"search": "fixed", "models": []}})
+
+
+def test_every_assumption_of_a_protocol_is_listed_for_the_report():
+    """Lines that a comment calls an assumption stand in `assumptions` too, by option."""
+    for path in PROTOCOLS.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        listed, outer = yaml.safe_load(text)["assumptions"], []
+        default = yaml.safe_load(DEFAULTS.read_text())
+        for option in listed:
+            node = default
+            for part in option.split("."):
+                node = node[part]
+        for line in text.splitlines():
+            code, _, comment = line.partition("#")
+            if not code.strip():
+                continue
+            depth = (len(code) - len(code.lstrip())) // 2
+            outer = [*outer[:depth], code.split(":")[0].strip()]
+            option = ".".join(outer)
+            if "assumption" in comment:
+                assert any((option + ".").startswith(f"{name}.") for name in listed), option
+
+
 def test_defaults_hold_and_the_study_overrides_them():
     config = resolve_config(MODELLED | {"selection": {"mrmr": {"k": 5}}})
     default = yaml.safe_load(DEFAULTS.read_text())

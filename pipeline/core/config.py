@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.core.errors import StudyError
+from pipeline.core.modes import is_leaking
 from pipeline.core.problems import Problems, listing
 from pipeline.core.yaml_keys import UniqueKeys
 
@@ -266,6 +267,7 @@ def _check_combinations(config: dict, problems: Problems) -> None:
             remedy="remove one of them" if both else "give the path of one of them",
         )
     _check_clinical_keys(config, problems)
+    _check_published_order(config, problems)
     if config["features"] is not None:
         check_model_reader(config, sorted(config["features"]), problems)
     split = config["split"]
@@ -313,6 +315,36 @@ def _check_combinations(config: dict, problems: Problems) -> None:
             found=listing(extra),
             where=f"config key {section}.models",
             remedy=f"take from `models`: {listing(config['models'])}, or add it there",
+        )
+
+
+def _check_published_order(config: dict, problems: Problems) -> None:
+    """Add the options that have no meaning beside `mode: as_published`."""
+    if not is_leaking(config):
+        return
+    design, rule = config["split"]["design"], config["evaluation"]["threshold_rule"]
+    if design not in ("holdout", "imported"):
+        problems.add(
+            "The published order divides patients 7:3 and has no part held out by time or site",
+            found=f"split.design: {design}",
+            where="config key mode",
+            remedy="write `mode: rigorous`, or take the design holdout or imported",
+        )
+    if rule != "fixed":
+        problems.add(
+            "The published order calls an event at a fixed threshold: out-of-fold predictions "
+            "that know synthetic relatives cannot choose one",
+            found=rule,
+            where="config key evaluation.threshold_rule",
+            remedy="write `protocol: ge2025`, or `threshold_rule: fixed`",
+        )
+    if config["nested"]["models"] and config["nested"]["search"] == "fixed":
+        problems.add(
+            "Nested cross-validation must search its own parameters beside `mode: as_published`: "
+            "those of the final model have seen every row",
+            found="fixed",
+            where="config key nested.search",
+            remedy="write `search: reduced` or `search: full`, or `models: []`",
         )
 
 

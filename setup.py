@@ -11,7 +11,7 @@ from setuptools import Extension, setup
 
 NATIVE = "pipeline/extraction/native"
 
-SOURCES = ("module", "statistics", "spline", "nearest", "matrices", "cooccurrence", "diameters")
+SOURCES = ("module", "statistics", "spline", "nearest", "matrices", "runs", "cooccurrence", "shape")
 
 #: Results must not depend on the machine: products and sums round one by one (no fused
 #: multiply-add), and nothing is rearranged.

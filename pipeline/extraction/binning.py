@@ -10,9 +10,13 @@ import functools
 
 import numpy as np
 
+from pipeline.core.errors import CaseError
 from pipeline.extraction import matrices
 from pipeline.extraction.kernels import kernels
 from pipeline.extraction.library import radiomics
+
+#: Levels that the kernels count: as many as two bytes number. GLCMs of so many take 400 GB.
+MOST_LEVELS = 2**16 - 1
 
 
 class BinnedImage:
@@ -31,12 +35,12 @@ class BinnedImage:
     ----------
     grey : numpy.ndarray of float64
         Grey value of each voxel of the region.
+    bins : numpy.ndarray of int32
+        Bin of each voxel, from 1.
     values : numpy.ndarray of int64
         Bins that occur, rising; the first bin is 1.
     counts : numpy.ndarray of int64
         Voxels in each of them.
-    levels : numpy.ndarray of int32
-        Place of each voxel's bin in `values`, from 1.
     """
 
     def __init__(self, image: np.ndarray, region: matrices.Region, settings: dict) -> None:
@@ -47,14 +51,30 @@ class BinnedImage:
             np.array([grey.min(), grey.max()]), **settings
         )
         self.grey = np.ascontiguousarray(grey, dtype=np.float64)
-        bins = np.empty(len(grey), np.int32)
-        kernels().bin_values(self.grey, np.ascontiguousarray(edges, dtype=np.float64), bins)
-        counts = np.bincount(bins)
-        self.values = np.flatnonzero(counts)
+        self.bins = np.empty(len(grey), np.int32)
+        kernels().bin_values(self.grey, np.ascontiguousarray(edges, dtype=np.float64), self.bins)
+        counts = np.bincount(self.bins)
+        self.values = counts.nonzero()[0]
         self.counts = counts[self.values]
-        number = np.zeros(len(counts), np.int32)
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Place of each voxel's bin in `values`, from 1, as uint16.
+
+        Raises
+        ------
+        CaseError
+            If there are so many grey levels that no memory holds their matrices.
+        """
+        if len(self.values) > MOST_LEVELS:
+            raise CaseError(
+                f"A region must have {MOST_LEVELS:,} grey levels at most for its texture matrices",
+                found=f"{len(self.values):,}",
+                remedy="set a larger binWidth, or a binCount, in the parameter file",
+            )
+        number = np.zeros(self.values[-1] + 1, np.uint16)
         number[self.values] = np.arange(1, len(self.values) + 1)
-        self.levels = number[bins]
+        return number[self.bins]
 
     @functools.cached_property
     def layout(self) -> matrices.Layout:

@@ -61,7 +61,8 @@ def check_extent(region: sitk.Image, params: Parameters) -> None:
             f"A region must hold voxels on {where}",
             found="none: the region is thinner than the grid",
         )
-    along = (inside.any(axis=others) for others in ((0, 1), (0, 2), (1, 2)))
+    drawn = inside.any(axis=0)
+    along = (inside.any(axis=(1, 2)), drawn.any(axis=1), drawn.any(axis=0))
     extent = np.array([np.ptp(np.flatnonzero(taken)) + 1 for taken in along])
     directions = max(params.settings.get("minimumROIDimensions", 2), 1)
     if (extent > 1).sum() < directions:

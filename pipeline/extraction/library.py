@@ -106,6 +106,16 @@ def feature_names(params: Parameters) -> list[str]:
     return list(_feature_names(_key(params)))
 
 
+def feature_index(params: Parameters) -> pd.Index:
+    """Return `feature_names` as an index that all regions of a study share."""
+    return _feature_index(_key(params))
+
+
+@functools.lru_cache(maxsize=8)
+def _feature_index(content: str) -> pd.Index:
+    return pd.Index(_feature_names(content))
+
+
 def _key(params: Parameters) -> str:
     return json.dumps(params.content)
 
@@ -176,7 +186,7 @@ def _feature_names(content: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def as_series(values: Mapping[str, object], names: Sequence[str]) -> pd.Series:
+def as_series(values: Mapping[str, object], names: Sequence[str] | pd.Index) -> pd.Series:
     """Return what PyRadiomics computed as numbers.
 
     It hands out zero- and one-dimensional arrays alike, and complex numbers where two axes of a
@@ -187,17 +197,22 @@ def as_series(values: Mapping[str, object], names: Sequence[str]) -> pd.Series:
     values : Mapping
         What PyRadiomics returned, by feature.
     names : sequence of str
-        Features, in their order.
+        Features, in their order; an index serves as it is.
 
     Returns
     -------
     pandas.Series of float64
         NaN where a value is complex by more than rounding.
     """
-    numbers = [np.asarray(values[name]).item() for name in names]
-    numbers = [_real(value) if isinstance(value, complex) else value for value in numbers]
-    return pd.Series(numbers, index=list(names), dtype=np.float64)
+    index = names.view() if isinstance(names, pd.Index) else pd.Index(list(names))
+    return pd.Series(np.array([_number(values[name]) for name in names], np.float64), index=index)
 
 
-def _real(value: complex) -> float:
-    return value.real if abs(value.imag) <= IMAGINARY_ROUNDING * abs(value) else math.nan
+def _number(value: object) -> float:
+    if type(value) is float:
+        return value
+    number = np.asarray(value).item()
+    if isinstance(number, complex):
+        rounding = abs(number.imag) <= IMAGINARY_ROUNDING * abs(number)
+        return number.real if rounding else math.nan
+    return number

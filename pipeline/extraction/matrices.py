@@ -6,6 +6,7 @@ every filtered image of the region.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -30,18 +31,21 @@ class Region:
         Places of the region's voxels in the flattened `mask`, rising.
     box : tuple of slice
         Smallest box around the region.
+    drawn : numpy.ndarray of uint8
+        The region in its box, 1 inside.
     size : int
         Number of voxels.
     """
 
     def __init__(self, mask: np.ndarray, spacing: tuple[float, ...]) -> None:
-        self.inside = np.flatnonzero(mask)
+        mask = np.ascontiguousarray(mask).view(np.uint8)
+        box = kernels().label_box(mask, 1)
+        self.box = tuple(slice(box[2 * axis], box[2 * axis + 1] + 1) for axis in (2, 1, 0))
+        self.shape = tuple(side.stop - side.start for side in self.box)
+        self.drawn = mask[self.box]
+        self.inside = mask.reshape(-1).nonzero()[0]
         self.size = len(self.inside)
         self.spacing = spacing
-        places = np.unravel_index(self.inside, mask.shape)
-        self.box = tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in places)
-        self.shape = tuple(side.stop - side.start for side in self.box)
-        self._places = [axis - side.start for axis, side in zip(places, self.box, strict=True)]
         self._layouts: dict[tuple, Layout] = {}
 
     def layout(self, settings: dict) -> Layout:
@@ -52,13 +56,9 @@ class Region:
             self._layouts[key] = Layout(self, *key)
         return self._layouts[key]
 
-    def places(self) -> list[np.ndarray]:
-        """Return the indices z, y, x of the voxels in the box."""
-        return self._places
-
     def shares_lines(self, direction: np.ndarray) -> bool:
         """Return whether two voxels lie on one line along `direction` (z, y, x), gaps or not."""
-        places = np.transpose(self._places)
+        places = np.transpose(self.drawn.nonzero())
         axis = np.flatnonzero(direction)[0]
         # Where a voxel's line meets the plane 0 of that axis.
         met = places - np.outer(places[:, axis] * direction[axis], direction)
@@ -89,20 +89,25 @@ class Layout:
 
         self.region = region
         self.angles, self.directions = steps(distances), steps((1,))
-        rim = max(1, *(int(distance) for distance in distances))
+        self.rim = rim = max(1, *(int(distance) for distance in distances))
         shape = [side + 2 * rim for side in region.shape]
         strides = np.array([shape[1] * shape[2], shape[2], 1], dtype=np.int64)
-        self.where = sum(
-            (axis.astype(np.int64) + rim) * stride
-            for axis, stride in zip(region.places(), strides, strict=True)
-        )
-        self.rim = rim
-        self.grid, self.bin = (np.zeros(shape, dtype=np.int32) for _ in range(2))
-        self.number = np.zeros(self.grid.size, dtype=np.int32)
-        self.number[self.where] = np.arange(region.size, dtype=np.int32)
+        self.grid = np.zeros(shape, dtype=np.uint16)
+        self.bin, self.zone = (np.zeros(shape, dtype=np.int32) for _ in range(2))
+        self.grid[tuple(slice(rim, rim + side) for side in region.shape)] = region.drawn
+        self.where = self.grid.reshape(-1).nonzero()[0]
         self.angle_steps = self.angles @ strides
         self.direction_steps = self.directions @ strides
+        self.links = _links(tuple(self.direction_steps.tolist()))
         self.longest = max(region.shape)
+
+
+@functools.lru_cache(maxsize=8)
+def _links(directions: tuple[int, ...]) -> np.ndarray:
+    """Return which neighbours a voxel has to be joined to (native/runs.c)."""
+    links = np.zeros(1 << len(directions), np.uint16)
+    kernels().zone_links(np.array(directions, np.int64), links)
+    return links
 
 
 class Matrices(NamedTuple):
@@ -139,7 +144,7 @@ def count(layout: Layout, levels: np.ndarray, values: np.ndarray, alpha: float) 
     ----------
     layout : Layout
         Of the region.
-    levels : numpy.ndarray of int32
+    levels : numpy.ndarray of uint16
         Level of each voxel of the region: 1 for the first that occurs, then without gaps.
     values : numpy.ndarray of int
         Bin that each level stands for.
@@ -148,25 +153,31 @@ def count(layout: Layout, levels: np.ndarray, values: np.ndarray, alpha: float) 
     """
     ng = len(values)
     # Column 0 of the kernel's matrix counts neighbours outside the region.
-    glcm = np.zeros((ng, ng + 1, len(layout.angles)))
-    glrlm = np.zeros((ng, layout.longest, len(layout.directions)))
-    gldm = np.zeros((ng, 2 * len(layout.angles) + 1))
+    glcm = np.zeros((ng, ng + 1, len(layout.angles)), np.uint32)
+    glrlm = np.zeros((ng, layout.longest, len(layout.directions)), np.uint32)
+    gldm = np.zeros((ng, 2 * len(layout.angles) + 1), np.uint32)
     ngtdm = np.zeros((ng, 2))
-    sizes = np.empty(len(levels), np.int32)
-    kernels().texture_matrices(
-        layout.grid, layout.bin, layout.where, layout.number, levels, values.astype(np.int32),
-        layout.angle_steps, layout.direction_steps, layout.rim, alpha,
-        glcm, glrlm, gldm, ngtdm, sizes,
+    zone_levels, sizes = np.empty(len(levels), np.uint16), np.empty(len(levels), np.int32)
+    zones = kernels().texture_matrices(
+        layout.grid, layout.bin, layout.zone, layout.where, levels, values.astype(np.int32),
+        layout.angle_steps, layout.direction_steps, layout.links, layout.rim, alpha,
+        glcm, glrlm, gldm, ngtdm, zone_levels, sizes,
     )  # fmt: skip
     for n in np.flatnonzero(~glrlm[:, 1:].any(axis=(0, 1))):
         # PyRadiomics counts no runs in a direction in which every voxel is alone on its line.
         if not layout.region.shares_lines(layout.directions[n]):
             glrlm[..., n] = 0
-    roots = np.flatnonzero(sizes)
-    zone_sizes, column = np.unique(sizes[roots], return_inverse=True)
+    # Zones by size, for each size that occurs.
+    sizes, zone_levels = sizes[:zones], zone_levels[:zones].astype(np.intp) - 1
+    found = np.bincount(sizes)
+    zone_sizes = np.flatnonzero(found)
+    column = np.empty(len(found), np.intp)
+    column[zone_sizes] = np.arange(len(zone_sizes))
     glszm = np.bincount(
-        (levels[roots] - 1) * len(zone_sizes) + column, minlength=ng * len(zone_sizes)
+        zone_levels * len(zone_sizes) + column[sizes], minlength=ng * len(zone_sizes)
     ).reshape(ng, -1)
     return Matrices(
-        glcm[:, 1:], glrlm, gldm, ngtdm, glszm.astype(np.float64), zone_sizes.astype(np.float64)
+        *(counts.astype(np.float64) for counts in (glcm[:, 1:], glrlm, gldm)),
+        ngtdm,
+        *(counts.astype(np.float64) for counts in (glszm, zone_sizes)),
     )

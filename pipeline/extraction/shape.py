@@ -6,7 +6,7 @@ vertices; nothing else takes as long in a region of its own. Here
 - area and volume are sums over the cubes of 2 x 2 x 2 voxels. What a cube adds depends only on
   which of its voxels lie inside: 256 cases, which PyRadiomics' own function is asked for once
   (`_cube_table`), so that its triangles stay its own;
-- a diameter is measured between the outermost vertices only (native/diameters.c).
+- a diameter is measured between the outermost vertices only (native/shape.c).
 """
 
 from __future__ import annotations
@@ -32,22 +32,10 @@ class _Shape(Prepared):
         # PyRadiomics adds a rim as well; without it coordinates would round otherwise.
         padded = np.pad(inside, 1)
         self.pixelSpacing = np.array(spacing[::-1])
-        self.labelledVoxelCoordinates = np.nonzero(padded)
         self.SurfaceArea, self.Volume, self.diameters = mesh(padded, spacing[::-1])
-        self.eigenValues = self._principal_moments()
-
-    def _principal_moments(self) -> np.ndarray:
-        """Return the eigenvalues of the voxels' covariance, in mm2, smallest first.
-
-        Operations and their order are PyRadiomics': in a flat region the smallest one is nothing
-        but rounding.
-        """
-        coordinates = np.transpose(self.labelledVoxelCoordinates) * self.pixelSpacing[None, :]
-        coordinates -= np.mean(coordinates, axis=0)
-        coordinates /= np.sqrt(len(coordinates))
-        values = np.linalg.eigvals(np.dot(coordinates.T.copy(), coordinates))
-        values[(values < 0) & (values > -1e-10)] = 0
-        return np.sort(values)
+        self.eigenValues = principal_moments(padded, spacing[::-1])
+        # Its formulas ask for no more than how many voxels there are.
+        self.labelledVoxelCoordinates = (np.flatnonzero(inside),)
 
 
 def shape_features(
@@ -99,6 +87,31 @@ def mesh(inside: np.ndarray, spacing: tuple[float, ...]) -> tuple[float, float, 
     total = volume @ counts + np.sum(drift * places)
     squared = kernels().squared_diameters(inside, spacing[::-1])
     return float(area @ counts), float(total), tuple(math.sqrt(value) for value in squared)
+
+
+def principal_moments(inside: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
+    """Return the eigenvalues of the voxels' covariance, in mm2, smallest first.
+
+    Parameters
+    ----------
+    inside, spacing
+        As in `mesh`.
+
+    Notes
+    -----
+    Operations and their order are PyRadiomics', since in a flat region the smallest eigenvalue is
+    nothing but rounding. What is done to a coordinate is done once for each index that occurs.
+    """
+    inside = np.ascontiguousarray(inside).view(np.uint8)
+    coordinates = np.empty((3, np.count_nonzero(inside)))
+    of_index = [np.arange(size) * mm for size, mm in zip(inside.shape, spacing, strict=True)]
+    kernels().coordinates(inside, *of_index, coordinates)
+    means, n = coordinates.sum(axis=1) / coordinates.shape[1], np.sqrt(coordinates.shape[1])
+    of_index = [(mm - mean) / n for mm, mean in zip(of_index, means, strict=True)]
+    kernels().coordinates(inside, *of_index, coordinates)
+    values = np.linalg.eigvals(np.dot(coordinates, coordinates.T.copy(order="F")))
+    values[(values < 0) & (values > -1e-10)] = 0
+    return np.sort(values)
 
 
 @functools.lru_cache(maxsize=8)

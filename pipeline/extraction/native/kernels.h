@@ -14,6 +14,13 @@
 #define WIDE_VECTORS
 #endif
 
+/* Part of a function with wide vectors, and compiled as such. */
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
 enum voxel_type { INT8, UINT8, INT16, UINT16, INT32, UINT32, FLOAT32, FLOAT64 };
 
 typedef struct {
@@ -47,29 +54,40 @@ void nearest_label(const volume_t *mask, double label, const double *starts, con
 
 /* matrices.c */
 typedef struct {
+    ptrdiff_t place, length; /* of the first voxel on the grid; to the last one */
+} row_t;
+
+typedef struct {
     ptrdiff_t voxels, levels;
     ptrdiff_t box[3], rim;   /* x, y, z without the rim, and how wide that is */
-    int32_t *grid;           /* levels of the region on a grid with a rim, 0 elsewhere */
+    uint16_t *grid;          /* levels of the region on a grid with a rim, 0 elsewhere */
     int32_t *bin;            /* bins of the region on the same grid, 0 elsewhere */
+    int32_t *zone;           /* on the same grid, scratch */
     const int64_t *where;    /* places of the voxels on the grid, rising */
-    const int32_t *number;   /* for each place of the grid its voxel, where there is one */
-    const int32_t *level;    /* level of each voxel, 1..levels */
+    const uint16_t *level;   /* level of each voxel, 1..levels */
     const int32_t *value;    /* bin of each level */
     ptrdiff_t steps;         /* of GLCM, GLDM, NGTDM */
     const int64_t *step;
     ptrdiff_t directions;    /* of GLRLM, GLSZM */
     const int64_t *direction;
+    const uint16_t *links;   /* from zone_links */
     double alpha;
     ptrdiff_t longest;       /* longest run that fits */
-    double *glcm;            /* levels, levels + 1, steps */
-    double *glrlm;           /* levels, longest, directions */
-    double *gldm;            /* levels, 2 steps + 1 */
+    uint32_t *glcm;          /* levels, levels + 1, steps */
+    uint32_t *glrlm;         /* levels, longest, directions */
+    uint32_t *gldm;          /* levels, 2 steps + 1 */
     double *ngtdm;           /* levels, 2 */
-    int32_t *zone_size;      /* voxels */
+    uint16_t *zone_level;    /* of each zone; there are no more than voxels */
+    int32_t *zone_size;
 } texture_t;
-int texture_matrices(const texture_t *texture);
+ptrdiff_t texture_matrices(const texture_t *texture);
 void bin_values(const double *values, ptrdiff_t count, const double *edges, ptrdiff_t edge_count,
                 int32_t *bins);
+
+/* runs.c */
+#define MOST_DIRECTIONS 13 /* half of the 26 neighbours */
+ptrdiff_t count_runs_and_zones(const texture_t *texture, const row_t *rows, ptrdiff_t row_count);
+void zone_links(const int64_t *direction, ptrdiff_t directions, uint16_t *links);
 
 /* cooccurrence.c; p is (levels, levels, steps), level counts from 0 */
 void glcm_sums(const double *p, ptrdiff_t levels, ptrdiff_t steps, const int32_t *level,
@@ -77,11 +95,13 @@ void glcm_sums(const double *p, ptrdiff_t levels, ptrdiff_t steps, const int32_t
 void glcm_products(const double *p, const double *px, const double *py, ptrdiff_t levels,
                    ptrdiff_t steps, double eps, double *q);
 
-/* diameters.c */
+/* shape.c */
 void cube_cases(const uint8_t *inside, const ptrdiff_t size[3], double counts[256],
                 double places[3][256]);
 int squared_diameters(const uint8_t *inside, const ptrdiff_t size[3], const double spacing[3],
                       double out[4]);
+void coordinates(const uint8_t *inside, const ptrdiff_t size[3], const double *const of_index[3],
+                 ptrdiff_t voxels, double *out);
 
 double voxel_value(const volume_t *volume, ptrdiff_t at);
 void voxel_values(const volume_t *volume, ptrdiff_t at, ptrdiff_t count, double *out);

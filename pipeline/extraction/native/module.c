@@ -181,30 +181,35 @@ static PyObject *py_nearest_label(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* texture_matrices(grid, bin, where, number, level, value, step, direction, alpha, glcm, glrlm, gldm, ngtdm,
- * zone_size); pipeline/extraction/matrices.py makes the arrays and says what they hold. */
+/* texture_matrices(grid, bin, zone, where, level, value, step, direction, links, rim, alpha, glcm, glrlm,
+ * gldm, ngtdm, zone_level, zone_size) -> zones; pipeline/extraction/matrices.py makes the arrays and says
+ * what they hold. */
 static PyObject *py_texture_matrices(PyObject *self, PyObject *args)
 {
-    enum { GRID, BIN, WHERE, NUMBER, LEVEL, VALUE, STEP, DIRECTION, GLCM, GLRLM, GLDM, NGTDM, SIZE, ALL };
+    enum { GRID, BIN, ZONE, WHERE, LEVEL, VALUE, STEP, DIRECTION, LINKS, GLCM, GLRLM, GLDM, NGTDM,
+           ZONE_LEVEL, ZONE_SIZE, ALL };
     static const struct {
         const char *name, *formats;
         int dimensions, writable;
     } wanted[ALL] = {
-        {"grid", "i", 3, 1},      {"bin", "i", 3, 1},
-        {"where", "lq", 1, 0},    {"number", "i", 1, 0},
-        {"level", "i", 1, 0},     {"value", "i", 1, 0},      {"step", "lq", 1, 0},
-        {"direction", "lq", 1, 0}, {"glcm", "d", 3, 1},      {"glrlm", "d", 3, 1},
-        {"gldm", "d", 2, 1},      {"ngtdm", "d", 2, 1},      {"zone_size", "i", 1, 1},
+        {"grid", "H", 3, 1},       {"bin", "i", 3, 1},        {"zone", "i", 3, 1},
+        {"where", "lq", 1, 0},     {"level", "H", 1, 0},      {"value", "i", 1, 0},
+        {"step", "lq", 1, 0},      {"direction", "lq", 1, 0}, {"links", "H", 1, 0},
+        {"glcm", "I", 3, 1},       {"glrlm", "I", 3, 1},      {"gldm", "I", 2, 1},
+        {"ngtdm", "d", 2, 1},      {"zone_level", "H", 1, 1}, {"zone_size", "i", 1, 1},
     };
     PyObject *given[ALL], *result = NULL;
     Py_buffer views[ALL];
     texture_t t;
     Py_ssize_t rim;
-    int taken = 0, status;
+    ptrdiff_t zones;
+    int taken = 0;
     (void)self;
-    if (!PyArg_ParseTuple(args, "OOOOOOOOndOOOOO", &given[GRID], &given[BIN], &given[WHERE], &given[NUMBER],
-                          &given[LEVEL], &given[VALUE], &given[STEP], &given[DIRECTION], &rim, &t.alpha,
-                          &given[GLCM], &given[GLRLM], &given[GLDM], &given[NGTDM], &given[SIZE]))
+    if (!PyArg_ParseTuple(args, "OOOOOOOOOndOOOOOO", &given[GRID], &given[BIN], &given[ZONE],
+                          &given[WHERE], &given[LEVEL], &given[VALUE], &given[STEP],
+                          &given[DIRECTION], &given[LINKS], &rim, &t.alpha, &given[GLCM],
+                          &given[GLRLM], &given[GLDM], &given[NGTDM], &given[ZONE_LEVEL],
+                          &given[ZONE_SIZE]))
         return NULL;
     for (; taken < ALL; taken++)
         if (take(given[taken], &views[taken], wanted[taken].name, wanted[taken].dimensions,
@@ -218,36 +223,64 @@ static PyObject *py_texture_matrices(PyObject *self, PyObject *args)
     t.steps = views[STEP].shape[0];
     t.directions = views[DIRECTION].shape[0];
     t.longest = views[GLRLM].shape[1];
-    if (views[LEVEL].shape[0] != t.voxels || views[SIZE].shape[0] != t.voxels ||
-        views[NUMBER].shape[0] * (Py_ssize_t)sizeof(int32_t) != views[GRID].len ||
-        views[BIN].len != views[GRID].len || views[GLCM].shape[0] != t.levels ||
-        views[GLCM].shape[1] != t.levels + 1 || views[GLCM].shape[2] != t.steps ||
-        views[GLRLM].shape[0] != t.levels || views[GLRLM].shape[2] != t.directions ||
-        views[GLDM].shape[0] != t.levels || views[GLDM].shape[1] != 2 * t.steps + 1 ||
-        views[NGTDM].shape[0] != t.levels || views[NGTDM].shape[1] != 2) {
+    const Py_ssize_t places = views[GRID].len / views[GRID].itemsize;
+    if (views[BIN].len / views[BIN].itemsize != places ||
+        views[ZONE].len / views[ZONE].itemsize != places || views[LEVEL].shape[0] != t.voxels ||
+        t.directions > MOST_DIRECTIONS || views[LINKS].shape[0] != 1 << t.directions ||
+        views[GLCM].shape[0] != t.levels || views[GLCM].shape[1] != t.levels + 1 ||
+        views[GLCM].shape[2] != t.steps || views[GLRLM].shape[0] != t.levels ||
+        views[GLRLM].shape[2] != t.directions || views[GLDM].shape[0] != t.levels ||
+        views[GLDM].shape[1] != 2 * t.steps + 1 || views[NGTDM].shape[0] != t.levels ||
+        views[NGTDM].shape[1] != 2 || views[ZONE_LEVEL].shape[0] != t.voxels ||
+        views[ZONE_SIZE].shape[0] != t.voxels) {
         PyErr_SetString(PyExc_ValueError, "the shapes of the matrices do not fit together");
         goto end;
     }
     t.grid = views[GRID].buf;
     t.bin = views[BIN].buf;
+    t.zone = views[ZONE].buf;
     t.where = views[WHERE].buf;
-    t.number = views[NUMBER].buf;
     t.level = views[LEVEL].buf;
     t.value = views[VALUE].buf;
     t.step = views[STEP].buf;
     t.direction = views[DIRECTION].buf;
+    t.links = views[LINKS].buf;
     t.glcm = views[GLCM].buf;
     t.glrlm = views[GLRLM].buf;
     t.gldm = views[GLDM].buf;
     t.ngtdm = views[NGTDM].buf;
-    t.zone_size = views[SIZE].buf;
+    t.zone_level = views[ZONE_LEVEL].buf;
+    t.zone_size = views[ZONE_SIZE].buf;
     Py_BEGIN_ALLOW_THREADS
-    status = texture_matrices(&t);
+    zones = texture_matrices(&t);
     Py_END_ALLOW_THREADS
-    result = status < 0 ? PyErr_NoMemory() : Py_NewRef(Py_None);
+    result = zones < 0 ? PyErr_NoMemory() : PyLong_FromSsize_t(zones);
 end:
     while (taken > 0)
         PyBuffer_Release(&views[--taken]);
+    return result;
+}
+
+/* zone_links(direction, links): see native/runs.c. */
+static PyObject *py_zone_links(PyObject *self, PyObject *args)
+{
+    PyObject *direction, *links, *result = NULL;
+    Py_buffer from, to;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OO", &direction, &links) ||
+        take(direction, &from, "direction", 1, "lq", 0) < 0)
+        return NULL;
+    if (take(links, &to, "links", 1, "H", 1) < 0)
+        goto direction;
+    if (from.shape[0] > MOST_DIRECTIONS || to.shape[0] != 1 << from.shape[0]) {
+        PyErr_SetString(PyExc_ValueError, "links must have an item for each set of directions");
+    } else {
+        zone_links(from.buf, from.shape[0], to.buf);
+        result = Py_NewRef(Py_None);
+    }
+    PyBuffer_Release(&to);
+direction:
+    PyBuffer_Release(&from);
     return result;
 }
 
@@ -347,7 +380,7 @@ end:
     return result;
 }
 
-/* cube_cases(inside, counts, places): see native/diameters.c. */
+/* cube_cases(inside, counts, places): see native/shape.c. */
 static PyObject *py_cube_cases(PyObject *self, PyObject *args)
 {
     PyObject *inside, *counts, *places, *result = NULL;
@@ -395,6 +428,45 @@ static PyObject *py_squared_diameters(PyObject *self, PyObject *args)
     return Py_BuildValue("dddd", out[0], out[1], out[2], out[3]);
 }
 
+/* coordinates(inside, of z, of y, of x, out): see native/shape.c. */
+static PyObject *py_coordinates(PyObject *self, PyObject *args)
+{
+    enum { INSIDE, Z, Y, X, OUT, ALL };
+    PyObject *given[ALL], *result = NULL;
+    Py_buffer views[ALL];
+    const char *names[ALL] = {"inside", "of z", "of y", "of x", "out"};
+    int taken = 0, fits = 1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OOOOO", &given[INSIDE], &given[Z], &given[Y], &given[X],
+                          &given[OUT]))
+        return NULL;
+    for (; taken < ALL; taken++)
+        if (take(given[taken], &views[taken], names[taken],
+                 taken == INSIDE ? 3 : taken == OUT ? 2 : 1, taken == INSIDE ? "B" : "d",
+                 taken == OUT) < 0)
+            goto end;
+    const uint8_t *inside = views[INSIDE].buf;
+    const double *const of_index[3] = {views[X].buf, views[Y].buf, views[Z].buf};
+    ptrdiff_t size[3], voxels = 0;
+    for (Py_ssize_t n = 0; n < views[INSIDE].len; n++)
+        voxels += inside[n] != 0;
+    for (int axis = 0; axis < 3; axis++) {
+        size[axis] = views[INSIDE].shape[2 - axis];
+        fits &= views[X - axis].shape[0] == size[axis];
+    }
+    if (fits && views[OUT].shape[0] == 3 && views[OUT].shape[1] == voxels) {
+        coordinates(inside, size, of_index, voxels, views[OUT].buf);
+        result = Py_NewRef(Py_None);
+    } else {
+        PyErr_SetString(PyExc_ValueError,
+                        "there must be a number for each index, and room for each voxel inside");
+    }
+end:
+    while (taken > 0)
+        PyBuffer_Release(&views[--taken]);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"integer_sums", py_integer_sums, METH_O,
      "integer_sums(voxels) -> sum, sum of squares, lowest, highest"},
@@ -405,12 +477,14 @@ static PyMethodDef methods[] = {
     {"nearest_label", py_nearest_label, METH_VARARGS,
      "nearest_label(mask, label, starts, ends, out)"},
     {"texture_matrices", py_texture_matrices, METH_VARARGS, "see pipeline/extraction/matrices.py"},
+    {"zone_links", py_zone_links, METH_VARARGS, "zone_links(direction, links)"},
     {"bin_values", py_bin_values, METH_VARARGS, "bin_values(values, edges, bins)"},
     {"glcm_sums", py_glcm_sums, METH_VARARGS, "glcm_sums(p, level, sums, differences)"},
     {"glcm_products", py_glcm_products, METH_VARARGS, "glcm_products(p, px, py, eps, q)"},
     {"cube_cases", py_cube_cases, METH_VARARGS, "cube_cases(inside, counts, places)"},
     {"squared_diameters", py_squared_diameters, METH_VARARGS,
      "squared_diameters(inside, (x, y, z) spacing) -> same z, same y, same x, any"},
+    {"coordinates", py_coordinates, METH_VARARGS, "coordinates(inside, of z, of y, of x, out)"},
     {NULL, NULL, 0, NULL},
 };
 

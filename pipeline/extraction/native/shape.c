@@ -1,4 +1,5 @@
-/* What the mesh around a region is measured by: its cubes, and the largest distances of its vertices.
+/* What a region's shape is measured by: the cubes of the mesh around it, the largest distances of the
+ * mesh's vertices, and where its voxels lie.
  *
  * Definition (PyRadiomics' documentation): the vertices of marching cubes lie half-way between a voxel
  * inside and a neighbour outside. Maximum3DDiameter is the largest distance of any two, the 2D
@@ -12,29 +13,43 @@
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     int32_t at[3];
 } vertex_t;
 
-static size_t find_vertices(const uint8_t *inside, const ptrdiff_t size[3], vertex_t *out)
+/* Find the vertices between voxels and their neighbours along the axes: where one of both lies inside.
+ * Returns how many there are; `out` may be NULL. `edge` has room for a row and seven more. */
+WIDE_VECTORS static size_t find_vertices(const uint8_t *inside, const ptrdiff_t size[3],
+                                         uint8_t *edge, vertex_t *out)
 {
     const ptrdiff_t stride[3] = {1, size[0], size[0] * size[1]};
     size_t count = 0;
-    for (ptrdiff_t z = 0; z < size[2]; z++)
-        for (ptrdiff_t y = 0; y < size[1]; y++)
-            for (ptrdiff_t x = 0; x < size[0]; x++) {
-                const ptrdiff_t here[3] = {x, y, z};
-                const uint8_t *voxel = inside + z * stride[2] + y * stride[1] + x;
-                for (int axis = 0; axis < 3; axis++)
-                    if (here[axis] + 1 < size[axis] && voxel[0] != voxel[stride[axis]]) {
-                        if (out) {
-                            vertex_t *v = out + count;
-                            for (int k = 0; k < 3; k++)
-                                v->at[k] = (int32_t)(2 * here[k] + (k == axis));
-                        }
-                        count++;
+    for (int axis = 0; axis < 3; axis++)
+        for (ptrdiff_t z = 0; z + (axis == 2) < size[2]; z++)
+            for (ptrdiff_t y = 0; y + (axis == 1) < size[1]; y++) {
+                const uint8_t *row = inside + z * stride[2] + y * stride[1];
+                const ptrdiff_t length = size[0] - (axis == 0);
+                unsigned found = 0;
+                for (ptrdiff_t x = 0; x < length; x++) {
+                    edge[x] = row[x] ^ row[x + stride[axis]];
+                    found += edge[x];
+                }
+                count += found;
+                for (ptrdiff_t x = 0; out && found; x++) {
+                    uint64_t eight;
+                    memcpy(&eight, edge + x, sizeof eight);
+                    if (!eight) {
+                        x += 7;
+                    } else if (edge[x]) {
+                        const ptrdiff_t here[3] = {x, y, z};
+                        for (int k = 0; k < 3; k++)
+                            out->at[k] = (int32_t)(2 * here[k] + (k == axis));
+                        out++;
+                        found--;
                     }
+                }
             }
     return count;
 }
@@ -129,7 +144,10 @@ int squared_diameters(const uint8_t *inside, const ptrdiff_t size[3], const doub
                       double out[4])
 {
     const double mm[3] = {spacing[0] / 2, spacing[1] / 2, spacing[2] / 2};
-    const size_t count = find_vertices(inside, size, NULL);
+    uint8_t *edge = calloc((size_t)size[0] + sizeof(uint64_t), 1);
+    if (!edge)
+        return -1;
+    const size_t count = find_vertices(inside, size, edge, NULL);
     size_t largest = 0;
     for (int axis = 0; axis < 3; axis++) {
         const size_t lines = 4 * (size_t)size[axis] * (size_t)size[(axis + 1) % 3];
@@ -140,7 +158,7 @@ int squared_diameters(const uint8_t *inside, const ptrdiff_t size[3], const doub
     int status = -1;
     if (!all || !some || !table)
         goto end;
-    find_vertices(inside, size, all);
+    find_vertices(inside, size, edge, all);
     for (int plane = 2; plane >= 0; plane--) {
         for (size_t n = 0; n < count; n++)
             some[n] = all[n];
@@ -161,6 +179,7 @@ int squared_diameters(const uint8_t *inside, const ptrdiff_t size[3], const doub
     out[3] = farthest(all, kept, mm, 0.0);
     status = 0;
 end:
+    free(edge);
     free(all);
     free(some);
     free(table);
@@ -192,4 +211,21 @@ void cube_cases(const uint8_t *inside, const ptrdiff_t size[3], double counts[25
                 places[2][cube] += (double)x;
             }
         }
+}
+
+/* What the tables `of_index` (x, y, z) hold for the indices of the voxels inside: out is (3, voxels),
+ * z first. */
+void coordinates(const uint8_t *inside, const ptrdiff_t size[3], const double *const of_index[3],
+                 ptrdiff_t voxels, double *out)
+{
+    for (ptrdiff_t z = 0; z < size[2]; z++)
+        for (ptrdiff_t y = 0; y < size[1]; y++)
+            for (ptrdiff_t x = 0; x < size[0]; x++) {
+                if (!*inside++)
+                    continue;
+                out[0] = of_index[2][z];
+                out[voxels] = of_index[1][y];
+                out[2 * voxels] = of_index[0][x];
+                out++;
+            }
 }

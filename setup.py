@@ -5,6 +5,7 @@ this project, since PyRadiomics has no wheel for its Python and compiles its own
 takes a second does not wait for a compiler.
 """
 
+import runpy
 import sys
 
 from setuptools import Extension, setup
@@ -17,12 +18,16 @@ SOURCES = ("module", "statistics", "spline", "nearest", "matrices", "runs", "coo
 #: multiply-add), and nothing is rearranged.
 FLAGS = [] if sys.platform == "win32" else ["-std=c11", "-O3", "-ffp-contract=off", "-Wall"]
 
+#: The engine refuses kernels that were built from other sources than it finds.
+SOURCES_HASH = runpy.run_path("pipeline/extraction/native_sources.py")["sources_hash"]()
+
 setup(
     ext_modules=[
         Extension(
             "pipeline.extraction._kernels",
             [f"{NATIVE}/{name}.c" for name in SOURCES],
             depends=[f"{NATIVE}/kernels.h"],
+            define_macros=[("SOURCES_HASH", f'"{SOURCES_HASH}"')],
             extra_compile_args=FLAGS,
         )
     ]

@@ -12,14 +12,22 @@ from hypothesis import strategies as st
 from radiomics import cMatrices, firstorder, imageoperations
 from scipy.spatial.transform import Rotation
 
-from pipeline.core.errors import MachineError
+from pipeline.core.errors import CaseError, MachineError
 from pipeline.core.geometry import Geometry
-from pipeline.extraction import extract_features, features_of_crop, load_crop, load_params
+from pipeline.extraction import (
+    binning,
+    extract_features,
+    features_of_crop,
+    load_crop,
+    load_params,
+    native_sources,
+)
 from pipeline.extraction.binning import BinnedImage
 from pipeline.extraction.fast import FastScan
 from pipeline.extraction.firstorder import first_order
 from pipeline.extraction.kernels import kernels
 from pipeline.extraction.matrices import Region, count
+from pipeline.extraction.native_sources import sources_hash
 from pipeline.extraction.resampling import (
     Scaling,
     Volume,
@@ -311,6 +319,54 @@ def test_without_the_compiled_kernels_there_is_one_clear_error(monkeypatch):
     assert kernels().label_box(np.ones((1, 1, 1), np.uint8), 1) == (0,) * 6
 
 
+@pytest.mark.parametrize("built", ["0123456789abcdef", None])
+def test_kernels_of_other_sources_are_one_clear_error(monkeypatch, built):
+    module = kernels()
+    kernels.cache_clear()
+    if built is None:
+        monkeypatch.delattr(module, "SOURCES_HASH")
+    else:
+        monkeypatch.setattr(module, "SOURCES_HASH", built)
+    ct, mask = ct_and_mask()
+    found = rf"kernels of ({built}|an older version), sources of [0-9a-f]{{16}}"
+    with pytest.raises(MachineError, match=rf"must be built from.*{found}.*make install"):
+        load_crop(ct, mask, parameters(), engine="fast")
+    monkeypatch.undo()
+    assert sources_hash() == kernels().SOURCES_HASH
+
+
+def test_kernels_without_sources_beside_them_are_taken_as_they_are(monkeypatch, tmp_path):
+    kernels.cache_clear()
+    monkeypatch.setattr(native_sources, "FOLDER", tmp_path)
+    assert sources_hash() is None
+    assert kernels().label_box(np.ones((1, 1, 1), np.uint8), 1) == (0,) * 6
+    kernels.cache_clear()
+
+
+def test_texture_kernels_refuse_arrays_that_do_not_fit():
+    region = Region(np.ones((2, 3, 4), bool), (1.0, 1.0, 1.0))
+    layout = region.layout({})
+    levels = np.ones(region.size, np.uint16)
+    assert count(layout, levels, np.array([3]), 0.0).zone_sizes == [24]
+    with pytest.raises(ValueError, match="shapes of the matrices do not fit together"):
+        count(layout, levels[1:], np.array([3]), 0.0)
+    with pytest.raises(ValueError, match="an item for each set of directions"):
+        kernels().zone_links(layout.direction_steps, np.zeros(13, np.uint16))
+    with pytest.raises(TypeError, match="level must have 1 dimensions and one of the types H"):
+        count(layout, levels.astype(np.int32), np.array([3]), 0.0)
+
+
+def test_more_grey_levels_than_the_kernels_number_are_refused(monkeypatch):
+    monkeypatch.setattr(binning, "MOST_LEVELS", 2)
+    inside = np.ones((1, 2, 2), bool)
+    binned = BinnedImage(
+        np.array([[[0, 30], [60, 90]]]), Region(inside, (1.0,) * 3), {"binWidth": 25}
+    )
+    assert first_order(binned)["Maximum"] == 90
+    with pytest.raises(CaseError, match=r"2 grey levels at most.*Found: 4.*larger binWidth"):
+        binned.levels  # noqa: B018
+
+
 def test_kernels_refuse_arrays_of_another_form():
     library = kernels()
     mask = np.ones((2, 3, 4), np.uint8)
@@ -327,4 +383,8 @@ def test_kernels_refuse_arrays_of_another_form():
         library.bin_values(np.zeros(3), np.zeros(1), np.zeros(3, np.int32))
     with pytest.raises(ValueError, match=r"counts must be \(256\)"):
         library.cube_cases(mask, np.zeros(8), np.zeros((3, 256)))
+    with pytest.raises(ValueError, match="a number for each index, and room for each voxel"):
+        library.coordinates(mask, *(np.zeros(n) for n in mask.shape), np.zeros((3, 7)))
+    with pytest.raises(ValueError, match="a number for each index"):
+        library.coordinates(mask, *(np.zeros(3) for n in mask.shape), np.zeros((3, 24)))
     assert library.label_box(mask, 7) is None

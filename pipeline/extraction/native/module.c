@@ -493,4 +493,13 @@ static struct PyModuleDef definition = {
     NULL, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__kernels(void) { return PyModule_Create(&definition); }
+PyMODINIT_FUNC PyInit__kernels(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    /* Of the sources that this was built from; setup.py hands it over. */
+    if (module && PyModule_AddStringConstant(module, "SOURCES_HASH", SOURCES_HASH) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
+}

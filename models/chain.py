@@ -10,17 +10,19 @@ from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from models.columns import Columns
-from models.filters import CCCFilter, ClinicalFilter, MRMRFilter, WilcoxonFilter
-from models.preparation import AdaptiveScaler, ClinicalEncoder, MedianImputer
+from models.ccc_filter import CCCFilter
+from models.columns import LEVEL, Columns
+from models.filters import ClinicalFilter, MRMRFilter, WilcoxonFilter
+from models.imputation import Imputer
+from models.preparation import AdaptiveScaler, ClinicalEncoder
 from pipeline.core.errors import StudyError
 
 
 def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     """Build the unfitted selection chain of a study.
 
-    Radiomics: CCC between readers on raw values, median imputation, scaling, Wilcoxon rank-sum,
-    mRMR. Clinical, beside it: univariate test on raw values, imputation and encoding, scaling.
+    Radiomics: CCC between readers on raw values, imputation, scaling, Wilcoxon rank-sum, mRMR.
+    Clinical, beside it: univariate test on raw values, encoding, imputation, scaling.
     Everything is learned in ``fit``, so that fitting the chain to a fold's training rows leaks
     nothing.
 
@@ -33,7 +35,7 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     columns : Columns
         Candidates; a block without candidates is left out of the chain.
     config : mapping
-        A study's resolved configuration; ``selection`` and ``scaling`` are used.
+        A study's resolved configuration; ``selection``, ``scaling`` and ``imputation`` are used.
 
     Returns
     -------
@@ -48,6 +50,8 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
         If there is no candidate at all.
     """
     chosen, scaling = config["selection"], config["scaling"]
+    imputation = dict(config["imputation"])
+    indicators = imputation.pop("indicators")
     blocks = []
     if columns.features:
         steps = [
@@ -61,17 +65,20 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
                     **chosen["ccc"],
                 ),
             ),
-            ("impute", MedianImputer()),
+            ("impute", Imputer(**imputation)),
             ("scale", AdaptiveScaler(**scaling)),
             ("wilcoxon", WilcoxonFilter(**chosen["wilcoxon"])),
             ("mrmr", MRMRFilter(**chosen["mrmr"])),
         ]
-        blocks.append(("radiomics", Pipeline(steps), columns.radiomics))
+        levels = [LEVEL] if chosen["ccc"].get("within_level") else []
+        blocks.append(("radiomics", Pipeline(steps), columns.radiomics + levels))
     if columns.predictors:
         codes = [name for p in columns.predictors if not p.is_numeric for name in p.encoded]
+        codes += [predictor.indicator for predictor in columns.predictors]
         steps = [
             ("univariate", ClinicalFilter(columns.predictors, chosen["clinical"]["p"])),
-            ("encode", ClinicalEncoder(columns.predictors)),
+            ("encode", ClinicalEncoder(columns.predictors, indicators)),
+            ("impute", Imputer(**imputation)),
             ("scale", AdaptiveScaler(**scaling, unscaled=codes)),
         ]
         blocks.append(("clinical", Pipeline(steps), columns.clinical))
@@ -117,6 +124,9 @@ def chain_notes(chain: Pipeline) -> list[str]:
                 break
     if clinical is not None and not clinical["univariate"].support_.any():
         notes.append("No clinical predictor passed the univariate filter.")
+    filled = [block["impute"] for block in (radiomics, clinical) if block is not None]
+    if not all(imputer.converged_ for imputer in filled):
+        notes.append("The iterative imputation did not come to rest.")
     if not signature_of(chain):
         notes.append("Nothing was selected: the model predicts the training rows' event share.")
     return notes

@@ -15,8 +15,15 @@ from pipeline.core.readers import latest_label
 Block = Literal["radiomics", "clinical"]
 
 BLOCKS: tuple[Block, ...] = ("radiomics", "clinical")
+MISSING = "(missing)"
+"""Stands for a level in the name of the column that tells where a predictor is missing."""
+
 NUMERIC_TYPES = ("continuous", "ordinal")
 MEAN_OF_READERS = "mean"
+
+LEVEL = ":level"
+"""Column of X with each unit's vertebral level, which is no candidate; without a reader's name it
+clashes with no other."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,11 @@ class Predictor:
         if self.is_numeric:
             return (self.column,)
         return tuple(f"{self.column}={level}" for level in self.levels[1:])
+
+    @property
+    def indicator(self) -> str:
+        """Column that tells where it is missing, if the study asks for it."""
+        return f"{self.column}={MISSING}"
 
 
 @dataclass(frozen=True)
@@ -133,7 +145,8 @@ class Columns:
         Returns
         -------
         pandas.DataFrame
-            Numbers as float64, levels as str or None; rows in the table's order.
+            Numbers as float64, levels as str or None; rows in the table's order. Behind the
+            candidates stands `LEVEL`: str, None where the table does not tell it.
         """
         missing = [name for name in self.names if name not in table.columns]
         if missing:
@@ -149,6 +162,8 @@ class Columns:
             table[levels].astype(object).where(table[levels].notna(), None),
         ]
         X = pd.concat(parts, axis=1)[self.names]
+        level = table.get("level", pd.Series(None, table.index)).astype(object)
+        X[LEVEL] = level.where(level.notna(), None)
         return X.set_axis(pd.Index(table["unit_id"], name="unit_id"), axis=0)
 
     def block_of(self, name: str) -> Block:
@@ -190,7 +205,7 @@ class Columns:
 
     def _predictor_of(self, name: str) -> Predictor | None:
         for predictor in self.predictors:
-            if name == predictor.column or name in predictor.encoded:
+            if name in (predictor.column, predictor.indicator, *predictor.encoded):
                 return predictor
         return None
 

@@ -39,3 +39,10 @@ def numbers_of(
     values = X.to_numpy(np.float64)
     assert_all_finite(values, allow_nan=missing, estimator_name=type(estimator).__name__)
     return values
+
+
+def like(X: pd.DataFrame | np.ndarray, values: np.ndarray) -> pd.DataFrame | np.ndarray:
+    """Return `values` as `X` was handed in: a DataFrame with its names, or an array."""
+    if isinstance(X, pd.DataFrame):
+        return pd.DataFrame(values, index=X.index, columns=X.columns)
+    return values

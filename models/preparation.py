@@ -1,4 +1,4 @@
-"""Values made ready for a model: imputation, encoding, scaling, oversampling.
+"""Values made ready for a model: encoding and scaling.
 
 Each step learns from the training rows it is fitted to and nothing else.
 """
@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.columns import Predictor
-from models.frames import numbers_of
+from models.frames import like, numbers_of
 from pipeline.core.errors import StudyError
 
 TUKEY_FENCE = 1.5
@@ -40,71 +39,49 @@ CONSTANT_TOLERANCE = 1e-12
 """A column that strays from its mean by less than this share of it counts as constant."""
 
 
-class MedianImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Replace missing numbers by the training rows' median.
-
-    scikit-learn's SimpleImputer does the same but refuses a table without columns, which a strict
-    filter before it may well produce.
-
-    Attributes
-    ----------
-    medians_ : ndarray of shape (n_features,)
-        0 where no training row has a value.
-    """
-
-    def fit(self, X: pd.DataFrame, y: object = None) -> MedianImputer:
-        """Learn the medians of `X`; `y` is ignored."""
-        values = numbers_of(self, X, reset=True, missing=True)
-        self.medians_ = pd.DataFrame(values).median(axis=0).fillna(0.0).to_numpy()
-        return self
-
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return `X` without missing values."""
-        check_is_fitted(self)
-        values = numbers_of(self, X, reset=False, missing=True)
-        return _like(X, np.where(np.isnan(values), self.medians_, values))
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
-
 class ClinicalEncoder(TransformerMixin, BaseEstimator):
-    """Impute clinical predictors and write their levels as 0/1 columns.
+    """Write clinical predictors as numbers: levels as 0/1 columns, numbers as they are.
 
-    Numbers: the training rows' median. Levels: the most frequent one (of equals, the first of the
+    Levels: a missing one becomes the training rows' most frequent (of equals, the first of the
     dictionary), then one column ``<predictor>=<level>`` per level but the first, the reference.
+    Missing numbers stay missing.
 
     Parameters
     ----------
     predictors : sequence of Predictor
         What the columns are; those that `X` does not hold are ignored.
+    indicators : bool
+        Whether a predictor with a missing value among the training rows gets a 0/1 column more,
+        `Predictor.indicator`, that tells where it is missing.
 
     Attributes
     ----------
     fill_ : dict
-        Value that replaces a missing one, by column.
+        Level that replaces a missing one, by column; None for numbers.
+    indicated_ : list of str
+        Columns that have an indicator.
     """
 
-    def __init__(self, predictors: Sequence[Predictor] = ()) -> None:
+    def __init__(self, predictors: Sequence[Predictor] = (), indicators: bool = False) -> None:
         self.predictors = predictors
+        self.indicators = indicators
 
     def fit(self, X: pd.DataFrame, y: object = None) -> ClinicalEncoder:
-        """Learn the fill values of `X`; `y` is ignored."""
+        """Learn the levels that fill, and where values are missing; `y` is ignored."""
         validate_data(self, X, skip_check_array=True)
-        self.fill_ = {}
+        self.fill_, self.indicated_ = {}, []
         for predictor in self._present(X):
             known = X[predictor.column].dropna()
-            if predictor.is_numeric:
-                self.fill_[predictor.column] = float(known.median()) if len(known) else 0.0
-            else:
+            self.fill_[predictor.column] = None
+            if not predictor.is_numeric:
                 counts = known.value_counts().reindex(predictor.levels, fill_value=0)
                 self.fill_[predictor.column] = counts.idxmax()
+            if self.indicators and len(known) < len(X):
+                self.indicated_.append(predictor.column)
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return float64 columns without missing values.
+        """Return float64 columns; of numbers, values may be missing.
 
         Raises
         ------
@@ -116,27 +93,38 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):
         encoded = {}
         for predictor in self._present(X):
             values = X[predictor.column]
-            values = values.where(values.notna(), self.fill_[predictor.column])
             if predictor.is_numeric:
                 encoded[predictor.column] = values.to_numpy(np.float64)
-                continue
-            unknown = sorted(set(values).difference(predictor.levels))
-            if unknown:
-                raise StudyError(
-                    "Every level must stand in the dictionary",
-                    found=", ".join(map(str, unknown)),
-                    where=f"clinical table, column {predictor.column}",
-                    remedy=f"its levels are {' | '.join(predictor.levels)}",
-                )
-            for level, name in zip(predictor.levels[1:], predictor.encoded, strict=True):
-                encoded[name] = (values == level).to_numpy(np.float64)
+            else:
+                encoded |= self._levels(values, predictor)
+            if predictor.column in self.indicated_:
+                encoded[predictor.indicator] = values.isna().to_numpy(np.float64)
         return pd.DataFrame(encoded, index=X.index)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return the names of the encoded columns."""
         check_is_fitted(self)
-        present = [p for p in self.predictors if p.column in self.fill_]
-        return np.asarray([name for p in present for name in p.encoded], dtype=object)
+        names = []
+        for predictor in self.predictors:
+            if predictor.column in self.fill_:
+                names += predictor.encoded
+                names += [predictor.indicator] * (predictor.column in self.indicated_)
+        return np.asarray(names, dtype=object)
+
+    def _levels(self, values: pd.Series, predictor: Predictor) -> dict[str, np.ndarray]:
+        values = values.where(values.notna(), self.fill_[predictor.column])
+        unknown = sorted(set(values).difference(predictor.levels))
+        if unknown:
+            raise StudyError(
+                "Every level must stand in the dictionary",
+                found=", ".join(map(str, unknown)),
+                where=f"clinical table, column {predictor.column}",
+                remedy=f"its levels are {' | '.join(predictor.levels)}",
+            )
+        return {
+            name: (values == level).to_numpy(np.float64)
+            for level, name in zip(predictor.levels[1:], predictor.encoded, strict=True)
+        }
 
     def _present(self, X: pd.DataFrame) -> list[Predictor]:
         return [predictor for predictor in self.predictors if predictor.column in X.columns]
@@ -232,7 +220,7 @@ class AdaptiveScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         scaled = (values - self.center_) / self.scale_
         # A column without variation in training says nothing about a row that differs.
         scaled[:, self.method_ == "constant"] = 0.0
-        return _like(X, scaled)
+        return like(X, scaled)
 
     def _check_options(self) -> None:
         for option, allowed in SCALING_CHOICES.items():
@@ -279,9 +267,3 @@ def outlying(values: np.ndarray, rule: str) -> np.ndarray:
         return distance > Z_SCORE_LIMIT * values.std(axis=0)
     distance = np.abs(values - np.median(values, axis=0))
     return MAD_TO_SD * distance > MODIFIED_Z_SCORE_LIMIT * np.median(distance, axis=0)
-
-
-def _like(X: pd.DataFrame | np.ndarray, values: np.ndarray) -> pd.DataFrame | np.ndarray:
-    if isinstance(X, pd.DataFrame):
-        return pd.DataFrame(values, index=X.index, columns=X.columns)
-    return values

@@ -72,7 +72,8 @@ def _ccc_label(ccc: dict, one_reader: bool) -> str:
         return "CCC between readers: off"
     if one_reader:
         return "CCC between readers skipped (one reader)"
-    return f"CCC between readers{_BOUND[ccc['bound']]} >= {ccc['threshold']:g}"
+    within = " within levels" if ccc["within_level"] else ""
+    return f"CCC between readers{within}{_BOUND[ccc['bound']]} >= {ccc['threshold']:g}"
 
 
 def _univariate_label(chosen: dict) -> str:
@@ -197,7 +198,7 @@ def report_selection(
     X, y = columns.take(rows), rows["outcome"].to_numpy(dtype=int)
     radiomics, by_chance, pca = block_pipeline(chain, "radiomics"), None, None
     if radiomics is not None:
-        X, draws = X[columns.radiomics], config["selection"]["permutations"]
+        X, draws = X[radiomics.feature_names_in_], config["selection"]["permutations"]
         seed = derive_seed(config["seed"], "select", "permutations")
         by_chance = passed_by_chance(radiomics, X, y, draws, seed)
         pca = explained_variance(radiomics, X)

@@ -23,6 +23,7 @@ COLUMNS = {
     "ccc_median": float,
     "ccc_q1": float,
     "ccc_q3": float,
+    "ccc_within_median": float,
     "icc_median": float,
     "deviation_median": float,
     "cases": "int64",
@@ -65,7 +66,7 @@ def describe_families(
     Parameters
     ----------
     described : pandas.DataFrame
-        `reproducibility.parquet`: ``feature, image_type, feature_class, ccc, icc``.
+        `reproducibility.parquet`: ``feature, image_type, feature_class, ccc, ccc_within, icc``.
     deviation : pandas.DataFrame
         As `deviations` returns it: cases x features.
     dice : pandas.Series
@@ -94,7 +95,8 @@ def describe_families(
         ccc = group["ccc"].quantile([0.5, 0.25, 0.75])
         correlation = spearman_interval(overlap, of_case, confidence)
         counts = [len(group), stable, stable / len(group)]
-        middle = [group["icc"].median(), of_case.median()]
+        middle = [group[name].median() for name in ("ccc_within", "icc")]
+        middle.append(of_case.median())
         rows.append([image_type, feature_class, *counts, *ccc, *middle, *correlation])
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 

@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core import command
-from pipeline.core.concordance import icc_2_1_interval, lin_ccc_interval, stable_from
+from pipeline.core.concordance import icc_2_1_interval, lin_ccc, lin_ccc_interval, stable_from
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_names import parse_feature_name
+from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import read_table, write_table
 from pipeline.core.readers import is_original
-from pipeline.core.study import open_study
+from pipeline.core.study import Study, open_study
 from pipeline.feature_families import describe_families, deviations, dice_of
 
 logger = logging.getLogger("vertebromics")
@@ -32,6 +33,7 @@ COLUMNS = {
     "ccc": float,
     "ccc_low": float,
     "ccc_high": float,
+    "ccc_within": float,
     "icc": float,
     "icc_low": float,
     "icc_high": float,
@@ -58,7 +60,10 @@ def choose_readers(readers: list[str], model_reader: str | None = None) -> list[
 
 
 def describe_agreement(
-    features: pd.DataFrame, readers: list[str], confidence: float = 0.95
+    features: pd.DataFrame,
+    readers: list[str],
+    confidence: float = 0.95,
+    levels: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Return the agreement of two readers on each feature, over the cases that both have read.
 
@@ -72,13 +77,16 @@ def describe_agreement(
         Two readers; with one there is nothing to compare and the table is empty.
     confidence : float, default=0.95
         Level of the intervals.
+    levels : pandas.Series, optional
+        Vertebral level by case.
 
     Returns
     -------
     pandas.DataFrame
         `reproducibility.parquet`: one row per feature in the order of `features`; ``n`` counts the
         cases with both values, ``ccc, ccc_low, ccc_high`` and ``icc, icc_low, icc_high`` are NaN
-        where undefined (`pipeline.core.concordance`).
+        where undefined (`pipeline.core.concordance`). ``ccc_within`` is the CCC within levels, NaN
+        unless every case has a level and there are several.
 
     Raises
     ------
@@ -92,6 +100,11 @@ def describe_agreement(
     first, second = (table.to_numpy(dtype=float) for table in readings)
     ccc, low, high = lin_ccc_interval(first, second, confidence)
     icc, icc_low, icc_high = icc_2_1_interval(np.stack([first, second], axis=1), confidence)
+    within = np.full(len(names), np.nan)
+    if levels is not None:
+        of_case = levels.reindex(readings[0].index)
+        if of_case.notna().all() and of_case.nunique() > 1:
+            within = lin_ccc(first, second, of_case.to_numpy(dtype=str))
     parts = [parse_feature_name(name) for name in names]
     return pd.DataFrame(
         {
@@ -102,6 +115,7 @@ def describe_agreement(
             "ccc": ccc,
             "ccc_low": low,
             "ccc_high": high,
+            "ccc_within": within,
             "icc": icc,
             "icc_low": icc_low,
             "icc_high": icc_high,
@@ -145,9 +159,21 @@ def paired_readings(features: pd.DataFrame, readers: list[str]) -> list[pd.DataF
     return [table.loc[sorted(common)] for table in of_reader]
 
 
+def levels_of(study: Study) -> pd.Series | None:
+    """Return the vertebral level of each case, None where the study's tables do not tell."""
+    if study.cases is not None:
+        cases = study.cases
+    else:
+        cases, _ = read_feature_keys(study.config["features"], f"{study.config['unit']}_id")
+    if "level" not in cases or "case_id" not in cases:
+        return None
+    return cases.drop_duplicates("case_id").set_index("case_id")["level"]
+
+
 def main(options: argparse.Namespace) -> None:
     """Write the table of agreement per feature, and that of the families of features."""
-    config = open_study(options.study).config
+    study = open_study(options.study)
+    config = study.config
     features = read_table(options.features)
     # Whatever was corrected later, readers agreed as well as their first masks did.
     features = features[features["reader"].map(is_original).astype(bool)]
@@ -155,7 +181,7 @@ def main(options: argparse.Namespace) -> None:
     if len(readers) < 2:
         logger.info("one reader, no agreement to describe: the tables are empty")
     confidence = config["evaluation"]["confidence"]
-    table = describe_agreement(features, readers, confidence)
+    table = describe_agreement(features, readers, confidence, levels_of(study))
     deviation, dice = pd.DataFrame(), pd.Series(dtype=float)
     if len(table):
         deviation = deviations(*paired_readings(features, readers))

@@ -16,9 +16,11 @@ from models.chain import (
     signature_of,
     steps_off,
 )
-from models.columns import Columns
+from models.columns import LEVEL, Columns
+from models.imputation import IMPUTATIONS
 from models.selection import report_selection
 from models.split import split_table
+from pipeline.core.concordance import lin_ccc
 from pipeline.core.errors import StudyError
 
 N_FEATURES = 120
@@ -63,7 +65,7 @@ def test_the_steps_come_in_the_stated_order(study, config):
     chain = fit(study, config)
     blocks = chain["blocks"].named_transformers_
     assert list(blocks["radiomics"].named_steps) == ["ccc", "impute", "scale", "wilcoxon", "mrmr"]
-    assert list(blocks["clinical"].named_steps) == ["univariate", "encode", "scale"]
+    assert list(blocks["clinical"].named_steps) == ["univariate", "encode", "impute", "scale"]
 
 
 def test_a_chain_can_be_cloned_and_refitted(study, config):
@@ -120,13 +122,28 @@ def test_rows_outside_the_fit_change_nothing(study, config):
     pd.testing.assert_frame_equal(*transformed)
 
 
-def test_missing_values_anywhere_are_filled(study, config):
+@pytest.mark.parametrize("method", IMPUTATIONS)
+def test_missing_values_anywhere_are_filled(study, config, method):
+    config["imputation"]["method"] = method
     table, columns, _ = study
     holed = table.copy()
     holed.loc[::5, columns.radiomics] = np.nan
     holed.loc[::4, columns.clinical] = None
     chain = selection_chain(columns, config).fit(columns.take(holed), holed["outcome"])
     assert np.isfinite(chain.transform(columns.take(holed)).to_numpy()).all()
+
+
+def test_indicators_of_missing_values_belong_to_their_predictor(study, config):
+    config["imputation"]["indicators"] = True
+    table, columns, _ = study
+    holed = table.copy()
+    holed.loc[::4, "pfo"] = None
+    chain = selection_chain(columns, config).fit(columns.take(holed), holed["outcome"])
+    Z = chain.transform(columns.take(holed))
+    np.testing.assert_array_equal(Z["pfo=(missing)"], np.arange(len(table)) % 4 == 0)
+    assert "trauma=(missing)" not in Z
+    assert columns.candidate_of("pfo=(missing)") == "pfo"
+    assert columns.block_of("pfo=(missing)") == "clinical"
 
 
 @pytest.mark.parametrize(
@@ -327,6 +344,25 @@ def test_each_filter_is_off_alone(study, config, key):
     else:
         pd.testing.assert_frame_equal(radiomics, before[before["block"] == "radiomics"])
         assert rows.loc[rows["block"] == "clinical", "selected"].all()
+
+
+def test_agreement_within_levels_is_chosen_by_configuration(study, config):
+    table, columns, _ = study
+    config["selection"]["ccc"]["within_level"] = True
+    chain = fit(study, config)
+    rows = selection_table(chain, columns).set_index("feature")
+    rows = rows[rows["block"] == "radiomics"]
+    readings = [table[[f"{r}:{name}" for name in columns.features]].to_numpy() for r in "AB"]
+    expected = lin_ccc(*readings, table["level"].to_numpy(dtype=str))
+    np.testing.assert_allclose(rows["ccc"].astype(float), expected)
+    assert not np.allclose(rows["ccc"].astype(float), lin_ccc(*readings))
+    assert LEVEL not in chain.transform(columns.take(table))
+    table = pd.concat([table, split_table(table, config)[["part", "fold"]]], axis=1)
+    _, summary = report_selection(columns, table, config)
+    assert summary["funnel"][1]["label"] == "CCC between readers within levels >= 0.85"
+    without = table.drop(columns="level")
+    with pytest.raises(StudyError, match="150 of 150 rows without a level"):
+        selection_chain(columns, config).fit(columns.take(without), without["outcome"])
 
 
 def test_the_funnel_says_which_steps_are_off(study, config):

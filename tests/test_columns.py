@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from models.columns import Columns, candidates_of
+from models.columns import LEVEL, Columns, candidates_of
 from pipeline.core.errors import StudyError
 
 INFO = {
@@ -74,11 +74,14 @@ def test_take_types_and_orders_the_columns(columns):
         }
     )
     X = columns.take(table)
-    assert list(X.columns) == columns.names
+    assert list(X.columns) == [*columns.names, LEVEL]
+    assert X[LEVEL].isna().all()
     assert list(X.index) == ["0001", "0002"]
     assert (X.dtypes[[*columns.radiomics, "age", "goutallier"]] == "float64").all()
     assert X.loc["0002", "cleft"] is None
     assert X.loc["0002", "shape"] is None
+    with_level = columns.take(table.assign(level=pd.array(["L1", pd.NA], dtype="string")))
+    assert list(with_level[LEVEL]) == ["L1", None]
     with pytest.raises(StudyError, match="1 missing, first age"):
         columns.take(table.drop(columns="age"))
 

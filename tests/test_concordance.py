@@ -216,3 +216,93 @@ def test_icc_intervals_at_the_edges():
     assert ((low < icc) & (icc < high)).all()
     with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
         icc_2_1_interval(exact, 1.0)
+
+
+def test_within_groups_by_hand():
+    """Two levels ten apart, two cases each; the second reader reads one higher.
+
+    Within levels the sums of products are 2 + 2 over 4 - 2 cases, times 3/4 for moments over n:
+    1.5. The mean squared difference is 1, so 2 * 1.5 / (2 * 1.5 + 1) = 0.75. Over both levels the
+    covariance is (36 + 16 + 16 + 36) / 4 = 26, and 52 / (52 + 1) hides most of the shift.
+    """
+    a, levels = column([1, 3, 11, 13]), ["L1", "L1", "L2", "L2"]
+    assert lin_ccc(a, a + 1, levels) == pytest.approx([0.75], rel=1e-12)
+    assert lin_ccc(a, a + 1) == pytest.approx([52 / 53], rel=1e-12)
+
+
+def test_within_groups_is_the_ratio_of_variance_components():
+    """Cases' variance over itself and half the disagreement, by analysis of variance."""
+    rng = np.random.default_rng(4)
+    levels = np.repeat(np.arange(6), 400)
+    level, case = rng.normal(0, 5, 6)[levels], rng.normal(0, 2, levels.size)
+    readings = np.stack([level + case + rng.normal(0, 1, levels.size) + s for s in (0, 0.5)])
+    means = pd.DataFrame(readings.T).groupby(levels).transform("mean").to_numpy().T
+    # Mean squares of cases in levels, and of what case, level and reader leave.
+    middle = readings.mean(axis=0)
+    of_cases = 2 * ((middle - means.mean(axis=0)) ** 2).sum() / (levels.size - 6)
+    rest = (readings - means) - (middle - means.mean(axis=0))
+    of_error = (rest**2).sum() / (levels.size - 6)
+    component = (of_cases - of_error) / 2
+    expected = component / (component + np.mean((readings[0] - readings[1]) ** 2) / 2)
+    found = lin_ccc(*(column(reading) for reading in readings), levels)
+    assert found == pytest.approx([expected], abs=1e-3)
+    # True components: 4 / (4 + 1 + 0.5 ** 2 / 2).
+    assert found == pytest.approx([4 / 5.125], abs=0.03)
+
+
+def test_what_differs_between_levels_alone_is_no_agreement():
+    rng = np.random.default_rng(5)
+    levels = np.repeat(np.arange(8), 25)
+    size = 10.0 * levels
+    a, b = (column(size + rng.normal(size=levels.size)) for _ in range(2))
+    assert lin_ccc(a, b)[0] > 0.99
+    assert abs(lin_ccc(a, b, levels)[0]) < 0.2
+
+
+@given(readings=READINGS, offsets=arrays(np.float64, 3, elements=st.floats(-1e3, 1e3, width=32)))
+@settings(max_examples=100, deadline=None)
+def test_levels_own_offsets_do_not_count_within(readings, offsets):
+    groups = np.arange(readings.shape[1]) % 3
+    found = lin_ccc(*readings, groups)
+    moved = lin_ccc(*(reading + offsets[groups][:, None] for reading in readings), groups)
+    # Where the readings hardly differ, adding and taking away an offset leaves its rounding only.
+    if np.ptp(readings) > 1e-3:
+        assert moved == pytest.approx(found, abs=1e-4, nan_ok=True)
+
+
+@given(readings=READINGS)
+@settings(max_examples=100, deadline=None)
+def test_one_group_gives_the_coefficient_without_groups(readings):
+    one = np.zeros(readings.shape[1])
+    for found, expected in zip(
+        lin_ccc_interval(*readings, groups=one), lin_ccc_interval(*readings), strict=True
+    ):
+        assert found == pytest.approx(expected, abs=1e-6, nan_ok=True)
+
+
+@given(readings=READINGS)
+@settings(max_examples=100, deadline=None)
+def test_within_groups_it_lies_between_minus_one_and_one(readings):
+    found = lin_ccc(*readings, np.arange(readings.shape[1]) // 2)
+    assert np.isnan(found) or -1 - 1e-9 <= found <= 1 + 1e-9
+
+
+def test_the_interval_within_groups_covers_the_truth():
+    rng = np.random.default_rng(8)
+    levels = np.repeat(np.arange(12), [2, 3, 5, 8, 12, 20, 20, 12, 8, 5, 3, 2])
+    a, b = simulated(0.9, 0.3, levels.size, 3000, 9)
+    between = rng.normal(0, 4, 12)[levels][:, None]
+    _, low, high = lin_ccc_interval(a + between, b + between, 0.90, levels)
+    truth = 2 * 0.9 / (2 + 0.3**2)
+    assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(0.90, abs=0.03)
+
+
+def test_groups_of_one_case_and_missing_readings():
+    a, b = np.array([[1.0, 1], [3, 3], [9, np.nan]]), np.array([[2.0, 2], [4, 4], [9, 9]])
+    alone = lin_ccc(a, b, ["T12", "L1", "L2"])
+    assert np.isnan(alone).all()
+    # The third case is a level of its own: it has a difference, of none, and no spread.
+    pair = lin_ccc(a, b, ["L1", "L1", "L2"])
+    assert pair == pytest.approx([8 / 3 / (8 / 3 + 2 / 3), 2 / 3])
+    with pytest.raises(ValueError, match="groups must have shape"):
+        lin_ccc(a, b, ["L1"])

@@ -10,9 +10,9 @@ from sklearn.base import clone
 from sklearn.feature_selection import f_classif
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from models.columns import Predictor
+from models.ccc_filter import CCCFilter
+from models.columns import LEVEL, Predictor
 from models.filters import (
-    CCCFilter,
     ClinicalFilter,
     MRMRFilter,
     WilcoxonFilter,
@@ -125,6 +125,30 @@ def test_noise_passes_the_corrected_filter_rarely():
     assert plain.support_.sum() > 15
     assert corrected.support_[0]
     assert corrected.support_.sum() <= 3
+
+
+def test_agreement_within_levels_sees_through_size():
+    """A feature that follows the level and nothing else: kept over all levels, not within them."""
+    rng = np.random.default_rng(11)
+    X = readings(rng)
+    levels = np.array(["T12", "L1", "L2"] * 20)
+    for reader in "AB":
+        size = pd.Series(levels, X.index).map({"T12": 0, "L1": 10, "L2": 20})
+        X[f"{reader}:noise"] = size + rng.normal(size=len(X))
+    X[LEVEL] = levels
+    over_all = CCCFilter(("A", "B"), NAMES, "A").fit(X)
+    within = CCCFilter(("A", "B"), NAMES, "A", within_level=True).fit(X)
+    assert over_all.kept_ == ["agree", "noise"]
+    assert within.kept_ == ["agree"]
+    assert within.ccc_["noise"] < 0.5 < within.ccc_low_["agree"]
+    assert list(within.transform(X).columns) == ["agree"]
+
+
+@pytest.mark.parametrize("added", [{}, {LEVEL: ["L1"] * 59 + [None]}])
+def test_agreement_within_levels_needs_the_levels(added):
+    X = readings(np.random.default_rng(12)).assign(**added)
+    with pytest.raises(StudyError, match=r"rows without a level.*selection\.ccc\.within_level"):
+        CCCFilter(("A", "B"), NAMES, "A", within_level=True).fit(X)
 
 
 def test_ccc_refuses_other_columns_than_it_was_fitted_to():

@@ -7,27 +7,13 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from models.columns import Predictor
-from models.preparation import AdaptiveScaler, ClinicalEncoder, MedianImputer, outlying
+from models.preparation import AdaptiveScaler, ClinicalEncoder, outlying
 from pipeline.core.errors import StudyError
 
 
-@parametrize_with_checks([MedianImputer(), AdaptiveScaler()])
+@parametrize_with_checks([AdaptiveScaler(), AdaptiveScaler("robust", outliers="mad")])
 def test_steps_are_scikit_learn_estimators(estimator, check):
     check(estimator)
-
-
-def test_median_of_the_training_rows_fills():
-    X = pd.DataFrame({"a": [1.0, 3.0, np.nan, 100.0], "b": np.nan})
-    imputer = MedianImputer().fit(X)
-    np.testing.assert_array_equal(imputer.medians_, [3.0, 0.0])
-    out = imputer.transform(pd.DataFrame({"a": [np.nan, 7.0], "b": [np.nan, 2.0]}))
-    np.testing.assert_array_equal(out, [[3.0, 0.0], [7.0, 2.0]])
-    assert list(imputer.get_feature_names_out()) == ["a", "b"]
-
-
-def test_infinite_values_are_refused():
-    with pytest.raises(ValueError, match="infinity"):
-        MedianImputer().fit(pd.DataFrame({"a": [1.0, np.inf]}))
 
 
 PREDICTORS = (
@@ -49,7 +35,7 @@ def test_encoder_writes_levels_against_the_first():
     out = encoder.transform(X)
     assert list(out.columns) == ["age", "cleft=yes", "shape=wedge", "shape=crush"]
     assert list(encoder.get_feature_names_out()) == list(out.columns)
-    np.testing.assert_array_equal(out["age"], [60, 80, 80, 81])
+    np.testing.assert_array_equal(out["age"], [60, np.nan, 80, 81])
     np.testing.assert_array_equal(out["cleft=yes"], [1, 1, 1, 0])
     np.testing.assert_array_equal(out["shape=wedge"], [0, 1, 1, 1])
     np.testing.assert_array_equal(out["shape=crush"], [1, 0, 0, 0])
@@ -63,6 +49,18 @@ def test_encoder_takes_the_columns_that_a_filter_left_and_breaks_ties_by_the_dic
     assert list(encoder.transform(X).columns) == ["cleft=yes"]
     nothing = clone(encoder).fit(X[[]]).transform(X[[]])
     assert nothing.shape == (3, 0)
+
+
+def test_indicators_tell_where_a_predictor_is_missing():
+    X = pd.DataFrame({"age": [60.0, np.nan, 80.0], "cleft": ["yes", "no", None], "shape": "flat"})
+    encoder = ClinicalEncoder(PREDICTORS, indicators=True).fit(X)
+    out = encoder.transform(X)
+    names = ["age", "age=(missing)", "cleft=yes", "cleft=(missing)", "shape=wedge", "shape=crush"]
+    assert list(out.columns) == list(encoder.get_feature_names_out()) == names
+    np.testing.assert_array_equal(out["age=(missing)"], [0, 1, 0])
+    np.testing.assert_array_equal(out["cleft=(missing)"], [0, 0, 1])
+    # Where training knew every value, nothing could be learned of a missing one.
+    assert "shape=(missing)" not in encoder.transform(X.assign(shape=None))
 
 
 def test_encoder_refuses_a_level_outside_the_dictionary():

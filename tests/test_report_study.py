@@ -114,7 +114,8 @@ def table_study(tmp_path_factory, config) -> Path:
     write_json(flow(PATIENTS), tables / "flow.json")
     readings = [table.assign(reader=reader) for reader, table in simulated.features.items()]
     readings = pd.concat(readings, ignore_index=True)
-    agreement = describe_agreement(readings, ["A", "B"])
+    levels = analysis.set_index("unit_id")["level"]
+    agreement = describe_agreement(readings, ["A", "B"], levels=levels)
     write_table(agreement, tables / "reproducibility.parquet")
     moved = deviations(*paired_readings(readings, ["A", "B"]))
     families = describe_families(agreement, moved, pd.Series(dtype=float), 0.85)
@@ -335,6 +336,12 @@ def test_steps_that_are_off_are_called_so(copied):
     assert "clinical candidates, one at a time: all, its filter is off." in text
     # What is described of the readers goes on, at the published threshold.
     assert "Dashed: 0.85; the filter is off" in text
+
+
+def test_agreement_within_levels_is_told(page, table_study):
+    table = pd.read_parquet(table_study / "tables" / "reproducibility.parquet")
+    assert table["ccc_within"].notna().any()
+    assert f"the median CCC is {table['ccc_within'].median():.3f}, and" in page.text
 
 
 def test_simple_predictions_stand_beside_the_models(page, table_study):

@@ -12,6 +12,7 @@ import yaml
 from pipeline import reproducibility
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
+from pipeline.core.study import Study
 from pipeline.reproducibility import choose_readers, describe_agreement
 
 NAMES = ["original_shape_MeshVolume", "wavelet-LLH_glcm_Idm", "bmd"]
@@ -62,6 +63,31 @@ def test_a_wider_interval_at_a_higher_level():
     assert (wide["ccc_low"] < narrow["ccc_low"]).all()
 
 
+def test_agreement_within_levels_stands_beside_that_over_all():
+    """What tells the levels apart and nothing else agrees over all cases, and not within levels."""
+    features = features_table(cases=24)
+    levels = pd.Series(["T12", "L1", "L2"] * 8, [f"{i:03d}-L1" for i in range(24)])
+    features[NAMES[2]] += features["case_id"].map(levels).map({"T12": 0, "L1": 50, "L2": 100})
+    table = describe_agreement(features, ["A", "B"], levels=levels).set_index("feature")
+    assert table.loc[NAMES[2], "ccc"] > 0.95
+    assert table.loc[NAMES[2], "ccc_within"] < 0.5
+    assert table.loc[NAMES[0], "ccc_within"] > 0.95
+    for unknown in (levels[1:], levels.replace({"L1": None}), levels * 0 + "L1"):
+        assert describe_agreement(features, ["A", "B"], levels=unknown)["ccc_within"].isna().all()
+
+
+def test_levels_come_from_the_masks_or_from_ready_features(tmp_path):
+    cases = pd.DataFrame({"case_id": ["001-L1", "001-L1", "002-T12"], "level": ["L1", "L1", "T12"]})
+    table = pd.DataFrame({"case_id": ["001-L1", "002-T12"], "patient_id": ["001", "002"]})
+    table.assign(level=["L1", "T12"], x=1.0).to_csv(tmp_path / "a.csv", index=False)
+    table.assign(x=1.0).to_csv(tmp_path / "b.csv", index=False)
+    config = {"unit": "case", "features": {"A": str(tmp_path / "a.csv")}}
+    for study in (Study({}, cases, None, None), Study(config, None, None, None)):
+        assert reproducibility.levels_of(study).to_dict() == {"001-L1": "L1", "002-T12": "T12"}
+    config["features"] = {"A": str(tmp_path / "b.csv")}
+    assert reproducibility.levels_of(Study(config, None, None, None)) is None
+
+
 def test_one_reader_has_nothing_to_compare():
     table = describe_agreement(features_table(readers=["A"]), ["A"])
     assert table.empty
@@ -103,6 +129,10 @@ def test_the_command_writes_table_and_copy(tmp_path, readers):
         "selection": {"ccc": {"threshold": 0.85}},
     }
     (study / "study.yaml").write_text(yaml.safe_dump(config))
+    cases = [f"{i:03d}-L1" for i in range(12)]
+    write_table(
+        pd.DataFrame({"case_id": cases, "level": ["L1", "L2"] * 6}), study / "cases.parquet"
+    )
     features = features_table(readers=readers or ("A",))
     write_table(features if readers else features.head(0), tmp_path / "features.parquet")
     out = tmp_path / "reproducibility.parquet"
@@ -117,6 +147,7 @@ def test_the_command_writes_table_and_copy(tmp_path, readers):
     )
     rows = 3 if len(readers) == 2 else 0
     assert len(read_table(out)) == len(pd.read_csv(out.with_suffix(".csv"))) == rows
+    assert read_table(out)["ccc_within"].notna().all()
     families = read_table(tmp_path / "families.parquet")
     # All; original, wavelet, not stated; shape, glcm, not stated; and their three pairs.
     assert len(families) == len(pd.read_csv(tmp_path / "families.csv")) == (10 if rows else 0)

@@ -46,6 +46,13 @@ def concordance_section(results: Results) -> Section:
         text += "So few cases give the CCC no interval."
     else:
         text += f"Half of the intervals of the CCC are wider than {number(widths.median(), 2)}."
+    within = table["ccc_within"]
+    if within.notna().any():
+        text += (
+            " Within vertebral levels, so that what differs between levels is no agreement, "
+            f"the median CCC is {number(within.median(), 3)}, and "
+            f"{count(int((within >= threshold).sum()))} features reach {number(threshold, 2)}."
+        )
     if results.modelling is not None:
         text += " This describes the study; the selection computes the CCC again, on training rows."
     undefined = int(table["ccc"].isna().sum())
@@ -172,15 +179,20 @@ def _concordance_table(groups: pd.DataFrame, column: str, heading: str) -> Table
             "Quartiles": [
                 f"{number(row.ccc_q1)} to {number(row.ccc_q3)}" for row in groups.itertuples()
             ],
+            "Within levels": [number(value) for value in groups["ccc_within_median"]],
             "Median ICC": [number(value) for value in groups["icc_median"]],
         }
     )
     return Table(
         name=f"concordance-by-{column.replace('_', '-')}",
-        caption=f"Concordance between readers by {heading.lower()}.",
+        caption=f"Concordance between readers by {heading.lower()}; within levels: median CCC "
+        "within vertebral levels.",
         shown=shown,
         raw=groups,
-        numeric=("Features", "Kept", "Share", "Median CCC", "Quartiles", "Median ICC"),
+        numeric=(
+            *("Features", "Kept", "Share", "Median CCC", "Quartiles"),
+            *("Within levels", "Median ICC"),
+        ),
         sortable=True,
         collapsed=f"By {heading.lower()}" if column == "image_type" else None,
     )

@@ -81,10 +81,12 @@ def _steps(options: dict) -> str:
     """Say in words what each step of the selection asks, or that it is off."""
     ccc, p, k = options["ccc"], options["wilcoxon"]["p"], options["mrmr"]["k"]
     clinical = options["clinical"]["p"]
+    within = " within vertebral levels" if ccc["within_level"] else ""
     steps = [
         "no filter by agreement of the readers (off)"
         if ccc["threshold"] is None
-        else f"{_BOUND[ccc['bound']]} between readers of at least {number(ccc['threshold'], 2)}",
+        else f"{_BOUND[ccc['bound']]} between readers{within} of at least "
+        f"{number(ccc['threshold'], 2)}",
         "no rank-sum filter (off)"
         if p is None
         else f"rank-sum {_P_VALUE[options['wilcoxon']['correction']]} below {number(p, 2)}",

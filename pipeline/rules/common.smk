@@ -204,6 +204,7 @@ def training_options(model, *more):
         "mode",
         "threads",
         "selection",
+        "imputation",
         "scaling",
         "oversampling",
         "search.iterations",

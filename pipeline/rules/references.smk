@@ -22,6 +22,7 @@ rule references:
             "seed",
             "mode",
             "selection",
+            "imputation",
             "scaling",
             "oversampling",
             "evaluation.confidence",

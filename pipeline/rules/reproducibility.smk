@@ -20,7 +20,12 @@ rule reproducibility:
     params:
         code=code_fingerprint("pipeline.reproducibility"),
         options=options(
-            config, "model_reader", "evaluation.confidence", "selection.ccc.threshold"
+            config,
+            "model_reader",
+            "features",
+            "unit",
+            "evaluation.confidence",
+            "selection.ccc.threshold",
         ),
         agreement=[f"--agreement {quote(path)}" for path in AGREEMENT.values()],
         study=f"{FOLDER}/study",

@@ -25,6 +25,7 @@ rule select:
             "assumptions",
             "oversampling",
             "selection",
+            "imputation",
             "scaling",
         ),
         study=f"{FOLDER}/study",

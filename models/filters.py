@@ -18,9 +18,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from models.columns import Predictor
 from models.frames import numbers_of
 from models.univariate import adjusted_p, chi_square_p, event_rows, rank_sum_p
+from pipeline.core.errors import StudyError
 
 RANK_SUM = "rank-sum"
 CHI_SQUARE = "chi-square"
+MRMR_SCHEMES = ("fcq", "rfcq")
 
 
 class _Selector(SelectorMixin, BaseEstimator):
@@ -90,18 +92,21 @@ class MRMRFilter(_Selector):
     """Keep the features of minimum redundancy and maximum relevance (mrmr-selection).
 
     Greedy forward selection [1]_: at each step the feature with the highest quotient of its
-    relevance (F statistic against the outcome) and its mean absolute Pearson correlation with the
-    features chosen so far joins them (FCQ, [2]_). Of equal quotients the first column wins.
+    relevance and its mean absolute Pearson correlation with the features chosen so far joins them.
+    Of equal quotients the first column wins.
 
     Parameters
     ----------
     k : int or None
         Features to keep; fewer where fewer have any relevance. None keeps every feature, unranked.
+    scheme : {'fcq', 'rfcq'}
+        Relevance is the F statistic against the outcome, or the importance in a random forest of
+        100 trees, five deep, with a seed of its own; the schemes FCQ and RFCQ of [2]_.
 
     Attributes
     ----------
     relevance_ : ndarray of shape (n_features,)
-        F statistic.
+        F statistic, or importance in the forest.
     rank_ : ndarray of shape (n_features,)
         1 for the feature chosen first; NaN for those not chosen, and without `k`.
     support_ : ndarray of bool, shape (n_features,)
@@ -115,14 +120,21 @@ class MRMRFilter(_Selector):
        methods for a marketing machine learning platform. IEEE DSAA 2019:442-452.
     """
 
-    def __init__(self, k: int | None = 20) -> None:
+    def __init__(self, k: int | None = 20, scheme: str = "fcq") -> None:
         self.k = k
+        self.scheme = scheme
 
     def fit(self, X: pd.DataFrame, y: np.ndarray) -> MRMRFilter:
         """Choose among the columns of `X` (n_rows, n_features, without missing values)."""
+        if self.scheme not in MRMR_SCHEMES:
+            raise StudyError(
+                f"The scheme of mRMR is one of {', '.join(MRMR_SCHEMES)}",
+                found=self.scheme,
+                where="config key selection.mrmr.scheme",
+            )
         values = numbers_of(self, X, reset=True)
         events = event_rows(column_or_1d(y))
-        self.relevance_, order = mrmr_order(values, events, self.k or 0)
+        self.relevance_, order = mrmr_order(values, events, self.k or 0, self.scheme)
         self.rank_ = np.full(values.shape[1], np.nan)
         self.rank_[order] = np.arange(1, len(order) + 1)
         self.support_ = np.isfinite(self.rank_) | (self.k is None)
@@ -182,7 +194,9 @@ def _below(p_values: np.ndarray, limit: float | None) -> np.ndarray:
     return np.ones(len(p_values), dtype=bool) if limit is None else p_values < limit
 
 
-def mrmr_order(values: np.ndarray, events: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def mrmr_order(
+    values: np.ndarray, events: np.ndarray, k: int, scheme: str = "fcq"
+) -> tuple[np.ndarray, np.ndarray]:
     """Relevance of all columns and the order in which mRMR chooses among them.
 
     Parameters
@@ -193,11 +207,13 @@ def mrmr_order(values: np.ndarray, events: np.ndarray, k: int) -> tuple[np.ndarr
         Rows with the event.
     k : int
         Features to choose at most; 0 measures the relevance only.
+    scheme : {'fcq', 'rfcq'}
+        As in `MRMRFilter`.
 
     Returns
     -------
     relevance : ndarray of shape (n_features,)
-        F statistic, 0 for a constant column.
+        F statistic or importance, 0 for a constant column.
     order : ndarray of int, shape (n_chosen,)
         Indices of the chosen columns, the first being the most relevant.
     """
@@ -206,29 +222,33 @@ def mrmr_order(values: np.ndarray, events: np.ndarray, k: int) -> tuple[np.ndarr
     candidates = np.flatnonzero(varies)
     if len(candidates) == 0:
         return relevance, candidates
-    relevance[candidates] = np.nan_to_num(f_classif(values[:, candidates], events)[0], nan=0.0)
-    if k == 0:
-        return relevance, candidates[:0]
     with warnings.catch_warnings():
         # mrmr-selection switches off all warnings of the process when it is imported.
-        from mrmr.pandas import mrmr_classif
+        from mrmr.pandas import mrmr_classif, random_forest_classif
 
+    frame = pd.DataFrame(values[:, candidates], columns=range(len(candidates)))
+    outcome = pd.Series(events.astype(int))
+    if scheme == "rfcq":
+        relevance[candidates] = random_forest_classif(frame, outcome)
+    else:
+        relevance[candidates] = np.nan_to_num(f_classif(frame.to_numpy(), events)[0], nan=0.0)
+    if k == 0:
+        return relevance, candidates[:0]
     correlation = np.atleast_2d(np.corrcoef(values[:, candidates], rowvar=False))
 
     # The library's own F test and correlation go column by column through pandas; handed to it as
     # functions, the same statistics of all columns at once spare most of its time.
-    def f_statistic(X: pd.DataFrame, y: pd.Series) -> pd.Series:
+    def relevance_of(X: pd.DataFrame, y: pd.Series) -> pd.Series:
         return pd.Series(relevance[candidates], index=X.columns)
 
     def pearson(target_column: int, features: list[int], X: pd.DataFrame) -> pd.Series:
         return pd.Series(correlation[features, target_column], index=features)
 
-    frame = pd.DataFrame(values[:, candidates], columns=range(len(candidates)))
     chosen = mrmr_classif(
         frame,
-        pd.Series(events.astype(int)),
+        outcome,
         K=k,
-        relevance=f_statistic,
+        relevance=relevance_of,
         redundancy=pearson,
         n_jobs=1,
         show_progress=False,

@@ -84,7 +84,9 @@ def _univariate_label(chosen: dict) -> str:
 
 
 def _mrmr_label(mrmr: dict) -> str:
-    return "mRMR: off" if mrmr["k"] is None else f"mRMR, at most {mrmr['k']}"
+    if mrmr["k"] is None:
+        return "mRMR: off"
+    return f"mRMR ({mrmr['scheme'].upper()}), at most {mrmr['k']}"
 
 
 def passed_by_chance(

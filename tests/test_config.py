@@ -94,6 +94,11 @@ def test_nested_folds_do_not_take_the_parameters_of_a_leaking_search():
     resolve_config(MODELLED | REPLAYED | {"nested": {"search": "fixed", "models": []}})
 
 
+def test_the_published_order_knows_no_agreement_within_levels():
+    within = {"selection": {"ccc": {"within_level": True}}}
+    assert "over all vertebral levels together" in problem(**REPLAYED, **within)
+
+
 def test_every_assumption_of_a_protocol_is_listed_for_the_report():
     """Lines that a comment calls an assumption stand in `assumptions` too, by option."""
     for path in PROTOCOLS.glob("*.yaml"):
@@ -118,7 +123,8 @@ def test_every_assumption_of_a_protocol_is_listed_for_the_report():
 def test_defaults_hold_and_the_study_overrides_them():
     config = resolve_config(MODELLED | {"selection": {"mrmr": {"k": 5}}})
     default = yaml.safe_load(DEFAULTS.read_text())
-    assert config["selection"] == default["selection"] | {"mrmr": {"k": 5}}
+    mrmr = default["selection"]["mrmr"] | {"k": 5}
+    assert config["selection"] == default["selection"] | {"mrmr": mrmr}
     assert config["scaling"] == default["scaling"]
     assert config["outcome"] == {"name": "pain", "label": "pain", "formula": "vas >= 4"}
 

@@ -226,6 +226,21 @@ def test_mrmr_equals_the_library_with_its_own_statistics():
     assert list(mrmr_order(X, y == 1, 6)[1]) == theirs
 
 
+def test_the_forests_scheme_equals_the_librarys():
+    with warnings.catch_warnings():
+        from mrmr.pandas import mrmr_classif
+    rng = np.random.default_rng(6)
+    y = np.repeat([0, 1], [50, 30])
+    X = rng.normal(size=(80, 10)) @ rng.normal(size=(10, 10)) + 0.4 * y[:, None]
+    options = {"relevance": "rf", "n_jobs": 1, "show_progress": False}
+    theirs = mrmr_classif(pd.DataFrame(X), pd.Series(y), K=6, **options)
+    fitted = MRMRFilter(6, "rfcq").fit(X, y)
+    assert list(np.argsort(fitted.rank_)[:6]) == theirs
+    assert fitted.relevance_.sum() == pytest.approx(1)
+    with pytest.raises(StudyError, match=r"Found: miq\. In: config key selection\.mrmr\.scheme"):
+        MRMRFilter(6, "miq").fit(X, y)
+
+
 def test_mrmr_by_hand_prefers_a_weaker_feature_to_a_near_copy():
     """Worked on paper, four rows of each outcome.
 

@@ -338,6 +338,13 @@ def _check_published_order(config: dict, problems: Problems) -> None:
             where="config key evaluation.threshold_rule",
             remedy="write `protocol: ge2025`, or `threshold_rule: fixed`",
         )
+    if config["selection"]["ccc"]["within_level"]:
+        problems.add(
+            "The published order measures agreement over all vertebral levels together",
+            found="true",
+            where="config key selection.ccc.within_level",
+            remedy="write false, or `mode: rigorous`",
+        )
     if config["nested"]["models"] and config["nested"]["search"] == "fixed":
         problems.add(
             "Nested cross-validation must search its own parameters beside `mode: as_published`: "

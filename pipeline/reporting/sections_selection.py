@@ -80,7 +80,7 @@ def selection_section(results: Results) -> Section:
 def _steps(options: dict) -> str:
     """Say in words what each step of the selection asks, or that it is off."""
     ccc, p, k = options["ccc"], options["wilcoxon"]["p"], options["mrmr"]["k"]
-    clinical = options["clinical"]["p"]
+    clinical, scheme = options["clinical"]["p"], options["mrmr"]["scheme"].upper()
     within = " within vertebral levels" if ccc["within_level"] else ""
     steps = [
         "no filter by agreement of the readers (off)"
@@ -90,7 +90,7 @@ def _steps(options: dict) -> str:
         "no rank-sum filter (off)"
         if p is None
         else f"rank-sum {_P_VALUE[options['wilcoxon']['correction']]} below {number(p, 2)}",
-        "no mRMR (off)" if k is None else f"then at most {k} features by mRMR",
+        "no mRMR (off)" if k is None else f"then at most {k} features by mRMR ({scheme})",
     ]
     beside = "all, its filter is off" if clinical is None else f"P below {number(clinical, 2)}"
     return f"{', '.join(steps)}; clinical candidates, one at a time: {beside}"
@@ -170,6 +170,8 @@ def _chosen_table(
     results: Results, chosen: pd.DataFrame, frequency: pd.DataFrame, folds: int
 ) -> Table:
     labels = feature_names(results)
+    forest = results["selection.mrmr.scheme"] == "rfcq"
+    relevance = "Importance" if forest else "F"
     names = [name for name in frequency.columns if name not in ("feature", "block", "selected")]
     often = frequency.set_index("feature")[names].sum(axis=1)
     chosen = chosen.assign(folds=chosen["feature"].map(often).fillna(0).astype(int))
@@ -185,19 +187,20 @@ def _chosen_table(
             "P": p_value(row.p_value),
             # No line break at the hyphen of rank-sum and chi-square.
             "Test": row.test.replace("-", "\u2011") if isinstance(row.test, str) else NO_VALUE,
-            "F": number(row.relevance, 2),
+            relevance: number(row.relevance, 3 if forest else 2),
             "Folds": f"{row.folds} of {folds}",
         }
         for row in chosen.itertuples()
     ]
     return Table(
         name="selected-features",
-        caption="The selected features. CCC and P on the training rows; rank and F statistic are "
-        "mRMR's; folds counts how often a fold's own selection chose the feature too. P values "
-        "are those of the filter and are not corrected: they rank, they do not prove.",
+        caption="The selected features. CCC and P on the training rows; rank and "
+        f"{'importance in a random forest' if forest else 'F statistic'} are mRMR's; folds counts "
+        "how often a fold's own selection chose the feature too. P values are those of the filter "
+        "and are not corrected: they rank, they do not prove.",
         shown=pd.DataFrame(rows),
         raw=chosen,
-        numeric=("Rank", "CCC", "P", "F", "Folds"),
+        numeric=("Rank", "CCC", "P", relevance, "Folds"),
         sortable=True,
     )
 

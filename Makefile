@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 TABLES := demo/tables-data/truth.json
+COHORT := demo/simulated-data/truth.json
 CORES  ?= 2
 
 # Results change with the thread count, and more threads than cores are several times slower.
@@ -11,10 +12,10 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-tables slurm real test test-full bench bench-extraction bench-preflight lint format clean
+.PHONY: help install demo demo-tables slurm real simulated test test-full bench bench-extraction bench-preflight proof-leakage proof-simulation lint format clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## install everything into .venv
 
@@ -46,6 +47,14 @@ real: $(STAMP) ## run the imaging half on public CT, fetched by package name
 	$(BIN)/python -m demo.real --out build/real
 	$(BIN)/python -m pipeline.progress --configfile config/real.yaml --cores $(CORES)
 
+simulated: $(COHORT) ## run the published protocol in full on a simulated cohort, in both modes (hours)
+	$(BIN)/python -m pipeline.progress --configfile config/simulated.yaml --cores $(CORES)
+	$(BIN)/python -m pipeline.progress --cores $(CORES) \
+		--configfile config/simulated.yaml config/simulated-as-published.yaml
+
+$(COHORT): $(STAMP)
+	$(BIN)/python -m demo.population --out demo/simulated-data
+
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) -m "not slow"
 
@@ -60,6 +69,12 @@ bench-extraction: $(STAMP) ## compare speed, memory and values of the extraction
 bench-preflight: $(STAMP) ## count the planted faults that the preflight finds
 	$(BIN)/python -m benchmarks.preflight_faults
 
+proof-leakage: $(STAMP) ## prove on permuted outcomes that nothing leaks (docs/proofs.md)
+	$(BIN)/python -m proofs.leakage --workers $(CORES)
+
+proof-simulation: $(STAMP) ## measure on simulated cohorts what the chain finds and how well it knows
+	$(BIN)/python -m proofs.simulation --workers $(CORES)
+
 lint: $(STAMP) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,4 +88,4 @@ format: $(STAMP) ## let ruff and snakefmt rewrite the files
 	$(BIN)/snakefmt Snakefile pipeline/rules
 
 clean: ## remove results, demo data and downloads; keep .venv
-	rm -rf results demo/data demo/tables-data build .snakemake
+	rm -rf results demo/data demo/tables-data demo/simulated-data build .snakemake

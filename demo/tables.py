@@ -187,31 +187,48 @@ def simulate_tables(
     table = cohort.add_follow_up(patients, outcome, rng("follow-up"))
     table = cohort.lose_values(table, rng("missing"))
 
-    levels = rng("levels").choice(LEVELS, n_patients)
-    patient_ids = [f"{number:04d}" for number in range(1, n_patients + 1)]
-    case_ids = [f"{patient}-{level}" for patient, level in zip(patient_ids, levels, strict=True)]
-    table.insert(0, "case_id", case_ids)
-    table.insert(1, "patient_id", patient_ids)
-
-    readings = _readings(true, block_of, planted, rng("readers"))
+    readers = rng("readers")
+    readings = Measurement.draw(block_of, planted, readers).read(true, readers)
     truth = {
         "seed": seed,
         "patients": n_patients,
         "prevalence": prevalence,
         **cohort.describe_mechanism(intercept),
         "radiomics": [
-            {
-                "feature": str(names[index]),
-                "coefficient": float(coefficient * sign),
-                "enters_as": "standard normal value behind the readings",
-                "block": [
-                    str(names[index]),
-                    *(str(name) for name in names[block_of == block] if name != names[index]),
-                ],
-            }
+            planted_entry(names, index, coefficient * sign, np.flatnonzero(block_of == block))
             for block, (index, sign) in enumerate(zip(planted, signs, strict=True))
         ],
     }
+    return assemble(names, table, outcome, readings, truth, rng("levels"))
+
+
+def planted_entry(names: np.ndarray, index: int, coefficient: float, members: np.ndarray) -> dict:
+    """Describe one planted feature for truth.json; `members` index those that may stand in."""
+    own = str(names[index])
+    return {
+        "feature": own,
+        "coefficient": float(coefficient),
+        "enters_as": "standard normal value behind the readings",
+        "block": [own, *(str(name) for name in names[members] if name != own)],
+    }
+
+
+def assemble(
+    names: np.ndarray,
+    clinical: pd.DataFrame,
+    outcome: np.ndarray,
+    readings: list[np.ndarray],
+    truth: dict,
+    rng: np.random.Generator,
+) -> SimulatedTables:
+    """Make a study of its values: give patients their ids and levels (drawn from `rng`)."""
+    n_patients = len(clinical)
+    levels = rng.choice(LEVELS, n_patients)
+    patient_ids = [f"{number:04d}" for number in range(1, n_patients + 1)]
+    case_ids = [f"{patient}-{level}" for patient, level in zip(patient_ids, levels, strict=True)]
+    clinical = clinical.copy()
+    clinical.insert(0, "case_id", case_ids)
+    clinical.insert(1, "patient_id", patient_ids)
     return SimulatedTables(
         features={
             reader: pd.concat(
@@ -219,7 +236,7 @@ def simulate_tables(
             )
             for reader, values in zip(READERS, readings, strict=True)
         },
-        clinical=table,
+        clinical=clinical,
         dictionary=cohort.dictionary(("case_id", "Case"), ("patient_id", "Patient")),
         outcome=outcome,
         truth=truth,
@@ -263,49 +280,76 @@ def _true_values(
     return values, planted
 
 
-def _readings(
-    true: np.ndarray, block_of: np.ndarray, planted: np.ndarray, rng: np.random.Generator
-) -> list[np.ndarray]:
-    """Return both readers' values with their noise, offset and marginal distribution.
+@dataclass(frozen=True)
+class Measurement:
+    """How true standard normal values become readings; the same for every patient.
 
-    Parameters
+    Attributes
     ----------
-    true : ndarray of shape (n, n_features)
-        Standard normal values.
-    block_of : ndarray of shape (n_features,)
+    block_of : ndarray of int, shape (n_features,)
         Block of each feature.
-    planted : ndarray of int
-        Indices of the planted features.
-    rng : numpy.random.Generator
-        Source of the draws.
-
-    Returns
-    -------
-    list of ndarray of shape (n, n_features)
-        One a reader, in arbitrary units spread over many orders of magnitude, as radiomics are.
+    common_noise : float
+        Share of a reader's noise that is common to a block, as a moved contour moves relatives.
+    noise_sd : ndarray of shape (n_features,)
+        Standard deviation of a reader's noise.
+    offset : ndarray of shape (n_features,)
+        By how much the second reader measures more.
+    skewness : ndarray of shape (n_features,)
+        Shape of the marginal distribution, 0 for the normal one.
+    scale, centre : ndarray of shape (n_features,)
+        Unit and place, spread over many orders of magnitude, as radiomics are.
     """
-    n, n_features = true.shape
-    # Agreement differs between features more than within a block.
-    agreement = rng.beta(9, 1.2, block_of.max() + 1)[block_of]
-    agreement = np.clip(agreement + rng.uniform(-0.05, 0.05, n_features), 0.2, 0.995)
-    agreement[np.isin(block_of, block_of[planted])] = PLANTED_CCC
-    noise_sd = np.sqrt((1 - agreement) / agreement)
-    offset = rng.normal(0, 0.08, n_features)
-    offset[planted] = 0.0
 
-    skewness = np.where(rng.random(n_features) < 0.35, rng.uniform(0.3, 0.9, n_features), 0.0)
-    scale = 10 ** rng.uniform(-3, 4, n_features)
-    centre = rng.uniform(-2, 8, n_features) * scale
+    block_of: np.ndarray
+    common_noise: float
+    noise_sd: np.ndarray
+    offset: np.ndarray
+    skewness: np.ndarray
+    scale: np.ndarray
+    centre: np.ndarray
 
-    readings = []
-    for reader in range(len(READERS)):
-        shared = rng.standard_normal((n, block_of.max() + 1))[:, block_of]
-        own = rng.standard_normal((n, n_features))
-        value = true + noise_sd * (shared + own) / np.sqrt(2) + reader * offset
-        with np.errstate(invalid="ignore", divide="ignore"):
-            skewed = np.where(skewness > 0, np.expm1(skewness * value) / skewness, value)
-        readings.append(centre + scale * skewed)
-    return readings
+    @classmethod
+    def draw(
+        cls,
+        block_of: np.ndarray,
+        planted: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        agreement_law: tuple[float, float] = (9, 1.2),
+        common_noise: float = 0.5,
+    ) -> Measurement:
+        """Draw the measurement of features in blocks; `planted` ones agree well.
+
+        The readers' agreement on a block follows a beta law.
+        """
+        n_features = len(block_of)
+        # Agreement differs between features more than within a block.
+        agreement = rng.beta(*agreement_law, block_of.max() + 1)[block_of]
+        agreement = np.clip(agreement + rng.uniform(-0.05, 0.05, n_features), 0.2, 0.995)
+        agreement[np.isin(block_of, block_of[planted])] = PLANTED_CCC
+        noise_sd = np.sqrt((1 - agreement) / agreement)
+        offset = rng.normal(0, 0.08, n_features)
+        offset[planted] = 0.0
+        skewed = rng.random(n_features) < 0.35
+        skewness = np.where(skewed, rng.uniform(0.3, 0.9, n_features), 0.0)
+        scale = 10 ** rng.uniform(-3, 4, n_features)
+        centre = rng.uniform(-2, 8, n_features) * scale
+        return cls(block_of, common_noise, noise_sd, offset, skewness, scale, centre)
+
+    def read(self, true: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+        """Return each reader's values, shape (n, n_features), of `true` standard normal ones."""
+        n, n_features = true.shape
+        weight = np.sqrt(self.common_noise / (1 - self.common_noise))
+        readings = []
+        for reader in range(len(READERS)):
+            shared = rng.standard_normal((n, self.block_of.max() + 1))[:, self.block_of]
+            own = rng.standard_normal((n, n_features))
+            noise = self.noise_sd * (weight * shared + own) / np.hypot(weight, 1)
+            value = true + noise + reader * self.offset
+            with np.errstate(invalid="ignore", divide="ignore"):
+                bent = np.expm1(self.skewness * value) / self.skewness
+            readings.append(self.centre + self.scale * np.where(self.skewness > 0, bent, value))
+        return readings
 
 
 def write_study(tables: SimulatedTables, folder: str | Path) -> None:

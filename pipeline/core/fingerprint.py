@@ -19,7 +19,7 @@ from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import file_hash
 
 #: Top-level packages of this project; what else is imported is pinned by the lock file.
-PROJECT_PACKAGES = ("pipeline", "segmentation", "models", "demo")
+PROJECT_PACKAGES = ("pipeline", "segmentation", "models", "demo", "proofs")
 
 #: Name of a package's compiled module, and of the folder beside it that holds its C sources.
 COMPILED_MODULE, COMPILED_SOURCES = "_kernels", "native"

@@ -1,0 +1,1 @@
+"""Proofs about the method itself, on simulated patients: no stage of a study imports them."""

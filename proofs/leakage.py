@@ -1,0 +1,182 @@
+"""Does anything leak? The production path on outcomes that nothing can predict.
+
+``make proof-leakage``. The outcome of a simulated cohort of the published size is dealt anew among
+the patients, so that every true AUROC is 0.5, and the study's own stages run: split, selection in
+folds, search, refit, prediction of the test rows. In mode `rigorous` the mean AUROC over the
+permutations has to be 0.5; the published order (`as_published`) selects on everyone before the
+split, and shows what that is worth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pipeline.core import command
+from pipeline.core.config import load_config, merge
+from pipeline.core.errors import VertebromicsError
+from pipeline.core.files import json_hash, write_json, write_table
+from pipeline.core.fingerprint import code_fingerprint
+from proofs.journal import Journal, run_missing
+from proofs.null_trials import COHORTS, MODES, Trial, null_tables, run_trial
+
+TOLERANCE = 0.03
+"""How far the mean AUROC of mode `rigorous` may be from 0.5."""
+
+LEAST_EXCESS = 0.1
+"""By how much the published order has to exceed it, for the proof to be able to see a leak."""
+
+
+def summarise(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean AUROC of each kind of trial.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        One row per trial, as `run_trial` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``cohort, mode, estimate, model, draws, auroc`` (mean)``, low, high`` (95 % t interval of
+        the mean)``, sd, cv_auroc`` (mean). The permutations share their patients, so that the
+        interval tells the error of the simulation and nothing about other cohorts.
+    """
+    rows = []
+    kinds = ["cohort", "mode", "estimate", "model"]
+    for kind, group in results.groupby(kinds, sort=False):
+        values = group["auroc"].to_numpy(dtype=float)
+        mean, error = float(values.mean()), float(stats.sem(values)) if len(values) > 1 else np.nan
+        half = error * stats.t.ppf(0.975, len(values) - 1) if len(values) > 1 else np.nan
+        rows.append(
+            {
+                **dict(zip(kinds, kind, strict=True)),
+                "draws": len(values),
+                "auroc": mean,
+                "low": mean - half,
+                "high": mean + half,
+                "sd": float(values.std(ddof=1)) if len(values) > 1 else np.nan,
+                "cv_auroc": float(group["cv_auroc"].astype(float).mean()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def failures(summary: pd.DataFrame) -> list[str]:
+    """Say in sentences which statements of the proof do not hold; none if it holds.
+
+    Rigorous means, of every model and estimate, lie within `TOLERANCE` of 0.5; the published
+    order's lie `LEAST_EXCESS` above them where features are nearly independent.
+    """
+    said = []
+    rigorous = summary[summary["mode"] == "rigorous"]
+    for row in rigorous.itertuples():
+        if abs(row.auroc - 0.5) > TOLERANCE:
+            said.append(
+                f"{row.model} ({row.cohort} features, {row.estimate}): mean AUROC {row.auroc:.3f} "
+                f"under permuted outcomes, more than {TOLERANCE} from 0.5"
+            )
+    means = rigorous.set_index(["cohort", "estimate", "model"])["auroc"]
+    for row in summary[summary["mode"] == "as_published"].itertuples():
+        excess = row.auroc - means.get((row.cohort, row.estimate, row.model), np.nan)
+        if row.cohort == "independent" and not excess >= LEAST_EXCESS:
+            said.append(
+                f"{row.model}: the published order exceeds the rigorous one by {excess:.3f} only, "
+                f"less than {LEAST_EXCESS}"
+            )
+    return said
+
+
+def plan(options: argparse.Namespace) -> list[Trial]:
+    """Return the trials, all kinds of a permutation together.
+
+    Every model sees the nearly independent features, where selection on everyone finds most; the
+    first model also sees the redundant ones, and is cross-validated too.
+    """
+    first, trials = options.models[0], []
+    for draw in range(max(options.draws, options.nested)):
+        if draw < options.draws:
+            kinds = [("independent", model) for model in options.models] + [("redundant", first)]
+            trials += [
+                Trial(cohort, mode, "test", model, draw)
+                for cohort, model in kinds
+                for mode in options.modes
+            ]
+        if draw < options.nested:
+            trials.append(Trial("independent", "rigorous", "nested", first, draw))
+    return trials
+
+
+def work(shared: tuple[dict, dict], trial: Trial) -> dict:
+    """Run one trial of a worker process."""
+    tables, config = shared
+    return run_trial(*tables[trial.cohort], config, trial)
+
+
+def arguments_of() -> argparse.ArgumentParser:
+    """Return the options of the command line."""
+    arguments = command.parser("proofs.leakage", __doc__)
+    arguments.add_argument("--out", type=Path, default=Path("build/proofs/leakage"), help="folder")
+    arguments.add_argument(
+        "--config", type=Path, default=Path("config/simulated.yaml"), help="the study's options"
+    )
+    arguments.add_argument("--draws", type=int, default=100, help="permutations a model and mode")
+    arguments.add_argument("--nested", type=int, default=20, help="permutations of nested CV")
+    arguments.add_argument("--models", nargs="+", default=["lr", "svm"], help="families")
+    arguments.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
+    arguments.add_argument("--iterations", type=int, default=3, help="parameter sets of a search")
+    arguments.add_argument("--seed", type=int, default=2025, help="seed of all draws")
+    arguments.add_argument("--limit", type=int, default=0, help="trials of this run; 0 for all")
+    arguments.add_argument(
+        "--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes"
+    )
+    return arguments
+
+
+def main(options: argparse.Namespace) -> None:
+    """Run what the journal lacks, write the results and the page, fail where the proof does."""
+    from proofs.leakage_page import write_leakage_page
+
+    config = merge(load_config([options.config]), {"search": {"iterations": options.iterations}})
+    facts = {
+        "seed": options.seed,
+        "config": {
+            k: config[k] for k in ("search", "selection", "scaling", "split", "oversampling")
+        },
+    }
+    key = json_hash({**facts, "code": code_fingerprint("proofs.null_trials")})
+    journal = Journal(options.out / "journal.jsonl", key)
+    config["seed"] = options.seed
+    trials = plan(options)
+    rows = run_missing(
+        work,
+        trials,
+        lambda: ({cohort: null_tables(cohort, options.seed) for cohort in COHORTS}, config),
+        journal,
+        stage="permuted",
+        describe=lambda trial, result: f"{trial} AUROC {result['auroc']:.3f}",
+        workers=options.workers,
+        limit=options.limit,
+    )
+    results = pd.DataFrame(rows)
+    summary = summarise(results)
+    said = failures(summary)
+    write_table(results, options.out / "trials.parquet", csv=True)
+    write_table(summary, options.out / "summary.parquet", csv=True)
+    write_json(
+        {**facts, "planned": len(trials), "run": len(results), "failures": said},
+        options.out / "leakage.json",
+    )
+    write_leakage_page(results, summary, facts, said, (TOLERANCE, LEAST_EXCESS), options.out)
+    print(summary.round(3).to_string(index=False))
+    if said:
+        raise VertebromicsError("The proof must hold", found="; ".join(said))
+
+
+if __name__ == "__main__":
+    command.run(main, arguments_of())

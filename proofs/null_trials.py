@@ -1,0 +1,116 @@
+"""One permutation of an outcome, run through the production path and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from demo.population import PUBLISHED_EVENTS, PUBLISHED_PATIENTS, draw_population
+from demo.tables import simulate_tables
+from models import metrics
+from models.columns import Columns
+from models.inputs import training_rows
+from models.mode import candidates_in_mode
+from models.nested import cross_validate
+from models.procedure import Procedure
+from models.split import split_table
+from models.train import fit_model
+from pipeline.core.config import merge
+from pipeline.core.seeds import derive_seed
+
+MODES = ("rigorous", "as_published")
+COHORTS = ("independent", "redundant")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One permutation, judged in one way.
+
+    Attributes
+    ----------
+    cohort : {'independent', 'redundant'}
+        Whose patients: `demo.tables` or `demo.population`.
+    mode : {'rigorous', 'as_published'}
+        Order of the steps.
+    estimate : {'test', 'nested'}
+        AUROC of the test rows, or nested cross-validation of the training rows.
+    model : str
+        Family of models.
+    draw : int
+        Number of the permutation; equal draws deal equal outcomes.
+    """
+
+    cohort: str
+    mode: str
+    estimate: str
+    model: str
+    draw: int
+
+    def __str__(self) -> str:
+        return "/".join(map(str, asdict(self).values()))
+
+
+def null_tables(cohort: str, seed: int) -> tuple[pd.DataFrame, dict]:
+    """Return analysis table and description of a cohort of the published size.
+
+    ``independent``: features are nearly independent but for small blocks, so that selection has
+    most to find by chance. ``redundant``: features hang together as real ones do.
+    """
+    if cohort == "redundant":
+        drawn = draw_population(seed).draw(PUBLISHED_PATIENTS, seed, events=PUBLISHED_EVENTS)
+        return drawn.tables.analysis()
+    prevalence = PUBLISHED_EVENTS / PUBLISHED_PATIENTS
+    return simulate_tables(PUBLISHED_PATIENTS, seed, prevalence=prevalence).analysis()
+
+
+def run_trial(table: pd.DataFrame, info: Mapping, config: Mapping, trial: Trial) -> dict:
+    """Permute the outcome, run the production path and judge it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Analysis table, one unit a patient.
+    info : mapping
+        Its description, as analysis.json.
+    config : mapping
+        Resolved configuration.
+    trial : Trial
+        What to run.
+
+    Returns
+    -------
+    dict
+        The trial's attributes, and ``auroc`` (of what it judges)``, cv_auroc`` (of the search over
+        the inner folds; null for nested)``, radiomics, clinical`` (selected columns).
+    """
+    seed = derive_seed(config["seed"], "permutation", trial.draw)
+    config = merge(dict(config), {"seed": seed, "mode": trial.mode})
+    columns = Columns.from_info(info)
+    permuted = np.random.default_rng(seed).permutation(table["outcome"].to_numpy(dtype=int))
+    table = table.assign(outcome=permuted)
+    split = split_table(table, config)
+    table = pd.concat([table, split[["part", "fold"]]], axis=1)
+    columns = candidates_in_mode(columns, table, config)
+    training, folds = training_rows(table)
+    if trial.estimate == "nested":
+        procedure = Procedure(trial.model, columns, config, config["nested"]["search"])
+        _, facts = cross_validate(procedure, training)
+        return {**asdict(trial), "auroc": facts["auroc"], "cv_auroc": None} | _none_selected()
+    test = table[table["part"] == "test"]
+    run = fit_model(trial.model, columns, training, folds, config)
+    signature = run.fitted.signature
+    blocks = [columns.block_of(name) for name in signature]
+    return {
+        **asdict(trial),
+        "auroc": float(metrics.auroc(test["outcome"].to_numpy(), run.fitted.predict(test))),
+        "cv_auroc": float(run.search.best["mean_auc"]),
+        "radiomics": blocks.count("radiomics"),
+        "clinical": blocks.count("clinical"),
+    }
+
+
+def _none_selected() -> dict:
+    return {"radiomics": None, "clinical": None}

@@ -1,0 +1,24 @@
+"""A proof's page: the report's blocks, its figures and tables beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.core.files import whole_file, whole_folder
+from pipeline.reporting.blocks import Figure, Section, Table
+from pipeline.reporting.study_report import render
+
+
+def write_page(title: str, sections: list[Section], folder: Path) -> None:
+    """Write ``report.html``, ``figures/*.svg`` and ``tables/*.csv`` into `folder`."""
+    blocks = [block for section in sections for block in section.all_blocks()]
+    with whole_folder(folder / "figures") as beside:
+        for block in blocks:
+            if isinstance(block, Figure):
+                (beside / f"{block.name}.svg").write_text(block.svg + "\n", encoding="utf-8")
+    with whole_folder(folder / "tables") as beside:
+        for block in blocks:
+            if isinstance(block, Table):
+                block.file_table.to_csv(beside / f"{block.name}.csv", index=False)
+    with whole_file(folder / "report.html") as beside:
+        beside.write_text(render(title, sections), encoding="utf-8")

@@ -93,23 +93,21 @@ def failures(summary: pd.DataFrame) -> list[str]:
 
 
 def plan(options: argparse.Namespace) -> list[Trial]:
-    """Return the trials, all kinds of a permutation together.
+    """Return the trials in the order in which they matter, so that a part of them is of use.
 
     Every model sees the nearly independent features, where selection on everyone finds most; the
     first model also sees the redundant ones, and is cross-validated too.
     """
-    first, trials = options.models[0], []
-    for draw in range(max(options.draws, options.nested)):
-        if draw < options.draws:
-            kinds = [("independent", model) for model in options.models] + [("redundant", first)]
-            trials += [
-                Trial(cohort, mode, "test", model, draw)
-                for cohort, model in kinds
-                for mode in options.modes
-            ]
-        if draw < options.nested:
-            trials.append(Trial("independent", "rigorous", "nested", first, draw))
-    return trials
+    first, *others = options.models
+    kinds = [("independent", mode, "test", first, options.draws) for mode in options.modes]
+    kinds += [("redundant", mode, "test", first, options.draws) for mode in options.modes]
+    kinds += [("independent", "rigorous", "nested", first, options.nested)]
+    kinds += [
+        ("independent", mode, "test", model, options.draws)
+        for model in others
+        for mode in options.modes
+    ]
+    return [Trial(*kind, draw) for *kind, draws in kinds for draw in range(draws)]
 
 
 def work(shared: tuple[dict, dict], trial: Trial) -> dict:

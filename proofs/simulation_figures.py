@@ -11,10 +11,13 @@ from pipeline.reporting.figures import ACCENT, INK, MUTED, PALE, WARM, figure, m
 ESTIMATES = {
     "test_auroc": "Test rows",
     "nested_auroc": "Nested CV",
-    "cv_auroc": "Search's own CV",
-    "apparent_auroc": "Training rows (apparent)",
+    "cv_auroc": "Search's CV",
+    "apparent_auroc": "Apparent",
 }
-"""Estimates of a model's AUROC that a study has."""
+"""Estimates of a model's AUROC that a study has; apparent is that of the training rows."""
+
+WIDEST_SLOPE = 3.0
+"""Calibration slopes beyond it are drawn at the edge."""
 
 
 def _models(table: pd.DataFrame) -> list[str]:
@@ -112,8 +115,18 @@ def calibration_figure(models: pd.DataFrame) -> str:
             for place, name in enumerate(names):
                 values = models.loc[models["model"] == name, column].astype(float).dropna()
                 jitter = place + beside + rng.uniform(-0.1, 0.1, len(values))
+                beyond = int((values > WIDEST_SLOPE).sum())
+                if beyond:
+                    axis.annotate(
+                        f"{beyond} beyond",
+                        (1.005, place + beside),
+                        va="center",
+                        fontsize=8.5,
+                        xycoords=("axes fraction", "data"),
+                        color=colour,
+                    )
                 axis.scatter(
-                    values,
+                    values.clip(0, WIDEST_SLOPE),
                     jitter,
                     s=14,
                     color=colour,
@@ -121,12 +134,13 @@ def calibration_figure(models: pd.DataFrame) -> str:
                     linewidths=0,
                     label=label if place == 0 else None,
                 )
-                axis.plot(
-                    [values.mean()] * 2, [place + beside - 0.15, place + beside + 0.15], color=INK
-                )
+                middle = min(values.median(), WIDEST_SLOPE)
+                axis.plot([middle] * 2, [place + beside - 0.15, place + beside + 0.15], color=INK)
         axis.set_yticks(range(len(names)), [family_of(n).label for n in names], color=INK)
         axis.set_ylim(len(names) - 0.5, -0.5)
-        axis.set_xlabel("Calibration slope (1 is ideal; below 1 the predictions are too extreme)")
+        axis.set_xlabel(
+            "Calibration slope (1 is ideal, below 1 too extreme; the bar is the median)"
+        )
         axis.tick_params(axis="y", length=0)
         axis.grid(axis="x")
         drawing.legend(loc="outside upper right", ncols=2)

@@ -31,6 +31,13 @@ KINDS = {
     "unrelated": f"unrelated (below {UNRELATED:g}): false",
 }
 
+CALIBRATION = {
+    "true_calibration_slope": "Slope, truth",
+    "test_calibration_slope": "Slope, test",
+    "true_calibration_intercept": "Intercept, truth",
+    "true_oe_ratio": "O/E, truth",
+}
+
 
 def write_simulation_page(tables: dict[str, pd.DataFrame], facts: dict, folder: Path) -> None:
     """Write the page into `folder`.
@@ -112,11 +119,6 @@ def model_summary(models: pd.DataFrame) -> pd.DataFrame:
                 for name in ESTIMATES
                 if name in group
             },
-            **{
-                f"{part}_{name}": group[f"{part}_{name}"]
-                for part in ("test", "true")
-                for name in ("calibration_slope", "calibration_intercept", "oe_ratio")
-            },
         }
         for quantity, values in quantities.items():
             mean, low, high = mean_of(values.astype(float))
@@ -128,6 +130,25 @@ def model_summary(models: pd.DataFrame) -> pd.DataFrame:
             (model, "coverage", covered / seeds, *wilson_interval(covered, seeds, 0.95), seeds)
         )
     return pd.DataFrame(rows, columns=["model", "quantity", "mean", "low", "high", "seeds"])
+
+
+def calibration_summary(models: pd.DataFrame) -> pd.DataFrame:
+    """Return each model's calibration over the seeds.
+
+    Medians: the slope of a nearly constant prediction grows without limit.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model, quantity, median, q1, q3, seeds`` (in which it is defined).
+    """
+    rows = []
+    for model, group in models.groupby("model", sort=False):
+        for quantity in CALIBRATION:
+            values = group[quantity].astype(float).dropna()
+            q1, median, q3 = values.quantile([0.25, 0.5, 0.75])
+            rows.append((model, quantity, median, q1, q3, len(values)))
+    return pd.DataFrame(rows, columns=["model", "quantity", "median", "q1", "q3", "seeds"])
 
 
 def _cells(models: pd.DataFrame, quantities: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -181,11 +202,17 @@ def _error_blocks(models: pd.DataFrame, how: str) -> list:
         _table(
             "errors",
             "Mean error of each estimate of AUROC (estimate minus truth, 95% t interval over "
-            "seeds), and how often the 95% DeLong interval of the test rows holds the true AUROC "
-            f"(Wilson interval). Nested cross-validation learns from fewer patients than the final "
-            f"model, so that it should lie a little low. {how.capitalize()}.",
+            "seeds). Nested cross-validation learns from fewer patients than the final model, so "
+            f"that it should lie a little low. {how.capitalize()}.",
             models,
-            {**names, "coverage": "Coverage of the 95% CI"},
+            names,
+        ),
+        _table(
+            "coverage",
+            "Share of cohorts in which the 95% DeLong interval of the test rows holds the model's "
+            f"true AUROC, with Wilson's interval. {how.capitalize()}.",
+            models,
+            {"coverage": "Coverage of the 95% interval"},
         ),
     ]
 
@@ -262,24 +289,32 @@ def _found_blocks(tables: dict[str, pd.DataFrame], how: str) -> list:
 
 
 def _calibration_blocks(models: pd.DataFrame, how: str) -> list:
+    summary = calibration_summary(models)
+    shown = pd.DataFrame(
+        [
+            {
+                "Model": family_of(model).label,
+                **{
+                    CALIBRATION[row.quantity]: interval(row.median, row.q1, row.q3, 2)
+                    for row in group.itertuples()
+                },
+            }
+            for model, group in summary.groupby("model", sort=False)
+        ]
+    )
     return [
         Figure(
             "calibration",
             calibration_figure(models),
             "Calibration slope of each model in each cohort, on test rows and in truth.",
-            f"Calibration slope, ideal 1: on new patients (truth) and on the test rows; {how}.",
+            f"Calibration slope, ideal 1: on new patients (truth) and on the test rows. {how}.",
         ),
-        _table(
+        Table(
             "calibration",
-            f"Calibration on new patients (truth) and on test rows, mean over seeds with 95% t "
-            f"interval; {how}.",
-            models,
-            {
-                "true_calibration_slope": "Slope, truth",
-                "test_calibration_slope": "Slope, test",
-                "true_calibration_intercept": "Intercept, truth",
-                "test_calibration_intercept": "Intercept, test",
-                "true_oe_ratio": "O/E, truth",
-            },
+            f"Calibration on new patients (truth) and on test rows, median over seeds with "
+            f"quartiles; ideal: slope 1, intercept 0, O/E 1. {how.capitalize()}.",
+            shown,
+            summary,
+            numeric=tuple(CALIBRATION.values()),
         ),
     ]

@@ -14,15 +14,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import nibabel
 import nrrd
 import numpy as np
 
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry
+
+if TYPE_CHECKING:
+    import nibabel
 
 #: Largest distance, in mm, between a voxel's place by a NIfTI's qform and by its sform: the qform
 #: is a float32 quaternion, whose rounding stays below this over half a metre.
@@ -134,6 +136,9 @@ def check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
             remedy="move one of them away",
         )
     _check_packing(path)
+    # A quarter of the start of a command that meets no NIfTI: it imports all that it can read.
+    import nibabel
+
     try:
         with _quiet():
             loaded = nibabel.load(path)
@@ -180,6 +185,8 @@ def _check_packing(path: Path) -> None:
 
 def _check_nifti_values(path: Path, header: nibabel.Nifti1Header, unit: str) -> None:
     """Refuse what ITK does not read, or reads in another way than the standard says."""
+    import nibabel
+
     if isinstance(header, nibabel.Nifti2Header):
         raise CaseError(
             "A NIfTI file must be of version 1",

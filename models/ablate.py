@@ -1,34 +1,30 @@
-"""Ablate: refit a model without parts of its input, and see what it loses.
+"""Ablate: refit a model without parts of its input or of its procedure, and see what it loses.
 
-Each step takes candidates away before the selection and fits the whole chain again, so that other
-features may step in for the removed ones. What falls is what the others cannot give. Parameters
-stay those of the full model.
+What is removed, whether before the selection or from the fixed signature, and whether parameters
+are searched again stands in the configuration (``ablation``). All steps are planned first, from
+training rows alone. What falls is what the rest cannot give.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
-import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
-from models import metrics
-from models.ablation_steps import plan_steps, top_candidates
+from models.ablation_refits import Refits, Setting, refit_step, seed_rows, summarise_step
+from models.ablation_steps import Step, plan_steps, top_candidates
 from models.columns import Columns
-from models.fitting import fit_estimator
 from models.inputs import read_inputs, training_rows
-from models.intervals import patient_resamples, percentile_interval
-from models.mode import candidates_in_mode, learning_rows
+from models.intervals import patient_resamples
+from models.mode import candidates_in_mode
 from models.outputs import write_facts, write_result
-from models.performance import Sample, auroc_estimate
+from models.parallel import Workers
+from models.procedure import search_note
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
@@ -41,249 +37,222 @@ logger = logging.getLogger("vertebromics")
 #: Between the names of several removed candidates in the column `removed`.
 SEPARATOR = "|"
 
+WHERE = {
+    "before_selection": "Candidates are removed before the selection, which is learned again: "
+    "others may step in for them.",
+    "signature": "Columns are removed from the fixed signature of the full model: nothing steps in "
+    "for them.",
+}
+
+FIXED = (
+    "Parameters stay those that the search chose for the full model. They suit the full input "
+    "best: part of a loss may be theirs."
+)
+
 NOTES = (
-    "Parameters stay those that the search chose for the full model; selection, scaling and the "
-    "classifier are fitted again in every step.",
-    "Probabilities are averaged over the seeds; auroc_sd is the spread of the single fits. An "
-    "average may predict better than the one fit that the evaluation judges.",
+    "Probabilities are averaged over the seeds; the spread is that of the single fits. An average "
+    "may predict better than the one fit that the evaluation judges.",
     "Differences from the full model are of the same test patients, with percentiles over "
     "resampled patients stratified by outcome. Intervals hold for the fitted models: another "
-    "training sample would add to them.",
+    "training sample would add to them. They are not corrected for the number of steps.",
     "Confusion counts are at the full model's threshold.",
 )
 
+COLUMNS = {
+    **dict.fromkeys(["model", "step", "kind", "removed", "same_as"], object),
+    **dict.fromkeys(["n_features", "seeds"], "Int64"),
+    **dict.fromkeys(["auroc", "auroc_low", "auroc_high", "auroc_sd"], "float64"),
+    **dict.fromkeys(["delta", "delta_low", "delta_high", "delta_sd", "brier"], "float64"),
+    **dict.fromkeys(["tp", "fp", "fn", "tn"], "Int64"),
+    **dict.fromkeys(["sensitivity", "specificity"], "float64"),
+    **dict.fromkeys(["parameters", "signature", "note"], object),
+}
+"""Columns of the table; a step that was not done has no numbers."""
 
-@dataclass(frozen=True)
-class Refits:
-    """Test predictions of a step's refits.
+SEED_COLUMNS = {
+    **dict.fromkeys(["model", "step"], object),
+    "seed": "int64",
+    **dict.fromkeys(["auroc", "delta", "brier"], "float64"),
+}
+"""Columns of the table of single fits."""
 
-    Attributes
-    ----------
-    probability : numpy.ndarray
-        Shape (n_seeds, n_test), one row per seed.
-    signature : list of str
-        Selected columns, equal for all seeds: the selection draws nothing.
-    notes : list of str
-        What the chain and the fits have to say.
-    """
-
-    probability: np.ndarray
-    signature: list[str]
-    notes: list[str]
+AFTER_SELECTION = ("scaling", "oversampling")
+"""Steps of the chain that change what a model is fitted to and not which columns it sees."""
 
 
-def refit_step(
-    model: str,
-    columns: Columns,
-    training: pd.DataFrame,
-    test: pd.DataFrame,
-    parameters: Mapping,
-    config: Mapping,
-    seeds: list[int],
-    each: Callable[[], None] = lambda: None,
-) -> Refits:
-    """Fit selection and classifier to training rows and predict test rows, once per seed.
+def plan_ablation(
+    setting: Setting, columns: Columns, info: Mapping, importance: pd.DataFrame
+) -> tuple[list[Step], list[str]]:
+    """Plan the steps of one model's ablation and log how many fits they take.
 
     Parameters
     ----------
-    model : str
-        Name of the family.
+    setting : Setting
+        What the steps share.
     columns : Columns
-        Candidates left.
-    training, test : pandas.DataFrame
-        Rows of the analysis table.
-    parameters : mapping
-        Parameters of the family, as model.json holds them.
-    config : mapping
-        Resolved configuration.
-    seeds : list of int
-        Seeds of the fits.
-    each : callable, optional
-        Called after every fit.
+        Candidates of the full model.
+    info : mapping
+        What model.json holds; its ``features`` are the signature.
+    importance : pandas.DataFrame
+        What importance.parquet holds, learned on training rows.
+
+    Returns
+    -------
+    steps : list of Step
+        The full model first.
+    ranked : list of str
+        Candidates from the most important.
     """
-    rows = learning_rows(columns, training, config)
-    Z_test = rows.chain.transform(columns.take(test)).to_numpy()
-    probability, notes = [], list(rows.notes)
-    for seed in seeds:
-        fit = fit_estimator(model, parameters, rows.Z, rows.y, rows.groups, config, seed)
-        probability.append(fit.probability(Z_test))
-        notes += fit.notes
-        each()
-    return Refits(np.array(probability), rows.signature, list(dict.fromkeys(notes)))
-
-
-def summarise_step(
-    refits: Refits,
-    full: np.ndarray,
-    test: pd.DataFrame,
-    threshold: float,
-    weights: np.ndarray,
-    confidence: float,
-) -> dict:
-    """Return what the ablation table tells of one step.
-
-    Parameters
-    ----------
-    refits : Refits
-        Predictions of the step.
-    full : numpy.ndarray
-        Shape (n_test,), seed-averaged predictions of the full model.
-    test : pandas.DataFrame
-        ``patient_id, outcome`` of the test rows.
-    threshold : float
-        Threshold of the full model.
-    weights : numpy.ndarray
-        Shape (n_resamples, n_test), resampled patients.
-    confidence : float
-        Level of the intervals.
-    """
-    probability = refits.probability.mean(axis=0)
-    outcome = test["outcome"].to_numpy(int)
-    sample = Sample(outcome, probability, test["patient_id"].to_numpy(), threshold)
-    area = auroc_estimate(sample, confidence)
-    single = [metrics.auroc(outcome, row) for row in refits.probability]
-    over = metrics.auroc(outcome, probability, weights) - metrics.auroc(outcome, full, weights)
-    difference = percentile_interval(over, confidence)
-    return {
-        "n_features": len(refits.signature),
-        "seeds": len(single),
-        "auroc": area.value,
-        "auroc_low": area.low,
-        "auroc_high": area.high,
-        "auroc_sd": float(np.std(single, ddof=1)) if len(single) > 1 else math.nan,
-        "delta": area.value - metrics.auroc(outcome, full),
-        "delta_low": difference.low,
-        "delta_high": difference.high,
-        "brier": metrics.brier(outcome, probability),
-        **metrics.confusion(outcome, probability, threshold)._asdict(),
-    }
+    ranked = top_candidates(importance, columns)
+    steps = plan_steps(columns, ranked, info["features"], setting.config)
+    options = setting.config["ablation"]
+    logger.info(
+        "ablation of %s: at most %d fits of %d steps (search: %s, where: %s, seeds: %d)",
+        setting.model,
+        setting.planned_fits(steps),
+        sum(step.is_fitted for step in steps),
+        options["search"],
+        options["where"],
+        options["seeds"],
+    )
+    return steps, ranked
 
 
 def ablate(
-    model: str,
+    setting: Setting,
     columns: Columns,
-    training: pd.DataFrame,
-    test: pd.DataFrame,
     info: Mapping,
     importance: pd.DataFrame,
-    config: Mapping,
-) -> tuple[pd.DataFrame, dict]:
+    workers: int = 1,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     """Run all steps of one model's ablation.
 
     Parameters
     ----------
-    model : str
-        Name of the family.
+    setting : Setting
+        Rows, parameters and configuration.
     columns : Columns
         Candidates of the full model.
-    training, test : pandas.DataFrame
-        Rows of the analysis table.
     info : mapping
-        What model.json holds; ``parameters`` and ``threshold`` are used.
+        What model.json holds; ``features`` and ``threshold`` are used.
     importance : pandas.DataFrame
         What importance.parquet holds.
-    config : mapping
-        Resolved configuration; ``ablation`` and ``evaluation`` are used here.
+    workers : int
+        Processes, each of which fits one step at a time.
 
     Returns
     -------
     table : pandas.DataFrame
-        One row per step, with the columns that docs/architecture.md lists.
+        One row per step, with the columns of `COLUMNS`.
+    seeds : pandas.DataFrame
+        One row per step and seed: ``model, step, seed, auroc, delta, brier``.
     facts : dict
-        ``fits, search, seeds, top_features, notes`` for the JSON beside it.
+        How it was done: ``where, search, seeds, fits, threshold, confidence, resamples,
+        top_features, parameters, notes``.
     """
-    options = config["ablation"]
-    ranked = top_candidates(importance, columns)
-    steps = plan_steps(columns, ranked, options["top"], options["blocks"])
-    seeds = seeds_of(model, config)
-    fits = len(seeds) * sum(step.columns is not None for step in steps)
-    logger.info("ablation of %s: %d fits of %d steps", model, fits, len(steps))
+    steps, ranked = plan_ablation(setting, columns, info, importance)
+    todo = [step for step in steps if step.is_fitted]
+    with Workers(workers, setting, setting.config["threads"]) as pool:
+        stage = f"ablate {setting.model}"
+        results = pool.map(refit_step, todo, stage=stage, describe=lambda step, _: step.name)
+    done = dict(zip([step.name for step in todo], results, strict=True))
+    config, options = setting.config, setting.config["ablation"]
+    outcomes = [_outcome_of(step, done) for step in steps]
+    table, seeds = _tables(setting, outcomes, info["threshold"])
+    # What the full model's fits have to say is said once, below the table.
+    said = outcomes[0][1].notes if outcomes[0][1] is not None else []
+    search = options["search"]
+    searched = FIXED if search == "fixed" else search_note(search, config, "step")
+    facts = {
+        "where": options["where"],
+        "search": search,
+        "seeds": options["seeds"],
+        "fits": sum(each.fits for each in results),
+        "threshold": info["threshold"],
+        "confidence": config["evaluation"]["confidence"],
+        "resamples": config["evaluation"]["bootstrap"],
+        "top_features": ranked[: max(options["top"], options["single"])],
+        "parameters": dict(setting.parameters),
+        "notes": [WHERE[options["where"]], searched, *NOTES, *said],
+    }
+    return table, seeds, facts
+
+
+def _outcome_of(step: Step, done: Mapping[str, Refits]) -> tuple[Step, Refits | None]:
+    """Return a step with its refits; what leaves the same as an earlier step has the same."""
+    if step.columns is None:
+        return step, None
+    refits = done[step.same_as or step.name]
+    if refits.failure:
+        return replace(step, note=f"not done: {refits.failure}"), None
+    return step, refits
+
+
+def _tables(
+    setting: Setting, outcomes: list[tuple[Step, Refits | None]], threshold: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the table of the steps and that of their seeds."""
+    options, test = setting.config["evaluation"], setting.test
     weights = patient_resamples(
         test["patient_id"].to_numpy(),
         test["outcome"].to_numpy(int),
-        config["evaluation"]["bootstrap"],
-        derive_seed(config["seed"], "evaluate", "resamples"),
+        options["bootstrap"],
+        derive_seed(setting.config["seed"], "evaluate", "resamples"),
     )
-    tick = _clock(model, fits)
-    full, rows, seen = None, [], {}
+    full = outcomes[0][1]
+    rows, seeds, seen = [], [], {}
+    for step, refits in outcomes:
+        row = {
+            "model": setting.model,
+            "step": step.name,
+            "kind": step.kind,
+            "removed": SEPARATOR.join(step.removed),
+            "same_as": "",
+            "note": step.note,
+        }
+        if refits is not None:
+            same_as = _same_as(step, refits, seen)
+            notes = [f"Same signature as in step {same_as}."] if same_as else []
+            notes += [note for note in refits.notes if note not in full.notes]
+            row |= {
+                **summarise_step(refits, full, test, threshold, weights, options["confidence"]),
+                "same_as": same_as,
+                "parameters": json.dumps(refits.parameters),
+                "signature": SEPARATOR.join(refits.signature),
+                "note": " ".join(notes),
+            }
+            seeds.append(seed_rows(refits, full, test).assign(model=setting.model, step=step.name))
+        rows.append(row)
+    table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+    singles = pd.concat(seeds) if seeds else pd.DataFrame(columns=list(SEED_COLUMNS))
+    return table, singles[list(SEED_COLUMNS)].astype(SEED_COLUMNS).reset_index(drop=True)
+
+
+def _same_as(step: Step, refits: Refits, seen: dict[tuple, str]) -> str:
+    """Return the earlier step that ends in the same signature, or nothing.
+
+    What the step removes had left the selection already, with what was removed before, or would
+    never have been chosen.
+    """
+    if step.same_as:
+        return step.same_as
+    if step.kind == "chain" and step.removed[0] in AFTER_SELECTION:
+        return ""
+    first = seen.setdefault(tuple(refits.signature), step.name)
+    return "" if first == step.name else first
+
+
+def _print_plan(steps: list[Step]) -> None:
     for step in steps:
-        row = {"model": model, "step": step.name, "removed": SEPARATOR.join(step.removed)}
-        if step.columns is None:
-            rows.append({**row, "note": step.note})
-            continue
-        refits = refit_step(
-            model,
-            step.columns,
-            training,
-            test,
-            info["parameters"],
-            config,
-            seeds,
-            partial(tick, step.name),
-        )
-        if full is None:
-            full = refits.probability.mean(axis=0)
-        summary = summarise_step(
-            refits, full, test, info["threshold"], weights, config["evaluation"]["confidence"]
-        )
-        notes = refits.notes
-        first = seen.setdefault(tuple(refits.signature), step.name)
-        if first != step.name:
-            # What is removed here had left the selection already, with what was removed before.
-            notes = [f"Same signature as in step {first}.", *notes]
-        rows.append({**row, **summary, "notes": notes})
-    done = [row for row in rows if "notes" in row]
-    # What holds in every step is said once, below the table.
-    common = [note for note in done[0]["notes"] if all(note in row["notes"] for row in done)]
-    for row in done:
-        row["note"] = " ".join(note for note in row.pop("notes") if note not in common)
-    facts = {
-        "fits": fits,
-        "search": "fixed",
-        "seeds": seeds,
-        "top_features": ranked[: options["top"]],
-        "notes": [*NOTES, *common],
-    }
-    return _table(rows), facts
-
-
-def seeds_of(model: str, config: Mapping) -> list[int]:
-    """Return the seeds of the refits, the same for every step; the first is the trained model's."""
-    first = derive_seed(config["seed"], model, "refit")
-    others = range(1, config["ablation"]["seeds"])
-    return [first, *(derive_seed(config["seed"], "ablate", model, number) for number in others)]
-
-
-def _table(rows: list[dict]) -> pd.DataFrame:
-    counts = ["n_features", "seeds", "tp", "fp", "fn", "tn"]
-    numbers = ["auroc", "auroc_low", "auroc_high", "auroc_sd", "delta", "delta_low", "delta_high"]
-    order = ["model", "step", "removed", "n_features", "seeds", *numbers, "brier", *counts[2:]]
-    table = pd.DataFrame(rows).reindex(columns=[*order, "note"])
-    return table.astype(
-        dict.fromkeys(counts, "Int64") | dict.fromkeys([*numbers, "brier"], "float64")
-    )
-
-
-def _clock(model: str, fits: int) -> Callable[[str], None]:
-    """Return what logs a finished fit under its step's name, with the time left."""
-    started = time.monotonic()
-    done = 0
-
-    def tick(step: str) -> None:
-        nonlocal done
-        done += 1
-        left = (time.monotonic() - started) / done * (fits - done)
-        command.progress(f"ablate {model}", done, fits, f"{step}, {left:.0f} s left")
-
-    return tick
+        text = step.note or (f"as {step.same_as}" if step.same_as else SEPARATOR.join(step.removed))
+        print(f"{step.name:<24} {text}".rstrip())
 
 
 def main(options: argparse.Namespace) -> None:
-    """Read a trained model and its study, run the ablation and write its table."""
+    """Read a trained model and its study, and run its ablation or show its plan."""
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    training, _ = training_rows(table)
-    test = table[table["part"] == "test"]
+    training, folds = training_rows(table)
     info = read_json(options.model_json)
     if info["model"] != options.model:
         raise StudyError(
@@ -291,13 +260,18 @@ def main(options: argparse.Namespace) -> None:
             found=info["model"],
             where=f"--model {options.model}",
         )
+    test = table[table["part"] == "test"]
     columns = candidates_in_mode(columns, table, config)
-    with labelled_log(config), threadpool_limits(config["threads"]):
-        result, facts = ablate(
-            options.model, columns, training, test, info, read_table(options.importance), config
-        )
-    write_result(result, options.out, config)
-    write_facts(facts, options.json, config)
+    setting = Setting(options.model, training, folds, test, info["parameters"], config)
+    importance = read_table(options.importance)
+    if options.plan:
+        _print_plan(plan_ablation(setting, columns, info, importance)[0])
+        return
+    with labelled_log(config):
+        result, seeds, facts = ablate(setting, columns, info, importance, options.workers)
+    write_result(result, options.out_dir / f"{options.model}.parquet", config)
+    write_result(seeds, options.out_dir / f"{options.model}_seeds.parquet", config)
+    write_facts(facts, options.out_dir / f"{options.model}.json", config)
 
 
 if __name__ == "__main__":
@@ -311,6 +285,10 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--importance", required=True, type=Path, help="the model's importance.parquet"
     )
-    arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
-    arguments.add_argument("--json", required=True, type=Path, help="facts to write, .json")
+    arguments.add_argument(
+        "--workers", type=int, default=1, help="processes, each fitting one step (default: 1)"
+    )
+    asked = arguments.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--out-dir", type=Path, help="folder that receives the tables")
+    asked.add_argument("--plan", action="store_true", help="print steps and fits, and fit nothing")
     command.run(main, arguments)

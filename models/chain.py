@@ -106,10 +106,8 @@ def block_pipeline(chain: Pipeline, block: str) -> Pipeline | None:
 
 def chain_notes(chain: Pipeline) -> list[str]:
     """Say in sentences what a reader of the results has to know about a fitted chain."""
-    notes = []
+    notes = off_notes(chain)
     radiomics, clinical = (block_pipeline(chain, block) for block in ("radiomics", "clinical"))
-    if off := steps_off(chain):
-        notes.append(f"Switched off in the configuration: {', '.join(off)}.")
     if radiomics is not None:
         if len(radiomics["ccc"].readers) < 2 and radiomics["ccc"].threshold is not None:
             notes.append("One reader only: the CCC step was skipped.")
@@ -130,6 +128,12 @@ def chain_notes(chain: Pipeline) -> list[str]:
     if not signature_of(chain):
         notes.append("Nothing was selected: the model predicts the training rows' event share.")
     return notes
+
+
+def off_notes(chain: Pipeline) -> list[str]:
+    """Say in a sentence which steps the configuration of a fitted chain switches off, if any."""
+    off = steps_off(chain)
+    return [f"Switched off in the configuration: {', '.join(off)}."] if off else []
 
 
 def steps_off(chain: Pipeline) -> list[str]:

@@ -190,6 +190,15 @@ class Columns:
             predictors=tuple(p for p in self.predictors if p.column not in gone),
         )
 
+    def only(self, *names: str) -> Columns:
+        """Return no candidates but these, named as features, predictors or encoded columns."""
+        kept = {self.candidate_of(name) for name in names}
+        everything = (*self.features, *self.clinical)
+        unknown = kept.difference(everything)
+        if unknown:
+            raise StudyError("Only a candidate can be kept", found=", ".join(sorted(unknown)))
+        return self.without(*(name for name in everything if name not in kept))
+
     def without_blocks(self, *blocks: Block) -> Columns:
         """Return the candidates without whole blocks (``radiomics``, ``clinical``)."""
         unknown = set(blocks).difference(BLOCKS)

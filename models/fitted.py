@@ -13,6 +13,7 @@ from models.chain import signature_of
 from models.columns import Columns
 from models.fitting import Fit, fit_estimator
 from models.mode import learning_rows
+from models.rows import LearningRows
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class FittedModel:
         Name of the family.
     columns : Columns
         Candidates that the chain chose from.
-    chain : sklearn.pipeline.Pipeline
-        Fitted selection chain.
+    rows : LearningRows
+        Fitted selection chain, and the rows that the classifier learned from, seen through it.
     fit : Fit
         Fitted classifier.
     notes : list of str
@@ -35,9 +36,14 @@ class FittedModel:
 
     model: str
     columns: Columns
-    chain: Pipeline
+    rows: LearningRows
     fit: Fit
     notes: list[str]
+
+    @property
+    def chain(self) -> Pipeline:
+        """Fitted selection chain."""
+        return self.rows.chain
 
     @property
     def signature(self) -> list[str]:
@@ -80,5 +86,33 @@ def refit(
         Predicts rows of any analysis table with the same columns.
     """
     rows = learning_rows(columns, training, config)
+    return _fit_to(rows, model, columns, parameters, config, seed)
+
+
+def refit_classifier(
+    fitted: FittedModel, parameters: Mapping, config: Mapping, seed: int
+) -> FittedModel:
+    """Fit the classifier again, with another seed, to the rows that the selection gave.
+
+    The selection draws nothing, so that this equals `refit` with that seed, and spares its work.
+
+    Parameters
+    ----------
+    fitted : FittedModel
+        From `refit` with the same configuration.
+    parameters, config, seed
+        As for `refit`.
+    """
+    return _fit_to(fitted.rows, fitted.model, fitted.columns, parameters, config, seed)
+
+
+def _fit_to(
+    rows: LearningRows,
+    model: str,
+    columns: Columns,
+    parameters: Mapping,
+    config: Mapping,
+    seed: int,
+) -> FittedModel:
     fit = fit_estimator(model, parameters, rows.Z, rows.y, rows.groups, config, seed)
-    return FittedModel(model, columns, rows.chain, fit, rows.notes + fit.notes)
+    return FittedModel(model, columns, rows, fit, rows.notes + fit.notes)

@@ -27,7 +27,8 @@ from pipeline.core.dictionary import (
     read_dictionary,
 )
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_tables import read_feature_keys
+from pipeline.core.feature_names import check_candidates
+from pipeline.core.feature_tables import named_features, read_feature_keys
 from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.problems import Problems, listing
@@ -92,6 +93,8 @@ def validate_study(config: dict) -> Study:
             )
         if config["outcome"] is not None and config["unit"] == "patient":
             check_aggregation(imaged, clinical, config["aggregation"])
+    if config["ablation"]["features"] and config["outcome"] is not None:
+        check_ablated(config, dictionary)
     _check_treated_level(config["preflight"]["treated_level"], clinical)
     study = Study(config, cases, clinical, dictionary)
     if config["outcome"] is not None:
@@ -204,6 +207,18 @@ def check_aggregation(
             where="config key aggregation",
             remedy="write `aggregation: mean`, median or first, or `unit: case`",
         )
+
+
+def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:
+    """Raise `StudyError` unless the features named for the ablation are candidates."""
+    if config["cases"] is not None:
+        from pipeline.extraction import feature_names, load_params
+
+        features = feature_names(load_params(config["extraction"]["params"]))
+    else:
+        features = named_features(next(iter(config["features"].values())))
+    predictors = allowed_predictors(dictionary, config["timing"], config["predictors"])
+    check_candidates(config["ablation"]["features"], {*features, *predictors["column"]})
 
 
 def write_study(study: Study, folder: str | Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 
 import numpy as np
@@ -8,34 +9,44 @@ import pandas as pd
 import pytest
 import yaml
 
-from models.ablate import (
-    Refits,
-    ablate,
-    refit_step,
-    seeds_of,
-    summarise_step,
-)
-from models.ablation_steps import plan_steps, top_candidates
+from models import ablation_refits
+from models.ablate import COLUMNS, SEED_COLUMNS, ablate, plan_ablation
+from models.ablation_refits import Refits, Setting, refit_step, seed_rows, summarise_step
+from models.ablation_steps import Step, plan_steps
 from models.columns import Columns
-from models.fitted import refit
+from models.fitted import refit, refit_classifier
+from models.folds import assign_folds
 from models.intervals import patient_resamples
+from models.procedure import Procedure
+from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.seeds import derive_seed
 
 SIGNAL, PROXY = "original_firstorder_Signal", "original_firstorder_Proxy"
-NOISE = [f"original_glcm_Noise{i}" for i in range(6)]
+NOISE = [f"wavelet-LLH_glcm_Noise{i}" for i in range(6)]
 PREDICTORS = [
     {"column": "trauma", "label": "Trauma", "type": "categorical", "levels": "none|fall|crash"},
     {"column": "age", "label": "Age", "type": "continuous", "levels": None},
 ]
+FOREST = {"n_estimators": 60, "max_depth": 3}
 
 
 @pytest.fixture(scope="module")
 def config(repository) -> dict:
     options = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
     options["evaluation"]["bootstrap"] = 300
-    options["ablation"] = {"models": ["rf"], "top": 3, "blocks": ["radiomics", "clinical"]}
-    options["ablation"]["seeds"] = 2
+    options["search"] |= {"iterations": 3, "reduced_iterations": 2}
+    options["search"]["spaces"] = {"lr": {"C": [0.01, 0.1, 1.0], "penalty": ["l2"]}}
+    options["split"]["folds"] = 3
+    options["ablation"] |= {"models": ["rf"], "top": 3, "single": 0, "seeds": 2}
+    options["ablation"] |= {"families": [], "steps": []}
     return options
+
+
+def change(config: dict, **options: object) -> dict:
+    """Return the configuration with some options of the ablation changed."""
+    changed = copy.deepcopy(config)
+    changed["ablation"] |= options
+    return changed
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +83,10 @@ def rows() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def sides(rows) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return rows.iloc[:180].reset_index(drop=True), rows.iloc[180:]
+def sides(rows) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
+    """Return training rows, their folds, and test rows."""
+    training = rows.iloc[:180].reset_index(drop=True)
+    return training, assign_folds(training, 3, 5), rows.iloc[180:]
 
 
 @pytest.fixture(scope="module")
@@ -86,79 +99,42 @@ def importance() -> pd.DataFrame:
     )
 
 
-INFO = {"parameters": {"n_estimators": 60, "max_depth": 3}, "threshold": 0.4}
+INFO = {"features": [SIGNAL, PROXY, "trauma=fall", "trauma=crash"], "threshold": 0.4}
+ONE_READER = "One reader only: the CCC step was skipped."
 
 
 @pytest.fixture(scope="module")
-def ablation(columns, sides, importance, config) -> tuple[pd.DataFrame, dict]:
-    table, facts = ablate("rf", columns, *sides, INFO, importance, config)
-    return table.set_index("step"), facts
-
-
-def test_levels_of_a_variable_count_together(importance, columns):
-    # trauma's two columns have .35 together, more than the proxy's .25; zero does not rank.
-    assert top_candidates(importance, columns) == [SIGNAL, "trauma", PROXY]
-
-
-def test_steps_remove_cumulatively_and_in_blocks(columns):
-    steps = plan_steps(columns, [SIGNAL, "trauma", PROXY], 3, ["radiomics", "clinical"])
-    removed = {step.name: step.removed for step in steps}
-    assert removed == {
-        "full": (),
-        "top-1": (SIGNAL,),
-        "top-2": (SIGNAL, "trauma"),
-        "top-3": (SIGNAL, "trauma", PROXY),
-        "without-radiomics": ("radiomics",),
-        "without-clinical": ("clinical",),
-    }
-    left = {step.name: set(step.columns.names) for step in steps}
-    assert left["full"] - left["top-2"] == {f"A:{SIGNAL}", "trauma"}
-    assert left["without-radiomics"] == {"trauma", "age"}
-    assert not left["without-clinical"] & {"trauma", "age"}
-
-
-def test_steps_that_cannot_be_done_say_so(columns):
-    short = plan_steps(columns, [SIGNAL], 2, [])
-    assert short[2].columns is None
-    assert short[2].note == "not done: only 1 candidates have an importance above zero"
-    no_clinical = plan_steps(columns.without_blocks("clinical"), [], 0, ["clinical", "radiomics"])
-    assert no_clinical[1].note == "not done: the study has no clinical candidate"
-    assert no_clinical[2].note == "not done: no candidate is left to fit with"
-
-
-def test_a_step_not_done_is_a_row_without_numbers(columns, sides, config):
-    options = copy.deepcopy(config)
-    options["ablation"] |= {"top": 1, "blocks": ["radiomics"], "seeds": 1}
-    only = columns.without_blocks("clinical")
-    nothing = pd.DataFrame({"feature": [SIGNAL], "importance": [0.0]})
-    table, facts = ablate("lr", only, *sides, {**INFO, "parameters": {}}, nothing, options)
-    assert table["step"].to_list() == ["full", "top-1", "without-radiomics"]
-    undone = table.iloc[1:]
-    assert undone["note"].str.startswith("not done: ").all()
-    assert undone[["auroc", "delta", "brier", "tp", "n_features"]].isna().all(axis=None)
-    assert facts["fits"] == 1
-    assert facts["top_features"] == []
+def ablation(columns, sides, importance, config) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+    setting = Setting("rf", *sides, FOREST, config)
+    table, seeds, facts = ablate(setting, columns, INFO, importance)
+    return table.set_index("step"), seeds, facts
 
 
 def test_every_step_is_a_row_with_the_contracts_columns(ablation):
-    table, facts = ablation
-    assert table.reset_index().columns.to_list() == [
-        *("step", "model", "removed", "n_features", "seeds", "auroc", "auroc_low", "auroc_high"),
-        *("auroc_sd", "delta", "delta_low", "delta_high", "brier", "tp", "fp", "fn", "tn", "note"),
-    ]
+    table, seeds, facts = ablation
+    assert set(table.reset_index().columns) == set(COLUMNS)
     assert table.index.to_list() == [
         *("full", "top-1", "top-2", "top-3", "without-radiomics", "without-clinical"),
     ]
     assert (table["seeds"] == 2).all()
     assert (table[["tp", "fp", "fn", "tn"]].sum(axis=1) == 80).all()
+    assert table.loc["top-2", "removed"] == f"{SIGNAL}|trauma"
+    assert list(seeds.columns) == list(SEED_COLUMNS)
+    assert len(seeds) == 12
     assert facts["fits"] == 12
     assert facts["top_features"] == [SIGNAL, "trauma", PROXY]
-    assert facts["search"] == "fixed"
-    assert table.loc["top-2", "removed"] == f"{SIGNAL}|trauma"
+    assert (facts["search"], facts["where"]) == ("fixed", "before_selection")
+    assert (facts["threshold"], facts["resamples"], facts["seeds"]) == (0.4, 300, 2)
+    assert facts["parameters"] == FOREST
+    assert table["parameters"].map(json.loads).map(FOREST.__eq__).all()
+    # What every step has to say is said once.
+    assert ONE_READER in facts["notes"]
+    assert not table["note"].str.contains(ONE_READER, regex=False).any()
+    assert table.loc["full", "note"] == ""
 
 
 def test_the_proxy_steps_in_and_the_block_does_not_return(ablation):
-    table, _ = ablation
+    table, _, _ = ablation
     assert table.loc["full", "delta"] == 0
     # The proxy carries most of the removed feature; without both, the signal is gone.
     assert table.loc["top-1", "delta"] > table.loc["top-3", "delta"] + 0.05
@@ -168,68 +144,237 @@ def test_the_proxy_steps_in_and_the_block_does_not_return(ablation):
     assert (table["auroc_low"] < table["auroc"]).all()
 
 
-def test_a_forest_differs_between_seeds(ablation):
-    assert (ablation[0]["auroc_sd"].drop("without-radiomics") > 0).all()
+def test_the_spread_over_seeds_is_that_of_the_single_fits(ablation):
+    table, seeds, _ = ablation
+    assert (table["auroc_sd"].drop("without-radiomics") > 0).all()
+    single = seeds.groupby("step")
+    for column, spread in (("auroc", "auroc_sd"), ("delta", "delta_sd")):
+        expected = single[column].std(ddof=1)[table.index]
+        pd.testing.assert_series_equal(table[spread], expected, check_names=False)
+    assert (seeds.loc[seeds["step"] == "full", "delta"] == 0).all()
+
+
+def test_the_first_seed_gives_the_trained_model(columns, sides, config):
+    training, _, test = sides
+    refits = refit_step(Setting("rf", *sides, FOREST, config), Step("full", "full", (), columns))
+    seed = derive_seed(config["seed"], "rf", "refit")
+    trained = refit("rf", columns, training, FOREST, config, seed)
+    np.testing.assert_array_equal(refits.probability[0], trained.predict(test))
+    assert refits.signature == trained.signature
+    assert refits.fits == 2
+
+
+def test_another_seed_behind_the_same_selection_is_a_refit_with_it(columns, sides, config):
+    training, _, test = sides
+    first = refit("rf", columns, training, FOREST, config, 1)
+    spared = refit_classifier(first, FOREST, config, 2).predict(test)
+    whole = refit("rf", columns, training, FOREST, config, 2).predict(test)
+    np.testing.assert_array_equal(spared, whole)
+    assert not np.array_equal(spared, first.predict(test))
 
 
 def test_removed_columns_are_in_no_signature(columns, sides, config):
-    training, test = sides
-    rest = columns.without(SIGNAL, "trauma")
-    refits = refit_step("rf", rest, training, test, INFO["parameters"], config, [1])
+    step = Step("x", "named", (), columns.without(SIGNAL, "trauma"))
+    refits = refit_step(Setting("rf", *sides, FOREST, config), step)
     assert PROXY in refits.signature
     assert SIGNAL not in refits.signature
     assert not any(name.startswith("trauma") for name in refits.signature)
 
 
-def test_the_first_seed_gives_the_trained_model(columns, sides, config):
-    training, test = sides
-    seeds = seeds_of("rf", config)
-    assert len(set(seeds)) == 2
-    refits = refit_step("rf", columns, training, test, INFO["parameters"], config, seeds[:1])
-    seed = derive_seed(config["seed"], "rf", "refit")
-    trained = refit("rf", columns, training, INFO["parameters"], config, seed)
-    np.testing.assert_array_equal(refits.probability[0], trained.predict(test))
-    assert refits.signature == trained.signature
+def test_the_fixed_signature_lets_nothing_in(columns, sides, importance, config):
+    training, _, test = sides
+    options = change(config, where="signature", top=1, seeds=1, families=["original"])
+    setting = Setting("lr", *sides, {}, options)
+    trained = refit("lr", columns, training, {}, config, 3)
+    info = INFO | {"features": trained.signature}
+    table, _, facts = ablate(setting, columns, info, importance)
+    signatures = table.set_index("step")["signature"].str.split("|")
+    # The full step is the trained model itself, column by column.
+    assert signatures["full"] == trained.signature
+    full = refit_step(setting, plan_steps(columns, [], trained.signature, options)[0])
+    np.testing.assert_allclose(full.probability[0], trained.predict(test), rtol=1e-12)
+    assert signatures["top-1"] == [name for name in trained.signature if name != SIGNAL]
+    assert signatures["without-original"] == [
+        name for name in trained.signature if name not in (SIGNAL, PROXY)
+    ]
+    assert "nothing steps in for them" in facts["notes"][0]
+    assert not any("Switched off" in note for note in [*facts["notes"], *table["note"]])
+
+
+def test_a_skipped_step_of_the_chain_is_really_skipped(columns, sides, importance, config):
+    options = change(config, top=0, blocks=[], steps=["wilcoxon", "scaling"], seeds=1)
+    table, _, _ = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    table = table.set_index("step")
+    signature = table["signature"].str.split("|")
+    full = set(signature["full"])
+    assert {SIGNAL, PROXY, *NOISE} <= set(signature["skip-wilcoxon"])
+    assert not set(NOISE) <= full
+    assert table.loc["skip-wilcoxon", "note"] == ""
+    # Scaling leaves the columns and changes the values: it is no repetition of another step.
+    assert set(signature["skip-scaling"]) == full
+    assert table.loc["skip-scaling", "same_as"] == ""
+    assert table.loc["skip-scaling", "brier"] != table.loc["full", "brier"]
+
+
+@pytest.mark.parametrize(("search", "sets"), [("reduced", 2), ("full", 3)])
+def test_parameters_may_be_searched_again_in_every_step(
+    columns, sides, importance, config, search, sets, caplog
+):
+    options = change(config, top=1, blocks=[], search=search)
+    setting = Setting("lr", *sides, {"C": 77.0}, options)
+    with caplog.at_level(logging.INFO, logger="vertebromics"):
+        table, _, facts = ablate(setting, columns, INFO, importance)
+    # Two steps: a search over three folds, its refit and that of the second seed.
+    assert facts["fits"] == 2 * (3 * sets + 2)
+    told = caplog.messages[0]
+    assert told == (
+        f"ablation of lr: at most {facts['fits']} fits of 2 steps "
+        f"(search: {search}, where: before_selection, seeds: 2)"
+    )
+    found = table["parameters"].map(json.loads)
+    assert all(one["C"] in (0.01, 0.1, 1.0) for one in found)
+    # With a full search the full step is the procedure that trained the model.
+    if search == "full":
+        training, folds, _ = sides
+        trained = Procedure("lr", columns, options).run(training, options["seed"], folds)
+        assert found[0] == trained.parameters
+        full = refit_step(setting, Step("full", "full", (), columns))
+        expected = trained.fitted.predict(sides[2])
+        np.testing.assert_array_equal(full.probability[0], expected)
 
 
 def test_removing_what_was_not_selected_is_noticed(columns, sides, config):
-    options = copy.deepcopy(config)
-    options["ablation"] |= {"top": 1, "blocks": [], "seeds": 1}
-    selected = refit_step("lr", columns, *sides, {}, config, [1]).signature
+    options = change(config, top=1, blocks=[], seeds=1)
+    setting = Setting("lr", *sides, {}, options)
+    selected = refit_step(setting, Step("full", "full", (), columns)).signature
     idle = next(name for name in NOISE if name not in selected)
     ranked = pd.DataFrame({"feature": [idle], "importance": [1.0]})
-    table, facts = ablate("lr", columns, *sides, {**INFO, "parameters": {}}, ranked, options)
-    assert "One reader only: the CCC step was skipped." in facts["notes"]
+    table, _, _ = ablate(setting, columns, INFO, ranked)
     assert table["note"].to_list() == ["", "Same signature as in step full."]
+    assert table["same_as"].to_list() == ["", "full"]
     assert table.loc[1, "delta"] == 0
 
 
-def test_test_rows_do_not_reach_the_fit(columns, sides, config):
-    training, test = sides
-    changed = test.assign(outcome=1 - test["outcome"], age=0.0)
-    unchanged = columns.without("age")
-    one, other = (
-        refit_step("rf", unchanged, training, part, INFO["parameters"], config, [4]).probability
-        for part in (test, changed)
+def test_steps_that_remove_the_same_are_fitted_once(columns, sides, importance, config):
+    options = change(config, top=1, single=1, blocks=[], seeds=1)
+    table, seeds, facts = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    assert facts["fits"] == 2
+    table = table.set_index("step")
+    assert table.loc["single-1", "same_as"] == "top-1"
+    numbers = ["auroc", "auroc_low", "delta", "delta_low", "brier", "tp", "n_features"]
+    pd.testing.assert_series_equal(
+        table.loc["single-1", numbers], table.loc["top-1", numbers], check_names=False
     )
-    np.testing.assert_array_equal(one, other)
+    assert set(seeds["step"]) == {"full", "top-1", "single-1"}
+
+
+def test_a_step_not_done_is_a_row_without_numbers(columns, sides, config):
+    options = change(config, top=1, blocks=["radiomics"], seeds=1)
+    only = columns.without_blocks("clinical")
+    nothing = pd.DataFrame({"feature": [SIGNAL], "importance": [0.0]})
+    table, _, facts = ablate(Setting("lr", *sides, {}, options), only, INFO, nothing)
+    assert table["step"].to_list() == ["full", "top-1", "without-radiomics"]
+    undone = table.iloc[1:]
+    assert undone["note"].str.startswith("not done: ").all()
+    assert undone[["auroc", "delta", "brier", "tp", "n_features"]].isna().all(axis=None)
+    assert facts["fits"] == 1
+    assert facts["top_features"] == []
+
+
+def test_with_an_empty_signature_nothing_is_fitted(columns, sides, importance, config):
+    options = change(config, where="signature")
+    setting = Setting("lr", *sides, {}, options)
+    table, seeds, facts = ablate(setting, columns, INFO | {"features": []}, importance)
+    assert table["note"].to_list() == ["not done: the full model selected nothing"]
+    assert table["auroc"].isna().all()
+    assert len(seeds) == facts["fits"] == 0
+
+
+def failing(monkeypatch, fails, error: Exception) -> None:
+    """Let the procedure fail where `fails` says so of its columns."""
+    run = Procedure.run
+
+    def sometimes(self, *arguments):
+        if fails(self.columns):
+            raise error
+        return run(self, *arguments)
+
+    monkeypatch.setattr(ablation_refits.Procedure, "run", sometimes)
+
+
+def test_a_step_that_cannot_be_fitted_leaves_the_others(
+    columns, sides, importance, config, monkeypatch
+):
+    error = VertebromicsError("A network must not diverge", remedy="lower its learning rate")
+    failing(monkeypatch, lambda left: SIGNAL not in left.features, error)
+    options = change(config, top=1, single=1, blocks=["clinical"], seeds=1)
+    setting = Setting("lr", *sides, {}, options)
+    table, _, facts = ablate(setting, columns, INFO, importance)
+    table = table.set_index("step")
+    for step in ("top-1", "single-1"):
+        assert table.loc[step, "note"] == f"not done: {error}"
+        assert pd.isna(table.loc[step, "auroc"])
+    assert table.loc[["full", "without-clinical"], "auroc"].notna().all()
+    assert facts["fits"] == 2
+
+
+@pytest.mark.parametrize("kind", [VertebromicsError, StudyError])
+def test_without_the_full_model_there_is_no_ablation(
+    columns, sides, importance, config, monkeypatch, kind
+):
+    whole = columns if kind is VertebromicsError else columns.without(SIGNAL)
+    failing(monkeypatch, whole.__eq__, kind("It must work"))
+    setting = Setting("lr", *sides, {}, change(config, top=1, seeds=1))
+    with pytest.raises(kind, match="It must work"):
+        ablate(setting, columns, INFO, importance)
+
+
+def test_outcomes_of_test_rows_reach_neither_plan_nor_fits(columns, sides, importance, config):
+    training, folds, test = sides
+    permuted = test.assign(outcome=test["outcome"].to_numpy()[::-1])
+    assert not permuted["outcome"].equals(test["outcome"])
+    options = change(config, steps="all", families="all", single=2)
+    one, other = (
+        Setting("rf", training, folds, part, FOREST, options) for part in (test, permuted)
+    )
+    plans = [plan_ablation(setting, columns, INFO, importance) for setting in (one, other)]
+    assert plans[0] == plans[1]
+    step = plans[0][0][1]
+    np.testing.assert_array_equal(
+        refit_step(one, step).probability, refit_step(other, step).probability
+    )
+
+
+@pytest.mark.slow
+def test_processes_change_no_number(columns, sides, importance, config):
+    options = change(config, top=2, blocks=[])
+    setting = Setting("rf", *sides, FOREST, options)
+    one, two = (ablate(setting, columns, INFO, importance, workers) for workers in (1, 2))
+    pd.testing.assert_frame_equal(one[0], two[0])
+    pd.testing.assert_frame_equal(one[1], two[1])
+    assert one[2] == two[2]
 
 
 def test_summary_by_hand():
     test = pd.DataFrame({"patient_id": list("abcdef"), "outcome": [1, 1, 1, 0, 0, 0]})
-    full = np.array([0.9, 0.8, 0.4, 0.5, 0.2, 0.1])  # 8 of 9 pairs right
-    first = np.array([0.9, 0.8, 0.1, 0.4, 0.2, 0.3])  # 6 of 9
-    second = np.array([0.9, 0.6, 0.3, 0.8, 0.2, 0.1])  # 7 of 9
+    whole = [0.9, 0.8, 0.4, 0.5, 0.2, 0.1]  # 8 of 9 pairs right
+    first = [0.9, 0.8, 0.1, 0.4, 0.2, 0.3]  # 6 of 9
+    second = [0.9, 0.6, 0.3, 0.8, 0.2, 0.1]  # 7 of 9
     weights = patient_resamples(test["patient_id"].to_numpy(), test["outcome"].to_numpy(), 500, 1)
-    refits = Refits(np.array([first, second]), ["a", "b"], [])
+    full = Refits(np.array([whole, whole]), ["a", "b", "c"], {}, 2, [])
+    refits = Refits(np.array([first, second]), ["a", "b"], {}, 2, [])
     row = summarise_step(refits, full, test, 0.5, weights, 0.95)
     # Averaged: .9 .7 .2 | .6 .2 .2, of which 2 x 3 + 0 + 2 halves are right.
     assert row["auroc"] == pytest.approx(7 / 9)
     assert row["delta"] == pytest.approx(-1 / 9)
-    assert row["auroc_sd"] == pytest.approx(np.std([6 / 9, 7 / 9], ddof=1))
+    assert row["auroc_sd"] == row["delta_sd"] == pytest.approx(np.std([6 / 9, 7 / 9], ddof=1))
     assert (row["tp"], row["fp"], row["fn"], row["tn"]) == (2, 1, 1, 2)
+    assert row["sensitivity"] == row["specificity"] == pytest.approx(2 / 3)
     assert row["brier"] == pytest.approx((0.01 + 0.09 + 0.64 + 0.36 + 0.04 + 0.04) / 6)
     assert row["n_features"] == 2
+    single = seed_rows(refits, full, test)
+    assert single["delta"].to_list() == pytest.approx([-2 / 9, -1 / 9])
+    assert single["seed"].to_list() == [0, 1]
 
 
 def test_full_against_itself_has_no_interval_of_difference(ablation):
@@ -238,11 +383,10 @@ def test_full_against_itself_has_no_interval_of_difference(ablation):
 
 
 def test_fits_are_counted_beforehand_and_followed(columns, sides, importance, config, caplog):
-    options = copy.deepcopy(config)
-    options["ablation"] |= {"top": 1, "blocks": [], "seeds": 2}
+    options = change(config, top=1, blocks=[])
     with caplog.at_level(logging.INFO, logger="vertebromics"):
-        ablate("lr", columns, *sides, {**INFO, "parameters": {}}, importance, options)
-    told = [record.getMessage() for record in caplog.records]
-    assert told[0] == "ablation of lr: 4 fits of 2 steps"
-    assert len(told) == 5
-    assert told[-1] == "progress ablate lr 4/4 top-1, 0 s left"
+        ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    told = caplog.messages
+    assert told[0].startswith("ablation of lr: at most 4 fits of 2 steps")
+    assert len(told) == 3
+    assert told[-1] == "progress ablate lr 2/2 top-1, 0 s left"

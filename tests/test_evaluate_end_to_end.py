@@ -43,12 +43,8 @@ def config(repository) -> dict:
     options["search"]["iterations"] = 3
     options["split"]["folds"] = 3
     options["evaluation"]["bootstrap"] = 200
-    options["ablation"] = {
-        "models": [MODEL],
-        "top": 2,
-        "blocks": ["radiomics", "clinical"],
-        "seeds": 1,
-    }
+    options["ablation"] |= {"models": [MODEL], "top": 2, "single": 1, "seeds": 1}
+    options["ablation"] |= {"families": ["log"], "steps": ["mrmr"]}
     return options
 
 
@@ -81,8 +77,7 @@ def run(tmp_path_factory, config) -> Path:
         ),
         call(
             *("models.ablate", "--model", MODEL, *table, *split, *trained),
-            *("--out", folder / "ablation" / "lr.parquet"),
-            *("--json", folder / "ablation" / "lr.json"),
+            *("--out-dir", folder / "ablation"),
         ),
     )
     for process in done:
@@ -149,17 +144,46 @@ def test_the_full_step_is_the_model_that_was_evaluated(run):
 
 def test_the_ablation_removes_the_highest_of_the_training_rows(run):
     ablation = read(run, "ablation/lr").set_index("step")
-    steps = ["full", "top-1", "top-2", "without-radiomics", "without-clinical"]
+    steps = ["full", "top-1", "top-2", "single-1", "without-radiomics", "without-clinical"]
+    steps += ["without-log", "skip-mrmr"]
     assert ablation.index.to_list() == steps
     facts = json.loads((run / "ablation" / "lr.json").read_text(encoding="utf-8"))
     assert ablation.loc["top-2", "removed"].split("|") == facts["top_features"]
     importance = read(run, "models/lr/importance")
     assert importance["feature"][0].startswith(facts["top_features"][0])
-    assert facts["fits"] == len(steps)
+    # The highest feature alone is the first of the cumulative steps.
+    assert facts["fits"] == len(steps) - 1
     assert facts["search"] == "fixed"
     log = (run / "ablate.log").read_text(encoding="utf-8")
-    assert "ablation of lr: 5 fits of 5 steps" in log
-    assert "progress ablate lr 5/5 without-clinical, 0 s left" in log
+    assert "ablation of lr: at most 7 fits of 7 steps" in log
+    assert "progress ablate lr 7/7 skip-mrmr, 0 s left" in log
+
+
+def test_the_plan_is_made_before_the_test_rows_outcomes_count(run):
+    table = read(run, "analysis")
+    held_out = (read(run, "split").set_index("unit_id")["part"] == "test").loc[table["unit_id"]]
+    places = np.flatnonzero(held_out.to_numpy())
+    outcome = table["outcome"].to_numpy().copy()
+    outcome[places] = 1 - outcome[places]
+    write_table(table.assign(outcome=outcome), run / "turned.parquet")
+    plans = []
+    for analysis in ("analysis.parquet", "turned.parquet"):
+        model = run / "models" / MODEL
+        done = call(
+            *("models.ablate", "--model", MODEL, "--plan", "--study", run / "study"),
+            *("--analysis", run / analysis, "--info", run / "analysis.json"),
+            *("--split", run / "split.parquet", "--model-json", model / "model.json"),
+            *("--importance", model / "importance.parquet"),
+        )
+        assert done.returncode == 0, done.stderr
+        assert "ablation of lr: at most 7 fits of 7 steps" in done.stderr
+        plans.append(done.stdout.splitlines())
+    assert plans[0] == plans[1]
+    facts = json.loads((run / "ablation" / "lr.json").read_text(encoding="utf-8"))
+    first = facts["top_features"][0]
+    assert plans[0][:2] == ["full", f"top-1                    {first}"]
+    assert plans[0][3] == "single-1                 as top-1"
+    assert plans[0][-1] == "skip-mrmr                mrmr"
 
 
 def test_a_block_that_carries_the_signal_is_missed(run):
@@ -179,10 +203,10 @@ def test_the_wrong_models_file_is_refused(run):
     done = call(
         *("models.ablate", "--model", "rf", *table, "--model-json", model / "model.json"),
         *("--importance", model / "importance.parquet"),
-        *("--out", run / "no.parquet", "--json", run / "no.json"),
+        *("--out-dir", run / "no"),
     )
     assert done.returncode == 1
     assert "--model-json must be of the model that is ablated. Found: lr. In: --model rf." in (
         done.stderr
     )
-    assert not (run / "no.parquet").exists()
+    assert not (run / "no").exists()

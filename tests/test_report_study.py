@@ -90,12 +90,8 @@ def config(repository) -> dict:
     options["evaluation"]["bootstrap"] = 60
     options["interpretation"] |= {"shap": True, "shap_rows": 10, "shap_background": 5}
     options["nested"] |= {"models": ["lr"], "folds": 3, "search": "fixed"}
-    options["ablation"] = {
-        "models": ["lr"],
-        "top": 2,
-        "blocks": ["radiomics", "clinical"],
-        "seeds": 1,
-    }
+    options["ablation"] |= {"models": ["lr", "rf"], "top": 2, "single": 2, "seeds": 2}
+    options["ablation"] |= {"families": ["log", "gradient"], "steps": ["mrmr"]}
     return options
 
 
@@ -137,15 +133,17 @@ def table_study(tmp_path_factory, config) -> Path:
         out_dir=folder / "evaluation",
     )
     lr = folder / "models" / "lr"
-    call(
-        models.ablate,
-        **given,
-        model="lr",
-        model_json=lr / "model.json",
-        importance=lr / "importance.parquet",
-        out=folder / "ablation" / "lr.parquet",
-        json=folder / "ablation" / "lr.json",
-    )
+    for path in made:
+        call(
+            models.ablate,
+            **given,
+            model=path.name,
+            model_json=path / "model.json",
+            importance=path / "importance.parquet",
+            out_dir=folder / "ablation",
+            plan=False,
+            workers=1,
+        )
     call(models.references, **given, out=folder / "evaluation" / "references.parquet")
     call(
         models.nested,
@@ -405,7 +403,7 @@ def test_figures_and_pictures_have_words(imaging_text):
     parsed = Page(imaging_text)
     assert all(attrs.get("alt") for tag, attrs in parsed.tags if tag == "img")
     drawings = [attrs for tag, attrs in parsed.tags if tag == "svg" and "role" in attrs]
-    assert len(drawings) == 14
+    assert len(drawings) == 16
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
     scopes = [attrs.get("scope") for tag, attrs in parsed.tags if tag == "th"]
     assert set(scopes) == {"row", "col"}
@@ -451,6 +449,7 @@ def test_tables_and_figures_lie_beside_the_page(table_study, page):
     assert {"flow", "funnel", "roc", "calibration", "decision-curve", "ablation-lr"} <= figures
     tables = {path.stem for path in (report / "tables").glob("*.csv")}
     assert {"characteristics-by-outcome", "selected-features", "ablation-lr", "inputs"} <= tables
+    assert {"ablation-models", "ablation-rf"} <= tables & figures
     for name in figures:
         assert f"figures/{name}.svg" in page.text
     for name in tables:

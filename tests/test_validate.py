@@ -535,3 +535,28 @@ def test_the_treated_level_must_be_a_clinical_column(tmp_path):
     alone = {**named, "clinical": None, "dictionary": None, "outcome": None}
     with pytest.raises(StudyError, match="Found: sex, and no clinical table"):
         validate.validate_study(alone)
+
+
+def test_a_feature_to_ablate_must_be_a_candidate(files):
+    named = ["original_shape_Sphericity", "age"]
+    study = files.study(ablation={"features": named})
+    assert study.config["ablation"]["features"] == named
+    said = "An ablation can only remove candidates of the models. Found: "
+    assert f"{said}original_shape_Spherity." in files.problem(
+        ablation={"features": [*named, "original_shape_Spherity"]}
+    )
+    text = files.problem(ablation={"features": ["agee"]})
+    assert "config key ablation.features. Remedy: perhaps `age` is meant" in text
+    # A column that no model may see cannot be taken away from one.
+    assert f"{said}vas." in files.problem(ablation={"features": ["vas"]})
+
+
+def test_a_feature_to_ablate_may_come_from_a_ready_table(files):
+    ready = files.folder / "features.csv"
+    table = pd.DataFrame({"patient_id": files.clinical["patient_id"], "own_texture": 1.5})
+    table.to_csv(ready, index=False)
+    given = {"cases": None, "features": {"A": str(ready)}, "model_reader": "A"}
+    assert files.study(**given, ablation={"features": ["own_texture"]}).cases is None
+    text = files.problem(**given, ablation={"features": ["own_textur"]})
+    assert "perhaps `own_texture` is meant" in text
+    assert "Found: patient_id" in files.problem(**given, ablation={"features": ["patient_id"]})

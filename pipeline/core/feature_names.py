@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
+
+from pipeline.core.config import suggestion
+from pipeline.core.errors import StudyError
+
+FILTER_FAMILIES = (
+    *("shape", "original", "log", "wavelet", "gradient"),
+    *("square", "squareroot", "logarithm", "exponential", "lbp"),
+)
+"""Families of features by the image that they are computed on, in the order of the reports; the
+outline of the region (``shape``) stands apart from the grey values of the original image."""
+
+_FILTER = re.compile(r"[a-z]+")
 
 
 class FeatureName(NamedTuple):
@@ -46,3 +60,42 @@ def parse_feature_name(name: str) -> FeatureName:
     if len(parts) == 3 and all(parts):
         return FeatureName(*parts)
     return FeatureName(None, None, name)
+
+
+def filter_family(name: str) -> str | None:
+    """Return the family of `FILTER_FAMILIES` of a feature, None where its name tells none.
+
+    Parameters
+    ----------
+    name : str
+        As PyRadiomics prints it.
+
+    Examples
+    --------
+    >>> filter_family("wavelet-LLH_glcm_Idm"), filter_family("log-sigma-1-0-mm-3D_glcm_Idm")
+    ('wavelet', 'log')
+    >>> filter_family("original_shape_Sphericity"), filter_family("original_glcm_Idm")
+    ('shape', 'original')
+    """
+    parts = parse_feature_name(name)
+    if parts.image_type is None:
+        return None
+    if parts.image_type == "original" and parts.feature_class.startswith("shape"):
+        return "shape"
+    begins = _FILTER.match(parts.image_type)
+    family = begins.group() if begins else None
+    return family if family in FILTER_FAMILIES else None
+
+
+def check_candidates(names: Sequence[str], known: Collection[str]) -> None:
+    """Raise `StudyError` unless the `names` of ``ablation.features`` are `known` candidates."""
+    for name in names:
+        if name not in known:
+            raise StudyError(
+                "An ablation can only remove candidates of the models",
+                found=name,
+                where="config key ablation.features",
+                remedy=suggestion(name, known)
+                or "name features as PyRadiomics or the feature table does, and clinical "
+                "predictors by their column",
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +81,11 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataF
     return cases.drop_duplicates("case_id").reset_index(drop=True), notes
 
 
+def named_features(path: str | Path) -> list[str]:
+    """Return the features that a table names in its header, without reading its rows."""
+    return _features_among(column_names(path, "features"))
+
+
 def read_features(
     path: str | Path, reader: str, unit_key: str
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
@@ -127,9 +132,11 @@ def read_features(
 
 def feature_names(sheet: pd.DataFrame) -> list[str]:
     """Return the columns of a table that are features."""
-    return [
-        name for name in sheet.columns if name not in IDENTIFIERS and not NO_FEATURE.match(name)
-    ]
+    return _features_among(sheet.columns)
+
+
+def _features_among(columns: Iterable[str]) -> list[str]:
+    return [name for name in columns if name not in IDENTIFIERS and not NO_FEATURE.match(name)]
 
 
 def _read(path: str | Path, values: bool) -> pd.DataFrame:

@@ -61,9 +61,10 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Ablation:
-    """One model's ablation: its table and what was done."""
+    """One model's ablation: its steps, their single fits and what was done."""
 
     table: pd.DataFrame
+    seeds: pd.DataFrame
     info: dict
 
 
@@ -216,7 +217,9 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         },
         ablation={
             name: Ablation(
-                _table(folder, f"ablation/{name}.parquet"), _json(folder, f"ablation/{name}.json")
+                _table(folder, f"ablation/{name}.parquet"),
+                _table(folder, f"ablation/{name}_seeds.parquet"),
+                _json(folder, f"ablation/{name}.json"),
             )
             for name in config["ablation"]["models"]
         },

@@ -1,129 +1,227 @@
-"""Section on ablation: what a model loses without a part of its input."""
+"""Section on ablation: what a model loses without a part of its input or of its procedure."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
-from pipeline.reporting.figures import ACCENT, INK, WARM
-from pipeline.reporting.figures_models import forest_figure
+from pipeline.reporting.ablation_words import (
+    GROUPS,
+    figure_label,
+    group_title,
+    parameters_text,
+    step_label,
+)
+from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, Section, Table
+from pipeline.reporting.figures_ablation import ablation_figure, ablation_models_figure
 from pipeline.reporting.results import Ablation, Results
 from pipeline.reporting.sections_models import model_labels, notes_of_models
-from pipeline.reporting.sections_selection import NO_OUTCOME, feature_names, printed_feature
+from pipeline.reporting.sections_selection import NO_OUTCOME, feature_names
 from pipeline.reporting.wording import NO_VALUE, count, interval, number, plural
+
+#: Steps that mean the same for every model, whatever features it finds important.
+_COMPARABLE = ("full", "named", "block", "family", "chain")
 
 
 def ablation_section(results: Results) -> Section:
-    """Build the section on refits without parts of the input."""
+    """Build the section on refits without parts of the input or of the procedure."""
     title = "Ablation"
     if results.modelling is None:
         return Section("ablation", title, absent=NO_OUTCOME)
-    if not results.modelling.ablation:
+    ablations = results.modelling.ablation
+    if not ablations:
         return Section("ablation", title, absent="The configuration asks for no ablation.")
-    labels = model_labels(results)
-    blocks: list[Block] = [
-        Paragraph(
-            "What does a model lose without a part of its input? Each step takes features away "
-            "before selection and fits everything again, so that others may step in for them. "
-            "Which features count as the highest follows from the training rows."
-        )
-    ]
+    labels = {name: model_labels(results).get(name, name) for name in ablations}
+    blocks: list[Block] = [Paragraph(_introduction(results))]
+    if len(ablations) > 1:
+        blocks += _models_blocks(results, labels)
     notes: dict[str, list[str]] = {}
-    for name, ablation in results.modelling.ablation.items():
-        blocks += _ablation_blocks(results, name, labels.get(name, name), ablation)
+    for name, ablation in ablations.items():
+        blocks += _ablation_blocks(results, name, labels[name], ablation)
         for note in ablation.info["notes"]:
-            notes.setdefault(note, []).append(labels.get(name, name))
-    blocks.append(Items(notes_of_models(notes, len(results.modelling.ablation))))
+            notes.setdefault(note, []).append(labels[name])
+    blocks.append(Items(notes_of_models(notes, len(ablations))))
     return Section("ablation", title, blocks)
+
+
+def _introduction(results: Results) -> str:
+    way = {
+        "before_selection": "Each step takes candidates away before the selection, or leaves out a "
+        "step of the procedure, and fits everything again, so that others may step in for what is "
+        "gone.",
+        "signature": "Each step takes columns out of the signature of the full model, or leaves "
+        "out a step of the preparation, and fits the classifier again. Nothing steps in for what "
+        "is gone.",
+    }
+    return (
+        "What does a model lose without a part of its input or of its procedure? "
+        f"{way[results['ablation.where']]} Which features count as the highest follows from the "
+        "training rows; all steps are planned before the test rows are looked at."
+    )
 
 
 def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation) -> list[Block]:
     table, info = ablation.table, ablation.info
-    labels = feature_names(results)
-    level = f"{100 * results['evaluation.confidence']:g}%"
+    names = feature_names(results)
+    how = parameters_text(info)
+    level = f"{100 * info['confidence']:g}%"
     done = table[table["auroc"].notna()]
-    drawn = pd.DataFrame(
-        {
-            "label": [_step_label(step) for step in done["step"]],
-            "value": done["auroc"],
-            "low": done["auroc_low"],
-            "high": done["auroc_high"],
-        }
-    )
-    full = done.loc[done["step"] == "full", "auroc"]
-    reference = float(full.iloc[0]) if len(full) else 0.5
-    colours = [
-        INK if step == "full" else ACCENT if step.startswith("top-") else WARM
-        for step in done["step"]
-    ]
-    counts = "TP / FN\nFP / TN"
-    rows = [
-        {
-            "Step": _step_with_feature(row.step, row.removed, labels),
-            "Features": count(row.n_features),
-            "AUROC": _two_lines(row.auroc, row.auroc_low, row.auroc_high),
-            "Change": NO_VALUE
-            if row.step == "full"
-            else _two_lines(row.delta, row.delta_low, row.delta_high),
-            "SD over\nseeds": number(row.auroc_sd),
-            "Brier": number(row.brier),
-            counts: f"{count(row.tp)} / {count(row.fn)}\n{count(row.fp)} / {count(row.tn)}",
-            "Note": row.note if isinstance(row.note, str) else "",
-        }
-        for row in table.itertuples()
-    ]
-    shown = pd.DataFrame(rows)
-    if not shown["Note"].any():
-        shown = shown.drop(columns="Note")
-    described = "; ".join(f"{row.label}: {number(row.value)}" for row in drawn.itertuples())
+    steps = done[done["kind"] != "full"]
     blocks: list[Block] = []
-    if len(drawn):
+    if len(steps):
+        full = done.iloc[0]
+        drawn = pd.DataFrame(
+            {
+                "group": steps["kind"].map(group_title),
+                "step": steps["step"],
+                "label": [figure_label(row, names) for row in steps.itertuples()],
+                "n_features": steps["n_features"],
+                "delta": steps["delta"],
+                "delta_low": steps["delta_low"],
+                "delta_high": steps["delta_high"],
+                "repeats": steps["same_as"] != "",
+            }
+        )
+        described = "; ".join(
+            f"{step_label(row, names, detail=False)}: "
+            f"{interval(row.delta, row.delta_low, row.delta_high)}"
+            for row in steps.itertuples()
+        )
         blocks.append(
             Figure(
                 name=f"ablation-{name}",
-                svg=forest_figure(
-                    drawn, f"ablation-{name}", "AUROC on the test rows", reference, colours
-                ),
-                alt=f"AUROC of {label} by ablation step. {described}.",
-                caption=f"{label} refitted without parts of its input: AUROC on the test rows "
-                f"with {level} intervals. Dashed: with all input.",
+                svg=ablation_figure(drawn, ablation.seeds, f"ablation-{name}", level),
+                alt=f"Change of the AUROC of {label} by ablation step. {described}.",
+                caption=f"{label}: change of the AUROC in each step, against "
+                f"{number(full['auroc'])} with all input ({count(full['n_features'])} columns), "
+                f"with {level} intervals. Left of the dashed line the step does worse. Small dots: "
+                "fits with single seeds. Hollow: the step ends in the same signature as an earlier "
+                f"one. {how}",
+            )
+        )
+    blocks.append(_steps_table(name, label, ablation, names, how))
+    remarks = _remarks(table, names)
+    if remarks:
+        summary = f"{plural(len(remarks), 'remark')} on single steps of {label}"
+        blocks.append(Folded(summary, [Items(remarks)]))
+    return blocks
+
+
+def _remarks(table: pd.DataFrame, names: dict[str, str]) -> list[str]:
+    """Return what is to be said about single steps, those that were not done first."""
+    ordered = table.sort_values("auroc", key=lambda values: values.notna(), kind="stable")
+    remarks = []
+    for row in ordered.itertuples():
+        # The table of the steps tells of equal signatures in words.
+        note = row.note.removeprefix(f"Same signature as in step {row.same_as}.").strip()
+        if note:
+            remarks.append(f"{step_label(row, names, detail=False)}: {note}")
+    return remarks
+
+
+def _steps_table(
+    name: str, label: str, ablation: Ablation, names: dict[str, str], how: str
+) -> Table:
+    """Build the table of one model's steps: discrimination, then the confusion matrix."""
+    table = ablation.table
+    labels = {row.step: step_label(row, names, detail=False) for row in table.itertuples()}
+    rows = [
+        {
+            "Step": step_label(row, names)
+            + (f"\n(signature of: {labels[row.same_as]})" if row.same_as else ""),
+            "Features": count(row.n_features),
+            "AUROC": _two_lines(row.auroc, row.auroc_low, row.auroc_high),
+            "Change": NO_VALUE
+            if row.kind == "full"
+            else _two_lines(row.delta, row.delta_low, row.delta_high),
+            "SD over\nseeds": number(row.auroc_sd),
+            "Brier": number(row.brier),
+            "TP": count(row.tp),
+            "FP": count(row.fp),
+            "FN": count(row.fn),
+            "TN": count(row.tn),
+            "Sensi-\ntivity": number(row.sensitivity),
+            "Speci-\nficity": number(row.specificity),
+        }
+        for row in table[table["auroc"].notna()].itertuples()
+    ]
+    columns = ["Step", "Features", "AUROC", "Change", "SD over\nseeds", "Brier"]
+    columns += ["TP", "FP", "FN", "TN", "Sensi-\ntivity", "Speci-\nficity"]
+    shown = pd.DataFrame(rows, columns=columns)
+    return Table(
+        name=f"ablation-{name}",
+        caption=f"Ablation of {label} on the test rows. Change: AUROC minus that with all input, "
+        "which was refitted too, paired over the same test rows. An interval of the change that "
+        "holds 0 means that the test rows cannot tell the step from no change. Confusion matrix: "
+        "true and false positives, false and true negatives at the full model's threshold. "
+        f"{how}",
+        shown=shown,
+        raw=table,
+        numeric=tuple(columns[1:]),
+    )
+
+
+def _models_blocks(results: Results, labels: dict[str, str]) -> list[Block]:
+    """Build what sets the models beside each other: the steps that mean the same for all."""
+    ablations, names = results.modelling.ablation, feature_names(results)
+    joined = pd.concat([ablation.table for ablation in ablations.values()], ignore_index=True)
+    kept = joined[joined["kind"].isin(_COMPARABLE) & joined["auroc"].notna()]
+    first = kept.drop_duplicates("step").copy()
+    # A step that one model could not do stays in the place that the others give it.
+    first["order"] = first["kind"].map(list(GROUPS).index)
+    first = first.sort_values("order", kind="stable")
+    cells = {(row.model, row.step): row for row in kept.itertuples()}
+    rows = []
+    for step in first.itertuples():
+        row = {"Step": step_label(step, names)}
+        for name, label in labels.items():
+            cell = cells.get((name, step.step))
+            if cell is None:
+                row[label] = NO_VALUE
+            elif step.kind == "full":
+                row[label] = _two_lines(cell.auroc, cell.auroc_low, cell.auroc_high)
+            else:
+                row[label] = _two_lines(cell.delta, cell.delta_low, cell.delta_high)
+        rows.append(row)
+    some = next(iter(ablations.values())).info
+    how = parameters_text({**some, "threshold": None, "fits": joined_fits(ablations)})
+    shown = pd.DataFrame(rows, columns=["Step", *labels.values()])
+    blocks: list[Block] = []
+    steps = first[first["kind"] != "full"]
+    if len(steps):
+        drawn = pd.DataFrame(
+            {
+                "group": steps["kind"].map(group_title),
+                "step": steps["step"],
+                "label": [figure_label(row, names) for row in steps.itertuples()],
+            }
+        )
+        blocks.append(
+            Figure(
+                name="ablation-models",
+                svg=ablation_models_figure(drawn, kept, labels, "ablation-models"),
+                alt="Change of the AUROC by ablation step for each model; the numbers stand in "
+                "the table of the same name.",
+                caption="Change of the AUROC in the steps that mean the same for every model. "
+                f"Left of the dashed line the step does worse. {how}",
             )
         )
     blocks.append(
         Table(
-            name=f"ablation-{name}",
-            caption=f"Ablation of {label}. Change: AUROC minus that with all input, paired over "
-            "the same test rows; all input was refitted too; predictions averaged over "
-            f"{plural(_seeds(info), 'seed')}; {plural(int(info['fits']), 'fit')} in all. An "
-            "interval of the change that holds 0 means that the test rows cannot tell the step "
-            "from no change.",
+            name="ablation-models",
+            caption="Ablation of all models: AUROC with all input, then its change in each step "
+            f"that means the same for every model. {how}",
             shown=shown,
-            raw=table,
-            numeric=("Features", "AUROC", "Change", "SD over\nseeds", "Brier", counts),
+            raw=joined,
+            numeric=tuple(labels.values()),
         )
     )
     return blocks
 
 
+def joined_fits(ablations: dict[str, Ablation]) -> int:
+    """Return how many classifiers all ablations fitted together."""
+    return sum(int(ablation.info["fits"]) for ablation in ablations.values())
+
+
 def _two_lines(value: float, low: float, high: float) -> str:
     return interval(value, low, high).replace(" (", "\n(")
-
-
-def _seeds(info: dict) -> int:
-    return len(info["seeds"]) if isinstance(info["seeds"], list) else int(info["seeds"])
-
-
-def _step_label(step: str) -> str:
-    if step == "full":
-        return "All input"
-    if step.startswith("top-"):
-        amount = int(step.removeprefix("top-"))
-        return "Without the highest feature" if amount == 1 else f"Without the {amount} highest"
-    return f"Without all {step.removeprefix('without-')}" if step.startswith("without-") else step
-
-
-def _step_with_feature(step: str, removed: object, labels: dict[str, str]) -> str:
-    """Return a step's label; of the features removed in turn, over the one that it adds."""
-    if not step.startswith("top-") or not isinstance(removed, str) or not removed:
-        return _step_label(step)
-    return f"{_step_label(step)}\n− {printed_feature(removed.split('|')[-1], labels)}"

@@ -7,6 +7,7 @@ rule ablate:
         importance=f"{FOLDER}/models/{{model}}/importance.parquet",
     output:
         table=f"{FOLDER}/ablation/{{model}}.parquet",
+        seeds=f"{FOLDER}/ablation/{{model}}_seeds.parquet",
         json=f"{FOLDER}/ablation/{{model}}.json",
     log:
         f"{FOLDER}/log/ablate/{{model}}.log",
@@ -23,15 +24,19 @@ rule ablate:
         code=code_fingerprint("models.ablate"),
         options=lambda wildcards: training_options(
             wildcards.model,
-            "ablation.top",
-            "ablation.blocks",
-            "ablation.seeds",
+            *[f"ablation.{name}" for name in config["ablation"] if name != "models"],
+            *(
+                ["search.reduced_iterations"]
+                if config["ablation"]["search"] == "reduced"
+                else []
+            ),
             "evaluation.confidence",
             "evaluation.bootstrap",
         ),
         study=f"{FOLDER}/study",
+        folder=f"{FOLDER}/ablation",
     shell:
         "python -m models.ablate --study {params.study:q} --model {wildcards.model}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
         " --model-json {input.model:q} --importance {input.importance:q}"
-        " --out {output.table:q} --json {output.json:q} > {log:q} 2>&1"
+        " --out-dir {params.folder:q} > {log:q} 2>&1"

@@ -1,0 +1,217 @@
+"""The refits of an ablation, and what is told of each: its performance beside the full model's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from models import metrics
+from models.ablation_steps import FULL, Step
+from models.chain import off_notes
+from models.fitted import refit_classifier
+from models.intervals import percentile_interval
+from models.performance import Sample, auroc_estimate
+from models.procedure import Procedure
+from pipeline.core.errors import MachineError, StudyError, VertebromicsError
+from pipeline.core.seeds import derive_seed
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all steps of one model's ablation share.
+
+    Attributes
+    ----------
+    model : str
+        Name of the family.
+    training : pandas.DataFrame
+        Training rows of the analysis table.
+    folds : numpy.ndarray
+        Shape (n_training,), inner fold of each training row, over which a search is repeated.
+    test : pandas.DataFrame
+        Test rows of the analysis table. Their outcome is no part of a refit.
+    parameters : mapping
+        Parameters of the full model, as model.json holds them; kept with ``search: fixed``.
+    config : mapping
+        Resolved configuration.
+    """
+
+    model: str
+    training: pd.DataFrame = field(repr=False)
+    folds: np.ndarray = field(repr=False)
+    test: pd.DataFrame = field(repr=False)
+    parameters: Mapping
+    config: Mapping = field(repr=False)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the refits, the same for every step; the first is the trained model's."""
+        seed = self.config["seed"]
+        others = range(1, self.config["ablation"]["seeds"])
+        first = derive_seed(seed, self.model, "refit")
+        return [first, *(derive_seed(seed, "ablate", self.model, number) for number in others)]
+
+    def procedure_of(self, step: Step) -> Procedure:
+        """Return the study's procedure with what a step takes away."""
+        search = self.config["ablation"]["search"]
+        fixed = self.parameters if search == "fixed" else None
+        return Procedure(self.model, step.columns, step.configure(self.config), search, fixed)
+
+    def planned_fits(self, steps: list[Step]) -> int:
+        """Return how many classifiers the steps fit at most, those of their searches included."""
+        fitted = [self.procedure_of(step) for step in steps if step.is_fitted]
+        return sum(one.planned_fits + len(self.seeds) - 1 for one in fitted)
+
+
+@dataclass(frozen=True)
+class Refits:
+    """Test predictions of a step's refits.
+
+    Attributes
+    ----------
+    probability : numpy.ndarray
+        Shape (n_seeds, n_test), one row per seed.
+    signature : list of str
+        Selected columns, equal for all seeds: the selection draws nothing.
+    parameters : dict
+        Parameters of the classifier, equal for all seeds.
+    fits : int
+        Classifiers fitted.
+    notes : list of str
+        What the chain and the fits have to say.
+    failure : str
+        Why no classifier could be fitted, empty otherwise; `probability` then has no row.
+    """
+
+    probability: np.ndarray
+    signature: list[str]
+    parameters: dict
+    fits: int
+    notes: list[str]
+    failure: str = ""
+
+
+def refit_step(setting: Setting, step: Step) -> Refits:
+    """Run the procedure without what a step removes, and fit its classifier once for every seed.
+
+    With ``search: reduced`` or ``full`` the parameters are searched once, over the inner folds of
+    the study, as those of the full model were.
+
+    Parameters
+    ----------
+    setting : Setting
+        Rows, parameters and configuration.
+    step : Step
+        One that can be done.
+
+    Returns
+    -------
+    Refits
+        Its `failure` says where a classifier could not be fitted to what is left.
+    """
+    try:
+        return _refit(setting, step)
+    except (StudyError, MachineError):
+        raise
+    except VertebromicsError as error:
+        # Parameters of the full model may suit no other input: TabNet then diverges. The other
+        # steps go on; without the full model there would be nothing to compare them with.
+        if step.kind == FULL:
+            raise
+        nothing = np.empty((0, len(setting.test)))
+        return Refits(nothing, [], {}, 0, [], failure=str(error))
+
+
+def _refit(setting: Setting, step: Step) -> Refits:
+    procedure = setting.procedure_of(step)
+    run = procedure.run(setting.training, setting.config["seed"], setting.folds)
+    fitted, notes = [run.fitted], list(run.notes)
+    for seed in setting.seeds[1:]:
+        again = refit_classifier(run.fitted, run.parameters, procedure.config, seed)
+        fitted.append(again)
+        notes += again.notes
+    if step.changes:
+        # What the step itself switches off is no news.
+        notes = [note for note in notes if note not in off_notes(run.fitted.chain)]
+    return Refits(
+        np.array([each.predict(setting.test) for each in fitted]),
+        run.fitted.signature,
+        run.parameters,
+        run.fits + len(fitted) - 1,
+        list(dict.fromkeys(notes)),
+    )
+
+
+def summarise_step(
+    refits: Refits,
+    full: Refits,
+    test: pd.DataFrame,
+    threshold: float,
+    weights: np.ndarray,
+    confidence: float,
+) -> dict:
+    """Return what the ablation table tells of one step.
+
+    Parameters
+    ----------
+    refits, full : Refits
+        Predictions of the step and of the full model, with the same seeds.
+    test : pandas.DataFrame
+        ``patient_id, outcome`` of the test rows.
+    threshold : float
+        Threshold of the full model.
+    weights : numpy.ndarray
+        Shape (n_resamples, n_test), resampled patients.
+    confidence : float
+        Level of the intervals.
+    """
+    probability, reference = (each.probability.mean(axis=0) for each in (refits, full))
+    outcome = test["outcome"].to_numpy(int)
+    sample = Sample(outcome, probability, test["patient_id"].to_numpy(), threshold)
+    area = auroc_estimate(sample, confidence)
+    over = metrics.auroc(outcome, probability, weights) - metrics.auroc(outcome, reference, weights)
+    difference = percentile_interval(over, confidence)
+    single = seed_rows(refits, full, test)
+    counts = metrics.confusion(outcome, probability, threshold)
+    return {
+        "n_features": len(refits.signature),
+        "seeds": len(single),
+        "auroc": area.value,
+        "auroc_low": area.low,
+        "auroc_high": area.high,
+        "auroc_sd": _spread(single["auroc"]),
+        "delta": area.value - metrics.auroc(outcome, reference),
+        "delta_low": difference.low,
+        "delta_high": difference.high,
+        "delta_sd": _spread(single["delta"]),
+        "brier": metrics.brier(outcome, probability),
+        **counts._asdict(),
+        "sensitivity": metrics.ratio(counts.tp, counts.tp + counts.fn),
+        "specificity": metrics.ratio(counts.tn, counts.tn + counts.fp),
+    }
+
+
+def seed_rows(refits: Refits, full: Refits, test: pd.DataFrame) -> pd.DataFrame:
+    """Return what every single fit reaches, beside the full model's fit with the same seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per seed: ``seed`` (its number, 0 being the trained model's)``, auroc, delta,
+        brier``.
+    """
+    outcome = test["outcome"].to_numpy(int)
+    rows = []
+    for number, (own, whole) in enumerate(zip(refits.probability, full.probability, strict=True)):
+        auroc = metrics.auroc(outcome, own)
+        delta = auroc - metrics.auroc(outcome, whole)
+        rows.append([number, auroc, delta, metrics.brier(outcome, own)])
+    return pd.DataFrame(rows, columns=["seed", "auroc", "delta", "brier"])
+
+
+def _spread(values: pd.Series) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else math.nan

@@ -17,6 +17,7 @@ from models.columns import Columns
 from models.fitted import refit, refit_classifier
 from models.folds import assign_folds
 from models.intervals import patient_resamples
+from models.mode import candidates_in_mode
 from models.procedure import Procedure
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.seeds import derive_seed
@@ -390,3 +391,24 @@ def test_fits_are_counted_beforehand_and_followed(columns, sides, importance, co
     assert told[0].startswith("ablation of lr: at most 4 fits of 2 steps")
     assert len(told) == 3
     assert told[-1] == "progress ablate lr 2/2 top-1, 0 s left"
+
+
+@pytest.mark.parametrize("where", ["before_selection", "signature"])
+def test_the_refits_follow_the_mode_of_the_study(columns, rows, sides, importance, config, where):
+    training, folds, test = sides
+    options = change(config, where=where, top=1, blocks=[], steps=["oversampling"], seeds=1)
+    options |= {"mode": "as_published", "oversampling": "adasyn_tomek"}
+    leaking = candidates_in_mode(columns, rows, options)
+    trained = refit("lr", leaking, training, {}, options, 5)
+    setting = Setting("lr", training, folds, test, {}, options)
+    info = INFO | {"features": trained.signature}
+    table, _, _ = ablate(setting, leaking, info, importance)
+    assert table["step"].to_list() == ["full", "top-1", "skip-oversampling"]
+    assert table["auroc"].notna().all()
+    assert SIGNAL not in table.loc[1, "signature"].split("|")
+    full = refit_step(setting, plan_steps(leaking, [], trained.signature, options)[0])
+    np.testing.assert_allclose(full.probability[0], trained.predict(test), rtol=1e-9)
+    # Without synthetic events the predicted risks are lower.
+    skipped = refit_step(setting, plan_steps(leaking, [], trained.signature, options)[-1])
+    assert skipped.probability.mean() < full.probability.mean()
+    assert table.loc[2, "same_as"] == ""

@@ -34,7 +34,7 @@ rule ablate:
             "evaluation.bootstrap",
         ),
         study=f"{FOLDER}/study",
-        folder=f"{FOLDER}/ablation",
+        folder=lambda wildcards, output: Path(output.table).parent.as_posix(),
     shell:
         "python -m models.ablate --study {params.study:q} --model {wildcards.model}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"

@@ -135,7 +135,7 @@ def integrated_calibration_index(outcome: np.ndarray, probability: np.ndarray) -
     probability = np.asarray(probability, float)
     if len(probability) < MIN_UNITS_CURVE:
         return math.nan
-    predicted, observed = _smooth(np.asarray(outcome, float), probability)
+    predicted, observed = smooth(np.asarray(outcome, float), probability)
     at_units = observed[np.searchsorted(predicted, probability)]
     return float(np.mean(np.abs(at_units - probability)))
 
@@ -164,7 +164,7 @@ def calibration_curve(
     probability = np.asarray(probability, float)
     if len(probability) < MIN_UNITS_CURVE:
         return pd.DataFrame({"predicted": [], "observed": []}, dtype=float)
-    predicted, observed = _smooth(np.asarray(outcome, float), probability)
+    predicted, observed = smooth(np.asarray(outcome, float), probability)
     at = np.linspace(predicted[0], predicted[-1], n_points if len(predicted) > 1 else 1)
     return pd.DataFrame({"predicted": at, "observed": np.interp(at, predicted, observed)})
 
@@ -195,10 +195,7 @@ def calibration_bins(
     """
     n_bins = int(np.clip(len(probability) // UNITS_PER_BIN, 2, MAX_BINS))
     units = pd.DataFrame({"y": np.asarray(outcome, float), "p": np.asarray(probability, float)})
-    ranks = units["p"].rank(method="average")
-    # Equal predictions have equal ranks, so that cuts between ranks never part them.
-    cuts = np.unique(np.quantile(ranks, np.arange(1, n_bins) / n_bins))
-    units["bin"] = np.searchsorted(cuts, ranks)
+    units["bin"] = risk_groups(units["p"].to_numpy(), n_bins)
     bins = units.groupby("bin").agg(
         predicted=("p", "mean"), observed=("y", "mean"), events=("y", "sum"), n=("y", "size")
     )
@@ -208,6 +205,56 @@ def calibration_bins(
     ]
     bins["low"], bins["high"] = zip(*limits, strict=True)
     return bins[["predicted", "observed", "low", "high", "n"]].reset_index(drop=True)
+
+
+def smooth(outcome: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct predictions and the smoothed share of events at each (LOWESS [5]_).
+
+    Parameters
+    ----------
+    outcome : numpy.ndarray
+        Shape (n,), 1 for an event and 0 otherwise.
+    probability : numpy.ndarray
+        Shape (n,), predicted probability of an event.
+
+    Returns
+    -------
+    predicted, observed : numpy.ndarray
+        Shape (n_distinct,), ascending.
+    """
+    from statsmodels.nonparametric.smoothers_lowess import lowess
+
+    predicted, which = np.unique(probability, return_inverse=True)
+    # Where two thirds of the units share one prediction, the neighbourhood has no width and LOWESS
+    # divides zero by zero; its limit there is the share of events among the units that share it.
+    among_equal = np.bincount(which, outcome) / np.bincount(which)
+    if len(predicted) == 1:
+        return predicted, among_equal
+    with np.errstate(invalid="ignore", divide="ignore"):
+        observed = lowess(outcome, probability, frac=LOWESS_FRACTION, it=0, xvals=predicted)
+    observed = np.where(np.isfinite(observed), observed, among_equal)
+    return predicted, np.clip(observed, 0, 1)
+
+
+def risk_groups(probability: np.ndarray, n_groups: int) -> np.ndarray:
+    """Deal units to groups of equally many, by predicted probability.
+
+    Parameters
+    ----------
+    probability : numpy.ndarray
+        Shape (n,).
+    n_groups : int
+        Groups aimed at; there are fewer where many predictions are equal, which stay together.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,), the group of each unit from 0 without gaps, lowest predictions first.
+    """
+    ranks = stats.rankdata(probability)
+    # Equal predictions have equal ranks, so that cuts between ranks never part them.
+    cuts = np.unique(np.quantile(ranks, np.arange(1, n_groups) / n_groups))
+    return np.unique(np.searchsorted(cuts, ranks), return_inverse=True)[1]
 
 
 def _recalibrate(
@@ -239,22 +286,6 @@ def _recalibrate(
     if moved:
         method += f"; {moved} predictions moved to {LOGIT_MARGIN:g} from 0 or 1"
     return Estimate(value, value - half, value + half, method)
-
-
-def _smooth(outcome: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct predictions and the smoothed share of events at each."""
-    from statsmodels.nonparametric.smoothers_lowess import lowess
-
-    predicted, which = np.unique(probability, return_inverse=True)
-    # Where two thirds of the units share one prediction, the neighbourhood has no width and LOWESS
-    # divides zero by zero; its limit there is the share of events among the units that share it.
-    among_equal = np.bincount(which, outcome) / np.bincount(which)
-    if len(predicted) == 1:
-        return predicted, among_equal
-    with np.errstate(invalid="ignore", divide="ignore"):
-        observed = lowess(outcome, probability, frac=LOWESS_FRACTION, it=0, xvals=predicted)
-    observed = np.where(np.isfinite(observed), observed, among_equal)
-    return predicted, np.clip(observed, 0, 1)
 
 
 def _clipped(probability: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from models.intervals import percentile_interval
 from pipeline.core.errors import StudyError
 
 #: Distance of neighbouring threshold probabilities.
@@ -77,3 +78,86 @@ def decision_curve(
     curve = dca(data=units, outcome="outcome", modelnames=list(columns), thresholds=at.tolist())
     curve["model"] = curve["model"].map(names)
     return curve[["model", "threshold", "net_benefit"]].reset_index(drop=True)
+
+
+def resampled_net_benefit(
+    outcome: np.ndarray, probability: np.ndarray, at: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return the net benefit in each resample, which dcurves would take minutes for.
+
+    Parameters
+    ----------
+    outcome : numpy.ndarray
+        Shape (n,), 1 for an event and 0 otherwise.
+    probability : numpy.ndarray
+        Shape (n,), predicted probability of an event.
+    at : numpy.ndarray
+        Shape (n_thresholds,).
+    weights : numpy.ndarray
+        Shape (n_resamples, n), how often each unit counts; ones give that of the sample.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_resamples, n_thresholds).
+    """
+    weights = np.asarray(weights, float)
+    event = np.asarray(outcome) == 1
+    treated = np.asarray(probability, float)[:, None] >= at
+    size = weights.sum(axis=1, keepdims=True)
+    right = weights @ (event[:, None] & treated) / size
+    wrong = weights @ (~event[:, None] & treated) / size
+    return right - wrong * at / (1 - at)
+
+
+def with_intervals(
+    curve: pd.DataFrame,
+    outcome: np.ndarray,
+    probabilities: Mapping[str, np.ndarray],
+    weights: np.ndarray,
+    confidence: float,
+) -> pd.DataFrame:
+    """Add limits to a decision curve, and what each model gains over both simple strategies.
+
+    The gain is the net benefit less that of the better of treating all and none; it is paired, from
+    the same resamples, since a sample with more events raises all three curves.
+
+    Parameters
+    ----------
+    curve : pandas.DataFrame
+        What `decision_curve` returned.
+    outcome, probabilities
+        As there.
+    weights : numpy.ndarray
+        Shape (n_resamples, n), how often each unit is in each resample.
+    confidence : float
+        Level of the limits at each threshold alone.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model, threshold, net_benefit, low, high, gain, gain_low, gain_high``; the gain of the
+        strategies, and limits that no resample moves, are NaN.
+    """
+    at = np.sort(curve["threshold"].unique())
+    everybody = np.ones(len(outcome))
+    over = {name: np.asarray(p, float) for name, p in probabilities.items()} | {"all": everybody}
+    over = {name: resampled_net_benefit(outcome, p, at, weights) for name, p in over.items()}
+    simple = np.maximum(over["all"], 0)
+    tables = []
+    for name, rows in curve.groupby("model", sort=False):
+        table = rows.sort_values("threshold").reset_index(drop=True)
+        table[["low", "high", "gain", "gain_low", "gain_high"]] = np.nan
+        if name in over and table["net_benefit"].notna().all():
+            table[["low", "high"]] = _limits(over[name], confidence)
+        if name in probabilities:
+            treat_all = curve.loc[curve["model"] == "all"].sort_values("threshold")["net_benefit"]
+            table["gain"] = table["net_benefit"] - np.maximum(treat_all.to_numpy(), 0)
+            if table["gain"].notna().all():
+                table[["gain_low", "gain_high"]] = _limits(over[name] - simple, confidence)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _limits(over: np.ndarray, confidence: float) -> np.ndarray:
+    return np.array([percentile_interval(values, confidence) for values in over.T]).reshape(-1, 2)

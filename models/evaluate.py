@@ -17,9 +17,11 @@ import numpy as np
 import pandas as pd
 
 from models import calibration, metrics
+from models.calibration_band import calibration_band
 from models.comparisons import compare_decisions, compare_models
-from models.decision_curve import decision_curve, thresholds
-from models.intervals import Estimate, has_clusters
+from models.decision_curve import decision_curve, thresholds, with_intervals
+from models.hosmer_lemeshow import hosmer_lemeshow
+from models.intervals import Estimate, has_clusters, patient_resamples
 from models.outputs import write_result
 from models.performance import METRICS, Sample, metric_estimates, point_values
 from pipeline.core import command
@@ -31,12 +33,18 @@ from pipeline.core.study import open_study
 
 logger = logging.getLogger("vertebromics")
 
+#: Word of the configuration for the model that cross-validation chooses.
+WINNER = "winner"
+
 #: Decimals to which probabilities may leave [0, 1] by rounding in a library.
 _ROUNDING = 1e-6
 
 
 def evaluate(
-    predictions: Mapping[str, pd.DataFrame], infos: Mapping[str, Mapping], config: Mapping
+    predictions: Mapping[str, pd.DataFrame],
+    infos: Mapping[str, Mapping],
+    config: Mapping,
+    winner: str | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of the evaluation.
 
@@ -48,13 +56,16 @@ def evaluate(
     infos : mapping of str to mapping
         By model, what model.json holds; ``threshold`` and ``cv_auc`` are used.
     config : mapping
-        The study's resolved configuration; ``seed`` and ``evaluation`` are used.
+        The study's resolved configuration; ``seed``, ``evaluation`` and ``primary`` are used.
+    winner : str, optional
+        The model that cross-validation chose, for a primary analysis of ``winner``.
 
     Returns
     -------
     dict of str to pandas.DataFrame
-        ``metrics, comparisons, roc, calibration, calibration_curve, decision_curve, confusion``,
-        with the columns that docs/architecture.md lists. All but `metrics` are of the test rows.
+        ``metrics, comparisons, roc, calibration, calibration_curve, calibration_tests,
+        decision_curve, confusion``, with the columns that docs/architecture.md lists. All but
+        `metrics` are of the test rows.
 
     Raises
     ------
@@ -69,6 +80,7 @@ def evaluate(
         "seed": derive_seed(config["seed"], "evaluate", "resamples"),
     }
     by_part = _checked(predictions)
+    primary = primary_model(config, winner)
     tests = {
         model: Sample.of(rows, infos[model]["threshold"]) for model, rows in by_part["test"].items()
     }
@@ -80,19 +92,47 @@ def evaluate(
             estimates = _out_of_fold(out_of_fold, infos[model])
             tables["metrics"].append(_as_rows(model, "oof", estimates))
         for name, table_of in _PER_MODEL.items():
-            table = table_of(sample, how["confidence"])
+            table = table_of(sample, how)
             tables[name].append(table.assign(model=model)[["model", *table.columns]])
         command.progress("evaluate", done, len(tests), model)
     first = next(iter(tests.values()))
     probabilities = {model: sample.probability for model, sample in tests.items()}
+    curve = decision_curve(first.outcome, probabilities, thresholds(*options["decision_curve"]))
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()} | {
-        "comparisons": compare_models(tests, confidence=how["confidence"]).merge(
-            compare_decisions(tests), on=["model_a", "model_b"], validate="one_to_one"
+        "comparisons": compare_models(tests, confidence=how["confidence"], primary=primary).merge(
+            compare_decisions(tests, primary), on=["model_a", "model_b"], validate="one_to_one"
         ),
-        "decision_curve": decision_curve(
-            first.outcome, probabilities, thresholds(*options["decision_curve"])
+        "decision_curve": with_intervals(
+            curve, first.outcome, probabilities, _resamples(first, how), how["confidence"]
         ),
     }
+
+
+def primary_model(config: Mapping, winner: str | None) -> str | None:
+    """Return the model of the declared primary analysis, None where none was declared.
+
+    Parameters
+    ----------
+    config : mapping
+        Resolved configuration.
+    winner : str or None
+        The model that cross-validation chose.
+
+    Raises
+    ------
+    StudyError
+        If the analysis is that of the winner, and it is not known.
+    """
+    declared = config["primary"]
+    if declared is None or declared["model"] != WINNER:
+        return None if declared is None else declared["model"]
+    if winner is None:
+        raise StudyError(
+            "A primary analysis of the winner needs to know it",
+            where="config key primary.model",
+            remedy="run the stage winner and pass its file as --winner",
+        )
+    return winner
 
 
 def _out_of_fold(rows: pd.DataFrame, info: Mapping) -> dict[str, Estimate]:
@@ -121,7 +161,7 @@ def _as_rows(model: str, part: str, estimates: Mapping[str, Estimate]) -> pd.Dat
     return table.assign(model=model, part=part)[["model", "part", *table.columns]]
 
 
-def _roc(sample: Sample, confidence: float) -> pd.DataFrame:
+def _roc(sample: Sample, how: Mapping) -> pd.DataFrame:
     from sklearn.metrics import roc_curve
 
     if len(np.unique(sample.outcome)) < 2:
@@ -130,20 +170,38 @@ def _roc(sample: Sample, confidence: float) -> pd.DataFrame:
     return pd.DataFrame({"fpr": fpr, "tpr": tpr, "threshold": at})
 
 
-def _bins(sample: Sample, confidence: float) -> pd.DataFrame:
+def _bins(sample: Sample, how: Mapping) -> pd.DataFrame:
     return calibration.calibration_bins(
         sample.outcome,
         sample.probability,
-        confidence,
+        how["confidence"],
         independent=not has_clusters(sample.patients),
     )
 
 
-def _curve(sample: Sample, confidence: float) -> pd.DataFrame:
-    return calibration.calibration_curve(sample.outcome, sample.probability)
+def _curve(sample: Sample, how: Mapping) -> pd.DataFrame:
+    curve = calibration.calibration_curve(sample.outcome, sample.probability)
+    at = curve["predicted"].to_numpy()
+    band = calibration_band(
+        sample.outcome, sample.probability, at, _resamples(sample, how), how["confidence"]
+    )
+    return curve.assign(low=band[:, 0], high=band[:, 1])
 
 
-def _confusion(sample: Sample, confidence: float) -> pd.DataFrame:
+def _tests(sample: Sample, how: Mapping) -> pd.DataFrame:
+    independent = not has_clusters(sample.patients)
+    found = hosmer_lemeshow(sample.outcome, sample.probability, independent=independent)
+    return pd.DataFrame([{"test": "Hosmer-Lemeshow", **found._asdict()}])
+
+
+def _resamples(sample: Sample, how: Mapping) -> np.ndarray:
+    """Draw the patients that every interval of this evaluation is taken over."""
+    return patient_resamples(
+        sample.patients, sample.outcome, how["n_resamples"], how["seed"], stratified=False
+    )
+
+
+def _confusion(sample: Sample, how: Mapping) -> pd.DataFrame:
     counts = metrics.confusion(sample.outcome, sample.probability, sample.threshold)
     return pd.DataFrame([{**counts._asdict(), "threshold": sample.threshold}])
 
@@ -152,6 +210,7 @@ _PER_MODEL = {
     "roc": _roc,
     "calibration": _bins,
     "calibration_curve": _curve,
+    "calibration_tests": _tests,
     "confusion": _confusion,
 }
 
@@ -212,8 +271,9 @@ def main(options: argparse.Namespace) -> None:
         model_info = read_json(info)
         predictions[model_info["model"]] = read_table(table)
         infos[model_info["model"]] = model_info
+    winner = read_json(options.winner)["model"] if options.winner else None
     with labelled_log(config):
-        tables = evaluate(predictions, infos, config)
+        tables = evaluate(predictions, infos, config, winner)
     for name, table in tables.items():
         write_result(table, options.out_dir / f"{name}.parquet", config)
 
@@ -227,5 +287,6 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--models", required=True, type=Path, nargs="+", help="model.json per model"
     )
+    arguments.add_argument("--winner", type=Path, help="winner.json")
     arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the tables")
     command.run(main, arguments)

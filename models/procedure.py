@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_curve
 
 from models.columns import Columns
 from models.estimators import family_of
@@ -21,6 +20,7 @@ from models.fitted import FittedModel, refit
 from models.folds import assign_folds
 from models.mode import transform_folds
 from models.search import SearchResult, plan_search, search_model
+from models.threshold import threshold_of
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
 
@@ -213,35 +213,3 @@ def search_note(search: str, config: Mapping, repetition: str) -> str:
         f"Every {repetition} searches its own parameters, with {own} sets where the final model "
         f"tried {final}."
     )
-
-
-def threshold_of(y: np.ndarray, probability: np.ndarray | None, rule: str, fixed: float) -> float:
-    """Choose the probability at which an event is called, from training rows only.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_rows,)
-        Outcome of training rows.
-    probability : ndarray of shape (n_rows,) or None
-        Their out-of-fold predictions; the rule ``fixed`` needs none.
-    rule : {'youden', 'fixed'}
-        ``youden`` maximises sensitivity + specificity - 1 [1]_, of equals the highest threshold.
-    fixed : float
-        Threshold of the rule ``fixed``.
-
-    References
-    ----------
-    .. [1] Youden WJ. Index for rating diagnostic tests. Cancer 1950;3:32-35.
-    """
-    if rule == "fixed":
-        return float(fixed)
-    if rule != "youden":
-        raise StudyError(
-            "The rule of the threshold is youden or fixed",
-            found=rule,
-            where="config key evaluation.threshold_rule",
-        )
-    false_positive, true_positive, thresholds = roc_curve(y, probability, drop_intermediate=False)
-    # The first entry calls nobody an event, at an infinite threshold.
-    best = 1 + int(np.argmax((true_positive - false_positive)[1:]))
-    return float(thresholds[best])

@@ -22,6 +22,7 @@ from models.inputs import read_inputs, training_rows
 from models.mode import candidates_in_mode
 from models.outputs import write_facts, write_result
 from models.procedure import Procedure, ProcedureRun
+from models.threshold import threshold_source
 from pipeline.core import command
 from pipeline.core.modes import labelled_log
 from pipeline.core.study import open_study
@@ -85,6 +86,7 @@ def write_model(
     notes = list(dict.fromkeys([*trained.notes, *how]))
     if config["oversampling"] != "none":
         notes.append("Training rows were oversampled, which harms calibration.")
+    rule = config["evaluation"]["threshold_rule"]
     facts = {
         "model": model,
         "label": family_of(model).label,
@@ -98,7 +100,10 @@ def write_model(
         "seed": config["seed"],
         "features": fitted.signature,
         "threshold": trained.threshold,
-        "threshold_rule": config["evaluation"]["threshold_rule"],
+        "threshold_rule": rule,
+        "threshold_source": threshold_source(
+            training["outcome"].to_numpy(int), search.out_of_fold, rule, trained.threshold
+        ),
         "notes": notes,
     }
     write_facts(facts, folder / "model.json", config)

@@ -11,6 +11,7 @@ from pipeline.core.files import write_table
 
 CONFIG = {
     "seed": 1,
+    "primary": None,
     "evaluation": {"confidence": 0.95, "bootstrap": 100, "decision_curve": [0.0, 0.5]},
 }
 
@@ -56,8 +57,14 @@ def test_tables_have_the_contracts_columns(predictions, infos, tmp_path):
         ],
         "roc": ["model", "fpr", "tpr", "threshold"],
         "calibration": ["model", "predicted", "observed", "low", "high", "n"],
-        "calibration_curve": ["model", "predicted", "observed"],
-        "decision_curve": ["model", "threshold", "net_benefit"],
+        "calibration_curve": ["model", "predicted", "observed", "low", "high"],
+        "calibration_tests": [
+            *("model", "test", "statistic", "df", "p_value", "groups", "note"),
+        ],
+        "decision_curve": [
+            *("model", "threshold", "net_benefit", "low", "high"),
+            *("gain", "gain_low", "gain_high"),
+        ],
         "confusion": ["model", "tp", "fp", "fn", "tn", "threshold"],
     }
     metrics = tables["metrics"]
@@ -137,6 +144,33 @@ def test_several_units_of_a_patient_are_dependent(predictions, infos):
     assert tables["comparisons"].loc[0, "method"] == "Obuchowski, paired, patients as clusters"
     assert tables["comparisons"]["mcnemar_p"].isna().all()
     assert tables["calibration"][["low", "high"]].isna().all(axis=None)
+    assert tables["calibration_tests"]["p_value"].isna().all()
+
+
+def test_a_declared_primary_analysis_has_its_own_family(predictions, infos):
+    predictions["svm"], infos["svm"] = predicted(3, 1.5), info("svm")
+    declared = {"primary": {"model": "rf", "part": "test", "metric": "auroc"}}
+    table = evaluate(predictions, infos, CONFIG | declared)["comparisons"]
+    assert table["family"].to_list() == ["primary", "secondary", "primary"]
+    of_winner = {"primary": declared["primary"] | {"model": "winner"}}
+    table = evaluate(predictions, infos, CONFIG | of_winner, "lr")["comparisons"]
+    assert table["family"].to_list() == ["primary", "primary", "secondary"]
+    with pytest.raises(StudyError, match="needs to know it"):
+        evaluate(predictions, infos, CONFIG | of_winner)
+
+
+def test_curves_have_bands(predictions, infos):
+    tables = evaluate(predictions, infos, CONFIG)
+    curve = tables["calibration_curve"]
+    assert (curve["low"] <= curve["observed"]).mean() > 0.95
+    assert (curve["observed"] <= curve["high"]).mean() > 0.95
+    decisions = tables["decision_curve"].query("model == 'lr' and threshold > 0")
+    assert (decisions["low"] < decisions["net_benefit"]).all()
+    assert (decisions["net_benefit"] < decisions["high"]).all()
+    assert (decisions["gain_low"] <= decisions["gain"]).mean() > 0.9
+    tests = tables["calibration_tests"].set_index("model")
+    assert tests["df"].to_list() == tests["groups"].to_list() == [10, 10]
+    assert tests["p_value"].between(0, 1).all()
 
 
 def test_models_tested_on_other_units_are_refused(predictions, infos):

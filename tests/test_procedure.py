@@ -10,8 +10,9 @@ from demo.tables import simulate_tables
 from models import nested, train
 from models.columns import Columns
 from models.folds import assign_folds
-from models.procedure import Procedure, parameter_sets, search_note, threshold_of
+from models.procedure import Procedure, parameter_sets, search_note
 from models.split import split_table
+from models.threshold import threshold_of
 from pipeline.core.errors import StudyError
 
 FIXED = {"penalty": "l2", "C": 0.1}
@@ -133,16 +134,3 @@ def test_how_parameters_were_found_is_said_in_words(config):
     few = config | {"search": {"iterations": 2, "reduced_iterations": 5}}
     assert "as the final model does" in search_note("reduced", few, "outer fold")
     assert parameter_sets("reduced", few) == 2
-
-
-def test_youden_by_hand():
-    # Calling an event from 0.6 on: 2 of 3 events, 0 of 4 others; from 0.4 on: 3 of 3, 1 of 4.
-    y = np.array([0, 0, 0, 0, 1, 1, 1])
-    probability = np.array([0.1, 0.2, 0.3, 0.5, 0.4, 0.6, 0.9])
-    assert threshold_of(y, probability, "youden", 0.5) == 0.4
-    # Equal indices (1/2 at 0.8 and at 0.2): the highest threshold.
-    assert threshold_of(np.array([1, 0, 1, 0]), np.array([0.8, 0.5, 0.2, 0.1]), "youden", 0) == 0.8
-    assert threshold_of(y, np.full(7, 0.3), "youden", 0.5) == 0.3
-    assert threshold_of(y, None, "fixed", 0.25) == 0.25
-    with pytest.raises(StudyError, match="youden or fixed"):
-        threshold_of(y, probability, "best", 0.5)

@@ -89,7 +89,10 @@ def decision() -> pd.DataFrame:
     curves = dict.fromkeys(MODELS, 0.3 - 0.3 * t)
     curves |= {"all": 0.3 - 0.7 * t / (1 - t), "none": 0 * t}
     return pd.concat(
-        pd.DataFrame({"model": model, "threshold": t, "net_benefit": benefit})
+        pd.DataFrame(
+            {"model": model, "threshold": t, "net_benefit": benefit}
+            | {"low": benefit - 0.05, "high": np.nan if model == "none" else benefit + 0.05}
+        )
         for model, benefit in curves.items()
     )
 
@@ -194,7 +197,9 @@ FIGURES = {
     ),
     "calibration": (
         lambda: figures_models.calibration_figure(
-            per_model(bins), per_model({"predicted": unit, "observed": unit}), LABELS
+            per_model(bins),
+            per_model({"predicted": unit, "observed": unit, "low": unit - 0.1, "high": unit + 0.1}),
+            LABELS,
         ),
         ["Logistic regression", "Predicted risk"],
     ),

@@ -22,9 +22,11 @@ import models.ablate
 import models.evaluate
 import models.nested
 import models.references
+import models.sample_size
 import models.selection
 import models.split
 import models.train
+import models.winner
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from pipeline.core.errors import VertebromicsError
@@ -125,13 +127,18 @@ def table_study(tmp_path_factory, config) -> Path:
     for model in config["models"]:
         made.append(folder / "models" / model)
         call(models.train, **given, model=model, out_dir=made[-1])
+    infos = [path / "model.json" for path in made]
+    winner = folder / "evaluation" / "winner.json"
+    call(models.winner, study=study, models=infos, out=winner)
     call(
         models.evaluate,
         study=study,
         predictions=[path / "predictions.parquet" for path in made],
-        models=[path / "model.json" for path in made],
+        models=infos,
+        winner=winner,
         out_dir=folder / "evaluation",
     )
+    call(models.sample_size, **given, models=infos, out=folder / "evaluation" / "sample_size.json")
     lr = folder / "models" / "lr"
     for path in made:
         call(
@@ -301,6 +308,7 @@ TITLES = [
     "Summary",
     "Flow of patients",
     "Characteristics (table 1)",
+    "Sample size",
     "Reproducibility of features",
     "Selection of features",
     "Performance of the models",
@@ -342,6 +350,59 @@ def test_agreement_within_levels_is_told(page, table_study):
     assert f"the median CCC is {table['ccc_within'].median():.3f}, and" in page.text
 
 
+def test_no_figure_is_singled_out_where_no_primary_analysis_was_declared(page):
+    assert "All figures are exploratory" in page.text
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        (
+            {"model": "rf", "part": "test", "metric": "brier"},
+            "the Brier score of Random forest on the test rows. It is",
+        ),
+        (
+            {"model": "lr", "part": "nested", "metric": "auroc"},
+            "the AUROC of Logistic regression in nested cross-validation of the training rows.",
+        ),
+        (
+            {"model": "winner", "part": "test", "metric": "auroc"},
+            ", chosen by cross-validation of the training rows, on the test rows. It is",
+        ),
+    ],
+)
+def test_the_primary_analysis_is_named_and_all_else_secondary(copied, declared, expected):
+    change(copied, primary=declared)
+    text = Page(report_of(copied)).text
+    assert expected in text
+    assert "All other figures are secondary" in text
+
+
+def test_the_best_model_is_the_one_chosen_before_the_test(page, table_study):
+    winner = json.loads((table_study / "evaluation" / "winner.json").read_text(encoding="utf-8"))
+    assert f"Where one model is called the best, it is {winner['label']}" in page.text
+    assert f"{winner['label']}, the best in cross-validation of the training rows" in page.text
+
+
+def test_the_sample_size_stands_beside_what_was_needed(page, table_study):
+    size = table_study / "evaluation" / "sample_size.json"
+    size = json.loads(size.read_text(encoding="utf-8"))
+    candidates = size["counts"][0]
+    assert f"would need {candidates['needed']:,} patients" in page.text
+    shown = pd.read_csv(table_study / "report" / "tables" / "sample-size.csv")
+    assert shown["needed"].iloc[0] == candidates["needed"]
+
+
+def test_thresholds_and_decision_curves_say_what_they_rest_on(page, table_study):
+    assert "on out-of-fold predictions of" in page.text
+    assert "Hosmer-Lemeshow" in page.text
+    ranges = pd.read_csv(table_study / "report" / "tables" / "decision-ranges.csv")
+    curve = pd.read_parquet(table_study / "evaluation" / "decision_curve.parquet")
+    for row in ranges.query("by == 'estimate'").itertuples():
+        own = curve[(curve["model"] == row.model) & curve["threshold"].between(row.low, row.high)]
+        assert (own["gain"] > 0).all()
+
+
 def test_simple_predictions_stand_beside_the_models(page, table_study):
     table = pd.read_parquet(table_study / "evaluation" / "references.parquet")
     for row in table.itertuples():
@@ -375,7 +436,7 @@ def test_sections_stand_in_the_order_of_a_paper(page, table_study, imaging_text)
     text = (table_study / "report" / "report.html").read_text(encoding="utf-8")
     assert headings(text) == [*TITLES, "Not part of this study", "Provenance"]
     with_images = headings(imaging_text)
-    assert with_images[3:5] == ["Images and features", "Agreement of readers"]
+    assert with_images[4:6] == ["Images and features", "Agreement of readers"]
     assert "Not part of this study" not in with_images
 
 

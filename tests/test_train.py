@@ -12,8 +12,8 @@ from models.columns import Columns
 from models.fitted import refit
 from models.importance import MEASURES
 from models.inputs import read_inputs, training_rows
-from models.procedure import threshold_of
 from models.split import split_table
+from models.threshold import threshold_of
 from models.train import fit_model, main
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
@@ -76,7 +76,8 @@ def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
     facts = read_json(tmp_path / "model.json")
     assert list(facts) == [
         *("model", "label", "parameters", "cv_auc", "cv_auc_sd", "fits", "seconds", "device"),
-        *("threads", "seed", "features", "threshold", "threshold_rule", "notes"),
+        *("threads", "seed", "features"),
+        *("threshold", "threshold_rule", "threshold_source", "notes"),
     ]
     assert facts["fits"] == 3 * 3 + 1
     assert facts["device"] == "cpu"

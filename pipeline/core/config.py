@@ -133,6 +133,8 @@ def resolve_config(user: dict) -> dict:
     outcome = config["outcome"]
     if outcome is not None:
         config["outcome"] = {"label": outcome["name"]} | outcome
+    if config["primary"] is not None:
+        config["primary"] = {"part": "test", "metric": "auroc"} | config["primary"]
     if config["nested"]["models"] == "all":
         config["nested"]["models"] = list(config["models"])
     return config
@@ -296,6 +298,7 @@ def _check_combinations(config: dict, problems: Problems) -> None:
             found=[low, high],
             where="config key evaluation.decision_curve",
         )
+    _check_primary(config, problems)
     convention = config["masks"]["convention"]
     if isinstance(convention, dict) and len(set(convention.values())) < len(convention):
         problems.add(
@@ -352,6 +355,43 @@ def _check_published_order(config: dict, problems: Problems) -> None:
             found="fixed",
             where="config key nested.search",
             remedy="write `search: reduced` or `search: full`, or `models: []`",
+        )
+
+
+def _check_primary(config: dict, problems: Problems) -> None:
+    declared = config["primary"]
+    if declared is None:
+        return
+    if config["outcome"] is None:
+        problems.add(
+            "A primary analysis needs an outcome",
+            where="config key outcome",
+            remedy="state the outcome, or remove `primary`",
+        )
+    model, nested = declared["model"], config["nested"]["models"]
+    if model not in [*config["models"], "winner"]:
+        problems.add(
+            "The primary analysis must be that of a model that is trained",
+            found=model,
+            where="config key primary.model",
+            remedy=f"take from `models`: {listing(config['models'])}, or write winner",
+        )
+    if declared.get("part") != "nested":
+        return
+    judged = config["models"] if nested == "all" else nested
+    if model not in judged and (model != "winner" or set(judged) != set(config["models"])):
+        problems.add(
+            "A primary analysis by nested cross-validation needs it for its model",
+            found=model,
+            where="config key nested.models",
+            remedy="add the model there; for winner write `nested: {models: all}`",
+        )
+    if declared.get("metric", "auroc") not in ("auroc", "brier"):
+        problems.add(
+            "Nested cross-validation gives the metrics auroc and brier",
+            found=declared["metric"],
+            where="config key primary.metric",
+            remedy="write one of them, or `part: test`",
         )
 
 

@@ -33,11 +33,15 @@ def comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: s
         }
         for row in comparisons.itertuples()
     ]
+    families = set(comparisons["family"])
+    over = "all pairs"
+    if families != {"all"}:
+        over = "the pairs with the model of the primary analysis, and apart from them the others"
     how = sentence_list(sorted(set(comparisons.get("method", pd.Series(["paired DeLong test"])))))
     return Table(
         name="comparisons",
         caption=f"Pairwise differences in AUROC on the test rows ({how}; {level} intervals, P "
-        "values also adjusted over all pairs after Holm), and decisions: rows on which the first "
+        f"values also adjusted after Holm over {over}), and decisions: rows on which the first "
         "or the second model alone is right, each at its own threshold, with McNemar's exact test, "
         "which asks for independent rows.",
         shown=pd.DataFrame(rows),

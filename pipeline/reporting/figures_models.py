@@ -118,7 +118,7 @@ def calibration_figure(bins: pd.DataFrame, curve: pd.DataFrame, labels: dict[str
     bins : pandas.DataFrame
         ``model, predicted, observed, low, high, n``.
     curve : pandas.DataFrame
-        ``model, predicted, observed``: the smoothed curve.
+        ``model, predicted, observed, low, high``: the smoothed curve and its band.
     labels : dict of str to str
         Printed name of each model.
 
@@ -135,6 +135,7 @@ def calibration_figure(bins: pd.DataFrame, curve: pd.DataFrame, labels: dict[str
             axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
             smooth = curve[curve["model"] == model].sort_values("predicted")
             axis.plot(smooth["predicted"], smooth["observed"], color=style["color"])
+            _band(axis, smooth["predicted"], smooth["low"], smooth["high"], style["color"])
             points = bins[bins["model"] == model]
             for point in points.itertuples():
                 ends = [point.low, point.high]
@@ -157,7 +158,7 @@ def decision_figure(curves: pd.DataFrame, labels: dict[str, str]) -> str:
     Parameters
     ----------
     curves : pandas.DataFrame
-        ``model, threshold, net_benefit``; models ``all`` and ``none`` included.
+        ``model, threshold, net_benefit, low, high``; models ``all`` and ``none`` included.
     labels : dict of str to str
         Printed name of each model.
 
@@ -184,6 +185,7 @@ def decision_figure(curves: pd.DataFrame, labels: dict[str, str]) -> str:
             rows = curves[curves["model"] == model]
             style = model_style(model, list(labels)) | {"marker": None}
             axis.plot(rows["threshold"], rows["net_benefit"], label=label, **style)
+            _band(axis, rows["threshold"], rows["low"], rows["high"], style["color"])
         axis.set_ylim(max(best, 0.01) * _LOWEST_NET_BENEFIT * 2, max(best, 0.01) * 1.08)
         axis.set_xlim(curves["threshold"].min(), curves["threshold"].max())
         axis.set_xlabel("Threshold probability")
@@ -191,6 +193,12 @@ def decision_figure(curves: pd.DataFrame, labels: dict[str, str]) -> str:
         axis.grid()
         axis.legend(loc="upper right")
         return to_svg(drawing, "decision-curve")
+
+
+def _band(axis: Axes, x: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> None:
+    """Shade between limits, where there are any."""
+    if low.notna().any():
+        axis.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
 
 
 def confusion_figure(confusion: pd.DataFrame, labels: dict[str, str]) -> str:

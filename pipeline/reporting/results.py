@@ -55,6 +55,7 @@ class Evaluation:
     roc: pd.DataFrame
     calibration: pd.DataFrame
     calibration_curve: pd.DataFrame
+    calibration_tests: pd.DataFrame
     decision_curve: pd.DataFrame
     confusion: pd.DataFrame
 
@@ -87,6 +88,8 @@ class Modelling:
     selection_info: dict
     models: dict[str, Model]
     evaluation: Evaluation
+    winner: dict
+    sample_size: dict
     references: pd.DataFrame
     nested: dict[str, Nested]
     ablation: dict[str, Ablation]
@@ -208,6 +211,8 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         selection_info=_json(folder, "tables/selection.json"),
         models={name: _model(folder, name) for name in config["models"]},
         evaluation=Evaluation(**evaluation),
+        winner=_json(folder, "evaluation/winner.json"),
+        sample_size=_json(folder, "evaluation/sample_size.json"),
         references=_table(folder, "evaluation/references.parquet"),
         nested={
             name: Nested(

@@ -12,6 +12,7 @@ from pipeline.reporting.comparison_tables import (
     nested_table,
     references_table,
 )
+from pipeline.reporting.evaluation_tables import goodness_of_fit_table, useful_ranges_table
 from pipeline.reporting.figures import model_style
 from pipeline.reporting.figures_models import (
     calibration_figure,
@@ -21,6 +22,7 @@ from pipeline.reporting.figures_models import (
     roc_figure,
 )
 from pipeline.reporting.results import Results, metric
+from pipeline.reporting.sections_primary import primary_blocks
 from pipeline.reporting.sections_selection import NO_OUTCOME
 from pipeline.reporting.wording import (
     NO_VALUE,
@@ -80,6 +82,7 @@ def performance_section(results: Results) -> Section:
             f"{plural(events, 'event')}, which played no part in selection, search, fitting or "
             f"the choice of the threshold. Intervals are {level} intervals."
         ),
+        *primary_blocks(results),
         Figure(
             name="auroc",
             svg=forest_figure(ordered, "auroc", "AUROC on the test rows", 0.5, colours),
@@ -121,10 +124,13 @@ def performance_section(results: Results) -> Section:
             )
             + ".",
             caption="Calibration on the test rows: groups of predicted risk with Wilson intervals "
-            "(dots) and a LOWESS curve (line). On the dashed diagonal, predicted risks are true; "
+            f"(dots) and a LOWESS curve (line) with its pointwise {level} band over resampled "
+            "patients. On the dashed diagonal, predicted risks are true; "
             "below it they are too high.",
         ),
-        _decision(results, labels),
+        goodness_of_fit_table(evaluation.calibration_tests, labels),
+        _decision(results, labels, level),
+        useful_ranges_table(evaluation.decision_curve, labels, level),
         Figure(
             name="confusion",
             svg=confusion_figure(evaluation.confusion, labels),
@@ -224,7 +230,7 @@ def _methods(table: pd.DataFrame) -> Table:
     )
 
 
-def _decision(results: Results, labels: dict[str, str]) -> Figure:
+def _decision(results: Results, labels: dict[str, str], level: str) -> Figure:
     curves = results.modelling.evaluation.decision_curve
     low, high = results["evaluation.decision_curve"]
     return Figure(
@@ -233,9 +239,9 @@ def _decision(results: Results, labels: dict[str, str]) -> Figure:
         alt="Net benefit of each model over threshold probabilities, with treating all and "
         "treating none. " + " ".join(_useful_range(curves, labels)),
         caption=f"Decision curves on the test rows, threshold probability {number(low, 2)} to "
-        f"{number(high, 2)}. A model helps where it lies above both treating all and treating "
-        "none. The axis is cut below.",
-        width=560,
+        f"{number(high, 2)}, with pointwise {level} bands over resampled patients. A model helps "
+        "where it lies above both treating all and treating none. The axis is cut below.",
+        width=620,
     )
 
 
@@ -252,12 +258,24 @@ def _useful_range(curves: pd.DataFrame, labels: dict[str, str]) -> list[str]:
 
 
 def _rule(results: Results) -> str:
-    if results["evaluation.threshold_rule"] == "youden":
-        return (
-            "the one with the highest sensitivity + specificity (Youden) in out-of-fold "
-            "predictions of the training rows"
-        )
-    return f"fixed at {number(results['evaluation.threshold'], 2)}"
+    rule = results["evaluation.threshold_rule"]
+    if rule == "fixed":
+        return f"fixed at {number(results['evaluation.threshold'], 2)} in the configuration"
+    named = {
+        "youden": "the one with the highest sensitivity + specificity (Youden)",
+        "closest": "the one closest to perfect sensitivity and specificity",
+    }
+    if isinstance(rule, str):
+        what = named[rule]
+    else:
+        ((name, target),) = rule.items()
+        what = {
+            "sensitivity": f"the highest with a sensitivity of at least {target:g}",
+            "specificity": f"the lowest with a specificity of at least {target:g}",
+            "net_benefit": f"the one with the highest net benefit at threshold probability "
+            f"{target:g}",
+        }[name]
+    return f"{what} in out-of-fold predictions of the training rows"
 
 
 def hyperparameters_section(results: Results) -> Section:
@@ -284,12 +302,16 @@ def hyperparameters_section(results: Results) -> Section:
                 "Time": f"{number(info['seconds'], 0)} s",
                 "Device": f"{info['device']}, {plural(int(info['threads']), 'thread')}",
                 "Threshold": number(info["threshold"]),
+                "Where it comes from": info["threshold_source"],
             }
         )
         raw.append(
             {
                 **{key: info[key] for key in ("model", "cv_auc", "cv_auc_sd", "fits", "seconds")},
-                **{key: info[key] for key in ("device", "threads", "seed", "threshold")},
+                **{
+                    key: info[key]
+                    for key in ("device", "threads", "seed", "threshold", "threshold_source")
+                },
                 "parameters": json.dumps(info["parameters"], sort_keys=True),
                 "sets_tried": len(model.search),
                 "features": "|".join(info["features"]),

@@ -9,6 +9,7 @@ from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
 from pipeline.reporting.cautions import Caution
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.sections_models import model_labels
+from pipeline.reporting.sections_primary import primary_sentence
 from pipeline.reporting.wording import (
     NO_VALUE,
     count,
@@ -123,10 +124,9 @@ def _selection(results: Results) -> list[Point]:
 
 def _performance(results: Results) -> list[Point]:
     labels = model_labels(results)
-    models = results.modelling.models
     # The one model that is singled out is chosen by training rows: picking the best on the test
     # rows would make its own AUROC too good.
-    leader = max(models, key=lambda name: (models[name].info["cv_auc"] or 0.0, name))
+    leader = results.modelling.winner["model"]
     auroc = _with_interval(results, leader, "auroc")
     meaning = "the chance that a patient with the outcome is given the higher risk; 0.5 is guessing"
     if len(labels) > 1:
@@ -138,7 +138,10 @@ def _performance(results: Results) -> list[Point]:
         )
     else:
         text = f"On the test rows {labels[leader]} has an AUROC ({meaning}) of {auroc}."
-    points = [("Discrimination", text)]
+    if leader in results.modelling.nested:
+        supported = number(results.modelling.nested[leader].info["auroc"], 2)
+        text += f" Nested cross-validation of the training rows puts its procedure at {supported}."
+    points = [("Primary analysis", primary_sentence(results)), ("Discrimination", text)]
     comparisons = results.modelling.evaluation.comparisons
     tested = int(comparisons["p_holm"].notna().sum())
     if tested:

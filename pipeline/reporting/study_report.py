@@ -24,6 +24,7 @@ from pipeline.reporting.sections_imaging import images_section
 from pipeline.reporting.sections_importance import importance_section
 from pipeline.reporting.sections_models import hyperparameters_section, performance_section
 from pipeline.reporting.sections_patients import characteristics_section, flow_section
+from pipeline.reporting.sections_primary import sample_size_section
 from pipeline.reporting.sections_provenance import parameter_file, provenance_section
 from pipeline.reporting.sections_readers import agreement_section
 from pipeline.reporting.sections_selection import selection_section
@@ -37,6 +38,7 @@ _PIXELS_PER_POINT = 1.4
 _SECTIONS = (
     flow_section,
     characteristics_section,
+    sample_size_section,
     images_section,
     agreement_section,
     concordance_section,

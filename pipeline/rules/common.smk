@@ -79,6 +79,7 @@ EVALUATION = [
         "roc",
         "calibration",
         "calibration_curve",
+        "calibration_tests",
         "decision_curve",
         "confusion",
     ]
@@ -170,6 +171,8 @@ def model_targets(wildcards):
     return [
         *of_models("search.parquet"),
         *EVALUATION,
+        f"{FOLDER}/evaluation/winner.json",
+        f"{FOLDER}/evaluation/sample_size.json",
         f"{FOLDER}/evaluation/references.parquet",
         *[f"{FOLDER}/nested/{model}.json" for model in NESTED],
         *[f"{FOLDER}/ablation/{model}.json" for model in ABLATED],

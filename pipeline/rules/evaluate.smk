@@ -1,7 +1,33 @@
+# Chosen from what training wrote of its folds, before `evaluate` opens the test rows.
+rule winner:
+    input:
+        models=of_models("model.json"),
+    output:
+        f"{FOLDER}/evaluation/winner.json",
+    log:
+        f"{FOLDER}/log/winner/winner.log",
+    benchmark:
+        f"{FOLDER}/benchmark/winner/winner.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=10,
+    params:
+        code=code_fingerprint("models.winner"),
+        options=options(config, "mode"),
+        study=f"{FOLDER}/study",
+    shell:
+        "python -m models.winner --study {params.study:q} --models {input.models:q}"
+        " --out {output:q} > {log:q} 2>&1"
+
+
 rule evaluate:
     input:
         predictions=of_models("predictions.parquet"),
         models=of_models("model.json"),
+        winner=f"{FOLDER}/evaluation/winner.json",
     output:
         EVALUATION,
     log:
@@ -16,10 +42,38 @@ rule evaluate:
         runtime=60,
     params:
         code=code_fingerprint("models.evaluate"),
-        options=options(config, "seed", "mode", "evaluation"),
+        options=options(config, "seed", "mode", "evaluation", "primary"),
         study=f"{FOLDER}/study",
         folder=lambda wildcards, output: Path(output[0]).parent,
     shell:
         "python -m models.evaluate --study {params.study:q}"
         " --predictions {input.predictions:q} --models {input.models:q}"
-        " --out-dir {params.folder:q} > {log:q} 2>&1"
+        " --winner {input.winner:q} --out-dir {params.folder:q} > {log:q} 2>&1"
+
+
+rule sample_size:
+    input:
+        analysis=f"{FOLDER}/tables/analysis.parquet",
+        info=f"{FOLDER}/tables/analysis.json",
+        split=f"{FOLDER}/tables/split.parquet",
+        models=of_models("model.json"),
+    output:
+        f"{FOLDER}/evaluation/sample_size.json",
+    log:
+        f"{FOLDER}/log/sample_size/sample_size.log",
+    benchmark:
+        f"{FOLDER}/benchmark/sample_size/sample_size.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=10,
+    params:
+        code=code_fingerprint("models.sample_size"),
+        options=options(config, "mode", "evaluation.expected_r2"),
+        study=f"{FOLDER}/study",
+    shell:
+        "python -m models.sample_size --study {params.study:q} --analysis {input.analysis:q}"
+        " --info {input.info:q} --split {input.split:q} --models {input.models:q}"
+        " --out {output:q} > {log:q} 2>&1"

@@ -1,0 +1,80 @@
+"""The model that is called best: chosen by its cross-validated AUROC, before the test is opened.
+
+The command reads what training wrote about its search and no prediction of a test row, so that
+nothing of the test outcomes can enter the choice.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from models.outputs import write_facts
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_json
+from pipeline.core.study import open_study
+
+RULE = (
+    "Highest mean AUROC over the inner folds of the training rows, with the parameters that the "
+    "search chose; of equals the first in the configuration."
+)
+
+
+def choose_winner(infos: Sequence[dict]) -> dict:
+    """Return the model with the highest cross-validated AUROC, and what it was chosen from.
+
+    Parameters
+    ----------
+    infos : sequence of dict
+        What model.json holds, in the order of the configuration; ``model, label, cv_auc,
+        cv_auc_sd`` are used.
+
+    Returns
+    -------
+    dict
+        ``model, label, cv_auc, rule, candidates`` (``model, cv_auc, cv_auc_sd`` of each).
+
+    Raises
+    ------
+    StudyError
+        If no model has a cross-validated AUROC.
+    """
+    scored = [info for info in infos if info["cv_auc"] is not None]
+    if not scored:
+        raise StudyError(
+            "A model can only be called best by a cross-validated AUROC",
+            found=f"none of {len(infos)} models has one",
+            remedy="run the stage train again",
+        )
+    best = max(scored, key=lambda info: info["cv_auc"])
+    return {
+        "model": best["model"],
+        "label": best["label"],
+        "cv_auc": best["cv_auc"],
+        "rule": RULE,
+        "candidates": [
+            {key: info[key] for key in ("model", "cv_auc", "cv_auc_sd")} for info in infos
+        ],
+    }
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read what training wrote of each model, and write which one is best."""
+    config = open_study(options.study).config
+    write_facts(choose_winner([read_json(path) for path in options.models]), options.out, config)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("models.winner", __doc__)
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
+    arguments.add_argument(
+        "--models",
+        required=True,
+        type=Path,
+        nargs="+",
+        help="model.json per model, in the order of the configuration",
+    )
+    arguments.add_argument("--out", required=True, type=Path, help="choice to write, .json")
+    command.run(main, arguments)

@@ -1,0 +1,102 @@
+"""The minimum sample size: published examples, the criteria solved backwards, the note."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from models.columns import Columns, Predictor
+from models.sample_size import (
+    candidate_parameters,
+    describe_sample_size,
+    largest_r2,
+    minimum_sample_size,
+)
+from pipeline.core.errors import VertebromicsError
+
+
+def test_the_example_of_pmsampsize():
+    # R and Python package pmsampsize, documented example: prevalence 0.174, 24 parameters,
+    # Cox-Snell R2 0.288 gives 623, 662 and 221 for its three criteria, 662 in all.
+    found = minimum_sample_size(24, 0.174, 0.288)
+    assert found == {"shrinkage": 623, "optimism": 662, "risk": 221, "needed": 662}
+
+
+def test_the_example_of_the_bmj():
+    # Riley et al., BMJ 2020;368:m441, prediction of pre-eclampsia: 5% events, 30 parameters; the
+    # largest R2 is 0.33, 15% of it 0.05, and shrinkage asks for 5249 patients, 263 of them events.
+    assert largest_r2(0.05) == pytest.approx(0.33, abs=0.005)
+    assert 0.15 * largest_r2(0.05) == pytest.approx(0.05, abs=0.001)
+    found = minimum_sample_size(30, 0.05, 0.05)
+    assert found["shrinkage"] == found["needed"] == 5249
+    assert math.ceil(found["needed"] * 0.05) == 263
+    # Its step for the overall risk: (1.96 / 0.05)^2 x 0.05 x 0.95 = 73.
+    assert found["risk"] == 73
+
+
+@pytest.mark.parametrize(("parameters", "prevalence", "r2"), [(20, 0.12, 0.06), (1200, 0.3, 0.1)])
+def test_the_sizes_meet_their_criteria_and_one_patient_less_does_not(parameters, prevalence, r2):
+    found = minimum_sample_size(parameters, prevalence, r2)
+
+    def shrinkage(n: int) -> float:
+        """Solve n = p / ((S - 1) ln(1 - r2 / S)) for S, by bisection."""
+        low, high = r2 * (1 + 1e-9), 1 - 1e-12
+        for _ in range(200):
+            middle = (low + high) / 2
+            needs = parameters / ((middle - 1) * math.log(1 - r2 / middle))
+            low, high = (middle, high) if needs < n else (low, middle)
+        return low
+
+    assert shrinkage(found["shrinkage"]) >= 0.9 - 1e-9
+    assert shrinkage(found["shrinkage"] - 1) < 0.9
+    # Optimism of R2 is R2 / S - R2, on Nagelkerke's scale divided by the largest R2.
+    optimism = (r2 / shrinkage(found["optimism"]) - r2) / largest_r2(prevalence)
+    assert optimism <= 0.05 + 1e-9
+    margin = 1.96 * math.sqrt(prevalence * (1 - prevalence) / found["risk"])
+    assert margin <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("parameters", "prevalence", "r2"), [(0, 0.2, 0.1), (5, 0.0, 0.1), (5, 0.05, 0.4)]
+)
+def test_what_cannot_be_is_refused(parameters, prevalence, r2):
+    with pytest.raises(VertebromicsError, match="minimum sample size needs a parameter"):
+        minimum_sample_size(parameters, prevalence, r2)
+
+
+def test_a_model_near_perfection_needs_little():
+    found = minimum_sample_size(3, 0.5, 0.74)
+    assert found["needed"] == found["risk"] == 385
+
+
+def columns() -> Columns:
+    return Columns(
+        readers=("A",),
+        model_reader=None,
+        features=("f1", "f2", "f3"),
+        predictors=(
+            Predictor("age", "Age", "continuous"),
+            Predictor("cause", "Cause", "categorical", ("none", "fall", "lift")),
+        ),
+    )
+
+
+def test_the_note_counts_features_numbers_and_levels_but_the_first():
+    assert candidate_parameters(columns()) == 3 + 1 + 2
+    training = pd.DataFrame({"patient_id": ["a", "a", *range(98)], "outcome": [1] * 80 + [0] * 20})
+    infos = [
+        {"model": "lr", "label": "LR", "features": ["f1", "age"]},
+        {"model": "rf", "label": "RF", "features": []},
+    ]
+    note = describe_sample_size(columns(), training, infos, 0.15)
+    assert (note["rows"], note["patients"], note["events"]) == (100, 99, 20)
+    assert note["r2"] == pytest.approx(0.15 * largest_r2(0.8))
+    candidates, lr, rf = note["counts"]
+    assert candidates["parameters"] == 6
+    assert candidates["events_per_parameter"] == pytest.approx(20 / 6)
+    assert lr["events_per_parameter"] == 10
+    assert candidates["needed"] == minimum_sample_size(6, 0.8, note["r2"])["needed"]
+    assert candidates["needed_events"] == math.ceil(0.2 * candidates["needed"])
+    assert rf == {"what": "rf", "label": "RF", "parameters": 0}

@@ -7,6 +7,7 @@ starts from ready feature tables, one per reader, gathers those (``--study``).
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +16,14 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.feature_tables import feature_names, read_features
 from pipeline.core.files import write_table
+from pipeline.core.problems import listing
 from pipeline.core.study import open_study
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+logger = logging.getLogger("vertebromics")
 
 #: Columns that identify a row, in sorting order; a table has some of them.
 KEY_COLUMNS = ("scan_id", "case_id", "reader", "reader_a", "reader_b")
@@ -97,9 +101,24 @@ def gather_ready(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     pandas.DataFrame
         `features.parquet` (docs/architecture.md): ``case_id, reader``, then the features in the
         order of the first reader's table.
+
+    Raises
+    ------
+    StudyError
+        If a column holds numbers for one reader and only words for another.
     """
     import pandas as pd
 
+    first, *others = sorted(tables)
+    for other in others:
+        differing = set(feature_names(tables[first])) ^ set(feature_names(tables[other]))
+        if differing:
+            raise StudyError(
+                "A feature must hold numbers in every reader's table",
+                found=f"only words for {first} or {other}: {listing(sorted(differing), 5)}",
+                where="config key features",
+                remedy="correct the columns, or remove them from all tables",
+            )
     parts = []
     for reader, table in sorted(tables.items()):
         key = "case_id" if "case_id" in table else "patient_id"
@@ -122,10 +141,15 @@ def main(options: argparse.Namespace) -> None:
                 where=f"study {config['study']}",
             )
         key = f"{config['unit']}_id"
-        ready = {
-            reader: read_features(path, reader, key)[0]
-            for reader, path in config["features"].items()
-        }
+        ready = {}
+        for reader, path in config["features"].items():
+            ready[reader], names, dropped = read_features(path, reader, key)
+            logger.info(
+                "reader %s: %d features; no features: %s",
+                reader,
+                len(names),
+                listing(dropped, 20) or "none",
+            )
         write_table(gather_ready(ready), options.out, csv=True)
         return
     table = gather(

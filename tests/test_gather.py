@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline.core.errors import VertebromicsError
+from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.feature_tables import read_features
 from pipeline.gather import gather, gather_ready
 
 
@@ -90,3 +91,35 @@ def test_ready_tables_need_a_study_that_starts_from_them(tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "needs a study that starts from `features`" in done.stderr
+
+
+def test_columns_of_words_are_no_features_and_missing_words_are_undefined(tmp_path: Path) -> None:
+    path = tmp_path / "features.csv"
+    path.write_text(
+        ",patient_id,scanner,f1,f2,empty\n0,P1,GE,1.5,NA,\n1,P2,Siemens,2,3,\n2,P3,GE,,4,\n",
+        encoding="utf-8",
+    )
+    table, names, dropped = read_features(path, "A", "patient_id")
+    assert names == ["f1", "f2", "empty"]
+    assert dropped == ["scanner"]
+    assert table["f1"].to_list()[:2] == [1.5, 2.0]
+    assert table["f2"].isna().to_list() == [True, False, False]
+    assert table["empty"].isna().all()
+
+
+def test_words_among_numbers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "features.csv"
+    path.write_text("patient_id,f1\nP1,1.5\nP2,high\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="A feature must be a number") as caught:
+        read_features(path, "A", "patient_id")
+    assert caught.value.found == "high"
+    path.write_text("patient_id,f1\nP1,low\nP2,high\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="must hold numbers"):
+        read_features(path, "A", "patient_id")
+
+
+def test_a_column_of_words_for_one_reader_only_is_refused() -> None:
+    one = pd.DataFrame({"case_id": ["a"], "f1": [1.0], "f2": [2.0]})
+    with pytest.raises(StudyError, match="numbers in every reader's table") as caught:
+        gather_ready({"A": one, "B": one.drop(columns="f2")})
+    assert caught.value.found == "only words for A or B: f2"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.core.errors import StudyError
-from pipeline.core.sheets import decode, read_sheet
+from pipeline.core.sheets import column_names, decode, read_sheet
 
 GERMAN = "patient_id,Geschlecht,Größe\n0001,männlich,171\n0002,weiblich,\n"
 CHINESE = "patient_id,性别\n0001,男\n0002,女\n"
@@ -118,6 +118,20 @@ def test_parquet_loses_no_zero_and_adds_no_point(tmp_path):
         ["007", "1", "1", "0.1", "true"],
         ["8", "2", None, "2", "false"],
     ]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_nameless_first_column_that_numbers_the_rows_is_left_out(tmp_path, first):
+    path = tmp_path / "t.csv"
+    path.write_text(f",id,x\n{first},a,1\n{first + 1},b,2\n", encoding="utf-8")
+    sheet = read_sheet(path)
+    assert list(sheet.columns) == column_names(path) == ["id", "x"]
+    assert sheet.to_numpy().tolist() == [["a", "1"], ["b", "2"]]
+    assert read_sheet(path, columns=["x"]).to_numpy().tolist() == [["1"], ["2"]]
+    path.write_text(",x\nP1,1\nP2,2\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="Every column must have a name") as caught:
+        read_sheet(path)
+    assert "patient_id or case_id" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.core.dictionary import MISSING
 from pipeline.core.problems import Problems, listing
 from pipeline.core.sheets import NUMBER, column_names, read_sheet, rows_text
 
@@ -99,7 +100,8 @@ def read_features(
     names : list of str
         The features.
     dropped : list of str
-        Columns that are no features, such as PyRadiomics' ``diagnostics_...``.
+        Columns that are no features: PyRadiomics' ``diagnostics_...``, and columns of words (a
+        scanner, a site), which hold no number at all.
 
     Raises
     ------
@@ -111,10 +113,12 @@ def read_features(
     _check_keys(sheet, path, unit_key, problems)
     problems.raise_if_any()
     names = feature_names(sheet)
-    dropped = [name for name in sheet.columns if name not in {*names, *IDENTIFIERS}]
-    numbers = {}
+    numbers, words = {}, set()
     for name in names:
         values = _numbers(sheet[name])
+        if np.isinf(values).any() and not np.isfinite(values).any():
+            words.add(name)
+            continue
         bad = sheet.index[np.isinf(values)]
         if len(bad):
             problems.add(
@@ -125,6 +129,11 @@ def read_features(
             )
         numbers[name] = values
     problems.raise_if_any()
+    names = [name for name in names if name not in words]
+    if not names:
+        problems.add("A feature table must hold numbers", where=str(path))
+        problems.raise_if_any()
+    dropped = [name for name in sheet.columns if name not in {*names, *IDENTIFIERS}]
     identifiers = [name for name in IDENTIFIERS if name in sheet.columns and name != "reader"]
     table = pd.concat([sheet[identifiers], pd.DataFrame(numbers, index=sheet.index)], axis=1)
     return table.reset_index(drop=True), names, dropped
@@ -159,7 +168,7 @@ def _read(path: str | Path, values: bool) -> pd.DataFrame:
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    """Return a column as float64: NaN where blank or ``nan``, infinite where it is no number.
+    """Return a column as float64: NaN where blank or a word for it, infinite where it is no number.
 
     Python's own conversion is exact to the last digit, which `pandas.to_numeric` is not.
     """
@@ -168,7 +177,7 @@ def _numbers(values: pd.Series) -> pd.Series:
 
     def number(value: object) -> float:
         text = str(value)
-        if value is None or text.lower() == "nan":
+        if value is None or text in MISSING:
             return np.nan
         return float(text) if NUMBER.fullmatch(text) else np.inf
 

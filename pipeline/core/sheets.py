@@ -297,11 +297,19 @@ def _from_records(
         )
     (_, header), *rows = records
     header = [name.strip() for name in header]
+    if not header[0] and _counts_rows([row[0].strip() for _, row in rows]):
+        # What pandas and R write before the first column of a table.
+        header, rows = header[1:], [(number, row[1:]) for number, row in rows]
     width = max((at for at, name in enumerate(header, 1) if name), default=0)
     problems = Problems(f"the table {path}")
     for at, name in enumerate(header[:width]):
         if not name:
-            problems.add("Every column must have a name", where=f"{path}, column {at + 1}")
+            problems.add(
+                "Every column must have a name",
+                where=f"{path}, column {at + 1}",
+                remedy="name it, patient_id or case_id if it holds the ids; a first column that "
+                "only numbers the rows is left out",
+            )
         elif name in header[:at]:
             problems.add("Every column must have its own name", found=name, where=f"{path}, header")
     for number, row in rows:
@@ -320,6 +328,13 @@ def _from_records(
     ]
     index = pd.Index([number for number, _ in rows], name="row")
     return pd.DataFrame(texts, index=index, columns=[header[at] for at in wanted], dtype=object)
+
+
+def _counts_rows(values: Sequence[str]) -> bool:
+    """Tell whether a column only numbers the rows, from 0 or from 1."""
+    return any(
+        values == [str(number) for number in range(first, first + len(values))] for first in (0, 1)
+    )
 
 
 def _blank_to_none(value: str) -> str | None:

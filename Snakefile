@@ -66,10 +66,12 @@ if HAS_MODELS:
 
     include: "pipeline/rules/split.smk"
     include: "pipeline/rules/select.smk"
+    include: "pipeline/rules/stability.smk"
     include: "pipeline/rules/train.smk"
     include: "pipeline/rules/evaluate.smk"
     include: "pipeline/rules/references.smk"
     include: "pipeline/rules/nested.smk"
+    include: "pipeline/rules/optimism.smk"
     include: "pipeline/rules/ablate.smk"
 
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from models import metrics
 from models.estimators import FAMILIES
 from models.folds import assign_folds
 from models.inputs import read_inputs, training_rows
 from models.outputs import write_facts, write_result
+from models.parallel import Workers
 from models.procedure import Procedure, search_note
 from pipeline.core import command
 from pipeline.core.files import read_json
@@ -73,7 +73,9 @@ def outer_folds(
             yield repeat, fold, folds == fold
 
 
-def cross_validate(procedure: Procedure, training: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
+def cross_validate(
+    procedure: Procedure, training: pd.DataFrame, workers: int = 1
+) -> tuple[pd.DataFrame, dict]:
     """Judge a family's whole procedure by repeated nested cross-validation.
 
     Parameters
@@ -82,6 +84,8 @@ def cross_validate(procedure: Procedure, training: pd.DataFrame) -> tuple[pd.Dat
         What every outer fold repeats; ``nested`` of its configuration says how often.
     training : pandas.DataFrame
         Training rows of the analysis table.
+    workers : int
+        Processes over which the outer folds are spread; the result does not depend on it.
 
     Returns
     -------
@@ -101,31 +105,11 @@ def cross_validate(procedure: Procedure, training: pd.DataFrame) -> tuple[pd.Dat
     model, config, started = procedure.model, procedure.config, time.monotonic()
     options = config["nested"]
     outer = list(outer_folds(training, options["folds"], options["repeats"], config["seed"]))
-    rows, fits, notes = [], 0, []
-    for done, (repeat, fold, held_out) in enumerate(outer, start=1):
-        seed = derive_seed(config["seed"], "nested", model, repeat, fold)
-        own = training[~held_out].reset_index(drop=True)
-        judged = training[held_out]
-        run = procedure.run(own, seed)
-        outcome, probability = judged["outcome"].to_numpy(int), run.fitted.predict(judged)
-        fits += run.fits
-        notes += run.notes
-        rows.append(
-            {
-                "model": model,
-                "repeat": repeat,
-                "fold": fold,
-                "n": len(judged),
-                "events": int(outcome.sum()),
-                "auroc": float(metrics.auroc(outcome, probability)),
-                "brier": float(metrics.brier(outcome, probability)),
-                "parameters": json.dumps(run.parameters),
-                "signature": "|".join(run.fitted.signature),
-            }
-        )
-        left = (time.monotonic() - started) / done * (len(outer) - done)
-        text = f"AUROC {rows[-1]['auroc']:.3f}, {left:.0f} s left"
-        command.progress(f"nested {model}", done, len(outer), text)
+    with Workers(workers, (procedure, training), config["threads"]) as pool:
+        judged = pool.map(_judge, outer, stage=f"nested {model}", describe=_described)
+    rows = [row for row, _, _ in judged]
+    fits = sum(count for _, count, _ in judged)
+    notes = [note for _, _, said in judged for note in said]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     means = table.groupby("repeat")["auroc"].mean()
     spread = float(table["auroc"].std(ddof=1))
@@ -146,6 +130,33 @@ def cross_validate(procedure: Procedure, training: pd.DataFrame) -> tuple[pd.Dat
     return table, facts
 
 
+def _judge(
+    shared: tuple[Procedure, pd.DataFrame], task: tuple[int, int, np.ndarray]
+) -> tuple[dict, int, list[str]]:
+    """Run the procedure without an outer fold and judge it there: row, fits and notes."""
+    (procedure, training), (repeat, fold, held_out) = shared, task
+    seed = derive_seed(procedure.config["seed"], "nested", procedure.model, repeat, fold)
+    run = procedure.run(training[~held_out].reset_index(drop=True), seed)
+    judged = training[held_out]
+    outcome, probability = judged["outcome"].to_numpy(int), run.fitted.predict(judged)
+    row = {
+        "model": procedure.model,
+        "repeat": repeat,
+        "fold": fold,
+        "n": len(judged),
+        "events": int(outcome.sum()),
+        "auroc": float(metrics.auroc(outcome, probability)),
+        "brier": float(metrics.brier(outcome, probability)),
+        "parameters": json.dumps(run.parameters),
+        "signature": "|".join(run.fitted.signature),
+    }
+    return row, run.fits, run.notes
+
+
+def _described(task: tuple[int, int, np.ndarray], judged: tuple[dict, int, list[str]]) -> str:
+    return f"AUROC {judged[0]['auroc']:.3f}"
+
+
 def planned_fits(procedure: Procedure) -> int:
     """Return how many classifiers a nested cross-validation fits at most."""
     options = procedure.config["nested"]
@@ -162,8 +173,7 @@ def main(options: argparse.Namespace) -> None:
     honest = rigorous(config)
     procedure = Procedure(options.model, columns, honest, config["nested"]["search"], fixed)
     logger.info("nested %s: at most %d fits", options.model, planned_fits(procedure))
-    with threadpool_limits(config["threads"]):
-        result, facts = cross_validate(procedure, training)
+    result, facts = cross_validate(procedure, training, options.workers)
     write_result(result, options.out, config, leaks=False)
     write_facts(facts, options.json, config, leaks=False)
 
@@ -178,6 +188,7 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--model-json", type=Path, help="model.json whose parameters are kept (search: fixed)"
     )
+    arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
     arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
     arguments.add_argument("--json", required=True, type=Path, help="facts to write, .json")
     command.run(main, arguments)

@@ -88,10 +88,12 @@ def test_the_published_order_chooses_no_threshold():
     assert "Found: youden. In: config key evaluation.threshold_rule" in said
 
 
-def test_nested_folds_do_not_take_the_parameters_of_a_leaking_search():
-    said = problem(**REPLAYED, nested={"search": "fixed"})
+@pytest.mark.parametrize("section", ["nested", "optimism"])
+def test_repetitions_do_not_take_the_parameters_of_a_leaking_search(section):
+    said = problem(**REPLAYED, **{section: {"search": "fixed"}})
     assert "must search its own parameters beside `mode: as_published`" in said
-    resolve_config(MODELLED | REPLAYED | {"nested": {"search": "fixed", "models": []}})
+    assert f"config key {section}.search" in said
+    resolve_config(MODELLED | REPLAYED | {section: {"search": "fixed", "models": []}})
 
 
 def test_the_published_order_knows_no_agreement_within_levels():
@@ -209,6 +211,10 @@ def test_unknown_option_names_the_nearest():
             {"models": ["lr", "tabnet"], "nested": {"models": ["rf"]}},
             ["only be cross-validated if it is trained", "Found: rf", "nested.models"],
         ),
+        (
+            {"models": ["lr", "tabnet"], "optimism": {"models": ["rf"]}},
+            ["only be resampled if it is trained", "Found: rf", "optimism.models"],
+        ),
         ({"protocol": "ge2052"}, ["config/protocols", "perhaps `ge2025` is meant"]),
     ],
 )
@@ -250,3 +256,13 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, text, words):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(StudyError, match=r"must exist.*none\.yaml"):
         load_config([tmp_path / "none.yaml"])
+
+
+def test_resampling_leaves_tabnet_out_unless_asked():
+    def corrected(**changes):
+        return resolve_config(MODELLED | changes)["optimism"]["models"]
+
+    assert corrected(models=["lr", "tabnet", "rf"]) == ["lr", "rf"]
+    assert corrected(models=["lr", "tabnet"], optimism={"models": "all"}) == ["lr", "tabnet"]
+    assert corrected(models=["tabnet"]) == []
+    assert corrected(optimism={"models": []}) == []

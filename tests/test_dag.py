@@ -297,6 +297,8 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
         "models": ["lr"],
         "search": {"iterations": 2},
         "evaluation": {"bootstrap": 100},
+        "stability": {"resamples": 2, "permutations": 1},
+        "optimism": {"resamples": 10, "search": "fixed"},
         "ablation": {"models": ["lr"], "top": 1, "seeds": 1},
     }
     study = checkout.write("study.yaml", config)
@@ -309,23 +311,27 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
         checkout.write(study, config | changes)
         return set(checkout.planned(study))
 
-    learned = {"select", "train", "evaluate", "references", "nested", "ablate"}
-    learned |= {"study_report"}
+    learned = {"select", "train", "evaluate", "references", "nested", "optimism", "ablate"}
+    learned |= {"stability", "study_report"}
     assert planned(title="Another") == {"study_report"}
     judged = {"evaluate", "references", "ablate", "study_report"}
     assert planned(evaluation={"bootstrap": 200}) == judged
     assert planned(selection={"mrmr": {"k": 10}}) == learned
-    assert planned(search={"iterations": 3}) == learned - {"select", "references"}
+    assert planned(search={"iterations": 3}) == learned - {"select", "stability", "references"}
     assert planned(tabnet={"max_epochs": 5}) == {"study_report"}
     assert planned(split={"folds": 3}) == learned | {"join", "split"}
-    assert planned(models=["lr", "rf"]) == {"train", "evaluate", "nested", "study_report"}
+    repeated = {"nested", "optimism"}
+    assert planned(models=["lr", "rf"]) == {"train", "evaluate", "study_report"} | repeated
     assert planned(nested={"search": "fixed"}) == {"nested", "study_report"}
     assert planned(nested={"models": []}) == {"study_report"}
+    assert planned(stability={"resamples": 3}) == {"stability", "study_report"}
+    assert planned(optimism={"resamples": 11}) == {"optimism", "study_report"}
+    assert planned(workers=2) == {"study_report"}
     assert planned() == set()
     checkout.edit("models/delong.py", r"\A", "# A comment.\n")
     assert planned() == set()
     checkout.edit("models/delong.py", r"\Z", "\nCHANGED = True\n")
-    assert planned() == judged
+    assert planned() == judged | {"optimism"}
 
 
 @pytest.mark.parametrize(

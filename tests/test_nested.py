@@ -115,6 +115,14 @@ def test_the_same_seed_gives_the_same_tables(study, config):
     assert all(json.loads(text) for text in first["parameters"])
 
 
+def test_the_table_does_not_depend_on_the_number_of_processes(study, config):
+    _, training = study
+    procedure = procedure_of(study, config, "lr", repeats=1)
+    (one, facts), (two, other) = (cross_validate(procedure, training, n) for n in (1, 2))
+    pd.testing.assert_frame_equal(one, two)
+    assert facts | {"seconds": 0} == other | {"seconds": 0}
+
+
 def test_too_few_events_for_the_outer_folds_are_told(study, config):
     _, training = study
     rare = training.assign(outcome=(np.arange(len(training)) < 2).astype(int))

@@ -21,10 +21,12 @@ import yaml
 import models.ablate
 import models.evaluate
 import models.nested
+import models.optimism
 import models.references
 import models.sample_size
 import models.selection
 import models.split
+import models.stability
 import models.train
 import models.winner
 from demo.feature_names import feature_names
@@ -92,6 +94,8 @@ def config(repository) -> dict:
     options["evaluation"]["bootstrap"] = 60
     options["interpretation"] |= {"shap": True, "shap_rows": 10, "shap_background": 5}
     options["nested"] |= {"models": ["lr"], "folds": 3, "search": "fixed"}
+    options["stability"] |= {"resamples": 6, "permutations": 2}
+    options["optimism"] |= {"models": ["lr"], "resamples": 4, "search": "fixed"}
     options["ablation"] |= {"models": ["lr", "rf"], "top": 2, "single": 2, "seeds": 2}
     options["ablation"] |= {"families": ["log", "gradient"], "steps": ["mrmr"]}
     return options
@@ -123,6 +127,8 @@ def table_study(tmp_path_factory, config) -> Path:
     call(models.split, **given, out=tables / "split.parquet")
     chosen = {"out": tables / "selection.parquet", "json": tables / "selection.json"}
     call(models.selection, **given, **chosen)
+    repeated = {"out": tables / "stability.parquet", "json": tables / "stability.json"}
+    call(models.stability, **given, **repeated, workers=1)
     made = []
     for model in config["models"]:
         made.append(folder / "models" / model)
@@ -157,8 +163,18 @@ def table_study(tmp_path_factory, config) -> Path:
         **given,
         model="lr",
         model_json=lr / "model.json",
+        workers=1,
         out=folder / "nested" / "lr.parquet",
         json=folder / "nested" / "lr.json",
+    )
+    call(
+        models.optimism,
+        **given,
+        model="lr",
+        model_json=lr / "model.json",
+        workers=1,
+        out=folder / "optimism" / "lr.parquet",
+        json=folder / "optimism" / "lr.json",
     )
     return folder
 
@@ -408,6 +424,42 @@ def test_simple_predictions_stand_beside_the_models(page, table_study):
     for row in table.itertuples():
         assert row.label in page.text
         assert (row.note or f"{row.auroc:.3f}") in page.text
+
+
+def test_every_estimate_stands_beside_the_others_and_is_explained(page, table_study):
+    table = pd.read_parquet(table_study / "optimism" / "lr.parquet").set_index("metric")
+    for name in ("apparent", "corrected", "corrected_632plus"):
+        assert f"{table.loc['auroc', name]:.3f}" in page.text
+    assert "4 bootstrap resamples of the training patients" in page.text
+    assert "luck of the split" in page.text
+    assert "Parameters are those that the search on all training rows chose" in page.text
+
+
+def test_the_selection_is_repeated_on_subsamples(page, table_study):
+    info = json.loads((table_study / "tables" / "stability.json").read_text(encoding="utf-8"))
+    block = info["blocks"]["radiomics"]
+    assert "repeated on 6 subsamples of 80% of the training patients" in page.text
+    assert f"{block['index']:.2f} ({block['low']:.2f} to" in page.text
+    assert f"With permuted outcomes the index is {block['permuted_index']:.2f}" in page.text
+    assert "Dashed: " in page.text
+
+
+def test_a_selection_that_never_chooses_says_so(copied):
+    table = pd.read_parquet(copied / "tables" / "stability.parquet")
+    write_table(table.assign(frequency=0.0), copied / "tables" / "stability.parquet")
+    path = copied / "tables" / "stability.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    for block in info["blocks"].values():
+        block |= {"mean_selected": 0.0, "index": None}
+    write_json(info, path)
+    text = report_of(copied)
+    assert "all or none always, so that stability has no measure" in text
+    assert 'id="frequency"' not in text
+
+
+def test_without_optimism_the_page_holds_no_estimates(copied):
+    change(copied, optimism__models=[])
+    assert 'id="estimates"' not in report_of(copied)
 
 
 def test_nested_cross_validation_stands_beside_the_test_rows(page, table_study):

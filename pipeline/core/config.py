@@ -135,8 +135,12 @@ def resolve_config(user: dict) -> dict:
         config["outcome"] = {"label": outcome["name"]} | outcome
     if config["primary"] is not None:
         config["primary"] = {"part": "test", "metric": "auroc"} | config["primary"]
-    if config["nested"]["models"] == "all":
-        config["nested"]["models"] = list(config["models"])
+    for section in ("nested", "optimism"):
+        asked = config[section]["models"]
+        if isinstance(asked, str):
+            config[section]["models"] = [
+                name for name in config["models"] if asked == "all" or name != "tabnet"
+            ]
     return config
 
 
@@ -307,10 +311,12 @@ def _check_combinations(config: dict, problems: Problems) -> None:
             where="config key masks.convention",
             remedy="correct the labels",
         )
-    asked = {"ablated": "ablation", "cross-validated": "nested"}
+    asked = {"ablated": "ablation", "cross-validated": "nested", "resampled": "optimism"}
     for what, section in asked.items():
         names = config[section]["models"]
-        extra = [name for name in names if name not in config["models"]] if names != "all" else []
+        if isinstance(names, str):
+            continue
+        extra = [name for name in names if name not in config["models"]]
         if not extra:
             continue
         problems.add(
@@ -348,14 +354,16 @@ def _check_published_order(config: dict, problems: Problems) -> None:
             where="config key selection.ccc.within_level",
             remedy="write false, or `mode: rigorous`",
         )
-    if config["nested"]["models"] and config["nested"]["search"] == "fixed":
-        problems.add(
-            "Nested cross-validation must search its own parameters beside `mode: as_published`: "
-            "those of the final model have seen every row",
-            found="fixed",
-            where="config key nested.search",
-            remedy="write `search: reduced` or `search: full`, or `models: []`",
-        )
+    repeated = {"nested": "Nested cross-validation", "optimism": "The correction for optimism"}
+    for section, what in repeated.items():
+        if config[section]["models"] and config[section]["search"] == "fixed":
+            problems.add(
+                f"{what} must search its own parameters beside `mode: as_published`: those of the "
+                "final model have seen every row",
+                found="fixed",
+                where=f"config key {section}.search",
+                remedy="write `search: reduced` or `search: full`, or `models: []`",
+            )
 
 
 def _check_primary(config: dict, problems: Problems) -> None:

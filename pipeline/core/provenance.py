@@ -34,10 +34,12 @@ STAGE_MODULES = (
     "pipeline.join",
     "models.split",
     "models.selection",
+    "models.stability",
     "models.train",
     "models.evaluate",
     "models.references",
     "models.nested",
+    "models.optimism",
     "models.ablate",
     "pipeline.reporting.study_report",
 )

@@ -1,4 +1,4 @@
-"""Figures of the selection: the funnel, and its stability over folds."""
+"""Figures of the selection: the funnel, and its stability over folds and subsamples."""
 
 from __future__ import annotations
 
@@ -85,3 +85,41 @@ def stability_figure(frequency: pd.DataFrame) -> str:
         axis.spines[["top", "left", "bottom"]].set_visible(False)
         axis.tick_params(length=0)
         return to_svg(drawing, "stability")
+
+
+def frequency_figure(table: pd.DataFrame, noise: float | None) -> str:
+    """Draw how often subsamples of the training patients chose each feature.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per feature, the first on top: ``feature, block, frequency, selected`` (in the
+        final signature).
+    noise : float or None
+        Highest frequency of any feature under permuted outcomes, drawn as a line.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element.
+    """
+    rows = len(table)
+    places = np.arange(rows)
+    with figure(9.5, 0.26 * rows + 0.9) as (drawing, axes):
+        axis = axes[0]
+        colours = [BLOCK_COLOURS[block] for block in table["block"]]
+        bars = axis.barh(places, table["frequency"], height=0.66, color=colours)
+        for bar, selected in zip(bars, table["selected"], strict=True):
+            bar.set_alpha(1.0 if selected else 0.4)
+        for place, value in zip(places, table["frequency"], strict=True):
+            axis.text(value + 0.008, place, f"{100 * value:.0f}%", va="center", color=INK)
+        if noise is not None:
+            axis.axvline(noise, color=MUTED, linestyle="--", linewidth=1.0)
+        axis.set_yticks(places, table["feature"], fontsize=8, color=INK)
+        axis.set_ylim(rows - 0.4, -0.6)
+        axis.set_xlim(0, 1.06)
+        axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+        axis.set_xlabel("Subsamples that chose the feature")
+        axis.spines[["top", "right", "left"]].set_visible(False)
+        axis.tick_params(axis="y", length=0)
+        return to_svg(drawing, "frequency")

@@ -78,6 +78,14 @@ class Nested:
 
 
 @dataclass(frozen=True)
+class Optimism:
+    """One model's correction for optimism: its metrics and what was done."""
+
+    table: pd.DataFrame
+    info: dict
+
+
+@dataclass(frozen=True)
 class Modelling:
     """Tables of the modelling half. `units` holds no feature columns."""
 
@@ -86,12 +94,15 @@ class Modelling:
     split: pd.DataFrame
     selection: pd.DataFrame
     selection_info: dict
+    stability: pd.DataFrame
+    stability_info: dict
     models: dict[str, Model]
     evaluation: Evaluation
     winner: dict
     sample_size: dict
     references: pd.DataFrame
     nested: dict[str, Nested]
+    optimism: dict[str, Optimism]
     ablation: dict[str, Ablation]
 
 
@@ -209,6 +220,8 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         split=_table(folder, "tables/split.parquet"),
         selection=_table(folder, "tables/selection.parquet"),
         selection_info=_json(folder, "tables/selection.json"),
+        stability=_table(folder, "tables/stability.parquet"),
+        stability_info=_json(folder, "tables/stability.json"),
         models={name: _model(folder, name) for name in config["models"]},
         evaluation=Evaluation(**evaluation),
         winner=_json(folder, "evaluation/winner.json"),
@@ -219,6 +232,12 @@ def _modelling(folder: Path, config: dict) -> Modelling:
                 _table(folder, f"nested/{name}.parquet"), _json(folder, f"nested/{name}.json")
             )
             for name in config["nested"]["models"]
+        },
+        optimism={
+            name: Optimism(
+                _table(folder, f"optimism/{name}.parquet"), _json(folder, f"optimism/{name}.json")
+            )
+            for name in config["optimism"]["models"]
         },
         ablation={
             name: Ablation(

@@ -12,6 +12,7 @@ from pipeline.reporting.comparison_tables import (
     nested_table,
     references_table,
 )
+from pipeline.reporting.estimates import estimates_tables
 from pipeline.reporting.evaluation_tables import goodness_of_fit_table, useful_ranges_table
 from pipeline.reporting.figures import model_style
 from pipeline.reporting.figures_models import (
@@ -101,6 +102,7 @@ def performance_section(results: Results) -> Section:
             f"guessing is the share of events, {number(events / len(test), 2)}.",
         ),
         comparison_table(evaluation.comparisons, labels, level),
+        *estimates_tables(results, labels),
         *nested_table(results, labels),
         references_table(results, level),
         Figure(

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
 from pipeline.reporting.figures_selection import funnel_figure, stability_figure
 from pipeline.reporting.results import Results
+from pipeline.reporting.selection_stability import stability_blocks
 from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
 
 #: Rows of the stability figure; a wider choice is cut to the most often selected.
@@ -74,6 +75,9 @@ def selection_section(results: Results) -> Section:
         blocks.append(_chosen_table(results, chosen, frequency, len(info["folds"])))
     if len(frequency) and info["folds"]:
         blocks += _stability(results, frequency, info["folds"])
+    labels = feature_names(results)
+    names = results.modelling.stability["feature"]
+    blocks += stability_blocks(results, {name: printed_feature(name, labels) for name in names})
     return Section("selection", title, blocks)
 
 

@@ -45,6 +45,7 @@ BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []
 MODELS = config["models"] if HAS_MODELS else []
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
 NESTED = config["nested"]["models"] if HAS_MODELS else []
+RESAMPLED = config["optimism"]["models"] if HAS_MODELS else []
 
 
 wildcard_constraints:
@@ -134,6 +135,16 @@ def gpus(model):
     return int(model == "tabnet" and wanted)
 
 
+def workers(model):
+    """Return over how many processes a job of `model` spreads its fits: a GPU serves one."""
+    return 1 if gpus(model) else config["workers"]
+
+
+def cores(wildcards):
+    """Return how many cores a job of one model claims: the threads of all its processes."""
+    return config["threads"] * workers(wildcards.model)
+
+
 def preflight_targets(wildcards):
     """Return the verdict on every file, or say why there is none."""
     if not HAS_IMAGES:
@@ -175,6 +186,7 @@ def model_targets(wildcards):
         f"{FOLDER}/evaluation/sample_size.json",
         f"{FOLDER}/evaluation/references.parquet",
         *[f"{FOLDER}/nested/{model}.json" for model in NESTED],
+        *[f"{FOLDER}/optimism/{model}.json" for model in RESAMPLED],
         *[f"{FOLDER}/ablation/{model}.json" for model in ABLATED],
     ]
 
@@ -195,8 +207,9 @@ def report_inputs(wildcards):
         files += [f"{FOLDER}/report/preflight"]
         files += of_batches("resample.parquet") + of_batches("pictures")
     if HAS_MODELS:
-        tables += ["analysis", "split", "selection"]
-        files += [f"{FOLDER}/tables/selection.json", *model_targets(wildcards)]
+        tables += ["analysis", "split", "selection", "stability"]
+        files += [f"{FOLDER}/tables/{name}.json" for name in ["selection", "stability"]]
+        files += model_targets(wildcards)
     return files + [f"{FOLDER}/tables/{name}.parquet" for name in tables]
 
 

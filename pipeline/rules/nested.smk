@@ -17,11 +17,12 @@ rule nested:
         f"{FOLDER}/benchmark/nested/{{model}}.tsv"
     conda:
         "../../environment.yml"
-    threads: config["threads"]
+    threads: cores
     resources:
         mem_mb=memory(4000),
         runtime=1440,
         gpu=lambda wildcards: gpus(wildcards.model),
+        workers=lambda wildcards: workers(wildcards.model),
     params:
         code=code_fingerprint("models.nested"),
         options=lambda wildcards: training_options(
@@ -39,4 +40,5 @@ rule nested:
     shell:
         "python -m models.nested --study {params.study:q} --model {wildcards.model}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
-        " {params.fixed} --out {output.table:q} --json {output.json:q} > {log:q} 2>&1"
+        " {params.fixed} --workers {resources.workers}"
+        " --out {output.table:q} --json {output.json:q} > {log:q} 2>&1"

@@ -1,0 +1,353 @@
+"""Optimism: how much better a model looks on the rows that it learned from than on others.
+
+Harrell's bootstrap [1]_: the whole procedure (selection, search, fit, threshold) is repeated on
+resamples of the training patients. What a model gains on its own resample over the original rows
+is the optimism; the mean of it is taken off the apparent performance of the final model. The test
+part plays no role.
+
+The original rows hold about 63% of a resample's patients. A model that remembers its patients does
+well on them, so that Harrell's correction takes off too little where models memorise or features
+are chosen among many; the .632+ estimator [2]_, [3]_ weighs in the patients left out.
+
+References
+----------
+.. [1] Harrell FE, Lee KL, Mark DB. Multivariable prognostic models: issues in developing models,
+   evaluating assumptions and adequacy, and measuring and reducing errors. Stat Med 1996;15:361-387.
+.. [2] Efron B, Tibshirani R. Improvements on cross-validation: the .632+ bootstrap method. J Am
+   Stat Assoc 1997;92:548-560.
+.. [3] Iba K, Shinozaki T, Maruo K, Noma H. Re-evaluation of the comparative effectiveness of
+   bootstrap-based optimism correction methods in the development of multivariable clinical
+   prediction models. BMC Med Res Methodol 2021;21:9.
+.. [4] Noma H, Shinozaki T, Iba K, Teramukai S, Furukawa TA. Confidence intervals of prediction
+   accuracy measures for multivariable prediction models based on the bootstrap-based optimism
+   correction methods. Stat Med 2021;40:5691-5701.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from models import metrics
+from models.estimators import FAMILIES
+from models.inputs import read_inputs, training_rows
+from models.intervals import MAX_UNDEFINED_SHARE, patient_resamples
+from models.outputs import write_facts, write_result
+from models.parallel import Workers
+from models.performance import METRICS, Sample, point_values
+from models.procedure import Procedure, search_note
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_json
+from pipeline.core.modes import is_leaking, rigorous
+from pipeline.core.seeds import derive_seed
+from pipeline.core.study import open_study
+
+logger = logging.getLogger("vertebromics")
+
+#: Share of patients that a resample holds, for many patients: 1 - 1/e.
+DISTINCT = 0.632
+
+#: Largest share of resamples that may hold too few different patients for the procedure to run.
+MAX_LEFT_OUT = 0.2
+
+NO_INTERVAL = (
+    "No interval: the location-shifted bootstrap interval takes its width from the apparent "
+    "performance, which hardly varies where features are chosen among many or a model memorises."
+)
+
+OTHER_ORDER = (
+    "Apparent and corrected figures are of the rigorous order, with the parameters and the "
+    "threshold of the published one, which has seen every row."
+)
+
+
+class Resampled(NamedTuple):
+    """Performance of the procedure run on one resample, each a mapping of metric to value.
+
+    Attributes
+    ----------
+    own : dict
+        On the resample itself.
+    original : dict
+        On the original rows.
+    out_of_bag : dict
+        On the rows of patients that the resample does not hold.
+    fits : int
+        Classifiers fitted.
+    """
+
+    own: dict[str, float]
+    original: dict[str, float]
+    out_of_bag: dict[str, float]
+    fits: int
+
+
+def correct_optimism(
+    procedure: Procedure,
+    training: pd.DataFrame,
+    final: Mapping,
+    workers: int = 1,
+) -> tuple[pd.DataFrame, dict]:
+    """Correct the apparent performance of the final model for its optimism.
+
+    Parameters
+    ----------
+    procedure : Procedure
+        What every resample repeats; ``optimism`` of its configuration says how often.
+    training : pandas.DataFrame
+        Training rows of the analysis table.
+    final : mapping
+        What model.json holds of the final model; ``parameters`` and ``threshold`` are used.
+    workers : int
+        Processes; the result does not depend on it.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        One row per metric: ``model, metric, apparent, optimism, optimism_se`` (Monte Carlo error
+        of the mean)``, corrected, out_of_bag, corrected_632plus`` (AUROC and Brier)``, resamples``
+        (in which the metric is defined)``, note``.
+    facts : dict
+        ``model, resamples, left_out, search, fits, seconds, notes``.
+
+    Raises
+    ------
+    StudyError
+        If the procedure cannot run on more than a fifth of the resamples.
+    """
+    started = time.monotonic()
+    config, model = procedure.config, procedure.model
+    wanted = config["optimism"]["resamples"]
+    outcome, patients = training["outcome"].to_numpy(int), training["patient_id"].to_numpy()
+    drawn = patient_resamples(
+        patients,
+        outcome,
+        wanted,
+        derive_seed(config["seed"], "optimism", "resamples"),
+        stratified=False,
+    )
+    tasks = [
+        (times, derive_seed(config["seed"], "optimism", model, number))
+        for number, times in enumerate(drawn)
+    ]
+    kept = replace(procedure, search="fixed", parameters=dict(final["parameters"]))
+    fitted = kept.run(training, config["seed"]).fitted
+    sample = Sample(outcome, fitted.predict(training), patients, float(final["threshold"]))
+    with Workers(workers, (procedure, training), config["threads"]) as pool:
+        results = pool.map(_resample, tasks, stage=f"optimism {model}", describe=_described)
+    done = [result for result in results if isinstance(result, Resampled)]
+    refused = [result for result in results if not isinstance(result, Resampled)]
+    if len(refused) > MAX_LEFT_OUT * wanted:
+        raise StudyError(
+            "Nearly every resample of the training patients must allow the procedure to run",
+            found=f"{len(refused)} of {wanted} do not, the first because of: {refused[0]}",
+            where="config key optimism",
+            remedy="use fewer folds (split.folds), or leave `optimism.models` empty",
+        )
+    notes = [search_note(procedure.search, config, "resample"), NO_INTERVAL]
+    if refused:
+        notes.append(
+            f"{len(refused)} of {wanted} resamples held too few different patients with one of "
+            "the outcomes for the procedure and were left out."
+        )
+    facts = {
+        "model": model,
+        "resamples": wanted,
+        "left_out": len(refused),
+        "search": procedure.search,
+        "fits": 1 + sum(result.fits for result in done),
+        "seconds": round(time.monotonic() - started, 1),
+        "notes": notes,
+    }
+    return optimism_table(model, sample, done), facts
+
+
+def optimism_table(model: str, sample: Sample, resampled: list[Resampled]) -> pd.DataFrame:
+    """Take the mean optimism off the apparent performance, metric by metric.
+
+    Parameters
+    ----------
+    model : str
+        Name of the family.
+    sample : Sample
+        Training rows as the final model predicts them.
+    resampled : list of Resampled
+        Performance over the resamples.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `correct_optimism` returns it.
+    """
+    apparent = point_values(sample)
+    # What a prediction that knows nothing of the outcome would reach.
+    no_information = {
+        "auroc": 0.5,
+        "brier": float(
+            sample.outcome.mean() * (1 - 2 * sample.probability.mean())
+            + np.mean(sample.probability**2)
+        ),
+    }
+    rows = []
+    for metric in METRICS:
+        gains = np.array([each.own[metric] - each.original[metric] for each in resampled])
+        gains = gains[~np.isnan(gains)]
+        outside = np.array([each.out_of_bag[metric] for each in resampled])
+        outside = outside[~np.isnan(outside)]
+        value, note, error = apparent[metric], "", math.nan
+        optimism = out_of_bag = plus = math.nan
+        if math.isnan(value):
+            note = "undefined for the final model on its training rows"
+        elif len(gains) < (1 - MAX_UNDEFINED_SHARE) * len(resampled):
+            note = f"undefined in {len(resampled) - len(gains)} of {len(resampled)} resamples"
+        else:
+            optimism = float(gains.mean())
+            if len(gains) > 1:
+                error = float(gains.std(ddof=1) / math.sqrt(len(gains)))
+        if len(outside) >= (1 - MAX_UNDEFINED_SHARE) * len(resampled):
+            out_of_bag = float(outside.mean())
+            if metric in no_information:
+                plus = point_632_plus(value, out_of_bag, no_information[metric])
+        rows.append(
+            {
+                "model": model,
+                "metric": metric,
+                "apparent": value,
+                "optimism": optimism,
+                "optimism_se": error,
+                "corrected": value - optimism,
+                "out_of_bag": out_of_bag,
+                "corrected_632plus": plus,
+                "resamples": len(gains),
+                "note": note,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def point_632_plus(apparent: float, out_of_bag: float, no_information: float) -> float:
+    """Weigh apparent performance and that on patients left out by how much is overfitted [2]_.
+
+    Parameters
+    ----------
+    apparent : float
+        Performance on the rows learned from.
+    out_of_bag : float
+        Mean performance on the patients that resamples left out.
+    no_information : float
+        Performance without any relation of prediction and outcome; out-of-bag performance beyond
+        it counts as it.
+
+    Returns
+    -------
+    float
+        Between `apparent` and `out_of_bag`. The weight of the latter runs from .632, where nothing
+        is overfitted, to 1, where all that is apparent is.
+    """
+    whole = apparent - no_information
+    lost = apparent - out_of_bag
+    if whole == 0 or lost / whole <= 0:
+        rate = 0.0
+    else:
+        rate = min(lost / whole, 1.0)
+        lost = whole * rate
+    weight = DISTINCT / (1 - (1 - DISTINCT) * rate)
+    return apparent - weight * lost
+
+
+def _resample(
+    shared: tuple[Procedure, pd.DataFrame], task: tuple[np.ndarray, int]
+) -> Resampled | str:
+    """Run the procedure on one resample; where it holds too few patients, return why not.
+
+    Parameters
+    ----------
+    shared : tuple
+        The procedure and the training rows.
+    task : tuple
+        How often each row is drawn, shape (n_rows,), and the seed.
+    """
+    (procedure, training), (times, seed) = shared, task
+    rows = np.repeat(np.arange(len(training)), times)
+    resample = training.iloc[rows].reset_index(drop=True)
+    # Copies stay rows of their patient, whose inner fold they share, and get names of their own.
+    copies = resample.groupby("unit_id").cumcount().astype(str)
+    resample["unit_id"] = resample["unit_id"] + "#" + copies
+    try:
+        run = procedure.run(resample, seed)
+    except StudyError as error:
+        return error.rule
+    outcome, patients = training["outcome"].to_numpy(int), training["patient_id"].to_numpy()
+    probability = run.fitted.predict(training)
+    parts = (rows, np.arange(len(training)), np.flatnonzero(times == 0))
+    return Resampled(
+        *(
+            performance(Sample(outcome[part], probability[part], patients[part], run.threshold))
+            for part in parts
+        ),
+        run.fits,
+    )
+
+
+def performance(sample: Sample) -> dict[str, float]:
+    """Return the value of every metric, NaN where the sample or its threshold leaves it open."""
+    if len(np.unique(sample.outcome)) < 2:
+        return dict.fromkeys(METRICS, math.nan)
+    values = point_values(sample)
+    if math.isnan(sample.threshold):
+        values |= dict.fromkeys((*metrics.SHARES, *metrics.AGREEMENTS), math.nan)
+    return values
+
+
+def _described(task: tuple[np.ndarray, int], result: Resampled | str) -> str:
+    if isinstance(result, str):
+        return "left out"
+    return f"AUROC {result.own['auroc']:.3f} on itself, {result.original['auroc']:.3f}"
+
+
+def planned_fits(procedure: Procedure) -> int:
+    """Return how many classifiers an optimism correction fits at most."""
+    return 1 + procedure.config["optimism"]["resamples"] * procedure.planned_fits
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the analysis table and its split, correct one model's performance, write its table."""
+    config = open_study(options.study).config
+    columns, table = read_inputs(options.analysis, options.info, options.split)
+    training, _ = training_rows(table)
+    final = read_json(options.model_json)
+    # An order that has seen every row has no optimism that resamples of its rows could measure.
+    honest = rigorous(config)
+    search = config["optimism"]["search"]
+    fixed = final["parameters"] if search == "fixed" else None
+    procedure = Procedure(options.model, columns, honest, search, fixed)
+    logger.info("optimism of %s: at most %d fits", options.model, planned_fits(procedure))
+    result, facts = correct_optimism(procedure, training, final, options.workers)
+    if is_leaking(config):
+        facts["notes"].append(OTHER_ORDER)
+    write_result(result, options.out, config, leaks=False)
+    write_facts(facts, options.json, config, leaks=False)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("models.optimism", __doc__)
+    arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
+    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
+    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
+    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    arguments.add_argument("--model-json", required=True, type=Path, help="the model's model.json")
+    arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
+    arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
+    arguments.add_argument("--json", required=True, type=Path, help="facts to write, .json")
+    command.run(main, arguments)

@@ -1,0 +1,302 @@
+"""Stability: how much of a selection is left when other patients are asked.
+
+The selection chain, without a model, is learned anew on subsamples of the training patients, and
+once more on subsamples of the same size with permuted outcomes: what a selection repeats although
+nothing is related to the outcome comes from the rows that subsamples share. Only the difference
+speaks for features. The test part plays no role.
+
+References
+----------
+.. [1] Nogueira S, Sechidis K, Brown G. On the stability of feature selection algorithms. J Mach
+   Learn Res 2018;18(174):1-54.
+.. [2] Kuncheva LI. A stability index for feature selection. IASTED Artificial Intelligence and
+   Applications 2007:390-395.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from models.chain import selection_chain, signature_of
+from models.columns import BLOCKS, Columns, candidates_of
+from models.inputs import read_inputs, training_rows
+from models.outputs import write_facts, write_result
+from models.parallel import Workers
+from pipeline.core import command
+from pipeline.core.modes import rigorous
+from pipeline.core.seeds import derive_seed
+from pipeline.core.study import open_study
+
+logger = logging.getLogger("vertebromics")
+
+
+class Stability(NamedTuple):
+    """Stability of repeated selections.
+
+    Attributes
+    ----------
+    index : float
+        Nogueira's; 1 where all selections are equal, about 0 where they are drawn at random. NaN
+        with fewer than two selections, or where none or all of the candidates are always chosen.
+    low, high : float
+        Limits of its interval for independent selections.
+    jaccard : float
+        Mean share that two selections have in common of what they chose together; two empty ones
+        count as equal.
+    """
+
+    index: float
+    low: float
+    high: float
+    jaccard: float
+
+
+class Task(NamedTuple):
+    """One selection: the outcome of every training row, and the rows to learn from."""
+
+    outcome: np.ndarray
+    rows: np.ndarray
+
+
+def stability_of(chosen: np.ndarray, confidence: float = 0.95) -> Stability:
+    """Measure how alike selections are [1]_; for selections of one size it is Kuncheva's [2]_.
+
+    Parameters
+    ----------
+    chosen : ndarray of bool, shape (n_selections, n_candidates)
+        Which candidates each selection chose.
+    confidence : float
+        Level of the interval.
+    """
+    chosen = np.asarray(chosen, dtype=float)
+    selections, candidates = chosen.shape
+    if selections < 2:
+        return Stability(*[math.nan] * 4)
+    common = chosen @ chosen.T
+    sizes = chosen.sum(axis=1)
+    union = sizes[:, None] + sizes - common
+    pairs = np.triu_indices(selections, 1)
+    shares = np.divide(common, union, out=np.ones_like(common), where=union > 0)
+    jaccard = float(shares[pairs].mean())
+    often, mean_share = chosen.mean(axis=0), sizes.mean() / max(candidates, 1)
+    by_chance = mean_share * (1 - mean_share)
+    if by_chance == 0:
+        return Stability(math.nan, math.nan, math.nan, jaccard)
+    variance = selections / (selections - 1) * often * (1 - often)
+    index = 1 - variance.mean() / by_chance
+    # The influence of each selection on the index gives its variance (theorem 7 of [1]).
+    share = sizes / candidates
+    influence = (
+        (chosen * often).mean(axis=1)
+        - share * mean_share
+        + index / 2 * (2 * share * mean_share - share - mean_share + 1)
+    ) / by_chance
+    error = 2 / selections * math.sqrt(((influence - influence.mean()) ** 2).sum())
+    half = float(norm.ppf(0.5 + confidence / 2)) * error
+    return Stability(float(index), float(index - half), float(min(index + half, 1)), jaccard)
+
+
+def subsamples(
+    training: pd.DataFrame, outcome: np.ndarray, share: float, count: int, seed: int
+) -> list[np.ndarray]:
+    """Draw patients without replacement, those with and without an event apart.
+
+    Parameters
+    ----------
+    training : pandas.DataFrame
+        ``patient_id`` of every row; a patient's rows come along together.
+    outcome : ndarray of shape (n_rows,)
+        0 or 1; a patient with any event counts as an event.
+    share : float
+        Share of the patients that a subsample holds, at least one of each outcome.
+    count : int
+        Subsamples.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    list of ndarray of int
+        Positions of the rows of each subsample, ascending.
+    """
+    events = pd.Series(outcome).groupby(training["patient_id"].to_numpy()).max()
+    rng = np.random.default_rng(seed)
+    strata = [events.index[events == value].to_numpy() for value in (1, 0)]
+    drawn = []
+    for _ in range(count):
+        kept = [
+            rng.choice(stratum, max(1, round(share * len(stratum))), replace=False)
+            for stratum in strata
+            if len(stratum)
+        ]
+        drawn.append(np.flatnonzero(training["patient_id"].isin(np.concatenate(kept))))
+    return drawn
+
+
+def permuted_outcome(training: pd.DataFrame, seed: int) -> np.ndarray:
+    """Deal the patients' outcomes anew among patients with equally many rows.
+
+    Parameters
+    ----------
+    training : pandas.DataFrame
+        ``patient_id, outcome``; the outcomes of a patient's rows stay together.
+    seed : int
+        Seed of the permutation.
+
+    Returns
+    -------
+    ndarray of int, shape (n_rows,)
+    """
+    rng = np.random.default_rng(seed)
+    outcome = training["outcome"].to_numpy(int)
+    permuted = outcome.copy()
+    positions = pd.Series(np.arange(len(training))).groupby(training["patient_id"].to_numpy())
+    blocks = [block.to_numpy() for _, block in positions]
+    for size in sorted({len(block) for block in blocks}):
+        alike = np.array([block for block in blocks if len(block) == size])
+        permuted[alike] = outcome[alike[rng.permutation(len(alike))]]
+    return permuted
+
+
+def select_repeatedly(
+    columns: Columns, training: pd.DataFrame, config: Mapping, workers: int = 1
+) -> tuple[pd.DataFrame, dict]:
+    """Learn the selection on subsamples, with the outcomes as they are and permuted.
+
+    Parameters
+    ----------
+    columns : Columns
+        Candidates.
+    training : pandas.DataFrame
+        Training rows of the analysis table.
+    config : mapping
+        Resolved configuration; ``stability`` says how often.
+    workers : int
+        Processes; the result does not depend on it.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        One row per candidate: ``feature, block, frequency`` (share of the subsamples that chose
+        it)``, frequency_permuted, selected`` (by all training rows).
+    facts : dict
+        ``resamples, share, permutations, blocks, seconds, notes``; `blocks` holds, per block with
+        candidates, ``candidates, mean_selected, index, low, high, jaccard``, and the means over
+        the permuted outcomes ``permuted_selected, permuted_index, permuted_jaccard``.
+    """
+    options, started = config["stability"], time.monotonic()
+    count, share, permutations = options["resamples"], options["share"], options["permutations"]
+    outcome = training["outcome"].to_numpy(int)
+    whole = np.arange(len(training))
+    seed = derive_seed(config["seed"], "stability")
+    tasks = [Task(outcome, whole)]
+    tasks += [Task(outcome, rows) for rows in subsamples(training, outcome, share, count, seed)]
+    # The subsamples of all permuted outcomes together are as many, at least two of each.
+    each = max(2, count // permutations) if permutations else 0
+    for number in range(permutations):
+        seed = derive_seed(config["seed"], "stability", "permuted", number)
+        other = permuted_outcome(training, seed)
+        drawn = subsamples(training, other, share, each, derive_seed(seed, "subsamples"))
+        tasks += [Task(other, rows) for rows in drawn]
+    logger.info("stability: %d selections", len(tasks))
+    with Workers(workers, (columns, training, config), config["threads"]) as pool:
+        chosen = np.array(pool.map(_select, tasks, stage="stability", describe=_described))
+    names = [*columns.features, *columns.clinical]
+    final, real = chosen[0], chosen[1 : count + 1]
+    noise = chosen[count + 1 :].reshape(permutations, each, len(names))
+    blocks = np.array([columns.block_of(name) for name in names], dtype=object)
+    table = pd.DataFrame(
+        {
+            "feature": pd.Series(names, dtype=object),
+            "block": blocks,
+            "frequency": real.mean(axis=0),
+            "frequency_permuted": noise.mean(axis=(0, 1)) if len(noise) else math.nan,
+            "selected": final,
+        }
+    )
+    confidence = config["evaluation"]["confidence"]
+    facts = {
+        "resamples": count,
+        "share": share,
+        "permutations": permutations,
+        "blocks": {
+            block: _facts_of(real[..., blocks == block], noise[..., blocks == block], confidence)
+            for block in BLOCKS
+            if (blocks == block).any()
+        },
+        "seconds": round(time.monotonic() - started, 1),
+        "notes": [
+            "Subsamples share most of their patients: the interval is that of repeating the draw "
+            "on these patients, and a new study would agree less."
+        ],
+    }
+    return table, facts
+
+
+def _facts_of(real: np.ndarray, noise: np.ndarray, confidence: float) -> dict:
+    """Return the stability of one block; `noise` has shape (n_permutations, n_each, n)."""
+    own = stability_of(real, confidence)
+    facts = {"candidates": real.shape[1], "mean_selected": float(real.sum(axis=1).mean())}
+    facts |= {name: _known(value) for name, value in own._asdict().items()}
+    others = [stability_of(drawn, confidence) for drawn in noise]
+    sizes = noise.sum(axis=2)
+    return facts | {
+        "permuted_selected": float(sizes.mean()) if sizes.size else None,
+        "permuted_index": _mean([other.index for other in others]),
+        "permuted_jaccard": _mean([other.jaccard for other in others]),
+    }
+
+
+def _mean(values: list[float]) -> float | None:
+    defined = [value for value in values if not math.isnan(value)]
+    return float(np.mean(defined)) if defined else None
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _select(shared: tuple[Columns, pd.DataFrame, Mapping], task: Task) -> np.ndarray:
+    """Learn the selection chain on some rows; return which candidates it chose."""
+    columns, training, config = shared
+    X = columns.take(training.iloc[task.rows])
+    chain = selection_chain(columns, config).fit(X, task.outcome[task.rows])
+    chosen = set(candidates_of(columns, signature_of(chain)))
+    return np.array([name in chosen for name in (*columns.features, *columns.clinical)], dtype=bool)
+
+
+def _described(task: Task, chosen: np.ndarray) -> str:
+    return f"{int(chosen.sum())} selected"
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the analysis table and its split, repeat the selection, write its stability."""
+    config = open_study(options.study).config
+    columns, table = read_inputs(options.analysis, options.info, options.split)
+    training, _ = training_rows(table)
+    # A selection on everyone has no training rows to draw from.
+    result, facts = select_repeatedly(columns, training, rigorous(config), options.workers)
+    write_result(result, options.out, config, leaks=False)
+    write_facts(facts, options.json, config, leaks=False)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("models.stability", __doc__)
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
+    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
+    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
+    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
+    arguments.add_argument("--out", required=True, type=Path, help="stability.parquet to write")
+    arguments.add_argument("--json", required=True, type=Path, help="stability.json to write")
+    command.run(main, arguments)

@@ -1,0 +1,125 @@
+"""What each estimate of performance says: apparent, corrected, nested, on the test rows."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.reporting.blocks import Block, Items, Table
+from pipeline.reporting.results import Results, metric
+from pipeline.reporting.wording import NO_VALUE, interval, number, plural, sentence_list
+
+#: Metrics whose correction is printed, beside AUROC; the file holds all.
+_CORRECTED = {
+    "brier": "Brier score",
+    "scaled_brier": "Scaled Brier score",
+    "calibration_intercept": "Calibration intercept",
+    "calibration_slope": "Calibration slope",
+}
+
+
+def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
+    """Set the estimates of every model beside one another, and say what each of them means."""
+    optimism, nested = results.modelling.optimism, results.modelling.nested
+    if not optimism:
+        return []
+    rows = []
+    for name, label in labels.items():
+        if name not in optimism and name not in nested:
+            continue
+        test = metric(results, name, "auroc")
+        own = _row(results, name, "auroc")
+        rows.append(
+            {
+                "Model": label,
+                "Apparent": _number(own, "apparent"),
+                "Optimism": _number(own, "optimism"),
+                "Corrected": _number(own, "corrected"),
+                ".632+": _number(own, "corrected_632plus"),
+                "Nested cross-validation": number(nested[name].info["auroc"])
+                if name in nested
+                else NO_VALUE,
+                "Test rows": interval(test["value"], test["low"], test["high"]),
+            }
+        )
+    infos = [entry.info for entry in optimism.values()]
+    resamples = infos[0]["resamples"]
+    # The first two notes hold for all models: how parameters were found, why no interval.
+    more = dict.fromkeys(
+        (f"{labels[name]}: {note}" if "resamples held" in note else note)
+        for name, entry in optimism.items()
+        for note in entry.info["notes"][2:]
+    )
+    raw = pd.concat([entry.table for entry in optimism.values()], ignore_index=True)
+    errors = raw.loc[raw["metric"] == "auroc", "optimism_se"]
+    searched = infos[0]["search"] != "fixed"
+    repeated = "selection, search, fit and threshold" if searched else "selection and fit"
+    return [
+        Table(
+            name="estimates",
+            caption=f"AUROC of each model by what it was judged on. Optimism is the mean over "
+            f"{plural(resamples, 'bootstrap resample')} of the training patients, in each of which "
+            f"{repeated} are repeated (its Monte Carlo error is at most {number(errors.max())}). "
+            f"{infos[0]['notes'][0]}",
+            shown=pd.DataFrame(rows),
+            raw=raw,
+            numeric=tuple(column for column in rows[0] if column != "Model"),
+        ),
+        Items(
+            [
+                "Apparent: the final model on the very rows that it learned from. Always too "
+                "good; for a model that remembers its patients it says nothing.",
+                "Corrected: apparent less optimism (Harrell). Takes off too little where "
+                "features are chosen among many or a model remembers its patients, since the "
+                "rows that a resample is judged on are partly its own.",
+                ".632+: weighs in the patients that a resample left out, all the more the more "
+                "the model overfits. Nearer to the truth in such cases.",
+                "Nested cross-validation: the whole procedure on patients that it never saw, "
+                "with fewer rows to learn from than the final model had.",
+                "Test rows: the final model on patients that nothing was learned from. Unbiased, "
+                "and with few events uncertain: the interval says how much.",
+                "Estimates that agree support one another. A test figure far above the nested "
+                "and .632+ ones is luck of the split.",
+                f"No intervals: {infos[0]['notes'][1].removeprefix('No interval: ')}",
+                *more,
+            ]
+        ),
+        _other_metrics(results, labels, raw),
+    ]
+
+
+def _other_metrics(results: Results, labels: dict[str, str], raw: pd.DataFrame) -> Table:
+    rows = []
+    for printed, name in ((text, key) for key, text in _CORRECTED.items()):
+        for model in results.modelling.optimism:
+            own, test = _row(results, model, name), metric(results, model, name)
+            rows.append(
+                {
+                    "Metric": printed,
+                    "Model": labels[model],
+                    "Apparent": _number(own, "apparent"),
+                    "Optimism": _number(own, "optimism"),
+                    "Corrected": _number(own, "corrected"),
+                    ".632+": _number(own, "corrected_632plus"),
+                    "Test rows": interval(test["value"], test["low"], test["high"]),
+                }
+            )
+    names = sentence_list(_CORRECTED.values())
+    return Table(
+        name="optimism",
+        caption="The same correction of other metrics. A corrected calibration slope below 1 is "
+        "how much predicted risks have to be shrunk for new patients. .632+ is defined for AUROC "
+        "and the Brier score. The file holds every metric of every model.",
+        shown=pd.DataFrame(rows),
+        raw=raw,
+        numeric=("Apparent", "Optimism", "Corrected", ".632+", "Test rows"),
+        collapsed=f"Optimism of {names}",
+    )
+
+
+def _row(results: Results, model: str, name: str) -> pd.Series | None:
+    entry = results.modelling.optimism.get(model)
+    return None if entry is None else entry.table.set_index("metric").loc[name]
+
+
+def _number(row: pd.Series | None, column: str) -> str:
+    return NO_VALUE if row is None else number(row[column])

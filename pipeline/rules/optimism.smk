@@ -1,0 +1,36 @@
+rule optimism:
+    input:
+        analysis=f"{FOLDER}/tables/analysis.parquet",
+        info=f"{FOLDER}/tables/analysis.json",
+        split=f"{FOLDER}/tables/split.parquet",
+        model=f"{FOLDER}/models/{{model}}/model.json",
+    output:
+        table=f"{FOLDER}/optimism/{{model}}.parquet",
+        json=f"{FOLDER}/optimism/{{model}}.json",
+    log:
+        f"{FOLDER}/log/optimism/{{model}}.log",
+    benchmark:
+        f"{FOLDER}/benchmark/optimism/{{model}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: cores
+    resources:
+        mem_mb=memory(4000),
+        runtime=1440,
+        gpu=lambda wildcards: gpus(wildcards.model),
+        workers=lambda wildcards: workers(wildcards.model),
+    params:
+        code=code_fingerprint("models.optimism"),
+        options=lambda wildcards: training_options(
+            wildcards.model,
+            "optimism.resamples",
+            "optimism.search",
+            "search.reduced_iterations",
+            "split.folds",
+        ),
+        study=f"{FOLDER}/study",
+    shell:
+        "python -m models.optimism --study {params.study:q} --model {wildcards.model}"
+        " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
+        " --model-json {input.model:q} --workers {resources.workers}"
+        " --out {output.table:q} --json {output.json:q} > {log:q} 2>&1"

@@ -31,7 +31,7 @@ from benchmarks.timing import ROOT, Runs, commands_take_turns, take_turns
 COHORT_SCANS, COHORT_MASKS = 856, 1712
 
 #: Scans that stand for the cohort; the time of the others is extrapolated.
-SCANS_MEASURED = 24
+SCANS_MEASURED = 64
 
 PARTS = ("warm", "cold", "prepared", "cohort", "equality")
 
@@ -156,7 +156,7 @@ def prepared(scan: Scan, folder: Path, rounds: int) -> Iterator[Row]:
             "fast": lambda: extract_features(image, mask, params, engine="fast"),
             "plain": lambda: plain.execute(image, mask),
         },
-        rounds * 3,
+        rounds * 10,
     )
     yield faster("107 features on a prepared ROI", runs["fast"], runs["plain"], 18, 30)
 

@@ -42,7 +42,7 @@ from pipeline.extraction.kernels import kernels
 from pipeline.extraction.library import (
     as_series,
     extractor,
-    feature_index,
+    feature_names,
     loading_settings,
     radiomics,
 )
@@ -248,7 +248,7 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
             "PyRadiomics must be able to compute every feature of the region",
             found=" ".join(str(error).split()),
         ) from error
-    expected = feature_index(params)
+    expected = feature_names(params)
     check_complete(values, expected)
     return as_series(values, expected)
 

@@ -106,16 +106,6 @@ def feature_names(params: Parameters) -> list[str]:
     return list(_feature_names(_key(params)))
 
 
-def feature_index(params: Parameters) -> pd.Index:
-    """Return `feature_names` as an index that all regions of a study share."""
-    return _feature_index(_key(params))
-
-
-@functools.lru_cache(maxsize=8)
-def _feature_index(content: str) -> pd.Index:
-    return pd.Index(_feature_names(content))
-
-
 def _key(params: Parameters) -> str:
     return json.dumps(params.content)
 
@@ -186,7 +176,7 @@ def _feature_names(content: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def as_series(values: Mapping[str, object], names: Sequence[str] | pd.Index) -> pd.Series:
+def as_series(values: Mapping[str, object], names: Sequence[str]) -> pd.Series:
     """Return what PyRadiomics computed as numbers.
 
     It hands out zero- and one-dimensional arrays alike, and complex numbers where two axes of a
@@ -197,19 +187,25 @@ def as_series(values: Mapping[str, object], names: Sequence[str] | pd.Index) -> 
     values : Mapping
         What PyRadiomics returned, by feature.
     names : sequence of str
-        Features, in their order; an index serves as it is.
+        Features, in their order.
 
     Returns
     -------
     pandas.Series of float64
         NaN where a value is complex by more than rounding.
     """
-    index = names.view() if isinstance(names, pd.Index) else pd.Index(list(names))
-    return pd.Series(np.array([_number(values[name]) for name in names], np.float64), index=index)
+    numbers = np.array([_number(values[name]) for name in names], np.float64)
+    return pd.Series(numbers, index=_index(tuple(names)).view())
+
+
+@functools.lru_cache(maxsize=8)
+def _index(names: tuple[str, ...]) -> pd.Index:
+    """Return the index that the regions of a study share."""
+    return pd.Index(names)
 
 
 def _number(value: object) -> float:
-    if type(value) is float:
+    if isinstance(value, float):
         return value
     number = np.asarray(value).item()
     if isinstance(number, complex):

@@ -43,7 +43,7 @@ class Region:
         self.box = tuple(slice(box[2 * axis], box[2 * axis + 1] + 1) for axis in (2, 1, 0))
         self.shape = tuple(side.stop - side.start for side in self.box)
         self.drawn = mask[self.box]
-        self.inside = mask.reshape(-1).nonzero()[0]
+        self.inside = np.flatnonzero(mask.view(bool))
         self.size = len(self.inside)
         self.spacing = spacing
         self._layouts: dict[tuple, Layout] = {}
@@ -94,8 +94,9 @@ class Layout:
         strides = np.array([shape[1] * shape[2], shape[2], 1], dtype=np.int64)
         self.grid = np.zeros(shape, dtype=np.uint16)
         self.bin, self.zone = (np.zeros(shape, dtype=np.int32) for _ in range(2))
-        self.grid[tuple(slice(rim, rim + side) for side in region.shape)] = region.drawn
-        self.where = self.grid.reshape(-1).nonzero()[0]
+        drawn = np.zeros(shape, dtype=bool)
+        drawn[tuple(slice(rim, rim + side) for side in region.shape)] = region.drawn
+        self.where = np.flatnonzero(drawn)
         self.angle_steps = self.angles @ strides
         self.direction_steps = self.directions @ strides
         self.links = _links(tuple(self.direction_steps.tolist()))

@@ -30,12 +30,13 @@ class _Shape(Prepared):
     def __init__(self, inside: np.ndarray, spacing: tuple[float, ...], settings: dict) -> None:
         super().__init__(settings)
         # PyRadiomics adds a rim as well; without it coordinates would round otherwise.
-        padded = np.pad(inside, 1)
+        padded = np.zeros([side + 2 for side in inside.shape], dtype=bool)
+        padded[1:-1, 1:-1, 1:-1] = inside
         self.pixelSpacing = np.array(spacing[::-1])
         self.SurfaceArea, self.Volume, self.diameters = mesh(padded, spacing[::-1])
         self.eigenValues = principal_moments(padded, spacing[::-1])
         # Its formulas ask for no more than how many voxels there are.
-        self.labelledVoxelCoordinates = (np.flatnonzero(inside),)
+        self.labelledVoxelCoordinates = (range(np.count_nonzero(inside)),)
 
 
 def shape_features(

@@ -53,6 +53,18 @@ INLINE void count_places(const texture_t *t, const row_t *row, uint16_t *const *
     }
 }
 
+static int lowest_bit(unsigned bits)
+{
+#if defined(__GNUC__)
+    return __builtin_ctz(bits);
+#else
+    int bit = 0;
+    while (!(bits >> bit & 1))
+        bit++;
+    return bit;
+#endif
+}
+
 static int32_t root_of(int32_t *parent, int32_t n)
 {
     while (parent[n] != n) {
@@ -71,10 +83,9 @@ static void join_zones(const texture_t *t, const row_t *row, const uint16_t *sam
         const int32_t here = (int32_t)(row->place + x);
         int32_t root = here;
         parent[here] = here;
-        for (unsigned links = t->links[same[x]], d = 0; links; links >>= 1, d++) {
-            if (!(links & 1))
-                continue;
-            const int32_t other = root_of(parent, here - (int32_t)t->direction[d]);
+        for (unsigned links = t->links[same[x]]; links; links &= links - 1) {
+            const int64_t step = t->direction[lowest_bit(links)];
+            const int32_t other = root_of(parent, here - (int32_t)step);
             const int32_t older = other < root ? other : root;
             parent[other < root ? root : other] = older;
             root = older;

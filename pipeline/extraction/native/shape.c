@@ -110,12 +110,13 @@ WIDE_VECTORS static double farthest(const vertex_t *vertices, size_t count, cons
     return best;
 }
 
-/* Move those vertices to the front that can be an end of the largest distance, and return how many
- * they are. Two vertices are no farther apart than the sum of their distances from the middle, so that
- * one whose sum with the outermost vertex is less than a distance known already cannot be an end. */
-static size_t keep_outer(vertex_t *vertices, size_t count, const double mm[3])
+/* Move those vertices to the front that can be an end of the largest distance, if its square is more
+ * than `best`, and return how many they are. Two vertices are no farther apart than the sum of their
+ * distances from the middle, so that one whose sum with the outermost vertex is less than a distance
+ * known already cannot be an end. */
+static size_t keep_outer(vertex_t *vertices, size_t count, const double mm[3], double best)
 {
-    double middle[3] = {0.0, 0.0, 0.0}, radius = -1.0, known = 0.0;
+    double middle[3] = {0.0, 0.0, 0.0}, radius = -1.0, known = sqrt(best);
     size_t outermost = 0, kept = 0;
     for (size_t n = 0; n < count; n++)
         for (int axis = 0; axis < 3; axis++)
@@ -168,14 +169,15 @@ int squared_diameters(const uint8_t *inside, const ptrdiff_t size[3], const doub
         for (size_t from = 0, to; from < kept; from = to) {
             for (to = from + 1; to < kept && some[to].at[plane] == some[from].at[plane]; to++)
                 ;
-            best = farthest(some + from, to - from, mm, best);
+            const size_t outer = keep_outer(some + from, to - from, mm, best);
+            best = farthest(some + from, outer, mm, best);
         }
         out[2 - plane] = best;
     }
     size_t kept = keep_ends(all, count, size, 0, 2, table);
     kept = keep_ends(all, kept, size, 1, 2, table);
     kept = keep_ends(all, kept, size, 2, 1, table);
-    kept = keep_outer(all, kept, mm);
+    kept = keep_outer(all, kept, mm, 0.0);
     out[3] = farthest(all, kept, mm, 0.0);
     status = 0;
 end:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from radiomics import cShape
 
-from pipeline.extraction.shape import mesh
+from pipeline.extraction.shape import mesh, principal_moments
 
 
 def assert_as_in_the_library(inside: np.ndarray, spacing: tuple[float, ...]) -> None:
@@ -40,3 +40,22 @@ def test_a_box_away_from_the_corner():
     assert_as_in_the_library(inside, (3.0, 0.5, 0.75))
     # The mesh cuts the corners off a box of 2 x 5 x 6 voxels, whose vertices lie on its faces.
     assert mesh(inside, (1.0, 1.0, 1.0))[2][3] == pytest.approx(np.sqrt(1 + 16 + 36))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    shape=st.tuples(*[st.integers(1, 12)] * 3),
+    spacing=st.tuples(*[st.sampled_from([1.0, 0.7, 0.75, 2.5])] * 3),
+    filled=st.floats(0.1, 1.0),
+    seed=st.integers(0, 10**6),
+)
+def test_any_region_has_the_librarys_moments_in_every_bit(shape, spacing, filled, seed):
+    # Flat and thin ones among them, whose smallest moment is nothing but rounding.
+    inside = np.pad(np.random.default_rng(seed).random(shape) < filled, 1)
+    inside[1, 1, 1] = True
+    coordinates = np.array(np.nonzero(inside), dtype=int).T * np.array(spacing)
+    coordinates -= np.mean(coordinates, axis=0)
+    coordinates /= np.sqrt(len(coordinates))
+    values = np.linalg.eigvals(np.dot(coordinates.T.copy(), coordinates))
+    values[(values < 0) & (values > -1e-10)] = 0
+    np.testing.assert_array_equal(principal_moments(inside, spacing), np.sort(values))

@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-tables slurm real simulated test test-full bench bench-extraction bench-preflight proof-leakage proof-simulation lint format clean
+.PHONY: help install demo demo-tables slurm real simulated test test-full bench bench-extraction bench-preflight bench-models proof-leakage proof-simulation lint format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -61,13 +61,16 @@ test: $(STAMP) ## run the tests
 test-full: $(STAMP) ## run the tests and recompute what they take from stored values
 	$(BIN)/python -m pytest -n $(CORES)
 
-bench: bench-extraction bench-preflight ## run all benchmarks
+bench: bench-extraction bench-preflight bench-models ## run all benchmarks
 
 bench-extraction: $(STAMP) ## compare speed, memory and values of the extraction with PyRadiomics
 	$(BIN)/python -m benchmarks.extraction $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-preflight: $(STAMP) ## count the planted faults that the preflight finds
 	$(BIN)/python -m benchmarks.preflight_faults
+
+bench-models: $(STAMP) ## time the parameter search at the published size (FULL=1 fits every set)
+	$(BIN)/python -m benchmarks.search $(if $(FULL),--full)
 
 proof-leakage: $(STAMP) ## prove on permuted outcomes that nothing leaks (docs/proofs.md)
 	$(BIN)/python -m proofs.leakage --workers $(CORES)

@@ -18,6 +18,38 @@ from pipeline.core.errors import StudyError
 from pipeline.core.modes import is_leaking
 from pipeline.core.seeds import derive_seed
 
+NOTHING_SELECTED = "No feature was selected: the event share is predicted."
+
+
+@dataclass(frozen=True)
+class FitRows:
+    """Rows that a classifier learns from, and real ones that its early stopping watches.
+
+    Neither depends on the classifier's parameters, so that a search makes them once per fold.
+
+    Attributes
+    ----------
+    Z : ndarray of shape (n_rows, n_features)
+        Selected rows, oversampled if the study does so.
+    y : ndarray of shape (n_rows,)
+        Their outcome, 0 or 1.
+    groups : ndarray of shape (n_rows,)
+        Patient of each row; a synthetic row lies between patients and belongs to none.
+    Z_watch : ndarray of shape (n_watch, n_features) or None
+        Rows of other patients, never oversampled; None where the family does not stop early.
+    y_watch : ndarray of shape (n_watch,) or None
+        Their outcome.
+    notes : list of str
+        What has to be said about them.
+    """
+
+    Z: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
+    Z_watch: np.ndarray | None = None
+    y_watch: np.ndarray | None = None
+    notes: list[str] = field(default_factory=list)
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -26,19 +58,31 @@ class Fit:
     Attributes
     ----------
     estimator : classifier
-        Fitted; ``predict_proba`` takes an ndarray.
+        Fitted; takes ndarrays.
     notes : list of str
         Sentences for model.json.
+    ending : {'early_stopped', 'reached_limit'} or None
+        What ended a training by epochs: its early stopping, or the largest number of them.
     """
 
     estimator: BaseEstimator
     notes: list[str] = field(default_factory=list)
+    ending: str | None = None
 
     def probability(self, Z: np.ndarray) -> np.ndarray:
         """Return the probability of the event, shape (n_rows,), for selected rows `Z`."""
-        # A model without columns predicts the same for all; scikit-learn wants one column to see.
-        seen = Z if Z.shape[1] else np.zeros((len(Z), 1))
-        return np.asarray(self.estimator.predict_proba(seen))[:, 1].astype(np.float64)
+        return np.asarray(self.estimator.predict_proba(_seen(Z)))[:, 1].astype(np.float64)
+
+    def ranking(self, Z: np.ndarray) -> np.ndarray:
+        """Return values that rank rows as the probability does, shape (n_rows,)."""
+        if hasattr(self.estimator, "predict_proba"):
+            return self.probability(Z)
+        return np.asarray(self.estimator.decision_function(_seen(Z)), dtype=np.float64)
+
+
+def _seen(Z: np.ndarray) -> np.ndarray:
+    """Return `Z`; a model without columns predicts the same for all, and wants one to see."""
+    return Z if Z.shape[1] else np.zeros((len(Z), 1))
 
 
 def fit_estimator(
@@ -51,9 +95,6 @@ def fit_estimator(
     seed: int,
 ) -> Fit:
     """Fit one classifier to selected training rows.
-
-    The rows that early stopping watches are split off first, so that they are real ones; then the
-    others are oversampled, if the study does so.
 
     Parameters
     ----------
@@ -77,28 +118,76 @@ def fit_estimator(
     Fit
         The classifier and its notes.
     """
+    rows = prepare_rows(model, Z, y, groups, config, seed)
+    return fit_rows(model, parameters, rows, config, seed)
+
+
+def prepare_rows(
+    model: str, Z: np.ndarray, y: np.ndarray, groups: np.ndarray, config: Mapping, seed: int
+) -> FitRows:
+    """Return the rows from which a family learns, for any of its parameters.
+
+    The rows that early stopping watches are split off first, so that they are real ones; then the
+    others are oversampled, if the study does so. Parameters are those of `fit_estimator`.
+    """
     if Z.shape[1] == 0:
-        estimator = DummyClassifier(strategy="prior").fit(np.zeros((len(y), 1)), y)
-        return Fit(estimator, ["No feature was selected: the event share is predicted."])
-    family = family_of(model)
-    estimator = family.make(parameters, config, seed)
-    notes, extra = [], {}
-    if family.stops_early:
+        return FitRows(_seen(Z), y, groups, None, None, [NOTHING_SELECTED])
+    Z_watch = y_watch = None
+    if family_of(model).stops_early:
         fraction = config["tabnet"]["validation_fraction"]
         learn, watch = early_stopping_rows(y, groups, fraction, derive_seed(seed, "early stopping"))
-        extra = {"X_valid": Z[watch], "y_valid": y[watch]}
+        Z_watch, y_watch = Z[watch], y[watch]
         Z, y, groups = Z[learn], y[learn], groups[learn]
+    notes = []
     # As published, rows come oversampled (`models.as_published`).
     if config["oversampling"] == "adasyn_tomek" and not is_leaking(config):
         Z, y, note = adasyn_tomek(Z, y, derive_seed(seed, "oversampling"))
-        # A synthetic row lies between patients and belongs to none.
         groups = np.arange(len(y))
         notes += [note] if note else []
-    if family.takes_groups:
-        extra["groups"] = groups
+    return FitRows(Z, y, groups, Z_watch, y_watch, notes)
+
+
+def fit_rows(
+    model: str,
+    parameters: Mapping,
+    rows: FitRows,
+    config: Mapping,
+    seed: int,
+    *,
+    ranking: bool = False,
+) -> Fit:
+    """Fit one classifier to prepared rows.
+
+    Parameters
+    ----------
+    model : str
+        Name of the family.
+    parameters : mapping
+        Values of its searched parameters.
+    rows : FitRows
+        From `prepare_rows` with the same seed.
+    config : mapping
+        Resolved configuration.
+    seed : int
+        Seed of this fit.
+    ranking : bool
+        Only ranks will be asked of the classifier: what it computes for probabilities and
+        explanations beyond them is left out.
+    """
+    if NOTHING_SELECTED in rows.notes:
+        return Fit(DummyClassifier(strategy="prior").fit(rows.Z, rows.y), list(rows.notes))
+    family = family_of(model)
+    make = family.make_ranking if ranking and family.make_ranking else family.make
+    estimator = make(parameters, config, seed)
+    extra = {}
+    if family.stops_early:
+        extra = {"X_valid": rows.Z_watch, "y_valid": rows.y_watch}
+    elif family.takes_groups and make is family.make:
+        extra = {"groups": rows.groups}
+    notes, ending = list(rows.notes), None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        estimator.fit(Z, y, **extra)
+        estimator.fit(rows.Z, rows.y, **extra)
     for warning in caught:
         if issubclass(warning.category, ConvergenceWarning):
             notes.append(f"{family.label} did not fully converge.")
@@ -106,7 +195,9 @@ def fit_estimator(
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-    return Fit(estimator, list(dict.fromkeys(notes)))
+    if family.stops_early:
+        ending = "early_stopped" if estimator.stopped_early_ else "reached_limit"
+    return Fit(estimator, list(dict.fromkeys(notes)), ending)
 
 
 def early_stopping_rows(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -109,10 +110,17 @@ class Procedure:
         if self.search == "fixed":
             return 1
         plan = plan_search(family_of(self.model), self._searched)
-        return 1 + self.config["split"]["folds"] * sum(count for _, count in plan)
+        # Every set is fitted to every fold, the best one once more for its probabilities.
+        return 1 + self.config["split"]["folds"] * (1 + sum(count for _, count in plan))
 
     def run(
-        self, training: pd.DataFrame, seed: int, folds: np.ndarray | None = None
+        self,
+        training: pd.DataFrame,
+        seed: int,
+        folds: np.ndarray | None = None,
+        *,
+        workers: int = 1,
+        journal: Path | None = None,
     ) -> ProcedureRun:
         """Select, search, fit and choose the threshold on training rows alone.
 
@@ -125,6 +133,10 @@ class Procedure:
             Seed of everything that the run draws.
         folds : ndarray of shape (n_rows,), optional
             Inner fold in which each row is validated; dealt anew where it is not given.
+        workers : int
+            Processes that share the fits of the search; they change no result.
+        journal : path, optional
+            File from which a search that was killed goes on.
 
         Returns
         -------
@@ -144,7 +156,13 @@ class Procedure:
                 folds = assign_folds(training, count, derive_seed(seed, "inner"))
             seen = transform_folds(self.columns, training, folds, self._searched)
             found = search_model(
-                self.model, seen, len(training), self._searched, derive_seed(seed, "search")
+                self.model,
+                seen,
+                len(training),
+                self._searched,
+                derive_seed(seed, "search"),
+                workers=workers,
+                journal=journal,
             )
             parameters, fits, notes = found.parameters, found.fits + 1, found.notes
         own = derive_seed(seed, self.model, "refit")

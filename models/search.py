@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import ParameterSampler
 
 from models.estimators import Family, family_of
-from models.fitting import fit_estimator
+from models.fold_fits import FoldFits, fit_fold, predict_fold
+from models.journal import Journal
+from models.parallel import Workers
 from models.rows import FoldData
+from models.spaces import draw_parameters, plan_phases
 from pipeline.core.command import progress
-from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.errors import VertebromicsError
 from pipeline.core.seeds import derive_seed
 
-DIGITS = 4
-"""Significant digits of a drawn parameter: enough to search, few enough to print."""
+logger = logging.getLogger("vertebromics")
+
+ENDINGS = ("early_stopped", "reached_limit", "diverged")
+"""How a training by epochs ends: by early stopping, at the largest number of epochs, nowhere."""
+
+COLUMNS = {
+    "iteration": "int64",
+    "phase": "int64",
+    "parameters": object,
+    "mean_auc": float,
+    "sd_auc": float,
+    "fits": "int64",
+    "early_stopped": "Int64",
+    "reached_limit": "Int64",
+    "diverged": "int64",
+}
 
 
 @dataclass(frozen=True)
@@ -32,13 +49,14 @@ class SearchResult:
     parameters : dict
         Best parameter set.
     table : pandas.DataFrame
-        ``iteration, parameters, mean_auc, sd_auc``, one row per parameter set; NaN where a fit
-        failed.
+        One row per parameter set: ``iteration, phase, parameters`` (JSON)``, mean_auc, sd_auc``
+        (NaN where a fit failed) and how its ``fits`` ended: ``early_stopped, reached_limit`` (null
+        for families that are not trained by epochs)``, diverged``.
     out_of_fold : ndarray of shape (n_rows,)
         Probability of each training row from the fold that did not learn from it, with the best
         parameters; NaN for a row of no fold, which only ``mode: as_published`` has.
     fits : int
-        Classifiers fitted.
+        Classifiers fitted, those of `out_of_fold` among them.
     notes : list of str
         Sentences for model.json.
     """
@@ -54,15 +72,35 @@ class SearchResult:
         """Row of `table` with the best mean AUROC, the first of equals."""
         return self.table.loc[self.table["mean_auc"].idxmax()]
 
+    @property
+    def endings(self) -> dict[str, int]:
+        """How many fits of the search ended in which way; empty without training by epochs."""
+        if self.table["early_stopped"].isna().all():
+            return {}
+        return {name: int(self.table[name].sum()) for name in ENDINGS}
+
+
+def plan_search(family: Family, config: Mapping) -> list[tuple[dict, int]]:
+    """Return the phases of a family's search, each with the number of parameter sets to draw."""
+    return plan_phases(family.search_phases(config), config["search"]["iterations"])
+
 
 def search_model(
-    model: str, folds: list[FoldData], n_rows: int, config: Mapping, seed: int
+    model: str,
+    folds: list[FoldData],
+    n_rows: int,
+    config: Mapping,
+    seed: int,
+    *,
+    workers: int = 1,
+    journal: Path | None = None,
 ) -> SearchResult:
     """Search a family's parameters by their mean AUROC over the inner folds.
 
     A family with several phases (TabNet: architecture, then training) searches them one after
-    another and shares the iterations among them. A parameter set is drawn once at most. A set with
-    which a network diverges counts as failed and cannot win.
+    another, each with all iterations. A parameter set is drawn once at most. A set with which a
+    network diverges counts as failed and cannot win. What the search fits is good for ranks only;
+    the best set is fitted to the folds once more, for the out-of-fold probabilities.
 
     Parameters
     ----------
@@ -76,6 +114,11 @@ def search_model(
         Resolved configuration.
     seed : int
         Seed of the search.
+    workers : int
+        Processes that share the fits; the result does not depend on their number.
+    journal : path, optional
+        File that keeps finished fits, so that a search that was killed goes on from there. It is
+        left to the caller, who removes it once the result is safe.
 
     Returns
     -------
@@ -89,117 +132,114 @@ def search_model(
     VertebromicsError
         If no parameter set could be fitted.
     """
-    for fold in folds:
-        for part, outcome in (("training", fold.y_train), ("validation", fold.y_valid)):
-            if len(np.unique(outcome)) != 2:
-                raise StudyError(
-                    f"The {part} rows of every fold must hold both outcomes",
-                    found=f"{int(outcome.sum())} events among {len(outcome)} rows",
-                    where=f"fold {fold.fold}",
-                    remedy="use fewer folds (config key split.folds)",
-                )
-    family = family_of(model)
-    phases = plan_search(family, config)
-    planned = sum(count for _, count in phases)
-    rows, predictions, notes = [], [], []
-    best, best_auc, started = {}, -np.inf, time.monotonic()
-    for number, (space, count) in enumerate(phases):
-        fixed = dict(best)
-        for drawn in draw_parameters(space, count, derive_seed(seed, model, "draw", number)):
-            parameters = fixed | drawn
-            aucs, probability = np.full(len(folds), np.nan), np.full(n_rows, np.nan)
-            try:
-                for index, fold in enumerate(folds):
-                    fit = fit_estimator(
-                        model,
-                        parameters,
-                        fold.Z_train,
-                        fold.y_train,
-                        fold.groups_train,
-                        config,
-                        derive_seed(seed, model, "fold", fold.fold),
-                    )
-                    notes += fit.notes
-                    predicted = fit.probability(fold.Z_valid)
-                    probability[fold.valid] = predicted[: len(fold.valid)]
-                    aucs[index] = roc_auc_score(fold.y_valid, predicted)
-            except StudyError:
-                raise
-            except VertebromicsError as error:
-                notes.append(f"A parameter set failed: {error}")
-                aucs[:] = np.nan
-            mean = float(aucs.mean())
-            rows.append(
-                {
-                    "iteration": len(rows),
-                    "parameters": json.dumps(parameters),
-                    "mean_auc": mean,
-                    "sd_auc": float(aucs.std(ddof=1)) if len(aucs) > 1 else np.nan,
-                }
-            )
-            predictions.append(probability)
-            if mean > best_auc:
-                best, best_auc = parameters, mean
-            _log(f"search {model}", len(rows), planned, f"AUROC {mean:.3f}", started)
-    if best_auc == -np.inf:
+    task = FoldFits.prepare(model, folds, config, seed)
+    phases = plan_search(family_of(model), config)
+    rows, notes, best = [], [], {}
+    with (
+        Workers(workers, task, config["threads"]) as pool,
+        Journal(journal, task.key if journal else "") as kept,
+    ):
+        log = _Log(f"search {model}", sum(count for _, count in phases), len(folds))
+        for phase, (space, count) in enumerate(phases, start=1):
+            drawn = draw_parameters(space, count, derive_seed(seed, model, "draw", phase - 1))
+            sets = [best | parameters for parameters in drawn]
+            for parameters, results in zip(sets, _try(sets, pool, kept, log), strict=True):
+                rows.append(_row(len(rows), phase, parameters, results))
+                notes += [note for result in results for note in result["notes"]]
+            best = _best_of(rows, model)
+        fitted = pool.map(predict_fold, [(fold, best) for fold in range(len(folds))])
+    out_of_fold = np.full(n_rows, np.nan)
+    for fold, (probability, said) in zip(folds, fitted, strict=True):
+        out_of_fold[fold.valid] = probability[: len(fold.valid)]
+        notes += said
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    fits = (len(rows) + 1) * len(folds)
+    found = SearchResult(best, table, out_of_fold, fits, list(dict.fromkeys(notes)))
+    if found.endings:
+        stopped, limit, diverged = found.endings.values()
+        found.notes.append(
+            f"Of {stopped + limit + diverged} fits of the search {stopped} ended by their early "
+            f"stopping, {limit} at the largest number of epochs, and {diverged} diverged."
+        )
+    return found
+
+
+def _try(sets: list[dict], pool: Workers, journal: Journal, log: _Log) -> list[list[dict]]:
+    """Fit each parameter set to each fold, as far as the journal does not know; one list a set."""
+    n_folds = log.n_folds
+    tasks = [(fold, parameters) for parameters in sets for fold in range(n_folds)]
+    names = [json.dumps(task, sort_keys=True) for task in tasks]
+    missing = [n for n, name in enumerate(names) if name not in journal.results]
+    log.known(len(tasks) - len(missing))
+
+    def keep(position: int, result: dict) -> None:
+        number = missing[position]
+        journal.add(names[number], result)
+        start = number - number % n_folds
+        of_set = [journal.results.get(name) for name in names[start : start + n_folds]]
+        log.fitted(of_set if all(of_set) else None)
+
+    pool.map(fit_fold, [tasks[number] for number in missing], on_result=keep)
+    results = [journal.results[name] for name in names]
+    return [results[start : start + n_folds] for start in range(0, len(results), n_folds)]
+
+
+def _row(iteration: int, phase: int, parameters: dict, results: list[dict]) -> dict:
+    """Return a parameter set's row of the table."""
+    aucs = np.array([np.nan if each["auc"] is None else each["auc"] for each in results])
+    endings = [each["ending"] for each in results]
+    by_epochs = any(ending in ENDINGS[:2] for ending in endings)
+    counts = {name: endings.count(name) if by_epochs else None for name in ENDINGS[:2]}
+    return {
+        "iteration": iteration,
+        "phase": phase,
+        "parameters": json.dumps(parameters),
+        "mean_auc": float(aucs.mean()),
+        "sd_auc": float(aucs.std(ddof=1)) if len(aucs) > 1 else np.nan,
+        "fits": len(results),
+        **counts,
+        "diverged": endings.count("diverged"),
+    }
+
+
+def _best_of(rows: list[dict], model: str) -> dict:
+    """Return the parameters with the best mean AUROC so far, the first of equals."""
+    finite = [row for row in rows if np.isfinite(row["mean_auc"])]
+    if not finite:
         raise VertebromicsError(
             "At least one parameter set must be fitted",
             found=f"none of {len(rows)}",
             where=f"model {model}",
             remedy="narrow its space with config key search.spaces",
         )
-    table = pd.DataFrame(rows)
-    winner = int(table["mean_auc"].idxmax())
-    fits = len(rows) * len(folds)
-    return SearchResult(best, table, predictions[winner], fits, list(dict.fromkeys(notes)))
+    return json.loads(max(finite, key=lambda row: row["mean_auc"])["parameters"])
 
 
-def plan_search(family: Family, config: Mapping) -> list[tuple[dict, int]]:
-    """Return the phases of a family's search, each with the number of parameter sets to draw.
+class _Log:
+    """Progress of a search: a line for each finished parameter set, with the time left."""
 
-    The iterations are shared evenly, the first phases taking the remainder; a phase whose space
-    holds fewer sets draws all of them.
-    """
-    phases = family.search_phases(config)
-    iterations = config["search"]["iterations"]
-    share, rest = divmod(iterations, len(phases))
-    plan = []
-    for number, space in enumerate(phases):
-        count = share + (number < rest)
-        if all(isinstance(values, list) for values in space.values()):
-            count = min(count, int(np.prod([len(values) for values in space.values()])))
-        if count:
-            plan.append((space, count))
-    return plan
+    def __init__(self, stage: str, n_sets: int, n_folds: int) -> None:
+        self.stage = stage
+        self.n_sets = n_sets
+        self.n_folds = n_folds
+        self.done = self.own = self.sets = 0
+        self.started = time.monotonic()
 
+    def known(self, fits: int) -> None:
+        """Count fits that the journal held."""
+        if fits:
+            logger.info("%s: %d fits of an interrupted run are kept", self.stage, fits)
+        self.done += fits
+        self.sets = self.done // self.n_folds
 
-def draw_parameters(space: Mapping, count: int, seed: int) -> list[dict]:
-    """Draw up to `count` different parameter sets from a space, as JSON values.
-
-    Parameters
-    ----------
-    space : mapping
-        {parameter: list of values, or scipy distribution}; an empty one gives one empty set.
-    count : int
-        Sets to draw.
-    seed : int
-        Seed of the draw.
-    """
-    if not space:
-        return [{}]
-    sets = {}
-    for drawn in ParameterSampler(dict(space), count, random_state=seed):
-        values = {name: _plain(drawn[name]) for name in space}
-        sets.setdefault(json.dumps(values), values)
-    return list(sets.values())
-
-
-def _plain(value: object) -> object:
-    """Return a drawn value as JSON can hold it, a drawn float with few digits."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
-
-
-def _log(stage: str, done: int, total: int, name: str, started: float) -> None:
-    left = (time.monotonic() - started) / done * (total - done)
-    progress(stage, done, total, f"{name}, {left:.0f} s left")
+    def fitted(self, of_set: list[dict] | None) -> None:
+        """Count one fit; `of_set` holds the results of its parameter set where that is done."""
+        self.done += 1
+        self.own += 1
+        if of_set is None:
+            return
+        self.sets += 1
+        left = self.n_sets * self.n_folds - self.done
+        seconds = (time.monotonic() - self.started) / self.own * left
+        mean = np.mean([np.nan if each["auc"] is None else each["auc"] for each in of_set])
+        progress(self.stage, self.sets, self.n_sets, f"AUROC {mean:.3f}, {seconds:.0f} s left")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import roc_auc_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pipeline.core.errors import StudyError, VertebromicsError
@@ -43,7 +41,8 @@ class TabNet(ClassifierMixin, BaseEstimator):
         Rows per batch; at most all rows are taken. An incomplete last batch is left out, another
         one each epoch.
     weight_decay : float
-        Of Adam.
+        Of Adam. With a few dozen events this is what keeps the network from learning its rows by
+        heart (docs/statistics.md).
     momentum : float
         Of batch normalisation's running statistics, as torch counts it. The library's 0.02 follows
         over hundreds of steps an epoch; a few hundred patients give a handful, so that early
@@ -58,6 +57,8 @@ class TabNet(ClassifierMixin, BaseEstimator):
         Threads of torch on the CPU.
     seed : int
         Seed of weights and batches.
+    attention : bool
+        Whether `feature_importances_` are computed; a search needs none.
 
     Attributes
     ----------
@@ -67,9 +68,13 @@ class TabNet(ClassifierMixin, BaseEstimator):
         Attention summed over training rows and steps, as a share.
     best_epoch_ : int
         Epoch whose weights are kept, from 0.
+    epochs_ : int
+        Epochs that were trained.
+    stopped_early_ : bool
+        Whether patience ended the training, not `max_epochs`.
     batch_size_ : int
         Batch size after the cut to the rows.
-    network_ : pytorch_tabnet.tab_model.TabNetClassifier
+    network_ : models.tabnet_training.LeanClassifier
         The trained network.
 
     References
@@ -87,13 +92,14 @@ class TabNet(ClassifierMixin, BaseEstimator):
         lambda_sparse: float = 1e-3,
         learning_rate: float = 0.02,
         batch_size: int = 32,
-        weight_decay: float = 0.0,
+        weight_decay: float = 0.1,
         momentum: float = 0.3,
         max_epochs: int = 100,
         patience: int = 10,
         device: str = "auto",
         threads: int = 1,
         seed: int = 0,
+        attention: bool = True,
     ) -> None:
         self.n_d = n_d
         self.n_steps = n_steps
@@ -109,6 +115,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
         self.device = device
         self.threads = threads
         self.seed = seed
+        self.attention = attention
 
     def fit(self, X: np.ndarray, y: np.ndarray, X_valid: np.ndarray, y_valid: np.ndarray) -> TabNet:
         """Train on `X` and `y`, stop by the AUROC on `X_valid` and `y_valid`.
@@ -133,6 +140,8 @@ class TabNet(ClassifierMixin, BaseEstimator):
         """
         import torch
 
+        from models.tabnet_training import LeanClassifier, ValidationAUROC
+
         X, y = validate_data(self, X, y, dtype=np.float32)
         X_valid = validate_data(self, X_valid, dtype=np.float32, reset=False)
         self.classes_ = np.unique(y)
@@ -144,9 +153,8 @@ class TabNet(ClassifierMixin, BaseEstimator):
             )
         self.device_ = resolve_device(self.device)
         self.batch_size_ = min(self.batch_size, len(y))
-        classifier, auroc = _library()
         with _torch_state(torch, self.threads), _quiet(), _divergence_named():
-            self.network_ = classifier(
+            self.network_ = LeanClassifier(
                 n_d=self.n_d,
                 n_a=self.n_d,
                 n_steps=self.n_steps,
@@ -154,7 +162,11 @@ class TabNet(ClassifierMixin, BaseEstimator):
                 n_shared=self.n_shared,
                 lambda_sparse=self.lambda_sparse,
                 momentum=self.momentum,
-                optimizer_params={"lr": self.learning_rate, "weight_decay": self.weight_decay},
+                optimizer_params={
+                    "lr": self.learning_rate,
+                    "weight_decay": self.weight_decay,
+                    "fused": True,
+                },
                 seed=self.seed,
                 verbose=0,
                 device_name=self.device_,
@@ -163,15 +175,18 @@ class TabNet(ClassifierMixin, BaseEstimator):
                 X,
                 y,
                 eval_set=[(X_valid, np.asarray(y_valid))],
-                eval_metric=[auroc],
+                eval_metric=[ValidationAUROC],
                 max_epochs=self.max_epochs,
                 patience=self.patience,
                 batch_size=self.batch_size_,
                 virtual_batch_size=self.batch_size_,
-                drop_last=True,
+                compute_importance=self.attention,
             )
         self.best_epoch_ = int(self.network_.best_epoch)
-        self.feature_importances_ = np.asarray(self.network_.feature_importances_)
+        self.epochs_ = self.network_.epochs
+        self.stopped_early_ = self.network_.stopped_early
+        if self.attention:
+            self.feature_importances_ = np.asarray(self.network_.feature_importances_)
         with _divergence_named():
             if not np.isfinite(self.predict_proba(X)).all():
                 raise _diverged("probabilities that are not finite")
@@ -183,7 +198,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
 
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)
-        with _torch_state(torch, self.threads), torch.no_grad():
+        with _torch_state(torch, self.threads):
             return self.network_.predict_proba(X).astype(np.float64)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -212,30 +227,6 @@ def resolve_device(device: str) -> str:
     return "cuda" if device in ("cuda", "auto") and available else "cpu"
 
 
-@functools.cache
-def _library() -> tuple[type, type]:
-    """Return pytorch-tabnet's classifier and the metric that early stopping watches."""
-    with warnings.catch_warnings():
-        # It names a module that SciPy is going to remove; scipy is pinned below that.
-        warnings.filterwarnings("ignore", message=".*scipy.sparse.base.*")
-        from pytorch_tabnet.metrics import Metric
-        from pytorch_tabnet.tab_model import TabNetClassifier
-
-    class ValidationAUROC(Metric):
-        """AUROC in which an epoch that diverged is the worst one, not a crash."""
-
-        def __init__(self) -> None:
-            self._name = "auroc"
-            self._maximize = True
-
-        def __call__(self, y_true: np.ndarray, y_score: np.ndarray) -> float:
-            if not np.isfinite(y_score).all():
-                return 0.0
-            return float(roc_auc_score(y_true, y_score[:, 1]))
-
-    return TabNetClassifier, ValidationAUROC
-
-
 @contextlib.contextmanager
 def _torch_state(torch: object, threads: int):
     """Compute with `threads` threads and leave torch's threads and random state as they were."""
@@ -258,9 +249,11 @@ def _diverged(found: str) -> VertebromicsError:
 
 @contextlib.contextmanager
 def _divergence_named():
-    """Name what pytorch-tabnet's sparsemax raises on NaN: it finds no support, at index -1."""
+    """Name a training that diverges; on NaN the library's sparsemax finds no support (index -1)."""
     try:
         yield
+    except FloatingPointError as error:
+        raise _diverged(str(error)) from error
     except RuntimeError as error:
         if "out of bounds" not in str(error):
             raise

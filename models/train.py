@@ -7,6 +7,7 @@ and for the final model to all of them. Test rows are predicted, once.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,9 +28,19 @@ from pipeline.core import command
 from pipeline.core.modes import labelled_log
 from pipeline.core.study import open_study
 
+JOURNAL = "search.journal"
+"""File beside a model's results that a killed search leaves, and from which it goes on."""
+
 
 def fit_model(
-    model: str, columns: Columns, training: pd.DataFrame, folds: np.ndarray, config: Mapping
+    model: str,
+    columns: Columns,
+    training: pd.DataFrame,
+    folds: np.ndarray,
+    config: Mapping,
+    *,
+    workers: int = 1,
+    journal: Path | None = None,
 ) -> ProcedureRun:
     """Run the study's procedure on all training rows, over the folds of the split.
 
@@ -45,8 +56,36 @@ def fit_model(
         Fold in which each row is validated.
     config : mapping
         Resolved configuration; all seeds derive from its ``seed``.
+    workers : int
+        Processes that share the search's fits; they change no result.
+    journal : path, optional
+        File from which a search that was killed goes on.
     """
-    return Procedure(model, columns, config).run(training, config["seed"], folds)
+    procedure = Procedure(model, columns, config)
+    return procedure.run(training, config["seed"], folds, workers=workers, journal=journal)
+
+
+def workers_of(model: str, config: Mapping, cores: int) -> int:
+    """Return how many processes may share a model's search, each with ``threads`` threads.
+
+    Parameters
+    ----------
+    model : str
+        Name of the family.
+    config : mapping
+        Resolved configuration; ``search.workers`` is a number, or ``auto`` for as many as fit.
+    cores : int
+        Cores that the job has been given.
+
+    Returns
+    -------
+    int
+        One for TabNet on a GPU, which several processes would have to share.
+    """
+    if device_of(model, config) == "cuda":
+        return 1
+    fit, wanted = max(1, cores // config["threads"]), config["search"]["workers"]
+    return fit if wanted == "auto" else min(wanted, fit)
 
 
 def predictions_of(
@@ -94,6 +133,7 @@ def write_model(
         "cv_auc": float(search.best["mean_auc"]),
         "cv_auc_sd": float(search.best["sd_auc"]),
         "fits": trained.fits,
+        "fit_endings": search.endings,
         "seconds": round(time.monotonic() - started, 1),
         "device": device_of(model, config),
         "threads": config["threads"],
@@ -116,10 +156,23 @@ def main(options: argparse.Namespace) -> None:
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, folds = training_rows(table)
     test = table[table["part"] == "test"]
+    workers = workers_of(options.model, config, options.cores or _cores())
+    # Snakemake deletes the outputs of a job that failed or was killed, and leaves this file alone.
+    journal = options.out_dir / JOURNAL
     columns = candidates_in_mode(columns, table, config)
     with labelled_log(config), threadpool_limits(config["threads"]):
-        trained = fit_model(options.model, columns, training, folds, config)
+        trained = fit_model(
+            options.model, columns, training, folds, config, workers=workers, journal=journal
+        )
         write_model(trained, training, test, config, options.out_dir, started)
+    journal.unlink()
+
+
+def _cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 if __name__ == "__main__":
@@ -130,4 +183,5 @@ if __name__ == "__main__":
     arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
     arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
     arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the model")
+    arguments.add_argument("--cores", type=int, help="cores to use (default: all of the machine)")
     command.run(main, arguments)

@@ -135,7 +135,9 @@ def test_protocol_lies_between_defaults_and_study():
     config = resolve_config(IMAGES | {"protocol": "ge2025", "tabnet": {"max_epochs": 7}})
     assert config["search"]["iterations"] == 100
     assert config["oversampling"] == "adasyn_tomek"
-    assert config["tabnet"] == {"max_epochs": 7, "patience": 10, "validation_fraction": 0.2}
+    tabnet = config["tabnet"]
+    assert (tabnet["max_epochs"], tabnet["patience"]) == (7, 10)
+    assert tabnet["start"]["batch_size"] == 128
     assert resolve_config(IMAGES)["search"]["iterations"] == 20
 
 
@@ -192,6 +194,11 @@ def test_unknown_option_names_the_nearest():
         ({"features": {1: "a.csv"}}, ["name of a reader", "must be text", "Found: 1"]),
         ({"features": {}}, ["must be given, and not be empty"]),
         ({"outcome": {"name": "x"}}, ["`formula` must be given", "config key outcome.formula"]),
+        ({"search": {"workers": 0}}, ["config key search.workers", "or auto"]),
+        (
+            {"search": {"spaces": {"lr": {"C": {"normal": [0, 1]}}}}},
+            ["config key search.spaces.lr.C", "{log_uniform: [low, high]}"],
+        ),
         ({"search": {"spaces": {"gbm": {}}}}, ["config key search.spaces.gbm"]),
         ({"evaluation": {"decision_curve": [0.9, 0.1]}}, ["from a lower to a higher"]),
         ({"evaluation": {"confidence": 95}}, ["write 95 % as 0.95"]),

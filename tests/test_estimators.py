@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from models.estimators import FAMILIES, PlattSVC, device_of, family_of
 from models.fitting import Fit, early_stopping_rows, fit_estimator
-from models.search import draw_parameters
+from models.spaces import draw_parameters
 from pipeline.core.errors import StudyError
 
 
@@ -19,7 +19,7 @@ def config(repository):
     text = (repository / "config" / "default.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text) | {
         "device": "cpu",
-        "tabnet": {"max_epochs": 15, "patience": 5, "validation_fraction": 0.2},
+        "tabnet": {"max_epochs": 15, "patience": 5, "validation_fraction": 0.2, "start": {}},
     }
 
 
@@ -80,6 +80,8 @@ def test_early_stopping_watches_real_patients_only(data, config, monkeypatch):
     seen = {}
 
     class Spy:
+        stopped_early_ = True
+
         def fit(self, X, y, X_valid, y_valid):
             seen.update(X=X, X_valid=X_valid)
             return self
@@ -194,3 +196,30 @@ def test_unknown_names_are_refused(config, data):
 def test_device_is_the_cpu_for_all_but_tabnet(config):
     assert device_of("rf", config | {"device": "cuda"}) == "cpu"
     assert device_of("tabnet", config) == "cpu"
+
+
+def test_tabnet_learns_what_a_small_cohort_can_teach(repository):
+    """600 patients, one event in eight, three of 24 columns matter: the published situation.
+
+    Logistic regression reaches .89; without weight decay TabNet learns its 69 events by heart and
+    stays at .73.
+    """
+    protocol = (repository / "config" / "protocols" / "ge2025.yaml").read_text(encoding="utf-8")
+    default = (repository / "config" / "default.yaml").read_text(encoding="utf-8")
+    config = yaml.safe_load(default) | {"device": "cpu", "oversampling": "adasyn_tomek"}
+    config["tabnet"] = yaml.safe_load(protocol)["tabnet"]
+
+    def cohort(n, seed):
+        rng = np.random.default_rng(seed)
+        Z = rng.normal(size=(n, 24))
+        logit = 1.5 * Z[:, 0] - 1.2 * Z[:, 1] + Z[:, 2] - 3.2
+        return Z, (rng.random(n) < 1 / (1 + np.exp(-logit))).astype(int)
+
+    (Z, y), (Z_new, y_new) = cohort(600, 0), cohort(2000, 1)
+    assert 0.09 < y.mean() < 0.16
+    aucs = []
+    for seed in range(3):
+        fit = fit_estimator("tabnet", {}, Z, y, np.arange(600), config, seed)
+        assert fit.ending == "early_stopped"
+        aucs.append(roc_auc_score(y_new, fit.probability(Z_new)))
+    assert np.mean(aucs) > 0.8

@@ -104,7 +104,7 @@ def test_nothing_of_a_held_out_fold_enters_its_refit(study, config, monkeypatch)
 
 
 def test_every_outer_fold_counts_its_fits(study, config):
-    assert planned_fits(procedure_of(study, config, "lr")) == 6 * (1 + 2 * 3)
+    assert planned_fits(procedure_of(study, config, "lr")) == 6 * (1 + (2 + 1) * 3)
 
 
 def test_the_same_seed_gives_the_same_tables(study, config):

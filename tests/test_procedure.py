@@ -42,7 +42,7 @@ def test_a_search_takes_as_many_sets_as_asked(study, config, search, sets):
     columns, training, _ = study
     procedure = Procedure("lr", columns, config, search)
     run = procedure.run(training, 1)
-    assert run.fits == procedure.planned_fits == sets * 3 + 1
+    assert run.fits == procedure.planned_fits == (sets + 1) * 3 + 1
     assert len(run.search.table) == parameter_sets(search, config) == sets
     assert run.parameters == run.search.parameters
     assert set(run.parameters) == {"penalty", "C"}
@@ -87,9 +87,9 @@ def test_the_final_model_is_the_procedure_run_on_all_training_rows(study, config
     calls = []
     own = Procedure.run
 
-    def spy(self, rows, seed, given=None):
+    def spy(self, rows, seed, given=None, **options):
         calls.append((self.search, len(rows), seed))
-        return own(self, rows, seed, given)
+        return own(self, rows, seed, given, **options)
 
     monkeypatch.setattr(Procedure, "run", spy)
     final = train.fit_model("lr", columns, training, folds, config)

@@ -6,10 +6,12 @@ import yaml
 from scipy.stats import loguniform
 from sklearn.metrics import roc_auc_score
 
-from models import search
+from models import fold_fits
 from models.estimators import family_of
+from models.fitting import Fit
 from models.rows import FoldData
-from models.search import draw_parameters, plan_search, search_model
+from models.search import plan_search, search_model
+from models.spaces import draw_parameters, read_values
 from pipeline.core.errors import StudyError, VertebromicsError
 
 N = 150
@@ -19,7 +21,8 @@ N = 150
 def config(repository):
     text = (repository / "config" / "default.yaml").read_text(encoding="utf-8")
     config = yaml.safe_load(text)
-    config["search"] = {"iterations": 5, "scoring": "roc_auc", "spaces": {}}
+    config["search"] = {"iterations": 5, "scoring": "roc_auc", "workers": 1, "spaces": {}}
+    config["device"] = "cpu"
     return config
 
 
@@ -50,9 +53,16 @@ def folds_of(table):
 
 def test_search_scores_each_set_by_the_mean_over_folds(table, config):
     result = search_model("lr", folds_of(table), N, config, seed=1)
-    assert list(result.table.columns) == ["iteration", "parameters", "mean_auc", "sd_auc"]
+    assert list(result.table.columns) == [
+        *("iteration", "phase", "parameters", "mean_auc", "sd_auc"),
+        *("fits", "early_stopped", "reached_limit", "diverged"),
+    ]
     assert list(result.table["iteration"]) == list(range(5))
-    assert result.fits == 15
+    assert result.fits == 15 + 3
+    assert result.endings == {}
+    assert result.table["early_stopped"].isna().all()
+    assert set(result.table["fits"]) == {3}
+    assert set(result.table["diverged"]) == {0}
     assert result.best["mean_auc"] == result.table["mean_auc"].max()
     assert json.loads(result.best["parameters"]) == result.parameters
     # The out-of-fold predictions are those of the best set, fold by fold.
@@ -72,38 +82,42 @@ def test_search_is_deterministic_and_its_seed_matters(table, config):
 
 
 def test_a_second_phase_starts_from_the_best_of_the_first(table, config, monkeypatch):
-    def fit(model, parameters, Z, y, groups, config, seed):
+    def fit(model, parameters, rows, config, seed, *, ranking=False):
         class Fake:
-            notes = ()
-
-            def probability(self, Z):
+            def decision_function(self, Z):
                 noise = 0 if parameters["n_d"] == 16 and "learning_rate" in parameters else 1
                 return Z[:, 0] + (2 if parameters["n_d"] == 16 else 9) * noise * Z[:, 1]
 
-        return Fake()
+            def predict_proba(self, Z):
+                return np.tile(self.decision_function(Z)[:, None], 2)
 
-    monkeypatch.setattr(search, "fit_estimator", fit)
+        return Fit(Fake(), [], "early_stopped")
+
+    monkeypatch.setattr(fold_fits, "fit_rows", fit)
     config["search"]["spaces"] = {"tabnet": {"n_d": [4, 16], "learning_rate": [0.01, 0.02]}}
     result = search_model("tabnet", folds_of(table), N, config, seed=0)
     rows = [json.loads(text) for text in result.table["parameters"]]
     assert [sorted(row) for row in rows] == [["n_d"], ["n_d"], *[["learning_rate", "n_d"]] * 2]
     assert {row["n_d"] for row in rows[2:]} == {16}
     assert "learning_rate" in result.parameters
+    assert list(result.table["phase"]) == [1, 1, 2, 2]
+    assert result.endings == {"early_stopped": 12, "reached_limit": 0, "diverged": 0}
 
 
 def test_a_set_that_diverges_cannot_win(table, config, monkeypatch):
-    original = search.fit_estimator
+    original = fold_fits.fit_rows
 
-    def fit(model, parameters, *rest):
+    def fit(model, parameters, *rest, **options):
         if parameters["C"] == 1.0:
             raise VertebromicsError("Training must converge")
-        return original(model, parameters, *rest)
+        return original(model, parameters, *rest, **options)
 
-    monkeypatch.setattr(search, "fit_estimator", fit)
+    monkeypatch.setattr(fold_fits, "fit_rows", fit)
     config["search"]["spaces"] = {"lr": {"C": [1.0, 0.01]}}
     result = search_model("lr", folds_of(table), N, config, seed=0)
     assert result.parameters == {"C": 0.01}
     assert result.table["mean_auc"].isna().sum() == 1
+    assert sorted(result.table["diverged"]) == [0, 3]
     assert result.notes == ["A parameter set failed: Training must converge."]
     config["search"]["spaces"] = {"lr": {"C": [1.0]}}
     with pytest.raises(VertebromicsError, match=r"none of 1\. In: model lr"):
@@ -118,12 +132,12 @@ def test_a_fold_without_both_outcomes_is_refused(table, config):
         search_model("lr", folds_of((Z, lonely, number)), N, config, seed=0)
 
 
-def test_plan_shares_iterations_and_never_draws_more_than_there_is(config):
+def test_every_phase_has_all_iterations_and_never_draws_more_than_there_is(config):
     config["search"]["iterations"] = 7
     architecture, training = plan_search(family_of("tabnet"), config)
-    assert (architecture[1], training[1]) == (4, 3)
-    config["search"]["iterations"] = 1
-    assert [count for _, count in plan_search(family_of("tabnet"), config)] == [1]
+    assert (architecture[1], training[1]) == (7, 7)
+    assert "n_d" in architecture[0]
+    assert "learning_rate" in training[0]
     config["search"]["spaces"] = {"lr": {"penalty": ["l1", "l2"]}}
     config["search"]["iterations"] = 50
     assert [count for _, count in plan_search(family_of("lr"), config)] == [2]
@@ -144,3 +158,49 @@ def test_progress_tells_the_time_left(table, config, caplog):
         search_model("lr", folds_of(table), N, config, seed=0)
     assert "progress search lr 5/5 AUROC" in caplog.text
     assert "s left" in caplog.text
+
+
+def test_the_number_of_processes_changes_nothing(table, config):
+    """Two processes import their own libraries and finish in another order."""
+    config["search"]["iterations"] = 3
+    config["search"]["spaces"] = {"tabnet": {"n_d": [4], "n_steps": [1, 2], "batch_size": [64]}}
+    config["tabnet"] |= {"max_epochs": 3}
+    config["tabnet"]["start"]["batch_size"] = 64
+    alone = search_model("tabnet", folds_of(table), N, config, seed=3)
+    shared = search_model("tabnet", folds_of(table), N, config, seed=3, workers=2)
+    assert alone.table.equals(shared.table)
+    assert alone.parameters == shared.parameters
+    np.testing.assert_array_equal(alone.out_of_fold, shared.out_of_fold)
+
+
+def test_the_search_ranks_by_the_machine_and_predicts_by_platt(table, config):
+    """The sigmoid is monotone: what the search scores is what the probabilities rank."""
+    config["search"]["spaces"] = {"svm": {"kernel": ["linear"], "C": [0.1, 1.0]}}
+    result = search_model("svm", folds_of(table), N, config, seed=0)
+    _, y, number = table
+    probability = result.out_of_fold
+    assert ((probability > 0) & (probability < 1)).all()
+    aucs = [roc_auc_score(y[number == k], probability[number == k]) for k in range(3)]
+    assert np.mean(aucs) == pytest.approx(result.best["mean_auc"])
+
+
+def test_values_of_a_space_are_lists_or_ranges():
+    assert read_values([1, None], "k") == [1, None]
+    assert read_values("l1", "k") == ["l1"]
+    low, high = read_values({"log_uniform": [0.01, 10]}, "k").support()
+    assert (low, high) == pytest.approx((0.01, 10))
+    assert read_values({"uniform": [2, 5]}, "k").support() == (2, 5)
+    wrong = [
+        {"log_uniform": [0, 1]},
+        {"uniform": [3, 2]},
+        {"uniform": [1, True]},
+        {"uniform": "ab"},
+        {"normal": [0, 1]},
+        {"uniform": [0, 1], "log_uniform": [1, 2]},
+        {},
+    ]
+    for values in wrong:
+        with pytest.raises(StudyError, match=r"lower and a higher end.*search\.spaces\.lr\.C"):
+            read_values(values, "search.spaces.lr.C")
+    with pytest.raises(StudyError, match="at least one value"):
+        read_values([], "k")

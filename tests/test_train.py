@@ -14,7 +14,7 @@ from models.importance import MEASURES
 from models.inputs import read_inputs, training_rows
 from models.split import split_table
 from models.threshold import threshold_of
-from models.train import fit_model, main
+from models.train import fit_model, main, workers_of
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 
@@ -56,6 +56,7 @@ def options_of(folder, model, out):
         info = folder / "analysis.json"
         split = folder / "split.parquet"
         out_dir = out
+        cores = 1
 
     Options.model = model
     return Options
@@ -75,14 +76,18 @@ def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
 
     facts = read_json(tmp_path / "model.json")
     assert list(facts) == [
-        *("model", "label", "parameters", "cv_auc", "cv_auc_sd", "fits", "seconds", "device"),
+        *("model", "label", "parameters", "cv_auc", "cv_auc_sd", "fits", "fit_endings"),
+        *("seconds", "device"),
         *("threads", "seed", "features"),
         *("threshold", "threshold_rule", "threshold_source", "notes"),
     ]
-    assert facts["fits"] == 3 * 3 + 1
+    sets = 6 if model == "tabnet" else 3
+    assert facts["fits"] == (sets + 1) * 3 + 1
+    assert sum(facts["fit_endings"].values()) == (18 if model == "tabnet" else 0)
+    assert not (tmp_path / "search.journal").exists()
     assert facts["device"] == "cpu"
     search = read_table(tmp_path / "search.parquet")
-    assert list(search.columns) == ["iteration", "parameters", "mean_auc", "sd_auc"]
+    assert list(search["phase"]) == [1, 1, 1, 2, 2, 2][:sets]
     assert facts["cv_auc"] == search["mean_auc"].max()
     assert json.loads(search.loc[search["mean_auc"].idxmax(), "parameters"]) == facts["parameters"]
     importance = read_table(tmp_path / "importance.parquet")
@@ -219,3 +224,17 @@ def test_inputs_are_matched_by_unit_not_by_row(folder, tmp_path):
     )
     assert isinstance(columns, Columns)
     pd.testing.assert_series_equal(table["fold"], split["fold"])
+
+
+def test_the_cores_of_a_job_become_its_processes(config):
+    search = config["search"]
+    given = [(1, 8), (3, 8), (3, 2), ("auto", 8), ("auto", 1)]
+    found = [workers_of("lr", config | {"search": search | {"workers": w}}, n) for w, n in given]
+    assert found == [1, 3, 2, 8, 1]
+    wide = config | {"threads": 4, "search": search | {"workers": "auto"}}
+    assert [workers_of("tabnet", wide, cores) for cores in (2, 8, 9)] == [1, 2, 2]
+
+
+def test_tabnet_on_a_gpu_is_one_process(config, monkeypatch):
+    monkeypatch.setattr("models.train.device_of", lambda model, config: "cuda")
+    assert workers_of("tabnet", config | {"search": {"workers": 4}}, 8) == 1

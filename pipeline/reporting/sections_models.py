@@ -326,7 +326,8 @@ def hyperparameters_section(results: Results) -> Section:
     blocks: list[Block] = [
         Table(
             name="hyperparameters",
-            caption=f"Randomised search, {results['search.iterations']} parameter sets per model, "
+            caption=f"Randomised search, {results['search.iterations']} parameter sets per model "
+            "(TabNet: in each of its two phases), "
             f"scored by mean AUROC over {folds} folds that keep patients together; then a refit on "
             f"all training rows. The threshold is {_rule(results)}.",
             shown=pd.DataFrame(rows),

@@ -123,6 +123,21 @@ def memory(megabytes):
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
 
 
+def search_threads():
+    """Return the threads that a search claims: those of all its processes.
+
+    `auto` claims every core of the run, so that models are searched one after another. A run on a
+    cluster has no cores of its own; there it is four processes.
+    """
+    workers = config["search"]["workers"]
+    if workers == "auto":
+        try:
+            return max(config["threads"], workflow.cores)
+        except WorkflowError:
+            workers = 4
+    return workers * config["threads"]
+
+
 def gpus(model):
     """Return how many GPUs a job of `model` asks for: one for TabNet where there is one to use.
 

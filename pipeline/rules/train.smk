@@ -14,7 +14,7 @@ rule train:
         f"{FOLDER}/benchmark/train/{{model}}.tsv"
     conda:
         "../../environment.yml"
-    threads: config["threads"]
+    threads: search_threads()
     resources:
         mem_mb=memory(4000),
         runtime=720,
@@ -27,4 +27,4 @@ rule train:
     shell:
         "python -m models.train --study {params.study:q} --model {wildcards.model}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
-        " --out-dir {params.folder:q} > {log:q} 2>&1"
+        " --out-dir {params.folder:q} --cores {threads} > {log:q} 2>&1"

@@ -11,7 +11,6 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from models import optimism
 from models.columns import Columns
-from models.inputs import read_inputs, training_rows
 from models.intervals import patient_resamples
 from models.optimism import Resampled, correct_optimism, optimism_table, performance, point_632_plus
 from models.performance import METRICS, Sample
@@ -251,7 +250,9 @@ def test_a_metric_that_is_often_undefined_is_not_corrected():
     assert row["note"] == "undefined in 2 of 10 resamples"
 
 
-def test_the_command_writes_the_table_and_its_facts(tmp_path, config):
+@pytest.fixture
+def options(tmp_path, config):
+    """Return the arguments of the command over a small study in a folder."""
     columns, table = rows_of(90, 6, 8, (1.2,))
     split = table[["unit_id", "patient_id", "outcome"]].assign(part="train", fold=0)
     split.loc[:19, "part"] = "test"
@@ -270,11 +271,24 @@ def test_the_command_writes_the_table_and_its_facts(tmp_path, config):
         split, model_json = tmp_path / "split.parquet", tmp_path / "model.json"
         out, json = tmp_path / "lr.parquet", tmp_path / "lr.json"
 
-    optimism.main(Options)
-    assert list(read_table(Options.out)["metric"]) == list(METRICS)
-    facts = read_json(Options.json)
+    return Options
+
+
+def test_the_command_writes_the_table_and_its_facts(options):
+    optimism.main(options)
+    table = read_table(options.out)
+    assert list(table["metric"]) == list(METRICS)
+    assert "mode" not in table
+    facts = read_json(options.json)
     assert list(facts) == [
         *("model", "resamples", "left_out", "search", "fits", "seconds", "notes"),
     ]
-    read = read_inputs(Options.analysis, Options.info, Options.split)
-    assert len(training_rows(read[1])[0]) == 70
+
+
+def test_beside_the_published_order_the_rigorous_one_is_corrected_and_named(options):
+    path = options.study / "study.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump(config | {"mode": "as_published"}), encoding="utf-8")
+    optimism.main(options)
+    assert set(read_table(options.out)["mode"]) == {"rigorous"}
+    assert optimism.OTHER_ORDER in read_json(options.json)["notes"]

@@ -79,11 +79,11 @@ def validate_study(config: dict) -> Study:
         check_formulas(config, clinical, dictionary)
         _check_split_column(config, clinical, dictionary)
         imaged = features if cases is None else cases
+        if config["outcome"] is not None and "days_from_surgery" in imaged.columns:
+            check_timing(imaged, config["timing"])
         check_ids_meet(clinical, imaged, unit_key, config)
         if cases is not None:
             _check_patients_agree(clinical, cases, unit_key)
-            if config["outcome"] is not None:
-                check_timing(cases, config["timing"])
         elif "patient_id" not in {*imaged.columns, *clinical.columns}:
             raise StudyError(
                 "With `unit: case`, the clinical table or the feature tables must name the patient",
@@ -177,16 +177,29 @@ def check_ids_meet(
 
 
 def check_timing(cases: pd.DataFrame, timing: str) -> None:
-    """Raise `StudyError` if a preoperative model would see a scan made on or after surgery."""
-    late = cases[cases["days_from_surgery"].fillna(-1) >= 0]
-    if timing == "preoperative" and not late.empty:
+    """Raise `StudyError` if a model would see a scan later than its predictors may be known.
+
+    Parameters
+    ----------
+    cases : pandas.DataFrame
+        ``case_id, days_from_surgery``; a scan whose days are not stated is taken for an early one.
+    timing : {'preoperative', 'intraoperative', 'postoperative'}
+        Latest timing of a predictor. On the day of surgery a scan may be intraoperative.
+    """
+    if timing == "postoperative":
+        return
+    first = {"preoperative": 0, "intraoperative": 1}[timing]
+    late = cases[cases["days_from_surgery"].fillna(-1) >= first]
+    if not late.empty:
+        when = "from the day of surgery or later" if first == 0 else "from after the day of surgery"
         raise StudyError(
-            "A preoperative model must not see scans from the day of surgery or later",
+            f"{'A preoperative' if first == 0 else 'An intraoperative'} model must not see scans "
+            f"{when}",
             found=listing(
                 f"{row.case_id} (day {row.days_from_surgery})"
                 for row in late.drop_duplicates("case_id").itertuples()
             ),
-            where="the table of masks, column days_from_surgery",
+            where="the table of masks or of features, column days_from_surgery",
             remedy="remove these rows, correct the days, or set `timing: postoperative`",
         )
 

@@ -17,7 +17,7 @@ from pipeline import validate
 from pipeline.core.cases import batches, read_cases
 from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_tables import read_feature_keys
+from pipeline.core.feature_tables import read_feature_keys, read_features
 from pipeline.core.registered import MARKER, write_marker
 from pipeline.core.study import open_study
 
@@ -309,7 +309,9 @@ def test_preoperative_study_refuses_later_scans(files):
     assert "0001-L1 (day 0)" in files.problem()
     files.cases["days_from_surgery"] = ""
     assert files.study().cases["days_from_surgery"].isna().all()
+    assert len(files.study(timing="intraoperative").cases) == 80
     files.cases["days_from_surgery"] = "2"
+    assert "must not see scans from after the day" in files.problem(timing="intraoperative")
     assert len(files.study(timing="postoperative").cases) == 80
     assert len(files.study(outcome=None, model_reader=None).cases) == 80
 
@@ -392,6 +394,21 @@ def test_study_may_start_from_features(files, tmp_path):
 def test_wrong_feature_table_is_told(files, tmp_path, spoil, words):
     table = pd.DataFrame({"patient_id": files.clinical["patient_id"], "f1": 1.0, "f2": 2.0})
     assert words in files.problem(**ready(tmp_path / "f", A=table, B=spoil(table)))
+
+
+def test_ready_features_of_later_scans_are_refused_too(files, tmp_path):
+    """The column tells when a scan was made; it is no feature, whatever the timing."""
+    table = pd.DataFrame({"patient_id": files.clinical["patient_id"], "f1": 1.0, "f2": 2.0})
+    table["days_from_surgery"] = [-3, 0, *[-1] * 38]
+    given = ready(tmp_path / "f", A=table, B=table)
+    assert "0002 (day 0)" in files.problem(**given)
+    files.study(**given, timing="postoperative")
+    names = read_features(tmp_path / "f" / "A.csv", "A", "patient_id")[1]
+    assert names == ["f1", "f2"]
+    table["days_from_surgery"] = ["-3", "tomorrow", *["-1"] * 38]
+    text = files.problem(**ready(tmp_path / "f", A=table))
+    assert "must be whole days" in text
+    assert "Found: tomorrow" in text
 
 
 def test_feature_tables_need_pseudonyms(files, tmp_path, caplog):

@@ -14,10 +14,13 @@ from pipeline.core.problems import Problems, listing
 from pipeline.core.sheets import NUMBER, column_names, read_sheet, rows_text
 
 KEYS = ("case_id", "patient_id")
-IDENTIFIERS = (*KEYS, "scan_id", "level", "reader")
+DAYS = "days_from_surgery"
+"""Whole days from surgery to the scan, negative before it."""
+IDENTIFIERS = (*KEYS, "scan_id", "level", "reader", DAYS)
 """Columns that may stand beside the features."""
 NO_FEATURE = re.compile(r"diagnostics_|(image|mask|label)$", re.IGNORECASE)
 """What PyRadiomics prints besides features: versions, hashes, and its own input columns."""
+WHOLE = re.compile(r"[+-]?[0-9]{1,5}")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -34,8 +37,9 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataF
     Returns
     -------
     cases : pandas.DataFrame
-        One row per case of any reader: ``patient_id, case_id, level``, as far as the tables have
-        these columns. Where there is no ``case_id``, the patient stands for the case.
+        One row per case of any reader: ``patient_id, case_id, level, days_from_surgery``, as far
+        as the tables have these columns. Where there is no ``case_id``, the patient stands for the
+        case.
     notes : list of str
         Which columns are no features and are left out.
 
@@ -43,7 +47,7 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataF
     ------
     StudyError
         If a table lacks its key, repeats or misspells an id, if the readers' features differ, or
-        if they name different patients of a case.
+        if they name different patients of a case, or days that are no whole number.
     """
     sheets = {reader: _read(path, values=False) for reader, path in sorted(paths.items())}
     problems = Problems("the feature tables")
@@ -54,7 +58,7 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataF
     problems.raise_if_any()
     columns = [
         name
-        for name in ("patient_id", "case_id", "level")
+        for name in ("patient_id", "case_id", "level", DAYS)
         if any(name in sheet.columns for sheet in sheets.values())
     ]
     cases = pd.concat([sheet.reindex(columns=columns) for sheet in sheets.values()])
@@ -70,6 +74,8 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataF
                 remedy=f"correct the column {name}",
             )
     problems.raise_if_any()
+    if DAYS in cases:
+        cases[DAYS] = pd.to_numeric(cases[DAYS]).astype("Int64")
     notes = []
     for reader, sheet in sheets.items():
         kept = {*feature_names(sheet), *IDENTIFIERS}
@@ -210,6 +216,14 @@ def _check_keys(sheet: pd.DataFrame, path: str | Path, unit_key: str, problems: 
                     where=f"{path}, row {row}, column {name}",
                     remedy="letters, digits, '_' and '-' only, beginning with a letter or digit",
                 )
+    for row, value in sheet[DAYS].items() if DAYS in sheet.columns else ():
+        if value is not None and not WHOLE.fullmatch(value):
+            problems.add(
+                f"{DAYS} must be whole days, negative before surgery",
+                found=value,
+                where=f"{path}, row {row}, column {DAYS}",
+                remedy="write a number such as -3, or leave the cell blank",
+            )
     for value, rows in sheet.groupby(keys[0], sort=False).groups.items():
         if len(rows) > 1:
             problems.add(

@@ -322,22 +322,45 @@ def test_clinical_filter_tests_levels_by_chi_square_and_numbers_by_ranks():
 
 
 @pytest.mark.parametrize(
-    ("table", "p"),
+    ("counts", "statistic"),
     [
-        # Published two-by-two tables (events of the two groups), Pearson without Yates.
-        (((25, 452), (27, 117)), stats.chi2.sf(34.46, 1)),
-        (((14, 231), (6, 37)), 0.029),
-        (((12, 231), (6, 37)), 0.013),
+        # Back pain after augmentation, temporal validation: with the factor, of 452 and of 117.
+        ([[25, 27], [427, 90]], 34.46),
+        ([[382, 66], [70, 51]], 43.84),
+        ([[343, 68], [109, 49]], 14.63),
+        ([[217, 34], [235, 83]], 13.54),
+        ([[320, 100], [132, 17]], 10.35),
+        ([[86, 36], [366, 81]], 7.61),
+        # After vertebroplasty: of 231 and of 37; Goutallier 0-1, 2 and 3-4.
+        ([[14, 6], [217, 31]], 4.763),
+        ([[12, 6], [219, 31]], 6.183),
+        ([[92, 3], [94, 14], [45, 20]], 24.83),
+        ([[75, 21], [156, 16]], 8.184),
+        ([[46, 7], [185, 30]], 0.02),
+        ([[39, 8], [192, 29]], 0.495),
     ],
 )
-def test_chi_square_gives_the_published_values(table, p):
+def test_chi_square_gives_the_published_values(counts, statistic):
+    """Pearson's statistics as two studies print them, to the last digit; Yates' are others."""
     levels, events = [], []
-    for group, (positive, n) in enumerate(table):
-        levels += ["yes"] * positive + ["no"] * (n - positive)
-        events += [group == 1] * n
-    assert chi_square_p(np.array(levels, dtype=object), np.array(events)) == pytest.approx(
-        p, rel=0.02
-    )
+    for level, (without, having) in enumerate(counts):
+        levels += [f"level {level}"] * (without + having)
+        events += [False] * without + [True] * having
+    p_value = chi_square_p(np.array(levels, dtype=object), np.array(events))
+    found = stats.chi2.isf(p_value, len(counts) - 1)
+    assert found == pytest.approx(statistic, abs=10 ** -len(str(statistic).split(".")[1]))
+
+
+def test_rank_sum_by_hand():
+    """Three values below three others: U = 0, mean 4.5, SD sqrt(3 * 3 * 7 / 12), continuity 0.5."""
+    values = np.array([[1.0], [2], [3], [4], [5], [6]])
+    events = np.arange(6) >= 3
+    z = (4.5 - 0.5) / np.sqrt(63 / 12)
+    assert rank_sum_p(values, events)[0] == pytest.approx(2 * stats.norm.sf(z))
+    # Ties 2, 2, 2 share their rank and shrink the variance by 1 - (27 - 3) / (216 - 6).
+    values[1:4] = 2.0
+    z = (1 + 3 + 3 - 6 - 4.5 + 0.5) / np.sqrt(63 / 12 * (1 - 24 / 210))
+    assert rank_sum_p(values, events)[0] == pytest.approx(2 * stats.norm.sf(abs(z)))
 
 
 def test_untestable_predictors_are_dropped():

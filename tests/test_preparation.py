@@ -149,6 +149,29 @@ def test_scaler_treats_every_column_alike_on_request(method, expected):
         np.testing.assert_array_equal(scaler.transform(X), X)
 
 
+def test_the_choice_of_scaling_by_hand():
+    """Moments on paper, divided by n.
+
+    Nine zeros and a ten: mean 1, m2 = (9 * 1 + 81) / 10 = 9, m3 = (729 - 9) / 10 = 72, m4 =
+    (6561 + 9) / 10 = 657: skewness 72 / 27 = 2.667, Pearson's kurtosis 657 / 81 = 8.111. -1 and 1
+    four times each and four zeros: skewness 0, m2 = 8 / 12, kurtosis (8 / 12) / (8 / 12)^2 = 1.5.
+    """
+    spike, even = np.r_[np.zeros(9), 10.0][:, None], np.repeat([-1.0, 0, 1], 4)[:, None]
+    loose = {"max_outlier_share": 1.0, "max_kurtosis": 99.0}
+    for limit, method in ((2.66, False), (2.67, True)):
+        scaler = AdaptiveScaler(max_abs_skewness=limit, **loose).fit(spike)
+        assert scaler._bell_shaped(spike)[0] == method
+    for limit, method in ((8.11, False), (8.12, True)):
+        scaler = AdaptiveScaler(max_abs_skewness=9, max_outlier_share=1.0, max_kurtosis=limit)
+        assert scaler.fit(spike)._bell_shaped(spike)[0] == method
+    for limit, method in ((1.49, "robust"), (1.51, "z-score")):
+        assert AdaptiveScaler(max_kurtosis=limit).fit(even).method_[0] == method
+    # Robust: median 0 and quartiles -1 and 1; z-score: SD sqrt(2 / 3).
+    robust = AdaptiveScaler("robust").fit(even)
+    assert (robust.center_[0], robust.scale_[0]) == (0, 2)
+    assert AdaptiveScaler("zscore").fit(even).scale_[0] == pytest.approx(np.sqrt(2 / 3))
+
+
 def test_the_convention_of_the_kurtosis_moves_the_limit_by_three():
     X = np.random.default_rng(3).laplace(size=(4000, 1))  # excess 3: Pearson's is 6
     for limit, convention, method in (

@@ -8,9 +8,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from models.columns import LEVEL, MEAN_OF_READERS
+from models.frames import NamedColumns
 from pipeline.core.concordance import lin_ccc_interval
 from pipeline.core.errors import StudyError
 from pipeline.core.readers import latest_label
@@ -18,7 +19,7 @@ from pipeline.core.readers import latest_label
 CCC_BOUNDS = ("estimate", "lower")
 
 
-class CCCFilter(TransformerMixin, BaseEstimator):
+class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
     """Keep the features on which the readers agree, and hand on one value per feature.
 
     X carries both readings, in columns ``<reader>:<feature>``. Agreement is Lin's concordance
@@ -89,7 +90,7 @@ class CCCFilter(TransformerMixin, BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y: object = None) -> CCCFilter:
         """Measure the agreement over the rows of `X`; `y` is ignored."""
-        validate_data(self, X, skip_check_array=True)
+        self._check_table(X, reset=True)
         if self.bound not in CCC_BOUNDS:
             raise StudyError(
                 "The CCC filter looks at the estimate or at its lower limit",
@@ -120,7 +121,7 @@ class CCCFilter(TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the kept features of the model's reader, named without reader."""
         check_is_fitted(self)
-        validate_data(self, X, skip_check_array=True, reset=False)
+        self._check_table(X, reset=False)
         return self._handed_on(X)[self.kept_]
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:

@@ -13,10 +13,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin, f_classif
 from sklearn.utils import ClassifierTags, Tags, column_or_1d
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from models.columns import Predictor
-from models.frames import numbers_of
+from models.frames import NamedColumns, numbers_of
 from models.univariate import adjusted_p, chi_square_p, event_rows, rank_sum_p
 from pipeline.core.errors import StudyError
 
@@ -141,7 +141,7 @@ class MRMRFilter(_Selector):
         return self
 
 
-class ClinicalFilter(_Selector):
+class ClinicalFilter(NamedColumns, _Selector):
     """Keep the clinical predictors that are associated with the outcome, one at a time.
 
     Levels are tested by Pearson's chi-square without Yates' correction, numbers (continuous and
@@ -171,7 +171,7 @@ class ClinicalFilter(_Selector):
 
     def fit(self, X: pd.DataFrame, y: np.ndarray) -> ClinicalFilter:
         """Test every column of `X`, raw as the clinical table holds it, against `y`."""
-        validate_data(self, X, skip_check_array=True)
+        self._check_table(X, reset=True)
         events = event_rows(column_or_1d(y))
         kinds = {predictor.column: predictor for predictor in self.predictors}
         self.tests_ = [RANK_SUM if kinds[c].is_numeric else CHI_SQUARE for c in X.columns]
@@ -187,6 +187,12 @@ class ClinicalFilter(_Selector):
         self.p_values_ = np.asarray(p_values, dtype=np.float64)
         self.support_ = _below(self.p_values_, self.p)
         return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Reduce X to the kept predictors."""
+        check_is_fitted(self)
+        self._check_table(X, reset=False)
+        return super().transform(X)
 
 
 def _below(p_values: np.ndarray, limit: float | None) -> np.ndarray:

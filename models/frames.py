@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite
+from sklearn.utils import Tags, assert_all_finite
 from sklearn.utils.validation import validate_data
 
 
@@ -46,3 +46,26 @@ def like(X: pd.DataFrame | np.ndarray, values: np.ndarray) -> pd.DataFrame | np.
     if isinstance(X, pd.DataFrame):
         return pd.DataFrame(values, index=X.index, columns=X.columns)
     return values
+
+
+class NamedColumns:
+    """A step whose input is a table of named columns, of numbers and of text, and no array.
+
+    It goes by the columns' names, so that an array means nothing to it. scikit-learn's tags say so.
+    """
+
+    def _check_table(self, X: pd.DataFrame, *, reset: bool) -> None:
+        """Refuse what is no table, or in ``transform`` one of other columns than in ``fit``."""
+        if not isinstance(X, pd.DataFrame):
+            raise TypeError(
+                f"{type(self).__name__} takes a DataFrame with named columns, found "
+                f"{type(X).__name__}"
+            )
+        validate_data(self, X, reset=reset, skip_check_array=True)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = True
+        return tags

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from models.columns import Predictor
-from models.frames import like, numbers_of
+from models.frames import NamedColumns, like, numbers_of
 from pipeline.core.errors import StudyError
 
 TUKEY_FENCE = 1.5
@@ -39,7 +39,7 @@ CONSTANT_TOLERANCE = 1e-12
 """A column that strays from its mean by less than this share of it counts as constant."""
 
 
-class ClinicalEncoder(TransformerMixin, BaseEstimator):
+class ClinicalEncoder(NamedColumns, TransformerMixin, BaseEstimator):
     """Write clinical predictors as numbers: levels as 0/1 columns, numbers as they are.
 
     Levels: a missing one becomes the training rows' most frequent (of equals, the first of the
@@ -68,7 +68,7 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y: object = None) -> ClinicalEncoder:
         """Learn the levels that fill, and where values are missing; `y` is ignored."""
-        validate_data(self, X, skip_check_array=True)
+        self._check_table(X, reset=True)
         self.fill_, self.indicated_ = {}, []
         for predictor in self._present(X):
             known = X[predictor.column].dropna()
@@ -89,7 +89,7 @@ class ClinicalEncoder(TransformerMixin, BaseEstimator):
             If a level is not in the dictionary.
         """
         check_is_fitted(self)
-        validate_data(self, X, skip_check_array=True, reset=False)
+        self._check_table(X, reset=False)
         encoded = {}
         for predictor in self._present(X):
             values = X[predictor.column]

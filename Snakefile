@@ -70,6 +70,7 @@ if HAS_MODELS:
     include: "pipeline/rules/train.smk"
     include: "pipeline/rules/evaluate.smk"
     include: "pipeline/rules/references.smk"
+    include: "pipeline/rules/sensitivity.smk"
     include: "pipeline/rules/nested.smk"
     include: "pipeline/rules/optimism.smk"
     include: "pipeline/rules/ablate.smk"

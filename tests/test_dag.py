@@ -312,16 +312,16 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
         return set(checkout.planned(study))
 
     learned = {"select", "train", "evaluate", "references", "nested", "optimism", "ablate"}
-    learned |= {"stability", "study_report"}
+    learned |= {"stability", "sensitivity", "study_report"}
     assert planned(title="Another") == {"study_report"}
     judged = {"evaluate", "references", "ablate", "study_report"}
     assert planned(evaluation={"bootstrap": 200}) == judged
     assert planned(selection={"mrmr": {"k": 10}}) == learned
     assert planned(search={"iterations": 3}) == learned - {"select", "stability", "references"}
     assert planned(tabnet={"max_epochs": 5}) == {"study_report"}
-    assert planned(split={"folds": 3}) == learned | {"join", "split"}
-    repeated = {"nested", "optimism"}
-    assert planned(models=["lr", "rf"]) == {"train", "evaluate", "study_report"} | repeated
+    assert planned(split={"folds": 3}) == learned | {"join", "split", "missingness"}
+    of_models = {"train", "evaluate", "sensitivity", "nested", "optimism", "study_report"}
+    assert planned(models=["lr", "rf"]) == of_models
     assert planned(nested={"search": "fixed"}) == {"nested", "study_report"}
     assert planned(nested={"models": []}) == {"study_report"}
     assert planned(stability={"resamples": 3}) == {"stability", "study_report"}
@@ -331,7 +331,7 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
     checkout.edit("models/delong.py", r"\A", "# A comment.\n")
     assert planned() == set()
     checkout.edit("models/delong.py", r"\Z", "\nCHANGED = True\n")
-    assert planned() == judged | {"optimism"}
+    assert planned() == judged | {"optimism", "sensitivity"}
 
 
 @pytest.mark.parametrize(

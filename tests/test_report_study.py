@@ -20,11 +20,13 @@ import yaml
 
 import models.ablate
 import models.evaluate
+import models.missingness
 import models.nested
 import models.optimism
 import models.references
 import models.sample_size
 import models.selection
+import models.sensitivity
 import models.split
 import models.stability
 import models.train
@@ -157,6 +159,15 @@ def table_study(tmp_path_factory, config) -> Path:
             plan=False,
             workers=1,
         )
+    for model in config["models"]:
+        call(
+            models.sensitivity,
+            **given,
+            model=model,
+            model_json=folder / "models" / model / "model.json",
+            out=folder / "sensitivity" / f"{model}.parquet",
+        )
+    call(models.missingness, **given, out=tables / "missingness.parquet")
     call(models.references, **given, out=folder / "evaluation" / "references.parquet")
     call(
         models.nested,
@@ -417,6 +428,23 @@ def test_thresholds_and_decision_curves_say_what_they_rest_on(page, table_study)
     for row in ranges.query("by == 'estimate'").itertuples():
         own = curve[(curve["model"] == row.model) & curve["threshold"].between(row.low, row.high)]
         assert (own["gain"] > 0).all()
+
+
+def test_sensitivity_analyses_stand_in_the_report(page, table_study):
+    for path in sorted((table_study / "sensitivity").glob("*.parquet")):
+        for row in pd.read_parquet(path).itertuples():
+            assert (row.note or f"{row.auroc:.3f}") in page.text
+    missing = pd.read_parquet(table_study / "tables" / "missingness.parquet")
+    for row in missing[missing["missing"] > 0].itertuples():
+        assert f"{row.events_missing} of {row.events} (" in page.text
+    assert "Reader B" in page.text
+
+
+def test_without_missing_values_the_report_says_so(copied):
+    path = copied / "tables" / "missingness.parquet"
+    table = pd.read_parquet(path)
+    table.assign(missing=0).to_parquet(path)
+    assert "No candidate of the models has a missing value." in report_of(copied)
 
 
 def test_simple_predictions_stand_beside_the_models(page, table_study):

@@ -38,6 +38,8 @@ STAGE_MODULES = (
     "models.train",
     "models.evaluate",
     "models.references",
+    "models.sensitivity",
+    "models.missingness",
     "models.nested",
     "models.optimism",
     "models.ablate",

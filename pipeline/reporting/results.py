@@ -101,6 +101,8 @@ class Modelling:
     winner: dict
     sample_size: dict
     references: pd.DataFrame
+    sensitivity: pd.DataFrame
+    missingness: pd.DataFrame
     nested: dict[str, Nested]
     optimism: dict[str, Optimism]
     ablation: dict[str, Ablation]
@@ -227,6 +229,11 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         winner=_json(folder, "evaluation/winner.json"),
         sample_size=_json(folder, "evaluation/sample_size.json"),
         references=_table(folder, "evaluation/references.parquet"),
+        sensitivity=pd.concat(
+            [_table(folder, f"sensitivity/{name}.parquet") for name in config["models"]],
+            ignore_index=True,
+        ),
+        missingness=_table(folder, "tables/missingness.parquet"),
         nested={
             name: Nested(
                 _table(folder, f"nested/{name}.parquet"), _json(folder, f"nested/{name}.json")

@@ -28,6 +28,7 @@ from pipeline.reporting.sections_primary import sample_size_section
 from pipeline.reporting.sections_provenance import parameter_file, provenance_section
 from pipeline.reporting.sections_readers import agreement_section
 from pipeline.reporting.sections_selection import selection_section
+from pipeline.reporting.sections_sensitivity import sensitivity_section
 from pipeline.reporting.sections_summary import summary_section
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -44,6 +45,7 @@ _SECTIONS = (
     concordance_section,
     selection_section,
     performance_section,
+    sensitivity_section,
     importance_section,
     ablation_section,
     hyperparameters_section,

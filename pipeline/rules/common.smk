@@ -200,6 +200,8 @@ def model_targets(wildcards):
         f"{FOLDER}/evaluation/winner.json",
         f"{FOLDER}/evaluation/sample_size.json",
         f"{FOLDER}/evaluation/references.parquet",
+        f"{FOLDER}/tables/missingness.parquet",
+        *[f"{FOLDER}/sensitivity/{model}.parquet" for model in MODELS],
         *[f"{FOLDER}/nested/{model}.json" for model in NESTED],
         *[f"{FOLDER}/optimism/{model}.json" for model in RESAMPLED],
         *[f"{FOLDER}/ablation/{model}.json" for model in ABLATED],

@@ -1,0 +1,53 @@
+rule sensitivity:
+    input:
+        analysis=f"{FOLDER}/tables/analysis.parquet",
+        info=f"{FOLDER}/tables/analysis.json",
+        split=f"{FOLDER}/tables/split.parquet",
+        model=f"{FOLDER}/models/{{model}}/model.json",
+    output:
+        f"{FOLDER}/sensitivity/{{model}}.parquet",
+    log:
+        f"{FOLDER}/log/sensitivity/{{model}}.log",
+    benchmark:
+        f"{FOLDER}/benchmark/sensitivity/{{model}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: config["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=120,
+        gpu=lambda wildcards: gpus(wildcards.model),
+    params:
+        code=code_fingerprint("models.sensitivity"),
+        options=lambda wildcards: training_options(
+            wildcards.model, "evaluation.confidence"
+        ),
+        study=f"{FOLDER}/study",
+    shell:
+        "python -m models.sensitivity --study {params.study:q} --model {wildcards.model}"
+        " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
+        " --model-json {input.model:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule missingness:
+    input:
+        analysis=f"{FOLDER}/tables/analysis.parquet",
+        info=f"{FOLDER}/tables/analysis.json",
+        split=f"{FOLDER}/tables/split.parquet",
+    output:
+        f"{FOLDER}/tables/missingness.parquet",
+    log:
+        f"{FOLDER}/log/missingness/missingness.log",
+    benchmark:
+        f"{FOLDER}/benchmark/missingness/missingness.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=10,
+    params:
+        code=code_fingerprint("models.missingness"),
+    shell:
+        "python -m models.missingness --analysis {input.analysis:q} --info {input.info:q}"
+        " --split {input.split:q} --out {output:q} > {log:q} 2>&1"

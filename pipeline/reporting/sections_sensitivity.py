@@ -59,8 +59,8 @@ def _missing_table(gaps: pd.DataFrame) -> Table:
     return Table(
         name="missingness",
         caption="Missing values by outcome, all rows of the analysis; candidates without any are "
-        "left out. P: Fisher's exact test. Values that are missing more often with the event than "
-        "without are not missing by accident, and any imputation of them is a guess.",
+        "left out. P: Fisher's exact test. Where missing goes with the outcome, values are not "
+        "missing by accident, and any imputation of them is a guess.",
         shown=shown,
         raw=gaps,
         numeric=("Missing", "With the event", "Without", "P"),

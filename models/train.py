@@ -139,6 +139,7 @@ def write_model(
         "threads": config["threads"],
         "seed": config["seed"],
         "features": fitted.signature,
+        "preparation": {name: config[name] for name in ("imputation", "scaling", "oversampling")},
         "threshold": trained.threshold,
         "threshold_rule": rule,
         "threshold_source": threshold_source(

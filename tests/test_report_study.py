@@ -356,6 +356,11 @@ def test_the_selection_is_set_beside_chance(page, table_study):
     assert f"before mRMR ({info['pca']['before']['features']} features)" in page.text
 
 
+def test_the_preparation_is_told_with_its_conventions(page):
+    assert "Missing numbers become the median of the training rows" in page.text
+    assert "kurtosis (Pearson's, normal = 3) below 7.0 and at most 10% of its values" in page.text
+
+
 def test_steps_that_are_off_are_called_so(copied):
     change(
         copied,
@@ -363,8 +368,12 @@ def test_steps_that_are_off_are_called_so(copied):
         selection__wilcoxon__p=None,
         selection__mrmr__k=None,
         selection__clinical__p=None,
+        imputation__method="knn",
+        scaling__method="none",
     )
     text = report_of(copied)
+    assert "Missing numbers become the mean of the nearest training rows" in text
+    assert "Columns of numbers are not scaled (off)." in text
     assert "no filter by agreement of the readers (off), no rank-sum filter (off), no mRMR" in text
     assert "clinical candidates, one at a time: all, its filter is off." in text
     # What is described of the readers goes on, at the published threshold.

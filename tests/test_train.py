@@ -78,7 +78,7 @@ def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
     assert list(facts) == [
         *("model", "label", "parameters", "cv_auc", "cv_auc_sd", "fits", "fit_endings"),
         *("seconds", "device"),
-        *("threads", "seed", "features"),
+        *("threads", "seed", "features", "preparation"),
         *("threshold", "threshold_rule", "threshold_source", "notes"),
     ]
     sets = 6 if model == "tabnet" else 3

@@ -57,6 +57,7 @@ def selection_section(results: Results) -> Section:
             "them; inside the cross-validation every fold selects again from its own training "
             "rows, so that no score profits from rows it is judged on."
         ),
+        Paragraph(_preparation(results)),
         Figure(
             name="funnel",
             svg=funnel_figure(funnel),
@@ -98,6 +99,43 @@ def _steps(options: dict) -> str:
     ]
     beside = "all, its filter is off" if clinical is None else f"P below {number(clinical, 2)}"
     return f"{', '.join(steps)}; clinical candidates, one at a time: {beside}"
+
+
+_OUTLIERS = {
+    "tukey": "beyond Tukey's fences",
+    "zscore": "more than 3 standard deviations off the mean",
+    "mad": "with a modified z-score above 3.5",
+}
+_KURTOSIS = {"pearson": "Pearson's, normal = 3", "fisher": "Fisher's, normal = 0"}
+_ALIKE = {
+    "zscore": "All columns of numbers are z-scored.",
+    "robust": "All columns of numbers are scaled to a median of 0 and an interquartile range of 1.",
+    "none": "Columns of numbers are not scaled (off).",
+}
+FILLED = {
+    "median": "the median of the training rows",
+    "mean": "the mean of the training rows",
+    "knn": "the mean of the nearest training rows",
+    "iterative": "what Bayesian ridge regressions on correlated columns predict",
+}
+
+
+def _preparation(results: Results) -> str:
+    """Say in words how missing values are filled and columns scaled."""
+    scaling, imputation = results["scaling"], results["imputation"]
+    text = (
+        f"Missing numbers become {FILLED[imputation['method']]}, missing levels the most frequent. "
+    )
+    if scaling["method"] != "adaptive":
+        return text + _ALIKE[scaling["method"]]
+    return text + (
+        f"A column of numbers is z-scored where its absolute skewness is below "
+        f"{number(scaling['max_abs_skewness'], 1)}, its kurtosis ({_KURTOSIS[scaling['kurtosis']]})"
+        f" below {number(scaling['max_kurtosis'], 1)} and at most "
+        f"{share(scaling['max_outlier_share'], 1)} of its values lie "
+        f"{_OUTLIERS[scaling['outliers']]}; otherwise it is scaled to a median of 0 and an "
+        "interquartile range of 1."
+    )
 
 
 def _diagnostics(funnel: list[dict], info: dict) -> list[str]:

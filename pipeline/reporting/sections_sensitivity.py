@@ -6,15 +6,8 @@ import pandas as pd
 
 from pipeline.reporting.blocks import Block, Paragraph, Section, Table
 from pipeline.reporting.results import Results
-from pipeline.reporting.sections_selection import NO_OUTCOME
+from pipeline.reporting.sections_selection import FILLED, NO_OUTCOME
 from pipeline.reporting.wording import count, interval, number, p_value, share
-
-_FILLED = {
-    "median": "the median of the training rows",
-    "mean": "the mean of the training rows",
-    "knn": "the mean of the nearest training rows",
-    "iterative": "Bayesian ridge regressions on correlated columns",
-}
 
 
 def sensitivity_section(results: Results) -> Section:
@@ -36,7 +29,7 @@ def _missing_text(results: Results, gaps: pd.DataFrame) -> Paragraph:
         return Paragraph("No candidate of the models has a missing value.")
     options = results["imputation"]
     text = (
-        f"Numbers that are missing become {_FILLED[options['method']]}, levels the most frequent "
+        f"Numbers that are missing become {FILLED[options['method']]}, levels the most frequent "
         "one, both learned inside each fold."
     )
     if options["indicators"]:

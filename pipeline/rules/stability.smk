@@ -25,6 +25,7 @@ rule stability:
             "mode",
             "threads",
             "selection",
+            "imputation",
             "scaling",
             "stability",
             "evaluation.confidence",

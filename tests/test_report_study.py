@@ -339,6 +339,7 @@ TITLES = [
     "Reproducibility of features",
     "Selection of features",
     "Performance of the models",
+    "Missing values and sensitivity",
     "Importance of features",
     "Ablation",
     "How the models were fitted",

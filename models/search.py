@@ -15,6 +15,7 @@ import pandas as pd
 from models.estimators import Family, family_of
 from models.fold_fits import FoldFits, fit_fold, predict_fold
 from models.journal import Journal
+from models.notes import counted_notes
 from models.parallel import Workers
 from models.rows import FoldData
 from models.spaces import draw_parameters, plan_phases
@@ -154,7 +155,7 @@ def search_model(
         notes += said
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     fits = (len(rows) + 1) * len(folds)
-    found = SearchResult(best, table, out_of_fold, fits, list(dict.fromkeys(notes)))
+    found = SearchResult(best, table, out_of_fold, fits, counted_notes(notes, fits))
     if found.endings:
         stopped, limit, diverged = found.endings.values()
         found.notes.append(

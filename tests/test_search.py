@@ -118,7 +118,8 @@ def test_a_set_that_diverges_cannot_win(table, config, monkeypatch):
     assert result.parameters == {"C": 0.01}
     assert result.table["mean_auc"].isna().sum() == 1
     assert sorted(result.table["diverged"]) == [0, 3]
-    assert result.notes == ["A parameter set failed: Training must converge."]
+    # Three of nine: two sets on three folds, and the better one once more for its predictions.
+    assert result.notes == ["In 3 of 9 fits: A parameter set failed: Training must converge."]
     config["search"]["spaces"] = {"lr": {"C": [1.0]}}
     with pytest.raises(VertebromicsError, match=r"none of 1\. In: model lr"):
         search_model("lr", folds_of(table), N, config, seed=0)

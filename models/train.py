@@ -7,7 +7,6 @@ and for the final model to all of them. Test rows are predicted, once.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,29 +62,6 @@ def fit_model(
     """
     procedure = Procedure(model, columns, config)
     return procedure.run(training, config["seed"], folds, workers=workers, journal=journal)
-
-
-def workers_of(model: str, config: Mapping, cores: int) -> int:
-    """Return how many processes may share a model's search, each with ``threads`` threads.
-
-    Parameters
-    ----------
-    model : str
-        Name of the family.
-    config : mapping
-        Resolved configuration; ``search.workers`` is a number, or ``auto`` for as many as fit.
-    cores : int
-        Cores that the job has been given.
-
-    Returns
-    -------
-    int
-        One for TabNet on a GPU, which several processes would have to share.
-    """
-    if device_of(model, config) == "cuda":
-        return 1
-    fit, wanted = max(1, cores // config["threads"]), config["search"]["workers"]
-    return fit if wanted == "auto" else min(wanted, fit)
 
 
 def predictions_of(
@@ -157,7 +133,8 @@ def main(options: argparse.Namespace) -> None:
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, folds = training_rows(table)
     test = table[table["part"] == "test"]
-    workers = workers_of(options.model, config, options.cores or _cores())
+    # On a GPU several processes would only wait for one another.
+    workers = options.workers if device_of(options.model, config) == "cpu" else 1
     # Snakemake deletes the outputs of a job that failed or was killed, and leaves this file alone.
     journal = options.out_dir / JOURNAL
     columns = candidates_in_mode(columns, table, config)
@@ -169,13 +146,6 @@ def main(options: argparse.Namespace) -> None:
     journal.unlink()
 
 
-def _cores() -> int:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 if __name__ == "__main__":
     arguments = command.parser("models.train", __doc__)
     arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
@@ -184,5 +154,5 @@ if __name__ == "__main__":
     arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
     arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
     arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the model")
-    arguments.add_argument("--cores", type=int, help="cores to use (default: all of the machine)")
+    arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
     command.run(main, arguments)

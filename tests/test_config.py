@@ -194,7 +194,7 @@ def test_unknown_option_names_the_nearest():
         ({"features": {1: "a.csv"}}, ["name of a reader", "must be text", "Found: 1"]),
         ({"features": {}}, ["must be given, and not be empty"]),
         ({"outcome": {"name": "x"}}, ["`formula` must be given", "config key outcome.formula"]),
-        ({"search": {"workers": 0}}, ["config key search.workers", "or auto"]),
+        ({"workers": 0}, ["config key workers", "or auto"]),
         (
             {"search": {"spaces": {"lr": {"C": {"normal": [0, 1]}}}}},
             ["config key search.spaces.lr.C", "{log_uniform: [low, high]}"],

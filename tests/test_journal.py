@@ -70,7 +70,7 @@ def study(tmp_path_factory, repository):
     config["study"], config["device"] = "killed", "cpu"
     config["selection"]["mrmr"]["k"] = 6
     config["split"]["folds"] = 3
-    config["search"] |= {"iterations": 15, "workers": 2}
+    config["search"] |= {"iterations": 15}
     config["search"]["spaces"] = {
         "rf": {"n_estimators": [150], "max_depth": [2, 3, 4], "min_samples_leaf": [1, 2, 3, 4, 5]}
     }
@@ -85,7 +85,7 @@ def study(tmp_path_factory, repository):
 def train(study, out):
     """Return the running command that trains a forest in two processes."""
     arguments = textwrap.dedent(f"""
-        --model rf --study {study} --analysis {study}/analysis.parquet --cores 2
+        --model rf --study {study} --analysis {study}/analysis.parquet --workers 2
         --info {study}/analysis.json --split {study}/split.parquet --out-dir {out}
     """).split()
     command = [sys.executable, "-m", "models.train", *arguments]

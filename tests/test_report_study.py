@@ -134,7 +134,7 @@ def table_study(tmp_path_factory, config) -> Path:
     made = []
     for model in config["models"]:
         made.append(folder / "models" / model)
-        call(models.train, **given, model=model, out_dir=made[-1], cores=1)
+        call(models.train, **given, model=model, out_dir=made[-1], workers=1)
     infos = [path / "model.json" for path in made]
     winner = folder / "evaluation" / "winner.json"
     call(models.winner, study=study, models=infos, out=winner)

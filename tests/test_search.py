@@ -21,7 +21,7 @@ N = 150
 def config(repository):
     text = (repository / "config" / "default.yaml").read_text(encoding="utf-8")
     config = yaml.safe_load(text)
-    config["search"] = {"iterations": 5, "scoring": "roc_auc", "workers": 1, "spaces": {}}
+    config["search"] = {"iterations": 5, "scoring": "roc_auc", "spaces": {}}
     config["device"] = "cpu"
     return config
 

@@ -14,7 +14,7 @@ from models.importance import MEASURES
 from models.inputs import read_inputs, training_rows
 from models.split import split_table
 from models.threshold import threshold_of
-from models.train import fit_model, main, workers_of
+from models.train import fit_model, main
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 
@@ -56,7 +56,7 @@ def options_of(folder, model, out):
         info = folder / "analysis.json"
         split = folder / "split.parquet"
         out_dir = out
-        cores = 1
+        workers = 1
 
     Options.model = model
     return Options
@@ -226,15 +226,18 @@ def test_inputs_are_matched_by_unit_not_by_row(folder, tmp_path):
     pd.testing.assert_series_equal(table["fold"], split["fold"])
 
 
-def test_the_cores_of_a_job_become_its_processes(config):
-    search = config["search"]
-    given = [(1, 8), (3, 8), (3, 2), ("auto", 8), ("auto", 1)]
-    found = [workers_of("lr", config | {"search": search | {"workers": w}}, n) for w, n in given]
-    assert found == [1, 3, 2, 8, 1]
-    wide = config | {"threads": 4, "search": search | {"workers": "auto"}}
-    assert [workers_of("tabnet", wide, cores) for cores in (2, 8, 9)] == [1, 2, 2]
+@pytest.mark.parametrize(("device", "workers"), [("cpu", 3), ("cuda", 1)])
+def test_a_gpu_is_used_by_one_process(folder, tmp_path, monkeypatch, device, workers):
+    given = {}
 
+    def spy(*arguments, **options):
+        given.update(options)
+        raise StudyError("That is all")
 
-def test_tabnet_on_a_gpu_is_one_process(config, monkeypatch):
-    monkeypatch.setattr("models.train.device_of", lambda model, config: "cuda")
-    assert workers_of("tabnet", config | {"search": {"workers": 4}}, 8) == 1
+    monkeypatch.setattr("models.train.device_of", lambda model, config: device)
+    monkeypatch.setattr("models.train.fit_model", spy)
+    options = options_of(folder, "tabnet", tmp_path)
+    options.workers = 3
+    with pytest.raises(StudyError, match="That is all"):
+        main(options)
+    assert given["workers"] == workers

@@ -46,6 +46,13 @@ MODELS = config["models"] if HAS_MODELS else []
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
 NESTED = config["nested"]["models"] if HAS_MODELS else []
 RESAMPLED = config["optimism"]["models"] if HAS_MODELS else []
+# Processes of a job. A run on a cluster has no cores of its own to count; there `auto` means four.
+WORKERS = config["workers"]
+if WORKERS == "auto":
+    try:
+        WORKERS = max(1, workflow.cores // config["threads"])
+    except WorkflowError:
+        WORKERS = 4
 
 
 wildcard_constraints:
@@ -123,21 +130,6 @@ def memory(megabytes):
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
 
 
-def search_threads():
-    """Return the threads that a search claims: those of all its processes.
-
-    `auto` claims every core of the run, so that models are searched one after another. A run on a
-    cluster has no cores of its own; there it is four processes.
-    """
-    workers = config["search"]["workers"]
-    if workers == "auto":
-        try:
-            return max(config["threads"], workflow.cores)
-        except WorkflowError:
-            workers = 4
-    return workers * config["threads"]
-
-
 def gpus(model):
     """Return how many GPUs a job of `model` asks for: one for TabNet where there is one to use.
 
@@ -152,7 +144,7 @@ def gpus(model):
 
 def workers(model):
     """Return over how many processes a job of `model` spreads its fits: a GPU serves one."""
-    return 1 if gpus(model) else config["workers"]
+    return 1 if gpus(model) else WORKERS
 
 
 def cores(wildcards):

@@ -12,11 +12,11 @@ rule stability:
         f"{FOLDER}/benchmark/stability/stability.tsv"
     conda:
         "../../environment.yml"
-    threads: config["threads"] * config["workers"]
+    threads: config["threads"] * WORKERS
     resources:
         mem_mb=memory(2000),
         runtime=240,
-        workers=config["workers"],
+        workers=WORKERS,
     params:
         code=code_fingerprint("models.stability"),
         options=options(

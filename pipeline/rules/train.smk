@@ -14,11 +14,12 @@ rule train:
         f"{FOLDER}/benchmark/train/{{model}}.tsv"
     conda:
         "../../environment.yml"
-    threads: search_threads()
+    threads: cores
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(3500 + 500 * WORKERS),
         runtime=720,
         gpu=lambda wildcards: gpus(wildcards.model),
+        workers=lambda wildcards: workers(wildcards.model),
     params:
         code=code_fingerprint("models.train"),
         options=lambda wildcards: training_options(wildcards.model, "interpretation"),
@@ -27,4 +28,4 @@ rule train:
     shell:
         "python -m models.train --study {params.study:q} --model {wildcards.model}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
-        " --out-dir {params.folder:q} --cores {threads} > {log:q} 2>&1"
+        " --out-dir {params.folder:q} --workers {resources.workers} > {log:q} 2>&1"

@@ -125,7 +125,7 @@ def arguments_of() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--draws", type=int, default=100, help="permutations a model and mode")
     arguments.add_argument("--nested", type=int, default=20, help="permutations of nested CV")
-    arguments.add_argument("--models", nargs="+", default=["lr", "svm"], help="families")
+    arguments.add_argument("--models", nargs="+", default=["lr"], help="families")
     arguments.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
     arguments.add_argument("--iterations", type=int, default=3, help="parameter sets of a search")
     arguments.add_argument("--seed", type=int, default=2025, help="seed of all draws")

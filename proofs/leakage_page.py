@@ -17,7 +17,7 @@ COLOURS = {"rigorous": ACCENT, "as_published": WARM}
 LABELS = {"rigorous": "rigorous", "as_published": "as published (LEAKING)"}
 COHORT = {
     "independent": "nearly independent features",
-    "redundant": "features as redundant as real ones",
+    "redundant": "redundant features",
 }
 ESTIMATE = {"test": "test rows", "nested": "nested cross-validation"}
 

@@ -109,6 +109,14 @@ def repeated(path: Path) -> Iterator[tuple[str, dict]]:
         yield f"real MRI, {region}", facts | {"ccc": agreement(*pair)}
 
 
+def arguments_of() -> argparse.ArgumentParser:
+    """Return the options of the command line."""
+    arguments = command.parser("proofs.likeness", __doc__)
+    arguments.add_argument("--features", type=Path, help="features.parquet with two readers")
+    arguments.add_argument("--repeat", type=Path, help="table of the QIN test-retest data")
+    return arguments
+
+
 def main(options: argparse.Namespace) -> None:
     """Print one row per table, and simulated cohorts of each size."""
     rows = [*repeated(options.repeat)] if options.repeat else []
@@ -125,7 +133,4 @@ def main(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser("proofs.likeness", __doc__)
-    arguments.add_argument("--features", type=Path, help="features.parquet with two readers")
-    arguments.add_argument("--repeat", type=Path, help="table of the QIN test-retest data")
-    command.run(main, arguments)
+    command.run(main, arguments_of())

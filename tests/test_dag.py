@@ -312,7 +312,7 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
         return set(checkout.planned(study))
 
     learned = {"select", "train", "evaluate", "references", "nested", "optimism", "ablate"}
-    learned |= {"stability", "sensitivity", "study_report"}
+    learned |= {"stability", "sensitivity", "winner", "sample_size", "study_report"}
     assert planned(title="Another") == {"study_report"}
     judged = {"evaluate", "references", "ablate", "study_report"}
     assert planned(evaluation={"bootstrap": 200}) == judged
@@ -320,7 +320,7 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
     assert planned(search={"iterations": 3}) == learned - {"select", "stability", "references"}
     assert planned(tabnet={"max_epochs": 5}) == {"study_report"}
     assert planned(split={"folds": 3}) == learned | {"join", "split", "missingness"}
-    of_models = {"train", "evaluate", "sensitivity", "nested", "optimism", "study_report"}
+    of_models = learned - {"select", "stability", "references", "ablate"}
     assert planned(models=["lr", "rf"]) == of_models
     assert planned(nested={"search": "fixed"}) == {"nested", "study_report"}
     assert planned(nested={"models": []}) == {"study_report"}

@@ -179,7 +179,7 @@ def test_a_search_in_every_resample_brings_its_own_threshold(config):
     final = {"parameters": PLAIN, "threshold": 0.4}
     result, facts = correct_optimism(procedure, table, final)
     assert result["corrected"].notna().all()
-    assert facts["fits"] == optimism.planned_fits(procedure) == 1 + 3 * (1 + 2 * 3)
+    assert facts["fits"] == optimism.planned_fits(procedure) == 1 + 3 * (1 + 3 * (2 + 1))
     assert "with 2 sets where the final model tried 4" in facts["notes"][0]
     again, _ = correct_optimism(procedure, table, final)
     pd.testing.assert_frame_equal(result, again)

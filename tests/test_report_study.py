@@ -554,7 +554,7 @@ def test_figures_and_pictures_have_words(imaging_text):
     parsed = Page(imaging_text)
     assert all(attrs.get("alt") for tag, attrs in parsed.tags if tag == "img")
     drawings = [attrs for tag, attrs in parsed.tags if tag == "svg" and "role" in attrs]
-    assert len(drawings) == 16
+    assert len(drawings) == 17
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
     scopes = [attrs.get("scope") for tag, attrs in parsed.tags if tag == "th"]
     assert set(scopes) == {"row", "col"}

@@ -123,3 +123,19 @@ def test_a_column_of_words_for_one_reader_only_is_refused() -> None:
     with pytest.raises(StudyError, match="numbers in every reader's table") as caught:
         gather_ready({"A": one, "B": one.drop(columns="f2")})
     assert caught.value.found == "only words for A or B: f2"
+
+
+def test_decimal_commas_are_read_and_doubtful_ones_refused(tmp_path: Path) -> None:
+    path = tmp_path / "features.csv"
+    path.write_text("patient_id;f1;f2\nP1;1,5e-05;12\nP2;-0,25;1\n", encoding="utf-8")
+    table, names, dropped = read_features(path, "A", "patient_id")
+    assert (names, dropped) == (["f1", "f2"], [])
+    assert table["f1"].to_list() == [1.5e-05, -0.25]
+    # 1,250 may be a thousand and more: neither a number nor a word.
+    path.write_text("patient_id;f1;f2\nP1;1,250;12\nP2;2,500;1\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="A feature must be a number"):
+        read_features(path, "A", "patient_id")
+    # Nor are numbers with a unit words.
+    path.write_text("patient_id,f1,f2\nP1,12 HU,1\nP2,14 HU,2\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="A feature must be a number"):
+        read_features(path, "A", "patient_id")

@@ -765,6 +765,30 @@ def test_cautions_follow_from_the_study(copied, page):
     assert "Few events to test on." in page.text
 
 
+def test_a_test_figure_that_the_procedure_does_not_support_is_told(copied):
+    path = copied / "evaluation" / "metrics.parquet"
+    table = pd.read_parquet(path)
+    row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
+    nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
+    folds = pd.read_parquet(copied / "nested" / "lr.parquet")["auroc"]
+    title = "Test rows above nested cross-validation"
+    for value, low, told in (
+        (nested, nested - 0.2, False),
+        ((nested + folds.max()) / 2, nested - 0.01, False),
+        ((nested + folds.max()) / 2, nested + 0.001, True),
+        (folds.max() + 0.001, nested - 0.1, True),
+        (np.nan, np.nan, False),
+    ):
+        table.loc[row, ["value", "low", "high"]] = [value, low, min(value + 0.1, 1)]
+        write_table(table, path)
+        found = find(copied)
+        assert (title in found) is told, (value, low)
+    table.loc[row, ["value", "low", "high"]] = [0.99, nested + 0.01, 1.0]
+    write_table(table, path)
+    text = find(copied)[title].text
+    assert f"Logistic regression 0.990 on the test rows against {nested:.3f}" in text
+
+
 def test_pictures_show_the_extremes_and_keep_to_the_budget(imaging_study, monkeypatch):
     results = read_results(imaging_study / "study")
     *_, shown, folded = agreement_section(results).blocks

@@ -12,7 +12,14 @@ import pandas as pd
 
 from pipeline.core.config import suggestion
 from pipeline.core.problems import Problems, listing
-from pipeline.core.sheets import NUMBER, cell, read_sheet, rows_text
+from pipeline.core.sheets import (
+    NUMBER,
+    cell,
+    has_comma,
+    read_sheet,
+    rows_text,
+    uses_decimal_comma,
+)
 from pipeline.core.table_schema import check_columns
 
 logger = logging.getLogger(__name__)
@@ -24,9 +31,6 @@ MISSING = {"NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"}
 """Words that mean a missing value, unless the dictionary lists them among a column's levels."""
 RESERVED = {"unit_id", "outcome", "level"}
 """Columns of the analysis table that a clinical column may not be called."""
-
-_COMMA_NUMBER = re.compile(r"[+-]?[0-9]*,[0-9]+")
-_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
 
 
 def read_dictionary(path: str | Path) -> pd.DataFrame:
@@ -312,14 +316,8 @@ def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Seri
     looks like thousands (1,250).
     """
     texts = values.dropna()
-    commas = texts[texts.map(lambda text: bool(_COMMA_NUMBER.fullmatch(text)))]
-    plain = texts.drop(commas.index)
-    decimal_comma = (
-        not commas.empty
-        and not plain.str.contains(".", regex=False).any()
-        and not commas.map(lambda text: bool(_THOUSANDS.fullmatch(text))).all()
-    )
-    if decimal_comma:
+    commas = texts[texts.map(has_comma)]
+    if uses_decimal_comma(texts):
         logger.info("%s, column %s: the comma is read as the decimal point", path, values.name)
         texts = texts.str.replace(",", ".", regex=False)
     numbers = {}

@@ -11,7 +11,13 @@ import pandas as pd
 
 from pipeline.core.dictionary import MISSING
 from pipeline.core.problems import Problems, listing
-from pipeline.core.sheets import NUMBER, column_names, read_sheet, rows_text
+from pipeline.core.sheets import (
+    NUMBER,
+    column_names,
+    read_sheet,
+    rows_text,
+    uses_decimal_comma,
+)
 
 KEYS = ("case_id", "patient_id")
 DAYS = "days_from_surgery"
@@ -21,6 +27,8 @@ IDENTIFIERS = (*KEYS, "scan_id", "level", "reader", DAYS)
 NO_FEATURE = re.compile(r"diagnostics_|(image|mask|label)$", re.IGNORECASE)
 """What PyRadiomics prints besides features: versions, hashes, and its own input columns."""
 WHOLE = re.compile(r"[+-]?[0-9]{1,5}")
+_FIGURES = re.compile(r"^\s*[+-]?[0-9.,]")
+"""How a number begins, in any notation: a column with such a value is no column of words."""
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -121,10 +129,10 @@ def read_features(
     names = feature_names(sheet)
     numbers, words = {}, set()
     for name in names:
-        values = _numbers(sheet[name])
-        if np.isinf(values).any() and not np.isfinite(values).any():
+        if _only_words(sheet[name]):
             words.add(name)
             continue
+        values = _numbers(sheet[name])
         bad = sheet.index[np.isinf(values)]
         if len(bad):
             problems.add(
@@ -180,14 +188,21 @@ def _numbers(values: pd.Series) -> pd.Series:
     """
     if pd.api.types.is_numeric_dtype(values):
         return values.astype("float64")
+    texts = values.dropna().astype(str)
+    texts = texts[~texts.isin(MISSING)]
+    if uses_decimal_comma(texts):
+        texts = texts.str.replace(",", ".", regex=False)
+    numbers = texts.map(lambda text: float(text) if NUMBER.fullmatch(text) else np.inf)
+    return numbers.astype("float64").reindex(values.index)
 
-    def number(value: object) -> float:
-        text = str(value)
-        if value is None or text in MISSING:
-            return np.nan
-        return float(text) if NUMBER.fullmatch(text) else np.inf
 
-    return values.map(number).astype("float64")
+def _only_words(values: pd.Series) -> bool:
+    """Tell whether a column holds text and no number, nor what could be one."""
+    if pd.api.types.is_numeric_dtype(values):
+        return False
+    texts = values.dropna().astype(str)
+    texts = texts[~texts.isin(MISSING)]
+    return len(texts) > 0 and not texts.map(lambda text: bool(_FIGURES.search(text))).any()
 
 
 def _check_keys(sheet: pd.DataFrame, path: str | Path, unit_key: str, problems: Problems) -> None:

@@ -41,6 +41,8 @@ Big5 just as well)."""
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 """A number with a decimal point, as a cell may hold it."""
+COMMA_NUMBER = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
+THOUSANDS = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
 
 
 def read_sheet(
@@ -339,6 +341,34 @@ def _counts_rows(values: Sequence[str]) -> bool:
 
 def _blank_to_none(value: str) -> str | None:
     return value.strip() or None
+
+
+def has_comma(text: str) -> bool:
+    """Tell whether a cell holds a number with one comma, of decimals or of thousands."""
+    return bool(COMMA_NUMBER.fullmatch(text))
+
+
+def uses_decimal_comma(texts: pd.Series) -> bool:
+    """Tell whether the commas in a column's numbers are decimal points.
+
+    Parameters
+    ----------
+    texts : pandas.Series
+        Values of a column, none missing.
+
+    Returns
+    -------
+    bool
+        Only if there are commas, no value has a point, and not every comma could separate
+        thousands (``1,250``).
+    """
+    commas = texts[texts.map(has_comma)]
+    plain = texts.drop(commas.index)
+    return (
+        not commas.empty
+        and not plain.str.contains(".", regex=False).any()
+        and not commas.map(lambda text: bool(THOUSANDS.fullmatch(text))).all()
+    )
 
 
 def cell(path: str | Path, row: int, column: str) -> str:

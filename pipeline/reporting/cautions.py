@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
+
 from pipeline.core.provenance import versions
-from pipeline.reporting.results import Results
+from pipeline.reporting.results import Results, metric
 from pipeline.reporting.wording import number, plural, sentence_list, share
 
 #: Events (and non-events) that a test of a model should hold (Vergouwe et al., J Clin Epidemiol
@@ -60,6 +62,7 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
         found += [
             _few_events_to_fit(results),
             _few_events_to_test(results),
+            _above_nested(results),
             _clusters(results),
             _oversampling(results),
         ]
@@ -174,6 +177,34 @@ def _few_events_to_test(results: Results) -> Caution | None:
         "point values, and no ranking of models into them."
     )
     return Caution("Few events to test on", text, "performance")
+
+
+def _above_nested(results: Results) -> Caution | None:
+    """Tell where the test rows flatter a model: a figure that its procedure does not support."""
+    too_high = []
+    for name, entry in results.modelling.nested.items():
+        test, nested = metric(results, name, "auroc"), entry.info["auroc"]
+        if test is None or pd.isna(test["value"]):
+            continue
+        folds = entry.table["auroc"].max()
+        if test["value"] > folds or (pd.notna(test["low"]) and test["low"] > nested):
+            too_high.append(
+                f"{_label(results, name)} {number(test['value'])} on the test rows against "
+                f"{number(nested)} in nested cross-validation (highest fold {number(folds)})"
+            )
+    if not too_high:
+        return None
+    text = (
+        f"The AUROC of the test rows is higher than the procedure supports: "
+        f"{sentence_list(too_high)}. Luck of the split is the likeliest reason; expect the nested "
+        "figure in new patients, and quote it beside the other."
+    )
+    return Caution("Test rows above nested cross-validation", text, "performance")
+
+
+def _label(results: Results, model: str) -> str:
+    """Return the printed name of a model."""
+    return results.modelling.models[model].info["label"]
 
 
 def _clusters(results: Results) -> Caution | None:

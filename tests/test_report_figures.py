@@ -204,7 +204,7 @@ FIGURES = {
         ["Logistic regression", "Predicted risk"],
     ),
     "decision": (
-        lambda: figures_models.decision_figure(decision(), LABELS),
+        lambda: figures_models.decision_figure(decision(), LABELS, "lr"),
         ["treat all", "Own model"],
     ),
     "confusion": (

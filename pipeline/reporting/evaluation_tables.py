@@ -62,7 +62,7 @@ def useful_ranges_table(curves: pd.DataFrame, labels: dict[str, str], level: str
         caption="Threshold probabilities at which a model has a higher net benefit than both "
         "treating all and treating none (test rows, steps of one percent), and at which the lower "
         f"limit of that gain is above zero too ({level} at each threshold alone, resampled "
-        "patients). Outside them, acting on the model does more harm than doing without it.",
+        "patients). Outside them, acting on the model is no better than doing without it.",
         shown=pd.DataFrame(rows),
         raw=pd.DataFrame(raw, columns=["model", "by", "low", "high"]),
     )

@@ -152,7 +152,7 @@ def calibration_figure(bins: pd.DataFrame, curve: pd.DataFrame, labels: dict[str
         return to_svg(drawing, "calibration")
 
 
-def decision_figure(curves: pd.DataFrame, labels: dict[str, str]) -> str:
+def decision_figure(curves: pd.DataFrame, labels: dict[str, str], banded: str) -> str:
     """Draw net benefit over the threshold probability, with treat-all and treat-none.
 
     Parameters
@@ -161,6 +161,8 @@ def decision_figure(curves: pd.DataFrame, labels: dict[str, str]) -> str:
         ``model, threshold, net_benefit, low, high``; models ``all`` and ``none`` included.
     labels : dict of str to str
         Printed name of each model.
+    banded : str
+        Model whose interval is shaded.
 
     Returns
     -------
@@ -185,7 +187,8 @@ def decision_figure(curves: pd.DataFrame, labels: dict[str, str]) -> str:
             rows = curves[curves["model"] == model]
             style = model_style(model, list(labels)) | {"marker": None}
             axis.plot(rows["threshold"], rows["net_benefit"], label=label, **style)
-            _band(axis, rows["threshold"], rows["low"], rows["high"], style["color"])
+            if model == banded:  # five bands on each other hide them all
+                _band(axis, rows["threshold"], rows["low"], rows["high"], style["color"])
         axis.set_ylim(max(best, 0.01) * _LOWEST_NET_BENEFIT * 2, max(best, 0.01) * 1.08)
         axis.set_xlim(curves["threshold"].min(), curves["threshold"].max())
         axis.set_xlabel("Threshold probability")

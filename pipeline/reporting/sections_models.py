@@ -237,12 +237,14 @@ def _decision(results: Results, labels: dict[str, str], level: str) -> Figure:
     low, high = results["evaluation.decision_curve"]
     return Figure(
         name="decision-curve",
-        svg=decision_figure(curves, labels),
+        svg=decision_figure(curves, labels, results.modelling.winner["model"]),
         alt="Net benefit of each model over threshold probabilities, with treating all and "
         "treating none. " + " ".join(_useful_range(curves, labels)),
         caption=f"Decision curves on the test rows, threshold probability {number(low, 2)} to "
-        f"{number(high, 2)}, with pointwise {level} bands over resampled patients. A model helps "
-        "where it lies above both treating all and treating none. The axis is cut below.",
+        f"{number(high, 2)}. Shaded: pointwise {level} band over resampled patients of "
+        f"{results.modelling.winner['label']}, the best in cross-validation; those of the others "
+        "stand in evaluation/decision_curve.csv. A model helps where it lies "
+        "above both treating all and treating none. The axis is cut below.",
         width=620,
     )
 

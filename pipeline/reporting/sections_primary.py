@@ -71,7 +71,7 @@ def _winner(results: Results) -> Paragraph:
         f"Where one model is called the best, it is {winner['label']}: its AUROC over the inner "
         f"folds of the training rows, {number(winner['cv_auc'])}, is the highest of "
         f"{plural(len(winner['candidates']), 'model')}. The choice was made before the test rows "
-        "were predicted against their outcomes, and no figure of the test rows enters it."
+        "were judged, and nothing of them enters it."
     )
 
 

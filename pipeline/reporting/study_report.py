@@ -44,11 +44,11 @@ _SECTIONS = (
     agreement_section,
     concordance_section,
     selection_section,
+    hyperparameters_section,
     performance_section,
     sensitivity_section,
     importance_section,
     ablation_section,
-    hyperparameters_section,
     provenance_section,
 )
 

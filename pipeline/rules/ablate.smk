@@ -15,11 +15,12 @@ rule ablate:
         f"{FOLDER}/benchmark/ablate/{{model}}.tsv"
     conda:
         "../../environment.yml"
-    threads: config["threads"]
+    threads: cores
     resources:
         mem_mb=memory(4000),
         runtime=720,
         gpu=lambda wildcards: gpus(wildcards.model),
+        workers=lambda wildcards: workers(wildcards.model),
     params:
         code=code_fingerprint("models.ablate"),
         options=lambda wildcards: training_options(
@@ -39,4 +40,4 @@ rule ablate:
         "python -m models.ablate --study {params.study:q} --model {wildcards.model}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
         " --model-json {input.model:q} --importance {input.importance:q}"
-        " --out-dir {params.folder:q} > {log:q} 2>&1"
+        " --workers {resources.workers} --out-dir {params.folder:q} > {log:q} 2>&1"

@@ -87,6 +87,8 @@ def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
     minority, majority = int(np.argmin(counts)), 1 - int(np.argmin(counts))
     if counts[minority] < 2:
         return as_it_was._replace(note=_no_rows("the smaller class has fewer than two"))
+    if counts[minority] == counts[majority]:
+        return as_it_was._replace(note=_no_rows("the classes are balanced"))
     adasyn = ADASYN(
         sampling_strategy="minority",
         n_neighbors=min(NEIGHBOURS, counts[minority] - 1),

@@ -104,6 +104,7 @@ def test_same_seed_same_rows():
     ("X", "y", "reason"),
     [
         (*rows(events=1), "fewer than two"),
+        (*rows(events=60), "the classes are balanced"),
         (*rows(events=57), "nearly balanced"),
         (*rows(distance=100.0), "no minority row has a majority neighbour"),
     ],

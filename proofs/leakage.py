@@ -22,8 +22,8 @@ from pipeline.core.config import load_config, merge
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import json_hash, write_json, write_table
 from pipeline.core.fingerprint import code_fingerprint
-from proofs.journal import Journal, run_missing
 from proofs.null_trials import COHORTS, MODES, Trial, null_tables, run_trial
+from proofs.tasks import run_missing
 
 TOLERANCE = 0.03
 """How far the mean AUROC of mode `rigorous` may be from 0.5."""
@@ -148,14 +148,14 @@ def main(options: argparse.Namespace) -> None:
         },
     }
     key = json_hash({**facts, "code": code_fingerprint("proofs.null_trials")})
-    journal = Journal(options.out / "journal.jsonl", key)
     config["seed"] = options.seed
     trials = plan(options)
     rows = run_missing(
         work,
         trials,
         lambda: ({cohort: null_tables(cohort, options.seed) for cohort in COHORTS}, config),
-        journal,
+        options.out / "journal.jsonl",
+        key,
         stage="permuted",
         describe=lambda trial, result: f"{trial} AUROC {result['auroc']:.3f}",
         workers=options.workers,

@@ -18,7 +18,7 @@ from pipeline.core.config import load_config, merge
 from pipeline.core.files import json_hash, write_json, write_table
 from pipeline.core.fingerprint import code_fingerprint
 from proofs.cohort_trials import run_cohort
-from proofs.journal import Journal, run_missing
+from proofs.tasks import run_missing
 
 MODELS = ("lr", "svm", "rf", "xgboost")
 
@@ -65,12 +65,12 @@ def main(options: argparse.Namespace) -> None:
         "config": {name: config[name] for name in sections},
     }
     key = json_hash({**facts, "code": code_fingerprint("proofs.cohort_trials")})
-    journal = Journal(options.out / "journal.jsonl", key)
     results = run_missing(
         work,
         range(1, options.seeds + 1),
         lambda: (config, options.models, options.nested),
-        journal,
+        options.out / "journal.jsonl",
+        key,
         stage="cohort",
         describe=lambda seed, result: f"seed {seed}, best AUROC {result['best']:.3f}",
         workers=options.workers,

@@ -18,9 +18,9 @@ from models.chain import selection_chain
 from pipeline.core.config import load_config, merge
 from pipeline.core.errors import VertebromicsError
 from proofs.cohort_trials import run_cohort
-from proofs.journal import Journal, run_missing
 from proofs.leakage import failures, summarise
 from proofs.null_trials import Trial, run_trial
+from proofs.tasks import run_missing
 
 DRAWS = 12
 SOME_FEATURES = feature_names()[:300]
@@ -135,29 +135,23 @@ def double(factor, task):
     return {"value": factor * task}
 
 
-def test_a_journal_goes_on_where_it_stopped(tmp_path):
-    journal, calls = Journal(tmp_path / "a" / "journal.jsonl", "key"), []
+def test_a_proof_goes_on_where_it_stopped(tmp_path):
+    journal, calls = tmp_path / "a" / "journal.jsonl", []
 
     def shared():
         calls.append("made")
         return 2
 
-    how = {"stage": "test", "describe": lambda task, result: str(task), "workers": 1}
-    assert run_missing(double, [1, 2, 3], shared, journal, **how, limit=2) == [
-        {"value": 2},
-        {"value": 4},
-    ]
-    with journal.path.open("a") as stream:
-        stream.write('{"key": "key", "task": "3", "resu')  # killed while it wrote
-    assert set(journal.read()) == {"1", "2"}
-    assert run_missing(double, [1, 2, 3], shared, journal, **how)[-1] == {"value": 6}
-    assert run_missing(double, [1, 2, 3], shared, journal, **how)[-1] == {"value": 6}
+    def run(key="key", **limit):
+        how = {"stage": "test", "describe": lambda task, result: str(task), "workers": 1}
+        return run_missing(double, [1, 2, 3], shared, journal, key, **how, **limit)
+
+    assert run(limit=2) == [{"value": 2}, {"value": 4}]
+    with journal.open("a") as stream:
+        stream.write('{"task": "3", "resu')  # killed while it wrote
+    assert run() == run() == [{"value": 2}, {"value": 4}, {"value": 6}]
     assert len(calls) == 2, "nothing is made where nothing is left to do"
-
-
-def test_a_journal_of_other_code_or_options_is_not_read(tmp_path):
-    Journal(tmp_path / "journal.jsonl", "old").add("1", {"value": 1})
-    assert Journal(tmp_path / "journal.jsonl", "new").read() == {}
+    assert run("other options or code", limit=1) == [{"value": 2}]
 
 
 @pytest.fixture(scope="module")

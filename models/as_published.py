@@ -15,19 +15,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from sklearn.base import (
-    BaseEstimator,
-    OneToOneFeatureMixin,
-    TransformerMixin,
-    clone,
-)
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from models.chain import chain_notes, selection_chain, signature_of
-from models.columns import Columns
+from models.columns import LEVEL, Columns
 from models.frames import numbers_of
 from models.oversampling import SYNTHETIC, resample_rows
 from models.rows import FoldData, LearningRows
@@ -56,8 +51,10 @@ ASSUMPTIONS = {
 """What the published study leaves open about its order, and what is done here."""
 
 
-class KnownValuesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class KnownValuesScaler(TransformerMixin, BaseEstimator):
     """Scale columns over the rows in which each is known; what is missing stays missing.
+
+    The column of vertebral levels, which the CCC within levels needs, passes as it is.
 
     Parameters
     ----------
@@ -81,11 +78,13 @@ class KnownValuesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y: object = None) -> KnownValuesScaler:
         """Learn from `X` (n_rows, n_features); `y` is ignored."""
-        missing = np.isnan(numbers_of(self, X, reset=True, missing=True))
+        self.names_out_ = X.columns.to_numpy(object)
+        values = X.drop(columns=LEVEL, errors="ignore")
+        missing = np.isnan(numbers_of(self, values, reset=True, missing=True))
         patterns, of_column = np.unique(missing, axis=1, return_inverse=True)
         self.scalers_ = []
         for number, unknown in enumerate(patterns.T):
-            names = list(X.columns[of_column.ravel() == number])
+            names = list(values.columns[of_column.ravel() == number])
             if not unknown.all():
                 self.scalers_.append((names, clone(self.scaler).fit(X.loc[~unknown, names])))
         return self
@@ -93,13 +92,19 @@ class KnownValuesScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the scaled columns."""
         check_is_fitted(self)
-        numbers_of(self, X, reset=False, missing=True)
-        parts = [
+        numbers_of(self, X.drop(columns=LEVEL, errors="ignore"), reset=False, missing=True)
+        parts = [X[[LEVEL]]] if LEVEL in X else []
+        parts += [
             # What stands in for a missing value on the way does not matter.
             scaler.transform(X[names].fillna(0.0)).where(X[names].notna())
             for names, scaler in self.scalers_
         ]
         return pd.concat(parts, axis=1).reindex(columns=X.columns)
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return the names of all columns."""
+        check_is_fitted(self)
+        return self.names_out_
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -129,19 +134,19 @@ def published_chain(columns: Columns, config: Mapping) -> Pipeline:
     chain = selection_chain(columns, config)
     blocks = chain["blocks"]
     blocks.transformers = [
-        (name, _learned_from_everyone(block, columns) if name == "radiomics" else block, names)
+        (name, _on_everyone(block, columns, names) if name == "radiomics" else block, names)
         for name, block, names in blocks.transformers
     ]
     return chain
 
 
-def _learned_from_everyone(radiomics: Pipeline, columns: Columns) -> FrozenEstimator:
+def _on_everyone(radiomics: Pipeline, columns: Columns, names: list[str]) -> FrozenEstimator:
     steps = [(name, step) for name, step in radiomics.steps if name != "scale"]
     scale = radiomics.named_steps.get("scale")
     if scale is not None:
         steps.insert(0, ("scale", KnownValuesScaler(scale)))
     everyone = columns.everyone
-    X, y = columns.take(everyone)[columns.radiomics], everyone["outcome"].to_numpy(dtype=int)
+    X, y = columns.take(everyone)[names], everyone["outcome"].to_numpy(dtype=int)
     return FrozenEstimator(Pipeline(steps).set_output(transform="pandas").fit(X, y))
 
 

@@ -22,6 +22,7 @@ from pipeline.reporting.figures_models import (
     forest_figure,
     roc_figure,
 )
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.sections_primary import primary_blocks
 from pipeline.reporting.sections_selection import NO_OUTCOME
@@ -80,8 +81,8 @@ def performance_section(results: Results) -> Section:
     blocks: list[Block] = [
         Paragraph(
             f"All models are judged on the same {plural(len(test), 'test row')} with "
-            f"{plural(events, 'event')}, which played no part in selection, search, fitting or "
-            f"the choice of the threshold. Intervals are {level} intervals."
+            f"{plural(events, 'event')}, which {order_words(results).test_rows}. Intervals are "
+            f"{level} intervals."
         ),
         *primary_blocks(results),
         Figure(
@@ -330,7 +331,7 @@ def hyperparameters_section(results: Results) -> Section:
             name="hyperparameters",
             caption=f"Randomised search, {results['search.iterations']} parameter sets per model "
             "(TabNet: in each of its two phases), "
-            f"scored by mean AUROC over {folds} folds that keep patients together; then a refit on "
+            f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
             f"all training rows. The threshold is {_rule(results)}.",
             shown=pd.DataFrame(rows),
             raw=pd.DataFrame(raw).drop(columns="name"),

@@ -60,6 +60,7 @@ def provenance_section(results: Results) -> Section:
         )
     config = printable_config(results.study.config)
     blocks += [
+        *_assumptions(results),
         Folded(
             "Configuration as resolved",
             [Listing(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))],
@@ -68,6 +69,26 @@ def provenance_section(results: Results) -> Section:
         _code(),
     ]
     return Section("provenance", "Provenance", blocks)
+
+
+def _assumptions(results: Results) -> list[Block]:
+    """Return what the protocol decides that its publication leaves open, if anything."""
+    listed = results["assumptions"]
+    if results.modelling is not None:
+        # In the published order its own assumptions are among them.
+        listed = results.modelling.selection_info.get("assumptions", listed)
+    if not listed:
+        return []
+    return [
+        Table(
+            name="assumptions",
+            caption="What was decided here that the published study leaves open. The values of "
+            "options stand in the configuration below.",
+            shown=pd.DataFrame(
+                [{"About": about, "Assumed": text} for about, text in listed.items()]
+            ),
+        )
+    ]
 
 
 def input_hashes(results: Results) -> pd.DataFrame:

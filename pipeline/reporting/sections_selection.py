@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
 from pipeline.reporting.figures_selection import funnel_figure, stability_figure
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
 from pipeline.reporting.selection_stability import stability_blocks
 from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
@@ -45,24 +46,20 @@ def selection_section(results: Results) -> Section:
     if results.modelling is None:
         return Section("selection", title, absent=NO_OUTCOME)
     table, info = results.modelling.selection, results.modelling.selection_info
-    options = results["selection"]
+    options, words = results["selection"], order_words(results)
     chosen = table[table["selected"].fillna(False).astype(bool)]
     by_block = chosen["block"].value_counts()
     funnel = info["funnel"]
     steps = " → ".join(count(step["radiomics"]) for step in funnel)
     frequency = fold_frequency(table, info["folds"])
     blocks: list[Block] = [
-        Paragraph(
-            "Selection is learned on training rows only. The final signature comes from all of "
-            "them; inside the cross-validation every fold selects again from its own training "
-            "rows, so that no score profits from rows it is judged on."
-        ),
+        Paragraph(words.selection),
         Paragraph(_preparation(results)),
         Figure(
             name="funnel",
             svg=funnel_figure(funnel),
             alt=f"Radiomic candidates left after each step: {steps}.",
-            caption=f"Candidates left after each step on the training rows: {_steps(options)}.",
+            caption=f"Candidates left after each step on {words.selected_on}: {_steps(options)}.",
         ),
         Paragraph(
             f"Selected: {plural(int(by_block.get('radiomics', 0)), 'radiomic feature')} and "
@@ -236,7 +233,7 @@ def _chosen_table(
     ]
     return Table(
         name="selected-features",
-        caption="The selected features. CCC and P on the training rows; rank and "
+        caption=f"The selected features. CCC and P on {order_words(results).selected_on}; rank and "
         f"{'importance in a random forest' if forest else 'F statistic'} are mRMR's; folds counts "
         "how often a fold's own selection chose the feature too. P values are those of the filter "
         "and are not corrected: they rank, they do not prove.",

@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.core.concordance import stable_from
 from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
 from pipeline.reporting.cautions import Caution
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.sections_models import model_labels
 from pipeline.reporting.sections_primary import primary_sentence
@@ -116,8 +117,8 @@ def _selection(results: Results) -> list[Point]:
     blocks = chosen["block"].value_counts()
     text = (
         f"{plural(int(blocks.get('radiomics', 0)), 'radiomic feature')} and "
-        f"{plural(int(blocks.get('clinical', 0)), 'clinical predictor')} were chosen, on the "
-        "training rows alone."
+        f"{plural(int(blocks.get('clinical', 0)), 'clinical predictor')} were chosen, "
+        f"{order_words(results).chosen}."
     )
     return [("Selection", text)]
 

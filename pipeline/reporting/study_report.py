@@ -14,9 +14,11 @@ from markupsafe import Markup
 
 from pipeline.core import command
 from pipeline.core.files import whole_file, whole_folder
+from pipeline.core.modes import LABEL, is_leaking
 from pipeline.core.pages import page_templates
 from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
 from pipeline.reporting.cautions import find_cautions
+from pipeline.reporting.leaking import mark_leaking
 from pipeline.reporting.results import Results, read_results
 from pipeline.reporting.sections_ablation import ablation_section
 from pipeline.reporting.sections_concordance import concordance_section
@@ -67,7 +69,7 @@ def build_sections(results: Results) -> list[Section]:
             if caution.anchor == section.anchor
         ]
         section.blocks[:0] = notes
-    return gather_absent(sections)
+    return mark_leaking(gather_absent(sections), results)
 
 
 def gather_absent(sections: list[Section]) -> list[Section]:
@@ -116,6 +118,7 @@ def write_report(results: Results, out: str | Path) -> None:
         for table in tables:
             table.file_table.to_csv(folder / f"{table.name}.csv", index=False)
     title = results["title"] or results.study.name
+    title = f"{title} ({LABEL})" if is_leaking(results.study.config) else title
     with whole_file(out) as beside:
         beside.write_text(render(title, sections), encoding="utf-8")
 

@@ -1,0 +1,148 @@
+"""How the page of a study with `mode: as_published` says, everywhere, that its numbers leak.
+
+Whatever a section holds is marked unless the section is known to depend on no order, so that a
+section that is added later is marked too. What the sections themselves say about the rows that
+something was learned from stands here in both modes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from pipeline.core.modes import COLUMN, LABEL, WORD, is_leaking
+from pipeline.reporting.blocks import Block, Figure, Folded, Note, Points, Section, Table
+from pipeline.reporting.results import Results
+
+#: Sections that are the same in both modes.
+SAME_IN_BOTH_MODES = frozenset(
+    (
+        *("flow", "characteristics", "images", "agreement", "concordance"),
+        *("absent", "provenance"),
+    )
+)
+
+#: Points of the summary that are the same in both modes.
+SAME_POINTS = frozenset(("Question", "Scope", "Patients", "Outcome", "Contours", "Features"))
+
+#: Tables that set figures of the rigorous order beside leaking ones.
+BESIDE = {
+    "nested": "The nested figures are of the rigorous order and do not leak; inner folds and test "
+    "rows are of the published one"
+}
+
+BANNER = (
+    "This study replays the order of the published one (mode: as_published). Radiomic features "
+    "were standardised and selected on all patients, with the outcomes of the test rows, and the "
+    "training rows were oversampled before the folds of the search. Even where nothing can be "
+    "predicted, this order finds something: no number of this section says how the model would do "
+    "on other patients. The same study with mode: rigorous says it."
+)
+
+_SVG_TEXT = f"{WORD}: selected on everyone, oversampled before the folds (mode: as_published)"
+_STRIP = 22
+"""Height of the strip above a figure, in the figure's units."""
+
+
+@dataclass(frozen=True)
+class OrderWords:
+    """What sections say about the rows that something was learned from, in one mode.
+
+    Attributes
+    ----------
+    selection : str
+        How the selection was learned, as sentences.
+    selected_on : str
+        Rows that the radiomic features were selected on.
+    chosen : str
+        The same, as the summary ends a sentence on the choice.
+    test_rows : str
+        What the test rows had to do with the models, after "events, which".
+    folds : str
+        The folds of the search.
+    """
+
+    selection: str
+    selected_on: str
+    chosen: str
+    test_rows: str
+    folds: str
+
+
+_RIGOROUS = OrderWords(
+    selection="Selection is learned on training rows only. The final signature comes from all of "
+    "them; inside the cross-validation every fold selects again from its own training "
+    "rows, so that no score profits from rows it is judged on.",
+    selected_on="the training rows",
+    chosen="on the training rows alone",
+    test_rows="played no part in selection, search, fitting or the choice of the threshold",
+    folds="folds that keep patients together",
+)
+_AS_PUBLISHED = OrderWords(
+    selection="Radiomic features were selected once, on the rows and outcomes of all patients, "
+    "those of the test part included; clinical predictors on the training rows. No fold of the "
+    "cross-validation selects again, so that every score profits from rows it is judged on.",
+    selected_on="all rows, those of the test part included (clinical predictors: training rows)",
+    chosen="the radiomic features with the outcomes of the test rows",
+    test_rows="helped to select the radiomic features but played no part in search and fitting",
+    folds="folds of rows that were oversampled before",
+)
+
+
+def order_words(results: Results) -> OrderWords:
+    """Return what the sections of a study say about its order."""
+    return _AS_PUBLISHED if is_leaking(results.study.config) else _RIGOROUS
+
+
+def mark_leaking(sections: list[Section], results: Results) -> list[Section]:
+    """Return the sections, marked where they leak; as they are in a rigorous study."""
+    if results.modelling is None or not is_leaking(results.study.config):
+        return sections
+    return [
+        section if section.anchor in SAME_IN_BOTH_MODES else _marked_section(section)
+        for section in sections
+    ]
+
+
+def _marked_section(section: Section) -> Section:
+    blocks = [Note(BANNER, f"{WORD} by design"), *map(_marked, section.blocks)]
+    return replace(section, title=f"{section.title} ({WORD})", blocks=blocks)
+
+
+def _marked(block: Block) -> Block:
+    if isinstance(block, Figure):
+        return replace(
+            block,
+            svg=_svg_with_strip(block.svg),
+            alt=f"{WORD}. {block.alt}",
+            caption=f"{WORD}. {block.caption}",
+        )
+    if isinstance(block, Table):
+        raw = block.file_table
+        raw = raw if COLUMN in raw else raw.assign(**{COLUMN: LABEL})
+        words = f"{WORD}: {BESIDE[block.name]}." if block.name in BESIDE else f"{WORD}."
+        folded = f"{WORD}: {block.collapsed}" if block.collapsed else None
+        return replace(block, caption=f"{words} {block.caption}", raw=raw, collapsed=folded)
+    if isinstance(block, Points):
+        return Points(
+            [
+                (head if head in SAME_POINTS else f"{head} ({WORD})", text)
+                for head, text in block.points
+            ]
+        )
+    if isinstance(block, Folded):
+        return Folded(f"{WORD}: {block.summary}", [_marked(inner) for inner in block.blocks])
+    return block
+
+
+def _svg_with_strip(svg: str) -> str:
+    """Return a drawing with a strip above it that holds the word."""
+    left, top, width, height = map(float, re.search(r'viewBox="([^"]+)"', svg)[1].split())
+    box = f'viewBox="{left:g} {top - _STRIP:g} {width:g} {height + _STRIP:g}"'
+    strip = (
+        f'<rect x="{left:g}" y="{top - _STRIP:g}" width="{width:g}" height="{_STRIP}" '
+        f'fill="#7a1020"/><text x="{left + 8:g}" y="{top - 7:g}" fill="#ffffff" '
+        f"style=\"font: bold 10px 'DejaVu Sans', sans-serif\">{_SVG_TEXT}</text>"
+    )
+    svg = re.sub(r'viewBox="[^"]+"', box, svg, count=1)
+    return svg.removesuffix("</svg>") + strip + "</svg>"

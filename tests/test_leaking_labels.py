@@ -1,0 +1,276 @@
+"""LEAKING stands wherever a number of the published order does, and nowhere else."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import logging
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+import models.ablate
+import models.evaluate
+import models.nested
+import models.references
+import models.selection
+import models.split
+import models.train
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables
+from models.as_published import ASSUMPTIONS
+from pipeline.core.config import resolve_config
+from pipeline.core.files import write_json, write_table
+from pipeline.core.modes import LABEL, WORD
+from pipeline.feature_families import describe_families, deviations
+from pipeline.reporting.leaking import SAME_IN_BOTH_MODES, _svg_with_strip
+from pipeline.reporting.results import read_results
+from pipeline.reporting.study_report import build_sections, write_report
+from pipeline.reproducibility import describe_agreement, paired_readings
+
+PATIENTS = 90
+MODES = ("as_published", "rigorous")
+
+#: Tables from which both orders start, and what is cross-validated in the rigorous one.
+BEFORE = ("analysis", "split", "reproducibility", "reproducibility_families", "flow")
+RIGOROUS = ("nested",)
+
+
+def configured(mode: str) -> dict:
+    return resolve_config(
+        {
+            "study": "small",
+            "mode": mode,
+            "protocol": "ge2025",
+            "unit": "case",
+            "features": {"A": "a.csv", "B": "b.csv"},
+            "model_reader": "A",
+            "clinical": "clinical.csv",
+            "dictionary": "dictionary.csv",
+            "outcome": {"name": "rbp", "label": "Residual back pain", "formula": "vas >= 4"},
+            "models": ["lr", "rf"],
+            "search": {
+                "iterations": 2,
+                "reduced_iterations": 1,
+                "spaces": {"rf": {"n_estimators": [20], "max_depth": [2, 3]}},
+            },
+            "split": {"folds": 3},
+            "evaluation": {"bootstrap": 100},
+            "nested": {"models": ["lr"], "folds": 3, "search": "reduced"},
+            "ablation": {"models": ["lr"], "top": 1, "seeds": 1},
+        }
+    )
+
+
+def call(stage: object, **options: object) -> None:
+    stage.main(argparse.Namespace(**options))
+
+
+@pytest.fixture(scope="module", params=MODES)
+def run(request, tmp_path_factory) -> tuple[str, Path, list[str]]:
+    """Run the modelling stages and the report; return mode, folder and lines of the log."""
+    mode = request.param
+    folder = tmp_path_factory.mktemp("results") / "small"
+    study, tables = folder / "study", folder / "tables"
+    study.mkdir(parents=True)
+    (study / "study.yaml").write_text(yaml.safe_dump(configured(mode)), encoding="utf-8")
+    simulated = simulate_tables(PATIENTS, 5, features=feature_names()[:100])
+    write_table(simulated.clinical, study / "clinical.parquet")
+    write_table(simulated.dictionary, study / "dictionary.parquet")
+    analysis, info = simulated.analysis()
+    write_table(analysis, tables / "analysis.parquet")
+    write_json(info, tables / "analysis.json")
+    step = {"label": "Handed in", "patients": PATIENTS, "cases": PATIENTS, "excluded": []}
+    write_json({"steps": [step]}, tables / "flow.json")
+    readings = [table.assign(reader=reader) for reader, table in simulated.features.items()]
+    readings = pd.concat(readings, ignore_index=True)
+    agreement = describe_agreement(readings, ["A", "B"])
+    write_table(agreement, tables / "reproducibility.parquet")
+    moved = deviations(*paired_readings(readings, ["A", "B"]))
+    families = describe_families(agreement, moved, pd.Series(dtype=float), 0.85)
+    write_table(families, tables / "reproducibility_families.parquet")
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            lines.append(record.getMessage())
+
+    logger, keep = logging.getLogger("vertebromics"), Keep()
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(keep)
+    given = {"study": study, "analysis": tables / "analysis.parquet"}
+    given |= {"info": tables / "analysis.json", "split": tables / "split.parquet"}
+    lr, evaluated = folder / "models" / "lr", folder / "evaluation"
+    call(models.split, **given, out=tables / "split.parquet")
+    lines.clear()
+    call(
+        models.selection,
+        **given,
+        out=tables / "selection.parquet",
+        json=tables / "selection.json",
+    )
+    for model in ("lr", "rf"):
+        call(models.train, **given, model=model, out_dir=folder / "models" / model)
+    call(
+        models.evaluate,
+        study=study,
+        predictions=[folder / "models" / m / "predictions.parquet" for m in ("lr", "rf")],
+        models=[folder / "models" / m / "model.json" for m in ("lr", "rf")],
+        out_dir=evaluated,
+    )
+    call(
+        models.ablate,
+        **given,
+        model="lr",
+        model_json=lr / "model.json",
+        importance=lr / "importance.parquet",
+        out=folder / "ablation" / "lr.parquet",
+        json=folder / "ablation" / "lr.json",
+    )
+    call(models.references, **given, out=evaluated / "references.parquet")
+    leaking_lines = list(lines)
+    call(
+        models.nested,
+        **given,
+        model="lr",
+        model_json=None,
+        out=folder / "nested" / "lr.parquet",
+        json=folder / "nested" / "lr.json",
+    )
+    logger.removeHandler(keep)
+    logger.setLevel(before)
+    write_report(read_results(study), folder / "report" / "report.html")
+    return mode, folder, leaking_lines
+
+
+def results_of(folder: Path) -> list[Path]:
+    """Return the tables and JSON files that stages of modelling wrote."""
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".parquet", ".csv", ".json")
+        and path.relative_to(folder).parts[0] not in ("study", "report")
+        and path.stem not in BEFORE
+    ]
+    assert len(found) > 30
+    return found
+
+
+def marks_of(path: Path) -> set:
+    """Return what the column or key `mode` of a file holds."""
+    if path.suffix == ".json":
+        return {json.loads(path.read_text(encoding="utf-8")).get("mode")}
+    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    assert len(table), f"{path.name} has no row to be marked"
+    return set(table["mode"]) if "mode" in table else {None}
+
+
+def test_every_table_and_json_file_says_that_it_leaks(run):
+    mode, folder, _ = run
+    for path in results_of(folder):
+        honest = path.relative_to(folder).parts[0] in RIGOROUS
+        if mode == "rigorous":
+            assert marks_of(path) == {None}, path
+        else:
+            assert marks_of(path) == {"rigorous" if honest else LABEL}, path
+
+
+def test_every_line_of_the_logs_says_so(run):
+    mode, _, lines = run
+    assert any("AUROC" in line for line in lines)
+    assert {line.endswith(f"[{WORD}]") for line in lines} == {mode == "as_published"}
+
+
+def test_no_file_of_a_rigorous_study_holds_the_word(run):
+    mode, folder, _ = run
+    holding = {
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and WORD.encode() in path.read_bytes().upper()
+    }
+    assert bool(holding) == (mode == "as_published")
+
+
+def test_every_figure_table_and_section_of_the_report_says_so(run):
+    mode, folder, _ = run
+    marked = mode == "as_published"
+    sections = build_sections(read_results(folder / "study"))
+    files = {"figure": set(), "table": set()}
+    for section in sections:
+        leaks = marked and section.anchor not in SAME_IN_BOTH_MODES
+        assert (f"({WORD})" in section.title) == leaks, section.anchor
+        banners = [b for b in section.blocks if b.kind == "note" and WORD in b.title]
+        assert len(banners) == leaks
+        for block in section.all_blocks():
+            if block.kind in ("figure", "table"):
+                assert block.caption.startswith(WORD) == leaks, block.name
+            if block.kind == "figure":
+                svg = (folder / "report" / "figures" / f"{block.name}.svg").read_text()
+                assert (f">{WORD}" in svg) == leaks, block.name
+                assert block.alt.startswith(WORD) == leaks
+            if block.kind == "table":
+                table = pd.read_csv(folder / "report" / "tables" / f"{block.name}.csv")
+                held = set(table.get("mode", []))
+                honest = "rigorous" if block.name in RIGOROUS else LABEL
+                assert held == ({honest} if leaks else set()), block.name
+            files.setdefault(block.kind, set()).add(getattr(block, "name", None))
+    # No file lies there that no section shows.
+    for kind, suffix in (("figure", "svg"), ("table", "csv")):
+        written = (folder / "report" / f"{kind}s").glob(f"*.{suffix}")
+        assert {path.stem for path in written} == files[kind]
+    page = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert (f"({LABEL})</h1>" in page) == marked
+
+
+def test_the_page_does_not_claim_what_the_order_does_not_hold(run):
+    mode, folder, _ = run
+    page = " ".join((folder / "report" / "report.html").read_text(encoding="utf-8").split())
+    honest = (
+        "Selection is learned on training rows only",
+        "were chosen, on the training rows alone",
+        "played no part in selection, search, fitting",
+    )
+    for sentence in honest:
+        assert (sentence in page) == (mode == "rigorous"), sentence
+    assert ("with the outcomes of the test rows" in page) == (mode == "as_published")
+
+
+def test_assumptions_are_printed(run):
+    mode, folder, _ = run
+    listed = pd.read_csv(folder / "report" / "tables" / "assumptions.csv")
+    expected = configured(mode)["assumptions"]
+    assert expected
+    facts = json.loads((folder / "tables" / "selection.json").read_text(encoding="utf-8"))
+    if mode == "as_published":
+        expected = expected | ASSUMPTIONS
+        assert facts["assumptions"] == expected
+    else:
+        assert "assumptions" not in facts
+    assert dict(zip(listed["About"], listed["Assumed"], strict=True)) == expected
+
+
+def test_the_strip_lies_above_the_drawing():
+    svg = _svg_with_strip('<svg viewBox="0 0 300 200"><path d="M0 0"/></svg>')
+    assert svg.startswith('<svg viewBox="0 -22 300 222"><path')
+    assert re.search(r"<text [^>]*>LEAKING: selected on everyone", svg)
+    assert svg.endswith("</text></svg>")
+
+
+def test_stages_of_modelling_write_through_the_labelling_functions(repository):
+    """A stage that is added later cannot forget the label: only these write without it."""
+    unlabelled = {"split", "outputs"}
+    for path in sorted((repository / "models").glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imported = {
+            name.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module == "pipeline.core.files"
+            for name in node.names
+        }
+        if path.stem not in unlabelled:
+            assert not imported & {"write_table", "write_json"}, path.name

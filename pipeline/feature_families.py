@@ -95,7 +95,7 @@ def describe_families(
         ccc = group["ccc"].quantile([0.5, 0.25, 0.75])
         correlation = spearman_interval(overlap, of_case, confidence)
         counts = [len(group), stable, stable / len(group)]
-        # Without a value, as of a study without levels, pandas' median warns; its quantile does not.
+        # Without any value, as of a study without levels, pandas' median warns.
         middle = [group[name].quantile(0.5) for name in ("ccc_within", "icc")]
         middle.append(of_case.median())
         rows.append([image_type, feature_class, *counts, *ccc, *middle, *correlation])

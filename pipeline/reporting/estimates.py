@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Items, Table
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.wording import NO_VALUE, interval, number, plural, sentence_list
 
@@ -75,8 +76,7 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
                 "the model overfits. Nearer to the truth in such cases.",
                 "Nested cross-validation: the whole procedure on patients that it never saw, "
                 "with fewer rows to learn from than the final model had.",
-                "Test rows: the final model on patients that nothing was learned from. Unbiased, "
-                "and with few events uncertain: the interval says how much.",
+                f"Test rows: {order_words(results).test_estimate}",
                 "Estimates that agree support one another. A test figure far above the nested "
                 "and .632+ ones is luck of the split.",
                 f"No intervals: {infos[0]['notes'][1].removeprefix('No interval: ')}",

@@ -28,8 +28,18 @@ SAME_POINTS = frozenset(("Question", "Scope", "Patients", "Outcome", "Contours",
 #: Tables that set figures of the rigorous order beside leaking ones.
 BESIDE = {
     "nested": "The nested figures are of the rigorous order and do not leak; inner folds and test "
-    "rows are of the published one"
+    "rows are of the published one",
+    **dict.fromkeys(
+        ("estimates", "optimism"),
+        "All but the test rows are of the rigorous order and do not leak; test rows are of the "
+        "published one",
+    ),
 }
+
+#: Figures and tables that are of the rigorous order in either mode.
+NOT_LEAKING = frozenset(("frequency", "selection-stability"))
+
+_HONEST = "In the rigorous order (not leaking)."
 
 BANNER = (
     "This study replays the order of the published one (mode: as_published). Radiomic features "
@@ -60,6 +70,8 @@ class OrderWords:
         What the test rows had to do with the models, after "events, which".
     folds : str
         The folds of the search.
+    test_estimate : str
+        What an estimate on the test rows is worth, as sentences.
     """
 
     selection: str
@@ -67,6 +79,7 @@ class OrderWords:
     chosen: str
     test_rows: str
     folds: str
+    test_estimate: str
 
 
 _RIGOROUS = OrderWords(
@@ -77,6 +90,8 @@ _RIGOROUS = OrderWords(
     chosen="on the training rows alone",
     test_rows="played no part in selection, search, fitting or the choice of the threshold",
     folds="folds that keep patients together",
+    test_estimate="the final model on patients that nothing was learned from. Unbiased, "
+    "and with few events uncertain: the interval says how much.",
 )
 _AS_PUBLISHED = OrderWords(
     selection="Radiomic features were selected once, on the rows and outcomes of all patients, "
@@ -86,6 +101,8 @@ _AS_PUBLISHED = OrderWords(
     chosen="the radiomic features with the outcomes of the test rows",
     test_rows="helped to select the radiomic features but played no part in search and fitting",
     folds="folds of rows that were oversampled before",
+    test_estimate="the final model on patients whose outcomes chose its features. Too good, by "
+    "how much nobody knows; all other estimates of the table are of the rigorous order.",
 )
 
 
@@ -110,6 +127,8 @@ def _marked_section(section: Section) -> Section:
 
 
 def _marked(block: Block) -> Block:
+    if getattr(block, "name", None) in NOT_LEAKING:
+        return replace(block, caption=f"{_HONEST} {block.caption}")
     if isinstance(block, Figure):
         return replace(
             block,

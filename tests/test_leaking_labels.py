@@ -15,11 +15,13 @@ import yaml
 
 import models.ablate
 import models.evaluate
+import models.missingness
 import models.nested
 import models.optimism
 import models.references
 import models.sample_size
 import models.selection
+import models.sensitivity
 import models.split
 import models.stability
 import models.train
@@ -40,7 +42,7 @@ PATIENTS = 90
 MODES = ("as_published", "rigorous")
 
 #: Tables from which both orders start, and what is cross-validated in the rigorous one.
-BEFORE = ("analysis", "split", "reproducibility", "reproducibility_families", "flow")
+BEFORE = ("analysis", "split", "missingness", "reproducibility", "reproducibility_families", "flow")
 RIGOROUS = ("nested", "optimism", "stability")
 
 #: Blocks of the report whose file holds the rigorous order's numbers, and those without leakage.
@@ -126,7 +128,7 @@ def run(request, tmp_path_factory) -> tuple[str, Path, list[str]]:
         json=tables / "selection.json",
     )
     for model in ("lr", "rf"):
-        call(models.train, **given, model=model, out_dir=folder / "models" / model, cores=1)
+        call(models.train, **given, model=model, out_dir=folder / "models" / model, workers=1)
     infos = [folder / "models" / model / "model.json" for model in ("lr", "rf")]
     call(models.winner, study=study, models=infos, out=evaluated / "winner.json")
     call(
@@ -148,6 +150,15 @@ def run(request, tmp_path_factory) -> tuple[str, Path, list[str]]:
         plan=False,
         workers=1,
     )
+    for model in ("lr", "rf"):
+        call(
+            models.sensitivity,
+            **given,
+            model=model,
+            model_json=folder / "models" / model / "model.json",
+            out=folder / "sensitivity" / f"{model}.parquet",
+        )
+    call(models.missingness, **given, out=tables / "missingness.parquet")
     call(models.references, **given, out=evaluated / "references.parquet")
     leaking_lines = list(lines)
     for stage, name in ((models.nested, "nested"), (models.optimism, "optimism")):
@@ -155,7 +166,7 @@ def run(request, tmp_path_factory) -> tuple[str, Path, list[str]]:
             stage,
             **given,
             model="lr",
-            model_json=None,
+            model_json=lr / "model.json" if name == "optimism" else None,
             workers=1,
             out=folder / name / "lr.parquet",
             json=folder / name / "lr.json",
@@ -291,7 +302,7 @@ def test_the_strip_lies_above_the_drawing():
 
 def test_stages_of_modelling_write_through_the_labelling_functions(repository):
     """A stage that is added later cannot forget the label: only these write without it."""
-    unlabelled = {"split", "outputs"}
+    unlabelled = {"split", "missingness", "outputs"}
     for path in sorted((repository / "models").glob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         imported = {

@@ -338,11 +338,11 @@ TITLES = [
     "Sample size",
     "Reproducibility of features",
     "Selection of features",
+    "How the models were fitted",
     "Performance of the models",
     "Missing values and sensitivity",
     "Importance of features",
     "Ablation",
-    "How the models were fitted",
 ]
 
 

@@ -59,7 +59,7 @@ def reproducibility() -> pd.DataFrame:
 
 def families() -> pd.DataFrame:
     """Return the families of `reproducibility`, their deviation falling with the overlap."""
-    described = reproducibility().assign(icc=0.8)
+    described = reproducibility().assign(icc=0.8, ccc_within=0.7)
     described["feature"] = [f"f{number}" for number in range(len(described))]
     draw = random()
     dice = pd.Series(draw.beta(40, 3, 30))

@@ -14,8 +14,9 @@ from pipeline.reporting.figures import (
     to_svg,
 )
 
-#: Measures drawn as marks over the bars: column of the table, marker, name in the key.
-MARKS = {"permutation": ("o", "permutation"), "shap": ("D", "SHAP")}
+#: Measures drawn as marks over the bars: column of the table, and marker. The caption names them;
+#: a key would cover bars.
+MARKS = {"permutation": "o", "shap": "D"}
 
 
 def importance_figure(importance: dict[str, pd.DataFrame], labels: dict[str, str]) -> str:
@@ -42,7 +43,7 @@ def importance_figure(importance: dict[str, pd.DataFrame], labels: dict[str, str
             places = np.arange(len(table))
             colours = [BLOCK_COLOURS[block] for block in table["block"]]
             axis.barh(places, table["importance"], height=0.64, color=colours)
-            for measure, (marker, name) in MARKS.items():
+            for measure, marker in MARKS.items():
                 if measure in table and table[measure].notna().any():
                     axis.plot(
                         table[measure],
@@ -51,7 +52,6 @@ def importance_figure(importance: dict[str, pd.DataFrame], labels: dict[str, str
                         markersize=4,
                         markerfacecolor="white",
                         markeredgecolor=INK,
-                        label=name,
                     )
             axis.set_yticks(places, table["feature"], fontsize=7.5, color=INK)
             axis.set_ylim(most - 0.4, -0.6)
@@ -61,7 +61,5 @@ def importance_figure(importance: dict[str, pd.DataFrame], labels: dict[str, str
             axis.spines["left"].set_visible(False)
             axis.tick_params(axis="y", length=0)
             axis.grid(axis="x")
-            if axis.get_legend_handles_labels()[0]:
-                axis.legend(loc="lower right", fontsize=7)
         hide_unused(axes, len(importance), columns)
         return to_svg(drawing, "importance")

@@ -54,10 +54,11 @@ def importance_section(results: Results) -> Section:
             caption=f"The {TOP_FEATURES} most important features of each model, as shares of the "
             "whole (teal: radiomics, orange: clinical). Bars: the attention of TabNet's masks; for "
             "the other models the loss of AUROC when the feature is permuted "
-            f"({options['permutations']} times). Marks: the shares by the other measures"
+            f"({options['permutations']} times). Circles: the share by permutation, where bars are "
+            "attention"
             + (
-                f", SHAP from {options['shap_rows']} training rows at most against a background "
-                f"of {options['shap_background']}"
+                f"; diamonds: the share by SHAP, from {options['shap_rows']} training rows at most "
+                f"against a background of {options['shap_background']}"
                 if has_shap
                 else ""
             )

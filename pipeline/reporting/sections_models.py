@@ -307,7 +307,6 @@ def hyperparameters_section(results: Results) -> Section:
                 "Time": f"{number(info['seconds'], 0)} s",
                 "Device": f"{info['device']}, {plural(int(info['threads']), 'thread')}",
                 "Threshold": number(info["threshold"]),
-                "Where it comes from": info["threshold_source"],
             }
         )
         raw.append(
@@ -323,7 +322,8 @@ def hyperparameters_section(results: Results) -> Section:
                 "name": name,
             }
         )
-        for note in info["notes"]:
+        threshold = f"Threshold {number(info['threshold'])}: {info['threshold_source']}."
+        for note in (threshold, *info["notes"]):
             notes.setdefault(note, []).append(info["label"])
     folds = results["split.folds"]
     blocks: list[Block] = [

@@ -17,7 +17,8 @@ import yaml
 
 from pipeline.core import command
 from pipeline.core.cases import read_cases
-from pipeline.core.config import check_model_reader, load_config, resolve_config
+from pipeline.core.config import load_config, resolve_config
+from pipeline.core.config_checks import check_model_reader
 from pipeline.core.dictionary import (
     NUMERIC,
     all_levels,

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.config import suggestion
-from pipeline.core.problems import Problems, listing
+from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import (
     NUMBER,
     cell,

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from pipeline.core.config import suggestion
 from pipeline.core.errors import StudyError
+from pipeline.core.problems import suggestion
 
 FILTER_FAMILIES = (
     *("shape", "original", "log", "wavelet", "gradient"),

@@ -22,9 +22,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.core.config import suggestion
 from pipeline.core.errors import StudyError
-from pipeline.core.problems import listing
+from pipeline.core.problems import listing, suggestion
 
 MAX_LENGTH = 2000
 """Characters; a longer formula would only serve to exhaust the parser."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 from pipeline.core.errors import StudyError
 
 SHOWN = 20
@@ -61,3 +64,15 @@ def listing(values: object, shown: int = 10) -> str:
     words = [str(value) for value in values]
     more = len(words) - shown
     return ", ".join(words) if more <= 0 else f"{', '.join(words[:shown])} and {more} more"
+
+
+def suggestion(word: object, known: Iterable[str]) -> str | None:
+    """Return ``perhaps `x` is meant`` for the nearest of `known`, or None if nothing is near."""
+    known = list(known)
+    lower = {name.lower(): name for name in reversed(known)}
+    wanted = str(word).lower()
+    near = difflib.get_close_matches(wanted, lower, n=1)
+    begun = [name for name in lower if len(wanted) > 2 and name.startswith(wanted)]
+    if not near and len(begun) == 1:
+        near = begun  # an abbreviation, such as `preop`
+    return f"perhaps `{lower[near[0]]}` is meant" if near else None

@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from pipeline.core.config import suggestion
-from pipeline.core.problems import Problems, listing
+from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import cell, rows_text
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"

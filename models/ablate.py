@@ -19,7 +19,7 @@ import pandas as pd
 from models.ablation_refits import Refits, Setting, refit_step, seed_rows, summarise_step
 from models.ablation_steps import Step, plan_steps, top_candidates
 from models.columns import Columns
-from models.inputs import read_inputs, training_rows
+from models.inputs import input_arguments, read_inputs, training_rows
 from models.intervals import patient_resamples
 from models.mode import candidates_in_mode
 from models.outputs import write_facts, write_result
@@ -277,10 +277,7 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("models.ablate", __doc__)
     arguments.add_argument("--model", required=True, help="model to ablate, such as tabnet")
-    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
-    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
-    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
-    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    input_arguments(arguments)
     arguments.add_argument("--model-json", required=True, type=Path, help="the model's model.json")
     arguments.add_argument(
         "--importance", required=True, type=Path, help="the model's importance.parquet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,14 @@ import pandas as pd
 from models.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
+
+
+def input_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the options of a stage that reads the study, its analysis table and its split."""
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
+    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
+    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
+    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
 
 
 def read_inputs(analysis: Path, info: Path, split: Path) -> tuple[Columns, pd.DataFrame]:

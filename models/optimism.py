@@ -39,7 +39,7 @@ import pandas as pd
 
 from models import metrics
 from models.estimators import FAMILIES
-from models.inputs import read_inputs, training_rows
+from models.inputs import input_arguments, read_inputs, training_rows
 from models.intervals import MAX_UNDEFINED_SHARE, patient_resamples
 from models.outputs import write_facts, write_result
 from models.parallel import Workers
@@ -342,10 +342,7 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("models.optimism", __doc__)
     arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
-    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
-    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
-    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
-    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    input_arguments(arguments)
     arguments.add_argument("--model-json", required=True, type=Path, help="the model's model.json")
     arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
     arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from models.columns import MEAN_OF_READERS, Columns, Predictor
 from models.fitted import refit
-from models.inputs import read_inputs, training_rows
+from models.inputs import input_arguments, read_inputs, training_rows
 from models.mode import candidates_in_mode
 from models.outputs import write_result
 from models.performance import Sample, auroc_estimate, point_values
@@ -199,9 +199,6 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.parser("models.references", __doc__)
-    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
-    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
-    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
-    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    input_arguments(arguments)
     arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
     command.run(main, arguments)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from models.columns import Columns
-from models.inputs import read_inputs
+from models.inputs import input_arguments, read_inputs
 from models.outputs import write_facts
 from pipeline.core import command
 from pipeline.core.errors import VertebromicsError
@@ -158,10 +158,7 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.parser("models.sample_size", __doc__)
-    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
-    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
-    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
-    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    input_arguments(arguments)
     arguments.add_argument(
         "--models", required=True, type=Path, nargs="+", help="model.json per model"
     )

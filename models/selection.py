@@ -19,7 +19,7 @@ from models.as_published import ASSUMPTIONS
 from models.chain import block_pipeline, chain_notes, selection_table
 from models.columns import Columns, candidates_of
 from models.filters import WilcoxonFilter
-from models.inputs import read_inputs, training_rows
+from models.inputs import input_arguments, read_inputs, training_rows
 from models.mode import candidates_in_mode, learning_rows, selection_rows, transform_folds
 from models.outputs import write_facts, write_result
 from pipeline.core import command
@@ -238,10 +238,7 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.parser("models.selection", __doc__)
-    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
-    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
-    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
-    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    input_arguments(arguments)
     arguments.add_argument("--out", required=True, type=Path, help="selection.parquet to write")
     arguments.add_argument("--json", required=True, type=Path, help="selection.json to write")
     command.run(main, arguments)

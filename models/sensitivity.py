@@ -20,7 +20,7 @@ from models.columns import MEAN_OF_READERS, Columns
 from models.comparisons import compare_models
 from models.estimators import FAMILIES
 from models.fitted import FittedModel, refit
-from models.inputs import read_inputs, training_rows
+from models.inputs import input_arguments, read_inputs, training_rows
 from models.missingness import complete_rows
 from models.mode import candidates_in_mode
 from models.outputs import write_result
@@ -238,10 +238,7 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("models.sensitivity", __doc__)
     arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
-    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
-    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
-    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
-    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    input_arguments(arguments)
     arguments.add_argument("--model-json", required=True, type=Path, help="the trained model's")
     arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
     command.run(main, arguments)

@@ -29,7 +29,7 @@ from scipy.stats import norm
 
 from models.chain import selection_chain, signature_of
 from models.columns import BLOCKS, Columns, candidates_of
-from models.inputs import read_inputs, training_rows
+from models.inputs import input_arguments, read_inputs, training_rows
 from models.outputs import write_facts, write_result
 from models.parallel import Workers
 from pipeline.core import command
@@ -292,10 +292,7 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.parser("models.stability", __doc__)
-    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
-    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
-    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
-    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    input_arguments(arguments)
     arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
     arguments.add_argument("--out", required=True, type=Path, help="stability.parquet to write")
     arguments.add_argument("--json", required=True, type=Path, help="stability.json to write")

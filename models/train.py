@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from models.columns import Columns
 from models.estimators import FAMILIES, device_of, family_of
 from models.importance import importance_table
-from models.inputs import read_inputs, training_rows
+from models.inputs import input_arguments, read_inputs, training_rows
 from models.mode import candidates_in_mode
 from models.outputs import write_facts, write_result
 from models.procedure import Procedure, ProcedureRun
@@ -149,10 +149,7 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("models.train", __doc__)
     arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
-    arguments.add_argument("--study", required=True, type=Path, help="folder of the frozen study")
-    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
-    arguments.add_argument("--info", required=True, type=Path, help="analysis.json")
-    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    input_arguments(arguments)
     arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the model")
     arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
     command.run(main, arguments)

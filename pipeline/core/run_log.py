@@ -17,7 +17,21 @@ TARGETS = ("all", "preflight", "features", "models", "report")
 
 #: Seconds a job of a rule takes, as long as nothing better is known: measured on the demo study.
 #: An earlier run's benchmark files, and then this run's own jobs, replace it.
-TYPICAL_SECONDS = {"extract": 5.0, "agreement": 3.0, "train": 8.0, "ablate": 12.0}
+TYPICAL_SECONDS = {
+    "extract": 5.0,
+    "agreement": 3.0,
+    "select": 9.0,
+    "stability": 20.0,
+    "train": 20.0,
+    "evaluate": 8.0,
+    "references": 6.0,
+    "sensitivity": 10.0,
+    "missingness": 3.0,
+    "nested": 10.0,
+    "optimism": 20.0,
+    "ablate": 60.0,
+    "study_report": 8.0,
+}
 DEFAULT_SECONDS = 2.0
 
 #: How the Snakefile marks what validation has to say although the run goes on.

@@ -147,7 +147,7 @@ def performance_section(results: Results) -> Section:
             + ".",
             caption="Confusion matrices on the test rows. Rows: what happened; columns: what was "
             "predicted; percentages of the row. A risk from the stated threshold on counts as "
-            f"event; the threshold is {_rule(results)}.",
+            "event; how each threshold was chosen stands with how the models were fitted.",
         ),
         _metric_table(
             results,
@@ -262,27 +262,6 @@ def _useful_range(curves: pd.DataFrame, labels: dict[str, str]) -> list[str]:
     ]
 
 
-def _rule(results: Results) -> str:
-    rule = results["evaluation.threshold_rule"]
-    if rule == "fixed":
-        return f"fixed at {number(results['evaluation.threshold'], 2)} in the configuration"
-    named = {
-        "youden": "the one with the highest sensitivity + specificity (Youden)",
-        "closest": "the one closest to perfect sensitivity and specificity",
-    }
-    if isinstance(rule, str):
-        what = named[rule]
-    else:
-        ((name, target),) = rule.items()
-        what = {
-            "sensitivity": f"the highest with a sensitivity of at least {target:g}",
-            "specificity": f"the lowest with a specificity of at least {target:g}",
-            "net_benefit": f"the one with the highest net benefit at threshold probability "
-            f"{target:g}",
-        }[name]
-    return f"{what} in out-of-fold predictions of the training rows"
-
-
 def hyperparameters_section(results: Results) -> Section:
     """Build the section on the search: what was tried and chosen, and at what cost."""
     title = "How the models were fitted"
@@ -332,7 +311,7 @@ def hyperparameters_section(results: Results) -> Section:
             caption=f"Randomised search, {results['search.iterations']} parameter sets per model "
             "(TabNet: in each of its two phases), "
             f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
-            f"all training rows. The threshold is {_rule(results)}.",
+            "all training rows. Below: how each threshold was chosen, without test rows.",
             shown=pd.DataFrame(rows),
             raw=pd.DataFrame(raw).drop(columns="name"),
             numeric=("Cross-validated AUROC (SD)", "Sets tried", "Fits", "Time", "Threshold"),

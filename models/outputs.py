@@ -1,8 +1,9 @@
 """How the stages of modelling write what they found: labelled where it leaks.
 
-Every table and JSON file of a study with `mode: as_published` says in its column or key `mode`
-whether it is leaking, or, for what is computed in the other order all the same, rigorous. Files of
-a rigorous study have neither column nor key.
+Every table and JSON file of a study with `mode: as_published`, but for the split and the count of
+missing values, which no model touches, says in its column or key `mode` whether it is leaking, or,
+for what is computed in the other order all the same, rigorous. Files of a rigorous study have
+neither column nor key.
 """
 
 from __future__ import annotations

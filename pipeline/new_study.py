@@ -45,6 +45,7 @@ outcome:
 eligibility:
   - {{label: aged 50 or older, formula: age >= 50}}
 timing: preoperative          # latest timing of a predictor
+# primary: {{model: tabnet}}    # what the study is judged by; declare it before the first run
 
 # protocol: ge2025            # a published study's settings instead of the defaults
 """

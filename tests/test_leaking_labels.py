@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import json
 import logging
@@ -11,34 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
-import models.ablate
-import models.evaluate
-import models.missingness
-import models.nested
-import models.optimism
-import models.references
-import models.sample_size
-import models.selection
-import models.sensitivity
-import models.split
-import models.stability
-import models.train
-import models.winner
-from demo.feature_names import feature_names
-from demo.tables import simulate_tables
 from models.as_published import ASSUMPTIONS
 from pipeline.core.config import resolve_config
-from pipeline.core.files import write_json, write_table
 from pipeline.core.modes import LABEL, WORD
-from pipeline.feature_families import describe_families, deviations
 from pipeline.reporting.leaking import SAME_IN_BOTH_MODES, _svg_with_strip
 from pipeline.reporting.results import read_results
 from pipeline.reporting.study_report import build_sections, write_report
-from pipeline.reproducibility import describe_agreement, paired_readings
+from tests.small_study import PATIENTS, run_models, run_repetitions, write_study
 
-PATIENTS = 90
 MODES = ("as_published", "rigorous")
 
 #: Tables from which both orders start, and what is cross-validated in the rigorous one.
@@ -78,34 +58,14 @@ def configured(mode: str) -> dict:
     )
 
 
-def call(stage: object, **options: object) -> None:
-    stage.main(argparse.Namespace(**options))
-
-
 @pytest.fixture(scope="module", params=MODES)
 def run(request, tmp_path_factory) -> tuple[str, Path, list[str]]:
     """Run the modelling stages and the report; return mode, folder and lines of the log."""
     mode = request.param
     folder = tmp_path_factory.mktemp("results") / "small"
-    study, tables = folder / "study", folder / "tables"
-    study.mkdir(parents=True)
-    (study / "study.yaml").write_text(yaml.safe_dump(configured(mode)), encoding="utf-8")
-    simulated = simulate_tables(PATIENTS, 5, features=feature_names()[:100])
-    write_table(simulated.clinical, study / "clinical.parquet")
-    write_table(simulated.dictionary, study / "dictionary.parquet")
-    analysis, info = simulated.analysis()
-    write_table(analysis, tables / "analysis.parquet")
-    write_json(info, tables / "analysis.json")
+    config = configured(mode)
     step = {"label": "Handed in", "patients": PATIENTS, "cases": PATIENTS, "excluded": []}
-    write_json({"steps": [step]}, tables / "flow.json")
-    readings = [table.assign(reader=reader) for reader, table in simulated.features.items()]
-    readings = pd.concat(readings, ignore_index=True)
-    levels = analysis.set_index("unit_id")["level"]
-    agreement = describe_agreement(readings, ["A", "B"], levels=levels)
-    write_table(agreement, tables / "reproducibility.parquet")
-    moved = deviations(*paired_readings(readings, ["A", "B"]))
-    families = describe_families(agreement, moved, pd.Series(dtype=float), 0.85)
-    write_table(families, tables / "reproducibility_families.parquet")
+    write_study(folder, config, {"steps": [step]}, 100)
     lines: list[str] = []
 
     class Keep(logging.Handler):
@@ -116,71 +76,12 @@ def run(request, tmp_path_factory) -> tuple[str, Path, list[str]]:
     before = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(keep)
-    given = {"study": study, "analysis": tables / "analysis.parquet"}
-    given |= {"info": tables / "analysis.json", "split": tables / "split.parquet"}
-    lr, evaluated = folder / "models" / "lr", folder / "evaluation"
-    call(models.split, **given, out=tables / "split.parquet")
-    lines.clear()
-    call(
-        models.selection,
-        **given,
-        out=tables / "selection.parquet",
-        json=tables / "selection.json",
-    )
-    for model in ("lr", "rf"):
-        call(models.train, **given, model=model, out_dir=folder / "models" / model, workers=1)
-    infos = [folder / "models" / model / "model.json" for model in ("lr", "rf")]
-    call(models.winner, study=study, models=infos, out=evaluated / "winner.json")
-    call(
-        models.evaluate,
-        study=study,
-        predictions=[folder / "models" / m / "predictions.parquet" for m in ("lr", "rf")],
-        models=infos,
-        winner=evaluated / "winner.json",
-        out_dir=evaluated,
-    )
-    call(models.sample_size, **given, models=infos, out=evaluated / "sample_size.json")
-    call(
-        models.ablate,
-        **given,
-        model="lr",
-        model_json=lr / "model.json",
-        importance=lr / "importance.parquet",
-        out_dir=folder / "ablation",
-        plan=False,
-        workers=1,
-    )
-    for model in ("lr", "rf"):
-        call(
-            models.sensitivity,
-            **given,
-            model=model,
-            model_json=folder / "models" / model / "model.json",
-            out=folder / "sensitivity" / f"{model}.parquet",
-        )
-    call(models.missingness, **given, out=tables / "missingness.parquet")
-    call(models.references, **given, out=evaluated / "references.parquet")
+    run_models(folder, config)
     leaking_lines = list(lines)
-    for stage, name in ((models.nested, "nested"), (models.optimism, "optimism")):
-        call(
-            stage,
-            **given,
-            model="lr",
-            model_json=lr / "model.json" if name == "optimism" else None,
-            workers=1,
-            out=folder / name / "lr.parquet",
-            json=folder / name / "lr.json",
-        )
-    call(
-        models.stability,
-        **given,
-        out=tables / "stability.parquet",
-        json=tables / "stability.json",
-        workers=1,
-    )
+    run_repetitions(folder, config)
     logger.removeHandler(keep)
     logger.setLevel(before)
-    write_report(read_results(study), folder / "report" / "report.html")
+    write_report(read_results(folder / "study"), folder / "report" / "report.html")
     return mode, folder, leaking_lines
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 import re
@@ -18,25 +17,9 @@ import pandas as pd
 import pytest
 import yaml
 
-import models.ablate
-import models.evaluate
-import models.missingness
-import models.nested
-import models.optimism
-import models.references
-import models.sample_size
-import models.selection
-import models.sensitivity
-import models.split
-import models.stability
-import models.train
-import models.winner
-from demo.feature_names import feature_names
-from demo.tables import simulate_tables
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, to_json
-from pipeline.feature_families import describe_families, deviations
 from pipeline.reporting import sections_readers
 from pipeline.reporting.blocks import Figure, Paragraph, Table
 from pipeline.reporting.cautions import Caution, find_cautions
@@ -48,19 +31,13 @@ from pipeline.reporting.sections_models import hyperparameters_section
 from pipeline.reporting.sections_patients import characteristics_section
 from pipeline.reporting.sections_readers import agreement_section
 from pipeline.reporting.study_report import build_sections, write_report
-from pipeline.reproducibility import describe_agreement, paired_readings
+from tests.small_study import PATIENTS, run_models, run_repetitions, write_study
 
-PATIENTS = 90
 CANARY = "PHI-CANARY-0010-0010"
 #: The smallest valid PNG: one transparent pixel.
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
-
-
-def write_config(folder: Path, config: dict) -> None:
-    (folder / "study").mkdir(parents=True, exist_ok=True)
-    (folder / "study" / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
 
 def flow(patients: int, left: int = 3) -> dict:
@@ -107,92 +84,10 @@ def config(repository) -> dict:
 def table_study(tmp_path_factory, config) -> Path:
     """Run the modelling stages on simulated feature tables; return the study's folder."""
     folder = tmp_path_factory.mktemp("results") / "small"
-    write_config(folder, config)
-    study, tables = folder / "study", folder / "tables"
-    simulated = simulate_tables(PATIENTS, 5, features=feature_names()[:160])
-    write_table(simulated.clinical, study / "clinical.parquet")
-    write_table(simulated.dictionary, study / "dictionary.parquet")
-    analysis, info = simulated.analysis()
-    write_table(analysis, tables / "analysis.parquet")
-    write_json(info, tables / "analysis.json")
-    write_json(flow(PATIENTS), tables / "flow.json")
-    readings = [table.assign(reader=reader) for reader, table in simulated.features.items()]
-    readings = pd.concat(readings, ignore_index=True)
-    levels = analysis.set_index("unit_id")["level"]
-    agreement = describe_agreement(readings, ["A", "B"], levels=levels)
-    write_table(agreement, tables / "reproducibility.parquet")
-    moved = deviations(*paired_readings(readings, ["A", "B"]))
-    families = describe_families(agreement, moved, pd.Series(dtype=float), 0.85)
-    write_table(families, tables / "reproducibility_families.parquet")
-    given = {"study": study, "analysis": tables / "analysis.parquet"}
-    given |= {"info": tables / "analysis.json", "split": tables / "split.parquet"}
-    call(models.split, **given, out=tables / "split.parquet")
-    chosen = {"out": tables / "selection.parquet", "json": tables / "selection.json"}
-    call(models.selection, **given, **chosen)
-    repeated = {"out": tables / "stability.parquet", "json": tables / "stability.json"}
-    call(models.stability, **given, **repeated, workers=1)
-    made = []
-    for model in config["models"]:
-        made.append(folder / "models" / model)
-        call(models.train, **given, model=model, out_dir=made[-1], workers=1)
-    infos = [path / "model.json" for path in made]
-    winner = folder / "evaluation" / "winner.json"
-    call(models.winner, study=study, models=infos, out=winner)
-    call(
-        models.evaluate,
-        study=study,
-        predictions=[path / "predictions.parquet" for path in made],
-        models=infos,
-        winner=winner,
-        out_dir=folder / "evaluation",
-    )
-    call(models.sample_size, **given, models=infos, out=folder / "evaluation" / "sample_size.json")
-    lr = folder / "models" / "lr"
-    for path in made:
-        call(
-            models.ablate,
-            **given,
-            model=path.name,
-            model_json=path / "model.json",
-            importance=path / "importance.parquet",
-            out_dir=folder / "ablation",
-            plan=False,
-            workers=1,
-        )
-    for model in config["models"]:
-        call(
-            models.sensitivity,
-            **given,
-            model=model,
-            model_json=folder / "models" / model / "model.json",
-            out=folder / "sensitivity" / f"{model}.parquet",
-        )
-    call(models.missingness, **given, out=tables / "missingness.parquet")
-    call(models.references, **given, out=folder / "evaluation" / "references.parquet")
-    call(
-        models.nested,
-        **given,
-        model="lr",
-        model_json=lr / "model.json",
-        workers=1,
-        out=folder / "nested" / "lr.parquet",
-        json=folder / "nested" / "lr.json",
-    )
-    call(
-        models.optimism,
-        **given,
-        model="lr",
-        model_json=lr / "model.json",
-        workers=1,
-        out=folder / "optimism" / "lr.parquet",
-        json=folder / "optimism" / "lr.json",
-    )
+    write_study(folder, config, flow(PATIENTS), 160)
+    run_models(folder, config)
+    run_repetitions(folder, config)
     return folder
-
-
-def call(stage: object, **options: object) -> None:
-    """Run a stage's command in this process: the imports are paid once."""
-    stage.main(argparse.Namespace(**options))
 
 
 @pytest.fixture

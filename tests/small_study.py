@@ -1,0 +1,127 @@
+"""A small study from simulated feature tables, run by the stages of modelling in this process."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+import models.ablate
+import models.evaluate
+import models.missingness
+import models.nested
+import models.optimism
+import models.references
+import models.sample_size
+import models.selection
+import models.sensitivity
+import models.split
+import models.stability
+import models.train
+import models.winner
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables
+from pipeline.core.files import write_json, write_table
+from pipeline.feature_families import describe_families, deviations
+from pipeline.reproducibility import describe_agreement, paired_readings
+
+PATIENTS = 90
+
+
+def call(stage: object, **options: object) -> None:
+    """Run a stage's command in this process: the imports are paid once."""
+    stage.main(argparse.Namespace(**options))
+
+
+def write_config(folder: Path, config: Mapping) -> None:
+    """Freeze a configuration as the study's own."""
+    (folder / "study").mkdir(parents=True, exist_ok=True)
+    (folder / "study" / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
+def write_study(folder: Path, config: Mapping, flow: Mapping, n_features: int) -> None:
+    """Write what the stages of modelling start from, the split among it."""
+    write_config(folder, config)
+    study, tables = folder / "study", folder / "tables"
+    simulated = simulate_tables(PATIENTS, 5, features=feature_names()[:n_features])
+    write_table(simulated.clinical, study / "clinical.parquet")
+    write_table(simulated.dictionary, study / "dictionary.parquet")
+    analysis, info = simulated.analysis()
+    write_table(analysis, tables / "analysis.parquet")
+    write_json(info, tables / "analysis.json")
+    write_json(flow, tables / "flow.json")
+    readings = [table.assign(reader=reader) for reader, table in simulated.features.items()]
+    readings = pd.concat(readings, ignore_index=True)
+    levels = analysis.set_index("unit_id")["level"]
+    agreement = describe_agreement(readings, ["A", "B"], levels=levels)
+    write_table(agreement, tables / "reproducibility.parquet")
+    moved = deviations(*paired_readings(readings, ["A", "B"]))
+    families = describe_families(agreement, moved, pd.Series(dtype=float), 0.85)
+    write_table(families, tables / "reproducibility_families.parquet")
+    call(models.split, **_inputs(folder), out=tables / "split.parquet")
+
+
+def run_models(folder: Path, config: Mapping) -> None:
+    """Select, train, evaluate and ablate in the order that the configuration names."""
+    given, tables, evaluated = _inputs(folder), folder / "tables", folder / "evaluation"
+    chosen = {"out": tables / "selection.parquet", "json": tables / "selection.json"}
+    call(models.selection, **given, **chosen)
+    made = [folder / "models" / model for model in config["models"]]
+    for path in made:
+        call(models.train, **given, model=path.name, out_dir=path, workers=1)
+    infos = [path / "model.json" for path in made]
+    call(models.winner, study=folder / "study", models=infos, out=evaluated / "winner.json")
+    call(
+        models.evaluate,
+        study=folder / "study",
+        predictions=[path / "predictions.parquet" for path in made],
+        models=infos,
+        winner=evaluated / "winner.json",
+        out_dir=evaluated,
+    )
+    call(models.sample_size, **given, models=infos, out=evaluated / "sample_size.json")
+    for model in config["ablation"]["models"]:
+        call(
+            models.ablate,
+            **given,
+            model=model,
+            model_json=folder / "models" / model / "model.json",
+            importance=folder / "models" / model / "importance.parquet",
+            out_dir=folder / "ablation",
+            plan=False,
+            workers=1,
+        )
+    for path in made:
+        out = folder / "sensitivity" / f"{path.name}.parquet"
+        call(models.sensitivity, **given, model=path.name, model_json=path / "model.json", out=out)
+    call(models.missingness, **given, out=tables / "missingness.parquet")
+    call(models.references, **given, out=evaluated / "references.parquet")
+
+
+def run_repetitions(folder: Path, config: Mapping) -> None:
+    """Repeat selection and whole procedure, which is done in the rigorous order in either mode."""
+    given, tables = _inputs(folder), folder / "tables"
+    repeated = {"out": tables / "stability.parquet", "json": tables / "stability.json"}
+    call(models.stability, **given, **repeated, workers=1)
+    for stage, name in ((models.nested, "nested"), (models.optimism, "optimism")):
+        for model in config[name]["models"]:
+            keeps = name == "optimism" or config[name]["search"] == "fixed"
+            final = folder / "models" / model / "model.json"
+            call(
+                stage,
+                **given,
+                model=model,
+                model_json=final if keeps else None,
+                workers=1,
+                out=folder / name / f"{model}.parquet",
+                json=folder / name / f"{model}.json",
+            )
+
+
+def _inputs(folder: Path) -> dict[str, Path]:
+    tables = folder / "tables"
+    given = {"study": folder / "study", "analysis": tables / "analysis.parquet"}
+    return given | {"info": tables / "analysis.json", "split": tables / "split.parquet"}

@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from models.chain import chain_notes, selection_chain, signature_of
 from models.columns import LEVEL, Columns
 from models.frames import numbers_of
-from models.oversampling import SYNTHETIC, resample_rows
+from models.oversampling import SYNTHETIC, patients_of, resample_rows
 from models.rows import FoldData, LearningRows
 from pipeline.core.command import progress
 from pipeline.core.seeds import derive_seed
@@ -208,7 +208,5 @@ def _resampled(
         drawn = resample_rows(Z, y, seed)
         Z, y, origin = drawn.X, drawn.y, drawn.origin
         notes += [drawn.note] if drawn.note else []
-    # A synthetic row lies between patients and belongs to none.
-    patients = pd.factorize(training["patient_id"])[0]
-    groups = np.where(origin == SYNTHETIC, len(patients) + np.arange(len(y)), patients[origin])
+    groups = patients_of(training["patient_id"].to_numpy(), origin)
     return LearningRows(chain, Z, y, groups, notes), origin

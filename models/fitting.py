@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 
 from models.estimators import family_of
-from models.oversampling import adasyn_tomek
+from models.oversampling import patients_of, resample_rows
 from pipeline.core.errors import StudyError
 from pipeline.core.modes import is_leaking
 from pipeline.core.seeds import derive_seed
@@ -34,7 +34,8 @@ class FitRows:
     y : ndarray of shape (n_rows,)
         Their outcome, 0 or 1.
     groups : ndarray of shape (n_rows,)
-        Patient of each row; a synthetic row lies between patients and belongs to none.
+        Patient of each row, as a number where rows were oversampled; a synthetic row lies between
+        patients and belongs to none.
     Z_watch : ndarray of shape (n_watch, n_features) or None
         Rows of other patients, never oversampled; None where the family does not stop early.
     y_watch : ndarray of shape (n_watch,) or None
@@ -141,9 +142,9 @@ def prepare_rows(
     notes = []
     # As published, rows come oversampled (`models.as_published`).
     if config["oversampling"] == "adasyn_tomek" and not is_leaking(config):
-        Z, y, note = adasyn_tomek(Z, y, derive_seed(seed, "oversampling"))
-        groups = np.arange(len(y))
-        notes += [note] if note else []
+        drawn = resample_rows(Z, y, derive_seed(seed, "oversampling"))
+        Z, y, groups = drawn.X, drawn.y, patients_of(groups, drawn.origin)
+        notes += [drawn.note] if drawn.note else []
     return FitRows(Z, y, groups, Z_watch, y_watch, notes)
 
 

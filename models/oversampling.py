@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 NEIGHBOURS = 5
 """Neighbours that ADASYN looks at, the library's default; fewer where the minority is smaller."""
@@ -30,14 +31,6 @@ class Resampled(NamedTuple):
     y: np.ndarray
     origin: np.ndarray
     note: str | None
-
-
-def adasyn_tomek(
-    X: np.ndarray, y: np.ndarray, seed: int
-) -> tuple[np.ndarray, np.ndarray, str | None]:
-    """Return what `resample_rows` does, without the origin of the rows."""
-    resampled = resample_rows(X, y, seed)
-    return resampled.X, resampled.y, resampled.note
 
 
 def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
@@ -109,6 +102,22 @@ def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
     X_clean, y_clean = links.fit_resample(X_more, y_more)
     origin = np.append(as_it_was.origin, np.full(len(y_more) - len(y), SYNTHETIC))
     return Resampled(X_clean, y_clean, origin[links.sample_indices_], None)
+
+
+def patients_of(patients: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Return the patient of every resampled row, as a number.
+
+    Parameters
+    ----------
+    patients : ndarray of shape (n_rows,)
+        Patient of each row that was handed in.
+    origin : ndarray of int, shape (n_resampled,)
+        From `resample_rows`. A synthetic row lies between patients and gets a
+        number of its own.
+    """
+    numbers = pd.factorize(patients)[0]
+    own = len(numbers) + np.arange(len(origin))
+    return np.where(origin == SYNTHETIC, own, numbers[origin])
 
 
 def _with_real_levels(made: np.ndarray, X: np.ndarray) -> np.ndarray:

@@ -105,6 +105,31 @@ def test_oversampling_raises_what_a_model_predicts(data, config):
     assert more.probability(Z).mean() > y.mean() + 0.1
 
 
+def test_a_patient_stays_one_group_for_the_sigmoid_after_oversampling(data, config, monkeypatch):
+    Z, y, groups = data
+    seen = []
+
+    class Spy:
+        def fit(self, X, y, groups):
+            seen.append((X, groups))
+            return self
+
+    monkeypatch.setattr("models.estimators.PlattSVC", lambda **_: Spy())
+    fit_estimator("svm", {}, Z, y, groups, config | {"oversampling": "adasyn_tomek"}, seed=0)
+    ((X, patients),) = seen
+    of_row = {tuple(row): patient for row, patient in zip(Z, groups, strict=True)}
+    given = {}
+    for row, patient in zip(map(tuple, X), patients, strict=True):
+        given.setdefault(of_row.get(row, "synthetic"), []).append(patient)
+    synthetic = given.pop("synthetic")
+    assert len(set(synthetic)) == len(synthetic) > 20
+    assert all(len(set(found)) == 1 for found in given.values())
+    assert sum(len(found) == 2 for found in given.values()) > 20
+    assert len({found[0] for found in given.values()} | set(synthetic)) == len(given) + len(
+        synthetic
+    )
+
+
 def test_oversampling_that_adds_nothing_is_noted(config):
     rng = np.random.default_rng(1)
     y = np.repeat([0, 1], [100, 20])

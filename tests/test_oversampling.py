@@ -2,7 +2,19 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import ADASYN
 
-from models.oversampling import SYNTHETIC, adasyn_tomek, resample_rows
+from models.oversampling import SYNTHETIC, patients_of, resample_rows
+
+
+def adasyn_tomek(X, y, seed):
+    found = resample_rows(X, y, seed)
+    return found.X, found.y, found.note
+
+
+def test_a_resampled_row_keeps_its_patient_and_a_synthetic_one_has_none():
+    origin = np.array([3, 0, SYNTHETIC, 1, SYNTHETIC])
+    found = patients_of(np.array(["b", "b", "c", "a"]), origin)
+    assert found[1] == found[3] != found[0]
+    assert len(set(found)) == 4
 
 
 def rows(n=120, events=20, distance=1.0, seed=0):

@@ -174,9 +174,13 @@ def test_the_page_does_not_claim_what_the_order_does_not_hold(run):
         "Selection is learned on training rows only",
         "were chosen, on the training rows alone",
         "played no part in selection, search, fitting",
+        "and nothing of them enters it",
+        "planned before the test rows are looked at",
+        "both learned inside each fold",
     )
     for sentence in honest:
         assert (sentence in page) == (mode == "rigorous"), sentence
+    assert ("but their outcomes do" in page) == (mode == "as_published")
     assert ("with the outcomes of the test rows" in page) == (mode == "as_published")
 
 

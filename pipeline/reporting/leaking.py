@@ -72,6 +72,12 @@ class OrderWords:
         The folds of the search.
     test_estimate : str
         What an estimate on the test rows is worth, as sentences.
+    winner : str
+        What the choice of the best model saw of the test rows, as a sentence.
+    ablation : str
+        What the plan of an ablation saw of them, as a sentence.
+    imputation : str
+        What imputation was learned from, after "become the ..., levels the ..., ".
     """
 
     selection: str
@@ -80,6 +86,9 @@ class OrderWords:
     test_rows: str
     folds: str
     test_estimate: str
+    winner: str
+    ablation: str
+    imputation: str
 
 
 _RIGOROUS = OrderWords(
@@ -92,6 +101,10 @@ _RIGOROUS = OrderWords(
     folds="folds that keep patients together",
     test_estimate="the final model on patients that nothing was learned from. Unbiased, "
     "and with few events uncertain: the interval says how much.",
+    winner="The choice was made before the test rows were judged, and nothing of them enters it.",
+    ablation="Which features count as the highest follows from the training rows; all steps are "
+    "planned before the test rows are looked at.",
+    imputation="both learned inside each fold",
 )
 _AS_PUBLISHED = OrderWords(
     selection="Radiomic features were selected once, on the rows and outcomes of all patients, "
@@ -103,6 +116,12 @@ _AS_PUBLISHED = OrderWords(
     folds="folds of rows that were oversampled before",
     test_estimate="the final model on patients whose outcomes chose its features. Too good, by "
     "how much nobody knows; all other estimates of the table are of the rigorous order.",
+    winner="No prediction of a test row enters the choice, but their outcomes do: they helped "
+    "to select the features that the folds were scored with.",
+    ablation="Which features count as the highest follows from the training rows, but they are "
+    "counted among features that the outcomes of the test rows helped to choose.",
+    imputation="both learned before the folds of the search; for radiomic features the rows of "
+    "all patients count as training rows",
 )
 
 

@@ -13,6 +13,7 @@ from pipeline.reporting.ablation_words import (
 )
 from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, Section, Table
 from pipeline.reporting.figures_ablation import ablation_figure, ablation_models_figure
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Ablation, Results
 from pipeline.reporting.sections_models import model_labels, notes_of_models
 from pipeline.reporting.sections_selection import NO_OUTCOME, feature_names
@@ -54,8 +55,7 @@ def _introduction(results: Results) -> str:
     }
     return (
         "What does a model lose without a part of its input or of its procedure? "
-        f"{way[results['ablation.where']]} Which features count as the highest follows from the "
-        "training rows; all steps are planned before the test rows are looked at."
+        f"{way[results['ablation.where']]} {order_words(results).ablation}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Note, Paragraph, Section, Table
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.sections_selection import NO_OUTCOME
 from pipeline.reporting.wording import NO_VALUE, count, interval, number, plural, share
@@ -70,8 +71,7 @@ def _winner(results: Results) -> Paragraph:
     return Paragraph(
         f"Where one model is called the best, it is {winner['label']}: its AUROC over the inner "
         f"folds of the training rows, {number(winner['cv_auc'])}, is the highest of "
-        f"{plural(len(winner['candidates']), 'model')}. The choice was made before the test rows "
-        "were judged, and nothing of them enters it."
+        f"{plural(len(winner['candidates']), 'model')}. {order_words(results).winner}"
     )
 
 

@@ -188,11 +188,13 @@ def select_repeatedly(
     -------
     table : pandas.DataFrame
         One row per candidate: ``feature, block, frequency`` (share of the subsamples that chose
-        it)``, frequency_permuted, selected`` (by all training rows).
+        it)``, frequency_permuted`` (mean over the permuted outcomes)``, selected`` (by all
+        training rows).
     facts : dict
         ``resamples, share, permutations, blocks, seconds, notes``; `blocks` holds, per block with
         candidates, ``candidates, mean_selected, index, low, high, jaccard``, and the means over
-        the permuted outcomes ``permuted_selected, permuted_index, permuted_jaccard``.
+        the permuted outcomes ``permuted_selected, permuted_index, permuted_jaccard,
+        permuted_highest`` (frequency of the candidate that each chooses most often).
     """
     options, started = config["stability"], time.monotonic()
     count, share, permutations = options["resamples"], options["share"], options["permutations"]
@@ -250,10 +252,14 @@ def _facts_of(real: np.ndarray, noise: np.ndarray, confidence: float) -> dict:
     facts |= {name: _known(value) for name, value in own._asdict().items()}
     others = [stability_of(drawn, confidence) for drawn in noise]
     sizes = noise.sum(axis=2)
+    # Every permuted outcome has favourites of its own: their frequency averaged over outcomes, as
+    # in the table, would hide that each outcome has some.
+    highest = [float(drawn.mean(axis=0).max()) for drawn in noise]
     return facts | {
         "permuted_selected": float(sizes.mean()) if sizes.size else None,
         "permuted_index": _mean([other.index for other in others]),
         "permuted_jaccard": _mean([other.jaccard for other in others]),
+        "permuted_highest": _mean(highest),
     }
 
 

@@ -161,6 +161,17 @@ def test_what_is_planted_is_chosen_more_stably_than_noise(repeated):
     assert table["frequency"].max() > table["frequency_permuted"].max()
 
 
+def test_noise_is_not_taken_for_features(study, training, config):
+    """With permuted outcomes as the real ones, hardly a feature may pass for more than noise."""
+    columns = study[0].without_blocks("clinical")
+    noise = training.assign(outcome=permuted_outcome(training, 11))
+    table, facts = select_repeatedly(columns, noise, config)
+    highest = facts["blocks"]["radiomics"]["permuted_highest"]
+    above_mean = (table["frequency"] > table["frequency_permuted"].max()).sum()
+    assert (table["frequency"] > highest).sum() < above_mean
+    assert highest > table["frequency_permuted"].max()
+
+
 def test_the_result_does_not_depend_on_the_number_of_processes(study, training, config, repeated):
     # The first import of scientific libraries in two processes is most of the time.
     table, facts = select_repeatedly(study[0], training, config, workers=2)

@@ -96,7 +96,7 @@ def frequency_figure(table: pd.DataFrame, noise: float | None) -> str:
         One row per feature, the first on top: ``feature, block, frequency, selected`` (in the
         final signature).
     noise : float or None
-        Highest frequency of any feature under permuted outcomes, drawn as a line.
+        Frequency of the feature that a permuted outcome chooses most often, drawn as a line.
 
     Returns
     -------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Paragraph, Section, Table
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections_selection import FILLED, NO_OUTCOME
 from pipeline.reporting.wording import count, interval, number, p_value, share
@@ -30,7 +31,7 @@ def _missing_text(results: Results, gaps: pd.DataFrame) -> Paragraph:
     options = results["imputation"]
     text = (
         f"Numbers that are missing become {FILLED[options['method']]}, levels the most frequent "
-        "one, both learned inside each fold."
+        f"one, {order_words(results).imputation}."
     )
     if options["indicators"]:
         text += " A column more tells the models where a clinical predictor was missing."
@@ -52,8 +53,9 @@ def _missing_table(gaps: pd.DataFrame) -> Table:
     return Table(
         name="missingness",
         caption="Missing values by outcome, all rows of the analysis; candidates without any are "
-        "left out. P: Fisher's exact test. Where missing goes with the outcome, values are not "
-        "missing by accident, and any imputation of them is a guess.",
+        "left out. P: Fisher's exact test, none where patients have several rows. Where missing "
+        "goes with the outcome, values are not missing by accident, and any imputation of them is "
+        "a guess.",
         shown=shown,
         raw=gaps,
         numeric=("Missing", "With the event", "Without", "P"),

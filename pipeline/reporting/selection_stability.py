@@ -45,8 +45,8 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
         return blocks
     drawn = ever.head(MOST_DRAWN)
     drawn = drawn.assign(feature=[printed.get(name, name) for name in drawn["feature"]])
-    highest = table["frequency_permuted"].max()
-    noise = None if pd.isna(highest) else float(highest)
+    highest = [block["permuted_highest"] for block in info["blocks"].values()]
+    noise = max((value for value in highest if value is not None), default=None)
     rest = len(ever) - len(drawn)
     blocks.append(
         Figure(
@@ -58,8 +58,9 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
             "(teal: radiomics, orange: clinical; pale: not in the final signature)."
             + (f" The {rest} least often chosen features are not drawn." if rest else "")
             + (
-                f" Dashed: {share(noise, 1)}, the highest share of any feature under permuted "
-                "outcomes; what lies left of it, noise reaches too."
+                f" Dashed: {share(noise, 1)}, how often a permuted outcome chooses its most "
+                f"frequent feature (mean over {plural(info['permutations'], 'outcome')}); what "
+                "lies left of it, noise reaches too."
                 if noise is not None
                 else ""
             ),
@@ -80,7 +81,9 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
         Table(
             name="selection-stability",
             caption=f"How often each candidate was chosen on {resamples} of {size} of the training "
-            "patients, and on as many with permuted outcomes.",
+            "patients, and on as many with permuted outcomes, mean over these. Each permuted "
+            "outcome has other favourites: a share is to be compared with the dashed line of the "
+            "figure, not with this mean.",
             shown=shown,
             raw=table,
             numeric=("Chosen", "Chosen, outcomes permuted"),

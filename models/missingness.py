@@ -11,6 +11,7 @@ from scipy import stats
 
 from models.columns import Columns
 from models.inputs import read_inputs
+from models.intervals import has_clusters
 from pipeline.core import command
 from pipeline.core.files import write_table
 from pipeline.core.readers import latest_label
@@ -43,7 +44,8 @@ def missingness(columns: Columns, table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         One row per clinical predictor, then per reader: ``predictor, label, n, missing, events,
         events_missing, non_events, non_events_missing, p_value``: Fisher's exact test of missing
-        against outcome, NaN where nothing or everything is missing.
+        against outcome, NaN where nothing or everything is missing, and where patients have
+        several rows, of which the test would take each for another patient.
     """
     event = table["outcome"].to_numpy(dtype=int) == 1
     lines = [(p.column, p.label, table[p.column].isna().to_numpy()) for p in columns.predictors]
@@ -57,7 +59,7 @@ def missingness(columns: Columns, table: pd.DataFrame) -> pd.DataFrame:
         sizes = int(event.sum()), int((~event).sum())
         missing = of_events + of_others
         p_value = np.nan
-        if 0 < missing < len(table):
+        if 0 < missing < len(table) and not has_clusters(table["patient_id"].to_numpy()):
             counts = [[of_events, sizes[0] - of_events], [of_others, sizes[1] - of_others]]
             p_value = float(stats.fisher_exact(counts).pvalue)
         shares = [sizes[0], of_events, sizes[1], of_others, p_value]

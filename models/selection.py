@@ -22,6 +22,7 @@ from models.filters import WilcoxonFilter
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.mode import candidates_in_mode, learning_rows, selection_rows, transform_folds
 from models.outputs import write_facts, write_result
+from models.stability import permuted_outcome
 from pipeline.core import command
 from pipeline.core.modes import is_leaking, labelled_log
 from pipeline.core.seeds import derive_seed
@@ -90,7 +91,7 @@ def _mrmr_label(mrmr: dict) -> str:
 
 
 def passed_by_chance(
-    radiomics: Pipeline, X: pd.DataFrame, y: np.ndarray, draws: int, seed: int
+    radiomics: Pipeline, X: pd.DataFrame, rows: pd.DataFrame, draws: int, seed: int
 ) -> dict | None:
     """Count how many features the univariate filter passes when the outcome is permuted.
 
@@ -100,10 +101,11 @@ def passed_by_chance(
         Fitted steps of the radiomic block.
     X : pandas.DataFrame
         Rows that they were fitted to.
-    y : ndarray of shape (n_rows,)
-        Outcome, 0 or 1.
+    rows : pandas.DataFrame
+        Their ``patient_id, outcome``.
     draws : int
-        Permutations of the outcome among the rows.
+        Permutations of the outcome among the patients, whose rows stay together: dealt to single
+        rows it would lose what makes the rows of a patient alike.
     seed : int
         Seed of the permutations.
 
@@ -118,15 +120,11 @@ def passed_by_chance(
     if not draws or filter_.p is None:
         return None
     values = radiomics[: _position(radiomics, "wilcoxon")].transform(X)
-    rng = np.random.default_rng(seed)
-    counts = [
-        int(
-            WilcoxonFilter(filter_.p, filter_.correction)
-            .fit(values, rng.permutation(y))
-            .support_.sum()
-        )
-        for _ in range(draws)
-    ]
+    counts = []
+    for draw in range(draws):
+        outcome = permuted_outcome(rows, derive_seed(seed, draw))
+        tested = WilcoxonFilter(filter_.p, filter_.correction).fit(values, outcome)
+        counts.append(int(tested.support_.sum()))
     low, high = np.quantile(counts, [0.025, 0.975])
     return {"draws": draws, "mean": float(np.mean(counts)), "low": float(low), "high": float(high)}
 
@@ -197,12 +195,12 @@ def report_selection(
     training, folds = training_rows(table)
     chain = learning_rows(columns, training, config).chain
     rows = selection_rows(columns, training)
-    X, y = columns.take(rows), rows["outcome"].to_numpy(dtype=int)
+    X = columns.take(rows)
     radiomics, by_chance, pca = block_pipeline(chain, "radiomics"), None, None
     if radiomics is not None:
         X, draws = X[radiomics.feature_names_in_], config["selection"]["permutations"]
         seed = derive_seed(config["seed"], "select", "permutations")
-        by_chance = passed_by_chance(radiomics, X, y, draws, seed)
+        by_chance = passed_by_chance(radiomics, X, rows, draws, seed)
         pca = explained_variance(radiomics, X)
     per_fold = [
         {"fold": fold.fold, "selected": candidates_of(columns, fold.signature)}

@@ -18,7 +18,7 @@ from models.chain import (
 )
 from models.columns import LEVEL, Columns
 from models.imputation import IMPUTATIONS
-from models.selection import report_selection
+from models.selection import passed_by_chance, report_selection
 from models.split import split_table
 from pipeline.core.concordance import lin_ccc
 from pipeline.core.errors import StudyError
@@ -382,3 +382,17 @@ def test_the_funnel_says_which_steps_are_off(study, config):
     assert summary["pca"]["after"] is None
     assert summary["pca"]["before"]["features"] == N_FEATURES
     assert summary["notes"][0].startswith("Switched off in the configuration: CCC filter, ")
+
+
+def test_chance_deals_outcomes_to_patients_whose_rows_stay_together(study, config):
+    """Rows of one patient are alike: dealt to single rows, outcomes would vary too little."""
+    table, columns, _ = study
+    own = table.reset_index(drop=True)
+    copies = pd.concat([own] * 3, ignore_index=True)
+    radiomics = block_pipeline(fit(study, config), "radiomics")
+    X = columns.take(copies)[radiomics.feature_names_in_]
+    together = passed_by_chance(radiomics, X, copies, 20, 1)
+    apart = copies.assign(patient_id=[f"p{number}" for number in range(len(copies))])
+    alone = passed_by_chance(radiomics, X, apart, 20, 1)
+    # Every patient thrice, and each test takes the three for three patients.
+    assert together["mean"] > 1.5 * alone["mean"]

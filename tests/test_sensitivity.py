@@ -180,6 +180,16 @@ def test_missing_values_are_counted_by_outcome(study):
     assert (counted["n"] == counted["events"] + counted["non_events"]).all()
 
 
+def test_rows_of_one_patient_are_no_patients_to_fishers_test(study):
+    columns, table, _ = study
+    holed = table.copy()
+    holed.loc[np.flatnonzero(table["outcome"] == 1)[:12], "age"] = np.nan
+    holed["patient_id"] = [f"p{number // 2}" for number in range(len(holed))]
+    counted = missingness(columns, holed).set_index("predictor")
+    assert counted.loc["age", "missing"] == 12
+    assert counted["p_value"].isna().all()
+
+
 def test_the_commands_write_their_tables(study, config, tmp_path):
     _, table, info = study
     (tmp_path / "study").mkdir()

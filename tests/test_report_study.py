@@ -651,6 +651,9 @@ def test_a_missing_parameter_file_is_an_error(copied_images):
 def test_cautions_follow_from_the_study(copied, page):
     found = find(copied)
     assert {"Few events per predictor", "Few events to test on"} <= set(found)
+    size = json.loads((copied / "evaluation" / "sample_size.json").read_text(encoding="utf-8"))
+    candidates = size["counts"][0]["parameters"]
+    assert f"for {candidates:,} candidate parameters" in found["Few events per predictor"].text
     assert not {"Oversampling", "Simulated reader", "Notice of the study"} & set(found)
     change(copied, oversampling="adasyn_tomek", simulated_reader="B", notice="All is simulated.")
     found = find(copied)

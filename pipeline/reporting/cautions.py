@@ -15,8 +15,8 @@ from pipeline.reporting.wording import number, plural, sentence_list, share
 #: 2005;58:475-483; Collins et al., Stat Med 2016;35:214-226).
 MIN_TEST_EVENTS = 100
 
-#: Training events per predictor below which a fit is unstable (Peduzzi et al., J Clin Epidemiol
-#: 1996;49:1373-1379): a rough guide, kept as a warning sign.
+#: Training events per candidate parameter below which a fit is unstable (Peduzzi et al., J Clin
+#: Epidemiol 1996;49:1373-1379): a rough guide, kept as a warning sign.
 MIN_EVENTS_PER_PREDICTOR = 10
 
 #: Cases that a study of readers' reliability should hold (Koo and Li, J Chiropr Med
@@ -154,14 +154,15 @@ def _events(results: Results, part: str) -> tuple[int, int]:
 def _few_events_to_fit(results: Results) -> Caution | None:
     events, rows = _events(results, "train")
     fewer = min(events, rows - events)
-    sizes = [len(model.info["features"]) for model in results.modelling.models.values()]
-    widest = max(sizes, default=0)
-    if not widest or fewer / widest >= MIN_EVENTS_PER_PREDICTOR:
+    # All that the selection may choose from: a narrow signature was paid for with events too.
+    candidates = results.modelling.sample_size["counts"][0]["parameters"]
+    if not candidates or fewer / candidates >= MIN_EVENTS_PER_PREDICTOR:
         return None
     text = (
-        f"The training rows hold {plural(events, 'event')} for {plural(widest, 'predictor')}, "
-        f"{number(fewer / widest, 1)} per predictor (10 is a common least). Which predictors are "
-        "selected, and their weights, would change with another sample."
+        f"The training rows hold {plural(events, 'event')} for "
+        f"{plural(candidates, 'candidate parameter')}, {number(fewer / candidates, 2)} per "
+        f"parameter ({MIN_EVENTS_PER_PREDICTOR} is a common least). Which predictors are selected, "
+        "and their weights, would change with another sample."
     )
     return Caution("Few events per predictor", text, "selection")
 

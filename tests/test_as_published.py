@@ -205,21 +205,6 @@ def test_tabnet_watches_rows_of_the_oversampled_training_part(study, config):
     assert np.isfinite(trained.fitted.predict(test)).all()
 
 
-def test_agreement_within_levels_is_measured_on_everyone_too(study, config):
-    columns, table = study
-    training, _ = parts_of(table)
-    within = config | {
-        "selection": config["selection"]
-        | {"ccc": config["selection"]["ccc"] | {"within_level": True}}
-    }
-    kept = []
-    for options in (config, within):
-        rows = learning_rows(columns, training, options)
-        kept.append(block_pipeline(rows.chain, "radiomics")["ccc"].kept_)
-        assert np.isfinite(rows.Z).all()
-    assert kept[0] != kept[1]
-
-
 def test_one_reader_skips_the_ccc(config):
     table, info = simulate_tables(80, 3, features=feature_names()[:40]).analysis()
     info |= {"readers": ["A"], "model_reader": None}

@@ -136,6 +136,7 @@ def test_the_command_leaves_corrected_masks_out(tmp_path):
         "selection": {"ccc": {"threshold": 0.85}},
     }
     (study / "study.yaml").write_text(yaml.safe_dump(config))
+    write_table(pd.DataFrame({"case_id": CASES, "level": "L1"}), study / "cases.parquet")
     paths = {name: tmp_path / f"{name}.parquet" for name in ("features", "agreement", "families")}
     reproducibility.main(argparse.Namespace(study=study, out=tmp_path / "out.parquet", **paths))
     table = read_table(tmp_path / "out.parquet").set_index("feature")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.core import fingerprint
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.fingerprint import code_fingerprint, files_fingerprint, project_modules
 
@@ -173,13 +174,19 @@ def test_files_count_by_name_and_content(tmp_path: Path) -> None:
     assert files_fingerprint([one, two]) != first
 
 
-def test_the_whole_project_is_hashed_in_half_a_second(repository: Path) -> None:
-    modules = [
-        ".".join(path.relative_to(repository).with_suffix("").parts).removesuffix(".__init__")
+def test_each_file_is_parsed_once_for_all_fingerprints(repository: Path, monkeypatch) -> None:
+    """Hundreds of rules' parameters are made of the same modules each time Snakemake starts."""
+    files = [
+        path
         for package in ("pipeline", "segmentation", "models")
         for path in (repository / package).rglob("*.py")
     ]
-    started = time.process_time()
-    for module in modules:
-        code_fingerprint(module, repository)
-    assert time.process_time() - started < 1.5  # half a second, with room for a slow machine
+    parsed = []
+    parse = ast.parse
+    monkeypatch.setattr(ast, "parse", lambda text: parsed.append(text) or parse(text))
+    fingerprint._parsed.cache_clear()
+    for _ in range(2):
+        for path in files:
+            name = ".".join(path.relative_to(repository).with_suffix("").parts)
+            code_fingerprint(name.removesuffix(".__init__"), repository)
+    assert len(parsed) == len(files)

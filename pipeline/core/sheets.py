@@ -299,7 +299,7 @@ def _from_records(
         )
     (_, header), *rows = records
     header = [name.strip() for name in header]
-    if not header[0] and _counts_rows([row[0].strip() for _, row in rows]):
+    if header and not header[0] and _counts_rows([row[0].strip() for _, row in rows]):
         # What pandas and R write before the first column of a table.
         header, rows = header[1:], [(number, row[1:]) for number, row in rows]
     width = max((at for at, name in enumerate(header, 1) if name), default=0)

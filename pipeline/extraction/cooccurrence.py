@@ -34,7 +34,7 @@ def glcm_features(p: np.ndarray, levels: np.ndarray) -> dict[str, float]:
     ----------
     p : numpy.ndarray of float64
         Shape (levels, levels, steps); probability of a pair of levels, which sums to 1 in every
-        step. NaN where there are no pairs.
+        step. NaN where there are no pairs. Its layout in memory decides the order of sums.
     levels : numpy.ndarray of int
         Bin that each level stands for, rising, from 1.
 
@@ -111,7 +111,9 @@ def _sums_and_differences(p: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray
     """Return the probabilities of the sums of two levels, from the smallest, and of differences."""
     span, steps = int(levels[-1] - levels[0]) + 1, p.shape[2]
     p_sum, p_difference = np.zeros((2 * span - 1, steps)), np.zeros((span, steps))
-    kernels().glcm_sums(p, (levels - levels[0]).astype(np.int32), p_sum, p_difference)
+    kernels().glcm_sums(
+        np.ascontiguousarray(p), (levels - levels[0]).astype(np.int32), p_sum, p_difference
+    )
     return p_sum, p_difference
 
 
@@ -151,7 +153,7 @@ def _mcc(p: np.ndarray, px: np.ndarray, py: np.ndarray) -> float:
     p(i, k) p(j, k) / (px(i) py(k)).
     """
     q = np.zeros(p.shape)
-    kernels().glcm_products(p, px, py, EPS, q)
+    kernels().glcm_products(*map(np.ascontiguousarray, (p, px, py)), EPS, q)
     try:
         eigenvalues = np.linalg.eigvals(q.transpose(2, 0, 1))
     except np.linalg.LinAlgError:

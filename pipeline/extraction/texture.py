@@ -41,16 +41,35 @@ def texture_features(feature_class: str, binned: BinnedImage) -> dict[str, float
 
 
 def _glcm(binned: BinnedImage) -> dict[str, float]:
-    counts = binned.matrices.glcm
+    counts = _as_the_library_lays_it_out(binned.matrices.glcm, binned.values)
     if binned.settings.get("symmetricalGLCM", True):
         counts = counts + counts.transpose(1, 0, 2)
-    counts = _weighted(counts, binned, binned.layout.angles, lambda mm: np.exp(-(mm**2)))
-    counts, sums = _without_empty_steps(counts)
-    return glcm_features(np.ascontiguousarray(counts / sums), binned.values)
+    counts = _weighted(counts, binned, binned.layout.angles, lambda square: np.exp(-square))
+    sums = counts.sum(axis=(0, 1))
+    empty = np.flatnonzero(sums == 0)
+    if counts.shape[2] > 1 and len(empty):
+        counts, sums = np.delete(counts[None], empty, 3)[0], np.delete(sums, empty)
+    # Where nothing at all was counted the features are undefined.
+    return glcm_features(counts / np.where(sums == 0, np.nan, sums), binned.values)
+
+
+def _as_the_library_lays_it_out(counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Return a GLCM (levels, levels, steps) whose axes lie in memory as in PyRadiomics.
+
+    Sums over two axes run as memory does, and their last bit decides whether the entropy of
+    independent levels is above or below that of the pairs, hence whether Imc2 is a number in that
+    step. The library deletes the rows and columns of absent levels, by indices even where there are
+    none, which leaves another order of axes in memory; a single one it cuts out, which does not.
+    """
+    absent = int(levels[-1]) - len(levels)
+    if absent == 1:
+        return counts
+    nothing = np.array([], dtype=int)
+    return np.delete(np.delete(counts[None], nothing, 1), nothing, 2)[0]
 
 
 def _glrlm(binned: BinnedImage) -> dict[str, float]:
-    counts = _weighted(binned.matrices.glrlm, binned, binned.layout.directions, lambda mm: mm)
+    counts = _weighted(binned.matrices.glrlm, binned, binned.layout.directions, np.sqrt)
     counts, _ = _without_empty_steps(counts)
     lengths = np.flatnonzero(counts.any(axis=(0, 2)))
     return size_features("glrlm", counts[:, lengths], binned.values.astype(float), lengths + 1.0)
@@ -91,18 +110,18 @@ def _weighted(
 ) -> np.ndarray:
     """Return `counts` (levels, ..., steps) summed over weighted steps, if that is asked for.
 
-    `weight` gives the weight of a distance in mm.
+    `weight` gives the weight of a squared distance in mm^2.
     """
     norm = binned.settings.get("weightingNorm")
     if norm is None:
         return counts
     mm = np.abs(steps) * np.array(binned.region.spacing[::-1])
-    distances = {
-        "infinity": mm.max(axis=1),
-        "euclidean": np.sqrt((mm**2).sum(axis=1)),
-        "manhattan": mm.sum(axis=1),
+    squares = {
+        "infinity": mm.max(axis=1) ** 2,
+        "euclidean": (mm**2).sum(axis=1),
+        "manhattan": mm.sum(axis=1) ** 2,
     }
-    weights = weight(distances[norm]) if norm in distances else np.ones(len(steps))
+    weights = weight(squares[norm]) if norm in squares else np.ones(len(steps))
     return (counts * weights).sum(axis=2, keepdims=True)
 
 

@@ -50,7 +50,7 @@ def missingness(columns: Columns, table: pd.DataFrame) -> pd.DataFrame:
     event = table["outcome"].to_numpy(dtype=int) == 1
     lines = [(p.column, p.label, table[p.column].isna().to_numpy()) for p in columns.predictors]
     for reader in columns.readers if columns.features else ():
-        names = [f"{reader}:{feature}" for feature in columns.features]
+        names = [f"{_seen_label(columns, reader)}:{feature}" for feature in columns.features]
         gap = table[names].isna().any(axis=1).to_numpy()
         lines.append((f"{reader}:", f"Radiomic features, reader {reader}", gap))
     rows = []
@@ -70,9 +70,14 @@ def missingness(columns: Columns, table: pd.DataFrame) -> pd.DataFrame:
 def complete_rows(columns: Columns, table: pd.DataFrame) -> np.ndarray:
     """Tell which rows have every value that a model of `columns` may see, shape (n_rows,)."""
     seen = (columns.model_reader,) if columns.model_reader in columns.readers else columns.readers
-    labels = [latest_label(r) if r in columns.corrected else r for r in seen]
+    labels = [_seen_label(columns, reader) for reader in seen]
     names = [f"{label}:{feature}" for label in labels for feature in columns.features]
     return table[names + columns.clinical].notna().all(axis=1).to_numpy()
+
+
+def _seen_label(columns: Columns, reader: str) -> str:
+    """Return the prefix of the columns of `reader` that models see: those of the latest masks."""
+    return latest_label(reader) if reader in columns.corrected else reader
 
 
 def main(options: argparse.Namespace) -> None:

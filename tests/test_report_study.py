@@ -20,7 +20,7 @@ import yaml
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, to_json
-from pipeline.reporting import sections_readers
+from pipeline.reporting import sections_readers, selection_stability
 from pipeline.reporting.blocks import Figure, Paragraph, Table
 from pipeline.reporting.cautions import Caution, find_cautions
 from pipeline.reporting.results import read_results
@@ -388,6 +388,12 @@ def test_a_selection_that_never_chooses_says_so(copied):
     text = report_of(copied)
     assert "all or none always, so that stability has no measure" in text
     assert 'id="frequency"' not in text
+
+
+@pytest.mark.parametrize(("noise", "said"), [(0.1, "excellent"), (0.7, "no clearer than")])
+def test_a_stability_that_noise_reaches_is_not_praised(noise, said):
+    block = {"index": 0.8, "low": 0.6, "permuted_index": noise}
+    assert said in selection_stability._grade(block)
 
 
 def test_without_optimism_the_page_holds_no_estimates(copied):

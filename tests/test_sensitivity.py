@@ -180,6 +180,17 @@ def test_missing_values_are_counted_by_outcome(study):
     assert (counted["n"] == counted["events"] + counted["non_events"]).all()
 
 
+def test_of_corrected_masks_the_latest_readings_count_as_missing(study):
+    _, table, info = study
+    columns = Columns.from_info(info | {"corrected": {"A": 1}})
+    latest = {f"A.latest:{f}": table[f"A:{f}"] for f in columns.features}
+    table = table.assign(**latest)
+    table.loc[:4, f"A:{columns.features[0]}"] = np.nan
+    table.loc[:1, f"A.latest:{columns.features[0]}"] = np.nan
+    counted = missingness(columns, table).set_index("predictor")
+    assert counted.loc["A:", "missing"] == 2
+
+
 def test_rows_of_one_patient_are_no_patients_to_fishers_test(study):
     columns, table, _ = study
     holed = table.copy()

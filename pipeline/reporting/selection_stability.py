@@ -105,7 +105,7 @@ def _sentences(info: dict) -> list[str]:
         if block["index"] is None:
             sentences.append(f"{chosen}: all or none always, so that stability has no measure.")
             continue
-        grade = next(word for bound, word in GRADES if block["index"] >= bound)
+        grade = _grade(block)
         text = (
             f"{chosen}. Stability (Nogueira's index; 1: always the same, 0: as if drawn at random) "
             f"{interval(block['index'], block['low'], block['high'], 2)}, {grade}; two subsamples "
@@ -118,3 +118,11 @@ def _sentences(info: dict) -> list[str]:
             )
         sentences.append(text)
     return sentences
+
+
+def _grade(block: dict) -> str:
+    """Return the word for an index, which noise has to stay below for it to mean anything."""
+    noise = block["permuted_index"]
+    if noise is not None and block["low"] is not None and block["low"] <= noise:
+        return "no clearer than with permuted outcomes"
+    return next(word for bound, word in GRADES if block["index"] >= bound)

@@ -45,12 +45,8 @@ def _glcm(binned: BinnedImage) -> dict[str, float]:
     if binned.settings.get("symmetricalGLCM", True):
         counts = counts + counts.transpose(1, 0, 2)
     counts = _weighted(counts, binned, binned.layout.angles, lambda square: np.exp(-square))
-    sums = counts.sum(axis=(0, 1))
-    empty = np.flatnonzero(sums == 0)
-    if counts.shape[2] > 1 and len(empty):
-        counts, sums = np.delete(counts[None], empty, 3)[0], np.delete(sums, empty)
-    # Where nothing at all was counted the features are undefined.
-    return glcm_features(counts / np.where(sums == 0, np.nan, sums), binned.values)
+    counts, sums = _without_empty_steps(counts)
+    return glcm_features(counts / sums, binned.values)
 
 
 def _as_the_library_lays_it_out(counts: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -128,9 +124,9 @@ def _weighted(
 def _without_empty_steps(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return `counts` (levels, ..., steps) without steps that nothing took, and their sums."""
     sums = counts.sum(axis=(0, 1))
-    if counts.shape[2] > 1:
-        taken = sums != 0
-        if not taken.all():
-            counts, sums = counts[..., taken], sums[taken]
+    empty = np.flatnonzero(sums == 0)
+    if counts.shape[2] > 1 and len(empty):
+        # By deleting, as the library does: it decides the order of axes in memory.
+        counts, sums = np.delete(counts[None], empty, 3)[0], np.delete(sums, empty)
     # Where nothing at all was counted the features are undefined.
     return counts, np.where(sums == 0, np.nan, sums)

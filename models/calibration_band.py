@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.calibration import LOWESS_FRACTION
-from models.intervals import percentile_interval
+from models.intervals import pointwise_limits
 
 
 def calibration_band(
@@ -48,4 +48,4 @@ def calibration_band(
         with np.errstate(invalid="ignore", divide="ignore"):
             curve = lowess(y, p, frac=LOWESS_FRACTION, it=0, xvals=at)
         curves[row] = np.where(np.isfinite(curve), np.clip(curve, 0, 1), np.nan)
-    return np.array([percentile_interval(values, confidence) for values in curves.T]).reshape(-1, 2)
+    return pointwise_limits(curves, confidence)

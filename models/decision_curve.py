@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from models.intervals import percentile_interval
+from models.intervals import pointwise_limits
 from pipeline.core.errors import StudyError
 
 #: Distance of neighbouring threshold probabilities.
@@ -149,15 +149,11 @@ def with_intervals(
         table = rows.sort_values("threshold").reset_index(drop=True)
         table[["low", "high", "gain", "gain_low", "gain_high"]] = np.nan
         if name in over and table["net_benefit"].notna().all():
-            table[["low", "high"]] = _limits(over[name], confidence)
+            table[["low", "high"]] = pointwise_limits(over[name], confidence)
         if name in probabilities:
             treat_all = curve.loc[curve["model"] == "all"].sort_values("threshold")["net_benefit"]
             table["gain"] = table["net_benefit"] - np.maximum(treat_all.to_numpy(), 0)
             if table["gain"].notna().all():
-                table[["gain_low", "gain_high"]] = _limits(over[name] - simple, confidence)
+                table[["gain_low", "gain_high"]] = pointwise_limits(over[name] - simple, confidence)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def _limits(over: np.ndarray, confidence: float) -> np.ndarray:
-    return np.array([percentile_interval(values, confidence) for values in over.T]).reshape(-1, 2)

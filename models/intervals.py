@@ -88,6 +88,24 @@ def percentile_interval(values: np.ndarray, confidence: float) -> Interval:
     return Interval(float(low), float(high))
 
 
+def pointwise_limits(curves: np.ndarray, confidence: float) -> np.ndarray:
+    """Return the percentile limits of a resampled curve at each of its points.
+
+    Parameters
+    ----------
+    curves : numpy.ndarray
+        Shape (n_resamples, n_points).
+    confidence : float
+        Level at each point alone.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n_points, 2), each as `percentile_interval` gives it.
+    """
+    return np.array([percentile_interval(point, confidence) for point in curves.T]).reshape(-1, 2)
+
+
 def patient_resamples(
     patients: np.ndarray,
     outcome: np.ndarray,

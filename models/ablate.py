@@ -55,7 +55,11 @@ NOTES = (
     "Differences from the full model are of the same test patients, with percentiles over "
     "resampled patients stratified by outcome. Intervals hold for the fitted models: another "
     "training sample would add to them. They are not corrected for the number of steps.",
-    "Confusion counts are at the full model's threshold.",
+)
+
+AT_THRESHOLD = (
+    "Confusion counts are of the averaged probabilities. Their threshold: {}. Risks of another "
+    "scale, as without oversampling, so have a threshold of that scale."
 )
 
 COLUMNS = {
@@ -63,6 +67,7 @@ COLUMNS = {
     **dict.fromkeys(["n_features", "seeds"], "Int64"),
     **dict.fromkeys(["auroc", "auroc_low", "auroc_high", "auroc_sd"], "float64"),
     **dict.fromkeys(["delta", "delta_low", "delta_high", "delta_sd", "brier"], "float64"),
+    "threshold": "float64",
     **dict.fromkeys(["tp", "fp", "fn", "tn"], "Int64"),
     **dict.fromkeys(["sensitivity", "specificity"], "float64"),
     **dict.fromkeys(["parameters", "signature", "note"], object),
@@ -134,7 +139,7 @@ def ablate(
     columns : Columns
         Candidates of the full model.
     info : mapping
-        What model.json holds; ``features`` and ``threshold`` are used.
+        What model.json holds; ``features`` are used.
     importance : pandas.DataFrame
         What importance.parquet holds.
     workers : int
@@ -147,7 +152,7 @@ def ablate(
     seeds : pandas.DataFrame
         One row per step and seed: ``model, step, seed, auroc, delta, brier``.
     facts : dict
-        How it was done: ``where, search, seeds, fits, threshold, confidence, resamples,
+        How it was done: ``where, search, seeds, fits, threshold_source, confidence, resamples,
         top_features, parameters, notes``.
     """
     steps, ranked = plan_ablation(setting, columns, info, importance)
@@ -158,22 +163,24 @@ def ablate(
     done = dict(zip([step.name for step in todo], results, strict=True))
     config, options = setting.config, setting.config["ablation"]
     outcomes = [_outcome_of(step, done) for step in steps]
-    table, seeds = _tables(setting, outcomes, info["threshold"])
+    table, seeds = _tables(setting, outcomes)
     # What the full model's fits have to say is said once, below the table.
     said = outcomes[0][1].notes if outcomes[0][1] is not None else []
     search = options["search"]
     searched = FIXED if search == "fixed" else search_note(search, config, "step")
+    source = setting.threshold_source
+    notes = [WHERE[options["where"]], searched, *NOTES, AT_THRESHOLD.format(source)]
     facts = {
         "where": options["where"],
         "search": search,
         "seeds": options["seeds"],
         "fits": sum(each.fits for each in results),
-        "threshold": info["threshold"],
+        "threshold_source": source,
         "confidence": config["evaluation"]["confidence"],
         "resamples": config["evaluation"]["bootstrap"],
         "top_features": ranked[: max(options["top"], options["single"])],
         "parameters": dict(setting.parameters),
-        "notes": [WHERE[options["where"]], searched, *NOTES, *said],
+        "notes": [*notes, *said],
     }
     return table, seeds, facts
 
@@ -189,7 +196,7 @@ def _outcome_of(step: Step, done: Mapping[str, Refits]) -> tuple[Step, Refits | 
 
 
 def _tables(
-    setting: Setting, outcomes: list[tuple[Step, Refits | None]], threshold: float
+    setting: Setting, outcomes: list[tuple[Step, Refits | None]]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the table of the steps and that of their seeds."""
     options, test = setting.config["evaluation"], setting.test
@@ -215,7 +222,7 @@ def _tables(
             notes = [f"Same signature as in step {same_as}."] if same_as else []
             notes += [note for note in refits.notes if note not in full.notes]
             row |= {
-                **summarise_step(refits, full, test, threshold, weights, options["confidence"]),
+                **summarise_step(refits, full, test, weights, options["confidence"]),
                 "same_as": same_as,
                 "parameters": json.dumps(refits.parameters),
                 "signature": SEPARATOR.join(refits.signature),

@@ -16,6 +16,7 @@ from models.fitted import refit_classifier
 from models.intervals import percentile_interval
 from models.performance import Sample, auroc_estimate
 from models.procedure import Procedure
+from models.threshold import rule_words
 from pipeline.core.errors import MachineError, StudyError, VertebromicsError
 from pipeline.core.seeds import derive_seed
 
@@ -61,10 +62,32 @@ class Setting:
         fixed = self.parameters if search == "fixed" else None
         return Procedure(self.model, step.columns, step.configure(self.config), search, fixed)
 
+    @property
+    def threshold_fits(self) -> int:
+        """How many fits a step's own threshold takes: one per inner fold.
+
+        None where it is fixed beforehand, or where the step's search predicts the folds anyway.
+        """
+        fixed = self.config["evaluation"]["threshold_rule"] == "fixed"
+        searched = self.config["ablation"]["search"] != "fixed"
+        return 0 if fixed or searched else len(np.unique(self.folds))
+
+    @property
+    def threshold_source(self) -> str:
+        """Where the thresholds of the steps come from, as a part of a sentence."""
+        options = self.config["evaluation"]
+        if options["threshold_rule"] == "fixed":
+            return f"{options['threshold']:g} in every step, fixed beforehand"
+        return (
+            f"each step's own, {rule_words(options['threshold_rule'])} on its out-of-fold "
+            "predictions of the training rows"
+        )
+
     def planned_fits(self, steps: list[Step]) -> int:
-        """Return how many classifiers the steps fit at most, those of their searches included."""
+        """Return how many classifiers the steps fit at most, searches and thresholds included."""
         fitted = [self.procedure_of(step) for step in steps if step.is_fitted]
-        return sum(one.planned_fits + len(self.seeds) - 1 for one in fitted)
+        more = len(self.seeds) - 1 + self.threshold_fits
+        return sum(one.planned_fits + more for one in fitted)
 
 
 @dataclass(frozen=True)
@@ -83,6 +106,9 @@ class Refits:
         Classifiers fitted.
     notes : list of str
         What the chain and the fits have to say.
+    threshold : float
+        Probability from which the step calls a unit an event: chosen by the study's rule on its
+        own out-of-fold predictions, of the first seed. NaN where these could not be had.
     failure : str
         Why no classifier could be fitted, empty otherwise; `probability` then has no row.
     """
@@ -92,6 +118,7 @@ class Refits:
     parameters: dict
     fits: int
     notes: list[str]
+    threshold: float = math.nan
     failure: str = ""
 
 
@@ -99,7 +126,8 @@ def refit_step(setting: Setting, step: Step) -> Refits:
     """Run the procedure without what a step removes, and fit its classifier once for every seed.
 
     With ``search: reduced`` or ``full`` the parameters are searched once, over the inner folds of
-    the study, as those of the full model were.
+    the study, as those of the full model were. The threshold is chosen on the same folds: a step
+    without oversampling, or without a strong feature, predicts on another scale.
 
     Parameters
     ----------
@@ -134,6 +162,11 @@ def _refit(setting: Setting, step: Step) -> Refits:
         again = refit_classifier(run.fitted, run.parameters, procedure.config, seed)
         fitted.append(again)
         notes += again.notes
+    threshold, fits = run.threshold, run.fits + len(fitted) - 1
+    if setting.threshold_fits:
+        threshold, failed = _own_threshold(setting, procedure)
+        fits += setting.threshold_fits
+        notes += failed
     if step.changes:
         # What the step itself switches off is no news.
         notes = [note for note in notes if note not in off_notes(run.fitted.chain)]
@@ -141,20 +174,32 @@ def _refit(setting: Setting, step: Step) -> Refits:
         np.array([each.predict(setting.test) for each in fitted]),
         run.fitted.signature,
         run.parameters,
-        run.fits + len(fitted) - 1,
+        fits,
         list(dict.fromkeys(notes)),
+        threshold,
     )
+
+
+def _own_threshold(setting: Setting, procedure: Procedure) -> tuple[float, list[str]]:
+    """Choose the threshold of a step that keeps its parameters, or say why there is none."""
+    training = setting.training
+    try:
+        predicted = procedure.out_of_fold(training, setting.config["seed"], setting.folds)
+    except (StudyError, MachineError):
+        raise
+    except VertebromicsError as error:
+        return math.nan, [f"No threshold, and so no confusion matrix: {error}"]
+    return procedure.threshold(training, predicted), []
 
 
 def summarise_step(
     refits: Refits,
     full: Refits,
     test: pd.DataFrame,
-    threshold: float,
     weights: np.ndarray,
     confidence: float,
 ) -> dict:
-    """Return what the ablation table tells of one step.
+    """Return what the ablation table tells of one step; no counts where it has no threshold.
 
     Parameters
     ----------
@@ -162,8 +207,6 @@ def summarise_step(
         Predictions of the step and of the full model, with the same seeds.
     test : pandas.DataFrame
         ``patient_id, outcome`` of the test rows.
-    threshold : float
-        Threshold of the full model.
     weights : numpy.ndarray
         Shape (n_resamples, n_test), resampled patients.
     confidence : float
@@ -171,12 +214,11 @@ def summarise_step(
     """
     probability, reference = (each.probability.mean(axis=0) for each in (refits, full))
     outcome = test["outcome"].to_numpy(int)
-    sample = Sample(outcome, probability, test["patient_id"].to_numpy(), threshold)
+    sample = Sample(outcome, probability, test["patient_id"].to_numpy(), refits.threshold)
     area = auroc_estimate(sample, confidence)
     over = metrics.auroc(outcome, probability, weights) - metrics.auroc(outcome, reference, weights)
     difference = percentile_interval(over, confidence)
     single = seed_rows(refits, full, test)
-    counts = metrics.confusion(outcome, probability, threshold)
     return {
         "n_features": len(refits.signature),
         "seeds": len(single),
@@ -189,6 +231,16 @@ def summarise_step(
         "delta_high": difference.high,
         "delta_sd": _spread(single["delta"]),
         "brier": metrics.brier(outcome, probability),
+        **_confusion(outcome, probability, refits.threshold),
+    }
+
+
+def _confusion(outcome: np.ndarray, probability: np.ndarray, threshold: float) -> dict:
+    if math.isnan(threshold):
+        return {}
+    counts = metrics.confusion(outcome, probability, threshold)
+    return {
+        "threshold": threshold,
         **counts._asdict(),
         "sensitivity": metrics.ratio(counts.tp, counts.tp + counts.fn),
         "specificity": metrics.ratio(counts.tn, counts.tn + counts.fp),

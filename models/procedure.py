@@ -20,7 +20,7 @@ from models.estimators import family_of
 from models.fitted import FittedModel, refit
 from models.folds import assign_folds
 from models.mode import transform_folds
-from models.search import SearchResult, plan_search, search_model
+from models.search import SearchResult, plan_search, predict_folds, search_model
 from models.threshold import threshold_of
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
@@ -171,9 +171,55 @@ class Procedure:
             fitted,
             dict(parameters),
             found,
-            self._threshold(training, found),
+            self.threshold(training, None if found is None else found.out_of_fold),
             fits,
             list(dict.fromkeys([*fitted.notes, *notes])),
+        )
+
+    def out_of_fold(self, training: pd.DataFrame, seed: int, folds: np.ndarray) -> np.ndarray:
+        """Predict each training row from the fold that did not learn from it, parameters given.
+
+        A search has such predictions; with ``search: fixed`` they cost a fit per fold, which a
+        run spares.
+
+        Parameters
+        ----------
+        training, seed, folds
+            As for `run`. With the rows, folds and seed of the run whose search found the
+            parameters, the predictions are those of that search.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Probabilities; NaN for a row of no fold.
+        """
+        seen = transform_folds(self.columns, training, folds, self.config)
+        own = derive_seed(seed, "search")
+        return predict_folds(self.model, seen, len(training), self.parameters, self.config, own)
+
+    def threshold(self, training: pd.DataFrame, out_of_fold: np.ndarray | None) -> float:
+        """Choose the threshold by the study's rule.
+
+        Parameters
+        ----------
+        training : pandas.DataFrame
+            Training rows with their ``outcome``.
+        out_of_fold : ndarray of shape (n_rows,) or None
+            Their out-of-fold predictions, where there are any.
+
+        Returns
+        -------
+        float
+            NaN where the rule asks for predictions and there are none.
+        """
+        options = self.config["evaluation"]
+        if options["threshold_rule"] != "fixed" and out_of_fold is None:
+            return float("nan")
+        return threshold_of(
+            training["outcome"].to_numpy(dtype=int),
+            out_of_fold,
+            options["threshold_rule"],
+            options["threshold"],
         )
 
     @property
@@ -184,17 +230,6 @@ class Procedure:
         options = copy.deepcopy(dict(self.config))
         options["search"]["iterations"] = parameter_sets(self.search, self.config)
         return options
-
-    def _threshold(self, training: pd.DataFrame, found: SearchResult | None) -> float:
-        options = self.config["evaluation"]
-        if options["threshold_rule"] != "fixed" and found is None:
-            return float("nan")
-        return threshold_of(
-            training["outcome"].to_numpy(dtype=int),
-            None if found is None else found.out_of_fold,
-            options["threshold_rule"],
-            options["threshold"],
-        )
 
 
 def parameter_sets(search: str, config: Mapping) -> int:

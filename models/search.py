@@ -149,10 +149,8 @@ def search_model(
                 notes += [note for result in results for note in result["notes"]]
             best = _best_of(rows, model)
         fitted = pool.map(predict_fold, [(fold, best) for fold in range(len(folds))])
-    out_of_fold = np.full(n_rows, np.nan)
-    for fold, (probability, said) in zip(folds, fitted, strict=True):
-        out_of_fold[fold.valid] = probability[: len(fold.valid)]
-        notes += said
+    out_of_fold = _joined(folds, fitted, n_rows)
+    notes += [note for _, said in fitted for note in said]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     fits = (len(rows) + 1) * len(folds)
     found = SearchResult(best, table, out_of_fold, fits, counted_notes(notes, fits))
@@ -163,6 +161,52 @@ def search_model(
             f"stopping, {limit} at the largest number of epochs, and {diverged} diverged."
         )
     return found
+
+
+def predict_folds(
+    model: str,
+    folds: list[FoldData],
+    n_rows: int,
+    parameters: Mapping,
+    config: Mapping,
+    seed: int,
+) -> np.ndarray:
+    """Predict each training row from the fold that did not learn from it, with given parameters.
+
+    With what a search found, its folds and its seed, these are its out-of-fold predictions.
+
+    Parameters
+    ----------
+    model, folds, n_rows, config, seed
+        As for `search_model`.
+    parameters : mapping
+        Parameters of the family.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Probabilities; NaN for a row of no fold.
+
+    Raises
+    ------
+    StudyError
+        If a fold lacks an outcome.
+    VertebromicsError
+        If a classifier could not be fitted.
+    """
+    task = FoldFits.prepare(model, folds, config, seed)
+    fitted = [predict_fold(task, (number, dict(parameters))) for number in range(len(folds))]
+    return _joined(folds, fitted, n_rows)
+
+
+def _joined(
+    folds: list[FoldData], fitted: list[tuple[np.ndarray, list[str]]], n_rows: int
+) -> np.ndarray:
+    """Put the folds' predictions in the places of their rows."""
+    out_of_fold = np.full(n_rows, np.nan)
+    for fold, (probability, _) in zip(folds, fitted, strict=True):
+        out_of_fold[fold.valid] = probability[: len(fold.valid)]
+    return out_of_fold
 
 
 def _try(sets: list[dict], pool: Workers, journal: Journal, log: _Log) -> list[list[dict]]:

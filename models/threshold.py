@@ -108,14 +108,19 @@ def threshold_source(
     """
     if rule == "fixed":
         return "fixed beforehand in the configuration"
-    name, target = _parsed(rule)
-    what = NAMED[name] if target is None else TARGETS[name].format(target)
     y, positive = np.asarray(y), np.asarray(probability) >= threshold
     sensitivity, specificity = positive[y == 1].mean(), (~positive[y == 0]).mean()
     return (
-        f"{what}, on out-of-fold predictions of {len(y)} training rows with {int(np.sum(y == 1))} "
-        f"events: sensitivity {sensitivity:.3f}, specificity {specificity:.3f} there"
+        f"{rule_words(rule)}, on out-of-fold predictions of {len(y)} training rows with "
+        f"{int(np.sum(y == 1))} events: "
+        f"sensitivity {sensitivity:.3f}, specificity {specificity:.3f} there"
     )
+
+
+def rule_words(rule: str | Mapping[str, float]) -> str:
+    """Say what a rule other than ``fixed`` looks for."""
+    name, target = _parsed(rule)
+    return NAMED[name] if target is None else TARGETS[name].format(target)
 
 
 def _parsed(rule: str | Mapping[str, float]) -> tuple[str, float | None]:

@@ -100,7 +100,7 @@ def importance() -> pd.DataFrame:
     )
 
 
-INFO = {"features": [SIGNAL, PROXY, "trauma=fall", "trauma=crash"], "threshold": 0.4}
+INFO = {"features": [SIGNAL, PROXY, "trauma=fall", "trauma=crash"]}
 ONE_READER = "One reader only: the CCC step was skipped."
 
 
@@ -122,10 +122,11 @@ def test_every_step_is_a_row_with_the_contracts_columns(ablation):
     assert table.loc["top-2", "removed"] == f"{SIGNAL}|trauma"
     assert list(seeds.columns) == list(SEED_COLUMNS)
     assert len(seeds) == 12
-    assert facts["fits"] == 12
+    # Two seeds a step, and the three folds of its threshold.
+    assert facts["fits"] == 6 * (2 + 3)
     assert facts["top_features"] == [SIGNAL, "trauma", PROXY]
     assert (facts["search"], facts["where"]) == ("fixed", "before_selection")
-    assert (facts["threshold"], facts["resamples"], facts["seeds"]) == (0.4, 300, 2)
+    assert (facts["resamples"], facts["seeds"]) == (300, 2)
     assert facts["parameters"] == FOREST
     assert table["parameters"].map(json.loads).map(FOREST.__eq__).all()
     # What every step has to say is said once.
@@ -162,7 +163,7 @@ def test_the_first_seed_gives_the_trained_model(columns, sides, config):
     trained = refit("rf", columns, training, FOREST, config, seed)
     np.testing.assert_array_equal(refits.probability[0], trained.predict(test))
     assert refits.signature == trained.signature
-    assert refits.fits == 2
+    assert refits.fits == 2 + 3
 
 
 def test_another_seed_behind_the_same_selection_is_a_refit_with_it(columns, sides, config):
@@ -259,7 +260,7 @@ def test_removing_what_was_not_selected_is_noticed(columns, sides, config):
 def test_steps_that_remove_the_same_are_fitted_once(columns, sides, importance, config):
     options = change(config, top=1, single=1, blocks=[], seeds=1)
     table, seeds, facts = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
-    assert facts["fits"] == 2
+    assert facts["fits"] == 2 * (1 + 3)
     table = table.set_index("step")
     assert table.loc["single-1", "same_as"] == "top-1"
     numbers = ["auroc", "auroc_low", "delta", "delta_low", "brier", "tp", "n_features"]
@@ -278,7 +279,7 @@ def test_a_step_not_done_is_a_row_without_numbers(columns, sides, config):
     undone = table.iloc[1:]
     assert undone["note"].str.startswith("not done: ").all()
     assert undone[["auroc", "delta", "brier", "tp", "n_features"]].isna().all(axis=None)
-    assert facts["fits"] == 1
+    assert facts["fits"] == 1 + 3
     assert facts["top_features"] == []
 
 
@@ -316,7 +317,7 @@ def test_a_step_that_cannot_be_fitted_leaves_the_others(
         assert table.loc[step, "note"] == f"not done: {error}"
         assert pd.isna(table.loc[step, "auroc"])
     assert table.loc[["full", "without-clinical"], "auroc"].notna().all()
-    assert facts["fits"] == 2
+    assert facts["fits"] == 2 * (1 + 3)
 
 
 @pytest.mark.parametrize("kind", [VertebromicsError, StudyError])
@@ -362,13 +363,14 @@ def test_summary_by_hand():
     first = [0.9, 0.8, 0.1, 0.4, 0.2, 0.3]  # 6 of 9
     second = [0.9, 0.6, 0.3, 0.8, 0.2, 0.1]  # 7 of 9
     weights = patient_resamples(test["patient_id"].to_numpy(), test["outcome"].to_numpy(), 500, 1)
-    full = Refits(np.array([whole, whole]), ["a", "b", "c"], {}, 2, [])
-    refits = Refits(np.array([first, second]), ["a", "b"], {}, 2, [])
-    row = summarise_step(refits, full, test, 0.5, weights, 0.95)
+    full = Refits(np.array([whole, whole]), ["a", "b", "c"], {}, 2, [], 0.45)
+    refits = Refits(np.array([first, second]), ["a", "b"], {}, 2, [], 0.5)
+    row = summarise_step(refits, full, test, weights, 0.95)
     # Averaged: .9 .7 .2 | .6 .2 .2, of which 2 x 3 + 0 + 2 halves are right.
     assert row["auroc"] == pytest.approx(7 / 9)
     assert row["delta"] == pytest.approx(-1 / 9)
     assert row["auroc_sd"] == row["delta_sd"] == pytest.approx(np.std([6 / 9, 7 / 9], ddof=1))
+    assert row["threshold"] == 0.5
     assert (row["tp"], row["fp"], row["fn"], row["tn"]) == (2, 1, 1, 2)
     assert row["sensitivity"] == row["specificity"] == pytest.approx(2 / 3)
     assert row["brier"] == pytest.approx((0.01 + 0.09 + 0.64 + 0.36 + 0.04 + 0.04) / 6)
@@ -386,9 +388,11 @@ def test_full_against_itself_has_no_interval_of_difference(ablation):
 def test_fits_are_counted_beforehand_and_followed(columns, sides, importance, config, caplog):
     options = change(config, top=1, blocks=[])
     with caplog.at_level(logging.INFO, logger="vertebromics"):
-        ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
-    told = caplog.messages
-    assert told[0].startswith("ablation of lr: at most 4 fits of 2 steps")
+        _, _, facts = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    # Of each step: two seeds, and the three folds of its threshold, of which each tells too.
+    told = [text for text in caplog.messages if not text.startswith("progress select")]
+    assert told[0].startswith("ablation of lr: at most 10 fits of 2 steps")
+    assert facts["fits"] == 10
     assert len(told) == 3
     assert told[-1] == "progress ablate lr 2/2 top-1, 0 s left"
 
@@ -398,6 +402,7 @@ def test_the_refits_follow_the_mode_of_the_study(columns, rows, sides, importanc
     training, folds, test = sides
     options = change(config, where=where, top=1, blocks=[], steps=["oversampling"], seeds=1)
     options |= {"mode": "as_published", "oversampling": "adasyn_tomek"}
+    options["evaluation"] |= {"threshold_rule": "fixed", "threshold": 0.5}
     leaking = candidates_in_mode(columns, rows, options)
     trained = refit("lr", leaking, training, {}, options, 5)
     setting = Setting("lr", training, folds, test, {}, options)
@@ -412,3 +417,72 @@ def test_the_refits_follow_the_mode_of_the_study(columns, rows, sides, importanc
     skipped = refit_step(setting, plan_steps(leaking, [], trained.signature, options)[-1])
     assert skipped.probability.mean() < full.probability.mean()
     assert table.loc[2, "same_as"] == ""
+
+
+@pytest.mark.parametrize("rule", ["youden", {"sensitivity": 0.8}])
+def test_the_full_model_gets_the_threshold_that_it_was_trained_with(
+    columns, sides, importance, config, rule
+):
+    training, folds, _ = sides
+    options = change(config, top=1, blocks=[], seeds=2)
+    options["evaluation"]["threshold_rule"] = rule
+    trained = Procedure("lr", columns, options).run(training, options["seed"], folds)
+    setting = Setting("lr", *sides, trained.parameters, options)
+    table, _, facts = ablate(setting, columns, INFO, importance)
+    assert table.loc[0, "threshold"] == trained.threshold
+    assert table.loc[1, "threshold"] != trained.threshold
+    assert facts["threshold_source"].startswith("each step's own, the highest ")
+    # A search per step gives it without further fits.
+    searched = Setting("lr", *sides, {}, change(options, search="full"))
+    again, _, facts = ablate(searched, columns, INFO, importance)
+    assert again.loc[0, "threshold"] == trained.threshold
+    assert facts["fits"] == 2 * (3 * (3 + 1) + 2)
+
+
+def test_a_step_on_another_scale_has_a_threshold_of_that_scale(columns, sides, importance, config):
+    """Oversampling lifts the risks: at the full model's threshold hardly anyone is positive."""
+    training, _, test = sides
+    # One event in ten, so that oversampling has something to do.
+    rare = training[(training["outcome"] == 0) | (np.arange(len(training)) % 6 == 0)]
+    rare = rare.reset_index(drop=True)
+    options = change(config, top=0, blocks=[], steps=["oversampling"], seeds=1)
+    options["oversampling"] = "adasyn_tomek"
+    setting = Setting("lr", rare, assign_folds(rare, 3, 5), test, {}, options)
+    table = ablate(setting, columns, INFO, importance)[0].set_index("step")
+    full, without = table.loc["full"], table.loc["skip-oversampling"]
+    assert without["threshold"] < full["threshold"] / 2
+    risks = refit_step(setting, plan_steps(columns, [], INFO["features"], options)[1]).probability
+    borrowed = (risks.mean(axis=0) >= full["threshold"])[test["outcome"] == 1].mean()
+    assert borrowed < full["sensitivity"] - 0.2
+    assert without["sensitivity"] > full["sensitivity"] - 0.1
+    assert (table[["tp", "fp", "fn", "tn"]].sum(axis=1) == len(test)).all()
+
+
+def test_a_fixed_threshold_stays_and_costs_no_fit(columns, sides, importance, config):
+    options = change(config, top=1, blocks=[], seeds=1)
+    options["evaluation"] |= {"threshold_rule": "fixed", "threshold": 0.3}
+    table, _, facts = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    assert (table["threshold"] == 0.3).all()
+    assert facts["fits"] == 2
+    assert facts["threshold_source"] == "0.3 in every step, fixed beforehand"
+
+
+def test_a_step_without_a_threshold_has_no_counts_and_says_why(
+    columns, sides, importance, config, monkeypatch
+):
+    def fail(self, *arguments):
+        raise VertebromicsError("A network must not diverge")
+
+    monkeypatch.setattr(ablation_refits.Procedure, "out_of_fold", fail)
+    options = change(config, top=1, blocks=[], seeds=1)
+    table, _, facts = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    assert table[["auroc", "delta", "brier"]].notna().all(axis=None)
+    empty = ["threshold", "tp", "fp", "fn", "tn", "sensitivity", "specificity"]
+    assert table[empty].isna().all(axis=None)
+    assert any("no confusion matrix: A network" in note for note in facts["notes"])
+    # What stops every step stops the ablation.
+    monkeypatch.setattr(
+        ablation_refits.Procedure, "out_of_fold", lambda *_: (_ for _ in ()).throw(StudyError("x"))
+    )
+    with pytest.raises(StudyError):
+        ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)

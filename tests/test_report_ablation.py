@@ -20,7 +20,7 @@ INFO = {
     "search": "fixed",
     "seeds": 3,
     "fits": 12,
-    "threshold": 0.25,
+    "threshold_source": "each step's own",
     "confidence": 0.9,
     "resamples": 1500,
     "top_features": ["wavelet-LLH_glcm_Idm"],
@@ -40,6 +40,7 @@ NUMBERS = {
     "delta_high": 0.02,
     "delta_sd": 0.02,
     "brier": 0.2,
+    "threshold": 0.25,
     "tp": 11,
     "fp": 12,
     "fn": 13,
@@ -127,6 +128,7 @@ def test_the_table_shows_the_confusion_matrix_and_what_repeats():
     assert list(shown.columns)[:6] == [
         *("Step", "Features", "AUROC", "Change", "SD over\nseeds", "Brier"),
     ]
+    assert shown.iloc[1]["Thres-\nhold"] == "0.250"
     assert shown.iloc[1][["TP", "FP", "FN", "TN"]].to_list() == ["11", "12", "13", "14"]
     assert shown.iloc[1][-2:].to_list() == ["0.458", "0.538"]
     assert shown["Change"][0] == "–"
@@ -150,7 +152,8 @@ def test_captions_state_all_parameters():
     results = results_of({"lr": table_of(*STEPS)})
     how = (
         "How: removed before the selection, parameters of the full model kept, predictions "
-        "averaged over 3 seeds, 1,500 resamples of patients, threshold 0.250; 12 fits in all."
+        "averaged over 3 seeds, 1,500 resamples of patients; 12 fits in all. Threshold: each "
+        "step's own."
     )
     assert parameters_text(INFO) == how
     figure, table = blocks(results, Figure)["ablation-lr"], blocks(results, Table)["ablation-lr"]
@@ -160,8 +163,8 @@ def test_captions_state_all_parameters():
     again = INFO | {"search": "reduced", "where": "signature", "seeds": 1, "fits": 1}
     assert parameters_text(again) == (
         "How: removed from the fixed signature, parameters searched again in each step, with fewer "
-        "sets, predictions averaged over 1 seed, 1,500 resamples of patients, threshold 0.250; 1 "
-        "fit in all."
+        "sets, predictions averaged over 1 seed, 1,500 resamples of patients; 1 fit in all. "
+        "Threshold: each step's own."
     )
 
 

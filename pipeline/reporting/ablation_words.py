@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pipeline.core.feature_names import parse_feature_name
 from pipeline.reporting.sections_selection import printed_feature
-from pipeline.reporting.wording import count, number, plural
+from pipeline.reporting.wording import count, plural
 
 #: Heading of each kind of step, in the order of the table.
 GROUPS = {
@@ -117,7 +117,7 @@ def parameters_text(info: dict) -> str:
     Parameters
     ----------
     info : dict
-        What the ablation's JSON holds; a `threshold` of None is not told.
+        What the ablation's JSON holds; a `threshold_source` of None is not told.
     """
     parts = [
         _WHERE[info["where"]],
@@ -125,6 +125,7 @@ def parameters_text(info: dict) -> str:
         f"predictions averaged over {plural(info['seeds'], 'seed')}",
         f"{count(info['resamples'])} resamples of patients",
     ]
-    if info["threshold"] is not None:
-        parts.append(f"threshold {number(info['threshold'])}")
-    return f"How: {', '.join(parts)}; {plural(int(info['fits']), 'fit')} in all."
+    fits = f"{plural(int(info['fits']), 'fit')} in all"
+    source = info["threshold_source"]
+    at = "" if source is None else f" Threshold: {source}."
+    return f"How: {', '.join(parts)}; {fits}.{at}"

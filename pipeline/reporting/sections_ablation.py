@@ -135,6 +135,7 @@ def _steps_table(
             else _two_lines(row.delta, row.delta_low, row.delta_high),
             "SD over\nseeds": number(row.auroc_sd),
             "Brier": number(row.brier),
+            "Thres-\nhold": number(row.threshold),
             "TP": count(row.tp),
             "FP": count(row.fp),
             "FN": count(row.fn),
@@ -145,14 +146,14 @@ def _steps_table(
         for row in table[table["auroc"].notna()].itertuples()
     ]
     columns = ["Step", "Features", "AUROC", "Change", "SD over\nseeds", "Brier"]
-    columns += ["TP", "FP", "FN", "TN", "Sensi-\ntivity", "Speci-\nficity"]
+    columns += ["Thres-\nhold", "TP", "FP", "FN", "TN", "Sensi-\ntivity", "Speci-\nficity"]
     shown = pd.DataFrame(rows, columns=columns)
     return Table(
         name=f"ablation-{name}",
         caption=f"Ablation of {label} on the test rows. Change: AUROC minus that with all input, "
         "which was refitted too, paired over the same test rows. An interval of the change that "
         "holds 0 means that the test rows cannot tell the step from no change. Confusion matrix: "
-        "true and false positives, false and true negatives at the full model's threshold. "
+        "true and false positives, false and true negatives at the threshold of the step. "
         f"{how}",
         shown=shown,
         raw=table,
@@ -183,7 +184,7 @@ def _models_blocks(results: Results, labels: dict[str, str]) -> list[Block]:
                 row[label] = _two_lines(cell.delta, cell.delta_low, cell.delta_high)
         rows.append(row)
     some = next(iter(ablations.values())).info
-    how = parameters_text({**some, "threshold": None, "fits": joined_fits(ablations)})
+    how = parameters_text({**some, "threshold_source": None, "fits": joined_fits(ablations)})
     shown = pd.DataFrame(rows, columns=["Step", *labels.values()])
     blocks: list[Block] = []
     steps = first[first["kind"] != "full"]

@@ -45,6 +45,8 @@ ASSUMPTIONS = {
     "among the folds and count when a fold is scored.",
     "early stopping": "The rows that TabNet's early stopping watches are held out of the "
     "oversampled training rows, 8:2, so that synthetic ones are among them.",
+    "probabilities of a support vector machine": "Platt's sigmoid is learned by five folds of the "
+    "oversampled rows, as the libraries do, so that its risks are too extreme.",
     "threshold": "A probability of 0.5 calls an event: the libraries' default.",
     "out-of-fold predictions": "Real training rows that Tomek links removed have none.",
 }

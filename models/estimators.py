@@ -6,102 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 from scipy.stats import loguniform
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
-from sklearn.utils import Tags
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 
+from models.platt import PlattSVC
 from models.spaces import read_values
 from models.tabnet import TabNet, resolve_device
 from pipeline.core.errors import StudyError
 
 LIBLINEAR_INTERCEPT = 100.0
 """Scaling of the intercept in liblinear, by which its penalty is divided."""
-
-PLATT_FOLDS = 5
-"""Folds over which the SVM's decision values are turned into probabilities."""
-
-
-class PlattSVC(ClassifierMixin, BaseEstimator):
-    """Support vector machine with probabilities by Platt scaling [1]_ on out-of-fold values.
-
-    One machine is fitted to all rows; the sigmoid is learned on decision values of folds that keep
-    a patient's rows together, as scikit-learn's own ``SVC(probability=True)``, now deprecated,
-    does not.
-
-    Parameters
-    ----------
-    kernel : {'linear', 'rbf'}
-        Kernel.
-    C : float
-        Inverse of the regularisation's strength.
-    gamma : float or 'scale'
-        Width of the radial kernel.
-    seed : int
-        Seed of the folds.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (2,)
-        The outcomes.
-    calibrated_ : sklearn.calibration.CalibratedClassifierCV
-        Machine and sigmoid.
-
-    References
-    ----------
-    .. [1] Platt J. Probabilistic outputs for support vector machines. In: Advances in large
-       margin classifiers. MIT Press 1999:61-74.
-    """
-
-    def __init__(
-        self, kernel: str = "rbf", C: float = 1.0, gamma: float | str = "scale", seed: int = 0
-    ) -> None:
-        self.kernel = kernel
-        self.C = C
-        self.gamma = gamma
-        self.seed = seed
-
-    def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> PlattSVC:
-        """Fit machine and sigmoid; rows of one of `groups` stay in one fold."""
-        X, y = validate_data(self, X, y)
-        check_classification_targets(y)
-        groups = np.arange(len(y)) if groups is None else np.asarray(groups)
-        self.classes_, counts = np.unique(y, return_counts=True)
-        if len(self.classes_) != 2:
-            raise ValueError(
-                f"Only binary classification is supported: PlattSVC needs 2 classes. "
-                f"Found: {len(self.classes_)} class(es)."
-            )
-        folds = StratifiedGroupKFold(
-            max(2, min(PLATT_FOLDS, counts.min())), shuffle=True, random_state=self.seed
-        )
-        machine = SVC(kernel=self.kernel, C=self.C, gamma=self.gamma)
-        self.calibrated_ = CalibratedClassifierCV(
-            machine, cv=list(folds.split(X, y, groups)), ensemble=False
-        ).fit(X, y)
-        return self
-
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Return probabilities, shape (n_rows, 2), in the order of `classes_`."""
-        check_is_fitted(self)
-        return self.calibrated_.predict_proba(validate_data(self, X, reset=False))
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Return the more probable outcome of each row."""
-        check_is_fitted(self)
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
 
 
 @dataclass(frozen=True)
@@ -119,8 +36,8 @@ class Family:
     phases : tuple of dict
         Search spaces, {parameter: list or scipy distribution}, searched one after another, each
         starting from the best of the one before.
-    takes_groups : bool
-        Whether ``fit`` takes `groups`.
+    takes_folds : bool
+        Whether ``fit`` takes `folds` of real rows, over which probabilities are learned.
     stops_early : bool
         Whether ``fit`` takes validation rows.
     make_ranking : callable or None
@@ -132,7 +49,7 @@ class Family:
     label: str
     make: Callable[[Mapping, Mapping, int], BaseEstimator]
     phases: tuple[dict, ...]
-    takes_groups: bool = False
+    takes_folds: bool = False
     stops_early: bool = False
     make_ranking: Callable[[Mapping, Mapping, int], BaseEstimator] | None = None
 
@@ -241,7 +158,7 @@ FAMILIES = {
                     "gamma": loguniform(1e-4, 1e0),
                 },
             ),
-            takes_groups=True,
+            takes_folds=True,
             make_ranking=_make_svm_ranking,
         ),
         Family(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -13,12 +14,31 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 
 from models.estimators import family_of
-from models.oversampling import patients_of, resample_rows
+from models.oversampling import resample_rows
+from models.platt import calibration_folds
 from pipeline.core.errors import StudyError
 from pipeline.core.modes import is_leaking
 from pipeline.core.seeds import derive_seed
 
 NOTHING_SELECTED = "No feature was selected: the event share is predicted."
+
+
+class GivenRows(NamedTuple):
+    """Training rows as a fit was handed them.
+
+    Attributes
+    ----------
+    Z : ndarray of shape (n_rows, n_features)
+        Selected rows. They are real, but in ``mode: as_published``, where they come oversampled.
+    y : ndarray of shape (n_rows,)
+        Their outcome, 0 or 1.
+    groups : ndarray of shape (n_rows,)
+        Patient of each row.
+    """
+
+    Z: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -33,9 +53,10 @@ class FitRows:
         Selected rows, oversampled if the study does so.
     y : ndarray of shape (n_rows,)
         Their outcome, 0 or 1.
-    groups : ndarray of shape (n_rows,)
-        Patient of each row, as a number where rows were oversampled; a synthetic row lies between
-        patients and belongs to none.
+    given : GivenRows
+        The same rows before they were oversampled.
+    oversampled : bool
+        Whether the study oversamples here.
     Z_watch : ndarray of shape (n_watch, n_features) or None
         Rows of other patients, never oversampled; None where the family does not stop early.
     y_watch : ndarray of shape (n_watch,) or None
@@ -46,7 +67,8 @@ class FitRows:
 
     Z: np.ndarray
     y: np.ndarray
-    groups: np.ndarray
+    given: GivenRows
+    oversampled: bool = False
     Z_watch: np.ndarray | None = None
     y_watch: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
@@ -132,20 +154,21 @@ def prepare_rows(
     others are oversampled, if the study does so. Parameters are those of `fit_estimator`.
     """
     if Z.shape[1] == 0:
-        return FitRows(_seen(Z), y, groups, None, None, [NOTHING_SELECTED])
+        return FitRows(_seen(Z), y, GivenRows(Z, y, groups), notes=[NOTHING_SELECTED])
     Z_watch = y_watch = None
     if family_of(model).stops_early:
         fraction = config["tabnet"]["validation_fraction"]
         learn, watch = early_stopping_rows(y, groups, fraction, derive_seed(seed, "early stopping"))
         Z_watch, y_watch = Z[watch], y[watch]
         Z, y, groups = Z[learn], y[learn], groups[learn]
-    notes = []
+    notes, given = [], GivenRows(Z, y, groups)
     # As published, rows come oversampled (`models.as_published`).
-    if config["oversampling"] == "adasyn_tomek" and not is_leaking(config):
+    oversampled = config["oversampling"] == "adasyn_tomek" and not is_leaking(config)
+    if oversampled:
         drawn = resample_rows(Z, y, derive_seed(seed, "oversampling"))
-        Z, y, groups = drawn.X, drawn.y, patients_of(groups, drawn.origin)
+        Z, y = drawn.X, drawn.y
         notes += [drawn.note] if drawn.note else []
-    return FitRows(Z, y, groups, Z_watch, y_watch, notes)
+    return FitRows(Z, y, given, oversampled, Z_watch, y_watch, notes)
 
 
 def fit_rows(
@@ -180,12 +203,13 @@ def fit_rows(
     family = family_of(model)
     make = family.make_ranking if ranking and family.make_ranking else family.make
     estimator = make(parameters, config, seed)
-    extra = {}
+    notes, ending, extra = list(rows.notes), None, {}
     if family.stops_early:
         extra = {"X_valid": rows.Z_watch, "y_valid": rows.y_watch}
-    elif family.takes_groups and make is family.make:
-        extra = {"groups": rows.groups}
-    notes, ending = list(rows.notes), None
+    elif family.takes_folds and make is family.make:
+        folds = calibration_folds(*rows.given, seed, oversample=rows.oversampled)
+        extra = {"folds": folds}
+        notes += [f"Where the probabilities are learned: {f.note}" for f in folds if f.note]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator.fit(rows.Z, rows.y, **extra)

@@ -65,7 +65,7 @@ class FoldFits:
         """What the result of a fit depends on besides its fold and parameters, as a hash."""
         tables = hashlib.sha256()
         for fold, rows in zip(self.folds, self.rows, strict=True):
-            for array in (rows.Z, rows.y, rows.groups, rows.Z_watch, rows.y_watch):
+            for array in (rows.Z, rows.y, *rows.given, rows.Z_watch, rows.y_watch):
                 tables.update(b"none" if array is None else _bytes(array))
             tables.update(_bytes(fold.Z_valid) + _bytes(fold.y_valid))
         return json_hash(

@@ -6,9 +6,8 @@ import yaml
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from models.estimators import FAMILIES, PlattSVC, device_of, family_of
+from models.estimators import FAMILIES, device_of, family_of
 from models.fitting import Fit, early_stopping_rows, fit_estimator
 from models.spaces import draw_parameters
 from pipeline.core.errors import StudyError
@@ -29,26 +28,6 @@ def data():
     Z = rng.normal(size=(160, 4))
     y = (Z[:, 0] + rng.normal(size=160) > 0.8).astype(int)
     return Z, y, np.arange(160) // 2
-
-
-@parametrize_with_checks([PlattSVC()])
-def test_platt_svc_is_a_scikit_learn_classifier(estimator, check):
-    check(estimator)
-
-
-def test_platt_svc_keeps_patients_together(data):
-    Z, y, groups = data
-    fitted = PlattSVC(seed=1).fit(Z, y, groups)
-    for train, valid in fitted.calibrated_.cv:
-        assert not set(groups[train]) & set(groups[valid])
-    assert roc_auc_score(y, fitted.predict_proba(Z)[:, 1]) > 0.75
-
-
-def test_a_family_that_keeps_patients_together_is_told_of_them(data, config):
-    Z, y, groups = data
-    fitted = fit_estimator("svm", {}, Z, y, groups, config, seed=1).estimator
-    for train, valid in fitted.calibrated_.cv:
-        assert not set(groups[train]) & set(groups[valid])
 
 
 @pytest.mark.parametrize("model", FAMILIES)
@@ -103,31 +82,6 @@ def test_oversampling_raises_what_a_model_predicts(data, config):
     more = fit_estimator("lr", {}, Z, y, groups, config | {"oversampling": "adasyn_tomek"}, seed=0)
     assert plain.probability(Z).mean() == pytest.approx(y.mean(), abs=0.01)
     assert more.probability(Z).mean() > y.mean() + 0.1
-
-
-def test_a_patient_stays_one_group_for_the_sigmoid_after_oversampling(data, config, monkeypatch):
-    Z, y, groups = data
-    seen = []
-
-    class Spy:
-        def fit(self, X, y, groups):
-            seen.append((X, groups))
-            return self
-
-    monkeypatch.setattr("models.estimators.PlattSVC", lambda **_: Spy())
-    fit_estimator("svm", {}, Z, y, groups, config | {"oversampling": "adasyn_tomek"}, seed=0)
-    ((X, patients),) = seen
-    of_row = {tuple(row): patient for row, patient in zip(Z, groups, strict=True)}
-    given = {}
-    for row, patient in zip(map(tuple, X), patients, strict=True):
-        given.setdefault(of_row.get(row, "synthetic"), []).append(patient)
-    synthetic = given.pop("synthetic")
-    assert len(set(synthetic)) == len(synthetic) > 20
-    assert all(len(set(found)) == 1 for found in given.values())
-    assert sum(len(found) == 2 for found in given.values()) > 20
-    assert len({found[0] for found in given.values()} | set(synthetic)) == len(given) + len(
-        synthetic
-    )
 
 
 def test_oversampling_that_adds_nothing_is_noted(config):

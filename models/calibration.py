@@ -21,7 +21,8 @@ import math
 import numpy as np
 import pandas as pd
 from scipy import stats
-from scipy.special import logit
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 
 from models.intervals import Estimate, wilson_interval
 
@@ -272,11 +273,13 @@ def _recalibrate(
     clipped = _clipped(probability)
     offset = logit(clipped) if as_offset else None
     model = sm.GLM(outcome, design, family=sm.families.Binomial(), offset=offset)
-    if patients is None:
-        fit = model.fit()
-    else:
+    how = {}
+    if as_offset:
+        how["start_params"] = [_shift(outcome, offset)]
+    if patients is not None:
         groups = np.unique(np.asarray(patients), return_inverse=True)[1]
-        fit = model.fit(cov_type="cluster", cov_kwds={"groups": groups})
+        how |= {"cov_type": "cluster", "cov_kwds": {"groups": groups}}
+    fit = model.fit(**how)
     if not fit.converged:
         return Estimate.undefined("the logistic recalibration did not converge")
     value, error = float(fit.params[0]), float(fit.bse[0])
@@ -286,6 +289,16 @@ def _recalibrate(
     if moved:
         method += f"; {moved} predictions moved to {LOGIT_MARGIN:g} from 0 or 1"
     return Estimate(value, value - half, value + half, method)
+
+
+def _shift(outcome: np.ndarray, offset: np.ndarray) -> float:
+    """Return the shift on the logit scale by which the predictions sum up to the events.
+
+    It is the maximum of the likelihood. Newton's steps, from elsewhere, run away where predictions
+    are close to 0 and 1.
+    """
+    reach = float(np.abs(offset).max() + np.log(len(outcome)) + 1)
+    return brentq(lambda by: expit(offset + by).sum() - outcome.sum(), -reach, reach, xtol=1e-12)
 
 
 def _clipped(probability: np.ndarray) -> np.ndarray:

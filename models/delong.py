@@ -17,7 +17,7 @@ References
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -28,6 +28,9 @@ from pipeline.core.errors import VertebromicsError
 
 #: Rounding leaves about this much of a variance that is zero; below it, it counts as zero.
 _VARIANCE_FLOOR = 1e-15
+
+#: Scale on which the interval of one AUROC is symmetric.
+Scale = Literal["logit", "plain"]
 
 
 class PairedTest(NamedTuple):
@@ -89,12 +92,15 @@ def delong_covariance(outcome: np.ndarray, scores: np.ndarray) -> tuple[np.ndarr
     return of_events.mean(axis=1), covariance
 
 
-def auroc_interval(auroc: float, variance: float, confidence: float) -> Interval:
+def auroc_interval(
+    auroc: float, variance: float, confidence: float, scale: Scale = "logit"
+) -> Interval:
     """Return the interval of one AUROC, symmetric on the logit scale [3]_.
 
     On the logit scale it stays inside (0, 1) and covers better near 1 and with few events than
-    AUROC +- z SE. Where every pair is ranked right (or wrong) the estimated variance is zero,
-    which says nothing about the next patient: the interval is undefined.
+    AUROC +- z SE, which most published intervals are. Where every pair is ranked right (or wrong)
+    the estimated variance is zero, which says nothing about the next patient: the interval is
+    undefined.
 
     Parameters
     ----------
@@ -104,9 +110,15 @@ def auroc_interval(auroc: float, variance: float, confidence: float) -> Interval
         Its variance, from `delong_covariance`.
     confidence : float
         Level, such as 0.95.
+    scale : {'logit', 'plain'}
+        Scale on which the interval is symmetric; ``plain`` is AUROC +- z SE, cut at 0 and 1, as
+        the R package pROC and SAS print it.
     """
     if not 0 < auroc < 1 or variance <= _VARIANCE_FLOOR:
         return UNDEFINED
+    if scale == "plain":
+        half = _z(confidence) * math.sqrt(variance)
+        return Interval(max(0.0, auroc - half), min(1.0, auroc + half))
     half = _z(confidence) * math.sqrt(variance) / (auroc * (1 - auroc))
     center = logit(auroc)
     return Interval(float(expit(center - half)), float(expit(center + half)))

@@ -100,7 +100,7 @@ def metric_estimates(
     return {name: estimates[name] for name in METRICS}
 
 
-def auroc_estimate(sample: Sample, confidence: float) -> Estimate:
+def auroc_estimate(sample: Sample, confidence: float, scale: delong.Scale = "logit") -> Estimate:
     """Return the AUROC with an interval on the logit scale.
 
     The variance is DeLong's; where patients have several units, Obuchowski's.
@@ -111,6 +111,8 @@ def auroc_estimate(sample: Sample, confidence: float) -> Estimate:
         Rows that played no part in the model.
     confidence : float
         Level of the interval.
+    scale : {'logit', 'plain'}
+        As `models.delong.auroc_interval` describes.
     """
     value = metrics.auroc(sample.outcome, sample.probability)
     if math.isnan(value):
@@ -121,7 +123,7 @@ def auroc_estimate(sample: Sample, confidence: float) -> Estimate:
     areas, covariance, whose = areas_with_covariance(
         sample.outcome, sample.probability, sample.patients
     )
-    interval = delong.auroc_interval(float(areas[0]), float(covariance[0, 0]), confidence)
+    interval = delong.auroc_interval(float(areas[0]), float(covariance[0, 0]), confidence, scale)
     if math.isnan(interval.low):
         constant = np.ptp(sample.probability) == 0
         reason = "constant prediction" if constant else "no pair varies"
@@ -129,7 +131,7 @@ def auroc_estimate(sample: Sample, confidence: float) -> Estimate:
             value, math.nan, math.nan, f"no interval: {reason}, {whose}'s variance is 0"
         )
     clusters = ", patients as clusters" if whose == "Obuchowski" else ""
-    return Estimate(value, *interval, f"{whose}, logit scale{clusters}")
+    return Estimate(value, *interval, f"{whose}, {scale} scale{clusters}")
 
 
 def point_values(sample: Sample) -> dict[str, float]:

@@ -76,6 +76,15 @@ def test_copies_of_units_do_not_narrow_the_interval(calibrated):
     assert naive.high - naive.low < 0.7 * (once.high - once.low)
 
 
+def test_a_prediction_of_yes_and_no_has_a_finite_intercept():
+    """Newton's steps ran away to -2.6e15 for such a prediction of 750 units."""
+    outcome = np.r_[np.ones(24), np.zeros(91), np.ones(81), np.zeros(554)]
+    found = cal.calibration_intercept(outcome, np.repeat([1.0, 0.0], [115, 635]), 0.95)
+    shifted = 115 * expit(logit(1 - 1e-6) + found.value) + 635 * expit(logit(1e-6) + found.value)
+    assert shifted == pytest.approx(105)
+    assert found.low < found.value < found.high
+
+
 def test_predictions_of_zero_and_one_are_moved_and_counted():
     outcome = np.array([0, 0, 1, 0, 1, 1, 0, 1])
     probability = np.array([0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.3, 1])

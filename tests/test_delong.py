@@ -40,6 +40,18 @@ def test_published_areas_and_standard_errors(ovarian):
     assert np.sqrt(np.diag(covariance)) == pytest.approx([0.0927, 0.1028, 0.1000], abs=5e-5)
 
 
+def test_published_wald_limits(ovarian):
+    """The plain interval, as SAS prints it in the same example; the logit one is another."""
+    areas, covariance = delong_covariance(*ovarian)
+    limits = [
+        auroc_interval(area, variance, 0.95, "plain")
+        for area, variance in zip(areas, np.diag(covariance), strict=True)
+    ]
+    published = [(0.5549, 0.9182), (0.5243, 0.9273), (0.4518, 0.8439)]
+    np.testing.assert_allclose(limits, published, atol=5.1e-5)
+    assert auroc_interval(0.99, 0.01, 0.95, "plain").high == 1
+
+
 def test_published_contrasts(ovarian):
     outcome, (albumin, kg, protein) = ovarian
     first = paired_test(outcome, albumin, kg, 0.95)

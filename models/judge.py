@@ -1,0 +1,305 @@
+"""Judge given predictions: any table with an outcome and columns of probabilities or scores.
+
+No stage of a study: predictions of a published or frozen model, or a marker, are measured by the
+same functions that measure a study's own models, so that a published figure can be checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from models.comparisons import compare_models
+from models.delong import Scale
+from models.evaluate import evaluate
+from models.intervals import Estimate
+from models.performance import Sample, auroc_estimate
+from pipeline.core import command
+from pipeline.core.dictionary import MISSING
+from pipeline.core.errors import StudyError
+from pipeline.core.files import write_table
+from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.sheets import NUMBER, cell, read_sheet
+
+logger = logging.getLogger("vertebromics")
+
+#: What a table may say for the event where the command line names no word for it.
+EVENT_WORDS = ("1", "1.0")
+OTHER_WORDS = ("0", "0.0")
+
+SCORE = "of a score, which is no probability"
+
+
+def judge(
+    rows: pd.DataFrame,
+    probabilities: Sequence[str] = (),
+    scores: Sequence[str] = (),
+    *,
+    threshold: float = 0.5,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 2025,
+    decision_curve: tuple[float, float] = (0.0, 0.95),
+    scale: Scale = "logit",
+) -> dict[str, pd.DataFrame]:
+    """Measure given predictions as the stage evaluate measures a study's own.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        One row per unit: ``patient_id``, ``outcome`` (1 for an event and 0 otherwise), and the
+        named columns as float64 without missing values. A patient with several rows makes the
+        intervals clustered.
+    probabilities : sequence of str
+        Columns of predicted probabilities.
+    scores : sequence of str
+        Columns of numbers that are no probabilities, high where an event is likely: they are
+        judged by their AUROC alone.
+    threshold : float
+        Lowest probability that counts as positive.
+    confidence : float
+        Level of every interval.
+    resamples : int
+        Resamples of patients where no closed form exists.
+    seed : int
+        Seed of the resamples.
+    decision_curve : tuple of float
+        Range of threshold probabilities.
+    scale : {'logit', 'plain'}
+        Scale on which the interval of an AUROC is symmetric (`models.delong.auroc_interval`).
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``metrics`` and ``comparisons`` of all columns, and of probabilities the other tables of
+        `models.evaluate.evaluate`, with the same columns.
+
+    Raises
+    ------
+    StudyError
+        If a probability is not from 0 to 1, or nothing is to be judged.
+    """
+    columns = [*probabilities, *scores]
+    if not columns or len(set(columns)) < len(columns):
+        raise StudyError(
+            "What is to be judged must be named once",
+            found=listing(columns) if columns else "no column",
+            where="options --probabilities, --scores",
+        )
+    for name in probabilities:
+        outside = rows.loc[~rows[name].between(0, 1), name]
+        if len(outside):
+            raise StudyError(
+                "A probability must be from 0 to 1",
+                found=f"{len(outside)} others, first {outside.iloc[0]:g}",
+                where=f"column {name}",
+                remedy=f"--scores {name} judges its AUROC alone",
+            )
+    tables = {}
+    if probabilities:
+        options = {"confidence": confidence, "bootstrap": resamples}
+        options["decision_curve"] = list(decision_curve)
+        config = {"seed": seed, "primary": None, "evaluation": options}
+        keys = rows[["patient_id", "outcome"]].assign(unit_id=np.arange(len(rows)), part="test")
+        given = {name: keys.assign(probability=rows[name]) for name in probabilities}
+        info = {"threshold": threshold, "cv_auc": None}
+        tables = evaluate(given, dict.fromkeys(probabilities, info), config)
+    samples = {
+        name: Sample(
+            rows["outcome"].to_numpy(int),
+            rows[name].to_numpy(float),
+            rows["patient_id"].to_numpy(),
+            threshold if name in probabilities else math.nan,
+        )
+        for name in columns
+    }
+    areas = {name: auroc_estimate(sample, confidence, scale) for name, sample in samples.items()}
+    metrics = tables.get("metrics", pd.DataFrame())
+    if not metrics.empty:
+        metrics = metrics[metrics["metric"] != "auroc"]
+    discrimination = pd.DataFrame(
+        [[name, "test", "auroc", *_told(area, name in scores)] for name, area in areas.items()],
+        columns=["model", "part", "metric", *Estimate._fields],
+    )
+    order = {name: at for at, name in enumerate(columns)}
+    tables["metrics"] = pd.concat([discrimination, metrics], ignore_index=True).sort_values(
+        "model", key=lambda models: models.map(order), kind="stable", ignore_index=True
+    )
+    compared = compare_models(samples, confidence=confidence)
+    decisions = tables.get("comparisons")
+    if decisions is not None:
+        own = [name for name in decisions if name not in compared or name.startswith("model_")]
+        compared = compared.merge(decisions[own], on=["model_a", "model_b"], how="left")
+    tables["comparisons"] = compared
+    return tables
+
+
+def read_predictions(
+    path: str | Path,
+    outcome: str,
+    columns: Sequence[str],
+    *,
+    event: str | None = None,
+    patient: str | None = None,
+) -> tuple[pd.DataFrame, int]:
+    """Read the rows to be judged.
+
+    Parameters
+    ----------
+    path : path-like
+        A table in any format that `pipeline.core.sheets.read_sheet` reads.
+    outcome : str
+        Column of the outcome.
+    columns : sequence of str
+        Columns of predictions.
+    event : str, optional
+        How the column says that the event happened; 1 by default, and then 0 is the only other.
+    patient : str, optional
+        Column of the patient of a row; by default every row is a patient.
+
+    Returns
+    -------
+    rows : pandas.DataFrame
+        As `judge` takes them: rows without a blank cell in the named columns.
+    left_out : int
+        Rows with a blank.
+
+    Raises
+    ------
+    StudyError
+        If a column is missing, a prediction is no number, or the outcome has no two values.
+    """
+    sheet = read_sheet(path)
+    problems = Problems(f"the table {path}")
+    named = [outcome, *columns, *([patient] if patient else [])]
+    for name in dict.fromkeys(named):
+        if name not in sheet.columns:
+            problems.add(
+                "A column to be judged must be in the table",
+                found=name,
+                where=f"{path}, header",
+                remedy=suggestion(name, sheet.columns) or f"columns: {listing(sheet.columns)}",
+            )
+    problems.raise_if_any()
+    sheet = sheet[list(dict.fromkeys(named))]
+    sheet = sheet.where(~sheet.isin(MISSING), None)
+    complete = sheet.dropna()
+    rows = pd.DataFrame(index=complete.index)
+    rows["patient_id"] = complete[patient] if patient else complete.index.astype(str)
+    rows["outcome"] = _events(complete[outcome], event, path, problems)
+    for name in columns:
+        for row, text in complete[name].items():
+            if not NUMBER.fullmatch(text):
+                problems.add(
+                    "A prediction must be a number",
+                    found=text,
+                    where=cell(path, row, name),
+                    remedy="write it with a decimal point, or leave the cell blank",
+                )
+    problems.raise_if_any()
+    if rows["outcome"].nunique() < 2:
+        words = sorted(complete[outcome].unique())
+        raise StudyError(
+            "An outcome must have happened in some rows and not in others",
+            found=f"{listing(words)}, of which {event or 1} is the event",
+            where=f"{path}, column {outcome}",
+            remedy="name the event as the column writes it: --event",
+        )
+    numbers = {name: complete[name].map(float) for name in columns}
+    return rows.assign(**numbers), len(sheet) - len(complete)
+
+
+def _events(
+    values: pd.Series, event: str | None, path: str | Path, problems: Problems
+) -> pd.Series:
+    if event is not None:
+        return (values == event).astype(int)
+    for row, text in values[~values.isin([*EVENT_WORDS, *OTHER_WORDS])].items():
+        problems.add(
+            "An outcome must be 1 (event) or 0, unless --event names its word",
+            found=text,
+            where=cell(path, row, str(values.name)),
+            remedy="such as --event TRUE; all other words then are no event",
+        )
+    return values.isin(EVENT_WORDS).astype(int)
+
+
+def _told(area: Estimate, is_score: bool) -> Estimate:
+    return area._replace(method=f"{area.method}; {SCORE}") if is_score else area
+
+
+def main(options: argparse.Namespace) -> None:
+    """Judge the columns that the command line names and write the tables."""
+    columns = [*options.probabilities, *options.scores]
+    rows, left_out = read_predictions(
+        options.table, options.outcome, columns, event=options.event, patient=options.patient
+    )
+    logger.info(
+        "%d rows, %d events; left out for a blank cell: %d",
+        len(rows),
+        rows["outcome"].sum(),
+        left_out,
+    )
+    tables = judge(
+        rows,
+        options.probabilities,
+        options.scores,
+        threshold=options.threshold,
+        confidence=options.confidence,
+        resamples=options.resamples,
+        seed=options.seed,
+        decision_curve=tuple(options.decision_curve),
+        scale=options.interval,
+    )
+    for name, table in tables.items():
+        write_table(table, options.out_dir / f"{name}.parquet", csv=True)
+    for row in tables["metrics"].query("metric == 'auroc'").itertuples():
+        logger.info("%s: AUROC %.4f (%.4f to %.4f)", row.model, row.value, row.low, row.high)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("models.judge", __doc__)
+    arguments.add_argument("table", type=Path, help="CSV, Excel or Parquet table, a row per unit")
+    arguments.add_argument("--outcome", required=True, help="column of the outcome")
+    arguments.add_argument("--event", help="how the column says that it happened (default: 1)")
+    arguments.add_argument("--patient", help="column of the patient, if one has several rows")
+    for name, text in (
+        ("probabilities", "columns of predicted probabilities"),
+        ("scores", "columns of numbers that are no probabilities; AUROC only"),
+    ):
+        arguments.add_argument(f"--{name}", nargs="+", default=[], metavar="COLUMN", help=text)
+    for name, kind, default, text in (
+        ("threshold", float, 0.5, "lowest probability that counts as positive"),
+        ("confidence", float, 0.95, "level of every interval"),
+        ("resamples", int, 1000, "resamples of patients where no closed form exists"),
+        ("seed", int, 2025, "seed of the resamples"),
+    ):
+        arguments.add_argument(
+            f"--{name}", type=kind, default=default, help=f"{text} (default: {default})"
+        )
+    arguments.add_argument(
+        "--decision-curve",
+        nargs=2,
+        type=float,
+        default=[0.0, 0.95],
+        metavar=("LOW", "HIGH"),
+        help="range of threshold probabilities (default: 0.0 0.95)",
+    )
+    arguments.add_argument(
+        "--interval",
+        choices=["logit", "plain"],
+        default="logit",
+        help="scale of an AUROC's interval; plain is AUROC +- z SE, as pROC and SAS print it",
+    )
+    arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the tables")
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments())

@@ -50,7 +50,7 @@ real: $(STAMP) ## run the imaging half on public CT, fetched by package name
 simulated: $(COHORT) ## run the published protocol in full on a simulated cohort, in both modes (hours)
 	$(BIN)/python -m pipeline.progress --configfile config/simulated.yaml --cores $(CORES)
 	$(BIN)/python -m pipeline.progress --cores $(CORES) \
-		--configfile config/simulated.yaml config/simulated-as-published.yaml
+		--configfile config/simulated.yaml --configfile config/simulated-as-published.yaml
 
 $(COHORT): $(STAMP)
 	$(BIN)/python -m demo.population --out demo/simulated-data

@@ -1,13 +1,16 @@
-"""Obuchowski's variance: against the definition, DeLong's, a jackknife, and in simulation."""
+"""Obuchowski's variance: the definition, a printed study, DeLong's, a jackknife, simulation."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from models.clustered_auroc import areas_with_covariance, clustered_covariance, enough_patients
 from models.delong import auroc_interval, delong_covariance
@@ -169,3 +172,46 @@ def test_events_of_one_patient_have_no_variance():
         clustered_covariance(outcome, np.array([0.5, 0.2, 0.1, 0.3]), patients)
     assert caught.value.found == "1 with an event, 2 with a non-event"
     assert enough_patients(np.array([1, 1, 0, 0]), np.array(["a", "b", "b", "c"]))
+
+
+def test_the_printed_errors_of_a_study_of_five_readers():
+    """Table 4 of Tabata et al., Diagn Pathol 2019;14:65 (tests/golden/README.md).
+
+    Ten areas, of five pathologists at the microscope and at a scanner, and their covariances, from
+    which Obuchowski and Rockette's analysis of readers (Hillis, Stat Med 2014;33:330-360) makes
+    what is printed. Each candidate is a cluster of its own there, so that the third component of
+    the variance is not in it.
+    """
+    table = pd.read_csv(Path(__file__).parent / "golden" / "mitotic_figures.csv", dtype=str)
+    marks = table["microscope"] + table["scanner_a"]
+    scores = np.array([[float(mark) for mark in row] for row in marks]).T
+    candidates = np.arange(len(table))
+    areas, covariance = clustered_covariance(table["truth"].to_numpy(int), scores, candidates)
+    printed = [0.764, 0.778, 0.806, 0.842, 0.802, 0.713, 0.700, 0.704, 0.691, 0.698]
+    assert areas == pytest.approx(printed, abs=5e-4)
+
+    readers = 5
+    others = ~np.eye(readers, dtype=bool)
+    microscope, scanner = slice(0, readers), slice(readers, 2 * readers)
+    for which, mean, error, low, high in (
+        (microscope, 0.798, 0.021, 0.754, 0.842),
+        (scanner, 0.701, 0.021, 0.659, 0.743),
+    ):
+        of_readers = np.var(areas[which], ddof=1)
+        spread = of_readers + readers * covariance[which, which][others].mean()
+        found = math.sqrt(spread / readers)
+        half = found * stats.t.ppf(0.975, (readers - 1) * spread**2 / of_readers**2)
+        assert areas[which].mean() == pytest.approx(mean, abs=5e-4)
+        assert found == pytest.approx(error, abs=5e-4)
+        assert areas[which].mean() - half == pytest.approx(low, abs=5e-4)
+        assert areas[which].mean() + half == pytest.approx(high, abs=5e-4)
+
+    # The difference of the two ways of looking: P = 0.001.
+    by_way = areas.reshape(2, readers)
+    interaction = by_way - by_way.mean(axis=1, keepdims=True) - by_way.mean(axis=0) + areas.mean()
+    residual = (interaction**2).sum() / (readers - 1)
+    within = (covariance[microscope, microscope] + covariance[scanner, scanner])[others].mean() / 2
+    spread = residual + readers * (within - covariance[scanner, microscope][others].mean())
+    between = readers * np.var(by_way.mean(axis=1), ddof=1)
+    df = (readers - 1) * spread**2 / residual**2
+    assert stats.f.sf(between / spread, 1, df) == pytest.approx(0.001, abs=5e-4)

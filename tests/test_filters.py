@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
 from sklearn.feature_selection import f_classif
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -224,6 +225,26 @@ def test_mrmr_equals_the_library_with_its_own_statistics():
     X = rng.normal(size=(80, 10)) @ rng.normal(size=(10, 10)) + 0.4 * y[:, None]
     theirs = mrmr_classif(pd.DataFrame(X), pd.Series(y), K=6, n_jobs=1, show_progress=False)
     assert list(mrmr_order(X, y == 1, 6)[1]) == theirs
+
+
+def test_mrmr_picks_what_another_package_prints():
+    """Wisconsin breast cancer, which scikit-learn brings along; nothing is scaled or left out.
+
+    The user guide of feature-engine (docs/user_guide/selection/MRMR.rst, method FCQ) prints these F
+    statistics, and these six features as what 20% of the thirty leave.
+    """
+    data = load_breast_cancer()
+    relevance, order = mrmr_order(data.data, data.target == 0, 6)
+    printed = [646.981021, 118.096059, 697.235272, 573.060747, 83.6511234, 313.233079]
+    np.testing.assert_allclose(relevance[:6], printed, rtol=1e-8)
+    assert {data.feature_names[column] for column in order} == {
+        "mean perimeter",
+        "mean concave points",
+        "worst radius",
+        "worst perimeter",
+        "worst area",
+        "worst concave points",
+    }
 
 
 def test_the_forests_scheme_equals_the_librarys():

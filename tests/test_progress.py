@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,22 @@ def test_what_to_open_follows_from_what_was_asked_for(tmp_path: Path) -> None:
 def test_what_is_not_the_runners_goes_to_snakemake() -> None:
     argv = ["--configfile", "a.yaml", "models", "--configfile", "b.yaml", "--config", "study=x"]
     assert parse(argv) == ([Path("a.yaml"), Path("b.yaml")], ["models", "--config", "study=x"])
+
+
+def test_what_make_hands_to_the_runner_names_studies_that_exist() -> None:
+    made = subprocess.run(
+        ["make", "-n", "-B", "demo", "demo-tables", "real", "simulated"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    lines = made.stdout.replace("\\\n", " ").splitlines()
+    runs = [
+        shlex.split(line.split("-m pipeline.progress")[1]) for line in lines if "progress" in line
+    ]
+    assert len(runs) == 5
+    for studies, rest in map(parse, runs):
+        assert all((Path(__file__).parents[1] / study).is_file() for study in studies)
+        assert rest[0] == "--cores"
+        assert len(rest) == 2

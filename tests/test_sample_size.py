@@ -17,22 +17,43 @@ from models.sample_size import (
 from pipeline.core.errors import VertebromicsError
 
 
-def test_the_example_of_pmsampsize():
-    # R and Python package pmsampsize, documented example: prevalence 0.174, 24 parameters,
-    # Cox-Snell R2 0.288 gives 623, 662 and 221 for its three criteria, 662 in all.
+@pytest.mark.parametrize(
+    ("parameters", "prevalence", "r2", "shrinkage", "optimism", "risk"),
+    [
+        # The binary examples that the R package pmsampsize is tested with
+        # (tests/testthat/test_bin.R since version 1.1); the first is the Chagas disease of Riley et
+        # al., Stat Med 2019;38:1276-1296, whose abstract prints its 4.8 events per parameter.
+        (24, 0.174, 0.288, 623, 662, 221),
+        (24, 0.174, 0.55, 255, 532, 221),
+        (36, 0.174, 0.288, 934, 992, 221),
+        (24, 0.25, 0.288, 623, 590, 289),
+    ],
+)
+def test_the_examples_of_pmsampsize(parameters, prevalence, r2, shrinkage, optimism, risk):
+    found = minimum_sample_size(parameters, prevalence, r2)
+    needed = max(shrinkage, optimism, risk)
+    assert found == {
+        "shrinkage": shrinkage,
+        "optimism": optimism,
+        "risk": risk,
+        "needed": needed,
+    }
+
+
+def test_the_published_events_per_parameter():
     found = minimum_sample_size(24, 0.174, 0.288)
-    assert found == {"shrinkage": 623, "optimism": 662, "risk": 221, "needed": 662}
+    assert found["needed"] * 0.174 / 24 == pytest.approx(4.8, abs=0.005)
 
 
-def test_the_example_of_the_bmj():
-    # Riley et al., BMJ 2020;368:m441, prediction of pre-eclampsia: 5% events, 30 parameters; the
-    # largest R2 is 0.33, 15% of it 0.05, and shrinkage asks for 5249 patients, 263 of them events.
-    assert largest_r2(0.05) == pytest.approx(0.33, abs=0.005)
+def test_a_rare_outcome_by_hand():
+    # 5% events, 30 parameters: the largest R2 is 1 - (0.05^0.05 x 0.95^0.95)^2 = 0.328, 15% of it
+    # about 0.05. Shrinkage asks for 30 / (0.1 x -ln(1 - 0.05 / 0.9)) = 30 / 0.0057158 = 5248.6
+    # patients, 262.45 of them events; the overall risk for (1.96 / 0.05)^2 x 0.05 x 0.95 = 72.99.
+    assert largest_r2(0.05) == pytest.approx(0.328, abs=0.0005)
     assert 0.15 * largest_r2(0.05) == pytest.approx(0.05, abs=0.001)
     found = minimum_sample_size(30, 0.05, 0.05)
     assert found["shrinkage"] == found["needed"] == 5249
     assert math.ceil(found["needed"] * 0.05) == 263
-    # Its step for the overall risk: (1.96 / 0.05)^2 x 0.05 x 0.95 = 73.
     assert found["risk"] == 73
 
 

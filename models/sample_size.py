@@ -1,5 +1,8 @@
 """How many patients a prediction model would need, beside how many the study has.
 
+All is counted in patients, as the criteria assume independent observations: the units of one
+patient hardly tell more than one of them, and a patient with any event counts as one event.
+
 References
 ----------
 .. [1] Riley RD, Snell KIE, Ensor J, et al. Minimum sample size for developing a multivariable
@@ -99,7 +102,7 @@ def candidate_parameters(columns: Columns) -> int:
 def describe_sample_size(
     columns: Columns, training: pd.DataFrame, infos: Sequence[Mapping], nagelkerke: float
 ) -> dict:
-    """Set what a study has beside what its candidates, and its models, would need.
+    """Set what a study has beside what its candidates, and its models, would need, in patients.
 
     Parameters
     ----------
@@ -115,30 +118,33 @@ def describe_sample_size(
     Returns
     -------
     dict
-        ``rows, patients, events`` (of the rarer outcome)``, prevalence, nagelkerke, r2``
-        (Cox-Snell) and ``counts``, one entry for all candidates and one per model: ``what, label,
-        parameters, events_per_parameter, shrinkage, optimism, risk, needed, needed_events``, null
-        where a model has no parameter.
+        ``rows, patients, events`` (patients of the rarer outcome)``, prevalence`` (share of
+        patients with an event)``, nagelkerke, r2`` (Cox-Snell) and ``counts``, one entry for all
+        candidates and one per model: ``what, label, parameters, events_per_parameter, shrinkage,
+        optimism, risk, needed, needed_events``; all from the fourth on are left out where a model
+        has no parameter, and where all patients have an event.
     """
-    events, rows = int(training["outcome"].sum()), len(training)
-    prevalence = events / rows
-    r2 = nagelkerke * largest_r2(prevalence)
+    with_event = training.groupby("patient_id")["outcome"].max()
+    events, patients = int(with_event.sum()), len(with_event)
+    prevalence, rarer = events / patients, min(events, patients - events)
+    # Where every patient has an event, and some of their units have none, no criterion applies.
+    r2 = nagelkerke * largest_r2(prevalence) if rarer else None
     asked = [("candidates", "All candidates", candidate_parameters(columns))]
     asked += [(info["model"], info["label"], len(info["features"])) for info in infos]
     counts = []
     for what, label, parameters in asked:
         entry = {"what": what, "label": label, "parameters": parameters}
-        if parameters:
+        if parameters and rarer:
             needed = minimum_sample_size(parameters, prevalence, r2)
-            entry["events_per_parameter"] = min(events, rows - events) / parameters
+            entry["events_per_parameter"] = rarer / parameters
             entry |= needed | {
                 "needed_events": math.ceil(needed["needed"] * min(prevalence, 1 - prevalence))
             }
         counts.append(entry)
     return {
-        "rows": rows,
-        "patients": int(training["patient_id"].nunique()),
-        "events": min(events, rows - events),
+        "rows": len(training),
+        "patients": patients,
+        "events": rarer,
         "prevalence": prevalence,
         "nagelkerke": nagelkerke,
         "r2": r2,

@@ -189,12 +189,13 @@ def select_repeatedly(
     table : pandas.DataFrame
         One row per candidate: ``feature, block, frequency`` (share of the subsamples that chose
         it)``, frequency_permuted`` (mean over the permuted outcomes)``, selected`` (by all
-        training rows).
+        training rows, in the rigorous order).
     facts : dict
         ``resamples, share, permutations, blocks, seconds, notes``; `blocks` holds, per block with
         candidates, ``candidates, mean_selected, index, low, high, jaccard``, and the means over
         the permuted outcomes ``permuted_selected, permuted_index, permuted_jaccard,
-        permuted_highest`` (frequency of the candidate that each chooses most often).
+        permuted_highest`` (frequency of the candidate that each chooses most often), with the
+        least and the greatest index among them, ``permuted_index_low, permuted_index_high``.
     """
     options, started = config["stability"], time.monotonic()
     count, share, permutations = options["resamples"], options["share"], options["permutations"]
@@ -203,19 +204,18 @@ def select_repeatedly(
     seed = derive_seed(config["seed"], "stability")
     tasks = [Task(outcome, whole)]
     tasks += [Task(outcome, rows) for rows in subsamples(training, outcome, share, count, seed)]
-    # The subsamples of all permuted outcomes together are as many, at least two of each.
-    each = max(2, count // permutations) if permutations else 0
+    # As many of each permuted outcome: of fewer, its favourite's frequency would come out higher.
     for number in range(permutations):
         seed = derive_seed(config["seed"], "stability", "permuted", number)
         other = permuted_outcome(training, seed)
-        drawn = subsamples(training, other, share, each, derive_seed(seed, "subsamples"))
+        drawn = subsamples(training, other, share, count, derive_seed(seed, "subsamples"))
         tasks += [Task(other, rows) for rows in drawn]
     logger.info("stability: %d selections", len(tasks))
     with Workers(workers, (columns, training, config), config["threads"]) as pool:
         chosen = np.array(pool.map(_select, tasks, stage="stability", describe=_described))
     names = [*columns.features, *columns.clinical]
     final, real = chosen[0], chosen[1 : count + 1]
-    noise = chosen[count + 1 :].reshape(permutations, each, len(names))
+    noise = chosen[count + 1 :].reshape(permutations, count, len(names))
     blocks = np.array([columns.block_of(name) for name in names], dtype=object)
     table = pd.DataFrame(
         {
@@ -251,13 +251,16 @@ def _facts_of(real: np.ndarray, noise: np.ndarray, confidence: float) -> dict:
     facts = {"candidates": real.shape[1], "mean_selected": float(real.sum(axis=1).mean())}
     facts |= {name: _known(value) for name, value in own._asdict().items()}
     others = [stability_of(drawn, confidence) for drawn in noise]
+    indices = [other.index for other in others if not math.isnan(other.index)]
     sizes = noise.sum(axis=2)
     # Every permuted outcome has favourites of its own: their frequency averaged over outcomes, as
     # in the table, would hide that each outcome has some.
     highest = [float(drawn.mean(axis=0).max()) for drawn in noise]
     return facts | {
         "permuted_selected": float(sizes.mean()) if sizes.size else None,
-        "permuted_index": _mean([other.index for other in others]),
+        "permuted_index": _mean(indices),
+        "permuted_index_low": min(indices, default=None),
+        "permuted_index_high": max(indices, default=None),
         "permuted_jaccard": _mean([other.jaccard for other in others]),
         "permuted_highest": _mean(highest),
     }

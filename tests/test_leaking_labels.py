@@ -184,6 +184,27 @@ def test_the_page_does_not_claim_what_the_order_does_not_hold(run):
     assert ("with the outcomes of the test rows" in page) == (mode == "as_published")
 
 
+def test_beside_its_frequency_stands_whether_the_models_see_a_feature(run):
+    """Frequencies are of the rigorous order, the final signature of the study's own."""
+    mode, folder, _ = run
+    selection = pd.read_parquet(folder / "tables" / "selection.parquet")
+    own = set(selection.loc[selection["selected"].fillna(False), "feature"])
+    tables = [
+        block
+        for section in build_sections(read_results(folder / "study"))
+        for block in section.all_blocks()
+        if getattr(block, "name", None) == "selection-stability"
+    ]
+    shown, raw = tables[0].shown, tables[0].raw
+    name = f"in_final_signature{'_leaking' if mode == 'as_published' else ''}"
+    assert set(raw.loc[raw[name], "feature"]) == own
+    rigorous = set(raw.loc[raw["selected"], "feature"])
+    assert (own == rigorous) == (mode == "rigorous")
+    listed = raw.loc[raw["frequency"] > 0, name]
+    assert (shown["In the final signature"] == "yes").sum() == listed.sum()
+    assert ("chosen on everyone (LEAKING)" in tables[0].caption) == (mode == "as_published")
+
+
 def test_assumptions_are_printed(run):
     mode, folder, _ = run
     listed = pd.read_csv(folder / "report" / "tables" / "assumptions.csv")

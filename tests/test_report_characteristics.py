@@ -12,11 +12,15 @@ from scipy import stats
 from pipeline.core.errors import VertebromicsError
 from pipeline.reporting.characteristics import (
     CHI_SQUARE,
+    CLUSTERED_CHI_SQUARE,
+    CLUSTERED_MEANS,
+    CLUSTERED_RANK_SUM,
     RANK_SUM,
     characteristics,
     compare_counts,
     compare_numbers,
 )
+from pipeline.reporting.clustered_tests import clustered_score_test
 
 # Events and group sizes as printed in two papers on residual pain after vertebral augmentation
 # (569 patients, 117 with pain; 268 patients, 37 with pain), with the statistic that Pearson's test
@@ -171,6 +175,110 @@ def test_characteristics_with_t_show_means(cohort):
     )
     assert found.loc[0, "without"] == "70.0 (10.0)"
     assert found.loc[0, "summary"] == "mean (SD)"
+
+
+@pytest.fixture
+def several() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the units of 40 patients, one to four of each, and a dictionary."""
+    rng = np.random.default_rng(6)
+    patient = np.repeat(np.arange(40), rng.integers(1, 5, 40))
+    age = rng.normal(70, 9, 40).round()
+    age[:5] = np.nan
+    table = pd.DataFrame(
+        {
+            "patient_id": patient,
+            "age": age[patient],
+            "sex": np.where(rng.random(40) < 0.5, "f", "m")[patient],
+            "height": rng.normal(20, 3, len(patient)),
+            "grade": rng.choice(["1", "2", "3"], len(patient)),
+            "outcome": (rng.random(40) < 0.4)[patient].astype(int),
+        }
+    )
+    rows = [
+        ("age", "Age", "continuous", None),
+        ("sex", "Sex", "binary", "f|m"),
+        ("height", "Height", "continuous", None),
+        ("grade", "Grade", "categorical", "1|2|3|4"),
+    ]
+    dictionary = pd.DataFrame(rows, columns=["column", "label", "type", "levels"])
+    return table, dictionary
+
+
+def test_what_is_the_patients_own_is_compared_once_per_patient(several):
+    table, dictionary = several
+    found = characteristics(
+        table, dictionary, table["outcome"], GROUPS, patients=table["patient_id"]
+    )
+    heads = found[found["level"].isna()].set_index("variable")
+    once = table.drop_duplicates("patient_id")
+    alone = characteristics(once, dictionary, once["outcome"], GROUPS)
+    alone = alone[alone["level"].isna()].set_index("variable")
+    for name in ("Age", "Sex"):
+        assert heads.loc[name, "compared"] == "patients"
+        assert heads.loc[name, "test"] == alone.loc[name, "test"]
+        assert heads.loc[name, "p"] == pytest.approx(alone.loc[name, "p"])
+    # What varies inside patients is tested with patients as clusters.
+    group, patients = table["outcome"] == 1, table["patient_id"]
+    ranks = stats.rankdata(table["height"])[:, None]
+    grades = table["grade"].to_numpy()[:, None] == [["2", "3"]]
+    for name, columns, test in (
+        ("Height", ranks, CLUSTERED_RANK_SUM),
+        ("Grade", grades.astype(float), CLUSTERED_CHI_SQUARE),
+    ):
+        assert heads.loc[name, "compared"] == "clusters of units"
+        assert heads.loc[name, "test"] == test
+        assert heads.loc[name, "p"] == pytest.approx(
+            clustered_score_test(columns, group, patients)[1], rel=1e-9
+        )
+    # The summaries are of all units.
+    levels = found[found["variable"] == "Sex"]["overall"].dropna()
+    assert levels.map(lambda text: int(text.split(" ")[0])).sum() == len(table)
+
+
+def test_a_group_that_varies_inside_patients_makes_clusters_of_them(several):
+    table, dictionary = several
+    group = pd.Series(np.arange(len(table)) % 2)
+    found = characteristics(table, dictionary, group, GROUPS, patients=table["patient_id"])
+    heads = found[found["level"].isna()]
+    assert (heads["compared"] == "clusters of units").all()
+    assert heads["p"].notna().all()
+
+
+def test_copies_of_units_do_not_make_a_difference_clearer(several):
+    table, dictionary = several
+    copied = pd.concat([table, table, table], ignore_index=True)
+    tables = [
+        characteristics(each, dictionary, each["outcome"], GROUPS, patients=each["patient_id"])
+        for each in (table, copied)
+    ]
+    np.testing.assert_allclose(tables[0]["p"], tables[1]["p"], rtol=1e-9)
+    naive = [characteristics(each, dictionary, each["outcome"], GROUPS) for each in (table, copied)]
+    assert (naive[1]["p"].dropna() < naive[0]["p"].dropna()).all()
+
+
+def test_means_of_clustered_units(several):
+    table, dictionary = several
+    height = dictionary[dictionary["column"] == "height"]
+    found = characteristics(
+        table,
+        height,
+        table["outcome"],
+        GROUPS,
+        patients=table["patient_id"],
+        continuous_test="welch",
+    )
+    columns, group = table[["height"]].to_numpy(), table["outcome"] == 1
+    statistic, _ = clustered_score_test(columns, group, table["patient_id"])
+    assert found.loc[0, "statistic"] == statistic
+    assert found.loc[0, "test"] == CLUSTERED_MEANS
+
+
+def test_one_unit_a_patient_leaves_the_usual_tests(cohort):
+    table, dictionary = cohort
+    group, patients = pd.Series([0, 0, 0, 1, 1, 1]), pd.Series(list("abcdef"))
+    given = characteristics(table, dictionary, group, GROUPS, patients=patients)
+    pd.testing.assert_frame_equal(given, characteristics(table, dictionary, group, GROUPS))
+    assert set(given["compared"].dropna()) == {"units"}
 
 
 def test_values_outside_the_listed_levels_are_counted_too(cohort):

@@ -392,7 +392,8 @@ def test_a_selection_that_never_chooses_says_so(copied):
 
 @pytest.mark.parametrize(("noise", "said"), [(0.1, "excellent"), (0.7, "no clearer than")])
 def test_a_stability_that_noise_reaches_is_not_praised(noise, said):
-    block = {"index": 0.8, "low": 0.6, "permuted_index": noise}
+    """The highest of the permuted outcomes counts: the index must not lie among them."""
+    block = {"index": 0.8, "low": 0.6, "permuted_index": 0.0, "permuted_index_high": noise}
     assert said in selection_stability._grade(block)
 
 

@@ -113,11 +113,30 @@ def test_the_note_counts_features_numbers_and_levels_but_the_first():
     ]
     note = describe_sample_size(columns(), training, infos, 0.15)
     assert (note["rows"], note["patients"], note["events"]) == (100, 99, 20)
-    assert note["r2"] == pytest.approx(0.15 * largest_r2(0.8))
+    assert note["prevalence"] == 79 / 99
+    assert note["r2"] == pytest.approx(0.15 * largest_r2(79 / 99))
     candidates, lr, rf = note["counts"]
     assert candidates["parameters"] == 6
     assert candidates["events_per_parameter"] == pytest.approx(20 / 6)
     assert lr["events_per_parameter"] == 10
-    assert candidates["needed"] == minimum_sample_size(6, 0.8, note["r2"])["needed"]
-    assert candidates["needed_events"] == math.ceil(0.2 * candidates["needed"])
+    assert candidates["needed"] == minimum_sample_size(6, 79 / 99, note["r2"])["needed"]
+    assert candidates["needed_events"] == math.ceil(20 / 99 * candidates["needed"])
     assert rf == {"what": "rf", "label": "RF", "parameters": 0}
+
+
+def test_where_every_patient_has_an_event_no_criterion_applies():
+    rows = pd.DataFrame({"patient_id": [1, 1, 2, 2, 3], "outcome": [1, 0, 0, 1, 1]})
+    note = describe_sample_size(columns(), rows, [], 0.15)
+    assert (note["events"], note["prevalence"], note["r2"]) == (0, 1, None)
+    assert note["counts"] == [{"what": "candidates", "label": "All candidates", "parameters": 6}]
+
+
+def test_more_rows_of_the_same_patients_change_nothing():
+    """Several vertebrae of a patient are no further patients, whatever their outcomes."""
+    patients = pd.DataFrame({"patient_id": range(60), "outcome": [1] * 12 + [0] * 48})
+    more = patients.head(30).assign(outcome=0)
+    note, other = (
+        describe_sample_size(columns(), rows, [], 0.15)
+        for rows in (patients, pd.concat([patients, more, more]))
+    )
+    assert other == note | {"rows": 120}

@@ -158,6 +158,9 @@ def test_what_is_planted_is_chosen_more_stably_than_noise(repeated):
     assert radiomics["candidates"] == 60
     assert radiomics["low"] < radiomics["index"] < radiomics["high"]
     assert radiomics["permuted_index"] < radiomics["index"]
+    low, high = radiomics["permuted_index_low"], radiomics["permuted_index_high"]
+    assert low < high < radiomics["low"]
+    assert radiomics["permuted_index"] == pytest.approx((low + high) / 2)
     assert table["frequency"].max() > table["frequency_permuted"].max()
 
 
@@ -186,6 +189,7 @@ def test_without_permutations_there_is_no_reference(study, training, config):
     assert table["frequency_permuted"].isna().all()
     assert list(facts["blocks"]) == ["radiomics"]
     assert facts["blocks"]["radiomics"]["permuted_index"] is None
+    assert facts["blocks"]["radiomics"]["permuted_index_high"] is None
 
 
 def test_the_command_writes_the_table_and_its_facts(study, config, tmp_path):

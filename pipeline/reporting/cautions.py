@@ -152,14 +152,13 @@ def _events(results: Results, part: str) -> tuple[int, int]:
 
 
 def _few_events_to_fit(results: Results) -> Caution | None:
-    events, rows = _events(results, "train")
-    fewer = min(events, rows - events)
+    size = results.modelling.sample_size
     # All that the selection may choose from: a narrow signature was paid for with events too.
-    candidates = results.modelling.sample_size["counts"][0]["parameters"]
+    fewer, candidates = size["events"], size["counts"][0]["parameters"]
     if not candidates or fewer / candidates >= MIN_EVENTS_PER_PREDICTOR:
         return None
     text = (
-        f"The training rows hold {plural(events, 'event')} for "
+        f"The training part holds {plural(fewer, 'patient')} of the rarer outcome for "
         f"{plural(candidates, 'candidate parameter')}, {number(fewer / candidates, 2)} per "
         f"parameter ({MIN_EVENTS_PER_PREDICTOR} is a common least). Which predictors are selected, "
         "and their weights, would change with another sample."
@@ -216,7 +215,9 @@ def _clusters(results: Results) -> Caution | None:
     text = (
         f"{plural(several, 'patient')} contribute more than one row. Patients are never divided "
         "between training and test rows or between folds; the table of metrics names the interval "
-        "method that takes the clusters into account."
+        "method that takes the clusters into account. The filters of the selection (rank-sum, "
+        "chi-square) count rows as independent: they screen, and their P values are too small to "
+        "be evidence."
     )
     return Caution("Several rows per patient", text, "performance", "info")
 

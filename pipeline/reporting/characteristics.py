@@ -2,19 +2,21 @@
 
 The tests are written out with scipy instead of taken from a table package, because their choice
 decides P values near the limit (a chi-square test with Yates' correction turns published findings
-around) and must stand in the table.
+around) and must stand in the table. Where patients have several units, no test takes these for
+independent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from pipeline.core.errors import VertebromicsError
+from pipeline.reporting.clustered_tests import clustered_score_test
 
 #: Below this expected count in a cell, the chi-square distribution approximates badly
 #: (Cochran, Biometrics 1954;10:417-451).
@@ -25,6 +27,13 @@ CHI_SQUARE = "Pearson chi-square, no continuity correction"
 RANK_SUM = "Wilcoxon rank-sum"
 T_POOLED = "Student t, pooled variance"
 T_WELCH = "Welch t"
+CLUSTERED = ", patients as clusters (generalised score test)"
+CLUSTERED_CHI_SQUARE = f"Chi-square{CLUSTERED}"
+CLUSTERED_RANK_SUM = f"{RANK_SUM}{CLUSTERED}"
+CLUSTERED_MEANS = f"Difference of means{CLUSTERED}"
+
+#: What a test counts as one independent observation.
+UNITS, PATIENTS, CLUSTERS = "units", "patients", "clusters of units"
 
 _NUMBER_TESTS = {"rank-sum": RANK_SUM, "t": T_POOLED, "welch": T_WELCH}
 
@@ -41,6 +50,8 @@ class TestResult:
         NaN where the test cannot be done (an empty group, one level, no variation).
     approximate : bool
         Whether an expected count lies below `MIN_EXPECTED_COUNT`.
+    compared : {'units', 'patients', 'clusters of units'}
+        What it counts as one independent observation.
     """
 
     __test__ = False  # the name is the field's, not pytest's
@@ -49,6 +60,7 @@ class TestResult:
     statistic: float
     p: float
     approximate: bool = False
+    compared: str = UNITS
 
 
 def compare_counts(counts: np.ndarray) -> TestResult:
@@ -111,6 +123,7 @@ def characteristics(
     group: pd.Series,
     groups: Sequence[tuple[object, str]],
     *,
+    patients: pd.Series | None = None,
     continuous_test: str = "rank-sum",
 ) -> pd.DataFrame:
     """Describe every variable of `dictionary` overall and in two groups, and compare the groups.
@@ -127,6 +140,11 @@ def characteristics(
         Group of each unit, on the index of `table`; units of no listed group count overall only.
     groups : sequence of (value, label), two of them
         The groups to compare, in the order of their columns.
+    patients : pandas.Series, optional
+        Patient of each unit, on the index of `table`; every unit is independent without. Where
+        patients have several units, a variable that is the same in all units of each patient, in
+        groups that are too, is tested with one row per patient, and any other with patients as
+        clusters (`pipeline.reporting.clustered_tests`). Summaries are of the units all the same.
     continuous_test : {'rank-sum', 't', 'welch'}
         Test for continuous and ordinal variables.
 
@@ -135,8 +153,8 @@ def characteristics(
     pandas.DataFrame
         One row per variable and, for categories, one per level: ``variable, level`` (null on a
         variable's own row)``, unit, timing, summary, overall, <label of each group>, missing,
-        test, statistic, p, approximate``. Missing values are counted and left out of percentages
-        and tests.
+        test, statistic, p, approximate, compared``. Missing values are counted and left out of
+        percentages and tests.
     """
     if len(groups) != 2:
         raise VertebromicsError("Characteristics compare two groups", found=len(groups))
@@ -150,10 +168,11 @@ def characteristics(
         describe = (
             _describe_numbers if entry["type"] in ("continuous", "ordinal") else _describe_counts
         )
-        rows += describe(table[entry["column"]], entry, group, groups, continuous_test)
+        values = table[entry["column"]]
+        rows += describe(values, entry, group, groups, continuous_test, patients)
     columns = ["variable", "level", "unit", "timing", "summary", "overall"]
     columns += [label for _, label in groups]
-    columns += ["missing", "test", "statistic", "p", "approximate"]
+    columns += ["missing", "test", "statistic", "p", "approximate", "compared"]
     if len(set(columns)) < len(columns):
         raise VertebromicsError(
             "Labels of groups must differ from each other and from the table's own columns",
@@ -168,11 +187,20 @@ def _describe_numbers(
     group: pd.Series,
     groups: Sequence[tuple[object, str]],
     test: str,
+    patients: pd.Series | None,
 ) -> list[dict]:
     numbers = pd.to_numeric(values).astype(float)
     by_rank = test == "rank-sum"
-    first, second = (numbers[group == value].to_numpy() for value, _ in groups)
-    result = compare_numbers(first, second, test)
+    rows, of_group, compared = _observations(numbers, group, groups, patients)
+    if compared == CLUSTERS:
+        known = numbers[rows].to_numpy()
+        columns = stats.rankdata(known) if by_rank else known
+        name = CLUSTERED_RANK_SUM if by_rank else CLUSTERED_MEANS
+        found = clustered_score_test(columns[:, None], of_group, patients[rows].to_numpy())
+        result = TestResult(name, *found, compared=compared)
+    else:
+        first, second = (numbers[rows][of_group == value].to_numpy() for value in (0, 1))
+        result = replace(compare_numbers(first, second, test), compared=compared)
     row = _row(entry, numbers, result)
     row["summary"] = "median [Q1, Q3]" if by_rank else "mean (SD)"
     summarise = _median if by_rank else _mean
@@ -188,20 +216,14 @@ def _describe_counts(
     group: pd.Series,
     groups: Sequence[tuple[object, str]],
     _test: str,
+    patients: pd.Series | None,
 ) -> list[dict]:
     texts = values.astype("string")
     listed = entry.get("levels")
     levels = listed.split("|") if isinstance(listed, str) and listed else []
     levels += sorted(set(texts.dropna()) - set(levels))
-    counts = np.array(
-        [
-            [int(((texts == level) & (group == value)).sum()) for value, _ in groups]
-            for level in levels
-        ]
-    ).reshape(len(levels), len(groups))
-    head = _row(
-        entry, texts, compare_counts(counts) if levels else TestResult(CHI_SQUARE, np.nan, np.nan)
-    )
+    counts = _counts(texts, levels, [(group == value) for value, _ in groups])
+    head = _row(entry, texts, _compare_levels(texts, levels, group, groups, patients))
     head["summary"] = "n (%)"
     rows = [head]
     known = texts.notna()
@@ -212,6 +234,54 @@ def _describe_counts(
             row[label] = _percent(int(number), int((known & (group == value)).sum()))
         rows.append(row)
     return rows
+
+
+def _counts(texts: pd.Series, levels: list[str], members: Sequence[pd.Series]) -> np.ndarray:
+    """Count units by level and group, shape (n_levels, n_groups)."""
+    counts = [[int(((texts == level) & of).sum()) for of in members] for level in levels]
+    return np.array(counts, dtype=int).reshape(len(levels), len(members))
+
+
+def _compare_levels(
+    texts: pd.Series,
+    levels: list[str],
+    group: pd.Series,
+    groups: Sequence[tuple[object, str]],
+    patients: pd.Series | None,
+) -> TestResult:
+    """Compare the shares of levels by the test that suits how units belong to patients."""
+    rows, of_group, compared = _observations(texts, group, groups, patients)
+    texts = texts[rows]
+    counts = _counts(texts, levels, [of_group == 0, of_group == 1])
+    result = compare_counts(counts) if levels else TestResult(CHI_SQUARE, np.nan, np.nan)
+    if compared != CLUSTERS:
+        return replace(result, compared=compared)
+    # The shares of all levels but one tell that of the last.
+    used = [level for level in levels if (texts == level).any()][1:]
+    columns = np.array([texts == level for level in used], dtype=float).T.reshape(-1, len(used))
+    found = clustered_score_test(columns, of_group, patients[rows].to_numpy())
+    return TestResult(CLUSTERED_CHI_SQUARE, *found, result.approximate, compared)
+
+
+def _observations(
+    values: pd.Series,
+    group: pd.Series,
+    groups: Sequence[tuple[object, str]],
+    patients: pd.Series | None,
+) -> tuple[pd.Index, np.ndarray, str]:
+    """Return the rows to compare, the group of each (0 or 1), and what they are."""
+    order = {value: number for number, (value, _) in enumerate(groups)}
+    of_group = group.map(order)
+    known = values.notna() & of_group.notna()
+    rows, of_group = values.index[known], of_group[known].to_numpy(dtype=int)
+    if patients is None or not patients.duplicated().any():
+        return rows, of_group, UNITS
+    units = pd.DataFrame({"value": values[rows], "group": of_group}, index=rows)
+    by_patient = units.groupby(patients[rows])
+    if (by_patient.nunique() > 1).any(axis=None):
+        return rows, of_group, CLUSTERS
+    first = ~patients[rows].duplicated().to_numpy()
+    return rows[first], of_group[first], PATIENTS
 
 
 def _row(entry: dict, values: pd.Series, result: TestResult) -> dict:
@@ -225,6 +295,7 @@ def _row(entry: dict, values: pd.Series, result: TestResult) -> dict:
         "statistic": result.statistic,
         "p": result.p,
         "approximate": result.approximate,
+        "compared": result.compared,
     }
 
 

@@ -78,6 +78,8 @@ class OrderWords:
         What the plan of an ablation saw of them, as a sentence.
     imputation : str
         What imputation was learned from, after "become the ..., levels the ..., ".
+    final_signature : str
+        Which signature the models see, beside selections of the rigorous order.
     """
 
     selection: str
@@ -89,6 +91,7 @@ class OrderWords:
     winner: str
     ablation: str
     imputation: str
+    final_signature: str
 
 
 _RIGOROUS = OrderWords(
@@ -105,6 +108,7 @@ _RIGOROUS = OrderWords(
     ablation="Which features count as the highest follows from the training rows; all steps are "
     "planned before the test rows are looked at.",
     imputation="both learned inside each fold",
+    final_signature="the signature of the final models",
 )
 _AS_PUBLISHED = OrderWords(
     selection="Radiomic features were selected once, on the rows and outcomes of all patients, "
@@ -122,6 +126,7 @@ _AS_PUBLISHED = OrderWords(
     "counted among features that the outcomes of the test rows helped to choose.",
     imputation="both learned before the folds of the search; for radiomic features the rows of "
     "all patients count as training rows",
+    final_signature=f"the signature of the final models, which was chosen on everyone ({WORD})",
 )
 
 

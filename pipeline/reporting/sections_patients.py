@@ -8,7 +8,14 @@ import pandas as pd
 
 from pipeline.core.findings import SEVERITIES, from_json
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
-from pipeline.reporting.characteristics import CHI_SQUARE, RANK_SUM, characteristics
+from pipeline.reporting.characteristics import (
+    CHI_SQUARE,
+    CLUSTERED_CHI_SQUARE,
+    CLUSTERED_RANK_SUM,
+    PATIENTS,
+    RANK_SUM,
+    characteristics,
+)
 from pipeline.reporting.flow_diagram import flow_diagram
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
@@ -159,16 +166,19 @@ def characteristics_section(results: Results) -> Section:
         )
     outcome = modelling.info["outcome"]
     events = units["outcome"].astype(int)
-    by_outcome = characteristics(units, dictionary, events, [(0, "no event"), (1, "event")])
+    by_outcome = characteristics(
+        units, dictionary, events, [(0, "no event"), (1, "event")], patients=units["patient_id"]
+    )
     part = units["unit_id"].map(modelling.split.set_index("unit_id")["part"])
     parts = [("train", "training rows"), ("test", "test rows")]
-    by_part = characteristics(units, dictionary, part, parts)
+    by_part = characteristics(units, dictionary, part, parts, patients=units["patient_id"])
     unit = _unit(results)
     tests = (
         "Numbers: median [first, third quartile], Wilcoxon rank-sum test. Categories: n (%), "
         "Pearson chi-square test without continuity correction. P values are two-sided and "
         "not corrected for multiple testing; † marks a chi-square test with an expected count "
         "below 5, whose P is approximate. Missing values are left out of percentages and tests."
+        f"{_dependence(units)}"
     )
     groups = {
         "no event": f"No event\n(n = {int((events == 0).sum())})",
@@ -180,7 +190,8 @@ def characteristics_section(results: Results) -> Section:
     }
     blocks: list[Block] = [
         Paragraph(
-            f"One row of the model is one {unit}. Event: “{outcome['label']}”, defined as "
+            f"One row of the model is one {unit}"
+            f"{_of_patients(units, unit)}. Event: “{outcome['label']}”, defined as "
             f"{outcome['formula']}."
         ),
         Table(
@@ -212,6 +223,29 @@ def characteristics_section(results: Results) -> Section:
             )
         )
     return Section(section.anchor, section.title, blocks)
+
+
+def _has_clusters(units: pd.DataFrame) -> bool:
+    return bool(units["patient_id"].duplicated().any())
+
+
+def _of_patients(units: pd.DataFrame, unit: str) -> str:
+    """Say how many patients the units are of, where that is another number."""
+    if not _has_clusters(units):
+        return ""
+    return f"; {plural(units['patient_id'].nunique(), 'patient')} have {plural(len(units), unit)}"
+
+
+def _dependence(units: pd.DataFrame) -> str:
+    """Say how tests take account of patients with several units."""
+    if not _has_clusters(units):
+        return ""
+    return (
+        " Rows of one patient are not independent: a variable that is the same in all rows of each "
+        "patient, between groups that are too, is compared with one row per patient (‡); every "
+        "other by the generalised score test with patients as clusters (Boos, Am Stat "
+        "1992;46:327-333), on the ranks or levels. Medians and counts are of the rows."
+    )
 
 
 def _allowed(results: Results) -> list[str]:
@@ -277,7 +311,9 @@ def _printed(table: pd.DataFrame, groups: dict[str, str], units: int) -> pd.Data
         unit = f", {head['unit']}" if isinstance(head["unit"], str) and head["unit"] else ""
         rest = {
             "Missing": count(head["missing"]),
-            "P": f"{p_value(head['p'])}{'†' if head['approximate'] is True else ''}",
+            "P": p_value(head["p"])
+            + ("†" if head["approximate"] is True else "")
+            + ("‡" if head["compared"] == PATIENTS else ""),
             "Test": _test(head),
         }
         if len(levels) == 2:
@@ -307,7 +343,12 @@ def _cells(name: str, row: dict, groups: dict[str, str], units: int) -> dict[str
 
 
 def _test(row: dict) -> str:
-    statistics = {CHI_SQUARE: "chi\u2011square", RANK_SUM: "rank\u2011sum U"}
+    statistics = {
+        CHI_SQUARE: "chi\u2011square",
+        RANK_SUM: "rank\u2011sum U",
+        CLUSTERED_CHI_SQUARE: "clustered chi\u2011square",
+        CLUSTERED_RANK_SUM: "clustered rank\u2011sum chi\u2011square",
+    }
     name = statistics.get(row["test"], row["test"])
     if pd.isna(row["statistic"]):
         return f"{name}: not possible"

@@ -84,15 +84,22 @@ def sample_size_section(results: Results) -> Section:
     candidates = size["counts"][0]
     rows = [_size_row(entry) for entry in size["counts"]]
     text = (
-        f"The training rows hold {plural(size['events'], 'event')} (of the rarer outcome) among "
-        f"{plural(size['rows'], 'row')} of {plural(size['patients'], 'patient')}. "
+        f"The training part holds {plural(size['patients'], 'patient')}, "
+        f"{count(size['events'])} of them with the rarer outcome. "
     )
+    if size["rows"] > size["patients"]:
+        text += (
+            f"Its {count(size['rows'])} rows are not independent: everything here is counted in "
+            "patients, one with any event as one event. "
+        )
+    if not size["events"]:
+        text += "The criteria need patients of both outcomes. "
     if "needed" in candidates:
         enough = candidates["needed"] <= size["patients"]
         text += (
             f"A model that weighs all {plural(candidates['parameters'], 'candidate parameter')} "
-            f"would need {count(candidates['needed'])} patients with "
-            f"{count(candidates['needed_events'])} events: the study has "
+            f"would need {count(candidates['needed'])} patients, "
+            f"{count(candidates['needed_events'])} of them with the rarer outcome: the study has "
             + ("enough. " if enough else f"{share(size['patients'], candidates['needed'], 1)}. ")
         )
     text += (
@@ -105,8 +112,9 @@ def sample_size_section(results: Results) -> Section:
         "2019;38:1276-1296; BMJ 2020;368:m441) for coefficients that shrink by a tenth at most, an "
         "R² that is optimistic by 0.05 at most, and an overall risk known within 0.05; needed is "
         f"the largest. Expected R²: {number(size['nagelkerke'], 2)} of the largest possible "
-        f"(Cox-Snell {number(size['r2'])}), an assumption made before the study; share of events "
-        f"{number(size['prevalence'])}.",
+        f"(Cox-Snell {number(size['r2'])}), an assumption made before the study; share of "
+        f"patients with an event {number(size['prevalence'])}. Events are patients of the rarer "
+        "outcome.",
         shown=pd.DataFrame(rows),
         raw=pd.DataFrame(size["counts"]),
         numeric=tuple(column for column in rows[0] if column != "Parameters of"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.core.modes import is_leaking
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Table
 from pipeline.reporting.figures_selection import frequency_figure
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import count, interval, number, plural, share
 
@@ -32,6 +34,13 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
     ever = table[table["frequency"] > 0].sort_values(
         ["frequency", "selected", "feature"], ascending=[False, False, True], kind="stable"
     )
+    # In the published order the models see another signature than the one repeated here.
+    selection = results.modelling.selection
+    final = set(selection.loc[selection["selected"].fillna(False).astype(bool), "feature"])
+    ever = ever.assign(selected=ever["feature"].isin(final))
+    whose = order_words(results).final_signature
+    leaking = is_leaking(results.study.config)
+    column = f"in_final_signature{'_leaking' if leaking else ''}"
     size = f"{100 * info['share']:g}%"
     blocks: list[Block] = [
         Paragraph(
@@ -55,7 +64,7 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
             alt=f"Bars of how often each feature was chosen. First: {drawn['feature'].iloc[0]}, "
             f"{share(drawn['frequency'].iloc[0], 1)} of the subsamples.",
             caption=f"How often {resamples} of {size} of the training patients chose each feature "
-            "(teal: radiomics, orange: clinical; pale: not in the final signature)."
+            f"(teal: radiomics, orange: clinical; pale: not in {whose})."
             + (f" The {rest} least often chosen features are not drawn." if rest else "")
             + (
                 f" Dashed: {share(noise, 1)}, how often a permuted outcome chooses its most "
@@ -83,9 +92,9 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
             caption=f"How often each candidate was chosen on {resamples} of {size} of the training "
             "patients, and on as many with permuted outcomes, mean over these. Each permuted "
             "outcome has other favourites: a share is to be compared with the dashed line of the "
-            "figure, not with this mean.",
+            f"figure, not with this mean. Final signature: {whose}.",
             shown=shown,
-            raw=table,
+            raw=table.assign(**{column: table["feature"].isin(final)}),
             numeric=("Chosen", "Chosen, outcomes permuted"),
             sortable=True,
             collapsed=f"{plural(len(ever), 'feature')} that were chosen at least once",
@@ -113,16 +122,18 @@ def _sentences(info: dict) -> list[str]:
         )
         if block["permuted_index"] is not None:
             text += (
-                f" With permuted outcomes the index is {number(block['permuted_index'], 2)}: that "
-                "much comes from the patients whom subsamples share, whatever their outcome."
+                f" With permuted outcomes the index is {number(block['permuted_index'], 2)} on "
+                f"average ({number(block['permuted_index_low'], 2)} to "
+                f"{number(block['permuted_index_high'], 2)}): that much comes from the patients "
+                "whom subsamples share, whatever their outcome."
             )
         sentences.append(text)
     return sentences
 
 
 def _grade(block: dict) -> str:
-    """Return the word for an index, which noise has to stay below for it to mean anything."""
-    noise = block["permuted_index"]
+    """Return the word for an index; it needs an interval above every permuted outcome's index."""
+    noise = block["permuted_index_high"]
     if noise is not None and block["low"] is not None and block["low"] <= noise:
         return "no clearer than with permuted outcomes"
     return next(word for bound, word in GRADES if block["index"] >= bound)

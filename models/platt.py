@@ -108,7 +108,8 @@ class PlattSVC(ClassifierMixin, BaseEstimator):
 
     One machine is fitted to all rows; the sigmoid is learned on decision values of folds that keep
     a patient's rows together, as scikit-learn's own ``SVC(probability=True)``, now deprecated,
-    does not. The sigmoid never falls: probabilities rank rows as the machine does.
+    does not. Each machine's values are taken in standard deviations of its values over the rows
+    that it learned from. The sigmoid never falls: probabilities rank rows as the machine does.
 
     Parameters
     ----------
@@ -168,18 +169,27 @@ class PlattSVC(ClassifierMixin, BaseEstimator):
             )
         if folds is None:
             folds = calibration_folds(X, y, np.arange(len(y)), self.seed)
-        machines = [self._machine().fit(fold.X_learn, fold.y_learn) for fold in folds]
-        values = [
-            machine.decision_function(fold.X_valid)
-            for machine, fold in zip(machines, folds, strict=True)
-        ]
+        values = []
+        for fold in folds:
+            machine, centre, spread = self._fit_machine(fold.X_learn, fold.y_learn)
+            values.append((machine.decision_function(fold.X_valid) - centre) / spread)
         outcome = np.concatenate([fold.y_valid for fold in folds]) == self.classes_[1]
-        self.slope_, self.intercept_ = fit_sigmoid(np.concatenate(values), outcome)
-        self.machine_ = self._machine().fit(X, y)
+        slope, intercept = fit_sigmoid(np.concatenate(values), outcome)
+        self.machine_, centre, spread = self._fit_machine(X, y)
+        self.slope_, self.intercept_ = slope / spread, intercept - slope * centre / spread
         return self
 
-    def _machine(self) -> SVC:
-        return SVC(kernel=self.kernel, C=self.C, gamma=self.gamma)
+    def _fit_machine(self, X: np.ndarray, y: np.ndarray) -> tuple[SVC, float, float]:
+        """Fit a machine; mean and standard deviation of its values over what it learned from.
+
+        Where one outcome is rare and the classes overlap, the best margin holds every row of the
+        frequent one, and the solver stops on the way there: such machines rank alike, but the
+        spread of their values differs a thousandfold. So values are compared on each machine's own
+        scale.
+        """
+        machine = SVC(kernel=self.kernel, C=self.C, gamma=self.gamma).fit(X, y)
+        values = machine.decision_function(X)
+        return machine, float(values.mean()), float(values.std()) or 1.0
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (n_rows, 2), in the order of `classes_`."""

@@ -605,6 +605,26 @@ def test_several_rows_per_patient_are_said(copied):
     assert "Several rows per patient" in find(copied)
 
 
+def test_several_cases_of_a_patient_are_not_compared_as_independent(copied):
+    change(copied, unit="case")
+    path = copied / "tables" / "analysis.parquet"
+    table = pd.read_parquet(path)
+    half = len(table) // 2
+    doubled = pd.concat([table.iloc[:half], table.iloc[:half]], ignore_index=True)
+    doubled["unit_id"] = table["unit_id"].iloc[: 2 * half]
+    write_table(doubled, path)
+    section = characteristics_section(read_results(copied / "study"))
+    assert f"{half} patients have {2 * half} cases" in section.blocks[0].text
+    first, second = (block for block in section.all_blocks() if isinstance(block, Table))
+    assert "Rows of one patient are not independent" in first.caption
+    # A patient's rows are alike, and so is their outcome; the parts are those of other patients.
+    assert set(first.raw["compared"].dropna()) == {"patients"}
+    heads = first.shown["Test"] != ""
+    assert first.shown.loc[heads, "P"].str.endswith("‡").all()
+    assert set(second.raw["compared"].dropna()) == {"clusters of units"}
+    assert second.shown["Test"].str.contains("clustered").any()
+
+
 def test_another_environment_is_said(copied, monkeypatch):
     table = pd.DataFrame(
         [["numpy", "1.0", None, False]], columns=["package", "locked", "installed", "agrees"]

@@ -19,12 +19,15 @@ import pandas as pd
 from models.ablation_refits import Refits, Setting, refit_step, seed_rows, summarise_step
 from models.ablation_steps import Step, plan_steps, top_candidates
 from models.columns import Columns
+from models.estimators import device_of
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.intervals import patient_resamples
+from models.journal import Journal
 from models.mode import candidates_in_mode
 from models.outputs import write_facts, write_result
 from models.parallel import Workers
 from models.procedure import search_note
+from models.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
@@ -129,6 +132,7 @@ def ablate(
     info: Mapping,
     importance: pd.DataFrame,
     workers: int = 1,
+    journal: Journal | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     """Run all steps of one model's ablation.
 
@@ -144,6 +148,8 @@ def ablate(
         What importance.parquet holds.
     workers : int
         Processes, each of which fits one step at a time.
+    journal : Journal, optional
+        Open journal of finished steps, from which an ablation that was killed goes on.
 
     Returns
     -------
@@ -158,8 +164,17 @@ def ablate(
     steps, ranked = plan_ablation(setting, columns, info, importance)
     todo = [step for step in steps if step.is_fitted]
     with Workers(workers, setting, setting.config["threads"]) as pool:
-        stage = f"ablate {setting.model}"
-        results = pool.map(refit_step, todo, stage=stage, describe=lambda step, _: step.name)
+        results = map_kept(
+            pool,
+            refit_step,
+            todo,
+            [step.name for step in todo],
+            journal,
+            stage=f"ablate {setting.model}",
+            describe=lambda step, _: step.name,
+            pack=Refits.packed,
+            unpack=Refits.unpacked,
+        )
     done = dict(zip([step.name for step in todo], results, strict=True))
     config, options = setting.config, setting.config["ablation"]
     outcomes = [_outcome_of(step, done) for step in steps]
@@ -275,10 +290,18 @@ def main(options: argparse.Namespace) -> None:
         _print_plan(plan_ablation(setting, columns, info, importance)[0])
         return
     with labelled_log(config):
-        result, seeds, facts = ablate(setting, columns, info, importance, options.workers)
-    write_result(result, options.out_dir / f"{options.model}.parquet", config)
-    write_result(seeds, options.out_dir / f"{options.model}_seeds.parquet", config)
-    write_facts(facts, options.out_dir / f"{options.model}.json", config)
+        files = (options.analysis, options.info, options.split)
+        files += (options.model_json, options.importance)
+        device = device_of(options.model, config)
+        key = stage_key("models.ablate", options.model, files, config, device)
+        path = options.out_dir / f"{options.model}.journal"
+        with journal_until_done(path, key) as journal:
+            result, seeds, facts = ablate(
+                setting, columns, info, importance, options.workers, journal
+            )
+            write_result(result, options.out_dir / f"{options.model}.parquet", config)
+            write_result(seeds, options.out_dir / f"{options.model}_seeds.parquet", config)
+            write_facts(facts, options.out_dir / f"{options.model}.json", config)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,20 @@ class Refits:
     threshold: float = math.nan
     failure: str = ""
 
+    def packed(self) -> dict:
+        """Return them as a line of the journal."""
+        return vars(self) | {
+            "probability": self.probability.tolist(),
+            "rows": self.probability.shape[1],
+        }
+
+    @classmethod
+    def unpacked(cls, kept: Mapping) -> Refits:
+        """Return the refits that `packed` made a line of."""
+        own = {name: value for name, value in kept.items() if name != "rows"}
+        probability = np.array(kept["probability"], dtype=float).reshape(-1, kept["rows"])
+        return cls(**own | {"probability": probability})
+
 
 def refit_step(setting: Setting, step: Step) -> Refits:
     """Run the procedure without what a step removes, and fit its classifier once for every seed.

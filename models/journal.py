@@ -1,4 +1,4 @@
-"""A journal of finished fits, from which a search that was killed goes on."""
+"""A journal of finished tasks, from which a stage that was killed goes on."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Journal:
         self.path = None if path is None else Path(path)
         self.key = key
         self.results: dict[str, dict] = {}
+        self._stream = None
 
     def __enter__(self) -> Journal:
-        self._stream = None
         if self.path is not None:
             end = self._read()
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,13 +55,13 @@ class Journal:
             self._stream.close()
 
     def add(self, task: str, result: dict) -> None:
-        """Keep the `result` (JSON values) of a `task`."""
+        """Keep the `result` (JSON values; Python reads NaN back too) of a `task`."""
         self.results[task] = result
         if self._stream is not None:
             self._write({"task": task, "result": result})
 
     def _write(self, line: dict) -> None:
-        self._stream.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+        self._stream.write(json.dumps(line).encode() + b"\n")
         # What the system holds survives the death of this process.
         self._stream.flush()
 

@@ -19,12 +19,14 @@ import numpy as np
 import pandas as pd
 
 from models import metrics
-from models.estimators import FAMILIES
+from models.estimators import FAMILIES, device_of
 from models.folds import assign_folds
 from models.inputs import input_arguments, read_inputs, training_rows
+from models.journal import Journal
 from models.outputs import write_facts, write_result
 from models.parallel import Workers
 from models.procedure import Procedure, search_note
+from models.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.files import read_json
 from pipeline.core.modes import rigorous
@@ -74,7 +76,10 @@ def outer_folds(
 
 
 def cross_validate(
-    procedure: Procedure, training: pd.DataFrame, workers: int = 1
+    procedure: Procedure,
+    training: pd.DataFrame,
+    workers: int = 1,
+    journal: Journal | None = None,
 ) -> tuple[pd.DataFrame, dict]:
     """Judge a family's whole procedure by repeated nested cross-validation.
 
@@ -86,6 +91,8 @@ def cross_validate(
         Training rows of the analysis table.
     workers : int
         Processes over which the outer folds are spread; the result does not depend on it.
+    journal : Journal, optional
+        Open journal of finished outer folds, from which a validation that was killed goes on.
 
     Returns
     -------
@@ -106,7 +113,17 @@ def cross_validate(
     options = config["nested"]
     outer = list(outer_folds(training, options["folds"], options["repeats"], config["seed"]))
     with Workers(workers, (procedure, training), config["threads"]) as pool:
-        judged = pool.map(_judge, outer, stage=f"nested {model}", describe=_described)
+        judged = map_kept(
+            pool,
+            _judge,
+            outer,
+            [f"repeat {repeat}, fold {fold}" for repeat, fold, _ in outer],
+            journal,
+            stage=f"nested {model}",
+            describe=_described,
+            pack=_packed,
+            unpack=_unpacked,
+        )
     rows = [row for row, _, _ in judged]
     fits = sum(count for _, count, _ in judged)
     notes = [note for _, _, said in judged for note in said]
@@ -157,6 +174,14 @@ def _described(task: tuple[int, int, np.ndarray], judged: tuple[dict, int, list[
     return f"AUROC {judged[0]['auroc']:.3f}"
 
 
+def _packed(judged: tuple[dict, int, list[str]]) -> dict:
+    return dict(zip(("row", "fits", "notes"), judged, strict=True))
+
+
+def _unpacked(kept: dict) -> tuple[dict, int, list[str]]:
+    return kept["row"], kept["fits"], kept["notes"]
+
+
 def planned_fits(procedure: Procedure) -> int:
     """Return how many classifiers a nested cross-validation fits at most."""
     options = procedure.config["nested"]
@@ -173,9 +198,14 @@ def main(options: argparse.Namespace) -> None:
     honest = rigorous(config)
     procedure = Procedure(options.model, columns, honest, config["nested"]["search"], fixed)
     logger.info("nested %s: at most %d fits", options.model, planned_fits(procedure))
-    result, facts = cross_validate(procedure, training, options.workers)
-    write_result(result, options.out, config, leaks=False)
-    write_facts(facts, options.json, config, leaks=False)
+    files = [options.analysis, options.info, options.split]
+    files += [options.model_json] if options.model_json else []
+    device = device_of(options.model, config)
+    key = stage_key("models.nested", options.model, files, config, device)
+    with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
+        result, facts = cross_validate(procedure, training, options.workers, journal)
+        write_result(result, options.out, config, leaks=False)
+        write_facts(facts, options.json, config, leaks=False)
 
 
 if __name__ == "__main__":

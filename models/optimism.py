@@ -32,19 +32,20 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from models import metrics
-from models.estimators import FAMILIES
+from models.estimators import FAMILIES, device_of
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.intervals import MAX_UNDEFINED_SHARE, patient_resamples
+from models.journal import Journal
+from models.optimism_resamples import Resampled, described, packed, run_on_resample, unpacked
 from models.outputs import write_facts, write_result
 from models.parallel import Workers
 from models.performance import METRICS, Sample, point_values
 from models.procedure import Procedure, search_note
+from models.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json
@@ -71,32 +72,12 @@ OTHER_ORDER = (
 )
 
 
-class Resampled(NamedTuple):
-    """Performance of the procedure run on one resample, each a mapping of metric to value.
-
-    Attributes
-    ----------
-    own : dict
-        On the resample itself.
-    original : dict
-        On the original rows.
-    out_of_bag : dict
-        On the rows of patients that the resample does not hold.
-    fits : int
-        Classifiers fitted.
-    """
-
-    own: dict[str, float]
-    original: dict[str, float]
-    out_of_bag: dict[str, float]
-    fits: int
-
-
 def correct_optimism(
     procedure: Procedure,
     training: pd.DataFrame,
     final: Mapping,
     workers: int = 1,
+    journal: Journal | None = None,
 ) -> tuple[pd.DataFrame, dict]:
     """Correct the apparent performance of the final model for its optimism.
 
@@ -110,6 +91,8 @@ def correct_optimism(
         What model.json holds of the final model; ``parameters`` and ``threshold`` are used.
     workers : int
         Processes; the result does not depend on it.
+    journal : Journal, optional
+        Open journal of finished resamples, from which a correction that was killed goes on.
 
     Returns
     -------
@@ -144,7 +127,17 @@ def correct_optimism(
     fitted = kept.run(training, config["seed"]).fitted
     sample = Sample(outcome, fitted.predict(training), patients, float(final["threshold"]))
     with Workers(workers, (procedure, training), config["threads"]) as pool:
-        results = pool.map(_resample, tasks, stage=f"optimism {model}", describe=_described)
+        results = map_kept(
+            pool,
+            run_on_resample,
+            tasks,
+            [str(number) for number in range(len(tasks))],
+            journal,
+            stage=f"optimism {model}",
+            describe=described,
+            pack=packed,
+            unpack=unpacked,
+        )
     done = [result for result in results if isinstance(result, Resampled)]
     refused = [result for result in results if not isinstance(result, Resampled)]
     if len(refused) > MAX_LEFT_OUT * wanted:
@@ -265,56 +258,6 @@ def point_632_plus(apparent: float, out_of_bag: float, no_information: float) ->
     return apparent - weight * lost
 
 
-def _resample(
-    shared: tuple[Procedure, pd.DataFrame], task: tuple[np.ndarray, int]
-) -> Resampled | str:
-    """Run the procedure on one resample; where it holds too few patients, return why not.
-
-    Parameters
-    ----------
-    shared : tuple
-        The procedure and the training rows.
-    task : tuple
-        How often each row is drawn, shape (n_rows,), and the seed.
-    """
-    (procedure, training), (times, seed) = shared, task
-    rows = np.repeat(np.arange(len(training)), times)
-    resample = training.iloc[rows].reset_index(drop=True)
-    # Copies stay rows of their patient, whose inner fold they share, and get names of their own.
-    copies = resample.groupby("unit_id").cumcount().astype(str)
-    resample["unit_id"] = resample["unit_id"] + "#" + copies
-    try:
-        run = procedure.run(resample, seed)
-    except StudyError as error:
-        return error.rule
-    outcome, patients = training["outcome"].to_numpy(int), training["patient_id"].to_numpy()
-    probability = run.fitted.predict(training)
-    parts = (rows, np.arange(len(training)), np.flatnonzero(times == 0))
-    return Resampled(
-        *(
-            performance(Sample(outcome[part], probability[part], patients[part], run.threshold))
-            for part in parts
-        ),
-        run.fits,
-    )
-
-
-def performance(sample: Sample) -> dict[str, float]:
-    """Return the value of every metric, NaN where the sample or its threshold leaves it open."""
-    if len(np.unique(sample.outcome)) < 2:
-        return dict.fromkeys(METRICS, math.nan)
-    values = point_values(sample)
-    if math.isnan(sample.threshold):
-        values |= dict.fromkeys((*metrics.SHARES, *metrics.AGREEMENTS), math.nan)
-    return values
-
-
-def _described(task: tuple[np.ndarray, int], result: Resampled | str) -> str:
-    if isinstance(result, str):
-        return "left out"
-    return f"AUROC {result.own['auroc']:.3f} on itself, {result.original['auroc']:.3f}"
-
-
 def planned_fits(procedure: Procedure) -> int:
     """Return how many classifiers an optimism correction fits at most."""
     return 1 + procedure.config["optimism"]["resamples"] * procedure.planned_fits
@@ -332,11 +275,15 @@ def main(options: argparse.Namespace) -> None:
     fixed = final["parameters"] if search == "fixed" else None
     procedure = Procedure(options.model, columns, honest, search, fixed)
     logger.info("optimism of %s: at most %d fits", options.model, planned_fits(procedure))
-    result, facts = correct_optimism(procedure, training, final, options.workers)
-    if is_leaking(config):
-        facts["notes"].append(OTHER_ORDER)
-    write_result(result, options.out, config, leaks=False)
-    write_facts(facts, options.json, config, leaks=False)
+    files = (options.analysis, options.info, options.split, options.model_json)
+    device = device_of(options.model, config)
+    key = stage_key("models.optimism", options.model, files, config, device)
+    with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
+        result, facts = correct_optimism(procedure, training, final, options.workers, journal)
+        if is_leaking(config):
+            facts["notes"].append(OTHER_ORDER)
+        write_result(result, options.out, config, leaks=False)
+        write_facts(facts, options.json, config, leaks=False)
 
 
 if __name__ == "__main__":

@@ -88,6 +88,7 @@ class Workers:
         stage: str | None = None,
         describe: Callable[[Any, Any], str] = lambda task, result: str(task),
         on_result: Callable[[int, Any], None] | None = None,
+        known: int = 0,
     ) -> list:
         """Return ``[function(shared, task) for task in tasks]``.
 
@@ -105,6 +106,8 @@ class Workers:
         on_result : callable, optional
             ``on_result(position, result)``, called in this process as each task ends, in whatever
             order they end, for example to keep a journal.
+        known : int
+            Tasks beside these that an earlier run has done; the log counts them in.
 
         Returns
         -------
@@ -127,7 +130,7 @@ class Workers:
             if stage is not None:
                 left = (time.monotonic() - started) / done * (len(tasks) - done)
                 text = f"{describe(tasks[position], result)}, {left:.0f} s left"
-                progress(stage, done, len(tasks), text)
+                progress(stage, known + done, known + len(tasks), text)
         return results
 
     def _finished(self, function: Callable, tasks: Sequence) -> Iterator[tuple[int, Any]]:

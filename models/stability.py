@@ -30,8 +30,10 @@ from scipy.stats import norm
 from models.chain import selection_chain, signature_of
 from models.columns import BLOCKS, Columns, candidates_of
 from models.inputs import input_arguments, read_inputs, training_rows
+from models.journal import Journal
 from models.outputs import write_facts, write_result
 from models.parallel import Workers
+from models.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.modes import rigorous
 from pipeline.core.seeds import derive_seed
@@ -169,7 +171,11 @@ def permuted_outcome(training: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def select_repeatedly(
-    columns: Columns, training: pd.DataFrame, config: Mapping, workers: int = 1
+    columns: Columns,
+    training: pd.DataFrame,
+    config: Mapping,
+    workers: int = 1,
+    journal: Journal | None = None,
 ) -> tuple[pd.DataFrame, dict]:
     """Learn the selection on subsamples, with the outcomes as they are and permuted.
 
@@ -183,6 +189,8 @@ def select_repeatedly(
         Resolved configuration; ``stability`` says how often.
     workers : int
         Processes; the result does not depend on it.
+    journal : Journal, optional
+        Open journal of finished selections, from which a stage that was killed goes on.
 
     Returns
     -------
@@ -212,7 +220,18 @@ def select_repeatedly(
         tasks += [Task(other, rows) for rows in drawn]
     logger.info("stability: %d selections", len(tasks))
     with Workers(workers, (columns, training, config), config["threads"]) as pool:
-        chosen = np.array(pool.map(_select, tasks, stage="stability", describe=_described))
+        selections = map_kept(
+            pool,
+            _select,
+            tasks,
+            [str(number) for number in range(len(tasks))],
+            journal,
+            stage="stability",
+            describe=_described,
+            pack=_packed,
+            unpack=_unpacked,
+        )
+    chosen = np.array(selections)
     names = [*columns.features, *columns.clinical]
     final, real = chosen[0], chosen[1 : count + 1]
     noise = chosen[count + 1 :].reshape(permutations, count, len(names))
@@ -288,15 +307,27 @@ def _described(task: Task, chosen: np.ndarray) -> str:
     return f"{int(chosen.sum())} selected"
 
 
+def _packed(chosen: np.ndarray) -> dict:
+    return {"candidates": len(chosen), "chosen": np.flatnonzero(chosen).tolist()}
+
+
+def _unpacked(kept: dict) -> np.ndarray:
+    return np.isin(np.arange(kept["candidates"]), kept["chosen"])
+
+
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, repeat the selection, write its stability."""
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
     # A selection on everyone has no training rows to draw from.
-    result, facts = select_repeatedly(columns, training, rigorous(config), options.workers)
-    write_result(result, options.out, config, leaks=False)
-    write_facts(facts, options.json, config, leaks=False)
+    honest = rigorous(config)
+    files = (options.analysis, options.info, options.split)
+    key = stage_key("models.stability", "", files, config)
+    with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
+        result, facts = select_repeatedly(columns, training, honest, options.workers, journal)
+        write_result(result, options.out, config, leaks=False)
+        write_facts(facts, options.json, config, leaks=False)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,24 @@ class Resampled(NamedTuple):
     fits: int
 
 
+def resample_of(training: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
+    """Return the training rows, each as often as it was drawn.
+
+    Copies stay rows of their patient, with whom they share an inner fold and a side of the early
+    stop; their units get names of their own.
+
+    Parameters
+    ----------
+    training : pandas.DataFrame
+        Training rows of the analysis table.
+    times : ndarray of int, shape (n_rows,)
+        How often each row is drawn.
+    """
+    resample = training.iloc[np.repeat(np.arange(len(training)), times)].reset_index(drop=True)
+    copies = resample.groupby("unit_id").cumcount().astype(str)
+    return resample.assign(unit_id=resample["unit_id"] + "#" + copies)
+
+
 def run_on_resample(
     shared: tuple[Procedure, pd.DataFrame], task: tuple[np.ndarray, int]
 ) -> Resampled | str:
@@ -49,12 +67,8 @@ def run_on_resample(
     """
     (procedure, training), (times, seed) = shared, task
     rows = np.repeat(np.arange(len(training)), times)
-    resample = training.iloc[rows].reset_index(drop=True)
-    # Copies stay rows of their patient, whose inner fold they share, and get names of their own.
-    copies = resample.groupby("unit_id").cumcount().astype(str)
-    resample["unit_id"] = resample["unit_id"] + "#" + copies
     try:
-        run = procedure.run(resample, seed)
+        run = procedure.run(resample_of(training, times), seed)
     except StudyError as error:
         return error.rule
     outcome, patients = training["outcome"].to_numpy(int), training["patient_id"].to_numpy()

@@ -6,13 +6,19 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import yaml
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from models import optimism
+from models import fitting, fold_fits, optimism
+from models import procedure as procedures
 from models.columns import Columns
+from models.fitting import early_stopping_rows
+from models.folds import assign_folds
 from models.intervals import patient_resamples
-from models.optimism import Resampled, correct_optimism, optimism_table, performance, point_632_plus
+from models.optimism import correct_optimism, optimism_table, point_632_plus
+from models.optimism_resamples import Resampled, performance, resample_of
 from models.performance import METRICS, Sample
 from models.procedure import Procedure
 from models.train import fit_model
@@ -216,6 +222,98 @@ def test_patients_come_and_go_with_all_their_rows(config, monkeypatch):
         per_patient = rows["unit_id"].str.contains("b").groupby(rows["patient_id"]).mean()
         assert (per_patient == 0.5).all()
         assert len(per_patient) < 60
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_copies_of_a_patient_share_an_inner_fold_and_a_side_of_the_early_stop(data):
+    """Whatever patients are drawn, and however many rows they have."""
+    n_rows = data.draw(st.lists(st.integers(1, 3), min_size=12, max_size=40), label="rows")
+    patients = np.repeat([f"p{number}" for number in range(len(n_rows))], n_rows)
+    outcome = np.array(
+        data.draw(st.lists(st.booleans(), min_size=len(n_rows), max_size=len(n_rows)))
+    )
+    outcome = np.repeat(outcome.astype(int), n_rows)
+    seed = data.draw(st.integers(0, 2**16), label="seed")
+    units = [f"u{number}" for number in range(len(patients))]
+    table = pd.DataFrame({"unit_id": units, "patient_id": patients, "outcome": outcome})
+    times = patient_resamples(patients, outcome, 1, seed, stratified=False)[0]
+    resample = resample_of(table, times)
+    assert resample["unit_id"].is_unique
+    assert len(resample) == times.sum()
+    try:
+        folds = assign_folds(resample, 3, seed)
+        sides = [
+            early_stopping_rows(
+                rows["outcome"].to_numpy(), rows["patient_id"].to_numpy(), 0.2, seed
+            )
+            for rows in (resample[folds != fold] for fold in range(3))
+        ]
+    except StudyError:
+        reject()  # too few different patients of an outcome: the resample is left out
+    # The patient of the row that was copied, whatever the copy says of itself.
+    patient_of = table.set_index("unit_id")["patient_id"]
+    owners = patient_of.loc[resample["unit_id"].str.split("#").str[0]].to_numpy()
+    assert (pd.Series(folds).groupby(owners).nunique() == 1).all()
+    for fold, (learn, watch) in enumerate(sides):
+        own = owners[folds != fold]
+        assert sorted([*learn, *watch]) == list(range(len(own)))
+        assert not set(own[learn]) & set(own[watch])
+
+
+@pytest.mark.parametrize("oversampling", ["none", "adasyn_tomek"])
+def test_no_copy_of_a_row_that_tabnet_learns_from_judges_it_or_stops_it(
+    config, oversampling, monkeypatch
+):
+    """A real run on resamples, in which rows are known by their values: copies have the same."""
+    columns, table = rows_of(140, 4, 9, (1.5,))
+    small = copy.deepcopy(config)
+    small["oversampling"] = oversampling
+    small["optimism"]["resamples"] = 2
+    small["search"] |= {"iterations": 1, "reduced_iterations": 1}
+    small["tabnet"] |= {"max_epochs": 2, "start": small["tabnet"]["start"] | {"batch_size": 64}}
+    stopped, dealt = [], []
+    prepare, deal = fitting.prepare_rows, procedures.assign_folds
+
+    def prepared(model, Z, *rest):
+        rows = prepare(model, Z, *rest)
+        stopped.append((Z, rows))
+        return rows
+
+    def assigned(rows, *rest):
+        folds = deal(rows, *rest)
+        dealt.append((rows, folds))
+        return folds
+
+    monkeypatch.setattr(fitting, "prepare_rows", prepared)
+    monkeypatch.setattr(fold_fits, "prepare_rows", prepared)
+    monkeypatch.setattr(procedures, "assign_folds", assigned)
+    procedure = Procedure("tabnet", columns, small, "reduced")
+    final = {"parameters": {"n_d": 4, "n_steps": 2}, "threshold": 0.4}
+    _, facts = correct_optimism(procedure, table, final)
+    assert facts["left_out"] == 0
+
+    # The final model; in each resample three inner folds and the refit.
+    assert len(stopped) == 1 + 2 * (3 + 1)
+    for Z, rows in stopped[1:]:
+        every, watched, learned = known(Z), known(rows.Z_watch), known(rows.Z)
+        assert len(set(every)) < len(every)  # there are copies
+        assert len(set(watched)) < len(watched)
+        assert not set(watched) & set(learned)
+        assert set(watched) < set(every)  # none of them is synthetic
+        assert 0.1 < len(watched) / len(every) < 0.3
+        if oversampling == "none":
+            assert sorted([*watched, *learned]) == sorted(every)
+    assert len(dealt) == 2
+    for rows, folds in dealt:
+        names = np.array(known(rows[columns.radiomics].to_numpy()))
+        of_folds = [set(names[folds == fold]) for fold in range(3)]
+        assert len(names) > len(set(names)) == sum(map(len, of_folds))
+
+
+def known(rows):
+    """Return rows by their values."""
+    return [row.tobytes() for row in np.ascontiguousarray(rows, dtype=float)]
 
 
 def test_resamples_that_cannot_be_folded_are_left_out_and_counted(config):

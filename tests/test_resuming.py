@@ -36,7 +36,7 @@ from pipeline.core.files import read_json, write_json, write_table
 STAGES = {
     "nested": ("_judge", 3 * 2),
     "optimism": ("run_on_resample", 6),
-    "stability": ("_select", 1 + 6 + 2 * 3),
+    "stability": ("_select", 1 + 3 + 2 * 3),
     "ablate": ("refit_step", 5),
 }
 
@@ -56,7 +56,7 @@ def study(tmp_path_factory, repository) -> Path:
     config["search"] |= {"iterations": 3, "reduced_iterations": 2}
     config["nested"] |= {"folds": 3, "repeats": 2, "search": "fixed"}
     config["optimism"] |= {"resamples": 6, "search": "fixed"}
-    config["stability"] |= {"resamples": 6, "permutations": 2}
+    config["stability"] |= {"resamples": 3, "permutations": 2}
     config["evaluation"]["bootstrap"] = 100
     config["ablation"] |= {"models": ["lr"], "top": 2, "single": 0, "families": [], "seeds": 2}
     config["ablation"]["steps"] = []
@@ -213,8 +213,8 @@ def test_a_journal_of_other_inputs_is_not_used(tmp_path):
 def test_undefined_values_survive_the_journal(tmp_path):
     values = {"auroc": 0.1 + 0.2, "calibration_slope": math.nan, "oe_ratio": math.inf}
     result = Resampled(values, {"auroc": np.float64(1 / 3)}, {}, 4)
-    nothing = Refits(np.empty((0, 3)), [], {}, 0, [], failure="it diverged")
-    fits = Refits(np.array([[0.1, 1 / 3], [0.2, 0.3]]), ["a"], {"C": None}, 2, ["said"])
+    nothing = Refits(np.empty((0, 3)), [], {}, 0, [], 0.5, failure="it diverged")
+    fits = Refits(np.array([[0.1, 1 / 3], [0.2, 0.3]]), ["a"], {"C": None}, 2, ["said"], 0.25)
     with Journal(tmp_path / "x.journal", "key") as journal:
         journal.add("resample", packed(result))
         journal.add("refused", packed("Too few"))

@@ -62,7 +62,8 @@ NOTES = (
 
 AT_THRESHOLD = (
     "Confusion counts are of the averaged probabilities. Their threshold: {}. Risks of another "
-    "scale, as without oversampling, so have a threshold of that scale."
+    "scale, as without oversampling, so have a threshold of that scale. Where single fits differ "
+    "much (SD over seeds), their scales do too: counts then differ between steps by chance."
 )
 
 COLUMNS = {

@@ -133,7 +133,12 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
     call = [sys.executable, "-m", "snakemake", "--nolock", *rest, "--configfile"]
     call += map(str, configfiles)
     if {"-n", "--dry-run", "--dryrun"} & set(rest):
-        return subprocess.call(call)
+        status = subprocess.call(call)
+        # The plan is a program of its own, as stages are: it imports what fits models.
+        plan = [sys.executable, "-m", "models.plan"]
+        for path in configfiles:
+            plan += ["--configfile", str(path)]
+        return status or subprocess.call(plan)
     started = time.monotonic()
     run = Run(seconds=earlier_seconds(folder))
     stopped = []

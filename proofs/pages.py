@@ -8,6 +8,9 @@ from pipeline.core.files import whole_file, whole_folder
 from pipeline.reporting.blocks import Figure, Section, Table
 from pipeline.reporting.study_report import render
 
+#: What the page is, above its title.
+KIND = "Proof on simulated data"
+
 
 def write_page(title: str, sections: list[Section], folder: Path) -> None:
     """Write ``report.html``, ``figures/*.svg`` and ``tables/*.csv`` into `folder`."""
@@ -21,4 +24,4 @@ def write_page(title: str, sections: list[Section], folder: Path) -> None:
             if isinstance(block, Table):
                 block.file_table.to_csv(beside / f"{block.name}.csv", index=False)
     with whole_file(folder / "report.html") as beside:
-        beside.write_text(render(title, sections), encoding="utf-8")
+        beside.write_text(render(title, sections, KIND), encoding="utf-8")

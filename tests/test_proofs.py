@@ -17,9 +17,11 @@ from demo.tables import simulate_tables
 from models.chain import selection_chain
 from pipeline.core.config import load_config, merge
 from pipeline.core.errors import VertebromicsError
+from pipeline.reporting.blocks import Paragraph, Section
 from proofs.cohort_trials import run_cohort
 from proofs.leakage import failures, summarise
 from proofs.null_trials import Trial, run_trial
+from proofs.pages import write_page
 from proofs.tasks import run_missing
 
 DRAWS = 12
@@ -235,3 +237,10 @@ def test_the_command_of_the_leakage_proof(null_study, monkeypatch, tmp_path, rep
     with pytest.raises(VertebromicsError, match=r"The proof must hold\. Found: it leaks"):
         proofs.leakage.main(options)
     assert "The proof does not hold" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_proofs_page_does_not_call_itself_a_study(tmp_path):
+    write_page("Proof", [Section("one", "One", [Paragraph("Text.")])], tmp_path)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<p class="kind">Proof on simulated data</p>' in page
+    assert "study report" not in page

@@ -129,8 +129,8 @@ def test_the_table_shows_the_confusion_matrix_and_what_repeats():
         *("Step", "Features", "AUROC", "Change", "SD over\nseeds", "Brier"),
     ]
     assert shown.iloc[1]["Thres-\nhold"] == "0.250"
-    assert shown.iloc[1][["TP", "FP", "FN", "TN"]].to_list() == ["11", "12", "13", "14"]
-    assert shown.iloc[1][-2:].to_list() == ["0.458", "0.538"]
+    assert shown.iloc[1][["TP\nFN", "FP\nTN"]].to_list() == ["11\n13", "12\n14"]
+    assert shown.iloc[1]["Sens.\nSpec."] == "0.458\n0.538"
     assert shown["Change"][0] == "–"
     assert shown["Change"][1] == "−0.051\n(−0.100 to 0.020)"
     assert shown["Step"][3].endswith("(signature of: Without the highest feature)")

@@ -181,7 +181,7 @@ FIGURES = {
     ),
     "stability": (
         lambda: figures_selection.stability_figure(stability()),
-        ["gradient_glcm_Id", "without fold 1"],
+        ["gradient_glcm_Id", "without fold 1", "without fold 2"],
     ),
     "importance": (
         lambda: figures_importance.importance_figure(importance(), LABELS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 import shutil
@@ -30,7 +31,7 @@ from pipeline.reporting.sections_imaging import images_section
 from pipeline.reporting.sections_models import hyperparameters_section
 from pipeline.reporting.sections_patients import characteristics_section
 from pipeline.reporting.sections_readers import agreement_section
-from pipeline.reporting.study_report import build_sections, write_report
+from pipeline.reporting.study_report import _breakable, build_sections, write_report
 from tests.small_study import PATIENTS, run_models, run_repetitions, write_study
 
 CANARY = "PHI-CANARY-0010-0010"
@@ -189,7 +190,8 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict]] = []
         self.open: list[str] = []
         self.words: list[str] = []
-        self.feed(text)
+        # A place where a word may be broken is none where it ends.
+        self.feed(text.replace("<wbr>", ""))
         self.close()
 
     def handle_starttag(self, tag, attrs):
@@ -235,6 +237,7 @@ TITLES = [
     "Selection of features",
     "How the models were fitted",
     "Performance of the models",
+    "Internal validation and simpler models",
     "Missing values and sensitivity",
     "Importance of features",
     "Ablation",
@@ -327,6 +330,11 @@ def test_the_sample_size_stands_beside_what_was_needed(page, table_study):
 
 def test_thresholds_and_decision_curves_say_what_they_rest_on(page, table_study):
     assert "on out-of-fold predictions of" in page.text
+    thresholds = pd.read_csv(table_study / "report" / "tables" / "thresholds.csv")
+    info = json.loads((table_study / "models" / "lr" / "model.json").read_text(encoding="utf-8"))
+    chosen = thresholds.set_index("Model").loc["Logistic regression"]
+    assert chosen["Threshold"] == pytest.approx(info["threshold"], abs=5e-4)
+    assert chosen["How it was chosen"].lower() == info["threshold_source"].lower()
     assert "Hosmer-Lemeshow" in page.text
     ranges = pd.read_csv(table_study / "report" / "tables" / "decision-ranges.csv")
     curve = pd.read_parquet(table_study / "evaluation" / "decision_curve.parquet")
@@ -714,6 +722,22 @@ def test_a_test_figure_that_the_procedure_does_not_support_is_told(copied):
     assert f"Logistic regression 0.990 on the test rows against {nested:.3f}" in text
 
 
+def test_a_test_figure_that_falls_short_of_the_procedure_is_told(copied):
+    path = copied / "evaluation" / "metrics.parquet"
+    table = pd.read_parquet(path)
+    row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
+    nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
+    title = "Test rows below nested cross-validation"
+    for high, told in ((nested + 0.001, False), (nested - 0.001, True), (np.nan, False)):
+        table.loc[row, ["value", "low", "high"]] = [0.3, 0.2, high]
+        write_table(table, path)
+        found = find(copied)
+        assert (title in found) is told, high
+        if told:
+            expected = f"Logistic regression 0.300 (0.200 to {high:.3f}) against {nested:.3f}"
+            assert expected in found[title].text
+
+
 def test_pictures_show_the_extremes_and_keep_to_the_budget(imaging_study, monkeypatch):
     results = read_results(imaging_study / "study")
     *_, shown, folded = agreement_section(results).blocks
@@ -852,3 +876,11 @@ def test_a_batch_without_a_usable_mask_is_read(copied_images):
     resample = read_results(copied_images / "study").imaging.resample
     assert len(resample) == 12
     assert resample["clipped_share"].dtype == float
+
+
+def test_long_names_may_be_broken_and_nothing_else_changes():
+    cell = "wavelet-LLH_glszm_ZoneVariance <b> & P"
+    broken = str(_breakable(cell))
+    assert broken == "wavelet-LLH_<wbr>glszm_<wbr>Zone<wbr>Variance &lt;b&gt; &amp; P"
+    assert html.unescape(broken.replace("<wbr>", "")) == cell
+    assert str(_breakable("0.52 to 0.76")) == "0.52 to 0.76"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.core.provenance import versions
 from pipeline.reporting.results import Results, metric
-from pipeline.reporting.wording import number, plural, sentence_list, share
+from pipeline.reporting.wording import interval, number, plural, sentence_list, share
 
 #: Events (and non-events) that a test of a model should hold (Vergouwe et al., J Clin Epidemiol
 #: 2005;58:475-483; Collins et al., Stat Med 2016;35:214-226).
@@ -63,6 +63,7 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
             _few_events_to_fit(results),
             _few_events_to_test(results),
             _above_nested(results),
+            _below_nested(results),
             _clusters(results),
             _oversampling(results),
         ]
@@ -200,6 +201,24 @@ def _above_nested(results: Results) -> Caution | None:
         "figure in new patients, and quote it beside the other."
     )
     return Caution("Test rows above nested cross-validation", text, "performance")
+
+
+def _below_nested(results: Results) -> Caution | None:
+    """Tell where the test rows hold less than resampling of the training rows promises."""
+    too_low = []
+    for name, entry in results.modelling.nested.items():
+        test, nested = metric(results, name, "auroc"), entry.info["auroc"]
+        if test is not None and pd.notna(test["high"]) and test["high"] < nested:
+            shown = interval(test["value"], test["low"], test["high"])
+            too_low.append(f"{_label(results, name)} {shown} against {number(nested)}")
+    if not too_low:
+        return None
+    text = (
+        "The interval of the AUROC on the test rows ends below the figure of nested "
+        f"cross-validation: {sentence_list(too_low)}. Either the split was unlucky, or what was "
+        "learned from the training rows carries over badly. Quote both figures."
+    )
+    return Caution("Test rows below nested cross-validation", text, "performance")
 
 
 def _label(results: Results, model: str) -> str:

@@ -68,8 +68,7 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
                 "Model": labels[name],
                 "Nested cross-validation": number(info["auroc"], 3),
                 "SD over folds": number(info["auroc_sd"], 3),
-                "Means of the repeats": f"{number(info['auroc_low'], 3)} to "
-                f"{number(info['auroc_high'], 3)}",
+                **_repeats(info),
                 "Inner folds": number(results.modelling.models[name].info["cv_auc"], 3),
                 "Test rows": interval(test["value"], test["low"], test["high"]),
                 "Fits": count(info["fits"]),
@@ -92,6 +91,14 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
             numeric=tuple(column for column in rows[0] if column != "Model"),
         )
     ]
+
+
+def _repeats(info: dict) -> dict[str, str]:
+    """Return the range of the repeats' means, as a column; nothing where there is one repeat."""
+    if info["repeats"] == 1:
+        return {}
+    low, high = number(info["auroc_low"], 3), number(info["auroc_high"], 3)
+    return {"Means of the repeats": f"{low} to {high}"}
 
 
 def references_table(results: Results, level: str) -> Table:

@@ -259,7 +259,7 @@ def _two_by_two(axis: Axes, row: pd.Series, label: str, *, first: bool) -> None:
     axis.set_xlim(-0.02, 2)
     axis.set_ylim(2.02, -0.05)
     axis.set_xticks([0.485, 1.485], ["event", "no event"])
-    axis.set_yticks([0.485, 1.485], ["event", "none"] if first else ["", ""])
+    axis.set_yticks([0.485, 1.485], ["event", "no event"] if first else ["", ""])
     axis.xaxis.tick_top()
     axis.tick_params(length=0, labelsize=8)
     axis.spines[:].set_visible(False)

@@ -69,7 +69,7 @@ def stability_figure(frequency: pd.DataFrame) -> str:
     rows = len(frequency)
     with figure(9.5, 0.235 * rows + 1.0) as (drawing, axes):
         axis = axes[0]
-        names = ["all training rows", *(f"without fold {fold}" for fold in folds)]
+        names = ["all training rows", *(f"without fold {int(fold) + 1}" for fold in folds)]
         chosen = frequency[["selected", *folds]].to_numpy(bool)
         colours = np.array([BLOCK_COLOURS[block] for block in frequency["block"]])
         row, column = np.nonzero(~chosen)

@@ -39,6 +39,9 @@ BESIDE = {
 #: Figures and tables that are of the rigorous order in either mode.
 NOT_LEAKING = frozenset(("frequency", "selection-stability"))
 
+#: Tables of nothing that was learned, the same in both modes.
+UNTOUCHED = frozenset(("missingness",))
+
 _HONEST = "In the rigorous order (not leaking)."
 
 BANNER = (
@@ -50,8 +53,11 @@ BANNER = (
 )
 
 _SVG_TEXT = f"{WORD}: selected on everyone, oversampled before the folds (mode: as_published)"
-_STRIP = 22
-"""Height of the strip above a figure, in the figure's units."""
+_STRIP = 26
+"""Height of the strip above a figure, with the gap below it, in the figure's units."""
+
+_LETTER = 0.62
+"""Mean width of a letter of the strip in ems: 0.59 in bold DejaVu Sans, a wide face."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class OrderWords:
         How the selection was learned, as sentences.
     selected_on : str
         Rows that the radiomic features were selected on.
+    readings : str
+        Which values of the readers the CCC compares.
     chosen : str
         The same, as the summary ends a sentence on the choice.
     test_rows : str
@@ -84,6 +92,7 @@ class OrderWords:
 
     selection: str
     selected_on: str
+    readings: str
     chosen: str
     test_rows: str
     folds: str
@@ -99,6 +108,7 @@ _RIGOROUS = OrderWords(
     "them; inside the cross-validation every fold selects again from its own training "
     "rows, so that no score profits from rows it is judged on.",
     selected_on="the training rows",
+    readings="raw values",
     chosen="on the training rows alone",
     test_rows="played no part in selection, search, fitting or the choice of the threshold",
     folds="folds that keep patients together",
@@ -115,6 +125,7 @@ _AS_PUBLISHED = OrderWords(
     "those of the test part included; clinical predictors on the training rows. No fold of the "
     "cross-validation selects again, so that every score profits from rows it is judged on.",
     selected_on="all rows, those of the test part included (clinical predictors: training rows)",
+    readings="standardised values",
     chosen="the radiomic features with the outcomes of the test rows",
     test_rows="helped to select the radiomic features but played no part in search and fitting",
     folds="folds of rows that were oversampled before",
@@ -146,7 +157,11 @@ def mark_leaking(sections: list[Section], results: Results) -> list[Section]:
 
 
 def _marked_section(section: Section) -> Section:
-    blocks = [Note(BANNER, f"{WORD} by design"), *map(_marked, section.blocks)]
+    blocks = [
+        block if getattr(block, "name", None) in UNTOUCHED else _marked(block)
+        for block in section.blocks
+    ]
+    blocks.insert(0, Note(BANNER, f"{WORD} by design"))
     return replace(section, title=f"{section.title} ({WORD})", blocks=blocks)
 
 
@@ -182,10 +197,12 @@ def _svg_with_strip(svg: str) -> str:
     """Return a drawing with a strip above it that holds the word."""
     left, top, width, height = map(float, re.search(r'viewBox="([^"]+)"', svg)[1].split())
     box = f'viewBox="{left:g} {top - _STRIP:g} {width:g} {height + _STRIP:g}"'
+    # A narrow drawing takes smaller letters: a word that is cut off warns nobody.
+    size = min(10, (width - 16) / (_LETTER * len(_SVG_TEXT)))
     strip = (
-        f'<rect x="{left:g}" y="{top - _STRIP:g}" width="{width:g}" height="{_STRIP}" '
-        f'fill="#7a1020"/><text x="{left + 8:g}" y="{top - 7:g}" fill="#ffffff" '
-        f"style=\"font: bold 10px 'DejaVu Sans', sans-serif\">{_SVG_TEXT}</text>"
+        f'<rect x="{left:g}" y="{top - _STRIP:g}" width="{width:g}" height="{_STRIP - 4}" '
+        f'fill="#7a1020"/><text x="{left + 8:g}" y="{top - 11:g}" fill="#ffffff" '
+        f"style=\"font: bold {size:.3g}px 'DejaVu Sans', sans-serif\">{_SVG_TEXT}</text>"
     )
     svg = re.sub(r'viewBox="[^"]+"', box, svg, count=1)
     return svg.removesuffix("</svg>") + strip + "</svg>"

@@ -136,24 +136,22 @@ def _steps_table(
             "SD over\nseeds": number(row.auroc_sd),
             "Brier": number(row.brier),
             "Thres-\nhold": number(row.threshold),
-            "TP": count(row.tp),
-            "FP": count(row.fp),
-            "FN": count(row.fn),
-            "TN": count(row.tn),
-            "Sensi-\ntivity": number(row.sensitivity),
-            "Speci-\nficity": number(row.specificity),
+            "TP\nFN": f"{count(row.tp)}\n{count(row.fn)}",
+            "FP\nTN": f"{count(row.fp)}\n{count(row.tn)}",
+            "Sens.\nSpec.": f"{number(row.sensitivity)}\n{number(row.specificity)}",
         }
         for row in table[table["auroc"].notna()].itertuples()
     ]
     columns = ["Step", "Features", "AUROC", "Change", "SD over\nseeds", "Brier"]
-    columns += ["Thres-\nhold", "TP", "FP", "FN", "TN", "Sensi-\ntivity", "Speci-\nficity"]
+    columns += ["Thres-\nhold", "TP\nFN", "FP\nTN", "Sens.\nSpec."]
     shown = pd.DataFrame(rows, columns=columns)
     return Table(
         name=f"ablation-{name}",
         caption=f"Ablation of {label} on the test rows. Change: AUROC minus that with all input, "
         "which was refitted too, paired over the same test rows. An interval of the change that "
         "holds 0 means that the test rows cannot tell the step from no change. Confusion matrix: "
-        "true and false positives, false and true negatives at the threshold of the step. "
+        "true and false positives above false and true negatives, sensitivity above specificity, "
+        "at the threshold of the step. "
         f"{how}",
         shown=shown,
         raw=table,

@@ -7,12 +7,7 @@ import json
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, Section, Table
-from pipeline.reporting.comparison_tables import (
-    comparison_table,
-    nested_table,
-    references_table,
-)
-from pipeline.reporting.estimates import estimates_tables
+from pipeline.reporting.comparison_tables import comparison_table
 from pipeline.reporting.evaluation_tables import goodness_of_fit_table, useful_ranges_table
 from pipeline.reporting.figures import model_style
 from pipeline.reporting.figures_models import (
@@ -92,20 +87,6 @@ def performance_section(results: Results) -> Section:
             caption=f"AUROC on the test rows with {level} intervals, in the order of the "
             "configuration. Dashed: 0.5, no discrimination.",
         ),
-        _metric_table(
-            results,
-            PROBABILITY_METRICS,
-            "test",
-            "metrics-probabilities",
-            f"Performance of predicted risks on the test rows, value over {level} "
-            "interval. Best: AUROC, AUPRC and scaled Brier 1; Brier and ICI 0; "
-            "calibration intercept 0, slope 1; observed / expected 1. AUPRC of "
-            f"guessing is the share of events, {number(events / len(test), 2)}.",
-        ),
-        comparison_table(evaluation.comparisons, labels, level),
-        *estimates_tables(results, labels),
-        *nested_table(results, labels),
-        references_table(results, level),
         Figure(
             name="roc",
             svg=roc_figure(
@@ -117,6 +98,17 @@ def performance_section(results: Results) -> Section:
             caption="Receiver operating characteristic on the test rows.",
             width=480,
         ),
+        _metric_table(
+            results,
+            PROBABILITY_METRICS,
+            "test",
+            "metrics-probabilities",
+            f"Performance of predicted risks on the test rows, value over {level} "
+            "interval. Best: AUROC, AUPRC and scaled Brier 1; Brier and ICI 0; "
+            "calibration intercept 0, slope 1; observed / expected 1. AUPRC of "
+            f"guessing is the share of events, {number(events / len(test), 2)}.",
+        ),
+        comparison_table(evaluation.comparisons, labels, level),
         Figure(
             name="calibration",
             svg=calibration_figure(evaluation.calibration, evaluation.calibration_curve, labels),
@@ -285,7 +277,6 @@ def hyperparameters_section(results: Results) -> Section:
                 "Fits": count(info["fits"]),
                 "Time": f"{number(info['seconds'], 0)} s",
                 "Device": f"{info['device']}, {plural(int(info['threads']), 'thread')}",
-                "Threshold": number(info["threshold"]),
             }
         )
         raw.append(
@@ -301,8 +292,7 @@ def hyperparameters_section(results: Results) -> Section:
                 "name": name,
             }
         )
-        threshold = f"Threshold {number(info['threshold'])}: {info['threshold_source']}."
-        for note in (threshold, *info["notes"]):
+        for note in info["notes"]:
             notes.setdefault(note, []).append(info["label"])
     folds = results["split.folds"]
     blocks: list[Block] = [
@@ -311,15 +301,40 @@ def hyperparameters_section(results: Results) -> Section:
             caption=f"Randomised search, {results['search.iterations']} parameter sets per model "
             "(TabNet: in each of its two phases), "
             f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
-            "all training rows. Below: how each threshold was chosen, without test rows.",
+            "all training rows.",
             shown=pd.DataFrame(rows),
             raw=pd.DataFrame(raw).drop(columns="name"),
-            numeric=("Cross-validated AUROC (SD)", "Sets tried", "Fits", "Time", "Threshold"),
-        )
+            numeric=("Cross-validated AUROC (SD)", "Sets tried", "Fits", "Time"),
+        ),
+        _thresholds_table(results),
     ]
     if notes:
         blocks.append(Items(notes_of_models(notes, len(results.modelling.models))))
     return Section("fitting", title, blocks)
+
+
+def _thresholds_table(results: Results) -> Table:
+    """Return from which predicted risk on each model calls an event, and why from there."""
+    rows = [
+        {
+            "Model": model.info["label"],
+            "Threshold": number(model.info["threshold"]),
+            "How it was chosen": _sentence(model.info["threshold_source"]),
+        }
+        for model in results.modelling.models.values()
+    ]
+    return Table(
+        name="thresholds",
+        caption="From which predicted risk on a model calls an event. No test row had a part in "
+        "it.",
+        shown=pd.DataFrame(rows),
+        numeric=("Threshold",),
+    )
+
+
+def _sentence(text: str) -> str:
+    """Return a text with a capital first letter."""
+    return text[:1].upper() + text[1:]
 
 
 def notes_of_models(notes: dict[str, list[str]], models: int) -> list[str]:

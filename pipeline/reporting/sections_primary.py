@@ -41,8 +41,8 @@ def primary_sentence(results: Results) -> str:
     declared = results["primary"]
     if declared is None:
         return (
-            "None was declared in the configuration (key primary). All figures are exploratory, "
-            "and none of them may be singled out afterwards as what the study set out to show."
+            "None was declared before the study ran. All figures are exploratory, and none "
+            "of them may be singled out afterwards as what the study set out to show."
         )
     model = declared["model"]
     chosen = ", chosen by cross-validation of the training rows," if model == "winner" else ""

@@ -57,9 +57,10 @@ def selection_section(results: Results) -> Section:
         Paragraph(_preparation(results)),
         Figure(
             name="funnel",
-            svg=funnel_figure(funnel),
+            svg=funnel_figure(_drawn_steps(funnel, words.readings)),
             alt=f"Radiomic candidates left after each step: {steps}.",
-            caption=f"Candidates left after each step on {words.selected_on}: {_steps(options)}.",
+            caption=f"Candidates left after each step on {words.selected_on}: "
+            f"{_steps(options, words.readings)}.",
         ),
         Paragraph(
             f"Selected: {plural(int(by_block.get('radiomics', 0)), 'radiomic feature')} and "
@@ -79,7 +80,17 @@ def selection_section(results: Results) -> Section:
     return Section("selection", title, blocks)
 
 
-def _steps(options: dict) -> str:
+def _drawn_steps(funnel: list[dict], readings: str) -> list[dict]:
+    """Return the steps of the funnel with the values that the readers were compared on."""
+    return [
+        {**step, "label": f"{step['label']}, {readings}"}
+        if step["step"] == "ccc" and ">=" in step["label"]
+        else step
+        for step in funnel
+    ]
+
+
+def _steps(options: dict, readings: str) -> str:
     """Say in words what each step of the selection asks, or that it is off."""
     ccc, p, k = options["ccc"], options["wilcoxon"]["p"], options["mrmr"]["k"]
     clinical, scheme = options["clinical"]["p"], options["mrmr"]["scheme"].upper()
@@ -88,7 +99,7 @@ def _steps(options: dict) -> str:
         "no filter by agreement of the readers (off)"
         if ccc["threshold"] is None
         else f"{_BOUND[ccc['bound']]} between readers{within} of at least "
-        f"{number(ccc['threshold'], 2)}",
+        f"{number(ccc['threshold'], 2)} on {readings}",
         "no rank-sum filter (off)"
         if p is None
         else f"rank-sum {_P_VALUE[options['wilcoxon']['correction']]} below {number(p, 2)}",

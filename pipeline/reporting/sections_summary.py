@@ -158,8 +158,10 @@ def _performance(results: Results) -> list[Point]:
     slope = metric(results, leader, "calibration_slope")
     if slope is not None and pd.notna(slope["value"]):
         text = (
-            f"{labels[leader]}: slope {_with_interval(results, leader, 'calibration_slope')} (1 is "
-            "right; below it, predictions are too extreme), observed over expected events "
+            "Whether the predicted risks come true: "
+            f"{labels[leader]} has a slope of "
+            f"{_with_interval(results, leader, 'calibration_slope')}, where 1 is right and less "
+            "means that risks are too extreme, and observed over expected events of "
             f"{_with_interval(results, leader, 'oe_ratio')}."
         )
         points.append(("Calibration", text))
@@ -188,7 +190,10 @@ def _ablation(results: Results) -> list[Point]:
             sentences.append(
                 f"The AUROC of {labels.get(name, name)} changes {sentence_list(parts)}."
             )
-    return [("Ablation", " ".join(sentences))] if sentences else []
+    if not sentences:
+        return []
+    sentences.append("A change whose interval holds 0 cannot be told from none.")
+    return [("Ablation", " ".join(sentences))]
 
 
 def _facts(results: Results) -> list[tuple[str, str, str]]:

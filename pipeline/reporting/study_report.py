@@ -7,10 +7,11 @@ SVG. The same results give the same bytes: nothing on it depends on when or wher
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 import yaml
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline.core import command
 from pipeline.core.files import whole_file, whole_folder
@@ -32,10 +33,17 @@ from pipeline.reporting.sections_readers import agreement_section
 from pipeline.reporting.sections_selection import selection_section
 from pipeline.reporting.sections_sensitivity import sensitivity_section
 from pipeline.reporting.sections_summary import summary_section
+from pipeline.reporting.sections_validation import validation_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+#: What the page of a study is, above its title.
+KIND = "CT radiomics study report"
+
 _PIXELS_PER_POINT = 1.4
+
+#: Where the name of a feature may be broken: behind `_`, and in GreyLevel between y and L.
+_BETWEEN_WORDS = re.compile(r"_(?!$)|[a-z](?=[A-Z][a-z])")
 
 #: Sections below the summary, in the order of a paper.
 _SECTIONS = (
@@ -48,6 +56,7 @@ _SECTIONS = (
     selection_section,
     hyperparameters_section,
     performance_section,
+    validation_section,
     sensitivity_section,
     importance_section,
     ablation_section,
@@ -82,7 +91,7 @@ def gather_absent(sections: list[Section]) -> list[Section]:
     return present
 
 
-def render(title: str, sections: list[Section]) -> str:
+def render(title: str, sections: list[Section], kind: str = KIND) -> str:
     """Return the page as HTML.
 
     Parameters
@@ -91,10 +100,14 @@ def render(title: str, sections: list[Section]) -> str:
         Heading of the page.
     sections : list of Section
         Its sections in order.
+    kind : str, optional
+        What the page is, above its title.
     """
     environment = page_templates(TEMPLATES)
     environment.filters["drawing"] = _labelled
-    return environment.get_template("report.html.j2").render(title=title, sections=sections)
+    environment.filters["breakable"] = _breakable
+    template = environment.get_template("report.html.j2")
+    return template.render(title=title, sections=sections, kind=kind)
 
 
 def write_report(results: Results, out: str | Path) -> None:
@@ -118,7 +131,7 @@ def write_report(results: Results, out: str | Path) -> None:
         for table in tables:
             table.file_table.to_csv(folder / f"{table.name}.csv", index=False)
     title = results["title"] or results.study.name
-    title = f"{title} ({LABEL})" if is_leaking(results.study.config) else title
+    title = f"{LABEL}: {title}" if is_leaking(results.study.config) else title
     with whole_file(out) as beside:
         beside.write_text(render(title, sections), encoding="utf-8")
 
@@ -141,6 +154,11 @@ def _labelled(figure: Figure) -> Markup:
         figure.alt, width
     )
     return Markup(described + Markup(figure.svg.removeprefix("<svg ")))
+
+
+def _breakable(cell: object) -> Markup:
+    """Return a cell of a table in which long names of features may be broken between words."""
+    return Markup(_BETWEEN_WORDS.sub(r"\g<0><wbr>", str(escape(cell))))
 
 
 def main(options: argparse.Namespace) -> None:

@@ -1,0 +1,108 @@
+"""Count the fits that a study asks for, from its configuration alone, before anything runs.
+
+The numbers are upper bounds: a step of an ablation that has nothing to remove is not fitted, a
+family of features that the study lacks neither, and a parameter space may hold fewer sets than the
+search would draw. The logs of the stages state their own number once the tables are known.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from models.ablation_steps import ALL, CHAIN_STEPS, FILTERS
+from models.columns import Columns
+from models.procedure import Procedure
+from pipeline.core import command
+from pipeline.core.config import load_config
+from pipeline.core.feature_names import FILTER_FAMILIES
+
+#: Stages that fit models, in the order in which they run.
+STAGES = ("train", "nested", "optimism", "ablate")
+
+
+def planned_fits(config: Mapping) -> dict[str, dict[str, int]]:
+    """Return how many classifiers each stage fits at most.
+
+    Parameters
+    ----------
+    config : mapping
+        Resolved configuration.
+
+    Returns
+    -------
+    dict of str to dict of str to int
+        By stage of `STAGES`, the fits of each of its models; empty for a study without outcome.
+    """
+    if config["outcome"] is None:
+        return {stage: {} for stage in STAGES}
+    nested, optimism = config["nested"], config["optimism"]
+    dealt = nested["folds"] * nested["repeats"]
+    return {
+        "train": {name: _of_one(name, config, "full") for name in config["models"]},
+        "nested": {name: dealt * _of_one(name, config, nested["search"])
+                   for name in nested["models"]},
+        "optimism": {name: 1 + optimism["resamples"] * _of_one(name, config, optimism["search"])
+                     for name in optimism["models"]},
+        "ablate": {name: _of_ablation(name, config) for name in config["ablation"]["models"]},
+    }  # fmt: skip
+
+
+def ablation_steps(config: Mapping) -> int:
+    """Return how many steps an ablation has at most, the full model's among them."""
+    options = config["ablation"]
+    families, steps = options["families"], options["steps"]
+    if steps == ALL:
+        steps = list(CHAIN_STEPS)
+    if options["where"] == "signature":
+        steps = [name for name in steps if name not in FILTERS]
+    families = FILTER_FAMILIES if families == ALL else families
+    named = (*options["features"], *options["blocks"], *families, *steps)
+    return 1 + options["top"] + options["single"] + len(named)
+
+
+def _of_one(model: str, config: Mapping, search: str) -> int:
+    """Return the fits of one run of the procedure; its columns do not matter to their number."""
+    nothing = Columns(readers=(), model_reader=None, features=(), predictors=())
+    parameters = {} if search == "fixed" else None
+    return Procedure(model, nothing, config, search, parameters).planned_fits
+
+
+def _of_ablation(model: str, config: Mapping) -> int:
+    options = config["ablation"]
+    fixed = config["evaluation"]["threshold_rule"] == "fixed" or options["search"] != "fixed"
+    thresholds = 0 if fixed else config["split"]["folds"]
+    step = _of_one(model, config, options["search"]) + options["seeds"] - 1 + thresholds
+    return ablation_steps(config) * step
+
+
+def described(config: Mapping) -> list[str]:
+    """Return the planned fits as lines: a stage, then its models."""
+    lines = []
+    for stage, models in planned_fits(config).items():
+        if models:
+            shown = ", ".join(f"{name} {fits:,}" for name, fits in models.items())
+            of = f" ({ablation_steps(config)} steps a model)" if stage == "ablate" else ""
+            lines.append(f"{stage}{of}: {shown}")
+    return lines
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the configuration, print the planned fits."""
+    config = load_config(options.configfile)
+    if lines := described(config):
+        print("Fits of classifiers that the study asks for, at most:")
+        print("\n".join(f"  {line}" for line in lines))
+
+
+if __name__ == "__main__":
+    arguments = command.parser("models.plan", __doc__)
+    arguments.add_argument(
+        "--configfile",
+        required=True,
+        action="append",
+        type=Path,
+        help="the study; given twice, the later file wins",
+    )
+    command.run(main, arguments)

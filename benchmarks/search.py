@@ -20,14 +20,14 @@ import numpy as np
 import pandas as pd
 
 from demo.tables import simulate_tables
-from models.columns import Columns
-from models.estimators import FAMILIES, family_of
 from models.inputs import training_rows
-from models.mode import transform_folds
-from models.rows import FoldData
-from models.search import SearchResult, plan_search, search_model
+from models.learning.estimators import FAMILIES, family_of
+from models.learning.search import SearchResult, plan_search, search_model
+from models.learning.tabnet import resolve_device
+from models.modes.mode import transform_folds
+from models.modes.rows import FoldData
 from models.split import split_table
-from models.tabnet import resolve_device
+from models.transformers.columns import Columns
 from pipeline.core.config import DEFAULTS, PROTOCOLS, load_yaml, merge
 
 PATIENTS, EVENTS = 856, 102

@@ -18,16 +18,16 @@ import pandas as pd
 
 from models.ablation_refits import Refits, Setting, refit_step, seed_rows, summarise_step
 from models.ablation_steps import Step, plan_steps, top_candidates
-from models.columns import Columns
-from models.estimators import device_of
 from models.inputs import input_arguments, read_inputs, training_rows
-from models.intervals import patient_resamples
-from models.journal import Journal
-from models.mode import candidates_in_mode
+from models.learning.estimators import device_of
+from models.learning.journal import Journal
+from models.learning.parallel import Workers
+from models.learning.procedure import search_note
+from models.learning.resuming import journal_until_done, map_kept, stage_key
+from models.modes.mode import candidates_in_mode
 from models.outputs import write_facts, write_result
-from models.parallel import Workers
-from models.procedure import search_note
-from models.resuming import journal_until_done, map_kept, stage_key
+from models.scoring.intervals import patient_resamples
+from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table

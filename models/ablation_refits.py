@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from models import metrics
 from models.ablation_steps import FULL, Step
-from models.chain import off_notes
-from models.fitted import refit_classifier
-from models.intervals import percentile_interval
-from models.performance import Sample, auroc_estimate
-from models.procedure import Procedure
-from models.threshold import rule_words
+from models.learning.fitted import refit_classifier
+from models.learning.procedure import Procedure
+from models.scoring import metrics
+from models.scoring.intervals import percentile_interval
+from models.scoring.performance import Sample, auroc_estimate
+from models.scoring.threshold import rule_words
+from models.transformers.chain import off_notes
 from pipeline.core.errors import MachineError, StudyError, VertebromicsError
 from pipeline.core.seeds import derive_seed
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from models.columns import Columns
+from models.transformers.columns import Columns
 from pipeline.core.feature_names import FILTER_FAMILIES, check_candidates, filter_family
 
 FULL = "full"

@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models import calibration, metrics
-from models.calibration_band import calibration_band
-from models.comparisons import compare_decisions, compare_models
-from models.decision_curve import decision_curve, thresholds, with_intervals
-from models.hosmer_lemeshow import hosmer_lemeshow
-from models.intervals import Estimate, has_clusters, patient_resamples
 from models.outputs import write_result
-from models.performance import METRICS, Sample, metric_estimates, point_values
+from models.scoring import calibration, metrics
+from models.scoring.calibration_band import calibration_band
+from models.scoring.comparisons import compare_decisions, compare_models
+from models.scoring.decision_curve import decision_curve, thresholds, with_intervals
+from models.scoring.hosmer_lemeshow import hosmer_lemeshow
+from models.scoring.intervals import Estimate, has_clusters, patient_resamples
+from models.scoring.performance import METRICS, Sample, metric_estimates, point_values
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table

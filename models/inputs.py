@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.columns import Columns
+from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 

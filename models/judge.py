@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.comparisons import compare_models
-from models.delong import Scale
 from models.evaluate import evaluate
-from models.intervals import Estimate
-from models.performance import Sample, auroc_estimate
+from models.scoring.comparisons import compare_models
+from models.scoring.delong import Scale
+from models.scoring.intervals import Estimate
+from models.scoring.performance import Sample, auroc_estimate
 from pipeline.core import command
 from pipeline.core.dictionary import MISSING
 from pipeline.core.errors import StudyError
@@ -72,7 +72,7 @@ def judge(
     decision_curve : tuple of float
         Range of threshold probabilities.
     scale : {'logit', 'plain'}
-        Scale on which the interval of an AUROC is symmetric (`models.delong.auroc_interval`).
+        Scale on which the interval of an AUROC is symmetric (`scoring.delong.auroc_interval`).
 
     Returns
     -------

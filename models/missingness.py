@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from models.columns import Columns
 from models.inputs import read_inputs
-from models.intervals import has_clusters
+from models.scoring.intervals import has_clusters
+from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.files import write_table
 from pipeline.core.readers import latest_label

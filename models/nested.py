@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models import metrics
-from models.estimators import FAMILIES, device_of
-from models.folds import assign_folds
 from models.inputs import input_arguments, read_inputs, training_rows
-from models.journal import Journal
+from models.learning.estimators import FAMILIES, device_of
+from models.learning.folds import assign_folds
+from models.learning.journal import Journal
+from models.learning.parallel import Workers
+from models.learning.procedure import Procedure, search_note
+from models.learning.resuming import journal_until_done, map_kept, stage_key
 from models.outputs import write_facts, write_result
-from models.parallel import Workers
-from models.procedure import Procedure, search_note
-from models.resuming import journal_until_done, map_kept, stage_key
+from models.scoring import metrics
 from pipeline.core import command
 from pipeline.core.files import read_json
 from pipeline.core.modes import rigorous

@@ -36,16 +36,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.estimators import FAMILIES, device_of
 from models.inputs import input_arguments, read_inputs, training_rows
-from models.intervals import MAX_UNDEFINED_SHARE, patient_resamples
-from models.journal import Journal
+from models.learning.estimators import FAMILIES, device_of
+from models.learning.journal import Journal
+from models.learning.parallel import Workers
+from models.learning.procedure import Procedure, search_note
+from models.learning.resuming import journal_until_done, map_kept, stage_key
 from models.optimism_resamples import Resampled, described, packed, run_on_resample, unpacked
 from models.outputs import write_facts, write_result
-from models.parallel import Workers
-from models.performance import METRICS, Sample, point_values
-from models.procedure import Procedure, search_note
-from models.resuming import journal_until_done, map_kept, stage_key
+from models.scoring.intervals import MAX_UNDEFINED_SHARE, patient_resamples
+from models.scoring.performance import METRICS, Sample, point_values
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json

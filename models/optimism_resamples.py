@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from models import metrics
-from models.performance import METRICS, Sample, point_values
-from models.procedure import Procedure
+from models.learning.procedure import Procedure
+from models.scoring import metrics
+from models.scoring.performance import METRICS, Sample, point_values
 from pipeline.core.errors import StudyError
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from models.ablation_steps import ALL, CHAIN_STEPS, FILTERS
-from models.columns import Columns
-from models.procedure import Procedure
+from models.learning.procedure import Procedure
+from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.config import load_config
 from pipeline.core.feature_names import FILTER_FAMILIES

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.columns import MEAN_OF_READERS, Columns, Predictor
-from models.fitted import refit
 from models.inputs import input_arguments, read_inputs, training_rows
-from models.mode import candidates_in_mode
+from models.learning.fitted import refit
+from models.modes.mode import candidates_in_mode
 from models.outputs import write_result
-from models.performance import Sample, auroc_estimate, point_values
+from models.scoring.performance import Sample, auroc_estimate, point_values
+from models.transformers.columns import MEAN_OF_READERS, Columns, Predictor
 from pipeline.core import command
 from pipeline.core.modes import labelled_log
 from pipeline.core.readers import latest_label

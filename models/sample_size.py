@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.columns import Columns
 from models.inputs import input_arguments, read_inputs
 from models.outputs import write_facts
+from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json

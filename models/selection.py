@@ -15,14 +15,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from models.as_published import ASSUMPTIONS
-from models.chain import block_pipeline, chain_notes, selection_table
-from models.columns import Columns, candidates_of
-from models.filters import WilcoxonFilter
 from models.inputs import input_arguments, read_inputs, training_rows
-from models.mode import candidates_in_mode, learning_rows, selection_rows, transform_folds
+from models.modes.as_published import ASSUMPTIONS
+from models.modes.mode import candidates_in_mode, learning_rows, selection_rows, transform_folds
 from models.outputs import write_facts, write_result
 from models.stability import permuted_outcome
+from models.transformers.chain import block_pipeline, chain_notes, selection_table
+from models.transformers.columns import Columns, candidates_of
+from models.transformers.filters import WilcoxonFilter
 from pipeline.core import command
 from pipeline.core.modes import is_leaking, labelled_log
 from pipeline.core.seeds import derive_seed
@@ -187,7 +187,7 @@ def report_selection(
     Returns
     -------
     selection : pandas.DataFrame
-        One row per candidate, see `models.chain.selection_table`.
+        One row per candidate, see `models.transformers.chain.selection_table`.
     summary : dict
         ``funnel``, ``folds`` (the candidates selected in each), ``by_chance`` and ``pca`` (null
         without radiomic features) and ``notes``.

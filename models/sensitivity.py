@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.columns import MEAN_OF_READERS, Columns
-from models.comparisons import compare_models
-from models.estimators import FAMILIES
-from models.fitted import FittedModel, refit
 from models.inputs import input_arguments, read_inputs, training_rows
+from models.learning.estimators import FAMILIES
+from models.learning.fitted import FittedModel, refit
 from models.missingness import complete_rows
-from models.mode import candidates_in_mode
+from models.modes.mode import candidates_in_mode
 from models.outputs import write_result
-from models.performance import Sample, auroc_estimate
+from models.scoring.comparisons import compare_models
+from models.scoring.performance import Sample, auroc_estimate
+from models.transformers.columns import MEAN_OF_READERS, Columns
 from pipeline.core import command
 from pipeline.core.files import read_json
 from pipeline.core.modes import labelled_log

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from models.folds import NO_FOLD, assign_folds
+from models.learning.folds import NO_FOLD, assign_folds
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_table

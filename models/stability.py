@@ -27,13 +27,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from models.chain import selection_chain, signature_of
-from models.columns import BLOCKS, Columns, candidates_of
 from models.inputs import input_arguments, read_inputs, training_rows
-from models.journal import Journal
+from models.learning.journal import Journal
+from models.learning.parallel import Workers
+from models.learning.resuming import journal_until_done, map_kept, stage_key
 from models.outputs import write_facts, write_result
-from models.parallel import Workers
-from models.resuming import journal_until_done, map_kept, stage_key
+from models.transformers.chain import selection_chain, signature_of
+from models.transformers.columns import BLOCKS, Columns, candidates_of
 from pipeline.core import command
 from pipeline.core.modes import rigorous
 from pipeline.core.seeds import derive_seed

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.columns import Columns
-from models.estimators import FAMILIES, device_of, family_of
-from models.importance import importance_table
 from models.inputs import input_arguments, read_inputs, training_rows
-from models.mode import candidates_in_mode
+from models.learning.estimators import FAMILIES, device_of, family_of
+from models.learning.importance import importance_table
+from models.learning.procedure import Procedure, ProcedureRun
+from models.modes.mode import candidates_in_mode
 from models.outputs import write_facts, write_result
-from models.procedure import Procedure, ProcedureRun
-from models.threshold import threshold_source
+from models.scoring.threshold import threshold_source
+from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.modes import labelled_log
 from pipeline.core.study import open_study

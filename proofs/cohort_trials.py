@@ -15,15 +15,15 @@ from demo.population import (
     Population,
     draw_population,
 )
-from models import calibration, metrics
-from models.chain import selection_table
-from models.columns import Columns
 from models.inputs import training_rows
+from models.learning.procedure import Procedure, ProcedureRun
 from models.nested import cross_validate
-from models.performance import Sample, auroc_estimate, point_values
-from models.procedure import Procedure, ProcedureRun
+from models.scoring import calibration, metrics
+from models.scoring.performance import Sample, auroc_estimate, point_values
 from models.split import split_table
 from models.train import fit_model
+from models.transformers.chain import selection_table
+from models.transformers.columns import Columns
 from pipeline.core.config import merge
 from pipeline.core.seeds import derive_seed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.estimators import family_of
+from models.learning.estimators import family_of
 from pipeline.reporting.blocks import Facts, Figure, Items, Note, Paragraph, Section, Table
 from pipeline.reporting.figures import ACCENT, INK, MUTED, WARM, figure, to_svg
 from pipeline.reporting.wording import count, interval, number

@@ -10,14 +10,14 @@ import pandas as pd
 
 from demo.population import PUBLISHED_EVENTS, PUBLISHED_PATIENTS, draw_population
 from demo.tables import simulate_tables
-from models import metrics
-from models.columns import Columns
 from models.inputs import training_rows
-from models.mode import candidates_in_mode
+from models.learning.procedure import Procedure
+from models.modes.mode import candidates_in_mode
 from models.nested import cross_validate
-from models.procedure import Procedure
+from models.scoring import metrics
 from models.split import split_table
 from models.train import fit_model
+from models.transformers.columns import Columns
 from pipeline.core.config import merge
 from pipeline.core.seeds import derive_seed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from models.estimators import family_of
+from models.learning.estimators import family_of
 from pipeline.reporting.figures import ACCENT, INK, MUTED, PALE, WARM, figure, model_style, to_svg
 
 ESTIMATES = {

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from demo.population import STAND_IN
-from models.estimators import family_of
-from models.intervals import wilson_interval
+from models.learning.estimators import family_of
+from models.scoring.intervals import wilson_interval
 from pipeline.reporting.blocks import Figure, Items, Paragraph, Section, Table
 from pipeline.reporting.wording import count, interval, number
 from proofs.cohort_trials import FRESH_PATIENTS, STEPS, UNRELATED

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from models.journal import Journal
-from models.parallel import Workers
+from models.learning.journal import Journal
+from models.learning.parallel import Workers
 
 
 def run_missing(

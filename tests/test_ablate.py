@@ -13,12 +13,12 @@ from models import ablation_refits
 from models.ablate import COLUMNS, SEED_COLUMNS, ablate, plan_ablation
 from models.ablation_refits import Refits, Setting, refit_step, seed_rows, summarise_step
 from models.ablation_steps import Step, plan_steps
-from models.columns import Columns
-from models.fitted import refit, refit_classifier
-from models.folds import assign_folds
-from models.intervals import patient_resamples
-from models.mode import candidates_in_mode
-from models.procedure import Procedure
+from models.learning.fitted import refit, refit_classifier
+from models.learning.folds import assign_folds
+from models.learning.procedure import Procedure
+from models.modes.mode import candidates_in_mode
+from models.scoring.intervals import patient_resamples
+from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.seeds import derive_seed
 

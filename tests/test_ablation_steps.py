@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from models.ablation_steps import CHAIN_STEPS, plan_steps, top_candidates
-from models.columns import Columns
+from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_names import filter_family
 

@@ -12,14 +12,14 @@ from sklearn.metrics import roc_auc_score
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.as_published import KnownValuesScaler, published_chain
-from models.chain import block_pipeline, selection_chain
-from models.columns import Columns
-from models.fitting import fit_estimator
-from models.mode import candidates_in_mode, learning_rows, transform_folds
-from models.preparation import AdaptiveScaler
+from models.learning.fitting import fit_estimator
+from models.modes.as_published import KnownValuesScaler, published_chain
+from models.modes.mode import candidates_in_mode, learning_rows, transform_folds
 from models.split import split_table
 from models.train import fit_model, predictions_of
+from models.transformers.chain import block_pipeline, selection_chain
+from models.transformers.columns import Columns
+from models.transformers.preparation import AdaptiveScaler
 from pipeline.core.errors import StudyError
 from pipeline.core.modes import labelled_log, rigorous
 

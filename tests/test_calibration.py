@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from models import calibration as cal
+from models.scoring import calibration as cal
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.calibration import calibration_curve
-from models.calibration_band import calibration_band
-from models.intervals import patient_resamples
+from models.scoring.calibration import calibration_curve
+from models.scoring.calibration_band import calibration_band
+from models.scoring.intervals import patient_resamples
 
 
 def band(outcome, probability, at, n_resamples, seed):

@@ -8,7 +8,9 @@ from sklearn.base import clone
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.chain import (
+from models.selection import passed_by_chance, report_selection
+from models.split import split_table
+from models.transformers.chain import (
     block_pipeline,
     chain_notes,
     selection_chain,
@@ -16,10 +18,8 @@ from models.chain import (
     signature_of,
     steps_off,
 )
-from models.columns import LEVEL, Columns
-from models.imputation import IMPUTATIONS
-from models.selection import passed_by_chance, report_selection
-from models.split import split_table
+from models.transformers.columns import LEVEL, Columns
+from models.transformers.imputation import IMPUTATIONS
 from pipeline.core.concordance import lin_ccc
 from pipeline.core.errors import StudyError
 

@@ -12,9 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from models.clustered_auroc import areas_with_covariance, clustered_covariance, enough_patients
-from models.delong import auroc_interval, delong_covariance
-from models.metrics import auroc
+from models.scoring.clustered_auroc import (
+    areas_with_covariance,
+    clustered_covariance,
+    enough_patients,
+)
+from models.scoring.delong import auroc_interval, delong_covariance
+from models.scoring.metrics import auroc
 from pipeline.core.errors import VertebromicsError
 
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from models.columns import LEVEL, Columns, candidates_of
+from models.transformers.columns import LEVEL, Columns, candidates_of
 from pipeline.core.errors import StudyError
 
 INFO = {

@@ -7,8 +7,8 @@ import pytest
 from scipy.special import expit
 from statsmodels.stats.multitest import multipletests
 
-from models.comparisons import compare_decisions, compare_models
-from models.performance import Sample
+from models.scoring.comparisons import compare_decisions, compare_models
+from models.scoring.performance import Sample
 
 
 def draw(n: int, seed: int, units_per_patient: int = 1, noise: float = 1.0) -> Sample:

@@ -328,9 +328,9 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
     assert planned(optimism={"resamples": 11}) == {"optimism", "study_report"}
     assert planned(workers=2) == {"study_report"}
     assert planned() == set()
-    checkout.edit("models/delong.py", r"\A", "# A comment.\n")
+    checkout.edit("models/scoring/delong.py", r"\A", "# A comment.\n")
     assert planned() == set()
-    checkout.edit("models/delong.py", r"\Z", "\nCHANGED = True\n")
+    checkout.edit("models/scoring/delong.py", r"\Z", "\nCHANGED = True\n")
     assert planned() == judged | {"optimism", "sensitivity"}
 
 

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from models.decision_curve import (
+from models.scoring.decision_curve import (
     decision_curve,
     resampled_net_benefit,
     thresholds,
     with_intervals,
 )
-from models.intervals import patient_resamples
+from models.scoring.intervals import patient_resamples
 from pipeline.core.errors import StudyError
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.special import logit
 from sklearn.metrics import roc_auc_score
 
-from models.delong import auroc_interval, delong_covariance, paired_test, wald_test
+from models.scoring.delong import auroc_interval, delong_covariance, paired_test, wald_test
 from pipeline.core.errors import VertebromicsError
 
 # The 43 complete patients of DeLong, DeLong and Clarke-Pearson's own example (Biometrics 1988):

@@ -7,9 +7,9 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 
-from models.estimators import FAMILIES, device_of, family_of
-from models.fitting import Fit, early_stopping_rows, fit_estimator
-from models.spaces import draw_parameters
+from models.learning.estimators import FAMILIES, device_of, family_of
+from models.learning.fitting import Fit, early_stopping_rows, fit_estimator
+from models.learning.spaces import draw_parameters
 from pipeline.core.errors import StudyError
 
 
@@ -65,7 +65,7 @@ def test_early_stopping_watches_real_patients_only(data, config, monkeypatch):
             seen.update(X=X, X_valid=X_valid)
             return self
 
-    monkeypatch.setattr("models.estimators.TabNet", lambda **_: Spy())
+    monkeypatch.setattr("models.learning.estimators.TabNet", lambda **_: Spy())
     fit_estimator("tabnet", {}, Z, y, groups, config | {"oversampling": "adasyn_tomek"}, seed=0)
     where = {tuple(row): index for index, row in enumerate(Z)}
     watched = [where[tuple(row)] for row in seen["X_valid"]]
@@ -124,7 +124,7 @@ def test_a_fit_that_does_not_converge_is_noted(data, config, monkeypatch):
             warnings.warn("max_iter was reached", ConvergenceWarning, stacklevel=1)
 
     Z, y, groups = data
-    monkeypatch.setattr("models.estimators.LogisticRegression", lambda **_: Stuck())
+    monkeypatch.setattr("models.learning.estimators.LogisticRegression", lambda **_: Stuck())
     fit = fit_estimator("lr", {}, Z, y, groups, config, seed=0)
     assert fit.notes == ["Logistic regression did not fully converge."]
 
@@ -135,7 +135,7 @@ def test_other_warnings_are_not_swallowed(data, config, monkeypatch):
             warnings.warn("look here", UserWarning, stacklevel=1)
 
     Z, y, groups = data
-    monkeypatch.setattr("models.estimators.LogisticRegression", lambda **_: Loud())
+    monkeypatch.setattr("models.learning.estimators.LogisticRegression", lambda **_: Loud())
     with pytest.warns(UserWarning, match="look here"):
         assert isinstance(fit_estimator("lr", {}, Z, y, groups, config, seed=0), Fit)
 

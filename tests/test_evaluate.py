@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from models.evaluate import _paired_paths, evaluate
-from models.performance import METRICS
+from models.scoring.performance import METRICS
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 

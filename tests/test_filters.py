@@ -11,15 +11,15 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.feature_selection import f_classif
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from models.ccc_filter import CCCFilter
-from models.columns import LEVEL, Predictor
-from models.filters import (
+from models.transformers.ccc_filter import CCCFilter
+from models.transformers.columns import LEVEL, Predictor
+from models.transformers.filters import (
     ClinicalFilter,
     MRMRFilter,
     WilcoxonFilter,
     mrmr_order,
 )
-from models.univariate import adjusted_p, chi_square_p, rank_sum_p
+from models.transformers.univariate import adjusted_p, chi_square_p, rank_sum_p
 from pipeline.core.errors import StudyError
 
 REFUSES_ONE_ROW = {"check_fit2d_1sample": "one row has one outcome: a StudyError says so"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models.hosmer_lemeshow import hosmer_lemeshow
+from models.scoring.hosmer_lemeshow import hosmer_lemeshow
 
 # Honours students, 200 of them: observed events, expected events and students by tenth of risk, as
 # the R package blorr prints them for its own data (tests/testthat/_snaps/hosmer-lemeshow.md, from

@@ -4,10 +4,9 @@ import pytest
 import yaml
 from scipy.special import expit
 
-from models.columns import Columns
-from models.fitted import refit
-from models.fitting import fit_estimator
-from models.importance import (
+from models.learning.fitted import refit
+from models.learning.fitting import fit_estimator
+from models.learning.importance import (
     MEASURES,
     attention_of,
     importance_table,
@@ -15,6 +14,7 @@ from models.importance import (
     sampled_rows,
     shap_values,
 )
+from models.transformers.columns import Columns
 
 N = 160
 

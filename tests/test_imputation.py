@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from models.imputation import IMPUTATIONS, Imputer
+from models.transformers.imputation import IMPUTATIONS, Imputer
 from pipeline.core.errors import StudyError
 
 

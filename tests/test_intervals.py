@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.intervals import (
+from models.scoring.intervals import (
     has_clusters,
     patient_resamples,
     percentile_interval,

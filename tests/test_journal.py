@@ -11,7 +11,7 @@ import yaml
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.journal import Journal
+from models.learning.journal import Journal
 from models.split import split_table
 from pipeline.core.files import read_json, read_table, write_json, write_table
 

@@ -11,11 +11,11 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from demo.tables import simulate_tables
-from models.chain import selection_chain, selection_table
-from models.columns import Columns
-from models.fitting import fit_estimator
+from models.learning.fitting import fit_estimator
 from models.split import split_table
 from models.train import fit_model
+from models.transformers.chain import selection_chain, selection_table
+from models.transformers.columns import Columns
 
 DRAWS = 20
 ROWS = 200

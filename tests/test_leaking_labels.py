@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.as_published import ASSUMPTIONS
+from models.modes.as_published import ASSUMPTIONS
 from pipeline.core.config import resolve_config
 from pipeline.core.modes import LABEL, WORD
 from pipeline.reporting.leaking import SAME_IN_BOTH_MODES, UNTOUCHED, _svg_with_strip

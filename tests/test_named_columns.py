@@ -15,10 +15,10 @@ from sklearn.exceptions import NotFittedError, SkipTestWarning
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
-from models.ccc_filter import CCCFilter
-from models.columns import Predictor
-from models.filters import ClinicalFilter
-from models.preparation import ClinicalEncoder
+from models.transformers.ccc_filter import CCCFilter
+from models.transformers.columns import Predictor
+from models.transformers.filters import ClinicalFilter
+from models.transformers.preparation import ClinicalEncoder
 
 PREDICTORS = (
     Predictor("age", "Age", "continuous"),

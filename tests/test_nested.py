@@ -10,11 +10,11 @@ from sklearn.metrics import roc_auc_score
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models import nested
-from models.columns import Columns
-from models.fitted import refit
+from models.learning.fitted import refit
+from models.learning.procedure import Procedure
 from models.nested import cross_validate, outer_folds, planned_fits
-from models.procedure import Procedure
 from models.split import split_table
+from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
 

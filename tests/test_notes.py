@@ -1,4 +1,4 @@
-from models.notes import counted_notes
+from models.learning.notes import counted_notes
 
 
 def test_each_sentence_comes_once_with_the_fits_that_said_it():

@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from models import fitting, fold_fits, optimism
-from models import procedure as procedures
-from models.columns import Columns
-from models.fitting import early_stopping_rows
-from models.folds import assign_folds
-from models.intervals import patient_resamples
+from models import optimism
+from models.learning import fitting, fold_fits
+from models.learning import procedure as procedures
+from models.learning.fitting import early_stopping_rows
+from models.learning.folds import assign_folds
+from models.learning.procedure import Procedure
 from models.optimism import correct_optimism, optimism_table, point_632_plus
 from models.optimism_resamples import Resampled, performance, resample_of
-from models.performance import METRICS, Sample
-from models.procedure import Procedure
+from models.scoring.intervals import patient_resamples
+from models.scoring.performance import METRICS, Sample
 from models.train import fit_model
+from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from pipeline.core.seeds import derive_seed

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from imblearn.over_sampling import ADASYN
 
-from models.oversampling import SYNTHETIC, patients_of, resample_rows
+from models.transformers.oversampling import SYNTHETIC, patients_of, resample_rows
 
 
 def adasyn_tomek(X, y, seed):

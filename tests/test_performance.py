@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from models.performance import METRICS, Sample, auroc_estimate, metric_estimates, point_values
+from models.scoring.performance import (
+    METRICS,
+    Sample,
+    auroc_estimate,
+    metric_estimates,
+    point_values,
+)
 
 HOW = {"confidence": 0.95, "n_resamples": 200, "seed": 3}
 

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from models.ablation_steps import CHAIN_STEPS, plan_steps
-from models.columns import Columns
 from models.plan import ablation_steps, described, planned_fits
+from models.transformers.columns import Columns
 from pipeline.core.config import load_config
 from pipeline.core.feature_names import FILTER_FAMILIES
 

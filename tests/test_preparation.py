@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from models.columns import Predictor
-from models.preparation import AdaptiveScaler, ClinicalEncoder, outlying
+from models.transformers.columns import Predictor
+from models.transformers.preparation import AdaptiveScaler, ClinicalEncoder, outlying
 from pipeline.core.errors import StudyError
 
 

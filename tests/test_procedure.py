@@ -8,11 +8,11 @@ import yaml
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models import nested, train
-from models.columns import Columns
-from models.folds import assign_folds
-from models.procedure import Procedure, parameter_sets, search_note
+from models.learning.folds import assign_folds
+from models.learning.procedure import Procedure, parameter_sets, search_note
+from models.scoring.threshold import threshold_of
 from models.split import split_table
-from models.threshold import threshold_of
+from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 
 FIXED = {"penalty": "l2", "C": 0.1}
@@ -72,7 +72,7 @@ def test_copies_of_a_patient_share_one_inner_fold(study, config, monkeypatch):
         seen.append((rows["patient_id"].to_numpy(), assign_folds(rows, n_folds, seed)))
         return seen[-1][1]
 
-    monkeypatch.setattr("models.procedure.assign_folds", spy)
+    monkeypatch.setattr("models.learning.procedure.assign_folds", spy)
     drawn = np.random.default_rng(0).integers(0, len(training), len(training))
     resample = training.iloc[drawn].reset_index(drop=True)
     Procedure("lr", columns, config, "reduced").run(resample, 1)

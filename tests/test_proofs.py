@@ -14,7 +14,7 @@ import proofs.leakage
 import proofs.simulation
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.chain import selection_chain
+from models.transformers.chain import selection_chain
 from pipeline.core.config import load_config, merge
 from pipeline.core.errors import VertebromicsError
 from pipeline.reporting.blocks import Paragraph, Section
@@ -65,7 +65,7 @@ def test_nothing_is_predicted_where_nothing_can_be(config, null_study):
 
 def test_a_planted_leak_is_caught(config, null_study, monkeypatch):
     """The chain is secretly fitted to all rows, test rows among them, whatever it is given."""
-    import models.rigorous
+    import models.modes.rigorous
     import proofs.null_trials
 
     everyone = {}
@@ -78,9 +78,9 @@ def test_a_planted_leak_is_caught(config, null_study, monkeypatch):
         return FrozenEstimator(selection_chain(columns, config).fit(everyone["X"], everyone["y"]))
 
     monkeypatch.setattr(proofs.null_trials, "candidates_in_mode", remember)
-    monkeypatch.setattr(models.rigorous, "selection_chain", leaking)
-    monkeypatch.setattr(models.rigorous, "signature_of", lambda chain: [])
-    monkeypatch.setattr(models.rigorous, "chain_notes", lambda chain: [])
+    monkeypatch.setattr(models.modes.rigorous, "selection_chain", leaking)
+    monkeypatch.setattr(models.modes.rigorous, "signature_of", lambda chain: [])
+    monkeypatch.setattr(models.modes.rigorous, "chain_notes", lambda chain: [])
     mean, error = null_mean(null_study, config)
     assert mean - 0.5 > 3 * error
 

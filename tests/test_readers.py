@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.ccc_filter import CCCFilter
-from models.columns import Columns
+from models.transformers.ccc_filter import CCCFilter
+from models.transformers.columns import Columns
 from pipeline.core.readers import (
     is_original,
     latest_versions,

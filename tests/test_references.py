@@ -9,7 +9,6 @@ from sklearn.metrics import roc_auc_score
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.columns import Columns
 from models.references import (
     LABELS,
     VOLUME,
@@ -18,6 +17,7 @@ from models.references import (
     with_simple_predictors,
 )
 from models.split import split_table
+from models.transformers.columns import Columns
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,12 @@ import yaml
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.ablation_refits import Refits
-from models.columns import Columns
-from models.journal import Journal
+from models.learning.journal import Journal
+from models.learning.parallel import Workers
+from models.learning.resuming import IDLE_OPTIONS, journal_until_done, map_kept, stage_key
 from models.optimism_resamples import Resampled, packed, unpacked
-from models.parallel import Workers
-from models.resuming import IDLE_OPTIONS, journal_until_done, map_kept, stage_key
 from models.split import split_table
+from models.transformers.columns import Columns
 from pipeline.core.files import read_json, write_json, write_table
 
 #: What each stage's module calls for one repetition, and how often in the study of these tests.

@@ -7,13 +7,13 @@ import math
 import pandas as pd
 import pytest
 
-from models.columns import Columns, Predictor
 from models.sample_size import (
     candidate_parameters,
     describe_sample_size,
     largest_r2,
     minimum_sample_size,
 )
+from models.transformers.columns import Columns, Predictor
 from pipeline.core.errors import VertebromicsError
 
 

@@ -6,12 +6,12 @@ import yaml
 from scipy.stats import loguniform
 from sklearn.metrics import roc_auc_score
 
-from models import fold_fits
-from models.estimators import family_of
-from models.fitting import Fit
-from models.rows import FoldData
-from models.search import plan_search, search_model
-from models.spaces import draw_parameters, read_values
+from models.learning import fold_fits
+from models.learning.estimators import family_of
+from models.learning.fitting import Fit
+from models.learning.search import plan_search, search_model
+from models.learning.spaces import draw_parameters, read_values
+from models.modes.rows import FoldData
 from pipeline.core.errors import StudyError, VertebromicsError
 
 N = 150

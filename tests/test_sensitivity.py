@@ -14,11 +14,11 @@ from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models import missingness as missingness_stage
 from models import sensitivity
-from models.columns import Columns
-from models.fitted import refit
+from models.learning.fitted import refit
 from models.missingness import complete_rows, missingness
 from models.sensitivity import COMPLETE_CASES, OTHER_READER, analyse, read_by
 from models.split import split_table
+from models.transformers.columns import Columns
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.seeds import derive_seed
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.folds import assign_folds
+from models.learning.folds import assign_folds
 from models.split import holdout_parts, split_table
 from pipeline.core.errors import StudyError
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models import stability
-from models.chain import selection_chain, signature_of
-from models.columns import Columns, candidates_of
 from models.split import split_table
 from models.stability import permuted_outcome, select_repeatedly, stability_of, subsamples
+from models.transformers.chain import selection_chain, signature_of
+from models.transformers.columns import Columns, candidates_of
 from pipeline.core.files import read_json, read_table, write_json, write_table
 
 RESAMPLES, PERMUTATIONS = 10, 2

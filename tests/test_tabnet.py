@@ -4,7 +4,7 @@ import torch
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
-from models.tabnet import TabNet, resolve_device
+from models.learning.tabnet import TabNet, resolve_device
 from pipeline.core.errors import StudyError, VertebromicsError
 
 NO_GPU = not torch.cuda.is_available()

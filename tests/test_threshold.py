@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.metrics import confusion, confusion_metrics
-from models.threshold import threshold_of, threshold_source
+from models.scoring.metrics import confusion, confusion_metrics
+from models.scoring.threshold import threshold_of, threshold_source
 from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
 

@@ -8,13 +8,13 @@ import yaml
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.columns import Columns
-from models.fitted import refit
-from models.importance import MEASURES
 from models.inputs import read_inputs, training_rows
+from models.learning.fitted import refit
+from models.learning.importance import MEASURES
+from models.scoring.threshold import threshold_of
 from models.split import split_table
-from models.threshold import threshold_of
 from models.train import fit_model, main
+from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 

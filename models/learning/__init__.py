@@ -1,0 +1,1 @@
+"""Estimators, their search over processes, and the whole procedure on given rows."""

@@ -1,0 +1,1 @@
+"""What is learned of columns and rows before a model: filters, scaling, oversampling."""

@@ -1,0 +1,155 @@
+"""Filter by agreement of the readers, which hands on one value per feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from models.transformers.columns import LEVEL, MEAN_OF_READERS
+from models.transformers.frames import NamedColumns
+from pipeline.core.concordance import lin_ccc_interval
+from pipeline.core.errors import StudyError
+from pipeline.core.readers import latest_label
+
+CCC_BOUNDS = ("estimate", "lower")
+
+
+class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
+    """Keep the features on which the readers agree, and hand on one value per feature.
+
+    X carries both readings, in columns ``<reader>:<feature>``. Agreement is Lin's concordance
+    correlation coefficient [1]_ on raw values over the rows fitted to; raw, since a z-score per
+    reader would remove the very shift between readers that it is to see. With more than two
+    readers every pair has to agree. A feature without two values, or constant, has no CCC and is
+    dropped. Without a threshold, and with one reader, every feature passes (`skipped_`) that has a
+    value to hand on.
+
+    Parameters
+    ----------
+    readers : sequence of str
+        Readers, prefixes of the columns.
+    features : sequence of str
+        Features without reader, in the order in which they are handed on.
+    model_reader : str or None
+        Reader whose values are handed on, or ``'mean'`` of all readers.
+    threshold : float or None
+        Lowest CCC to keep a feature; None switches the filter off, the CCC is measured still.
+    corrected : sequence of str
+        Readers with corrected masks: X carries their latest features too, in columns
+        ``<reader>.latest:<feature>``, which are handed on instead of the originals'.
+    bound : {'estimate', 'lower'}
+        Whether the estimate or the lower limit of its interval has to reach the threshold. The
+        limit also asks how sure the estimate is: with few patients a chance agreement passes less.
+    confidence : float
+        Level of the two-sided interval.
+    within_level : bool
+        Whether agreement is measured within vertebral levels (column `LEVEL` of `columns`, of X).
+        Over all levels, what differs between them, size first of all, counts as agreement.
+
+    Attributes
+    ----------
+    ccc_ : pandas.Series
+        Lowest CCC over the pairs of readers by feature; NaN where undefined or with one reader.
+    ccc_low_ : pandas.Series
+        Lowest lower limit over the pairs.
+    kept_ : list of str
+        Features handed on.
+    skipped_ : bool
+        Whether nothing was filtered: there is one reader only, or no threshold.
+
+    References
+    ----------
+    .. [1] Lin LI. A concordance correlation coefficient to evaluate reproducibility.
+       Biometrics 1989;45:255-268.
+    """
+
+    def __init__(
+        self,
+        readers: Sequence[str] = (),
+        features: Sequence[str] = (),
+        model_reader: str | None = None,
+        threshold: float | None = 0.85,
+        corrected: Sequence[str] = (),
+        bound: str = "estimate",
+        confidence: float = 0.95,
+        within_level: bool = False,
+    ) -> None:
+        self.readers = readers
+        self.features = features
+        self.model_reader = model_reader
+        self.threshold = threshold
+        self.corrected = corrected
+        self.bound = bound
+        self.confidence = confidence
+        self.within_level = within_level
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> CCCFilter:
+        """Measure the agreement over the rows of `X`; `y` is ignored."""
+        self._check_table(X, reset=True)
+        if self.bound not in CCC_BOUNDS:
+            raise StudyError(
+                "The CCC filter looks at the estimate or at its lower limit",
+                found=self.bound,
+                where="config key selection.ccc.bound",
+            )
+        features = list(self.features)
+        readings = {reader: self._reading(X, reader) for reader in self.readers}
+        self.ccc_ = self.ccc_low_ = pd.Series(np.nan, index=features)
+        if len(readings) > 1:
+            levels = self._levels(X)
+            pairs = [
+                lin_ccc_interval(readings[a], readings[b], self.confidence, levels)[:2]
+                for a, b in combinations(self.readers, 2)
+            ]
+            # Plain min, not nanmin: one undefined pair leaves the agreement undefined.
+            ccc, low = np.min(pairs, axis=0)
+            self.ccc_, self.ccc_low_ = (pd.Series(values, index=features) for values in (ccc, low))
+        self.skipped_ = len(readings) < 2 or self.threshold is None
+        if self.skipped_:
+            observed = self._handed_on(X).notna().any()
+            self.kept_ = [feature for feature in features if observed[feature]]
+            return self
+        judged = self.ccc_ if self.bound == "estimate" else self.ccc_low_
+        self.kept_ = [f for f in features if judged[f] >= self.threshold]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the kept features of the model's reader, named without reader."""
+        check_is_fitted(self)
+        self._check_table(X, reset=False)
+        return self._handed_on(X)[self.kept_]
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Return the names of the features handed on."""
+        check_is_fitted(self)
+        return np.asarray(self.kept_, dtype=object)
+
+    def _reading(self, X: pd.DataFrame, reader: str) -> np.ndarray:
+        return X[[f"{reader}:{feature}" for feature in self.features]].to_numpy(np.float64)
+
+    def _levels(self, X: pd.DataFrame) -> np.ndarray | None:
+        if not self.within_level:
+            return None
+        known = X[LEVEL].notna() if LEVEL in X else pd.Series(False, index=X.index)
+        if not known.all():
+            raise StudyError(
+                "Agreement within levels needs the vertebral level of every training row",
+                found=f"{int((~known).sum())} of {len(X)} rows without a level",
+                where="config key selection.ccc.within_level",
+                remedy="state the levels in column `level` of the masks' or the features' table",
+            )
+        return X[LEVEL].to_numpy(dtype=str)
+
+    def _handed_on(self, X: pd.DataFrame) -> pd.DataFrame:
+        seen = {r: latest_label(r) if r in self.corrected else r for r in self.readers}
+        if len(self.readers) > 1 and self.model_reader == MEAN_OF_READERS:
+            values = np.mean([self._reading(X, reader) for reader in seen.values()], axis=0)
+        else:
+            only = self.readers[0] if len(self.readers) == 1 else self.model_reader
+            values = self._reading(X, seen[only])
+        return pd.DataFrame(values, index=X.index, columns=list(self.features))

@@ -1,0 +1,210 @@
+"""The selection chain: from raw readings and clinical values to the numbers a model sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from models.transformers.ccc_filter import CCCFilter
+from models.transformers.columns import LEVEL, Columns
+from models.transformers.filters import ClinicalFilter, MRMRFilter, WilcoxonFilter
+from models.transformers.imputation import Imputer
+from models.transformers.preparation import AdaptiveScaler, ClinicalEncoder
+from pipeline.core.errors import StudyError
+
+
+def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
+    """Build the unfitted selection chain of a study.
+
+    Radiomics: CCC between readers on raw values, imputation, scaling, Wilcoxon rank-sum, mRMR.
+    Clinical, beside it: univariate test on raw values, encoding, imputation, scaling.
+    Everything is learned in ``fit``, so that fitting the chain to a fold's training rows leaks
+    nothing.
+
+    A filter is switched off by null in its option (``selection.ccc.threshold``, ``wilcoxon.p``,
+    ``mrmr.k``, ``clinical.p``), scaling by ``scaling.method: none``: the step stays in its place
+    and lets everything through.
+
+    Parameters
+    ----------
+    columns : Columns
+        Candidates; a block without candidates is left out of the chain.
+    config : mapping
+        A study's resolved configuration; ``selection``, ``scaling`` and ``imputation`` are used.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        ``fit(X, y)`` takes ``columns.take(table)`` and 0/1 outcomes; ``transform`` gives a
+        DataFrame of float64, one column per element of the signature, none if no filter kept
+        anything.
+
+    Raises
+    ------
+    StudyError
+        If there is no candidate at all.
+    """
+    chosen, scaling = config["selection"], config["scaling"]
+    imputation = dict(config["imputation"])
+    indicators = imputation.pop("indicators")
+    blocks = []
+    if columns.features:
+        steps = [
+            (
+                "ccc",
+                CCCFilter(
+                    columns.readers,
+                    columns.features,
+                    columns.model_reader,
+                    corrected=columns.corrected,
+                    **chosen["ccc"],
+                ),
+            ),
+            ("impute", Imputer(**imputation)),
+            ("scale", AdaptiveScaler(**scaling)),
+            ("wilcoxon", WilcoxonFilter(**chosen["wilcoxon"])),
+            ("mrmr", MRMRFilter(**chosen["mrmr"])),
+        ]
+        levels = [LEVEL] if chosen["ccc"].get("within_level") else []
+        blocks.append(("radiomics", Pipeline(steps), columns.radiomics + levels))
+    if columns.predictors:
+        codes = [name for p in columns.predictors if not p.is_numeric for name in p.encoded]
+        codes += [predictor.indicator for predictor in columns.predictors]
+        steps = [
+            ("univariate", ClinicalFilter(columns.predictors, chosen["clinical"]["p"])),
+            ("encode", ClinicalEncoder(columns.predictors, indicators)),
+            ("impute", Imputer(**imputation)),
+            ("scale", AdaptiveScaler(**scaling, unscaled=codes)),
+        ]
+        blocks.append(("clinical", Pipeline(steps), columns.clinical))
+    if not blocks:
+        raise StudyError(
+            "A model needs at least one candidate",
+            found="no radiomic feature and no clinical predictor",
+            remedy="give features or clinical predictors; see config keys timing and predictors",
+        )
+    union = ColumnTransformer(blocks, remainder="drop", verbose_feature_names_out=False)
+    return Pipeline([("blocks", union)]).set_output(transform="pandas")
+
+
+def signature_of(chain: Pipeline) -> list[str]:
+    """Return the columns that a fitted chain hands to the model."""
+    return [str(name) for name in chain.get_feature_names_out()]
+
+
+def block_pipeline(chain: Pipeline, block: str) -> Pipeline | None:
+    """Return the fitted steps of one block of a fitted chain, None where it has no candidates."""
+    fitted = chain["blocks"].named_transformers_.get(block)
+    # A block that has learned from everyone is frozen (`models.modes.as_published`).
+    return fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
+
+
+def chain_notes(chain: Pipeline) -> list[str]:
+    """Say in sentences what a reader of the results has to know about a fitted chain."""
+    notes = off_notes(chain)
+    radiomics, clinical = (block_pipeline(chain, block) for block in ("radiomics", "clinical"))
+    if radiomics is not None:
+        if len(radiomics["ccc"].readers) < 2 and radiomics["ccc"].threshold is not None:
+            notes.append("One reader only: the CCC step was skipped.")
+        if radiomics["ccc"].corrected:
+            notes.append(
+                f"Some masks of reader {', '.join(radiomics['ccc'].corrected)} were corrected: "
+                "values are those of the latest masks, agreement is that of the originals."
+            )
+        for step, what in (("ccc", "CCC"), ("wilcoxon", "Wilcoxon"), ("mrmr", "mRMR")):
+            if len(radiomics[step].get_feature_names_out()) == 0:
+                notes.append(f"No radiomic feature passed the {what} filter.")
+                break
+    if clinical is not None and not clinical["univariate"].support_.any():
+        notes.append("No clinical predictor passed the univariate filter.")
+    filled = [block["impute"] for block in (radiomics, clinical) if block is not None]
+    if not all(imputer.converged_ for imputer in filled):
+        notes.append("The iterative imputation did not come to rest.")
+    if not signature_of(chain):
+        notes.append("Nothing was selected: the model predicts the training rows' event share.")
+    return notes
+
+
+def off_notes(chain: Pipeline) -> list[str]:
+    """Say in a sentence which steps the configuration of a fitted chain switches off, if any."""
+    off = steps_off(chain)
+    return [f"Switched off in the configuration: {', '.join(off)}."] if off else []
+
+
+def steps_off(chain: Pipeline) -> list[str]:
+    """Name the steps of a chain that its configuration switches off, in their order."""
+    radiomics, clinical = (block_pipeline(chain, block) for block in ("radiomics", "clinical"))
+    off = []
+    if radiomics is not None:
+        off += ["CCC filter"] * (radiomics["ccc"].threshold is None)
+        off += ["Wilcoxon filter"] * (radiomics["wilcoxon"].p is None)
+        off += ["mRMR"] * (radiomics["mrmr"].k is None)
+    if clinical is not None:
+        off += ["univariate filter of the clinical predictors"] * (clinical["univariate"].p is None)
+    scaled = [block["scale"] for block in (radiomics, clinical) if block is not None]
+    return off + ["scaling"] * (scaled[0].method == "none")
+
+
+def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
+    """Tell for every candidate how far it came through a fitted chain.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per candidate: ``feature, block, ccc, ccc_low, test, p_value, p_adjusted,
+        relevance, rank, kept_ccc, kept_univariate, kept_mrmr, selected``; null where a step does
+        not apply, is switched off (``kept_*``) or was not reached.
+    """
+    parts = []
+    radiomics = block_pipeline(chain, "radiomics")
+    if radiomics is not None:
+        ccc, wilcoxon, mrmr = radiomics["ccc"], radiomics["wilcoxon"], radiomics["mrmr"]
+        tested, ranked = list(ccc.kept_), wilcoxon.get_feature_names_out()
+        table = pd.DataFrame(index=pd.Index(columns.features, name="feature"))
+        table["block"] = "radiomics"
+        table["ccc"] = ccc.ccc_
+        table["ccc_low"] = ccc.ccc_low_
+        table["test"] = pd.Series("rank-sum", index=tested, dtype=object)
+        table["p_value"] = pd.Series(wilcoxon.p_values_, index=tested)
+        table["p_adjusted"] = pd.Series(wilcoxon.adjusted_, index=tested)
+        table["relevance"] = pd.Series(mrmr.relevance_, index=ranked)
+        table["rank"] = pd.Series(mrmr.rank_, index=ranked)
+        table["kept_ccc"] = (
+            pd.NA if ccc.skipped_ else pd.Series(np.isin(columns.features, tested), table.index)
+        )
+        table["kept_univariate"] = (
+            pd.NA
+            if wilcoxon.p is None
+            else pd.Series(wilcoxon.support_, index=tested, dtype="boolean")
+        )
+        table["kept_mrmr"] = (
+            pd.NA if mrmr.k is None else pd.Series(mrmr.support_, index=ranked, dtype="boolean")
+        )
+        table["selected"] = table.index.isin(mrmr.get_feature_names_out())
+        parts.append(table)
+    clinical = block_pipeline(chain, "clinical")
+    if clinical is not None:
+        test = clinical["univariate"]
+        table = pd.DataFrame(index=pd.Index(columns.clinical, name="feature"))
+        table["block"] = "clinical"
+        table["test"] = test.tests_
+        table["p_value"] = test.p_values_
+        table["kept_univariate"] = (
+            pd.NA if test.p is None else pd.Series(test.support_, table.index, dtype="boolean")
+        )
+        table["selected"] = test.support_
+        parts.append(table)
+    order = [
+        *("block", "ccc", "ccc_low", "test", "p_value", "p_adjusted", "relevance", "rank"),
+        *("kept_ccc", "kept_univariate", "kept_mrmr", "selected"),
+    ]
+    numbers = ("ccc", "ccc_low", "p_value", "p_adjusted", "relevance", "rank")
+    types = dict.fromkeys(numbers, "float64")
+    types |= dict.fromkeys(("kept_ccc", "kept_univariate", "kept_mrmr"), "boolean")
+    whole = pd.concat([part.reindex(columns=order).astype(types) for part in parts])
+    return whole.astype({"rank": "Int64", "selected": bool}).reset_index()

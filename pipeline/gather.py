@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
-from pipeline.core.feature_tables import feature_names, read_features
+from pipeline.core.feature_tables import Layout, feature_names, read_features
 from pipeline.core.files import write_table
 from pipeline.core.problems import listing
 from pipeline.core.study import open_study
@@ -134,16 +134,17 @@ def main(options: argparse.Namespace) -> None:
     import pyarrow.parquet as pq
 
     if options.study is not None:
-        config = open_study(options.study).config
+        study = open_study(options.study)
+        config = study.config
         if not config["features"]:
             raise StudyError(
                 "Gathering without tables of batches needs a study that starts from `features`",
                 where=f"study {config['study']}",
             )
-        key = f"{config['unit']}_id"
+        key, layout = f"{config['unit']}_id", Layout.of(config, study.dictionary)
         ready = {}
         for reader, path in config["features"].items():
-            ready[reader], names, dropped = read_features(path, reader, key)
+            ready[reader], names, dropped = read_features(path, reader, key, layout)
             logger.info(
                 "reader %s: %d features; no features: %s",
                 reader,

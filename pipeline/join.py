@@ -11,14 +11,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline.core import command
 from pipeline.core.dictionary import allowed_predictors
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_tables import read_feature_keys
+from pipeline.core.feature_names import foreign_names
+from pipeline.core.feature_tables import Layout, read_feature_keys
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.formula import Formula
+from pipeline.core.problems import listing
 from pipeline.core.readers import (
     is_original,
     latest_label,
@@ -30,6 +33,9 @@ from pipeline.core.study import Study, open_study
 from pipeline.patient_flow import Flow, build_flow, check_enough
 
 logger = logging.getLogger(__name__)
+
+MIN_TOLD = 5
+"""Units with and without the outcome from which on a feature that parts them is remarkable."""
 
 
 def by_reader(features: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
@@ -223,6 +229,49 @@ def analysis_table(
     return table.rename_axis("unit_id").reset_index()
 
 
+def check_no_outcome(table: pd.DataFrame, features: Sequence[str]) -> list[str]:
+    """Raise `StudyError` if a feature is the outcome under another name.
+
+    Ready tables may hold the outcome more than once, as a label and as a grade. A column of two
+    values that go with the outcome in every unit is refused.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `analysis_table` returns it.
+    features : sequence of str
+        Its radiomic columns, ``<reader>:<feature>``.
+
+    Returns
+    -------
+    list of str
+        Features, without reader, of which one cut parts the outcomes without an error: in a sample
+        of some size that is no texture, but a time or a score that comes after the outcome.
+    """
+    event = table["outcome"].to_numpy() == 1
+    values = table[list(features)].to_numpy(float)
+    ends = {}
+    for name, rows in (("events", values[event]), ("others", values[~event])):
+        known = ~np.isnan(rows)
+        low = np.where(known, rows, np.inf).min(axis=0, initial=np.inf)
+        high = np.where(known, rows, -np.inf).max(axis=0, initial=-np.inf)
+        ends[name] = low, high, known.sum(axis=0) >= MIN_TOLD
+    (low, high, enough), (other_low, other_high, others) = ends["events"], ends["others"]
+    parted = enough & others & ((low > other_high) | (high < other_low))
+    same = parted & (low == high) & (other_low == other_high)
+    bare = [str(name).split(":", 1)[1] for name in features]
+    copies = list(dict.fromkeys(name for name, at in zip(bare, same, strict=True) if at))
+    if copies:
+        raise StudyError(
+            "A feature must not be the outcome itself, under another name",
+            found=listing(copies),
+            where="config key features",
+            remedy=f"write `not_features: [{', '.join(copies)}]`, or describe them in the data "
+            "dictionary",
+        )
+    return list(dict.fromkeys(name for name, at in zip(bare, parted, strict=True) if at))
+
+
 def main(options: argparse.Namespace) -> None:
     """Join one study's tables."""
     study = open_study(options.study)
@@ -240,7 +289,9 @@ def main(options: argparse.Namespace) -> None:
     gathered = read_table(options.features)
     features, latest = by_reader(gathered)
     if study.cases is None:
-        ready, notes = read_feature_keys(study.config["features"], f"{study.config['unit']}_id")
+        layout = Layout.of(study.config, study.dictionary)
+        key = f"{study.config['unit']}_id"
+        ready, notes = read_feature_keys(study.config["features"], key, layout)
         flow, outcome = build_flow(study, ready_cases=ready, features=features)
     else:
         notes = []
@@ -254,7 +305,11 @@ def main(options: argparse.Namespace) -> None:
     table = analysis_table(study, flow, outcome, features, latest)
     check_enough(table["outcome"], table, study.config["split"])
     names = [name for name in gathered.columns if name not in ("case_id", "reader")]
+    telling = check_no_outcome(table, [name for name in table.columns if ":" in str(name)])
+    if telling:
+        logger.warning("features that tell the outcome without an error: %s", listing(telling))
     info = describe(study.config, sorted(features), names, study.dictionary, notes, corrected)
+    info |= {"foreign": foreign_names(names), "telling": telling}
     write_table(table, options.out, csv=True)
     write_json(info, options.info)
     write_json({"steps": flow.steps}, options.flow)

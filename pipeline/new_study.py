@@ -32,6 +32,7 @@ clinical: {folder}/clinical.csv
 dictionary: {folder}/dictionary.csv
 # Instead of `cases`, a study may start from ready feature tables and then needs no image:
 # features: {{A: {folder}/features_A.csv, B: {folder}/features_B.csv}}
+# columns: {{patient_id: ID}}   # what those tables call the patient (docs/tables.md)
 
 unit: patient                 # patient | case: what a row of the clinical table is
 aggregation: null             # mean | median | first: if a patient has several cases

@@ -17,7 +17,7 @@ from pipeline.core import command
 from pipeline.core.concordance import icc_2_1_interval, lin_ccc, lin_ccc_interval, stable_from
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_names import parse_feature_name
-from pipeline.core.feature_tables import read_feature_keys
+from pipeline.core.feature_tables import Layout, read_feature_keys
 from pipeline.core.files import read_table, write_table
 from pipeline.core.readers import is_original
 from pipeline.core.study import Study, open_study
@@ -164,7 +164,9 @@ def levels_of(study: Study) -> pd.Series | None:
     if study.cases is not None:
         cases = study.cases
     else:
-        cases, _ = read_feature_keys(study.config["features"], f"{study.config['unit']}_id")
+        layout = Layout.of(study.config, study.dictionary)
+        key = f"{study.config['unit']}_id"
+        cases, _ = read_feature_keys(study.config["features"], key, layout)
     if "level" not in cases or "case_id" not in cases:
         return None
     return cases.drop_duplicates("case_id").set_index("case_id")["level"]

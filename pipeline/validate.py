@@ -17,6 +17,7 @@ import yaml
 
 from pipeline.core import command
 from pipeline.core.cases import read_cases
+from pipeline.core.clinical_source import clinical_tables
 from pipeline.core.config import load_config, resolve_config
 from pipeline.core.config_checks import check_model_reader
 from pipeline.core.dictionary import (
@@ -24,12 +25,10 @@ from pipeline.core.dictionary import (
     all_levels,
     allowed_predictors,
     levels_of,
-    read_clinical,
-    read_dictionary,
 )
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_names import check_candidates
-from pipeline.core.feature_tables import named_features, read_feature_keys
+from pipeline.core.feature_names import check_candidates, foreign_names
+from pipeline.core.feature_tables import Layout, named_features, read_feature_keys
 from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.problems import Problems, listing
@@ -60,40 +59,20 @@ def validate_study(config: dict) -> Study:
     StudyError
         Telling what is wrong in which table, row and column, and what to do about it.
     """
-    unit_key = f"{config['unit']}_id"
-    cases = features = dictionary = clinical = None
+    cases = features = None
+    clinical, dictionary = None, None
+    if config["clinical"] is not None or config["outcome"] is not None:
+        clinical, dictionary = clinical_tables(config)
     if config["cases"] is not None:
         cases = read_cases(config["cases"], config["scans_per_job"])
         _check_readers(config, cases)
         check_parameter_file(config["extraction"]["params"])
     else:
-        features, notes = read_feature_keys(config["features"], unit_key)
-        for note in notes:
-            logger.info(note)
-        for column in {"patient_id", "case_id"} & set(features.columns):
-            warning = suspicious_ids(features[column].dropna().unique(), column, "features")
-            if warning is not None:
-                logger.warning("%s", warning)
-    if config["clinical"] is not None:
-        dictionary = read_dictionary(config["dictionary"])
-        clinical = read_clinical(config["clinical"], dictionary, unit_key)
+        features = _read_ready(config, dictionary)
+    if clinical is not None:
         check_formulas(config, clinical, dictionary)
         _check_split_column(config, clinical, dictionary)
-        imaged = features if cases is None else cases
-        if config["outcome"] is not None and "days_from_surgery" in imaged.columns:
-            check_timing(imaged, config["timing"])
-        check_ids_meet(clinical, imaged, unit_key, config)
-        if cases is not None:
-            _check_patients_agree(clinical, cases, unit_key)
-        elif "patient_id" not in {*imaged.columns, *clinical.columns}:
-            raise StudyError(
-                "With `unit: case`, the clinical table or the feature tables must name the patient",
-                found=f"columns {listing(clinical.columns)}",
-                where=f"{config['clinical']}, header",
-                remedy="add the column patient_id: cases of a patient must not be parted",
-            )
-        if config["outcome"] is not None and config["unit"] == "patient":
-            check_aggregation(imaged, clinical, config["aggregation"])
+        _check_together(config, clinical, cases, features)
     if config["ablation"]["features"] and config["outcome"] is not None:
         check_ablated(config, dictionary)
     _check_treated_level(config["preflight"]["treated_level"], clinical)
@@ -101,6 +80,52 @@ def validate_study(config: dict) -> Study:
     if config["outcome"] is not None:
         _warn_if_too_few(study, features)
     return study
+
+
+def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the cases of the ready feature tables; log which columns are no features."""
+    layout = Layout.of(config, dictionary)
+    features, notes = read_feature_keys(config["features"], f"{config['unit']}_id", layout)
+    for note in notes:
+        logger.info(note)
+    foreign = foreign_names(named_features(next(iter(config["features"].values())), layout))
+    if foreign:
+        logger.warning(
+            "%d columns taken for features bear no name of PyRadiomics: %s. A time or a grade that "
+            "is known only later belongs into `not_features`.",
+            len(foreign),
+            listing(foreign),
+        )
+    for column in {"patient_id", "case_id"} & set(features.columns):
+        warning = suspicious_ids(features[column].dropna().unique(), column, "features")
+        if warning is not None:
+            logger.warning("%s", warning)
+    return features
+
+
+def _check_together(
+    config: dict,
+    clinical: pd.DataFrame,
+    cases: pd.DataFrame | None,
+    features: pd.DataFrame | None,
+) -> None:
+    """Raise `StudyError` unless clinical values and imaging belong together."""
+    unit_key = f"{config['unit']}_id"
+    imaged = features if cases is None else cases
+    if config["outcome"] is not None and "days_from_surgery" in imaged.columns:
+        check_timing(imaged, config["timing"])
+    check_ids_meet(clinical, imaged, unit_key, config)
+    if cases is not None:
+        _check_patients_agree(clinical, cases, unit_key)
+    elif "patient_id" not in {*imaged.columns, *clinical.columns}:
+        raise StudyError(
+            "With `unit: case`, the clinical table or the feature tables must name the patient",
+            found=f"columns {listing(clinical.columns)}",
+            where=f"{config['clinical'] or 'the feature tables'}, header",
+            remedy="add the column patient_id: cases of a patient must not be parted",
+        )
+    if config["outcome"] is not None and config["unit"] == "patient":
+        check_aggregation(imaged, clinical, config["aggregation"])
 
 
 def check_parameter_file(path: str) -> None:
@@ -230,7 +255,8 @@ def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:
 
         features = feature_names(load_params(config["extraction"]["params"]))
     else:
-        features = named_features(next(iter(config["features"].values())))
+        layout = Layout.of(config, dictionary)
+        features = named_features(next(iter(config["features"].values())), layout)
     predictors = allowed_predictors(dictionary, config["timing"], config["predictors"])
     check_candidates(config["ablation"]["features"], {*features, *predictors["column"]})
 

@@ -204,8 +204,26 @@ def test_unknown_option_names_the_nearest():
         ({"evaluation": {"confidence": 95}}, ["write 95 % as 0.95"]),
         ({"cases": "c.csv"}, ["exactly one of `cases`", "Found: both"]),
         ({"features": None}, ["exactly one of `cases`", "Found: neither"]),
-        ({"clinical": None}, ["`outcome` needs the table `clinical`"]),
-        ({"dictionary": None}, ["needs a data dictionary"]),
+        (
+            {"clinical": None, "features": None, "cases": "c.csv"},
+            ["`outcome` needs the table `clinical`"],
+        ),
+        (
+            {"dictionary": None, "features": None, "cases": "c.csv"},
+            ["A clinical table needs a data dictionary"],
+        ),
+        (
+            {"dictionary": None, "predictors": ["age"]},
+            ["Clinical predictors need a data dictionary", "Found: age"],
+        ),
+        (
+            {"columns": {"patient": "ID"}},
+            ["config key columns", "patient_id, case_id", "Found: patient"],
+        ),
+        (
+            {"columns": {"patient_id": "ID"}, "features": None, "cases": "c.csv"},
+            ["`columns` is of ready feature tables"],
+        ),
         ({"model_reader": None}, ["whose features it sees", "A, B, mean"]),
         ({"model_reader": "C"}, ["must be one of the readers", "Found: C"]),
         ({"features": {"A": "a", "mean": "b"}}, ["No reader may be called 'mean'"]),

@@ -71,7 +71,7 @@ def test_label_falls_back_to_the_column(dictionary):
         ("x,,binary,,a|b|c,preoperative,predictor", ["two levels", "a|b|c"]),
         ("x,,categorical,,a|a,preoperative,predictor", ["differ from one another"]),
         ("x,,ordinal,,low|high,preoperative,predictor", ["numbers in their order", "low"]),
-        ("outcome,,continuous,,,preoperative,predictor", ["be called", "outcome"]),
+        ("fold,,continuous,,,preoperative,predictor", ["be called", "fold"]),
         ("a:b,,continuous,,,preoperative,predictor", ["must not hold ':'"]),
     ],
 )

@@ -738,6 +738,42 @@ def test_a_test_figure_that_falls_short_of_the_procedure_is_told(copied):
             assert expected in found[title].text
 
 
+def test_a_corrected_figure_that_the_procedure_does_not_support_is_told(copied):
+    """In a run on noise the correction left 0.84 where the nested folds said 0.46."""
+    path = copied / "optimism" / "lr.parquet"
+    table = pd.read_parquet(path)
+    row = table["metric"] == "auroc"
+    nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
+    title = "Corrected AUROC above nested cross-validation"
+    for value, told in ((nested + 0.09, False), (nested + 0.11, True), (np.nan, False)):
+        table.loc[row, "corrected"] = value
+        write_table(table, path)
+        found = find(copied)
+        assert (title in found) is told, value
+    table.loc[row, "corrected"] = nested + 0.2
+    write_table(table, path)
+    text = find(copied)[title].text
+    assert f"{nested + 0.2:.3f} corrected against {nested:.3f} in nested" in text
+
+
+def test_columns_that_may_be_no_features_are_told(copied):
+    path = copied / "tables" / "analysis.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    title = "Columns that may be no features"
+    assert title not in find(copied)
+    write_json(info | {"foreign": ["grade", "OS_days"], "telling": ["OS_days"]}, path)
+    caution = find(copied)[title]
+    assert (
+        "2 columns among the features bear no name of PyRadiomics: grade, OS_days." in caution.text
+    )
+    assert "One cut through OS_days parts" in caution.text
+    assert caution.anchor == "selection"
+    write_json(info | {"foreign": ["grade"], "telling": []}, path)
+    text = find(copied)[title].text
+    assert "1 column among the features bears no name" in text
+    assert "One cut" not in text
+
+
 def test_pictures_show_the_extremes_and_keep_to_the_budget(imaging_study, monkeypatch):
     results = read_results(imaging_study / "study")
     *_, shown, folded = agreement_section(results).blocks

@@ -129,9 +129,11 @@ def test_a_nameless_first_column_that_numbers_the_rows_is_left_out(tmp_path, fir
     assert sheet.to_numpy().tolist() == [["a", "1"], ["b", "2"]]
     assert read_sheet(path, columns=["x"]).to_numpy().tolist() == [["1"], ["2"]]
     path.write_text(",x\nP1,1\nP2,2\n", encoding="utf-8")
-    with pytest.raises(StudyError, match="Every column must have a name") as caught:
+    # Where it holds the ids it is called as pandas calls it, so that the configuration can name it.
+    assert list(read_sheet(path).columns) == ["Unnamed: 0", "x"]
+    path.write_text("x,,y\nP1,1,2\nP2,2,3\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="Every column must have a name"):
         read_sheet(path)
-    assert "patient_id or case_id" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

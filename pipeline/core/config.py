@@ -12,6 +12,7 @@ import yaml
 from pipeline.core.config_checks import check_combinations
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.table_columns import analysis_name
 from pipeline.core.yaml_keys import UniqueKeys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +22,7 @@ SCHEMA = ROOT / "pipeline" / "schemas" / "config.schema.yaml"
 
 REPLACED = {
     ("features",),
+    ("columns",),
     ("masks", "convention"),
     ("outcome",),
     *(("search", "spaces", model) for model in ("lr", "svm", "rf", "xgboost", "tabnet")),
@@ -129,6 +131,7 @@ def resolve_config(user: dict) -> dict:
     if not problems:
         check_combinations(config, problems)
     problems.raise_if_any()
+    _name_inside(config)
     outcome = config["outcome"]
     if outcome is not None:
         config["outcome"] = {"label": outcome["name"]} | outcome
@@ -141,6 +144,17 @@ def resolve_config(user: dict) -> dict:
                 name for name in config["models"] if asked == "all" or name != "tabnet"
             ]
     return config
+
+
+def _name_inside(config: dict) -> None:
+    """Give clinical columns that options name the names that they have inside the project."""
+    if isinstance(config["predictors"], list):
+        config["predictors"] = [analysis_name(name) for name in config["predictors"]]
+    named = config["ablation"]["features"]
+    config["ablation"]["features"] = [analysis_name(name) for name in named]
+    for section, option in (("split", "column"), ("preflight", "treated_level")):
+        if config[section][option] is not None:
+            config[section][option] = analysis_name(config[section][option])
 
 
 def _load_protocol(name: str) -> dict:

@@ -19,6 +19,13 @@ def check_combinations(config: dict, problems: Problems) -> None:
             remedy="remove one of them" if both else "give the path of one of them",
         )
     _check_clinical_keys(config, problems)
+    for key in ("columns", "not_features"):
+        if config[key] and config["features"] is None:
+            problems.add(
+                f"`{key}` is of ready feature tables",
+                where=f"config key {key}",
+                remedy=f"remove `{key}`; register names the columns of a table of masks",
+            )
     _check_published_order(config, problems)
     if config["features"] is not None:
         check_model_reader(config, sorted(config["features"]), problems)
@@ -158,14 +165,25 @@ def _check_primary(config: dict, problems: Problems) -> None:
 
 def _check_clinical_keys(config: dict, problems: Problems) -> None:
     if config["clinical"] is None:
-        for key in ("outcome", "eligibility", "dictionary"):
+        # Ready feature tables may carry the outcome themselves.
+        beside = config["features"] is not None and config["outcome"] is not None
+        for key in () if beside else ("outcome", "eligibility", "dictionary"):
             if config[key]:
                 problems.add(
                     f"`{key}` needs the table `clinical`",
                     where="config key clinical",
                     remedy=f"give the path of the clinical table, or remove `{key}`",
                 )
-    elif config["dictionary"] is None:
+    if config["dictionary"] is not None:
+        return
+    if isinstance(config["predictors"], list) and config["predictors"]:
+        problems.add(
+            "Clinical predictors need a data dictionary with the type and timing of each column",
+            found=listing(config["predictors"]),
+            where="config key dictionary",
+            remedy="`python -m pipeline.new_study NAME` writes a template",
+        )
+    elif config["cases"] is not None and config["clinical"] is not None:
         problems.add(
             "A clinical table needs a data dictionary with the type and timing of each column",
             where="config key dictionary",

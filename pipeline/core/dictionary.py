@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import (
     NUMBER,
@@ -18,6 +19,12 @@ from pipeline.core.sheets import (
     read_sheet,
     rows_text,
     uses_decimal_comma,
+)
+from pipeline.core.table_columns import (
+    analysis_name,
+    name_columns,
+    naming_remedy,
+    write_ids,
 )
 from pipeline.core.table_schema import check_columns
 
@@ -28,8 +35,8 @@ COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role")
 NUMERIC = ("continuous", "ordinal")
 MISSING = {"NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"}
 """Words that mean a missing value, unless the dictionary lists them among a column's levels."""
-RESERVED = {"unit_id", "outcome", "level"}
-"""Columns of the analysis table that a clinical column may not be called."""
+OF_SPLIT = {"part", "fold"}
+"""Columns of the split, which stand beside the predictors."""
 
 
 def read_dictionary(path: str | Path) -> pd.DataFrame:
@@ -39,7 +46,8 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per clinical column: ``column, label, type, unit, levels, timing, role``, text or
-        None.
+        None. A column that is called like one of the analysis table gets another name
+        (`pipeline.core.table_columns.analysis_name`).
 
     Raises
     ------
@@ -70,6 +78,7 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
     for row, entry in sheet.iterrows():
         if entry["levels"]:
             sheet.loc[row, "levels"] = "|".join(levels_of(entry))
+    sheet["column"] = sheet["column"].map(analysis_name)
     return sheet[list(COLUMNS)].reset_index(drop=True)
 
 
@@ -89,7 +98,12 @@ def all_levels(dictionary: pd.DataFrame) -> dict[str, list[str]]:
     }
 
 
-def read_clinical(path: str | Path, dictionary: pd.DataFrame, key: str) -> pd.DataFrame:
+def read_clinical(
+    path: str | Path,
+    dictionary: pd.DataFrame,
+    key: str,
+    names: Mapping[str, str | list[str]] | None = None,
+) -> pd.DataFrame:
     """Read the clinical table and type it by the dictionary.
 
     Parameters
@@ -100,6 +114,67 @@ def read_clinical(path: str | Path, dictionary: pd.DataFrame, key: str) -> pd.Da
         As `read_dictionary` returns it.
     key : {'patient_id', 'case_id'}
         Column that names the unit of a row.
+    names : mapping, optional
+        Option ``columns``: what the table calls the columns of this project.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `type_clinical` returns it.
+
+    Raises
+    ------
+    StudyError
+        Telling every wrong row, column and value.
+    """
+    sheet = clinical_sheet(path, names or {}, key)
+    return type_clinical(sheet, dictionary, key, path, complete=True)
+
+
+def clinical_sheet(
+    path: str | Path, names: Mapping[str, str | list[str]], key: str
+) -> pd.DataFrame:
+    """Read a clinical table as text, its columns and ids named and written as in this project.
+
+    Raises
+    ------
+    StudyError
+        If the table cannot be read, or lacks its key.
+    """
+    sheet = name_columns(read_sheet(path, "clinical"), names, path)
+    if key not in sheet.columns:
+        raise StudyError(
+            f"The clinical table must have the column {key}, one row per {key.removesuffix('_id')}",
+            found=f"columns {listing(sheet.columns)}",
+            where=f"{path}, header",
+            remedy=f"{naming_remedy(key, sheet.columns, names)}; or set `unit` to what a row is",
+        )
+    return write_ids(sheet, path).rename(columns=analysis_name)
+
+
+def type_clinical(
+    sheet: pd.DataFrame,
+    dictionary: pd.DataFrame,
+    key: str,
+    path: str | Path,
+    *,
+    complete: bool = False,
+) -> pd.DataFrame:
+    """Type clinical values by the dictionary.
+
+    Parameters
+    ----------
+    sheet : pandas.DataFrame
+        Text, as `clinical_sheet` returns it.
+    dictionary : pandas.DataFrame
+        As `read_dictionary` returns it.
+    key : {'patient_id', 'case_id'}
+        Column that names the unit of a row.
+    path : path-like
+        Where the values come from, for errors.
+    complete : bool, optional
+        Whether the dictionary has to describe every column but the ids; otherwise the others are
+        left out.
 
     Returns
     -------
@@ -112,22 +187,14 @@ def read_clinical(path: str | Path, dictionary: pd.DataFrame, key: str) -> pd.Da
     StudyError
         Telling every wrong row, column and value.
     """
-    sheet = read_sheet(path, "clinical")
     problems = Problems(f"the clinical table {path}")
     described = list(dictionary["column"])
-    if key not in sheet.columns:
-        problems.add(
-            f"The clinical table must have the column {key}, one row per {key.removesuffix('_id')}",
-            found=f"columns {listing(sheet.columns)}",
-            where=f"{path}, header",
-            remedy=suggestion(key, sheet.columns) or "set `unit` to what a row of the table is",
-        )
     # Pseudonyms need no description; everything else that enters has to be declared.
-    undescribed = [name for name in sheet.columns if name not in {*described, key, "patient_id"}]
-    if undescribed:
+    spare = [name for name in sheet.columns if name not in {*described, key, "patient_id"}]
+    if spare and complete:
         problems.add(
             "Every clinical column must be described in the data dictionary",
-            found=listing(undescribed),
+            found=listing(spare),
             where=f"{path}, header",
             remedy="add a row per column to the dictionary, or remove the column from the table",
         )
@@ -137,7 +204,7 @@ def read_clinical(path: str | Path, dictionary: pd.DataFrame, key: str) -> pd.Da
                 "Every column of the data dictionary must be in the clinical table",
                 found=name,
                 where=f"{path}, header",
-                remedy=suggestion(name, undescribed) or "add the column, or remove the row",
+                remedy=suggestion(name, spare) or "add the column, or remove the row",
             )
     problems.raise_if_any()
     check_columns(sheet, "clinical", path, problems)
@@ -216,9 +283,10 @@ def allowed_predictors(
 
 def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problems) -> None:
     name, kind, role = entry["column"], entry["type"], entry["role"]
-    if ":" in name or name in RESERVED:
+    if ":" in name or (name in OF_SPLIT and role == "predictor"):
         problems.add(
-            "A clinical column must not hold ':' or be called " + listing(sorted(RESERVED)),
+            "A clinical column must not hold ':', nor a predictor be called "
+            + listing(sorted(OF_SPLIT)),
             found=name,
             where=cell(path, row, "column"),
             remedy="rename it in both tables",
@@ -289,7 +357,7 @@ def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Prob
         allowed = {float(level) for level in levels} if levels else None
         unknown = numbers.notna() & ~numbers.isin(allowed) if allowed else numbers.isna() & False
     else:
-        numbers = values
+        numbers = values = _spelled(values, levels)
         unknown = values.notna() & ~values.isin(levels) if levels else values.isna() & False
         if entry["type"] == "binary" and not levels and values.nunique() > 2:
             problems.add(
@@ -306,6 +374,20 @@ def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Prob
             remedy=suggestion(value, levels) or "mend the value, or add it to the dictionary",
         )
     return numbers
+
+
+def _spelled(values: pd.Series, levels: list[str] | None) -> pd.Series:
+    """Return text with 1.0 as the level 1: software that knows numbers only writes levels so."""
+    known = {float(level): level for level in levels or () if NUMBER.fullmatch(level)}
+    if len(known) < sum(bool(NUMBER.fullmatch(level)) for level in levels or ()):
+        return values  # such as 1 and 1.0, which differ for the dictionary's author
+
+    def spelled(text: str | None) -> str | None:
+        if text is None or text in levels or not NUMBER.fullmatch(text):
+            return text
+        return known.get(float(text), text)
+
+    return values.map(spelled).astype(object) if known else values
 
 
 def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Series:

@@ -87,6 +87,20 @@ def filter_family(name: str) -> str | None:
     return family if family in FILTER_FAMILIES else None
 
 
+def foreign_names(names: Sequence[str]) -> list[str]:
+    """Return the features that do not bear a name of PyRadiomics among others that do.
+
+    In a table of PyRadiomics' a column of another name may be a time, a grade or a score.
+
+    Examples
+    --------
+    >>> foreign_names(["original_glcm_Idm", "survival_days"]), foreign_names(["entropy", "size"])
+    (['survival_days'], [])
+    """
+    foreign = [name for name in names if filter_family(name) is None]
+    return foreign if len(foreign) < len(names) else []
+
+
 def check_candidates(names: Sequence[str], known: Collection[str]) -> None:
     """Raise `StudyError` unless the `names` of ``ablation.features`` are `known` candidates."""
     for name in names:

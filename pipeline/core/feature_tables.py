@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +14,92 @@ import pandas as pd
 from pipeline.core.dictionary import MISSING
 from pipeline.core.problems import Problems, listing
 from pipeline.core.sheets import (
+    NAMELESS,
     NUMBER,
     column_names,
     read_sheet,
     rows_text,
     uses_decimal_comma,
 )
+from pipeline.core.table_columns import (
+    KEYS,
+    given_names,
+    name_columns,
+    naming_remedy,
+    table_name,
+    write_ids,
+)
 
-KEYS = ("case_id", "patient_id")
 DAYS = "days_from_surgery"
 """Whole days from surgery to the scan, negative before it."""
 IDENTIFIERS = (*KEYS, "scan_id", "level", "reader", DAYS)
 """Columns that may stand beside the features."""
-NO_FEATURE = re.compile(r"diagnostics_|(image|mask|label)$", re.IGNORECASE)
-"""What PyRadiomics prints besides features: versions, hashes, and its own input columns."""
+NO_FEATURE = re.compile(
+    r"diagnostics_|(image|mask|label)$|unnamed: [0-9]+(\.[0-9]+)*$|\.\.\.[0-9]+$", re.IGNORECASE
+)
+"""What PyRadiomics prints besides features: versions, hashes, and its own input columns; and what
+pandas and R's readr call a column without a name, which mostly numbers the rows."""
 WHOLE = re.compile(r"[+-]?[0-9]{1,5}")
+MIN_COUNTED = 10
+"""Rows from which on 1, 2, 3, ... is taken for a count of them, and not for values."""
 _FIGURES = re.compile(r"^\s*[+-]?[0-9.,]")
 """How a number begins, in any notation: a column with such a value is no column of words."""
+_INFINITE = re.compile(r"[+-]?(inf|infinity|1\.#inf)", re.IGNORECASE)
+"""How software writes what is beyond its numbers, as a ratio with nothing below it."""
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataFrame, list[str]]:
+@dataclass(frozen=True)
+class Layout:
+    """How the feature tables of a study are laid out.
+
+    Attributes
+    ----------
+    names : mapping
+        Option ``columns``: what the tables call the columns of this project.
+    clinical : frozenset of str
+        Columns that the data dictionary describes, as the tables name them: no features.
+    left_out : tuple of str
+        Option ``not_features``: other columns that are none; ``*`` stands for anything.
+    numbered : bool
+        Whether rows of one patient without a ``case_id`` are cases, numbered in their order: with
+        one reader, and a stated aggregation.
+    """
+
+    names: Mapping[str, str | list[str]] = field(default_factory=dict)
+    clinical: frozenset[str] = frozenset()
+    left_out: tuple[str, ...] = ()
+    numbered: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping, dictionary: pd.DataFrame | None) -> Layout:
+        """Return the layout that a configuration and its data dictionary state."""
+        described = () if dictionary is None else dictionary["column"]
+        return cls(
+            config["columns"],
+            frozenset(map(table_name, described)) - {*KEYS, DAYS},
+            tuple(config["not_features"]),
+            len(config["features"]) == 1 and config["aggregation"] is not None,
+        )
+
+    def features_among(self, columns: Iterable[str]) -> list[str]:
+        """Return which of a table's columns are features, going by their names."""
+        no_features = {*IDENTIFIERS, *given_names(self.names), *self.clinical}
+        return [
+            name
+            for name in columns
+            if name not in no_features
+            and not NO_FEATURE.match(name)
+            and not any(fnmatchcase(name, pattern) for pattern in self.left_out)
+        ]
+
+
+PLAIN = Layout()
+
+
+def read_feature_keys(
+    paths: Mapping[str, str], unit_key: str, layout: Layout = PLAIN
+) -> tuple[pd.DataFrame, list[str]]:
     """Check the columns and ids of the readers' tables, without reading their numbers.
 
     Parameters
@@ -41,6 +108,8 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataF
         Reader to path of a CSV, Excel or Parquet table with one row per case (or patient).
     unit_key : {'patient_id', 'case_id'}
         Column that names the unit of the clinical table.
+    layout : Layout
+        What the tables call their columns, and which are no features.
 
     Returns
     -------
@@ -57,12 +126,14 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataF
         If a table lacks its key, repeats or misspells an id, if the readers' features differ, or
         if they name different patients of a case, or days that are no whole number.
     """
-    sheets = {reader: _read(path, values=False) for reader, path in sorted(paths.items())}
+    sheets = {
+        reader: _read(path, values=False, layout=layout) for reader, path in sorted(paths.items())
+    }
     problems = Problems("the feature tables")
     for reader, sheet in sheets.items():
-        _check_keys(sheet, paths[reader], unit_key, problems)
+        _check_keys(sheet, paths[reader], unit_key, problems, layout)
     problems.raise_if_any()
-    _check_same_features(sheets, problems)
+    _check_same_features(sheets, problems, layout)
     problems.raise_if_any()
     columns = [
         name
@@ -86,7 +157,7 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataF
         cases[DAYS] = pd.to_numeric(cases[DAYS]).astype("Int64")
     notes = []
     for reader, sheet in sheets.items():
-        kept = {*feature_names(sheet), *IDENTIFIERS}
+        kept = {*layout.features_among(sheet.columns), *IDENTIFIERS}
         dropped = [name for name in sheet.columns if name not in kept]
         if dropped:
             notes.append(
@@ -96,13 +167,13 @@ def read_feature_keys(paths: Mapping[str, str], unit_key: str) -> tuple[pd.DataF
     return cases.drop_duplicates("case_id").reset_index(drop=True), notes
 
 
-def named_features(path: str | Path) -> list[str]:
+def named_features(path: str | Path, layout: Layout = PLAIN) -> list[str]:
     """Return the features that a table names in its header, without reading its rows."""
-    return _features_among(column_names(path, "features"))
+    return layout.features_among(column_names(path, "features"))
 
 
 def read_features(
-    path: str | Path, reader: str, unit_key: str
+    path: str | Path, reader: str, unit_key: str, layout: Layout = PLAIN
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
     """Read one reader's table of features.
 
@@ -114,22 +185,22 @@ def read_features(
     names : list of str
         The features.
     dropped : list of str
-        Columns that are no features: PyRadiomics' ``diagnostics_...``, and columns of words (a
-        scanner, a site), which hold no number at all.
+        Columns that are no features: PyRadiomics' ``diagnostics_...``, clinical ones, columns of
+        words (a scanner, a site), which hold no number at all, and one that only numbers the rows.
 
     Raises
     ------
     StudyError
-        If a feature is no number, or infinite.
+        If a feature is no number.
     """
-    sheet = _read(path, values=True)
+    sheet = _read(path, values=True, layout=layout)
     problems = Problems(f"the feature table {path}")
-    _check_keys(sheet, path, unit_key, problems)
+    _check_keys(sheet, path, unit_key, problems, layout)
     problems.raise_if_any()
-    names = feature_names(sheet)
+    names = layout.features_among(sheet.columns)
     numbers, words = {}, set()
     for name in names:
-        if _only_words(sheet[name]):
+        if _only_words(sheet[name]) or _counts(sheet[name]):
             words.add(name)
             continue
         values = _numbers(sheet[name])
@@ -154,42 +225,66 @@ def read_features(
 
 
 def feature_names(sheet: pd.DataFrame) -> list[str]:
-    """Return the columns of a table that are features."""
-    return _features_among(sheet.columns)
+    """Return the columns of a table of this project's own that are features."""
+    return PLAIN.features_among(sheet.columns)
 
 
-def _features_among(columns: Iterable[str]) -> list[str]:
-    return [name for name in columns if name not in IDENTIFIERS and not NO_FEATURE.match(name)]
+def described_values(paths: Mapping[str, str], unit_key: str, layout: Layout) -> pd.DataFrame:
+    """Return ids and clinical columns of the readers' tables, one below the other, as text.
+
+    Parameters are those of `read_feature_keys`; so are the errors of a table's ids.
+    """
+    sheets, problems = [], Problems("the feature tables")
+    for _, path in sorted(paths.items()):
+        sheets.append(_read(path, values=False, layout=layout, more=layout.clinical))
+        _check_keys(sheets[-1], path, unit_key, problems, layout)
+    problems.raise_if_any()
+    wanted = [name for name in sheets[0].columns if name in {*KEYS, *layout.clinical}]
+    return pd.concat([sheet.reindex(columns=wanted) for sheet in sheets], ignore_index=True)
 
 
-def _read(path: str | Path, values: bool) -> pd.DataFrame:
-    """Read a feature table as `read_sheet` does; without `values`, only the ids have any.
+def _read(path: str | Path, values: bool, layout: Layout, more: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a feature table as `read_sheet` does; without `values`, only ids and `more` have any.
 
     Handling a million numbers as text would cost seconds at the start of every run. For the same
     reason a Parquet table's numbers stay numbers.
     """
     path = Path(path)
+    texts = [*IDENTIFIERS, *more, *given_names(layout.names)]
     if not values:
-        sheet = read_sheet(path, "features", IDENTIFIERS)
-        return sheet.reindex(columns=column_names(path, "features"))
-    if path.suffix.lower() != ".parquet" or not path.is_file():
-        return read_sheet(path, "features")
-    sheet = read_sheet(path, columns=IDENTIFIERS)
-    names = column_names(path)
-    features = [name for name in names if name not in sheet.columns]
-    others = pd.read_parquet(path, columns=features).iloc[sheet.index - 2]
-    return pd.concat([sheet, others.set_axis(sheet.index)], axis=1)[names]
+        sheet = read_sheet(path, "features", [*texts, NAMELESS])
+        names = column_names(path, "features")
+    elif path.suffix.lower() != ".parquet" or not path.is_file():
+        sheet = read_sheet(path, "features")
+        names = list(sheet.columns)
+    else:
+        sheet = read_sheet(path, columns=texts)
+        names = column_names(path)
+        features = [name for name in names if name not in sheet.columns]
+        others = pd.read_parquet(path, columns=features).iloc[sheet.index - 2]
+        sheet = pd.concat([sheet, others.set_axis(sheet.index)], axis=1)
+    names = [*(name for name in sheet.columns if name not in names), *names]
+    sheet = name_columns(sheet.reindex(columns=names), layout.names, path)
+    sheet = write_ids(sheet, path)
+    if layout.numbered and "patient_id" in sheet and "case_id" not in sheet:
+        place = sheet.groupby("patient_id").cumcount() + 1
+        if (place > 1).any():
+            cases = sheet["patient_id"] + "-" + place.astype(str)
+            sheet = pd.concat([cases.rename("case_id"), sheet], axis=1)
+    return sheet
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    """Return a column as float64: NaN where blank or a word for it, infinite where it is no number.
+    """Return a column as float64: NaN where undefined, infinite where it is no number.
+
+    Undefined is a blank, a word for it, and what the table says is infinite.
 
     Python's own conversion is exact to the last digit, which `pandas.to_numeric` is not.
     """
     if pd.api.types.is_numeric_dtype(values):
-        return values.astype("float64")
+        return values.astype("float64").replace([np.inf, -np.inf], np.nan)
     texts = values.dropna().astype(str)
-    texts = texts[~texts.isin(MISSING)]
+    texts = texts[~texts.isin(MISSING) & ~texts.map(lambda text: bool(_INFINITE.fullmatch(text)))]
     if uses_decimal_comma(texts):
         texts = texts.str.replace(",", ".", regex=False)
     numbers = texts.map(lambda text: float(text) if NUMBER.fullmatch(text) else np.inf)
@@ -205,14 +300,31 @@ def _only_words(values: pd.Series) -> bool:
     return len(texts) > 0 and not texts.map(lambda text: bool(_FIGURES.search(text))).any()
 
 
-def _check_keys(sheet: pd.DataFrame, path: str | Path, unit_key: str, problems: Problems) -> None:
+def _counts(values: pd.Series) -> bool:
+    """Tell whether a column only numbers the rows: where they are sorted, it tells the outcome."""
+    if len(values) < MIN_COUNTED or values.isna().any():
+        return False
+    first = str(values.iloc[0]).removesuffix(".0")
+    if first not in ("0", "1"):
+        return False
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
+    return bool((numbers == np.arange(len(values)) + int(first)).all())
+
+
+def _check_keys(
+    sheet: pd.DataFrame,
+    path: str | Path,
+    unit_key: str,
+    problems: Problems,
+    layout: Layout = PLAIN,
+) -> None:
     keys = [name for name in KEYS if name in sheet.columns]
     if not keys:
         problems.add(
             "A feature table must have the column case_id or patient_id",
             found=f"columns {listing(sheet.columns, 4)}",
             where=f"{path}, header",
-            remedy="add the id of the case or patient to each row",
+            remedy=naming_remedy(unit_key, sheet.columns, layout.names),
         )
         return
     if "patient_id" not in keys and unit_key == "patient_id":
@@ -220,7 +332,8 @@ def _check_keys(sheet: pd.DataFrame, path: str | Path, unit_key: str, problems: 
             "With `unit: patient`, a feature table must have the column patient_id",
             found=f"columns {listing(sheet.columns, 4)}",
             where=f"{path}, header",
-            remedy="add each case's patient_id, or set `unit: case`",
+            remedy=naming_remedy("patient_id", sheet.columns, layout.names)
+            + "; or set `unit: case`",
         )
     for name in keys:
         for row, value in sheet[name].items():
@@ -239,21 +352,26 @@ def _check_keys(sheet: pd.DataFrame, path: str | Path, unit_key: str, problems: 
                 where=f"{path}, row {row}, column {DAYS}",
                 remedy="write a number such as -3, or leave the cell blank",
             )
-    for value, rows in sheet.groupby(keys[0], sort=False).groups.items():
-        if len(rows) > 1:
-            problems.add(
-                f"A feature table must have one row per {keys[0].removesuffix('_id')}",
-                found=f"{value} in {rows_text(rows)}",
-                where=f"{path}, column {keys[0]}",
-                remedy="remove the duplicate; with several cases per patient, add case_id",
-            )
-    if not feature_names(sheet):
+    groups = sheet.groupby(keys[0], sort=False).groups.items()
+    repeated = {value: rows for value, rows in groups if len(rows) > 1}
+    if repeated:
+        problems.add(
+            f"A feature table must have one row per {keys[0].removesuffix('_id')}",
+            found=listing((f"{value} in {rows_text(rows)}" for value, rows in repeated.items()), 3),
+            where=f"{path}, column {keys[0]}",
+            remedy="remove the duplicate; where rows are regions of a patient, tell them apart, "
+            "such as `columns: {case_id: [<patient>, <region>]}`, or, with one reader, write "
+            "`aggregation: mean`",
+        )
+    if not layout.features_among(sheet.columns):
         problems.add("A feature table must hold features", where=f"{path}, header")
 
 
-def _check_same_features(sheets: Mapping[str, pd.DataFrame], problems: Problems) -> None:
+def _check_same_features(
+    sheets: Mapping[str, pd.DataFrame], problems: Problems, layout: Layout
+) -> None:
     readers = list(sheets)
-    names = {reader: set(feature_names(sheet)) for reader, sheet in sheets.items()}
+    names = {reader: set(layout.features_among(sheet.columns)) for reader, sheet in sheets.items()}
     keys = {reader: [k for k in KEYS if k in sheet.columns] for reader, sheet in sheets.items()}
     first = readers[0]
     for other in readers[1:]:

@@ -24,6 +24,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing, suggestion
+from pipeline.core.table_columns import analysis_name
 
 MAX_LENGTH = 2000
 """Characters; a longer formula would only serve to exhaust the parser."""
@@ -69,7 +70,7 @@ class Formula:
     Attributes
     ----------
     columns : tuple of str
-        The columns it names, in order of first appearance.
+        The columns it names, in order of first appearance, by their names inside the project.
 
     Raises
     ------
@@ -101,7 +102,7 @@ class Formula:
         for node in _in_order(self._tree):
             self._check_node(node)
             if isinstance(node, ast.Name) and node.id != "isnull":
-                columns[self._quoted.get(node.id, node.id)] = None
+                columns[self._column_name(node)] = None
         self.columns = tuple(columns)
         if not columns:
             raise self._error("A formula must name at least one column")
@@ -140,6 +141,9 @@ class Formula:
         result = self._value(self._tree, table, levels or {})
         self._want(result, "truth", "The result of a formula")
         return result.values
+
+    def _column_name(self, node: ast.Name) -> str:
+        return analysis_name(self._quoted.get(node.id, node.id))
 
     def _name_quoted(self, match: re.Match) -> str:
         name = f"__quoted_{len(self._quoted)}__"
@@ -246,7 +250,7 @@ class Formula:
         return value
 
     def _column(self, node: ast.Name, table: pd.DataFrame) -> _Value:
-        name = self._quoted.get(node.id, node.id)
+        name = self._column_name(node)
         if name not in table.columns:  # only `isnull` without its parentheses gets here
             raise self._error("`isnull` must be followed by a column in parentheses")
         values = table[name]

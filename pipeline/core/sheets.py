@@ -10,10 +10,12 @@ from __future__ import annotations
 import codecs
 import csv
 import datetime
+import gzip
 import io
 import logging
 import math
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -24,8 +26,12 @@ from pipeline.core.problems import Problems, listing
 
 logger = logging.getLogger(__name__)
 
-FORMATS = {".csv", ".tsv", ".txt", ".xlsx", ".parquet"}
+FORMATS = {".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet"}
 DELIMITERS = (",", ";", "\t")
+GZIP = b"\x1f\x8b"
+"""How a gzip file begins."""
+NAMELESS = "Unnamed: 0"
+"""What pandas calls a first column without a name; here it is called so too."""
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -54,7 +60,7 @@ def read_sheet(
     ----------
     path : path-like
         A file ending in .csv, .tsv, .txt (comma, semicolon or tab; UTF-8, UTF-16, cp1252 or
-        GB18030), .xlsx or .parquet.
+        GB18030), the same packed as .gz, .xlsx or .parquet.
     sheet : str, optional
         Worksheet to take from a workbook with several; one that holds a single table needs none.
     columns : sequence of str, optional
@@ -74,7 +80,7 @@ def read_sheet(
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise StudyError(
-            "A table must be a .csv, .tsv, .txt, .xlsx or .parquet file",
+            "A table must be a .csv, .tsv, .txt, .xlsx or .parquet file, or a .gz of text",
             found=path.suffix or "no file extension",
             where=str(path),
             remedy="save it as CSV UTF-8",
@@ -149,9 +155,25 @@ def _legacy_encoding(data: bytes) -> str | None:
     return None if best is None else best.encoding
 
 
+def _unpacked(path: Path) -> bytes:
+    """Return the bytes of a text file, unpacked if it is packed, whatever its name says."""
+    data = path.read_bytes()
+    if not data.startswith(GZIP):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        raise StudyError(
+            "A packed table must be a whole .gz file",
+            found="a damaged or cut one",
+            where=str(path),
+            remedy="fetch or pack it again",
+        ) from None
+
+
 def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the filled rows of a CSV file with their numbers."""
-    text, _ = decode(path.read_bytes(), str(path))
+    text, _ = decode(_unpacked(path), str(path))
     mark = re.match(r"sep=(.)\r?\n", text)  # Excel's own hint, which its grid does not show
     if mark:
         text = text[mark.end() :]
@@ -245,7 +267,10 @@ def _plain(value: object) -> str:
 
 
 def column_names(path: str | Path, sheet: str | None = None) -> list[str]:
-    """Return the column names of a table that `read_sheet` has found good, from its header."""
+    """Return the column names of a table that `read_sheet` has found good, from its header.
+
+    A first column without a name is not among them, whether or not it only numbers the rows.
+    """
     path = Path(path)
     if path.suffix.lower() == ".parquet":
         return _parquet_names(path)
@@ -302,6 +327,8 @@ def _from_records(
     if header and not header[0] and _counts_rows([row[0].strip() for _, row in rows]):
         # What pandas and R write before the first column of a table.
         header, rows = header[1:], [(number, row[1:]) for number, row in rows]
+    elif len(header) > 1 and not header[0] and header[1] and NAMELESS not in header:
+        header[0] = NAMELESS  # the ids, as the index of a data frame is written
     width = max((at for at, name in enumerate(header, 1) if name), default=0)
     problems = Problems(f"the table {path}")
     for at, name in enumerate(header[:width]):
@@ -309,8 +336,7 @@ def _from_records(
             problems.add(
                 "Every column must have a name",
                 where=f"{path}, column {at + 1}",
-                remedy="name it, patient_id or case_id if it holds the ids; a first column that "
-                "only numbers the rows is left out",
+                remedy="name it, or remove the column",
             )
         elif name in header[:at]:
             problems.add("Every column must have its own name", found=name, where=f"{path}, header")

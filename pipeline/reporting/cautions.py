@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+from pipeline.core.problems import listing
 from pipeline.core.provenance import versions
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.wording import interval, number, plural, sentence_list, share
@@ -22,6 +23,10 @@ MIN_EVENTS_PER_PREDICTOR = 10
 #: Cases that a study of readers' reliability should hold (Koo and Li, J Chiropr Med
 #: 2016;15:155-163): a rough guide, kept as a warning sign.
 MIN_CASES_OF_READERS = 30
+
+
+SUPPORTED = 0.1
+"""AUROC by which a corrected figure may lie above the nested one, which learns from fewer rows."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,14 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
         found += [_upsampling(results, parameters or {}), _bin_width(parameters or {})]
     if results.modelling is not None:
         found += [
+            _doubtful_columns(results),
             _few_events_to_fit(results),
             _few_events_to_test(results),
             _above_nested(results),
             _below_nested(results),
             _clusters(results),
             _oversampling(results),
+            _corrected_above_nested(results),
         ]
     found.append(_lock())
     return [caution for caution in found if caution is not None]
@@ -152,6 +159,30 @@ def _events(results: Results, part: str) -> tuple[int, int]:
     return int(outcome.sum()), len(outcome)
 
 
+def _doubtful_columns(results: Results) -> Caution | None:
+    """Tell of columns of ready tables that may be no features, but know the outcome."""
+    info, parts = results.modelling.info, []
+    foreign, telling = info.get("foreign", ()), info.get("telling", ())
+    if foreign:
+        parts.append(
+            f"{plural(len(foreign), 'column')} among the features "
+            f"{'bears' if len(foreign) == 1 else 'bear'} no name of PyRadiomics: "
+            f"{listing(foreign)}."
+        )
+    if telling:
+        parts.append(
+            f"One cut through {listing(telling)} parts patients with and without the outcome "
+            "without a single error, which hardly any texture does."
+        )
+    if not parts:
+        return None
+    parts.append(
+        "A time, a grade or a score that is known only with the outcome makes every figure of "
+        "this report worthless: such columns belong into `not_features`."
+    )
+    return Caution("Columns that may be no features", " ".join(parts), "selection")
+
+
 def _few_events_to_fit(results: Results) -> Caution | None:
     size = results.modelling.sample_size
     # All that the selection may choose from: a narrow signature was paid for with events too.
@@ -219,6 +250,29 @@ def _below_nested(results: Results) -> Caution | None:
         "learned from the training rows carries over badly. Quote both figures."
     )
     return Caution("Test rows below nested cross-validation", text, "performance")
+
+
+def _corrected_above_nested(results: Results) -> Caution | None:
+    """Tell where Harrell's correction leaves more than the nested folds support."""
+    too_high = []
+    for name, entry in results.modelling.optimism.items():
+        rows = entry.table.set_index("metric")["corrected"]
+        if name not in results.modelling.nested or "auroc" not in rows:
+            continue
+        nested = results.modelling.nested[name].info["auroc"]
+        if rows["auroc"] > nested + SUPPORTED:
+            too_high.append(
+                f"{_label(results, name)} {number(rows['auroc'])} corrected against "
+                f"{number(nested)} in nested cross-validation"
+            )
+    if not too_high:
+        return None
+    text = (
+        f"Harrell's correction leaves more than the procedure supports: {sentence_list(too_high)}. "
+        "It takes off too little where features are chosen among many, and even noise then looks "
+        "well predicted. Do not quote the corrected figures; quote the nested ones."
+    )
+    return Caution("Corrected AUROC above nested cross-validation", text, "validation")
 
 
 def _label(results: Results, model: str) -> str:

@@ -153,7 +153,7 @@ def has_images(config: dict) -> bool:
 
 def has_models(config: dict) -> bool:
     """Return whether a configuration asks for the modelling half."""
-    return config["outcome"] is not None and config["clinical"] is not None
+    return config["outcome"] is not None
 
 
 def read_results(study_folder: str | Path) -> Results:

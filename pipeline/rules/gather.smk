@@ -41,7 +41,10 @@ else:
             runtime=10,
         params:
             code=code_fingerprint("pipeline.gather"),
-            options=options(config, "features", "unit"),
+            options=options(
+                config, "features", "unit", "columns", "not_features", "aggregation"
+            ),
+            clinical=rows_hash(study.dictionary, ["column"]),
             study=f"{FOLDER}/study",
         shell:
             "python -m pipeline.gather --study {params.study:q} --out {output.table:q}"

@@ -23,6 +23,8 @@ rule reproducibility:
             config,
             "model_reader",
             "features",
+            "columns",
+            "not_features",
             "unit",
             "evaluation.confidence",
             "selection.ccc.threshold",

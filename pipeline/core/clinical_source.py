@@ -1,0 +1,157 @@
+"""Where a study's clinical values come from: a clinical table, or columns of its feature tables.
+
+Public feature tables mostly carry the outcome in a column of their own. Without a data dictionary
+only what the configuration names is taken from a table: the columns of the formulas and of the
+split. Nothing else enters undeclared, and so there are no clinical predictors then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pipeline.core.dictionary import (
+    COLUMNS,
+    MISSING,
+    clinical_sheet,
+    read_clinical,
+    read_dictionary,
+    type_clinical,
+)
+from pipeline.core.errors import StudyError
+from pipeline.core.feature_tables import Layout, described_values
+from pipeline.core.formula import Formula
+from pipeline.core.problems import listing, suggestion
+from pipeline.core.sheets import NUMBER, column_names, has_comma
+from pipeline.core.split_designs import FROM_COLUMN, PARTS
+from pipeline.core.table_columns import KEYS, analysis_name, table_name
+
+logger = logging.getLogger(__name__)
+
+
+def clinical_tables(config: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the clinical values of a study and the dictionary that types them.
+
+    Parameters
+    ----------
+    config : mapping
+        The resolved configuration, with `clinical`, or with `features` and an outcome.
+
+    Returns
+    -------
+    clinical : pandas.DataFrame
+        As `pipeline.core.dictionary.read_clinical` returns it.
+    dictionary : pandas.DataFrame
+        As `pipeline.core.dictionary.read_dictionary` returns it, or made of the configuration.
+
+    Raises
+    ------
+    StudyError
+        Telling what is wrong with the tables; if a named column is in none, or if rows of one
+        unit contradict one another.
+    """
+    key, path = f"{config['unit']}_id", config["clinical"]
+    dictionary = None if config["dictionary"] is None else read_dictionary(config["dictionary"])
+    if path is not None and dictionary is not None:
+        return read_clinical(path, dictionary, key, config["columns"]), dictionary
+    if path is not None:
+        sheet, where = clinical_sheet(path, config["columns"], key), path
+    else:
+        sheet, where = _beside_features(config, dictionary, key)
+    if dictionary is None:
+        roles = _named_columns(config)
+        _check_there(roles, sheet.columns, where)
+        dictionary = _dictionary_of(sheet, roles, config["split"])
+        left = [name for name in sheet.columns if name not in {*roles, *KEYS}]
+        if left and path is not None:
+            logger.info(
+                "no dictionary: of %s only %s is used, and there are no clinical predictors; not "
+                "used: %s",
+                path,
+                listing(map(table_name, roles)),
+                listing(map(table_name, left)),
+            )
+    return type_clinical(sheet, dictionary, key, where), dictionary
+
+
+def _beside_features(
+    config: Mapping, dictionary: pd.DataFrame | None, key: str
+) -> tuple[pd.DataFrame, str]:
+    """Return the clinical columns of the feature tables, one row per unit."""
+    where = "the feature tables"
+    layout = Layout.of(config, dictionary)
+    if dictionary is None:
+        roles = _named_columns(config)
+        heads = [column_names(path, "features") for path in config["features"].values()]
+        there = dict.fromkeys(analysis_name(name) for head in heads for name in head)
+        _check_there(roles, there, where)
+        layout = Layout.of(config, pd.DataFrame({"column": list(roles)}))
+    sheet = described_values(config["features"], key, layout).rename(columns=analysis_name)
+    sheet = sheet.where(~sheet.isin(MISSING), None)
+    if key not in sheet.columns:
+        raise StudyError(
+            f"The feature tables must have the column {key}, since `unit` is {config['unit']}",
+            found=listing(sheet.columns),
+            where="config key features",
+            remedy=f"name it, `columns: {{{key}: <your column>}}`, or set `unit` accordingly",
+        )
+    described = [name for name in sheet.columns if name not in KEYS]
+    counts = sheet.groupby(key)[described].nunique()
+    for name in described:
+        several = counts.index[counts[name] > 1]
+        if len(several):
+            raise StudyError(
+                f"Rows of one {config['unit']} must have the same {table_name(name)}",
+                found=listing(several),
+                where=f"{where}, column {table_name(name)}",
+                remedy="mend the values, or write `unit: case` if a row is what has an outcome",
+            )
+    # The first value that is stated: a reader's table may leave blank what another's states.
+    return sheet.groupby(key, as_index=False, sort=False).first(), where
+
+
+def _named_columns(config: Mapping) -> dict[str, str]:
+    """Return the columns that the configuration names, with the role of each."""
+    roles: dict[str, str] = {}
+    formulas = [(config["outcome"], "outcome")] if config["outcome"] else []
+    formulas += [(entry, "eligibility") for entry in config["eligibility"]]
+    for entry, role in formulas:
+        for name in Formula(entry["formula"], f"config key {role}").columns:
+            roles.setdefault(name, role)
+    split = config["split"]
+    if split["design"] in FROM_COLUMN:
+        roles[analysis_name(split["column"])] = "split"
+    return roles
+
+
+def _check_there(roles: Mapping[str, str], columns: object, where: str) -> None:
+    known = list(columns)
+    for name, role in roles.items():
+        if name not in known:
+            raise StudyError(
+                "A column that the configuration names must be in the table",
+                found=table_name(name),
+                where=f"{where}; config key {role}",
+                remedy=suggestion(name, known) or f"columns: {listing(map(table_name, known))}",
+            )
+
+
+def _dictionary_of(sheet: pd.DataFrame, roles: Mapping[str, str], split: Mapping) -> pd.DataFrame:
+    """Return a dictionary of the named columns, typed by what they hold."""
+    entries = []
+    for name, role in roles.items():
+        texts = sheet[name].dropna()
+        texts = texts[~texts.isin(MISSING)]
+        kind, levels = "categorical", None
+        if texts.map(lambda text: bool(NUMBER.fullmatch(text)) or has_comma(text)).all():
+            kind = "continuous"
+        if role == "split" and split["design"] != "temporal":
+            imported = split["design"] == "imported"
+            kind = "binary" if imported else "categorical"
+            levels = "|".join(PARTS if imported else sorted(texts.unique()))
+        entry = {"column": name, "label": table_name(name), "type": kind, "levels": levels}
+        entries.append(entry | {"role": role})
+    table = pd.DataFrame(entries).reindex(columns=list(COLUMNS)).astype(object)
+    return table.where(table.notna(), None)

@@ -1,0 +1,318 @@
+"""Feature tables as others publish them, unchanged: from the table to the report.
+
+The layouts are those of public collections, the values drawn: one table with ``ID`` and ``Target``
+(radMLBench), PyRadiomics' own output with an index and diagnostics, ids as floating point numbers,
+German Excel, a row per region, an outcome in words, one reader.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pipeline.gather
+import pipeline.join
+import pipeline.reproducibility
+from demo.feature_names import feature_names
+from models import split
+from pipeline.core.config import resolve_config
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_json, read_table
+from pipeline.core.study import open_study
+from pipeline.reporting.results import read_results
+from pipeline.reporting.study_report import write_report
+from pipeline.validate import validate_study, write_study
+from tests.small_study import call, run_models, run_repetitions
+
+NAMES = list(feature_names()[:12])
+FEW = {
+    "models": ["lr"],
+    "search": {"iterations": 2},
+    "split": {"folds": 3},
+    "nested": {"folds": 3, "search": "fixed"},
+    "optimism": {"resamples": 10, "search": "fixed"},
+    "stability": {"resamples": 4, "permutations": 1},
+    "evaluation": {"bootstrap": 100},
+    "interpretation": {"permutations": 2},
+    "ablation": {"models": ["lr"], "top": 1, "single": 1, "seeds": 1, "steps": [], "families": []},
+}
+
+
+def drawn(patients: int = 60, seed: int = 1) -> tuple[pd.DataFrame, np.ndarray]:
+    """Draw features, of which the first tells something of the outcome, and the outcome."""
+    rng = np.random.default_rng(seed)
+    outcome = np.arange(patients) % 3 == 0
+    values = rng.normal(size=(patients, len(NAMES))) * np.logspace(-3, 3, len(NAMES))
+    table = pd.DataFrame(values, columns=NAMES)
+    table[NAMES[0]] += outcome * 0.001
+    return table, outcome
+
+
+def joined(folder, features: dict, **options) -> tuple[pd.DataFrame, dict]:
+    """Take a study from its tables to the analysis table, as the rules do."""
+    given = {"study": "s", "results": str(folder), "features": features, "split": {"folds": 2}}
+    config = resolve_config(given | options)
+    study = validate_study(config)
+    tables, frozen = study.folder / "tables", study.folder / "study"
+    write_study(study, frozen)
+    call(pipeline.gather, study=frozen, out=tables / "features.parquet", parts=[])
+    call(
+        pipeline.join,
+        study=frozen,
+        features=tables / "features.parquet",
+        preflight=None,
+        extraction=None,
+        out=tables / "analysis.parquet",
+        info=tables / "analysis.json",
+        flow=tables / "flow.json",
+        flow_only=False,
+    )
+    return read_table(tables / "analysis.parquet"), read_json(tables / "analysis.json")
+
+
+def target(formula: str) -> dict:
+    return {"outcome": {"name": "target", "formula": formula}}
+
+
+def test_one_table_of_a_benchmark_runs_to_its_report(tmp_path):
+    """Packed, with ID and Target in one table, and nothing else: the layout of radMLBench."""
+    table, outcome = drawn()
+    table[NAMES[3]] = 7.0
+    table[NAMES[4]] = np.where(np.arange(60) % 9, table[NAMES[4]], np.inf)
+    table[NAMES[5]] = np.nan
+    table.insert(0, "ID", [f"Lipo-{number:03d}_0" for number in range(60)])
+    table["Target"] = outcome.astype(int)
+    path = tmp_path / "Lipo.gz"
+    path.write_bytes(gzip.compress(table.to_csv(index=False).encode()))
+    given = {"columns": {"patient_id": "ID"}} | target("Target == 1") | FEW
+    analysis, info = joined(tmp_path, {"A": str(path)}, **given)
+    assert info["features"] == NAMES
+    assert info["predictors"] == info["telling"] == info["foreign"] == []
+    assert analysis["outcome"].tolist() == outcome.astype(int).tolist()
+    assert analysis[f"A:{NAMES[4]}"].isna().sum() == 7
+    folder = tmp_path / "s"
+    config = open_study(folder / "study").config
+    tables = folder / "tables"
+    given = {"study": folder / "study", "analysis": tables / "analysis.parquet"}
+    call(split, **given, info=tables / "analysis.json", out=tables / "split.parquet")
+    call(
+        pipeline.reproducibility,
+        study=folder / "study",
+        features=tables / "features.parquet",
+        agreement=None,
+        out=tables / "reproducibility.parquet",
+        families=tables / "reproducibility_families.parquet",
+    )
+    run_models(folder, config)
+    run_repetitions(folder, config)
+    write_report(read_results(folder / "study"), folder / "report" / "report.html")
+    page = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    for said in ("One reader: no CCC filter", "Nested cross-validation", "clinical candidate"):
+        assert said in page
+    assert not re.search(r">\s*(nan|inf|None)\s*<", page)
+
+
+def test_an_index_is_no_feature_and_float_ids_meet_whole_ones(tmp_path, caplog):
+    """PyRadiomics' output as pandas writes it twice, sorted by outcome, and a clinical table."""
+    caplog.set_level(logging.INFO)
+    table, outcome = drawn(40)
+    order = np.argsort(outcome, kind="stable")
+    table, outcome = table.iloc[order].reset_index(drop=True), outcome[order]
+    table.insert(0, "Unnamed: 0", range(40))
+    table.insert(1, "PatientID", np.arange(100.0, 140.0))
+    table.insert(2, "diagnostics_Versions_PyRadiomics", "v3.0.1")
+    table.insert(3, "number", range(1, 41))
+    table.to_csv(tmp_path / "f.csv")
+    died = pd.DataFrame({"Patient ID": range(100, 140), "OS_days": 3})
+    died["Death"] = np.where(outcome, "yes", "no")
+    died.to_csv(tmp_path / "c.csv", index=False)
+    given = {"clinical": str(tmp_path / "c.csv")} | target("Death == 'yes'")
+    analysis, info = joined(
+        tmp_path,
+        {"A": str(tmp_path / "f.csv")},
+        columns={"patient_id": "PatientID|Patient ID"},
+        **given,
+    )
+    assert info["features"] == NAMES
+    assert analysis["unit_id"].tolist() == [str(number) for number in range(100, 140)]
+    assert analysis["outcome"].tolist() == outcome.astype(int).tolist()
+    assert "there are no clinical predictors; not used: OS_days" in caplog.text
+
+
+def regions(folder) -> str:
+    """Write a table of three regions a patient as German Excel does: semicolons and commas."""
+    table, outcome = drawn(20)
+    table = pd.concat([table, table * 2, table * 6], ignore_index=True)
+    table.insert(0, "Patient", [*range(1, 21)] * 3)
+    table.insert(1, "ROI", [1] * 20 + [2] * 20 + [3] * 20)
+    table["label"] = np.where(outcome, "ja", "nein").tolist() * 3
+    table.to_csv(folder / "roi.csv", index=False, sep=";", decimal=",")
+    return str(folder / "roi.csv")
+
+
+def test_a_row_per_region_says_what_to_write(tmp_path):
+    path = regions(tmp_path)
+    given = {"columns": {"patient_id": "Patient"}} | target("label == 'ja'")
+    with pytest.raises(StudyError, match="must have one row per patient") as told:
+        joined(tmp_path, {"A": path}, **given)
+    assert "columns: {case_id: [<patient>, <region>]}" in told.value.remedy
+    assert "`aggregation: mean`" in told.value.remedy
+    # Numbered rows: the number of the region is still a column of numbers.
+    numbered, info = joined(tmp_path, {"A": path}, aggregation="mean", **given)
+    assert info["features"] == ["ROI", *NAMES]
+    assert info["foreign"] == ["ROI"]
+    named = {"columns": {"patient_id": "Patient", "case_id": ["Patient", "ROI"]}}
+    analysis, info = joined(tmp_path, {"A": path}, aggregation="mean", **given | named)
+    assert info["features"] == NAMES
+    assert analysis["unit_id"].nunique() == 20
+    first = drawn(20)[0][NAMES[1]] * 3
+    by_id = analysis.set_index("unit_id")[f"A:{NAMES[1]}"]
+    np.testing.assert_allclose(by_id[[str(n) for n in range(1, 21)]], first)
+    pd.testing.assert_series_equal(by_id, numbered.set_index("unit_id")[f"A:{NAMES[1]}"])
+
+
+def test_a_nameless_column_of_ids_and_an_outcome_called_outcome(tmp_path):
+    """The index of a data frame: files' names; the names of the analysis table are free to use."""
+    table, outcome = drawn(40)
+    table.index = [f"case {number:02d}.nii" for number in range(40)]
+    table["outcome"] = np.where(outcome, "malignant", "benign")
+    table["level"] = ["T4", "L1"] * 20
+    table.to_csv(tmp_path / "f.csv")
+    features = {"A": str(tmp_path / "f.csv")}
+    with pytest.raises(StudyError, match="must have the column case_id or patient_id") as told:
+        joined(tmp_path, features, **target("outcome == 'malignant'"))
+    assert "columns: {patient_id: 'Unnamed: 0'}" in told.value.remedy
+    (tmp_path / "d.csv").write_text(
+        "column,label,type,unit,levels,timing,role\n"
+        "outcome,,categorical,,benign|malignant,,outcome\n"
+        "level,Level,binary,,T4|L1,preoperative,predictor\n"
+    )
+    analysis, info = joined(
+        tmp_path,
+        features,
+        columns={"patient_id": "Unnamed: 0"},
+        dictionary=str(tmp_path / "d.csv"),
+        predictors=["level"],
+        **target("outcome == 'malignant'"),
+    )
+    assert analysis["unit_id"].tolist()[:2] == ["case_00_nii", "case_01_nii"]
+    assert analysis["outcome"].tolist() == outcome.astype(int).tolist()
+    assert [(p["column"], p["label"]) for p in info["predictors"]] == [("level_", "Level")]
+    assert analysis["level_"].tolist() == analysis["level"].tolist() == ["T4", "L1"] * 20
+    assert info["features"] == NAMES
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_two_readers_whose_tables_hold_the_outcome(tmp_path, suffix):
+    table, outcome = drawn(30)
+    table.insert(0, "pid", np.arange(30.0) + 1)
+    table["malignant"] = outcome
+    other = table.assign(**{NAMES[0]: table[NAMES[0]] * 1.01})
+    paths = {reader: str(tmp_path / f"{reader}.{suffix}") for reader in "AB"}
+    for path, each in zip(paths.values(), (table, other), strict=True):
+        {"csv": each.to_csv, "parquet": each.to_parquet}[suffix](path, index=False)
+    word = {"csv": "True", "parquet": "true"}[suffix]
+    given = {"columns": {"patient_id": "pid"}, "model_reader": "B"} | target(
+        f"malignant == '{word}'"
+    )
+    analysis, info = joined(tmp_path, paths, **given)
+    assert info["readers"] == ["A", "B"]
+    assert analysis.set_index("unit_id")["outcome"].astype(bool).to_dict() == {
+        str(number + 1): bool(event) for number, event in enumerate(outcome)
+    }
+    spoilt = other.assign(malignant=~outcome)
+    {"csv": spoilt.to_csv, "parquet": spoilt.to_parquet}[suffix](paths["B"], index=False)
+    with pytest.raises(StudyError, match="Rows of one patient must have the same malignant"):
+        joined(tmp_path, paths, **given)
+
+
+def test_the_outcome_under_another_name_is_refused(tmp_path):
+    table, outcome = drawn()
+    table.insert(0, "ID", range(60))
+    table = table.assign(Target=outcome.astype(int), grade=5 - outcome, OS_days=outcome * 90.0)
+    table["OS_days"] += np.linspace(1, 9, 60)
+    table.to_csv(tmp_path / "f.csv", index=False)
+    given = {"columns": {"patient_id": "ID"}} | target("Target == 1")
+    with pytest.raises(StudyError, match="must not be the outcome itself") as told:
+        joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given)
+    assert "not_features: [grade]" in told.value.remedy
+    named = {"not_features": ["grade"]}
+    _, info = joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given | named)
+    assert info["foreign"] == info["telling"] == ["OS_days"]
+    named = {"not_features": ["grade", "OS_*"]}
+    _, info = joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given | named)
+    assert info["features"] == NAMES
+    assert info["foreign"] == info["telling"] == []
+
+
+def test_levels_written_as_floating_point_numbers(tmp_path):
+    table, outcome = drawn(30)
+    table.insert(0, "patient_id", [f"P{number}" for number in range(30)])
+    table.to_csv(tmp_path / "f.csv", index=False)
+    clinical = table[["patient_id"]].assign(sex=[0.0, 1.0] * 15, popf=outcome.astype(float))
+    clinical.to_csv(tmp_path / "c.csv", index=False)
+    (tmp_path / "d.csv").write_text(
+        "column,label,type,unit,levels,timing,role\n"
+        "sex,Sex,binary,,0|1,preoperative,predictor\npopf,,binary,,0|1,,outcome\n"
+    )
+    tables = {"clinical": str(tmp_path / "c.csv"), "dictionary": str(tmp_path / "d.csv")}
+    features = {"A": str(tmp_path / "f.csv")}
+    analysis, _ = joined(tmp_path, features, **tables, **target("popf == 1"))
+    assert analysis.set_index("unit_id").loc[["P0", "P1"], "sex"].tolist() == ["0", "1"]
+    assert analysis["outcome"].sum() == outcome.sum()
+
+
+@pytest.mark.parametrize(
+    ("columns", "rule", "said"),
+    [
+        ({"patient_id": "ID"}, "must have one column for patient_id", "remove columns.patient_id"),
+        ({"case_id": ["patient_id", "RIO"]}, "Every column that makes up case_id", "RIO"),
+        ({"case_id": "ROI"}, "must have one row per case", "1 in rows 2, 3"),
+    ],
+)
+def test_columns_that_do_not_fit_are_told(tmp_path, columns, rule, said):
+    text = "patient_id,ID,ROI,entropy,Target\nP1,1,1,0.5,0\nP2,2,1,0.4,1\n"
+    (tmp_path / "f.csv").write_text(text)
+    with pytest.raises(StudyError, match=rule) as told:
+        joined(tmp_path, {"A": str(tmp_path / "f.csv")}, columns=columns, **target("Target == 1"))
+    assert said in str(told.value)
+
+
+def test_a_column_that_no_table_has_is_told_with_the_nearest(tmp_path):
+    (tmp_path / "f.csv").write_text("patient_id,entropy,Target\nP1,0.5,0\nP2,0.4,1\n")
+    with pytest.raises(StudyError, match="the configuration names must be in the table") as told:
+        joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **target("Traget == 1"))
+    assert "perhaps `Target` is meant" in str(told.value)
+
+
+def test_ids_that_would_become_one_are_told(tmp_path):
+    (tmp_path / "f.csv").write_text("patient_id,entropy,Target\np 1,0.5,0\np.1,0.4,1\n")
+    with pytest.raises(StudyError, match="must stay different without their signs"):
+        joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **target("Target == 1"))
+
+
+def test_a_uid_is_refused_and_not_shown(tmp_path):
+    uid = "1.2.840.113619.2"
+    (tmp_path / "f.csv").write_text(f"patient_id,entropy,Target\n{uid},0.5,0\nP2,0.4,1\n")
+    with pytest.raises(StudyError, match="dates and UIDs identify a person") as told:
+        joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **target("Target == 1"))
+    assert uid not in str(told.value)
+
+
+def test_a_damaged_packed_table_is_told(tmp_path):
+    whole = gzip.compress(b"patient_id,entropy,Target\nP1,0.5,0\nP2,0.4,1\n" * 9)
+    (tmp_path / "f.gz").write_bytes(whole[:40])
+    with pytest.raises(StudyError, match=r"A packed table must be a whole \.gz file"):
+        joined(tmp_path, {"A": str(tmp_path / "f.gz")}, **target("Target == 1"))
+
+
+def test_units_that_the_feature_tables_do_not_name(tmp_path):
+    (tmp_path / "f.csv").write_text("patient_id,entropy,Target\nP1,0.5,0\nP2,0.4,1\n")
+    given = {"unit": "case"} | target("Target == 1")
+    with pytest.raises(StudyError, match="must have the column case_id, since `unit` is case"):
+        joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given)

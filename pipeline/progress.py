@@ -64,19 +64,24 @@ def only_run(folder: Path) -> Iterator[int]:
     """Hold the study for this run; the kernel lets go of it however the run ends.
 
     Yields the file descriptor that the child process inherits, so that a run whose runner was
-    killed still counts as alive.
+    killed still counts as alive. Whoever starts the child writes its number there, for the person
+    who is refused meanwhile.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".running", "w", encoding="ascii") as stream:
+    with open(folder / ".running", "a+", encoding="ascii") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            stream.seek(0)
+            process = stream.read().strip()
             raise VertebromicsError(
                 "Only one run of a study goes on at a time",
-                found="another one under way",
+                found=f"another one under way{f' (process {process})' if process else ''}",
                 where=str(folder),
-                remedy="wait until it ends, or stop it",
+                remedy="wait until it ends, or stop it"
+                + (f": kill -INT -- -{process}, on the machine that started it" if process else ""),
             ) from None
+        stream.truncate(0)
         yield stream.fileno()
 
 
@@ -140,7 +145,8 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
             plan += ["--configfile", str(path)]
         return status or subprocess.call(plan)
     started = time.monotonic()
-    run = Run(seconds=earlier_seconds(folder))
+    earlier = earlier_seconds(folder)
+    run = Run(seconds=earlier, goes_on=bool(earlier))
     stopped = []
     with only_run(folder) as lock:
         process = subprocess.Popen(
@@ -151,6 +157,7 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
             pass_fds=[lock],
             start_new_session=True,
         )
+        os.write(lock, b"%d\n" % process.pid)
 
         def stop(received: int, _: object) -> None:
             # To Snakemake and its jobs at once, as a terminal's Ctrl-C would reach them.

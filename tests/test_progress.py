@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -26,7 +27,17 @@ def test_the_study_is_named_by_the_last_that_names_it(tmp_path: Path) -> None:
 
 
 def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Path) -> None:
-    refused = pytest.raises(VertebromicsError, match="Only one run")
+    refused = pytest.raises(VertebromicsError, match=r"Only one run.*under way\. In: ")
+    with only_run(tmp_path), refused, only_run(tmp_path):
+        pass
+    named = pytest.raises(
+        VertebromicsError, match=r"\(process 4711\).*kill -INT 4711, on the machine"
+    )
+    for _ in range(2):
+        with only_run(tmp_path) as lock, named:
+            os.write(lock, b"4711\n")
+            with only_run(tmp_path):
+                pass
     with only_run(tmp_path), refused, only_run(tmp_path):
         pass
     killed = (

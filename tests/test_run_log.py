@@ -67,18 +67,64 @@ def test_time_left_starts_from_the_last_run_and_learns_from_this_one(run: Run) -
 
 def test_a_job_tells_its_cases_and_its_pace(run: Run, tmp_path: Path) -> None:
     log = tmp_path / "b0.log"
-    log.write_text("12:00 INFO progress extract 1/4 0001 A\n", encoding="utf-8")
     _read(run, _job("extract", 1, log), 0.0)
+    log.write_text("12:00 INFO progress extract 1/4 0001 A\n", encoding="utf-8")
     assert run.stage() == "extract 1 of about 8"
     # 5 s a case: 15 s of this job, 20 s of the next, and the training as the last run took it.
     assert run.seconds_left(5.0) == pytest.approx(15.0 + 20.0 + 20.0)
-    log.write_text("INFO progress extract 4/4 0004 A\n", encoding="utf-8")
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write("12:00 INFO progress extract 4/4 0004 A\n")
     _read(run, "Finished jobid: 1 (Rule: extract)\n", 20.0)
     other = tmp_path / "b1.log"
-    other.write_text("INFO progress extract 1/2 0005 A\n", encoding="utf-8")
     _read(run, _job("extract", 2, other), 20.0)
+    other.write_text("INFO progress extract 1/2 0005 A\n", encoding="utf-8")
     assert run.stage() == "extract 5 of 6"
     assert run.line(0.0, 20.0).startswith("1 of 3 jobs · extract 5 of 6 · 20 s so far · about ")
+
+
+def test_a_job_tells_its_own_progress_and_not_that_of_its_parts(tmp_path: Path) -> None:
+    run, log = Run(), tmp_path / "lr.log"
+    _read(run, "Job stats:\njob  count\n---\nnested  1\ntotal  1\n\n", 0.0)
+    _read(run, _job("nested", 1, log), 0.0)
+    log.write_text(
+        "INFO progress select 3/3 fold 2, 0 s left\nINFO progress search lr 7/9 AUROC 0.7\n",
+        encoding="utf-8",
+    )
+    assert run.stage() == "nested"
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write("INFO progress nested lr 1/5 AUROC 0.700, 40 s left\n")
+        stream.write("INFO progress select 3/3 fold 2, 0 s left\n")
+    assert run.stage() == "nested 1 of 5"
+    assert run.seconds_left(10.0) == pytest.approx(40.0)
+
+
+def test_a_training_tells_the_sets_of_its_search(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "rf.log"
+    _read(run, _job("train", 1, log), 0.0)
+    log.write_text("INFO progress search rf 2/9 AUROC 0.7, 5 s left\n", encoding="utf-8")
+    assert run.stage() == "train 2 of 9"
+
+
+def test_a_job_that_goes_on_is_paced_by_what_it_does_itself(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "rf.log"
+    log.write_text("INFO progress search rf 6/9 AUROC 0.7, 5 s left\n", encoding="utf-8")
+    _read(run, _job("train", 1, log), 0.0)
+    # The killed run's log, until this run writes its own.
+    assert run.stage() == "train"
+    log.write_text("INFO progress search rf 7/9 AUROC 0.7, 5 s left\n" + "x" * 20000, "utf-8")
+    assert run.stage() == "train 7 of 9"
+    # One of the three that were left took 6 s, and the two batches before wait their 10 s each.
+    assert run.seconds_left(6.0) == pytest.approx(12.0 + 2 * 10.0)
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write("\nINFO progress search rf 8/9 AUROC 0.7, 5 s left\n")
+    assert run.stage() == "train 8 of 9"
+    assert run.running["1"].seconds(14.0) == pytest.approx(21.0)
+
+
+def test_after_a_restart_the_jobs_are_those_that_remain(run: Run) -> None:
+    assert run.line(0.0, 5.0).startswith("0 of 3 jobs · ")
+    run.goes_on = True
+    assert run.line(0.0, 5.0).startswith("0 of 3 remaining jobs · ")
 
 
 def test_a_job_without_a_log_is_named_by_its_rule(run: Run, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ tests run for real.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -38,42 +39,75 @@ TYPICAL_SECONDS = {
 }
 DEFAULT_SECONDS = 2.0
 
+#: Rules whose own progress the log calls by another name. A job logs that of its parts too, such as
+#: the selection in each fold.
+STAGE_OF_RULE = {"train": "search", "reader_pages": "viewer"}
+
+#: Bytes of a log that are read from either end.
+LOOK = 8192
+
 #: How the Snakefile marks what validation has to say although the run goes on.
 NOTICE = "Notice: "
 
 
 @dataclass
 class Job:
-    """One job under way: when it started, and how many of its items it has finished."""
+    """One job under way: when it started, and how many of its items it has finished.
+
+    A job that goes on where an earlier run was killed begins with the items that it knew then.
+    """
 
     rule: str
     started: float
     log: Path | None = None
     done: int = 0
     total: int = 0
+    known: int | None = None
+    _earlier: int | None = None
+
+    def __post_init__(self) -> None:
+        # What an earlier run of the job left there is none of this one's, which begins it anew.
+        self._earlier = self._changed()
+
+    def _changed(self) -> int | None:
+        """Return when the log was last written, None where it is not there."""
+        try:
+            return None if self.log is None else self.log.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
 
     def look(self) -> None:
         """Read how far the job's log says that it is."""
-        if self.log is None:
+        if (changed := self._changed()) is None or changed == self._earlier:
             return
         try:
             with open(self.log, "rb") as stream:
-                stream.seek(max(0, self.log.stat().st_size - 8192))
-                text = stream.read().decode("utf-8", "replace")
+                head = stream.read(LOOK)
+                stream.seek(max(len(head), os.fstat(stream.fileno()).st_size - LOOK))
+                text = (head + stream.read()).decode("utf-8", "replace")
         except FileNotFoundError:
             return
-        steps = re.findall(r" progress (\S+) (\d+)/(\d+) ", text + " ")
+        stage = STAGE_OF_RULE.get(self.rule, self.rule)
+        steps = re.findall(rf" progress {stage}(?: \S+)*? (\d+)/(\d+) ", text)
         if steps:
-            self.done, self.total = int(steps[-1][1]), int(steps[-1][2])
+            if self.known is None:
+                self.known = int(steps[0][0]) - 1
+            self.done, self.total = map(int, steps[-1])
 
     def seconds(self, now: float) -> float | None:
-        """Return the whole job's seconds as its own pace suggests, None before the first item."""
-        return (now - self.started) * self.total / self.done if self.done else None
+        """Return the job's seconds in this run, by its own pace; None before its first item."""
+        if not self.done:
+            return None
+        known = self.known or 0
+        return (now - self.started) * (self.total - known) / (self.done - known)
 
 
 @dataclass
 class Run:
-    """What Snakemake has said so far, read line by line."""
+    """What Snakemake has said so far, read line by line.
+
+    Snakemake plans the jobs that are left: `goes_on` says that earlier runs have done others.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
     planned: Counter = field(default_factory=Counter)
@@ -83,6 +117,7 @@ class Run:
     failures: list[tuple[str, Path | None]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     nothing_to_do: bool = False
+    goes_on: bool = False
     widest: int = 1
     _plan: Counter = field(default_factory=Counter)
     _took: dict[str, list[float]] = field(default_factory=dict)
@@ -194,7 +229,7 @@ class Run:
         stage = self.stage()
         if not self.jobs:
             return "Checking the study's configuration, tables and earlier results"
-        parts = [f"{self.jobs_done} of {self.jobs} jobs"]
+        parts = [f"{self.jobs_done} of {self.jobs} {'remaining ' if self.goes_on else ''}jobs"]
         if stage:
             parts.append(stage)
         parts.append(f"{duration(now - started)} so far")

@@ -31,7 +31,7 @@ def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Pa
     with only_run(tmp_path), refused, only_run(tmp_path):
         pass
     named = pytest.raises(
-        VertebromicsError, match=r"\(process 4711\).*kill -INT 4711, on the machine"
+        VertebromicsError, match=r"\(process 4711\).*kill -INT -- -4711, on the machine"
     )
     for _ in range(2):
         with only_run(tmp_path) as lock, named:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
-from pipeline.core.feature_tables import Layout, feature_names, read_features
+from pipeline.core.feature_columns import Layout
+from pipeline.core.feature_tables import feature_names, read_features
 from pipeline.core.files import write_table
 from pipeline.core.problems import listing
 from pipeline.core.study import open_study

@@ -17,8 +17,9 @@ import pandas as pd
 from pipeline.core import command
 from pipeline.core.dictionary import allowed_predictors
 from pipeline.core.errors import StudyError
+from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import foreign_names
-from pipeline.core.feature_tables import Layout, read_feature_keys
+from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.problems import listing

@@ -16,8 +16,9 @@ import pandas as pd
 from pipeline.core import command
 from pipeline.core.concordance import icc_2_1_interval, lin_ccc, lin_ccc_interval, stable_from
 from pipeline.core.errors import StudyError
+from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import parse_feature_name
-from pipeline.core.feature_tables import Layout, read_feature_keys
+from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import read_table, write_table
 from pipeline.core.readers import is_original
 from pipeline.core.study import Study, open_study

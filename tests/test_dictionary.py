@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.clinical_table import _numbers, read_clinical
 from pipeline.core.dictionary import (
-    _numbers,
     all_levels,
     allowed_predictors,
-    read_clinical,
     read_dictionary,
 )
 from pipeline.core.errors import StudyError

@@ -22,6 +22,9 @@ from demo.feature_names import feature_names
 from models import split
 from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
+from pipeline.core.feature_columns import Layout
+from pipeline.core.feature_names import filter_family
+from pipeline.core.feature_tables import read_features
 from pipeline.core.files import read_json, read_table
 from pipeline.core.study import open_study
 from pipeline.reporting.results import read_results
@@ -229,6 +232,45 @@ def test_two_readers_whose_tables_hold_the_outcome(tmp_path, suffix):
     {"csv": spoilt.to_csv, "parquet": spoilt.to_parquet}[suffix](paths["B"], index=False)
     with pytest.raises(StudyError, match="Rows of one patient must have the same malignant"):
         joined(tmp_path, paths, **given)
+
+
+def test_one_table_may_hold_the_rows_of_all_readers(tmp_path):
+    """The long layout of public reader studies: pid, reader, features, grades."""
+    table, outcome = drawn(30)
+    table.insert(0, "pid", [f"P{number}" for number in range(30)])
+    table["grade"] = np.where(outcome, 4, 2)
+    parts = [table.assign(Observer=f"R{number}") for number in (1, 2)]
+    parts[1][NAMES[0]] *= 1.5
+    pd.concat(parts).sample(frac=1, random_state=1).to_csv(tmp_path / "f.csv", index=False)
+    path = str(tmp_path / "f.csv")
+    given = {"columns": {"patient_id": "pid", "reader": "Observer"}, "model_reader": "R1"}
+    given |= target("grade >= 3")
+    analysis, info = joined(tmp_path, {"R1": path, "R2": path}, **given)
+    assert info["features"] == NAMES
+    np.testing.assert_allclose(analysis[f"R2:{NAMES[0]}"], 1.5 * analysis[f"R1:{NAMES[0]}"])
+    np.testing.assert_allclose(analysis[f"R2:{NAMES[1]}"], analysis[f"R1:{NAMES[1]}"])
+    assert analysis["outcome"].sum() == outcome.sum()
+    with pytest.raises(StudyError, match="must have rows of each reader") as told:
+        joined(tmp_path, {"A": path, "R2": path}, **given | {"model_reader": "A"})
+    assert "name the readers as the table does" in told.value.remedy
+
+
+def test_a_published_table_of_an_older_pyradiomics(testdata, tmp_path):
+    """Repeatability of prostate MRI: general_info_ columns with hashes, semicolons."""
+    folder = testdata / "qin_prostate_repeat" / "EvalData"
+    name = "pyRadiomicsFeatures_biasCorrected+TP2RegisteredT2AX_FullStudySettings_3D_bin20.csv"
+    path = str(folder / name)
+    columns = {"patient_id": "study", "case_id": ["study", "segmentedStructure"]}
+    given = {"study": "s", "results": str(tmp_path), "features": {"A": path}, "columns": columns}
+    study = validate_study(resolve_config(given | {"not_features": ["series"]}))
+    layout = Layout.of(study.config, None)
+    table, names, dropped = read_features(path, "A", "patient_id", layout)
+    assert len(table) == 22
+    assert len(names) == 1235
+    assert all(filter_family(feature) for feature in names)
+    assert {"canonicalType", "series", "general_info_ImageHash"} <= set(dropped)
+    first = table.loc[0, "original_shape_Volume"]
+    assert first == 277.1444497524231
 
 
 def test_the_outcome_under_another_name_is_refused(tmp_path):

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from pipeline.core.errors import StudyError
-from pipeline.core.sheets import column_names, decode, read_sheet
+from pipeline.core.sheets import column_names, read_sheet
+from pipeline.core.table_text import decode
 
 GERMAN = "patient_id,Geschlecht,Größe\n0001,männlich,171\n0002,weiblich,\n"
 CHINESE = "patient_id,性别\n0001,男\n0002,女\n"

@@ -12,16 +12,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipeline.core.dictionary import (
-    COLUMNS,
-    MISSING,
-    clinical_sheet,
-    read_clinical,
-    read_dictionary,
-    type_clinical,
-)
+from pipeline.core.clinical_table import clinical_sheet, read_clinical, type_clinical
+from pipeline.core.dictionary import COLUMNS, MISSING, read_dictionary
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_tables import Layout, described_values
+from pipeline.core.feature_columns import Layout
+from pipeline.core.feature_tables import described_values
 from pipeline.core.formula import Formula
 from pipeline.core.problems import listing, suggestion
 from pipeline.core.sheets import NUMBER, column_names, has_comma
@@ -42,7 +37,7 @@ def clinical_tables(config: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns
     -------
     clinical : pandas.DataFrame
-        As `pipeline.core.dictionary.read_clinical` returns it.
+        As `pipeline.core.clinical_table.read_clinical` returns it.
     dictionary : pandas.DataFrame
         As `pipeline.core.dictionary.read_dictionary` returns it, or made of the configuration.
 

@@ -4,97 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipeline.core.dictionary import MISSING
+from pipeline.core.errors import StudyError
+from pipeline.core.feature_columns import (
+    DAYS,
+    IDENTIFIERS,
+    NO_FEATURE,
+    PLAIN,
+    Layout,
+    as_numbers,
+    counts_rows,
+    only_words,
+)
+from pipeline.core.feature_names import foreign_names
 from pipeline.core.problems import Problems, listing
-from pipeline.core.sheets import (
-    NAMELESS,
-    NUMBER,
-    column_names,
-    read_sheet,
-    rows_text,
-    uses_decimal_comma,
-)
-from pipeline.core.table_columns import (
-    KEYS,
-    given_names,
-    name_columns,
-    naming_remedy,
-    table_name,
-    write_ids,
-)
+from pipeline.core.sheets import NAMELESS, column_names, read_sheet, rows_text
+from pipeline.core.table_columns import KEYS, given_names, name_columns, naming_remedy, write_ids
 
-DAYS = "days_from_surgery"
-"""Whole days from surgery to the scan, negative before it."""
-IDENTIFIERS = (*KEYS, "scan_id", "level", "reader", DAYS)
-"""Columns that may stand beside the features."""
-NO_FEATURE = re.compile(
-    r"diagnostics_|(image|mask|label)$|unnamed: [0-9]+(\.[0-9]+)*$|\.\.\.[0-9]+$", re.IGNORECASE
-)
-"""What PyRadiomics prints besides features: versions, hashes, and its own input columns; and what
-pandas and R's readr call a column without a name, which mostly numbers the rows."""
 WHOLE = re.compile(r"[+-]?[0-9]{1,5}")
-MIN_COUNTED = 10
-"""Rows from which on 1, 2, 3, ... is taken for a count of them, and not for values."""
-_FIGURES = re.compile(r"^\s*[+-]?[0-9.,]")
-"""How a number begins, in any notation: a column with such a value is no column of words."""
-_INFINITE = re.compile(r"[+-]?(inf|infinity|1\.#inf)", re.IGNORECASE)
-"""How software writes what is beyond its numbers, as a ratio with nothing below it."""
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the feature tables of a study are laid out.
-
-    Attributes
-    ----------
-    names : mapping
-        Option ``columns``: what the tables call the columns of this project.
-    clinical : frozenset of str
-        Columns that the data dictionary describes, as the tables name them: no features.
-    left_out : tuple of str
-        Option ``not_features``: other columns that are none; ``*`` stands for anything.
-    numbered : bool
-        Whether rows of one patient without a ``case_id`` are cases, numbered in their order: with
-        one reader, and a stated aggregation.
-    """
-
-    names: Mapping[str, str | list[str]] = field(default_factory=dict)
-    clinical: frozenset[str] = frozenset()
-    left_out: tuple[str, ...] = ()
-    numbered: bool = False
-
-    @classmethod
-    def of(cls, config: Mapping, dictionary: pd.DataFrame | None) -> Layout:
-        """Return the layout that a configuration and its data dictionary state."""
-        described = () if dictionary is None else dictionary["column"]
-        return cls(
-            config["columns"],
-            frozenset(map(table_name, described)) - {*KEYS, DAYS},
-            tuple(config["not_features"]),
-            len(config["features"]) == 1 and config["aggregation"] is not None,
-        )
-
-    def features_among(self, columns: Iterable[str]) -> list[str]:
-        """Return which of a table's columns are features, going by their names."""
-        no_features = {*IDENTIFIERS, *given_names(self.names), *self.clinical}
-        return [
-            name
-            for name in columns
-            if name not in no_features
-            and not NO_FEATURE.match(name)
-            and not any(fnmatchcase(name, pattern) for pattern in self.left_out)
-        ]
-
-
-PLAIN = Layout()
 
 
 def read_feature_keys(
@@ -127,7 +59,7 @@ def read_feature_keys(
         if they name different patients of a case, or days that are no whole number.
     """
     sheets = {
-        reader: _read(path, values=False, layout=layout) for reader, path in sorted(paths.items())
+        reader: _read(path, reader, layout, values=False) for reader, path in sorted(paths.items())
     }
     problems = Problems("the feature tables")
     for reader, sheet in sheets.items():
@@ -193,17 +125,17 @@ def read_features(
     StudyError
         If a feature is no number.
     """
-    sheet = _read(path, values=True, layout=layout)
+    sheet = _read(path, reader, layout, values=True)
     problems = Problems(f"the feature table {path}")
     _check_keys(sheet, path, unit_key, problems, layout)
     problems.raise_if_any()
     names = layout.features_among(sheet.columns)
     numbers, words = {}, set()
     for name in names:
-        if _only_words(sheet[name]) or _counts(sheet[name]):
+        if only_words(sheet[name]) or counts_rows(sheet[name]):
             words.add(name)
             continue
-        values = _numbers(sheet[name])
+        values = as_numbers(sheet[name])
         bad = sheet.index[np.isinf(values)]
         if len(bad):
             problems.add(
@@ -235,16 +167,18 @@ def described_values(paths: Mapping[str, str], unit_key: str, layout: Layout) ->
     Parameters are those of `read_feature_keys`; so are the errors of a table's ids.
     """
     sheets, problems = [], Problems("the feature tables")
-    for _, path in sorted(paths.items()):
-        sheets.append(_read(path, values=False, layout=layout, more=layout.clinical))
+    for reader, path in sorted(paths.items()):
+        sheets.append(_read(path, reader, layout, values=False, more=layout.clinical))
         _check_keys(sheets[-1], path, unit_key, problems, layout)
     problems.raise_if_any()
     wanted = [name for name in sheets[0].columns if name in {*KEYS, *layout.clinical}]
     return pd.concat([sheet.reindex(columns=wanted) for sheet in sheets], ignore_index=True)
 
 
-def _read(path: str | Path, values: bool, layout: Layout, more: Iterable[str] = ()) -> pd.DataFrame:
-    """Read a feature table as `read_sheet` does; without `values`, only ids and `more` have any.
+def _read(
+    path: str | Path, reader: str, layout: Layout, *, values: bool, more: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Read one reader's rows as `read_sheet` does; without `values`, only ids and `more` have any.
 
     Handling a million numbers as text would cost seconds at the start of every run. For the same
     reason a Parquet table's numbers stay numbers.
@@ -265,7 +199,7 @@ def _read(path: str | Path, values: bool, layout: Layout, more: Iterable[str] = 
         sheet = pd.concat([sheet, others.set_axis(sheet.index)], axis=1)
     names = [*(name for name in sheet.columns if name not in names), *names]
     sheet = name_columns(sheet.reindex(columns=names), layout.names, path)
-    sheet = write_ids(sheet, path)
+    sheet = write_ids(_rows_of(sheet, reader, path), path)
     if layout.numbered and "patient_id" in sheet and "case_id" not in sheet:
         place = sheet.groupby("patient_id").cumcount() + 1
         if (place > 1).any():
@@ -274,41 +208,21 @@ def _read(path: str | Path, values: bool, layout: Layout, more: Iterable[str] = 
     return sheet
 
 
-def _numbers(values: pd.Series) -> pd.Series:
-    """Return a column as float64: NaN where undefined, infinite where it is no number.
-
-    Undefined is a blank, a word for it, and what the table says is infinite.
-
-    Python's own conversion is exact to the last digit, which `pandas.to_numeric` is not.
-    """
-    if pd.api.types.is_numeric_dtype(values):
-        return values.astype("float64").replace([np.inf, -np.inf], np.nan)
-    texts = values.dropna().astype(str)
-    texts = texts[~texts.isin(MISSING) & ~texts.map(lambda text: bool(_INFINITE.fullmatch(text)))]
-    if uses_decimal_comma(texts):
-        texts = texts.str.replace(",", ".", regex=False)
-    numbers = texts.map(lambda text: float(text) if NUMBER.fullmatch(text) else np.inf)
-    return numbers.astype("float64").reindex(values.index)
-
-
-def _only_words(values: pd.Series) -> bool:
-    """Tell whether a column holds text and no number, nor what could be one."""
-    if pd.api.types.is_numeric_dtype(values):
-        return False
-    texts = values.dropna().astype(str)
-    texts = texts[~texts.isin(MISSING)]
-    return len(texts) > 0 and not texts.map(lambda text: bool(_FIGURES.search(text))).any()
-
-
-def _counts(values: pd.Series) -> bool:
-    """Tell whether a column only numbers the rows: where they are sorted, it tells the outcome."""
-    if len(values) < MIN_COUNTED or values.isna().any():
-        return False
-    first = str(values.iloc[0]).removesuffix(".0")
-    if first not in ("0", "1"):
-        return False
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
-    return bool((numbers == np.arange(len(values)) + int(first)).all())
+def _rows_of(sheet: pd.DataFrame, reader: str, path: str | Path) -> pd.DataFrame:
+    """Return a reader's rows of a table that holds those of several, or else all of them."""
+    named = sheet["reader"].dropna().unique() if "reader" in sheet.columns else []
+    if len(named) < 2:
+        return sheet
+    rows = sheet[sheet["reader"] == reader]
+    if rows.empty:
+        raise StudyError(
+            "A table of several readers must have rows of each reader of the study",
+            found=f"{reader}; the table names {listing(named)}",
+            where=f"{path}, column reader; config key features",
+            remedy="name the readers as the table does, such as "
+            f"`features: {{{named[0]}: {path}, {named[1]}: {path}}}`",
+        )
+    return rows
 
 
 def _check_keys(
@@ -322,7 +236,7 @@ def _check_keys(
     if not keys:
         problems.add(
             "A feature table must have the column case_id or patient_id",
-            found=f"columns {listing(sheet.columns, 4)}",
+            found=f"columns {listing(_other_columns(sheet), 12)}",
             where=f"{path}, header",
             remedy=naming_remedy(unit_key, sheet.columns, layout.names),
         )
@@ -330,7 +244,7 @@ def _check_keys(
     if "patient_id" not in keys and unit_key == "patient_id":
         problems.add(
             "With `unit: patient`, a feature table must have the column patient_id",
-            found=f"columns {listing(sheet.columns, 4)}",
+            found=f"columns {listing(_other_columns(sheet), 12)}",
             where=f"{path}, header",
             remedy=naming_remedy("patient_id", sheet.columns, layout.names)
             + "; or set `unit: case`",
@@ -365,6 +279,12 @@ def _check_keys(
         )
     if not layout.features_among(sheet.columns):
         problems.add("A feature table must hold features", where=f"{path}, header")
+
+
+def _other_columns(sheet: pd.DataFrame) -> list[str]:
+    """Return the columns that do not bear a name of PyRadiomics, among which the id will be."""
+    names = [name for name in sheet.columns if not NO_FEATURE.match(name) or name == NAMELESS]
+    return foreign_names(names) or names
 
 
 def _check_same_features(

@@ -7,15 +7,12 @@ shows (the header is row 1), so that every later check can name the row.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import datetime
-import gzip
 import io
 import logging
 import math
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -23,28 +20,14 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
+from pipeline.core.table_text import decode, unpacked
 
 logger = logging.getLogger(__name__)
 
 FORMATS = {".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet"}
 DELIMITERS = (",", ";", "\t")
-GZIP = b"\x1f\x8b"
-"""How a gzip file begins."""
 NAMELESS = "Unnamed: 0"
 """What pandas calls a first column without a name; here it is called so too."""
-BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-LEGACY_ENCODINGS = ("cp1252", "gb18030")
-"""What Excel writes where it does not write UTF-8: Western Europe and America, and China.
-
-More candidates would make short tables ambiguous (one column of Chinese characters decodes as
-Big5 just as well)."""
-
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 """A number with a decimal point, as a cell may hold it."""
 COMMA_NUMBER = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
@@ -98,82 +81,9 @@ def read_sheet(
     return _from_records(records, path, columns)
 
 
-def decode(data: bytes, where: str) -> tuple[str, str]:
-    """Return the text of a file's bytes, and the encoding found.
-
-    A byte order mark decides; then UTF-8, which other encodings hardly ever resemble; then
-    UTF-16 where every second byte is zero; then the likelier of `LEGACY_ENCODINGS`.
-
-    Raises
-    ------
-    StudyError
-        If none of them decodes the whole file.
-    """
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            candidates = [encoding]
-            break
-    else:
-        candidates = ["utf-8"]
-        if b"\0" in data:
-            candidates = ["utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"]
-    for encoding in candidates:
-        try:
-            return data.decode(encoding), encoding
-        except UnicodeDecodeError:
-            continue
-    if candidates == ["utf-8"]:
-        legacy = _legacy_encoding(data)
-        if legacy is not None:
-            logger.info("%s is not UTF-8; read as %s", where, legacy)
-            return data.decode(legacy), legacy
-    raise StudyError(
-        "A table must be text in UTF-8, UTF-16, cp1252 or GB18030",
-        where=where,
-        remedy="save it as `CSV UTF-8` in Excel or LibreOffice, or as .xlsx",
-    )
-
-
-def _legacy_encoding(data: bytes) -> str | None:
-    """Return the likelier of `LEGACY_ENCODINGS`, or None if neither decodes `data`.
-
-    The common Chinese characters are pairs of bytes above 127, whereas accents mostly stand alone
-    among ASCII letters. GB18030 decodes those too, and on a short table a detector that judges by
-    frequency may believe it.
-    """
-    from charset_normalizer import from_bytes
-
-    runs = re.findall(rb"[\x80-\xff]+", data)
-    alone = sum(len(run) % 2 for run in runs)
-    if 2 * alone > len(runs):
-        try:
-            data.decode("cp1252")
-            return "cp1252"
-        except UnicodeDecodeError:
-            pass
-    best = from_bytes(data, cp_isolation=list(LEGACY_ENCODINGS)).best()
-    return None if best is None else best.encoding
-
-
-def _unpacked(path: Path) -> bytes:
-    """Return the bytes of a text file, unpacked if it is packed, whatever its name says."""
-    data = path.read_bytes()
-    if not data.startswith(GZIP):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error):
-        raise StudyError(
-            "A packed table must be a whole .gz file",
-            found="a damaged or cut one",
-            where=str(path),
-            remedy="fetch or pack it again",
-        ) from None
-
-
 def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield the filled rows of a CSV file with their numbers."""
-    text, _ = decode(_unpacked(path), str(path))
+    text, _ = decode(unpacked(path), str(path))
     mark = re.match(r"sep=(.)\r?\n", text)  # Excel's own hint, which its grid does not show
     if mark:
         text = text[mark.end() :]
@@ -339,7 +249,12 @@ def _from_records(
                 remedy="name it, or remove the column",
             )
         elif name in header[:at]:
-            problems.add("Every column must have its own name", found=name, where=f"{path}, header")
+            problems.add(
+                "Every column must have its own name",
+                found=name,
+                where=f"{path}, header",
+                remedy="rename or remove one of them",
+            )
     for number, row in rows:
         if any(value.strip() for value in row[width:]):
             problems.add(

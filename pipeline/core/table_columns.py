@@ -27,7 +27,8 @@ MARK = "_"
 
 PATIENT_WORDS = (
     *("patientid", "patient", "patientname", "patientnumber", "id", "pid", "ptid", "subject"),
-    *("subjectid", "subj", "caseid", "case", "sampleid", "name", "unnamed0", "index"),
+    *("subjectid", "subj", "caseid", "case", "sampleid", "studyid", "study", "name", "unnamed0"),
+    *("index", "filename", "image"),
 )
 """What tables call the patient, the likelier first, in small letters and without signs."""
 

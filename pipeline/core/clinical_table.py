@@ -1,0 +1,232 @@
+"""The clinical table, typed by the data dictionary."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.dictionary import MISSING, NUMERIC, levels_of
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.sheets import (
+    NUMBER,
+    cell,
+    has_comma,
+    read_sheet,
+    rows_text,
+    uses_decimal_comma,
+)
+from pipeline.core.table_columns import analysis_name, name_columns, naming_remedy, write_ids
+from pipeline.core.table_schema import check_columns
+
+logger = logging.getLogger(__name__)
+
+
+def read_clinical(
+    path: str | Path,
+    dictionary: pd.DataFrame,
+    key: str,
+    names: Mapping[str, str | list[str]] | None = None,
+) -> pd.DataFrame:
+    """Read the clinical table and type it by the dictionary.
+
+    Parameters
+    ----------
+    path : path-like
+        The table.
+    dictionary : pandas.DataFrame
+        As `read_dictionary` returns it.
+    key : {'patient_id', 'case_id'}
+        Column that names the unit of a row.
+    names : mapping, optional
+        Option ``columns``: what the table calls the columns of this project.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `type_clinical` returns it.
+
+    Raises
+    ------
+    StudyError
+        Telling every wrong row, column and value.
+    """
+    sheet = clinical_sheet(path, names or {}, key)
+    return type_clinical(sheet, dictionary, key, path, complete=True)
+
+
+def clinical_sheet(
+    path: str | Path, names: Mapping[str, str | list[str]], key: str
+) -> pd.DataFrame:
+    """Read a clinical table as text, its columns and ids named and written as in this project.
+
+    Raises
+    ------
+    StudyError
+        If the table cannot be read, or lacks its key.
+    """
+    sheet = name_columns(read_sheet(path, "clinical"), names, path)
+    if key not in sheet.columns:
+        raise StudyError(
+            f"The clinical table must have the column {key}, one row per {key.removesuffix('_id')}",
+            found=f"columns {listing(sheet.columns)}",
+            where=f"{path}, header",
+            remedy=f"{naming_remedy(key, sheet.columns, names)}; or set `unit` to what a row is",
+        )
+    return write_ids(sheet, path).rename(columns=analysis_name)
+
+
+def type_clinical(
+    sheet: pd.DataFrame,
+    dictionary: pd.DataFrame,
+    key: str,
+    path: str | Path,
+    *,
+    complete: bool = False,
+) -> pd.DataFrame:
+    """Type clinical values by the dictionary.
+
+    Parameters
+    ----------
+    sheet : pandas.DataFrame
+        Text, as `clinical_sheet` returns it.
+    dictionary : pandas.DataFrame
+        As `read_dictionary` returns it.
+    key : {'patient_id', 'case_id'}
+        Column that names the unit of a row.
+    path : path-like
+        Where the values come from, for errors.
+    complete : bool, optional
+        Whether the dictionary has to describe every column but the ids; otherwise the others are
+        left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The key, then the dictionary's columns in its order, sorted by the key. Continuous and
+        ordinal columns are float64 (NaN where missing), all others text (None where missing).
+
+    Raises
+    ------
+    StudyError
+        Telling every wrong row, column and value.
+    """
+    problems = Problems(f"the clinical table {path}")
+    described = list(dictionary["column"])
+    # Pseudonyms need no description; everything else that enters has to be declared.
+    spare = [name for name in sheet.columns if name not in {*described, key, "patient_id"}]
+    if spare and complete:
+        problems.add(
+            "Every clinical column must be described in the data dictionary",
+            found=listing(spare),
+            where=f"{path}, header",
+            remedy="add a row per column to the dictionary, or remove the column from the table",
+        )
+    for name in described:
+        if name not in sheet.columns:
+            problems.add(
+                "Every column of the data dictionary must be in the clinical table",
+                found=name,
+                where=f"{path}, header",
+                remedy=suggestion(name, spare) or "add the column, or remove the row",
+            )
+    problems.raise_if_any()
+    check_columns(sheet, "clinical", path, problems)
+    _check_key(sheet, key, path, problems)
+    ids = [name for name in dict.fromkeys([key, "patient_id"]) if name in sheet.columns]
+    typed = {name: sheet[name] for name in ids}
+    for _, entry in dictionary.iterrows():
+        if entry["column"] not in ids:
+            typed[entry["column"]] = _typed(sheet[entry["column"]], entry, path, problems)
+    problems.raise_if_any()
+    return pd.DataFrame(typed).sort_values(key, kind="stable").reset_index(drop=True)
+
+
+def _check_key(sheet: pd.DataFrame, key: str, path: str | Path, problems: Problems) -> None:
+    for value, rows in sheet.groupby(key, sort=False).groups.items():
+        if len(rows) > 1:
+            problems.add(
+                f"A {key.removesuffix('_id')} must have one row of the clinical table",
+                found=f"{value} in {rows_text(rows)}",
+                where=f"{path}, column {key}",
+                remedy="keep one of the rows, or set `unit: case` if a row is a vertebra",
+            )
+
+
+def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Problems) -> pd.Series:
+    levels = levels_of(entry)
+    values = values.where(~values.isin(MISSING - set(levels or ())), None)
+    if entry["type"] in NUMERIC:
+        numbers = _numbers(values, path, problems)
+        allowed = {float(level) for level in levels} if levels else None
+        unknown = numbers.notna() & ~numbers.isin(allowed) if allowed else numbers.isna() & False
+    else:
+        numbers = values = _spelled(values, levels)
+        unknown = values.notna() & ~values.isin(levels) if levels else values.isna() & False
+        if entry["type"] == "binary" and not levels and values.nunique() > 2:
+            problems.add(
+                "A binary column must have two values",
+                found=listing(sorted(values.dropna().unique())),
+                where=f"{path}, column {values.name}",
+                remedy="give it the type categorical, or list its two levels",
+            )
+    for value, rows in values[unknown].groupby(values[unknown], sort=False).groups.items():
+        problems.add(
+            f"A value of {values.name} must be one of its levels {'|'.join(levels)}",
+            found=value,
+            where=f"{path}, {rows_text(rows)}, column {values.name}",
+            remedy=suggestion(value, levels) or "mend the value, or add it to the dictionary",
+        )
+    return numbers
+
+
+def _spelled(values: pd.Series, levels: list[str] | None) -> pd.Series:
+    """Return text with 1.0 as the level 1: software that knows numbers only writes levels so."""
+    known = {float(level): level for level in levels or () if NUMBER.fullmatch(level)}
+    if len(known) < sum(bool(NUMBER.fullmatch(level)) for level in levels or ()):
+        return values  # such as 1 and 1.0, which differ for the dictionary's author
+
+    def spelled(text: str | None) -> str | None:
+        if text is None or text in levels or not NUMBER.fullmatch(text):
+            return text
+        return known.get(float(text), text)
+
+    return values.map(spelled).astype(object) if known else values
+
+
+def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Series:
+    """Return text as float64; a decimal comma is read where it cannot mean anything else.
+
+    A comma is decimal if no value of the column has a point and not every value with a comma
+    looks like thousands (1,250).
+    """
+    texts = values.dropna()
+    commas = texts[texts.map(has_comma)]
+    if uses_decimal_comma(texts):
+        logger.info("%s, column %s: the comma is read as the decimal point", path, values.name)
+        texts = texts.str.replace(",", ".", regex=False)
+    numbers = {}
+    for row, text in texts.items():
+        number = float(text) if NUMBER.fullmatch(text) else math.nan
+        if math.isfinite(number):
+            numbers[row] = number
+            continue
+        remedy = "write a number without unit, with a point, or leave the cell blank"
+        if row in commas.index:
+            remedy = (
+                f"write {text.replace(',', '.')} or {text.replace(',', '')}, whichever is meant"
+            )
+        elif re.match(r"[<>]", text):
+            remedy = "a value beyond the limit of detection needs a number, or a column of its own"
+        problems.add(
+            f"A value of {values.name} must be a number",
+            found=text,
+            where=cell(path, row, values.name),
+            remedy=remedy,
+        )
+    return pd.Series(numbers, index=None if numbers else [], dtype="float64").reindex(values.index)

@@ -1,0 +1,121 @@
+"""Which columns of a ready feature table are features, and the numbers that they hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.dictionary import MISSING
+from pipeline.core.sheets import NUMBER, uses_decimal_comma
+from pipeline.core.table_columns import KEYS, given_names, table_name
+
+DAYS = "days_from_surgery"
+"""Whole days from surgery to the scan, negative before it."""
+IDENTIFIERS = (*KEYS, "scan_id", "level", "reader", DAYS)
+"""Columns that may stand beside the features."""
+NO_FEATURE = re.compile(
+    r"(diagnostics|general_info)_|(image|mask|label)$|unnamed: [0-9]+(\.[0-9]+)*$|\.\.\.[0-9]+$",
+    re.IGNORECASE,
+)
+"""What PyRadiomics prints besides features (``general_info_`` before its version 2): versions,
+hashes, and its own input columns; and what pandas and R's readr call a column without a name, which
+mostly numbers the rows."""
+MIN_COUNTED = 10
+"""Rows from which on 1, 2, 3, ... is taken for a count of them, and not for values."""
+_MEANT_AS_NUMBER = re.compile(r"[+-]?[0-9.,'\u00a0 ]*[0-9][.,]?([eE][+-]?[0-9]+)?\s*[^\d\s.,]{0,6}")
+"""A number in any notation, perhaps with a unit; a column with such a value is not one of words."""
+_CODE = re.compile(r"[0-9]+([.,][0-9]+){2,}")
+"""A version or a date."""
+_INFINITE = re.compile(r"[+-]?(inf|infinity|1\.#inf)", re.IGNORECASE)
+"""How software writes what is beyond its numbers, as a ratio with nothing below it."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the feature tables of a study are laid out.
+
+    Attributes
+    ----------
+    names : mapping
+        Option ``columns``: what the tables call the columns of this project.
+    clinical : frozenset of str
+        Columns that the data dictionary describes, as the tables name them: no features.
+    left_out : tuple of str
+        Option ``not_features``: other columns that are none; ``*`` stands for anything.
+    numbered : bool
+        Whether rows of one patient without a ``case_id`` are cases, numbered in their order: with
+        one reader, and a stated aggregation.
+    """
+
+    names: Mapping[str, str | list[str]] = field(default_factory=dict)
+    clinical: frozenset[str] = frozenset()
+    left_out: tuple[str, ...] = ()
+    numbered: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping, dictionary: pd.DataFrame | None) -> Layout:
+        """Return the layout that a configuration and its data dictionary state."""
+        described = () if dictionary is None else dictionary["column"]
+        return cls(
+            config["columns"],
+            frozenset(map(table_name, described)) - {*KEYS, DAYS},
+            tuple(config["not_features"]),
+            len(config["features"]) == 1 and config["aggregation"] is not None,
+        )
+
+    def features_among(self, columns: Iterable[str]) -> list[str]:
+        """Return which of a table's columns are features, going by their names."""
+        no_features = {*IDENTIFIERS, *given_names(self.names), *self.clinical}
+        return [
+            name
+            for name in columns
+            if name not in no_features
+            and not NO_FEATURE.match(name)
+            and not any(fnmatchcase(name, pattern) for pattern in self.left_out)
+        ]
+
+
+PLAIN = Layout()
+
+
+def as_numbers(values: pd.Series) -> pd.Series:
+    """Return a column as float64: NaN where undefined, infinite where it is no number.
+
+    Undefined is a blank, a word for it, and what the table says is infinite.
+
+    Python's own conversion is exact to the last digit, which `pandas.to_numeric` is not.
+    """
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype("float64").replace([np.inf, -np.inf], np.nan)
+    texts = values.dropna().astype(str)
+    texts = texts[~texts.isin(MISSING) & ~texts.map(lambda text: bool(_INFINITE.fullmatch(text)))]
+    if uses_decimal_comma(texts):
+        texts = texts.str.replace(",", ".", regex=False)
+    numbers = texts.map(lambda text: float(text) if NUMBER.fullmatch(text) else np.inf)
+    return numbers.astype("float64").reindex(values.index)
+
+
+def only_words(values: pd.Series) -> bool:
+    """Tell whether a column holds text and no number, nor what could be one."""
+    if pd.api.types.is_numeric_dtype(values):
+        return False
+    texts = values.dropna().astype(str)
+    texts = texts[~texts.isin(MISSING)]
+    meant = texts.str.fullmatch(_MEANT_AS_NUMBER) & ~texts.str.fullmatch(_CODE)
+    return len(texts) > 0 and not meant.any()
+
+
+def counts_rows(values: pd.Series) -> bool:
+    """Tell whether a column only numbers the rows: where they are sorted, it tells the outcome."""
+    if len(values) < MIN_COUNTED or values.isna().any():
+        return False
+    first = str(values.iloc[0]).removesuffix(".0")
+    if first not in ("0", "1"):
+        return False
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
+    return bool((numbers == np.arange(len(values)) + int(first)).all())

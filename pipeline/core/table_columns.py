@@ -26,11 +26,14 @@ RESERVED = ("unit_id", "outcome", "level")
 MARK = "_"
 
 PATIENT_WORDS = (
-    *("patientid", "patient", "patientname", "patientnumber", "id", "pid", "ptid", "subject"),
-    *("subjectid", "subj", "caseid", "case", "sampleid", "studyid", "study", "name", "unnamed0"),
+    *("patientid", "patient", "patientnumber", "id", "pid", "ptid", "subject"),
+    *("subjectid", "subj", "caseid", "case", "sampleid", "studyid", "study", "unnamed0"),
     *("index", "filename", "image"),
 )
-"""What tables call the patient, the likelier first, in small letters and without signs."""
+"""What tables call the patient, the likelier first, in small letters and without signs.
+
+No column of names is proposed: a person's name must not become an id.
+"""
 
 _WHOLE = re.compile(r"[0-9]+(\.0+)?")
 _SIGNS = re.compile(r"[ ./\\]+")

@@ -316,6 +316,7 @@ def test_the_primary_analysis_is_named_and_all_else_secondary(copied, declared, 
 def test_the_best_model_is_the_one_chosen_before_the_test(page, table_study):
     winner = json.loads((table_study / "evaluation" / "winner.json").read_text(encoding="utf-8"))
     assert f"Where one model is called the best, it is {winner['label']}" in page.text
+    assert "The cross-validated AUROC chose the parameters and is optimistic" in page.text
     assert f"{winner['label']}, the best in cross-validation of the training rows" in page.text
 
 

@@ -301,7 +301,8 @@ def hyperparameters_section(results: Results) -> Section:
             caption=f"Randomised search, {results['search.iterations']} parameter sets per model "
             "(TabNet: in each of its two phases), "
             f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
-            "all training rows.",
+            "all training rows. The cross-validated AUROC chose the parameters and is optimistic: "
+            "how good a model is, nested cross-validation and the test rows say.",
             shown=pd.DataFrame(rows),
             raw=pd.DataFrame(raw).drop(columns="name"),
             numeric=("Cross-validated AUROC (SD)", "Sets tried", "Fits", "Time"),

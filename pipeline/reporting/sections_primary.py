@@ -71,7 +71,8 @@ def _winner(results: Results) -> Paragraph:
     return Paragraph(
         f"Where one model is called the best, it is {winner['label']}: its AUROC over the inner "
         f"folds of the training rows, {number(winner['cv_auc'])}, is the highest of "
-        f"{plural(len(winner['candidates']), 'model')}. {order_words(results).winner}"
+        f"{plural(len(winner['candidates']), 'model')}, and optimistic for that. "
+        f"{order_words(results).winner}"
     )
 
 

@@ -137,6 +137,15 @@ def test_a_nameless_first_column_that_numbers_the_rows_is_left_out(tmp_path, fir
         read_sheet(path)
 
 
+def test_a_column_that_stands_there_twice_is_read_once(tmp_path, caplog):
+    caplog.set_level("INFO")
+    path = tmp_path / "t.csv"
+    path.write_text("id,x,x,y\na,1,1,3\nb,2, 2,4\n", encoding="utf-8")
+    assert read_sheet(path).to_numpy().tolist() == [["a", "1", "3"], ["b", "2", "4"]]
+    assert column_names(path) == ["id", "x", "y"]
+    assert "columns that stand there twice: x" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("data", "name", "words"),
     [

@@ -93,11 +93,16 @@ def as_numbers(values: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values):
         return values.astype("float64").replace([np.inf, -np.inf], np.nan)
     texts = values.dropna().astype(str)
-    texts = texts[~texts.isin(MISSING) & ~texts.map(lambda text: bool(_INFINITE.fullmatch(text)))]
+    texts = texts[~texts.isin(MISSING)]
     if uses_decimal_comma(texts):
         texts = texts.str.replace(",", ".", regex=False)
-    numbers = texts.map(lambda text: float(text) if NUMBER.fullmatch(text) else np.inf)
-    return numbers.astype("float64").reindex(values.index)
+    return texts.map(_as_number).astype("float64").reindex(values.index)
+
+
+def _as_number(text: str) -> float:
+    if NUMBER.fullmatch(text):
+        return float(text)
+    return np.nan if _INFINITE.fullmatch(text) else np.inf
 
 
 def only_words(values: pd.Series) -> bool:
@@ -106,8 +111,10 @@ def only_words(values: pd.Series) -> bool:
         return False
     texts = values.dropna().astype(str)
     texts = texts[~texts.isin(MISSING)]
+    if texts.empty or NUMBER.fullmatch(texts.iloc[0]):
+        return False
     meant = texts.str.fullmatch(_MEANT_AS_NUMBER) & ~texts.str.fullmatch(_CODE)
-    return len(texts) > 0 and not meant.any()
+    return not meant.any()
 
 
 def counts_rows(values: pd.Series) -> bool:

@@ -304,7 +304,8 @@ class Formula:
             raise self._error(
                 "Numbers must be compared with numbers, and text with text",
                 found=f"{left.column or left.literal} and {right.column or right.literal}",
-                remedy="give the column the type that the comparison needs, in the dictionary",
+                remedy="compare numbers with numbers, or give the column the type that the "
+                "comparison needs, in the dictionary",
             )
         if left.kind == "text" and not isinstance(op, ast.Eq | ast.NotEq):
             name = left.column or right.column

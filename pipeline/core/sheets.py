@@ -58,7 +58,8 @@ def read_sheet(
     Raises
     ------
     StudyError
-        If the file is missing, unreadable, or no table with one name per column.
+        If the file is missing, unreadable, or no table with one name per column; a column that
+        stands there twice with the same values is read once.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
@@ -187,7 +188,7 @@ def column_names(path: str | Path, sheet: str | None = None) -> list[str]:
     excel = path.suffix.lower() == ".xlsx"
     records = iter(_xlsx_records(path, sheet)) if excel else _csv_records(path)
     _, header = next(records)
-    return [name.strip() for name in header if name.strip()]
+    return list(dict.fromkeys(name.strip() for name in header if name.strip()))
 
 
 def _parquet_names(path: Path) -> list[str]:
@@ -240,7 +241,7 @@ def _from_records(
     elif len(header) > 1 and not header[0] and header[1] and NAMELESS not in header:
         header[0] = NAMELESS  # the ids, as the index of a data frame is written
     width = max((at for at, name in enumerate(header, 1) if name), default=0)
-    problems = Problems(f"the table {path}")
+    problems, copies = Problems(f"the table {path}"), set()
     for at, name in enumerate(header[:width]):
         if not name:
             problems.add(
@@ -248,10 +249,12 @@ def _from_records(
                 where=f"{path}, column {at + 1}",
                 remedy="name it, or remove the column",
             )
+        elif name in header[:at] and _column(rows, at) == _column(rows, header.index(name)):
+            copies.add(at)
         elif name in header[:at]:
             problems.add(
                 "Every column must have its own name",
-                found=name,
+                found=f"{name} twice, with different values",
                 where=f"{path}, header",
                 remedy="rename or remove one of them",
             )
@@ -265,12 +268,24 @@ def _from_records(
                 "point",
             )
     problems.raise_if_any()
-    wanted = [at for at, name in enumerate(header[:width]) if columns is None or name in columns]
+    if copies:
+        logger.info(
+            "%s: columns that stand there twice: %s", path, listing(header[at] for at in copies)
+        )
+    wanted = [
+        at
+        for at, name in enumerate(header[:width])
+        if at not in copies and (columns is None or name in columns)
+    ]
     texts = [
         [_blank_to_none(row[at]) if at < len(row) else None for at in wanted] for _, row in rows
     ]
     index = pd.Index([number for number, _ in rows], name="row")
     return pd.DataFrame(texts, index=index, columns=[header[at] for at in wanted], dtype=object)
+
+
+def _column(rows: list[tuple[int, list[str]]], at: int) -> list[str]:
+    return [row[at].strip() if at < len(row) else "" for _, row in rows]
 
 
 def _counts_rows(values: Sequence[str]) -> bool:

@@ -177,6 +177,15 @@ def test_a_row_per_region_says_what_to_write(tmp_path):
     by_id = analysis.set_index("unit_id")[f"A:{NAMES[1]}"]
     np.testing.assert_allclose(by_id[[str(n) for n in range(1, 21)]], first)
     pd.testing.assert_series_equal(by_id, numbered.set_index("unit_id")[f"A:{NAMES[1]}"])
+    # Or each region is judged by itself, and a patient's stay together.
+    given["outcome"] = {"name": "target", "formula": "label == 'ja' and ROI != 3"}
+    table = pd.read_csv(path, sep=";", dtype=str).assign(number=lambda t: t["ROI"])
+    table.rename(columns={"ROI": "region", "number": "ROI"}).to_csv(path, sep=";", index=False)
+    named["columns"]["case_id"] = ["Patient", "region"]
+    cases, _ = joined(tmp_path, {"A": path}, unit="case", **given | named)
+    assert cases["unit_id"].tolist()[:3] == ["1-1", "1-2", "1-3"]
+    assert cases["outcome"].tolist()[:3] == [1, 1, 0]
+    assert cases["patient_id"].nunique() == 20
 
 
 def test_a_nameless_column_of_ids_and_an_outcome_called_outcome(tmp_path):
@@ -323,6 +332,17 @@ def test_columns_that_do_not_fit_are_told(tmp_path, columns, rule, said):
     with pytest.raises(StudyError, match=rule) as told:
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, columns=columns, **target("Target == 1"))
     assert said in str(told.value)
+
+
+def test_a_column_that_became_an_id_is_no_column_of_a_formula(tmp_path):
+    (tmp_path / "f.csv").write_text("ID,bone,entropy,y\n1,L1,0.5,0\n2,L2,0.4,1\n")
+    given = {"columns": {"patient_id": "ID", "level": "bone"}, "split": {"folds": 2}}
+    with pytest.raises(StudyError, match="the configuration names must be in the table"):
+        joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given, **target("ID > 1"))
+    eligible = {"eligibility": [{"label": "lumbar", "formula": "level in ('L1', 'L3')"}]}
+    with pytest.raises(StudyError, match="2 units of either outcome") as told:
+        joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given, **eligible, **target("y == 1"))
+    assert "0 with and 1 without the outcome" in str(told.value)
 
 
 def test_a_column_that_no_table_has_is_told_with_the_nearest(tmp_path):

@@ -21,7 +21,7 @@ from pipeline.core.formula import Formula
 from pipeline.core.problems import listing, suggestion
 from pipeline.core.sheets import NUMBER, column_names, has_comma
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
-from pipeline.core.table_columns import KEYS, analysis_name, table_name
+from pipeline.core.table_columns import KEYS, analysis_name, given_names, table_name
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,9 @@ def _beside_features(
     if dictionary is None:
         roles = _named_columns(config)
         heads = [column_names(path, "features") for path in config["features"].values()]
-        there = dict.fromkeys(analysis_name(name) for head in heads for name in head)
+        taken = set(given_names(config["columns"]))
+        there = [*config["columns"], *(name for head in heads for name in head)]
+        there = dict.fromkeys(analysis_name(name) for name in there if name not in taken)
         _check_there(roles, there, where)
         layout = Layout.of(config, pd.DataFrame({"column": list(roles)}))
     sheet = described_values(config["features"], key, layout).rename(columns=analysis_name)

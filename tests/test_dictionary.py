@@ -71,7 +71,7 @@ def test_label_falls_back_to_the_column(dictionary):
         ("x,,categorical,,a|a,preoperative,predictor", ["differ from one another"]),
         ("x,,ordinal,,low|high,preoperative,predictor", ["numbers in their order", "low"]),
         ("fold,,continuous,,,preoperative,predictor", ["be called", "fold"]),
-        ("a:b,,continuous,,,preoperative,predictor", ["must not hold ':'"]),
+        ("a:b,,continuous,,,preoperative,predictor", ["must not hold ':' or"]),
     ],
 )
 def test_wrong_row_is_told(tmp_path, row, words):

@@ -19,6 +19,7 @@ TABLE = pd.DataFrame(
         "sex": ["F", "M", None, "F"],
         "pfo": ["0", "1", "1", None],
         "VAS day 3": [1.0, 5.0, 4.0, None],
+        "class": [0.0, 0.0, 0.0, 1.0],
     }
 )
 MISSING = None
@@ -51,6 +52,7 @@ def evaluate(text: str, **kwargs) -> list:
         ("isnull(age) or isnull(sex)", [False, False, True, False]),
         ("`VAS day 3` >= 4", [False, True, True, None]),
         ("(age >= 50)\n and bmi > 0", [False, None, None, False]),
+        ("class == 1 and sex in ('F', 'class')", [False, False, False, True]),
     ],
 )
 def test_values(text, expected):
@@ -141,6 +143,9 @@ def test_anything_else_is_refused(text):
     ("text", "words"),
     [
         ("age = 50", "write =="),
+        ("sex == True", "such as == 'TRUE'"),
+        ("age == None", "a missing value is isnull(column)"),
+        ("dead.event == 1", "between backticks"),
         ("age >= ", "condition over columns"),
         ("1 > 0", "at least one column"),
         ("ages > 50", "perhaps `age` is meant"),

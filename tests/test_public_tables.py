@@ -366,6 +366,13 @@ def test_a_uid_is_refused_and_not_shown(tmp_path):
     assert uid not in str(told.value)
 
 
+def test_a_feature_whose_name_would_be_parted_is_told(tmp_path):
+    (tmp_path / "f.csv").write_text("patient_id,glcm|Idm,entropy,y\nP1,1,2,0\nP2,2,1,1\n")
+    with pytest.raises(StudyError, match=r"name must not hold '\|'") as told:
+        joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **target("y == 1"))
+    assert "not_features: ['*|*']" in told.value.remedy
+
+
 def test_a_damaged_packed_table_is_told(tmp_path):
     whole = gzip.compress(b"patient_id,entropy,Target\nP1,0.5,0\nP2,0.4,1\n" * 9)
     (tmp_path / "f.gz").write_bytes(whole[:40])

@@ -154,9 +154,9 @@ def allowed_predictors(
 
 def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problems) -> None:
     name, kind, role = entry["column"], entry["type"], entry["role"]
-    if ":" in name or (name in OF_SPLIT and role == "predictor"):
+    if ":" in name or "|" in name or (name in OF_SPLIT and role == "predictor"):
         problems.add(
-            "A clinical column must not hold ':', nor a predictor be called "
+            "A clinical column must not hold ':' or '|', nor a predictor be called "
             + listing(sorted(OF_SPLIT)),
             found=name,
             where=cell(path, row, "column"),

@@ -277,6 +277,14 @@ def _check_keys(
             "such as `columns: {case_id: [<patient>, <region>]}`, or, with one reader, write "
             "`aggregation: mean`",
         )
+    divided = [name for name in layout.features_among(sheet.columns) if "|" in name]
+    if divided:
+        problems.add(
+            "A feature's name must not hold '|', which parts names in the results",
+            found=listing(divided, 4),
+            where=f"{path}, header",
+            remedy="rename the columns, or leave them out, `not_features: ['*|*']`",
+        )
     if not layout.features_among(sheet.columns):
         problems.add("A feature table must hold features", where=f"{path}, header")
 

@@ -13,6 +13,7 @@ is missing.
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -29,7 +30,19 @@ from pipeline.core.table_columns import analysis_name
 MAX_LENGTH = 2000
 """Characters; a longer formula would only serve to exhaust the parser."""
 
-LANGUAGE = "use and, or, not, comparisons, in (...), + - * /, isnull(column) and parentheses"
+LANGUAGE = (
+    "use and, or, not, comparisons, in (...), + - * /, isnull(column) and parentheses; a column "
+    "whose name is no plain word stands between backticks, `like this`"
+)
+OWN_WORDS = {"and", "or", "not", "in", "True", "False", "None"}
+"""The words of Python that mean something here; others may name columns, as ``class``."""
+
+_NAMES = re.compile(
+    r"'[^']*'|\"[^\"]*\"|`(?P<quoted>[^`]+)`|\b(?P<word>"
+    + "|".join(sorted(set(keyword.kwlist) - OWN_WORDS))
+    + r")\b"
+)
+"""Texts, which are passed over, and columns whose names Python would not read as such."""
 
 COMPARISONS: dict[type[ast.cmpop], Callable] = {
     ast.Eq: lambda a, b: a == b,
@@ -88,7 +101,7 @@ class Formula:
         self.text = text
         self.where = where
         self._quoted: dict[str, str] = {}
-        source = re.sub(r"`([^`]+)`", self._name_quoted, text.replace("\n", " "))
+        source = _NAMES.sub(self._name_quoted, text.replace("\n", " "))
         if len(text) > MAX_LENGTH:
             raise self._error(f"A formula must not be longer than {MAX_LENGTH} characters")
         try:
@@ -146,8 +159,11 @@ class Formula:
         return analysis_name(self._quoted.get(node.id, node.id))
 
     def _name_quoted(self, match: re.Match) -> str:
+        column = match["quoted"] or match["word"]
+        if column is None:
+            return match[0]
         name = f"__quoted_{len(self._quoted)}__"
-        self._quoted[name] = match[1]
+        self._quoted[name] = column
         return name
 
     def _error(self, rule: str, *, found: object = None, remedy: str | None = None) -> StudyError:
@@ -166,6 +182,13 @@ class Formula:
                 and not node.keywords
             )
         elif isinstance(node, ast.Constant):
+            if node.value in (True, False, None) and type(node.value) not in (int, float):
+                raise self._error(
+                    "A formula must compare with what the table holds",
+                    found=node.value,
+                    remedy="in quotes as the table writes it, such as == 'TRUE'; a missing value "
+                    "is isnull(column)",
+                )
             good = type(node.value) in (int, float, str)
         elif isinstance(node, ast.Compare):
             pairs = zip(node.ops, node.comparators, strict=True)

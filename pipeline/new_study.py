@@ -1,6 +1,7 @@
 """Write the templates of a new study: a configuration and three tables with one example case each.
 
-Nothing is ever overwritten. The example rows are marked EXAMPLE and have to be replaced.
+For ready feature tables (``--features``) it writes a configuration that is proposed from their
+header. Nothing is ever overwritten. The example rows are marked EXAMPLE and have to be replaced.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import argparse
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core import command
 from pipeline.core.cases import HANDED_IN
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file
+from pipeline.table_study import propose_config
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -100,8 +103,17 @@ Next:
   5. Run the study:      snakemake --cores 2 --configfile {folder}/config.yaml
 """
 
+TABLE_STEPS = """\
+Written to {folder}: {files}.
 
-def write_templates(name: str, folder: str | Path) -> list[Path]:
+Next:
+  1. Read {folder}/config.yaml: who the patient is, and what the outcome, are guesses.
+  2. Check the tables:   python -m pipeline.validate --config {folder}/config.yaml
+  3. Run the study:      snakemake --cores 2 --configfile {folder}/config.yaml
+"""
+
+
+def write_templates(name: str, folder: str | Path, features: Sequence[Path] = ()) -> list[Path]:
     """Write the templates of the study `name` into `folder`.
 
     Parameters
@@ -110,11 +122,13 @@ def write_templates(name: str, folder: str | Path) -> list[Path]:
         Letters, digits, '_' and '-'.
     folder : path-like
         Created if missing.
+    features : sequence of path-like, optional
+        Ready feature tables, one per reader, for which to propose a configuration.
 
     Returns
     -------
     list of pathlib.Path
-        The configuration and the three tables.
+        The configuration and, without `features`, the three tables.
 
     Raises
     ------
@@ -128,8 +142,9 @@ def write_templates(name: str, folder: str | Path) -> list[Path]:
             remedy="begin with a letter or digit, such as pain-2025",
         )
     folder = Path(folder)
-    texts = {"config.yaml": CONFIG.format(name=name, folder=folder.as_posix())}
-    paths = [folder / each for each in (*texts, *TABLES)]
+    config = CONFIG.format(name=name, folder=folder.as_posix())
+    texts = {"config.yaml": propose_config(name, features) if features else config}
+    paths = [folder / each for each in (*texts, *(() if features else TABLES))]
     existing = [path.name for path in paths if path.exists()]
     if existing:
         raise StudyError(
@@ -159,15 +174,24 @@ def write_templates(name: str, folder: str | Path) -> list[Path]:
 def main(options: argparse.Namespace) -> None:
     """Write the templates and say what to do next."""
     folder = options.folder or Path("studies") / options.name
-    paths = write_templates(options.name, folder)
+    paths = write_templates(options.name, folder, options.features)
     files = ", ".join(path.name for path in paths)
-    print(NEXT_STEPS.format(folder=folder.as_posix(), files=files), end="")
+    steps = TABLE_STEPS if options.features else NEXT_STEPS
+    print(steps.format(folder=folder.as_posix(), files=files), end="")
 
 
 def _arguments() -> argparse.ArgumentParser:
     arguments = command.parser("pipeline.new_study", __doc__)
     arguments.add_argument("name", metavar="NAME", help="name of the study")
     arguments.add_argument("--folder", type=Path, help="folder to write (default: studies/NAME)")
+    arguments.add_argument(
+        "--features",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="TABLE",
+        help="ready feature tables, one per reader: propose a configuration from their header",
+    )
     return arguments
 
 

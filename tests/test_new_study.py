@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import pandas as pd
 import pytest
 
@@ -60,11 +62,68 @@ def test_name_is_a_plain_word(tmp_path, name):
 
 
 def test_next_steps_are_told(tmp_path, capsys, monkeypatch):
-    from argparse import Namespace
 
     monkeypatch.chdir(tmp_path)
-    main(Namespace(name="s", folder=None))
+    main(Namespace(name="s", folder=None, features=[]))
     printed = capsys.readouterr().out
     assert "python -m pipeline.register DICOM_ROOT MASK_ROOT --out studies/s/study" in printed
     assert "python -m pipeline.validate --config studies/s/config.yaml" in printed
     assert (tmp_path / "studies" / "s" / "config.yaml").exists()
+
+
+def feature_table(folder, **columns):
+    table = pd.DataFrame(columns | {"original_glcm_Idm": range(40), "wavelet-LLH_glcm_Idm": 1.5})
+    table.to_csv(folder / "f.csv", index=False)
+    return folder / "f.csv"
+
+
+@pytest.mark.parametrize(
+    ("columns", "named", "formula"),
+    [
+        ({"ID": range(7, 47), "Target": [0, 1] * 20}, {"patient_id": "ID"}, "Target == 1"),
+        (
+            {"Unnamed: 0": [f"case {n}.nii" for n in range(40)], "class": ["b"] * 22 + ["m"] * 18},
+            {"patient_id": "Unnamed: 0"},
+            "class == 'm'",
+        ),
+        (
+            {"age": range(40), "Patient ID": [f"P{n}" for n in range(40)], "cr.popf": [1, 2] * 20},
+            {"patient_id": "Patient ID"},
+            "`cr.popf` == 2",
+        ),
+        ({"patient_id": range(40), "os event": ["1.0", "0.0"] * 20}, {}, "`os event` == 1"),
+    ],
+)
+def test_a_feature_tables_header_proposes_a_study(tmp_path, columns, named, formula):
+    path = feature_table(tmp_path, **columns)
+    write_templates("s", tmp_path / "s", [path])
+    assert [each.name for each in (tmp_path / "s").iterdir()] == ["config.yaml"]
+    config = load_config([tmp_path / "s" / "config.yaml"])
+    assert config["columns"] == named
+    assert config["outcome"]["formula"] == formula
+    study = validate_study(config)
+    assert len(study.clinical) == 40
+
+
+def test_what_cannot_be_guessed_is_left_to_be_written(tmp_path):
+    path = feature_table(tmp_path, pid=range(40), age=range(40))
+    write_templates("s", tmp_path / "s", [path, path])
+    text = (tmp_path / "s" / "config.yaml").read_text(encoding="utf-8")
+    assert "model_reader: A" in text
+    assert "bear no name of PyRadiomics: pid, age." in text
+    with pytest.raises(StudyError, match="`formula`"):
+        load_config([tmp_path / "s" / "config.yaml"])
+
+
+def test_a_table_of_features_alone_has_nobody(tmp_path):
+    with pytest.raises(StudyError, match="must have a column of ids beside the features"):
+        write_templates("s", tmp_path / "s", [feature_table(tmp_path)])
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_command_says_what_is_guessed(tmp_path, capsys):
+    path = feature_table(tmp_path, ID=range(40), Target=[0, 1] * 20)
+    main(Namespace(name="s", folder=tmp_path / "s", features=[path]))
+    said = capsys.readouterr().out
+    assert "are guesses" in said
+    assert "register" not in said

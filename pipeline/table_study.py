@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.core.dictionary import MISSING
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import NO_FEATURE, only_words
-from pipeline.core.feature_names import filter_family
+from pipeline.core.feature_names import is_foreign
 from pipeline.core.problems import listing
 from pipeline.core.sheets import NAMELESS, NUMBER, read_sheet
 from pipeline.core.table_columns import KEYS, likely_patient
@@ -105,7 +105,7 @@ def propose_config(name: str, tables: Sequence[str | Path]) -> str:
 
 def _is_foreign(column: str) -> bool:
     printed = NO_FEATURE.match(column) and column != NAMELESS and column.lower() != "label"
-    return filter_family(column) is None and not printed
+    return is_foreign(column) and not printed
 
 
 def _outcome(table: pd.DataFrame) -> tuple[str | None, str | None]:

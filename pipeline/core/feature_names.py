@@ -17,6 +17,8 @@ FILTER_FAMILIES = (
 outline of the region (``shape``) stands apart from the grey values of the original image."""
 
 _FILTER = re.compile(r"[a-z]+")
+_CLASS = re.compile(r"(^|_)(shape|shape2D|firstorder|glcm|gldm|glrlm|glszm|ngtdm)_[A-Z0-9]")
+"""A class and a feature of PyRadiomics in a name that may go on before and behind."""
 
 
 class FeatureName(NamedTuple):
@@ -87,6 +89,17 @@ def filter_family(name: str) -> str | None:
     return family if family in FILTER_FAMILIES else None
 
 
+def is_foreign(name: str) -> bool:
+    """Tell whether a name is none of PyRadiomics, nor one with something before or behind it.
+
+    Examples
+    --------
+    >>> is_foreign("CT_original_glcm_Idm_0"), is_foreign("survival_days")
+    (False, True)
+    """
+    return filter_family(name) is None and not _CLASS.search(name)
+
+
 def foreign_names(names: Sequence[str]) -> list[str]:
     """Return the features that do not bear a name of PyRadiomics among others that do.
 
@@ -97,8 +110,9 @@ def foreign_names(names: Sequence[str]) -> list[str]:
     >>> foreign_names(["original_glcm_Idm", "survival_days"]), foreign_names(["entropy", "size"])
     (['survival_days'], [])
     """
-    foreign = [name for name in names if filter_family(name) is None]
-    return foreign if len(foreign) < len(names) else []
+    foreign = [name for name in names if is_foreign(name)]
+    # Most of them: the table has names of its own, which say nothing.
+    return foreign if 2 * len(foreign) <= len(names) else []
 
 
 def check_candidates(names: Sequence[str], known: Collection[str]) -> None:

@@ -142,8 +142,16 @@ def _dictionary_of(sheet: pd.DataFrame, roles: Mapping[str, str], split: Mapping
         texts = sheet[name].dropna()
         texts = texts[~texts.isin(MISSING)]
         kind, levels = "categorical", None
-        if texts.map(lambda text: bool(NUMBER.fullmatch(text)) or has_comma(text)).all():
+        numbers = texts.map(lambda text: bool(NUMBER.fullmatch(text)) or has_comma(text))
+        if numbers.all():
             kind = "continuous"
+        elif numbers.any():
+            logger.warning(
+                "column %s holds numbers and words (%s): all are compared as words, and none of "
+                "them is a missing value",
+                table_name(name),
+                listing(sorted(texts[~numbers].unique()), 4),
+            )
         if role == "split" and split["design"] != "temporal":
             imported = split["design"] == "imported"
             kind = "binary" if imported else "categorical"

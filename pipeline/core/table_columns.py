@@ -36,7 +36,8 @@ No column of names is proposed: a person's name must not become an id.
 """
 
 _WHOLE = re.compile(r"[0-9]+(\.0+)?")
-_SIGNS = re.compile(r"[ ./\\]+")
+SIGNS = " ./\\"
+_SIGNS = re.compile(f"[{re.escape(SIGNS)}]+")
 _SEPARATED = re.compile(r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9_ ./\\-]*")
 """An id that is one but for blanks, points and strokes; without a digit it may be a name."""
 
@@ -213,4 +214,4 @@ def _quoted(name: str) -> str:
 
 
 def _without_signs(text: str) -> str:
-    return _SIGNS.sub("_", text).strip("_") if _SEPARATED.fullmatch(text) else text
+    return _SIGNS.sub("_", text.strip(SIGNS)) if _SEPARATED.fullmatch(text) else text

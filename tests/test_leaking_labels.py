@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import logging
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,7 +16,14 @@ import pytest
 from models.modes.as_published import ASSUMPTIONS
 from pipeline.core.config import resolve_config
 from pipeline.core.modes import LABEL, WORD
-from pipeline.reporting.leaking import SAME_IN_BOTH_MODES, UNTOUCHED, _svg_with_strip
+from pipeline.reporting.blocks import Figure, Section
+from pipeline.reporting.leaking import (
+    SAME_IN_BOTH_MODES,
+    UNTOUCHED,
+    _svg_with_strip,
+    mark_leaking,
+    order_words,
+)
 from pipeline.reporting.results import read_results
 from pipeline.reporting.study_report import build_sections, write_report
 from tests.small_study import PATIENTS, run_models, run_repetitions, write_study
@@ -186,6 +195,11 @@ def test_the_page_does_not_claim_what_the_order_does_not_hold(run):
     )
     for sentence in honest:
         assert (sentence in page) == (mode == "rigorous"), sentence
+    # Nothing is selected in the folds of the published order.
+    assert ("selected at least once" in page) == (mode == "rigorous")
+    assert ("often a fold's own selection" in html.unescape(page)) == (mode == "rigorous")
+    assert ("the CCC again, on training rows" in page) == (mode == "rigorous")
+    assert "puts its procedure" not in page or mode == "rigorous"
     assert ("but their outcomes do" in page) == (mode == "as_published")
     assert ("with the outcomes of the test rows" in page) == (mode == "as_published")
 
@@ -226,22 +240,39 @@ def test_assumptions_are_printed(run):
 
 
 def test_the_strip_lies_above_the_drawing():
-    svg = _svg_with_strip('<svg viewBox="0 0 300 200"><path d="M0 0"/></svg>')
+    svg = _svg_with_strip(
+        '<svg viewBox="0 0 300 200"><path d="M0 0"/></svg>', "LEAKING: on everyone"
+    )
     assert svg.startswith('<svg viewBox="0 -26 300 226"><path')
-    assert re.search(r"<text [^>]*>LEAKING: selected on everyone", svg)
+    assert re.search(r"<text [^>]*>LEAKING: on everyone</text>", svg)
     assert svg.endswith("</text></svg>")
 
 
 def test_the_strips_words_fit_into_a_narrow_drawing():
-    """Bold DejaVu Sans sets this text 0.592 em a letter wide, as matplotlib measures it."""
+    """Bold DejaVu Sans sets these words 0.592 em a letter wide, as matplotlib measures it."""
+    words = "LEAKING: selected on everyone, oversampled before the folds (mode: as_published)"
 
     def size(width):
-        svg = _svg_with_strip(f'<svg viewBox="0 0 {width} 200"></svg>')
+        svg = _svg_with_strip(f'<svg viewBox="0 0 {width} 200"></svg>', words)
         return float(re.search(r"bold ([0-9.]+)px", svg)[1])
 
-    words = len(re.search(r">(LEAKING[^<]+)<", _svg_with_strip('<svg viewBox="0 0 9 9"></svg>'))[1])
     assert size(800) == 10
-    assert 8 + size(300) * 0.592 * words <= 300 - 8
+    assert 8 + size(300) * 0.592 * len(words) <= 300 - 8
+
+
+@pytest.mark.parametrize("oversampling", ["adasyn_tomek", "none"])
+def test_oversampling_is_named_where_it_was_done(oversampling):
+    config = {"mode": "as_published", "oversampling": oversampling}
+    results = SimpleNamespace(study=SimpleNamespace(config=config), modelling=object())
+    figure = Figure("roc", '<svg viewBox="0 0 300 200"></svg>', "A curve.", "The curve.")
+    sections = [Section("summary", "Summary"), Section("performance", "Performance", [figure])]
+    first, second = mark_leaking(sections, results)
+    (banner,), (later, figure) = first.blocks, second.blocks
+    assert "with the outcomes of the test rows" in banner.text
+    assert later.text.startswith("Selected on everyone")
+    assert "LEAKING: selected on everyone" in figure.svg
+    said = (banner.text, later.text, figure.svg, order_words(results).folds)
+    assert ["oversampled" in words for words in said] == [oversampling != "none"] * 4
 
 
 def test_stages_of_modelling_write_through_the_labelling_functions(repository):

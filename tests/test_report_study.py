@@ -694,9 +694,17 @@ def test_cautions_follow_from_the_study(copied, page):
     change(copied, oversampling="adasyn_tomek", simulated_reader="B", notice="All is simulated.")
     found = find(copied)
     assert "harms calibration" in found["Oversampling"].text
+    assert "support vector machine" not in found["Oversampling"].text
     assert "reader B" in found["Simulated reader"].text
     assert found["Notice of the study"].anchor == "summary"
     assert "Few events to test on." in page.text
+    results = read_results(copied / "study")
+    results.study.config["models"].append("svm")
+    (text,) = [c.text for c in find_cautions(results, None) if c.title == "Oversampling"]
+    assert text.endswith("lie on the scale of their share of events.")
+    results.study.config["mode"] = "as_published"
+    (text,) = [c.text for c in find_cautions(results, None) if c.title == "Oversampling"]
+    assert text.endswith("predicted probabilities are scores here and no risks.")
 
 
 def test_a_test_figure_that_the_procedure_does_not_support_is_told(copied):

@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+from pipeline.core.modes import is_leaking
 from pipeline.core.problems import listing
 from pipeline.core.provenance import versions
 from pipeline.reporting.results import Results, metric
@@ -304,6 +305,12 @@ def _oversampling(results: Results) -> Caution | None:
         "risks upwards and harms calibration (van den Goorbergh et al., J Am Med Inform Assoc "
         "2022;29:1525-1534): predicted probabilities are scores here and no risks."
     )
+    config = results.study.config
+    if "svm" in config["models"] and not is_leaking(config):
+        text += (
+            " Those of the support vector machine alone are learned from patients as they are, and "
+            "lie on the scale of their share of events."
+        )
     return Caution("Oversampling", text, "performance")
 
 

@@ -44,15 +44,17 @@ UNTOUCHED = frozenset(("missingness",))
 
 _HONEST = "In the rigorous order (not leaking)."
 
-BANNER = (
+_BANNER = (
     "This study replays the order of the published one (mode: as_published). Radiomic features "
-    "were standardised and selected on all patients, with the outcomes of the test rows, and the "
-    "training rows were oversampled before the folds of the search. Even where nothing can be "
-    "predicted, this order finds something: no number of this section says how the model would do "
-    "on other patients. The same study with mode: rigorous says it."
+    "were standardised and selected on all patients, with the outcomes of the test rows{}. Even "
+    "where nothing can be predicted, this order finds something: no number of this section says "
+    "how the model would do on other patients. The same study with mode: rigorous says it."
 )
+_OVERSAMPLED = ", and the training rows were oversampled before the folds of the search"
 
-_SVG_TEXT = f"{WORD}: selected on everyone, oversampled before the folds (mode: as_published)"
+_IN_SHORT = "selected on everyone{} (mode: as_published)"
+_OVERSAMPLED_IN_SHORT = ", oversampled before the folds"
+_LATER_BANNER = "{}: no number of this section says how the model would do on other patients."
 _STRIP = 26
 """Height of the strip above a figure, with the gap below it, in the figure's units."""
 
@@ -72,8 +74,12 @@ class OrderWords:
         Rows that the radiomic features were selected on.
     readings : str
         Which values of the readers the CCC compares.
+    ccc : str
+        What the CCC of the selection is computed on, after "on".
     chosen : str
         The same, as the summary ends a sentence on the choice.
+    procedure : str
+        What nested cross-validation judges.
     test_rows : str
         What the test rows had to do with the models, after "events, which".
     folds : str
@@ -93,7 +99,9 @@ class OrderWords:
     selection: str
     selected_on: str
     readings: str
+    ccc: str
     chosen: str
+    procedure: str
     test_rows: str
     folds: str
     test_estimate: str
@@ -109,7 +117,9 @@ _RIGOROUS = OrderWords(
     "rows, so that no score profits from rows it is judged on.",
     selected_on="the training rows",
     readings="raw values",
+    ccc="training rows",
     chosen="on the training rows alone",
+    procedure="its procedure",
     test_rows="played no part in selection, search, fitting or the choice of the threshold",
     folds="folds that keep patients together",
     test_estimate="the final model on patients that nothing was learned from. Unbiased, "
@@ -126,7 +136,9 @@ _AS_PUBLISHED = OrderWords(
     "cross-validation selects again, so that every score profits from rows it is judged on.",
     selected_on="all rows, those of the test part included (clinical predictors: training rows)",
     readings="standardised values",
+    ccc="all rows, each reader standardised apart",
     chosen="the radiomic features with the outcomes of the test rows",
+    procedure="the same procedure in the rigorous order",
     test_rows="helped to select the radiomic features but played no part in search and fitting",
     folds="folds of rows that were oversampled before",
     test_estimate="the final model on patients whose outcomes chose its features. Too good, by "
@@ -143,35 +155,52 @@ _AS_PUBLISHED = OrderWords(
 
 def order_words(results: Results) -> OrderWords:
     """Return what the sections of a study say about its order."""
-    return _AS_PUBLISHED if is_leaking(results.study.config) else _RIGOROUS
+    if not is_leaking(results.study.config):
+        return _RIGOROUS
+    if _oversamples(results):
+        return _AS_PUBLISHED
+    return replace(_AS_PUBLISHED, folds="folds that share the features selected on everyone")
+
+
+def _oversamples(results: Results) -> bool:
+    """Tell whether rows were oversampled, as the published study did and a study may leave out."""
+    return results.study.config["oversampling"] != "none"
 
 
 def mark_leaking(sections: list[Section], results: Results) -> list[Section]:
     """Return the sections, marked where they leak; as they are in a rigorous study."""
     if results.modelling is None or not is_leaking(results.study.config):
         return sections
-    return [
-        section if section.anchor in SAME_IN_BOTH_MODES else _marked_section(section)
-        for section in sections
-    ]
+    oversampled = _oversamples(results)
+    in_short = _IN_SHORT.format(_OVERSAMPLED_IN_SHORT if oversampled else "")
+    # Said in full once: a reader skips what stands in every section.
+    banner = _BANNER.format(_OVERSAMPLED if oversampled else "")
+    marked = []
+    for section in sections:
+        if section.anchor in SAME_IN_BOTH_MODES:
+            marked.append(section)
+            continue
+        marked.append(_marked_section(section, banner, f"{WORD}: {in_short}"))
+        banner = _LATER_BANNER.format(in_short.capitalize())
+    return marked
 
 
-def _marked_section(section: Section) -> Section:
+def _marked_section(section: Section, banner: str, strip: str) -> Section:
     blocks = [
-        block if getattr(block, "name", None) in UNTOUCHED else _marked(block)
+        block if getattr(block, "name", None) in UNTOUCHED else _marked(block, strip)
         for block in section.blocks
     ]
-    blocks.insert(0, Note(BANNER, f"{WORD} by design"))
+    blocks.insert(0, Note(banner, f"{WORD} by design"))
     return replace(section, title=f"{section.title} ({WORD})", blocks=blocks)
 
 
-def _marked(block: Block) -> Block:
+def _marked(block: Block, strip: str) -> Block:
     if getattr(block, "name", None) in NOT_LEAKING:
         return replace(block, caption=f"{_HONEST} {block.caption}")
     if isinstance(block, Figure):
         return replace(
             block,
-            svg=_svg_with_strip(block.svg),
+            svg=_svg_with_strip(block.svg, strip),
             alt=f"{WORD}. {block.alt}",
             caption=f"{WORD}. {block.caption}",
         )
@@ -189,20 +218,20 @@ def _marked(block: Block) -> Block:
             ]
         )
     if isinstance(block, Folded):
-        return Folded(f"{WORD}: {block.summary}", [_marked(inner) for inner in block.blocks])
+        return Folded(f"{WORD}: {block.summary}", [_marked(inner, strip) for inner in block.blocks])
     return block
 
 
-def _svg_with_strip(svg: str) -> str:
+def _svg_with_strip(svg: str, words: str) -> str:
     """Return a drawing with a strip above it that holds the word."""
     left, top, width, height = map(float, re.search(r'viewBox="([^"]+)"', svg)[1].split())
     box = f'viewBox="{left:g} {top - _STRIP:g} {width:g} {height + _STRIP:g}"'
     # A narrow drawing takes smaller letters: a word that is cut off warns nobody.
-    size = min(10, (width - 16) / (_LETTER * len(_SVG_TEXT)))
-    strip = (
+    size = min(10, (width - 16) / (_LETTER * len(words)))
+    drawn = (
         f'<rect x="{left:g}" y="{top - _STRIP:g}" width="{width:g}" height="{_STRIP - 4}" '
         f'fill="#7a1020"/><text x="{left + 8:g}" y="{top - 11:g}" fill="#ffffff" '
-        f"style=\"font: bold {size:.3g}px 'DejaVu Sans', sans-serif\">{_SVG_TEXT}</text>"
+        f"style=\"font: bold {size:.3g}px 'DejaVu Sans', sans-serif\">{words}</text>"
     )
     svg = re.sub(r'viewBox="[^"]+"', box, svg, count=1)
-    return svg.removesuffix("</svg>") + strip + "</svg>"
+    return svg.removesuffix("</svg>") + drawn + "</svg>"

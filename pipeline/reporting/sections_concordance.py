@@ -12,6 +12,7 @@ from pipeline.reporting.figures_readers import (
     of_column,
     overlap_figure,
 )
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import count, interval, number, plural, share
 
@@ -54,7 +55,8 @@ def concordance_section(results: Results) -> Section:
             f"{count(int((within >= threshold).sum()))} features reach {number(threshold, 2)}."
         )
     if results.modelling is not None:
-        text += " This describes the study; the selection computes the CCC again, on training rows."
+        again = order_words(results).ccc
+        text += f" This describes the study; the selection computes the CCC again, on {again}."
     undefined = int(table["ccc"].isna().sum())
     if undefined:
         text += f" {plural(undefined, 'feature')} are constant and have no CCC."

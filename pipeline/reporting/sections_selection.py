@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from pipeline.core.modes import is_leaking
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
 from pipeline.reporting.figures_selection import funnel_figure, stability_figure
 from pipeline.reporting.leaking import order_words
@@ -51,10 +52,12 @@ def selection_section(results: Results) -> Section:
     by_block = chosen["block"].value_counts()
     funnel = info["funnel"]
     steps = " → ".join(count(step["radiomics"]) for step in funnel)
-    frequency = fold_frequency(table, info["folds"])
+    # Where the selection is made on everyone, folds have none of their own to compare.
+    folds = [] if is_leaking(results.study.config) else info["folds"]
+    frequency = fold_frequency(table, folds)
     blocks: list[Block] = [
         Paragraph(words.selection),
-        Paragraph(_preparation(results)),
+        Paragraph(_preparation(results, words.imputation)),
         Figure(
             name="funnel",
             svg=funnel_figure(_drawn_steps(funnel, words.readings)),
@@ -71,9 +74,9 @@ def selection_section(results: Results) -> Section:
     if info["notes"] or diagnostics:
         blocks.append(Items([*info["notes"], *diagnostics]))
     if len(chosen):
-        blocks.append(_chosen_table(results, chosen, frequency, len(info["folds"])))
-    if len(frequency) and info["folds"]:
-        blocks += _stability(results, frequency, info["folds"])
+        blocks.append(_chosen_table(results, chosen, frequency, len(folds)))
+    if len(frequency) and folds:
+        blocks += _stability(results, frequency, folds)
     labels = feature_names(results)
     names = results.modelling.stability["feature"]
     blocks += stability_blocks(results, {name: printed_feature(name, labels) for name in names})
@@ -128,11 +131,12 @@ FILLED = {
 }
 
 
-def _preparation(results: Results) -> str:
-    """Say in words how missing values are filled and columns scaled."""
+def _preparation(results: Results, learned: str) -> str:
+    """Say in words how missing values are filled, where that is learned, and columns scaled."""
     scaling, imputation = results["scaling"], results["imputation"]
     text = (
-        f"Missing numbers become {FILLED[imputation['method']]}, missing levels the most frequent. "
+        f"Missing numbers become {FILLED[imputation['method']]}, missing levels the most frequent "
+        f"one, {learned}. "
     )
     if scaling["method"] != "adaptive":
         return text + _ALIKE[scaling["method"]]
@@ -222,9 +226,10 @@ def _chosen_table(
     labels = feature_names(results)
     forest = results["selection.mrmr.scheme"] == "rfcq"
     relevance = "Importance" if forest else "F"
-    names = [name for name in frequency.columns if name not in ("feature", "block", "selected")]
-    often = frequency.set_index("feature")[names].sum(axis=1)
-    chosen = chosen.assign(folds=chosen["feature"].map(often).fillna(0).astype(int))
+    if folds:
+        names = frequency.columns.difference(["feature", "block", "selected"])
+        often = frequency.set_index("feature")[names].sum(axis=1)
+        chosen = chosen.assign(folds=chosen["feature"].map(often).fillna(0).astype(int))
     chosen = chosen.sort_values(
         ["block", "rank", "p_value"], ascending=[False, True, True], kind="stable"
     )
@@ -238,16 +243,17 @@ def _chosen_table(
             # No line break at the hyphen of rank-sum and chi-square.
             "Test": row.test.replace("-", "\u2011") if isinstance(row.test, str) else NO_VALUE,
             relevance: number(row.relevance, 3 if forest else 2),
-            "Folds": f"{row.folds} of {folds}",
         }
+        | ({"Folds": f"{row.folds} of {folds}"} if folds else {})
         for row in chosen.itertuples()
     ]
+    counted = "; folds counts how often a fold's own selection chose the feature too"
     return Table(
         name="selected-features",
         caption=f"The selected features. CCC and P on {order_words(results).selected_on}; rank and "
-        f"{'importance in a random forest' if forest else 'F statistic'} are mRMR's; folds counts "
-        "how often a fold's own selection chose the feature too. P values are those of the filter "
-        "and are not corrected: they rank, they do not prove.",
+        f"{'importance in a random forest' if forest else 'F statistic'} are mRMR's"
+        f"{counted if folds else ''}. P values are those of the filter and are not corrected: they "
+        "rank, they do not prove.",
         shown=pd.DataFrame(rows),
         raw=chosen,
         numeric=("Rank", "CCC", "P", relevance, "Folds"),

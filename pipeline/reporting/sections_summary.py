@@ -141,7 +141,8 @@ def _performance(results: Results) -> list[Point]:
         text = f"On the test rows {labels[leader]} has an AUROC ({meaning}) of {auroc}."
     if leader in results.modelling.nested:
         supported = number(results.modelling.nested[leader].info["auroc"], 2)
-        text += f" Nested cross-validation of the training rows puts its procedure at {supported}."
+        judged = order_words(results).procedure
+        text += f" Nested cross-validation of the training rows puts {judged} at {supported}."
     points = [("Primary analysis", primary_sentence(results)), ("Discrimination", text)]
     comparisons = results.modelling.evaluation.comparisons
     tested = int(comparisons["p_holm"].notna().sum())

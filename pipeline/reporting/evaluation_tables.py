@@ -27,9 +27,9 @@ def goodness_of_fit_table(tests: pd.DataFrame, labels: dict[str, str]) -> Table:
     return Table(
         name="hosmer-lemeshow",
         caption="Hosmer-Lemeshow test on the test rows, in groups of equally many rows by "
-        "predicted risk; degrees of freedom are the groups, since the models never saw these rows. "
-        "A large P value is no proof of calibration (with few events the test sees little, with "
-        "many it rejects what does not matter, and it depends on the grouping): judge by the "
+        "predicted risk; degrees of freedom are the groups, since no model was fitted to these "
+        "rows. A large P value is no proof of calibration (with few events the test sees little, "
+        "with many it rejects what does not matter, and it depends on the grouping): judge by the "
         "curve, the slope and the intercept.",
         shown=pd.DataFrame(rows),
         raw=tests,

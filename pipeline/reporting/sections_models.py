@@ -53,6 +53,14 @@ THRESHOLD_METRICS = {
     "mcc": "Matthews correlation",
 }
 
+#: How notes of models begin that the section on importance, and the caution on oversampling, say.
+_SAID_ELSEWHERE = (
+    "Permutation importance:",
+    "Importance is ",
+    "SHAP: ",
+    "Training rows were oversampled",
+)
+
 
 def model_labels(results: Results) -> dict[str, str]:
     """Return the printed name of each model, in the study's order."""
@@ -293,7 +301,8 @@ def hyperparameters_section(results: Results) -> Section:
             }
         )
         for note in info["notes"]:
-            notes.setdefault(note, []).append(info["label"])
+            if not note.startswith(_SAID_ELSEWHERE):
+                notes.setdefault(note, []).append(info["label"])
     folds = results["split.folds"]
     blocks: list[Block] = [
         Table(

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.core.modes import is_leaking
 from pipeline.core.problems import listing
 from pipeline.core.provenance import versions
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.wording import interval, number, plural, sentence_list, share
 
@@ -229,8 +230,8 @@ def _above_nested(results: Results) -> Caution | None:
         return None
     text = (
         f"The AUROC of the test rows is higher than the procedure supports: "
-        f"{sentence_list(too_high)}. Luck of the split is the likeliest reason; expect the nested "
-        "figure in new patients, and quote it beside the other."
+        f"{sentence_list(too_high)}. The likeliest reason is {order_words(results).excess}; expect "
+        "the nested figure in new patients, and quote it beside the other."
     )
     return Caution("Test rows above nested cross-validation", text, "performance")
 

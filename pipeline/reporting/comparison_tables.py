@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Paragraph, Table
+from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.wording import (
     NO_VALUE,
@@ -76,16 +77,17 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
         )
     infos = [entry.info for entry in nested.values()]
     folds, repeats = infos[0]["folds"], infos[0]["repeats"]
+    words = order_words(results)
     # The first note says how parameters were found, alike for all models.
     return [
         Table(
             name="nested",
             caption=f"AUROC of the whole procedure (selection, search, fit) by nested "
             f"cross-validation of the training rows: mean over {folds} outer folds, dealt "
-            f"{plural(repeats, 'time')}. {infos[0]['notes'][0]} It describes the procedure; the "
-            "model that was tested is that procedure fitted to all training rows. The spread over "
-            "folds is no standard error. The inner folds chose the parameters and are optimistic; "
-            "a figure of the test rows far above the nested one is luck of the split.",
+            f"{plural(repeats, 'time')}. {infos[0]['notes'][0]} {words.tested} The "
+            "spread over folds is no standard error. The inner folds chose the parameters and are "
+            "optimistic; a figure of the test rows far above the nested one comes from "
+            f"{words.excess}.",
             shown=pd.DataFrame(rows),
             raw=pd.concat([entry.table for entry in nested.values()], ignore_index=True),
             numeric=tuple(column for column in rows[0] if column != "Model"),

@@ -78,7 +78,7 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
                 "with fewer rows to learn from than the final model had.",
                 f"Test rows: {order_words(results).test_estimate}",
                 "Estimates that agree support one another. A test figure far above the nested "
-                "and .632+ ones is luck of the split.",
+                f"and .632+ ones comes from {order_words(results).excess}.",
                 f"No intervals: {infos[0]['notes'][1].removeprefix('No interval: ')}",
                 *more,
             ]

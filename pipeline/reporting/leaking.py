@@ -80,12 +80,16 @@ class OrderWords:
         The same, as the summary ends a sentence on the choice.
     procedure : str
         What nested cross-validation judges.
+    tested : str
+        What that has to do with the models that were tested, as a sentence.
     test_rows : str
         What the test rows had to do with the models, after "events, which".
     folds : str
         The folds of the search.
     test_estimate : str
         What an estimate on the test rows is worth, as sentences.
+    excess : str
+        What a figure of the test rows above nested cross-validation comes from.
     winner : str
         What the choice of the best model saw of the test rows, as a sentence.
     ablation : str
@@ -102,9 +106,11 @@ class OrderWords:
     ccc: str
     chosen: str
     procedure: str
+    tested: str
     test_rows: str
     folds: str
     test_estimate: str
+    excess: str
     winner: str
     ablation: str
     imputation: str
@@ -120,10 +126,13 @@ _RIGOROUS = OrderWords(
     ccc="training rows",
     chosen="on the training rows alone",
     procedure="its procedure",
+    tested="It describes the procedure; the model that was tested is that procedure fitted to all "
+    "training rows.",
     test_rows="played no part in selection, search, fitting or the choice of the threshold",
     folds="folds that keep patients together",
     test_estimate="the final model on patients that nothing was learned from. Unbiased, "
     "and with few events uncertain: the interval says how much.",
+    excess="luck of the split",
     winner="The choice was made before the test rows were judged, and nothing of them enters it.",
     ablation="Which features count as the highest follows from the training rows; all steps are "
     "planned before the test rows are looked at.",
@@ -139,10 +148,12 @@ _AS_PUBLISHED = OrderWords(
     ccc="all rows, each reader standardised apart",
     chosen="the radiomic features with the outcomes of the test rows",
     procedure="the same procedure in the rigorous order",
+    tested="It describes the procedure in the rigorous order, and no model that was tested.",
     test_rows="helped to select the radiomic features but played no part in search and fitting",
     folds="folds of rows that were oversampled before",
     test_estimate="the final model on patients whose outcomes chose its features. Too good, by "
     "how much nobody knows; all other estimates of the table are of the rigorous order.",
+    excess="the selection on the outcomes of the test rows, beside luck of the split",
     winner="No prediction of a test row enters the choice, but their outcomes do: they helped "
     "to select the features that the folds were scored with.",
     ablation="Which features count as the highest follows from the training rows, but they are "

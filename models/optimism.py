@@ -150,8 +150,8 @@ def correct_optimism(
     notes = [search_note(procedure.search, config, "resample"), NO_INTERVAL]
     if refused:
         notes.append(
-            f"{len(refused)} of {wanted} resamples held too few different patients with one of "
-            "the outcomes for the procedure and were left out."
+            f"{len(refused)} of {wanted} resamples did not allow the procedure to run and were "
+            f"left out, the first because of: {refused[0]}"
         )
     facts = {
         "model": model,

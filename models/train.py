@@ -24,7 +24,7 @@ from models.outputs import write_facts, write_result
 from models.scoring.threshold import threshold_source
 from models.transformers.columns import Columns
 from pipeline.core import command
-from pipeline.core.modes import labelled_log
+from pipeline.core.modes import is_leaking, labelled_log
 from pipeline.core.study import open_study
 
 JOURNAL = "search.journal"
@@ -99,7 +99,8 @@ def write_model(
     write_result(search.table, folder / "search.parquet", config)
     write_result(shares, folder / "importance.parquet", config)
     notes = list(dict.fromkeys([*trained.notes, *how]))
-    if config["oversampling"] != "none":
+    learned_on_real_rows = family_of(model).takes_folds and not is_leaking(config)
+    if config["oversampling"] != "none" and not learned_on_real_rows:
         notes.append("Training rows were oversampled, which harms calibration.")
     rule = config["evaluation"]["threshold_rule"]
     facts = {

@@ -195,16 +195,19 @@ def test_a_study_in_which_nothing_is_selected_still_gets_its_model(folder, confi
     assert read_table(tmp_path / "rf" / "importance.parquet").empty
 
 
-def test_oversampling_is_said_to_harm(folder, config, tmp_path):
+@pytest.mark.parametrize(("model", "harmed"), [("lr", True), ("svm", False)])
+def test_oversampling_is_said_to_harm_but_where_real_rows_give_the_risks(
+    folder, config, tmp_path, model, harmed
+):
     study = tmp_path / "study"
     study.mkdir()
     text = yaml.safe_dump({**config, "oversampling": "adasyn_tomek"})
     (study / "study.yaml").write_text(text, encoding="utf-8")
-    options = options_of(folder, "lr", tmp_path / "lr")
+    options = options_of(folder, model, tmp_path / model)
     options.study = study
     main(options)
-    notes = read_json(tmp_path / "lr" / "model.json")["notes"]
-    assert "Training rows were oversampled, which harms calibration." in notes
+    notes = read_json(tmp_path / model / "model.json")["notes"]
+    assert ("Training rows were oversampled, which harms calibration." in notes) == harmed
 
 
 def test_tables_of_different_units_are_refused(folder, tmp_path):

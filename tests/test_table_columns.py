@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core import feature_names, table_columns
 from pipeline.core.errors import StudyError
 from pipeline.core.table_columns import (
     analysis_name,
@@ -87,3 +90,10 @@ def test_the_remedy_keeps_what_another_table_is_called():
 def test_names_inside_the_project_lead_back(name):
     assert table_name(analysis_name(name)) == name
     assert analysis_name(analysis_name(name)) == analysis_name(name)
+
+
+@pytest.mark.parametrize("module", [table_columns, feature_names])
+def test_examples_of_the_documentation_hold(module):
+    result = doctest.testmod(module)
+    assert result.attempted
+    assert not result.failed

@@ -14,6 +14,7 @@ from pipeline.reporting.sections_primary import primary_sentence
 from pipeline.reporting.wording import (
     NO_VALUE,
     count,
+    first_lower,
     interval,
     number,
     plural,
@@ -38,7 +39,7 @@ def summary_section(results: Results, cautions: list[Caution]) -> Section:
         points += [*_selection(results), *_performance(results), *_ablation(results)]
     blocks: list[Block] = [Facts(_facts(results)), Points(points)]
     warnings = [
-        caution.title.lower()
+        first_lower(caution.title)
         for caution in cautions
         if caution.tone == "warning" and caution.anchor != "summary"
     ]

@@ -94,6 +94,17 @@ def first_upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def first_lower(text: str) -> str:
+    """Return a sentence with a small first letter, to go on within another; names stay.
+
+    Examples
+    --------
+    >>> first_lower("Corrected AUROC"), first_lower("AUROC above 1")
+    ('corrected AUROC', 'AUROC above 1')
+    """
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
 def _missing(value: object) -> bool:
     """Return whether `value` is null of any kind, or infinite."""
     return bool(pd.isna(value)) or not math.isfinite(value)

@@ -231,7 +231,10 @@ def test_unknown_option_names_the_nearest():
         ({"split": {"design": "imported"}}, ["split.column", "'train' or 'test'"]),
         ({"split": {"design": "temporal"}}, ["split.column", "order of enrolment"]),
         ({"split": {"design": "by_site", "column": "site"}}, ["split.test_sites"]),
-        ({"models": ["lr"]}, ["only be ablated if it is trained", "tabnet"]),
+        (
+            {"models": ["lr"], "ablation": {"models": ["tabnet"]}},
+            ["only be ablated if it is trained", "tabnet"],
+        ),
         (
             {"models": ["lr", "tabnet"], "nested": {"models": ["rf"]}},
             ["only be cross-validated if it is trained", "Found: rf", "nested.models"],
@@ -291,3 +294,12 @@ def test_resampling_leaves_tabnet_out_unless_asked():
     assert corrected(models=["lr", "tabnet"], optimism={"models": "all"}) == ["lr", "tabnet"]
     assert corrected(models=["tabnet"]) == []
     assert corrected(optimism={"models": []}) == []
+
+
+def test_a_study_without_tabnet_ablates_its_first_model_unless_told_otherwise():
+    assert resolve_config(MODELLED | {"models": ["lr", "rf"]})["ablation"]["models"] == ["lr"]
+    assert resolve_config(MODELLED | {"models": ["lr", "tabnet"]})["ablation"]["models"] == [
+        "tabnet"
+    ]
+    none = MODELLED | {"models": ["lr"], "ablation": {"models": []}}
+    assert resolve_config(none)["ablation"]["models"] == []

@@ -143,6 +143,9 @@ def resolve_config(user: dict) -> dict:
             config[section]["models"] = [
                 name for name in config["models"] if asked == "all" or name != "tabnet"
             ]
+    if isinstance(config["ablation"]["models"], str):
+        trained = config["models"]
+        config["ablation"]["models"] = ["tabnet"] if "tabnet" in trained else trained[:1]
     return config
 
 

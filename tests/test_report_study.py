@@ -676,6 +676,8 @@ def test_results_of_an_earlier_configuration_are_not_shown(copied):
     assert ablation_section(results).absent == "The configuration asks for no ablation."
     fitted = hyperparameters_section(results).blocks[0]
     assert list(fitted.shown["Model"]) == ["Logistic regression"]
+    assert "Time" in fitted.shown
+    assert "seconds" not in fitted.raw  # it would differ in every run of the same study
 
 
 def test_a_missing_parameter_file_is_an_error(copied_images):

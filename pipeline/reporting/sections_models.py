@@ -289,7 +289,8 @@ def hyperparameters_section(results: Results) -> Section:
         )
         raw.append(
             {
-                **{key: info[key] for key in ("model", "cv_auc", "cv_auc_sd", "fits", "seconds")},
+                # Without the seconds: the same study gives the same tables again.
+                **{key: info[key] for key in ("model", "cv_auc", "cv_auc_sd", "fits")},
                 **{
                     key: info[key]
                     for key in ("device", "threads", "seed", "threshold", "threshold_source")

@@ -151,11 +151,12 @@ def test_the_ablation_removes_the_highest_of_the_training_rows(run):
     assert ablation.loc["top-2", "removed"].split("|") == facts["top_features"]
     importance = read(run, "models/lr/importance")
     assert importance["feature"][0].startswith(facts["top_features"][0])
-    # The highest feature alone is the first of the cumulative steps.
-    assert facts["fits"] == len(steps) - 1
+    # The highest feature alone is the first of the cumulative steps. Each other step is fitted to
+    # all training rows, and for its threshold to those of each of three folds.
+    assert facts["fits"] == (len(steps) - 1) * (1 + 3)
     assert facts["search"] == "fixed"
     log = (run / "ablate.log").read_text(encoding="utf-8")
-    assert "ablation of lr: at most 7 fits of 7 steps" in log
+    assert "ablation of lr: at most 28 fits of 7 steps" in log
     assert "progress ablate lr 7/7 skip-mrmr, 0 s left" in log
 
 
@@ -176,7 +177,7 @@ def test_the_plan_is_made_before_the_test_rows_outcomes_count(run):
             *("--importance", model / "importance.parquet"),
         )
         assert done.returncode == 0, done.stderr
-        assert "ablation of lr: at most 7 fits of 7 steps" in done.stderr
+        assert "ablation of lr: at most 28 fits of 7 steps" in done.stderr
         plans.append(done.stdout.splitlines())
     assert plans[0] == plans[1]
     facts = json.loads((run / "ablation" / "lr.json").read_text(encoding="utf-8"))

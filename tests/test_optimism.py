@@ -326,7 +326,9 @@ def test_resamples_that_cannot_be_folded_are_left_out_and_counted(config):
     final = {"parameters": PLAIN, "threshold": 0.1}
     result, facts = correct_optimism(Procedure("lr", columns, small, "reduced"), rare, final)
     assert 0 < facts["left_out"] <= 6
-    assert f"{facts['left_out']} of 30 resamples held too few" in facts["notes"][-1]
+    note = facts["notes"][-1]
+    assert f"{facts['left_out']} of 30 resamples did not allow the procedure to run" in note
+    assert "Every fold must hold patients of both outcomes" in note
     assert result.set_index("metric").loc["auroc", "resamples"] == 30 - facts["left_out"]
 
 

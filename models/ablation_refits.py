@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from models.ablation_steps import FULL, Step
+from models.ablation_steps import FULL, Step, threshold_fits
 from models.learning.fitted import refit_classifier
 from models.learning.procedure import Procedure
 from models.scoring import metrics
@@ -64,13 +64,8 @@ class Setting:
 
     @property
     def threshold_fits(self) -> int:
-        """How many fits a step's own threshold takes: one per inner fold.
-
-        None where it is fixed beforehand, or where the step's search predicts the folds anyway.
-        """
-        fixed = self.config["evaluation"]["threshold_rule"] == "fixed"
-        searched = self.config["ablation"]["search"] != "fixed"
-        return 0 if fixed or searched else len(np.unique(self.folds))
+        """How many fits a step's own threshold takes."""
+        return threshold_fits(self.config, len(np.unique(self.folds)))
 
     @property
     def threshold_source(self) -> str:

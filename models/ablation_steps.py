@@ -104,6 +104,16 @@ def top_candidates(importance: pd.DataFrame, columns: Columns) -> list[str]:
     return shares.index[shares > 0].to_list()
 
 
+def threshold_fits(config: Mapping, folds: int) -> int:
+    """Return how many fits a step's own threshold takes: one per inner fold.
+
+    None where it is fixed beforehand, or where the step's search predicts the folds anyway.
+    """
+    fixed = config["evaluation"]["threshold_rule"] == "fixed"
+    searched = config["ablation"]["search"] != "fixed"
+    return 0 if fixed or searched else folds
+
+
 def plan_steps(
     columns: Columns, ranked: Sequence[str], signature: Sequence[str], config: Mapping
 ) -> list[Step]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 
-from models.ablation_steps import ALL, CHAIN_STEPS, FILTERS
+from models.ablation_steps import ALL, CHAIN_STEPS, FILTERS, threshold_fits
 from models.learning.procedure import Procedure
 from models.transformers.columns import Columns
 from pipeline.core import command
@@ -71,10 +70,8 @@ def _of_one(model: str, config: Mapping, search: str) -> int:
 
 def _of_ablation(model: str, config: Mapping) -> int:
     options = config["ablation"]
-    fixed = config["evaluation"]["threshold_rule"] == "fixed" or options["search"] != "fixed"
-    thresholds = 0 if fixed else config["split"]["folds"]
-    step = _of_one(model, config, options["search"]) + options["seeds"] - 1 + thresholds
-    return ablation_steps(config) * step
+    more = options["seeds"] - 1 + threshold_fits(config, config["split"]["folds"])
+    return ablation_steps(config) * (_of_one(model, config, options["search"]) + more)
 
 
 def described(config: Mapping) -> list[str]:
@@ -98,11 +95,5 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.parser("models.plan", __doc__)
-    arguments.add_argument(
-        "--configfile",
-        required=True,
-        action="append",
-        type=Path,
-        help="the study; given twice, the later file wins",
-    )
+    command.configfile_argument(arguments)
     command.run(main, arguments)

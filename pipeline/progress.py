@@ -207,13 +207,7 @@ def parse(argv: Sequence[str] | None = None) -> tuple[list[Path], list[str]]:
     arguments.allow_abbrev = False  # otherwise Snakemake's --config would mean --configfile
     arguments.usage = "%(prog)s --configfile STUDY.yaml [target ...] [options of snakemake]"
     arguments.epilog = f"Targets: {', '.join(TARGETS)}. Everything else goes to snakemake."
-    arguments.add_argument(
-        "--configfile",
-        required=True,
-        action="append",
-        type=Path,
-        help="the study; given twice, the later file wins",
-    )
+    command.configfile_argument(arguments)
     options, rest = arguments.parse_known_args(argv)
     return options.configfile, rest
 

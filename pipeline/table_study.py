@@ -110,7 +110,8 @@ def _is_foreign(column: str) -> bool:
 
 def _outcome(table: pd.DataFrame) -> tuple[str | None, str | None]:
     """Return the column that most likely is a binary outcome, and how it writes the event."""
-    binary = {name: _values(table[name]) for name in table if len(_values(table[name])) == 2}
+    values = {name: _values(table[name]) for name in table}
+    binary = {name: found for name, found in values.items() if len(found) == 2}
     bare = {name: re.sub("[^a-z0-9]", "", name.lower()) for name in binary}
     exact = [name for word in OUTCOME_WORDS for name in binary if bare[name] == word]
     within = [

@@ -35,6 +35,17 @@ def batch_arguments(arguments: argparse.ArgumentParser) -> None:
     which.add_argument("--scan", help="process this one scan only, to debug a patient")
 
 
+def configfile_argument(arguments: argparse.ArgumentParser) -> None:
+    """Add what commands over a whole study take: its configuration files, in their order."""
+    arguments.add_argument(
+        "--configfile",
+        required=True,
+        action="append",
+        type=Path,
+        help="the study; given twice, the later file wins",
+    )
+
+
 def run(
     main: Callable[[argparse.Namespace], None],
     arguments: argparse.ArgumentParser,

@@ -122,6 +122,7 @@ def choose_segment(
     else:
         found = [one for one in mask_file.segments if one.value == wanted]
     if len(found) == 1:
+        mask_file.check(found[0])
         return found[0], []
     if isinstance(wanted, str):
         meant = f"segment '{wanted}'"

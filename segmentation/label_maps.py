@@ -11,8 +11,12 @@ import SimpleITK as sitk
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry, map_grid, place_on_grid
-from pipeline.core.volumes import read_volume
+from pipeline.core.volumes import NIFTI_SUFFIXES, read_volume, volume_suffix
 from segmentation.segments import MaskFile, PlacedMask, Segment
+
+#: Largest distance of a label from a whole number: what rounding leaves where a label map was
+#: saved with a slope and 16 bits.
+LABEL_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,63 @@ def read_label_map(path: str | Path) -> LabelLayers:
         If the file is damaged or holds no label numbers.
     """
     image, findings = read_volume(path)
-    labels = sitk.GetArrayFromImage(image)
-    if labels.dtype.kind == "f":
-        # Some programs save label maps as floating point; only whole numbers are labels.
-        whole = np.isfinite(labels).all() and (labels == np.rint(labels)).all()
-        if not whole:
-            raise CaseError(
-                "A mask must hold label numbers",
-                found=f"fractions from {np.nanmin(labels):g} to {np.nanmax(labels):g}",
-                remedy="export a label map, not an image or a probability map",
-            )
-        labels = labels.astype(np.int64)
+    labels = whole_labels(sitk.GetArrayFromImage(image), path)
     values = np.unique(labels)
     segments = [Segment(None, int(value)) for value in values[values != 0]]
     return LabelLayers(labels[np.newaxis], Geometry.of(image), segments, findings)
+
+
+def whole_labels(labels: np.ndarray, path: str | Path) -> np.ndarray:
+    """Return label numbers as integers.
+
+    Some programs save label maps as floating point, or save them again with a slope by which
+    stored integers are multiplied: 31 is then 30.9998.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        What a library read.
+    path : path-like
+        Its file, whose header says whether there is a slope.
+
+    Raises
+    ------
+    CaseError
+        If a value lies farther than `LABEL_TOLERANCE` from a whole number, or is none.
+    """
+    if labels.dtype.kind != "f":
+        return labels
+    whole = np.rint(labels)
+    if np.isfinite(labels).all() and (np.abs(labels - whole) <= LABEL_TOLERANCE).all():
+        return whole.astype(np.int64)
+    finite = labels[np.isfinite(labels)]
+    values = f"from {finite.min():g} to {finite.max():g}" if finite.size else "none finite"
+    if finite.size < labels.size:
+        values += f", {labels.size - finite.size} voxels that are no number"
+    slope = _slope(Path(path))
+    if slope is None:
+        raise CaseError(
+            "A mask must hold label numbers",
+            found=f"fractions {values}",
+            remedy="export a label map, not an image or a probability map",
+        )
+    stored = np.abs(finite - np.rint(finite)).max() if finite.size else 0.0
+    raise CaseError(
+        "A mask must hold label numbers",
+        found=f"fractions {values}, up to {stored:.2g} from a whole number: the header multiplies "
+        f"stored numbers by scl_slope {slope:g}",
+        remedy="save the label map again as whole numbers without a slope (scl_slope 1, scl_inter "
+        "0), from the program that drew it",
+    )
+
+
+def _slope(path: Path) -> float | None:
+    """Return by what a NIfTI's stored integers are multiplied; None where they are not."""
+    if volume_suffix(path) not in NIFTI_SUFFIXES:
+        return None
+    import nibabel
+
+    proxy = nibabel.load(path).dataobj
+    if np.dtype(proxy.dtype).kind not in "iu" or (proxy.slope, proxy.inter) == (1, 0):
+        return None
+    return float(proxy.slope)

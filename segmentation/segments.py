@@ -83,6 +83,17 @@ class MaskFile(ABC):
     findings: list[Finding]
     references: frozenset[str] = frozenset()
 
+    def check(self, segment: Segment) -> None:  # noqa: B027
+        """Refuse a structure about which the file contradicts itself.
+
+        Only the structure that is wanted is checked: what is wrong with others is no matter.
+
+        Raises
+        ------
+        CaseError
+            Naming the structure, and what is wrong.
+        """
+
     @abstractmethod
     def is_empty(self, segment: Segment) -> bool:
         """Return whether nothing was drawn of `segment`."""
@@ -162,6 +173,7 @@ def pick_segment(mask_file: MaskFile, label: str | None) -> Segment:
             if wanted == str(one.value) or (one.name is not None and wanted == comparable(one.name))
         ]
     if len(found) == 1:
+        mask_file.check(found[0])
         return found[0]
     raise CaseError(
         "The label of a mask must name exactly one structure in its file"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
+import nibabel
 import nrrd
 import numpy as np
 import pytest
@@ -79,6 +80,42 @@ def test_whole_numbers_in_floating_point_are_labels_and_fractions_are_not(tmp_pa
     label_map(tmp_path / "b.nrrd", LABELS * np.float32(0.01))
     with pytest.raises(CaseError, match=r"fractions from 0 to 0\.23"):
         read_mask_file(tmp_path / "b.nrrd")
+
+
+def rescaled(path: Path, labels: np.ndarray, stored: type) -> Path:
+    """Write a label map as nibabel does whose numbers are floating and whose type is `stored`."""
+    image = nibabel.Nifti1Image(labels.astype(float).transpose(2, 1, 0), np.diag([1.0, 1, 1, 1]))
+    image.set_data_dtype(stored)
+    nibabel.save(image, path)
+    assert image.dataobj is not None
+    return path
+
+
+MANY = np.zeros((4, 5, 6), np.uint8)
+MANY.ravel()[:117] = np.arange(1, 118)
+
+
+def test_a_label_map_saved_again_with_a_slope_is_read_where_rounding_left_whole_numbers(tmp_path):
+    held = read_mask_file(rescaled(tmp_path / "a.nii.gz", MANY, np.int16))
+    assert nibabel.load(tmp_path / "a.nii.gz").dataobj.slope != 1
+    assert [one.value for one in held.segments] == list(range(1, 118))
+    mask = mask_on_grid(held, pick_segment(held, "31"), held.geometry)
+    np.testing.assert_array_equal(mask, MANY == 31)
+
+
+def test_a_slope_that_leaves_fractions_is_named_and_its_remedy_works(tmp_path):
+    path = rescaled(tmp_path / "a.nii.gz", MANY, np.uint8)
+    with pytest.raises(CaseError, match=r"header multiplies stored numbers by scl_slope 0\.458"):
+        read_mask_file(path)
+    image = nibabel.Nifti1Image(MANY.transpose(2, 1, 0), np.diag([1.0, 1, 1, 1]))
+    nibabel.save(image, path)
+    assert len(read_mask_file(path).segments) == 117
+
+
+def test_a_label_map_without_finite_numbers_is_refused(tmp_path):
+    label_map(tmp_path / "a.nrrd", np.full((4, 5, 6), np.nan, np.float32))
+    with pytest.raises(CaseError, match="none finite, 120 voxels that are no number"):
+        read_mask_file(tmp_path / "a.nrrd")
 
 
 @pytest.mark.parametrize("name", ["m.dcm", "m.mha", "m.nhdr", "m"])
@@ -186,9 +223,125 @@ def test_a_fractional_segmentation_is_refused(tmp_path):
         read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
 
 
-def test_a_layer_beyond_the_file_is_refused(tmp_path):
-    with pytest.raises(CaseError, match="layer beyond the file's 1"):
-        read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, {**NAMED, "Segment0_Layer": "1"}))
+def segments(*stated: dict) -> dict:
+    """Return the header of segments, from what each of them states."""
+    return {
+        f"Segment{place}_{key}": value
+        for place, one in enumerate(stated)
+        for key, value in ({"ID": f"Segment_{place + 1}"} | one).items()
+    }
+
+
+def layered(path: Path, layers: np.ndarray, header: dict) -> Path:
+    """Write a .seg.nrrd of several layers, shape (layer, z, y, x)."""
+    directions = np.vstack([[np.nan] * 3, np.diag([0.7, 0.7, 3.0])])
+    kinds = {"kinds": ["list", "domain", "domain", "domain"], "space directions": directions}
+    voxels = np.asfortranarray(layers.transpose(0, 3, 2, 1))
+    header = {"space": "left-posterior-superior", "space origin": [0.0] * 3, **kinds, **header}
+    nrrd.write(str(path), voxels, header)
+    return path
+
+
+UPPER, LOWER = (LABELS == 23).astype(np.uint8), (LABELS == 22).astype(np.uint8)
+
+
+def test_a_layer_beyond_the_file_is_refused_where_its_segment_is_wanted(tmp_path):
+    header = segments({"Name": "L3", "LabelValue": "22", "Layer": "1"}, {"Name": "L4", **FOURTH})
+    held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
+    with pytest.raises(CaseError, match=r"segment 'L3' on layer 2 of 1\."):
+        pick_segment(held, "L3")
+    assert pick_segment(held, "L4") == Segment("L4", 23, 0)
+
+
+FOURTH = {"LabelValue": "23", "Layer": "0"}
+
+
+@pytest.mark.parametrize("first", [{}, {"Layer": "0"}, {"Layer": "0", "LabelValue": "1"}])
+@pytest.mark.parametrize("second", [{}, {"LabelValue": "1"}])
+def test_a_segment_without_layer_lies_on_that_of_its_place(tmp_path, first, second):
+    """As 3D Slicer reads its files of before 2020, which state neither layer nor label value."""
+    header = segments({"Name": "T12", **first}, {"Name": "L1", **second})
+    held = read_mask_file(layered(tmp_path / "m.seg.nrrd", np.stack([UPPER, LOWER]), header))
+    for name, drawn in (("T12", UPPER), ("L1", LOWER)):
+        segment = pick_segment(held, name)
+        np.testing.assert_array_equal(mask_on_grid(held, segment, held.geometry), drawn)
+
+
+def test_on_the_one_layer_of_a_file_label_values_suffice(tmp_path):
+    header = segments({"Name": "L3", "LabelValue": "22"}, {"Name": "L4", "LabelValue": "23"})
+    held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
+    mask = mask_on_grid(held, pick_segment(held, "L4"), held.geometry)
+    np.testing.assert_array_equal(mask, UPPER)
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        (
+            [{"Name": "T12", "Layer": "0"}, {"Name": "L1", "Layer": "0"}],
+            "the segments 'T12', 'L1' share label value 1 on layer 1",
+        ),
+        (
+            [{"Name": "T12", "LabelValue": "22", "Layer": "0"}, {"Name": "L1", "LabelValue": "22"}],
+            "the segments 'T12', 'L1' share label value 22 on layer 1",
+        ),
+        ([{"Name": "T12"}, {"Name": "L1"}], r"segment 'L1' on layer 2 of 1 \(the file states none"),
+        ([{"Name": "L1"}], "no label value for segment 'L1', .* the numbers 22, 23"),
+        ([{"Name": "L1", "LabelValue": "x"}], "no whole number as LabelValue of segment 'L1'"),
+        ([{"Name": "L1", "LabelValue": "0"}], "label value 0, which is the background"),
+        ([{"Name": "L1", "LabelValue": "22", "Layer": ""}], "no whole number as Layer"),
+    ],
+)
+def test_a_segment_that_cannot_be_told_is_refused(tmp_path, stated, message):
+    held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, segments(*stated)))
+    with pytest.raises(CaseError, match=message):
+        pick_segment(held, "L1")
+    (wanted,) = [one for one in held.segments if one.name == "L1"]
+    with pytest.raises(CaseError, match=message):
+        held.on_grid(wanted, held.geometry)
+
+
+def test_gaps_in_the_numbers_of_segments_leave_a_missing_layer_open(tmp_path):
+    header = segments({"Name": "T12"}, {}, {"Name": "L1"})
+    header = {key: value for key, value in header.items() if "Segment1" not in key}
+    held = read_mask_file(layered(tmp_path / "m.seg.nrrd", np.stack([UPPER, LOWER]), header))
+    with pytest.raises(CaseError, match="no layer for segment 'L1', and the segments' numbers"):
+        pick_segment(held, "L1")
+    assert pick_segment(held, "T12").layer == 0
+
+
+def test_segments_that_share_their_voxels_spoil_no_other(tmp_path):
+    header = segments(
+        {"Name": "a", "LabelValue": "22", "Layer": "0"},
+        {"Name": "b", "LabelValue": "22", "Layer": "0"},
+        {"Name": "L1", "LabelValue": "23", "Layer": "0"},
+    )
+    held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
+    assert pick_segment(held, "L1").value == 23
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Segment0_Tags": "TerminologyEntry:Anatomy~SCT^123037004^Anatomical Structure|"},
+        {"Segment0_Tags": "no colon|"},
+        {"Segment0_Color": "red"},
+        {"Segment0_Extent": "all of it"},
+        {"Segment0_NameAutoGenerated": "perhaps"},
+        {"Segmentation_ConversionParameters": "Smoothing factor|0.5&"},
+        {"Segmentation_ReferenceImageExtentOffset": "none"},
+    ],
+)
+def test_tags_that_no_mask_needs_are_no_matter(tmp_path, odd):
+    held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, {**NAMED, **odd}))
+    mask = mask_on_grid(held, pick_segment(held, "L3"), held.geometry)
+    np.testing.assert_array_equal(mask, LOWER)
+
+
+def test_a_segment_without_name_is_called_by_its_id(tmp_path):
+    header = segments({"ID": "L3", "LabelValue": "22", "Layer": "0"})
+    held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
+    assert pick_segment(held, "L3").value == 22
 
 
 @pytest.mark.parametrize("key", ["SourceRepresentation", "MasterRepresentation"])
@@ -257,10 +410,13 @@ def test_escaped_letters_in_a_header(tmp_path):
     assert [one.name for one in held.segments] == ["L1\\body", "two\nlines"]
 
 
-def test_names_that_are_not_utf_8_are_refused(tmp_path):
+def test_a_name_that_is_not_utf_8_is_said_and_its_number_can_be_named(tmp_path):
     path = named(tmp_path / "m.seg.nrrd", b"L1", "腰椎".encode("gb18030"))
-    with pytest.raises(CaseError, match=r"stored as UTF-8.*segment number 2"):
-        read_mask_file(path)
+    held = read_mask_file(path)
+    assert pick_segment(held, "L1").value == 22
+    with pytest.raises(CaseError, match=r"\(a name not stored as UTF-8\)' \(label 23\)"):
+        pick_segment(held, "腰椎")
+    assert pick_segment(held, "23").value == 23
 
 
 def test_a_file_of_layers_keeps_its_names(tmp_path):
@@ -274,6 +430,88 @@ def test_a_damaged_segmentation_is_refused_without_its_path(tmp_path, kept):
     content = (SLICER / "Segmentation.seg.nrrd").read_bytes()
     path = tmp_path / "m.seg.nrrd"
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(CaseError, match="saved by 3D Slicer") as caught:
+    with pytest.raises(CaseError, match=r"NRRD header|right checksum") as caught:
         read_mask_file(path)
     assert str(tmp_path) not in str(caught.value)
+
+
+# --- a Slicer segmentation gets the checks of every NRRD ----------------------------------------
+
+
+def raw_segmentation(path: Path, **fields: object) -> bytes:
+    """Write a segmentation whose voxels are not packed, and return its bytes."""
+    header = {**NAMED, **fields}
+    directions = np.diag([0.7, 0.7, 3.0])
+    origin = {"space directions": directions, "space origin": [0.0] * 3, "kinds": ["domain"] * 3}
+    space = {} if header.pop("space", "") is None else {"space": "left-posterior-superior"}
+    header = {**space, **origin, **header, "encoding": "raw"}
+    if not space:
+        header |= {"space dimension": 3}
+    nrrd.write(str(path), LABELS.transpose(2, 1, 0), header)
+    return path.read_bytes()
+
+
+def test_more_bytes_than_voxels_are_refused(tmp_path):
+    path = tmp_path / "m.seg.nrrd"
+    path.write_bytes(raw_segmentation(path) + b"\0")
+    with pytest.raises(CaseError, match="must hold its voxels and nothing else"):
+        read_mask_file(path)
+
+
+def test_one_wrong_bit_of_packed_voxels_is_refused(tmp_path):
+    content = bytearray((SLICER / "Segmentation.seg.nrrd").read_bytes())
+    content[-6] ^= 1  # of the checksum
+    (tmp_path / "m.seg.nrrd").write_bytes(content)
+    with pytest.raises(CaseError, match="right checksum"):
+        read_mask_file(tmp_path / "m.seg.nrrd")
+
+
+def test_voxels_in_another_file_are_refused(tmp_path):
+    path = tmp_path / "m.seg.nrrd"
+    content = raw_segmentation(path)
+    head, _, voxels = content.partition(b"\n\n")
+    (tmp_path / "other.raw").write_bytes(voxels)
+    path.write_bytes(head + b"\ndata file: other.raw\n\n")
+    with pytest.raises(CaseError, match="must hold its own voxels"):
+        read_mask_file(path)
+
+
+def test_another_unit_is_refused(tmp_path):
+    path = seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, {**NAMED, "space units": ["cm"] * 3})
+    with pytest.raises(CaseError, match="must be millimetres"):
+        read_mask_file(path)
+
+
+def test_no_patient_space_is_a_warning(tmp_path):
+    path = tmp_path / "m.seg.nrrd"
+    raw_segmentation(path, space=None)
+    assert [one.code for one in read_mask_file(path).findings] == ["no-patient-space"]
+
+
+def test_sheared_axes_are_refused(tmp_path):
+    sheared = np.diag([0.7, 0.7, 3.0])
+    sheared[0, 1] = 0.2
+    path = seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, {**NAMED, "space directions": sheared})
+    with pytest.raises(CaseError, match="perpendicular"):
+        read_mask_file(path)
+    layers = np.stack([UPPER, LOWER])
+    sheared = np.vstack([[np.nan] * 3, sheared])
+    path = layered(tmp_path / "n.seg.nrrd", layers, {**NAMED, "space directions": sheared})
+    with pytest.raises(CaseError, match="perpendicular"):
+        read_mask_file(path)
+
+
+def test_fractions_are_refused(tmp_path):
+    path = seg_nrrd(tmp_path / "m.seg.nrrd", LABELS * np.float32(0.01), NAMED)
+    with pytest.raises(CaseError, match=r"fractions from 0 to 0\.23"):
+        read_mask_file(path)
+
+
+def test_a_segmentation_in_four_dimensions_without_layers_is_refused(tmp_path):
+    header = {**NAMED, "kinds": ["domain"] * 3 + ["time"]}
+    directions = np.vstack([np.diag([0.7, 0.7, 3.0]), [np.nan] * 3])
+    header |= {"space directions": directions, "space": "left-posterior-superior"}
+    voxels = np.stack([LABELS, LABELS]).transpose(3, 2, 1, 0)
+    nrrd.write(str(tmp_path / "m.seg.nrrd"), voxels, header)
+    with pytest.raises(CaseError, match=r"dimensions|perpendicular axes"):
+        read_mask_file(tmp_path / "m.seg.nrrd")

@@ -13,7 +13,14 @@ import SimpleITK as sitk
 from pipeline.core import command
 from pipeline.core.errors import CaseError
 from pipeline.core.files import read_json, read_table, write_json, write_table
-from pipeline.core.findings import Finding, from_exception, from_json, status_of, to_json
+from pipeline.core.findings import (
+    Finding,
+    case_named,
+    from_exception,
+    from_json,
+    status_of,
+    to_json,
+)
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
@@ -110,9 +117,10 @@ def extract_crops(
         findings = from_json(crop["findings"])
         if crop["status"] != "error":
             try:
-                entry = _features_entry(crop, store, params, provenance)
-                described = read_json(entry / "features.json")
-                vector = read_table(entry / "features.parquet").set_index("feature")["value"]
+                with case_named(name):
+                    entry = _features_entry(crop, store, params, provenance)
+                    described = read_json(entry / "features.json")
+                    vector = read_table(entry / "features.parquet").set_index("feature")["value"]
                 findings += check_features(vector)
                 keys.append((crop["case_id"], crop["reader"]))
                 vectors.append(vector.reindex(names).to_numpy())
@@ -122,7 +130,7 @@ def extract_crops(
                     "seconds": described["seconds"],
                     "features_key": entry.name,
                 }
-            except Exception as error:
+            except CaseError as error:
                 findings.append(from_exception(error, "extract-failed", name))
         status.append({**row, "status": status_of(findings), "findings": to_json(findings)})
         command.progress("extract", done, len(crops), name)

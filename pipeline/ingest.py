@@ -18,9 +18,9 @@ import pandas as pd
 import SimpleITK as sitk
 
 from pipeline.core import command
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_json, write_json, write_table
-from pipeline.core.findings import from_exception, from_json, status_of, to_json
+from pipeline.core.findings import case_named, from_exception, from_json, status_of, to_json
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.problems import listing
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
@@ -201,11 +201,12 @@ def ingest_scans(
     """
     rows = []
     for done, scan in enumerate(scans.to_dict("records"), start=1):
+        file = shown_name(scan["image"])
         try:
-            row = ingest_scan(scan["image"], scan["series"] or None, store, checks, options)
-        except Exception as error:
-            error = placed(error, shown_name(scan["image"]))
-            finding = from_exception(error, "ct-failed", scan["scan_id"])
+            with case_named(scan["scan_id"], file):
+                row = ingest_scan(scan["image"], scan["series"] or None, store, checks, options)
+        except (CaseError, OSError) as error:
+            finding = from_exception(placed(error, file), "ct-failed", scan["scan_id"])
             row = {"status": "error", "findings": to_json([finding])}
         rows.append({"scan_id": scan["scan_id"], "patient_id": scan["patient_id"], **row})
         command.progress("ingest", done, len(scans), scan["scan_id"])

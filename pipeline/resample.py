@@ -13,9 +13,9 @@ import pandas as pd
 import SimpleITK as sitk
 
 from pipeline.core import command
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_table, write_table
-from pipeline.core.findings import Finding, from_exception, status_of, to_json
+from pipeline.core.findings import Finding, case_named, from_exception, status_of, to_json
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
@@ -202,15 +202,16 @@ def resample_masks(
                 region = read_nrrd(store.path(mask["mask"]))
                 write_crop(scan(mask["image"]).crop(region, REGION), folder)
 
-            entry = store.get_or_make(
-                "crop",
-                {"image": mask["image_hash"], "mask": mask["mask_hash"], **provenance},
-                make,
-            )
-            crop = read_crop(entry)
+            with case_named(name):
+                entry = store.get_or_make(
+                    "crop",
+                    {"image": mask["image_hash"], "mask": mask["mask_hash"], **provenance},
+                    make,
+                )
+                crop = read_crop(entry)
             findings = check_clipping(crop.clipped_share, params)
             row |= {"crop": store.relative(entry), "crop_key": entry.name, **describe(crop)}
-        except Exception as error:
+        except CaseError as error:
             findings = [from_exception(error, "resample-failed", name)]
         rows.append({**row, "status": status_of(findings), "findings": to_json(findings)})
         command.progress("resample", done, len(masks), name)

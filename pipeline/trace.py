@@ -23,7 +23,7 @@ from pipeline.core.problems import listing
 from pipeline.core.provenance import relative_name, software_version
 from pipeline.core.readers import split_label
 from pipeline.core.registered import MARKER
-from pipeline.core.store import DEPENDS_ON
+from pipeline.core.store import DEPENDS_ON, MAKERS
 from pipeline.core.study import Study, open_study
 from pipeline.core.triggers import parameter_file
 
@@ -91,7 +91,15 @@ def _trace(study: Study, row: Mapping) -> dict:
         "crop": crop.get("crop"),
         "features": _features_entry(study, extracted),
     }
-    recorded = _depends_on(study, entries["features"])
+    states = {
+        kind: None if reference is None else study.store.state_of(reference)
+        for kind, reference in entries.items()
+    }
+    records = {
+        kind: {} if states[kind] else _depends_on(study, reference)
+        for kind, reference in entries.items()
+    }
+    recorded = records["features"]
     return {
         "study": study.name,
         "patient": row["patient_id"],
@@ -121,14 +129,13 @@ def _trace(study: Study, row: Mapping) -> dict:
             "findings": [one.message for one in from_json(verdict.get("findings") or "")],
         },
         "store": {
-            kind: reference if reference is None or (study.store.root / reference).exists()
-            else f"{reference} (removed)"
+            kind: _shown_entry(kind, reference, states[kind])
             for kind, reference in entries.items()
         },
         "crop key": crop.get("crop_key") or recorded.get("crop"),
         "parameters": _parameters(study, recorded),
         "engine": extracted.get("engine"),
-        "code": _code(study, entries),
+        "code": _code(records),
         "libraries": recorded.get("versions"),
         "features": len(features) - 2 if features else 0,
         "extraction": {
@@ -163,12 +170,21 @@ def _features_entry(study: Study, extracted: Mapping) -> str | None:
 
 
 def _depends_on(study: Study, reference: str | None) -> dict:
-    """Return what an entry of the store depends on; empty where it is gone or older than that."""
+    """Return what an entry of the store depends on; empty where none was reached."""
     if reference is None:
         return {}
     place = study.store.root / reference
     path = (place if place.is_dir() else place.parent) / DEPENDS_ON
     return read_json(path) if path.exists() else {}
+
+
+def _shown_entry(kind: str, reference: str | None, state: str | None) -> str | None:
+    """Return a reference with what is wrong with its entry; nothing is mended by who only looks."""
+    if state is None:
+        return reference
+    if state == "removed":
+        return f"{reference} (removed)"
+    return f"{reference} (damaged: {state}; --forcerun {MAKERS[kind]} makes it anew)"
 
 
 def _registered(study: Study, scan_id: str) -> dict:
@@ -193,7 +209,7 @@ def _parameters(study: Study, recorded: Mapping) -> dict:
     }
 
 
-def _code(study: Study, entries: Mapping[str, str | None]) -> dict:
+def _code(records: Mapping[str, dict]) -> dict:
     """Return the code fingerprint of each step, and whether the present code is the same."""
     modules = {
         "ct": "pipeline.ingest",
@@ -203,7 +219,7 @@ def _code(study: Study, entries: Mapping[str, str | None]) -> dict:
     }
     found = {}
     for kind, module in modules.items():
-        code = _depends_on(study, entries[kind]).get("code")
+        code = records[kind].get("code")
         if code is None:
             found[kind] = None
         else:

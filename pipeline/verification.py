@@ -21,7 +21,7 @@ import pandas as pd
 from pipeline.core.equality import EQUALITY_LIMIT, relative_differences
 from pipeline.core.errors import StudyError
 from pipeline.core.files import machine_error, read_json, read_table, write_json, write_table
-from pipeline.core.findings import Finding, from_json, status_of, to_json
+from pipeline.core.findings import Finding, case_named, from_json, status_of, to_json
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.seeds import derive_seed
 from pipeline.core.store import Store
@@ -111,9 +111,10 @@ def verify(
     rows = []
     for row in extraction.to_dict("records"):
         key = (row["case_id"], row["reader"])
-        plain, seconds, problem = _plain_features(
-            scans.loc[row["scan_id"]], masks.loc[key], store, params
-        )
+        with case_named(" ".join(key)):
+            plain, seconds, problem = _plain_features(
+                scans.loc[row["scan_id"]], masks.loc[key], store, params
+            )
         found = values.loc[key].astype(float)
         feature, difference = problem, np.inf
         if problem is None and set(plain.index) == set(found.index):
@@ -219,7 +220,8 @@ def _plain_features(
         values, problem, start = {}, None, time.perf_counter()
         try:
             values = extractor.execute(image, region, label=REGION)
-        except Exception as error:
+        except (ValueError, RuntimeError, IndexError, ArithmeticError) as error:
+            # What PyRadiomics, ITK and numpy raise for a region that they cannot compute.
             if machine := machine_error(error):
                 raise machine from error
             problem = f"PyRadiomics refuses the region ({type(error).__name__})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import signal
 import subprocess
 import sys
@@ -16,7 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core import command, findings, seeds
-from pipeline.core.errors import CaseError, MachineError, StudyError, VertebromicsError
+from pipeline.core.errors import (
+    CaseError,
+    ProgramError,
+    StudyError,
+    VertebromicsError,
+)
 from pipeline.core.files import (
     file_hash,
     json_hash,
@@ -27,7 +31,6 @@ from pipeline.core.files import (
     write_json,
     write_table,
 )
-from pipeline.core.sources import placed
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
 
@@ -73,17 +76,19 @@ class TestFindings:
         )
         assert known.message == "A mask is not empty. Found: 0."
         assert known.remedy == "draw it"
-        unknown = findings.from_exception(ValueError("PHI-CANARY"), "mask-failed", "S001 A")
-        assert unknown.severity == "error"
-        assert "ValueError" in unknown.message
+        with pytest.raises(ProgramError, match=r"Found: ValueError at S001 A\.") as unknown:
+            findings.from_exception(ValueError("PHI-CANARY"), "mask-failed", "S001 A")
         assert "S001 A" in caplog.text
-        assert "PHI-CANARY" not in caplog.text + unknown.message
+        assert "PHI-CANARY" not in caplog.text + str(unknown.value)
+        with pytest.raises(StudyError):
+            findings.from_exception(StudyError("All are wrong"), "mask-failed", "S001 A")
 
     def test_an_unexpected_error_says_where_it_happened(self, caplog):
         try:
             {}["PHI-CANARY"]
         except KeyError as error:
-            findings.from_exception(error, "mask-failed", "S001 A")
+            with pytest.raises(ProgramError):
+                findings.from_exception(error, "mask-failed", "S001 A")
         assert "test_an_unexpected_error_says_where" in caplog.text
 
 
@@ -187,35 +192,6 @@ class TestStore:
         entry = store.get_or_make("ct", {}, overtaken)
         assert [entry.stat().st_ino] == first
         assert list(entry.parent.iterdir()) == [entry]
-
-    @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), MemoryError()])
-    def test_a_fault_of_the_machine_is_no_finding(self, tmp_path, error):
-        def full(folder):
-            raise error
-
-        with pytest.raises(type(error)) as raised:
-            Store(tmp_path).get_or_make("ct", {}, full)
-        with pytest.raises(MachineError):
-            findings.from_exception(placed(raised.value, "ct.nii"), "ct-failed", "S001")
-        assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
-
-    def test_a_store_that_cannot_be_written_is_no_finding(self, tmp_path):
-        (tmp_path / "store").write_text("a file where the folder should be")
-        with pytest.raises(MachineError, match=r"readable and writable\. Found: Not a directory"):
-            Store(tmp_path / "store").get_or_make("ct", {}, lambda folder: None)
-
-    def test_what_cannot_be_read_elsewhere_is_the_patients(self, tmp_path):
-        def unreadable(folder):
-            raise PermissionError(errno.EACCES, "Permission denied", "/data/ct.nii")
-
-        with pytest.raises(PermissionError) as raised:
-            Store(tmp_path).get_or_make("ct", {}, unreadable)
-        finding = findings.from_exception(placed(raised.value, "ct.nii"), "ct-failed", "S001")
-        assert "Permission denied. In: ct.nii" in finding.message
-
-    def test_a_cleared_store_says_what_to_run_again(self, tmp_path):
-        with pytest.raises(MachineError, match=r"Found: no mask/ab/c\. Remedy: .*--forcerun masks"):
-            Store(tmp_path).path("mask/ab/c")
 
 
 class TestSeeds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,9 @@ from pipeline.core.findings import Finding, from_json, to_json
 from pipeline.core.store import Store
 from pipeline.extract import check_features, extract_crops
 from pipeline.extraction import DEFAULT_ENGINE, Crop, features_of_crop, load_params, write_crop
+from tests.store_entries import put, reference
 
+CROP_A, CROP_B = reference("crop", "a"), reference("crop", "b")
 PARAMS = {
     "setting": {"binWidth": 25},
     "imageType": {"Original": {}, "Gradient": {}},
@@ -42,15 +45,14 @@ def crop_of(seed: int) -> Crop:
 def store(tmp_path) -> Store:
     store = Store(tmp_path / "store")
     for seed, name in enumerate("ab"):
-        (store.root / name).mkdir(parents=True)
-        write_crop(crop_of(seed), store.root / name)
+        put(store, "crop", name, partial(write_crop, crop_of(seed)))
     return store
 
 
 def crops_table(**changes) -> pd.DataFrame:
     table = {
         "case_id": ["007-L1"] * 2, "scan_id": "007-s1", "patient_id": "007", "level": "L1",
-        "reader": ["A", "B"], "status": "ok", "findings": "[]", "crop": ["a", "b"],
+        "reader": ["A", "B"], "status": "ok", "findings": "[]", "crop": [CROP_A, CROP_B],
         "crop_key": ["key of a", "key of b"], "clipped_share": 0.0,
     }  # fmt: skip
     return pd.DataFrame({**table, **changes})
@@ -72,8 +74,7 @@ def test_a_row_of_the_table_is_what_the_crop_yields(store, params):
 
 def test_what_the_store_holds_is_not_computed_again(store, params):
     features, status = extract_crops(crops_table(), store, params)
-    for name in "ab":
-        shutil.rmtree(store.root / name)
+    shutil.rmtree(store.root / "crop")
     again = extract_crops(crops_table(), store, params)
     pd.testing.assert_frame_equal(again[0], features, check_exact=True)
     pd.testing.assert_frame_equal(again[1], status)
@@ -87,10 +88,8 @@ def test_other_parameters_are_computed_anew(store, params):
 
 def spoil(store: Store) -> None:
     """Take the region out of crop a."""
-    shutil.rmtree(store.root / "a")
-    (store.root / "a").mkdir()
     crop = crop_of(0)
-    write_crop(crop._replace(mask=crop.mask * 0), store.root / "a")
+    put(store, "crop", "a", partial(write_crop, crop._replace(mask=crop.mask * 0)))
 
 
 def test_a_bad_crop_is_a_row_and_the_others_go_on(store, params):
@@ -105,7 +104,7 @@ def test_a_bad_crop_is_a_row_and_the_others_go_on(store, params):
 
 def test_a_cleared_store_is_no_patients_fault(store, params):
     with pytest.raises(MachineError, match="--forcerun resample"):
-        extract_crops(crops_table(crop=["crop/gone", "b"]), store, params)
+        extract_crops(crops_table(crop=["crop/go/gone", CROP_B]), store, params)
 
 
 def test_what_failed_before_fails_here_and_warnings_go_on(store, params):
@@ -113,7 +112,7 @@ def test_what_failed_before_fails_here_and_warnings_go_on(store, params):
     warning = Finding("clipped-by-normalisation", "warning", "clipped")
     table = crops_table(
         status=["error", "warning"], findings=[to_json([error]), to_json([warning])],
-        crop=[None, "b"],
+        crop=[None, CROP_B],
     )  # fmt: skip
     features, status = extract_crops(table, store, params)
     assert features["reader"].tolist() == ["B"]

@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 import yaml
 
-from pipeline.core.errors import CaseError, StudyError
+from pipeline.core.errors import CaseError, MachineError, StudyError
 from pipeline.core.findings import from_json
 from pipeline.core.geometry import Geometry
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
@@ -277,8 +277,12 @@ def test_errors_name_the_file_once():
     inner = CaseError("Rule", found=1, where="inside")
     assert placed(inner, "outside").where == "inside"
     assert placed(CaseError("Rule"), "ct.nrrd").where == "ct.nrrd"
+    gone = placed(FileNotFoundError(2, "No such file", "/secret/path"), "ct.nrrd")
+    assert isinstance(gone, CaseError)
+    assert str(gone).startswith("An image or mask must be a readable file. Found: No such file")
     denied = placed(PermissionError(13, "Permission denied", "/secret/path"), "ct.nrrd")
-    assert str(denied).startswith("An image or mask must be a readable file. Found: Permission")
-    assert "/secret" not in str(denied)
+    assert isinstance(denied, MachineError)
+    assert "Found: Permission denied. In: ct.nrrd. Remedy: give this user the rights" in str(denied)
+    assert "/secret" not in f"{gone} {denied}"
     unexpected = ValueError("x")
     assert placed(unexpected, "ct.nrrd") is unexpected

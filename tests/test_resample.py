@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -19,13 +20,15 @@ from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import from_json
 from pipeline.core.geometry import Geometry
 from pipeline.core.store import Store
-from pipeline.core.volumes import read_nrrd, write_nrrd
+from pipeline.core.volumes import read_nrrd
 from pipeline.extraction import load_crop, load_params, read_crop
 from pipeline.ingest import ingest_scan
 from pipeline.resample import check_clipping, resample_masks, select_masks
 from segmentation.masks import prepare_mask
 from segmentation.placement import Case
+from tests.store_entries import put_volume, reference
 
+CT = reference("ct", "ct", "ct.nrrd")
 PARAMS = {
     "setting": {
         "normalize": True, "normalizeScale": 100, "removeOutliers": 3, "binWidth": 25,
@@ -52,12 +55,15 @@ def store(tmp_path) -> Store:
         mask[(2 if name != "click" else 7) : 8, low:high, low:high] = 1
         masks[name] = mask
     store = Store(tmp_path / "store")
-    store.root.mkdir()
     for name, array in {"ct": voxels.astype(np.int16), **masks}.items():
         image = sitk.GetImageFromArray(array)
         image.SetSpacing((0.9, 0.9, 2.0))
-        write_nrrd(image, store.root / f"{name}.nrrd")
+        put_volume(store, "ct" if name == "ct" else "mask", name, image)
     return store
+
+
+def mask_of(name: str) -> str:
+    return reference("mask", name, "mask.nrrd")
 
 
 def masks_table(*names: str) -> pd.DataFrame:
@@ -68,9 +74,9 @@ def masks_table(*names: str) -> pd.DataFrame:
             "patient_id": "007",
             "level": "L1",
             "reader": [name.upper() for name in names],
-            "image": "ct.nrrd",
+            "image": CT,
             "image_hash": "hash of ct",
-            "mask": [f"{name}.nrrd" for name in names],
+            "mask": [mask_of(name) for name in names],
             "mask_hash": [f"hash of {name}" for name in names],
         }
     )
@@ -82,9 +88,7 @@ def test_a_stored_crop_is_the_crop_itself(store, params):
     assert set(rows["status"]) <= {"ok", "warning"}
     for row in rows.to_dict("records"):
         stored = read_crop(store.path(row["crop"]))
-        fresh = load_crop(
-            store.path("ct.nrrd"), store.path(f"{row['reader'].lower()}.nrrd"), params
-        )
+        fresh = load_crop(store.path(CT), store.path(mask_of(row["reader"].lower())), params)
         assert np.array_equal(
             sitk.GetArrayFromImage(stored.image), sitk.GetArrayFromImage(fresh.image)
         )
@@ -142,8 +146,8 @@ def test_one_bad_mask_is_a_row_and_the_others_go_on(store, params):
 
 def test_what_the_store_holds_is_not_computed_again(store, params):
     before = resample_masks(masks_table("a"), store, params)
-    for name in ("ct", "a"):
-        store.path(f"{name}.nrrd").unlink()
+    for kind in ("ct", "mask"):
+        shutil.rmtree(store.root / kind)
     pd.testing.assert_frame_equal(resample_masks(masks_table("a"), store, params), before)
 
 
@@ -203,8 +207,8 @@ def tables(verdicts: dict[str, str]) -> tuple[pd.DataFrame, ...]:
 def test_masks_with_an_error_go_no_further():
     rows = select_masks(*tables({"B": "warning", "A": "ok", "CLICK": "error"}))
     assert rows["reader"].tolist() == ["A", "B"]
-    assert rows["mask"].tolist() == ["a.nrrd", "b.nrrd"]
-    assert rows["image"].tolist() == ["ct.nrrd"] * 2
+    assert rows["mask"].tolist() == [mask_of("a"), mask_of("b")]
+    assert rows["image"].tolist() == [CT] * 2
 
 
 def test_a_mask_without_a_verdict_is_refused():
@@ -242,7 +246,7 @@ def test_the_command_writes_the_batch_and_nothing_of_a_batch_without_masks(store
 
 def test_the_statistics_of_the_normalisation_stand_in_the_table(store, params):
     rows = resample_masks(masks_table("a", "b"), store, params)
-    ct = sitk.GetArrayFromImage(read_nrrd(store.path("ct.nrrd"))).astype(float)
+    ct = sitk.GetArrayFromImage(read_nrrd(store.path(CT))).astype(float)
     mean, sd = ct.mean(), ct.std(ddof=1)
     expected = {
         "image_mean_hu": mean, "image_sd_hu": sd,

@@ -117,9 +117,7 @@ def test_other_code_and_removed_entries_are_told(study, run, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     case_id = study.cases["case_id"][0]
     trace = trace_case(study, case_id, "A")[0]
-    recorded = tmp_path / "results/store" / trace["store"]["features"] / "depends_on.json"
-    content = json.loads(recorded.read_text())
-    recorded.write_text(json.dumps(content | {"code": "0" * 64}))
+    monkeypatch.setattr("pipeline.trace.code_fingerprint", lambda module: "0" * 64)
     shutil.rmtree(tmp_path / "results/store" / trace["store"]["crop"])
     again = trace_case(study, case_id, "A")[0]
     assert again["code"]["features"].endswith("(the present code of pipeline.extraction differs)")
@@ -127,6 +125,23 @@ def test_other_code_and_removed_entries_are_told(study, run, tmp_path, monkeypat
     assert again["code"]["crop"] is None
     assert "crop" in as_text(again)
     assert again["parameters"]["file now, sha256"] is None  # params.yaml is not there
+
+
+def test_a_damaged_entry_is_told_and_nothing_is_taken_from_it(study, run, tmp_path, monkeypatch):
+    for name in ("results", "data"):
+        shutil.copytree(run / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    case_id = study.cases["case_id"][0]
+    trace = trace_case(study, case_id, "A")[0]
+    recorded = tmp_path / "results/store" / trace["store"]["features"] / "depends_on.json"
+    content = json.loads(recorded.read_text())
+    recorded.write_text(json.dumps(content | {"code": "0" * 64}))
+    again = trace_case(study, case_id, "A")[0]
+    assert again["store"]["features"].endswith(
+        "(damaged: depends_on.json is not as it was written; --forcerun extract makes it anew)"
+    )
+    assert again["code"]["features"] is None
+    assert again["parameters"]["settings used"] is None
 
 
 def test_verification_is_shown_where_it_was_done(study, run, tmp_path, monkeypatch):

@@ -16,12 +16,14 @@ from pipeline.core.errors import MachineError, StudyError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.findings import from_json
 from pipeline.core.store import Store
-from pipeline.core.volumes import write_nrrd
 from pipeline.extract import extract_crops
 from pipeline.extraction import load_params
 from pipeline.resample import resample_masks
 from pipeline.verification import Sources, check_verified, lots, quarantine, verify
+from tests.store_entries import put_volume, reference
 
+CT = reference("ct", "ct", "ct.nrrd")
+MASKS = [reference("mask", name, "mask.nrrd") for name in "AB"]
 PARAMS = {
     "setting": {
         "normalize": True, "normalizeScale": 100, "removeOutliers": 3, "binWidth": 25,
@@ -46,7 +48,6 @@ def store(tmp_path) -> Store:
     values = np.random.default_rng(0).normal(40, 100, (12, 24, 24))
     values[3:9, 8:16, 8:16] += 300
     store = Store(tmp_path / "results" / "store")
-    store.root.mkdir(parents=True)
     for name, low in {"ct": None, "A": 8, "B": 9}.items():
         array = values.astype(np.int16)
         if low:
@@ -54,7 +55,7 @@ def store(tmp_path) -> Store:
             array[3:9, low:16, low:16] = 1
         image = sitk.GetImageFromArray(array)
         image.SetSpacing((0.9, 0.9, 2.0))
-        write_nrrd(image, store.root / f"{name}.nrrd")
+        put_volume(store, "mask" if low else "ct", name, image)
     return store
 
 
@@ -63,10 +64,10 @@ def sources() -> Sources:
     masks = pd.DataFrame(
         {
             "case_id": "007-L1", "scan_id": "007-s1", "patient_id": "007", "level": "L1",
-            "reader": ["A", "B"], "mask": ["A.nrrd", "B.nrrd"], "mask_hash": ["a", "b"],
+            "reader": ["A", "B"], "mask": MASKS, "mask_hash": ["a", "b"],
         }
     )  # fmt: skip
-    ingest = pd.DataFrame({"scan_id": ["007-s1"], "image": "ct.nrrd", "image_hash": "ct"})
+    ingest = pd.DataFrame({"scan_id": ["007-s1"], "image": CT, "image_hash": "ct"})
     return Sources(ingest, masks)
 
 
@@ -148,11 +149,9 @@ def test_other_features_are_different(extracted, sources, store, params):
 
 def test_what_pyradiomics_refuses_is_different(extracted, sources, store, params):
     extraction, features = extracted
-    path = store.root / "B.nrrd"
-    path.unlink()
     empty = sitk.GetImageFromArray(np.zeros((12, 24, 24), np.uint8))
     empty.SetSpacing((0.9, 0.9, 2.0))
-    write_nrrd(empty, path)
+    put_volume(store, "mask", "B", empty)
     table = verify(extraction, features, sources, store, params)
     assert table["status"].tolist() == ["equal", "different"]
     with pytest.raises(StudyError, match=r"PyRadiomics refuses the region \(ValueError\): nothing"):

@@ -20,7 +20,6 @@ import yaml
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.core.store import Store
-from pipeline.core.volumes import write_nrrd
 from segmentation import viewer
 from segmentation.viewer import list_cases, write_pages
 from segmentation.viewer_page import Neighbours, case_page, index_page
@@ -32,6 +31,7 @@ from segmentation.viewer_volume import (
     grey_levels,
     packed_text,
 )
+from tests.store_entries import put_volume
 
 #: Where the marks of `marked_ct` lie, in HU.
 LEFT, BACK, HEAD = 1006, 599, 201
@@ -227,19 +227,17 @@ def study(tmp_path):
     rows, scans = [], []
     for scan in ("s1", "s2"):
         ct, masks = marked_ct("RAS" if scan == "s1" else "LPS")
-        folder = store.root / scan
-        folder.mkdir(parents=True)
-        write_nrrd(ct, folder / "ct.nrrd")
-        scans.append({"scan_id": scan, "image": f"{scan}/ct.nrrd", "image_hash": scan})
+        image = put_volume(store, "ct", scan, ct)
+        scans.append({"scan_id": scan, "image": image, "image_hash": scan})
         for reader, mask in masks.items():
-            write_nrrd(mask, folder / f"{reader}.nrrd")
+            drawn = put_volume(store, "mask", f"{scan} {reader}", mask)
             rows += [
                 {
                     "case_id": f"{scan}-{level}",
                     "scan_id": scan,
                     "level": level,
                     "reader": reader,
-                    "mask": f"{scan}/{reader}.nrrd",
+                    "mask": drawn,
                     "mask_hash": f"{scan}{reader}",
                 }
                 for level in ("L1", "L2")

@@ -82,7 +82,7 @@ def _run(
         raise SystemExit(1) from None
     except BrokenPipeError:
         os._exit(1)  # nobody reads: flushing the output would fail once more
-    except (OSError, MemoryError) as error:
+    except Exception as error:
         if not (machine := machine_error(error)):
             raise
         logger.error("%s", machine)

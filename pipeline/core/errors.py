@@ -63,5 +63,9 @@ class CaseError(VertebromicsError):
     """One scan, case or mask is wrong; the others go on (`on_bad_case`)."""
 
 
+class ProgramError(VertebromicsError):
+    """The program or a library failed in a way that no check foresees: no patient is blamed."""
+
+
 class MachineError(VertebromicsError):
     """The machine is at fault, such as a full disk: the job ends, and no patient is blamed."""

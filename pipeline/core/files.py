@@ -6,43 +6,59 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
-import tempfile
+import zlib
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.core.errors import MachineError
+from pipeline.core.leftovers import temporary_file, temporary_folder_in, umask
 
-#: System errors that no file of a patient can cause: a full or read-only disk, an exhausted quota,
-#: memory or number of open files.
+#: System errors that no content of a patient's file can cause: a full or read-only disk, an
+#: exhausted quota, memory or number of open files, missing rights, a disk or network that fails.
 MACHINE_ERRORS = frozenset(
     (
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EROFS,
-        errno.ENOMEM,
-        errno.EMFILE,
-        errno.ENFILE,
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.ENOMEM, errno.EMFILE),
+        *(errno.ENFILE, errno.EAGAIN, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE),
+        *(errno.EREMOTEIO, errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT, errno.ENOLCK, errno.EBUSY),
+        *(errno.ENOTCONN, errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED),
+        *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
+        *(errno.ENOTRECOVERABLE, errno.EOWNERDEAD, errno.EUCLEAN),
     )
+)
+
+_RIGHTS = (errno.EACCES, errno.EPERM)
+_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+
+#: What libraries without an error of their own for it say where memory ends: C++ programs such as
+#: ITK, zlib, XGBoost, CUDA.
+_NO_MEMORY = re.compile(
+    r"bad_alloc|bad array new length|can.t allocate|cannot allocate|failed to allocate|"
+    r"unable to allocate|out of memory|not enough memory|insufficient memory|"
+    r"memory allocation fail",
+    re.IGNORECASE,
 )
 
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that is renamed to it when the block ends well."""
+    """Yield a temporary path beside `path` that is renamed to it when the block ends well.
+
+    What was written reaches the disk before the name does, so that a power cut leaves the old file
+    or the new one, whole.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".tmp{path.suffix}")
-    os.close(handle)
-    os.chmod(name, 0o666 & ~_umask())
-    try:
-        yield Path(name)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with temporary_file(path.parent, path.suffix) as beside:
+        yield beside
+        flush(beside)
+        os.replace(beside, path)
+        flush(path.parent)
 
 
 @contextmanager
@@ -51,9 +67,11 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     with temporary_folder(path) as beside:
         yield beside
+        flush_tree(beside)
         if path.exists():
             shutil.rmtree(path)
         os.replace(beside, path)
+        flush(path.parent)
 
 
 @contextmanager
@@ -61,30 +79,97 @@ def temporary_folder(path: str | Path) -> Iterator[Path]:
     """Yield a new folder beside `path` that is gone when the block ends, unless it was renamed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=".", suffix=".tmp"))
-    os.chmod(beside, 0o777 & ~_umask())
+    with temporary_folder_in(path.parent) as beside:
+        os.chmod(beside, 0o777 & ~umask())
+        try:
+            yield beside
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def flush(path: str | Path) -> None:
+    """Let a file's or folder's content reach the disk (fsync)."""
+    handle = os.open(path, os.O_RDONLY)
     try:
-        yield beside
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems have no such thing for folders; what they cannot do is no fault.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF):
+            raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        os.close(handle)
 
 
-def machine_error(error: Exception) -> MachineError | None:
-    """Return `error` as a `MachineError` where the machine is at fault, else None."""
+def flush_tree(folder: str | Path) -> None:
+    """Let every file below a folder, and every folder, reach the disk."""
+    for place, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            flush(os.path.join(place, name))
+        flush(place)
+
+
+def machine_error(error: BaseException, where: str | None = None) -> MachineError | None:
+    """Return `error` as a `MachineError` where the machine is at fault, else None.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised while one patient's files were processed, or anything else.
+    where : str, optional
+        The file that was read, for people.
+    """
     if isinstance(error, MachineError):
         return error
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError | ValueError | zlib.error)
+        and not isinstance(error, UnicodeError)
+        and _NO_MEMORY.search(str(error))
+    ):
         return MachineError(
-            "A job must have memory enough", remedy="give the rule more memory (resources: mem_mb)"
+            "A job must have memory enough",
+            where=where,
+            remedy="give the rule more memory (resources: mem_mb), or run fewer jobs at once",
+        )
+    if isinstance(error, BrokenExecutor):
+        return MachineError(
+            "Every worker process must live until its work is done",
+            found="one that was ended from outside, most often for want of memory",
+            remedy="give the rule more memory (resources: mem_mb), or use fewer processes",
         )
     if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
+        return _system_error(error, where)
+    return None
+
+
+def _system_error(error: OSError, where: str | None) -> MachineError:
+    if error.errno in _RIGHTS:
+        return MachineError(
+            "Whoever runs a study must have the rights to read its files and to write its results",
+            found=error.strerror,
+            where=where or _shown(error.filename),
+            remedy="give this user the rights (chmod, or ask who owns the files), and start again: "
+            "what is done is kept",
+        )
+    if error.errno in _ROOM:
         return MachineError(
             "The machine must be able to write results",
             found=error.strerror,
+            where=where,
             remedy="make room (results/, temporary folder, quota) and start again: what is done "
             "is kept",
         )
-    return None
+    return MachineError(
+        "The machine must be able to read and write files",
+        found=error.strerror,
+        where=where,
+        remedy="look at the disk, the network drive and the limits of this user, and start again: "
+        "what is done is kept",
+    )
+
+
+def _shown(name: object) -> str | None:
+    """Return the last part of a file's name, since folders above it may name a person."""
+    return os.path.basename(os.fspath(name)) if isinstance(name, str | os.PathLike) else None
 
 
 def write_table(table: pd.DataFrame, path: str | Path, *, csv: bool = False) -> None:
@@ -126,9 +211,3 @@ def json_hash(value: object) -> str:
     """Return the SHA-256 of `value` as canonical JSON, in hexadecimal."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

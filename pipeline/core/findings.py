@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from pipeline.core.errors import CaseError, VertebromicsError
+from pipeline.core.errors import CaseError, ProgramError, VertebromicsError
 from pipeline.core.files import machine_error
 
 Severity = Literal["info", "warning", "error"]
@@ -73,9 +74,9 @@ def from_json(text: str) -> list[Finding]:
 def from_exception(error: Exception, code: str, name: str) -> Finding:
     """Turn what one patient's files raised into a finding, and log it under `name`.
 
-    A `CaseError` speaks for itself. Anything else is unexpected: where it happened goes to the log,
-    so that it can be mended, and the other patients still go on. Its text is kept nowhere: the
-    message of a library may quote a path or a header, and so identify a person.
+    A `CaseError` speaks for itself. Anything else is the fault of the machine or of this program,
+    never the patient's, and ends the job: a patient who was left out for it would be missed by
+    nobody.
 
     Parameters
     ----------
@@ -89,20 +90,63 @@ def from_exception(error: Exception, code: str, name: str) -> Finding:
     Raises
     ------
     MachineError
-        If the machine is at fault, such as a full disk: the patient must not be excluded for it.
+        If the machine is at fault, such as a full disk.
+    StudyError
+        If what was raised is one: it is about the whole study.
+    ProgramError
+        If it is any other error.
     """
-    if machine := machine_error(error):
-        raise machine from error
-    if isinstance(error, VertebromicsError):
-        logger.error("%s: %s", name, error)
-        remedy = error.remedy or ""
-        message = str(CaseError(error.rule, found=error.found, where=error.where))
-        return Finding(code, "error", message, remedy)
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s: unexpected %s\n%s", name, type(error).__name__, frames)
-    return Finding(
-        code,
-        "error",
-        f"Unexpected {type(error).__name__}",
-        "look at the stage's log, and report it if the file opens elsewhere",
-    )
+    if not isinstance(error, CaseError):
+        with case_named(name):
+            raise error
+    logger.error("%s: %s", name, error)
+    remedy = error.remedy or ""
+    message = str(CaseError(error.rule, found=error.found, where=error.where))
+    return Finding(code, "error", message, remedy)
+
+
+@contextmanager
+def case_named(name: str, file: str | None = None) -> Iterator[None]:
+    """End the job with the case's name where the block raises what is no fault of its files.
+
+    A `CaseError` passes, and so does an error that has a sentence of its own; where a file is
+    named, also the system's word that it is not there. Of anything else the kind and where it
+    happened go to the log. Its text is kept nowhere: the message of a library may
+    quote a path or a header, and so identify a person.
+
+    Parameters
+    ----------
+    name : str
+        Scan, or case and reader.
+    file : str, optional
+        The file that is read, for people (`pipeline.core.sources.shown_name`).
+
+    Raises
+    ------
+    MachineError
+        If the machine is at fault.
+    ProgramError
+        If an error is raised that nothing foresees.
+    """
+    try:
+        yield
+    except CaseError:
+        raise
+    except VertebromicsError:
+        logger.error("%s: the job ends here", name)
+        raise
+    except Exception as error:
+        if machine := machine_error(error, file):
+            logger.error("%s: ended by the machine (%s)", name, type(error).__name__)
+            raise machine from error
+        if file is not None and isinstance(error, OSError):
+            raise
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("%s: unexpected %s\n%s", name, type(error).__name__, frames)
+        raise ProgramError(
+            "An error that no check foresees ends the job, so that no patient is left out for it",
+            found=f"{type(error).__name__} at {name}",
+            where=file,
+            remedy="report it with this job's log, which says where it happened; to go on "
+            "meanwhile, take the row of this case out of the table of cases",
+        ) from error

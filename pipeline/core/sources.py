@@ -84,12 +84,14 @@ def placed(error: Exception, where: str) -> Exception:
     where : str
         The file's name for people (`shown_name`); kept only where the error names no place.
     """
-    if isinstance(error, OSError) and not machine_error(error):
+    if machine := machine_error(error, where):
+        return machine
+    if isinstance(error, OSError):
         return CaseError(
             "An image or mask must be a readable file",
             found=error.strerror or type(error).__name__,
             where=where,
-            remedy="check the file's permissions and that the disk is mounted",
+            remedy="check that the file is there, and that the disk is mounted",
         )
     if isinstance(error, CaseError) and error.where is None:
         return CaseError(error.rule, found=error.found, where=where, remedy=error.remedy)

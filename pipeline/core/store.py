@@ -3,16 +3,26 @@
 Snakemake tracks the tables of a batch; what lies behind a row (a CT, a mask, a crop, a feature
 vector) lies here under a key that hashes everything it depends on. A batch that runs again finds
 what it already computed, and a killed run loses at most the scan at hand.
+
+Each entry holds the digests of its files (`pipeline.core.digests`). A process compares an entry
+with them before it uses it for the first time; an entry that differs is set aside and made anew,
+with a line in the log. Entries without digests, of versions before, are made anew once.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.core.digests import fault_of, seal
 from pipeline.core.errors import MachineError
-from pipeline.core.files import json_hash, temporary_folder, write_json
+from pipeline.core.files import flush, json_hash, machine_error, temporary_folder, write_json
+from pipeline.core.leftovers import name_aside
+
+logger = logging.getLogger("vertebromics")
 
 #: File of an entry that says what it depends on, for `python -m pipeline.trace`.
 DEPENDS_ON = "depends_on.json"
@@ -23,8 +33,8 @@ RECORDED = (
     *("options", "reading", "params", "engine", "code", "versions"),
 )
 
-#: Rule that makes each kind of entry that a later stage reads.
-MAKERS = {"ct": "ingest", "mask": "masks", "crop": "resample"}
+#: Rule that makes each kind of entry that the tables name.
+MAKERS = {"ct": "ingest", "mask": "masks", "crop": "resample", "features": "extract"}
 
 
 class Store:
@@ -34,10 +44,15 @@ class Store:
     ----------
     root : path-like
         The store's folder, shared by the studies of one results folder.
+    remake : callable, optional
+        Makes an entry of an earlier stage anew, by its kind and key
+        (`pipeline.core.remaking.remake`). Without it, a stage that needs such an entry ends.
     """
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, remake: Callable[[str, str], None] | None = None) -> None:
         self.root = Path(root)
+        self._remake = remake
+        self._compared: set[Path] = set()
 
     def entry(self, kind: str, key: str) -> Path:
         """Return where the entry `key` of `kind` lies, whether or not it exists."""
@@ -46,27 +61,45 @@ class Store:
     def path(self, relative: str) -> Path:
         """Return the absolute-or-working-directory path of a table's store reference.
 
+        An entry that is damaged or gone is made anew by the stage that made it, where the store
+        knows how to.
+
         Raises
         ------
         MachineError
-            If nothing lies there, as after somebody cleared a part of the store.
+            If nothing usable lies there, as after somebody cleared a part of the store.
         """
-        path = self.root / relative
-        if not path.exists():
-            kind = relative.partition("/")[0]
-            raise MachineError(
-                "What a table of the stage before names must lie in the store",
-                found=f"no {relative}",
-                remedy=f"run snakemake again with --forcerun {MAKERS.get(kind, 'ingest')}",
-            )
-        return path
+        kind, _, key, *_ = (*relative.split("/"), "", "", "")
+        if not self._is_usable(kind, key):
+            if self._remake is not None:
+                logger.warning("store: %s/%s is made anew by the stage before", kind, key)
+                self._remake(kind, key)
+            if self._remake is None or not self._is_usable(kind, key):
+                raise MachineError(
+                    "What a table of the stage before names must lie in the store",
+                    found=f"no {relative}, or one that is damaged",
+                    remedy="run the study again with --forcerun "
+                    f"{MAKERS.get(kind, 'ingest')}, which makes it anew and keeps what is whole",
+                )
+        return self.root / relative
 
     def relative(self, path: str | Path) -> str:
         """Return `path` as a table stores it: relative to the store, with forward slashes."""
         return Path(path).relative_to(self.root).as_posix()
 
+    def state_of(self, relative: str) -> str | None:
+        """Return what is wrong with the entry of a table's reference, None where it is whole.
+
+        Nothing is moved or made: for who only looks.
+        """
+        kind, _, key, *_ = (*relative.split("/"), "", "", "")
+        entry = self.entry(kind, key)
+        return fault_of(entry, f"{kind}/{key}") if entry.exists() else "removed"
+
     def get_or_make(self, kind: str, depends_on: dict, make: Callable[[Path], None]) -> Path:
         """Return the entry for `depends_on`, calling `make` on an empty folder if it is missing.
+
+        An entry that is damaged counts as missing.
 
         Parameters
         ----------
@@ -86,10 +119,11 @@ class Store:
         Raises
         ------
         MachineError
-            If the store cannot be written.
+            If the store cannot be read or written.
         """
-        entry = self.entry(kind, json_hash(depends_on))
-        if entry.exists():
+        key = json_hash(depends_on)
+        entry = self.entry(kind, key)
+        if self._is_usable(kind, key):
             return entry
         try:
             with temporary_folder(entry) as folder:
@@ -97,6 +131,8 @@ class Store:
                 if "code" in depends_on:
                     known = {name: depends_on[name] for name in RECORDED if name in depends_on}
                     write_json(known, folder / DEPENDS_ON)
+                seal(folder, f"{kind}/{key}")
+                flush(folder)
                 self._put(folder, entry)
         except OSError as error:
             # What `make` reads from elsewhere is the patient's; the store itself is the machine's.
@@ -104,13 +140,53 @@ class Store:
                 self.root not in Path(error.filename).parents
             ):
                 raise
-            raise MachineError(
-                "The folder of results must be readable and writable",
-                found=error.strerror,
-                where=kind,
-                remedy="check its permissions and that its disk is mounted, and start again",
-            ) from error
+            raise self._fault(kind, error) from error
+        self._compared.add(entry)
         return entry
+
+    def _is_usable(self, kind: str, key: str) -> bool:
+        """Return whether a whole entry lies there, and set a damaged one aside."""
+        entry = self.entry(kind, key)
+        try:
+            if not os.path.lexists(entry):
+                return False
+            if entry in self._compared:
+                return True
+            fault = fault_of(entry, f"{kind}/{key}")
+            if fault is None:
+                self._compared.add(entry)
+                return True
+            return self._set_aside(kind, key, fault)
+        except OSError as error:
+            raise self._fault(kind, error) from error
+
+    def _set_aside(self, kind: str, key: str, fault: str) -> bool:
+        """Move a damaged entry away; return whether a whole one had taken its place meanwhile."""
+        entry = self.entry(kind, key)
+        aside = name_aside(entry)
+        try:
+            os.rename(entry, aside)
+        except FileNotFoundError:  # another job was as quick
+            return False
+        if whole := fault_of(aside, f"{kind}/{key}") is None:
+            # Another job found the damage first, and this is what it made.
+            self._put(aside, entry)
+        else:
+            logger.warning("store: %s/%s is damaged (%s) and made anew", kind, key, fault)
+        if aside.is_dir() and not aside.is_symlink():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.unlink(missing_ok=True)
+        return whole
+
+    @staticmethod
+    def _fault(kind: str, error: OSError) -> MachineError:
+        return machine_error(error, f"the store, {kind}") or MachineError(
+            "The folder of results must be readable and writable",
+            found=error.strerror,
+            where=kind,
+            remedy="check its permissions and that its disk is mounted, and start again",
+        )
 
     @staticmethod
     def _put(folder: Path, entry: Path) -> None:
@@ -124,8 +200,9 @@ class Store:
         except OSError:
             if not entry.exists():
                 raise
+        flush(entry.parent)
 
 
-def store_of(results: str | Path) -> Store:
+def store_of(results: str | Path, remake: Callable[[str, str], None] | None = None) -> Store:
     """Return the store of a results folder (``results/store``)."""
-    return Store(Path(os.fspath(results)) / "store")
+    return Store(Path(os.fspath(results)) / "store", remake)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ import yaml
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table
 from pipeline.core.readers import originals
+from pipeline.core.remaking import remake
 from pipeline.core.store import Store, store_of
 
 
@@ -33,12 +35,15 @@ class Study:
         One row per unit, typed by the dictionary; key column ``patient_id`` or ``case_id``.
     dictionary : pandas.DataFrame or None
         One row per clinical column: ``column, label, type, unit, levels, timing, role``.
+    opened : pathlib.Path or None
+        Folder that the study was opened from; None for one that was only validated.
     """
 
     config: dict
     cases: pd.DataFrame | None
     clinical: pd.DataFrame | None
     dictionary: pd.DataFrame | None
+    opened: Path | None = None
 
     @property
     def name(self) -> str:
@@ -53,7 +58,10 @@ class Study:
     @property
     def store(self) -> Store:
         """Content-addressed store shared by the studies of the results folder."""
-        return store_of(self.config["results"])
+        known = None
+        if self.opened is not None:
+            known = partial(remake, self.opened, self.folder / "batches")
+        return store_of(self.config["results"], known)
 
     @property
     def readers(self) -> list[str]:
@@ -102,4 +110,4 @@ def open_study(folder: str | Path) -> Study:
         path = folder / f"{name}.parquet"
         return read_table(path) if path.exists() else None
 
-    return Study(config, table("cases"), table("clinical"), table("dictionary"))
+    return Study(config, table("cases"), table("clinical"), table("dictionary"), folder)

@@ -24,6 +24,7 @@ from pipeline.core import command
 from pipeline.core.dictionary import MISSING
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
+from pipeline.core.identifying import check_identifying, shown
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import NUMBER, cell, read_sheet
 
@@ -186,6 +187,7 @@ def read_predictions(
                 where=f"{path}, header",
                 remedy=suggestion(name, sheet.columns) or f"columns: {listing(sheet.columns)}",
             )
+    check_identifying(sheet, path, problems, own=named)
     problems.raise_if_any()
     sheet = sheet[list(dict.fromkeys(named))]
     sheet = sheet.where(~sheet.isin(MISSING), None)
@@ -198,7 +200,7 @@ def read_predictions(
             if not NUMBER.fullmatch(text):
                 problems.add(
                     "A prediction must be a number",
-                    found=text,
+                    found=shown(text),
                     where=cell(path, row, name),
                     remedy="write it with a decimal point, or leave the cell blank",
                 )
@@ -207,7 +209,7 @@ def read_predictions(
         words = sorted(complete[outcome].unique())
         raise StudyError(
             "An outcome must have happened in some rows and not in others",
-            found=f"{listing(words)}, of which {event or 1} is the event",
+            found=f"{listing(map(shown, words))}, of which {event or 1} is the event",
             where=f"{path}, column {outcome}",
             remedy="name the event as the column writes it: --event",
         )
@@ -223,7 +225,7 @@ def _events(
     for row, text in values[~values.isin([*EVENT_WORDS, *OTHER_WORDS])].items():
         problems.add(
             "An outcome must be 1 (event) or 0, unless --event names its word",
-            found=text,
+            found=shown(text),
             where=cell(path, row, str(values.name)),
             remedy="such as --event TRUE; all other words then are no event",
         )

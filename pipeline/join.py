@@ -22,6 +22,7 @@ from pipeline.core.feature_names import foreign_names
 from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.formula import Formula
+from pipeline.core.identifying import shown_id
 from pipeline.core.problems import listing
 from pipeline.core.readers import (
     is_original,
@@ -136,7 +137,7 @@ def aggregate(values: pd.DataFrame, units: pd.Series, how: str | None) -> pd.Dat
     if how is None and units.duplicated().any():
         raise StudyError(
             "Where a patient has several cases, the study must say how they become one row",
-            found=", ".join(sorted(units[units.duplicated()].unique())[:10]),
+            found=listing(map(shown_id, sorted(units[units.duplicated()].unique()))),
             where="config key aggregation",
             remedy="write `aggregation: mean`, median or first, or `unit: case`",
         )

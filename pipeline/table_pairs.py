@@ -7,6 +7,7 @@ import logging
 import pandas as pd
 
 from pipeline.core.errors import StudyError
+from pipeline.core.identifying import shown, shown_id
 from pipeline.core.problems import listing
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def check_together(
     elif "patient_id" not in {*imaged.columns, *clinical.columns}:
         raise StudyError(
             "With `unit: case`, the clinical table or the feature tables must name the patient",
-            found=f"columns {listing(clinical.columns)}",
+            found=f"columns {listing(map(shown, clinical.columns))}",
             where=f"{config['clinical'] or 'the feature tables'}, header",
             remedy="add the column patient_id: cases of a patient must not be parted",
         )
@@ -57,7 +58,8 @@ def check_ids_meet(
     if not one & other:
         raise StudyError(
             f"The tables `clinical` and `{source}` must share ids in the column {unit_key}",
-            found=f"{listing(sorted(one), 3)} against {listing(sorted(other), 3)}",
+            found=f"{listing(map(shown_id, sorted(one)), 3)} against "
+            f"{listing(map(shown_id, sorted(other)), 3)}",
             where=f"config keys clinical, {source}",
             remedy="replace the template's EXAMPLE rows by your patients; without a clinical "
             "table, delete `clinical`, `dictionary` and `eligibility`, and write `outcome: null`"
@@ -67,7 +69,11 @@ def check_ids_meet(
     for name, lonely in ((source, sorted(other - one)), ("clinical", sorted(one - other))):
         if lonely:
             logger.warning(
-                "%s only in the table `%s` (%d): %s", unit_key, name, len(lonely), listing(lonely)
+                "%s only in the table `%s` (%d): %s",
+                unit_key,
+                name,
+                len(lonely),
+                listing(map(shown_id, lonely)),
             )
 
 
@@ -91,7 +97,7 @@ def check_timing(cases: pd.DataFrame, timing: str) -> None:
             f"{'A preoperative' if first == 0 else 'An intraoperative'} model must not see scans "
             f"{when}",
             found=listing(
-                f"{row.case_id} (day {row.days_from_surgery})"
+                f"{shown_id(row.case_id)} (day {row.days_from_surgery})"
                 for row in late.drop_duplicates("case_id").itertuples()
             ),
             where="the table of masks or of features, column days_from_surgery",
@@ -111,7 +117,9 @@ def check_aggregation(
     if not several.empty:
         raise StudyError(
             "Where a patient has several cases, the study must say how they become one row",
-            found=listing(f"{patient} ({count} cases)" for patient, count in several.items()),
+            found=listing(
+                f"{shown_id(patient)} ({count} cases)" for patient, count in several.items()
+            ),
             where="config key aggregation",
             remedy="write `aggregation: mean`, median or first, or `unit: case`",
         )
@@ -127,7 +135,8 @@ def _check_patients_agree(clinical: pd.DataFrame, cases: pd.DataFrame, unit_key:
         raise StudyError(
             "The tables `clinical` and `cases` must name the same patient of a case",
             found=listing(
-                f"{row.case_id} ({row.patient_id} against {row.patient_id_cases})"
+                f"{shown_id(row.case_id)} ({shown_id(row.patient_id)} against "
+                f"{shown_id(row.patient_id_cases)})"
                 for row in differ.itertuples()
             ),
             where="the clinical table, column patient_id",

@@ -16,7 +16,8 @@ from pipeline.core.dictionary import MISSING
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import NO_FEATURE, only_words
 from pipeline.core.feature_names import is_foreign
-from pipeline.core.problems import listing
+from pipeline.core.identifying import check_identifying, shown
+from pipeline.core.problems import Problems, listing
 from pipeline.core.sheets import NAMELESS, NUMBER, read_sheet
 from pipeline.core.table_columns import KEYS, likely_patient
 
@@ -72,14 +73,18 @@ def propose_config(name: str, tables: Sequence[str | Path]) -> str:
     """
     sheet = read_sheet(tables[0], "features")
     foreign = [column for column in sheet.columns if _is_foreign(column)]
+    key = next((own for own in reversed(KEYS) if own in sheet.columns), None)
+    patient = key or likely_patient(foreign)
+    problems = Problems(f"the feature table {tables[0]}")
+    check_identifying(sheet[foreign], tables[0], problems, own=[*KEYS, patient])
+    problems.raise_if_any()
     if not foreign:
         raise StudyError(
             "A feature table must have a column of ids beside the features",
             found=listing(sheet.columns, 4),
             where=str(tables[0]),
         )
-    key = next((own for own in reversed(KEYS) if own in sheet.columns), None)
-    patient = key or likely_patient(foreign) or foreign[0]
+    patient = patient or foreign[0]
     rest = [column for column in foreign if column not in (patient, NAMELESS)]
     column, value = _outcome(sheet[rest])
     readers = [chr(ord("A") + at) for at in range(len(tables))]
@@ -97,7 +102,8 @@ def propose_config(name: str, tables: Sequence[str | Path]) -> str:
         foreign=listing(foreign, 12),
         label=_text(column or "outcome"),
         formula=_text(f"{_named(column)} == {value}") if column else "null  # such as died == 1",
-        outcome_note=f"  # A guess: the values are {listing(_values(sheet[column]), 4)}.\n"
+        outcome_note="  # A guess: the values are "
+        f"{listing(map(shown, _values(sheet[column])), 4)}.\n"
         if column
         else "",
     )

@@ -17,7 +17,7 @@ import yaml
 
 from pipeline.core import command
 from pipeline.core.cases import read_cases
-from pipeline.core.clinical_source import clinical_tables
+from pipeline.core.clinical_source import clinical_tables, used_columns
 from pipeline.core.config import load_config, resolve_config
 from pipeline.core.config_checks import check_model_reader
 from pipeline.core.dictionary import (
@@ -32,6 +32,7 @@ from pipeline.core.feature_names import check_candidates, foreign_names
 from pipeline.core.feature_tables import named_features, read_feature_keys
 from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
+from pipeline.core.identifying import shown_id
 from pipeline.core.problems import Problems, listing
 from pipeline.core.readers import originals
 from pipeline.core.registered import suspicious_ids
@@ -78,6 +79,8 @@ def validate_study(config: dict) -> Study:
     if config["ablation"]["features"] and config["outcome"] is not None:
         check_ablated(config, dictionary)
     _check_treated_level(config["preflight"]["treated_level"], clinical)
+    if clinical is not None:
+        clinical = used_columns(clinical, config, dictionary)
     study = Study(config, cases, clinical, dictionary)
     if config["outcome"] is not None:
         _warn_if_too_few(study, features)
@@ -232,7 +235,7 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
     if not blank.empty:
         raise StudyError(
             f"The split {design} must place every unit",
-            found=f"blank for {listing(blank)}",
+            found=f"blank for {listing(map(shown_id, blank))}",
             where=f"the clinical table, column {column}",
         )
     absent = sorted({str(site) for site in split["test_sites"]}.difference(clinical[column]))

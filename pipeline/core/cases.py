@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.core.errors import StudyError
+from pipeline.core.identifying import check_identifying, shown, shown_id, shown_path
 from pipeline.core.problems import Problems, listing
 from pipeline.core.readers import reader_label, split_label
 from pipeline.core.registered import check_registered, read_marker
@@ -17,6 +19,8 @@ from pipeline.core.sheets import read_sheet, rows_text
 from pipeline.core.table_schema import check_columns, load_schema
 
 logger = logging.getLogger(__name__)
+
+LEVELS = re.compile(r"[CTL][0-9]{1,2}|S1|[+-]?[0-9]{1,4}")
 
 #: Columns of the table of masks as it is handed in, in the order of its template.
 HANDED_IN = [
@@ -71,9 +75,12 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
     check_columns(sheet, "cases", path, problems)
     problems.raise_if_any()
     check_registered(sheet, path)
-    ignored = [name for name in sheet.columns if name not in load_schema("cases")["properties"]]
+    known = load_schema("cases")["properties"]
+    check_identifying(sheet, path, problems, own=known)
+    problems.raise_if_any()
+    ignored = [name for name in sheet.columns if name not in known]
     if ignored:
-        logger.info("%s: columns not used: %s", path, listing(ignored))
+        logger.info("%s: columns not used: %s", path, listing(map(shown, ignored)))
     for name in COLUMNS:
         if name not in sheet:
             sheet[name] = None
@@ -132,7 +139,7 @@ def _check_unique(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
             if len(rows) > 1:
                 problems.add(
                     rule,
-                    found=" ".join(values),
+                    found=" ".join(map(shown_id, values)),
                     where=f"{path}, {rows_text(rows)}, columns {', '.join(columns)}",
                     remedy="remove the duplicate, or correct its ids",
                 )
@@ -148,7 +155,8 @@ def _check_versions(sheet: pd.DataFrame, path: Path, problems: Problems) -> None
         if versions != list(range(1, len(versions) + 1)):
             problems.add(
                 "The versions of a reader's mask must count up from the original, 1",
-                found=f"case {case_id}, reader {name} with versions {listing(versions)}",
+                found=f"case {shown_id(case_id)}, reader {shown(name)} with versions "
+                f"{listing(versions)}",
                 where=f"{path}, {rows_text(rows.index)}, column version",
                 remedy="keep the original's row, and number its corrections 2, 3, ...",
             )
@@ -167,7 +175,7 @@ def _check_one(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
                 rows = sheet.index[sheet[key] == name]
                 problems.add(
                     f"A {key.removesuffix('_id')} must have one {column}",
-                    found=f"{name} with {listing(values[rows].unique())}",
+                    found=f"{shown_id(name)} with {listing(map(_quoted, values[rows].unique()))}",
                     where=f"{path}, {rows_text(rows)}, column {column}",
                     remedy="correct the row that differs, or give it another id",
                 )
@@ -176,10 +184,16 @@ def _check_one(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
         rows = sheet.index[volumes == volume]
         problems.add(
             "An image must be one scan",
-            found=f"scans {listing(sheet.loc[rows, 'scan_id'].unique())}",
+            found=f"scans {listing(map(shown_id, sheet.loc[rows, 'scan_id'].unique()))}",
             where=f"{path}, {rows_text(rows)}, column image",
             remedy="give its rows one scan_id, or tell its series apart in the column series",
         )
+
+
+def _quoted(value: object) -> str:
+    """Return a cell of an id, a level or a path as an error may quote it."""
+    text = str(value)
+    return text if text == "(blank)" or LEVELS.fullmatch(text) else shown_path(text)
 
 
 def _differing(values: pd.Series, keys: pd.Series) -> list[str]:
@@ -198,7 +212,7 @@ def _resolve_paths(values: pd.Series, path: Path, problems: Problems) -> pd.Seri
         if not target.exists():
             problems.add(
                 f"The {values.name} must exist, relative to the folder of its table",
-                found=value,
+                found=shown_path(value),
                 where=f"{path}, {rows_text(rows)}, column {values.name}",
                 remedy="correct the path, or copy the file there",
             )

@@ -18,12 +18,16 @@ from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_tables import described_values
 from pipeline.core.formula import Formula
+from pipeline.core.identifying import shown, shown_id
 from pipeline.core.problems import listing, suggestion
 from pipeline.core.sheets import NUMBER, column_names, has_comma
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
 from pipeline.core.table_columns import KEYS, analysis_name, given_names, table_name
 
 logger = logging.getLogger(__name__)
+
+UNUSED_ROLES = ("id", "other")
+"""Roles of columns that enter no result, unless a formula or another option names them."""
 
 
 def clinical_tables(config: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -71,6 +75,37 @@ def clinical_tables(config: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
     return type_clinical(sheet, dictionary, key, where), dictionary
 
 
+def used_columns(clinical: pd.DataFrame, config: Mapping, dictionary: pd.DataFrame) -> pd.DataFrame:
+    """Return a clinical table without the columns that nothing in a study uses.
+
+    What no formula names, and what has the role ``id`` or ``other``, must not be copied into
+    results: nobody looks there for what it may say of a patient.
+
+    Parameters
+    ----------
+    clinical : pandas.DataFrame
+        As `pipeline.core.clinical_table.type_clinical` returns it.
+    config : mapping
+        The resolved configuration.
+    dictionary : pandas.DataFrame
+        As `pipeline.core.dictionary.read_dictionary` returns it.
+    """
+    roles = dict(zip(dictionary["column"], dictionary["role"], strict=True))
+    treated = analysis_name(config["preflight"]["treated_level"] or "")
+    named = {*_named_columns(config), treated}
+    spare = [
+        name
+        for name in clinical.columns
+        if name not in KEYS and name not in named and roles.get(name) in UNUSED_ROLES
+    ]
+    if spare:
+        logger.info(
+            "clinical columns that nothing uses, and that no result holds: %s",
+            listing(map(table_name, spare)),
+        )
+    return clinical.drop(columns=spare)
+
+
 def _beside_features(
     config: Mapping, dictionary: pd.DataFrame | None, key: str
 ) -> tuple[pd.DataFrame, str]:
@@ -90,7 +125,7 @@ def _beside_features(
     if key not in sheet.columns:
         raise StudyError(
             f"The feature tables must have the column {key}, since `unit` is {config['unit']}",
-            found=listing(sheet.columns),
+            found=listing(map(shown, sheet.columns)),
             where="config key features",
             remedy=f"name it, `columns: {{{key}: <your column>}}`, or set `unit` accordingly",
         )
@@ -101,7 +136,7 @@ def _beside_features(
         if len(several):
             raise StudyError(
                 f"Rows of one {config['unit']} must have the same {table_name(name)}",
-                found=listing(several),
+                found=listing(map(shown_id, several)),
                 where=f"{where}, column {table_name(name)}",
                 remedy="mend the values, or write `unit: case` if a row is what has an outcome",
             )
@@ -150,7 +185,7 @@ def _dictionary_of(sheet: pd.DataFrame, roles: Mapping[str, str], split: Mapping
                 "column %s holds numbers and words (%s): all are compared as words, and none of "
                 "them is a missing value",
                 table_name(name),
-                listing(sorted(texts[~numbers].unique()), 4),
+                listing(map(shown, sorted(texts[~numbers].unique())), 4),
             )
         if role == "split" and split["design"] != "temporal":
             imported = split["design"] == "imported"

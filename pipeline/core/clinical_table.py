@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.dictionary import MISSING, NUMERIC, levels_of
+from pipeline.core.dictionary import MISSING, NUMERIC, all_levels, levels_of
 from pipeline.core.errors import StudyError
+from pipeline.core.identifying import check_identifying, shown, shown_id
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import (
     NUMBER,
@@ -21,7 +22,13 @@ from pipeline.core.sheets import (
     rows_text,
     uses_decimal_comma,
 )
-from pipeline.core.table_columns import analysis_name, name_columns, naming_remedy, write_ids
+from pipeline.core.table_columns import (
+    KEYS,
+    analysis_name,
+    name_columns,
+    naming_remedy,
+    write_ids,
+)
 from pipeline.core.table_schema import check_columns
 
 logger = logging.getLogger(__name__)
@@ -56,29 +63,44 @@ def read_clinical(
     StudyError
         Telling every wrong row, column and value.
     """
-    sheet = clinical_sheet(path, names or {}, key)
+    sheet = clinical_sheet(path, names or {}, key, all_levels(dictionary))
     return type_clinical(sheet, dictionary, key, path, complete=True)
 
 
 def clinical_sheet(
-    path: str | Path, names: Mapping[str, str | list[str]], key: str
+    path: str | Path,
+    names: Mapping[str, str | list[str]],
+    key: str,
+    levels: Mapping[str, list[str]] | None = None,
 ) -> pd.DataFrame:
     """Read a clinical table as text, its columns and ids named and written as in this project.
+
+    Parameters
+    ----------
+    path, names, key
+        As `read_clinical` takes them.
+    levels : mapping, optional
+        Column -> levels that the data dictionary lists, which are no names of patients.
 
     Raises
     ------
     StudyError
-        If the table cannot be read, or lacks its key.
+        If the table cannot be read, lacks its key, or has a column of names, dates, addresses or
+        hospital numbers.
     """
     sheet = name_columns(read_sheet(path, "clinical"), names, path)
     if key not in sheet.columns:
         raise StudyError(
             f"The clinical table must have the column {key}, one row per {key.removesuffix('_id')}",
-            found=f"columns {listing(sheet.columns)}",
+            found=f"columns {listing(map(shown, sheet.columns))}",
             where=f"{path}, header",
             remedy=f"{naming_remedy(key, sheet.columns, names)}; or set `unit` to what a row is",
         )
-    return write_ids(sheet, path).rename(columns=analysis_name)
+    sheet = write_ids(sheet, path).rename(columns=analysis_name)
+    problems = Problems(f"the clinical table {path}")
+    check_identifying(sheet, path, problems, own=KEYS, levels=levels)
+    problems.raise_if_any()
+    return sheet
 
 
 def type_clinical(
@@ -152,7 +174,7 @@ def _check_key(sheet: pd.DataFrame, key: str, path: str | Path, problems: Proble
         if len(rows) > 1:
             problems.add(
                 f"A {key.removesuffix('_id')} must have one row of the clinical table",
-                found=f"{value} in {rows_text(rows)}",
+                found=f"{shown_id(value)} in {rows_text(rows)}",
                 where=f"{path}, column {key}",
                 remedy="keep one of the rows, or set `unit: case` if a row is a vertebra",
             )
@@ -171,14 +193,14 @@ def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Prob
         if entry["type"] == "binary" and not levels and values.nunique() > 2:
             problems.add(
                 "A binary column must have two values",
-                found=listing(sorted(values.dropna().unique())),
+                found=listing(map(shown, sorted(values.dropna().unique()))),
                 where=f"{path}, column {values.name}",
                 remedy="give it the type categorical, or list its two levels",
             )
     for value, rows in values[unknown].groupby(values[unknown], sort=False).groups.items():
         problems.add(
             f"A value of {values.name} must be one of its levels {'|'.join(levels)}",
-            found=value,
+            found=shown(value),
             where=f"{path}, {rows_text(rows)}, column {values.name}",
             remedy=suggestion(value, levels) or "mend the value, or add it to the dictionary",
         )
@@ -225,7 +247,7 @@ def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Seri
             remedy = "a value beyond the limit of detection needs a number, or a column of its own"
         problems.add(
             f"A value of {values.name} must be a number",
-            found=text,
+            found=shown(text),
             where=cell(path, row, values.name),
             remedy=remedy,
         )

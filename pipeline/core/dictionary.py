@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.core.identifying import check_headers, check_levels
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import (
     NUMBER,
@@ -15,6 +16,7 @@ from pipeline.core.sheets import (
     read_sheet,
 )
 from pipeline.core.table_columns import (
+    KEYS,
     analysis_name,
 )
 from pipeline.core.table_schema import check_columns
@@ -52,6 +54,9 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
     for name in COLUMNS:
         if name not in sheet:
             sheet[name] = None
+    check_headers(sheet["column"], path, problems, own=KEYS)
+    check_levels(sheet, path, problems)
+    problems.raise_if_any()  # before any level is quoted
     seen: dict[str, int] = {}
     for row, entry in sheet.iterrows():
         name = entry["column"]

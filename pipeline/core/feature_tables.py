@@ -21,6 +21,7 @@ from pipeline.core.feature_columns import (
     only_words,
 )
 from pipeline.core.feature_names import foreign_names
+from pipeline.core.identifying import check_headers, check_identifying, shown, shown_id
 from pipeline.core.problems import Problems, listing
 from pipeline.core.sheets import NAMELESS, column_names, read_sheet, rows_text
 from pipeline.core.table_columns import KEYS, given_names, name_columns, naming_remedy, write_ids
@@ -80,7 +81,7 @@ def read_feature_keys(
         if (counts > 1).any():
             problems.add(
                 f"The readers' tables must name the same {name} of a case",
-                found=listing(counts.index[counts > 1]),
+                found=listing(map(shown_id, counts.index[counts > 1])),
                 where="config key features",
                 remedy=f"correct the column {name}",
             )
@@ -140,7 +141,7 @@ def read_features(
         if len(bad):
             problems.add(
                 "A feature must be a number, or blank where it is undefined",
-                found=sheet.loc[bad[0], name],
+                found=shown(sheet.loc[bad[0], name]),
                 where=f"{path}, {rows_text(bad)}, column {name}",
                 remedy="write numbers with a decimal point, or remove the column",
             )
@@ -170,6 +171,8 @@ def described_values(paths: Mapping[str, str], unit_key: str, layout: Layout) ->
     for reader, path in sorted(paths.items()):
         sheets.append(_read(path, reader, layout, values=False, more=layout.clinical))
         _check_keys(sheets[-1], path, unit_key, problems, layout)
+        described = [name for name in sheets[-1].columns if name in layout.clinical]
+        check_identifying(sheets[-1][described], path, problems)
     problems.raise_if_any()
     wanted = [name for name in sheets[0].columns if name in {*KEYS, *layout.clinical}]
     return pd.concat([sheet.reindex(columns=wanted) for sheet in sheets], ignore_index=True)
@@ -233,6 +236,8 @@ def _check_keys(
     layout: Layout = PLAIN,
 ) -> None:
     keys = [name for name in KEYS if name in sheet.columns]
+    if keys:
+        check_headers(sheet.columns, path, problems, own=IDENTIFIERS)
     if not keys:
         problems.add(
             "A feature table must have the column case_id or patient_id",
@@ -254,7 +259,7 @@ def _check_keys(
             if value is None or not ID.fullmatch(value):
                 problems.add(
                     f"{name} must be well formed",
-                    found=value or "a blank cell",
+                    found=shown_id(value),
                     where=f"{path}, row {row}, column {name}",
                     remedy="letters, digits, '_' and '-' only, beginning with a letter or digit",
                 )
@@ -262,7 +267,7 @@ def _check_keys(
         if value is not None and not WHOLE.fullmatch(value):
             problems.add(
                 f"{DAYS} must be whole days, negative before surgery",
-                found=value,
+                found=shown(value),
                 where=f"{path}, row {row}, column {DAYS}",
                 remedy="write a number such as -3, or leave the cell blank",
             )
@@ -271,7 +276,9 @@ def _check_keys(
     if repeated:
         problems.add(
             f"A feature table must have one row per {keys[0].removesuffix('_id')}",
-            found=listing((f"{value} in {rows_text(rows)}" for value, rows in repeated.items()), 3),
+            found=listing(
+                (f"{shown_id(value)} in {rows_text(rows)}" for value, rows in repeated.items()), 3
+            ),
             where=f"{path}, column {keys[0]}",
             remedy="remove the duplicate; where rows are regions of a patient, tell them apart, "
             "such as `columns: {case_id: [<patient>, <region>]}`, or, with one reader, write "

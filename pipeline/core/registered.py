@@ -18,6 +18,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json
+from pipeline.core.identifying import column_kind
 from pipeline.core.problems import Problems
 from pipeline.core.sheets import rows_text
 
@@ -180,9 +181,16 @@ def suspicious_ids(ids: Iterable[str], column: str, where: str) -> str | None:
     Raises
     ------
     StudyError
-        If an id is a date or a UID. The error counts them and shows none.
+        If an id is a date or a UID, or if ids are names. The error counts them and shows none.
     """
     ids = [str(one) for one in ids]
+    if column_kind("", ids) in ("name", "contact"):
+        raise StudyError(
+            "Ids must be pseudonyms, not names of people",
+            found=f"{len(ids)} ids that look like names",
+            where=f"{where}, column {column}",
+            remedy="number the patients anew, and keep the list of both outside the study",
+        )
     refused = sum(IDENTIFYING.fullmatch(one) is not None for one in ids)
     if refused:
         raise StudyError(

@@ -149,11 +149,12 @@ def write_ids(sheet: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     Raises
     ------
     StudyError
-        If an id is a date or a UID, which no error shows, or if two ids would become one.
+        If an id is a date, a UID or a name, which no error shows, or if two ids would become one.
     """
     for name in (key for key in KEYS if key in sheet.columns):
         values = sheet[name].dropna()
-        suspicious_ids(values.str.replace(_SIGNS, "-", regex=True), name, str(path))
+        for spelled in (values.str.replace(_SIGNS, "-", regex=True), values):
+            suspicious_ids(spelled, name, str(path))
         written = values
         if values.str.fullmatch(_WHOLE).all():
             written = values.str.replace(r"\.0+$", "", regex=True)

@@ -9,8 +9,14 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from pipeline.core.identifying import shown, shown_id
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import cell, rows_text
+
+IDENTITY_CELLS = frozenset(
+    ("patient_id", "scan_id", "case_id", "reader", "image", "series", "mask", "label")
+)
+"""Columns in whose cells a person's name or number may be typed: errors quote codes only."""
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas"
 
@@ -46,7 +52,7 @@ def check_columns(sheet: pd.DataFrame, name: str, path: str | Path, problems: Pr
             if column in schema.get("required", ()) or (near and schema.get("required")):
                 problems.add(
                     f"The table `{name}` must have the column {column} ({rules['description']})",
-                    found=f"columns {listing(sheet.columns, 20)}",
+                    found=f"columns {listing(map(shown, sheet.columns), 20)}",
                     where=f"{path}, header",
                     remedy=f"rename {near[0]} to {column}, if that is meant" if near else None,
                 )
@@ -65,7 +71,7 @@ def check_columns(sheet: pd.DataFrame, name: str, path: str | Path, problems: Pr
             allowed = [each for each in rules.get("enum", ()) if each is not None]
             problems.add(
                 f"{column} must be " + (f"one of {listing(allowed)}" if allowed else "well formed"),
-                found=value,
+                found=shown_id(value) if column in IDENTITY_CELLS else shown(value),
                 where=cell(path, rows[0], column)
                 if len(rows) == 1
                 else f"{path}, {rows_text(rows)}, column {column}",

@@ -1,0 +1,417 @@
+"""Columns that say who the patients are are refused at every door, and no value is quoted."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables
+from models.judge import read_predictions
+from pipeline.core.cases import read_cases
+from pipeline.core.config import resolve_config
+from pipeline.core.dictionary import read_dictionary
+from pipeline.core.errors import StudyError
+from pipeline.core.feature_names import is_foreign
+from pipeline.core.files import read_table
+from pipeline.core.identifying import (
+    NOT_SHOWN,
+    column_kind,
+    header_kind,
+    is_pseudonym,
+    shown,
+    shown_id,
+    shown_path,
+)
+from pipeline.core.identifying_dates import has_date
+from pipeline.core.registered import write_marker
+from pipeline.core.sheets import read_sheet
+from pipeline.table_study import propose_config
+from pipeline.validate import validate_study, write_study
+
+CANARY = "PHI-CANARY-0010-0010"
+
+HEADERS = {
+    "name": [
+        "Name, Vorname", "Nachname", "VORNAME", "PatientName", "patient_name", "Nom, Prénom",
+        "Apellidos", "Cognome e Nome", "Achternaam", "Fornavn", "Sukunimi", "Nazwisko", "Příjmení",
+        "Ad Soyad", "Họ và tên", "Фамилия", "ФИО", "姓名", "患者姓名", "氏名", "환자명", "Surname",
+        "Last name", "First Name (given)", "initials", "Vor- und Nachname",
+    ],
+    "birth": [
+        "geb. am", "Geb.-Datum", "Geburtsdatum", "DOB", "Date of Birth", "birth_date",
+        "PatientBirthDate", "Date de naissance", "Né(e) le", "Fecha de nacimiento",
+        "Data di nascita", "Geboortedatum", "Fødselsdato", "Födelsedatum", "Data urodzenia",
+        "Doğum Tarihi", "Ngày sinh", "Дата рождения", "出生日期", "生年月日", "생년월일",
+    ],
+    "id": [
+        "MRN", "Hospital No.", "Fallnummer", "Fall-Nr.", "Aufnahmenummer", "Accession Number",
+        "Krankenversichertennummer", "Codice fiscale", "PESEL", "Personnummer", "住院号", "病歷號",
+        "身份证号", "患者番号", "등록번호", "СНИЛС",
+    ],
+    "contact": ["Telefon", "E-Mail", "Straße", "PLZ", "home_address", "电话", "地址", "Zip Code"],
+}  # fmt: skip
+
+ORDINARY = [
+    "name_of_implant", "implant_name", "BMI", "age", "sex", "surgeon", "level", "birth_weight",
+    "number_of_levels", "hospital", "hospital_days", "initial_height", "capacity",
+    "case_mix", "id", "patient_id", "case_id", "scan_id", "site", "reader", "enrolment",
+    "days_from_surgery", "date_of_nothing", "T_score", "cement_ml", "smoker", "ASA", "NRS", "cpr",
+    "native_phase", "nif", "ipp", "original_firstorder_Mean", "Telefonica", "streetlevel", "DXA",
+    "data", "zipper", "Adipositas", "Imec", "nomogram", "Enamel", "vornamentlich", "geburtlich",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "header"), [(kind, one) for kind, many in HEADERS.items() for one in many]
+)
+def test_headers_that_identify_are_known(kind, header):
+    assert header_kind(header) == kind
+
+
+@pytest.mark.parametrize("header", ORDINARY)
+def test_ordinary_headers_are_none(header):
+    assert header_kind(header) is None
+
+
+DATES = [
+    "1958-03-10", "1958/3/10", "10.03.1958", "10. 3. 1958", "10/03/1958", "3/10/1958", "10-3-1958",
+    "10 03 1958", "10. März 1958", "10 March 1958", "March 10, 1958", "10th of March 1958",
+    "10-Mar-58", "10MAR1958", "1958 Mar 10", "10 de marzo de 1958", "1er mars 1958",
+    "10 marzo 1958", "10 марта 1958", "10 Mart 1958", "10 marca 1958", "1958年3月10日",
+    "一九五八年三月十日", "1958년 3월 10일", "昭和33年3月10日", "S33.3.10", "10/03/2501",
+    "1958-03-10T00:00:00", "op 3.2.1950, good", "March 1958", "１９５８年３月１０日",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DATES)
+def test_a_date_in_any_notation_is_one(text):
+    assert has_date(text)
+    assert column_kind("x", ["L1", text]) == "date"
+    assert shown(text) == NOT_SHOWN
+
+
+@given(st.dates(datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)), st.sampled_from("-/. "))
+def test_every_day_is_a_date(day, mark):
+    for order in ((day.year, day.month, day.day), (day.day, day.month, day.year)):
+        assert has_date(mark.join(map(str, order)))
+    assert has_date(f"{day:%d %B %Y}")
+    assert has_date(f"{day:%b %d, %Y}")
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-10_000, 10_000_000))
+def test_numbers_are_no_dates(value, whole):
+    assert not has_date(repr(value))
+    assert not has_date(str(whole))
+    assert shown(f"{value:.4f}") == f"{value:.4f}"
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("op", ["3/10/58", "11/12/60", "1/2/59"]),
+        ("op", ["19580310", "19591224", "19600101"]),
+        ("OP-Datum", ["43831", "43999", "44001"]),
+        ("x", ["2019-05", "2020-06", "2020-07"]),
+    ],
+)
+def test_columns_of_short_dates_are_known_together(header, values):
+    assert column_kind(header, values) == "date"
+
+
+PERSONAL = {
+    "family, given": (
+        "name",
+        "x",
+        ["Canaryman, Synthetica", "Testfrau, Exempla", "Von Probe, Ida"],
+    ),
+    "DICOM": ("name", "x", ["CANARYMANN^SYNTHETICA", "L1"]),
+    "a title": ("name", "surgeon", ["Dr. Canarymann", "B"]),
+    "given names": ("name", "x", ["Anna C.", "Peter C.", "Maria C.", "Hans C."]),
+    "Chinese": ("name", "x", ["张金丝雀", "王雀", "李金丝"]),
+    "below `Name`": ("name", "Name", [CANARY + " a", CANARY + " b"]),
+    "hospital numbers": ("id", "Patienten-ID", ["07300001", "07300002"]),
+    "leading zeros": ("id", "x", ["0073001", "0073002", "0073003"]),
+    "with letters": ("id", "x", ["H-7300001", "H-7300002", "H-7300003"]),
+    "UID": ("uid", "x", ["1.2.826.0.1.3680043.10.999.77.1"]),
+    "mail": ("contact", "x", ["canary@example.org"]),
+}
+
+
+@pytest.mark.parametrize(("kind", "header", "values"), PERSONAL.values(), ids=PERSONAL)
+def test_columns_are_known_by_their_values(kind, header, values):
+    assert column_kind(header, values) == kind
+
+
+CLINICAL = {
+    "surgeon": ["A", "B", "C"] * 20,
+    "operator": ["Surgeon A", "Surgeon B", "Surgeon C"] * 4,
+    "implant": ["Alpha Expander", "Beta Jack", "Gamma Balloon"] * 5,
+    "diagnosis": ["Burst fracture", "Wedge fracture", "Split"] * 9,
+    "severity": ["严重", "轻度", "高血压"] * 9,
+    "AO": ["A3.1.2", "B2", "C"],
+    "ICD": ["S32.0", "M80.8", "S22.0"],
+    "levels": ["L1", "T12", "L1-L2", "L1/L2"],
+    "platelets": ["250000", "300000", "123456"],
+    "cells": ["4500000", "5100000", "4900000"],
+    "days to date of surgery": ["12345", "9999", "6000"],
+    "ratio": ["1/2", "3/4", "2 of 3", "4 out of 12"],
+    "volume": ["12345678.5", "20190503.25", "19580310.75"],
+    "software": ["1.2.3", "v2.0", "3.1.0"],
+    "number": ["1", "2", "3"],
+    "name": ["A1", "B2", "C3"],
+    "site": ["Berlin", "Paris", "Florence"] * 9,
+    "note": ["May be 20", "good", "see report"],
+    "id": ["P001", "P002", "P003"],
+}
+
+
+@pytest.mark.parametrize(("header", "values"), CLINICAL.items(), ids=CLINICAL)
+def test_ordinary_columns_are_none(header, values):
+    assert column_kind(header, values) is None
+
+
+def test_ids_are_quoted_where_they_are_codes():
+    for code in ("P001", "sub-07", "S001-ct1-L1", "Lipo-017_0", "x y", "b", "12"):
+        assert is_pseudonym(code)
+        assert shown_id(code) == code
+    for bad in ("Canarymann", "CANARY01", "0073194", "1958-03-10", "Kanarienvögel", CANARY):
+        assert shown_id(bad) == NOT_SHOWN
+    assert shown_path("masks/P001_L1_A.nii.gz") == "masks/P001_L1_A.nii.gz"
+    assert "anary" not in shown_path("masks/Canarymann_L1.nii.gz")
+
+
+# The doors: each table of a study.
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write the tables of a small study and return its configuration and tables."""
+    rng = np.random.default_rng(1)
+    ids = [f"P{n:03d}" for n in range(1, 61)]
+    features = pd.DataFrame(
+        rng.normal(size=(60, 3)),
+        columns=[f"original_firstorder_{n}" for n in ("Mean", "Energy", "Range")],
+    )
+    features.insert(0, "patient_id", ids)
+    clinical = pd.DataFrame({"patient_id": ids, "age": rng.integers(50, 90, 60)})
+    clinical["pain"] = rng.permutation([1] * 20 + [0] * 40)
+    clinical["surgeon"] = ["A", "B", "C"] * 20
+    rows = [
+        ["age", "continuous", None, "preoperative", "predictor"],
+        ["pain", "binary", "0|1", "postoperative", "outcome"],
+        ["surgeon", "categorical", None, "preoperative", "other"],
+    ]
+    dictionary = pd.DataFrame(rows, columns=["column", "type", "levels", "timing", "role"])
+    config = {
+        "study": "s", "results": str(tmp_path / "results"),
+        "features": {"A": str(tmp_path / "A.csv")}, "clinical": str(tmp_path / "clinical.csv"),
+        "dictionary": str(tmp_path / "dictionary.csv"),
+        "outcome": {"name": "pain", "formula": "pain == '1'"}, "split": {"folds": 3},
+    }  # fmt: skip
+    return config, {"A": features, "clinical": clinical, "dictionary": dictionary}
+
+
+def validated(files, tmp_path):
+    config, tables = files
+    for name, table in tables.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    return validate_study(resolve_config(config))
+
+
+def describe(tables, name, role="other", kind="categorical"):
+    row = [name, kind, None, "preoperative", role]
+    tables["dictionary"].loc[len(tables["dictionary"])] = row
+
+
+SHEET = {
+    "Name, Vorname": [f"{CANARY}-{n}, Synthetic" for n in range(60)],
+    "geb. am": [f"{datetime.date(1940, 1, 1) + datetime.timedelta(days=n)}" for n in range(60)],
+    "Patienten-ID": [f"0730{n:04d}" for n in range(60)],
+    "note": ["seen on 3. März 2019"] * 60,
+}
+
+
+@pytest.mark.parametrize("role", ["other", "id", "predictor", "eligibility"])
+@pytest.mark.parametrize("column", SHEET)
+def test_a_clinical_sheet_of_a_hospital_is_refused_and_then_accepted(files, tmp_path, column, role):
+    _, tables = files
+    clean = {name: table.copy() for name, table in tables.items()}
+    tables["clinical"][column] = SHEET[column]
+    describe(tables, column, role, "continuous" if role == "predictor" else "categorical")
+    with pytest.raises(StudyError, match="must not") as error:
+        validated(files, tmp_path)
+    assert column in str(error.value)
+    assert "Remedy: remove the column" in str(error.value)
+    for value in ("CANARY", "1940-", "0730", "März"):
+        assert value not in str(error.value)
+    tables.update(clean)  # the remedy: without the column, and without its row
+    assert len(validated(files, tmp_path).clinical) == 60
+
+
+def test_columns_that_nothing_uses_enter_no_result(files, tmp_path, caplog):
+    config, tables = files
+    tables["clinical"]["ward"] = ["north", "south"] * 30
+    tables["clinical"]["kept"] = ["yes", "no"] * 30
+    describe(tables, "ward", "id")
+    describe(tables, "kept", "other")
+    config["eligibility"] = [{"label": "kept", "formula": "kept in ['yes', 'no']"}]
+    caplog.set_level(logging.INFO)
+    study = validated(files, tmp_path)
+    write_study(study, tmp_path / "frozen")
+    held = read_table(tmp_path / "frozen" / "clinical.parquet")
+    assert list(held.columns) == ["patient_id", "age", "pain", "kept"]
+    assert "no result holds: surgeon, ward" in caplog.text
+
+
+def test_a_clinical_sheet_without_a_dictionary_is_refused_too(files, tmp_path):
+    config, tables = files
+    config["dictionary"], config["outcome"]["formula"] = None, "pain == 1"
+    tables["clinical"]["Vorname"] = CANARY
+    with pytest.raises(StudyError, match="must not say who the patients are"):
+        validated(files, tmp_path)
+    del tables["clinical"]["Vorname"]
+    assert list(validated(files, tmp_path).clinical.columns) == ["patient_id", "pain"]
+
+
+@pytest.mark.parametrize("header", ["PatientName", "geb. am", "MRN"])
+def test_a_feature_table_with_such_a_column_is_refused(files, tmp_path, header):
+    _, tables = files
+    tables["A"][header] = CANARY
+    with pytest.raises(StudyError, match="must not say who the patients are") as error:
+        validated(files, tmp_path)
+    assert CANARY not in str(error.value)
+
+
+def test_clinical_columns_of_a_feature_table_are_looked_at(files, tmp_path):
+    config, tables = files
+    config["clinical"] = None
+    for name in ("age", "pain", "surgeon"):
+        tables["A"][name] = tables["clinical"][name].to_numpy()
+    assert len(validated(files, tmp_path).clinical) == 60
+    tables["A"]["surgeon"] = "03.02.2019"
+    with pytest.raises(StudyError, match="must not hold dates"):
+        validated(files, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [f"CANARY^{n}{'x' * n}" for n in range(60)],
+        [f"Canaryman{'a' * n}, Synthetica" for n in range(60)],
+    ],
+)
+def test_names_as_ids_are_refused(files, tmp_path, ids):
+    _, tables = files
+    tables["clinical"]["patient_id"] = ids
+    with pytest.raises(StudyError, match="pseudonyms, not names of people") as error:
+        validated(files, tmp_path)
+    assert "anary" not in str(error.value).lower().replace(str(tmp_path).lower(), "")
+
+
+def test_levels_that_are_people_are_refused(tmp_path):
+    rows = [
+        ["surgeon", "categorical", "Dr. Canarymann|Dr. Canaryfrau", "preoperative", "predictor"]
+    ]
+    table = pd.DataFrame(rows, columns=["column", "type", "levels", "timing", "role"])
+    table.to_csv(tmp_path / "d.csv", index=False)
+    with pytest.raises(StudyError, match="must not be names of people") as error:
+        read_dictionary(tmp_path / "d.csv")
+    assert "Canary" not in str(error.value)
+    table["levels"] = "A|B"
+    table.to_csv(tmp_path / "d.csv", index=False)
+    assert read_dictionary(tmp_path / "d.csv")["levels"].tolist() == ["A|B"]
+
+
+@pytest.fixture
+def cases(tmp_path):
+    rows = [{"patient_id": "P001", "scan_id": "S001", "case_id": "S001-L1", "level": "L1",
+             "reader": "A", "image": "a.nrrd", "mask": "m.nrrd"}]  # fmt: skip
+    table = pd.DataFrame(rows)
+    for name in ("a.nrrd", "m.nrrd"):
+        (tmp_path / name).write_bytes(b"")
+    write_marker(tmp_path, "demo", table)
+    return table
+
+
+def refused_cases(table, tmp_path) -> str:
+    table.to_csv(tmp_path / "cases.csv", index=False)
+    with pytest.raises(StudyError) as error:
+        read_cases(tmp_path / "cases.csv", 8)
+    return str(error.value).replace(str(tmp_path), "")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("patient_id", "Canarymann, S."), ("case_id", "CANARY^S"), ("scan_id", "Kanarienvögel"),
+        ("patient_id", "Canarymann"), ("mask", "masks/Canarymann/m.nrrd"), ("reader", "Canarymann"),
+        ("patient_id", "0073194#"), ("case_id", "10.03.1958"), ("label", "Canarymann\tx"),
+        ("days_from_surgery", "10.03.1958"), ("level", "Canary^S"),
+    ],
+)  # fmt: skip
+def test_a_bad_id_of_the_cases_is_never_quoted(cases, tmp_path, column, value):
+    cases[column] = value
+    try:
+        text = refused_cases(cases, tmp_path)
+    except pytest.fail.Exception:
+        text = ""  # a label or a reader of this form is allowed
+    for word in ("anary", "CANARY", "anarien", "0073194", "1958"):
+        assert word not in text
+    if text:
+        assert f"column {column}" in text
+        assert "row 2" in text
+
+
+def test_a_column_of_the_cases_that_identifies_is_refused(cases, tmp_path):
+    cases["PatientName"] = "CANARY^S"
+    assert "must not say who the patients are" in refused_cases(cases, tmp_path)
+    del cases["PatientName"]
+    cases.to_csv(tmp_path / "cases.csv", index=False)
+    assert len(read_cases(tmp_path / "cases.csv", 8)) == 1
+
+
+def test_predictions_with_names_are_refused(tmp_path):
+    table = pd.DataFrame({"y": [0, 1, 0, 1], "risk": [0.1, 0.9, 0.2, 0.8], "Vorname": CANARY})
+    table.to_csv(tmp_path / "p.csv", index=False)
+    with pytest.raises(StudyError, match="must not say who the patients are"):
+        read_predictions(tmp_path / "p.csv", "y", ["risk"])
+    table.drop(columns="Vorname").to_csv(tmp_path / "p.csv", index=False)
+    assert len(read_predictions(tmp_path / "p.csv", "y", ["risk"])[0]) == 4
+
+
+def test_no_id_is_proposed_of_a_column_of_names(tmp_path):
+    table = pd.DataFrame({"Surname": ["a", "b"], "original_firstorder_Mean": [1.5, 2.5]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(StudyError, match="must not say who the patients are"):
+        propose_config("s", [tmp_path / "t.csv"])
+
+
+def test_the_tables_of_the_demo_have_none():
+    tables = simulate_tables(60, 7, features=feature_names()[:20])
+    for sheet in (tables.clinical, tables.features["A"]):
+        texts = sheet.astype(str)
+        kinds = {name: column_kind(name, texts[name]) for name in texts.columns}
+        assert not {name: kind for name, kind in kinds.items() if kind}
+
+
+def test_the_tables_of_others_have_none(testdata):
+    """No false alarm on the clinical and feature tables that come with public data."""
+    found = {}
+    for path in sorted(testdata.rglob("*.csv")):
+        try:
+            sheet = read_sheet(path)
+        except StudyError:
+            continue
+        for name in sheet.columns:
+            few = sheet[name].head(100) if is_foreign(name) else ()
+            kind = column_kind(name, few) or header_kind(name)
+            if kind:
+                found[(path.name, name)] = kind
+    assert {name for _, name in found} <= {"SeriesInstanceUID", "StudyInstanceUID"}, found

@@ -1,8 +1,12 @@
-"""Label maps (NRRD, NIfTI): one volume of numbers, each number a structure."""
+"""Label maps (NRRD, NIfTI): one volume of numbers, each number a structure.
+
+A table of names in the header or beside the file names them (`segmentation.label_tables`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry, map_grid, place_on_grid
 from pipeline.core.volumes import NIFTI_SUFFIXES, read_volume, volume_suffix
+from segmentation.label_tables import names_of
 from segmentation.segments import MaskFile, PlacedMask, Segment
 
 #: Largest distance of a label from a whole number: what rounding leaves where a label map was
@@ -29,12 +34,27 @@ class LabelLayers(MaskFile):
         Label numbers, shape (layer, z, y, x).
     geometry : Geometry
         Grid of the layers.
+    disputed : Mapping
+        Number -> the different names that tables of names give it.
     """
 
     layers: np.ndarray
     geometry: Geometry
     segments: list[Segment]
     findings: list[Finding]
+    disputed: Mapping[int, list[str]] = field(default_factory=dict)
+    numbered: bool = False
+
+    def check(self, segment: Segment) -> None:
+        """Refuse a label to which tables give different names."""
+        if segment.value in self.disputed:
+            names = " and ".join(f"'{name}'" for name in self.disputed[segment.value])
+            raise CaseError(
+                "The tables of a label map's names must agree",
+                found=f"label {segment.value} is called {names}",
+                remedy="remove the table that is wrong from the mask's folder, or export the label "
+                "map again",
+            )
 
     def is_empty(self, segment: Segment) -> bool:
         """Return whether no voxel has the number of `segment`."""
@@ -67,8 +87,16 @@ def read_label_map(path: str | Path) -> LabelLayers:
     image, findings = read_volume(path)
     labels = whole_labels(sitk.GetArrayFromImage(image), path)
     values = np.unique(labels)
-    segments = [Segment(None, int(value)) for value in values[values != 0]]
-    return LabelLayers(labels[np.newaxis], Geometry.of(image), segments, findings)
+    known = names_of(path)
+    segments = [Segment(known.names.get(value), value) for value in values.tolist() if value]
+    return LabelLayers(
+        labels[np.newaxis],
+        Geometry.of(image),
+        segments,
+        findings + known.findings,
+        known.disputed,
+        numbered=True,
+    )
 
 
 def whole_labels(labels: np.ndarray, path: str | Path) -> np.ndarray:

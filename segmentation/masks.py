@@ -18,13 +18,15 @@ import SimpleITK as sitk
 from pipeline.core import command
 from pipeline.core.errors import CaseError
 from pipeline.core.files import read_json, read_table, write_json, write_table
-from pipeline.core.findings import from_exception, from_json, status_of, to_json
+from pipeline.core.findings import Finding, from_exception, from_json, status_of, to_json
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.geometry import Geometry
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
 from pipeline.core.volumes import image_hash, read_nrrd, volume_suffix, write_nrrd
+from segmentation.label_tables import tables_beside
+from segmentation.level_names import levels_of_file
 from segmentation.placement import DEFAULTS, Case, Reading, place_mask
 from segmentation.reference_series import Candidate, other_scans
 from segmentation.region_checks import check_region
@@ -135,7 +137,8 @@ def prepare_mask(
             "source": source_hash,
             "format": volume_suffix(case.mask),
             "label": case.label,
-            "level": None if reading.convention == "none" else case.level,
+            "level": case.level,
+            "tables": list(tables_beside(Path(case.mask))) if volume_suffix(case.mask) else [],
             "reading": asdict(reading),
             "ct": [ct["image_hash"], ct.get("source_hash")],
             "code": code_fingerprint("segmentation.masks"),
@@ -144,7 +147,11 @@ def prepare_mask(
         make,
     )
     known = read_json(entry / "mask.json")
-    findings = from_json(known["findings"]) + check_region(known["facts"], case.level, checks)
+    findings = [
+        *from_json(known["findings"]),
+        *check_file_name(case.mask, case.level),
+        *check_region(known["facts"], case.level, checks),
+    ]
     row = {
         "status": status_of(findings),
         "findings": to_json(findings),
@@ -157,6 +164,22 @@ def prepare_mask(
     if row["status"] != "error":
         row["mask"] = store.relative(entry / "mask.nrrd")
     return row
+
+
+def check_file_name(mask: str | Path, level: str) -> list[Finding]:
+    """Return a warning where the name of a mask's file speaks of another level than its case."""
+    levels = levels_of_file(mask)
+    if not levels or level in levels:
+        return []
+    return [
+        Finding(
+            "file-of-another-level",
+            "warning",
+            f"The name of the mask's file speaks of {' and '.join(sorted(levels))}, but the case "
+            f"is {level}",
+            "correct column `mask` or column `level`",
+        )
+    ]
 
 
 def prepare_masks(

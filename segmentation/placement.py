@@ -28,7 +28,7 @@ class Reading:
     Attributes
     ----------
     convention : str or dict
-        ``none``, ``totalsegmentator``, ``verse`` or an own map of level to label.
+        ``none``, one of `segmentation.label_conventions.BUILT_IN`, or an own map of level to label.
     fractional_threshold : float
         Share of the largest fraction from which on a voxel belongs to a fractional segment.
     """

@@ -6,6 +6,7 @@ reader returns a `MaskFile`.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from pipeline.core.geometry import Geometry, GridMismatchError
 #: An error lists at most this many structures of a file.
 LISTED_SEGMENTS = 40
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
+
 #: Marks that only steer the direction of text: editors of Arabic and Hebrew add them unseen.
 _DIRECTION_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u061c\u2066\u2067\u2068\u2069\ufeff"))
 
@@ -31,7 +34,7 @@ class Segment:
     Attributes
     ----------
     name : str or None
-        Name of a segment or region of interest; label maps have none.
+        Name of a segment or region of interest; label maps have some where a table names them.
     value : int
         Label number; in DICOM the number of the segment or region of interest.
     layer : int
@@ -77,11 +80,15 @@ class MaskFile(ABC):
     references : frozenset of str
         SeriesInstanceUIDs of the images on which the file says it was drawn, where it says so.
         They identify a person and are never shown or stored.
+    numbered : bool
+        Whether numbers may mean something beside names: so in label maps. Programs number the
+        segments of other formats from one.
     """
 
     segments: list[Segment]
     findings: list[Finding]
     references: frozenset[str] = frozenset()
+    numbered: bool = False
 
     def check(self, segment: Segment) -> None:  # noqa: B027
         """Refuse a structure about which the file contradicts itself.
@@ -167,10 +174,11 @@ def pick_segment(mask_file: MaskFile, label: str | None) -> Segment:
             found = [one for one in segments if not mask_file.is_empty(one)] or segments
     else:
         wanted = comparable(label)
+        number = label_number(label)
         found = [
             one
             for one in segments
-            if wanted == str(one.value) or (one.name is not None and wanted == comparable(one.name))
+            if number == one.value or (one.name is not None and wanted == comparable(one.name))
         ]
     if len(found) == 1:
         mask_file.check(found[0])
@@ -184,6 +192,19 @@ def pick_segment(mask_file: MaskFile, label: str | None) -> Segment:
         if has_names(mask_file)
         else "write the label's number into column `label`",
     )
+
+
+def label_number(label: str) -> int | None:
+    """Return the number that a `label` of a table is, None where it is a name.
+
+    Spreadsheets and pandas write whole numbers of a column with blanks as ``20.0``.
+
+    Examples
+    --------
+    >>> label_number("20"), label_number(" 20.0 "), label_number("20.5"), label_number("L1")
+    (20, 20, None, None)
+    """
+    return int(label.strip().partition(".")[0]) if _WHOLE.fullmatch(label.strip()) else None
 
 
 def check_drawn(mask_file: MaskFile) -> None:

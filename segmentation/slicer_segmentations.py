@@ -108,7 +108,7 @@ def read_slicer_segmentation(path: str | Path) -> SlicerLayers:
         except CaseError as error:
             segment, faults[place] = Segment(_name(described[number]), 0, -1), error
         segments.append(segment)
-    held = SlicerLayers(layers, Geometry.of(image), segments, findings, faults)
+    held = SlicerLayers(layers, Geometry.of(image), segments, findings, faults=faults)
     for place, number in enumerate(numbers):
         if place not in faults and (doubt := _doubt(held, place, described[number])):
             faults[place] = doubt

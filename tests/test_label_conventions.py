@@ -10,11 +10,14 @@ from pipeline.core.geometry import Geometry
 from segmentation.label_conventions import (
     BUILT_IN,
     TOTALSEGMENTATOR,
+    TOTALSEGMENTATOR_PP,
+    TOTALSEGMENTATOR_V1,
     VERSE,
     choose_segment,
     convention_of,
 )
 from segmentation.label_maps import LabelLayers
+from segmentation.level_names import vertebra_of
 from segmentation.mask_files import read_mask_file
 from segmentation.segments import Segment
 
@@ -32,6 +35,12 @@ def test_the_numbers_of_the_published_conventions():
     assert {level: TOTALSEGMENTATOR[level] for level in known} == known
     assert (TOTALSEGMENTATOR["T1"], TOTALSEGMENTATOR["C7"], TOTALSEGMENTATOR["C1"]) == (43, 44, 50)
     assert sorted(TOTALSEGMENTATOR.values()) == list(range(26, 51))
+    known = {"L5": 18, "L1": 22, "T12": 23, "T4": 31, "T1": 34, "C7": 35, "C1": 41}
+    assert {level: TOTALSEGMENTATOR_V1[level] for level in known} == known
+    assert sorted(TOTALSEGMENTATOR_V1.values()) == list(range(18, 42))
+    known = {"C1": 1, "T1": 8, "T12": 19, "L1": 20, "L5": 24}
+    assert {level: TOTALSEGMENTATOR_PP[level] for level in known} == known
+    assert sorted(TOTALSEGMENTATOR_PP.values()) == list(range(1, 25))
     known = {"C1": 1, "C7": 7, "T1": 8, "T12": 19, "L1": 20, "L5": 24, "L6": 25, "T13": 28}
     assert {level: VERSE[level] for level in known} == known
     assert sorted(VERSE.values()) == [*range(1, 26), 28]
@@ -75,7 +84,7 @@ def test_without_a_convention_the_file_must_hold_one_structure():
             "L1",
             "totalsegmentator",
             r"no label 31 \(for L1 in the convention totalsegmentator\); the file holds 19, 20, "
-            "21; these would fit the convention verse",
+            "21; these would fit the conventions totalsegmentator_pp and verse",
         ),
         (holding(1), "L1", "totalsegmentator", r"no label 31 .*the file holds 1\. Remedy"),
         (holding(), "L1", "verse", "the file is empty"),
@@ -106,6 +115,31 @@ def test_the_column_label_has_the_last_word_and_a_contradiction_is_a_warning():
     assert [one.code for one in findings] == ["label-of-another-level"]
 
 
+@pytest.mark.parametrize("convention", [None, *BUILT_IN])
+def test_a_segment_called_by_another_level_is_refused_unless_its_name_is_written(convention):
+    """Slicer, SEG and RTSTRUCT: the number 1 says nothing, the name says T12."""
+    held = holding(("T12", 1))
+    option = convention_of(convention or "none")
+    with pytest.raises(CaseError, match=r"'T12' \(label 1\) for L1"):
+        choose_segment(held, "1", "L1", option)
+    assert choose_segment(held, "T12", "L1", option)[1][0].code == "label-of-another-level"
+    assert choose_segment(held, "1", "T12", option)[1] == []
+    if convention is None:
+        with pytest.raises(CaseError, match=r"'T12' \(label 1\) for L1"):
+            choose_segment(held, None, "L1", option)
+
+
+@pytest.mark.parametrize("label", ["20.0", " 20 ", "20.", "20"])
+def test_a_number_with_point_zero_is_that_number(label):
+    assert choose_segment(holding(20, 2), label, "L1", None)[0].value == 20
+
+
+@pytest.mark.parametrize("label", ["20.5", "2e1", "20,0", "0x14"])
+def test_what_is_no_whole_number_is_no_label(label):
+    with pytest.raises(CaseError, match="must name exactly one structure"):
+        choose_segment(holding(20, 2), label, "L1", None)
+
+
 @pytest.mark.parametrize("label", ["31", "9"])
 def test_a_label_of_the_level_or_of_none_is_no_contradiction(label):
     held = holding(9, 31)
@@ -121,5 +155,9 @@ def test_real_files(testdata):
         for held, name in ((plain, "totalsegmentator"), (refined, "verse")):
             segment, _ = choose_segment(held, None, level, convention_of(name))
             assert segment.value == BUILT_IN[name][level]
-    with pytest.raises(CaseError, match="no label 31"):
-        choose_segment(refined, None, "L1", convention_of("totalsegmentator"))
+    # The file's own names decide over the numbers of another convention.
+    segment, (finding,) = choose_segment(refined, None, "L1", convention_of("totalsegmentator"))
+    assert (segment.value, finding.code) == (20, "names-over-numbers")
+    for held, name in ((plain, "totalsegmentator"), (refined, "totalsegmentator_pp")):
+        for one in held.segments:
+            assert BUILT_IN[name][vertebra_of(one.name)] == one.value

@@ -23,7 +23,7 @@ from pipeline.core.store import Store
 from pipeline.ingest import ingest_scans, scans_of
 from pipeline.read_ct import read_ct
 from segmentation.mask_files import read_mask_file
-from segmentation.masks import COLUMNS, prepare_masks
+from segmentation.masks import COLUMNS, check_file_name, prepare_masks
 from segmentation.placement import DEFAULTS, Case, Reading, place_mask
 from segmentation.reference_series import series_grids
 
@@ -346,6 +346,14 @@ def test_the_voxels_of_an_uncompressed_sibling_are_never_read(folder, tmp_path):
         read_mask_file(tmp_path / "a.nii.gz")
 
 
+def test_a_file_named_after_another_level_is_a_warning():
+    (finding,) = check_file_name("masks/P001_T12_A.nii.gz", "L1")
+    assert (finding.code, finding.severity) == ("file-of-another-level", "warning")
+    assert "speaks of T12, but the case is L1" in finding.message
+    for name in ("masks/P001_L1_A.nrrd", "T12/P001_A.nrrd", "P001-ct1_R1.seg.nrrd", "T12-L1.nrrd"):
+        assert check_file_name(name, "L1") == []
+
+
 # --- public data -------------------------------------------------------------------------------
 
 
@@ -353,8 +361,10 @@ def test_real_masks(testdata, tmp_path):
     """Counts and means from the data's own documentation; volumes from its published report."""
 
     def real(case_id: str, image: str, mask: str, label: str) -> dict:
+        image, scan = str(testdata / image), image
+        level = {"three": "L1", "cut": "T11"}.get(case_id, case_id)
         return case(
-            testdata, "A", mask, label, image=str(testdata / image), scan_id=image, case_id=case_id
+            testdata, "A", mask, label, image=image, scan_id=scan, case_id=case_id, level=level
         )
 
     dicom = ("totalseg_ct_dicom/example_ct_dicom", "totalseg_ct_dicom/example_seg_dicom.nii.gz")
@@ -400,6 +410,7 @@ def test_real_volumes_equal_the_published_ones(testdata, tmp_path):
             str(19 + number),
             image=image,
             case_id=f"L{number}",
+            level=f"L{number}",
         )
         for number in range(1, 6)
     ]

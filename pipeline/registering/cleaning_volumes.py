@@ -13,6 +13,7 @@ from pipeline.core.errors import CaseError
 from pipeline.core.files import whole_file
 from pipeline.core.volumes import volume_suffix
 from pipeline.registering.cleaning import Rename
+from segmentation.label_tables import extension_names, vertebra_extension
 
 #: Text fields of a NIfTI header, by the header's size: data_type, db_name, descrip, aux_file,
 #: intent_name.
@@ -95,7 +96,10 @@ def _copy_nifti(stream: BinaryIO, out: BinaryIO) -> None:
         raise ValueError
     if offset > len(head):
         head += stream.read(offset - len(head))
-    head[size:offset] = bytes(offset - size)  # extensions: texts, whole DICOM headers
+    # Extensions hold texts, whole DICOM headers; of them the names of vertebrae stay.
+    mark = "<" if order == "little" else ">"
+    names = extension_names(bytes(head[size:offset]), mark)
+    head[size:offset] = vertebra_extension(names, offset - size, mark)
     out.write(head)
     shutil.copyfileobj(stream, out, 1 << 20)
 

@@ -15,8 +15,9 @@ from pipeline.privacy.identity import Identity
 from pipeline.registering.handover import Handover, Series, read_handover
 from pipeline.registering.matching import Matched, Row, label_of, reason_of, without_doubles
 from pipeline.registering.names import level_of
+from segmentation.label_conventions import check_name, named_segments
 from segmentation.mask_files import read_mask_file
-from segmentation.segments import MaskFile, pick_segment
+from segmentation.segments import MaskFile, Segment, pick_segment
 
 REQUIRED = ("patient_id", "level", "reader", "image", "mask")
 OPTIONAL = ("scan_id", "case_id", "version", "series", "label", "days_from_surgery")
@@ -104,7 +105,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
             series = _choose(candidates, row["series"], mask_file)
             owners.setdefault(series.uid, set()).add(row["patient_id"])
             series.patient = row["patient_id"]
-            segment = _segment(mask_file, row["label"])
+            segment, note = _segment(mask_file, row["label"], row["level"])
             matched.rows.append(
                 Row(
                     series,
@@ -113,6 +114,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
                     row["reader"],
                     row["label"] if segment is None else label_of(mask_file, segment),
                     "table",
+                    note=note,
                     version=int(row["version"] or 1),
                     days=None if row["days_from_surgery"] is None
                     else int(row["days_from_surgery"]),
@@ -194,8 +196,25 @@ def _choose(candidates: list[Series], wanted: str | None, mask_file: MaskFile) -
     )
 
 
-def _segment(mask_file: MaskFile, label: str | None):
-    """Return the structure that a label means; None where the study's convention must tell."""
+def _segment(mask_file: MaskFile, label: str | None, level: str) -> tuple[Segment | None, str]:
+    """Return the structure that a row means, and what a person should check of it.
+
+    Parameters
+    ----------
+    mask_file : MaskFile
+        The file's content.
+    label : str or None
+        Column `label`; where it is blank, names in the file tell. None stands for a file in which
+        neither does: the study's convention must tell.
+    level : str
+        Column `level`.
+    """
     if label is None and len(mask_file.segments) != 1:
-        return None
-    return pick_segment(mask_file, label)
+        named = named_segments(mask_file, level)
+        if len(named) != 1:
+            return None, ""
+        (segment,) = named
+        mask_file.check(segment)
+    else:
+        segment = pick_segment(mask_file, label)
+    return segment, "; ".join(one.message for one in check_name(segment, level, label))

@@ -1,0 +1,239 @@
+"""Names that go with the numbers of a label map: in its NIfTI header, or in a file beside it.
+
+TotalSegmentator writes a table into an extension of the NIfTI header, as Connectome Workbench does.
+ITK-SNAP and 3D Slicer save theirs as a file of its own: a label description, a colour table.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import gzip
+import os
+import re
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from pipeline.core.findings import Finding
+from pipeline.core.volumes import NIFTI_SUFFIXES, volume_suffix
+from segmentation.level_names import vertebra_of
+
+#: Endings of files that may hold a table of labels, and the largest that is read, in bytes.
+TABLES = (".txt", ".label", ".labels", ".lbl", ".ctbl", ".csv")
+LARGEST = 1 << 20
+
+#: First two bytes of what gzip packed (RFC 1952).
+GZIP_MARK = b"\x1f\x8b"
+
+_HEADER = 348  # bytes of a NIfTI-1 header
+
+#: Codes of extensions that hold such a table: unknown (TotalSegmentator), CARET (Workbench).
+_CODES = (0, 30)
+_ITK_SNAP = re.compile(r'\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+[01]\s+[01]\s+"(.*)"\s*')
+_SLICER = re.compile(r"\s*(\d+)\s+(\S+)\s+[\d.]+\s+[\d.]+\s+[\d.]+(?:\s.*)?")
+
+
+@dataclass
+class LabelNames:
+    """What is known of the names of a label map's numbers.
+
+    Attributes
+    ----------
+    names : dict of int to str
+        Number -> name.
+    disputed : dict of int to list of str
+        Number -> the different names that tables give it.
+    findings : list of Finding
+        A warning where a table cannot be read.
+    """
+
+    names: dict[int, str] = field(default_factory=dict)
+    disputed: dict[int, list[str]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, pairs: Iterable[tuple[int, str]]) -> None:
+        """Take up numbers with their names."""
+        for number, name in pairs:
+            known = self.names.setdefault(number, name)
+            if known != name:
+                several = self.disputed.setdefault(number, [known])
+                several += [name] * (name not in several)
+
+
+def names_of(path: str | Path) -> LabelNames:
+    """Return the names that a label map's header, and tables beside it, give its numbers.
+
+    Parameters
+    ----------
+    path : path-like
+        NIfTI or NRRD file. A table beside it belongs to it if its name begins with the mask's, or
+        if it is the only table of the folder.
+    """
+    path = Path(path)
+    found = LabelNames()
+    if volume_suffix(path) in NIFTI_SUFFIXES:
+        _add_extensions(found, *_between(path))
+    for table in tables_beside(path):
+        found.add(table)
+    return found
+
+
+def _between(path: Path) -> tuple[bytes, str]:
+    """Return the bytes between the header and the voxels of a NIfTI-1, and its byte order."""
+    with open(path, "rb") as raw:
+        packed = raw.read(2) == GZIP_MARK
+    with gzip.open(path, "rb") if packed else open(path, "rb") as stream:
+        head = stream.read(_HEADER)
+        order = "<" if head[:4] == struct.pack("<i", _HEADER) else ">"
+        offset = int(struct.unpack(f"{order}f", head[108:112])[0])
+        return stream.read(max(0, offset - _HEADER)), order
+
+
+def _add_extensions(found: LabelNames, extensions: bytes, order: str) -> None:
+    """Take up the label tables in the bytes between a NIfTI's header and its voxels."""
+    place = 4
+    while extensions[:1] not in (b"", b"\0") and place + 8 <= len(extensions):
+        size, code = struct.unpack(f"{order}ii", extensions[place : place + 8])
+        if size < 16 or place + size > len(extensions):
+            break
+        if code in _CODES:
+            _add_xml(found, extensions[place + 8 : place + size])
+        place += size
+
+
+def _add_xml(found: LabelNames, content: bytes) -> None:
+    """Take up the label table of an extension, if it holds one."""
+    if b"<LabelTable" not in content:
+        return
+    try:
+        found.add(_xml_labels(content))
+    except (ElementTree.ParseError, ValueError):
+        found.findings.append(
+            Finding(
+                "label-names-unreadable",
+                "warning",
+                "The header holds a table of label names that cannot be read: numbers decide alone",
+                "look at the outline on the CT, or export the label map again",
+            )
+        )
+
+
+def _xml_labels(content: bytes) -> list[tuple[int, str]]:
+    text = content.rstrip(b"\0 \r\n\t")
+    if b"<!" in re.sub(rb"<!\[CDATA\[|<!--", b"", text):
+        raise ValueError  # a table needs no definitions, and they may fill the memory
+    labels = ElementTree.fromstring(text).iter("Label")
+    pairs = [(int(one.attrib.get("Key", "")), "".join(one.itertext()).strip()) for one in labels]
+    return [(number, name) for number, name in pairs if number and name]
+
+
+def tables_beside(path: Path) -> Iterator[tuple[tuple[int, str], ...]]:
+    """Yield the tables beside a label map that belong to it."""
+    try:
+        facts = os.stat(path.parent)
+    except OSError:
+        return
+    tables = _tables(str(path.parent), facts.st_mtime_ns)
+    stem = path.name[: -len(volume_suffix(path) or "")].casefold()
+    own = [table for name, table in tables if name.casefold().startswith(stem)]
+    if own or len(tables) == 1:
+        yield from own or [tables[0][1]]
+
+
+@functools.lru_cache(maxsize=8)
+def _tables(folder: str, changed_ns: int) -> list[tuple[str, tuple[tuple[int, str], ...]]]:
+    """Return the tables of labels in a folder, with their names; `changed_ns` guards the cache."""
+    found = []
+    with os.scandir(folder) as entries:
+        files = sorted(one.path for one in entries if one.name.lower().endswith(TABLES))
+    for file in files:
+        try:
+            if os.path.getsize(file) > LARGEST or not os.path.isfile(file):
+                continue
+            text = Path(file).read_text(encoding="utf-8-sig", errors="replace")
+        except OSError:
+            continue  # it may be anybody's
+        if labels := table_labels(text, Path(file).suffix.lower()):
+            found.append((Path(file).name, tuple(labels)))
+    return found
+
+
+def table_labels(text: str, suffix: str) -> list[tuple[int, str]]:
+    """Return the numbers and names of a table of labels; none where `text` is no such table.
+
+    Parameters
+    ----------
+    text : str
+        A label description of ITK-SNAP, or a colour table of 3D Slicer.
+    suffix : str
+        Ending of its file, in small letters.
+    """
+    if suffix == ".csv":
+        return _csv_labels(text)
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    for pattern in (_ITK_SNAP, _SLICER):
+        matches = [pattern.fullmatch(line) for line in lines]
+        if matches and all(matches):
+            # 3D Slicer writes blanks of a name as underscores, ITK-SNAP keeps them.
+            pairs = [(int(one[1]), one[2].strip()) for one in matches]
+            return [(number, name) for number, name in pairs if number and name]
+    return []
+
+
+def _csv_labels(text: str) -> list[tuple[int, str]]:
+    try:
+        rows = list(csv.DictReader(text.splitlines()))
+    except csv.Error:
+        return []
+    if not rows or not {"LabelValue", "Name"} <= rows[0].keys():
+        return []
+    pairs = [(row["LabelValue"] or "", (row["Name"] or "").strip()) for row in rows]
+    return [(int(number), name) for number, name in pairs if number.isdecimal() and name]
+
+
+def extension_names(extensions: bytes, order: str) -> dict[int, str]:
+    """Return the names in the bytes between a NIfTI's header and its voxels.
+
+    Parameters
+    ----------
+    extensions : bytes
+        From the four bytes behind the header to the first voxel.
+    order : {'<', '>'}
+        Byte order of the file.
+    """
+    found = LabelNames()
+    _add_extensions(found, extensions, order)
+    return {number: name for number, name in found.names.items() if number not in found.disputed}
+
+
+def vertebra_extension(names: Mapping[int, str], room: int, order: str) -> bytes:
+    """Return an extension that holds the names of vertebrae, and of nothing and nobody else.
+
+    Parameters
+    ----------
+    names : Mapping
+        Number -> name, as a file gives them; others than vertebrae are left out.
+    room : int
+        Bytes between the header and the first voxel.
+    order : {'<', '>'}
+        Byte order of the file.
+
+    Returns
+    -------
+    bytes
+        `room` bytes: zeros where there is no vertebra, or no room.
+    """
+    levels = {number: level for number, name in names.items() if (level := vertebra_of(name))}
+    labels = "".join(f'<Label Key="{n}">vertebrae_{level}</Label>' for n, level in levels.items())
+    text = (
+        '<CaretExtension><VolumeInformation Index="0"><LabelTable>'
+        f"{labels}</LabelTable></VolumeInformation></CaretExtension>"
+    ).encode()
+    # One extension fills the room: nibabel reads on behind one that ends before the voxels.
+    size = room - 4
+    if not levels or len(text) + 8 > size or size % 16:
+        return bytes(room)
+    return (b"\1\0\0\0" + struct.pack(f"{order}ii", size, 0) + text).ljust(room, b" ")

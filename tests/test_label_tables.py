@@ -1,0 +1,253 @@
+"""Names of a label map's numbers: in its NIfTI header, and in tables beside it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from pipeline.core.errors import CaseError
+from pipeline.registering.cleaning_volumes import clean_volume
+from pipeline.registering.tables import _segment
+from segmentation.label_conventions import choose_segment, convention_of
+from segmentation.label_tables import extension_names, table_labels, vertebra_extension
+from segmentation.mask_files import read_mask_file
+from segmentation.segments import Segment, pick_segment
+
+V1 = {22: "vertebrae_L1", 31: "vertebrae_T4"}
+
+ITK_SNAP = """\
+################################################
+# ITK-SnAP Label Description File
+# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL
+################################################
+    0     0    0    0        0  0  0    "Clear Label"
+   22   255    0    0        1  1  1    "L1 body"
+   31     0  255    0      0.5  1  1    "T4"
+"""
+COLOURS = """\
+# Color table file Segmentation-label_ColorTable.ctbl
+# 3 values
+0 Background 0 0 0 0
+22 L1_vertebra 216 101 79 255
+31 T4 241 214 145 255
+"""
+SHEET = 'LabelValue,Name,Color_R,Color_G,Color_B\n22,L1,1,2,3\n31,"T4",4,5,6\n'
+
+
+def xml(names: dict[int, str], *, broken: bool = False) -> bytes:
+    labels = "".join(
+        f'<Label Key="{key}" Red="1" Green="0" Blue="0" Alpha="1"><![CDATA[{name}]]></Label>\n'
+        for key, name in names.items()
+    )
+    end = "" if broken else "</LabelTable></VolumeInformation></CaretExtension>"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?> <CaretExtension>  <Date><![CDATA[2013-07-14]]>'
+        f'</Date>   <VolumeInformation Index="0">   <LabelTable>\n{labels}{end}\n      '
+    ).encode()
+
+
+def label_map(path: Path, content: bytes | None = None, values=(22, 31), code: int = 0) -> Path:
+    voxels = np.zeros((4, 4, 4), np.uint8)
+    for place, value in enumerate(values):
+        voxels[place, 1:3, 1:3] = value
+    image = nibabel.Nifti1Image(voxels, np.diag([-1.0, -1, 1, 1]))
+    if content is not None:
+        image.header.extensions.append(nibabel.nifti1.Nifti1Extension(code, content))
+    nibabel.save(image, path)
+    return path
+
+
+def names(path: Path) -> dict[int, str | None]:
+    return {one.value: one.name for one in read_mask_file(path).segments}
+
+
+@pytest.mark.parametrize("code", [0, 30])
+def test_names_in_the_header_of_a_nifti(tmp_path, code):
+    assert names(label_map(tmp_path / "m.nii.gz", xml(V1), code=code)) == V1
+
+
+def test_version_1_of_a_convention_is_read_by_its_names(tmp_path):
+    """31 is L1 by version 2, and T4 in the file."""
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml(V1)))
+    segment, findings = choose_segment(held, None, "L1", convention_of("totalsegmentator"))
+    assert segment.value == 22
+    (finding,) = findings
+    assert (finding.code, finding.severity) == ("names-over-numbers", "info")
+    assert "L1 is label 31" in finding.message
+    assert choose_segment(held, None, "L1", convention_of("totalsegmentator_v1")) == (segment, [])
+    with pytest.raises(CaseError, match=r"no segment 'L2' .*'vertebrae_T4' \(label 31\)"):
+        choose_segment(held, None, "L2", convention_of("totalsegmentator"))
+
+
+@pytest.mark.parametrize("convention", ["none", "totalsegmentator", "verse"])
+def test_a_number_whose_name_is_another_level_is_refused_and_the_name_is_taken(
+    tmp_path, convention
+):
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml(V1)))
+    with pytest.raises(CaseError, match=r"'vertebrae_T4' \(label 31\) for L1"):
+        choose_segment(held, "31", "L1", convention_of(convention))
+    segment, (finding,) = choose_segment(held, "vertebrae_T4", "L1", convention_of(convention))
+    assert (segment.value, finding.code) == (31, "label-of-another-level")
+    assert choose_segment(held, "31", "T4", convention_of(convention))[1] == []
+
+
+def test_the_only_structure_of_a_file_may_not_be_called_another_level(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml(V1), values=(31,)))
+    with pytest.raises(CaseError, match=r"'vertebrae_T4' \(label 31\) for L1"):
+        choose_segment(held, None, "L1", None)
+    assert choose_segment(held, None, "T4", None)[0].value == 31
+
+
+def test_names_that_tell_no_level_leave_the_numbers_their_meaning(tmp_path):
+    named = {31: "Label 31", 32: "Label 32"}
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml(named), values=(31, 32)))
+    found = choose_segment(held, None, "L1", convention_of("totalsegmentator"))
+    assert found == (Segment("Label 31", 31), [])
+
+
+def test_a_number_without_name_counts_where_the_other_names_agree_with_the_convention(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "a.nii", xml({32: "vertebrae_T12"}), (31, 32)))
+    assert choose_segment(held, None, "L1", convention_of("totalsegmentator"))[0].value == 31
+    held = read_mask_file(label_map(tmp_path / "b.nii", xml({32: "vertebrae_T3"}), (31, 32)))
+    with pytest.raises(CaseError, match="no segment 'L1'"):
+        choose_segment(held, None, "L1", convention_of("totalsegmentator"))
+
+
+def test_a_level_that_the_convention_lacks_is_found_by_name(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "m.nii", xml({26: "vertebrae_S1"}), (26, 31)))
+    assert choose_segment(held, None, "S1", convention_of("verse"))[0].value == 26
+
+
+def test_a_table_that_cannot_be_read_is_a_warning(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "m.nii", xml(V1, broken=True)))
+    assert [one.code for one in held.findings] == ["label-names-unreadable"]
+    assert [one.name for one in held.segments] == [None, None]
+
+
+def test_definitions_in_a_table_are_not_followed(tmp_path):
+    bomb = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]>' + xml(V1).partition(b"?>")[2]
+    held = read_mask_file(label_map(tmp_path / "m.nii", bomb))
+    assert [one.code for one in held.findings] == ["label-names-unreadable"]
+
+
+@pytest.mark.parametrize("content", [b"any words", b"<xml/>", b"\xff\xfe\0"])
+def test_other_extensions_say_nothing(tmp_path, content):
+    held = read_mask_file(label_map(tmp_path / "m.nii", content))
+    assert ([one.name for one in held.segments], held.findings) == ([None, None], [])
+
+
+def test_a_label_of_two_names_is_refused_where_it_is_wanted(tmp_path):
+    other = b'<LabelTable><Label Key="31">L1</Label>'
+    twice = xml({31: "vertebrae_T4"}).replace(b"<LabelTable>", other)
+    held = read_mask_file(label_map(tmp_path / "m.nii", twice))
+    with pytest.raises(CaseError, match="label 31 is called 'L1' and 'vertebrae_T4'"):
+        pick_segment(held, "31")
+    assert pick_segment(held, "22").value == 22
+
+
+# --- tables beside the mask ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("beside", "text", "expected"),
+    [
+        ("labels.label", ITK_SNAP, {22: "L1 body", 31: "T4"}),
+        ("itk-snap.txt", ITK_SNAP, {22: "L1 body", 31: "T4"}),
+        ("m_ColorTable.ctbl", COLOURS, {22: "L1_vertebra", 31: "T4"}),
+        ("colours.txt", COLOURS, {22: "L1_vertebra", 31: "T4"}),
+        ("m.csv", SHEET, {22: "L1", 31: "T4"}),
+    ],
+)
+def test_a_table_beside_the_mask_names_its_labels(tmp_path, beside, text, expected):
+    (tmp_path / beside).write_text(text, encoding="utf-8")
+    (tmp_path / "README.txt").write_text("Two readers drew these masks.\n", encoding="utf-8")
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz"))
+    assert {one.value: one.name for one in held.segments} == expected
+    assert choose_segment(held, None, "L1", convention_of("totalsegmentator"))[0].value == 22
+    with pytest.raises(CaseError, match=r"\(label 31\) for L1"):
+        choose_segment(held, "31", "L1", None)
+
+
+def test_the_table_of_another_mask_says_nothing(tmp_path):
+    (tmp_path / "other.label").write_text(ITK_SNAP, encoding="utf-8")
+    (tmp_path / "third.label").write_text(ITK_SNAP, encoding="utf-8")
+    assert names(label_map(tmp_path / "m.nii.gz")) == {22: None, 31: None}
+    (tmp_path / "m.label").write_text(ITK_SNAP.replace("T4", "T5"), encoding="utf-8")
+    os.utime(tmp_path, ns=(1, 1))
+    assert names(tmp_path / "m.nii.gz") == {22: "L1 body", 31: "T5"}
+
+
+def test_tables_that_differ_from_the_header_are_refused(tmp_path):
+    (tmp_path / "m.label").write_text(ITK_SNAP.replace("T4", "L1"), encoding="utf-8")
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml({31: "vertebrae_T4"})))
+    with pytest.raises(CaseError, match="called 'vertebrae_T4' and 'L1'"):
+        choose_segment(held, "31", "T4", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix"),
+    [
+        ("", ".txt"),
+        ("# words only\n", ".txt"),
+        ("a,b\n1,2\n", ".csv"),
+        ("1 2 3\n", ".txt"),
+        ("", ".csv"),
+    ],
+)
+def test_other_files_are_no_tables(text, suffix):
+    assert table_labels(text, suffix) == []
+
+
+# --- what a copy keeps ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_copy_keeps_the_names_of_vertebrae_and_no_other(order):
+    held = {22: "vertebrae_L1", 31: "Th4", 5: "PHI-CANARY-0010-0010", 7: "L1 PHI-CANARY-0010-0010"}
+    block = vertebra_extension(held, 2004, order)
+    assert len(block) == 2004
+    assert b"CANARY" not in block
+    assert extension_names(block, order) == {22: "vertebrae_L1", 31: "vertebrae_T4"}
+    assert vertebra_extension(held, 40, order) == bytes(40)
+    assert vertebra_extension({1: "liver"}, 2004, order) == bytes(2004)
+    assert extension_names(bytes(16), order) == {}
+    assert extension_names(b"\1\0\0\0" + b"\xff" * 60, order) == {}
+
+
+@pytest.mark.parametrize("name", ["m.nii", "m.nii.gz"])
+def test_a_registered_copy_still_says_which_vertebra_is_which(tmp_path, name):
+    named = V1 | {1: "PHI-CANARY-0010-0010"}
+    original = label_map(tmp_path / name, xml(named))
+    (tmp_path / "copy").mkdir()
+    copy = tmp_path / "copy" / name
+    clean_volume(original, copy, lambda text, number: text)
+    content = copy.read_bytes() if name == "m.nii" else gzip.decompress(copy.read_bytes())
+    assert b"CANARY" not in content
+    assert names(copy) == V1
+    np.testing.assert_array_equal(
+        np.asarray(nibabel.load(copy).dataobj), np.asarray(nibabel.load(original).dataobj)
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "level", "chosen", "note"),
+    [
+        (None, "L1", 22, ""),
+        (None, "T4", 31, ""),
+        (None, "L5", None, ""),
+        ("22", "L1", 22, ""),
+        ("vertebrae_T4", "L1", 31, "Label 'vertebrae_T4' (label 31) is T4 by its name"),
+    ],
+)
+def test_register_takes_the_structure_that_the_file_names(tmp_path, label, level, chosen, note):
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml(V1)))
+    segment, said = _segment(held, label, level)
+    assert (segment and segment.value) == chosen
+    assert said.startswith(note)
+    with pytest.raises(CaseError, match="must not bear the name of another level"):
+        _segment(held, "31", "L1")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,18 +22,23 @@ from models.scoring.delong import Scale
 from models.scoring.intervals import Estimate
 from models.scoring.performance import Sample, auroc_estimate
 from pipeline.core import command
+from pipeline.core.counted_words import meanings, meanings_text, word_problems
 from pipeline.core.dictionary import MISSING
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
+from pipeline.core.id_checks import check_rows_of_patients, check_spellings
 from pipeline.core.identifying import check_identifying, shown
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import NUMBER, cell, read_sheet
+from pipeline.core.spellings import same_words, spelling_of, typed_alike
 
 logger = logging.getLogger("vertebromics")
 
 #: What a table may say for the event where the command line names no word for it.
 EVENT_WORDS = ("1", "1.0")
 OTHER_WORDS = ("0", "0.0")
+
+WORDS = {True: "event", False: "no event", None: "unknown"}
 
 SCORE = "of a score, which is no probability"
 
@@ -146,7 +152,9 @@ def read_predictions(
     outcome: str,
     columns: Sequence[str],
     *,
-    event: str | None = None,
+    event: str | Sequence[str] | None = None,
+    other: Sequence[str] = (),
+    missing: Sequence[str] = (),
     patient: str | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """Read the rows to be judged.
@@ -159,8 +167,12 @@ def read_predictions(
         Column of the outcome.
     columns : sequence of str
         Columns of predictions.
-    event : str, optional
+    event : str or sequence of str, optional
         How the column says that the event happened; 1 by default, and then 0 is the only other.
+    other : sequence of str, optional
+        How it says that it did not; by default every other word.
+    missing : sequence of str, optional
+        Words that stand for "not known": their rows are left out as blanks are.
     patient : str, optional
         Column of the patient of a row; by default every row is a patient.
 
@@ -174,7 +186,9 @@ def read_predictions(
     Raises
     ------
     StudyError
-        If a column is missing, a prediction is no number, or the outcome has no two values.
+        If a column is missing, a prediction is no number, or the outcome has no two values; if its
+        words differ in case or blanks only, or one of them says that the outcome is not known; or
+        if patients' ids differ in spelling only.
     """
     sheet = read_sheet(path)
     problems = Problems(f"the table {path}")
@@ -189,12 +203,21 @@ def read_predictions(
             )
     check_identifying(sheet, path, problems, own=named)
     problems.raise_if_any()
+    for name in [patient] if patient else sheet.columns.difference(named):
+        if patient or sheet[name].nunique() == len(sheet):
+            check_rows_of_patients(sheet[name], str(path), problems)
     sheet = sheet[list(dict.fromkeys(named))]
     sheet = sheet.where(~sheet.isin(MISSING), None)
+    if missing:
+        blank = {name: sheet[name].where(~same_words(sheet[name], missing), None) for name in sheet}
+        sheet = sheet.assign(**blank)
+    sheet[outcome] = typed_alike(sheet[outcome])
+    if patient:
+        check_spellings({str(path): sheet[patient].dropna()}, "patient", problems)
     complete = sheet.dropna()
     rows = pd.DataFrame(index=complete.index)
     rows["patient_id"] = complete[patient] if patient else complete.index.astype(str)
-    rows["outcome"] = _events(complete[outcome], event, path, problems)
+    rows["outcome"] = _events(complete[outcome], event, other, path, problems)
     for name in columns:
         for row, text in complete[name].items():
             if not NUMBER.fullmatch(text):
@@ -218,18 +241,55 @@ def read_predictions(
 
 
 def _events(
-    values: pd.Series, event: str | None, path: str | Path, problems: Problems
+    values: pd.Series,
+    event: str | Sequence[str] | None,
+    other: Sequence[str],
+    path: str | Path,
+    problems: Problems,
 ) -> pd.Series:
-    if event is not None:
-        return (values == event).astype(int)
-    for row, text in values[~values.isin([*EVENT_WORDS, *OTHER_WORDS])].items():
-        problems.add(
-            "An outcome must be 1 (event) or 0, unless --event names its word",
-            found=shown(text),
-            where=cell(path, row, str(values.name)),
-            remedy="such as --event TRUE; all other words then are no event",
+    where = f"{path}, column {values.name}"
+    if event is None:
+        for row, text in values[~values.isin([*EVENT_WORDS, *OTHER_WORDS])].items():
+            problems.add(
+                "An outcome must be 1 (event) or 0, unless --event names its word",
+                found=shown(text),
+                where=cell(path, row, str(values.name)),
+                remedy="such as --event TRUE; all other words then are no event",
+            )
+        events = values.isin(EVENT_WORDS)
+    else:
+        there = values.unique()
+        named = [event] if isinstance(event, str) else list(event)
+        named = [spelling_of(each, there) for each in named]
+        others = [spelling_of(each, there) for each in other]
+        events = values.isin(named)
+        for text in sorted(set(named) & set(others)):
+            problems.add("A word must be the event or none", found=text, where=where)
+        for text in sorted(set(values[~events]) - set(others)) if others else ():
+            problems.add(
+                "Every word of the outcome must be named, as --no-event names some",
+                found=shown(text),
+                where=where,
+                remedy="add it to --event, --no-event or --missing",
+            )
+        problems.errors += word_problems(
+            values,
+            events.astype("boolean"),
+            [*named, *others],
+            column=str(values.name),
+            where=where,
+            naming=lambda texts: "--event or --no-event " + _typed(texts),
+            leaving=lambda texts: "write --missing " + _typed(texts),
+            words=WORDS,
         )
-    return values.isin(EVENT_WORDS).astype(int)
+    told = meanings(values, events.astype("boolean"), WORDS)
+    logger.info("column %s: %s", values.name, meanings_text(told))
+    return events.astype(int)
+
+
+def _typed(texts: Sequence[str]) -> str:
+    """Return words as they are typed behind an option."""
+    return " ".join(map(shlex.quote, texts))
 
 
 def _told(area: Estimate, is_score: bool) -> Estimate:
@@ -240,7 +300,13 @@ def main(options: argparse.Namespace) -> None:
     """Judge the columns that the command line names and write the tables."""
     columns = [*options.probabilities, *options.scores]
     rows, left_out = read_predictions(
-        options.table, options.outcome, columns, event=options.event, patient=options.patient
+        options.table,
+        options.outcome,
+        columns,
+        event=options.event,
+        other=options.no_event,
+        missing=options.missing,
+        patient=options.patient,
     )
     logger.info(
         "%d rows, %d events; left out for a blank cell: %d",
@@ -269,7 +335,17 @@ def _arguments() -> argparse.ArgumentParser:
     arguments = command.parser("models.judge", __doc__)
     arguments.add_argument("table", type=Path, help="CSV, Excel or Parquet table, a row per unit")
     arguments.add_argument("--outcome", required=True, help="column of the outcome")
-    arguments.add_argument("--event", help="how the column says that it happened (default: 1)")
+    arguments.add_argument(
+        "--event",
+        nargs="+",
+        metavar="WORD",
+        help="how the column says that it happened (default: 1)",
+    )
+    for name, text in (
+        ("no-event", "how it says that it did not (default: every other word)"),
+        ("missing", "words for `not known`, whose rows are left out as blanks are"),
+    ):
+        arguments.add_argument(f"--{name}", nargs="+", default=[], metavar="WORD", help=text)
     arguments.add_argument("--patient", help="column of the patient, if one has several rows")
     for name, text in (
         ("probabilities", "columns of predicted probabilities"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import pandas as pd
 
 from pipeline.core.errors import StudyError
+from pipeline.core.id_checks import check_spellings
 from pipeline.core.identifying import shown, shown_id
-from pipeline.core.problems import listing
+from pipeline.core.problems import Problems, listing
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,35 @@ def check_together(
         )
     if config["outcome"] is not None and config["unit"] == "patient":
         check_aggregation(imaged, clinical, config["aggregation"])
+
+
+def check_ids_spelled(**tables: pd.DataFrame | None) -> None:
+    """Raise `StudyError` if ids of one kind differ in spelling only, within or between tables.
+
+    ``P007`` and ``p007`` would be two patients, one of whom may train and one be held out.
+
+    Parameters
+    ----------
+    **tables : pandas.DataFrame or None
+        The study's tables by name, with any of the columns of ids.
+    """
+    problems = Problems("the ids of the tables")
+    for column in ("patient_id", "case_id", "scan_id"):
+        ids = {
+            name: table[column].dropna()
+            for name, table in tables.items()
+            if table is not None and column in table.columns
+        }
+        if column == "case_id":
+            # Without cases of their own, tables of features call a patient's case by the patient.
+            ids = {name: each[~each.isin(_patients(tables))] for name, each in ids.items()}
+        check_spellings(ids, column, problems)
+    problems.raise_if_any()
+
+
+def _patients(tables: Mapping[str, pd.DataFrame | None]) -> set[str]:
+    named = [t["patient_id"] for t in tables.values() if t is not None and "patient_id" in t]
+    return set(pd.concat(named)) if named else set()
 
 
 def check_ids_meet(

@@ -38,10 +38,19 @@ from pipeline.core.readers import originals
 from pipeline.core.registered import suspicious_ids
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
 from pipeline.core.study import Study
-from pipeline.patient_flow import check_enough, screen
-from pipeline.table_pairs import check_together
+from pipeline.formula_values import (
+    ELIGIBLE_WORDS,
+    OUTCOME_WORDS,
+    check_sites,
+    check_values,
+    tell_split,
+)
+from pipeline.patient_flow import Flow, check_enough, screen
+from pipeline.table_pairs import check_ids_spelled, check_together
 
 logger = logging.getLogger(__name__)
+counts = logging.getLogger("pipeline.formula_values")
+"""What a run shows at its start too (pipeline/rules/common.smk)."""
 
 
 def validate_study(config: dict) -> Study:
@@ -72,6 +81,7 @@ def validate_study(config: dict) -> Study:
         check_parameter_file(config["extraction"]["params"])
     else:
         features = _read_ready(config, dictionary)
+    check_ids_spelled(clinical=clinical, cases=cases, features=features)
     if clinical is not None:
         check_formulas(config, clinical, dictionary)
         _check_split_column(config, clinical, dictionary)
@@ -128,20 +138,27 @@ def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFram
     levels = all_levels(dictionary)
     problems = Problems("the formulas of the configuration")
     outcome_columns: tuple[str, ...] = ()
+    units = clinical.set_index(f"{config['unit']}_id", drop=False)
     formulas = [
-        (entry["formula"], f"config key eligibility, `{entry['label']}`")
+        (
+            entry["formula"],
+            f"config key eligibility, `{entry['label']}`",
+            f"eligibility {entry['label']}",
+            ELIGIBLE_WORDS,
+        )
         for entry in config["eligibility"]
     ]
     if config["outcome"] is not None:
-        formulas.insert(0, (config["outcome"]["formula"], "config key outcome.formula"))
-    for number, (text, where) in enumerate(formulas):
+        text, label = config["outcome"]["formula"], f"outcome {config['outcome']['name']}"
+        formulas.insert(0, (text, "config key outcome.formula", label, OUTCOME_WORDS))
+    for text, where, label, words in formulas:
         try:
             formula = Formula(text, where)
-            formula.evaluate(clinical, levels)
+            check_values(formula, units, levels, problems, label=label, words=words)
         except StudyError as error:
             problems.errors.append(error)
             continue
-        if number == 0 and config["outcome"] is not None:
+        if words is OUTCOME_WORDS:
             outcome_columns = formula.columns
     problems.raise_if_any()
     if config["outcome"] is not None:
@@ -182,6 +199,7 @@ def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
     It is no error yet: images of the first patients are checked long before the last one is in.
     """
     flow, outcome = screen(study, features)
+    _tell_events(flow, outcome)
     units = flow.members[["unit_id", "patient_id"]].drop_duplicates("unit_id")
     clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)
     known = [name for name in clinical if name not in units]
@@ -190,6 +208,21 @@ def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
         check_enough(outcome[units.index].astype("int64"), units, study.config["split"])
     except StudyError as error:
         logger.warning("There will be features, but no models. %s", error)
+
+
+def _tell_events(flow: Flow, outcome: pd.Series) -> None:
+    """Tell how many units of the study have the outcome, as far as the tables alone tell."""
+    known = outcome[flow.members["unit_id"].unique()].astype("int64")
+    gone = sum(len(entry["ids"]) for step in flow.steps for entry in step["excluded"])
+    counts.info(
+        "in the study by its tables: %d units, %d with the outcome and %d without; left out before "
+        "%d: %s",
+        len(known),
+        known.sum(),
+        len(known) - known.sum(),
+        gone,
+        flow.reasons_text() or "nobody",
+    )
 
 
 def _check_readers(config: dict, cases: pd.DataFrame) -> None:
@@ -246,6 +279,9 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
             where="config key split.test_sites",
             remedy=f"choose among {listing(sorted(clinical[column].unique()))}",
         )
+    if not numeric:
+        check_sites(column, clinical[column])
+    tell_split(split, clinical)
 
 
 def _check_treated_level(column: str | None, clinical: pd.DataFrame | None) -> None:

@@ -334,16 +334,19 @@ def test_columns_that_do_not_fit_are_told(tmp_path, columns, rule, said):
     assert said in str(told.value)
 
 
-def test_words_among_the_numbers_of_an_outcome_are_warned_of(tmp_path, caplog):
+def test_words_among_the_numbers_of_an_outcome_are_refused_until_named(tmp_path, caplog):
     table, outcome = drawn(30)
     table.insert(0, "patient_id", [f"P{number}" for number in range(30)])
     table["Target"] = outcome.astype(int).astype(str)
     table.loc[[1, 2], "Target"] = "unclear", "NA"
     table.to_csv(tmp_path / "f.csv", index=False)
-    analysis, _ = joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **target("Target == 1"))
+    given = {"A": str(tmp_path / "f.csv")}
+    with pytest.raises(StudyError, match="`not known` must not count as no event") as told:
+        joined(tmp_path, given, **target("Target == 1"))
     assert "column Target holds numbers and words (unclear)" in caplog.text
-    # Only the missing value leaves; whether `unclear` is an event, the formula has to say.
-    assert len(analysis) == 29
+    assert "missing_values: ['unclear']" in told.value.remedy
+    analysis, _ = joined(tmp_path, given, missing_values=["unclear"], **target("Target == 1"))
+    assert len(analysis) == 28
 
 
 def test_a_column_that_became_an_id_is_no_column_of_a_formula(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.core import feature_names, table_columns
 from pipeline.core.errors import StudyError
+from pipeline.core.id_checks import SHORT_SUMMARIES, SUMMARIES
 from pipeline.core.table_columns import (
     analysis_name,
     likely_patient,
@@ -21,7 +23,9 @@ from pipeline.core.table_columns import (
 )
 
 # A letter in front keeps drawn ids from being dates.
-ids = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,12}", fullmatch=True)
+ids = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,12}", fullmatch=True).filter(
+    lambda text: re.sub("[_-]", "", text).lower() not in SUMMARIES | SHORT_SUMMARIES
+)
 
 
 def sheet(*values: str | None) -> pd.DataFrame:

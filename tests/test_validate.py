@@ -333,6 +333,8 @@ def test_ids_of_one_source_are_listed(files, caplog):
 
 def test_tables_without_a_common_id_are_refused(files):
     files.clinical["patient_id"] = files.clinical["patient_id"].astype(int)
+    assert "40 pairs: 0001 (cases) and 1 (clinical)" in files.problem()
+    files.clinical["patient_id"] = "X" + files.clinical["patient_id"].astype(str)
     text = files.problem()
     assert "must share ids" in text
     files.clinical["patient_id"] = [f"EXAMPLE-{row:04d}" for row in range(len(files.clinical))]

@@ -12,7 +12,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipeline.core.clinical_table import clinical_sheet, read_clinical, type_clinical
+from pipeline.core.clinical_table import (
+    clinical_sheet,
+    read_clinical,
+    type_clinical,
+    without_missing,
+)
 from pipeline.core.dictionary import COLUMNS, MISSING, read_dictionary
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import Layout
@@ -21,6 +26,7 @@ from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown, shown_id
 from pipeline.core.problems import listing, suggestion
 from pipeline.core.sheets import NUMBER, column_names, has_comma
+from pipeline.core.spellings import typed_alike
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
 from pipeline.core.table_columns import KEYS, analysis_name, given_names, table_name
 
@@ -54,9 +60,11 @@ def clinical_tables(config: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
     key, path = f"{config['unit']}_id", config["clinical"]
     dictionary = None if config["dictionary"] is None else read_dictionary(config["dictionary"])
     if path is not None and dictionary is not None:
-        return read_clinical(path, dictionary, key, config["columns"]), dictionary
+        missing = config["missing_values"]
+        return read_clinical(path, dictionary, key, config["columns"], missing), dictionary
     if path is not None:
         sheet, where = clinical_sheet(path, config["columns"], key), path
+        sheet = without_missing(sheet, config["missing_values"])
     else:
         sheet, where = _beside_features(config, dictionary, key)
     if dictionary is None:
@@ -121,7 +129,7 @@ def _beside_features(
         _check_there(roles, there, where)
         layout = Layout.of(config, pd.DataFrame({"column": list(roles)}))
     sheet = described_values(config["features"], key, layout).rename(columns=analysis_name)
-    sheet = sheet.where(~sheet.isin(MISSING), None)
+    sheet = without_missing(sheet.where(~sheet.isin(MISSING), None), config["missing_values"])
     if key not in sheet.columns:
         raise StudyError(
             f"The feature tables must have the column {key}, since `unit` is {config['unit']}",
@@ -130,13 +138,20 @@ def _beside_features(
             remedy=f"name it, `columns: {{{key}: <your column>}}`, or set `unit` accordingly",
         )
     described = [name for name in sheet.columns if name not in KEYS]
+    # 1, 1.0 and 1.00 are one value, and so are TRUE and true, whoever wrote the table.
+    sheet = sheet.assign(**{name: typed_alike(sheet[name]) for name in described})
     counts = sheet.groupby(key)[described].nunique()
     for name in described:
         several = counts.index[counts[name] > 1]
         if len(several):
+            stated = sheet.groupby(key)[name].unique()
             raise StudyError(
                 f"Rows of one {config['unit']} must have the same {table_name(name)}",
-                found=listing(map(shown_id, several)),
+                found=listing(
+                    f"{shown_id(unit)} ("
+                    f"{' and '.join(map(shown, pd.Series(stated[unit]).dropna()))})"
+                    for unit in several
+                ),
                 where=f"{where}, column {table_name(name)}",
                 remedy="mend the values, or write `unit: case` if a row is what has an outcome",
             )

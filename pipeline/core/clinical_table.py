@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +22,7 @@ from pipeline.core.sheets import (
     rows_text,
     uses_decimal_comma,
 )
+from pipeline.core.spellings import same_words, spelling_of, typed_alike
 from pipeline.core.table_columns import (
     KEYS,
     analysis_name,
@@ -39,6 +40,7 @@ def read_clinical(
     dictionary: pd.DataFrame,
     key: str,
     names: Mapping[str, str | list[str]] | None = None,
+    missing: Collection[str | float] = (),
 ) -> pd.DataFrame:
     """Read the clinical table and type it by the dictionary.
 
@@ -52,6 +54,8 @@ def read_clinical(
         Column that names the unit of a row.
     names : mapping, optional
         Option ``columns``: what the table calls the columns of this project.
+    missing : collection of str or number, optional
+        Option ``missing_values``: what stands for a value that is not known.
 
     Returns
     -------
@@ -64,6 +68,7 @@ def read_clinical(
         Telling every wrong row, column and value.
     """
     sheet = clinical_sheet(path, names or {}, key, all_levels(dictionary))
+    sheet = without_missing(sheet, missing)
     return type_clinical(sheet, dictionary, key, path, complete=True)
 
 
@@ -101,6 +106,21 @@ def clinical_sheet(
     check_identifying(sheet, path, problems, own=KEYS, levels=levels)
     problems.raise_if_any()
     return sheet
+
+
+def without_missing(sheet: pd.DataFrame, missing: Collection[str | float]) -> pd.DataFrame:
+    """Return a table of text with blanks for what the option ``missing_values`` names.
+
+    It counts in every column but the ids, whether or not a level is called so.
+    """
+    if not missing:
+        return sheet
+    columns = {
+        name: sheet[name].where(~same_words(sheet[name], missing), None)
+        for name in sheet.columns
+        if name not in KEYS
+    }
+    return sheet.assign(**columns)
 
 
 def type_clinical(
@@ -188,7 +208,7 @@ def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Prob
         allowed = {float(level) for level in levels} if levels else None
         unknown = numbers.notna() & ~numbers.isin(allowed) if allowed else numbers.isna() & False
     else:
-        numbers = values = _spelled(values, levels)
+        numbers = values = _spelled(values, levels) if levels else typed_alike(values)
         unknown = values.notna() & ~values.isin(levels) if levels else values.isna() & False
         if entry["type"] == "binary" and not levels and values.nunique() > 2:
             problems.add(
@@ -207,18 +227,14 @@ def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Prob
     return numbers
 
 
-def _spelled(values: pd.Series, levels: list[str] | None) -> pd.Series:
-    """Return text with 1.0 as the level 1: software that knows numbers only writes levels so."""
-    known = {float(level): level for level in levels or () if NUMBER.fullmatch(level)}
-    if len(known) < sum(bool(NUMBER.fullmatch(level)) for level in levels or ()):
-        return values  # such as 1 and 1.0, which differ for the dictionary's author
+def _spelled(values: pd.Series, levels: list[str]) -> pd.Series:
+    """Return text with 1.0 as the level 1, and TRUE as the level true.
 
-    def spelled(text: str | None) -> str | None:
-        if text is None or text in levels or not NUMBER.fullmatch(text):
-            return text
-        return known.get(float(text), text)
-
-    return values.map(spelled).astype(object) if known else values
+    Software that knows numbers only writes levels so. Where 1 and 1.0 both are levels, they differ
+    for the dictionary's author.
+    """
+    known = {text: spelling_of(text, levels) for text in values.dropna().unique()}
+    return values.map(lambda text: known.get(text, text)).astype(object)
 
 
 def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Series:

@@ -26,7 +26,10 @@ logger = logging.getLogger(__name__)
 TIMINGS = ("preoperative", "intraoperative", "postoperative")
 COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role")
 NUMERIC = ("continuous", "ordinal")
-MISSING = {"NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A"}
+MISSING = {
+    *("NA", "N/A", "n/a", "N/a", "n.a.", "N.A.", "NaN", "nan", "NAN", "null", "NULL", "Null"),
+    *("#N/A", "#NV", "<NA>"),
+}
 """Words that mean a missing value, unless the dictionary lists them among a column's levels."""
 OF_SPLIT = {"part", "fold"}
 """Columns of the split, which stand beside the predictors."""

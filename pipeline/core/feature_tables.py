@@ -23,7 +23,13 @@ from pipeline.core.feature_columns import (
 from pipeline.core.feature_names import foreign_names
 from pipeline.core.identifying import check_headers, check_identifying, shown, shown_id
 from pipeline.core.problems import Problems, listing
-from pipeline.core.sheets import NAMELESS, column_names, read_sheet, rows_text
+from pipeline.core.sheets import (
+    NAMELESS,
+    column_names,
+    read_sheet,
+    rows_text,
+    uses_decimal_comma,
+)
 from pipeline.core.table_columns import KEYS, given_names, name_columns, naming_remedy, write_ids
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,5}")
@@ -174,6 +180,10 @@ def described_values(paths: Mapping[str, str], unit_key: str, layout: Layout) ->
         described = [name for name in sheets[-1].columns if name in layout.clinical]
         check_identifying(sheets[-1][described], path, problems)
     problems.raise_if_any()
+    for sheet in sheets:  # one reader's software may write 0,5 where another's writes 0.5
+        for name in layout.clinical & set(sheet.columns):
+            if uses_decimal_comma(sheet[name].dropna()):
+                sheet[name] = sheet[name].str.replace(",", ".", regex=False)
     wanted = [name for name in sheets[0].columns if name in {*KEYS, *layout.clinical}]
     return pd.concat([sheet.reindex(columns=wanted) for sheet in sheets], ignore_index=True)
 
@@ -261,7 +271,9 @@ def _check_keys(
                     f"{name} must be well formed",
                     found=shown_id(value),
                     where=f"{path}, row {row}, column {name}",
-                    remedy="letters, digits, '_' and '-' only, beginning with a letter or digit",
+                    remedy="letters, digits, '_' and '-' only, beginning with a letter or digit"
+                    if value
+                    else "name the patient, or remove the row: totals below a table are no patient",
                 )
     for row, value in sheet[DAYS].items() if DAYS in sheet.columns else ():
         if value is not None and not WHOLE.fullmatch(value):

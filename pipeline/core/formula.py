@@ -25,6 +25,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing, suggestion
+from pipeline.core.spellings import spelling_of
 from pipeline.core.table_columns import analysis_name
 
 MAX_LENGTH = 2000
@@ -84,6 +85,8 @@ class Formula:
     ----------
     columns : tuple of str
         The columns it names, in order of first appearance, by their names inside the project.
+    compared : dict of str to tuple
+        What it compares a column with by ``==``, ``!=`` and ``in``: texts and numbers by column.
 
     Raises
     ------
@@ -119,6 +122,7 @@ class Formula:
         self.columns = tuple(columns)
         if not columns:
             raise self._error("A formula must name at least one column")
+        self.compared = self._literals()
 
     def evaluate(
         self, table: pd.DataFrame, levels: Mapping[str, list[str]] | None = None
@@ -154,6 +158,23 @@ class Formula:
         result = self._value(self._tree, table, levels or {})
         self._want(result, "truth", "The result of a formula")
         return result.values
+
+    def _literals(self) -> dict[str, tuple[str | float, ...]]:
+        found: dict[str, dict[str | float, None]] = {}
+        for node in _in_order(self._tree):
+            if not isinstance(node, ast.Compare):
+                continue
+            sides = [node.left, *node.comparators]
+            for op, left, right in zip(node.ops, sides, sides[1:], strict=False):
+                if not isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn):
+                    continue
+                for one, other in ((left, right), (right, left)):
+                    parts = other.elts if isinstance(other, ast.Tuple | ast.List) else [other]
+                    values = [value for value in map(_literal, parts) if value is not None]
+                    if isinstance(one, ast.Name) and values:
+                        known = found.setdefault(self._column_name(one), {})
+                        known.update(dict.fromkeys(values))
+        return {name: tuple(values) for name, values in found.items()}
 
     def _column_name(self, node: ast.Name) -> str:
         return analysis_name(self._quoted.get(node.id, node.id))
@@ -339,6 +360,14 @@ class Formula:
             )
         for one, other in ((left, right), (right, left)):
             allowed = levels.get(one.column) if one.kind == "text" and one.column else None
+            if one.kind == "text" and one.column and other.literal is not None:
+                # TRUE is true, and 1 is 1.0, however the table and the formula write them.
+                text = spelling_of(other.literal, allowed or one.values.dropna().unique())
+                if text != other.literal:
+                    series = pd.Series(text, index=other.values.index, dtype="string")
+                    spelled = _Value("text", series, literal=text)
+                    pair = (one, spelled) if one is left else (spelled, one)
+                    return self._pair(op, *pair, levels)
             if allowed is not None and other.literal is not None and other.literal not in allowed:
                 raise self._error(
                     f"A value that {one.column} is compared with must be one of its levels",
@@ -351,6 +380,17 @@ class Formula:
 def _as_level(number: float) -> str:
     """Return a number as a level is written: all its digits, no point behind a whole one."""
     return str(int(number)) if math.isfinite(number) and number == int(number) else repr(number)
+
+
+def _literal(node: ast.AST) -> str | float | None:
+    """Return what a literal says, None for anything else."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
+        value = node.operand.value
+        if isinstance(value, int | float):
+            return -value if isinstance(node.op, ast.USub) else value
+    return None
 
 
 def _is_literal_list(node: ast.AST) -> bool:

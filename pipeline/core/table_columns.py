@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.core.errors import StudyError
-from pipeline.core.problems import listing
+from pipeline.core.id_checks import check_rows_of_patients
+from pipeline.core.problems import Problems, listing
 from pipeline.core.registered import suspicious_ids
 
 logger = logging.getLogger(__name__)
@@ -149,10 +150,14 @@ def write_ids(sheet: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     Raises
     ------
     StudyError
-        If an id is a date, a UID or a name, which no error shows, or if two ids would become one.
+        If an id is a date, a UID or a name, which no error shows, if two ids would become one, or
+        if a row is a summary of the table (`mean`), which no patient is.
     """
     for name in (key for key in KEYS if key in sheet.columns):
         values = sheet[name].dropna()
+        problems = Problems(f"the ids of {path}")
+        check_rows_of_patients(values, str(path), problems)
+        problems.raise_if_any()
         for spelled in (values.str.replace(_SIGNS, "-", regex=True), values):
             suspicious_ids(spelled, name, str(path))
         written = values

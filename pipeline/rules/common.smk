@@ -26,6 +26,8 @@ use_checkout(workflow.basedir)
 notices = logging.StreamHandler()
 notices.setFormatter(logging.Formatter(f"{NOTICE}%(message)s"))
 logging.getLogger("pipeline").addHandler(notices)
+# Events, others and unknown ones are told before anything runs, not only in validate.
+logging.getLogger("pipeline.formula_values").setLevel(logging.INFO)
 
 if not config:
     raise WorkflowError(

@@ -25,12 +25,13 @@ from models.learning.parallel import Workers
 from models.learning.procedure import search_note
 from models.learning.resuming import journal_until_done, map_kept, stage_key
 from models.modes.mode import candidates_in_mode
-from models.outputs import write_facts, write_result
+from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring.intervals import patient_resamples
 from models.transformers.columns import Columns
 from pipeline.core import command
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import FitError, StudyError
 from pipeline.core.files import read_json, read_table
+from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.modes import labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
@@ -283,6 +284,12 @@ def main(options: argparse.Namespace) -> None:
             found=info["model"],
             where=f"--model {options.model}",
         )
+    if not is_fitted(info):
+        if options.plan:
+            print(f"No step: {options.model} could not be fitted. {info[REASON]}")
+        else:
+            _write_dropped(info[REASON], options, config)
+        return
     test = table[table["part"] == "test"]
     columns = candidates_in_mode(columns, table, config)
     setting = Setting(options.model, training, folds, test, info["parameters"], config)
@@ -297,12 +304,34 @@ def main(options: argparse.Namespace) -> None:
         key = stage_key("models.ablate", options.model, files, config, device)
         path = options.out_dir / f"{options.model}.journal"
         with journal_until_done(path, key) as journal:
-            result, seeds, facts = ablate(
-                setting, columns, info, importance, options.workers, journal
-            )
-            write_result(result, options.out_dir / f"{options.model}.parquet", config)
-            write_result(seeds, options.out_dir / f"{options.model}_seeds.parquet", config)
-            write_facts(facts, options.out_dir / f"{options.model}.json", config)
+            try:
+                result, seeds, facts = ablate(
+                    setting, columns, info, importance, options.workers, journal
+                )
+            except FitError as error:
+                # Of the full model: a step that cannot be fitted is a row with its reason.
+                _write_dropped(error, options, config)
+                return
+            _write(result, seeds, fitted_facts({"model": options.model, **facts}), options, config)
+
+
+def _write(
+    table: pd.DataFrame,
+    seeds: pd.DataFrame,
+    facts: Mapping,
+    options: argparse.Namespace,
+    config: Mapping,
+) -> None:
+    """Write the files of one model's ablation."""
+    write_result(table, options.out_dir / f"{options.model}.parquet", config)
+    write_result(seeds, options.out_dir / f"{options.model}_seeds.parquet", config)
+    write_facts(facts, options.out_dir / f"{options.model}.json", config)
+
+
+def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
+    """Write the files of an ablation that has no full model to compare its steps with."""
+    facts = dropped_facts(options.model, reason)
+    _write(empty_table(COLUMNS), empty_table(SEED_COLUMNS), facts, options, config)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from models.scoring.intervals import percentile_interval
 from models.scoring.performance import Sample, auroc_estimate
 from models.scoring.threshold import rule_words
 from models.transformers.chain import off_notes
-from pipeline.core.errors import MachineError, StudyError, VertebromicsError
+from pipeline.core.errors import FitError
 from pipeline.core.seeds import derive_seed
 
 
@@ -152,9 +152,7 @@ def refit_step(setting: Setting, step: Step) -> Refits:
     """
     try:
         return _refit(setting, step)
-    except (StudyError, MachineError):
-        raise
-    except VertebromicsError as error:
+    except FitError as error:
         # Parameters of the full model may suit no other input: TabNet then diverges. The other
         # steps go on; without the full model there would be nothing to compare them with.
         if step.kind == FULL:
@@ -194,9 +192,7 @@ def _own_threshold(setting: Setting, procedure: Procedure) -> tuple[float, list[
     training = setting.training
     try:
         predicted = procedure.out_of_fold(training, setting.config["seed"], setting.folds)
-    except (StudyError, MachineError):
-        raise
-    except VertebromicsError as error:
+    except FitError as error:
         return math.nan, [f"No threshold, and so no confusion matrix: {error}"]
     return procedure.threshold(training, predicted), []
 

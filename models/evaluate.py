@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.outputs import write_result
+from models.outputs import empty_table, write_result
 from models.scoring import calibration, metrics
 from models.scoring.calibration_band import calibration_band
 from models.scoring.comparisons import compare_decisions, compare_models
@@ -27,6 +27,7 @@ from models.scoring.performance import METRICS, Sample, metric_estimates, point_
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
+from pipeline.core.fit_status import is_fitted
 from pipeline.core.modes import labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
@@ -38,6 +39,50 @@ WINNER = "winner"
 
 #: Decimals to which probabilities may leave [0, 1] by rounding in a library.
 _ROUNDING = 1e-6
+
+COLUMNS = {
+    "metrics": {
+        **dict.fromkeys(("model", "part", "metric"), object),
+        **dict.fromkeys(("value", "low", "high"), float),
+        "method": object,
+    },
+    "comparisons": {
+        **dict.fromkeys(("model_a", "model_b"), object),
+        **dict.fromkeys(("auc_difference", "low", "high", "p_value", "p_holm"), float),
+        **dict.fromkeys(("family", "method"), object),
+        **dict.fromkeys(("only_a_right", "only_b_right"), "int64"),
+        **dict.fromkeys(("mcnemar_p", "mcnemar_p_holm"), float),
+    },
+    "roc": {"model": object, **dict.fromkeys(("fpr", "tpr", "threshold"), float)},
+    "calibration": {
+        "model": object,
+        **dict.fromkeys(("predicted", "observed", "low", "high"), float),
+        "n": "int64",
+    },
+    "calibration_curve": {
+        "model": object,
+        **dict.fromkeys(("predicted", "observed", "low", "high"), float),
+    },
+    "calibration_tests": {
+        **dict.fromkeys(("model", "test"), object),
+        "statistic": float,
+        "df": "int64",
+        "p_value": float,
+        "groups": "int64",
+        "note": object,
+    },
+    "decision_curve": {
+        "model": object,
+        **dict.fromkeys(("threshold", "net_benefit", "low", "high"), float),
+        **dict.fromkeys(("gain", "gain_low", "gain_high"), float),
+    },
+    "confusion": {
+        "model": object,
+        **dict.fromkeys(("tp", "fp", "fn", "tn"), "int64"),
+        "threshold": float,
+    },
+}
+"""Columns of the tables."""
 
 
 def evaluate(
@@ -65,13 +110,16 @@ def evaluate(
     dict of str to pandas.DataFrame
         ``metrics, comparisons, roc, calibration, calibration_curve, calibration_tests,
         decision_curve, confusion``, with the columns that docs/architecture.md lists. All but
-        `metrics` are of the test rows.
+        `metrics` are of the test rows. Without predictions, as where no model could be fitted, the
+        tables are empty.
 
     Raises
     ------
     StudyError
         If models were not tested on the same units, or a prediction is no probability.
     """
+    if not predictions:
+        return {name: empty_table(columns) for name, columns in COLUMNS.items()}
     options = config["evaluation"]
     how = {
         "confidence": options["confidence"],
@@ -81,6 +129,8 @@ def evaluate(
     }
     by_part = _checked(predictions)
     primary = primary_model(config, winner)
+    # One that could not be fitted leaves its comparisons, and the family of which they were.
+    primary = primary if primary in predictions else None
     tests = {
         model: Sample.of(rows, infos[model]["threshold"]) for model, rows in by_part["test"].items()
     }
@@ -269,8 +319,9 @@ def main(options: argparse.Namespace) -> None:
     predictions, infos = {}, {}
     for table, info in _paired_paths(options.predictions, options.models):
         model_info = read_json(info)
-        predictions[model_info["model"]] = read_table(table)
-        infos[model_info["model"]] = model_info
+        if is_fitted(model_info):
+            predictions[model_info["model"]] = read_table(table)
+            infos[model_info["model"]] = model_info
     winner = read_json(options.winner)["model"] if options.winner else None
     with labelled_log(config):
         tables = evaluate(predictions, infos, config, winner)

@@ -12,7 +12,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,12 @@ from models.learning.journal import Journal
 from models.learning.parallel import Workers
 from models.learning.procedure import Procedure, search_note
 from models.learning.resuming import journal_until_done, map_kept, stage_key
-from models.outputs import write_facts, write_result
+from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring import metrics
 from pipeline.core import command
+from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
+from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.modes import rigorous
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
@@ -106,8 +108,8 @@ def cross_validate(
 
     Raises
     ------
-    StudyError
-        If an outer or inner fold would lack an outcome.
+    FitError
+        If the model cannot be fitted in an outer fold, as where an inner one lacks an outcome.
     """
     model, config, started = procedure.model, procedure.config, time.monotonic()
     options = config["nested"]
@@ -193,7 +195,11 @@ def main(options: argparse.Namespace) -> None:
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
-    fixed = read_json(options.model_json)["parameters"] if options.model_json else None
+    final = read_json(options.model_json) if options.model_json else None
+    if final is not None and not is_fitted(final):
+        _write_dropped(final[REASON], options, config)
+        return
+    fixed = final["parameters"] if final is not None else None
     # Cross-validating an order that has seen every row would measure nothing.
     honest = rigorous(config)
     procedure = Procedure(options.model, columns, honest, config["nested"]["search"], fixed)
@@ -203,9 +209,19 @@ def main(options: argparse.Namespace) -> None:
     device = device_of(options.model, config)
     key = stage_key("models.nested", options.model, files, config, device)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
-        result, facts = cross_validate(procedure, training, options.workers, journal)
-        write_result(result, options.out, config, leaks=False)
-        write_facts(facts, options.json, config, leaks=False)
+        try:
+            result, facts = cross_validate(procedure, training, options.workers, journal)
+        except FitError as error:
+            _write_dropped(error, options, config)
+        else:
+            write_result(result, options.out, config, leaks=False)
+            write_facts(fitted_facts(facts), options.json, config, leaks=False)
+
+
+def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
+    """Write the files of a model that an outer fold left without a fit."""
+    write_result(empty_table(COLUMNS), options.out, config, leaks=False)
+    write_facts(dropped_facts(options.model, reason), options.json, config, leaks=False)
 
 
 if __name__ == "__main__":

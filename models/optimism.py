@@ -43,12 +43,13 @@ from models.learning.parallel import Workers
 from models.learning.procedure import Procedure, search_note
 from models.learning.resuming import journal_until_done, map_kept, stage_key
 from models.optimism_resamples import Resampled, described, packed, run_on_resample, unpacked
-from models.outputs import write_facts, write_result
+from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring.intervals import MAX_UNDEFINED_SHARE, patient_resamples
 from models.scoring.performance import METRICS, Sample, point_values
 from pipeline.core import command
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
+from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.modes import is_leaking, rigorous
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
@@ -60,6 +61,15 @@ DISTINCT = 0.632
 
 #: Largest share of resamples that may hold too few different patients for the procedure to run.
 MAX_LEFT_OUT = 0.2
+
+COLUMNS = {
+    "model": object,
+    "metric": object,
+    **dict.fromkeys(("apparent", "optimism", "optimism_se", "corrected", "out_of_bag"), float),
+    "corrected_632plus": float,
+    "resamples": "int64",
+    "note": object,
+}
 
 NO_INTERVAL = (
     "No interval: the location-shifted bootstrap interval takes its width from the apparent "
@@ -105,7 +115,7 @@ def correct_optimism(
 
     Raises
     ------
-    StudyError
+    FitError
         If the procedure cannot run on more than a fifth of the resamples.
     """
     started = time.monotonic()
@@ -141,7 +151,7 @@ def correct_optimism(
     done = [result for result in results if isinstance(result, Resampled)]
     refused = [result for result in results if not isinstance(result, Resampled)]
     if len(refused) > MAX_LEFT_OUT * wanted:
-        raise StudyError(
+        raise FitError(
             "Nearly every resample of the training patients must allow the procedure to run",
             found=f"{len(refused)} of {wanted} do not, the first because of: {refused[0]}",
             where="config key optimism",
@@ -269,6 +279,9 @@ def main(options: argparse.Namespace) -> None:
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
     final = read_json(options.model_json)
+    if not is_fitted(final):
+        _write_dropped(final[REASON], options, config)
+        return
     # An order that has seen every row has no optimism that resamples of its rows could measure.
     honest = rigorous(config)
     search = config["optimism"]["search"]
@@ -279,11 +292,21 @@ def main(options: argparse.Namespace) -> None:
     device = device_of(options.model, config)
     key = stage_key("models.optimism", options.model, files, config, device)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
-        result, facts = correct_optimism(procedure, training, final, options.workers, journal)
+        try:
+            result, facts = correct_optimism(procedure, training, final, options.workers, journal)
+        except FitError as error:
+            _write_dropped(error, options, config)
+            return
         if is_leaking(config):
             facts["notes"].append(OTHER_ORDER)
         write_result(result, options.out, config, leaks=False)
-        write_facts(facts, options.json, config, leaks=False)
+        write_facts(fitted_facts(facts), options.json, config, leaks=False)
+
+
+def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
+    """Write the files of a model that most resamples, or the whole study, left without a fit."""
+    write_result(empty_table(COLUMNS), options.out, config, leaks=False)
+    write_facts(dropped_facts(options.model, reason), options.json, config, leaks=False)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pandas as pd
 from models.learning.procedure import Procedure
 from models.scoring import metrics
 from models.scoring.performance import METRICS, Sample, point_values
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import FitError
 
 
 class Resampled(NamedTuple):
@@ -69,7 +69,7 @@ def run_on_resample(
     rows = np.repeat(np.arange(len(training)), times)
     try:
         run = procedure.run(resample_of(training, times), seed)
-    except StudyError as error:
+    except FitError as error:
         return error.rule
     outcome, patients = training["outcome"].to_numpy(int), training["patient_id"].to_numpy()
     probability = run.fitted.predict(training)

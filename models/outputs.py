@@ -8,13 +8,17 @@ neither column nor key.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.core.files import write_json, write_table
+from pipeline.core.fit_status import WAS_FITTED, not_fitted
 from pipeline.core.modes import COLUMN, LABEL, RIGOROUS, is_leaking
+
+logger = logging.getLogger("vertebromics")
 
 
 def write_result(
@@ -43,3 +47,27 @@ def write_facts(facts: Mapping, path: str | Path, config: Mapping, *, leaks: boo
     """Write a JSON file, labelled; the parameters are those of `write_result`."""
     label = {COLUMN: LABEL if leaks else RIGOROUS} if is_leaking(config) else {}
     write_json(label | dict(facts), path)
+
+
+def fitted_facts(facts: Mapping) -> dict:
+    """Return what a stage found of a model that it could fit, with that status in front."""
+    return {"model": facts["model"], **WAS_FITTED, **facts}
+
+
+def dropped_facts(model: str, reason: object) -> dict:
+    """Return what a stage writes of a model that it could not fit: status and reason.
+
+    Parameters
+    ----------
+    model : str
+        Name of the family.
+    reason : FitError or str
+        Why not.
+    """
+    logger.warning("%s drops out: %s", model, reason)
+    return {"model": model, **not_fitted(reason)}
+
+
+def empty_table(columns: Mapping[str, object]) -> pd.DataFrame:
+    """Return a table of the given columns and types, without rows."""
+    return pd.DataFrame(columns=list(columns)).astype(dict(columns))

@@ -24,6 +24,7 @@ from models.outputs import write_result
 from models.scoring.performance import Sample, auroc_estimate, point_values
 from models.transformers.columns import MEAN_OF_READERS, Columns, Predictor
 from pipeline.core import command
+from pipeline.core.errors import FitError
 from pipeline.core.modes import labelled_log
 from pipeline.core.readers import latest_label
 from pipeline.core.seeds import derive_seed
@@ -171,8 +172,12 @@ def compare_references(columns: Columns, table: pd.DataFrame, config: Mapping) -
     rows = []
     for reference in plan_references(columns, predictors):
         row = {"reference": reference.name, "label": LABELS[reference.name], "note": reference.note}
-        if not reference.note:
-            probability, n_features = fit_reference(reference, training, test, config)
+        try:
+            fitted = None if reference.note else fit_reference(reference, training, test, config)
+        except FitError as error:
+            fitted, row["note"] = None, f"not fitted: {error}"
+        if fitted is not None:
+            probability, n_features = fitted
             sample = Sample(outcome, probability, patients, options["threshold"])
             area, values = auroc_estimate(sample, options["confidence"]), point_values(sample)
             row |= {

@@ -26,6 +26,7 @@ from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json
+from pipeline.core.fit_status import is_fitted
 from pipeline.core.study import open_study
 
 #: Least shrinkage of the coefficients, largest optimism in Nagelkerke's R2, and largest error of
@@ -111,7 +112,7 @@ def describe_sample_size(
     training : pandas.DataFrame
         ``patient_id, outcome`` of the training rows.
     infos : sequence of mapping
-        By model, what model.json holds.
+        By model that could be fitted, what model.json holds.
     nagelkerke : float
         Expected share of the largest possible R2, assumed before the study.
 
@@ -156,7 +157,7 @@ def main(options: argparse.Namespace) -> None:
     """Read the candidates, the training rows and the models, and write the note."""
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    infos = [read_json(path) for path in options.models]
+    infos = [info for info in map(read_json, options.models) if is_fitted(info)]
     expected = config["evaluation"]["expected_r2"]
     training = table[table["part"] == "train"]
     write_facts(describe_sample_size(columns, training, infos, expected), options.out, config)

@@ -21,12 +21,14 @@ from models.learning.estimators import FAMILIES
 from models.learning.fitted import FittedModel, refit
 from models.missingness import complete_rows
 from models.modes.mode import candidates_in_mode
-from models.outputs import write_result
+from models.outputs import empty_table, write_result
 from models.scoring.comparisons import compare_models
 from models.scoring.performance import Sample, auroc_estimate
 from models.transformers.columns import MEAN_OF_READERS, Columns
 from pipeline.core import command
+from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
+from pipeline.core.fit_status import is_fitted
 from pipeline.core.modes import labelled_log
 from pipeline.core.readers import latest_label
 from pipeline.core.seeds import derive_seed
@@ -157,7 +159,10 @@ def complete_case_row(
             left = f"{events} events among {len(rows)} complete {part} rows"
             return row | {"note": f"not done: {left} are too few"}
     columns = candidates_in_mode(fitted.columns, table[complete], config)
-    again = refit(fitted.model, columns, training, parameters, config, seed)
+    try:
+        again = refit(fitted.model, columns, training, parameters, config, seed)
+    except FitError as error:
+        return row | {"note": f"not done: {error}"}
     confidence = config["evaluation"]["confidence"]
     return row | _compared(test, again.predict(test), fitted.predict(test), confidence)
 
@@ -229,9 +234,12 @@ def main(options: argparse.Namespace) -> None:
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
     columns = candidates_in_mode(columns, table, config)
-    parameters = read_json(options.model_json)["parameters"]
+    info = read_json(options.model_json)
     with labelled_log(config), threadpool_limits(config["threads"]):
-        result = analyse(options.model, columns, table, parameters, config)
+        if is_fitted(info):
+            result = analyse(options.model, columns, table, info["parameters"], config)
+        else:
+            result = empty_table(COLUMNS)
     write_result(result, options.out, config)
 
 

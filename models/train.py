@@ -17,15 +17,27 @@ from threadpoolctl import threadpool_limits
 
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import FAMILIES, device_of, family_of
+from models.learning.importance import COLUMNS as IMPORTANCE
 from models.learning.importance import importance_table
 from models.learning.procedure import Procedure, ProcedureRun
+from models.learning.search import COLUMNS as SEARCH
 from models.modes.mode import candidates_in_mode
-from models.outputs import write_facts, write_result
+from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring.threshold import threshold_source
 from models.transformers.columns import Columns
 from pipeline.core import command
+from pipeline.core.errors import FitError
 from pipeline.core.modes import is_leaking, labelled_log
 from pipeline.core.study import open_study
+
+PREDICTIONS = {
+    "unit_id": object,
+    "patient_id": object,
+    "outcome": "int64",
+    "part": object,
+    "probability": float,
+}
+"""Columns of the predictions."""
 
 JOURNAL = "search.journal"
 """File beside a model's results that a killed search leaves, and from which it goes on."""
@@ -124,6 +136,18 @@ def write_model(
         ),
         "notes": notes,
     }
+    write_facts(fitted_facts(facts), folder / "model.json", config)
+
+
+def write_dropped(model: str, error: FitError, config: Mapping, folder: Path) -> None:
+    """Write the files of a model that cannot be fitted: empty tables, and why in ``model.json``.
+
+    The study goes on with the models that are left; the report names this one.
+    """
+    write_result(empty_table(PREDICTIONS), folder / "predictions.parquet", config)
+    write_result(empty_table(SEARCH), folder / "search.parquet", config)
+    write_result(empty_table(IMPORTANCE), folder / "importance.parquet", config)
+    facts = dropped_facts(model, error) | {"label": family_of(model).label}
     write_facts(facts, folder / "model.json", config)
 
 
@@ -140,11 +164,15 @@ def main(options: argparse.Namespace) -> None:
     journal = options.out_dir / JOURNAL
     columns = candidates_in_mode(columns, table, config)
     with labelled_log(config), threadpool_limits(config["threads"]):
-        trained = fit_model(
-            options.model, columns, training, folds, config, workers=workers, journal=journal
-        )
-        write_model(trained, training, test, config, options.out_dir, started)
-    journal.unlink()
+        try:
+            trained = fit_model(
+                options.model, columns, training, folds, config, workers=workers, journal=journal
+            )
+        except FitError as error:
+            write_dropped(options.model, error, config, options.out_dir)
+        else:
+            write_model(trained, training, test, config, options.out_dir, started)
+    journal.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

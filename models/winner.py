@@ -14,6 +14,7 @@ from models.outputs import write_facts
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json
+from pipeline.core.fit_status import is_fitted
 from pipeline.core.study import open_study
 
 RULE = (
@@ -29,19 +30,23 @@ def choose_winner(infos: Sequence[dict]) -> dict:
     Parameters
     ----------
     infos : sequence of dict
-        What model.json holds, in the order of the configuration; ``model, label, cv_auc,
-        cv_auc_sd`` are used.
+        What model.json holds, in the order of the configuration; ``status, model, label, cv_auc,
+        cv_auc_sd`` are used. Models that could not be fitted are no candidates.
 
     Returns
     -------
     dict
-        ``model, label, cv_auc, rule, candidates`` (``model, cv_auc, cv_auc_sd`` of each).
+        ``model, label, cv_auc, rule, candidates`` (``model, cv_auc, cv_auc_sd`` of each); the first
+        three are None where no model could be fitted.
 
     Raises
     ------
     StudyError
-        If no model has a cross-validated AUROC.
+        If models were fitted, and none has a cross-validated AUROC.
     """
+    infos = [info for info in infos if is_fitted(info)]
+    if not infos:
+        return {"model": None, "label": None, "cv_auc": None, "rule": RULE, "candidates": []}
     scored = [info for info in infos if info["cv_auc"] is not None]
     if not scored:
         raise StudyError(

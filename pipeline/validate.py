@@ -38,6 +38,7 @@ from pipeline.core.readers import originals
 from pipeline.core.registered import suspicious_ids
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
 from pipeline.core.study import Study
+from pipeline.foreseen_fits import foreseen, training_patients
 from pipeline.formula_values import (
     ELIGIBLE_WORDS,
     OUTCOME_WORDS,
@@ -204,10 +205,29 @@ def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
     clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)
     known = [name for name in clinical if name not in units]
     units = units.join(clinical[known], on="unit_id").set_index("unit_id", drop=False)
+    outcome = outcome[units.index].astype("int64")
     try:
-        check_enough(outcome[units.index].astype("int64"), units, study.config["split"])
+        check_enough(outcome, units, study.config["split"])
     except StudyError as error:
         logger.warning("There will be features, but no models. %s", error)
+        return
+    _warn_of_fits(outcome, units, study.config)
+
+
+def _warn_of_fits(outcome: pd.Series, units: pd.DataFrame, config: dict) -> None:
+    """Say which models will drop out of which stage, since too few patients are left there."""
+    primary = config["primary"]
+    judged = ("train", "nested") if primary and primary["part"] == "nested" else ("train",)
+    for each in foreseen(training_patients(outcome, units, config["split"]), config):
+        lost = primary and each.model == primary["model"] and each.stage in judged
+        logger.warning(
+            "%s%s will drop out (%s): %s. Remedy: %s",
+            "The primary analysis will be lost. " if lost else "",
+            each.model,
+            each.stage,
+            each.why,
+            each.remedy,
+        )
 
 
 def _tell_events(flow: Flow, outcome: pd.Series) -> None:

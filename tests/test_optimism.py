@@ -25,6 +25,7 @@ from models.train import fit_model
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
+from pipeline.core.fit_status import WAS_FITTED
 from pipeline.core.seeds import derive_seed
 
 #: Next to no penalty, so that the fit is the maximum likelihood's.
@@ -364,7 +365,7 @@ def options(tmp_path, config):
     small = copy.deepcopy(config)
     small["optimism"] |= {"resamples": 3, "search": "fixed"}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(small), encoding="utf-8")
-    write_json({"parameters": PLAIN, "threshold": 0.4}, tmp_path / "model.json")
+    write_json({"parameters": PLAIN, "threshold": 0.4, **WAS_FITTED}, tmp_path / "model.json")
 
     class Options:
         study, model, workers = tmp_path, "lr", 1

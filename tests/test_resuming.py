@@ -31,6 +31,7 @@ from models.optimism_resamples import Resampled, packed, unpacked
 from models.split import split_table
 from models.transformers.columns import Columns
 from pipeline.core.files import read_json, write_json, write_table
+from pipeline.core.fit_status import WAS_FITTED
 
 #: What each stage's module calls for one repetition, and how often in the study of these tests.
 STAGES = {
@@ -69,6 +70,7 @@ def study(tmp_path_factory, repository) -> Path:
     shares = pd.DataFrame({"feature": named, "importance": [0.4, 0.3, 0.2, 0.1]})
     write_table(shares, folder / "importance.parquet")
     model = {"model": "lr", "parameters": {"C": 0.1}, "threshold": 0.3, "features": named}
+    model |= WAS_FITTED
     write_json(model, folder / "model.json")
     return folder
 

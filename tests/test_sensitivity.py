@@ -20,6 +20,7 @@ from models.sensitivity import COMPLETE_CASES, OTHER_READER, analyse, read_by
 from models.split import split_table
 from models.transformers.columns import Columns
 from pipeline.core.files import read_table, write_json, write_table
+from pipeline.core.fit_status import WAS_FITTED
 from pipeline.core.seeds import derive_seed
 
 PARAMETERS = {"penalty": "l2", "C": 0.1}
@@ -210,7 +211,7 @@ def test_the_commands_write_their_tables(study, config, tmp_path):
     parts = table[["unit_id", "patient_id", "outcome", "part", "fold"]]
     write_table(parts, tmp_path / "split.parquet")
     write_json(info, tmp_path / "analysis.json")
-    write_json({"parameters": PARAMETERS}, tmp_path / "model.json")
+    write_json({"parameters": PARAMETERS, **WAS_FITTED}, tmp_path / "model.json")
     given = {
         "analysis": tmp_path / "analysis.parquet",
         "info": tmp_path / "analysis.json",

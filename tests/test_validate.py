@@ -342,6 +342,23 @@ def test_tables_without_a_common_id_are_refused(files):
     assert "leading zeros" in text
 
 
+def test_models_that_will_drop_out_are_named(files, caplog):
+    """Eight events leave five to train: they fill no six outer folds."""
+    asked = {
+        "outcome": {"name": "pain", "formula": "vas >= 8"},
+        "models": ["lr", "rf"],
+        "split": {"folds": 2},
+        "primary": {"model": "rf", "part": "nested", "metric": "auroc"},
+        "optimism": {"models": []},
+    }
+    files.study(**asked, nested={"models": ["rf"], "folds": 6})
+    assert "The primary analysis will be lost. rf will drop out (nested): 5 training" in caplog.text
+    assert "Remedy: write `nested: {folds: 2}`" in caplog.text
+    caplog.clear()
+    files.study(**asked, nested={"models": ["rf"], "folds": 2})
+    assert "drop out" not in caplog.text
+
+
 def test_too_rare_an_outcome_is_foretold(files, caplog):
     files.study()
     assert not caplog.text

@@ -12,10 +12,11 @@ from models.winner import choose_winner
 from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
+from pipeline.core.fit_status import WAS_FITTED
 
 
 def info(model: str, auc: float | None) -> dict:
-    return {"model": model, "label": model.upper(), "cv_auc": auc, "cv_auc_sd": 0.05}
+    return {"model": model, "label": model.upper(), "cv_auc": auc, "cv_auc_sd": 0.05, **WAS_FITTED}
 
 
 def test_the_highest_cross_validated_auroc_wins_and_of_equals_the_first():

@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from models.learning.estimators import family_of
 from models.learning.platt import calibration_folds
 from models.transformers.oversampling import resample_rows
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import FitError
 from pipeline.core.modes import is_leaking
 from pipeline.core.seeds import derive_seed
 
@@ -140,6 +140,11 @@ def fit_estimator(
     -------
     Fit
         The classifier and its notes.
+
+    Raises
+    ------
+    FitError
+        If the rows are too few for the family, or of one outcome.
     """
     rows = prepare_rows(model, Z, y, groups, config, seed)
     return fit_rows(model, parameters, rows, config, seed)
@@ -201,6 +206,12 @@ def fit_rows(
     if NOTHING_SELECTED in rows.notes:
         return Fit(DummyClassifier(strategy="prior").fit(rows.Z, rows.y), list(rows.notes))
     family = family_of(model)
+    if len(np.unique(rows.y)) != 2:
+        raise FitError(
+            "A classifier needs rows of both outcomes to learn from",
+            found=f"{len(rows.y)} rows of one outcome",
+            remedy="use fewer folds, more patients, or no oversampling",
+        )
     make = family.make_ranking if ranking and family.make_ranking else family.make
     estimator = make(parameters, config, seed)
     notes, ending, extra = list(rows.notes), None, {}
@@ -248,7 +259,7 @@ def early_stopping_rows(
 
     Raises
     ------
-    StudyError
+    FitError
         If one side would lack an outcome.
     """
     folds = max(2, round(1 / fraction))
@@ -258,7 +269,7 @@ def early_stopping_rows(
         for learn, watch in splitter.split(y, y, groups):
             if len(np.unique(y[learn])) == 2 and len(np.unique(y[watch])) == 2:
                 return learn, watch
-    raise StudyError(
+    raise FitError(
         "Early stopping needs patients of both outcomes on both sides of its split",
         found=f"{fewest} patients of the rarer outcome among {len(y)} training rows",
         remedy="use fewer folds or more patients, or leave tabnet out of models",

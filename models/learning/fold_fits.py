@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from models.learning.estimators import device_of
 from models.learning.fitting import FitRows, fit_rows, prepare_rows
 from models.modes.rows import FoldData
-from pipeline.core.errors import MachineError, StudyError, VertebromicsError
+from pipeline.core.errors import DivergedError, FitError
 from pipeline.core.files import json_hash
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.provenance import versions
@@ -49,7 +49,7 @@ class FoldFits:
 
         Raises
         ------
-        StudyError
+        FitError
             If a side of a fold lacks an outcome.
         """
         _check_outcomes(folds)
@@ -100,9 +100,7 @@ def fit_fold(task: FoldFits, what: tuple[int, dict]) -> dict:
             ranking=True,
         )
         auc = float(roc_auc_score(fold.y_valid, fit.ranking(fold.Z_valid)))
-    except (StudyError, MachineError):
-        raise
-    except VertebromicsError as error:
+    except DivergedError as error:
         note = f"A parameter set failed: {error}"
         return {"auc": None, "ending": "diverged", "notes": [note]}
     return {"auc": auc, "ending": fit.ending, "notes": fit.notes}
@@ -120,7 +118,7 @@ def _check_outcomes(folds: list[FoldData]) -> None:
     for fold in folds:
         for part, outcome in (("training", fold.y_train), ("validation", fold.y_valid)):
             if len(np.unique(outcome)) != 2:
-                raise StudyError(
+                raise FitError(
                     f"The {part} rows of every fold must hold both outcomes",
                     found=f"{int(outcome.sum())} events among {len(outcome)} rows",
                     where=f"fold {fold.fold}",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import FitError
 
 NO_FOLD = -1
 """Fold of a test row."""
@@ -31,7 +31,7 @@ def assign_folds(training: pd.DataFrame, n_folds: int, seed: int) -> np.ndarray:
 
     Raises
     ------
-    StudyError
+    FitError
         If a fold would lack an outcome.
     """
     outcome = training["outcome"].to_numpy(dtype=int)
@@ -46,7 +46,7 @@ def assign_folds(training: pd.DataFrame, n_folds: int, seed: int) -> np.ndarray:
             folds[order[valid]] = fold
     complete = all(len(np.unique(outcome[folds == fold])) == 2 for fold in range(n_folds))
     if fewest < n_folds or not complete:
-        raise StudyError(
+        raise FitError(
             "Every fold must hold patients of both outcomes",
             found=f"{fewest} training patients of the rarer outcome for {n_folds} folds",
             where="config key split.folds",

@@ -22,6 +22,13 @@ from pipeline.core.seeds import derive_seed
 MEASURES = ("attention", "permutation", "permutation_sd", "shap")
 """Columns of an importance table beside the share; null where a measure does not apply."""
 
+COLUMNS = {
+    "feature": object,
+    "block": object,
+    **dict.fromkeys(("importance", *MEASURES), float),
+}
+"""Columns of an importance table."""
+
 
 def importance_table(
     fitted: FittedModel, training: pd.DataFrame, config: Mapping

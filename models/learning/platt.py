@@ -23,7 +23,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.transformers.oversampling import resample_rows
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import FitError
 from pipeline.core.seeds import derive_seed
 
 PLATT_FOLDS = 5
@@ -78,7 +78,7 @@ def calibration_folds(
 
     Raises
     ------
-    StudyError
+    FitError
         If a machine would learn from one outcome alone.
     """
     fewest = min(len(np.unique(groups[y == value])) for value in np.unique(y))
@@ -87,7 +87,7 @@ def calibration_folds(
         divide = StratifiedGroupKFold(min(PLATT_FOLDS, fewest), shuffle=True, random_state=seed)
         folds = list(divide.split(X, y, groups))
     if not folds or any(len(np.unique(y[learn])) < 2 for learn, _ in folds):
-        raise StudyError(
+        raise FitError(
             "The probabilities of a support vector machine need patients of both outcomes in and "
             "outside every fold from which they are learned",
             found=f"{fewest} patients of the rarer outcome among {len(y)} training rows",

@@ -145,8 +145,8 @@ class Procedure:
 
         Raises
         ------
-        StudyError
-            If an inner fold would lack an outcome.
+        FitError
+            If an inner fold would lack an outcome, or no classifier could be fitted.
         """
         found, fits, notes = None, 1, []
         parameters = self.parameters

@@ -20,7 +20,7 @@ from models.learning.parallel import Workers
 from models.learning.spaces import draw_parameters, plan_phases
 from models.modes.rows import FoldData
 from pipeline.core.command import progress
-from pipeline.core.errors import VertebromicsError
+from pipeline.core.errors import FitError
 from pipeline.core.seeds import derive_seed
 
 logger = logging.getLogger("vertebromics")
@@ -128,10 +128,8 @@ def search_model(
 
     Raises
     ------
-    StudyError
-        If a fold lacks an outcome.
-    VertebromicsError
-        If no parameter set could be fitted.
+    FitError
+        If a fold lacks an outcome, or no parameter set could be fitted.
     """
     task = FoldFits.prepare(model, folds, config, seed)
     phases = plan_search(family_of(model), config)
@@ -189,10 +187,8 @@ def predict_folds(
 
     Raises
     ------
-    StudyError
-        If a fold lacks an outcome.
-    VertebromicsError
-        If a classifier could not be fitted.
+    FitError
+        If a fold lacks an outcome, or a classifier could not be fitted.
     """
     task = FoldFits.prepare(model, folds, config, seed)
     fitted = [predict_fold(task, (number, dict(parameters))) for number in range(len(folds))]
@@ -251,7 +247,7 @@ def _best_of(rows: list[dict], model: str) -> dict:
     """Return the parameters with the best mean AUROC so far, the first of equals."""
     finite = [row for row in rows if np.isfinite(row["mean_auc"])]
     if not finite:
-        raise VertebromicsError(
+        raise FitError(
             "At least one parameter set must be fitted",
             found=f"none of {len(rows)}",
             where=f"model {model}",

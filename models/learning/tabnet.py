@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.errors import DivergedError, FitError, StudyError
 
 MINIMAL_ROWS = 4
 """Rows below which no batch normalisation is meaningful."""
@@ -134,8 +134,10 @@ class TabNet(ClassifierMixin, BaseEstimator):
         Raises
         ------
         StudyError
-            If a GPU is asked for and there is none, or if there are too few rows.
-        VertebromicsError
+            If a GPU is asked for and there is none.
+        FitError
+            If there are too few rows.
+        DivergedError
             If training diverges.
         """
         import torch
@@ -146,7 +148,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
         X_valid = validate_data(self, X_valid, dtype=np.float32, reset=False)
         self.classes_ = np.unique(y)
         if len(y) < MINIMAL_ROWS or len(self.classes_) != 2 or len(np.unique(y_valid)) != 2:
-            raise StudyError(
+            raise FitError(
                 "TabNet needs both outcomes among its training and its validation rows",
                 found=f"{len(y)} training rows, {len(y_valid)} validation rows",
                 remedy="use more patients, fewer folds or a larger tabnet.validation_fraction",
@@ -239,8 +241,8 @@ def _torch_state(torch: object, threads: int):
         torch.set_num_threads(before)
 
 
-def _diverged(found: str) -> VertebromicsError:
-    return VertebromicsError(
+def _diverged(found: str) -> DivergedError:
+    return DivergedError(
         "TabNet's training must converge",
         found=found,
         remedy="search smaller values of learning_rate",

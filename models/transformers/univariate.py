@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import FitError, StudyError
 
 CORRECTIONS = ("none", "fdr")
 
@@ -15,7 +15,7 @@ def event_rows(y: np.ndarray) -> np.ndarray:
     """Return which rows of a binary outcome are events, refusing an outcome with one class."""
     classes = np.unique(y)
     if len(classes) != 2:
-        raise StudyError(
+        raise FitError(
             "A training part must hold both outcomes",
             found=f"{len(y)} rows with {len(classes)} distinct outcome(s)",
             remedy="use fewer folds, a larger training part or more patients",

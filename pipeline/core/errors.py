@@ -59,6 +59,14 @@ class StudyError(VertebromicsError):
     """The configuration or one of the study's tables is wrong; nothing can start."""
 
 
+class FitError(StudyError):
+    """A model cannot be fitted to the rows at hand: it drops out, the other models go on."""
+
+
+class DivergedError(FitError):
+    """A training did not converge with these parameters; others may."""
+
+
 class CaseError(VertebromicsError):
     """One scan, case or mask is wrong; the others go on (`on_bad_case`)."""
 

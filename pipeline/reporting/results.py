@@ -13,8 +13,10 @@ import pandas as pd
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table
+from pipeline.core.fit_status import is_fitted
 from pipeline.core.readers import latest_label
 from pipeline.core.study import Study, open_study
+from pipeline.reporting.dropped import Dropped, dropped_models
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,11 @@ class Optimism:
 
 @dataclass(frozen=True)
 class Modelling:
-    """Tables of the modelling half. `units` holds no feature columns."""
+    """Tables of the modelling half.
+
+    `units` holds no feature columns. `models`, `nested`, `optimism` and `ablation` hold what could
+    be fitted, `dropped` what could not.
+    """
 
     units: pd.DataFrame
     info: dict
@@ -106,6 +112,7 @@ class Modelling:
     nested: dict[str, Nested]
     optimism: dict[str, Optimism]
     ablation: dict[str, Ablation]
+    dropped: tuple[Dropped, ...]
 
 
 @dataclass(frozen=True)
@@ -216,6 +223,20 @@ def _modelling(folder: Path, config: dict) -> Modelling:
     info = _json(folder, "tables/analysis.json")
     labels = [*info["readers"], *map(latest_label, info.get("corrected", {}))]
     prefixes = tuple(f"{label}:" for label in labels)
+    infos = {
+        "train": {name: _json(folder, f"models/{name}/model.json") for name in config["models"]},
+        **{
+            stage: {name: _json(folder, f"{stage}/{name}.json") for name in config[stage]["models"]}
+            for stage in ("nested", "optimism", "ablation")
+        },
+    }
+    trained = [name for name, info in infos["train"].items() if is_fitted(info)]
+    # What was judged of a model that is not there would stand beside nothing.
+    fitted = {
+        stage: [name for name, info in of_stage.items() if is_fitted(info) and name in trained]
+        for stage, of_stage in infos.items()
+    }
+    printed = {name: info["label"] for name, info in infos["train"].items()}
     return Modelling(
         units=analysis[[name for name in analysis.columns if not name.startswith(prefixes)]],
         info=info,
@@ -224,13 +245,13 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         selection_info=_json(folder, "tables/selection.json"),
         stability=_table(folder, "tables/stability.parquet"),
         stability_info=_json(folder, "tables/stability.json"),
-        models={name: _model(folder, name) for name in config["models"]},
+        models={name: _model(folder, name) for name in fitted["train"]},
         evaluation=Evaluation(**evaluation),
         winner=_json(folder, "evaluation/winner.json"),
         sample_size=_json(folder, "evaluation/sample_size.json"),
         references=_table(folder, "evaluation/references.parquet"),
         sensitivity=pd.concat(
-            [_table(folder, f"sensitivity/{name}.parquet") for name in config["models"]],
+            [_table(folder, f"sensitivity/{name}.parquet") for name in trained or config["models"]],
             ignore_index=True,
         ),
         missingness=_table(folder, "tables/missingness.parquet"),
@@ -238,13 +259,13 @@ def _modelling(folder: Path, config: dict) -> Modelling:
             name: Nested(
                 _table(folder, f"nested/{name}.parquet"), _json(folder, f"nested/{name}.json")
             )
-            for name in config["nested"]["models"]
+            for name in fitted["nested"]
         },
         optimism={
             name: Optimism(
                 _table(folder, f"optimism/{name}.parquet"), _json(folder, f"optimism/{name}.json")
             )
-            for name in config["optimism"]["models"]
+            for name in fitted["optimism"]
         },
         ablation={
             name: Ablation(
@@ -252,8 +273,9 @@ def _modelling(folder: Path, config: dict) -> Modelling:
                 _table(folder, f"ablation/{name}_seeds.parquet"),
                 _json(folder, f"ablation/{name}.json"),
             )
-            for name in config["ablation"]["models"]
+            for name in fitted["ablation"]
         },
+        dropped=dropped_models(infos, printed),
     )
 
 

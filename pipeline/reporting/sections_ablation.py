@@ -29,6 +29,8 @@ def ablation_section(results: Results) -> Section:
     if results.modelling is None:
         return Section("ablation", title, absent=NO_OUTCOME)
     ablations = results.modelling.ablation
+    if not ablations and results["ablation.models"]:
+        return Section("ablation", title, absent="No model could be ablated; the summary says why.")
     if not ablations:
         return Section("ablation", title, absent="The configuration asks for no ablation.")
     labels = {name: model_labels(results).get(name, name) for name in ablations}

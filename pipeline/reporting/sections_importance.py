@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Section, Table
+from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.figures_importance import importance_figure
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections_selection import NO_OUTCOME, feature_names, printed_feature
@@ -23,6 +24,8 @@ def importance_section(results: Results) -> Section:
     if results.modelling is None:
         return Section("importance", title, absent=NO_OUTCOME)
     models = results.modelling.models
+    if not models:
+        return Section("importance", title, absent=NO_MODEL)
     ordered = {
         name: model.importance.sort_values(
             ["importance", "feature"], ascending=[False, True], kind="stable", ignore_index=True

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, Section, Table
 from pipeline.reporting.comparison_tables import comparison_table
+from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.evaluation_tables import goodness_of_fit_table, useful_ranges_table
 from pipeline.reporting.figures import model_style
 from pipeline.reporting.figures_models import (
@@ -72,6 +73,8 @@ def performance_section(results: Results) -> Section:
     title = "Performance of the models"
     if results.modelling is None:
         return Section("performance", title, absent=NO_OUTCOME)
+    if not results.modelling.models:
+        return Section("performance", title, absent=NO_MODEL)
     evaluation, labels = results.modelling.evaluation, model_labels(results)
     level = f"{100 * results['evaluation.confidence']:g}%"
     test = results.modelling.split.query("part == 'test'")
@@ -267,6 +270,8 @@ def hyperparameters_section(results: Results) -> Section:
     title = "How the models were fitted"
     if results.modelling is None:
         return Section("fitting", title, absent=NO_OUTCOME)
+    if not results.modelling.models:
+        return Section("fitting", title, absent=NO_MODEL)
     rows, raw = [], []
     notes: dict[str, list[str]] = {}
     for name, model in results.modelling.models.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Note, Paragraph, Section, Table
+from pipeline.reporting.dropped import WHAT, lost_primary
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.sections_selection import NO_OUTCOME
@@ -33,7 +34,8 @@ METRIC_WORDS = {
 
 def primary_blocks(results: Results) -> list[Block]:
     """Say what the primary analysis is and found, and which model is called best, and why."""
-    return [Note(primary_sentence(results), "Primary analysis", "info"), _winner(results)]
+    note = Note(primary_sentence(results), "Primary analysis", "info")
+    return [note, _winner(results)] if results.modelling.models else [note]
 
 
 def primary_sentence(results: Results) -> str:
@@ -43,6 +45,13 @@ def primary_sentence(results: Results) -> str:
         return (
             "None was declared before the study ran. All figures are exploratory, and none "
             "of them may be singled out afterwards as what the study set out to show."
+        )
+    modelling = results.modelling
+    lost = lost_primary(declared, modelling.dropped, modelling.winner["model"])
+    if lost is not None:
+        return (
+            f"Declared in the configuration, and not made: {lost.label} {WHAT[lost.stage]}. All "
+            "figures are secondary."
         )
     model = declared["model"]
     chosen = ", chosen by cross-validation of the training rows," if model == "winner" else ""

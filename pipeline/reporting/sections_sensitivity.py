@@ -21,7 +21,8 @@ def sensitivity_section(results: Results) -> Section:
     blocks: list[Block] = [_missing_text(results, gaps)]
     if len(gaps):
         blocks.append(_missing_table(gaps))
-    blocks.append(_analyses(results))
+    if len(results.modelling.sensitivity):
+        blocks.append(_analyses(results))
     return Section("sensitivity", title, blocks)
 
 

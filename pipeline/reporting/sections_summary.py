@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.core.concordance import stable_from
 from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
 from pipeline.reporting.cautions import Caution
+from pipeline.reporting.dropped import dropped_notes
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.sections_models import model_labels
@@ -38,6 +39,10 @@ def summary_section(results: Results, cautions: list[Caution]) -> Section:
     if results.modelling is not None:
         points += [*_selection(results), *_performance(results), *_ablation(results)]
     blocks: list[Block] = [Facts(_facts(results)), Points(points)]
+    if results.modelling is not None:
+        modelling = results.modelling
+        # What was to be shown and could not be is the first that a reader must know.
+        blocks[:0] = dropped_notes(results["primary"], modelling.dropped, modelling.winner["model"])
     warnings = [
         first_lower(caution.title)
         for caution in cautions
@@ -126,6 +131,8 @@ def _selection(results: Results) -> list[Point]:
 
 def _performance(results: Results) -> list[Point]:
     labels = model_labels(results)
+    if not labels:
+        return [("Primary analysis", primary_sentence(results))]
     # The one model that is singled out is chosen by training rows: picking the best on the test
     # rows would make its own AUROC too good.
     leader = results.modelling.winner["model"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -60,3 +61,69 @@ class CtChecks:
     def of(cls, checks: Mapping) -> CtChecks:
         """Return the limits of a CT among all `checks`; the project's where one is not given."""
         return cls(**{one.name: checks[one.name] for one in fields(cls) if one.name in checks})
+
+
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add what commands that open a CT take: how it is read, and what is accepted of it."""
+    options, limits = CtOptions(), CtChecks()
+    arguments.add_argument("--series", help="SeriesInstanceUID or SeriesDescription")
+    arguments.add_argument(
+        "--series-rule",
+        choices=["thinnest", "most-slices", "refuse"],
+        default=options.series_rule,
+        help="which of several series is taken (default: %(default)s)",
+    )
+    arguments.add_argument(
+        "--allow-lossy", action="store_true", help="accept lossy compression and 8 bits"
+    )
+    arguments.add_argument(
+        "--gantry-tilt",
+        choices=["refuse", "correct"],
+        default=options.gantry_tilt,
+        help="(default: %(default)s)",
+    )
+    arguments.add_argument(
+        "--tilt-interpolation",
+        choices=["linear", "bspline"],
+        default=options.tilt_interpolation,
+        help="(default: %(default)s)",
+    )
+    arguments.add_argument(
+        "--min-slices", type=int, default=limits.min_slices, help="(default: %(default)s)"
+    )
+    for what in ("spacing", "thickness"):
+        arguments.add_argument(
+            f"--max-slice-{what}-mm",
+            type=float,
+            default=getattr(limits, f"max_slice_{what}_mm"),
+            metavar="MM",
+            help="(default: %(default)s)",
+        )
+    arguments.add_argument(
+        "--hu-range",
+        type=float,
+        nargs=2,
+        default=limits.hu_range,
+        metavar=("LOW", "HIGH"),
+        help="values outside are refused, in HU (default: -10240 32767)",
+    )
+
+
+def options_of(arguments: argparse.Namespace) -> CtOptions:
+    """Return the options that `add_arguments` added."""
+    return CtOptions(
+        series_rule=arguments.series_rule,
+        allow_lossy=arguments.allow_lossy,
+        gantry_tilt=arguments.gantry_tilt,
+        tilt_interpolation=arguments.tilt_interpolation,
+    )
+
+
+def limits_of(arguments: argparse.Namespace) -> CtChecks:
+    """Return the limits that `add_arguments` added."""
+    return CtChecks(
+        min_slices=arguments.min_slices,
+        max_slice_spacing_mm=arguments.max_slice_spacing_mm,
+        max_slice_thickness_mm=arguments.max_slice_thickness_mm,
+        hu_range=tuple(arguments.hu_range),
+    )

@@ -20,6 +20,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.problems import listing
+from pipeline.ct_checks import FEWEST_BITS, loss_of
 from pipeline.dicom_headers import Slice, quiet
 from pipeline.dicom_streams import CODED, check_coded, check_end
 
@@ -37,9 +38,6 @@ LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 203))
 #: Transfer syntaxes that lose information and cannot be decoded: JPEG spectral selection and full
 #: progression, JPEG XL.
 LOSSY_UNREADABLE = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (53, 55, 111, 112))
-
-#: Fewest stored bits that hold a CT; a picture of 8 bits has lost its grey levels.
-FEWEST_BITS = 9
 
 _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 
@@ -152,20 +150,7 @@ def _check_loss(slices: Sequence[Slice], allow_lossy: bool) -> list[Finding]:
     names = listing(sorted({syntax_name(one.transfer_syntax) for one in wrong}))
     bits = min(one.pixels.bits_stored or 0 for one in wrong)
     found = f"lossy compression ({names}, {bits} bits) in {_some(wrong, slices)}"
-    if not allow_lossy:
-        raise CaseError(
-            "A CT for radiomics must never have been compressed with loss",
-            found=found,
-            remedy="export the original series from the archive; ingest.allow_lossy accepts it",
-        )
-    return [
-        Finding(
-            "lossy-compression",
-            "warning",
-            f"The CT was compressed with loss, which changes texture features: {found}",
-            "export the original series from the archive",
-        )
-    ]
+    return loss_of(found, allow_lossy)
 
 
 def _consistent(one: Slice) -> bool:

@@ -26,14 +26,8 @@ from pipeline.core.problems import listing
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
-from pipeline.core.volumes import check_finite, image_hash, write_nrrd
-from pipeline.ct_checks import (
-    check_extent,
-    check_hounsfield,
-    check_thickness,
-    mean_and_sd,
-    orientation_of,
-)
+from pipeline.core.volumes import image_hash, write_nrrd
+from pipeline.ct_checks import check_ct, mean_and_sd
 from pipeline.ct_options import CtChecks, CtOptions
 from pipeline.read_ct import format_of, read_ct
 
@@ -120,21 +114,14 @@ def ingest_scan(
 
     def make(folder: Path) -> None:
         ct = read_ct(image, series, options, files)
-        low, high = check_finite(ct.image)
         mean, deviation = mean_and_sd(ct.image)
-        facts = dict(ct.facts)
-        facts |= dict(zip(("size_x", "size_y", "size_z"), ct.image.GetSize(), strict=True))
-        facts |= dict(
-            zip(("spacing_x", "spacing_y", "spacing_z"), ct.image.GetSpacing(), strict=True)
-        )
-        facts |= {"orientation": orientation_of(ct.image), "hu_min": low, "hu_max": high}
-        facts |= {"hu_mean": mean, "hu_sd": deviation}
+        facts = ct.facts | {"hu_mean": mean, "hu_sd": deviation}
         write_nrrd(ct.image, folder / "ct.nrrd")
         write_json(
             {
                 "image_hash": image_hash(ct.image),
                 "facts": facts,
-                "lowest": low if ct.lowest is None else ct.lowest,
+                "lowest": ct.lowest,
                 "findings": to_json(ct.findings),
             },
             folder / "ct.json",
@@ -154,17 +141,7 @@ def ingest_scan(
     )
     known = read_json(entry / "ct.json")
     facts = known["facts"]
-    findings = [
-        *from_json(known["findings"]),
-        *check_extent(
-            tuple(int(facts[f"size_{axis}"]) for axis in "xyz"),
-            tuple(facts[f"spacing_{axis}"] for axis in "xyz"),
-            limits.min_slices,
-            limits.max_slice_spacing_mm,
-        ),
-        *check_thickness(facts.get("slice_thickness_mm"), limits.max_slice_thickness_mm),
-        *check_hounsfield(known["lowest"], facts["hu_max"], limits.hu_range),
-    ]
+    findings = check_ct(facts, known["lowest"], limits, from_json(known["findings"]))
     row = {
         "status": status_of(findings),
         "findings": to_json(findings),

@@ -7,7 +7,7 @@ masks that have to be drawn on a volume whose gantry tilt is corrected.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -17,15 +17,25 @@ from pipeline.core.errors import CaseError
 from pipeline.core.files import whole_file
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry
-from pipeline.core.sources import source_files
+from pipeline.core.sources import placed, shown_name, source_files
+from pipeline.core.volume_headers import StoredAs
 from pipeline.core.volumes import (
     NRRD_SUFFIXES,
     VOLUME_SUFFIXES,
-    read_volume,
+    check_finite,
+    read_stored,
     volume_suffix,
     write_nrrd,
 )
-from pipeline.ct_options import CtOptions
+from pipeline.ct_checks import (
+    FEWEST_BITS,
+    check_ct,
+    check_grey_levels,
+    grey_step,
+    loss_of,
+    orientation_of,
+)
+from pipeline.ct_options import CtChecks, CtOptions, add_arguments, limits_of, options_of
 from pipeline.dicom_headers import read_headers
 from pipeline.dicom_series import choose_series
 from pipeline.dicom_volume import read_series
@@ -40,18 +50,19 @@ class Ct:
     image : SimpleITK.Image
         Hounsfield units on the file's own grid, without metadata.
     facts : dict
-        What is known of ``manufacturer, scanner, kvp, kernel, slice_thickness_mm,
-        transfer_syntax, series_rule, padding_hu, padding_share``.
+        ``size_x, spacing_x`` and the other axes, ``orientation, hu_min, hu_max``, and what is known
+        of ``manufacturer, scanner, kvp, kernel, slice_thickness_mm, transfer_syntax, series_rule,
+        padding_hu, padding_share``.
     findings : list of Finding
         Warnings.
-    lowest : float or None
-        Lowest value outside the padding, in HU; None where nothing is called padding.
+    lowest : float
+        Lowest value outside the padding, in HU.
     """
 
     image: sitk.Image
     facts: dict
     findings: list[Finding]
-    lowest: float | None = None
+    lowest: float
 
 
 def format_of(path: str | Path) -> str:
@@ -101,27 +112,95 @@ def read_ct(
         If it is no CT of an accepted format, or not one whole, regular volume.
     """
     options = options or CtOptions()
+    lowest = None
     if format_of(path) != "DICOM":
-        image, findings = read_volume(path)
-        return Ct(image, {}, findings)
-    choice = choose_series(read_headers(files or source_files(path)), series, options.series_rule)
-    volume = read_series(choice.slices, options)
-    image = sitk.GetImageFromArray(volume.voxels)
-    Geometry.from_affine(volume.affine, image.GetSize()).apply_to(image)
-    facts = volume.facts | {"series_rule": choice.rule}
-    return Ct(image, facts, choice.findings + volume.findings, volume.lowest)
+        image, findings, stored = read_stored(path)
+        findings += check_bits(stored, options.allow_lossy)
+        facts = {}
+    else:
+        choice = choose_series(
+            read_headers(files or source_files(path)), series, options.series_rule
+        )
+        volume = read_series(choice.slices, options)
+        image = sitk.GetImageFromArray(volume.voxels)
+        Geometry.from_affine(volume.affine, image.GetSize()).apply_to(image)
+        findings, lowest = choice.findings + volume.findings, volume.lowest
+        facts = volume.facts | {"series_rule": choice.rule}
+    low, high = check_finite(image)
+    findings += check_grey_levels(grey_step(image))
+    facts = facts | facts_of(image, low, high)
+    return Ct(image, facts, findings, low if lowest is None else lowest)
+
+
+def facts_of(image: sitk.Image, low: float, high: float) -> dict:
+    """Return what a volume itself says: size, spacing in mm, orientation, range in HU."""
+    sizes = zip(("size_x", "size_y", "size_z"), image.GetSize(), strict=True)
+    spacings = zip(("spacing_x", "spacing_y", "spacing_z"), image.GetSpacing(), strict=True)
+    return dict(
+        [*sizes, *spacings],
+        orientation=orientation_of(image),
+        hu_min=low,
+        hu_max=high,
+    )
+
+
+def check_bits(stored: StoredAs, allow_lossy: bool) -> list[Finding]:
+    """Refuse, or with `allow_lossy` warn of, a CT whose file has fewer bits than a CT needs.
+
+    A DICOM series is judged alike (`pipeline.dicom_decode.check_pixels`).
+    """
+    if not 0 < stored.bits < FEWEST_BITS:
+        return []
+    scaled = "" if stored.slope in (None, 1) else f" with a slope of {stored.slope:g}"
+    return loss_of(
+        f"grey values of {stored.bits} bits{scaled}, {2**stored.bits} levels at most",
+        allow_lossy,
+    )
+
+
+def accepted_ct(
+    path: str | Path,
+    series: str | None = None,
+    options: CtOptions | None = None,
+    limits: CtChecks | None = None,
+) -> Ct:
+    """Read a CT as a study does, and refuse what a study would not compute features of.
+
+    Parameters
+    ----------
+    path, series, options
+        As in `read_ct`, whose errors this function shares.
+    limits : CtChecks, optional
+        What is accepted; by default what a study accepts by default.
+
+    Raises
+    ------
+    CaseError
+        Also if the CT has too few slices or too large a spacing, or its values are no HU.
+    """
+    try:
+        return refuse_errors(read_ct(path, series, options), limits or CtChecks())
+    except (CaseError, OSError) as error:
+        raise placed(error, shown_name(path)) from None
+
+
+def refuse_errors(ct: Ct, limits: CtChecks) -> Ct:
+    """Return a CT with all its warnings, or raise where a study would not take it."""
+    findings = check_ct(ct.facts, ct.lowest, limits, ct.findings)
+    wrong = [one for one in findings if one.severity == "error"]
+    if wrong:
+        raise CaseError(
+            "; ".join(one.message for one in wrong),
+            remedy="; ".join(dict.fromkeys(one.remedy for one in wrong)),
+        )
+    return replace(ct, findings=findings)
 
 
 def main(options: argparse.Namespace) -> None:
     """Write a CT as ingest would store it, and print what there is to say about it."""
-    chosen = CtOptions(
-        series_rule=options.series_rule,
-        gantry_tilt=options.gantry_tilt,
-        tilt_interpolation=options.tilt_interpolation,
-    )
     if not options.out.name.lower().endswith(NRRD_SUFFIXES):
         raise CaseError("The file to write must end in .nrrd", found=options.out.name)
-    ct = read_ct(options.image, options.series, chosen)
+    ct = accepted_ct(options.image, options.series, options_of(options), limits_of(options))
     with whole_file(options.out) as beside:
         write_nrrd(ct.image, beside)
     print(Geometry.of(ct.image))
@@ -130,27 +209,8 @@ def main(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    defaults = CtOptions()
     arguments = command.parser("pipeline.read_ct", __doc__)
     arguments.add_argument("image", type=Path, help="DICOM folder, NIfTI or NRRD file")
     arguments.add_argument("--out", required=True, type=Path, help="file to write (.nrrd)")
-    arguments.add_argument("--series", help="SeriesInstanceUID or SeriesDescription")
-    arguments.add_argument(
-        "--series-rule",
-        choices=["thinnest", "most-slices", "refuse"],
-        default=defaults.series_rule,
-        help="which of several series is taken (default: %(default)s)",
-    )
-    arguments.add_argument(
-        "--gantry-tilt",
-        choices=["refuse", "correct"],
-        default=defaults.gantry_tilt,
-        help="(default: %(default)s)",
-    )
-    arguments.add_argument(
-        "--tilt-interpolation",
-        choices=["linear", "bspline"],
-        default=defaults.tilt_interpolation,
-        help="(default: %(default)s)",
-    )
+    add_arguments(arguments)
     command.run(main, arguments)

@@ -20,7 +20,7 @@ from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import whole_file
 from pipeline.core.geometry import Geometry
 from pipeline.core.sources import placed, shown_name
-from pipeline.read_ct import read_ct
+from pipeline.read_ct import accepted_ct
 from segmentation.body_proposal import propose_body
 
 logger = logging.getLogger("vertebromics")
@@ -247,7 +247,7 @@ def main(options: argparse.Namespace) -> None:
     box = options.box and _points(options.box, "--box", options.ras, 6)
     limits = options.limits and _numbers(options.limits, 2, "--limits")
     try:
-        image = read_ct(options.image, options.series).image
+        image = accepted_ct(options.image, options.series).image
         mask, notes = propose(image, seed, box, limits, options.threshold, options.closing)
     except Exception as error:
         raise placed(error, shown_name(options.image)) from error

@@ -262,7 +262,6 @@ def test_first_order_features_are_those_of_the_library(flat, shift):
 HANDED_OVER = {
     "the interpolator sitkLinear": {"interpolator": "sitkLinear"},
     "preCrop without resampling": {"resampledPixelSpacing": None, "preCrop": True},
-    "the CT has the spacing that is asked for": {"resampledPixelSpacing": [0.8, 0.8, 2.5]},
 }
 
 
@@ -276,6 +275,52 @@ def test_what_the_settings_ask_for_is_handed_over_with_the_reason(reason):
     assert found.engine == "fast"
     expected = extract_features(ct, mask, params, engine="pyradiomics")
     np.testing.assert_allclose(found.values, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("pad", [0, 3, 40])
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
+def test_a_ct_of_the_spacing_asked_for_is_cut_out(dtype, normalize, pad):
+    ct, mask = ct_and_mask(dtype=dtype)
+    # Not to the last digit: a NIfTI keeps its spacing as float32.
+    near = [0.8, 0.8 + 1e-7, 2.5]
+    setting = {"resampledPixelSpacing": near, "padDistance": pad, "normalize": normalize}
+    crops = [
+        load_crop(ct, mask, parameters(**setting), engine=engine)
+        for engine in ("fast", "pyradiomics")
+    ]
+    assert (crops[0].engine, crops[0].reason) == ("fast", None)
+    for fast, plain in zip(crops[0][:2], crops[1][:2], strict=True):
+        assert Geometry.of(fast) == Geometry.of(plain)
+        assert fast.GetPixelID() == plain.GetPixelID()
+        np.testing.assert_array_equal(*map(sitk.GetArrayFromImage, (fast, plain)))
+
+
+def test_a_mask_on_a_grid_of_its_own_is_met_where_the_voxels_lie():
+    ct, mask = ct_and_mask()
+    fine = sitk.Image([2 * n for n in mask.GetSize()], sitk.sitkUInt8)
+    fine.SetSpacing([mm / 2 for mm in mask.GetSpacing()])
+    fine.SetOrigin(mask.GetOrigin())
+    fine = sitk.Resample(mask, fine, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+    params = parameters(resampledPixelSpacing=[0.8, 0.8, 2.5], padDistance=2)
+    crops = [load_crop(ct, fine, params, engine=engine) for engine in ("fast", "pyradiomics")]
+    assert crops[0].reason is None
+    for fast, plain in zip(crops[0][:2], crops[1][:2], strict=True):
+        assert Geometry.of(fast) == Geometry.of(plain)
+        np.testing.assert_array_equal(*map(sitk.GetArrayFromImage, (fast, plain)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+def test_a_ct_is_normalised_in_float64_whatever_its_type(dtype):
+    ct, mask = ct_and_mask(dtype=dtype)
+    params = parameters(normalize=True, removeOutliers=2, resampledPixelSpacing=None)
+    crops = [load_crop(ct, mask, params, engine=engine) for engine in ("fast", "pyradiomics")]
+    for crop in crops:
+        assert crop.image.GetPixelID() == sitk.sitkFloat64
+    np.testing.assert_allclose(
+        *[sitk.GetArrayFromImage(crop.image) for crop in crops], rtol=1e-13, atol=1e-13
+    )
+    assert crops[0].clipped_share == crops[1].clipped_share
 
 
 def test_voxels_of_other_types_are_handed_over():

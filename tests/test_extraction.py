@@ -309,9 +309,37 @@ def test_what_is_no_volume_is_refused(params, tmp_path):
     with pytest.raises(CaseError, match=r"mask must be.*2 numbers per voxel"):
         load_crop(ct, sitk.Compose(mask, mask), params)
     (tmp_path / "ct.txt").write_text("none")
-    with pytest.raises(CaseError, match=r"SimpleITK reads.*Found: ct\.txt") as caught:
+    with pytest.raises(CaseError, match=r"name ending '\.txt'. In: ct\.txt\. Rem") as caught:
         load_crop(tmp_path / "ct.txt", mask, params)
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_mask_of_another_size_without_resampling(engine):
+    ct, mask = ct_and_mask()
+    small = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean"]}}
+    part = mask[1:, :, :]
+    for setting in ({"label": 1}, {"label": 1, "preCrop": True}):
+        with pytest.raises(CaseError, match=r"must lie on the grid of its CT.*correctMask"):
+            extract_features(ct, part, small | {"setting": setting}, engine=engine)
+    corrected = small | {"setting": {"label": 1, "correctMask": True}}
+    expected = extract_features(ct, mask, small | {"setting": {"label": 1}}, engine=engine)
+    assert_equal(extract_features(ct, part, corrected, engine=engine), expected, engine)
+
+
+def test_a_region_between_the_voxels_of_the_ct(engine):
+    ct, _ = ct_and_mask()
+    spacing = list(ct.GetSpacing())
+    fine = sitk.Image([4 * n for n in ct.GetSize()], sitk.sitkUInt8)
+    fine.SetSpacing([mm / 4 for mm in spacing])
+    fine.SetOrigin([start + mm / 8 for start, mm in zip(ct.GetOrigin(), spacing, strict=True)])
+    fine[21:23, 21:23, 21:23] = 1
+    content = {
+        "imageType": {"Original": {}},
+        "featureClass": {"firstorder": ["Mean"]},
+        "setting": {"label": 1, "resampledPixelSpacing": spacing},
+    }
+    with pytest.raises(CaseError, match="A region must hold voxels on the grid of its CT"):
+        extract_features(ct, fine, content, engine=engine)
 
 
 def test_a_filter_that_pyradiomics_would_skip_is_an_error(engine):

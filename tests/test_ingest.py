@@ -19,8 +19,10 @@ from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
 from pipeline.ct_checks import (
     check_extent,
+    check_grey_levels,
     check_hounsfield,
     check_thickness,
+    grey_step,
     mean_and_sd,
     orientation_of,
 )
@@ -99,6 +101,37 @@ def test_thickness(thickness, codes):
 )
 def test_values_that_are_no_hounsfield_units(low, high, codes):
     assert [one.code for one in check_hounsfield(low, high, (-10240, 32767))] == codes
+
+
+NATURAL = np.random.default_rng(5).normal(40, 200, (6, 20, 20)).round().astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        (NATURAL, None),
+        (NATURAL * 0.0625 + 0.03, None),  # a slope that keeps all levels
+        (NATURAL // 2 * 2, 2),
+        ((NATURAL // 8) * 8.0 - 1000, 8),
+        ((NATURAL // 15).astype(np.float32) * np.float32(15.68) + np.float32(3.1), 15.68),
+        (np.where(NATURAL > 100, 400, -1000).astype(np.int16), None),  # a phantom of two values
+        (NATURAL * 0 + 7, None),
+    ],
+)
+def test_grey_values_far_apart_are_a_warning(values, step):
+    found = grey_step(sitk.GetImageFromArray(values))
+    assert found == (None if step is None else pytest.approx(step, abs=2e-3))
+    codes = [one.code for one in check_grey_levels(found)]
+    assert codes == ([] if step is None else ["coarse-grey-levels"])
+
+
+def test_the_levels_of_a_dicom_series_are_looked_at_too(tmp_path):
+    write_series(tmp_path / "dicom", RescaleSlope=4)
+    row = ingest_scan(tmp_path / "dicom", None, Store(tmp_path / "store"), CHECKS)
+    assert "coarse-grey-levels" in [one.code for one in from_json(row["findings"])]
+    write_series(tmp_path / "plain")
+    row = ingest_scan(tmp_path / "plain", None, Store(tmp_path / "store"), CHECKS)
+    assert from_json(row["findings"]) == []
 
 
 def test_options_and_limits_are_those_of_the_default_configuration(repository):

@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError, MachineError
 from pipeline.core.geometry import Geometry
+from pipeline.core.volume_headers import skew, straightened
 from pipeline.core.volumes import (
     check_finite,
     image_hash,
@@ -127,7 +128,7 @@ def test_no_form_is_a_warning(tmp_path):
 def test_a_sheared_sform_is_refused(tmp_path):
     sheared = AFFINE.copy()
     sheared[1, 2] = 1.0
-    with pytest.raises(CaseError, match=r"perpendicular|one way only"):
+    with pytest.raises(CaseError, match=r"right angles .* Found: an angle that is 18 degrees off"):
         read_volume(nifti(tmp_path / "a.nii", sform=(sheared, 2)))
 
 
@@ -273,7 +274,7 @@ def test_a_detached_nrrd_is_refused(tmp_path):
 
 
 def test_a_nrrd_without_patient_space_is_a_warning(tmp_path):
-    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS)
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS, {"spacings": [1.0, 1.0, 3.0]})
     _, findings = read_volume(tmp_path / "a.nrrd")
     assert [one.code for one in findings] == ["no-patient-space"]
 
@@ -411,3 +412,217 @@ def test_an_odd_code_in_a_nifti_header_is_not_talked_about(tmp_path, monkeypatch
     assert len(said) == 1
     read_volume(path)
     assert len(said) == 1
+
+
+# --- values that ITK would change, axes and names that it refuses ---------------------------------
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<f8", ">f8"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 29, 59])
+def test_itk_reads_zero_where_a_nifti_holds_no_number(tmp_path, name, kind, value, place):
+    voxels = VOXELS.T.astype(kind)
+    voxels.ravel(order="F")[place] = 5  # a copy, unless the layout is that of the file
+    flat = voxels.flatten(order="F")
+    flat[place] = value
+    path = nifti(tmp_path / name, sform=(AFFINE, 2), voxels=flat.reshape(voxels.shape, order="F"))
+    assert sitk.GetArrayFromImage(sitk.ReadImage(str(path))).ravel()[place] == 0
+    with pytest.raises(CaseError, match="Found: 1 voxels that are NaN or infinite"):
+        read_volume(path)
+
+
+def test_voxels_that_lie_across_two_chunks_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.core.nifti_headers.CHUNK", 101)
+    monkeypatch.setattr("pipeline.core.volume_headers.CHUNK", 101)
+    for place in range(0, 60, 7):
+        voxels = VOXELS.T.astype("<f8").flatten(order="F")
+        for name in ("a.nii", "b.nii.gz"):
+            path = nifti(tmp_path / name, sform=(AFFINE, 2),
+                         voxels=voxels.reshape(VOXELS.T.shape, order="F"))  # fmt: skip
+            assert read_volume(path)[1] == []
+        voxels[place] = math.nan
+        for name in ("a.nii", "b.nii.gz"):
+            path = nifti(tmp_path / name, sform=(AFFINE, 2),
+                         voxels=voxels.reshape(VOXELS.T.shape, order="F"))  # fmt: skip
+            with pytest.raises(CaseError, match="Found: 1 voxels"):
+                read_volume(path)
+
+
+def in_header(path: Path, offset: int, layout: str, *values) -> Path:
+    content = bytearray(path.read_bytes())
+    struct.pack_into(layout, content, offset, *values)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept"),
+    [(math.inf, 0), (-math.inf, 0), (2, math.nan), (1, math.inf), (1e-30, 0), (0, math.inf)],
+)
+def test_a_rescaling_that_readers_understand_otherwise_is_refused(tmp_path, slope, intercept):
+    path = in_header(nifti(tmp_path / "a.nii", sform=(AFFINE, 2)), 112, "<ff", slope, intercept)
+    with pytest.raises(CaseError, match="rescaling of a NIfTI file must be readable in one way"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("code", [0, 1, 1536, 2048, 9999])
+def test_a_voxel_type_that_itk_does_not_read_is_named(tmp_path, code):
+    path = in_header(nifti(tmp_path / "a.nii", sform=(AFFINE, 2)), 70, "<h", code)
+    with pytest.raises(CaseError, match=rf"float32 or float64\. Found: voxels of type code {code}"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("spacing", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("q_code", [0, 1])
+def test_a_spacing_that_is_none_is_not_taken_for_a_millimetre(tmp_path, spacing, q_code):
+    path = in_header(nifti(tmp_path / "a.nii"), 84, "<f", spacing)
+    in_header(path, 252, "<h", q_code)
+    with pytest.raises(CaseError, match=r"must state the direction and spacing.*Found: pixdim"):
+        read_volume(path)
+
+
+def leaning(cosine: float, affine: np.ndarray = AFFINE) -> np.ndarray:
+    """Return `affine` with its second axis leaning towards the third by a cosine."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    changed = affine.copy()
+    changed[:3, 1] += cosine * lengths[1] * affine[:3, 2] / lengths[2]
+    return changed
+
+
+def oblique(angle: float) -> np.ndarray:
+    affine = AFFINE.copy()
+    affine[:3, :3] = (
+        Rotation.from_euler("xyz", [angle, -angle / 2, 3 * angle]).as_matrix() @ (AFFINE[:3, :3])
+    )
+    return affine
+
+
+@pytest.mark.parametrize("rescale", [None, (0.5, -1000)])
+@pytest.mark.parametrize("kind", ["<i2", ">i2", "<f4", "<f8", "<u2"])
+@pytest.mark.parametrize("angle", [0, 0.2])
+def test_an_angle_within_the_tolerance_of_dicom_is_straightened(tmp_path, kind, rescale, angle):
+    straight, bent = oblique(angle), leaning(3e-4, oblique(angle))
+    for name, affine in (("straight.nii", straight), ("bent.nii.gz", bent)):
+        written = nibabel.Nifti1Image((VOXELS.T + 1000).astype(kind), affine)
+        written.set_sform(affine, 2)
+        written.set_qform(straight, 0)
+        if rescale:
+            written.header.set_slope_inter(*rescale)
+        nibabel.save(written, tmp_path / name)
+    with pytest.raises(RuntimeError, match=r"orthonormal|NIFTI"):
+        sitk.ReadImage(str(tmp_path / "bent.nii.gz"))
+    expected, _ = read_volume(tmp_path / "straight.nii")
+    read, findings = read_volume(tmp_path / "bent.nii.gz")
+    assert read.GetPixelID() == expected.GetPixelID()
+    np.testing.assert_array_equal(*map(sitk.GetArrayFromImage, (read, expected)))
+    axes = np.reshape(read.GetDirection(), (3, 3))
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-12)
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0])
+    moved = np.abs(Geometry.of(read).affine - lps @ bent)[:3] @ [5, 4, 3, 1]
+    assert moved.max() < 0.005
+    assert [(one.code, one.severity) for one in findings] == [("axes-straightened", "warning")]
+    assert "0.017 degrees off right angles" in findings[0].message
+
+
+def test_a_qform_beside_an_sform_that_leans_is_no_contradiction(tmp_path):
+    large = np.zeros((60, 60, 60), np.int16)
+    path = nifti(tmp_path / "a.nii", (AFFINE, 1), (leaning(5e-4), 2), voxels=large)
+    read, findings = read_volume(path)
+    assert [one.code for one in findings] in ([], ["axes-straightened"])
+    assert np.abs(Geometry.of(read).affine - np.diag([-1, -1, 1, 1]) @ AFFINE).max() < 1e-2
+    shifted = leaning(5e-4)
+    shifted[1, 3] += 0.2
+    with pytest.raises(CaseError, match="must say the same"):
+        read_volume(nifti(tmp_path / "b.nii", (AFFINE, 1), (shifted, 2), voxels=large))
+
+
+@pytest.mark.parametrize("cosine", [1.2e-3, 0.02, 0.5])
+def test_an_angle_beyond_it_is_told_in_degrees(tmp_path, cosine):
+    degrees = f"{math.degrees(math.asin(cosine / math.hypot(1, cosine))):.2g}"
+    path = nifti(tmp_path / "a.nii", sform=(leaning(cosine), 2))
+    with pytest.raises(CaseError, match=rf"an angle that is {degrees} degrees off by its sform"):
+        read_volume(path)
+    header = SPACE | {"space directions": leaning(cosine)[:3, :3].T}
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, header)
+    with pytest.raises(CaseError, match=rf"an angle that is {degrees} degrees off by the space"):
+        read_volume(tmp_path / "a.nrrd")
+
+
+@given(
+    angles=st.tuples(*[st.floats(-3, 3)] * 3),
+    spacing=st.tuples(*[st.floats(0.3, 6)] * 3),
+    lean=st.tuples(*[st.floats(-3e-4, 3e-4)] * 3),
+)
+def test_straightening_moves_less_than_the_axes_lean(angles, spacing, lean):
+    affine = np.eye(4)
+    turned = Rotation.from_euler("xyz", angles).as_matrix()
+    bend = np.eye(3)
+    bend[[0, 0, 1], [1, 2, 2]] = lean
+    affine[:3, :3] = turned @ bend * spacing
+    straight = straightened(affine)
+    axes = straight[:3, :3] / np.linalg.norm(straight[:3, :3], axis=0)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-12)
+    assert np.linalg.det(axes) > 0
+    change = np.abs(straight - affine)[:3, :3] / spacing
+    assert change.max() <= 2 * np.abs(lean).max() + 1e-12
+    assert skew(affine[:3, :3]) <= 2.1 * np.abs(lean).max() + 1e-12
+
+
+@pytest.mark.parametrize(
+    "name", ["a.nii.GZ", "a.Nii.gz", "a.nII.Gz", "a.Nii", "a.NRRD", "a.Nrrd", "a.NII"]
+)
+def test_letters_of_either_case_end_a_name(image, tmp_path, name, capfd):
+    sitk.WriteImage(image, str(tmp_path / name.lower()), useCompression=True)
+    (tmp_path / name.lower()).rename(tmp_path / name)
+    read, _ = read_volume(tmp_path / name)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read), VOXELS)
+    assert capfd.readouterr() == ("", "")
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-9])
+    with pytest.raises(CaseError) as caught:
+        read_volume(tmp_path / name)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_the_sibling_of_a_name_in_mixed_case_is_seen(image, tmp_path):
+    for name in ("a.nii", "a.nii.gz"):
+        sitk.WriteImage(image, str(tmp_path / name))
+    (tmp_path / "a.nii.gz").rename(tmp_path / "a.nii.GZ")
+    with pytest.raises(CaseError, match="must not lie beside"):
+        read_volume(tmp_path / "a.nii.GZ")
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("space directions", "must state the distances of its voxels"),
+        ("endian", "must say how its voxels are written. Found: no endian"),
+        ("type", "must say how its voxels are written. Found: no type"),
+        ("space", "with space directions must name their space"),
+    ],
+)
+def test_a_nrrd_that_leaves_out_a_field_is_refused_by_its_name(tmp_path, field, message):
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, SPACE | {"encoding": "raw"})
+    lines = (tmp_path / "a.nrrd").read_bytes().split(b"\n")
+    kept = [line for line in lines if not line.startswith(f"{field}:".encode())]
+    assert len(kept) == len(lines) - 1
+    (tmp_path / "a.nrrd").write_bytes(b"\n".join(kept))
+    with pytest.raises(CaseError, match=message):
+        read_volume(tmp_path / "a.nrrd")
+
+
+def test_a_nrrd_without_origin_is_a_warning(tmp_path):
+    header = {name: value for name, value in SPACE.items() if name != "space origin"}
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, header)
+    assert [one.code for one in read_volume(tmp_path / "a.nrrd")[1]] == ["no-patient-space"]
+
+
+def test_a_nrrd_that_may_not_be_read_is_no_damaged_one(tmp_path, monkeypatch):
+    nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, SPACE)
+
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("nrrd.read_header", denied)
+    with pytest.raises(PermissionError):
+        read_volume(tmp_path / "a.nrrd")

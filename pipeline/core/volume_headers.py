@@ -1,20 +1,20 @@
-"""What NIfTI and NRRD headers say, where ITK passes over it or understands it otherwise.
+"""What NRRD headers say, where ITK passes over it or understands it otherwise.
 
-nibabel and pynrrd read the headers. No voxel is changed; packed ones are unpacked once, to see that
-the file is whole.
+pynrrd reads the headers. No voxel is changed; packed ones are unpacked once, to see that the file
+is whole. What concerns NIfTI alone lies in `pipeline.core.nifti_headers`.
 """
 
 from __future__ import annotations
 
 import gzip
 import logging
-import math
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import nrrd
 import numpy as np
@@ -22,9 +22,6 @@ import numpy as np
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry
-
-if TYPE_CHECKING:
-    import nibabel
 
 #: Largest distance, in mm, between a voxel's place by a NIfTI's qform and by its sform: the qform
 #: is a float32 quaternion, whose rounding stays below this over half a metre.
@@ -42,15 +39,48 @@ PATIENT_SPACES = (
     "las",
 )
 
-#: First two bytes of what gzip packed (RFC 1952).
-GZIP_MARK = b"\x1f\x8b"
+#: Bits of the whole numbers of a NRRD, by the names of its types.
+_NRRD_BITS = {
+    name: bits
+    for bits, names in (
+        (8, "signed char, int8, int8_t, uchar, unsigned char, uint8, uint8_t"),
+        (16, "short, short int, signed short, signed short int, int16, int16_t"),
+        (16, "ushort, unsigned short, unsigned short int, uint16, uint16_t"),
+        (32, "int, signed int, int32, int32_t, uint, unsigned int, uint32, uint32_t"),
+    )
+    for name in names.split(", ")
+}
 
-_CHUNK = 1 << 22  # bytes unpacked at a time
+#: Largest cosine of the angle between two axes that counts as a right angle: what the slices of a
+#: DICOM series get, whose archives round direction cosines to three decimals.
+RIGHT_ANGLE_TOLERANCE = 1e-3
+
+#: Bytes read or unpacked at a time.
+CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class StoredAs:
+    """How a file writes the values of its voxels.
+
+    Attributes
+    ----------
+    kind : str
+        Type of the stored numbers, such as ``int16``.
+    bits : int
+        Bits of a whole number; 0 for floating point.
+    slope : float or None
+        What a stored number is multiplied by; None where the file rescales nothing.
+    """
+
+    kind: str
+    bits: int
+    slope: float | None = None
 
 
 def check_nrrd_length(path: Path, needed: int) -> None:
     """Refuse a NRRD with more bytes than its voxels need: some were inserted, or it is no NRRD."""
-    with open(path, "rb") as stream, _quiet():
+    with open(path, "rb") as stream, quiet():
         header = nrrd.read_header(stream)
         skips = {"line skip", "lineskip", "byte skip", "byteskip"} & header.keys()
         if header.get("encoding") != "raw" or skips:
@@ -65,7 +95,7 @@ def check_nrrd_length(path: Path, needed: int) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep libraries from talking about odd numbers in a header: the checks name them."""
     log = logging.getLogger("nibabel.global")
     level = log.level
@@ -78,15 +108,26 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None]:
-    """Refuse a NRRD whose voxels lie in another file; warn where it has no patient space."""
+def check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None, StoredAs]:
+    """Refuse a NRRD that is damaged, or that does not say what its voxels are and how they lie.
+
+    Returns
+    -------
+    findings : list of Finding
+        A warning where it has no patient space.
+    geometry : None
+        ITK reads the grid; there is no other reader to compare it with.
+    stored : StoredAs
+        How its values are written.
+    """
     try:
-        with open(path, "rb") as stream, _quiet():
+        with open(path, "rb") as stream, quiet():
             header = nrrd.read_header(stream)
             packed = header.get("encoding") in ("gzip", "gz")
             if packed and not {"line skip", "lineskip"} & header.keys():
-                _unpacked_length(stream)
-    except (nrrd.NRRDError, OSError, ValueError, StopIteration) as error:
+                for _ in unpacked(stream):
+                    pass
+    except (nrrd.NRRDError, ValueError, StopIteration) as error:
         raise CaseError(
             "A .nrrd file must start with a readable NRRD header",
             found=f"a header cut short or damaged ({type(error).__name__})",
@@ -98,7 +139,18 @@ def check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None]:
             found="a header that names another data file",
             remedy="export it as one .nrrd file",
         )
-    return _check_nrrd_fields(header), None
+    bits = _NRRD_BITS.get(str(header.get("type")).lower(), 0)
+    findings = _check_nrrd_fields(header)
+    missing = [name for name in ("type", "dimension", "sizes") if name not in header]
+    if "endian" not in header and header["encoding"] in ("raw", "gzip", "gz") and bits != 8:
+        missing.append("endian")
+    if missing:
+        raise CaseError(
+            "The header of a .nrrd file must say how its voxels are written",
+            found=f"no {' and no '.join(missing)}",
+            remedy="export it again from the program that made it",
+        )
+    return findings, None, StoredAs(str(header["type"]), bits)
 
 
 def _check_nrrd_fields(header: dict) -> list[Finding]:
@@ -118,140 +170,137 @@ def _check_nrrd_fields(header: dict) -> list[Finding]:
             found=f"{len(units)} other space unit(s)",
             remedy="export it from 3D Slicer",
         )
+    scaled = sorted({"old min", "oldmin", "old max", "oldmax"} & header.keys())
+    if scaled:
+        raise CaseError(
+            "A .nrrd file must hold its values, not numbers that stand for them",
+            found=f"a header with {' and '.join(scaled)}: the values were squeezed into the range "
+            "of another type",
+            remedy="convert the DICOM again, as 16-bit whole numbers",
+        )
+    if header.get("dimension") == 3:
+        _check_nrrd_axes(header)
+    if "space directions" in header and not {"space", "space dimension"} & header.keys():
+        raise CaseError(
+            "A .nrrd file with space directions must name their space",
+            found="no space in its header",
+            remedy="export it from 3D Slicer",
+        )
     if "space" not in header:
-        return [_no_patient_space("NRRD header has no space field")]
+        return [no_patient_space("NRRD header has no space field")]
     if header["space"].lower() not in PATIENT_SPACES:
-        return [_no_patient_space("space of the NRRD header is not a patient's")]
+        return [no_patient_space("space of the NRRD header is not a patient's")]
+    if "space origin" not in header:
+        return [no_patient_space("NRRD header has no space origin")]
     return []
 
 
-def check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None]:
-    """Check that qform and sform agree and that no sibling's voxels would be read."""
-    sibling = path.with_name(path.name[: -len(".gz")])
-    if path.name.lower().endswith(".gz") and sibling.exists():
-        # ITK takes the header of a.nii.gz and, without a word, the voxels of a.nii.
-        raise CaseError(
-            "A .nii.gz file must not lie beside an uncompressed file of the same name",
-            found=f"{path.name} and {sibling.name}",
-            remedy="move one of them away",
-        )
-    _check_packing(path)
-    # A quarter of the start of a command that meets no NIfTI: it imports all that it can read.
-    import nibabel
-
-    try:
-        with _quiet():
-            loaded = nibabel.load(path)
-            header = loaded.header
-            qform, q_code = header.get_qform(coded=True)
-            sform, s_code = header.get_sform(coded=True)
-            unit = header.get_xyzt_units()[0]
-    except Exception as error:
-        raise CaseError(
-            "A NIfTI file must start with a readable header",
-            found=f"a header cut short or damaged ({type(error).__name__})",
-            remedy="export it again",
-        ) from None
-    _check_nifti_values(path, header, unit)
-    # The header itself forgets its offset when it is read.
-    _check_length(path, int(loaded.dataobj.offset), header)
-    size = (*header.get_data_shape(), 1, 1, 1)[:3]
-    if q_code and s_code:
-        distance = largest_distance(qform, sform, size)
-        if not distance <= FORM_TOLERANCE_MM:
-            raise CaseError(
-                "The qform and the sform of a NIfTI file must say the same",
-                found=f"voxels up to {distance:.3f} mm apart (codes {q_code} and {s_code})",
-                remedy="ask who converted the file which is right, and convert the DICOM again",
-            )
-    if not q_code and not s_code:
-        return [_no_patient_space("NIfTI header has neither qform nor sform")], None
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ (sform if s_code else qform)  # RAS to LPS
-    return [], Geometry.from_affine(affine, size)
-
-
-def _check_packing(path: Path) -> None:
-    """Refuse a name that says another packing than the file has: libraries read neither."""
-    with open(path, "rb") as stream:
-        start = stream.read(2)
-    packed = start == GZIP_MARK
-    if start and packed != path.name.lower().endswith(".gz"):
-        raise CaseError(
-            "The name of a NIfTI file must end in .nii.gz if it is packed, else in .nii",
-            found="a packed file" if packed else "a file that is not packed by gzip",
-            remedy="rename it; if that does not help, it is damaged: copy or export it again",
-        )
-
-
-def _check_nifti_values(path: Path, header: nibabel.Nifti1Header, unit: str) -> None:
-    """Refuse what ITK does not read, or reads in another way than the standard says."""
-    import nibabel
-
-    if isinstance(header, nibabel.Nifti2Header):
-        raise CaseError(
-            "A NIfTI file must be of version 1",
-            found="version 2",
-            remedy="export it as NRRD or NIfTI-1",
-        )
-    if unit not in ("mm", "unknown"):
-        raise CaseError(
-            "The unit of a NIfTI file must be millimetres", found=unit, remedy="convert it again"
-        )
-    with nibabel.openers.Opener(path) as stream:
-        stated = type(header).from_fileobj(stream, check=False)
-    slope, intercept = float(stated["scl_slope"]), float(stated["scl_inter"])
-    if (slope == 0 or not math.isfinite(slope)) and not (intercept == 0 or math.isnan(intercept)):
-        # The standard then rescales nothing; ITK adds the intercept all the same.
-        raise CaseError(
-            "The rescaling of a NIfTI file must be readable in one way only",
-            found=f"slope {slope:g} with intercept {intercept:g}",
-            remedy="convert the DICOM again",
-        )
-
-
-def _check_length(path: Path, offset: int, header: nibabel.Nifti1Header) -> None:
-    """Refuse a NIfTI that ends before its voxels do: ITK fills the rest with zeros, unasked."""
-    needed = offset + math.prod(header.get_data_shape()) * header.get_data_dtype().itemsize
-    if path.name.lower().endswith(".gz"):
-        with open(path, "rb") as stream:
-            found = _unpacked_length(stream)
+def _check_nrrd_axes(header: dict) -> None:
+    """Refuse axes without a length, for which ITK puts 1 mm, and axes that are sheared."""
+    if "space directions" in header:
+        axes = np.asarray(header["space directions"], dtype=float).T
     else:
-        found = path.stat().st_size
-    if found < needed:
+        axes = np.diag(np.asarray(header.get("spacings", np.zeros(3)), dtype=float))
+    if axes.shape != (3, 3) or not (np.isfinite(axes).all() and axes.any(axis=0).all()):
         raise CaseError(
-            "A NIfTI file must hold all of its voxels",
-            found=f"{found} of {needed} bytes",
-            remedy="copy or export the file again",
+            "A .nrrd file must state the distances of its voxels",
+            found="no length of at least one axis in its header",
+            remedy="export it from 3D Slicer",
         )
+    check_right_angles(axes, "the space directions of its header")
 
 
-def _unpacked_length(stream: BinaryIO) -> int:
-    """Return how many bytes a gzip stream unpacks to, or refuse one that is damaged.
+def unpacked(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield what a gzip stream unpacks to, part by part, or refuse one that is damaged.
 
     ITK unpacks as far as it needs and never looks at the checksum at the end, so that one wrong
     bit of a copy can change half of the voxels.
     """
-    length = 0
     try:
-        with gzip.GzipFile(fileobj=stream) as unpacked:
-            while chunk := unpacked.read(_CHUNK):
-                length += len(chunk)
+        with gzip.GzipFile(fileobj=stream) as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise CaseError(
             "A compressed volume must be whole and have the right checksum",
             found="a file that was cut off or damaged",
             remedy="copy or export the file again",
         ) from None
-    return length
 
 
-def _no_patient_space(what: str) -> Finding:
+def skew(axes: np.ndarray) -> float:
+    """Return how far the angles between three axes are from right ones: the largest cosine.
+
+    Parameters
+    ----------
+    axes : numpy.ndarray
+        Shape (3, 3); column j is index axis j in mm. A column of zeros has no angle.
+    """
+    lengths = np.linalg.norm(axes, axis=0)
+    unit = axes / np.where(lengths > 0, lengths, 1)
+    return float(np.abs(unit.T @ unit - np.diag(np.diag(unit.T @ unit))).max())
+
+
+def degrees_off(cosine: float) -> float:
+    """Return how many degrees an angle of this cosine is off a right angle."""
+    return float(np.degrees(np.arcsin(min(cosine, 1.0))))
+
+
+def check_right_angles(axes: np.ndarray, stated_by: str) -> None:
+    """Refuse axes (columns, in mm) that are off a right angle by more than a DICOM series may be.
+
+    Parameters
+    ----------
+    axes : numpy.ndarray
+        Shape (3, 3).
+    stated_by : str
+        What of the file states them.
+    """
+    cosine = skew(axes)
+    if cosine > RIGHT_ANGLE_TOLERANCE:
+        raise CaseError(
+            "The three axes of a volume must stand at right angles to one another, within "
+            f"{degrees_off(RIGHT_ANGLE_TOLERANCE):.2f} degrees",
+            found=f"an angle that is {degrees_off(cosine):.2g} degrees off by {stated_by}",
+            remedy="hand in the DICOM series of the CT itself (if its gantry was tilted, with "
+            "ingest.gantry_tilt: correct), and masks drawn on the volume that "
+            "python -m pipeline.read_ct writes of it",
+        )
+
+
+def straightened(affine: np.ndarray) -> np.ndarray:
+    """Return the affine (4, 4) with the nearest axes at right angles; voxel (0, 0, 0) stays.
+
+    References
+    ----------
+    .. [1] Higham NJ. Computing the polar decomposition. SIAM J Sci Stat Comput 1986;7:1160-1174:
+       the orthogonal factor is the nearest orthogonal matrix.
+    """
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    left, _, right = np.linalg.svd(affine[:3, :3] / spacing)
+    straight = affine.copy()
+    straight[:3, :3] = (left @ right) * spacing
+    return straight
+
+
+def no_patient_space(what: str) -> Finding:
+    """Return the warning of a file that does not say how it lies in the patient."""
     return Finding(
         "no-patient-space",
         "warning",
         f"The {what}: left and right, head and feet are assumed",
         "export it with its orientation, or compare it with the scan in a viewer",
     )
+
+
+def form_tolerance(affine: np.ndarray, size: tuple[int, ...]) -> float:
+    """Return how far apart (mm) two readings of a header may put a voxel of a grid of `size`.
+
+    One of them, such as a qform, may have straightened the axes of the `affine` (4, 4).
+    """
+    if not np.isfinite(affine).all() or not affine[:3, :3].any(axis=0).all():
+        return FORM_TOLERANCE_MM
+    return FORM_TOLERANCE_MM + largest_distance(straightened(affine), affine, size)
 
 
 def largest_distance(a: np.ndarray, b: np.ndarray, size: tuple[int, ...]) -> float:

@@ -1,7 +1,7 @@
 """Volumes in files: NIfTI and NRRD read with their traps closed, NRRD written bare.
 
-SimpleITK reads, after `pipeline.core.volume_headers` looked at what it does not report. Nothing is
-re-oriented, and no voxel's value is changed.
+SimpleITK reads, after `pipeline.core.volume_headers` and `nifti_headers` looked at what it does not
+report. Nothing is re-oriented, and no voxel's value is changed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import hashlib
 import json
 import math
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +21,16 @@ import SimpleITK as sitk
 from pipeline.core.errors import CaseError, MachineError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry
+from pipeline.core.nifti_headers import check_nifti_header, not_finite, read_voxels
 from pipeline.core.volume_headers import (
-    FORM_TOLERANCE_MM,
-    check_nifti_header,
+    StoredAs,
     check_nrrd_header,
     check_nrrd_length,
+    degrees_off,
+    form_tolerance,
     largest_distance,
+    skew,
+    straightened,
 )
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
@@ -66,6 +73,12 @@ def read_volume(path: str | Path) -> tuple[sitk.Image, list[Finding]]:
     CaseError
         If the file is unreadable, not three-dimensional, not scalar, or contradicts itself.
     """
+    image, findings, _ = read_stored(path)
+    return image, findings
+
+
+def read_stored(path: str | Path) -> tuple[sitk.Image, list[Finding], StoredAs]:
+    """Read a volume as `read_volume` does, and say how its file writes the values."""
     path = Path(path)
     suffix = volume_suffix(path)
     if suffix is None:
@@ -75,16 +88,84 @@ def read_volume(path: str | Path) -> tuple[sitk.Image, list[Finding]]:
             remedy="export it as NRRD or NIfTI",
         )
     check_header = check_nrrd_header if suffix in NRRD_SUFFIXES else check_nifti_header
-    findings, expected = check_header(path)
+    with plainly_named(path) as path:
+        findings, expected, stored = check_header(path)
+        try:
+            with _silent():
+                image = sitk.ReadImage(str(path))
+        except RuntimeError:
+            if expected is None or not skew(expected.affine[:3, :3]):
+                # The library's message holds the path and its own source line; the file is what
+                # is wrong.
+                raise CaseError(
+                    "A volume must be a whole, readable file with three perpendicular axes",
+                    found=f"a {suffix} file of {path.stat().st_size} bytes that ITK refuses",
+                    remedy="export it again from the program that made it",
+                ) from None
+            image, straight = _straight_image(read_voxels(path), expected)
+            findings, expected = [*findings, straight], None
+        _check_one_value(image)
+        if suffix in NRRD_SUFFIXES:
+            check_nrrd_length(path, sitk.GetArrayViewFromImage(image).nbytes)
+    if expected is not None:
+        _check_agreement(Geometry.of(image), expected)
+    return without_metadata(image), findings, stored
+
+
+@contextmanager
+def plainly_named(path: Path) -> Iterator[Path]:
+    """Hand out a name of `path` that every library takes: `.nii.GZ` is one that some refuse.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file whose name ends with one of `VOLUME_SUFFIXES`, in small or capital letters.
+    """
+    suffix = volume_suffix(path)
+    ending = path.name[len(path.name) - len(suffix or "") :]
+    if ending in (suffix, (suffix or "").upper()) or not path.exists():
+        yield path
+        return
+    sibling = path.with_name(path.name[: -len(".gz")])
+    if ending.lower().endswith(".gz") and sibling.exists():
+        yield path  # is refused by this name
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, f"volume{suffix}")
+        link.symlink_to(path.absolute())
+        yield link
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep ITK from writing to the screen; its warnings hold the path of the file."""
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.GlobalWarningDisplayOff()
     try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError:
-        # The library's message holds the path and its own source line; the file is what is wrong.
-        raise CaseError(
-            "A volume must be a whole, readable file with three perpendicular axes",
-            found=f"a {suffix} file of {path.stat().st_size} bytes that ITK refuses",
-            remedy="open it in 3D Slicer and export it again",
-        ) from None
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+def _straight_image(voxels: np.ndarray, skewed: Geometry) -> tuple[sitk.Image, Finding]:
+    """Return voxels on the nearest grid of right angles, and what there is to say about it."""
+    straight = straightened(skewed.affine)
+    moved = largest_distance(straight, skewed.affine, skewed.size)
+    image = sitk.GetImageFromArray(voxels)
+    if image.GetDimension() == 3:
+        Geometry.from_affine(straight, skewed.size).apply_to(image)
+    return image, Finding(
+        "axes-straightened",
+        "warning",
+        f"The axes of the NIfTI file are {degrees_off(skew(skewed.affine[:3, :3])):.2g} degrees "
+        f"off right angles, as rounding leaves them; they were straightened, which moves no voxel "
+        f"by more than {moved:.2g} mm",
+        "convert the DICOM again if this is more than rounding",
+    )
+
+
+def _check_one_value(image: sitk.Image) -> None:
+    """Refuse what is no volume of single numbers."""
     values = image.GetNumberOfComponentsPerPixel() * (2 if image.GetPixelID() in _COMPLEX else 1)
     if image.GetDimension() != 3 or values != 1:
         raise CaseError(
@@ -93,17 +174,12 @@ def read_volume(path: str | Path) -> tuple[sitk.Image, list[Finding]]:
             f"{' x '.join(map(str, image.GetSize()))}, {values} value(s) per voxel",
             remedy="export one phase as a three-dimensional volume",
         )
-    if suffix in NRRD_SUFFIXES:
-        check_nrrd_length(path, sitk.GetArrayViewFromImage(image).nbytes)
-    if expected is not None:
-        _check_agreement(Geometry.of(image), expected)
-    return without_metadata(image), findings
 
 
 def _check_agreement(read: Geometry, expected: Geometry) -> None:
     """Check that ITK understood the NIfTI header as nibabel did."""
     distance = largest_distance(read.affine, expected.affine, read.size)
-    if not distance <= FORM_TOLERANCE_MM:
+    if not distance <= form_tolerance(expected.affine, read.size):
         raise CaseError(
             "The orientation of a NIfTI file must be readable in one way only",
             found=f"voxels up to {distance:.3f} mm apart between two readers of the header",
@@ -180,9 +256,5 @@ def check_finite(image: sitk.Image) -> tuple[float, float]:
     voxels = sitk.GetArrayViewFromImage(image)
     low, high = float(voxels.min()), float(voxels.max())
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise CaseError(
-            "Every voxel of a CT must be a number",
-            found=f"{int(np.count_nonzero(~np.isfinite(voxels)))} voxels that are NaN or infinite",
-            remedy="convert the DICOM again",
-        )
+        raise not_finite(int(np.count_nonzero(~np.isfinite(voxels))))
     return low, high

@@ -14,13 +14,21 @@ import pandas as pd
 
 from pipeline.core import command
 from pipeline.core.files import whole_file
+from pipeline.ct_options import add_arguments, limits_of, options_of
 from pipeline.extraction import DEFAULT_ENGINE, ENGINES, extract_masks
 
 
 def main(options: argparse.Namespace) -> None:
     """Extract the regions and print or write their features."""
     columns = extract_masks(
-        options.image, options.mask, options.params, label=options.label, engine=options.engine
+        options.image,
+        options.mask,
+        options.params,
+        label=options.label,
+        engine=options.engine,
+        series=options.series,
+        options=options_of(options),
+        limits=limits_of(options),
     )
     names = ["value"] if len(columns) == 1 else [f"value_{n + 1}" for n in range(len(columns))]
     table = pd.concat(dict(zip(names, columns, strict=True)), axis=1).rename_axis("feature")
@@ -33,7 +41,7 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.parser("pipeline.extraction", __doc__)
-    arguments.add_argument("image", type=Path, help="CT volume, such as .nrrd or .nii.gz")
+    arguments.add_argument("image", type=Path, help="CT: DICOM folder, .nrrd, .nii or .nii.gz")
     arguments.add_argument(
         "mask", type=Path, nargs="+", help="label map of the region; one column for each"
     )
@@ -42,5 +50,6 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--engine", choices=ENGINES, default=DEFAULT_ENGINE, help="who computes (%(default)s)"
     )
+    add_arguments(arguments)
     arguments.add_argument("--out", type=Path, help="CSV file (default: standard output)")
     command.run(main, arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Sequence
 
@@ -9,7 +10,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
+from pipeline.core.sources import placed, shown_name
+from pipeline.core.volumes import check_finite, read_volume
 from pipeline.extraction.params import Parameters
+
+logger = logging.getLogger("vertebromics")
 
 Image = sitk.Image | str | os.PathLike
 
@@ -17,19 +22,25 @@ Image = sitk.Image | str | os.PathLike
 def open_volume(image: Image, what: str) -> sitk.Image:
     """Return `image`, read if it is a file, or refuse what is no volume; `what` names it."""
     if not isinstance(image, sitk.Image):
-        try:
-            image = sitk.ReadImage(os.fspath(image))
-        except RuntimeError as error:
+        path = os.fspath(image)
+        if not os.path.isfile(path):
             raise CaseError(
-                f"The {what} must be a file that SimpleITK reads, such as .nrrd or .nii.gz",
-                found=os.path.basename(os.fspath(image)),
-            ) from error
+                f"The {what} must be an existing NRRD or NIfTI file", found=os.path.basename(path)
+            )
+        try:
+            image, findings = read_volume(path)
+        except (CaseError, OSError) as error:
+            raise placed(error, shown_name(path)) from None
+        for finding in findings:
+            logger.warning("%s: %s. %s", what, finding.message, finding.remedy)
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise CaseError(
             f"The {what} must be a three-dimensional volume with one number per voxel",
             found=f"{image.GetDimension()} dimensions, {image.GetNumberOfComponentsPerPixel()} "
             "numbers per voxel",
         )
+    if sitk.GetArrayViewFromImage(image).dtype.kind == "f":
+        check_finite(image)
     return image
 
 
@@ -78,6 +89,15 @@ def check_extent(region: sitk.Image, params: Parameters) -> None:
             f"A region must hold more than {smallest} voxels (minimumROISize)",
             found=f"{voxels} on {where}",
         )
+
+
+def thinner_than_the_grid() -> CaseError:
+    """Return the error of a region between whose voxels no voxel of the CT lies."""
+    return CaseError(
+        "A region must hold voxels on the grid of its CT",
+        found="none: the region is thinner than the grid",
+        remedy="draw the region on the grid of the CT",
+    )
 
 
 def check_grey_values(low: float, high: float) -> None:

@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import pandas as pd
+import SimpleITK as sitk
 
 from pipeline.core.errors import StudyError
+from pipeline.ct_options import CtChecks, CtOptions
 from pipeline.extraction import fast, plain
 from pipeline.extraction.checks import Image
 from pipeline.extraction.crops import Crop
@@ -53,6 +55,9 @@ def extract_features(
     *,
     label: int | None = None,
     engine: str = DEFAULT_ENGINE,
+    series: str | None = None,
+    options: CtOptions | None = None,
+    limits: CtChecks | None = None,
 ) -> pd.Series:
     """Return the radiomic features of one region of one CT.
 
@@ -62,10 +67,12 @@ def extract_features(
     Parameters
     ----------
     image : SimpleITK.Image or path-like
-        CT volume in Hounsfield units (x, y, z), or a file that SimpleITK reads.
+        CT volume in Hounsfield units (x, y, z), or what a table of cases may name: a DICOM folder,
+        a NIfTI or a NRRD file, which is checked as a study checks it (`pipeline.read_ct`).
     mask : SimpleITK.Image or path-like
-        Label map. As in PyRadiomics its grid is the one that is resampled to; a mask whose axes
-        run in other directions than the CT's therefore has other wavelet values.
+        Label map, or its NIfTI or NRRD file. As in PyRadiomics its grid is the one that is
+        resampled to; a mask whose axes run in other directions than the CT's therefore has other
+        wavelet values.
     params : path-like, dict or Parameters
         PyRadiomics parameter file, its content, or what `load_params` returned.
     label : int, optional
@@ -73,6 +80,12 @@ def extract_features(
         they do not name one.
     engine : str, optional
         One of `ENGINES`.
+    series : str, optional
+        SeriesInstanceUID or SeriesDescription of the series that is meant, of a DICOM folder.
+    options : CtOptions, optional
+        How a CT's file or folder is read; the project's defaults.
+    limits : CtChecks, optional
+        What is accepted of it; the project's defaults.
 
     Returns
     -------
@@ -85,7 +98,8 @@ def extract_features(
     Raises
     ------
     CaseError
-        If the region is empty, too small, outside the CT, or yields fewer features than asked for.
+        If a study would refuse the CT or the mask, or the region is empty, too small, outside the
+        CT, or yields fewer features than asked for.
     StudyError
         If the parameters are invalid, or there is no such engine.
 
@@ -99,7 +113,16 @@ def extract_features(
     >>> features["original_shape_MeshVolume"]  # doctest: +SKIP
     41253.875
     """
-    return extract_masks(image, [mask], params, label=label, engine=engine)[0]
+    return extract_masks(
+        image,
+        [mask],
+        params,
+        label=label,
+        engine=engine,
+        series=series,
+        options=options,
+        limits=limits,
+    )[0]
 
 
 def extract_masks(
@@ -109,6 +132,9 @@ def extract_masks(
     *,
     label: int | None = None,
     engine: str = DEFAULT_ENGINE,
+    series: str | None = None,
+    options: CtOptions | None = None,
+    limits: CtChecks | None = None,
 ) -> list[pd.Series]:
     """Return the radiomic features of one region in each of several masks; the CT is read once.
 
@@ -116,7 +142,7 @@ def extract_masks(
     ----------
     masks : iterable of SimpleITK.Image or path-like
         Label maps, such as those of two readers.
-    image, params, label, engine
+    image, params, label, engine, series, options, limits
         As in `extract_features`, whose errors this function shares.
 
     Returns
@@ -125,6 +151,8 @@ def extract_masks(
         As `extract_features` returns, in the order of `masks`.
     """
     params = load_params(params)
+    if not isinstance(image, sitk.Image):
+        image = _accepted(image, series, options, limits)
     scan = open_scan(image, params, engine=engine)
     columns = []
     for number, mask in enumerate(masks, start=1):
@@ -134,6 +162,22 @@ def extract_masks(
             logger.info("mask %d was computed by PyRadiomics: %s", number, reason)
         columns.append(result.values)
     return columns
+
+
+def _accepted(
+    image: str | os.PathLike,
+    series: str | None,
+    options: CtOptions | None,
+    limits: CtChecks | None,
+) -> sitk.Image:
+    """Return the CT of a file or folder, with the checks of a study; warnings go to the log."""
+    # Reading DICOM imports what jobs over the store's crops never need.
+    from pipeline.read_ct import accepted_ct
+
+    ct = accepted_ct(os.fspath(image), series, options, limits)
+    for finding in ct.findings:
+        logger.warning("CT: %s. %s", finding.message, finding.remedy)
+    return ct.image
 
 
 def open_scan(

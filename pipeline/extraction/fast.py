@@ -19,6 +19,7 @@ here is handed to plain.py, with the reason.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ from pipeline.extraction.checks import (
     check_grey_values,
     check_label,
     open_volume,
+    thinner_than_the_grid,
 )
 from pipeline.extraction.crops import Crop, Normalisation
 from pipeline.extraction.firstorder import first_order
@@ -120,13 +122,42 @@ class FastScan:
             _check_inside(drawn.geometry, self.volume.geometry, box)
             if np.allclose(self.volume.geometry.spacing, new_spacing(drawn.geometry, box, spacing)):
                 # PyRadiomics then crops without interpolation.
-                return self._plain_crop(mask, label, "the CT has the spacing that is asked for")
-            grid = resampling_grid(drawn.geometry, box, spacing, self.settings["padDistance"])
-            image = resample_image(self.volume, grid, self.scaling)
-            region = resample_region(drawn, label, grid)
+                image, region = self._cut_out(drawn, box, label)
+            else:
+                grid = resampling_grid(drawn.geometry, box, spacing, self.settings["padDistance"])
+                image = resample_image(self.volume, grid, self.scaling)
+                region = resample_region(drawn, label, grid)
         check_extent(region, self.params)
         share = self._clipped_share(drawn, box, label)
         return Crop(image, region, share, self.normalisation, "fast")
+
+    def _cut_out(
+        self, drawn: Volume, box: tuple[int, ...], label: int
+    ) -> tuple[sitk.Image, sitk.Image]:
+        """Return image and region on the CT's own grid, ``padDistance`` voxels around the region.
+
+        A mask on a grid of its own is met where the CT's voxels lie, by nearest neighbour.
+        """
+        if drawn.geometry == self.volume.geometry:
+            met = drawn.voxels
+        else:
+            mask = on_grid((drawn.voxels == label).astype(np.uint8), drawn.geometry)
+            onto = sitk.Resample(mask, self.image, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+            met, label = sitk.GetArrayFromImage(onto), 1
+            box = kernels().label_box(met, label)
+            if box is None:
+                raise thinner_than_the_grid()
+        pad = int(self.settings["padDistance"])
+        low = np.maximum(np.array(box[0::2]) - pad, 0)
+        high = np.minimum(np.array(box[1::2]) + pad + 1, self.volume.geometry.size)
+        part = tuple(slice(*ends) for ends in zip(low[::-1], high[::-1], strict=True))
+        origin = self.volume.geometry.voxel().TransformIndexToPhysicalPoint(low.tolist())
+        grid = replace(
+            self.volume.geometry, size=tuple((high - low).tolist()), origin=tuple(origin)
+        )
+        voxels = self.volume.voxels[part]
+        image = voxels.copy() if self.scaling is None else self.scaling.apply(voxels)
+        return on_grid(image, grid), on_grid((met[part] == label).astype(np.uint8), grid)
 
     def _sum_up(self) -> None:
         """Find the mean and standard deviation that ITK normalises with."""

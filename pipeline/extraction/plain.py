@@ -26,6 +26,7 @@ from pipeline.extraction.checks import (
     check_label,
     no_step_fits,
     open_volume,
+    thinner_than_the_grid,
 )
 from pipeline.extraction.crops import Crop, Normalisation
 from pipeline.extraction.library import (
@@ -102,6 +103,13 @@ class PlainScan:
             raise CaseError(
                 "The region must lie within the CT", found=" ".join(str(error).split())
             ) from error
+        except RuntimeError as error:
+            if settings["resampledPixelSpacing"] is not None:
+                # It looks for the label on the grid of a CT that has the spacing already.
+                raise thinner_than_the_grid() from error
+            if self.normalised.GetSize() != mask.GetSize():
+                raise _on_another_grid(self.normalised, mask) from error
+            raise
         region = sitk.Cast(region == label, sitk.sitkUInt8)
         check_extent(region, params)
         share = _clipped_share(self.normalised, mask == label, params)
@@ -137,12 +145,24 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
             found=" ".join(str(error).split()),
         ) from error
     except RuntimeError as error:
+        if image.GetSize() != mask.GetSize():
+            raise _on_another_grid(image, mask) from error
         if "angle" not in str(error):
             raise
         raise no_step_fits(extractor(params).settings.get("distances", [1])) from error
     expected = feature_names(params)
     check_complete(values, expected)
     return as_series(values, expected)
+
+
+def _on_another_grid(image: sitk.Image, mask: sitk.Image) -> CaseError:
+    return CaseError(
+        "Without resampling a mask must lie on the grid of its CT",
+        found=f"a mask of {' x '.join(map(str, mask.GetSize()))} voxels and a CT of "
+        f"{' x '.join(map(str, image.GetSize()))}",
+        remedy="set correctMask: true in the parameter file (and no preCrop), or "
+        "resampledPixelSpacing",
+    )
 
 
 def _clipped_share(normalised: sitk.Image, region: sitk.Image, params: Parameters) -> float:

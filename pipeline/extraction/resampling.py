@@ -46,7 +46,8 @@ class Scaling(NamedTuple):
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Return normalised grey values, float64, computed in ITK's order."""
-        scaled = (values + self.shift) * self.scale
+        # Of float32, numpy would keep the type; ITK normalises in float64 whatever it reads.
+        scaled = (values.astype(np.float64) + self.shift) * self.scale
         return np.clip(scaled, -self.limit, self.limit, out=scaled) * self.last
 
 

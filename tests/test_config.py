@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 import yaml
 
-from pipeline.core.config import DEFAULTS, PROTOCOLS, SCHEMA, load_config, merge, resolve_config
-from pipeline.core.errors import StudyError
+from pipeline.core.config import (
+    DEFAULTS,
+    PROTOCOLS,
+    SCHEMA,
+    load_config,
+    load_yaml,
+    merge,
+    resolve_config,
+)
+from pipeline.core.errors import MachineError, StudyError
 
 IMAGES = {"study": "s", "cases": "cases.csv"}
 MODELLED = {
@@ -279,6 +290,61 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path, text, words):
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(StudyError, match=words):
         load_config([tmp_path / "a.yaml"])
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, after in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title: 2025-02-30\n", r"2025-02-30 is no date \(put text in quotes\)"),
+        ("title: 2025-01-01T99:00:00\n", "is no date"),
+        ("title: !!timestamp x\n", "is no date"),
+        ("seed: !!int 3x\n", "is no whole number"),
+        (f"seed: {'9' * 400}\n", "beyond the whole numbers of a computer"),
+        (f"seed: {'9' * 5000}\n", "is no whole number"),
+        ("seed: .inf\n", "no number that can be computed with"),
+        ("seed: .nan\n", "no number that can be computed with"),
+        (LAUGHS, "more than 200,000 keys and values"),
+        ("a: &a [*a]\n", "an alias that holds itself"),
+        ("x: " + "[" * 5000, "more than 40 levels"),
+        ("x: " + "[" * 45 + "]" * 45, "more than 40 levels"),
+        ("".join(" " * at + "x:\n" for at in range(60)), "more than 40 levels"),
+        ("? [a, b]\n: c\n", "a list or a mapping stands in place of a key"),
+        ("? {a: b}\n: c\n", "a list or a mapping stands in place of a key"),
+        ("a: !!python/object/apply:os.system ['x']\n", "could not determine a constructor"),
+        ("\ta: 1\n", "indent with spaces"),
+        ("<<: 3\n", "must be YAML"),
+        ("x: 1\n" * 200_000, "500,000"),
+        ("a: \0\n", "must be YAML"),
+    ],
+)
+def test_a_file_that_would_harm_is_refused(tmp_path, text, words):
+    (tmp_path / "a.yaml").write_text(text)
+    begun = time.monotonic()
+    with pytest.raises(StudyError, match=words):
+        load_config([tmp_path / "a.yaml"])
+    assert time.monotonic() - begun < 5
+
+
+def test_aliases_that_repeat_little_are_read(tmp_path):
+    (tmp_path / "a.yaml").write_text("base: &base {x: 1}\nmore: {<<: *base, y: 2}\nlist: [*base]\n")
+    expected = {"base": {"x": 1}, "more": {"x": 1, "y": 2}, "list": [{"x": 1}]}
+    assert load_yaml(tmp_path / "a.yaml") == expected
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_a_file_without_the_right_to_read_it_is_the_machines_fault(tmp_path):
+    (tmp_path / "a.yaml").write_text("study: s\n")
+    (tmp_path / "a.yaml").chmod(0)
+    with pytest.raises(MachineError, match="configuration file must be readable"):
+        load_yaml(tmp_path / "a.yaml")
+    with pytest.raises(StudyError, match="Found: a folder"):
+        load_yaml(tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path):

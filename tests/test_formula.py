@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import time
 
 import pandas as pd
 import pytest
@@ -177,3 +178,33 @@ def test_a_value_beyond_the_levels_would_never_be_true():
         evaluate("sex == 'f'", levels=levels)
     with pytest.raises(StudyError, match=r"levels: 0, 1"):
         evaluate("pfo in (1, 2)", levels=levels)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"x > {'9' * 400}", "must be below"),
+        ("x > 1e400", "must be below"),
+        (f"x > {'9' * 5000}", "not be longer than"),
+        ("-" * 1900 + "x > 1", "parts within one another"),
+        ("not " * 400 + "x > 1", "parts within one another"),
+        ("x" + " + 1" * 300 + " > 2", "parts within one another"),
+        ("(" * 900 + "x" + ")" * 900 + " > 1", "must be a condition"),
+        ("`" * 1500, "must be a condition"),
+        ("'" * 1999, "must be a condition"),
+        ("x\0 > 1", "must be a condition"),
+    ],
+)
+def test_a_formula_beyond_all_measure_is_one_error(text, words):
+    begun = time.monotonic()
+    with pytest.raises(StudyError, match=words) as refused:
+        Formula(text)
+    assert time.monotonic() - begun < 2
+    assert len(str(refused.value)) < 700
+
+
+def test_a_long_formula_of_plain_parts_is_none_of_them():
+    table = pd.DataFrame({"x": [1.0, 7.0], "s": ["a", "\\d"]})
+    assert Formula(" or ".join(["x > 5"] * 150)).evaluate(table).tolist() == [False, True]
+    assert Formula("(" * 60 + "x > 5" + ")" * 60).evaluate(table).tolist() == [False, True]
+    assert Formula("s == '\\d'").evaluate(table).tolist() == [False, True]  # no warning of Python's

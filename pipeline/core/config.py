@@ -13,7 +13,8 @@ from pipeline.core.config_checks import check_combinations
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.table_columns import analysis_name
-from pipeline.core.yaml_keys import UniqueKeys
+from pipeline.core.table_limits import read_bytes
+from pipeline.core.yaml_keys import read_yaml, yaml_remedy, yaml_words
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "config" / "default.yaml"
@@ -41,15 +42,15 @@ def load_yaml(path: str | Path) -> dict:
     """
     path = Path(path)
     try:
-        value = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=UniqueKeys)
-    except FileNotFoundError:
-        raise StudyError("The configuration file must exist", where=str(path)) from None
+        value = read_yaml(read_bytes(path, "configuration file"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(
             "A configuration file must be YAML in UTF-8",
-            found=" ".join(str(error).split()),
+            found=yaml_words(error),
             where=str(path),
-            remedy="indent with spaces, write `key: value`, and quote text that holds ': ' or '#'",
+            remedy=yaml_remedy(
+                error, "indent with spaces, write `key: value`, and quote text with ': ' or '#'"
+            ),
         ) from None
     if value is None:
         return {}

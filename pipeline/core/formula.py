@@ -16,6 +16,7 @@ import ast
 import keyword
 import math
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -30,11 +31,17 @@ from pipeline.core.table_columns import analysis_name
 
 MAX_LENGTH = 2000
 """Characters; a longer formula would only serve to exhaust the parser."""
+MAX_DEPTH = 60
+"""Parts within parts: signs and parentheses within one another, and terms of a sum."""
 
 LANGUAGE = (
     "use and, or, not, comparisons, in (...), + - * /, isnull(column) and parentheses; a column "
     "whose name is no plain word stands between backticks, `like this`"
 )
+MOST = 1e300
+"""Numbers below it, and what they are multiplied by, can be computed with."""
+SHOWN = 160
+"""Characters of a formula that an error quotes."""
 OWN_WORDS = {"and", "or", "not", "in", "True", "False", "None"}
 """The words of Python that mean something here; others may name columns, as ``class``."""
 
@@ -104,16 +111,28 @@ class Formula:
         self.text = text
         self.where = where
         self._quoted: dict[str, str] = {}
-        source = _NAMES.sub(self._name_quoted, text.replace("\n", " "))
         if len(text) > MAX_LENGTH:
-            raise self._error(f"A formula must not be longer than {MAX_LENGTH} characters")
+            raise self._error(
+                f"A formula must not be longer than {MAX_LENGTH} characters",
+                found=f"{len(text)} characters",
+                remedy="make a column of the table of what it works out",
+            )
+        source = _NAMES.sub(self._name_quoted, text.replace("\n", " "))
         try:
-            self._tree = ast.parse(source.strip(), mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python's, of a backslash in a text
+                self._tree = ast.parse(source.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise self._error(
                 "A formula must be a condition over columns",
                 remedy="write == for equality; " + LANGUAGE,
             ) from None
+        if _is_deeper(self._tree, MAX_DEPTH):
+            raise self._error(
+                f"A formula must not have more than {MAX_DEPTH} parts within one another",
+                remedy="leave out signs and parentheses that change nothing, or make a column of "
+                "the table of what it works out",
+            )
         columns: dict[str, None] = {}
         for node in _in_order(self._tree):
             self._check_node(node)
@@ -188,9 +207,8 @@ class Formula:
         return name
 
     def _error(self, rule: str, *, found: object = None, remedy: str | None = None) -> StudyError:
-        return StudyError(
-            rule, found=found, where=f"{self.where}, `{self.text}`", remedy=remedy or LANGUAGE
-        )
+        where = f"{self.where}, `{_shortened(self.text)}`"
+        return StudyError(rule, found=found, where=where, remedy=remedy or LANGUAGE)
 
     def _check_node(self, node: ast.AST) -> None:
         """Refuse every kind of syntax that is not on the list."""
@@ -211,6 +229,12 @@ class Formula:
                     "is isnull(column)",
                 )
             good = type(node.value) in (int, float, str)
+            if type(node.value) in (int, float) and not abs(node.value) < MOST:
+                raise self._error(
+                    f"A number of a formula must be below {MOST:g}",
+                    found=_shortened(ast.unparse(node) if node.value != math.inf else "infinity"),
+                    remedy="write the number that is meant",
+                )
         elif isinstance(node, ast.Compare):
             pairs = zip(node.ops, node.comparators, strict=True)
             good = all(
@@ -375,6 +399,19 @@ class Formula:
                     remedy=suggestion(other.literal, allowed) or f"levels: {listing(allowed)}",
                 )
         return COMPARISONS[type(op)](left.values, right.values).astype("boolean")
+
+
+def _is_deeper(tree: ast.AST, most: int) -> bool:
+    """Tell whether parts lie within one another more than `most` times, without recursion."""
+    below, depth = [tree], 0
+    while below and depth <= most:
+        below = [part for node in below for part in ast.iter_child_nodes(node)]
+        depth += 1
+    return bool(below)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 20]} ... {text[-15:]}"
 
 
 def _as_level(number: float) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 import yaml
 
 from pipeline.core.errors import StudyError
-from pipeline.core.yaml_keys import UniqueKeys
+from pipeline.core.table_limits import unreadable
+from pipeline.core.yaml_keys import read_yaml, yaml_words
 from pipeline.extraction.parameter_checks import SECTIONS, check_content
 
 #: Settings that decide about the crop. Only these are handed to PyRadiomics while it loads and
@@ -144,8 +145,7 @@ def parameter_notes(params: Parameters) -> list[str]:
 
 def _read(path: Path) -> dict:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        content = yaml.load(text, Loader=UniqueKeys)
+        content = read_yaml(path.read_bytes())
     except FileNotFoundError:
         raise StudyError(
             "The PyRadiomics parameter file must exist",
@@ -160,10 +160,12 @@ def _read(path: Path) -> dict:
             where="config key extraction.params",
             remedy="name the .yaml file in it",
         ) from None
+    except OSError as error:
+        raise unreadable(error, path, "parameter file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(
             "A parameter file must be YAML in UTF-8",
-            found=" ".join(str(error).split()),
+            found=yaml_words(error),
             where=path.name,
             remedy=_yaml_remedy(path),
         ) from None

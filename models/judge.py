@@ -28,8 +28,9 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.core.id_checks import check_rows_of_patients, check_spellings
 from pipeline.core.identifying import check_identifying, shown
+from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.sheets import NUMBER, cell, read_sheet
+from pipeline.core.sheets import cell, read_sheet
 from pipeline.core.spellings import same_words, spelling_of, typed_alike
 
 logger = logging.getLogger("vertebromics")
@@ -218,15 +219,15 @@ def read_predictions(
     rows = pd.DataFrame(index=complete.index)
     rows["patient_id"] = complete[patient] if patient else complete.index.astype(str)
     rows["outcome"] = _events(complete[outcome], event, other, path, problems)
-    for name in columns:
-        for row, text in complete[name].items():
-            if not NUMBER.fullmatch(text):
-                problems.add(
-                    "A prediction must be a number",
-                    found=shown(text),
-                    where=cell(path, row, name),
-                    remedy="write it with a decimal point, or leave the cell blank",
-                )
+    read = {name: read_numbers(complete[name]) for name in columns}
+    for name, one in read.items():
+        for row, remedy in one.wrong.items():
+            problems.add(
+                "A prediction must be a number",
+                found=shown(complete.loc[row, name]),
+                where=cell(path, row, name),
+                remedy=remedy,
+            )
     problems.raise_if_any()
     if rows["outcome"].nunique() < 2:
         words = sorted(complete[outcome].unique())
@@ -236,7 +237,7 @@ def read_predictions(
             where=f"{path}, column {outcome}",
             remedy="name the event as the column writes it: --event",
         )
-    numbers = {name: complete[name].map(float) for name in columns}
+    numbers = {name: one.values for name, one in read.items()}
     return rows.assign(**numbers), len(sheet) - len(complete)
 
 

@@ -19,7 +19,7 @@ from pipeline.core.dictionary import allowed_predictors
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import foreign_names
-from pipeline.core.feature_tables import read_feature_keys
+from pipeline.core.feature_tables import columns_left_out, read_feature_keys
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown_id
@@ -294,9 +294,10 @@ def main(options: argparse.Namespace) -> None:
         layout = Layout.of(study.config, study.dictionary)
         key = f"{study.config['unit']}_id"
         ready, notes = read_feature_keys(study.config["features"], key, layout)
+        left_out = columns_left_out(study.config["features"], layout, gathered.columns)
         flow, outcome = build_flow(study, ready_cases=ready, features=features)
     else:
-        notes = []
+        notes, left_out = [], []
         preflight, extraction = read_table(options.preflight), read_table(options.extraction)
         flow, outcome = build_flow(study, preflight=preflight, extraction=extraction)
     if options.flow_only:
@@ -311,7 +312,7 @@ def main(options: argparse.Namespace) -> None:
     if telling:
         logger.warning("features that tell the outcome without an error: %s", listing(telling))
     info = describe(study.config, sorted(features), names, study.dictionary, notes, corrected)
-    info |= {"foreign": foreign_names(names), "telling": telling}
+    info |= {"foreign": foreign_names(names), "telling": telling, "left_out": left_out}
     write_table(table, options.out, csv=True)
     write_json(info, options.info)
     write_json({"steps": flow.steps}, options.flow)

@@ -17,8 +17,9 @@ from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import NO_FEATURE, only_words
 from pipeline.core.feature_names import is_foreign
 from pipeline.core.identifying import check_identifying, shown
+from pipeline.core.notation import NUMBER
 from pipeline.core.problems import Problems, listing
-from pipeline.core.sheets import NAMELESS, NUMBER, read_sheet
+from pipeline.core.sheets import NAMELESS, read_sheet
 from pipeline.core.table_columns import KEYS, likely_patient
 
 OUTCOME_WORDS = (

@@ -29,7 +29,7 @@ from pipeline.core.dictionary import (
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import check_candidates, foreign_names
-from pipeline.core.feature_tables import named_features, read_feature_keys
+from pipeline.core.feature_tables import named_features, read_feature_keys, read_features
 from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown_id
@@ -104,6 +104,17 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> pd.DataFrame:
     features, notes = read_feature_keys(config["features"], f"{config['unit']}_id", layout)
     for note in notes:
         logger.info(note)
+    unit_key = f"{config['unit']}_id"
+    for reader, path in sorted(config["features"].items()):
+        # What `gather` will read: a cell that is no number is told before anything runs.
+        _, names, _ = read_features(path, reader, unit_key, layout)
+        words = sorted(set(named_features(path, layout)) - set(names))
+        if words:
+            logger.warning(
+                "%d columns of the table of reader %s hold words, dates or codes and no numbers, "
+                "or count the rows; they are left out: %s",
+                *(len(words), reader, listing(words, 20)),
+            )
     foreign = foreign_names(named_features(next(iter(config["features"].values())), layout))
     if foreign:
         logger.warning(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.core.files import whole_file, whole_folder
+from pipeline.core.files import whole_file, whole_folder, write_csv
 from pipeline.reporting.blocks import Figure, Section, Table
 from pipeline.reporting.study_report import render
 
@@ -22,6 +22,6 @@ def write_page(title: str, sections: list[Section], folder: Path) -> None:
     with whole_folder(folder / "tables") as beside:
         for block in blocks:
             if isinstance(block, Table):
-                block.file_table.to_csv(beside / f"{block.name}.csv", index=False)
+                write_csv(block.file_table, beside / f"{block.name}.csv")
     with whole_file(folder / "report.html") as beside:
         beside.write_text(render(title, sections, KIND), encoding="utf-8")

@@ -168,7 +168,9 @@ def numbers(texts):
 
 def test_decimal_comma_is_read_where_it_means_nothing_else():
     assert numbers(["3,5", "12", "1,250"])[0] == [3.5, 12.0, 1.25]
-    for texts in (["3,5", "1.5"], ["1,250", "3,100"], ["1,250.5"]):
+    assert numbers(["0,415", "0,250"])[0] == [0.415, 0.25]
+    assert numbers(["1,250.5", "980"])[0] == [1250.5, 980.0]
+    for texts in (["3,5", "1.5"], ["1,250", "3,100"]):
         assert numbers(texts)[1], texts
 
 

@@ -28,6 +28,7 @@ from pipeline.core.feature_tables import read_features
 from pipeline.core.files import read_json, read_table
 from pipeline.core.study import open_study
 from pipeline.reporting.results import read_results
+from pipeline.reporting.sections_selection import left_out_table
 from pipeline.reporting.study_report import write_report
 from pipeline.validate import validate_study, write_study
 from tests.small_study import call, run_models, run_repetitions
@@ -228,7 +229,7 @@ def test_two_readers_whose_tables_hold_the_outcome(tmp_path, suffix):
     paths = {reader: str(tmp_path / f"{reader}.{suffix}") for reader in "AB"}
     for path, each in zip(paths.values(), (table, other), strict=True):
         {"csv": each.to_csv, "parquet": each.to_parquet}[suffix](path, index=False)
-    word = {"csv": "True", "parquet": "true"}[suffix]
+    word = {"csv": "True", "parquet": "TRUE"}[suffix]
     given = {"columns": {"patient_id": "pid"}, "model_reader": "B"} | target(
         f"malignant == '{word}'"
     )
@@ -400,3 +401,89 @@ def test_units_that_the_feature_tables_do_not_name(tmp_path):
     given = {"unit": "case"} | target("Target == 1")
     with pytest.raises(StudyError, match="must have the column case_id, since `unit` is case"):
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given)
+
+
+NOTATIONS = {
+    "original_firstorder_Energy": lambda v: f"{v * 1e7 + 2e7:,.0f}",
+    "original_firstorder_TotalEnergy": lambda v: f"{v * 1e7 + 2e7:,.2f}",
+    "original_firstorder_Mean": lambda v: f"np.float64({v!r})",
+    "original_firstorder_Minimum": lambda v: f"\N{MINUS SIGN}{abs(v) + 1:.3f}",
+    "original_firstorder_Range": lambda v: f"{v:.4E}".replace("E", "D"),
+}
+
+
+def test_numbers_in_the_notations_of_programs_are_read(tmp_path):
+    values = np.random.default_rng(1).normal(size=30)
+    ids = [f"P{n}" for n in range(30)]
+    columns = {name: [write(float(v)) for v in values] for name, write in NOTATIONS.items()}
+    path = tmp_path / "A.csv"
+    pd.DataFrame({"patient_id": ids, "original_firstorder_Median": values} | columns).to_csv(
+        path, index=False
+    )
+    table, names, dropped = read_features(path, "A", "patient_id")
+    assert names == ["original_firstorder_Median", *NOTATIONS]
+    assert dropped == []
+    assert table["original_firstorder_Mean"].tolist() == values.tolist()
+    assert table["original_firstorder_Energy"].tolist() == pytest.approx(values * 1e7 + 2e7, abs=1)
+    assert table["original_firstorder_Minimum"].tolist() == pytest.approx(
+        -abs(values) - 1, abs=1e-3
+    )
+    assert table["original_firstorder_Range"].tolist() == pytest.approx(values, rel=1e-3)
+
+
+@pytest.mark.parametrize("cell", ["31.2 cm3", "12%", "failed", "<0.05", "1.2.3", "2025-03-01"])
+@pytest.mark.parametrize("all_cells", [True, False])
+def test_a_column_with_a_name_of_pyradiomics_is_never_left_out_as_words(tmp_path, cell, all_cells):
+    table, _ = drawn(12)
+    table.insert(0, "patient_id", [f"P{n}" for n in range(12)])
+    table[NAMES[2]] = [cell if all_cells or n == 3 else "1.5" for n in range(12)]
+    path = tmp_path / "A.csv"
+    table.to_csv(path, index=False)
+    with pytest.raises(StudyError, match=f"(row 5|rows 2.*), column {NAMES[2]}") as refused:
+        read_features(path, "A", "patient_id")
+    assert f"not_features: [{NAMES[2]}]" in str(refused.value)
+    # The remedy, typed:
+    _, names, dropped = read_features(path, "A", "patient_id", Layout(left_out=(NAMES[2],)))
+    assert (len(names), dropped) == (len(NAMES) - 1, [NAMES[2]])
+
+
+def test_decimal_commas_of_three_digits_are_read_alike_by_validate_and_run(tmp_path):
+    table, outcome = drawn()
+    table = (np.tanh(table) * 0.99).map(lambda value: f"{value:.3f}".replace(".", ","))
+    # Alone, the commas of this column could be of thousands: the others say that they are not.
+    table[NAMES[1]] = [f"{n + 1},250" for n in range(60)]
+    table.insert(0, "patient_id", [f"P{n}" for n in range(60)])
+    table["Target"] = outcome.astype(int)
+    path = tmp_path / "A.csv"
+    table.to_csv(path, index=False, sep=";")
+    analysis, _ = joined(tmp_path, {"A": str(path)}, **target("Target == 1"))
+    assert analysis[f"A:{NAMES[1]}"].sum() == sum(n + 1.25 for n in range(60))
+    ambiguous = table[["patient_id", NAMES[1], "Target"]]
+    ambiguous.to_csv(path, index=False, sep=";")
+    given = {"study": "s", "features": {"A": str(path)}, "results": str(tmp_path)}
+    with pytest.raises(StudyError, match="whichever is meant"):
+        validate_study(resolve_config(given | target("Target == 1")))
+
+
+def test_columns_of_words_are_told_by_validate_and_in_the_report(tmp_path, caplog):
+    table, outcome = drawn()
+    table.insert(0, "patient_id", [f"P{n}" for n in range(60)])
+    table["scanner"], table["Target"] = "Vendor X", outcome.astype(int)
+    table["diagnostics_Versions_Python"] = "3.11"
+    path = tmp_path / "A.csv"
+    table.to_csv(path, index=False)
+    _, info = joined(tmp_path, {"A": str(path)}, not_features=[NAMES[0]], **target("Target == 1"))
+    assert "1 columns of the table of reader A hold words" in caplog.text
+    assert {tuple(one["columns"]): one["reason"] for one in info["left_out"]} == {
+        (NAMES[0],): "named by `not_features`",
+        ("scanner",): "words, dates or codes and no numbers, or a count of the rows",
+        ("Target",): "described by the data dictionary, or named by a formula",
+        ("diagnostics_Versions_Python",): "written by software beside the features",
+    }
+    block = left_out_table(info["left_out"])
+    assert set(block.shown["Columns"]) == {
+        NAMES[0],
+        "scanner",
+        "Target",
+        "diagnostics_Versions_Python",
+    }

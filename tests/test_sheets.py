@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import decimal
+import gzip
+import os
+import re
+import zipfile
 
+import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core.errors import StudyError
+from pipeline.core import delimited, table_limits, table_text, workbooks
+from pipeline.core.errors import MachineError, StudyError
 from pipeline.core.sheets import column_names, read_sheet
 from pipeline.core.table_text import decode
 
@@ -87,7 +96,7 @@ def test_excel_cells_read_as_the_grid_shows_them(tmp_path):
     book = openpyxl.load_workbook(path)
     book.active["A2"].number_format = "0000"
     book.save(path)
-    assert read_sheet(path).loc[2].tolist() == ["0007", "0007", "7", "2.5", "2025-03-01", "true"]
+    assert read_sheet(path).loc[2].tolist() == ["0007", "0007", "7", "2.5", "2025-03-01", "TRUE"]
 
 
 def test_worksheet_is_found_by_name(tmp_path):
@@ -116,8 +125,8 @@ def test_parquet_loses_no_zero_and_adds_no_point(tmp_path):
     sheet = read_sheet(path)
     assert list(sheet.index) == [2, 3]
     assert sheet.to_numpy().tolist() == [
-        ["007", "1", "1", "0.1", "true"],
-        ["8", "2", None, "2", "false"],
+        ["007", "1", "1", "0.1", "TRUE"],
+        ["8", "2", None, "2", "FALSE"],
     ]
 
 
@@ -181,3 +190,317 @@ def test_encoding_found_is_returned():
     for text in ("naïf,x\n", "naïve,Müßig\n"):
         assert decode(text.encode("cp1252"), "t") == (text, "cp1252")
     assert decode("椎体\n".encode("gb18030"), "t") == ("椎体\n", "gb18030")
+
+
+# --- workbooks: every cell, as the grid shows it --------------------------------------------------
+
+
+def edited(path, pattern, new, part="sheet1.xml"):
+    """Rewrite the XML of a part of a workbook."""
+    with zipfile.ZipFile(path) as source:
+        parts = {name: source.read(name) for name in source.namelist()}
+    changed = {
+        name: re.sub(pattern, new, content) if name.endswith(part) else content
+        for name, content in parts.items()
+    }
+    assert changed != parts
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in changed.items():
+            target.writestr(name, content)
+    return path
+
+
+TABLE = [["id", "a", "b"], ["P1", 1.5, "x"], ["P2", 2.5, "y"]]
+
+
+@pytest.mark.parametrize("claimed", [b"A1:B2", b"A1", b"B2:C3", b"A1:XFD1048576", b"nonsense"])
+def test_the_size_that_a_worksheet_claims_is_not_believed(tmp_path, claimed):
+    path = workbook(tmp_path, S=TABLE)
+    edited(path, rb'<dimension ref="[^"]*"', b'<dimension ref="' + claimed + b'"')
+    if claimed == b"nonsense":
+        with pytest.raises(StudyError, match="unprotected Excel workbook"):
+            read_sheet(path)
+        return
+    assert read_sheet(path).to_numpy().tolist() == [["P1", "1.5", "x"], ["P2", "2.5", "y"]]
+    assert column_names(path) == ["id", "a", "b"]
+
+
+def test_formulas_without_a_result_are_refused(tmp_path):
+    path = workbook(tmp_path, S=[["id", "bmi"], ["P1", "=60/2"], ["P2", 24]])
+    with pytest.raises(StudyError, match=r"1 formulas without a result.*cell B2.*save it"):
+        read_sheet(path)
+    # As a spreadsheet saves it: the results are there, and nothing is left to be computed.
+    edited(path, rb"<v ?/>|<v></v>", b"<v>30</v>")
+    with pytest.raises(StudyError, match="formulas without a result"):
+        read_sheet(path)  # the workbook says that its results are still to be computed
+    edited(path, rb' fullCalcOnLoad="1"', b"", part="workbook.xml")
+    assert read_sheet(path)["bmi"].tolist() == ["30", "24"]
+    # A text of no letters is a result.
+    edited(path, rb'<c r="B2"[^>]*>(.*?)<v>30</v>', rb'<c r="B2" t="str">\1<v></v>')
+    assert read_sheet(path)["bmi"].tolist() == [None, "24"]
+
+
+def test_merged_cells_are_refused_unless_they_hold_nothing(tmp_path):
+    path = workbook(tmp_path, S=[*TABLE, ["P3", 1, None]])
+    book = openpyxl.load_workbook(path)
+    book.active.merge_cells("E1:F9")
+    book.active.merge_cells("C4:D4")
+    book.save(path)
+    assert len(read_sheet(path)) == 3
+    book.active.merge_cells("A3:A4")
+    book.save(path)
+    with pytest.raises(StudyError, match=r"merged cells.*A3:A4"):
+        read_sheet(path)
+
+
+def test_hidden_rows_and_columns_are_read_and_told(tmp_path, caplog):
+    path = workbook(tmp_path, S=TABLE)
+    book = openpyxl.load_workbook(path)
+    book.active.row_dimensions[3].hidden = True
+    book.active.column_dimensions["B"].hidden = True
+    book.save(path)
+    assert len(read_sheet(path)) == 2
+    assert "1 rows are hidden, perhaps by a filter" in caplog.text
+    assert "hidden columns are read like the others: B" in caplog.text
+
+
+def test_hidden_worksheets_are_no_tables(tmp_path):
+    path = workbook(tmp_path, Shown=TABLE, Old=[["id"], ["P9"]])
+    book = openpyxl.load_workbook(path)
+    book["Old"].sheet_state = "hidden"
+    book.save(path)
+    assert list(read_sheet(path, "clinical")["id"]) == ["P1", "P2"]
+    with pytest.raises(StudyError, match=r"must be shown, not hidden.*Old"):
+        read_sheet(path, "old")
+    book["Shown"].delete_rows(1, 9)
+    book.save(path)
+    with pytest.raises(StudyError, match="must be shown, not hidden"):
+        read_sheet(path)
+
+
+def test_ids_show_the_letters_and_zeros_of_their_format(tmp_path):
+    path = workbook(tmp_path, S=[["id", "x"], [7, 1], [12, 2]])
+    book = openpyxl.load_workbook(path)
+    book.active["A2"].number_format = book.active["A3"].number_format = '"P"000'
+    book.save(path)
+    assert read_sheet(path)["id"].tolist() == ["P007", "P012"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new", "part", "words"),
+    [
+        (rb'<c r="A2" t="inlineStr">.*?</c>', b'<c r="A2" t="s"><v>99</v></c>', "sheet1.xml",
+         r"text or format is not in the file.*near cell A2"),
+        (rb'<c r="A2" t="inlineStr">.*?</c>', b'<c r="A2" t="b"><v>x</v></c>', "sheet1.xml",
+         "near cell A2"),
+        (rb"<v>1.5</v>", b"<v>1,5</v>", "sheet1.xml", "near cell B2"),
+        (rb'r="B3"', b'r="B2"', "sheet1.xml", "near cell"),
+        (rb'<row r="3"', b'<row r="2"', "sheet1.xml", "unprotected Excel workbook"),
+        (rb'r="C3"', b'r="ZZZ3"', "sheet1.xml", "unprotected Excel workbook"),
+        (rb"</sheetData>.*", b"", "sheet1.xml", "unprotected Excel workbook"),
+        (rb"worksheets/sheet1", b"worksheets/sheet7", "workbook.xml.rels", "unprotected Excel"),
+        (rb"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+         b"http://purl.oclc.org/ooxml/spreadsheetml/main", "workbook.xml", "Strict Open XML"),
+    ],
+)  # fmt: skip
+def test_a_workbook_whose_parts_do_not_fit_is_refused(tmp_path, pattern, new, part, words):
+    path = workbook(tmp_path, S=TABLE)
+    edited(path, pattern, new, part)
+    with pytest.raises(StudyError, match=words):
+        read_sheet(path)
+
+
+def test_a_flipped_bit_in_any_part_of_a_workbook_is_seen(tmp_path):
+    path = workbook(tmp_path, S=TABLE)
+    data = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        part = archive.getinfo("xl/worksheets/sheet1.xml")
+    at = part.header_offset + 30 + len(part.filename) + part.compress_size // 2
+    path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+    with pytest.raises(StudyError, match="a damaged file"):
+        read_sheet(path)
+
+
+def test_an_encrypted_or_old_workbook_is_named(tmp_path):
+    with pytest.raises(StudyError, match=r"a password, or of Excel 97-2003"):
+        read_sheet(write(tmp_path, b"\xd0\xcf\x11\xe0" + bytes(600), "t.xlsx"))
+
+
+def test_a_workbook_of_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    rows = b"".join(b'<row r="%d">%s</row>' % (n, b"<c/>" * 500) for n in range(3, 5000))
+    path = edited(workbook(tmp_path, S=TABLE), rb"</sheetData>", rows + b"</sheetData>")
+    assert path.stat().st_size < 100_000
+    with pytest.raises(StudyError, match=r"at most 2 million cells.*Remedy: save the table"):
+        read_sheet(path)
+    monkeypatch.setattr(workbooks, "MOST_EXCEL_BYTES", 10_000)
+    with pytest.raises(StudyError, match="MB, unpacked"):
+        read_sheet(path)
+
+
+WIDE = [["id", "a", "b", "c", "d"], ["P1", 1.5, "x", 2, 3], ["P2", 2.5, "y", 4, 5]]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_title_above_the_header_is_one_error(tmp_path, rows):
+    titles = [["Cohort, synthetic"], ["as of spring"]][:rows]
+    path = workbook(tmp_path, S=[*titles, *WIDE])
+    words = "row 1 looks like a title, and row 2" if rows == 1 else "rows 1 to 2 look like a title"
+    with pytest.raises(StudyError, match=words) as refused:
+        read_sheet(path)
+    assert "problems" not in str(refused.value)
+    for sign in ",;\t":
+        lines = [sign.join(map(str, row)) for row in [*titles, *WIDE]]
+        with pytest.raises(StudyError, match=words):
+            read_sheet(write(tmp_path, "\n".join(lines) + "\n"))
+    # The remedy, typed:
+    assert read_sheet(workbook(tmp_path, S=WIDE)).shape == (2, 5)
+
+
+# --- Parquet ------------------------------------------------------------------------------------
+
+
+def test_a_parquet_index_is_a_column(tmp_path):
+    path = tmp_path / "t.parquet"
+    table = pd.DataFrame({"patient_id": ["a", "b"], "roi": [1, 2], "x": [0.5, 1.5]})
+    for index in (["patient_id"], ["patient_id", "roi"]):
+        table.set_index(index).to_parquet(path)
+        sheet = read_sheet(path)
+        assert sheet[["patient_id", "roi", "x"]].to_numpy().tolist() == [
+            ["a", "1", "0.5"], ["b", "2", "1.5"]]  # fmt: skip
+        assert sorted(column_names(path)) == ["patient_id", "roi", "x"]
+    nameless = table.drop(columns="roi").set_index("patient_id").rename_axis(None)
+    nameless.to_parquet(path)
+    assert read_sheet(path).columns.tolist() == ["Unnamed: 0", "x"] == column_names(path)
+    # A number for each row is none of the table's columns.
+    table.set_axis([0, 1]).to_parquet(path, index=True)
+    assert column_names(path) == ["patient_id", "roi", "x"]
+
+
+def test_parquet_columns_of_every_kind_are_text(tmp_path):
+    path = tmp_path / "t.parquet"
+    day = datetime.datetime(2025, 3, 1)
+    table = pa.table(
+        {
+            "category": pa.array(["x", None]).dictionary_encode(),
+            "decimal": pa.array([decimal.Decimal("1.50"), decimal.Decimal("2.00")]),
+            "day": pa.array([day, day + datetime.timedelta(hours=1)], pa.timestamp("ns")),
+            "bytes": pa.array([b"P1", b"P2"]),
+            "whole": pa.array([7, None], pa.int64()),
+            "null": pa.nulls(2),
+            "0": pa.array([1.5, float("nan")], pa.float32()),
+        }
+    )
+    pq.write_table(table, path)
+    assert read_sheet(path).to_numpy().tolist() == [
+        ["x", "1.50", "2025-03-01", "P1", "7", None, "1.5"],
+        [None, "2", "2025-03-01T01:00:00", "P2", None, None, None],
+    ]
+    numbered = pd.DataFrame({0: [1.0], 1: [2.0]}, index=pd.Index(["a"], name="id"))
+    numbered.to_parquet(path)
+    assert read_sheet(path).to_numpy().tolist() == [["a", "1", "2"]]
+
+
+def test_parquet_that_is_no_table_of_single_values_is_one_error(tmp_path):
+    path = tmp_path / "t.parquet"
+    levels = pd.DataFrame([[1.0, 2.0]], columns=pd.MultiIndex.from_product([["a"], ["x", "y"]]))
+    levels.to_parquet(path)
+    with pytest.raises(StudyError, match=r"one row of column names.*2 levels"):
+        read_sheet(path)
+    # The remedy, typed:
+    levels.columns = ["_".join(map(str, name)) for name in levels.columns]
+    levels.to_parquet(path)
+    assert read_sheet(path).columns.tolist() == ["a_x", "a_y"]
+    pq.write_table(pa.table({"id": ["a"], "list": [[1, 2]]}), path)
+    with pytest.raises(StudyError, match="column list"):
+        read_sheet(path)
+    pq.write_table(pa.table({"id": ["a"], "raw": [b"\xff\xfe"]}), path)
+    with pytest.raises(StudyError, match="column raw"):
+        read_sheet(path)
+    pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["x", "x"]), path)
+    with pytest.raises(StudyError, match="its own name"):
+        read_sheet(path)
+
+
+def test_a_page_with_a_checksum_is_checked(tmp_path):
+    path = tmp_path / "t.parquet"
+    table = pa.table({"id": ["a", "b"], "x": np.array([1.25, 2.5])})
+    pq.write_table(table, path, compression="none", use_dictionary=False, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    values = np.array([1.25, 2.5]).tobytes()
+    assert data.count(values) == 1
+    data[data.index(values) + 6] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(StudyError, match="a damaged file"):
+        read_sheet(path)
+
+
+# --- text ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n", "\r\r\n"])
+def test_lines_end_in_any_way(tmp_path, end):
+    path = write(tmp_path, end.join(["id,x", "a,1", '"b","2"', ""]))
+    assert read_sheet(path).to_numpy().tolist() == [["a", "1"], ["b", "2"]]
+    assert column_names(path) == ["id", "x"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"id,x\na,1\nb,\0\0\0\nc,3\n", "zero bytes.*line 3"),
+        (b"id,x\na,1\rb,2\nc,3\n", "end its lines in one way.*line 2"),
+        (b"id,x,y\na,1,2\nb,2", "must be whole.*row 3"),
+        (b'id,x,y\na,"1,2\nb,3,4\nc,5",6\n', "a cell that holds whole rows"),
+        (b"id,x\na," + b"9" * 40_000 + b"\n", "at most 32,767 characters"),
+        (b"id,x\na," + b"9" * 200_000 + b"\n", "at most 32,767 characters"),
+        (b"id,x\na,#DIV/0!\n", "a failed formula.*row 2, column x"),
+        (b"id,x\na,########\n", "widen the column"),
+        (b"id,x\n" + b"a,1,2\n" * 60, "60 rows with more"),
+    ],
+)
+def test_damaged_text_is_one_error(tmp_path, data, words):
+    with pytest.raises(StudyError, match=words) as refused:
+        read_sheet(write(tmp_path, data))
+    assert "problems" not in str(refused.value)
+
+
+def test_marks_without_width_are_no_part_of_a_value(tmp_path):
+    text = "\ufeff\ufeffid,x\u200b\n\u200eP1\u200b,\u00a0yes\ufeff\n"
+    sheet = read_sheet(write(tmp_path, text))
+    assert sheet.columns.tolist() == ["id", "x"]
+    assert sheet.to_numpy().tolist() == [["P1", "yes"]]
+
+
+def test_a_packed_table_is_unpacked_within_limits(tmp_path, monkeypatch):
+    good = gzip.compress(b"id,x\na,1\n") + gzip.compress(b"b,2\n")
+    assert len(read_sheet(write(tmp_path, good, "t.csv.gz"))) == 2
+    for damage in (good[:-9], good + b"x", good[:14] + bytes([good[14] ^ 1]) + good[15:]):
+        with pytest.raises(StudyError, match=r"a whole \.gz file"):
+            read_sheet(write(tmp_path, damage, "t.csv.gz"))
+    monkeypatch.setattr(table_text, "MOST_BYTES", 1_000_000)
+    with pytest.raises(StudyError, match="MB, unpacked"):
+        read_sheet(write(tmp_path, gzip.compress(bytes(2_000_000)), "t.csv.gz"))
+
+
+def test_a_table_of_too_much_is_refused(tmp_path, monkeypatch):
+    path = write(tmp_path, "id,x\na,1\nb,2\n")
+    monkeypatch.setattr(delimited, "MOST_CELLS", 4)
+    with pytest.raises(StudyError, match="million cells"):
+        read_sheet(path)
+    monkeypatch.setattr(table_limits, "MOST_BYTES", 4)
+    with pytest.raises(StudyError, match="MB of text"):
+        read_sheet(path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
+def test_a_table_without_the_right_to_read_it_is_the_machines_fault(tmp_path):
+    path = write(tmp_path, "id,x\na,1\n")
+    path.chmod(0)
+    with pytest.raises(MachineError, match="readable for the user"):
+        read_sheet(path)
+
+
+def test_a_folder_is_no_table(tmp_path):
+    (tmp_path / "t.csv").mkdir()
+    with pytest.raises(StudyError, match="Found: a folder"):
+        read_sheet(tmp_path / "t.csv")

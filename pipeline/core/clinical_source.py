@@ -24,8 +24,9 @@ from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_tables import described_values
 from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown, shown_id
+from pipeline.core.notation import is_number
 from pipeline.core.problems import listing, suggestion
-from pipeline.core.sheets import NUMBER, column_names, has_comma
+from pipeline.core.sheets import column_names
 from pipeline.core.spellings import typed_alike
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
 from pipeline.core.table_columns import KEYS, analysis_name, given_names, table_name
@@ -192,7 +193,7 @@ def _dictionary_of(sheet: pd.DataFrame, roles: Mapping[str, str], split: Mapping
         texts = sheet[name].dropna()
         texts = texts[~texts.isin(MISSING)]
         kind, levels = "categorical", None
-        numbers = texts.map(lambda text: bool(NUMBER.fullmatch(text)) or has_comma(text))
+        numbers = texts.map(is_number).astype(bool)
         if numbers.all():
             kind = "continuous"
         elif numbers.any():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -13,15 +11,9 @@ import pandas as pd
 from pipeline.core.dictionary import MISSING, NUMERIC, all_levels, levels_of
 from pipeline.core.errors import StudyError
 from pipeline.core.identifying import check_identifying, shown, shown_id
+from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.sheets import (
-    NUMBER,
-    cell,
-    has_comma,
-    read_sheet,
-    rows_text,
-    uses_decimal_comma,
-)
+from pipeline.core.sheets import cell, read_sheet, rows_text
 from pipeline.core.spellings import same_words, spelling_of, typed_alike
 from pipeline.core.table_columns import (
     KEYS,
@@ -33,6 +25,9 @@ from pipeline.core.table_columns import (
 from pipeline.core.table_schema import check_columns
 
 logger = logging.getLogger(__name__)
+
+SHOWN = 60
+"""Characters of a cell that an error quotes."""
 
 
 def read_clinical(
@@ -238,33 +233,17 @@ def _spelled(values: pd.Series, levels: list[str]) -> pd.Series:
 
 
 def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Series:
-    """Return text as float64; a decimal comma is read where it cannot mean anything else.
-
-    A comma is decimal if no value of the column has a point and not every value with a comma
-    looks like thousands (1,250).
-    """
-    texts = values.dropna()
-    commas = texts[texts.map(has_comma)]
-    if uses_decimal_comma(texts):
-        logger.info("%s, column %s: the comma is read as the decimal point", path, values.name)
-        texts = texts.str.replace(",", ".", regex=False)
-    numbers = {}
-    for row, text in texts.items():
-        number = float(text) if NUMBER.fullmatch(text) else math.nan
-        if math.isfinite(number):
-            numbers[row] = number
-            continue
-        remedy = "write a number without unit, with a point, or leave the cell blank"
-        if row in commas.index:
-            remedy = (
-                f"write {text.replace(',', '.')} or {text.replace(',', '')}, whichever is meant"
-            )
-        elif re.match(r"[<>]", text):
-            remedy = "a value beyond the limit of detection needs a number, or a column of its own"
+    """Return text as float64, in any notation that can mean one number only."""
+    read = read_numbers(values)
+    for text, number in read.read_as.items():
+        logger.info(
+            "%s, column %s: %s is read as %r", path, values.name, shown(text), float(number)
+        )
+    for row, remedy in read.wrong.items():
         problems.add(
             f"A value of {values.name} must be a number",
-            found=shown(text),
+            found=shown(values[row][:SHOWN]),
             where=cell(path, row, values.name),
             remedy=remedy,
         )
-    return pd.Series(numbers, index=None if numbers else [], dtype="float64").reindex(values.index)
+    return read.values

@@ -9,12 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.core.identifying import check_headers, check_levels
+from pipeline.core.notation import NUMBER
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.sheets import (
-    NUMBER,
-    cell,
-    read_sheet,
-)
+from pipeline.core.sheets import cell, read_sheet
 from pipeline.core.table_columns import (
     KEYS,
     analysis_name,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.dictionary import MISSING
-from pipeline.core.sheets import NUMBER, uses_decimal_comma
+from pipeline.core.notation import NUMBER, Numbers, is_number, read_numbers
 from pipeline.core.table_columns import KEYS, given_names, table_name
 
 DAYS = "days_from_surgery"
@@ -27,8 +27,13 @@ hashes, and its own input columns; and what pandas and R's readr call a column w
 mostly numbers the rows."""
 MIN_COUNTED = 10
 """Rows from which on 1, 2, 3, ... is taken for a count of them, and not for values."""
-_MEANT_AS_NUMBER = re.compile(r"[+-]?[0-9.,'\u00a0 ]*[0-9][.,]?([eE][+-]?[0-9]+)?\s*[^\d\s.,]{0,6}")
+_MEANT_AS_NUMBER = re.compile(
+    r"[+-]?[0-9.,'\u00a0 ]*[0-9][.,]?([eE][+-]?[0-9]+)?\s*"
+    r"([^\d\s.,]{0,6}|[a-zA-Z]{1,3}[23\u00b2\u00b3])"
+)
 """A number in any notation, perhaps with a unit; a column with such a value is not one of words."""
+_LOOKED_AT = 60
+"""Characters of a cell that is asked whether it is meant as a number: words may be long."""
 _CODE = re.compile(r"[0-9]+([.,][0-9]+){2,}")
 """A version or a date."""
 _INFINITE = re.compile(r"[+-]?(inf|infinity|1\.#inf)", re.IGNORECASE)
@@ -79,30 +84,39 @@ class Layout:
             and not any(fnmatchcase(name, pattern) for pattern in self.left_out)
         ]
 
+    def reason(self, name: str) -> str:
+        """Return why a column is no feature of the study."""
+        if name in self.clinical:
+            return "described by the data dictionary, or named by a formula"
+        if any(fnmatchcase(name, pattern) for pattern in self.left_out):
+            return "named by `not_features`"
+        if NO_FEATURE.match(name):
+            return "written by software beside the features"
+        return "words, dates or codes and no numbers, or a count of the rows"
+
 
 PLAIN = Layout()
 
 
-def as_numbers(values: pd.Series) -> pd.Series:
-    """Return a column as float64: NaN where undefined, infinite where it is no number.
+UNDEFINED = MISSING | {
+    *("None", "none", "<NA>", "NAN", "Nan", "-nan", "nan(ind)", "-nan(ind)"),
+    *("1.#QNAN", "-1.#QNAN", "1.#IND", "-1.#IND"),
+}
+"""How software writes a feature that has no value, besides the words for a missing one."""
 
-    Undefined is a blank, a word for it, and what the table says is infinite.
 
-    Python's own conversion is exact to the last digit, which `pandas.to_numeric` is not.
+def feature_numbers(values: pd.Series, *, decimal_comma: bool = False) -> Numbers:
+    """Read a column of features: NaN where undefined.
+
+    Undefined is a blank, a word for it, and what the table says is infinite. Parameters and what is
+    returned are those of `pipeline.core.notation.read_numbers`.
     """
     if pd.api.types.is_numeric_dtype(values):
-        return values.astype("float64").replace([np.inf, -np.inf], np.nan)
-    texts = values.dropna().astype(str)
-    texts = texts[~texts.isin(MISSING)]
-    if uses_decimal_comma(texts):
-        texts = texts.str.replace(",", ".", regex=False)
-    return texts.map(_as_number).astype("float64").reindex(values.index)
-
-
-def _as_number(text: str) -> float:
-    if NUMBER.fullmatch(text):
-        return float(text)
-    return np.nan if _INFINITE.fullmatch(text) else np.inf
+        finite = values.astype("float64").replace([np.inf, -np.inf], np.nan)
+        return Numbers(finite, {}, {})
+    texts = values.where(~values.isin(UNDEFINED), None)
+    infinite = [row for row, text in texts.dropna().items() if _INFINITE.fullmatch(text[:12])]
+    return read_numbers(texts.drop(infinite), decimal_comma=decimal_comma).over(values.index)
 
 
 def only_words(values: pd.Series) -> bool:
@@ -110,11 +124,14 @@ def only_words(values: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(values):
         return False
     texts = values.dropna().astype(str)
-    texts = texts[~texts.isin(MISSING)]
-    if texts.empty or NUMBER.fullmatch(texts.iloc[0]):
+    texts = texts[~texts.isin(UNDEFINED)]
+    if texts.empty or NUMBER.fullmatch(texts.iloc[0][:_LOOKED_AT]):
         return False
-    meant = texts.str.fullmatch(_MEANT_AS_NUMBER) & ~texts.str.fullmatch(_CODE)
-    return not meant.any()
+
+    def meant(text: str) -> bool:
+        return not _CODE.fullmatch(text) and bool(_MEANT_AS_NUMBER.fullmatch(text))
+
+    return not any(is_number(text) or meant(text[:_LOOKED_AT]) for text in texts.unique())
 
 
 def counts_rows(values: pd.Series) -> bool:

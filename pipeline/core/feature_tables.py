@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from pipeline.core.dictionary import MISSING
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import (
     DAYS,
@@ -16,22 +17,28 @@ from pipeline.core.feature_columns import (
     NO_FEATURE,
     PLAIN,
     Layout,
-    as_numbers,
     counts_rows,
+    feature_numbers,
     only_words,
 )
-from pipeline.core.feature_names import foreign_names
+from pipeline.core.feature_names import foreign_names, is_foreign
 from pipeline.core.identifying import check_headers, check_identifying, shown, shown_id
+from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing
 from pipeline.core.sheets import (
     NAMELESS,
     column_names,
+    parquet_values,
     read_sheet,
     rows_text,
-    uses_decimal_comma,
 )
 from pipeline.core.table_columns import KEYS, given_names, name_columns, naming_remedy, write_ids
+from pipeline.core.table_text import cell_text
 
+logger = logging.getLogger(__name__)
+
+SHOWN, SHOWN_COLUMNS = 60, 8
+"""Characters of a cell that an error quotes, and columns whose notation the log tells."""
 WHOLE = re.compile(r"[+-]?[0-9]{1,5}")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -106,6 +113,36 @@ def read_feature_keys(
     return cases.drop_duplicates("case_id").reset_index(drop=True), notes
 
 
+def columns_left_out(
+    paths: Mapping[str, str], layout: Layout, features: Iterable[str]
+) -> list[dict[str, object]]:
+    """Return which columns of the readers' tables are no features of the study, and why.
+
+    Parameters
+    ----------
+    paths, layout : mapping, Layout
+        As `read_feature_keys` takes them.
+    features : iterable of str
+        The features of the study.
+
+    Returns
+    -------
+    list of dict
+        ``reader, reason, columns``; ids are not among them.
+    """
+    known, found = {*features, *IDENTIFIERS, *given_names(layout.names)}, []
+    for reader, path in sorted(paths.items()):
+        reasons: dict[str, list[str]] = {}
+        for name in column_names(path, "features"):
+            if name not in known:
+                reasons.setdefault(layout.reason(name), []).append(name)
+        found += [
+            {"reader": reader, "reason": reason, "columns": names}
+            for reason, names in reasons.items()
+        ]
+    return found
+
+
 def named_features(path: str | Path, layout: Layout = PLAIN) -> list[str]:
     """Return the features that a table names in its header, without reading its rows."""
     return layout.features_among(column_names(path, "features"))
@@ -130,30 +167,17 @@ def read_features(
     Raises
     ------
     StudyError
-        If a feature is no number.
+        If a feature is no number, as in a column that bears a name of PyRadiomics and holds words.
     """
     sheet = _read(path, reader, layout, values=True)
     problems = Problems(f"the feature table {path}")
     _check_keys(sheet, path, unit_key, problems, layout)
     problems.raise_if_any()
     names = layout.features_among(sheet.columns)
-    numbers, words = {}, set()
-    for name in names:
-        if only_words(sheet[name]) or counts_rows(sheet[name]):
-            words.add(name)
-            continue
-        values = as_numbers(sheet[name])
-        bad = sheet.index[np.isinf(values)]
-        if len(bad):
-            problems.add(
-                "A feature must be a number, or blank where it is undefined",
-                found=shown(sheet.loc[bad[0], name]),
-                where=f"{path}, {rows_text(bad)}, column {name}",
-                remedy="write numbers with a decimal point, or remove the column",
-            )
-        numbers[name] = values
-    problems.raise_if_any()
+    words = {name for name in names if _is_no_feature(sheet[name], name)}
     names = [name for name in names if name not in words]
+    numbers = _read_columns(sheet, names, path, problems)
+    problems.raise_if_any()
     if not names:
         problems.add("A feature table must hold numbers", where=str(path))
         problems.raise_if_any()
@@ -161,6 +185,41 @@ def read_features(
     identifiers = [name for name in IDENTIFIERS if name in sheet.columns and name != "reader"]
     table = pd.concat([sheet[identifiers], pd.DataFrame(numbers, index=sheet.index)], axis=1)
     return table.reset_index(drop=True), names, dropped
+
+
+def _is_no_feature(values: pd.Series, name: str) -> bool:
+    """Tell whether a column holds words, or only numbers the rows.
+
+    A column that bears a name of PyRadiomics is a feature: what is no number in it is an error.
+    """
+    return counts_rows(values) or (is_foreign(name) and only_words(values))
+
+
+def _read_columns(
+    sheet: pd.DataFrame, names: Iterable[str], path: str | Path, problems: Problems
+) -> dict[str, pd.Series]:
+    """Return the numbers of columns; add a problem for each column in which something is none."""
+    read = {name: feature_numbers(sheet[name]) for name in names}
+    if any(one.decimal_comma for one in read.values()):
+        # One table is written in one way: `1,250` is decimal where another column says `0,5`.
+        for name in (name for name, one in read.items() if one.undecided):
+            read[name] = feature_numbers(sheet[name], decimal_comma=True)
+    for name, one in read.items():
+        if one.wrong:
+            row = next(iter(one.wrong))
+            problems.add(
+                "A feature must be a number, or blank where it is undefined",
+                found=shown(sheet.loc[row, name][:SHOWN]),
+                where=f"{path}, {rows_text(one.wrong)}, column {name}",
+                remedy=f"{one.wrong[row]}; or leave the column out, `not_features: [{name}]`",
+            )
+    told = {name: one.read_as for name, one in read.items() if one.read_as}
+    for name in list(told)[:SHOWN_COLUMNS]:
+        text, number = next(iter(told[name].items()))
+        logger.info("%s, column %s: %s is read as %s", path, name, shown(text), repr(float(number)))
+    if len(told) > SHOWN_COLUMNS:
+        logger.info("%s: so in %d more columns", path, len(told) - SHOWN_COLUMNS)
+    return {name: one.values for name, one in read.items()}
 
 
 def feature_names(sheet: pd.DataFrame) -> list[str]:
@@ -182,8 +241,10 @@ def described_values(paths: Mapping[str, str], unit_key: str, layout: Layout) ->
     problems.raise_if_any()
     for sheet in sheets:  # one reader's software may write 0,5 where another's writes 0.5
         for name in layout.clinical & set(sheet.columns):
-            if uses_decimal_comma(sheet[name].dropna()):
-                sheet[name] = sheet[name].str.replace(",", ".", regex=False)
+            present = sheet.loc[~sheet[name].isin(MISSING), name].dropna()
+            read = read_numbers(present)
+            if read.read_as and not read.wrong:
+                sheet.loc[present.index, name] = read.values.map(cell_text)
     wanted = [name for name in sheets[0].columns if name in {*KEYS, *layout.clinical}]
     return pd.concat([sheet.reindex(columns=wanted) for sheet in sheets], ignore_index=True)
 
@@ -208,8 +269,7 @@ def _read(
         sheet = read_sheet(path, columns=texts)
         names = column_names(path)
         features = [name for name in names if name not in sheet.columns]
-        others = pd.read_parquet(path, columns=features).iloc[sheet.index - 2]
-        sheet = pd.concat([sheet, others.set_axis(sheet.index)], axis=1)
+        sheet = pd.concat([sheet, parquet_values(path, features)], axis=1)
     names = [*(name for name in sheet.columns if name not in names), *names]
     sheet = name_columns(sheet.reindex(columns=names), layout.names, path)
     sheet = write_ids(_rows_of(sheet, reader, path), path)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from pipeline.core.errors import MachineError
 from pipeline.core.leftovers import temporary_file, temporary_folder_in, umask
+from pipeline.core.notation import NUMBER
 
 #: System errors that no content of a patient's file can cause: a full or read-only disk, an
 #: exhausted quota, memory or number of open files, missing rights, a disk or network that fails.
@@ -178,8 +179,74 @@ def write_table(table: pd.DataFrame, path: str | Path, *, csv: bool = False) -> 
     with whole_file(path) as beside:
         table.to_parquet(beside, index=False)
     if csv:
-        with whole_file(path.with_suffix(".csv")) as beside:
-            table.to_csv(beside, index=False)
+        write_csv(table, path.with_suffix(".csv"))
+
+
+def write_csv(table: pd.DataFrame, path: str | Path, *, index: bool = False) -> None:
+    """Write `table` as CSV, whole or not at all, for people to open in a spreadsheet.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What is written.
+    path : path-like
+        File to write.
+    index : bool, optional
+        Whether the index is the first column.
+    """
+    with whole_file(path) as beside:
+        beside.write_text(csv_text(table, index=index), encoding="utf-8", newline="")
+
+
+def csv_text(table: pd.DataFrame, *, index: bool = False) -> str:
+    """Return `table` as CSV in which no cell is a formula: see `escaped`."""
+
+    def safe(values: pd.Series | pd.Index) -> pd.Series | pd.Index:
+        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+            return values
+        return values.astype(object).map(escaped)
+
+    written = pd.DataFrame(
+        {at: safe(table.iloc[:, at]) for at in range(table.shape[1])}, index=safe(table.index)
+    )
+    written.columns = [escaped(name) for name in table.columns]
+    written.index.name = escaped(table.index.name)
+    return written.to_csv(index=index, lineterminator="\n")
+
+
+_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+"""What a formula may begin with, in full width too."""
+_HARMLESS = re.compile(
+    r"[+-]{1,3}|"
+    rf"({NUMBER.pattern})%?([\s(\[,;](?!.*([A-Za-z_.]\(|[=|!*/^&@{{}}\"'<>])).*)?"
+)
+"""Signs alone, a number, and a number with words behind it that are no operators."""
+
+
+def escaped(cell: object) -> object:
+    """Return a cell of a CSV file, with an apostrophe before a text that begins as a formula.
+
+    A spreadsheet would compute ``=...``, ``+...``, ``-...`` or ``@...`` as it opens the file, and
+    a label can be anything. Numbers stay as they are. `unescaped` takes the apostrophe off again,
+    as `pipeline.core.sheets.read_sheet` does. The rule is that of OWASP, "CSV Injection".
+
+    Examples
+    --------
+    >>> escaped("=1+1"), escaped("-focal"), escaped("-1.5"), escaped("-0.1 (-0.2 to 0.1)")
+    ("'=1+1", "'-focal", '-1.5', '-0.1 (-0.2 to 0.1)')
+    """
+    return f"'{cell}" if isinstance(cell, str) and _begins_formula(cell) else cell
+
+
+def unescaped(cell: str) -> str:
+    """Return the text that `escaped` was given."""
+    return cell[1:] if cell[:1] == "'" and _begins_formula(cell) else cell
+
+
+def _begins_formula(text: str) -> bool:
+    # Behind apostrophes too: else one that was there could not be told from one put there.
+    begun = text.lstrip("'")
+    return begun[:1] in _STARTS and begun != "" and not _HARMLESS.fullmatch(begun)
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

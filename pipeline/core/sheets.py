@@ -7,31 +7,30 @@ shows (the header is row 1), so that every later check can name the row.
 
 from __future__ import annotations
 
-import csv
-import datetime
-import io
 import logging
-import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from pipeline.core.delimited import csv_records
 from pipeline.core.errors import StudyError
+from pipeline.core.notation import NUMBER  # noqa: F401
+from pipeline.core.parquet_tables import ParquetTable
 from pipeline.core.problems import Problems, listing
-from pipeline.core.table_text import decode, unpacked
+from pipeline.core.titles import check_title
 
 logger = logging.getLogger(__name__)
 
 FORMATS = {".csv", ".tsv", ".txt", ".gz", ".xlsx", ".parquet"}
-DELIMITERS = (",", ";", "\t")
 NAMELESS = "Unnamed: 0"
 """What pandas calls a first column without a name; here it is called so too."""
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-"""A number with a decimal point, as a cell may hold it."""
-COMMA_NUMBER = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
-THOUSANDS = re.compile(r"[+-]?[0-9]{1,3},[0-9]{3}")
+FAILED = re.compile(r"#(DIV/0|VALUE|REF|NAME|NUM|NULL|SPILL|CALC|WERT|BEZUG|ZAHL)[!?]|#NV|#{3,}")
+"""What a spreadsheet shows for a failed formula, in English and German, and for a number that its
+column is too narrow to show: so it is saved in a CSV file."""
+INVISIBLE = "\ufeff\u200b\u2060\u200e\u200f"
+"""Marks without width, which copying from a page or a PDF leaves at the ends of a cell."""
 
 
 def read_sheet(
@@ -72,109 +71,21 @@ def read_sheet(
     if not path.is_file():
         raise StudyError(
             "The table must exist",
+            found="a folder" if path.is_dir() else None,
             where=str(path),
             remedy="give its path relative to the folder in which snakemake runs",
         )
     if path.suffix.lower() == ".parquet":
         return _from_parquet(path, columns)
     excel = path.suffix.lower() == ".xlsx"
-    records = _xlsx_records(path, sheet) if excel else list(_csv_records(path))
+    records = _xlsx_records(path, sheet) if excel else list(csv_records(path))
     return _from_records(records, path, columns)
 
 
-def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the filled rows of a CSV file with their numbers."""
-    text, _ = decode(unpacked(path), str(path))
-    mark = re.match(r"sep=(.)\r?\n", text)  # Excel's own hint, which its grid does not show
-    if mark:
-        text = text[mark.end() :]
-    header = text.lstrip().partition("\n")[0]
-    fields = {sign: len(next(csv.reader([header], delimiter=sign), [])) for sign in DELIMITERS}
-    delimiter = mark[1] if mark else max(fields, key=fields.__getitem__)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        for number, row in enumerate(rows, 1):
-            if any(map(str.strip, row)):
-                yield number, row
-    except csv.Error as error:
-        raise StudyError(
-            "A CSV file must close every quote that it opens",
-            found=str(error),
-            where=str(path),
-            remedy="look for a lone double quote, or save the table as .xlsx",
-        ) from None
-
-
 def _xlsx_records(path: Path, sheet: str | None) -> list[tuple[int, list[str]]]:
-    from zipfile import BadZipFile
+    from pipeline.core.workbooks import worksheet_records  # openpyxl takes a third of a second
 
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise StudyError(
-            "An .xlsx file must be an unprotected Excel workbook",
-            found=type(error).__name__,
-            where=str(path),
-            remedy="open it in Excel and save it anew as .xlsx, without a password",
-        ) from None
-    try:
-        tables = {
-            page.title: [
-                (number, [_cell_text(cell, path, page.title) for cell in row])
-                for number, row in enumerate(page.iter_rows(), 1)
-            ]
-            for page in book.worksheets
-        }
-    finally:
-        book.close()
-    tables = {
-        title: [(number, row) for number, row in rows if any(row)] for title, rows in tables.items()
-    }
-    filled = {title: rows for title, rows in tables.items() if rows}
-    if len(filled) == 1:
-        return next(iter(filled.values()))
-    named = [title for title in filled if sheet is not None and title.lower() == sheet.lower()]
-    if named:
-        return filled[named[0]]
-    raise StudyError(
-        f"A workbook must hold one table, or a worksheet named `{sheet or 'like the table'}`",
-        found=f"worksheets {listing(filled)}" if filled else "an empty workbook",
-        where=str(path),
-        remedy="rename the worksheet, or keep one table per file",
-    )
-
-
-def _cell_text(cell, path: Path, title: str) -> str:
-    """Return a cell as the grid shows it, as far as ids and levels are concerned."""
-    value = cell.value
-    if cell.data_type == "e":
-        raise StudyError(
-            "A cell must hold a value, not a failed formula",
-            found=value,
-            where=f"{path}, worksheet {title}, cell {cell.coordinate}",
-            remedy="mend the formula, or clear the cell",
-        )
-    shown = "" if value is None else _plain(value)
-    digits = getattr(cell, "number_format", None) or ""
-    if re.fullmatch("0{2,}", digits) and re.fullmatch(r"\d+", shown):
-        return shown.zfill(len(digits))  # the number 7 formatted `0000` is the id 0007
-    return shown
-
-
-def _plain(value: object) -> str:
-    """Return a typed value of Excel or Parquet as text: 7.0 is "7", a date is ISO 8601."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        if math.isnan(value):
-            return ""
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
-        value = value.date()
-    return value.isoformat() if isinstance(value, datetime.date) else str(value).strip()
+    return worksheet_records(path, sheet)
 
 
 def column_names(path: str | Path, sheet: str | None = None) -> list[str]:
@@ -184,43 +95,23 @@ def column_names(path: str | Path, sheet: str | None = None) -> list[str]:
     """
     path = Path(path)
     if path.suffix.lower() == ".parquet":
-        return _parquet_names(path)
+        return ParquetTable(path).names
     excel = path.suffix.lower() == ".xlsx"
-    records = iter(_xlsx_records(path, sheet)) if excel else _csv_records(path)
-    _, header = next(records)
+    _, header = _xlsx_records(path, sheet)[0] if excel else next(csv_records(path))
     return list(dict.fromkeys(name.strip() for name in header if name.strip()))
 
 
-def _parquet_names(path: Path) -> list[str]:
-    import pyarrow
-    from pyarrow.parquet import read_schema
-
-    try:
-        names = read_schema(path).names
-    except (OSError, pyarrow.ArrowException) as error:
-        raise StudyError(
-            "A .parquet file must be a Parquet table", found=type(error).__name__, where=str(path)
-        ) from None
-    return [name for name in names if not name.startswith("__index_level_")]
+def parquet_values(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return columns of a Parquet table, numbers as float64 and all else as text, from row 2 on."""
+    values = ParquetTable(path).values(columns)
+    return values.set_axis(pd.RangeIndex(2, len(values) + 2, name="row"))
 
 
 def _from_parquet(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
-    names = _parquet_names(path)
-    if columns is not None:
-        names = [name for name in names if name in columns]
-    table = pd.read_parquet(path, columns=names).reset_index(drop=True)
-    # A column of whole numbers with gaps comes as float64; `_plain` takes the point off again.
-    values = [_texts(table[name]) for name in names]
-    rows = zip(*values, strict=True) if names else [()] * len(table)
+    table = ParquetTable(path)
+    names = [name for name in table.names if columns is None or name in columns]
+    rows = zip(*table.texts(names), strict=True) if names else [()] * table.rows
     return _from_records([(1, names), *((at, list(row)) for at, row in enumerate(rows, 2))], path)
-
-
-def _texts(values: pd.Series) -> list[str]:
-    return ["" if pd.isna(value) else _plain(_python(value)) for value in values.tolist()]
-
-
-def _python(value: object) -> object:
-    return value.item() if hasattr(value, "item") else value
 
 
 def _from_records(
@@ -233,8 +124,9 @@ def _from_records(
             found=f"{len(records)} filled rows",
             where=str(path),
         )
+    check_title(records, path)
     (_, header), *rows = records
-    header = [name.strip() for name in header]
+    header = [name.strip().strip(INVISIBLE).strip() for name in header]
     if header and not header[0] and _counts_rows([row[0].strip() for _, row in rows]):
         # What pandas and R write before the first column of a table.
         header, rows = header[1:], [(number, row[1:]) for number, row in rows]
@@ -258,15 +150,15 @@ def _from_records(
                 where=f"{path}, header",
                 remedy="rename or remove one of them",
             )
-    for number, row in rows:
-        if any(value.strip() for value in row[width:]):
-            problems.add(
-                f"A row must not have more values than the header's {width} columns",
-                found=f"{len(row)} values",
-                where=f"{path}, row {number}",
-                remedy="put text that holds the delimiter in double quotes, and decimals with a "
-                "point",
-            )
+    wide = [number for number, row in rows if any(value.strip() for value in row[width:])]
+    if wide:
+        problems.add(
+            f"A row must not have more values than the header's {width} columns",
+            found=f"{len(wide)} rows with more" if len(wide) > 1 else "more",
+            where=f"{path}, {rows_text(wide)}",
+            remedy="put text that holds the delimiter in double quotes, and decimals with a "
+            "point; or name every column in the header",
+        )
     problems.raise_if_any()
     if copies:
         logger.info(
@@ -280,6 +172,7 @@ def _from_records(
     texts = [
         [_blank_to_none(row[at]) if at < len(row) else None for at in wanted] for _, row in rows
     ]
+    _check_failed(rows, texts, [header[at] for at in wanted], path)
     index = pd.Index([number for number, _ in rows], name="row")
     return pd.DataFrame(texts, index=index, columns=[header[at] for at in wanted], dtype=object)
 
@@ -296,35 +189,32 @@ def _counts_rows(values: Sequence[str]) -> bool:
 
 
 def _blank_to_none(value: str) -> str | None:
-    return value.strip() or None
+    text = value.strip()
+    if text and not text.isascii():
+        text = text.strip(INVISIBLE).strip()
+    return text or None
 
 
-def has_comma(text: str) -> bool:
-    """Tell whether a cell holds a number with one comma, of decimals or of thousands."""
-    return bool(COMMA_NUMBER.fullmatch(text))
-
-
-def uses_decimal_comma(texts: pd.Series) -> bool:
-    """Tell whether the commas in a column's numbers are decimal points.
-
-    Parameters
-    ----------
-    texts : pandas.Series
-        Values of a column, none missing.
-
-    Returns
-    -------
-    bool
-        Only if there are commas, no value has a point, and not every comma could separate
-        thousands (``1,250``).
-    """
-    commas = texts[texts.map(has_comma)]
-    plain = texts.drop(commas.index)
-    return (
-        not commas.empty
-        and not plain.str.contains(".", regex=False).any()
-        and not commas.map(lambda text: bool(THOUSANDS.fullmatch(text))).all()
-    )
+def _check_failed(
+    rows: Sequence[tuple[int, object]], texts: list[list[str | None]], names: list[str], path: Path
+) -> None:
+    """Refuse a table with what a spreadsheet shows in place of a value."""
+    failed = [
+        (number, names[at], text)
+        for (number, _), row in zip(rows, texts, strict=True)
+        for at, text in enumerate(row)
+        if text is not None and text[0] == "#" and FAILED.fullmatch(text)
+    ]
+    if failed:
+        number, name, text = failed[0]
+        raise StudyError(
+            "A cell must hold a value, not a failed formula",
+            found=text if len(failed) == 1 else f"{text}, and {len(failed) - 1} more such cells",
+            where=cell(path, number, name),
+            remedy="mend the formula, or clear the cell"
+            if not text.startswith("##")
+            else "widen the column in the spreadsheet, and save the table again",
+        )
 
 
 def cell(path: str | Path, row: int, column: str) -> str:

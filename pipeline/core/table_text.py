@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import gzip
+import datetime
 import logging
+import math
 import re
 import zlib
+from decimal import Decimal
 from pathlib import Path
 
 from pipeline.core.errors import StudyError
+from pipeline.core.table_limits import MOST_BYTES, read_bytes, too_large
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +25,8 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+MANY_ZEROS = 0.02
+"""Share of zero bytes from which on a text without a mark is taken for UTF-16."""
 LEGACY_ENCODINGS = ("cp1252", "gb18030")
 """What Excel writes where it does not write UTF-8: Western Europe and America, and China.
 
@@ -30,19 +35,38 @@ Big5 just as well)."""
 
 
 def unpacked(path: Path) -> bytes:
-    """Return the bytes of a text file, unpacked if it is packed, whatever its name says."""
-    data = path.read_bytes()
+    """Return the bytes of a text file, unpacked if it is packed, whatever its name says.
+
+    Raises
+    ------
+    StudyError
+        If it is damaged, or too large: a small file of zeros can be unpacked to any size.
+    """
+    data = read_bytes(path)
     if not data.startswith(GZIP):
         return data
+    found, rest = [], data
+    size = 0
     try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error):
+        while rest.startswith(GZIP):  # parts packed one by one stand one behind the other
+            stream = zlib.decompressobj(wbits=31)
+            found.append(stream.decompress(rest, MOST_BYTES + 1 - size))
+            size += len(found[-1])
+            if size > MOST_BYTES:
+                raise too_large(f"more than {MOST_BYTES // 1_000_000} MB, unpacked", path)
+            if not stream.eof:
+                raise EOFError
+            rest = stream.unused_data
+    except (EOFError, zlib.error):
+        rest = b"damaged"
+    if rest.strip(b"\0"):
         raise StudyError(
             "A packed table must be a whole .gz file",
             found="a damaged or cut one",
             where=str(path),
             remedy="fetch or pack it again",
-        ) from None
+        )
+    return b"".join(found)
 
 
 def decode(data: bytes, where: str) -> tuple[str, str]:
@@ -63,22 +87,59 @@ def decode(data: bytes, where: str) -> tuple[str, str]:
     else:
         candidates = ["utf-8"]
         if b"\0" in data:
-            candidates = ["utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"]
+            odd, even = data[1::2].count(0), data[::2].count(0)
+            # Text of any language has blanks and line ends: zeros in one half only, not a few.
+            if max(odd, even) > MANY_ZEROS * len(data) and min(odd, even) == 0:
+                candidates = ["utf-16-le" if odd > even else "utf-16-be"]
     for encoding in candidates:
         try:
-            return data.decode(encoding), encoding
+            return _without_zeros(data.decode(encoding), where), encoding
         except UnicodeDecodeError:
             continue
     if candidates == ["utf-8"]:
         legacy = _legacy_encoding(data)
         if legacy is not None:
             logger.info("%s is not UTF-8; read as %s", where, legacy)
-            return data.decode(legacy), legacy
+            return _without_zeros(data.decode(legacy), where), legacy
     raise StudyError(
         "A table must be text in UTF-8, UTF-16, cp1252 or GB18030",
         where=where,
         remedy="save it as `CSV UTF-8` in Excel or LibreOffice, or as .xlsx",
     )
+
+
+def _without_zeros(text: str, where: str) -> str:
+    """Return text without marks in front, or refuse one with zero bytes: a lost block of a disk."""
+    at = text.find("\0")
+    if at >= 0:
+        raise StudyError(
+            "A table must be text without zero bytes",
+            found=f"{text.count(chr(0))} zero bytes",
+            where=f"{where}, line {len(text[:at].splitlines()) or 1}",
+            remedy="the file is damaged: fetch or save it again",
+        )
+    return text.lstrip("\ufeff")
+
+
+def cell_text(value: object) -> str:
+    """Return a typed value of Excel or Parquet as text.
+
+    Examples
+    --------
+    >>> cell_text(7.0), cell_text(True), cell_text(datetime.datetime(2025, 3, 1))
+    ('7', 'TRUE', '2025-03-01')
+    """
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float | Decimal):
+        if math.isnan(value):
+            return ""
+        if math.isfinite(value) and value == int(value) and abs(value) < 2**53:
+            return str(int(value))
+        return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()
+    return value.isoformat() if isinstance(value, datetime.date) else str(value).strip()
 
 
 def _legacy_encoding(data: bytes) -> str | None:

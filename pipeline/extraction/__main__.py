@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.core import command
-from pipeline.core.files import whole_file
+from pipeline.core.files import csv_text, write_csv
 from pipeline.ct_options import add_arguments, limits_of, options_of
 from pipeline.extraction import DEFAULT_ENGINE, ENGINES, extract_masks
 
@@ -33,10 +33,9 @@ def main(options: argparse.Namespace) -> None:
     names = ["value"] if len(columns) == 1 else [f"value_{n + 1}" for n in range(len(columns))]
     table = pd.concat(dict(zip(names, columns, strict=True)), axis=1).rename_axis("feature")
     if options.out is None:
-        table.to_csv(sys.stdout)
+        sys.stdout.write(csv_text(table, index=True))
         return
-    with whole_file(options.out) as beside:
-        table.to_csv(beside)
+    write_csv(table, options.out, index=True)
 
 
 if __name__ == "__main__":

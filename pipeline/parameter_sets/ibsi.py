@@ -26,7 +26,7 @@ import SimpleITK as sitk
 
 from pipeline.core import command
 from pipeline.core.feature_names import parse_feature_name
-from pipeline.core.files import whole_file
+from pipeline.core.files import write_csv
 from pipeline.extraction import extract_features
 
 MAP = Path(__file__).resolve().parents[2] / "radiomics_params" / "ibsi_map.csv"
@@ -141,8 +141,7 @@ def main(options: argparse.Namespace) -> None:
     if options.out is None:
         sys.stdout.write(as_markdown(table) + "\n")
         return
-    with whole_file(options.out) as beside:
-        table.to_csv(beside)
+    write_csv(table, options.out, index=True)
 
 
 if __name__ == "__main__":

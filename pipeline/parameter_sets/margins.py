@@ -20,7 +20,7 @@ import SimpleITK as sitk
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError
-from pipeline.core.files import whole_file
+from pipeline.core.files import write_csv
 from pipeline.extraction import extract_features, load_params
 from pipeline.extraction.checks import Image
 from pipeline.extraction.params import Parameters
@@ -154,8 +154,7 @@ def main(options: argparse.Namespace) -> None:
     if options.out is None:
         sys.stdout.write(as_markdown(table) + "\n")
         return
-    with whole_file(options.out) as beside:
-        table.to_csv(beside, index=False)
+    write_csv(table, options.out)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import csv
 import io
 from pathlib import Path
 
+from pipeline.core.files import escaped
 from pipeline.registering.handover import Handover
 from pipeline.registering.linkage import write_private
 from pipeline.registering.matching import Matched
@@ -46,5 +47,7 @@ def write_report(matched: Matched, handover: Handover, written: list, path: Path
     order = {"NOT MATCHED": 0, "DAMAGED": 0, "no mask of it": 1}
     lines.sort(key=lambda line: order.get(line[2], 2))
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows([HEADER, *lines])
+    csv.writer(stream, lineterminator="\n").writerows(
+        [escaped(cell) for cell in line] for line in [HEADER, *lines]
+    )
     write_private(path, stream.getvalue())

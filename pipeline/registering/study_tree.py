@@ -12,7 +12,14 @@ import pandas as pd
 
 from pipeline.core.cases import HANDED_IN
 from pipeline.core.errors import CaseError
-from pipeline.core.files import file_hash, json_hash, whole_file, whole_folder
+from pipeline.core.files import (
+    csv_text,
+    file_hash,
+    json_hash,
+    unescaped,
+    whole_file,
+    whole_folder,
+)
 from pipeline.core.registered import write_marker
 from pipeline.core.volumes import volume_suffix
 from pipeline.privacy.patterns import Search
@@ -193,7 +200,8 @@ def merge_cases(out: Path, new: list[dict]) -> pd.DataFrame:
     table = pd.DataFrame(new, columns=HANDED_IN, dtype=object)
     path = out / "cases.csv"
     if path.exists():
-        before = pd.read_csv(path, dtype=str).reindex(columns=HANDED_IN)
+        before = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+        before = before.map(unescaped, na_action="ignore").reindex(columns=HANDED_IN)
         table = pd.concat([before.astype(object).where(before.notna(), None), table])
     key = ["case_id", "reader", "version"]
     table = table.drop_duplicates(key, keep="last").sort_values(key, ignore_index=True)
@@ -226,7 +234,7 @@ def write_tables(
         ("clinical_template.csv", template),
         ("dictionary_template.csv", pd.DataFrame(DICTIONARY[1:], columns=DICTIONARY[0])),
     ):
-        text = table.to_csv(index=False)
+        text = csv_text(table)
         path = out / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             with whole_file(path) as beside:

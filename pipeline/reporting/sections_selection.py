@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.modes import is_leaking
+from pipeline.core.problems import listing
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
 from pipeline.reporting.figures_selection import funnel_figure, stability_figure
 from pipeline.reporting.leaking import order_words
@@ -73,6 +74,8 @@ def selection_section(results: Results) -> Section:
     diagnostics = _diagnostics(funnel, info)
     if info["notes"] or diagnostics:
         blocks.append(Items([*info["notes"], *diagnostics]))
+    if results.modelling.info.get("left_out"):
+        blocks.append(left_out_table(results.modelling.info["left_out"]))
     if len(chosen):
         blocks.append(_chosen_table(results, chosen, frequency, len(folds)))
     if len(frequency) and folds:
@@ -285,3 +288,25 @@ def _stability(results: Results, frequency: pd.DataFrame, folds: list[dict]) -> 
             + (f" The {cut} least often selected features are not drawn." if cut else ""),
         ),
     ]
+
+
+def left_out_table(left_out: list[dict]) -> Table:
+    """Return the table of columns that are no features, from `analysis.json`."""
+    raw = pd.DataFrame(left_out, columns=["reader", "reason", "columns"])
+    shown = pd.DataFrame(
+        {
+            "Reader": raw["reader"],
+            "Why": raw["reason"],
+            "Number": raw["columns"].map(len).map(count),
+            "Columns": raw["columns"].map(lambda names: listing(names, 20)),
+        }
+    )
+    return Table(
+        name="columns_left_out",
+        caption="Columns of the feature tables that are no features of this study. The table's "
+        "file names all of them.",
+        shown=shown,
+        raw=raw.assign(columns=raw["columns"].map("|".join)),
+        numeric=("Number",),
+        code=("Columns",),
+    )

@@ -14,7 +14,7 @@ import yaml
 from markupsafe import Markup, escape
 
 from pipeline.core import command
-from pipeline.core.files import whole_file, whole_folder
+from pipeline.core.files import whole_file, whole_folder, write_csv
 from pipeline.core.modes import LABEL, is_leaking
 from pipeline.core.pages import page_templates
 from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
@@ -129,7 +129,7 @@ def write_report(results: Results, out: str | Path) -> None:
             (folder / f"{figure.name}.svg").write_text(text, encoding="utf-8")
     with whole_folder(out.parent / "tables") as folder:
         for table in tables:
-            table.file_table.to_csv(folder / f"{table.name}.csv", index=False)
+            write_csv(table.file_table, folder / f"{table.name}.csv")
     title = results["title"] or results.study.name
     title = f"{LABEL}: {title}" if is_leaking(results.study.config) else title
     with whole_file(out) as beside:

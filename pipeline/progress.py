@@ -1,13 +1,13 @@
 """Run a study with Snakemake and show what a person wants to know: cases done, stage, time left.
 
-Everything else that Snakemake says stays in its own log. One run of a study at a time: a second one
-is refused while the first lives, and a killed one leaves nothing to unlock.
+Everything else that Snakemake says stays in its own log. One run of a study at a time
+(`pipeline.core.run_lock`): a second one is refused while the first lives, and a killed one leaves
+nothing to unlock.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import queue
 import signal
@@ -15,12 +15,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core import command
 from pipeline.core.config import load_yaml
+from pipeline.core.config_checks import study_name_problem
 from pipeline.core.errors import VertebromicsError
+from pipeline.core.files import machine_error
+from pipeline.core.run_lock import HELD, name_run, new_run, only_run
 from pipeline.core.run_log import (
     TARGETS,
     Run,
@@ -56,33 +59,9 @@ def study_folder(configfiles: Sequence[Path], overrides: Sequence[str]) -> Path:
             where=", ".join(str(path) for path in configfiles),
             remedy="write `study: <name>`",
         )
-    return Path(named["results"], str(named["study"]))
-
-
-@contextlib.contextmanager
-def only_run(folder: Path) -> Iterator[int]:
-    """Hold the study for this run; the kernel lets go of it however the run ends.
-
-    Yields the file descriptor that the child process inherits, so that a run whose runner was
-    killed still counts as alive. Whoever starts the child writes its number there, for the person
-    who is refused meanwhile.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".running", "a+", encoding="ascii") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.seek(0)
-            process = stream.read().strip()
-            raise VertebromicsError(
-                "Only one run of a study goes on at a time",
-                found=f"another one under way{f' (process {process})' if process else ''}",
-                where=str(folder),
-                remedy="wait until it ends, or stop it"
-                + (f": kill -INT -- -{process}, on the machine that started it" if process else ""),
-            ) from None
-        stream.truncate(0)
-        yield stream.fileno()
+    if (problem := study_name_problem(str(named["study"]))) is not None:
+        raise problem
+    return Path(str(named["results"]), str(named["study"]))
 
 
 def follow(process: subprocess.Popen, run: Run, started: float) -> list[str]:
@@ -149,15 +128,17 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
     run = Run(seconds=earlier, goes_on=bool(earlier))
     stopped = []
     with only_run(folder) as lock:
+        new_run()
         process = subprocess.Popen(
             call,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             pass_fds=[lock],
+            env=os.environ | {HELD: str(lock)},
             start_new_session=True,
         )
-        os.write(lock, b"%d\n" % process.pid)
+        name_run(lock, process.pid)
 
         def stop(received: int, _: object) -> None:
             # To Snakemake and its jobs at once, as a terminal's Ctrl-C would reach them.
@@ -168,6 +149,7 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
             signal.signal(number, stop)
         output = follow(process, run, started)
         status = process.wait()
+        os.ftruncate(lock, 0)
     took = duration(time.monotonic() - started)
     if stopped:
         print(f"Stopped after {took}. What is finished stays: the same command goes on from here.")
@@ -215,5 +197,9 @@ def parse(argv: Sequence[str] | None = None) -> tuple[list[Path], list[str]]:
 if __name__ == "__main__":
     try:
         raise SystemExit(main(*parse()))
-    except VertebromicsError as error:
-        raise SystemExit(str(error)) from None
+    except (VertebromicsError, OSError, MemoryError) as error:
+        if (
+            told := error if isinstance(error, VertebromicsError) else machine_error(error)
+        ) is None:
+            raise
+        raise SystemExit(str(told)) from None

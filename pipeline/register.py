@@ -19,6 +19,7 @@ import pandas as pd
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError
+from pipeline.core.leftovers import clear_leftovers
 from pipeline.core.registered import MARKER
 from pipeline.privacy.identity import of_path
 from pipeline.privacy.patterns import Search, patterns_of
@@ -265,6 +266,7 @@ def main(options: argparse.Namespace) -> None:
     """Register, and say in numbers what became of the files."""
     linkage_path = options.linkage or options.out.with_name(f"{options.out.name}.linkage.json")
     check_places(options.out, linkage_path)
+    clear_leftovers(options.out)  # of a registering that was killed
     surgery = surgery_dates(options.dates) if options.dates else None
     if options.cases is not None:
         if options.dicom_root is not None:

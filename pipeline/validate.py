@@ -36,6 +36,7 @@ from pipeline.core.identifying import shown_id
 from pipeline.core.problems import Problems, listing
 from pipeline.core.readers import originals
 from pipeline.core.registered import suspicious_ids
+from pipeline.core.run_lock import only_run
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
 from pipeline.core.study import Study
 from pipeline.foreseen_fits import foreseen, training_patients
@@ -333,7 +334,11 @@ def main(options: argparse.Namespace) -> None:
         config = load_config(options.config)
     study = validate_study(config)
     out = options.out or study.folder / "study"
-    write_study(study, out)
+    if out == study.folder / "study":
+        with only_run(study.folder):  # a run under way reads what would be written
+            write_study(study, out)
+    else:
+        write_study(study, out)
     logger.info("study %s is valid; written to %s", study.name, out)
 
 

@@ -17,6 +17,7 @@ from pipeline.core.config import (
     merge,
     resolve_config,
 )
+from pipeline.core.config_checks import study_name_problem
 from pipeline.core.errors import MachineError, StudyError
 
 IMAGES = {"study": "s", "cases": "cases.csv"}
@@ -369,3 +370,42 @@ def test_a_study_without_tabnet_ablates_its_first_model_unless_told_otherwise():
     ]
     none = MODELLED | {"models": ["lr"], "ablation": {"models": []}}
     assert resolve_config(none)["ablation"]["models"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("store", "one that is taken"),
+        ("Store", "one that is taken"),
+        ("CON", "one that is taken"),
+        ("lpt1", "one that is taken"),
+        ("x" * 65, "at most 64 letters"),
+        ("a\n", "name of the study"),
+        ("a\nb", "name of the study"),
+        ("a/b", "name of the study"),
+        ("a b", "name of the study"),
+        (".hidden", "name of the study"),
+        ("..", "name of the study"),
+        ("-a", "name of the study"),
+        ("", "name of the study"),
+    ],
+)
+def test_a_study_that_cannot_name_a_folder_is_refused(name, words):
+    with pytest.raises(StudyError, match=words) as refused:
+        resolve_config({"study": name, "features": {"A": "a.csv"}})
+    assert "\n" not in str(refused.value)
+    problem = study_name_problem(name)
+    assert problem is not None
+    assert "Remedy: " in str(problem)
+    assert "\n" not in str(problem)
+
+
+def test_names_that_the_remedies_give_are_taken():
+    for name in ("pain-2025", "store-study", "CON-study", "x" * 64):
+        assert study_name_problem(name) is None
+
+
+@pytest.mark.parametrize("results", ["out{pilot}", "a\nb", "{study}"])
+def test_a_folder_of_results_that_is_a_pattern_is_refused(results):
+    with pytest.raises(StudyError, match="without braces and line breaks"):
+        resolve_config({"study": "a", "features": {"A": "a.csv"}, "results": results})

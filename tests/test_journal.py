@@ -57,6 +57,41 @@ def test_a_line_that_was_not_finished_is_dropped(tmp_path, cut):
     assert [json.loads(line) for line in path.read_text().splitlines()][2]["task"] == "b"
 
 
+def test_a_damaged_line_is_done_again_and_the_others_are_kept(tmp_path, caplog):
+    """Any bit of any line: what is kept is what was added, and never anything else."""
+    path = tmp_path / "search.journal"
+    added = {name: {"auc": number / 7, "n": None} for number, name in enumerate("abc", start=1)}
+    with Journal(path, "key") as journal:
+        for task, result in added.items():
+            journal.add(task, result)
+    content = path.read_bytes()
+    first = content.index(b"\n")
+    for bit in range(0, 8 * len(content), 3):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with Journal(path, "key") as journal:
+            kept = dict(journal.results)
+            assert all(added[task] == result for task, result in kept.items())
+            if bit // 8 <= first:
+                assert not kept
+            else:
+                assert len(kept) >= 1
+            for task, result in added.items():
+                if task not in kept:
+                    journal.add(task, result)
+        with Journal(path, "key") as journal:
+            assert journal.results == added
+    assert "1 damaged lines are dropped" in caplog.text
+
+
+def test_a_journal_without_digests_is_begun_anew(tmp_path):
+    path = tmp_path / "search.journal"
+    path.write_text('{"key": "key"}\n{"task": "a", "result": {"auc": 0.5}}\n')
+    with Journal(path, "key") as journal:
+        assert journal.results == {}
+
+
 def test_without_a_file_nothing_is_kept():
     with Journal(None, "key") as journal:
         journal.add("a", {"auc": 0.5})

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import VertebromicsError
-from pipeline.progress import only_run, parse, study_folder, to_open
+from pipeline.core.run_lock import only_run
+from pipeline.progress import main, parse, study_folder, to_open
 
 
 def test_the_study_is_named_by_the_last_that_names_it(tmp_path: Path) -> None:
@@ -24,6 +25,18 @@ def test_the_study_is_named_by_the_last_that_names_it(tmp_path: Path) -> None:
     one.write_text("title: none\n", encoding="utf-8")
     with pytest.raises(VertebromicsError, match=r"needs a name. In: .*one\.yaml"):
         study_folder([one], [])
+
+
+@pytest.mark.parametrize("name", ["store", "a/b", "..", ".a", "CON", "a b", '"a\\nb"', "x" * 65])
+def test_a_name_that_names_no_folder_is_refused_before_anything(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.yaml").write_text(f"study: {name}\n", encoding="utf-8")
+    with pytest.raises(VertebromicsError, match=r"The name of a study must .* Remedy: ") as told:
+        main([Path("s.yaml")], ["--cores", "1"])
+    assert "\n" not in str(told.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
 
 
 def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Path) -> None:
@@ -41,7 +54,7 @@ def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Pa
     with only_run(tmp_path), refused, only_run(tmp_path):
         pass
     killed = (
-        "import os, pathlib, signal\nfrom pipeline.progress import only_run\n"
+        "import os, pathlib, signal\nfrom pipeline.core.run_lock import only_run\n"
         f"with only_run(pathlib.Path({str(tmp_path)!r})):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

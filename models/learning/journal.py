@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from pathlib import Path
 from types import TracebackType
+
+from pipeline.core.files import whole_file
+
+logger = logging.getLogger("vertebromics")
 
 
 class Journal:
     """Results of tasks, appended to a file line by line as they come.
 
     The first line holds the key of what is computed (data, options, seed, code). A journal with
-    another key is stale and begun anew; a last line that was not written to its end is dropped.
+    another key is stale and begun anew. Each line holds a digest of itself and of the key: one that
+    is damaged, or was not written to its end, is dropped, and its task is done again.
 
     Parameters
     ----------
@@ -36,12 +43,14 @@ class Journal:
 
     def __enter__(self) -> Journal:
         if self.path is not None:
-            end = self._read()
+            content = self._read()
+            good = self._good_lines(content)
+            if good != content:
+                with whole_file(self.path) as beside:
+                    beside.write_bytes(good)
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = open(self.path, "r+b" if end else "wb")
-            self._stream.truncate(end)
-            self._stream.seek(end)
-            if not end:
+            self._stream = open(self.path, "ab")
+            if not good:
                 self._write({"key": self.key})
         return self
 
@@ -61,26 +70,36 @@ class Journal:
             self._write({"task": task, "result": result})
 
     def _write(self, line: dict) -> None:
-        self._stream.write(json.dumps(line).encode() + b"\n")
+        self._stream.write(self._sealed(line))
         # What the system holds survives the death of this process.
         self._stream.flush()
 
-    def _read(self) -> int:
-        """Read what is there into `results`, and return where the good lines end, in bytes."""
+    def _sealed(self, line: dict) -> bytes:
+        digest = hashlib.sha256(f"{self.key}\n{json.dumps(line)}".encode()).hexdigest()
+        return json.dumps({**line, "digest": digest}).encode() + b"\n"
+
+    def _read(self) -> bytes:
         try:
-            content = self.path.read_bytes()
+            return self.path.read_bytes()
         except FileNotFoundError:
-            return 0
-        end, lines = 0, []
-        for line in content.splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
+            return b""
+
+    def _good_lines(self, content: bytes) -> bytes:
+        """Take the results of the lines that are as they were written, and return those lines."""
+        first, *rest = (line + b"\n" for line in content.split(b"\n")[:-1] or [b""])
+        if first != self._sealed({"key": self.key}):
+            return b""
+        good = [first]
+        for text in rest:
             try:
-                lines.append(json.loads(line))
-            except ValueError:
-                break
-            end += len(line)
-        if not end or lines[0] != {"key": self.key}:
-            return 0
-        self.results = {line["task"]: line["result"] for line in lines[1:]}
-        return end
+                line = json.loads(text)
+                kept = {"task": line["task"], "result": line["result"]}
+            except (ValueError, TypeError, KeyError, RecursionError):
+                continue
+            if text == self._sealed(kept):
+                self.results[line["task"]] = line["result"]
+                good.append(text)
+        dropped = len(rest) - len(good) + 1
+        if dropped:
+            logger.warning("%s: %d damaged lines are dropped", self.path.name, dropped)
+        return b"".join(good)

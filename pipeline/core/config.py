@@ -12,6 +12,7 @@ import yaml
 from pipeline.core.config_checks import check_combinations
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.schema_validator import schema_validator
 from pipeline.core.table_columns import analysis_name
 from pipeline.core.table_limits import read_bytes
 from pipeline.core.yaml_keys import read_yaml, yaml_remedy, yaml_words
@@ -39,6 +40,8 @@ def load_yaml(path: str | Path) -> dict:
     ------
     StudyError
         If the file is missing, is no YAML, repeats a key, or is not a mapping.
+    MachineError
+        If this user may not read it.
     """
     path = Path(path)
     try:
@@ -176,10 +179,7 @@ def _load_protocol(name: str) -> dict:
 
 @cache
 def _validator():
-    # jsonschema costs a tenth of a second, which only the front door pays.
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    return schema_validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
 
 
 def _check_schema(config: dict, problems: Problems) -> None:
@@ -264,4 +264,5 @@ def _expected(schema: dict) -> str:
 
 def _shown(value: object) -> str:
     text = "null" if value is None else str(value)
+    text = text if text.isprintable() else repr(text)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -2,10 +2,68 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from pipeline.core.errors import StudyError
 from pipeline.core.modes import is_leaking
 from pipeline.core.problems import Problems, listing, suggestion
+
+#: What Windows keeps for its devices, and the folder beside the studies in which results of single
+#: scans lie. A file system that does not tell capitals apart knows no other `Store`.
+TAKEN_NAMES = frozenset(
+    (
+        *("store", "con", "prn", "aux", "nul"),
+        *(f"{device}{number}" for device in ("com", "lpt") for number in range(10)),
+    )
+)
+
+#: Letters of a study's name: folders below it must still have paths that every system can open.
+LONGEST_NAME = 64
+
+
+def study_name_problem(name: str) -> StudyError | None:
+    """Return what keeps `name` from naming a study's folder, None where nothing does."""
+    found = (
+        "a line break" if "\n" in name else name if name.isprintable() else "a control character"
+    )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        return StudyError(
+            "The name of a study must begin with a letter or digit, and hold letters, digits, '_' "
+            "and '-' only",
+            found=found if len(found) <= LONGEST_NAME else f"{found[:LONGEST_NAME]}...",
+            where="config key study",
+            remedy="write such a name, such as `study: pain-2025`",
+        )
+    if name.lower() in TAKEN_NAMES:
+        return StudyError(
+            "The name of a study must not be one that is taken: `store` is the folder of what all "
+            "studies share, and Windows keeps names such as CON for devices",
+            found=name,
+            where="config key study",
+            remedy=f"give it another name, such as `study: {name}-study`",
+        )
+    if len(name) > LONGEST_NAME:
+        return StudyError(
+            f"The name of a study must have at most {LONGEST_NAME} letters, since folders bear it",
+            found=f"{len(name)} letters",
+            where="config key study",
+            remedy="give it a shorter name, and write the long one as `title`",
+        )
+    return None
+
+
+def _check_names(config: dict, problems: Problems) -> None:
+    if (problem := study_name_problem(config["study"])) is not None:
+        problems.errors.append(problem)
+    results = config["results"]
+    if not results.isprintable() or set(results) & set("{}"):
+        problems.add(
+            "The folder of results must be a path without braces and line breaks",
+            found=repr(results),
+            where="config key results",
+            remedy="rename the folder, or give another one",
+        )
 
 
 def check_combinations(config: dict, problems: Problems) -> None:
@@ -18,6 +76,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             where="config keys cases, features",
             remedy="remove one of them" if both else "give the path of one of them",
         )
+    _check_names(config, problems)
     _check_clinical_keys(config, problems)
     for key in ("columns", "not_features"):
         if config[key] and config["features"] is None:

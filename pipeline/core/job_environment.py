@@ -19,10 +19,15 @@ def use_checkout(root: str | Path) -> None:
     root : path-like
         The folder of the Snakefile.
     """
-    _put_first("PYTHONPATH", str(root))
-    _put_first("PATH", str(Path(sys.executable).parent))
+    os.environ.update(environment(root))
 
 
-def _put_first(variable: str, folder: str) -> None:
+def environment(root: str | Path) -> dict[str, str]:
+    """Return this process's environment, with `root` and this Python before all others."""
+    first = {"PYTHONPATH": str(root), "PATH": str(Path(sys.executable).parent)}
+    return os.environ | {name: _with_first(name, folder) for name, folder in first.items()}
+
+
+def _with_first(variable: str, folder: str) -> str:
     others = [part for part in os.environ.get(variable, "").split(os.pathsep) if part != folder]
-    os.environ[variable] = os.pathsep.join([folder, *filter(None, others)])
+    return os.pathsep.join([folder, *filter(None, others)])

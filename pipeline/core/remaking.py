@@ -7,7 +7,6 @@ whole in the store and makes the rest anew. Its tables go nowhere: they hold wha
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 import tempfile
@@ -16,8 +15,10 @@ from typing import NamedTuple
 
 from pipeline.core.errors import MachineError
 from pipeline.core.files import read_table
+from pipeline.core.job_environment import environment
 
-logger = logging.getLogger("vertebromics")
+#: This checkout: the stage's code must be the one that runs here.
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class Maker(NamedTuple):
@@ -72,7 +73,8 @@ def remake(study: Path, batches: Path, kind: str, key: str) -> None:
         call = [sys.executable, "-m", maker.command, "--study", str(study), "--scan", scan]
         for name in maker.inputs:
             call += [f"--{name}", str(batch / f"{name}.parquet")]
-        done = subprocess.run([*call, "--out", str(Path(folder, "rows.parquet"))], check=False)
+        call += ["--out", str(Path(folder, "rows.parquet"))]
+        done = subprocess.run(call, check=False, env=environment(_ROOT))
     if done.returncode:
         raise MachineError(
             "What is damaged or missing in the store must be made anew",

@@ -11,6 +11,7 @@ import yaml
 
 from pipeline.core.identifying import shown, shown_id
 from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.schema_validator import schema_validator
 from pipeline.core.sheets import cell, rows_text
 
 IDENTITY_CELLS = frozenset(
@@ -42,8 +43,6 @@ def check_columns(sheet: pd.DataFrame, name: str, path: str | Path, problems: Pr
     problems : Problems
         Receives one problem per wrong column or value.
     """
-    from jsonschema import Draft202012Validator
-
     schema = load_schema(name)
     unknown = [column for column in sheet.columns if column not in schema["properties"]]
     for column, rules in schema["properties"].items():
@@ -57,7 +56,7 @@ def check_columns(sheet: pd.DataFrame, name: str, path: str | Path, problems: Pr
                     remedy=f"rename {near[0]} to {column}, if that is meant" if near else None,
                 )
             continue
-        validator = Draft202012Validator(rules)
+        validator = schema_validator(rules)
         values = sheet[column]
         blank = values.isna()
         if blank.any() and not validator.is_valid(None):

@@ -14,8 +14,10 @@ sys.path.insert(0, str(workflow.basedir))
 
 from pipeline.core.config import resolve_config
 from pipeline.core.errors import VertebromicsError
+from pipeline.core.files import machine_error
 from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.core.job_environment import use_checkout
+from pipeline.core.run_lock import begin_run
 from pipeline.core.run_log import NOTICE
 from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
 from pipeline.validate import validate_study, write_study
@@ -36,9 +38,16 @@ if not config:
     )
 try:
     config = resolve_config(config)
+    if workflow.is_main_process and not workflow.output_settings.dryrun:
+        # Whoever finds another run of the study under way touches nothing of it.
+        results = Path(config["results"])
+        begin_run(results / config["study"], results / "store", sys.argv[1:])
     study = validate_study(config)
-except VertebromicsError as error:
-    raise WorkflowError(str(error)) from None
+except Exception as error:
+    told = error if isinstance(error, VertebromicsError) else machine_error(error)
+    if told is None:
+        raise
+    raise WorkflowError(str(told)) from None
 
 FOLDER = Path(config["results"], config["study"]).as_posix()
 HAS_IMAGES = study.cases is not None

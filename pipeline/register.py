@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,14 +20,16 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.leftovers import clear_leftovers
 from pipeline.core.registered import MARKER
-from pipeline.privacy.identity import of_path
 from pipeline.privacy.patterns import Search, patterns_of
 from pipeline.registering.dates import days_between, enrolment, surgery_dates
-from pipeline.registering.handover import Handover, read_handover
+from pipeline.registering.earlier import leave_out_strangers
+from pipeline.registering.folders import below, check_readable
+from pipeline.registering.handover import Handover
 from pipeline.registering.hospital_report import report_path, write_report
 from pipeline.registering.linkage import Linkage, read_linkage, write_linkage
 from pipeline.registering.matching import Matched, Rules, is_volume, match_masks
 from pipeline.registering.names import pattern_of
+from pipeline.registering.reading import read_handovers
 from pipeline.registering.study_tree import (
     Names,
     StudyTree,
@@ -43,7 +44,9 @@ from segmentation.mask_files import ACCEPTED
 logger = logging.getLogger(__name__)
 
 
-def collect(dicom_root: Path, mask_root: Path, rules: Rules) -> tuple[Matched, Handover]:
+def collect(
+    dicom_root: Path, mask_root: Path, rules: Rules, *, by: str = "header"
+) -> tuple[Matched, Handover]:
     """Find series and masks below two folders (they may be one) and match them.
 
     Parameters
@@ -52,31 +55,27 @@ def collect(dicom_root: Path, mask_root: Path, rules: Rules) -> tuple[Matched, H
         What was handed over.
     rules : Rules
         How masks are read.
+    by : {'header', 'folder'}
+        What tells patients apart.
 
     Raises
     ------
     StudyError
-        If a folder does not exist.
+        If a folder does not exist, or holds what may not be read.
     """
     for name, root in (("DICOM_ROOT", dicom_root), ("MASK_ROOT", mask_root)):
         if not root.is_dir():
             raise StudyError(f"{name} must be a folder", remedy="check the path and the mount")
-    handover = read_handover(dicom_root, _files(dicom_root))
-    masks = [path for path in _files(mask_root) if is_volume(path)]
-    if mask_root.resolve() != dicom_root.resolve():
-        more = read_handover(mask_root, _files(mask_root))
-        known = {one.uid for one in handover.series}
-        handover.series += [one for one in more.series if one.uid not in known]
-        handover.identity |= more.identity
-        handover.damaged += more.damaged
-        handover.mask_headers |= more.mask_headers
-        masks += more.masks
-    else:
-        masks += handover.masks
-    for path in masks:
-        handover.identity.update(of_path(path, mask_root))
+    found = {root: below(root) for root in (dicom_root, mask_root)}
+    handover = read_handovers([(root, one.files) for root, one in found.items()], by=by)
+    handover.unreadable = [path for one in found.values() for path in one.unreadable]
+    masks = [path for path in found[mask_root].files if is_volume(path)]
+    masks += [path for path in handover.masks if path.is_relative_to(mask_root)]
     masks = sorted(set(masks))
-    handover.other += _not_read((dicom_root, mask_root), masks, handover)
+    for one in found.values():
+        handover.other += one.passed
+    files = {path for one in found.values() for path in one.files}
+    handover.other += _not_read(files, masks, handover)
     matched = match_masks(
         masks, mask_root, dicom_root, handover, rules,
         lambda done, total: command.progress("register", done, total, "masks matched"),
@@ -85,26 +84,17 @@ def collect(dicom_root: Path, mask_root: Path, rules: Rules) -> tuple[Matched, H
 
 
 def _not_read(
-    roots: Iterable[Path], masks: Iterable[Path], handover: Handover
+    files: Iterable[Path], masks: Iterable[Path], handover: Handover
 ) -> list[tuple[Path, str]]:
     """Return the files that are neither a mask nor DICOM: the report must not pass over one."""
     told = {path for series in handover.series for path in series.files}
     told.update(masks, handover.damaged, (path for path, _ in handover.other))
-    files = {path for root in roots for path in _files(root) if path not in told}
     formats = f"neither DICOM nor a mask ending in {', '.join(ACCEPTED)}"
+    elsewhere = "a mask that does not lie below MASK_ROOT"
     return [
-        (path, "a volume that does not lie below MASK_ROOT" if is_volume(path) else formats)
-        for path in sorted(files)
+        (path, elsewhere if is_volume(path) or path in handover.masks else formats)
+        for path in sorted(set(files) - told)
     ]
-
-
-def _files(root: Path) -> list[Path]:
-    return sorted(
-        Path(folder) / name
-        for folder, subfolders, names in os.walk(root)
-        for name in names
-        if not name.startswith(".") and name.upper() != "DICOMDIR"
-    )
 
 
 def leave_out_damaged(matched: Matched, handover: Handover) -> None:
@@ -161,19 +151,26 @@ def register(
         If nothing was matched, or the linkage is missing or in a wrong place.
     """
     check_places(out, linkage_path)
+    linkage = read_linkage(linkage_path)
+    leave_out_strangers(matched, handover, linkage)
+    if handover.unreadable:
+        write_report(matched, handover, [], report_path(linkage_path))
+        check_readable(handover.unreadable, report_path(linkage_path).name)
     if not matched.rows:
         write_report(matched, handover, [], report_path(linkage_path))
+        _check_series(handover)
         raise StudyError(
             "At least one mask must be matched to a CT series",
             found=f"{len(handover.series)} series, {len(matched.failed)} masks",
             remedy=f"{report_path(linkage_path).name} says why, file by file",
         )
-    linkage = read_linkage(linkage_path)
     linkage.remember(handover.identity)
     searched = {one for one in linkage.identities() if one.kind not in ("uid", "time")}
     tree = StudyTree(out, linkage, headers, Names(Search(patterns_of(searched)[0])), changed)
+    tree.know(handover.series)
     for row in matched.rows:
         linkage.scan(linkage.patient(row.series.patient), row.series.uid)
+        linkage.keep(linkage.patient(row.series.patient), row.series.persons)
     write_linkage(linkage, linkage_path)  # before any file: no pseudonym is ever orphaned
     written = write_rows(matched.rows, tree, matched.failed)
     if not written:
@@ -199,14 +196,16 @@ def register(
     write_tables(out, cases, template, linkage, headers, rules)
     write_linkage(linkage, linkage_path)
     write_report(matched, handover, written, report_path(linkage_path))
-    used = {row.series.uid for row, _ in written}
+    used = {id(row.series) for row, _ in written}
     return {
         "patients": cases["patient_id"].nunique(),
         "scans": cases["scan_id"].nunique(),
         "cases": cases["case_id"].nunique(),
         "masks": len(cases),
         "masks not matched": len(matched.failed),
-        "series without mask": sum(one.uid not in used for one in handover.series),
+        "masks to check, as the report says": sum(bool(row.note) for row, _ in written),
+        "series whose headers contradict": sum(bool(one.problem) for one in handover.series),
+        "series without mask": sum(id(one) not in used for one in handover.series),
         "patients of --dates without a mask, or with another id": len(strangers),
         "damaged DICOM files": len(handover.damaged),
         "segment names replaced": tree.names.replaced,
@@ -214,6 +213,19 @@ def register(
         "files copied": tree.copied,
         "files left as they are": tree.untouched,
     }
+
+
+def _check_series(handover: Handover) -> None:
+    """Refuse folders without a DICOM CT by their cause, which no line about a mask would name."""
+    if not handover.series and handover.by != "table":
+        raise StudyError(
+            "There must be a CT series in DICOM below DICOM_ROOT",
+            found=f"none; {len(handover.damaged)} damaged DICOM files and "
+            f"{len(handover.other)} files that are no CT slice",
+            remedy="check the folder; CTs in NIfTI or NRRD are registered from a table that names "
+            "each image and mask: python -m pipeline.register --cases TABLE.csv --out STUDY "
+            "(docs/privacy.md)",
+        )
 
 
 def check_places(out: Path, linkage_path: Path) -> None:
@@ -280,7 +292,9 @@ def main(options: argparse.Namespace) -> None:
             tuple(one for one in options.readers.split(",") if one),
             convention_of(options.convention),
         )
-        matched, handover = collect(options.dicom_root, options.mask_root, rules)
+        matched, handover = collect(
+            options.dicom_root, options.mask_root, rules, by=options.patients
+        )
     leave_out_damaged(matched, handover)
     counts = register(
         matched, handover, options.out, linkage_path,
@@ -319,6 +333,11 @@ def _arguments() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--convention", choices=["none", *BUILT_IN], default="none",
         help="which label number is which level, in files without names (none)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--patients", choices=["header", "folder"], default="header",
+        help="what tells patients apart: headers, or the folders directly below DICOM_ROOT "
+        "(and MASK_ROOT) where headers name nobody, or everybody alike (header)",
     )  # fmt: skip
     arguments.add_argument(
         "--dates", type=Path, help="table of patient_id (original) and surgery_date"

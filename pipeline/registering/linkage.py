@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pipeline.core.errors import StudyError
 from pipeline.privacy.identity import Identity
+from pipeline.registering.persons import Person, canonical
 
 SCHEMA = 1
 WARNING = "This file says who the patients are. Keep it outside the study and give it to nobody."
@@ -47,6 +48,9 @@ class Linkage:
         ``<case>|<reader>`` -> its versions: ``source, sha256``.
     readers : dict of str to str
         Letter -> original reader.
+    persons : dict of str to list of dict
+        Pseudonym -> what headers of its images said of the person, so that a later handover that
+        contradicts them is noticed.
     identity : dict of str to dict
         Kind -> tag -> values, for ``python -m pipeline.phi_scan --against``.
     """
@@ -57,6 +61,7 @@ class Linkage:
     masks: dict[str, list[dict]] = field(default_factory=dict)
     readers: dict[str, str] = field(default_factory=dict)
     identity: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    persons: dict[str, list[dict]] = field(default_factory=dict)
 
     def digest(self, *words: str) -> bytes:
         """Return the keyed hash of `words`."""
@@ -65,9 +70,8 @@ class Linkage:
 
     def patient(self, original: str) -> str:
         """Return the pseudonym of a patient, drawing one for a new patient."""
-        for pseudonym, known in self.patients.items():
-            if known == original:
-                return pseudonym
+        if (pseudonym := self.known(original)) is not None:
+            return pseudonym
         for attempt in range(1000):
             number = int.from_bytes(self.digest("patient", original, str(attempt)), "big")
             word = ""
@@ -78,6 +82,28 @@ class Linkage:
                 self.patients[f"P{word}"] = original
                 return f"P{word}"
         raise AssertionError("no free pseudonym")
+
+    def known(self, original: str) -> str | None:
+        """Return the pseudonym of a patient who has one, also where the id is spelt otherwise."""
+        for spelled in (str, canonical):
+            for pseudonym, known in self.patients.items():
+                folders = (known.startswith("folder "), original.startswith("folder "))
+                exact = spelled is str or not any(folders)
+                if exact and spelled(known) == spelled(original):
+                    return pseudonym
+        return None
+
+    def held(self, pseudonym: str) -> set[Person]:
+        """Return what headers of a patient's images have said of the person so far."""
+        return {
+            Person(**one | {"born": tuple(one["born"])}) for one in self.persons.get(pseudonym, ())
+        }
+
+    def keep(self, pseudonym: str, persons: Iterable[Person]) -> None:
+        """Remember what headers of a patient's images say of the person."""
+        self.persons[pseudonym] = [
+            asdict(one) for one in sorted(self.held(pseudonym) | set(persons))
+        ]
 
     def scan(self, patient: str, series: str) -> str:
         """Return the pseudonym of a series, drawing one for a new series of `patient`."""

@@ -13,10 +13,14 @@ from pathlib import Path
 from pipeline.core.errors import CaseError
 from pipeline.core.volumes import volume_suffix
 from pipeline.registering.handover import Handover, Series
-from pipeline.registering.names import Told, is_telling, level_of, normal, read_path
+from pipeline.registering.names import Pattern, Told, is_telling, level_of, normal, read_path
+from pipeline.registering.persons import canonical
 from segmentation.label_conventions import Convention
 from segmentation.mask_files import read_mask_file
 from segmentation.segments import MaskFile, Segment, comparable
+
+#: What programs write into a mask of one structure.
+BINARY = (1, 255)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Rules:
 
     Attributes
     ----------
-    pattern : re.Pattern or None
+    pattern : Pattern or None
         ``--mask-pattern``.
     readers : tuple of str
         ``--readers``: names to look for.
@@ -86,7 +90,7 @@ class Rules:
         ``--convention``: which label number means which level.
     """
 
-    pattern: object = None
+    pattern: Pattern | None = None
     readers: tuple[str, ...] = ()
     convention: Convention | None = None
 
@@ -120,16 +124,20 @@ def match_masks(
         Told how many masks are done.
     """
     known: dict[str, set[str]] = {}
+    short: dict[str, set[str]] = {}
     folders: dict[str, set[str]] = {}
     for series in handover.series:
         for texts, meant in ((series.known_as, known), (series.folders, folders)):
             for text in map(normal, texts):
                 if is_telling(text):
                     meant.setdefault(text, set()).add(series.patient)
+        for text in series.known_as:
+            for spelled in (normal(text), normal(canonical(text))):
+                short.setdefault(spelled, set()).add(series.patient)
     readers = rules.readers or _reader_folders(masks, mask_root, known.keys() | folders.keys())
     result = Matched()
     for done, path in enumerate(masks, start=1):
-        told = read_path(path.relative_to(mask_root), known, rules.pattern, readers, folders)
+        told = read_path(path.relative_to(mask_root), known, rules.pattern, readers, folders, short)
         try:
             mask_file = read_mask_file(path)
             series, rule, note = _series_of(path, told, mask_file, mask_root, dicom_root, handover)
@@ -160,6 +168,12 @@ def _series_of(
     handover: Handover,
 ) -> tuple[Series, str, str]:
     """Return the series of a mask, the rule that found it, and what to check."""
+    if told.stranger:
+        raise CaseError(
+            "The patient that --mask-pattern reads in a name must have a CT series",
+            found="an id or name that no header bears",
+            remedy="correct the name or the pattern, or hand in the CT",
+        )
     referenced = [one for one in handover.series if one.uid in mask_file.references]
     votes = {
         "DICOM reference": {one.patient for one in referenced},
@@ -169,35 +183,54 @@ def _series_of(
     }
     votes = {rule: patients for rule, patients in votes.items() if patients}
     if not votes:
+        for one in handover.series:
+            if any(path.parent in file.parents for file in one.files):
+                _sound(one)
         fits = _fitting(mask_file, handover.series)
         folders = sorted({one.files[0].parent.as_posix() for one in fits})
         hint = f"; it lies on the grid of the series in {', '.join(folders[:3])}" if fits else ""
         raise CaseError(
             "A mask must be matched to a patient by reference, name or folder",
             found=f"neither{hint}",
-            remedy="write the patient's id into the file's name, or hand in a table (--cases)",
+            remedy="write the patient's id into the file's name (ids of one or two letters need "
+            "--mask-pattern), or hand in a table (--cases)",
         )
     common = set.intersection(*votes.values())
     if not common:
-        raise CaseError("What tells a mask's patient must agree", found=" against ".join(votes))
+        raise CaseError(
+            "What tells a mask's patient must agree",
+            found=" against ".join(votes),
+            remedy="correct the file's name or its folder, or hand in a table (--cases)",
+        )
     if len(common) > 1:
         raise CaseError(
             "A mask must be matched to one patient",
             found=f"{len(common)} patients by {', '.join(votes)}",
+            remedy="name one patient in the file's path, or hand in a table (--cases)",
         )
     patient = common.pop()
-    candidates = referenced or [one for one in handover.series if one.patient == patient]
+    candidates = [one for one in referenced or handover.series if one.patient == patient]
     fits = _fitting(mask_file, candidates)
     rule = " and ".join(votes)
     if len(fits) == 1:
-        return fits[0], f"{rule}, grid", ""
+        return _sound(fits[0]), f"{rule}, grid", "; ".join(fits[0].notes)
     if len(candidates) == 1:
-        return candidates[0], rule, _why_not(mask_file, candidates[0])
+        one = _sound(candidates[0])
+        return one, rule, "; ".join([_why_not(mask_file, one), *one.notes])
+    for one in candidates:
+        _sound(one)
     raise CaseError(
         "A mask must be matched to one series of its patient",
         found=f"{len(fits)} of {len(candidates)} series with its grid",
         remedy="hand in the series on which it was drawn only, or a table (--cases)",
     )
+
+
+def _sound(series: Series) -> Series:
+    """Return a series, or refuse it where its headers contradict one another."""
+    if series.problem:
+        raise CaseError(series.problem)
+    return series
 
 
 def _why_not(mask_file: MaskFile, series: Series) -> str:
@@ -251,13 +284,17 @@ def structures(
     CaseError
         If nothing tells, or if path and names contradict each other.
     """
-    if told.contradiction is not None:
-        raise CaseError("A mask's name must hold one level", found=told.contradiction)
-    levels = {}
+    levels: dict[str, list[Segment]] = {}
     for segment in mask_file.segments:
         level = _level_of_segment(segment, convention)
         if level is not None:
             levels.setdefault(level, []).append(segment)
+    if told.contradiction is not None and told.levels != levels.keys():
+        raise CaseError(
+            "A mask's name must hold one level, or the levels of its structures",
+            found=told.contradiction,
+            remedy="name the file by one level, or its structures by those levels",
+        )
     if told.level is not None and not mask_file.segments:
         return [(told.level, None)]  # nothing drawn: preflight tells the reader
     if told.level is not None:
@@ -265,13 +302,14 @@ def structures(
         if not fitting and len(mask_file.segments) == 1 and not levels:
             fitting = mask_file.segments
         elif not fitting and len(mask_file.segments) == 1 and mask_file.segments[0].name is None:
-            fitting = mask_file.segments  # its number is a number, whatever the convention says
+            _check_number(mask_file.segments[0], told.level, levels, convention)
+            fitting = mask_file.segments
         if len(fitting) == 1:
             return [(told.level, fitting[0])]
         raise CaseError(
             "A mask file must hold one structure of the level in its name",
             found=f"{len(mask_file.segments)} structures, {len(fitting)} of them of {told.level}",
-            remedy="name the structures by level, or give --convention",
+            remedy="name the structures by level, give --convention, or hand in a table (--cases)",
         )
     chosen = [(level, found[0]) for level, found in levels.items() if len(found) == 1]
     if not chosen:
@@ -281,6 +319,23 @@ def structures(
             remedy="rename the file, give --mask-pattern or --convention, or a table (--cases)",
         )
     return chosen
+
+
+def _check_number(
+    segment: Segment, level: str, levels: Iterable[str], convention: Convention | None
+) -> None:
+    """Refuse a label map whose one number is another level than its name says.
+
+    Drawn is 1 or 255 in a mask of one structure, whatever the convention says of them.
+    """
+    meant = next(iter(levels), None)
+    if convention is not None and meant not in (None, level) and segment.value not in BINARY:
+        raise CaseError(
+            "The name of a mask and its label must mean the same level",
+            found=f"{level} in its name, label {segment.value}, which is {meant} in the convention "
+            f"{convention.name}",
+            remedy="correct the name; or leave out --convention if it does not hold for this file",
+        )
 
 
 def _level_of_segment(segment: Segment, convention: Convention | None) -> str | None:
@@ -314,14 +369,16 @@ def without_doubles(matched: Matched) -> Matched:
     claims: dict[tuple, list[Row]] = {}
     for row in matched.rows:
         reader = (row.reader or "").casefold()
-        claims.setdefault((row.series.uid, row.level, reader, row.version), []).append(row)
+        key = (row.series.patient, row.series.uid, row.level, reader, row.version)
+        claims.setdefault(key, []).append(row)
     doubled = {id(row) for rows in claims.values() if len(rows) > 1 for row in rows}
     for row in matched.rows:
         if id(row) in doubled:
             reason = (
                 f"Another file is of the same CT, level ({row.level}) and reader "
                 f"({row.reader or 'none told'}). Remedy: name the readers by --readers or "
-                "--mask-pattern (column reader of a table), or remove the copy"
+                "--mask-pattern (column reader of a table), end the name of a correction in _v2, "
+                "or remove the copy"
             )
             matched.failed.append((row.mask, reason))
     matched.rows = [row for row in matched.rows if id(row) not in doubled]

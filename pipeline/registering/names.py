@@ -13,14 +13,21 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from pipeline.core.errors import StudyError
+from pipeline.registering.persons import canonical
 
 FIELDS = ("patient", "level", "reader")
 
-#: A vertebral level as people write it: L1, Th12, D12, t12.
-LEVEL = re.compile(r"(C[1-7]|(?:TH|T|D)(?:0?[1-9]|1[0-3])|L[1-6]|S1)", re.IGNORECASE)
+#: A vertebral level as people write it: L1, Th12, D12, t12, LWK1, BWK12.
+LEVEL = re.compile(
+    r"((?:HWK|C)0?[1-7]|(?:BWK|TH|T|D)(?:0?[1-9]|1[0-3])|(?:LWK|L)0?[1-6]|(?:SWK|S)0?1)",
+    re.IGNORECASE,
+)
+_LETTERS = {"TH": "T", "D": "T", "BWK": "T", "HWK": "C", "LWK": "L", "SWK": "S"}
 _NAMED_LEVEL = re.compile(r"(?:vertebrae?|body|corpus)?[-_ ]?" + LEVEL.pattern, re.IGNORECASE)
 _READER = re.compile(r"(?:reader|observer|obs|rater|annotator)[-_ ]?([^\W\d_]+|[0-9]+)", re.I)
 _SHORT_READER = re.compile(r"(R[0-9]{1,2}|[A-E])", re.IGNORECASE)
+_VERSION_END = re.compile(r"[-_. ]?(?:v|version|rev)[2-9]$", re.IGNORECASE)
+_ENDING = re.compile(r"(?:\.seg)?\.(?:nrrd|nii|nii\.gz|dcm|ima)$", re.IGNORECASE)
 _VERSION = re.compile(r"(?:v|version|rev)([2-9])", re.IGNORECASE)
 
 #: Beginnings of Unicode names of signs that hold a syllable or a word.
@@ -44,6 +51,10 @@ class Told:
         1, or what a word such as ``v2`` says: a correction of the reader's first mask.
     contradiction : str or None
         What is ambiguous, for the report.
+    levels : frozenset of str
+        Levels between which the path leaves it.
+    stranger : bool
+        Whether a pattern reads a patient whom nobody knows.
     """
 
     patients: frozenset[str] = frozenset()
@@ -51,20 +62,45 @@ class Told:
     reader: str | None = None
     version: int = 1
     contradiction: str | None = None
+    levels: frozenset[str] = frozenset()
+    stranger: bool = False
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """``--mask-pattern``, compiled.
+
+    Attributes
+    ----------
+    expression : re.Pattern
+        With groups of the names in `FIELDS`.
+    whole : bool
+        Whether it describes the path below the masks' folder, not the file's name alone.
+    """
+
+    expression: re.Pattern
+    whole: bool
+
+    def match(self, whole: str, stem: str) -> dict[str, str | None] | None:
+        """Return what a path tells, None where it does not fit; ``_v2`` at its end is no part."""
+        text = whole if self.whole else stem
+        for one in (_VERSION_END.sub("", text), text):
+            if match := self.expression.fullmatch(one):
+                return match.groupdict()
+        return None
 
 
 def level_of(word: str) -> str | None:
     """Return the level that a word means, in our spelling.
 
-    >>> level_of("th12"), level_of("vertebrae_L1"), level_of("L7")
-    ('T12', 'L1', None)
+    >>> level_of("th12"), level_of("vertebrae_L1"), level_of("LWK1"), level_of("L7")
+    ('T12', 'L1', 'L1', None)
     """
     match = _NAMED_LEVEL.fullmatch(word.strip())
     if match is None:
         return None
     letters, digits = re.fullmatch(r"([A-Za-z]+)0?(\d+)", match[1]).groups()
-    letter = "T" if letters.upper() in ("TH", "D") else letters.upper()
-    return f"{letter}{digits}"
+    return f"{_LETTERS.get(letters.upper(), letters.upper())}{digits}"
 
 
 def normal(text: str) -> str:
@@ -88,8 +124,8 @@ def is_telling(text: str) -> bool:
     return len(text) >= 3 or signs == 2
 
 
-def pattern_of(text: str) -> re.Pattern:
-    """Return ``--mask-pattern`` as a regular expression over a path without its ending.
+def pattern_of(text: str) -> Pattern:
+    """Return ``--mask-pattern`` as a regular expression over a name or a path without its ending.
 
     Raises
     ------
@@ -110,15 +146,25 @@ def pattern_of(text: str) -> re.Pattern:
         f"(?P<{part}>{shape[part]})" if place % 2 else re.escape(part)
         for place, part in enumerate(parts)
     )
-    return re.compile(expression, re.IGNORECASE)
+    return Pattern(re.compile(expression, re.IGNORECASE), "/" in text)
+
+
+def stem_of(name: str) -> str:
+    """Return a file's name without the ending of a mask; a dot inside an id is no ending.
+
+    >>> stem_of("KH.471_L1.seg.nrrd"), stem_of("1.2.840_L1.nii.gz"), stem_of("IM0001")
+    ('KH.471_L1', '1.2.840_L1', 'IM0001')
+    """
+    return _ENDING.sub("", name) or name
 
 
 def read_path(
     relative: PurePath,
     known: Mapping[str, set[str]],
-    pattern: re.Pattern | None = None,
+    pattern: Pattern | None = None,
     readers: Iterable[str] = (),
     folders: Mapping[str, set[str]] | None = None,
+    short: Mapping[str, set[str]] | None = None,
 ) -> Told:
     """Return what a path below the masks' folder tells.
 
@@ -128,34 +174,40 @@ def read_path(
         The path, with its ending.
     known : Mapping
         Normalised id or name -> patients that it means (`normal`).
-    pattern : re.Pattern, optional
+    pattern : Pattern, optional
         From `pattern_of`; a path that it does not fit is read by its words.
     readers : iterable of str
         Names of readers to look for.
     folders : Mapping, optional
         Normalised name of an image's folder -> patients. A folder such as ``bone`` may say what an
         image is and not whose, so these are asked only where no id or name is met.
+    short : Mapping, optional
+        Ids and names that are too short, or spelt too freely, to be looked for among words; a
+        pattern says where they stand.
     """
-    folders = folders or {}
+    folders, short = folders or {}, short or {}
     relative = PurePath(unicodedata.normalize("NFC", str(relative)))
-    stem = relative.name.split(".")[0]
+    stem = stem_of(relative.name)
     whole = relative.with_name(stem).as_posix()
-    if pattern is not None:
-        match = pattern.fullmatch(whole if "/" in pattern.pattern else stem)
-        if match is not None:
-            told = match.groupdict()
-            patient = normal(told.get("patient") or "")
-            return Told(
-                frozenset(known.get(patient) or folders.get(patient, ())),
-                level_of(told["level"]) if told.get("level") else None,
-                told.get("reader"),
-                _version(stem),
-            )
+    told = None if pattern is None else pattern.match(whole, stem)
+    if told is not None:
+        written = told.get("patient") or ""
+        keys = (normal(written), normal(canonical(written)) if written else "")
+        met = [names[key] for names in (known, short, folders) for key in keys if key in names]
+        return Told(
+            frozenset(met[0] if met else ()),
+            level_of(told["level"]) if told.get("level") else None,
+            told.get("reader"),
+            _version(stem),
+            stranger=bool(written and not met),
+        )
     by_part = [re.findall(r"[^\W_]+", part) for part in (*relative.parts[:-1], stem)]
-    level, doubt = _level(by_part)
+    levels = _levels(by_part)
+    level = next(iter(levels)) if len(levels) == 1 else None
+    doubt = f"its name holds the levels {', '.join(sorted(levels))}" if len(levels) > 1 else None
     reader = _reader(whole, by_part, readers)
     patients = _patients(by_part, known) or _patients(by_part, folders)
-    return Told(patients, level, reader, _version(stem), doubt)
+    return Told(patients, level, reader, _version(stem), doubt, levels if doubt else frozenset())
 
 
 def _version(stem: str) -> int:
@@ -163,15 +215,13 @@ def _version(stem: str) -> int:
     return int(found[-1][1]) if found else 1
 
 
-def _level(by_part: list[list[str]]) -> tuple[str | None, str | None]:
-    """Return the level of the last part of a path that names one, and what is ambiguous."""
+def _levels(by_part: list[list[str]]) -> frozenset[str]:
+    """Return the levels that the last part of a path names which names any."""
     for words in reversed(by_part):
-        found = {one for word in words if (one := level_of(word)) is not None}
-        if len(found) > 1:
-            return None, f"its name holds the levels {', '.join(sorted(found))}"
+        found = frozenset(one for word in words if (one := level_of(word)) is not None)
         if found:
-            return found.pop(), None
-    return None, None
+            return found
+    return frozenset()
 
 
 def _patients(by_part: list[list[str]], known: Mapping[str, set[str]]) -> frozenset[str]:

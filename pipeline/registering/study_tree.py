@@ -25,8 +25,9 @@ from pipeline.core.volumes import volume_suffix
 from pipeline.privacy.patterns import Search
 from pipeline.registering.cleaning import clean_dicom
 from pipeline.registering.cleaning_volumes import clean_volume
+from pipeline.registering.handover import Series
 from pipeline.registering.linkage import Linkage
-from pipeline.registering.matching import Row
+from pipeline.registering.matching import Row, reason_of
 
 Headers = Literal["clean", "keep"]
 Changed = Literal["version", "replace"]
@@ -82,10 +83,27 @@ class StudyTree:
         self.out, self.linkage, self.headers, self.names = out, linkage, headers, names
         self.changed = changed
         self.linked = self.copied = self.untouched = 0
+        self._series_of: dict[str, str] = {}
+
+    def know(self, series: Iterable[Series]) -> None:
+        """Learn which SeriesInstanceUIDs are one series, where each slice has its own."""
+        for one in series:
+            if len(one.uids) > 1:
+                self._series_of |= dict.fromkeys(one.uids, one.uid)
+
+    def uid(self, original: str) -> str:
+        """Return the UID that stands for another in the study."""
+        return self.linkage.uid(self._series_of.get(original, original))
 
     def image(self, row: Row) -> tuple[str, str]:
         """Write a series, unless it lies there already; return its scan and its path."""
         series = row.series
+        if self.headers == "keep" and len(series.uids) > 1:
+            raise CaseError(
+                "A series must have one SeriesInstanceUID where headers are kept",
+                found=f"{len(series.uids)}",
+                remedy="leave out --headers keep: copies get one",
+            )
         patient = self.linkage.patient(series.patient)
         scan_id = self.linkage.scan(patient, series.uid)
         known = self.linkage.scans[scan_id]
@@ -147,7 +165,7 @@ class StudyTree:
         if volume_suffix(source) is not None:
             clean_volume(source, target, self.names)
         else:
-            clean_dicom(source, target, self.linkage.uid, self.names)
+            clean_dicom(source, target, self.uid, self.names)
         self.copied += 1
 
 
@@ -183,7 +201,7 @@ def write_rows(
             shared = cases_of[row.mask] > 1
             case_id, version, mask = tree.mask(row, scan_id, reader, shared=shared)
         except CaseError as error:
-            failed.append((row.mask, f"{error.rule} (found: {error.found})"))
+            failed.append((row.mask, reason_of(error)))
             continue
         label = None if row.label is None else tree.names(row.label, "")
         values = [

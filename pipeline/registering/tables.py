@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,9 +13,18 @@ from pipeline.core.problems import Problems
 from pipeline.core.sheets import read_sheet, rows_text
 from pipeline.core.volumes import read_volume, volume_suffix
 from pipeline.privacy.identity import Identity
-from pipeline.registering.handover import Handover, Series, read_handover
+from pipeline.registering.folders import below
+from pipeline.registering.handover import Handover, Series
 from pipeline.registering.matching import Matched, Row, label_of, reason_of, without_doubles
 from pipeline.registering.names import level_of
+from pipeline.registering.persons import (
+    Person,
+    canonical,
+    contradictions,
+    different_names,
+    one_person,
+)
+from pipeline.registering.reading import read_handover
 from segmentation.label_conventions import check_name, named_segments
 from segmentation.mask_files import read_mask_file
 from segmentation.segments import MaskFile, Segment, pick_segment
@@ -45,6 +55,7 @@ def read_handed_in(path: Path) -> pd.DataFrame:
         if len(blank):
             problems.add(f"{column} must not be blank", where=f"{path.name}, {rows_text(blank)}")
     problems.raise_if_any()
+    _check_spellings(sheet, path, problems)
     levels = sheet["level"].map(level_of)
     if levels.isna().any():
         problems.add(
@@ -71,6 +82,19 @@ def read_handed_in(path: Path) -> pd.DataFrame:
     return sheet
 
 
+def _check_spellings(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
+    """Refuse patients whose ids differ in case, blanks or leading zeros only: they are one."""
+    spellings = sheet["patient_id"].groupby(sheet["patient_id"].map(canonical)).agg(set)
+    for several in spellings[spellings.map(len) > 1]:
+        rows = [sheet.index[sheet["patient_id"] == one][0] for one in several]
+        problems.add(
+            "patient_id must be written in one way: case, blanks and leading zeros make no patient",
+            found=f"{len(several)} spellings of one id",
+            where=f"{path.name}, {rows_text(sorted(rows))}, column patient_id",
+            remedy="write one of them into every row of the patient",
+        )
+
+
 def _placed(folder: Path, value: str) -> Path:
     target = folder / value
     return target if target.exists() else folder / value.replace("\\", "/")
@@ -86,24 +110,26 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
     folder : pathlib.Path
         Folder of the table.
     """
-    everything = Handover(identity=_of_table(sheet, folder))
+    everything = Handover(identity=_of_table(sheet, folder), by="table")
     by_image: dict[Path, Handover] = {}
     volumes: dict[Path, Series] = {}
-    owners: dict[str, set[str]] = {}
+    owners: dict[tuple[str, str], set[str]] = {}
     matched = Matched()
     for row in sheet.to_dict("records"):
         image = row["image"]
         try:
             if image.is_dir():
                 if image not in by_image:
-                    files = [one for one in image.rglob("*") if one.is_file()]
-                    by_image[image] = read_handover(image, files)
+                    by_image[image] = _read_folder(image)
                 candidates = by_image[image].series
             else:
                 candidates = [volumes.setdefault(image, _volume(image))]
             mask_file = read_mask_file(row["mask"])
             series = _choose(candidates, row["series"], mask_file)
-            owners.setdefault(series.uid, set()).add(row["patient_id"])
+            if series.problem:
+                raise CaseError(series.problem)
+            for instance in series.instances or {""}:
+                owners.setdefault((series.uid, instance), set()).add(row["patient_id"])
             series.patient = row["patient_id"]
             segment, note = _segment(mask_file, row["label"], row["level"])
             matched.rows.append(
@@ -114,7 +140,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
                     row["reader"],
                     row["label"] if segment is None else label_of(mask_file, segment),
                     "table",
-                    note=note,
+                    note="; ".join(filter(None, (note, *series.notes))),
                     version=int(row["version"] or 1),
                     days=None if row["days_from_surgery"] is None
                     else int(row["days_from_surgery"]),
@@ -122,21 +148,74 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
             )  # fmt: skip
         except CaseError as error:
             matched.failed.append((row["mask"], reason_of(error)))
-    matched = without_doubles(_of_one_patient(matched, owners))
+    matched = without_doubles(_of_one_person(_of_one_patient(matched, owners)))
     for one in by_image.values():
         everything.series += one.series
         everything.damaged += one.damaged
         everything.other += one.other
+        everything.unreadable += one.unreadable
         everything.identity |= one.identity
     everything.series += volumes.values()
     return matched, everything
 
 
-def _of_one_patient(matched: Matched, owners: dict[str, set[str]]) -> Matched:
+def _read_folder(image: Path) -> Handover:
+    """Read the headers below the image of a row."""
+    found = below(image)
+    read = read_handover(image, found.files, by="table")
+    read.other += found.passed
+    read.unreadable += found.unreadable
+    return read
+
+
+def _of_one_person(matched: Matched) -> Matched:
+    """Move rows of a patient whose CTs are of several people to those not matched; note doubts."""
+    persons: dict[str, set[Person]] = {}
+    for row in matched.rows:
+        persons.setdefault(row.series.patient, set()).update(row.series.persons)
+    notes = {patient: _doubts(patient, persons) for patient in persons}
+    kept = []
+    for row in matched.rows:
+        patient = row.series.patient
+        if against := contradictions(persons[patient], stated=True):
+            reason = (
+                f"The CTs of one patient must be of one person (found: {', '.join(against)}). "
+                "Remedy: correct patient_id or image, or the header that is wrong"
+            )
+            matched.failed.append((row.mask, reason))
+        else:
+            kept.append(replace(row, note="; ".join(filter(None, (row.note, *notes[patient])))))
+    matched.rows = kept
+    return matched
+
+
+def _doubts(patient: str, persons: dict[str, set[Person]]) -> list[str]:
+    """Return what a person should check of a patient of the table."""
+    mine = persons[patient]
+    found = []
+    ids = {canonical(one.id) for one in mine if one.id}
+    if len(ids) > 1:
+        found.append(f"{len(ids)} patient ids in the headers of its CTs: is it one person?")
+    if different_names(mine) > 1:
+        found.append(f"{different_names(mine)} names in the headers of its CTs: is it one person?")
+    others = [several for other, several in persons.items() if other != patient]
+    if any(one_person(a, b) for other in others for a in mine for b in other):
+        found.append("another patient_id of the table has the same name and birth date")
+    shared = any(
+        a.id and canonical(a.id) == canonical(b.id) and not contradictions((a, b))
+        for other in others for a in mine for b in other
+    )  # fmt: skip
+    if shared:
+        found.append("another patient_id of the table has the same patient id in its headers")
+    return found
+
+
+def _of_one_patient(matched: Matched, owners: dict[tuple[str, str], set[str]]) -> Matched:
     """Move rows of a CT that the table gives to several patients to those not matched."""
     kept = []
     for row in matched.rows:
-        if len(owners[row.series.uid]) == 1:
+        instances = row.series.instances or {""}
+        if all(len(owners[row.series.uid, instance]) == 1 for instance in instances):
             kept.append(row)
         else:
             reason = "A CT series must belong to one patient. Remedy: correct patient_id or image"

@@ -26,6 +26,7 @@ import yaml
 
 from benchmarks.cohort import Scan, make_scan
 from benchmarks.timing import ROOT, Runs, commands_take_turns, take_turns
+from pipeline.core.option_numbers import bounded_number
 
 #: What the cohort of the first study would be.
 COHORT_SCANS, COHORT_MASKS = 856, 1712
@@ -257,7 +258,12 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table; return 1 if a figure misses what it must reach."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)} (default: all)")
-    parser.add_argument("--rounds", type=int, default=3, help="repetitions of each measurement")
+    parser.add_argument(
+        "--rounds",
+        type=bounded_number(minimum=1),
+        default=3,
+        help="repetitions of each measurement",
+    )
     options = parser.parse_args(argv)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")

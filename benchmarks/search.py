@@ -29,6 +29,7 @@ from models.modes.rows import FoldData
 from models.split import split_table
 from models.transformers.columns import Columns
 from pipeline.core.config import DEFAULTS, PROTOCOLS, load_yaml, merge
+from pipeline.core.option_numbers import PROCESSES, SEED, bounded_number, number_within
 
 PATIENTS, EVENTS = 856, 102
 """Size of the published cohort."""
@@ -141,9 +142,15 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
     arguments.add_argument("--models", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
     arguments.add_argument("--full", action="store_true", help="fit every parameter set")
-    arguments.add_argument("--sets", type=int, help="parameter sets to fit in each phase")
-    arguments.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
-    arguments.add_argument("--seed", type=int, default=2025, help="seed of the cohort")
+    arguments.add_argument(
+        "--sets", type=bounded_number(minimum=1), help="parameter sets to fit in each phase"
+    )
+    arguments.add_argument(
+        "--workers", type=number_within(PROCESSES), default=min(2, os.cpu_count() or 1)
+    )
+    arguments.add_argument(
+        "--seed", type=number_within(SEED), default=2025, help="seed of the cohort"
+    )
     options = arguments.parse_args()
     rows = []
     for row in measured(options):

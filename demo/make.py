@@ -27,6 +27,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.fingerprint import code_fingerprint
+from pipeline.core.option_numbers import PROCESSES, SEED, bounded_number, number_within
 from pipeline.core.registered import write_marker
 from pipeline.core.seeds import derive_seed
 
@@ -370,9 +371,16 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("demo.make", __doc__)
     arguments.add_argument("--out", required=True, type=Path, help="folder to write")
-    arguments.add_argument("--patients", type=int, default=96, help="number of patients (96)")
-    arguments.add_argument("--seed", type=int, default=2025, help="seed of all draws (2025)")
     arguments.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)"
+        "--patients", type=bounded_number(minimum=1), default=96, help="number of patients (96)"
+    )
+    arguments.add_argument(
+        "--seed", type=number_within(SEED), default=2025, help="seed of all draws (2025)"
+    )
+    arguments.add_argument(
+        "--jobs",
+        type=number_within(PROCESSES),
+        default=os.cpu_count() or 1,
+        help="processes (one a core)",
     )
     command.run(main, arguments)

@@ -22,6 +22,7 @@ from demo.feature_names import feature_names
 from demo.tables import Measurement, SimulatedTables, assemble, planted_entry, write_study
 from pipeline.core import command
 from pipeline.core.errors import StudyError
+from pipeline.core.option_numbers import SEED, bounded_number, number_within
 from pipeline.core.seeds import derive_seed
 
 PUBLISHED_PATIENTS, PUBLISHED_EVENTS = 856, 102
@@ -281,10 +282,18 @@ if __name__ == "__main__":
     arguments = command.parser("demo.population", __doc__)
     arguments.add_argument("--out", required=True, type=Path, help="folder to write")
     arguments.add_argument(
-        "--patients", type=int, default=PUBLISHED_PATIENTS, help="number of patients"
+        "--patients",
+        type=bounded_number(minimum=10),
+        default=PUBLISHED_PATIENTS,
+        help="number of patients",
     )
     arguments.add_argument(
-        "--events", type=int, default=PUBLISHED_EVENTS, help="number of events, exactly"
+        "--events",
+        type=bounded_number(minimum=1),
+        default=PUBLISHED_EVENTS,
+        help="number of events, exactly",
     )
-    arguments.add_argument("--seed", type=int, default=2025, help="seed of all draws")
+    arguments.add_argument(
+        "--seed", type=number_within(SEED), default=2025, help="seed of all draws"
+    )
     command.run(main, arguments)

@@ -20,6 +20,7 @@ from demo.feature_names import feature_names
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, write_json, write_table
+from pipeline.core.option_numbers import SEED, bounded_number, number_within
 from pipeline.core.seeds import derive_seed
 
 READERS = ("A", "B")
@@ -376,6 +377,10 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("demo.tables", __doc__)
     arguments.add_argument("--out", required=True, type=Path, help="folder to write")
-    arguments.add_argument("--patients", type=int, default=300, help="number of patients")
-    arguments.add_argument("--seed", type=int, default=2025, help="seed of all draws")
+    arguments.add_argument(
+        "--patients", type=bounded_number(minimum=10), default=300, help="number of patients"
+    )
+    arguments.add_argument(
+        "--seed", type=number_within(SEED), default=2025, help="seed of all draws"
+    )
     command.run(main, arguments)

@@ -33,6 +33,7 @@ from pipeline.core.errors import FitError, StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.modes import labelled_log
+from pipeline.core.option_numbers import PROCESSES, number_within
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
@@ -343,7 +344,10 @@ if __name__ == "__main__":
         "--importance", required=True, type=Path, help="the model's importance.parquet"
     )
     arguments.add_argument(
-        "--workers", type=int, default=1, help="processes, each fitting one step (default: 1)"
+        "--workers",
+        type=number_within(PROCESSES),
+        default=1,
+        help="processes, each fitting one step (default: 1)",
     )
     asked = arguments.add_mutually_exclusive_group(required=True)
     asked.add_argument("--out-dir", type=Path, help="folder that receives the tables")

@@ -90,6 +90,8 @@ def evaluate(
     infos: Mapping[str, Mapping],
     config: Mapping,
     winner: str | None = None,
+    *,
+    fitted_here: bool = False,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of the evaluation.
 
@@ -104,6 +106,9 @@ def evaluate(
         The study's resolved configuration; ``seed``, ``evaluation`` and ``primary`` are used.
     winner : str, optional
         The model that cross-validation chose, for a primary analysis of ``winner``.
+    fitted_here : bool
+        Whether the models were fitted to the rows called test here, as given predictions may be
+        (`models.judge`); a study's own never are.
 
     Returns
     -------
@@ -126,6 +131,7 @@ def evaluate(
         "n_resamples": options["bootstrap"],
         # One seed for all models, so that their intervals come from the same resamples.
         "seed": derive_seed(config["seed"], "evaluate", "resamples"),
+        "fitted_here": fitted_here,
     }
     by_part = _checked(predictions)
     primary = primary_model(config, winner)
@@ -136,7 +142,7 @@ def evaluate(
     }
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("metrics", *_PER_MODEL)}
     for done, (model, sample) in enumerate(tests.items(), start=1):
-        tables["metrics"].append(_as_rows(model, "test", metric_estimates(sample, **how)))
+        tables["metrics"].append(_as_rows(model, "test", _estimates(sample, how)))
         out_of_fold = by_part["oof"].get(model)
         if out_of_fold is not None:
             estimates = _out_of_fold(out_of_fold, infos[model])
@@ -240,8 +246,18 @@ def _curve(sample: Sample, how: Mapping) -> pd.DataFrame:
 
 def _tests(sample: Sample, how: Mapping) -> pd.DataFrame:
     independent = not has_clusters(sample.patients)
-    found = hosmer_lemeshow(sample.outcome, sample.probability, independent=independent)
+    found = hosmer_lemeshow(
+        sample.outcome,
+        sample.probability,
+        fitted_to_these=how["fitted_here"],
+        independent=independent,
+    )
     return pd.DataFrame([{"test": "Hosmer-Lemeshow", **found._asdict()}])
+
+
+def _estimates(sample: Sample, how: Mapping) -> dict[str, Estimate]:
+    keys = ("confidence", "n_resamples", "seed")
+    return metric_estimates(sample, **{key: how[key] for key in keys})
 
 
 def _resamples(sample: Sample, how: Mapping) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Judge given predictions: any table with an outcome and columns of probabilities or scores.
 
 No stage of a study: predictions of a published or frozen model, or a marker, are measured by the
-same functions that measure a study's own models, so that a published figure can be checked.
+same functions that measure a study's own models, so that a published figure can be checked. They
+are taken for predictions of rows that no model was fitted to, unless ``--fitted-here`` says so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from models.scoring.delong import Scale
 from models.scoring.intervals import Estimate
 from models.scoring.performance import Sample, auroc_estimate
 from pipeline.core import command
+from pipeline.core.config import schema_of
 from pipeline.core.counted_words import meanings, meanings_text, word_problems
 from pipeline.core.dictionary import MISSING
 from pipeline.core.errors import StudyError
@@ -29,6 +31,7 @@ from pipeline.core.files import write_table
 from pipeline.core.id_checks import check_rows_of_patients, check_spellings
 from pipeline.core.identifying import check_identifying, shown
 from pipeline.core.notation import read_numbers
+from pipeline.core.option_numbers import checked_number, config_number, number_within
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import cell, read_sheet
 from pipeline.core.spellings import same_words, spelling_of, typed_alike
@@ -43,6 +46,16 @@ WORDS = {True: "event", False: "no event", None: "unknown"}
 
 SCORE = "of a score, which is no probability"
 
+APPARENT = "apparent: of rows that it was fitted to"
+
+#: Numbers that may be typed, and the option of a configuration that bounds them.
+BOUNDED_BY = {
+    "threshold": "evaluation.threshold",
+    "confidence": "evaluation.confidence",
+    "resamples": "evaluation.bootstrap",
+    "seed": "seed",
+}
+
 
 def judge(
     rows: pd.DataFrame,
@@ -55,6 +68,7 @@ def judge(
     seed: int = 2025,
     decision_curve: tuple[float, float] = (0.0, 0.95),
     scale: Scale = "logit",
+    fitted_here: bool = False,
 ) -> dict[str, pd.DataFrame]:
     """Measure given predictions as the stage evaluate measures a study's own.
 
@@ -81,6 +95,10 @@ def judge(
         Range of threshold probabilities.
     scale : {'logit', 'plain'}
         Scale on which the interval of an AUROC is symmetric (`scoring.delong.auroc_interval`).
+    fitted_here : bool
+        Whether the models that made the probabilities were fitted to these very rows. The
+        Hosmer-Lemeshow test then loses two degrees of freedom, and every method says that the
+        figure is apparent: better than on other patients, by how much is not known here.
 
     Returns
     -------
@@ -91,8 +109,14 @@ def judge(
     Raises
     ------
     StudyError
-        If a probability is not from 0 to 1, or nothing is to be judged.
+        If a probability is not from 0 to 1, nothing is to be judged, or a number is out of the
+        bounds that a configuration has for it.
     """
+    numbers = {"threshold": threshold, "confidence": confidence}
+    numbers |= {"resamples": resamples, "seed": seed}
+    for name, value in numbers.items():
+        checked_number(value, schema_of(BOUNDED_BY[name]), f"option --{name}")
+    _check_range(decision_curve)
     columns = [*probabilities, *scores]
     if not columns or len(set(columns)) < len(columns):
         raise StudyError(
@@ -117,7 +141,8 @@ def judge(
         keys = rows[["patient_id", "outcome"]].assign(unit_id=np.arange(len(rows)), part="test")
         given = {name: keys.assign(probability=rows[name]) for name in probabilities}
         info = {"threshold": threshold, "cv_auc": None}
-        tables = evaluate(given, dict.fromkeys(probabilities, info), config)
+        infos = dict.fromkeys(probabilities, info)
+        tables = evaluate(given, infos, config, fitted_here=fitted_here)
     samples = {
         name: Sample(
             rows["outcome"].to_numpy(int),
@@ -136,9 +161,13 @@ def judge(
         columns=["model", "part", "metric", *Estimate._fields],
     )
     order = {name: at for at, name in enumerate(columns)}
-    tables["metrics"] = pd.concat([discrimination, metrics], ignore_index=True).sort_values(
+    measured = pd.concat([discrimination, metrics], ignore_index=True).sort_values(
         "model", key=lambda models: models.map(order), kind="stable", ignore_index=True
     )
+    if fitted_here:
+        own = measured["model"].isin(probabilities)
+        measured.loc[own, "method"] = measured.loc[own, "method"] + f"; {APPARENT}"
+    tables["metrics"] = measured
     compared = compare_models(samples, confidence=confidence)
     decisions = tables.get("comparisons")
     if decisions is not None:
@@ -146,6 +175,21 @@ def judge(
         compared = compared.merge(decisions[own], on=["model_a", "model_b"], how="left")
     tables["comparisons"] = compared
     return tables
+
+
+def _check_range(decision_curve: tuple[float, float]) -> None:
+    """Raise `StudyError` unless threshold probabilities rise within their bounds."""
+    where, items = "option --decision-curve", schema_of("evaluation.decision_curve")["items"]
+    for value in decision_curve:
+        checked_number(value, items, where)
+    low, high = decision_curve
+    if low >= high:
+        raise StudyError(
+            "The range of the decision curve must rise",
+            found=f"{low:g} to {high:g}",
+            where=where,
+            remedy="name the lower end first, such as --decision-curve 0.0 0.95",
+        )
 
 
 def read_predictions(
@@ -325,11 +369,39 @@ def main(options: argparse.Namespace) -> None:
         seed=options.seed,
         decision_curve=tuple(options.decision_curve),
         scale=options.interval,
+        fitted_here=options.fitted_here,
     )
     for name, table in tables.items():
         write_table(table, options.out_dir / f"{name}.parquet", csv=True)
     for row in tables["metrics"].query("metric == 'auroc'").itertuples():
-        logger.info("%s: AUROC %.4f (%.4f to %.4f)", row.model, row.value, row.low, row.high)
+        logger.info("%s: AUROC %.4f (%s): %s", row.model, row.value, _limits(row), row.method)
+    if options.probabilities:
+        logger.info("%s", _whose_rows(options.fitted_here))
+        for row in tables["calibration_tests"].itertuples():
+            found = "no P value" if math.isnan(row.p_value) else f"P = {row.p_value:.4f}"
+            words = f"; {row.note}" if row.note else ""
+            logger.info(
+                "%s: Hosmer-Lemeshow chi-square %.2f, %d degrees of freedom, %s%s",
+                *(row.model, row.statistic, row.df, found, words),
+            )
+
+
+def _limits(row: pd.Series) -> str:
+    return "no interval" if math.isnan(row.low) else f"{row.low:.4f} to {row.high:.4f}"
+
+
+def _whose_rows(fitted_here: bool) -> str:
+    """Say which rows these are to the models, on which every figure depends."""
+    if fitted_here:
+        return (
+            "the models were fitted to these rows (--fitted-here): every figure is apparent and "
+            "too good for other patients; Hosmer-Lemeshow has two degrees of freedom fewer than "
+            "groups"
+        )
+    return (
+        "taken for rows that no model was fitted to: Hosmer-Lemeshow has as many degrees of "
+        "freedom as groups. If a model was fitted to these rows, say --fitted-here"
+    )
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -353,22 +425,30 @@ def _arguments() -> argparse.ArgumentParser:
         ("scores", "columns of numbers that are no probabilities; AUROC only"),
     ):
         arguments.add_argument(f"--{name}", nargs="+", default=[], metavar="COLUMN", help=text)
-    for name, kind, default, text in (
-        ("threshold", float, 0.5, "lowest probability that counts as positive"),
-        ("confidence", float, 0.95, "level of every interval"),
-        ("resamples", int, 1000, "resamples of patients where no closed form exists"),
-        ("seed", int, 2025, "seed of the resamples"),
+    for name, default, text in (
+        ("threshold", 0.5, "lowest probability that counts as positive"),
+        ("confidence", 0.95, "level of every interval"),
+        ("resamples", 1000, "resamples of patients where no closed form exists"),
+        ("seed", 2025, "seed of the resamples"),
     ):
         arguments.add_argument(
-            f"--{name}", type=kind, default=default, help=f"{text} (default: {default})"
+            f"--{name}",
+            type=config_number(BOUNDED_BY[name]),
+            default=default,
+            help=f"{text} (default: {default})",
         )
     arguments.add_argument(
         "--decision-curve",
         nargs=2,
-        type=float,
+        type=number_within(schema_of("evaluation.decision_curve")["items"]),
         default=[0.0, 0.95],
         metavar=("LOW", "HIGH"),
         help="range of threshold probabilities (default: 0.0 0.95)",
+    )
+    arguments.add_argument(
+        "--fitted-here",
+        action="store_true",
+        help="the models were fitted to these very rows (default: to other rows)",
     )
     arguments.add_argument(
         "--interval",

@@ -51,6 +51,7 @@ from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.modes import is_leaking, rigorous
+from pipeline.core.option_numbers import PROCESSES, number_within
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
@@ -314,7 +315,9 @@ if __name__ == "__main__":
     arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
     input_arguments(arguments)
     arguments.add_argument("--model-json", required=True, type=Path, help="the model's model.json")
-    arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
+    arguments.add_argument(
+        "--workers", type=number_within(PROCESSES), default=1, help="processes, default 1"
+    )
     arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
     arguments.add_argument("--json", required=True, type=Path, help="facts to write, .json")
     command.run(main, arguments)

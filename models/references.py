@@ -1,6 +1,6 @@
 """Reference models: what the simplest predictions reach on the same test rows.
 
-A model of a thousand features has to do better than one that knows the vertebra's level or its
+A model of a thousand features has to do better than one that knows the region's level or its
 volume, which every radiologist can tell. All references are logistic regressions with the same
 ridge penalty, fitted to the training rows.
 """
@@ -29,12 +29,10 @@ from pipeline.core.modes import labelled_log
 from pipeline.core.readers import latest_label
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
+from pipeline.core.volume_names import volume_feature
 
-VOLUME = "original_shape_MeshVolume"
-"""Feature that tells the volume of a region, in mm3."""
-
-VOLUME_COLUMN = f":{VOLUME}"
-"""Column that holds it for the model's reader; without a reader's name it clashes with no other."""
+VOLUME_COLUMN = ":volume"
+"""Column of the region's volume for the model's reader; no reader's column is called so."""
 
 PARAMETERS = {"penalty": "l2", "C": 1.0}
 """scikit-learn's default penalty: nothing is searched."""
@@ -42,7 +40,7 @@ PARAMETERS = {"penalty": "l2", "C": 1.0}
 LABELS = {
     "intercept": "Nothing: the share of events",
     "level": "Vertebral level alone",
-    "volume": "Volume of the vertebra alone",
+    "volume": "Volume alone",
     "clinical": "Clinical predictors alone",
     "radiomics": "Radiomic features alone",
 }
@@ -74,12 +72,20 @@ class Reference:
         Whether every candidate enters, whatever its P value.
     note : str
         Why it cannot be fitted, empty otherwise.
+    what : str
+        What it predicts from, where its name alone does not say.
     """
 
     name: str
     columns: Columns | None
     every: bool = False
     note: str = ""
+    what: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it predicts from, in words."""
+        return LABELS[self.name] + (f" ({self.what})" if self.what else "")
 
 
 def with_simple_predictors(table: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dict]:
@@ -103,12 +109,13 @@ def with_simple_predictors(table: pd.DataFrame, columns: Columns) -> tuple[pd.Da
     levels = sorted(table["level"].dropna().unique()) if "level" in table else []
     if len(levels) > 1:
         predictors["level"] = Predictor("level", "Level", "categorical", tuple(levels))
-    if VOLUME in columns.features:
+    name = volume_feature(columns.features)
+    if name is not None:
         readers = [r for r in columns.readers if columns.model_reader in (r, MEAN_OF_READERS, None)]
         latest = [latest_label(r) if r in columns.corrected else r for r in readers]
-        volume = table[[f"{label}:{VOLUME}" for label in latest]].mean(axis=1, skipna=False)
+        volume = table[[f"{label}:{name}" for label in latest]].mean(axis=1, skipna=False)
         table = pd.concat([table, volume.rename(VOLUME_COLUMN)], axis=1)
-        predictors["volume"] = Predictor(VOLUME_COLUMN, "Volume", "continuous")
+        predictors["volume"] = Predictor(VOLUME_COLUMN, name, "continuous")
     return table, predictors
 
 
@@ -116,13 +123,14 @@ def plan_references(columns: Columns, predictors: Mapping[str, Predictor]) -> li
     """List the references of a study; one that it has no data for says so."""
     plan = [Reference("intercept", None)]
     missing = {
-        "level": "not fitted: all vertebrae are of one level, or it is not known",
-        "volume": f"not fitted: the study has no feature {VOLUME}",
+        "level": "not fitted: no vertebral level is known, or all rows are of one",
+        "volume": "not fitted: no feature of the study bears the name of a volume",
     }
     for name, note in missing.items():
         if name in predictors:
             alone = replace(columns, features=(), predictors=(predictors[name],))
-            plan.append(Reference(name, alone, every=True))
+            what = predictors[name].label if name == "volume" else ""
+            plan.append(Reference(name, alone, every=True, what=what))
         else:
             plan.append(Reference(name, None, note=note))
     for name, other in (("clinical", "radiomics"), ("radiomics", "clinical")):
@@ -171,7 +179,7 @@ def compare_references(columns: Columns, table: pd.DataFrame, config: Mapping) -
     outcome, patients = test["outcome"].to_numpy(int), test["patient_id"].to_numpy()
     rows = []
     for reference in plan_references(columns, predictors):
-        row = {"reference": reference.name, "label": LABELS[reference.name], "note": reference.note}
+        row = {"reference": reference.name, "label": reference.label, "note": reference.note}
         try:
             fitted = None if reference.note else fit_reference(reference, training, test, config)
         except FitError as error:

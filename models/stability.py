@@ -36,6 +36,7 @@ from models.transformers.chain import selection_chain, signature_of
 from models.transformers.columns import BLOCKS, Columns, candidates_of
 from pipeline.core import command
 from pipeline.core.modes import rigorous
+from pipeline.core.option_numbers import PROCESSES, number_within
 from pipeline.core.seeds import derive_seed
 from pipeline.core.study import open_study
 
@@ -51,7 +52,8 @@ class Stability(NamedTuple):
         Nogueira's; 1 where all selections are equal, about 0 where they are drawn at random. NaN
         with fewer than two selections, or where none or all of the candidates are always chosen.
     low, high : float
-        Limits of its interval for independent selections.
+        Limits of its interval for independent selections, within its range; NaN where all
+        selections are equal.
     jaccard : float
         Mean share that two selections have in common of what they chose together; two empty ones
         count as equal.
@@ -61,6 +63,10 @@ class Stability(NamedTuple):
     low: float
     high: float
     jaccard: float
+
+
+_NO_ERROR = 1e-12
+"""A standard error below it is none, but for rounding."""
 
 
 class Task(NamedTuple):
@@ -104,8 +110,11 @@ def stability_of(chosen: np.ndarray, confidence: float = 0.95) -> Stability:
         + index / 2 * (2 * share * mean_share - share - mean_share + 1)
     ) / by_chance
     error = 2 / selections * math.sqrt(((influence - influence.mean()) ** 2).sum())
+    if error < _NO_ERROR:  # every selection chose alike, which says nothing about the next one
+        return Stability(float(index), math.nan, math.nan, jaccard)
     half = float(norm.ppf(0.5 + confidence / 2)) * error
-    return Stability(float(index), float(index - half), float(min(index + half, 1)), jaccard)
+    low, high = max(index - half, -1 / (selections - 1)), min(index + half, 1)
+    return Stability(float(index), float(low), float(high), jaccard)
 
 
 def subsamples(
@@ -333,7 +342,9 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("models.stability", __doc__)
     input_arguments(arguments)
-    arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
+    arguments.add_argument(
+        "--workers", type=number_within(PROCESSES), default=1, help="processes, default 1"
+    )
     arguments.add_argument("--out", required=True, type=Path, help="stability.parquet to write")
     arguments.add_argument("--json", required=True, type=Path, help="stability.json to write")
     command.run(main, arguments)

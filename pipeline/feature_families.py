@@ -6,6 +6,7 @@ A family is an image type (filter), a feature class, or both together.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import pandas as pd
 
@@ -33,25 +34,27 @@ COLUMNS = {
 }
 
 
-def deviations(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Return how far two readings of each case lie apart, in units of how much cases differ.
+def deviations(*readings: pd.DataFrame) -> pd.DataFrame:
+    """Return how far the readings of each case lie apart, in units of how much cases differ.
 
     Parameters
     ----------
-    first, second : pandas.DataFrame
-        One row per case, one column per feature, on the same index and columns.
+    *readings : pandas.DataFrame
+        One per reader, two at least: one row per case, one column per feature, on the same index
+        and columns.
 
     Returns
     -------
     pandas.DataFrame
-        |second - first| over the standard deviation, over cases, of the mean of both readings;
-        NaN where a reading is missing or the feature does not vary. Without a unit, so that
-        features can be put together.
+        |second - first|, its mean over all pairs of readers, over the standard deviation, over
+        cases, of the mean of all readings; NaN where a reading is missing or the feature does not
+        vary. Without a unit, so that features can be put together.
     """
-    middle = (first + second) / 2
+    middle = sum(readings) / len(readings)
     # The standard deviation of one repeated value may be off zero by rounding.
     spread = middle.std(ddof=1).where(middle.max() > middle.min())
-    return (second - first).abs() / spread
+    apart = [(second - first).abs() for first, second in combinations(readings, 2)]
+    return sum(apart) / len(apart) / spread
 
 
 def describe_families(
@@ -70,7 +73,7 @@ def describe_families(
     deviation : pandas.DataFrame
         As `deviations` returns it: cases x features.
     dice : pandas.Series
-        Dice coefficient of the two masks by case; empty where there are none.
+        Dice coefficient of the readers' masks by case; empty where there are none.
     threshold : float
         CCC from which a feature counts as stable; one without a CCC does not.
     confidence : float, default=0.95
@@ -116,15 +119,15 @@ def _families(table: pd.DataFrame) -> Iterator[tuple[str | None, str | None, pd.
 
 
 def dice_of(agreement: pd.DataFrame, readers: list[str]) -> pd.Series:
-    """Return the Dice coefficient of two readers' original masks by case.
+    """Return the Dice coefficient of readers' original masks by case, the mean over their pairs.
 
     Parameters
     ----------
     agreement : pandas.DataFrame
         `agreement.parquet`.
     readers : list of str
-        Two readers, in any order.
+        Two or more readers, in any order.
     """
     between = agreement["comparison"] == "readers"
     pair = agreement["reader_a"].isin(readers) & agreement["reader_b"].isin(readers)
-    return agreement[between & pair].set_index("case_id")["dice"]
+    return agreement[between & pair].groupby("case_id")["dice"].mean()

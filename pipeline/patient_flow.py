@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.core.dictionary import all_levels
 from pipeline.core.errors import StudyError
-from pipeline.core.findings import from_json
+from pipeline.core.findings import OF_CT, from_json
 from pipeline.core.formula import Formula
 from pipeline.core.readers import latest_versions
 from pipeline.core.split_designs import FROM_COLUMN, parts_from_column
@@ -310,6 +310,9 @@ def _reasons(
 
     def reason(case_id: str) -> str | None:
         rows = by_case.get(case_id, nobody)
+        refused = _refusal_of_ct(rows)
+        if refused is not None:
+            return refused  # whoever drew or did not draw on it
         lacking = [reader for reader in readers if reader not in rows.index]
         if lacking:
             return f"no {thing} of reader {', '.join(lacking)}"
@@ -327,10 +330,23 @@ def _reasons(
     return case_ids.map({case_id: reason(case_id) for case_id in case_ids}).astype(object)
 
 
+def _refusal_of_ct(rows: pd.DataFrame) -> str | None:
+    """Return why the CT of a case was refused, in words; None where it was not."""
+    for text in rows.loc[rows["status"] == "error", "findings"]:
+        errors = [each for each in from_json(text) if each.severity == "error"]
+        if errors and errors[0].message.startswith(OF_CT):
+            return _in_words(errors[0].code)
+    return None
+
+
 def _error_code(findings: str) -> str:
     """Return the first error of a row's findings in words, such as ``mask too small``."""
     codes = [each.code for each in from_json(findings) if each.severity == "error"]
-    return codes[0].replace("-", " ") if codes else "error without a finding"
+    return _in_words(codes[0]) if codes else "error without a finding"
+
+
+def _in_words(code: str) -> str:
+    return code.replace("-", " ")
 
 
 def _follow_ready(flow: Flow, features: Mapping[str, pd.DataFrame], readers: Sequence[str]) -> None:

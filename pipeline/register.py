@@ -78,7 +78,9 @@ def collect(
     handover.other += _not_read(files, masks, handover)
     matched = match_masks(
         masks, mask_root, dicom_root, handover, rules,
-        lambda done, total: command.progress("register", done, total, "masks matched"),
+        lambda done, total, of_them: command.progress(
+            "register", done, total, f"masks looked at, {of_them} matched"
+        ),
     )  # fmt: skip
     return matched, handover
 

@@ -1,4 +1,7 @@
-"""Describe how well each feature, and family of features, agrees between two readers.
+"""Describe how well each feature, and family of features, agrees between readers.
+
+With more than two readers the pair that agrees least decides, as in the models' filter, and is
+named; coefficients of all readers together stand beside it.
 
 This describes all cases of a study and decides nothing: the models' own filter computes the CCC
 from the training rows of each fold.
@@ -14,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core import command
-from pipeline.core.concordance import icc_2_1_interval, lin_ccc, lin_ccc_interval, stable_from
+from pipeline.core.concordance import icc_2_1_interval, lowest_pair, overall_ccc, stable_from
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import parse_feature_name
@@ -30,34 +33,25 @@ COLUMNS = {
     "feature": object,
     "image_type": object,
     "feature_class": object,
+    "readers": "int64",
     "n": "int64",
     "ccc": float,
     "ccc_low": float,
     "ccc_high": float,
+    "reader_a": object,
+    "reader_b": object,
+    "ccc_overall": float,
     "ccc_within": float,
     "icc": float,
     "icc_low": float,
     "icc_high": float,
+    "reason": object,
 }
 
-
-def choose_readers(readers: list[str], model_reader: str | None = None) -> list[str]:
-    """Return the two readers to compare, or the only one.
-
-    Parameters
-    ----------
-    readers : list of str
-        All readers with features.
-    model_reader : str, optional
-        The study's ``model_reader``; where it names one of `readers`, that one comes first and is
-        compared with the first of the others.
-
-    Returns
-    -------
-    list of str
-        The first two in alphabetical order otherwise.
-    """
-    return sorted(readers, key=lambda reader: (reader != model_reader, reader))[:2]
+#: Why a feature has no CCC, up to what readers and numbers are put in.
+NO_VALUE_OF = "no value of reader"
+TOO_FEW = "fewer than two cases with a value of"
+CONSTANT = "one and the same value in all cases, by"
 
 
 def describe_agreement(
@@ -66,7 +60,7 @@ def describe_agreement(
     confidence: float = 0.95,
     levels: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """Return the agreement of two readers on each feature, over the cases that both have read.
+    """Return the agreement of readers on each feature, over the cases that all of them have read.
 
     Parameters
     ----------
@@ -75,7 +69,7 @@ def describe_agreement(
         study brings along), ``reader`` and features on their raw scale; standardising each
         reader's values first would hide shifts between them.
     readers : list of str
-        Two readers; with one there is nothing to compare and the table is empty.
+        Two or more readers; with one there is nothing to compare and the table is empty.
     confidence : float, default=0.95
         Level of the intervals.
     levels : pandas.Series, optional
@@ -84,44 +78,72 @@ def describe_agreement(
     Returns
     -------
     pandas.DataFrame
-        `reproducibility.parquet`: one row per feature in the order of `features`; ``n`` counts the
-        cases with both values, ``ccc, ccc_low, ccc_high`` and ``icc, icc_low, icc_high`` are NaN
-        where undefined (`pipeline.core.concordance`). ``ccc_within`` is the CCC within levels, NaN
-        unless every case has a level and there are several.
+        `reproducibility.parquet`: one row per feature in the order of `features`. ``ccc, ccc_low,
+        ccc_high`` are those of the pair that agrees least, ``reader_a`` and ``reader_b`` of
+        ``readers``, and ``n`` counts the cases with both their values; ``ccc_overall`` and ``icc,
+        icc_low, icc_high`` are of all readers together (`pipeline.core.concordance`). All are NaN
+        where undefined, and ``reason`` says why there is no CCC, null where there is one.
+        ``ccc_within`` is the lowest pair's CCC within levels, NaN unless every case has a level and
+        there are several.
 
     Raises
     ------
     StudyError
         If a case has two rows of one reader.
     """
-    readings = paired_readings(features, readers)
+    tables = paired_readings(features, readers)
     if len(readers) < 2:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
-    names = list(readings[0].columns)
-    first, second = (table.to_numpy(dtype=float) for table in readings)
-    ccc, low, high = lin_ccc_interval(first, second, confidence)
-    icc, icc_low, icc_high = icc_2_1_interval(np.stack([first, second], axis=1), confidence)
+    names = list(tables[0].columns)
+    readings = [table.to_numpy(dtype=float) for table in tables]
+    lowest = lowest_pair(readings, confidence)
+    ratings = np.stack(readings, axis=1)
+    icc, icc_low, icc_high = icc_2_1_interval(ratings, confidence)
     within = np.full(len(names), np.nan)
     if levels is not None:
-        of_case = levels.reindex(readings[0].index)
+        of_case = levels.reindex(tables[0].index)
         if of_case.notna().all() and of_case.nunique() > 1:
-            within = lin_ccc(first, second, of_case.to_numpy(dtype=str))
+            within = lowest_pair(readings, confidence, of_case.to_numpy(dtype=str)).ccc
     parts = [parse_feature_name(name) for name in names]
+    first, second = (np.array(readers, dtype=object)[at] for at in (lowest.first, lowest.second))
     return pd.DataFrame(
         {
             "feature": names,
             "image_type": [part.image_type for part in parts],
             "feature_class": [part.feature_class for part in parts],
-            "n": (np.isfinite(first) & np.isfinite(second)).sum(axis=0),
-            "ccc": ccc,
-            "ccc_low": low,
-            "ccc_high": high,
+            "readers": len(readers),
+            "n": lowest.n,
+            "ccc": lowest.ccc,
+            "ccc_low": lowest.low,
+            "ccc_high": lowest.high,
+            "reader_a": first,
+            "reader_b": second,
+            "ccc_overall": overall_ccc(ratings),
             "ccc_within": within,
             "icc": icc,
             "icc_low": icc_low,
             "icc_high": icc_high,
+            "reason": [
+                None if np.isfinite(ccc) else _reason(ratings[:, :, at], readers, (a, b))
+                for at, (ccc, a, b) in enumerate(zip(lowest.ccc, first, second, strict=True))
+            ],
         }
     ).astype(COLUMNS)
+
+
+def _reason(ratings: np.ndarray, readers: list[str], pair: tuple[str, str]) -> str:
+    """Say why two readers have no CCC of a feature, of which `ratings` are cases x readers."""
+    measured = np.isfinite(ratings)
+    silent = [
+        reader
+        for reader, any_case in zip(readers, measured.any(axis=0), strict=True)
+        if not any_case
+    ]
+    if silent and len(ratings):
+        return f"{NO_VALUE_OF} {', '.join(silent)}"
+    of_pair = measured[:, [readers.index(reader) for reader in pair]].all(axis=1)
+    both = " and ".join(pair)
+    return f"{TOO_FEW} both {both}" if of_pair.sum() < 2 else f"{CONSTANT} {both}"
 
 
 def paired_readings(features: pd.DataFrame, readers: list[str]) -> list[pd.DataFrame]:
@@ -180,7 +202,7 @@ def main(options: argparse.Namespace) -> None:
     features = read_table(options.features)
     # Whatever was corrected later, readers agreed as well as their first masks did.
     features = features[features["reader"].map(is_original).astype(bool)]
-    readers = choose_readers(list(features["reader"].unique()), config["model_reader"])
+    readers = sorted(features["reader"].unique())
     if len(readers) < 2:
         logger.info("one reader, no agreement to describe: the tables are empty")
     confidence = config["evaluation"]["confidence"]

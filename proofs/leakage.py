@@ -22,6 +22,13 @@ from pipeline.core.config import load_config, merge
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import json_hash, write_json, write_table
 from pipeline.core.fingerprint import code_fingerprint
+from pipeline.core.option_numbers import (
+    PROCESSES,
+    SEED,
+    bounded_number,
+    config_number,
+    number_within,
+)
 from proofs.null_trials import COHORTS, MODES, Trial, null_tables, run_trial
 from proofs.tasks import run_missing
 
@@ -58,8 +65,8 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
                 **dict(zip(kinds, kind, strict=True)),
                 "draws": len(values),
                 "auroc": mean,
-                "low": mean - half,
-                "high": mean + half,
+                "low": max(mean - half, 0.0),
+                "high": min(mean + half, 1.0),
                 "sd": float(values.std(ddof=1)) if len(values) > 1 else np.nan,
                 "cv_auroc": float(group["cv_auroc"].astype(float).mean()),
             }
@@ -123,15 +130,31 @@ def arguments_of() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--config", type=Path, default=Path("config/simulated.yaml"), help="the study's options"
     )
-    arguments.add_argument("--draws", type=int, default=100, help="permutations a model and mode")
-    arguments.add_argument("--nested", type=int, default=20, help="permutations of nested CV")
+    arguments.add_argument(
+        "--draws", type=bounded_number(minimum=1), default=100, help="permutations a model and mode"
+    )
+    arguments.add_argument(
+        "--nested", type=bounded_number(minimum=0), default=20, help="permutations of nested CV"
+    )
     arguments.add_argument("--models", nargs="+", default=["lr"], help="families")
     arguments.add_argument("--modes", nargs="+", default=list(MODES), choices=MODES)
-    arguments.add_argument("--iterations", type=int, default=3, help="parameter sets of a search")
-    arguments.add_argument("--seed", type=int, default=2025, help="seed of all draws")
-    arguments.add_argument("--limit", type=int, default=0, help="trials of this run; 0 for all")
     arguments.add_argument(
-        "--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes"
+        "--iterations",
+        type=config_number("search.iterations"),
+        default=3,
+        help="parameter sets of a search",
+    )
+    arguments.add_argument(
+        "--seed", type=number_within(SEED), default=2025, help="seed of all draws"
+    )
+    arguments.add_argument(
+        "--limit", type=bounded_number(minimum=0), default=0, help="trials of this run; 0 for all"
+    )
+    arguments.add_argument(
+        "--workers",
+        type=number_within(PROCESSES),
+        default=len(os.sched_getaffinity(0)),
+        help="processes",
     )
     return arguments
 

@@ -17,6 +17,7 @@ from pipeline.core import command
 from pipeline.core.config import load_config, merge
 from pipeline.core.files import json_hash, write_json, write_table
 from pipeline.core.fingerprint import code_fingerprint
+from pipeline.core.option_numbers import PROCESSES, bounded_number, config_number, number_within
 from proofs.cohort_trials import run_cohort
 from proofs.tasks import run_missing
 
@@ -38,14 +39,24 @@ def arguments_of() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--config", type=Path, default=Path("config/simulated.yaml"), help="the study's options"
     )
-    arguments.add_argument("--seeds", type=int, default=20, help="cohorts")
+    arguments.add_argument("--seeds", type=bounded_number(minimum=1), default=20, help="cohorts")
     arguments.add_argument("--models", nargs="+", default=list(MODELS), help="families")
     arguments.add_argument("--nested", nargs="*", default=["lr"], help="families in nested CV")
-    arguments.add_argument("--iterations", type=int, default=5, help="parameter sets of a search")
-    arguments.add_argument("--oversampling", default="none", help="as the config's oversampling")
-    arguments.add_argument("--limit", type=int, default=0, help="cohorts of this run; 0 for all")
     arguments.add_argument(
-        "--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes"
+        "--iterations",
+        type=config_number("search.iterations"),
+        default=5,
+        help="parameter sets of a search",
+    )
+    arguments.add_argument("--oversampling", default="none", help="as the config's oversampling")
+    arguments.add_argument(
+        "--limit", type=bounded_number(minimum=0), default=0, help="cohorts of this run; 0 for all"
+    )
+    arguments.add_argument(
+        "--workers",
+        type=number_within(PROCESSES),
+        default=len(os.sched_getaffinity(0)),
+        help="processes",
     )
     return arguments
 

@@ -19,6 +19,7 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import whole_file
 from pipeline.core.geometry import Geometry
+from pipeline.core.option_numbers import bounded_number
 from pipeline.core.sources import placed, shown_name
 from pipeline.read_ct import accepted_ct
 from segmentation.body_proposal import propose_body
@@ -277,14 +278,14 @@ def _arguments() -> argparse.ArgumentParser:
     )
     arguments.add_argument(
         "--threshold",
-        type=float,
+        type=bounded_number("number", minimum=-1024, maximum=32767),
         default=THRESHOLD_HU,
         metavar="HU",
         help=f"bone is at or above it ({THRESHOLD_HU:g})",
     )
     arguments.add_argument(
         "--closing",
-        type=float,
+        type=bounded_number("number", minimum=0, maximum=100),
         default=CLOSING_MM,
         metavar="MM",
         help=f"gaps of up to twice this width are closed ({CLOSING_MM:g})",

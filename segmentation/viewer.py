@@ -22,6 +22,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash, read_table, whole_file
 from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
+from pipeline.core.option_numbers import PROCESSES, number_within
 from pipeline.core.readers import is_original, originals, originals_first
 from pipeline.core.store import Store
 from pipeline.core.study import open_study
@@ -240,5 +241,7 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--out", required=True, type=Path, help="list to write (index.html), pages beside it"
     )
-    arguments.add_argument("--processes", type=int, default=1, help="scans drawn at once (1)")
+    arguments.add_argument(
+        "--processes", type=number_within(PROCESSES), default=1, help="scans drawn at once (1)"
+    )
     command.run(main, arguments)

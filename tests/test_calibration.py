@@ -135,6 +135,13 @@ def test_observed_over_expected_by_hand():
     assert found[:3] == pytest.approx((1.25, 1.25 / factor, 1.25 * factor))
 
 
+def test_observed_over_expected_ends_where_every_unit_has_the_event():
+    """Of three units of risk 0.5 two had the event: at most 3 of 1.5 can."""
+    found = cal.observed_expected_ratio(np.array([1, 1, 0]), np.full(3, 0.5), 0.95)
+    assert found.high == 2
+    assert found.method == "Wald on the log scale, cut where every unit has the event"
+
+
 def test_observed_over_expected_at_its_edges():
     none = cal.observed_expected_ratio(np.zeros(50), np.full(50, 0.1), 0.95)
     assert none.value == 0

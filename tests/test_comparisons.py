@@ -104,13 +104,42 @@ def test_a_declared_primary_model_has_a_family_of_its_own():
     assert decisions.loc[primary, "mcnemar_p_holm"].to_list() == pytest.approx(expected)
 
 
-def test_equal_models_do_not_differ():
+def test_the_difference_of_equal_models_is_not_estimable():
     sample = draw(50, 7)
     for copies in (1, 2):
         twin = draw(50, 7, copies)
         table = compare_models({"a": twin, "b": twin}, confidence=0.95)
-        assert table.loc[0, ["auc_difference", "p_value", "p_holm"]].to_list() == [0, 1, 1]
+        assert table.loc[0, "auc_difference"] == 0
+        assert table.loc[0, ["low", "high", "p_value", "p_holm"]].isna().all()
+        assert table.loc[0, "method"].startswith("not estimable: both rank all units alike")
     assert compare_models({"a": sample}, confidence=0.95).empty
+
+
+def test_two_perfect_models_have_no_estimable_difference():
+    outcome = np.repeat([0, 1], 8)
+    pair = {
+        name: Sample(outcome, values, np.arange(16), 0.5)
+        for name, values in (("a", outcome * 0.8 + 0.1), ("b", np.linspace(0, 1, 16)))
+    }
+    row = compare_models(pair, confidence=0.95).iloc[0]
+    assert row["auc_difference"] == 0
+    assert row[["low", "high", "p_value"]].isna().all()
+    assert row["method"] == (
+        "not estimable: both rank every pair of an event and a non-event right, "
+        "DeLong's variance is 0"
+    )
+
+
+def test_an_interval_that_leaves_its_range_is_cut_and_says_so():
+    outcome = np.array([0, 0, 0, 1, 1, 1])
+    scores = {"a": [1, 2, 4, 3, 5, 6], "b": [6, 5, 3, 4, 2, 1]}
+    pair = {
+        name: Sample(outcome, np.array(values) / 10, np.arange(6), 0.5)
+        for name, values in scores.items()
+    }
+    row = compare_models(pair, confidence=0.95).iloc[0]
+    assert row["high"] == 1
+    assert row["method"] == "DeLong, paired; cut at -1 and 1"
 
 
 def test_too_few_events_are_not_compared():

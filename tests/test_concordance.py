@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.core.concordance import icc_2_1, icc_2_1_interval, lin_ccc, lin_ccc_interval
+from pipeline.core.concordance import (
+    icc_2_1,
+    icc_2_1_interval,
+    lin_ccc,
+    lin_ccc_interval,
+    lowest_pair,
+    overall_ccc,
+)
 
 # Bland and Altman, Lancet 1986;327:307-310, table 1: peak expiratory flow (l/min) of 17 persons,
 # first reading of a large and of a mini Wright meter.
@@ -306,3 +313,78 @@ def test_groups_of_one_case_and_missing_readings():
     assert pair == pytest.approx([8 / 3 / (8 / 3 + 2 / 3), 2 / 3])
     with pytest.raises(ValueError, match="groups must have shape"):
         lin_ccc(a, b, ["L1"])
+
+
+def test_the_overall_ccc_of_the_published_judges_follows_from_the_definition_by_hand():
+    """By fractions from table 2 of Shrout and Fleiss: covariances 230/9, spread and shifts 1813/18.
+
+    Barnhart et al. 2002, equation 3: twice the sum of the covariances of all pairs over the sum of
+    both variances and the squared difference of the means of each.
+    """
+    assert overall_ccc(np.array(JUDGES, float)[:, :, None]) == pytest.approx([460 / 1813])
+
+
+RATINGS = arrays(
+    np.float64, st.tuples(st.integers(2, 9), st.integers(2, 5), st.just(1)),
+    elements=st.floats(-1e3, 1e3, width=32),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(RATINGS)
+def test_the_overall_ccc_is_the_weighted_mean_of_the_pairs(ratings):
+    readers = [ratings[:, at] for at in range(ratings.shape[1])]
+    pairs = [(a, b) for at, a in enumerate(readers) for b in readers[at + 1 :]]
+    weights = [float(a.var() + b.var() + (a.mean() - b.mean()) ** 2) for a, b in pairs]
+    pairwise = [float(lin_ccc(a, b)[0]) for a, b in pairs]
+    found = float(overall_ccc(ratings)[0])
+    if sum(weights) < 1e-9:  # no variation, but for rounding
+        return
+    known = [(ccc, w) for ccc, w in zip(pairwise, weights, strict=True) if np.isfinite(ccc)]
+    expected = sum(ccc * w for ccc, w in known) / sum(weights)
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert min(c for c, _ in known) - 1e-6 <= found <= max(c for c, _ in known) + 1e-6
+    assert overall_ccc(ratings[:, ::-1]) == pytest.approx([found], abs=1e-9)
+
+
+def test_the_overall_ccc_of_two_readers_is_lins_and_needs_complete_subjects():
+    both = np.stack([column(LARGE), column(MINI)], axis=1)
+    assert overall_ccc(both) == pytest.approx(lin_ccc(column(LARGE), column(MINI)))
+    three = np.concatenate([both, both[:, :1]], axis=1)
+    three[3, 2] = np.nan
+    assert overall_ccc(three) == pytest.approx(overall_ccc(np.delete(three, 3, axis=0)))
+    assert np.isnan(overall_ccc(np.full((4, 3, 1), 0.1))).all()
+    assert np.isnan(overall_ccc(three[:1])).all()
+    assert np.isnan(overall_ccc(three[:, :1])).all()
+    with pytest.raises(ValueError, match="shape"):
+        overall_ccc(np.ones((3, 2)))
+
+
+def test_the_lowest_pair_is_named_with_its_own_interval():
+    readers = [np.array(JUDGES, float)[:, [at]] for at in range(4)]
+    found = lowest_pair(readers)
+    assert (found.first[0], found.second[0], found.n[0]) == (0, 1, 6)
+    own = np.ravel(lin_ccc_interval(readers[0], readers[1]))
+    assert np.ravel(found[:3]) == pytest.approx(own)
+    # Another pair's interval reaches lower still, and the filter's `bound: lower` asks that one.
+    assert found.lowest_low[0] < found.low[0]
+    readers[3][:] = np.nan
+    nobody = lowest_pair(readers)
+    assert np.isnan(nobody.ccc[0])
+    assert (nobody.first[0], nobody.second[0], nobody.n[0]) == (0, 3, 0)
+    with pytest.raises(ValueError, match="two readers"):
+        lowest_pair(readers[:1])
+
+
+def test_an_icc_of_few_subjects_is_cut_at_the_range_of_a_correlation():
+    """The formula gives -3 here: mean square of subjects 0, of raters 0."""
+    ratings = np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])[:, :, None]
+    assert icc_2_1(ratings) == [-1]
+    assert icc_2_1_interval(ratings)[0] == [-1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(RATINGS)
+def test_an_icc_and_its_limits_never_leave_the_range_of_a_correlation(ratings):
+    values = np.ravel(icc_2_1_interval(ratings))
+    assert (np.abs(values[np.isfinite(values)]) <= 1).all()

@@ -243,6 +243,11 @@ def test_unknown_option_names_the_nearest():
         ({"split": {"design": "imported"}}, ["split.column", "'train' or 'test'"]),
         ({"split": {"design": "temporal"}}, ["split.column", "order of enrolment"]),
         ({"split": {"design": "by_site", "column": "site"}}, ["split.test_sites"]),
+        ({"split": {"declared": "site"}}, ["split.declared", "with design: holdout", "remove it"]),
+        (
+            {"split": {"design": "imported", "column": "x", "declared": "place"}},
+            ["split.declared", "one of random, temporal, site, null", "Found: place"],
+        ),
         (
             {"models": ["lr"], "ablation": {"models": ["tabnet"]}},
             ["only be ablated if it is trained", "tabnet"],

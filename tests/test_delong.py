@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import stats
 from scipy.special import logit
 from sklearn.metrics import roc_auc_score
@@ -162,10 +163,26 @@ def test_constant_prediction_has_area_one_half_and_no_interval():
     assert np.isnan(auroc_interval(areas[0], covariance[0, 0], 0.95)).all()
 
 
-def test_models_that_rank_alike_do_not_differ():
+def test_the_difference_of_models_that_rank_alike_is_not_estimable():
     outcome = np.array([0, 1, 0, 1, 1, 0])
     score = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    assert paired_test(outcome, score, score**2, 0.95) == (0.0, 0.0, 0.0, 1.0)
+    perfect = np.array([0.1, 0.8, 0.2, 0.9, 0.7, 0.3])
+    for first, second in ((score, score**2), (perfect, outcome)):
+        test = paired_test(outcome, first, second, 0.95)
+        assert test.difference == 0
+        assert np.isnan(test[1:]).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    arrays(np.float64, st.tuples(st.just(2), st.integers(4, 14)), elements=st.floats(0, 1)),
+    st.sampled_from([0.6, 0.95, 0.999]),
+)
+def test_the_interval_of_a_difference_lies_within_minus_one_and_one(scores, confidence):
+    outcome = np.arange(scores.shape[1]) % 2
+    test = paired_test(outcome, *scores, confidence)
+    if not np.isnan(test.low):
+        assert -1 <= test.low <= test.difference <= test.high <= 1
 
 
 def test_a_difference_without_variance_is_not_tested():

@@ -59,7 +59,7 @@ def test_tables_have_the_contracts_columns(predictions, infos, tmp_path):
         "calibration": ["model", "predicted", "observed", "low", "high", "n"],
         "calibration_curve": ["model", "predicted", "observed", "low", "high"],
         "calibration_tests": [
-            *("model", "test", "statistic", "df", "p_value", "groups", "note"),
+            *("model", "test", "statistic", "df", "p_value", "groups", "fitted_here", "note"),
         ],
         "decision_curve": [
             *("model", "threshold", "net_benefit", "low", "high"),

@@ -103,6 +103,16 @@ def test_deviation_has_no_unit():
     assert constant[STABLE[0]].isna().all()
 
 
+def test_of_several_readers_deviation_and_dice_are_means_over_the_pairs():
+    readers = [pd.DataFrame({"x": values}) for values in ([0.0, 2.0], [1.0, 3.0], [2.0, 4.0])]
+    # Apart by 1, 2 and 1 in each case; means of the readings 1 and 3, of standard deviation sqrt 2.
+    assert deviations(*readers)["x"].tolist() == pytest.approx([4 / 3 / 2**0.5] * 2)
+    rows = [("A", "B", "readers", 0.9), ("A", "C", "readers", 0.1), ("B", "C", "readers", 0.5)]
+    table = pd.DataFrame(rows, columns=["reader_a", "reader_b", "comparison", "dice"])
+    found = dice_of(table.assign(case_id="c"), ["C", "B", "A"])
+    assert found.to_dict() == {"c": pytest.approx(0.5)}
+
+
 def test_dice_is_that_of_the_two_readers_originals():
     rows = [
         ("A", "B", "readers", 0.9),

@@ -86,6 +86,18 @@ def test_a_certain_prediction_that_failed_has_no_statistic():
     assert kept.statistic == 0
 
 
+@pytest.mark.parametrize(("n", "smallest", "tested"), [(10, 1, 0), (49, 4, 0), (50, 5, 1)])
+def test_groups_of_few_patients_have_no_p_value(n, smallest, tested):
+    rng = np.random.default_rng(3)
+    probability = np.sort(rng.uniform(0.2, 0.8, n))
+    found = hosmer_lemeshow((rng.random(n) < probability).astype(int), probability)
+    assert np.isfinite(found.statistic)
+    assert np.isfinite(found.p_value) == bool(tested)
+    if not tested:
+        units = f"{smallest} unit" + ("s" if smallest > 1 else "")
+        assert found.note == (f"no P value: the smallest of 10 groups holds {units}, fewer than 5")
+
+
 def test_dependent_units_have_no_p_value(students):
     found = hosmer_lemeshow(*students, independent=False)
     assert np.isnan(found.p_value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from models.evaluate import evaluate
 from models.judge import _arguments, judge, main, read_predictions
@@ -55,7 +56,7 @@ def test_net_benefit_equals_the_r_package(testdata, tmp_path):
     folder = testdata / "dcurves" / "benchmark_data"
     given = [folder / "df_binary.csv", "--outcome", "cancer", "--event", "TRUE"]
     chosen = ["--probabilities", "famhistory", "cancerpredmarker", "--patient", "patientid"]
-    run(*given, *chosen, "--resamples", 20, "--out-dir", tmp_path, "--decision-curve", 0, 0.99)
+    run(*given, *chosen, "--resamples", 100, "--out-dir", tmp_path, "--decision-curve", 0, 0.99)
     expected = pd.read_csv(folder / "r_dca_famhistory.csv")
     curve = pd.read_csv(tmp_path / "decision_curve.csv")
     both = curve.merge(
@@ -77,17 +78,17 @@ def test_net_benefit_equals_the_r_package(testdata, tmp_path):
 def test_probabilities_are_judged_as_a_studys_own_models():
     rows = drawn()
     own = rows.assign(unit_id=range(len(rows)), part="test", probability=rows["risk"])
-    options = {"confidence": 0.95, "bootstrap": 30, "decision_curve": [0.0, 0.5]}
+    options = {"confidence": 0.95, "bootstrap": 100, "decision_curve": [0.0, 0.5]}
     config = {"seed": 2025, "primary": None, "evaluation": options}
     expected = evaluate({"risk": own}, {"risk": {"threshold": 0.4, "cv_auc": None}}, config)
-    found = judge(rows, ["risk"], threshold=0.4, resamples=30, decision_curve=(0.0, 0.5))
+    found = judge(rows, ["risk"], threshold=0.4, resamples=100, decision_curve=(0.0, 0.5))
     assert set(found) == set(expected)
     for name, table in found.items():
         pd.testing.assert_frame_equal(table, expected[name], check_dtype=False)
 
 
 def test_a_score_has_no_calibration():
-    tables = judge(drawn(), ["risk"], ["marker"], resamples=30)
+    tables = judge(drawn(), ["risk"], ["marker"], resamples=100)
     metrics = tables["metrics"].set_index("model")
     assert list(metrics.loc[["marker"], "metric"]) == ["auroc"]
     assert metrics.loc["marker", "method"].endswith("of a score, which is no probability")
@@ -95,7 +96,9 @@ def test_a_score_has_no_calibration():
     assert metrics.loc["marker", "value"] == risk.at["auroc", "value"]
     assert set(tables["calibration"]["model"]) == {"risk"}
     pair = tables["comparisons"].iloc[0]
-    assert (pair["auc_difference"], pair["p_value"]) == (0, 1)
+    assert pair["auc_difference"] == 0
+    assert np.isnan(pair[["low", "high", "p_value"]].astype(float)).all()
+    assert pair["method"].startswith("not estimable: both rank all units alike")
     assert np.isnan(pair["mcnemar_p"])
 
 
@@ -135,6 +138,82 @@ def test_an_outcome_in_words_needs_the_events_word(tmp_path):
     with pytest.raises(StudyError, match="An outcome must be 1") as told:
         read_predictions(path, "died", ["risk"])
     assert "--event TRUE" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *(["--confidence", value] for value in ("95", "0", "-0.95", "1", "nan", "0,95", "0.3")),
+        *(["--threshold", value] for value in ("50", "nan", "0", "1", "-0.1", "inf")),
+        *(["--resamples", value] for value in ("0", "-5", "99", "1e3", "nan")),
+        *(["--seed", value] for value in ("-1", "4294967296", "x")),
+        *(["--decision-curve", *value.split()] for value in ("0 1", "-0.1 0.5", "nan 0.5")),
+    ],
+)
+def test_a_number_that_a_configuration_would_refuse_is_refused_by_name(typed, tmp_path, capsys):
+    given = [tmp_path / "absent.csv", "--outcome", "died", "--probabilities", "risk"]
+    with pytest.raises(SystemExit) as ended:
+        run(*given, *typed, "--out-dir", tmp_path / "out")
+    assert ended.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument {typed[0]}: The number (" in told
+    assert "must be a" in told
+    assert "Found: " in told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"confidence": 95}, "95"),
+        ({"threshold": float("nan")}, "nan"),
+        ({"resamples": -5}, "-5"),
+        ({"resamples": 150.5}, "150.5"),
+        ({"seed": -1}, "-1"),
+        ({"decision_curve": (0.5, 1.0)}, "1"),
+        ({"decision_curve": (0.5, 0.2)}, "0.5 to 0.2"),
+    ],
+)
+def test_the_function_refuses_what_its_command_refuses(options, found):
+    (name,) = options
+    with pytest.raises(StudyError, match=f"Found: {found}") as told:
+        judge(drawn(), ["risk"], **options)
+    assert f"option --{name}".replace("_", "-") in str(told.value)
+
+
+def test_a_model_fitted_to_these_rows_loses_two_degrees_of_freedom_and_is_called_so(tmp_path):
+    """R's blorr and ResourceSelection print g - 2 for a model's own rows (Hosmer-Lemeshow)."""
+    rows = drawn(200)
+    new, own = (
+        judge(rows, ["risk"], ["marker"], resamples=100, fitted_here=fitted)
+        for fitted in (False, True)
+    )
+    tests = [tables["calibration_tests"].iloc[0] for tables in (new, own)]
+    assert [test["df"] for test in tests] == [10, 8]
+    assert [bool(test["fitted_here"]) for test in tests] == [False, True]
+    assert tests[0]["statistic"] == tests[1]["statistic"]
+    for test in tests:
+        expected = stats.chi2.sf(test["statistic"], test["df"])
+        assert test["p_value"] == pytest.approx(expected)
+    methods = own["metrics"].set_index("model")["method"]
+    assert methods["risk"].str.endswith("apparent: of rows that it was fitted to").all()
+    assert "apparent" not in methods["marker"]
+    assert not new["metrics"]["method"].str.contains("apparent").any()
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_the_command_says_whose_rows_they_are_taken_for(fitted, tmp_path, caplog):
+    table = drawn(100).assign(died=lambda rows: rows["outcome"])
+    table[["died", "risk"]].to_csv(tmp_path / "given.csv", index=False)
+    given = [tmp_path / "given.csv", "--outcome", "died", "--probabilities", "risk"]
+    option = ["--fitted-here"] if fitted else []
+    with caplog.at_level("INFO"):
+        run(*given, "--resamples", 100, *option, "--out-dir", tmp_path / "out")
+    said = "the models were fitted to these rows" if fitted else "no model was fitted to"
+    assert said in caplog.text
+    assert f"{8 if fitted else 10} degrees of freedom" in caplog.text
+    kept = pd.read_csv(tmp_path / "out" / "calibration_tests.csv")
+    assert kept.loc[0, "df"] == (8 if fitted else 10)
 
 
 @pytest.mark.parametrize("columns", [([], []), (["risk"], ["risk"])])

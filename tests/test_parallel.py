@@ -91,7 +91,7 @@ def test_each_process_computes_with_the_threads_it_is_given(tasks):
 
 
 def test_there_is_at_least_one_worker():
-    with pytest.raises(ValueError, match="Found: 0"):
+    with pytest.raises(StudyError, match="Found: 0"):
         Workers(0)
     with Workers(1, shared=[1, 2]) as workers:
         assert workers.map(operator.getitem, [1, 0]) == [2, 1]

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
-from pipeline.core.findings import Finding, to_json
+from pipeline.core.findings import OF_CT, Finding, to_json
 from pipeline.core.study import Study
-from pipeline.patient_flow import Flow, build_flow, check_enough, check_events
+from pipeline.patient_flow import Flow, _reasons, build_flow, check_enough, check_events
 
 REASONS = ["too young", "no outcome", "mask empty"]
 
@@ -166,6 +166,23 @@ def test_every_reason_is_named():
     assert sorted(flow.members["case_id"]) == ["c10", "c9"]
     assert flow.steps[0]["patients"] == 11
     assert bool(outcome["p9"])
+
+
+def test_a_refused_ct_is_the_reason_whoever_drew_on_it():
+    """Reader B did not draw on a CT that was refused: the CT is the reason, not the reader."""
+    of_ct = to_json([Finding("slices-missing", "error", f"{OF_CT}A slice is missing")])
+    of_mask = to_json([Finding("mask-too-small", "error", "It is small")])
+    table = pd.DataFrame(
+        [
+            ("c1", "A", "error", of_ct),
+            ("c2", "A", "error", of_mask),
+            ("c3", "A", "error", of_ct),
+            ("c3", "B", "error", of_ct),
+        ],
+        columns=["case_id", "reader", "status", "findings"],
+    )
+    found = _reasons(pd.Series(["c1", "c2", "c3"]), table, "mask", ["A", "B"])
+    assert found.tolist() == ["slices missing", "no mask of reader B", "slices missing"]
 
 
 patients = st.integers(0, 6).map(lambda number: f"p{number}")

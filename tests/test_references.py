@@ -11,13 +11,14 @@ from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.references import (
     LABELS,
-    VOLUME,
     VOLUME_COLUMN,
     compare_references,
     with_simple_predictors,
 )
 from models.split import split_table
 from models.transformers.columns import Columns
+
+VOLUME = "original_shape_MeshVolume"
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,7 @@ def test_every_reference_is_judged(references):
     assert references.loc["intercept", "auroc"] == 0.5
     assert references.loc["intercept", "n_features"] == 0
     assert references.loc["volume", "n_features"] == 1
+    assert references.loc["volume", "label"] == f"Volume alone ({VOLUME})"
     # The simulated outcome follows clinical predictors and texture, not the level.
     assert (
         references.loc[["clinical", "radiomics"], "auroc"].min() > references.loc["level", "auroc"]
@@ -84,10 +86,12 @@ def test_the_mean_of_readers_has_their_mean_volume(study):
 
 def test_what_a_study_does_not_have_is_said(study, config):
     columns, table = study
-    bare = columns.without(VOLUME).without_blocks("clinical")
+    volumes = [name for name in columns.features if name.endswith("Volume")]
+    bare = columns.without(*volumes).without_blocks("clinical")
     result = compare_references(bare, table.assign(level="L1"), config).set_index("reference")
-    assert "one level" in result.loc["level", "note"]
-    assert VOLUME in result.loc["volume", "note"]
+    assert "all rows are of one" in result.loc["level", "note"]
+    assert "no feature of the study bears the name of a volume" in result.loc["volume", "note"]
+    assert not result["label"].str.contains("vertebra alone").any()
     assert "no clinical candidate" in result.loc["clinical", "note"]
     assert math.isnan(result.loc["clinical", "auroc"])
     assert result.loc["radiomics", "note"] == ""
@@ -109,3 +113,16 @@ def test_a_clinical_column_called_volume_stays_what_it_is(study, references, con
     columns, table = study
     named = compare_references(columns, table.assign(volume=1.0), config).set_index("reference")
     pd.testing.assert_frame_equal(named, references)
+
+
+def test_a_volume_of_another_software_is_the_reference_too(study, references, config):
+    columns, table = study
+    other = "MORPHOLOGICAL_Volume(IBSI:RNU0)[mm3]"
+    spelled = {f"{reader}:{VOLUME}": f"{reader}:{other}" for reader in columns.readers}
+    features = [other if name == VOLUME else name for name in columns.features]
+    features = [name for name in features if not name.endswith("Volume")]
+    renamed = Columns(columns.readers, columns.model_reader, tuple(features), columns.predictors)
+    found = compare_references(renamed, table.rename(columns=spelled), config)
+    row = found.set_index("reference").loc["volume"]
+    assert row["auroc"] == references.loc["volume", "auroc"]
+    assert row["label"] == "Volume alone (MORPHOLOGICAL_Volume(IBSI:RNU0)[mm3])"

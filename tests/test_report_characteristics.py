@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -154,8 +156,10 @@ def test_characteristics_describe_every_type(cohort):
     group = pd.Series([0, 0, 0, 1, 1, 1])
     found = characteristics(table, dictionary, group, GROUPS)
     age = found[found["variable"] == "Age"].iloc[0]
-    assert age["without"] == "70 [65, 75]"
+    # One number of decimals in a row: whole quartiles beside halves are printed as these are.
+    assert age["without"] == "70.0 [65.0, 75.0]"
     assert age["with"] == "70.0 [67.5, 72.5]"
+    assert len(age["overall"].split(" ")[0].partition(".")[2]) == 1
     assert age["missing"] == 1
     assert age["test"] == RANK_SUM
     trauma = found[found["variable"] == "Trauma"].set_index("level")
@@ -166,6 +170,28 @@ def test_characteristics_describe_every_type(cohort):
     assert list(cement["level"].dropna()) == ["blocky", "spongy", "mixed", "none"]
     assert cement.set_index("level").loc["none", "overall"] == "0 (0.0%)"
     assert found[found["variable"] == "Bone density"].iloc[0]["overall"].startswith("-2.12 [")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=12),
+    st.integers(-6, 2),
+)
+def test_the_cells_of_a_row_have_one_number_of_decimals(values, power):
+    table = pd.DataFrame({"x": np.array(values) * 10.0**power})
+    dictionary = pd.DataFrame([{"column": "x", "label": "X", "type": "continuous"}])
+    group = pd.Series(np.arange(len(values)) % 2)
+    row = characteristics(table, dictionary, group, GROUPS).iloc[0]
+    cells = [row[name] for name in ("overall", "without", "with") if row[name] is not None]
+    numbers = [part for cell in cells for part in re.findall(r"-?\d+(?:\.\d+)?", cell)]
+    assert len({len(part.partition(".")[2]) for part in numbers}) == 1
+
+
+def test_small_numbers_keep_their_digits():
+    table = pd.DataFrame({"x": [0.00123, 0.00125, 0.00131, 0.00142]})
+    dictionary = pd.DataFrame([{"column": "x", "label": "X", "type": "continuous"}])
+    row = characteristics(table, dictionary, pd.Series([0, 1, 0, 1]), GROUPS).iloc[0]
+    assert row["overall"] == "0.001280 [0.001245, 0.001337]"
 
 
 def test_characteristics_with_t_show_means(cohort):

@@ -422,7 +422,11 @@ def test_nested_cross_validation_stands_beside_the_test_rows(page, table_study):
     ("options", "words"),
     [
         ({}, "30% of the patients were held out at random"),
-        ({"design": "imported"}, "The parts were imported (column x)"),
+        ({"design": "imported"}, "(column x); how they were made is not declared."),
+        (
+            {"design": "imported", "declared": "site"},
+            "The parts were imported (column x), declared as patients of other sites",
+        ),
         ({"design": "by_site", "test_sites": ["B", 3]}, "Held out by site: B, 3 (column x)"),
         ({"design": "temporal"}, "Held out by time: the last 30% of the patients (column x)"),
         ({"design": "temporal", "test_from": 91}, "Held out by time: from 91 on (column x)"),
@@ -596,6 +600,44 @@ def test_few_cases_of_two_readers_are_said(copied, cases, said):
         assert "rests on 29 cases; at least 30 are advised" in caution.text
 
 
+def test_of_several_readers_the_pair_that_decides_is_named(copied):
+    path = copied / "tables" / "reproducibility.parquet"
+    table = pd.read_parquet(path).assign(readers=9, ccc_overall=0.775)
+    table.loc[table.index % 3 > 0, "reader_b"] = "C"
+    write_table(table, path)
+    change(copied, features={reader: f"{reader}.parquet" for reader in "ABCDEFGHI"})
+    results = read_results(copied / "study")
+    section = concordance_section(results)
+    text = section.blocks[0].text
+    assert "that all 9 readers measured" in text
+    assert "The pair of readers that agrees least decides, of 36 pairs" in text
+    assert "most often these are A and C (" in text
+    assert "The overall CCC of all 9 readers (Barnhart et al." in text
+    assert "has a median of 0.775" in text
+    (least,) = [b for b in section.all_blocks() if getattr(b, "name", "").startswith("least-")]
+    assert {"A and B", "A and C"} == set(least.shown["Readers"])
+    assert set(least.shown["Overall CCC"]) == {"0.775"}
+    summary = dict(build_sections(results)[0].blocks[1].points)
+    assert "by the two of 9 readers that agree least" in summary["Features"]
+
+
+def test_a_feature_without_a_ccc_is_named_with_its_reason(copied):
+    path = copied / "tables" / "reproducibility.parquet"
+    table = pd.read_parquet(path)
+    table.loc[:1, ["ccc", "ccc_low", "ccc_high"]] = np.nan
+    table["reason"] = table["reason"].astype(object)
+    table.loc[0, "reason"] = "no value of reader B"
+    table.loc[1, "reason"] = "one and the same value in all cases, by A and B"
+    write_table(table, path)
+    section = concordance_section(read_results(copied / "study"))
+    assert section.blocks[1].items == [
+        f"1 feature without a CCC: no value of reader B. {table.loc[0, 'feature']}.",
+        "1 feature without a CCC: one and the same value in all cases, by A and B. "
+        f"{table.loc[1, 'feature']}.",
+    ]
+    assert "constant" not in section.blocks[0].text
+
+
 def test_a_ccc_without_interval_is_said(copied_images):
     path = copied_images / "tables" / "reproducibility.parquet"
     nothing = {"n": 2, "ccc_low": np.nan, "ccc_high": np.nan}
@@ -707,6 +749,7 @@ def test_cautions_follow_from_the_study(copied, page):
     assert not [note for note in told if note in page.text]
     results = read_results(copied / "study")
     results.study.config["models"].append("svm")
+    results.modelling.models["svm"] = results.modelling.models["lr"]
     (text,) = [c.text for c in find_cautions(results, None) if c.title == "Oversampling"]
     assert text.endswith("lie on the scale of their share of events.")
     results.study.config["mode"] = "as_published"
@@ -772,6 +815,32 @@ def test_a_corrected_figure_that_the_procedure_does_not_support_is_told(copied):
     assert f"{nested + 0.2:.3f} corrected against {nested:.3f} in nested" in text
 
 
+def test_oversampling_that_added_no_row_is_not_said_to_have_shifted_risks(copied):
+    change(copied, oversampling="adasyn_tomek")
+    for model in ("lr", "rf"):
+        path = copied / "models" / model / "model.json"
+        info = read_json(path)
+        info["notes"].append("ADASYN added no rows: the classes are balanced.")
+        write_json(info, path)
+        found = find(copied)
+        if model == "lr":
+            text = found["Oversampling"].text
+            assert "To what Logistic regression learned from, no row was added" in text
+    assert "Oversampling" not in found
+    text = found["Oversampling added no row"].text
+    assert "no model learned from a row that it added (the classes are balanced)" in text
+    change(copied, mode="as_published")
+    assert "oversampled" not in report_of(copied)
+
+
+def test_a_held_out_site_is_no_luck_of_the_split(copied):
+    change(copied, split__design="by_site", split__column="x", split__test_sites=["B"])
+    text = Page(report_of(copied)).text
+    assert "luck of the split" not in text
+    assert "unlucky" not in text
+    assert "Geographical validation. The test rows are patients of sites that no training" in text
+
+
 def test_columns_that_may_be_no_features_are_told(copied):
     path = copied / "tables" / "analysis.json"
     info = json.loads(path.read_text(encoding="utf-8"))
@@ -823,7 +892,7 @@ def test_corrected_masks_are_counted_and_do_not_count_as_agreement(copied_images
     results = read_results(copied_images / "study")
     blocks = agreement_section(results).blocks
     assert blocks[0] == before[0]
-    assert "1 case of 12 have a mask that was corrected later" in blocks[1].text
+    assert "1 of 12 cases has a mask that was corrected later" in blocks[1].text
     assert "0.125 (lowest 0.125)" in blocks[1].text
     assert blocks[2].shown[["Case", "Version"]].to_numpy().tolist() == [[case, "A.v2"]]
     assert results.study.readers == ["A", "B"]

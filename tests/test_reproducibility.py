@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from models.transformers.ccc_filter import CCCFilter
 from pipeline import reproducibility
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.study import Study
-from pipeline.reproducibility import choose_readers, describe_agreement
+from pipeline.reproducibility import describe_agreement
 
 NAMES = ["original_shape_MeshVolume", "wavelet-LLH_glcm_Idm", "bmd"]
 
@@ -106,17 +107,53 @@ def test_a_table_of_patients_is_paired_by_patient():
     assert describe_agreement(features, ["A", "B"])["n"].tolist() == [12] * 3
 
 
-@pytest.mark.parametrize(
-    ("readers", "model_reader", "chosen"),
-    [
-        (["C", "B", "A"], None, ["A", "B"]),
-        (["C", "B", "A"], "C", ["C", "A"]),
-        (["B", "A"], "mean", ["A", "B"]),
-        (["B"], "B", ["B"]),
-    ],
-)
-def test_two_readers_are_chosen_by_rule(readers, model_reader, chosen):
-    assert choose_readers(readers, model_reader) == chosen
+def test_of_nine_readers_the_pair_that_agrees_least_decides_as_in_the_filter():
+    """The third reader measured one feature quite otherwise: the first two alone would not show."""
+    readers = list("ABCDEFGHI")
+    features = features_table(readers, cases=60)
+    of_third = features["reader"] == "C"
+    features.loc[of_third, NAMES[0]] = np.random.default_rng(6).normal(size=60)
+    table = describe_agreement(features, readers).set_index("feature")
+    row = table.loc[NAMES[0]]
+    assert row["readers"] == 9
+    assert "C" in (row["reader_a"], row["reader_b"])
+    assert abs(row["ccc"]) < 0.4
+    assert row["ccc"] < row["ccc_overall"] < 0.95
+    assert row["icc"] == pytest.approx(row["ccc_overall"], abs=0.02)
+    pair = describe_agreement(features, ["A", "B"]).set_index("feature").loc[NAMES[0]]
+    assert pair["ccc"] > 0.99
+    named = describe_agreement(features, [row["reader_a"], row["reader_b"]]).set_index("feature")
+    shared = ["n", "ccc", "ccc_low", "ccc_high"]
+    pd.testing.assert_series_equal(named.loc[NAMES[0], shared], row[shared])
+
+    wide = pd.concat(
+        [
+            rows.set_index("case_id")[NAMES].add_prefix(f"{reader}:")
+            for reader, rows in features.groupby("reader")
+        ],
+        axis=1,
+    )
+    filtering = CCCFilter(readers, NAMES, model_reader="A").fit(wide)
+    pd.testing.assert_series_equal(filtering.ccc_, table["ccc"], check_names=False)
+
+
+def test_a_feature_without_a_ccc_says_why():
+    features = features_table(("A", "B", "C"))
+    of_second = features["reader"] == "B"
+    features.loc[of_second, NAMES[0]] = np.nan
+    features.loc[of_second & (features["case_id"] != "000-L1"), NAMES[1]] = np.nan
+    features[NAMES[2]] = 7.0
+    table = describe_agreement(features, ["A", "B", "C"])
+    assert table["ccc"].isna().all()
+    assert table["reason"].tolist() == [
+        "no value of reader B",
+        "fewer than two cases with a value of both A and B",
+        "one and the same value in all cases, by A and B",
+    ]
+    assert describe_agreement(features_table(), ["A", "B"])["reason"].isna().all()
+    features.loc[features["reader"] == "C", NAMES[0]] = np.nan
+    reasons = describe_agreement(features, ["A", "B", "C"])["reason"]
+    assert reasons[0] == "no value of reader B, C"
 
 
 @pytest.mark.parametrize("readers", [("A", "B"), ("A",), ()])

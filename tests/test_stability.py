@@ -58,7 +58,10 @@ def test_the_index_by_hand():
 
 def test_equal_selections_are_stable_and_complements_are_not():
     equal = np.tile([True, True, False, False, False], (6, 1))
-    assert stability_of(equal) == (1, 1, 1, 1)
+    found = stability_of(equal)
+    assert (found.index, found.jaccard) == (1, 1)
+    # That six draws agreed does not say that the seventh will.
+    assert np.isnan([found.low, found.high]).all()
     # Two selections without any in common: the least that two can reach, -1 at half the size.
     apart = np.array([[1, 1, 0, 0], [0, 0, 1, 1]])
     assert stability_of(apart).index == pytest.approx(-1)
@@ -86,6 +89,14 @@ def test_for_selections_of_one_size_it_is_the_mean_of_kunchevas_index(count, siz
         for a, b in itertools.combinations(sets, 2)
     ]
     assert stability_of(chosen).index == pytest.approx(np.mean(kuncheva))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 8), st.integers(2, 9), st.integers(0, 10**6))
+def test_limits_lie_within_the_range_of_the_index(count, candidates, seed):
+    found = stability_of(np.random.default_rng(seed).random((count, candidates)) < 0.5)
+    if not np.isnan(found.low):
+        assert -1 / (count - 1) <= found.low <= found.high <= 1
 
 
 def test_random_selections_have_an_index_of_zero_inside_its_interval():

@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.preflight_faults.faults import FAULTS
 from benchmarks.preflight_faults.judging import judge_clean, plant
 from benchmarks.preflight_faults.scenes import Scene, real, synthetic
+from pipeline.core.option_numbers import bounded_number
 
 SYNTHETIC = 12
 KINDS = {
@@ -82,7 +83,9 @@ def main() -> None:
         default=os.environ.get("VERTEBROMICS_TESTDATA"),
         help="folder of the public test data (default: $VERTEBROMICS_TESTDATA)",
     )
-    arguments.add_argument("--synthetic", type=int, default=SYNTHETIC, help="synthetic spines")
+    arguments.add_argument(
+        "--synthetic", type=bounded_number(minimum=0), default=SYNTHETIC, help="synthetic spines"
+    )
     options = arguments.parse_args()
     logging.disable()  # every planted fault would be logged
     scenes = [

@@ -18,7 +18,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from pipeline.core.command import progress
-from pipeline.core.errors import MachineError
+from pipeline.core.errors import MachineError, StudyError
 
 _shared: Any = None
 """What all tasks of a worker process see; set once as the process starts."""
@@ -50,7 +50,11 @@ class Workers:
 
     def __init__(self, count: int = 1, shared: object = None, threads: int = 1) -> None:
         if count < 1:
-            raise ValueError(f"There must be at least one worker. Found: {count}.")
+            raise StudyError(
+                "A job needs at least one process to compute in",
+                found=count,
+                where="option --workers",
+            )
         self.count = count
         self.shared = shared
         self.threads = threads

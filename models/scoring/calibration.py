@@ -115,7 +115,11 @@ def observed_expected_ratio(
         return Estimate(ratio, math.nan, math.nan, "no interval: no event observed")
     error = math.sqrt((1 - observed / len(outcome)) / observed)
     factor = math.exp(_z(confidence) * error)
-    return Estimate(ratio, ratio / factor, ratio * factor, "Wald on the log scale")
+    # No more events can happen than there are units.
+    most = len(outcome) / expected
+    cut = "" if ratio * factor <= most else ", cut where every unit has the event"
+    low, high = ratio / factor, min(ratio * factor, most)
+    return Estimate(ratio, low, high, f"Wald on the log scale{cut}")
 
 
 def integrated_calibration_index(outcome: np.ndarray, probability: np.ndarray) -> float:

@@ -21,6 +21,9 @@ from models.scoring.clustered_auroc import areas_with_covariance, enough_patient
 from models.scoring.intervals import has_clusters
 from models.scoring.performance import Sample
 
+#: How the method of a difference begins that has no interval and no P value.
+NOT_ESTIMABLE = "not estimable"
+
 #: Families of comparisons, within each of which P values are adjusted.
 FAMILIES = ("all", "primary", "secondary")
 
@@ -47,7 +50,8 @@ def compare_models(
     -------
     pandas.DataFrame
         ``model_a, model_b, auc_difference`` (a minus b)``, low, high, p_value, p_holm, family``
-        (all, or primary and secondary)``, method``.
+        (all, or primary and secondary)``, method``. Limits lie within -1 and 1; they and the P
+        values are NaN where they are not estimable, for the reason that `method` says.
     """
     first = next(iter(samples.values()))
     rows = []
@@ -102,7 +106,19 @@ def _difference(
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     clusters = ", patients as clusters" if whose == "Obuchowski" else ""
     test = delong.wald_test(float(areas[0] - areas[1]), variance, confidence)
-    return test, f"{whose}, paired{clusters}"
+    if math.isnan(test.p_value):
+        return test, f"{NOT_ESTIMABLE}: {_why(areas)}, {whose}'s variance is 0"
+    cut = "; cut at -1 and 1" if 1 in (-test.low, test.high) else ""
+    return test, f"{whose}, paired{clusters}{cut}"
+
+
+def _why(areas: np.ndarray) -> str:
+    """Say what leaves the difference of two AUROCs without a variance."""
+    if np.allclose(areas, 1, rtol=0, atol=1e-12):
+        return "both rank every pair of an event and a non-event right"
+    if np.ptp(areas) < 1e-7:
+        return "both rank all units alike"
+    return "no pair varies"
 
 
 def compare_decisions(samples: Mapping[str, Sample], primary: str | None = None) -> pd.DataFrame:

@@ -41,9 +41,9 @@ class PairedTest(NamedTuple):
     difference : float
         AUROC of the first minus AUROC of the second.
     low, high : float
-        Wald interval of the difference.
+        Wald interval of the difference, cut at -1 and 1; NaN where it is not estimable.
     p_value : float
-        Two-sided P value of a difference of zero.
+        Two-sided P value of a difference of zero; NaN where it is not estimable.
     """
 
     difference: float
@@ -141,8 +141,9 @@ def paired_test(
     Returns
     -------
     PairedTest
-        Two models that rank every pair alike differ by exactly 0, with P = 1. A difference whose
-        estimated variance is zero (one perfect, one perfectly wrong) has no interval and no test.
+        A difference whose estimated variance is zero has no interval and no test: two perfect
+        models, two that rank every pair alike, one perfect and one perfectly wrong. As with one
+        AUROC, no variance among these units says nothing about the next patients.
     """
     areas, covariance = delong_covariance(outcome, np.array([first, second]))
     difference = float(areas[0] - areas[1])
@@ -165,13 +166,15 @@ def wald_test(difference: float, variance: float, confidence: float) -> PairedTe
     if math.isnan(difference) or math.isnan(variance):
         return PairedTest(difference, math.nan, math.nan, math.nan)
     if variance <= _VARIANCE_FLOOR:
-        if abs(difference) <= math.sqrt(_VARIANCE_FLOOR):
-            return PairedTest(0.0, 0.0, 0.0, 1.0)
-        return PairedTest(difference, math.nan, math.nan, math.nan)
+        # Rounding leaves a little of a difference that is none.
+        alike = abs(difference) <= math.sqrt(_VARIANCE_FLOOR)
+        return PairedTest(0.0 if alike else difference, math.nan, math.nan, math.nan)
     error = math.sqrt(variance)
     half = _z(confidence) * error
     p_value = float(2 * stats.norm.sf(abs(difference) / error))
-    return PairedTest(difference, difference - half, difference + half, p_value)
+    # AUROCs lie between 0 and 1, so that no difference is larger than 1.
+    low, high = max(-1.0, difference - half), min(1.0, difference + half)
+    return PairedTest(difference, low, high, p_value)
 
 
 def placements(outcome: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -24,6 +24,10 @@ GROUPS = 10
 #: Expected events, or non-events, below which the chi-square approximation of a group is poor.
 MIN_EXPECTED = 5
 
+#: Units of a group below which there is no P value: of a group of one patient the test would
+#: compare a risk with a single fate.
+MIN_GROUP = 5
+
 
 class GoodnessOfFit(NamedTuple):
     """Result of the test.
@@ -36,6 +40,8 @@ class GoodnessOfFit(NamedTuple):
         Degrees of freedom.
     groups : int
         Groups of predicted risk; fewer than asked for where predictions are equal.
+    fitted_here : bool
+        Whether the predictions come from models fitted to these units, which decides `df`.
     note : str
         What limits the test; empty if nothing does.
     """
@@ -44,6 +50,7 @@ class GoodnessOfFit(NamedTuple):
     df: int
     p_value: float
     groups: int
+    fitted_here: bool
     note: str
 
 
@@ -70,6 +77,10 @@ def hosmer_lemeshow(
         degrees of freedom; on units that the model never saw there are as many as groups [2]_.
     independent : bool, optional
         False where patients have several units: there is no P value then.
+
+    Notes
+    -----
+    With fewer than `MIN_GROUP` units in a group there is no P value either.
     """
     outcome, probability = np.asarray(outcome, float), np.asarray(probability, float)
     group = risk_groups(probability, groups)
@@ -77,21 +88,25 @@ def hosmer_lemeshow(
     observed, expected = np.bincount(group, outcome), np.bincount(group, probability)
     variance = expected * (1 - expected / n)
     found, df = len(n), max(len(n) - 2 * fitted_to_these, 0)
+
+    def result(statistic: float, p_value: float, note: str) -> GoodnessOfFit:
+        return GoodnessOfFit(statistic, df, p_value, found, fitted_to_these, note)
+
     certain = variance <= 0
     if (certain & (np.abs(observed - expected) > 0)).any():
         reason = "undefined: a group of predictions of 0 or 1 that did not come true"
-        return GoodnessOfFit(math.nan, df, math.nan, found, reason)
+        return result(math.nan, math.nan, reason)
     parts = np.divide((observed - expected) ** 2, variance, np.zeros_like(n), where=~certain)
     statistic = float(parts.sum())
     if not df:
-        return GoodnessOfFit(
-            statistic, df, math.nan, found, "no test: too few distinct predictions"
-        )
+        return result(statistic, math.nan, "no test: too few distinct predictions")
     if not independent:
-        return GoodnessOfFit(
-            statistic, df, math.nan, found, "no P value: units of one patient are dependent"
-        )
+        return result(statistic, math.nan, "no P value: units of one patient are dependent")
+    if n.min() < MIN_GROUP:
+        held = f"{n.min():.0f} unit" + ("s" if n.min() > 1 else "")
+        reason = f"no P value: the smallest of {found} groups holds {held}, fewer than {MIN_GROUP}"
+        return result(statistic, math.nan, reason)
     sparse = int((np.minimum(expected, n - expected) < MIN_EXPECTED).sum())
     note = f"{sparse} of {found} groups expect fewer than {MIN_EXPECTED} of an outcome"
     p_value = float(stats.chi2.sf(statistic, df))
-    return GoodnessOfFit(statistic, df, p_value, found, note if sparse else "")
+    return result(statistic, p_value, note if sparse else "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from models.transformers.columns import LEVEL, MEAN_OF_READERS
 from models.transformers.frames import NamedColumns
-from pipeline.core.concordance import lin_ccc_interval
+from pipeline.core.concordance import lowest_pair
 from pipeline.core.errors import StudyError
 from pipeline.core.readers import latest_label
 
@@ -25,9 +24,10 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
     X carries both readings, in columns ``<reader>:<feature>``. Agreement is Lin's concordance
     correlation coefficient [1]_ on raw values over the rows fitted to; raw, since a z-score per
     reader would remove the very shift between readers that it is to see. With more than two
-    readers every pair has to agree. A feature without two values, or constant, has no CCC and is
-    dropped. Without a threshold, and with one reader, every feature passes (`skipped_`) that has a
-    value to hand on.
+    readers every pair has to agree, so that the lowest pair decides
+    (`pipeline.core.concordance.lowest_pair`, which describes a study's features too). A feature
+    without two values, or constant, has no CCC and is dropped. Without a threshold, and with one
+    reader, every feature passes (`skipped_`) that has a value to hand on.
 
     Parameters
     ----------
@@ -101,14 +101,9 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
         readings = {reader: self._reading(X, reader) for reader in self.readers}
         self.ccc_ = self.ccc_low_ = pd.Series(np.nan, index=features)
         if len(readings) > 1:
-            levels = self._levels(X)
-            pairs = [
-                lin_ccc_interval(readings[a], readings[b], self.confidence, levels)[:2]
-                for a, b in combinations(self.readers, 2)
-            ]
-            # Plain min, not nanmin: one undefined pair leaves the agreement undefined.
-            ccc, low = np.min(pairs, axis=0)
-            self.ccc_, self.ccc_low_ = (pd.Series(values, index=features) for values in (ccc, low))
+            lowest = lowest_pair(list(readings.values()), self.confidence, self._levels(X))
+            self.ccc_ = pd.Series(lowest.ccc, index=features)
+            self.ccc_low_ = pd.Series(lowest.lowest_low, index=features)
         self.skipped_ = len(readings) < 2 or self.threshold is None
         if self.skipped_:
             observed = self._handed_on(X).notna().any()

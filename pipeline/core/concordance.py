@@ -8,6 +8,11 @@ whatever differs between the groups: two readers who tell a lumbar from a thorac
 nothing else, agree on its volume. So Lin's coefficient can be taken within groups [5]_: it then
 compares the readers' disagreement with how much the subjects of one group differ.
 
+With more than two readers the pair that agrees least decides (`lowest_pair`), in the filter of the
+models and in what a study is told of its features alike: a feature is reproducible if it is so
+whichever two readers are taken. The overall coefficient of all readers [6]_ weighs all pairs
+together and stands beside it.
+
 References
 ----------
 .. [1] Lin LI. A concordance correlation coefficient to evaluate reproducibility. Biometrics
@@ -21,10 +26,15 @@ References
 .. [5] King TS, Chinchilli VM. A generalized concordance correlation coefficient for continuous and
    categorical data. Stat Med 2001;20:2131-2147 (stratified coefficient); by variance components:
    Carrasco JL, Jover L. Biometrics 2003;59:849-858.
+.. [6] Barnhart HX, Haber M, Song J. Overall concordance correlation coefficient for evaluating
+   agreement among multiple observers. Biometrics 2002;58:1020-1027 (the coefficient that [1]_
+   proposes for several observers, as corrected in [2]_).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -128,6 +138,111 @@ def lin_ccc_interval(
     return ccc, low, high
 
 
+class LowestPair(NamedTuple):
+    """The pair of readers that agrees least on each feature, each field of shape (p,).
+
+    Attributes
+    ----------
+    ccc, low, high : ndarray
+        Lin's coefficient of that pair and its confidence limits.
+    first, second : ndarray of int
+        The two readers of the pair, by their place in what was handed in.
+    lowest_low : ndarray
+        Lowest lower limit over all pairs, which may be another pair's.
+    n : ndarray of int
+        Subjects with both readings of the pair.
+    """
+
+    ccc: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    lowest_low: NDArray[np.float64]
+    n: NDArray[np.int64]
+
+
+def lowest_pair(
+    readings: Sequence[ArrayLike], confidence: float = 0.95, groups: ArrayLike | None = None
+) -> LowestPair:
+    """Return, for each feature, the two readers that agree least, and how well they agree.
+
+    One pair without a coefficient leaves the agreement of all undefined, and is the pair returned:
+    a reader who did not measure a feature agrees with nobody.
+
+    Parameters
+    ----------
+    readings : sequence of array-like of shape (n, p)
+        The readings of n subjects on p features by each of two or more readers, in the same unit.
+    confidence : float, default=0.95
+        Level of the intervals.
+    groups : array-like of shape (n,), optional
+        As in `lin_ccc`.
+    """
+    if len(readings) < 2:
+        raise ValueError(f"a pair needs two readers, found {len(readings)}")
+    readings = [np.asarray(values, dtype=np.float64) for values in readings]
+    pairs = list(combinations(range(len(readings)), 2))
+    found = np.array(
+        [lin_ccc_interval(readings[a], readings[b], confidence, groups) for a, b in pairs]
+    )
+    # Where a coefficient is NaN, argmin takes the first such pair.
+    which = np.argmin(found[:, 0], axis=0)
+    ccc, low, high = np.take_along_axis(found, which[np.newaxis, np.newaxis], axis=0)[0]
+    finite = np.isfinite(readings)
+    both = np.array([(finite[a] & finite[b]).sum(axis=0) for a, b in pairs])
+    first, second = np.array(pairs)[which].T
+    return LowestPair(
+        ccc,
+        low,
+        high,
+        first,
+        second,
+        np.min(found[:, 1], axis=0),
+        np.take_along_axis(both, which[np.newaxis], axis=0)[0],
+    )
+
+
+def overall_ccc(ratings: ArrayLike) -> NDArray[np.float64]:
+    """Return the overall concordance correlation coefficient of several readers [6]_.
+
+    Twice the sum of the covariances of all pairs of readers, over the sum of what each pair would
+    disagree by if its readings were independent (both variances and the squared difference of the
+    means); moments are divided by n, as in [1]_. It is the mean of the pairs' coefficients weighted
+    by that sum, and Lin's coefficient with two readers.
+
+    Parameters
+    ----------
+    ratings : array-like of shape (n, readers, p)
+        Readings of n subjects by each reader on p features. A subject counts for a feature where
+        all readers have a value.
+
+    Returns
+    -------
+    ndarray of shape (p,)
+        From -1 to 1; NaN with fewer than two subjects or readers, or where nothing varies.
+    """
+    ratings = np.asarray(ratings, dtype=np.float64)
+    if ratings.ndim != 3:
+        raise ValueError(f"ratings must have shape (n, readers, p), found {ratings.shape}")
+    readers = ratings.shape[1]
+    complete = np.isfinite(ratings).all(axis=1, keepdims=True)
+    n = complete.sum(axis=0).ravel()
+    kept = np.where(complete, ratings, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # Around the mean over readers: values such as 1e12 with a variance of 1 occur.
+        kept = np.where(complete, kept - kept.sum(axis=(0, 1)) / (n * readers), 0.0)
+        kept = np.where(_constant(ratings, complete), 0.0, kept)
+        means = kept.sum(axis=0) / n
+        # One reader's values may be all the same, while their mean is off by rounding.
+        centred = np.where(complete & _varies(ratings, complete, 0), kept - means, 0.0)
+        variances = (centred**2).sum(axis=(0, 1)) / n
+        covariances = (centred.sum(axis=1) ** 2).sum(axis=0) / n - variances  # twice their sum
+        shifts = readers * ((means - means.mean(axis=0)) ** 2).sum(axis=0)
+        occc = covariances / ((readers - 1) * variances + shifts)
+    return np.where((n < 2) | (readers < 2), np.nan, occc)
+
+
 def icc_2_1(ratings: ArrayLike) -> NDArray[np.float64]:
     """Return ICC(2,1) of each feature: two-way random effects, absolute agreement, one rater.
 
@@ -141,9 +256,11 @@ def icc_2_1(ratings: ArrayLike) -> NDArray[np.float64]:
     -------
     ndarray of shape (p,)
         ICC(2,1) of [3]_, named ICC(A,1) in [4]_; NaN with fewer than two subjects or raters, or
-        where nothing varies. It may be negative where raters disagree more than subjects differ.
+        where nothing varies. It may be negative where raters disagree more than subjects differ;
+        of few subjects the formula may fall below -1, and is cut there, as its limits are.
     """
-    return _icc(_mean_squares(ratings))
+    # No agreement is poorer than -1, but mean squares of few subjects can say so.
+    return np.maximum(_icc(_mean_squares(ratings)), -1)
 
 
 def icc_2_1_interval(
@@ -183,6 +300,7 @@ def icc_2_1_interval(
             n * (above * squares.subjects - squares.error) / (rest + n * above * squares.subjects)
         )
     exact = icc == 1
+    icc, low, high = (np.clip(values, -1, 1) for values in (icc, low, high))
     return icc, np.where(exact, 1.0, low), np.where(exact, 1.0, high)
 
 
@@ -284,9 +402,16 @@ def _moments_within(a: ArrayLike, b: ArrayLike, groups: ArrayLike) -> _PairMomen
 def _constant(values: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which features have one value only, over every axis but the last."""
     axes = tuple(range(values.ndim - 1))
+    return ~_varies(values, valid, axes)
+
+
+def _varies(
+    values: NDArray[np.float64], valid: NDArray[np.bool_], axes: int | tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return where there is more than one value over `axes`."""
     largest = np.where(valid, values, -np.inf).max(axis=axes, initial=-np.inf)
     smallest = np.where(valid, values, np.inf).min(axis=axes, initial=np.inf)
-    return largest <= smallest
+    return largest > smallest
 
 
 def _ccc(moments: _PairMoments) -> NDArray[np.float64]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -182,7 +183,37 @@ def _validator():
     return schema_validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
 
 
+def schema_of(key: str) -> dict:
+    """Return what the schema says of one option.
+
+    Parameters
+    ----------
+    key : str
+        The option, nested ones as ``evaluation.confidence``.
+    """
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    for part in key.split("."):
+        schema = schema["properties"][part]
+    return schema
+
+
+def _check_numbers(value: object, path: list[str], problems: Problems) -> None:
+    """Refuse NaN, which keeps to any bound as far as a schema can tell."""
+    parts = value.items() if isinstance(value, dict) else ()
+    parts = enumerate(value) if isinstance(value, list) else parts
+    for name, part in parts:
+        _check_numbers(part, [*path, str(name)], problems)
+    if isinstance(value, float) and math.isnan(value):
+        problems.add(
+            "An option must be a number where it is written as one",
+            found=".nan",
+            where="config key " + ".".join(path),
+            remedy="write a number, or leave the option out for its default",
+        )
+
+
 def _check_schema(config: dict, problems: Problems) -> None:
+    _check_numbers(config, [], problems)
     for error in sorted(
         _validator().iter_errors(config), key=lambda each: list(map(str, each.path))
     ):
@@ -211,14 +242,14 @@ def _check_schema(config: dict, problems: Problems) -> None:
             name = path[-1] if path else "configuration"
             problems.add(
                 f"`{name}` ({schema.get('description', 'a name')}) must be "
-                f"{_wanted(error.schema, error.validator)}",
+                f"{wanted(error.schema, error.validator)}",
                 found=_shown(error.instance),
                 where="config key " + (".".join(path) or "(top level)"),
                 remedy=schema.get("remedy"),
             )
 
 
-def _wanted(schema: dict, validator: str) -> str:
+def wanted(schema: Mapping, validator: str = "") -> str:
     """Return in words what `schema` accepts, the keyword `validator` having refused the value."""
     if "enum" in schema:
         return "one of " + ", ".join(map(_shown, schema["enum"]))

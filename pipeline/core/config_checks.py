@@ -121,6 +121,13 @@ def _check_split(split: dict, problems: Problems) -> None:
             where="config key split.column",
             remedy="name the column, with role `split` in the dictionary",
         )
+    if split["declared"] is not None and split["design"] != "imported":
+        problems.add(
+            "Only of an imported split is it declared how it parts the patients",
+            found=f"declared: {split['declared']} with design: {split['design']}",
+            where="config key split.declared",
+            remedy="remove it; the design says it already",
+        )
     if split["design"] == "by_site" and not split["test_sites"]:
         problems.add(
             "A split by site needs the sites to hold out",
@@ -150,13 +157,15 @@ def _check_published_order(config: dict, problems: Problems) -> None:
     """Add the options that have no meaning beside `mode: as_published`."""
     if not is_leaking(config):
         return
-    design, rule = config["split"]["design"], config["evaluation"]["threshold_rule"]
-    if design not in ("holdout", "imported"):
+    split, rule = config["split"], config["evaluation"]["threshold_rule"]
+    if split["design"] not in ("holdout", "imported") or split["declared"] in ("temporal", "site"):
+        declared = f", declared: {split['declared']}" if split["declared"] else ""
         problems.add(
             "The published order divides patients 7:3 and has no part held out by time or site",
-            found=f"split.design: {design}",
+            found=f"split.design: {split['design']}{declared}",
             where="config key mode",
-            remedy="write `mode: rigorous`, or take the design holdout or imported",
+            remedy="write `mode: rigorous`, or take the design holdout, or imported as drawn at "
+            "random",
         )
     if rule != "fixed":
         problems.add(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.core import command
 from pipeline.core.files import csv_text, write_csv
+from pipeline.core.option_numbers import bounded_number
 from pipeline.ct_options import add_arguments, limits_of, options_of
 from pipeline.extraction import DEFAULT_ENGINE, ENGINES, extract_masks
 
@@ -45,7 +46,11 @@ if __name__ == "__main__":
         "mask", type=Path, nargs="+", help="label map of the region; one column for each"
     )
     arguments.add_argument("--params", type=Path, required=True, help="PyRadiomics parameter file")
-    arguments.add_argument("--label", type=int, help="voxel value of the region (default: params')")
+    arguments.add_argument(
+        "--label",
+        type=bounded_number(minimum=1),
+        help="voxel value of the region (default: params')",
+    )
     arguments.add_argument(
         "--engine", choices=ENGINES, default=DEFAULT_ENGINE, help="who computes (%(default)s)"
     )

@@ -21,6 +21,7 @@ import SimpleITK as sitk
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_csv
+from pipeline.core.option_numbers import bounded_number
 from pipeline.extraction import extract_features, load_params
 from pipeline.extraction.checks import Image
 from pipeline.extraction.params import Parameters
@@ -161,14 +162,24 @@ if __name__ == "__main__":
     arguments = command.parser("pipeline.parameter_sets.margins", __doc__)
     arguments.add_argument("image", type=Path, help="CT, or a folder with one DICOM series")
     arguments.add_argument("mask", type=Path, help="label map of the region")
-    arguments.add_argument("--label", type=int, help="voxel value of the region (default: params')")
-    arguments.add_argument("--params", type=Path, required=True, help="PyRadiomics parameter file")
-    arguments.add_argument("--sigma", type=float, default=5.0, help="of LoG, in mm (default: 5)")
+    voxels = bounded_number(minimum=0, maximum=1000)
     arguments.add_argument(
-        "--margins", type=int, nargs="+", default=list(MARGINS), help="voxels (default: 5 to 30)"
+        "--label",
+        type=bounded_number(minimum=1),
+        help="voxel value of the region (default: params')",
+    )
+    arguments.add_argument("--params", type=Path, required=True, help="PyRadiomics parameter file")
+    arguments.add_argument(
+        "--sigma",
+        type=bounded_number("number", exclusiveMinimum=0, maximum=1000),
+        default=5.0,
+        help="of LoG, in mm (default: 5)",
     )
     arguments.add_argument(
-        "--reference", type=int, default=REFERENCE, help=f"voxels (default: {REFERENCE})"
+        "--margins", type=voxels, nargs="+", default=list(MARGINS), help="voxels (default: 5 to 30)"
+    )
+    arguments.add_argument(
+        "--reference", type=voxels, default=REFERENCE, help=f"voxels (default: {REFERENCE})"
     )
     arguments.add_argument("--out", type=Path, help="CSV file (default: a table on the screen)")
     command.run(main, arguments)

@@ -106,7 +106,7 @@ def match_masks(
     dicom_root: Path,
     handover: Handover,
     rules: Rules,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int, int], None] = lambda done, total, matched: None,
 ) -> Matched:
     """Match every mask to a series.
 
@@ -121,7 +121,7 @@ def match_masks(
     rules : Rules
         How.
     progress : callable
-        Told how many masks are done.
+        Told how many masks were looked at, of how many, and how many of them were matched.
     """
     known: dict[str, set[str]] = {}
     short: dict[str, set[str]] = {}
@@ -148,7 +148,7 @@ def match_masks(
                 )
         except CaseError as error:
             result.failed.append((path, reason_of(error)))
-        progress(done, len(masks))
+        progress(done, len(masks), done - len(result.failed))
     return without_doubles(result)
 
 

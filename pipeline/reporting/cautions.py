@@ -10,9 +10,10 @@ import pandas as pd
 from pipeline.core.modes import is_leaking
 from pipeline.core.problems import listing
 from pipeline.core.provenance import versions
-from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Results, metric
-from pipeline.reporting.wording import interval, number, plural, sentence_list, share
+from pipeline.reporting.leaking import NO_ROWS_ADDED, learned_oversampled, order_words
+from pipeline.reporting.results import Results, measured_unit, metric
+from pipeline.reporting.validation_kind import validation_kind
+from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list, share
 
 #: Events (and non-events) that a test of a model should hold (Vergouwe et al., J Clin Epidemiol
 #: 2005;58:475-483; Collins et al., Stat Med 2016;35:214-226).
@@ -103,9 +104,10 @@ def _one_reader(results: Results) -> Caution | None:
         return None
     text = (
         f"All features come from reader {readers[0]}. Without a second reading no concordance can "
-        "be computed: the CCC step of the selection is skipped, and features that depend on how "
-        "the contour is drawn stay in."
+        "be computed, and how much a feature depends on who draws the contour is not known."
     )
+    if results.modelling is not None:
+        text += " The CCC step of the selection is skipped: such features stay in."
     return Caution("One reader: no CCC filter", text, "concordance")
 
 
@@ -115,7 +117,7 @@ def _few_cases_of_readers(results: Results) -> Caution | None:
     if not 0 < most < MIN_CASES_OF_READERS:
         return None
     text = (
-        f"Concordance between readers rests on {plural(most, 'case')}; at least "
+        f"Concordance between readers rests on {plural(most, measured_unit(results))}; at least "
         f"{MIN_CASES_OF_READERS} are advised. Which features pass the threshold would change with "
         "other cases: read the intervals of the CCC."
     )
@@ -223,15 +225,15 @@ def _above_nested(results: Results) -> Caution | None:
         folds = entry.table["auroc"].max()
         if test["value"] > folds or (pd.notna(test["low"]) and test["low"] > nested):
             too_high.append(
-                f"{_label(results, name)} {number(test['value'])} on the test rows against "
-                f"{number(nested)} in nested cross-validation (highest fold {number(folds)})"
+                f"{_label(results, name)} {_area(test['value'])} on the test rows against "
+                f"{_area(nested)} in nested cross-validation (highest fold {_area(folds)})"
             )
     if not too_high:
         return None
     text = (
         f"The AUROC of the test rows is higher than the procedure supports: "
-        f"{sentence_list(too_high)}. The likeliest reason is {order_words(results).excess}; expect "
-        "the nested figure in new patients, and quote it beside the other."
+        f"{sentence_list(too_high)}. The likeliest reason is {order_words(results).excess}; "
+        f"{validation_kind(results['split']).expect}, and quote it beside the other."
     )
     return Caution("Test rows above nested cross-validation", text, "performance")
 
@@ -242,14 +244,14 @@ def _below_nested(results: Results) -> Caution | None:
     for name, entry in results.modelling.nested.items():
         test, nested = metric(results, name, "auroc"), entry.info["auroc"]
         if test is not None and pd.notna(test["high"]) and test["high"] < nested:
-            shown = interval(test["value"], test["low"], test["high"])
-            too_low.append(f"{_label(results, name)} {shown} against {number(nested)}")
+            shown = interval(test["value"], test["low"], test["high"], bounds=UNIT)
+            too_low.append(f"{_label(results, name)} {shown} against {_area(nested)}")
     if not too_low:
         return None
     text = (
         "The interval of the AUROC on the test rows ends below the figure of nested "
-        f"cross-validation: {sentence_list(too_low)}. Either the split was unlucky, or what was "
-        "learned from the training rows carries over badly. Quote both figures."
+        f"cross-validation: {sentence_list(too_low)}. "
+        f"{validation_kind(results['split']).below} Quote both figures."
     )
     return Caution("Test rows below nested cross-validation", text, "performance")
 
@@ -264,8 +266,8 @@ def _corrected_above_nested(results: Results) -> Caution | None:
         nested = results.modelling.nested[name].info["auroc"]
         if rows["auroc"] > nested + SUPPORTED:
             too_high.append(
-                f"{_label(results, name)} {number(rows['auroc'])} corrected against "
-                f"{number(nested)} in nested cross-validation"
+                f"{_label(results, name)} {_area(rows['auroc'])} corrected against "
+                f"{_area(nested)} in nested cross-validation"
             )
     if not too_high:
         return None
@@ -275,6 +277,10 @@ def _corrected_above_nested(results: Results) -> Caution | None:
         "well predicted. Do not quote the corrected figures; quote the nested ones."
     )
     return Caution("Corrected AUROC above nested cross-validation", text, "validation")
+
+
+def _area(value: float) -> str:
+    return number(value, bounds=UNIT)
 
 
 def _label(results: Results, model: str) -> str:
@@ -288,7 +294,8 @@ def _clusters(results: Results) -> Caution | None:
     if not several:
         return None
     text = (
-        f"{plural(several, 'patient')} contribute more than one row. Patients are never divided "
+        f"{plural(several, 'patient')} {'contributes' if several == 1 else 'contribute'} more than "
+        "one row. Patients are never divided "
         "between training and test rows or between folds; the table of metrics names the interval "
         "method that takes the clusters into account. The filters of the selection (rank-sum, "
         "chi-square) count rows as independent: they screen, and their P values are too small to "
@@ -298,21 +305,47 @@ def _clusters(results: Results) -> Caution | None:
 
 
 def _oversampling(results: Results) -> Caution | None:
-    method = results["oversampling"]
+    method = results["oversampling"].replace("_", " + ")
     if method == "none":
         return None
+    models = results.modelling.models
+    added = [name for name in models if learned_oversampled(results, name)]
+    as_they_are = [_label(results, name) for name in models if name not in added]
+    if not added:
+        text = (
+            f"The configuration asks for oversampling ({method}), but no model learned from a row "
+            f"that it added{_why_no_rows(results)}. Predicted risks are not shifted by it."
+        )
+        return Caution("Oversampling added no row", text, "performance", "info")
     text = (
-        f"The training rows were rebalanced ({method.replace('_', ' + ')}). This shifts predicted "
+        f"The training rows were rebalanced ({method}). This shifts predicted "
         "risks upwards and harms calibration (van den Goorbergh et al., J Am Med Inform Assoc "
         "2022;29:1525-1534): predicted probabilities are scores here and no risks."
     )
-    config = results.study.config
-    if "svm" in config["models"] and not is_leaking(config):
+    if as_they_are:
+        text += (
+            f" To what {sentence_list(as_they_are)} learned from, no row was added"
+            f"{_why_no_rows(results)}."
+        )
+    if "svm" in added and not is_leaking(results.study.config):
         text += (
             " Those of the support vector machine alone are learned from patients as they are, and "
             "lie on the scale of their share of events."
         )
     return Caution("Oversampling", text, "performance")
+
+
+def _why_no_rows(results: Results) -> str:
+    """Return the reasons why oversampling added no row, in brackets."""
+    reasons = {
+        note.removeprefix(NO_ROWS_ADDED).strip(" :.")
+        for model in results.modelling.models.values()
+        for note in model.info["notes"]
+        if note.startswith(NO_ROWS_ADDED)
+    }
+    if any(not model.info["features"] for model in results.modelling.models.values()):
+        reasons.add("the selection kept no column")
+    return f" ({'; '.join(sorted(reasons))})" if reasons else ""
 
 
 def _lock() -> Caution | None:

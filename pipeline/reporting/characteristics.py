@@ -8,6 +8,7 @@ independent.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from scipy import stats
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.reporting.clustered_tests import clustered_score_test
+from pipeline.reporting.wording import share
 
 #: Below this expected count in a cell, the chi-square distribution approximates badly
 #: (Cochran, Biometrics 1954;10:417-451).
@@ -203,10 +205,10 @@ def _describe_numbers(
         result = replace(compare_numbers(first, second, test), compared=compared)
     row = _row(entry, numbers, result)
     row["summary"] = "median [Q1, Q3]" if by_rank else "mean (SD)"
-    summarise = _median if by_rank else _mean
-    row["overall"] = summarise(numbers)
-    for value, label in groups:
-        row[label] = summarise(numbers[group == value])
+    summarise = _medians if by_rank else _means
+    columns = [numbers, *(numbers[group == value] for value, _ in groups)]
+    names = ["overall", *(label for _, label in groups)]
+    row |= dict(zip(names, summarise(columns), strict=True))
     return [row]
 
 
@@ -299,32 +301,37 @@ def _row(entry: dict, values: pd.Series, result: TestResult) -> dict:
     }
 
 
-def _median(values: pd.Series) -> str | None:
-    values = values.dropna()
-    if values.empty:
-        return None
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    digits = _digits(values)
-    if (values == values.round()).all():
+def _medians(columns: Sequence[pd.Series]) -> list[str | None]:
+    """Return median and quartiles of each column of a row, all with the same decimals."""
+    columns = [values.dropna() for values in columns]
+    quartiles = [np.percentile(values, [50, 25, 75]) if len(values) else None for values in columns]
+    digits = _digits(columns[0])
+    if (columns[0] == columns[0].round()).all():
         # Quartiles of whole numbers are whole or lie between two of them.
-        digits = 0 if all(float(value).is_integer() for value in (low, middle, high)) else 1
-    return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+        printed = [value for of_column in quartiles if of_column is not None for value in of_column]
+        digits = 0 if all(float(value).is_integer() for value in printed) else 1
+    return [
+        None if of_column is None else "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(*of_column, d=digits)
+        for of_column in quartiles
+    ]
 
 
-def _mean(values: pd.Series) -> str | None:
-    values = values.dropna()
-    if values.empty:
-        return None
-    digits = _digits(values)
-    spread = f"{values.std(ddof=1):.{digits}f}" if len(values) > 1 else "–"
-    return f"{values.mean():.{digits}f} ({spread})"
+def _means(columns: Sequence[pd.Series]) -> list[str | None]:
+    """Return mean and standard deviation of each column of a row, all with the same decimals."""
+    columns = [values.dropna() for values in columns]
+    digits = _digits(columns[0])
+    texts: list[str | None] = []
+    for values in columns:
+        spread = f"{values.std(ddof=1):.{digits}f}" if len(values) > 1 else "–"
+        texts.append(f"{values.mean():.{digits}f} ({spread})" if len(values) else None)
+    return texts
 
 
 def _digits(values: pd.Series) -> int:
-    """Return decimals that suit the spread: three leading digits' worth, two at most."""
-    spread = float(np.ptp(values))
-    return 0 if spread >= 100 else 1 if spread >= 10 else 2
+    """Return decimals that suit the spread: three leading digits' worth, six at most."""
+    spread = float(np.ptp(values)) if len(values) else 0.0
+    return min(max(2 - math.floor(math.log10(spread)), 0), 6) if spread > 0 else 2
 
 
 def _percent(part: int, whole: int) -> str | None:
-    return f"{part} ({100 * part / whole:.1f}%)" if whole else None
+    return f"{part} ({share(part, whole, 1)})" if whole else None

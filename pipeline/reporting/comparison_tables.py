@@ -8,7 +8,10 @@ from pipeline.reporting.blocks import Block, Paragraph, Table
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.wording import (
+    METRIC_BOUNDS,
     NO_VALUE,
+    SIGNED,
+    UNIT,
     count,
     interval,
     number,
@@ -26,7 +29,7 @@ def comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: s
         {
             "Comparison": f"{labels.get(row.model_a, row.model_a)} − "
             f"{labels.get(row.model_b, row.model_b)}",
-            "Difference in AUROC": interval(row.auc_difference, row.low, row.high),
+            "Difference in AUROC": difference(row.auc_difference, row.low, row.high),
             "P": p_value(row.p_value),
             "P (Holm)": p_value(row.p_holm),
             "One alone right": f"{count(row.only_a_right)} : {count(row.only_b_right)}",
@@ -44,7 +47,8 @@ def comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: s
         caption=f"Pairwise differences in AUROC on the test rows ({how}; {level} intervals, P "
         f"values also adjusted after Holm over {over}), and decisions: rows on which the first "
         "or the second model alone is right, each at its own threshold, with McNemar's exact test, "
-        "which asks for independent rows.",
+        "which asks for independent rows. A difference without an interval is not estimable: its "
+        "variance among these rows is 0, which says nothing about the next patients.",
         shown=pd.DataFrame(rows),
         raw=comparisons,
         numeric=(
@@ -67,11 +71,11 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
         rows.append(
             {
                 "Model": labels[name],
-                "Nested cross-validation": number(info["auroc"], 3),
+                "Nested cross-validation": number(info["auroc"], 3, UNIT),
                 "SD over folds": number(info["auroc_sd"], 3),
                 **_repeats(info),
-                "Inner folds": number(results.modelling.models[name].info["cv_auc"], 3),
-                "Test rows": interval(test["value"], test["low"], test["high"]),
+                "Inner folds": number(results.modelling.models[name].info["cv_auc"], 3, UNIT),
+                "Test rows": interval(test["value"], test["low"], test["high"], bounds=UNIT),
                 "Fits": count(info["fits"]),
             }
         )
@@ -99,7 +103,7 @@ def _repeats(info: dict) -> dict[str, str]:
     """Return the range of the repeats' means, as a column; nothing where there is one repeat."""
     if info["repeats"] == 1:
         return {}
-    low, high = number(info["auroc_low"], 3), number(info["auroc_high"], 3)
+    low, high = (number(info[name], 3, UNIT) for name in ("auroc_low", "auroc_high"))
     return {"Means of the repeats": f"{low} to {high}"}
 
 
@@ -110,11 +114,11 @@ def references_table(results: Results, level: str) -> Table:
         {
             "Prediction from": row.label,
             "Columns": count(row.n_features) if not row.note else NO_VALUE,
-            "AUROC": interval(row.auroc, row.auroc_low, row.auroc_high)
+            "AUROC": interval(row.auroc, row.auroc_low, row.auroc_high, bounds=UNIT)
             if not row.note
             else row.note,
-            "Brier": number(row.brier),
-            "Scaled Brier": number(row.scaled_brier),
+            "Brier": number(row.brier, bounds=METRIC_BOUNDS["brier"]),
+            "Scaled Brier": number(row.scaled_brier, bounds=METRIC_BOUNDS["scaled_brier"]),
         }
         for row in table.itertuples()
     ]
@@ -128,6 +132,12 @@ def references_table(results: Results, level: str) -> Table:
         raw=table,
         numeric=("Columns", "AUROC", "Brier", "Scaled Brier"),
     )
+
+
+def difference(value: float, low: float, high: float) -> str:
+    """Return a difference with its interval, or that there is none to be had."""
+    text = interval(value, low, high, bounds=SIGNED)
+    return f"{text}, not estimable" if pd.notna(value) and pd.isna(low) else text
 
 
 def _below(p: pd.Series) -> str:

@@ -7,7 +7,15 @@ import pandas as pd
 from pipeline.reporting.blocks import Block, Items, Table
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
-from pipeline.reporting.wording import NO_VALUE, interval, number, plural, sentence_list
+from pipeline.reporting.wording import (
+    METRIC_BOUNDS,
+    NO_VALUE,
+    UNIT,
+    interval,
+    number,
+    plural,
+    sentence_list,
+)
 
 #: Metrics whose correction is printed, beside AUROC; the file holds all.
 _CORRECTED = {
@@ -36,10 +44,10 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
                 "Optimism": _number(own, "optimism"),
                 "Corrected": _number(own, "corrected"),
                 ".632+": _number(own, "corrected_632plus"),
-                "Nested cross-validation": number(nested[name].info["auroc"])
+                "Nested cross-validation": number(nested[name].info["auroc"], bounds=UNIT)
                 if name in nested
                 else NO_VALUE,
-                "Test rows": interval(test["value"], test["low"], test["high"]),
+                "Test rows": interval(test["value"], test["low"], test["high"], bounds=UNIT),
             }
         )
     infos = [entry.info for entry in optimism.values()]
@@ -100,7 +108,9 @@ def _other_metrics(results: Results, labels: dict[str, str], raw: pd.DataFrame) 
                     "Optimism": _number(own, "optimism"),
                     "Corrected": _number(own, "corrected"),
                     ".632+": _number(own, "corrected_632plus"),
-                    "Test rows": interval(test["value"], test["low"], test["high"]),
+                    "Test rows": interval(
+                        test["value"], test["low"], test["high"], bounds=METRIC_BOUNDS.get(name)
+                    ),
                 }
             )
     names = sentence_list(_CORRECTED.values())
@@ -122,4 +132,7 @@ def _row(results: Results, model: str, name: str) -> pd.Series | None:
 
 
 def _number(row: pd.Series | None, column: str) -> str:
-    return NO_VALUE if row is None else number(row[column])
+    if row is None:
+        return NO_VALUE
+    # Optimism is a difference; what is left of a metric lies within the metric's own bounds.
+    return number(row[column], bounds=None if column == "optimism" else METRIC_BOUNDS.get(row.name))

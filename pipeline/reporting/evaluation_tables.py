@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Table
-from pipeline.reporting.wording import NO_VALUE, number, p_value, sentence_list
+from pipeline.reporting.wording import NO_VALUE, UNIT, number, p_value, sentence_list
 
 #: Gains below it are rounding.
 _ROUNDING = 1e-12
@@ -30,7 +30,8 @@ def goodness_of_fit_table(tests: pd.DataFrame, labels: dict[str, str]) -> Table:
         "predicted risk; degrees of freedom are the groups, since no model was fitted to these "
         "rows. A large P value is no proof of calibration (with few events the test sees little, "
         "with many it rejects what does not matter, and it depends on the grouping): judge by the "
-        "curve, the slope and the intercept.",
+        "curve, the slope and the intercept. There is no P value where a group holds fewer than "
+        "5 rows.",
         shown=pd.DataFrame(rows),
         raw=tests,
         numeric=("Chi-square", "Degrees of freedom", "P"),
@@ -52,7 +53,7 @@ def useful_ranges_table(curves: pd.DataFrame, labels: dict[str, str], level: str
                 f"Lower {level} limit above both": _printed(surely),
                 "Largest gain": NO_VALUE
                 if best is None
-                else f"{number(best['gain'])} at {number(best['threshold'], 2)}",
+                else f"{number(best['gain'])} at {number(best['threshold'], 2, UNIT)}",
             }
         )
         raw += [[name, "estimate", *ends] for ends in better]

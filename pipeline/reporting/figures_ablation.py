@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.reporting.figures import ACCENT, INK, MUTED, figure, model_style, to_svg
-from pipeline.reporting.wording import count, interval
+from pipeline.reporting.wording import SIGNED, count, interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,9 @@ def ablation_figure(steps: pd.DataFrame, seeds: pd.DataFrame, name: str, level: 
                 )
             _whisker(axis, row, place, ACCENT, "o", hollow=row.repeats)
             _beside(axis, 1.06, place, count(row.n_features), align="right")
-            _beside(axis, 1.09, place, interval(row.delta, row.delta_low, row.delta_high))
+            _beside(
+                axis, 1.09, place, interval(row.delta, row.delta_low, row.delta_high, bounds=SIGNED)
+            )
         _beside(axis, 1.06, -1.0, "Features", align="right", bold=True)
         _beside(axis, 1.09, -1.0, f"Change ({level} interval)", bold=True)
         _finish(axis, steps["label"], places, headings, height)

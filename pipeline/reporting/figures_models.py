@@ -19,7 +19,7 @@ from pipeline.reporting.figures import (
     model_style,
     to_svg,
 )
-from pipeline.reporting.wording import interval, number
+from pipeline.reporting.wording import UNIT, interval, number, share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ def forest_figure(
             axis.text(
                 1.02,
                 place,
-                interval(row.value, row.low, row.high),
+                interval(row.value, row.low, row.high, bounds=UNIT),
                 transform=axis.get_yaxis_transform(),
                 va="center",
                 color=INK,
@@ -98,7 +98,10 @@ def roc_figure(roc: pd.DataFrame, aurocs: dict[str, float], labels: dict[str, st
             curve = roc[roc["model"] == model]
             style = model_style(model, list(labels)) | {"marker": None}
             axis.plot(
-                curve["fpr"], curve["tpr"], label=f"{label}  {number(aurocs[model])}", **style
+                curve["fpr"],
+                curve["tpr"],
+                label=f"{label}  {number(aurocs[model], bounds=UNIT)}",
+                **style,
             )
         axis.set_xlabel("1 − specificity (false positive rate)")
         axis.set_ylabel("Sensitivity (true positive rate)")
@@ -252,10 +255,12 @@ def _two_by_two(axis: Axes, row: pd.Series, label: str, *, first: bool) -> None:
                 fontsize=12,
                 fontweight="bold",
             )
-            share = f"{100 * part:.0f}%" if whole else "–"
-            axis.text(column + 0.485, line + 0.74, share, ha="center", va="center", fontsize=8)
+            percent = share(counts[line, column], whole)
+            axis.text(column + 0.485, line + 0.74, percent, ha="center", va="center", fontsize=8)
     axis.set_title(label, fontsize=8.5, pad=8)
-    axis.set_xlabel(f"threshold {number(row['threshold'])}", fontsize=8, color=MUTED, loc="left")
+    axis.set_xlabel(
+        f"threshold {number(row['threshold'], bounds=UNIT)}", fontsize=8, color=MUTED, loc="left"
+    )
     axis.set_xlim(-0.02, 2)
     axis.set_ylim(2.02, -0.05)
     axis.set_xticks([0.485, 1.485], ["event", "no event"])

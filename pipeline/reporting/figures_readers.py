@@ -18,6 +18,7 @@ from pipeline.reporting.figures import (
     hide_unused,
     to_svg,
 )
+from pipeline.reporting.wording import share
 
 #: Measures of overlap in the order of their panels: column, axis label.
 _MEASURES = (
@@ -67,7 +68,7 @@ def agreement_figure(agreement: pd.DataFrame) -> str:
             axis.yaxis.get_major_locator().set_params(integer=True)
             axis.grid(axis="y")
         for axis in axes[::2]:
-            axis.set_ylabel("Cases")
+            axis.set_ylabel("Cases" if len(pairs) == 1 else "Cases, of each pair")
         if len(pairs) > 1:
             axes[0].legend(loc="upper left")
         return to_svg(drawing, "agreement")
@@ -131,7 +132,7 @@ def concordance_figure(
     families : pandas.DataFrame
         One row per image type, in the order of the panels: ``image_type, features, stable``.
     threshold : float
-        CCC below which selection drops a feature.
+        CCC that is drawn as a line.
 
     Returns
     -------
@@ -155,7 +156,7 @@ def concordance_figure(
             axis.text(
                 0,
                 1.02,
-                f"{group.stable} of {group.features} kept",
+                f"{group.stable} of {group.features} reach it",
                 transform=axis.transAxes,
                 fontsize=8,
                 color=MUTED,
@@ -204,7 +205,7 @@ def families_figure(families: pd.DataFrame) -> str:
                 axis.text(
                     corner[0] + 0.5,
                     corner[1] + 0.5,
-                    f"{100 * cell.stable_share:.0f}%",
+                    share(cell.stable, cell.features),
                     ha="center",
                     va="center",
                     fontsize=8,

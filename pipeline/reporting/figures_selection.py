@@ -15,7 +15,7 @@ from pipeline.reporting.figures import (
     figure,
     to_svg,
 )
-from pipeline.reporting.wording import count
+from pipeline.reporting.wording import count, share
 
 
 def funnel_figure(funnel: list[dict]) -> str:
@@ -112,7 +112,7 @@ def frequency_figure(table: pd.DataFrame, noise: float | None) -> str:
         for bar, selected in zip(bars, table["selected"], strict=True):
             bar.set_alpha(1.0 if selected else 0.4)
         for place, value in zip(places, table["frequency"], strict=True):
-            axis.text(value + 0.008, place, f"{100 * value:.0f}%", va="center", color=INK)
+            axis.text(value + 0.008, place, share(value, 1), va="center", color=INK)
         if noise is not None:
             axis.axvline(noise, color=MUTED, linestyle="--", linewidth=1.0)
         axis.set_yticks(places, table["feature"], fontsize=8, color=INK)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pipeline.core.modes import COLUMN, LABEL, WORD, is_leaking
 from pipeline.reporting.blocks import Block, Figure, Folded, Note, Points, Section, Table
 from pipeline.reporting.results import Results
+from pipeline.reporting.validation_kind import validation_kind
 
 #: Sections that are the same in both modes.
 SAME_IN_BOTH_MODES = frozenset(
@@ -41,6 +42,9 @@ NOT_LEAKING = frozenset(("frequency", "selection-stability"))
 
 #: Tables of nothing that was learned, the same in both modes.
 UNTOUCHED = frozenset(("missingness",))
+
+#: How the note of a model begins that asked for oversampling and got no row.
+NO_ROWS_ADDED = "ADASYN added no rows"
 
 _HONEST = "In the rigorous order (not leaking)."
 
@@ -132,7 +136,7 @@ _RIGOROUS = OrderWords(
     folds="folds that keep patients together",
     test_estimate="the final model on patients that nothing was learned from. Unbiased, "
     "and with few events uncertain: the interval says how much.",
-    excess="luck of the split",
+    excess="{}",
     winner="The choice was made before the test rows were judged, and nothing of them enters it.",
     ablation="Which features count as the highest follows from the training rows; all steps are "
     "planned before the test rows are looked at.",
@@ -153,7 +157,7 @@ _AS_PUBLISHED = OrderWords(
     folds="folds of rows that were oversampled before",
     test_estimate="the final model on patients whose outcomes chose its features. Too good, by "
     "how much nobody knows; all other estimates of the table are of the rigorous order.",
-    excess="the selection on the outcomes of the test rows, beside luck of the split",
+    excess="the selection on the outcomes of the test rows, beside {}",
     winner="No prediction of a test row enters the choice, but their outcomes do: they helped "
     "to select the features that the folds were scored with.",
     ablation="Which features count as the highest follows from the training rows, but they are "
@@ -166,26 +170,39 @@ _AS_PUBLISHED = OrderWords(
 
 def order_words(results: Results) -> OrderWords:
     """Return what the sections of a study say about its order."""
-    if not is_leaking(results.study.config):
-        return _RIGOROUS
-    if _oversamples(results):
-        return _AS_PUBLISHED
-    return replace(_AS_PUBLISHED, folds="folds that share the features selected on everyone")
+    words = _AS_PUBLISHED if is_leaking(results.study.config) else _RIGOROUS
+    kind = validation_kind(results["split"])
+    words = replace(words, excess=words.excess.format(kind.excess))
+    if words.folds == _RIGOROUS.folds or oversampled(results):
+        return words
+    return replace(words, folds="folds that share the features selected on everyone")
 
 
-def _oversamples(results: Results) -> bool:
-    """Tell whether rows were oversampled, as the published study did and a study may leave out."""
-    return results.study.config["oversampling"] != "none"
+def oversampled(results: Results) -> bool:
+    """Tell whether any model learned from rows that oversampling added."""
+    return any(learned_oversampled(results, name) for name in results.modelling.models)
+
+
+def learned_oversampled(results: Results, model: str) -> bool:
+    """Tell whether a model's final fit learned from rows that oversampling added.
+
+    A study may ask for it and get none, as where the classes are balanced or the selection keeps
+    nothing: the notes of the model say so.
+    """
+    info = results.modelling.models[model].info
+    if results.study.config["oversampling"] == "none" or not info["features"]:
+        return False
+    return not any(note.startswith(NO_ROWS_ADDED) for note in info["notes"])
 
 
 def mark_leaking(sections: list[Section], results: Results) -> list[Section]:
     """Return the sections, marked where they leak; as they are in a rigorous study."""
     if results.modelling is None or not is_leaking(results.study.config):
         return sections
-    oversampled = _oversamples(results)
-    in_short = _IN_SHORT.format(_OVERSAMPLED_IN_SHORT if oversampled else "")
+    added = oversampled(results)
+    in_short = _IN_SHORT.format(_OVERSAMPLED_IN_SHORT if added else "")
     # Said in full once: a reader skips what stands in every section.
-    banner = _BANNER.format(_OVERSAMPLED if oversampled else "")
+    banner = _BANNER.format(_OVERSAMPLED if added else "")
     marked = []
     for section in sections:
         if section.anchor in SAME_IN_BOTH_MODES:

@@ -190,6 +190,25 @@ def read_results(study_folder: str | Path) -> Results:
     )
 
 
+def measured_unit(results: Results) -> str:
+    """Return what readers measured: a case, or the unit of a study of ready feature tables."""
+    return results["unit"] if results.imaging is None else "case"
+
+
+def region(results: Results) -> str:
+    """Return what was contoured: a vertebra where vertebral levels are known, else a region."""
+    tables = [results.study.cases, None if results.modelling is None else results.modelling.units]
+    known = [
+        table["level"].notna().any() for table in tables if table is not None and "level" in table
+    ]
+    return "vertebra" if any(known) else "region"
+
+
+def regions(results: Results) -> str:
+    """Return the plural of `region`."""
+    return {"vertebra": "vertebrae", "region": "regions"}[region(results)]
+
+
 def metric(results: Results, model: str, name: str, part: str = "test") -> pd.Series | None:
     """Return one row of the metrics, None where it was not computed."""
     table = results.modelling.evaluation.metrics

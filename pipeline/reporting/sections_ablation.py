@@ -17,7 +17,16 @@ from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Ablation, Results
 from pipeline.reporting.sections_models import model_labels, notes_of_models
 from pipeline.reporting.sections_selection import NO_OUTCOME, feature_names
-from pipeline.reporting.wording import NO_VALUE, count, interval, number, plural
+from pipeline.reporting.wording import (
+    NO_VALUE,
+    SIGNED,
+    UNIT,
+    Bounds,
+    count,
+    interval,
+    number,
+    plural,
+)
 
 #: Steps that mean the same for every model, whatever features it finds important.
 _COMPARABLE = ("full", "named", "block", "family", "chain")
@@ -85,7 +94,7 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
         )
         described = "; ".join(
             f"{step_label(row, names, detail=False)}: "
-            f"{interval(row.delta, row.delta_low, row.delta_high)}"
+            f"{interval(row.delta, row.delta_low, row.delta_high, bounds=SIGNED)}"
             for row in steps.itertuples()
         )
         blocks.append(
@@ -94,10 +103,10 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
                 svg=ablation_figure(drawn, ablation.seeds, f"ablation-{name}", level),
                 alt=f"Change of the AUROC of {label} by ablation step. {described}.",
                 caption=f"{label}: change of the AUROC in each step, against "
-                f"{number(full['auroc'])} with all input ({count(full['n_features'])} columns), "
-                f"with {level} intervals. Left of the dashed line the step does worse. Small dots: "
-                "fits with single seeds. Hollow: the step ends in the same signature as an earlier "
-                f"one. {how}",
+                f"{number(full['auroc'], bounds=UNIT)} with all input "
+                f"({count(full['n_features'])} columns), with {level} intervals. "
+                "Left of the dashed line the step does worse. Small dots: fits with single seeds. "
+                f"Hollow: the step ends in the same signature as an earlier one. {how}",
             )
         )
     blocks.append(_steps_table(name, label, ablation, names, how))
@@ -131,16 +140,18 @@ def _steps_table(
             "Step": step_label(row, names)
             + (f"\n(signature of: {labels[row.same_as]})" if row.same_as else ""),
             "Features": count(row.n_features),
-            "AUROC": _two_lines(row.auroc, row.auroc_low, row.auroc_high),
+            "AUROC": _two_lines(row.auroc, row.auroc_low, row.auroc_high, UNIT),
             "Change": NO_VALUE
             if row.kind == "full"
             else _two_lines(row.delta, row.delta_low, row.delta_high),
             "SD over\nseeds": number(row.auroc_sd),
-            "Brier": number(row.brier),
-            "Thres-\nhold": number(row.threshold),
+            "Brier": number(row.brier, bounds=UNIT),
+            "Thres-\nhold": number(row.threshold, bounds=UNIT),
             "TP\nFN": f"{count(row.tp)}\n{count(row.fn)}",
             "FP\nTN": f"{count(row.fp)}\n{count(row.tn)}",
-            "Sens.\nSpec.": f"{number(row.sensitivity)}\n{number(row.specificity)}",
+            "Sens.\nSpec.": "\n".join(
+                number(value, bounds=UNIT) for value in (row.sensitivity, row.specificity)
+            ),
         }
         for row in table[table["auroc"].notna()].itertuples()
     ]
@@ -179,7 +190,7 @@ def _models_blocks(results: Results, labels: dict[str, str]) -> list[Block]:
             if cell is None:
                 row[label] = NO_VALUE
             elif step.kind == "full":
-                row[label] = _two_lines(cell.auroc, cell.auroc_low, cell.auroc_high)
+                row[label] = _two_lines(cell.auroc, cell.auroc_low, cell.auroc_high, UNIT)
             else:
                 row[label] = _two_lines(cell.delta, cell.delta_low, cell.delta_high)
         rows.append(row)
@@ -224,5 +235,5 @@ def joined_fits(ablations: dict[str, Ablation]) -> int:
     return sum(int(ablation.info["fits"]) for ablation in ablations.values())
 
 
-def _two_lines(value: float, low: float, high: float) -> str:
-    return interval(value, low, high).replace(" (", "\n(")
+def _two_lines(value: float, low: float, high: float, bounds: Bounds = SIGNED) -> str:
+    return interval(value, low, high, bounds=bounds).replace(" (", "\n(")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.core.concordance import stable_from
-from pipeline.reporting.blocks import Block, Figure, Paragraph, Section, Table
+from pipeline.core.problems import listing
+from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
 from pipeline.reporting.figures_readers import (
     concordance_figure,
     families_figure,
@@ -13,8 +14,11 @@ from pipeline.reporting.figures_readers import (
     overlap_figure,
 )
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Results
-from pipeline.reporting.wording import count, interval, number, plural, share
+from pipeline.reporting.results import Results, measured_unit
+from pipeline.reporting.wording import SIGNED, count, interval, number, plural, share
+
+#: Features named for each reason why there is no CCC; the table's file holds all.
+_NAMED = 5
 
 
 def concordance_section(results: Results) -> Section:
@@ -31,37 +35,12 @@ def concordance_section(results: Results) -> Section:
         return Section("concordance", title, absent=reason)
     limit = results["selection.ccc.threshold"]
     threshold = stable_from(limit)
-    kept = int((table["ccc"] >= threshold).sum())
     families = results.families
     by_type, by_class = (of_column(families, name) for name in ("image_type", "feature_class"))
     least = by_type.iloc[0]
-    units = int(table["n"].max())
-    text = (
-        f"Over all {plural(units, 'case')} read twice, {count(kept)} of "
-        f"{count(len(table))} features ({share(kept, len(table))}) reach a concordance correlation "
-        f"coefficient (CCC) of {number(threshold, 2)}; the median is "
-        f"{number(table['ccc'].median(), 3)}. "
-    )
-    widths = (table["ccc_high"] - table["ccc_low"]).dropna()
-    if widths.empty:
-        text += "So few cases give the CCC no interval."
-    else:
-        text += f"Half of the intervals of the CCC are wider than {number(widths.median(), 2)}."
-    within = table["ccc_within"]
-    if within.notna().any():
-        text += (
-            " Within vertebral levels, so that what differs between levels is no agreement, "
-            f"the median CCC is {number(within.median(), 3)}, and "
-            f"{count(int((within >= threshold).sum()))} features reach {number(threshold, 2)}."
-        )
-    if results.modelling is not None:
-        again = order_words(results).ccc
-        text += f" This describes the study; the selection computes the CCC again, on {again}."
-    undefined = int(table["ccc"].isna().sum())
-    if undefined:
-        text += f" {plural(undefined, 'feature')} are constant and have no CCC."
     blocks: list[Block] = [
-        Paragraph(text),
+        Paragraph(_introduction(results, table, threshold)),
+        *_without(table),
         Figure(
             name="families",
             svg=families_figure(families),
@@ -81,40 +60,127 @@ def concordance_section(results: Results) -> Section:
             f"stable: {least['image_type']}, {least['stable']} of {least['features']} features "
             f"reach {number(threshold, 2)}.",
             caption=f"Lin's CCC on raw values, by image type, least stable first. Dashed: "
-            f"{number(threshold, 2)}; "
-            f"{'the filter is off' if limit is None else 'below it a feature is dropped'}. Bars at "
-            "the left edge hold zero and less.",
+            f"{number(threshold, 2)}; {_filter(results)}. Bars at the left edge hold zero and "
+            "less.",
         ),
-        _concordance_table(by_type, "image_type", "Image type"),
-        _concordance_table(by_class, "feature_class", "Feature class"),
+        _concordance_table(by_type, "image_type", "Image type", threshold),
+        _concordance_table(by_class, "feature_class", "Feature class", threshold),
         *_overlap(results),
     ]
-    least_stable = table.sort_values(["ccc", "feature"]).head(20)
-    blocks.append(
-        Table(
-            name="least-concordant-features",
-            caption="The 20 features that differ most between readers: CCC and intraclass "
-            f"correlation ICC(2,1) with {100 * results['evaluation.confidence']:g}% intervals.",
-            shown=pd.DataFrame(
-                {
-                    "Feature": least_stable["feature"],
-                    "CCC": [
-                        interval(row.ccc, row.ccc_low, row.ccc_high)
-                        for row in least_stable.itertuples()
-                    ],
-                    "ICC": [
-                        interval(row.icc, row.icc_low, row.icc_high)
-                        for row in least_stable.itertuples()
-                    ],
-                }
-            ),
-            raw=least_stable,
-            numeric=("CCC", "ICC"),
-            code=("Feature",),
-            collapsed="The 20 least concordant features",
-        )
-    )
+    blocks.append(_least_table(results, table))
     return Section("concordance", title, blocks)
+
+
+def _introduction(results: Results, table: pd.DataFrame, threshold: float) -> str:
+    """Say how many features agree, by which coefficient, and what that has to do with selection."""
+    readers = int(table["readers"].max())
+    kept = int((table["ccc"] >= threshold).sum())
+    units, several = plural(int(table["n"].max()), measured_unit(results)), readers > 2
+    pairs = readers * (readers - 1) // 2
+    text = (
+        f"Over all {units} that {f'all {count(readers)}' if several else 'both'} readers measured, "
+        f"{count(kept)} of {plural(len(table), 'feature')} "
+        f"({share(kept, len(table))}) reach a concordance correlation coefficient (CCC) of "
+        f"{number(threshold, 2)}; the median is {number(table['ccc'].median(), 3, SIGNED)}. "
+    )
+    if several:
+        text += (
+            f"The pair of readers that agrees least decides, of {count(pairs)} pairs and for each "
+            f"feature anew, as in the models' filter{_most_often(table)}. The overall CCC of all "
+            f"{count(readers)} readers (Barnhart et al., Biometrics 2002;58:1020-1027), which "
+            f"weighs all pairs together, has a median of "
+            f"{number(table['ccc_overall'].median(), 3, SIGNED)}, and "
+            f"{count(int((table['ccc_overall'] >= threshold).sum()))} features reach "
+            f"{number(threshold, 2)}. "
+        )
+    widths = (table["ccc_high"] - table["ccc_low"]).dropna()
+    if widths.empty:
+        text += "So few cases give the CCC no interval."
+    else:
+        text += f"Half of the intervals of the CCC are wider than {number(widths.median(), 2)}."
+    within = table["ccc_within"]
+    if within.notna().any():
+        text += (
+            " Within vertebral levels, so that what differs between levels is no agreement, "
+            f"the median CCC is {number(within.median(), 3, SIGNED)}, and "
+            f"{count(int((within >= threshold).sum()))} features reach {number(threshold, 2)}."
+        )
+    if results.modelling is not None:
+        again = order_words(results).ccc
+        text += f" This describes the study; the selection computes the CCC again, on {again}."
+    return text
+
+
+def _most_often(table: pd.DataFrame) -> str:
+    """Name the pair that decides most often, as a part of a sentence."""
+    pairs = table.loc[table["ccc"].notna(), ["reader_a", "reader_b"]].value_counts()
+    if pairs.empty:
+        return ""
+    (first, second), often = pairs.index[0], int(pairs.iloc[0])
+    return (
+        f"; most often these are {first} and {second} ({count(often)} of "
+        f"{plural(int(pairs.sum()), 'feature')})"
+    )
+
+
+def _filter(results: Results) -> str:
+    """Say what the models' filter asks, beside a threshold that is drawn."""
+    options = results["selection.ccc"]
+    if options["threshold"] is None:
+        return "the filter is off"
+    if results.modelling is None:
+        return "the threshold of the configuration"
+    what = "a feature" if options["bound"] == "estimate" else "a feature whose lower limit lies"
+    within = " within vertebral levels" if options["within_level"] else ""
+    return f"the selection drops {what} below it, by the CCC{within} on {order_words(results).ccc}"
+
+
+def _without(table: pd.DataFrame) -> list[Block]:
+    """Name the features that have no CCC, by the reason."""
+    reasons = table.loc[table["ccc"].isna()].groupby("reason", sort=True)["feature"]
+    sentences = [
+        f"{plural(len(names), 'feature')} without a CCC: {reason}. {listing(names, _NAMED)}."
+        for reason, names in reasons
+    ]
+    return [Items(sentences)] if sentences else []
+
+
+def _least_table(results: Results, table: pd.DataFrame) -> Table:
+    """Return the features that agree least, with the pair that decides where there are several."""
+    several = table["readers"].max() > 2
+    level = f"{100 * results['evaluation.confidence']:g}%"
+    least = table[table["ccc"].notna()].sort_values(["ccc", "feature"]).head(20)
+    shown = {
+        "Feature": least["feature"],
+        "Readers": least["reader_a"] + " and " + least["reader_b"],
+        "CCC": [
+            interval(row.ccc, row.ccc_low, row.ccc_high, bounds=SIGNED)
+            for row in least.itertuples()
+        ],
+        "Overall CCC": [number(value, bounds=SIGNED) for value in least["ccc_overall"]],
+        "ICC": [
+            interval(row.icc, row.icc_low, row.icc_high, bounds=SIGNED)
+            for row in least.itertuples()
+        ],
+    }
+    of_pair = ""
+    if several:
+        of_pair = (
+            " CCC: of the pair named, which agrees least; overall CCC and ICC: of all readers."
+        )
+    else:
+        del shown["Readers"], shown["Overall CCC"]
+    amount = plural(len(least), "feature") if len(least) > 1 else "feature"
+    return Table(
+        name="least-concordant-features",
+        caption=f"The {amount} that {'differ' if len(least) > 1 else 'differs'} most between "
+        f"readers: CCC and intraclass correlation ICC(2,1) with {level} intervals.{of_pair}",
+        shown=pd.DataFrame(shown),
+        raw=least,
+        numeric=("CCC", "Overall CCC", "ICC"),
+        code=("Feature",),
+        collapsed=f"The {plural(len(least), 'least concordant feature')}",
+    )
 
 
 def _overlap(results: Results) -> list[Block]:
@@ -124,13 +190,15 @@ def _overlap(results: Results) -> list[Block]:
     if pd.isna(whole["dice_rho"]):
         return []
     confidence = f"{100 * results['evaluation.confidence']:g}%"
-    rho = interval(whole["dice_rho"], whole["dice_rho_low"], whole["dice_rho_high"], 2)
+    rho = interval(whole["dice_rho"], whole["dice_rho_low"], whole["dice_rho_high"], 2, SIGNED)
     text = (
         f"Over {plural(int(whole['cases']), 'case')}, the deviation of a case's features between "
         f"the readers goes with the Dice coefficient of its masks at a rank correlation of {rho}. "
         "A negative value says that cases drawn differently are the ones whose features differ; "
         "near zero, better contours would not make the features steadier."
     )
+    if results.reproducibility["readers"].max() > 2:
+        text += " Deviation and Dice are means over all pairs of readers."
     kinds = [of_column(families, name) for name in ("image_type", "feature_class")]
     shown, raw = [], families[families["dice_rho"].notna()]
     for rows, name in zip(kinds, ("image_type", "feature_class"), strict=True):
@@ -141,7 +209,7 @@ def _overlap(results: Results) -> list[Block]:
                     "Features": count(row.features),
                     "Median deviation, SD": number(row.deviation_median, 3),
                     "Correlation with Dice": interval(
-                        row.dice_rho, row.dice_rho_low, row.dice_rho_high, 2
+                        row.dice_rho, row.dice_rho_low, row.dice_rho_high, 2, SIGNED
                     ),
                 }
             )
@@ -170,19 +238,22 @@ def _overlap(results: Results) -> list[Block]:
     ]
 
 
-def _concordance_table(groups: pd.DataFrame, column: str, heading: str) -> Table:
+def _concordance_table(groups: pd.DataFrame, column: str, heading: str, threshold: float) -> Table:
     shown = pd.DataFrame(
         {
             heading: groups[column],
             "Features": [count(value) for value in groups["features"]],
-            "Kept": [count(value) for value in groups["stable"]],
+            f"CCC ≥ {number(threshold, 2)}": [count(value) for value in groups["stable"]],
             "Share": [share(row.stable, row.features) for row in groups.itertuples()],
-            "Median CCC": [number(value) for value in groups["ccc_median"]],
+            "Median CCC": [number(value, bounds=SIGNED) for value in groups["ccc_median"]],
             "Quartiles": [
-                f"{number(row.ccc_q1)} to {number(row.ccc_q3)}" for row in groups.itertuples()
+                f"{number(row.ccc_q1, bounds=SIGNED)} to {number(row.ccc_q3, bounds=SIGNED)}"
+                for row in groups.itertuples()
             ],
-            "Within levels": [number(value) for value in groups["ccc_within_median"]],
-            "Median ICC": [number(value) for value in groups["icc_median"]],
+            "Within levels": [
+                number(value, bounds=SIGNED) for value in groups["ccc_within_median"]
+            ],
+            "Median ICC": [number(value, bounds=SIGNED) for value in groups["icc_median"]],
         }
     )
     return Table(
@@ -192,7 +263,7 @@ def _concordance_table(groups: pd.DataFrame, column: str, heading: str) -> Table
         shown=shown,
         raw=groups,
         numeric=(
-            *("Features", "Kept", "Share", "Median CCC", "Quartiles"),
+            *("Features", f"CCC ≥ {number(threshold, 2)}", "Share", "Median CCC", "Quartiles"),
             *("Within levels", "Median ICC"),
         ),
         sortable=True,

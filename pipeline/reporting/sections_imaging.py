@@ -8,8 +8,8 @@ import pandas as pd
 
 from pipeline.core.equality import EQUALITY_LIMIT
 from pipeline.reporting.blocks import Facts, Paragraph, Section, Table
-from pipeline.reporting.results import Imaging, Results
-from pipeline.reporting.wording import NO_VALUE, count, number, plural
+from pipeline.reporting.results import Imaging, Results, region, regions
+from pipeline.reporting.wording import NO_VALUE, count, number, plural, share
 
 NO_IMAGES = "This study starts from ready feature tables; it hands in no images."
 
@@ -58,11 +58,15 @@ def images_section(results: Results) -> Section:
         [
             (count(len(read)), "scans read", f"of {count(len(imaging.ingest))} handed in"),
             (count(len(done)), "masks extracted", f"of {count(len(imaging.masks))} handed in"),
-            (count(imaging.masks["case_id"].nunique()), "vertebrae", "cases of the study"),
             (
-                f"{100 * clipped.median():.1f}%" if len(clipped) else NO_VALUE,
+                count(cases := imaging.masks["case_id"].nunique()),
+                region(results) if cases == 1 else regions(results),
+                "cases of the study",
+            ),
+            (
+                share(clipped.median(), 1, 1) if len(clipped) else NO_VALUE,
                 "voxels clipped",
-                "median share of a vertebra at the normalisation's limits",
+                f"median share of a {region(results)} at the normalisation's limits",
             ),
         ]
     )

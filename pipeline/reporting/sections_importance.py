@@ -10,7 +10,7 @@ from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.figures_importance import importance_figure
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections_selection import NO_OUTCOME, feature_names, printed_feature
-from pipeline.reporting.wording import NO_VALUE, number
+from pipeline.reporting.wording import NO_VALUE, SIGNED, UNIT, number, plural
 
 #: Features drawn per model.
 TOP_FEATURES = 10
@@ -46,19 +46,26 @@ def importance_section(results: Results) -> Section:
     leaders = "; ".join(
         f"{printed[name]}: {table['feature'].iloc[0]}" for name, table in top.items()
     )
+    most = max(len(table) for table in top.values())
+    attended = any(table["attention"].notna().any() for table in ordered.values())
     has_shap = any(table["shap"].notna().any() for table in ordered.values())
     options = results["interpretation"]
+    times = plural(options["permutations"], "time")
+    permuted = f"the loss of AUROC when the feature is permuted ({times})"
     blocks: list[Block] = [
         Figure(
             name="importance",
             svg=importance_figure(top, printed),
-            alt=f"Bars of the {TOP_FEATURES} most important features per model. First of each: "
+            alt=f"Bars of the most important features per model, {most} at most. First of each: "
             f"{leaders}.",
-            caption=f"The {TOP_FEATURES} most important features of each model, as shares of the "
-            "whole (teal: radiomics, orange: clinical). Bars: the attention of TabNet's masks; for "
-            "the other models the loss of AUROC when the feature is permuted "
-            f"({options['permutations']} times). Circles: the share by permutation, where bars are "
-            "attention"
+            caption=f"The most important features of each model, {most} at most, as shares of the "
+            "whole (teal: radiomics, orange: clinical). Bars: "
+            + (
+                f"the attention of TabNet's masks; for the other models {permuted}. Circles: the "
+                "share by permutation, where bars are attention"
+                if attended
+                else permuted
+            )
             + (
                 f"; diamonds: the share by SHAP, from {options['shap_rows']} training rows at most "
                 f"against a background of {options['shap_background']}"
@@ -66,7 +73,7 @@ def importance_section(results: Results) -> Section:
                 else ""
             )
             + ". All are measured on the training rows. Importance tells what a model uses, not "
-            "what causes the outcome; features that say the same share it or hide one another's.",
+            "what causes the outcome; correlated features share importance or mask each other.",
         ),
         _agreement(ordered, printed),
         _whole_table(ordered, printed, labels),
@@ -115,7 +122,7 @@ def _agreement(ordered: dict[str, pd.DataFrame], printed: dict[str, str]) -> Tab
             "Model": raw["model"].map(printed),
             "Measures": raw["measures"],
             "Features": raw["features"].astype(str),
-            "Rank correlation": [number(value, 2) for value in raw["spearman"]],
+            "Rank correlation": [number(value, 2, SIGNED) for value in raw["spearman"]],
         }
     )
     return Table(
@@ -137,8 +144,8 @@ def _whole_table(
         "Model": full["model"].map(printed),
         "Feature": [printed_feature(name, labels) for name in full["feature"]],
         "Block": full["block"],
-        "Importance": [number(value) for value in full["importance"]],
-        "Attention": [number(value) for value in full["attention"]],
+        "Importance": [number(value, bounds=UNIT) for value in full["importance"]],
+        "Attention": [number(value, bounds=UNIT) for value in full["attention"]],
         "Permutation (SD)": [
             f"{number(mean)} ({number(sd)})" if pd.notna(mean) else NO_VALUE
             for mean, sd in zip(full["permutation"], full["permutation_sd"], strict=True)

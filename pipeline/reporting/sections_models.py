@@ -7,6 +7,7 @@ import json
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, Section, Table
+from pipeline.reporting.calibration_words import calibration_sentence
 from pipeline.reporting.comparison_tables import comparison_table
 from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.evaluation_tables import goodness_of_fit_table, useful_ranges_table
@@ -22,8 +23,11 @@ from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.sections_primary import primary_blocks
 from pipeline.reporting.sections_selection import NO_OUTCOME
+from pipeline.reporting.validation_kind import validation_text
 from pipeline.reporting.wording import (
+    METRIC_BOUNDS,
     NO_VALUE,
+    UNIT,
     count,
     interval,
     number,
@@ -82,13 +86,18 @@ def performance_section(results: Results) -> Section:
     ordered = _forest_rows(results, labels)
     colours = [model_style(name, list(labels))["color"] for name in ordered["model"]]
     described = "; ".join(
-        f"{row.label} {interval(row.value, row.low, row.high)}" for row in ordered.itertuples()
+        f"{row.label} {interval(row.value, row.low, row.high, bounds=UNIT)}"
+        for row in ordered.itertuples()
     )
     blocks: list[Block] = [
         Paragraph(
             f"All models are judged on the same {plural(len(test), 'test row')} with "
             f"{plural(events, 'event')}, which {order_words(results).test_rows}. Intervals are "
-            f"{level} intervals."
+            f"{level} intervals. {validation_text(results.study.config)}"
+            if len(labels) > 1
+            else f"The model is judged on {plural(len(test), 'test row')} with "
+            f"{plural(events, 'event')}, which {order_words(results).test_rows}. Intervals are "
+            f"{level} intervals. {validation_text(results.study.config)}"
         ),
         *primary_blocks(results),
         Figure(
@@ -117,7 +126,7 @@ def performance_section(results: Results) -> Section:
             f"Performance of predicted risks on the test rows, value over {level} "
             "interval. Best: AUROC, AUPRC and scaled Brier 1; Brier and ICI 0; "
             "calibration intercept 0, slope 1; observed / expected 1. AUPRC of "
-            f"guessing is the share of events, {number(events / len(test), 2)}.",
+            f"guessing is the share of events, {number(events / len(test), 2, UNIT)}.",
         ),
         comparison_table(evaluation.comparisons, labels, level),
         Figure(
@@ -134,6 +143,7 @@ def performance_section(results: Results) -> Section:
             "patients. On the dashed diagonal, predicted risks are true; "
             "below it they are too high.",
         ),
+        *_calibration_items(results, labels),
         goodness_of_fit_table(evaluation.calibration_tests, labels),
         _decision(results, labels, level),
         useful_ranges_table(evaluation.decision_curve, labels, level),
@@ -177,6 +187,13 @@ def performance_section(results: Results) -> Section:
     return Section("performance", title, blocks)
 
 
+def _calibration_items(results: Results, labels: dict[str, str]) -> list[Block]:
+    """Say of each model in words what its slope and its ratio of events mean."""
+    said = {label: calibration_sentence(results, name) for name, label in labels.items()}
+    items = [f"{label}: {sentence}." for label, sentence in said.items() if sentence]
+    return [Items(items)] if items else []
+
+
 def _forest_rows(results: Results, labels: dict[str, str]) -> pd.DataFrame:
     rows = []
     for name, label in labels.items():
@@ -208,10 +225,11 @@ def _metric_table(
 
 
 def _two_lines(row: pd.Series) -> str:
-    text = number(row["value"])
+    bounds = METRIC_BOUNDS.get(row["metric"])
+    text = number(row["value"], bounds=bounds)
     if text == NO_VALUE or pd.isna(row["low"]) or pd.isna(row["high"]):
         return text
-    return f"{text}\n{number(row['low'], 2)} to {number(row['high'], 2)}"
+    return f"{text}\n{number(row['low'], 2, bounds)} to {number(row['high'], 2, bounds)}"
 
 
 def _methods(table: pd.DataFrame) -> Table:
@@ -284,7 +302,7 @@ def hyperparameters_section(results: Results) -> Section:
                     for key, value in info["parameters"].items()
                 )
                 or NO_VALUE,
-                "Cross-validated AUROC (SD)": f"{number(info['cv_auc'])} "
+                "Cross-validated AUROC (SD)": f"{number(info['cv_auc'], bounds=UNIT)} "
                 f"({number(info['cv_auc_sd'])})",
                 "Sets tried": count(len(model.search)),
                 "Fits": count(info["fits"]),
@@ -309,12 +327,12 @@ def hyperparameters_section(results: Results) -> Section:
         for note in info["notes"]:
             if not note.startswith(_SAID_ELSEWHERE):
                 notes.setdefault(note, []).append(info["label"])
-    folds = results["split.folds"]
+    folds, labels = results["split.folds"], model_labels(results)
     blocks: list[Block] = [
         Table(
             name="hyperparameters",
-            caption=f"Randomised search, {results['search.iterations']} parameter sets per model "
-            "(TabNet: in each of its two phases), "
+            caption=f"Randomised search, {results['search.iterations']} parameter sets per model"
+            f"{' (TabNet: in each of its two phases)' if 'tabnet' in labels else ''}, "
             f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
             "all training rows. The cross-validated AUROC chose the parameters and is optimistic: "
             "how good a model is, nested cross-validation and the test rows say.",
@@ -334,15 +352,15 @@ def _thresholds_table(results: Results) -> Table:
     rows = [
         {
             "Model": model.info["label"],
-            "Threshold": number(model.info["threshold"]),
+            "Threshold": number(model.info["threshold"], bounds=UNIT),
             "How it was chosen": _sentence(model.info["threshold_source"]),
         }
         for model in results.modelling.models.values()
     ]
     return Table(
         name="thresholds",
-        caption="From which predicted risk on a model calls an event. No test row had a part in "
-        "it.",
+        caption="Risk threshold at or above which a model predicts the event. No prediction of a "
+        "test row had a part in it.",
         shown=pd.DataFrame(rows),
         numeric=("Threshold",),
     )

@@ -17,7 +17,7 @@ from pipeline.reporting.characteristics import (
     characteristics,
 )
 from pipeline.reporting.flow_diagram import flow_diagram
-from pipeline.reporting.results import Results
+from pipeline.reporting.results import Results, region
 from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
 
 #: Ids named per reason on the page; the table's file holds all of them.
@@ -126,9 +126,12 @@ def _findings(results: Results) -> list[Block]:
     ]
     verdicts = preflight["verdict"].value_counts()
     text = (
-        f"{plural(len(preflight), 'mask')} were checked against their CT before anything slow ran: "
-        f"{verdicts.get('ok', 0)} passed without a warning, {verdicts.get('warning', 0)} with a "
-        f"warning, {verdicts.get('error', 0)} were refused."
+        f"{plural(len(preflight), 'mask')} {'was' if len(preflight) == 1 else 'were'} checked "
+        f"against {'its' if len(preflight) == 1 else 'their'} CT before anything slow ran: "
+        f"{count(verdicts.get('ok', 0))} passed without a warning, "
+        f"{count(verdicts.get('warning', 0))} with a warning, "
+        f"{count(verdicts.get('error', 0))} {'was' if verdicts.get('error', 0) == 1 else 'were'} "
+        "refused."
     )
     if not rows:
         return [Paragraph(text)]
@@ -138,7 +141,7 @@ def _findings(results: Results) -> list[Block]:
     table = Table(
         name="findings",
         caption="Findings of the checks, errors first. An error keeps the mask out; a warning "
-        "does not; an info says what the vertebra shows, such as a vacuum cleft.",
+        f"does not; an info says what the {region(results)} shows, such as a vacuum cleft.",
         shown=shown,
         raw=raw,
         code=("Case",),
@@ -279,7 +282,15 @@ def _held_out(results: Results) -> str:
     split = results["split"]
     column = split["column"]
     if split["design"] == "imported":
-        return f"The parts were imported (column {column})."
+        declared = {
+            "random": "as drawn at random, so that differences are chance.",
+            "temporal": "as earlier and later patients, so that a difference is a change over "
+            "time, which the models have to bridge.",
+            "site": "as patients of other sites, so that a difference is one between sites, which "
+            "the models have to bridge.",
+        }.get(split.get("declared"))
+        how = f", declared {declared}" if declared else "; how they were made is not declared."
+        return f"The parts were imported (column {column}){how}"
     if split["design"] == "by_site":
         sites = ", ".join(map(str, split["test_sites"]))
         return (

@@ -9,7 +9,16 @@ from pipeline.reporting.dropped import WHAT, lost_primary
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.sections_selection import NO_OUTCOME
-from pipeline.reporting.wording import NO_VALUE, count, interval, number, plural, share
+from pipeline.reporting.wording import (
+    METRIC_BOUNDS,
+    NO_VALUE,
+    UNIT,
+    count,
+    interval,
+    number,
+    plural,
+    share,
+)
 
 #: Metrics as they stand in a sentence.
 METRIC_WORDS = {
@@ -60,12 +69,13 @@ def primary_sentence(results: Results) -> str:
     what = METRIC_WORDS[declared["metric"]]
     if declared["part"] == "nested":
         info = results.modelling.nested[model].info
-        value = number(info[declared["metric"]])
+        value = number(info[declared["metric"]], bounds=METRIC_BOUNDS.get(declared["metric"]))
         where = "in nested cross-validation of the training rows"
         how = "a mean over outer folds, without interval"
     else:
         row = metric(results, model, declared["metric"])
-        value = interval(row["value"], row["low"], row["high"])
+        bounds = METRIC_BOUNDS.get(declared["metric"])
+        value = interval(row["value"], row["low"], row["high"], bounds=bounds)
         where, how = "on the test rows", row["method"]
     return (
         f"Declared in the configuration: the {what} of {label}{chosen} {where}. It is {value} "
@@ -79,7 +89,7 @@ def _winner(results: Results) -> Paragraph:
         return Paragraph(f"One model was trained, {winner['label']}: there was nothing to choose.")
     return Paragraph(
         f"Where one model is called the best, it is {winner['label']}: its AUROC over the inner "
-        f"folds of the training rows, {number(winner['cv_auc'])}, is the highest of "
+        f"folds of the training rows, {number(winner['cv_auc'], bounds=UNIT)}, is the highest of "
         f"{plural(len(winner['candidates']), 'model')}, and optimistic for that. "
         f"{order_words(results).winner}"
     )
@@ -123,8 +133,8 @@ def sample_size_section(results: Results) -> Section:
         "R² that is optimistic by 0.05 at most, and an overall risk known within 0.05; needed is "
         f"the largest. Expected R²: {number(size['nagelkerke'], 2)} of the largest possible "
         f"(Cox-Snell {number(size['r2'])}), an assumption made before the study; share of "
-        f"patients with an event {number(size['prevalence'])}. Events are patients of the rarer "
-        "outcome.",
+        f"patients with an event {number(size['prevalence'], bounds=UNIT)}. Events are patients of "
+        "the rarer outcome.",
         shown=pd.DataFrame(rows),
         raw=pd.DataFrame(size["counts"]),
         numeric=tuple(column for column in rows[0] if column != "Parameters of"),

@@ -23,9 +23,9 @@ from pipeline.reporting.figures_readers import (
     agreement_figure,
     bland_altman_figure,
 )
-from pipeline.reporting.results import Results
+from pipeline.reporting.results import Results, region, regions
 from pipeline.reporting.sections_imaging import NO_IMAGES
-from pipeline.reporting.wording import count, interval, number, plural
+from pipeline.reporting.wording import UNIT, count, interval, number, plural, share
 
 #: Bytes of pictures that a page may carry; beyond it they stay in their folder.
 PICTURE_BUDGET = 6_000_000
@@ -45,6 +45,8 @@ def agreement_section(results: Results) -> Section:
     median, worst = agreement["dice"].median(), agreement["dice"].min()
     tolerance = f"{results['agreement.surface_tolerance_mm']:g} mm"
     cases = agreement["case_id"].nunique()
+    pairs = len(agreement[["reader_a", "reader_b"]].drop_duplicates())
+    over = f" and {count(pairs)} pairs of readers" if pairs > 1 else ""
     confidence = results["evaluation.confidence"]
     limits = {
         pair: _limits(rows, confidence)
@@ -52,9 +54,10 @@ def agreement_section(results: Results) -> Section:
     }
     blocks: list[Block] = [
         Paragraph(
-            f"Two contours of the same vertebra overlap with a median Dice coefficient of "
-            f"{number(median, 3)} (lowest {number(worst, 3)}) over {plural(cases, 'case')}; of "
-            f"their surfaces a median of {100 * agreement['surface_dice'].median():.0f}% lies "
+            f"Two contours of the same {region(results)} overlap with a median Dice coefficient of "
+            f"{number(median, 3, UNIT)} (lowest {number(worst, 3, UNIT)}) over "
+            f"{plural(cases, 'case')}{over}; of "
+            f"their surfaces a median of {share(agreement['surface_dice'].median(), 1)} lies "
             f"within {tolerance} of the other one (surface Dice). The target readers (snakemake "
             "readers) writes a page per case to scroll through, listed by disagreement."
         ),
@@ -62,10 +65,11 @@ def agreement_section(results: Results) -> Section:
         Figure(
             name="agreement",
             svg=agreement_figure(agreement),
-            alt=f"Histograms over {cases} cases of Dice coefficient, surface Dice, 95% Hausdorff "
-            "distance and mean surface distance between readers; the median Dice is "
-            f"{number(median, 2)}.",
-            caption="Agreement of contours per case. Dashed: median. Surface Dice counts the area "
+            alt=f"Histograms over {plural(cases, 'case')} of Dice coefficient, surface Dice, 95% "
+            "Hausdorff distance and mean surface distance between readers; the median Dice is "
+            f"{number(median, 2, UNIT)}.",
+            caption=f"Agreement of contours per case{' and pair of readers' if pairs > 1 else ''}. "
+            "Dashed: median. Surface Dice counts the area "
             f"of both surfaces within {tolerance} of the other.",
         ),
         _agreement_table(agreement),
@@ -78,7 +82,8 @@ def agreement_section(results: Results) -> Section:
                 f"{number(found.lower.value, 2)} to {number(found.upper.value, 2)} ml"
                 for (a, b), (found, _) in limits.items()
             ),
-            caption="Volumes of the vertebrae: difference of the readers against their mean "
+            caption=f"Volumes of the {regions(results)}: difference of two readers against their "
+            f"mean{', a row of panels per pair' if pairs > 1 else ''} "
             "(Bland-Altman). Solid: bias; dashed: limits of agreement, bias -/+ 1.96 SD; bands: "
             f"their {100 * confidence:g}% confidence intervals.",
         ),
@@ -138,18 +143,20 @@ def _corrections(results: Results) -> list[Block]:
     corrected = masks[~masks["reader"].map(is_original).astype(bool)]
     if corrected.empty:
         return []
+    changed = corrected["case_id"].nunique()
     agreement = results.imaging.agreement
     moved = agreement[agreement["comparison"] == "correction"]
     text = (
-        f"{plural(corrected['case_id'].nunique(), 'case')} of "
-        f"{count(masks['case_id'].nunique())} have a mask that was corrected later. Agreement "
+        f"{count(changed)} of {plural(masks['case_id'].nunique(), 'case')} "
+        f"{'has' if changed == 1 else 'have'} a mask that was corrected later. Agreement "
         "between readers, here and in the choice of features, is that of the original masks; a "
         "model sees the latest version of its reader's."
     )
     if len(moved):
         text += (
             " Corrected and original masks overlap with a median Dice coefficient of "
-            f"{number(moved['dice'].median(), 3)} (lowest {number(moved['dice'].min(), 3)})."
+            f"{number(moved['dice'].median(), 3, UNIT)} "
+            f"(lowest {number(moved['dice'].min(), 3, UNIT)})."
         )
     blocks: list[Block] = [Paragraph(text)]
     if len(moved):
@@ -157,7 +164,7 @@ def _corrections(results: Results) -> list[Block]:
         shown = {
             "Case": moved["case_id"],
             "Version": moved["reader_b"],
-            "Dice": [number(value) for value in moved["dice"]],
+            "Dice": [number(value, bounds=UNIT) for value in moved["dice"]],
             "95% Hausdorff, mm": [number(value, 2) for value in moved["hausdorff95_mm"]],
             "Volume, %": [number(value, 1) for value in moved["volume_difference_percent"]],
         }
@@ -185,7 +192,7 @@ def _agreement_table(agreement: pd.DataFrame) -> Table:
     rows, raw = [], []
     for (first, second), group in agreement.groupby(["reader_a", "reader_b"], sort=True):
         for column, (label, digits) in measures.items():
-            values = group[column].dropna()
+            values, bounds = group[column].dropna(), UNIT if "Dice" in label else None
             low, q1, middle, q3, high = values.quantile([0, 0.25, 0.5, 0.75, 1])
             raw.append([first, second, column, len(values), low, q1, middle, q3, high])
             rows.append(
@@ -193,9 +200,9 @@ def _agreement_table(agreement: pd.DataFrame) -> Table:
                     "Measure": label,
                     "Readers": f"{first} and {second}",
                     "Cases": count(len(values)),
-                    "Median": number(middle, digits),
-                    "Quartiles": f"{number(q1, digits)} to {number(q3, digits)}",
-                    "Range": f"{number(low, digits)} to {number(high, digits)}",
+                    "Median": number(middle, digits, bounds),
+                    "Quartiles": f"{number(q1, digits, bounds)} to {number(q3, digits, bounds)}",
+                    "Range": f"{number(low, digits, bounds)} to {number(high, digits, bounds)}",
                 }
             )
     names = ["reader_a", "reader_b", "measure", "n", "minimum", "q1", "median", "q3", "maximum"]
@@ -232,7 +239,7 @@ def _pictures(results: Results) -> list[Block]:
             continue
         budget -= size
         words = f"{chosen[case]}: " if case in chosen else ""
-        overlap = f", Dice {number(dice[case], 3)}" if case in dice.index else ""
+        overlap = f", Dice {number(dice[case], 3, UNIT)}" if case in dice.index else ""
         picture = _picture(paths[case], f"{words}{case}{overlap}")
         (shown if case in chosen else folded).append(picture)
     blocks: list[Block] = [Pictures(shown)] if shown else []

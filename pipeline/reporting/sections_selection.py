@@ -14,7 +14,7 @@ from pipeline.reporting.figures_selection import funnel_figure, stability_figure
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
 from pipeline.reporting.selection_stability import stability_blocks
-from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
+from pipeline.reporting.wording import NO_VALUE, SIGNED, count, number, p_value, plural, share
 
 #: Rows of the stability figure; a wider choice is cut to the most often selected.
 _MOST_ROWS = 45
@@ -64,7 +64,7 @@ def selection_section(results: Results) -> Section:
             svg=funnel_figure(_drawn_steps(funnel, words.readings)),
             alt=f"Radiomic candidates left after each step: {steps}.",
             caption=f"Candidates left after each step on {words.selected_on}: "
-            f"{_steps(options, words.readings)}.",
+            f"{_steps(options, words.readings, len(results.modelling.info['readers']))}.",
         ),
         Paragraph(
             f"Selected: {plural(int(by_block.get('radiomics', 0)), 'radiomic feature')} and "
@@ -96,7 +96,7 @@ def _drawn_steps(funnel: list[dict], readings: str) -> list[dict]:
     ]
 
 
-def _steps(options: dict, readings: str) -> str:
+def _steps(options: dict, readings: str, readers: int) -> str:
     """Say in words what each step of the selection asks, or that it is off."""
     ccc, p, k = options["ccc"], options["wilcoxon"]["p"], options["mrmr"]["k"]
     clinical, scheme = options["clinical"]["p"], options["mrmr"]["scheme"].upper()
@@ -104,7 +104,10 @@ def _steps(options: dict, readings: str) -> str:
     steps = [
         "no filter by agreement of the readers (off)"
         if ccc["threshold"] is None
-        else f"{_BOUND[ccc['bound']]} between readers{within} of at least "
+        else "no filter by agreement (one reader)"
+        if readers < 2
+        else f"{_BOUND[ccc['bound']]} between "
+        f"{'readers' if readers == 2 else 'the two readers that agree least'}{within} of at least "
         f"{number(ccc['threshold'], 2)} on {readings}",
         "no rank-sum filter (off)"
         if p is None
@@ -241,7 +244,7 @@ def _chosen_table(
             "Feature": printed_feature(row.feature, labels),
             "Block": row.block,
             "Rank": count(row.rank),
-            "CCC": number(row.ccc),
+            "CCC": number(row.ccc, bounds=SIGNED),
             "P": p_value(row.p_value),
             # No line break at the hyphen of rank-sum and chi-square.
             "Test": row.test.replace("-", "\u2011") if isinstance(row.test, str) else NO_VALUE,
@@ -276,7 +279,7 @@ def _stability(results: Results, frequency: pd.DataFrame, folds: list[dict]) -> 
         Paragraph(
             f"{count(len(frequency))} different features were selected at least once; "
             f"{count(always)} in every fold. Two folds share on average "
-            f"{number(100 * jaccard, 0)}% of what they chose together (Jaccard index)."
+            f"{share(jaccard, 1)} of what they chose together (Jaccard index)."
         ),
         Figure(
             name="stability",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Paragraph, Section, Table
+from pipeline.reporting.comparison_tables import difference
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections_selection import FILLED, NO_OUTCOME
-from pipeline.reporting.wording import count, interval, number, p_value, share
+from pipeline.reporting.wording import UNIT, count, interval, number, p_value, share
 
 
 def sensitivity_section(results: Results) -> Section:
@@ -80,9 +81,10 @@ def _analyses(results: Results) -> Table:
                 "Analysis": what,
                 "Test rows": count(row.n),
                 "Events": count(row.events),
-                "AUROC": row.note or interval(row.auroc, row.auroc_low, row.auroc_high),
-                "Model as it is": number(row.auroc_main),
-                "Difference": interval(row.difference, row.difference_low, row.difference_high),
+                "AUROC": row.note
+                or interval(row.auroc, row.auroc_low, row.auroc_high, bounds=UNIT),
+                "Model as it is": number(row.auroc_main, bounds=UNIT),
+                "Difference": difference(row.difference, row.difference_low, row.difference_high),
             }
         )
     level = f"{100 * results['evaluation.confidence']:g}%"

@@ -6,14 +6,19 @@ import pandas as pd
 
 from pipeline.core.concordance import stable_from
 from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
+from pipeline.reporting.calibration_words import calibration_sentence
 from pipeline.reporting.cautions import Caution
 from pipeline.reporting.dropped import dropped_notes
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Results, metric
+from pipeline.reporting.results import Results, measured_unit, metric
 from pipeline.reporting.sections_models import model_labels
 from pipeline.reporting.sections_primary import primary_sentence
+from pipeline.reporting.validation_kind import validation_text
 from pipeline.reporting.wording import (
+    METRIC_BOUNDS,
     NO_VALUE,
+    SIGNED,
+    UNIT,
     count,
     first_lower,
     interval,
@@ -49,7 +54,7 @@ def summary_section(results: Results, cautions: list[Caution]) -> Section:
         if caution.tone == "warning" and caution.anchor != "summary"
     ]
     if warnings:
-        text = f"What limits these results stands in the sections: {sentence_list(warnings)}."
+        text = f"Main limitations (details in the sections below): {sentence_list(warnings)}."
         blocks.append(Note(text, "Read with care"))
     return Section("summary", "Summary", blocks)
 
@@ -68,9 +73,10 @@ def _question(results: Results) -> tuple[str, str]:
         offered.append(
             f"{plural(len(predictors), 'clinical predictor')} {_TIMING[results['timing']]}"
         )
+    do = "do" if len(offered) > 1 or len(predictors) > 1 else "does"
     return (
         "Question",
-        f"How well do {sentence_list(offered)} tell apart patients with and without "
+        f"How well {do} {sentence_list(offered)} tell apart {results['unit']}s with and without "
         f"“{outcome['label']}” ({outcome['formula']})?",
     )
 
@@ -93,25 +99,30 @@ def _patients(results: Results) -> list[Point]:
             f"{plural(int(test['outcome'].sum()), 'event')}, were kept aside to test them."
         )
         points.append(("Outcome", text))
+        points.append(("Validation", validation_text(results.study.config)))
     return points
 
 
 def _readers(results: Results) -> list[Point]:
     points = []
     if results.imaging is not None and len(results.imaging.between_readers):
-        dice = results.imaging.between_readers["dice"]
+        pairs = results.imaging.between_readers
+        several = len(pairs[["reader_a", "reader_b"]].drop_duplicates())
+        over = f", over {count(several)} pairs of readers" if several > 1 else ""
         text = (
             "Contours of two readers overlap with a median Dice coefficient of "
-            f"{number(dice.median(), 2)} (1 is identical)."
+            f"{number(pairs['dice'].median(), 2, UNIT)} (1 is identical){over}."
         )
         points.append(("Contours", text))
     table = results.reproducibility
     if len(table):
         threshold = stable_from(results["selection.ccc.threshold"])
         kept = int((table["ccc"] >= threshold).sum())
+        readers = int(table["readers"].max())
+        whose = "" if readers == 2 else f", by the two of {count(readers)} readers that agree least"
         text = (
             f"{count(kept)} of {count(len(table))} come out nearly the same whoever draws the "
-            f"contour (CCC of at least {number(threshold, 2)})."
+            f"contour (CCC of at least {number(threshold, 2)}{whose})."
         )
         points.append(("Features", text))
     return points
@@ -137,18 +148,22 @@ def _performance(results: Results) -> list[Point]:
     # rows would make its own AUROC too good.
     leader = results.modelling.winner["model"]
     auroc = _with_interval(results, leader, "auroc")
-    meaning = "the chance that a patient with the outcome is given the higher risk; 0.5 is guessing"
+    meaning = (
+        f"the chance that of two {results['unit']}s the one with the outcome is given the higher "
+        "risk; 0.5 is guessing"
+    )
     if len(labels) > 1:
         values = [metric(results, name, "auroc")["value"] for name in labels]
+        low, high = (number(value, 2, UNIT) for value in (min(values), max(values)))
         text = (
             f"On the test rows the AUROC ({meaning}) of the {plural(len(labels), 'model')} lies "
-            f"between {number(min(values), 2)} and {number(max(values), 2)}. {labels[leader]}, the "
-            f"best in cross-validation of the training rows, reaches {auroc}."
+            f"between {low} and {high}. {labels[leader]}, the best in "
+            f"cross-validation of the training rows, reaches {auroc}."
         )
     else:
         text = f"On the test rows {labels[leader]} has an AUROC ({meaning}) of {auroc}."
     if leader in results.modelling.nested:
-        supported = number(results.modelling.nested[leader].info["auroc"], 2)
+        supported = number(results.modelling.nested[leader].info["auroc"], 2, UNIT)
         judged = order_words(results).procedure
         text += f" Nested cross-validation of the training rows puts {judged} at {supported}."
     points = [("Primary analysis", primary_sentence(results)), ("Discrimination", text)]
@@ -157,29 +172,29 @@ def _performance(results: Results) -> list[Point]:
     if tested:
         different = int((comparisons["p_holm"] < 0.05).sum())
         text = (
-            f"Of {plural(tested, 'pair')} of models, {count(different)} differ in AUROC beyond "
+            f"Of {plural(tested, 'pair')} of models, {count(different)} "
+            f"{'differs' if different == 1 else 'differ'} in AUROC beyond "
             "what chance explains (P < 0.05 after Holm)."
             if different
-            else f"No model can be told from another by AUROC ({plural(tested, 'pair')}, Holm). "
+            else f"No two models differed significantly in AUROC ({plural(tested, 'pair')}, Holm). "
             "That is no proof that they are equal."
         )
         points.append(("Comparison", text))
-    slope = metric(results, leader, "calibration_slope")
-    if slope is not None and pd.notna(slope["value"]):
-        text = (
-            "Whether the predicted risks come true: "
-            f"{labels[leader]} has a slope of "
-            f"{_with_interval(results, leader, 'calibration_slope')}, where 1 is right and less "
-            "means that risks are too extreme, and observed over expected events of "
-            f"{_with_interval(results, leader, 'oe_ratio')}."
-        )
+    elif len(comparisons):
+        text = "The differences in AUROC between the models are not estimable on these test rows."
+        points.append(("Comparison", text))
+    calibration = calibration_sentence(results, leader)
+    if calibration is not None:
+        text = f"Whether the predicted risks of {labels[leader]} come true: {calibration}."
         points.append(("Calibration", text))
     return points
 
 
 def _with_interval(results: Results, model: str, name: str) -> str:
     row = metric(results, model, name)
-    return NO_VALUE if row is None else interval(row["value"], row["low"], row["high"], 2)
+    if row is None:
+        return NO_VALUE
+    return interval(row["value"], row["low"], row["high"], 2, METRIC_BOUNDS.get(name))
 
 
 def _ablation(results: Results) -> list[Point]:
@@ -192,7 +207,7 @@ def _ablation(results: Results) -> list[Point]:
             step = f"without-{block}"
             if step in table.index and pd.notna(table.loc[step, "delta"]):
                 row = table.loc[step]
-                change = interval(row["delta"], row["delta_low"], row["delta_high"], 2)
+                change = interval(row["delta"], row["delta_low"], row["delta_high"], 2, SIGNED)
                 data = "radiomics" if block == "radiomics" else "clinical data"
                 parts.append(f"by {change} without {data}")
         if parts:
@@ -201,24 +216,34 @@ def _ablation(results: Results) -> list[Point]:
             )
     if not sentences:
         return []
-    sentences.append("A change whose interval holds 0 cannot be told from none.")
+    sentences.append("If the interval includes 0, the change may be due to chance.")
     return [("Ablation", " ".join(sentences))]
 
 
 def _facts(results: Results) -> list[tuple[str, str, str]]:
     flow = results.flow["steps"][-1]
-    facts = [(count(flow["patients"]), "patients", "analysed")]
+    facts = [(count(flow["patients"]), _noun(flow["patients"], "patient"), "analysed")]
     if results.modelling is not None:
         split = results.modelling.split
         events = int(split["outcome"].sum())
-        facts.append((count(events), "events", f"{share(events, len(split), 1)} of rows"))
+        of_rows = f"{share(events, len(split), 1)} of {results['unit']}s"
+        facts.append((count(events), _noun(events, "event"), of_rows))
     if results.imaging is not None:
-        facts.append((count(len(results.imaging.ingest)), "CT scans", "handed in"))
-    facts.append((count(len(results.study.readers)), "readers", "of each case"))
+        scans = len(results.imaging.ingest)
+        facts.append((count(scans), _noun(scans, "CT scan"), "handed in"))
+    readers = len(results.study.readers)
+    facts.append((count(readers), _noun(readers, "reader"), f"of each {measured_unit(results)}"))
     if results.modelling is not None and results.modelling.info["features"]:
         facts.append((count(len(results.modelling.info["features"])), "features", "per reading"))
     elif len(results.reproducibility):
         facts.append((count(len(results.reproducibility)), "features", "per reading"))
     if results.modelling is not None:
-        facts.append((count(len(results.modelling.models)), "models", "compared"))
+        models = len(results.modelling.models)
+        facts.append(
+            (count(models), _noun(models, "model"), "compared" if models > 1 else "judged")
+        )
     return facts
+
+
+def _noun(amount: int, singular: str) -> str:
+    return singular if amount == 1 else f"{singular}s"

@@ -9,7 +9,7 @@ from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Table
 from pipeline.reporting.figures_selection import frequency_figure
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
-from pipeline.reporting.wording import count, interval, number, plural, share
+from pipeline.reporting.wording import SIGNED, count, interval, number, plural, share
 
 #: Features drawn; the file holds all.
 MOST_DRAWN = 25
@@ -115,25 +115,40 @@ def _sentences(info: dict) -> list[str]:
             sentences.append(f"{chosen}: all or none always, so that stability has no measure.")
             continue
         grade = _grade(block)
+        limits = interval(block["index"], block["low"], block["high"], 2, SIGNED)
         text = (
             f"{chosen}. Stability (Nogueira's index; 1: always the same, 0: as if drawn at random) "
-            f"{interval(block['index'], block['low'], block['high'], 2)}, {grade}; two subsamples "
+            f"{limits}{f', {grade}' if grade else ''}; two subsamples "
             f"share {share(block['jaccard'], 1)} of what they chose together (Jaccard)."
         )
         if block["permuted_index"] is not None:
             text += (
-                f" With permuted outcomes the index is {number(block['permuted_index'], 2)} on "
-                f"average ({number(block['permuted_index_low'], 2)} to "
-                f"{number(block['permuted_index_high'], 2)}): that much comes from the patients "
-                "whom subsamples share, whatever their outcome."
+                f" With permuted outcomes the index is "
+                f"{number(block['permuted_index'], 2, SIGNED)} on "
+                f"average ({number(block['permuted_index_low'], 2, SIGNED)} to "
+                f"{number(block['permuted_index_high'], 2, SIGNED)}): that much comes from the "
+                "patients whom subsamples share, whatever their outcome."
             )
+        elif not info["permutations"]:
+            text += (
+                " No permuted outcomes were asked for (stability.permutations: 0): how much of "
+                "this noise would reach is not known, and it is not graded."
+            )
+        else:
+            text += " With permuted outcomes the index has no value, and it is not graded."
         sentences.append(text)
     return sentences
 
 
-def _grade(block: dict) -> str:
-    """Return the word for an index; it needs an interval above every permuted outcome's index."""
+def _grade(block: dict) -> str | None:
+    """Return the word for an index, None where nothing says what noise would reach.
+
+    The interval has to lie above every permuted outcome's index.
+    """
     noise = block["permuted_index_high"]
-    if noise is not None and block["low"] is not None and block["low"] <= noise:
+    if noise is None:
+        return None
+    lowest = block["index"] if block["low"] is None else block["low"]
+    if lowest <= noise:
         return "no clearer than with permuted outcomes"
     return next(word for bound, word in GRADES if block["index"] >= bound)

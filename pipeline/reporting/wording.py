@@ -10,16 +10,48 @@ import pandas as pd
 #: Shown where a value does not exist.
 NO_VALUE = "–"
 
+#: Least and largest value that a quantity can have.
+Bounds = tuple[float, float]
 
-def number(value: float | None, digits: int = 3) -> str:
+#: Of shares and areas; of differences of them, of correlations and other coefficients.
+UNIT: Bounds = (0.0, 1.0)
+SIGNED: Bounds = (-1.0, 1.0)
+
+#: Of each metric; one that is not listed has no bound that rounding could reach.
+METRIC_BOUNDS: dict[str, Bounds] = {
+    **dict.fromkeys(("auroc", "auprc", "brier", "ici", "accuracy", "sensitivity"), UNIT),
+    **dict.fromkeys(("specificity", "precision", "npv", "f1"), UNIT),
+    **dict.fromkeys(("kappa", "mcc"), SIGNED),
+    "scaled_brier": (-math.inf, 1.0),
+    "oe_ratio": (0.0, math.inf),
+}
+
+
+def number(value: float | None, digits: int = 3, bounds: Bounds | None = None) -> str:
     """Return `value` with `digits` decimals, a dash where it is missing.
 
+    Parameters
+    ----------
+    value : float or None
+        The number.
+    digits : int
+        Decimals.
+    bounds : tuple of float, optional
+        Least and largest value that the quantity can have: rounding never reaches them.
+
+    Examples
+    --------
     >>> number(0.81251), number(None), number(-0.0001, 2)
     ('0.813', '–', '0.00')
+    >>> number(0.9953, 2, UNIT), number(0.0004, bounds=UNIT), number(1.0, 2, UNIT)
+    ('>0.99', '<0.001', '1.00')
     """
     if _missing(value):
         return NO_VALUE
     text = f"{value:.{digits}f}"
+    for bound, sign, inwards in zip(bounds or (), "<>", (1, -1), strict=False):
+        if float(text) == bound != value:
+            return f"{sign}{number(bound + inwards * 10.0**-digits, digits)}"
     return text.lstrip("-") if not float(text) else text.replace("-", "−")
 
 
@@ -35,33 +67,43 @@ def count(value: float | None) -> str:
 def share(part: float, whole: float, digits: int = 0) -> str:
     """Return ``part`` of ``whole`` as a percentage; a dash where the whole is empty.
 
-    >>> share(1, 3), share(1, 0)
-    ('33%', '–')
+    Neither some of it is printed as nothing nor most of it as all.
+
+    >>> share(1, 3), share(1, 0), share(299, 300), share(1, 300), share(300, 300)
+    ('33%', '–', '>99%', '<1%', '100%')
     """
-    return f"{100 * part / whole:.{digits}f}%" if whole else NO_VALUE
+    if not whole:
+        return NO_VALUE
+    return f"{number(100 * part / whole, digits, (0.0, 100.0))}%"
 
 
-def interval(value: float | None, low: float | None, high: float | None, digits: int = 3) -> str:
+def interval(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    digits: int = 3,
+    bounds: Bounds | None = None,
+) -> str:
     """Return a value with its interval; "to" reads well with negative numbers too.
 
     >>> interval(0.8, 0.7, 0.9), interval(0.8, None, None), interval(None, 0.7, 0.9)
     ('0.800 (0.700 to 0.900)', '0.800', '–')
     """
-    text = number(value, digits)
-    if text == NO_VALUE or number(low, digits) == NO_VALUE or number(high, digits) == NO_VALUE:
+    text, *limits = (number(each, digits, bounds) for each in (value, low, high))
+    if NO_VALUE in (text, *limits):
         return text
-    return f"{text} ({number(low, digits)} to {number(high, digits)})"
+    return f"{text} ({limits[0]} to {limits[1]})"
 
 
 def p_value(value: float | None) -> str:
-    """Return a P value with three decimals, never as zero.
+    """Return a P value with three decimals, never as zero, nor as one unless it is.
 
-    >>> p_value(0.00004), p_value(0.0312), p_value(float("nan"))
-    ('<0.001', '0.031', '–')
+    >>> p_value(0.00004), p_value(0.0312), p_value(0.9998), p_value(float("nan"))
+    ('<0.001', '0.031', '>0.999', '–')
     """
-    if _missing(value):
-        return NO_VALUE
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    if not _missing(value) and value < 0.001:
+        return "<0.001"
+    return number(value, 3, UNIT)
 
 
 def sentence_list(parts: Iterable[str]) -> str:

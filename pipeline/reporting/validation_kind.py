@@ -1,0 +1,113 @@
+"""Which validation a study's test rows are, and what a gap to resampling means there.
+
+References
+----------
+.. [1] Collins GS, Reitsma JB, Altman DG, Moons KGM. TRIPOD statement. Ann Intern Med
+   2015;162:55-63 (types 1a to 4 of prediction model studies).
+.. [2] Collins GS, et al. TRIPOD+AI statement. BMJ 2024;385:e078378.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.core.modes import is_leaking
+
+#: How a split separates its parts, by the design that says so itself.
+_OF_DESIGN = {"holdout": "random", "temporal": "temporal", "by_site": "site"}
+
+UNDECLARED = (
+    " How the parts were made is not declared (split.declared): they are taken for parts drawn at "
+    "random, which claims least."
+)
+
+
+@dataclass(frozen=True)
+class ValidationKind:
+    """What an evaluation on the test rows is called, and what it can say.
+
+    Attributes
+    ----------
+    name : str
+        In a few words.
+    text : str
+        What that means, as sentences.
+    excess : str
+        What a figure of the test rows above that of resampling comes from, after "comes from".
+    expect : str
+        What to expect then, after a semicolon.
+    below : str
+        What a figure of the test rows below that of resampling comes from, as a sentence.
+    """
+
+    name: str
+    text: str
+    excess: str
+    expect: str
+    below: str
+
+
+_RANDOM = ValidationKind(
+    name="Internal validation on a split sample",
+    text="The test rows were drawn at random from the same patients (TRIPOD type 2a): they say how "
+    "the models do on patients like these, and nothing of other hospitals or later years.",
+    excess="luck of the split",
+    expect="expect the nested figure in new patients",
+    below="Either the split was unlucky, or what was learned from the training rows carries over "
+    "badly.",
+)
+_TEMPORAL = ValidationKind(
+    name="Temporal validation",
+    text="The test rows are patients who entered later (TRIPOD type 2b): they say how the models "
+    "do after some time at the same place, and nothing of other hospitals.",
+    excess="later patients in whom the outcome is easier to predict, or chance",
+    expect="expect the nested figure in patients like those of the training rows",
+    below="Either what was learned from earlier patients carries over badly to later ones, or "
+    "chance.",
+)
+_SITE = ValidationKind(
+    name="Geographical validation",
+    text="The test rows are patients of sites that no training row comes from (TRIPOD type 2b): "
+    "they say how the models do at these sites.",
+    excess="patients of the held-out sites in whom the outcome is easier to predict, or chance",
+    expect="expect the nested figure at the sites of the training rows",
+    below="Either what was learned at the sites of the training rows carries over badly to those "
+    "held out, or chance.",
+)
+_KINDS = {"random": _RANDOM, "temporal": _TEMPORAL, "site": _SITE}
+
+
+def validation_kind(split: Mapping) -> ValidationKind:
+    """Return which validation a study is.
+
+    Parameters
+    ----------
+    split : mapping
+        The section ``split`` of the configuration: its design, and for an imported split what its
+        author declares.
+    """
+    declared = split.get("declared")
+    return _KINDS[_OF_DESIGN.get(split["design"], declared) or "random"]
+
+
+def validation_text(config: Mapping) -> str:
+    """Return name and meaning of a study's validation, as sentences.
+
+    Parameters
+    ----------
+    config : mapping
+        Resolved configuration.
+    """
+    split, kind = config["split"], validation_kind(config["split"])
+    text = f"{kind.name}. {kind.text}"
+    if split["design"] == "imported" and split.get("declared"):
+        text += " So the author of the imported split declares it."
+    elif split["design"] == "imported":
+        text += UNDECLARED
+    if is_leaking(config):
+        text += (
+            " But the outcomes of the test rows helped to choose the features here, so that these "
+            "rows are no independent test."
+        )
+    return text

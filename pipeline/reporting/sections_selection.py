@@ -71,7 +71,7 @@ def selection_section(results: Results) -> Section:
             f"{plural(int(by_block.get('clinical', 0)), 'clinical predictor')}."
         ),
     ]
-    diagnostics = _diagnostics(funnel, info)
+    diagnostics = [*_without_ccc(results, table), *_diagnostics(funnel, info)]
     if info["notes"] or diagnostics:
         blocks.append(Items([*info["notes"], *diagnostics]))
     if results.modelling.info.get("left_out"):
@@ -154,6 +154,20 @@ def _preparation(results: Results, learned: str) -> str:
         f"{_OUTLIERS[scaling['outliers']]}; otherwise it is scaled to a median of 0 and an "
         "interquartile range of 1."
     )
+
+
+def _without_ccc(results: Results, table: pd.DataFrame) -> list[str]:
+    """Name the features that the filter drops since they have no CCC, which is no low one."""
+    if len(results.modelling.info["readers"]) < 2 or results["selection.ccc.threshold"] is None:
+        return []
+    lacking = table.loc[(table["block"] == "radiomics") & table["ccc"].isna(), "feature"]
+    if lacking.empty:
+        return []
+    return [
+        f"{plural(len(lacking), 'feature')} without a CCC on {order_words(results).ccc} "
+        f"{'is' if len(lacking) == 1 else 'are'} dropped by the filter (a reader has no value, or "
+        f"all values are the same): {listing(lacking, 5)}."
+    ]
 
 
 def _diagnostics(funnel: list[dict], info: dict) -> list[str]:

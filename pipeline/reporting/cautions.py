@@ -306,9 +306,9 @@ def _clusters(results: Results) -> Caution | None:
 
 def _oversampling(results: Results) -> Caution | None:
     method = results["oversampling"].replace("_", " + ")
-    if method == "none":
-        return None
     models = results.modelling.models
+    if method == "none" or not models:
+        return None
     added = [name for name in models if learned_oversampled(results, name)]
     as_they_are = [_label(results, name) for name in models if name not in added]
     if not added:

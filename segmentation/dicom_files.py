@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import mmap
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pydicom
+from pydicom.errors import InvalidDicomError
 
 from pipeline.core.errors import CaseError
 from pipeline.core.files import machine_error
 from pipeline.core.sources import source_files
 from pipeline.dicom_headers import quiet
+from pipeline.dicom_unknown import known_element
 
 #: SOP classes of masks: Segmentation, Label Map Segmentation, RT Structure Set.
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -36,6 +39,25 @@ def is_dicom(path: str | Path) -> bool:
     return start[128:] == b"DICM" or start[:4] in (b"\x08\0\0\0", b"\x08\0\5\0", b"\2\0\0\0")
 
 
+#: What pydicom and the decoders it calls raise over damaged headers and frames. Anything else is a
+#: mistake of this program, and ends the job.
+READING_ERRORS = (
+    InvalidDicomError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
 @contextmanager
 def careful() -> Iterator[None]:
     """Turn whatever a library raises over a damaged header into one error, and keep it quiet.
@@ -45,11 +67,8 @@ def careful() -> Iterator[None]:
     with quiet():
         try:
             yield
-        except CaseError:
-            raise
-        except Exception as error:
-            if machine := machine_error(error):
-                raise machine from error
+        except READING_ERRORS as error:
+            refuse_machine(error)
             raise CaseError(
                 "A DICOM mask must be a whole, readable file",
                 found="a file that is cut short or damaged"
@@ -57,6 +76,22 @@ def careful() -> Iterator[None]:
                 else f"a header with a value that cannot be read ({type(error).__name__})",
                 remedy="copy or export it again",
             ) from None
+
+
+def refuse_machine(error: Exception) -> None:
+    """Raise where the machine, and no damage of a file, made a library fail.
+
+    Raises
+    ------
+    MachineError
+        If memory, disk or the like are at fault.
+    OSError
+        If the system said so: its word has a number, that of a library about a file has none.
+    """
+    if machine := machine_error(error):
+        raise machine from error
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
 
 
 def read_dicom(path: Path, **options: object) -> pydicom.Dataset:
@@ -142,19 +177,45 @@ def _series_below(dataset: pydicom.Dataset) -> Iterator[str]:
                     yield str(series.SeriesInstanceUID)
 
 
+def frames_of_reference(dataset: pydicom.Dataset) -> frozenset[str]:
+    """Return the FrameOfReferenceUIDs of a segmentation, or of all regions of a structure set.
+
+    They identify a person: they are compared, never shown.
+    """
+    found = [dataset.get("FrameOfReferenceUID")]
+    found += [
+        one.get("FrameOfReferenceUID")
+        for one in items(dataset, "ReferencedFrameOfReferenceSequence")
+    ]
+    return frozenset(str(one) for one in found if one)
+
+
+def value_of(dataset: pydicom.Dataset, keyword: str) -> object:
+    """Return the value of an attribute, None where it is missing."""
+    if keyword not in dataset:
+        return None
+    return known_element(dataset[keyword]).value
+
+
 def items(dataset: pydicom.Dataset, keyword: str) -> list[pydicom.Dataset]:
     """Return the items of a sequence, none where it is missing or no sequence."""
-    value = dataset.get(keyword)
+    value = value_of(dataset, keyword)
     return list(value) if isinstance(value, pydicom.Sequence) else []
 
 
 def numbers(dataset: pydicom.Dataset, keyword: str) -> list[float]:
     """Return the numbers of an attribute, none where it is missing or holds anything else."""
-    value = dataset.get(keyword)
-    if value is None or isinstance(value, str):
-        return []
     try:
+        value = value_of(dataset, keyword)
+        if value is None or isinstance(value, str):
+            return []
         many = value if isinstance(value, list | tuple | pydicom.multival.MultiValue) else [value]
         return [float(one) for one in many]
     except (TypeError, ValueError):
         return []
+
+
+def whole_number(dataset: pydicom.Dataset, keyword: str) -> int | None:
+    """Return the one whole number of an attribute, None where it holds anything else."""
+    found = numbers(dataset, keyword)
+    return int(found[0]) if len(found) == 1 and found[0].is_integer() else None

@@ -24,8 +24,8 @@ from pydicom.uid import (
 )
 
 from pipeline.core.errors import CaseError
-from pipeline.core.files import machine_error
 from pipeline.dicom_headers import quiet
+from segmentation.dicom_files import READING_ERRORS, refuse_machine
 
 #: Each frame deflated by itself (DICOM supplement of 2023); pydicom does not know it yet.
 DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
@@ -68,11 +68,8 @@ def decode_frame(dataset: pydicom.Dataset, index: int) -> np.ndarray:
     try:
         with quiet():
             frame = _stored(dataset, index, shape, bits, syntax)
-    except CaseError:
-        raise
-    except Exception as error:
-        if machine := machine_error(error):
-            raise machine from error
+    except READING_ERRORS as error:
+        refuse_machine(error)
         raise _undecodable(index) from None
     if frame.shape != shape:
         raise _undecodable(index)

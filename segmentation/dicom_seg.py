@@ -8,7 +8,7 @@ ask for frames at even distances and refuse big endian files.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +28,12 @@ from pipeline.dicom_series import SAME_PLACE_MM
 from segmentation.dicom_files import (
     FARTHEST_MM,
     careful,
+    frames_of_reference,
     items,
     numbers,
     read_dicom,
     referenced_series,
+    whole_number,
 )
 from segmentation.dicom_frames import DEFLATED_FRAMES, LOSSLESS, decode_frame
 from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
@@ -74,25 +76,40 @@ class FrameStack(MaskFile):
     ----------
     dataset : pydicom.Dataset
         The file, its frames not yet decoded.
-    frames : list of Frame
+    placed_frames : list of Frame
         Where they lie.
     threshold : float
         Share of the largest fraction from which on a voxel belongs to a fractional segment.
+    faults : dict of int to CaseError
+        Number of a segment -> what is wrong with it; only the segment that is wanted is judged.
     """
 
     dataset: pydicom.Dataset
-    frames: list[Frame]
+    placed_frames: list[Frame]
     threshold: float
     segments: list[Segment]
     findings: list[Finding]
     references: frozenset[str]
+    faults: dict[int, CaseError] = field(default_factory=dict)
+
+    def check(self, segment: Segment) -> None:
+        """Refuse a segment whose number or frames are not what a mask needs."""
+        if segment.value in self.faults:
+            raise self.faults[segment.value]
+
+    def frames(self, segment: Segment) -> frozenset[str]:
+        """Return the frame of reference of the file (`MaskFile.frames`)."""
+        return frames_of_reference(self.dataset)
 
     def is_empty(self, segment: Segment) -> bool:
-        """Return whether no frame holds a pixel of `segment`."""
-        return not any(mask.any() for _, mask in self._masks(segment))
+        """Return whether no frame holds a pixel of `segment`; a faulty one may have some."""
+        return segment.value not in self.faults and not any(
+            mask.any() for _, mask in self._masks(segment)
+        )
 
     def on_grid(self, segment: Segment, target: Geometry) -> PlacedMask:
         """Put each frame onto the slice of the CT at its place (`MaskFile.on_grid`)."""
+        self.check(segment)
         placed = np.zeros(target.size[::-1], np.uint8)
         taken: dict[int, int] = {}
         reoriented = False
@@ -133,7 +150,7 @@ class FrameStack(MaskFile):
 
     def _masks(self, segment: Segment) -> Iterator[tuple[Frame, np.ndarray]]:
         """Yield each frame that may hold `segment`, and its 0/1 pixels of shape (row, column)."""
-        for frame in self.frames:
+        for frame in self.placed_frames:
             if frame.segment not in (None, segment.value):
                 continue
             stored = decode_frame(self.dataset, frame.index)
@@ -169,10 +186,10 @@ class FrameStack(MaskFile):
     @property
     def geometry(self) -> Geometry:
         """Box of all frames, as an error prints it: frames at their smallest distance."""
-        first = self.frames[0]
+        first = self.placed_frames[0]
         along_row, along_column = np.reshape(first.orientation, (2, 3))
         normal = np.cross(along_row, along_column)
-        places = np.array([frame.position for frame in self.frames])
+        places = np.array([frame.position for frame in self.placed_frames])
         depths = places @ normal
         steps = np.diff(np.sort(depths))
         steps = steps[steps > SAME_PLACE_MM]
@@ -201,15 +218,16 @@ def read_dicom_seg(path: str | Path, fractional_threshold: float = 0.5) -> Frame
     Raises
     ------
     CaseError
-        If the file is damaged, lossy, or does not say where its frames lie.
+        If the file is damaged, lossy, or does not describe its frames. What is wrong with a
+        segment is said where that segment is wanted.
     """
     with careful():
         dataset = read_dicom(Path(path))
         _check_pixels(dataset)
-        segments = _segments(dataset)
-        frames = _frames(dataset)
+        segments, faults = _segments(dataset)
+        frames = _frames(dataset, faults)
         references = referenced_series(dataset)
-    return FrameStack(dataset, frames, fractional_threshold, segments, [], references)
+    return FrameStack(dataset, frames, fractional_threshold, segments, [], references, faults)
 
 
 def _check_pixels(dataset: pydicom.Dataset) -> None:
@@ -261,23 +279,41 @@ def _frame_count(dataset: pydicom.Dataset) -> int:
     return found
 
 
-def _segments(dataset: pydicom.Dataset) -> list[Segment]:
-    segments = []
+def _segments(dataset: pydicom.Dataset) -> tuple[list[Segment], dict[int, CaseError]]:
+    """Return the segments, and what is wrong with the numbers of some."""
+    segments, faults = [], {}
     background = {0, dataset.get("PixelPaddingValue")}
-    for item in items(dataset, "SegmentSequence"):
-        number = item.get("SegmentNumber")
-        if not isinstance(number, int):
-            raise _contradiction("a segment without number")
+    for place, item in enumerate(items(dataset, "SegmentSequence"), start=1):
+        name = str(item.get("SegmentLabel") or "").strip()
+        number = whole_number(item, "SegmentNumber")
+        if number is None:
+            # No segment has a negative number: this one can be named, and is then refused.
+            number = -place
+            faults[number] = _contradiction(f"segment '{name}' without number")
         if dataset.SegmentationType == "LABELMAP" and number in background:
             continue
-        segments.append(Segment(str(item.get("SegmentLabel") or "").strip(), number))
+        segments.append(Segment(name, number))
     if not segments:
         raise _contradiction("no segment described")
-    return segments
+    for number in {one.value for one in segments}:
+        alike = [f"'{one.name}'" for one in segments if one.value == number]
+        if len(alike) > 1:
+            faults[number] = _contradiction(
+                f"two segments of one number, {number}: {' and '.join(alike)}"
+            )
+    return segments, faults
 
 
-def _frames(dataset: pydicom.Dataset) -> list[Frame]:
-    """Read where every frame lies, from what frames share and from what each has of its own."""
+def _frames(dataset: pydicom.Dataset, faults: dict[int, CaseError]) -> list[Frame]:
+    """Read where every frame lies, from what frames share and from what each has of its own.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        The file.
+    faults : dict of int to CaseError
+        Takes up the segments of which a frame does not say where it lies.
+    """
     shared = (items(dataset, "SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
     described = items(dataset, "PerFrameFunctionalGroupsSequence")
 
@@ -286,6 +322,13 @@ def _frames(dataset: pydicom.Dataset) -> list[Frame]:
 
     frames = []
     for index, own in enumerate(described):
+        segment = None
+        if dataset.SegmentationType != "LABELMAP":
+            identified = group(own, "SegmentIdentificationSequence")
+            segment = whole_number(identified, "ReferencedSegmentNumber")
+            if segment is None:
+                # It may be one of the segment that is wanted.
+                raise _contradiction(f"frame {index + 1} without a segment")
         position = numbers(group(own, "PlanePositionSequence"), "ImagePositionPatient")
         orientation = numbers(group(own, "PlaneOrientationSequence"), "ImageOrientationPatient")
         spacing = numbers(group(own, "PixelMeasuresSequence"), "PixelSpacing")
@@ -295,17 +338,15 @@ def _frames(dataset: pydicom.Dataset) -> list[Frame]:
             and min(spacing) > 0
             and _perpendicular(orientation)
         ):
-            raise CaseError(
+            fault = CaseError(
                 "Every frame of a DICOM segmentation must say where it lies in the patient",
                 found=f"frame {index + 1} without a valid position, orientation or pixel spacing",
                 remedy="export it again from the program that made it",
             )
-        segment = None
-        if dataset.SegmentationType != "LABELMAP":
-            number = group(own, "SegmentIdentificationSequence").get("ReferencedSegmentNumber")
-            if not isinstance(number, int):
-                raise _contradiction(f"frame {index + 1} without a segment")
-            segment = number
+            if segment is None:
+                raise fault
+            faults.setdefault(segment, fault)
+            continue
         frames.append(Frame(index, segment, tuple(position), tuple(orientation), tuple(spacing)))
     return frames
 

@@ -18,7 +18,14 @@ import SimpleITK as sitk
 from pipeline.core import command
 from pipeline.core.errors import CaseError
 from pipeline.core.files import read_json, read_table, write_json, write_table
-from pipeline.core.findings import Finding, from_exception, from_json, status_of, to_json
+from pipeline.core.findings import (
+    Finding,
+    case_named,
+    from_exception,
+    from_json,
+    status_of,
+    to_json,
+)
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.geometry import Geometry
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
@@ -218,7 +225,7 @@ def prepare_masks(
     cases = cases.sort_values(["case_id", "reader"]).astype(object)
     rows = []
     for done, case in enumerate(cases.where(cases.notna(), None).to_dict("records"), start=1):
-        name = f"{case['case_id']} {case['reader']}"
+        name, file = f"{case['case_id']} {case['reader']}", shown_name(case["mask"])
         ct = scans[case["scan_id"]]
         try:
             if not ct["image"]:
@@ -227,17 +234,18 @@ def prepare_masks(
                     found=f"the CT of scan {case['scan_id']} has errors",
                     remedy="mend the CT first",
                 )
-            row = prepare_mask(
-                Case(**{key: case[key] for key in ("mask", "label", "level", "image")}),
-                ct,
-                store,
-                checks,
-                reading,
-                other_scans(of_study, case["patient_id"], case["scan_id"]),
-            )
-        except Exception as error:
-            error = placed(error, shown_name(case["mask"]))
-            finding = from_exception(error, "ct-failed" if not ct["image"] else "mask-failed", name)
+            with case_named(name, file):
+                row = prepare_mask(
+                    Case(**{key: case[key] for key in ("mask", "label", "level", "image")}),
+                    ct,
+                    store,
+                    checks,
+                    reading,
+                    other_scans(of_study, case["patient_id"], case["scan_id"]),
+                )
+        except (CaseError, OSError) as error:
+            code = "mask-failed" if ct["image"] else "ct-failed"
+            finding = from_exception(placed(error, file), code, name)
             row = {"status": "error", "findings": to_json([finding])}
         identifiers = ("case_id", "scan_id", "patient_id", "level", "reader")
         rows.append({**{key: case[key] for key in identifiers}, **row})

@@ -123,8 +123,8 @@ def place_mask(
     findings = held.findings + chosen + placed.findings
     if placed.reoriented:
         findings.append(REORIENTED)
-    if held.references:
-        findings += check_reference(held, _grids(str(case.image)), ct)
+    if held.references or held.frames(segment):
+        findings += check_reference(held, segment, _grids(str(case.image)), ct)
     return placed, segment, findings
 
 

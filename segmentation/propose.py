@@ -250,7 +250,7 @@ def main(options: argparse.Namespace) -> None:
     try:
         image = accepted_ct(options.image, options.series).image
         mask, notes = propose(image, seed, box, limits, options.threshold, options.closing)
-    except Exception as error:
+    except (CaseError, OSError) as error:
         raise placed(error, shown_name(options.image)) from error
     geometry = Geometry.of(image)
     write_proposal(mask, geometry, options.level, options.out)

@@ -39,11 +39,14 @@ class Candidate:
         Its grid.
     uid : str
         SeriesInstanceUID; never shown. Empty for a volume's file.
+    frame : str
+        FrameOfReferenceUID; never shown. Empty where none is stated.
     """
 
     shown: str
     geometry: Geometry
     uid: str = ""
+    frame: str = ""
 
 
 def series_grids(image: str | Path) -> list[Candidate]:
@@ -70,7 +73,7 @@ def series_grids(image: str | Path) -> list[Candidate]:
         return []
     stacks = [(one, _stack(one.slices)) for one in found]
     return [
-        Candidate(str(one), geometry, one.slices[0].series)
+        Candidate(str(one), geometry, one.slices[0].series, one.slices[0].frame_of_reference)
         for one, geometry in stacks
         if geometry is not None
     ]
@@ -167,32 +170,48 @@ def naming_candidates(
 
 
 def check_reference(
-    mask_file: MaskFile, candidates: Iterable[Candidate], ct: Geometry
+    mask_file: MaskFile, segment: Segment, candidates: Iterable[Candidate], ct: Geometry
 ) -> Iterator[Finding]:
     """Yield a warning where a mask that fits says that it was drawn on another series.
 
     Parameters
     ----------
     mask_file : MaskFile
-        The file's content; only DICOM names series.
+        The file's content; only DICOM names series and frames of reference.
+    segment : Segment
+        The structure that was chosen.
     candidates : iterable of Candidate
         CT series of the folder.
     ct : Geometry
         Grid of the CT that was read.
     """
-    if not mask_file.references:
-        return
     # Another reconstruction of the same grid is no mistake: the outline is as good on both.
-    # A volume's file has no series to compare with.
-    expected = {one.uid for one in candidates if one.uid and _same(one.geometry, ct)}
-    if expected and not expected & mask_file.references:
+    # A volume's file has no series to compare with, and what is not stated contradicts nothing.
+    same = [one for one in candidates if _same(one.geometry, ct)]
+    series = {one.uid for one in same if one.uid}
+    frames = {one.frame for one in same if one.frame}
+    if mask_file.references and series and not series & mask_file.references:
         yield Finding(
             "mask-of-another-series",
             "warning",
             "The mask says that it was drawn on another series than the CT; its grid is the CT's",
-            "look at the outline on the CT; UIDs that were replaced in only one of the two explain "
-            "it too",
+            _REPLACED_UIDS,
         )
+        return
+    stated = mask_file.frames(segment)
+    if stated and frames and not stated & frames:
+        yield Finding(
+            "mask-of-another-frame",
+            "warning",
+            "The mask says that it lies in another frame of reference than the CT, such as that of "
+            "another examination; it fits the CT's slices",
+            _REPLACED_UIDS,
+        )
+
+
+_REPLACED_UIDS = (
+    "look at the outline on the CT; UIDs that were replaced in only one of the two explain it too"
+)
 
 
 def _same(a: Geometry, b: Geometry) -> bool:

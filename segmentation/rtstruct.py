@@ -7,7 +7,7 @@ the rule of `segmentation.contours`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,12 @@ from segmentation.contours import fill
 from segmentation.dicom_files import (
     FARTHEST_MM,
     careful,
+    frames_of_reference,
     items,
     numbers,
     read_dicom,
     referenced_series,
+    whole_number,
 )
 from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
 
@@ -55,19 +57,35 @@ class ContourSet(MaskFile):
     ----------
     contours : dict of int to list of numpy.ndarray
         Number of the region of interest -> its closed contours, each in mm (LPS), shape (n, 3).
+    faults : dict of int to CaseError
+        Number of a region -> what is wrong with it; only the region that is wanted is judged.
+    frames_of_reference : dict of int to frozenset of str
+        Number of a region -> FrameOfReferenceUIDs that it states.
     """
 
     contours: dict[int, list[np.ndarray]]
     segments: list[Segment]
     findings: list[Finding]
     references: frozenset[str]
+    faults: dict[int, CaseError] = field(default_factory=dict)
+    frames_of_reference: dict[int, frozenset[str]] = field(default_factory=dict)
+
+    def check(self, segment: Segment) -> None:
+        """Refuse a region whose number or contours are not what a mask needs."""
+        if segment.value in self.faults:
+            raise self.faults[segment.value]
+
+    def frames(self, segment: Segment) -> frozenset[str]:
+        """Return the frame of reference of a region (`MaskFile.frames`)."""
+        return self.frames_of_reference.get(segment.value, frozenset())
 
     def is_empty(self, segment: Segment) -> bool:
-        """Return whether `segment` has no closed contour."""
-        return not self.contours.get(segment.value)
+        """Return whether `segment` has no closed contour; a faulty one may have some."""
+        return not self.contours.get(segment.value) and segment.value not in self.faults
 
     def on_grid(self, segment: Segment, target: Geometry) -> PlacedMask:
         """Fill the contours on the slices of the CT (`MaskFile.on_grid`)."""
+        self.check(segment)
         if self.is_empty(segment):
             raise CaseError(
                 "A region of interest must have closed contours",
@@ -99,7 +117,11 @@ class ContourSet(MaskFile):
         return PlacedMask(placed, findings=_findings(contours, in_plane, crossing))
 
     def _drawn(self) -> str:
+        """Name the regions with contours, and say if contours are of regions that are not told."""
         drawn = [str(one) for one in self.segments if not self.is_empty(one)]
+        described = {one.value for one in self.segments}
+        if any(number not in described for number in {*self.contours, *self.faults}):
+            drawn.append("one that the file does not describe")
         return ", ".join(drawn) or "none"
 
 
@@ -221,45 +243,92 @@ def read_rtstruct(path: str | Path) -> ContourSet:
     Raises
     ------
     CaseError
-        If the file is damaged, describes no region, or holds contours that are not closed.
+        If the file is damaged or describes no region. What is wrong with a region is said where
+        that region is wanted.
     """
     with careful():
         dataset = read_dicom(Path(path))
-        segments = []
-        for roi in items(dataset, "StructureSetROISequence"):
-            number = numbers(roi, "ROINumber")
-            if len(number) != 1:
-                raise _contradiction("a region of interest without number")
-            segments.append(Segment(str(roi.get("ROIName") or "").strip(), int(number[0])))
-        if not segments:
-            raise _contradiction("no region of interest")
+        segments, faults = _regions(dataset)
         contours: dict[int, list[np.ndarray]] = {one.value: [] for one in segments}
-        if len(contours) < len(segments):
-            raise _contradiction("two regions of interest of one number")
+        names = {one.value: str(one) for one in segments}
         for item in items(dataset, "ROIContourSequence"):
-            number = numbers(item, "ReferencedROINumber")
-            if len(number) != 1 or int(number[0]) not in contours:
-                raise _contradiction("contours of a region of interest that is not described")
-            contours[int(number[0])] += _closed_contours(item)
-        references = referenced_series(dataset)
-    return ContourSet(contours, segments, [], references)
+            number = whole_number(item, "ReferencedROINumber")
+            try:
+                closed = _closed_contours(item, names.get(number, "a region"))
+            except CaseError as error:
+                faults.setdefault(number, error)
+                continue
+            # Contours of a region that is not described are nobody's.
+            contours.setdefault(number, []).extend(closed)
+        return ContourSet(
+            contours, segments, [], referenced_series(dataset), faults, _frames(dataset)
+        )
 
 
-def _closed_contours(roi: pydicom.Dataset) -> list[np.ndarray]:
-    """Return the contours of a region that enclose an area; points and lines enclose none."""
+def _regions(dataset: pydicom.Dataset) -> tuple[list[Segment], dict[int, CaseError]]:
+    """Return the regions of interest, and what is wrong with the numbers of some."""
+    segments, faults = [], {}
+    for place, roi in enumerate(items(dataset, "StructureSetROISequence"), start=1):
+        name = str(roi.get("ROIName") or "").strip()
+        number = whole_number(roi, "ROINumber")
+        if number is None:
+            # No region has a negative number: this one can be named, and is then refused.
+            number = -place
+            faults[number] = _contradiction(f"region of interest '{name}' without number")
+        segments.append(Segment(name, number))
+    if not segments:
+        raise _contradiction("no region of interest")
+    for number in {one.value for one in segments}:
+        alike = [f"'{one.name}'" for one in segments if one.value == number]
+        if len(alike) > 1:
+            faults[number] = _contradiction(
+                f"two regions of interest of one number, {number}: {' and '.join(alike)}"
+            )
+    return segments, faults
+
+
+def _frames(dataset: pydicom.Dataset) -> dict[int, frozenset[str]]:
+    """Return the frame of reference of each region: its own, or that of the whole file."""
+    whole = frames_of_reference(dataset)
+    found = {}
+    for roi in items(dataset, "StructureSetROISequence"):
+        own = roi.get("ReferencedFrameOfReferenceUID")
+        number = whole_number(roi, "ROINumber")
+        found[number] = frozenset([str(own)]) if own else whole
+    return found
+
+
+def _closed_contours(roi: pydicom.Dataset, region: str) -> list[np.ndarray]:
+    """Return the contours of a region that enclose an area; points and lines enclose none.
+
+    Parameters
+    ----------
+    roi : pydicom.Dataset
+        Item of the ROIContourSequence.
+    region : str
+        The region in an error.
+    """
     closed = []
     for number, contour in enumerate(items(roi, "ContourSequence"), start=1):
+        shown = f"contour {number} of {region}"
         kind = str(contour.get("ContourGeometricType") or "")
         if kind == "POINT":
             continue
         points = numbers(contour, "ContourData")
         # A patient is not a kilometre long: NaN and what overflows later are kept out here.
         if len(points) % 3 or not points or not (np.abs(points) < FARTHEST_MM).all():
-            raise _contradiction(f"contour {number} without whole points in three dimensions")
+            raise _contradiction(f"{shown}, without whole points in three dimensions")
+        if any(numbers(contour, "ContourOffsetVector")):
+            raise _contradiction(f"{shown}, moved by an offset, which DICOM has given up")
+        stated = numbers(contour, "NumberOfContourPoints")
+        if stated and stated != [len(points) / 3]:
+            raise _contradiction(
+                f"{shown}, which states {stated[0]:g} points and holds {len(points) // 3}"
+            )
         if kind not in CLOSED:
             raise CaseError(
                 "Contours of a mask must be closed and flat (CLOSED_PLANAR)",
-                found=f"contour {number}, which is open or of an unknown kind",
+                found=f"{shown}, which is open or of an unknown kind",
                 remedy="close the contours in the program that drew them, and export again",
             )
         vertices = np.reshape(points, (-1, 3))

@@ -101,6 +101,13 @@ class MaskFile(ABC):
             Naming the structure, and what is wrong.
         """
 
+    def frames(self, segment: Segment) -> frozenset[str]:
+        """Return the FrameOfReferenceUIDs of a structure, as far as the file states them.
+
+        They identify a person and are never shown or stored.
+        """
+        return frozenset()
+
     @abstractmethod
     def is_empty(self, segment: Segment) -> bool:
         """Return whether nothing was drawn of `segment`."""

@@ -255,11 +255,28 @@ def move_frame(dataset, z):
         (lambda d: setattr(d, "NumberOfFrames", 1000), "frames announced and"),
         (lambda d: setattr(d, "PixelData", d.PixelData[:20]), r"Found: 20 of \d+ bytes"),
         (lambda d: delattr(d, "SegmentSequence"), "no segment described"),
-        (lambda d: delattr(d.SegmentSequence[0], "SegmentNumber"), "a segment without number"),
         (
             lambda d: delattr(own_frame(d, 1), "SegmentIdentificationSequence"),
             "frame 2 without a segment",
         ),
+        (
+            lambda d: setattr(d.file_meta, "TransferSyntaxUID", "1.2.3.4"),
+            "an unknown transfer syntax",
+        ),
+    ],
+)
+def test_a_file_that_does_not_describe_itself_is_refused(tmp_path, slices, change, message):
+    path = changed(written(tmp_path / "a.dcm", slices, both()), change)
+    with pytest.raises(CaseError, match=message) as caught:
+        read_dicom_seg(path)
+    assert CANARY not in str(caught.value)
+    assert "2.25." not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: delattr(d.SegmentSequence[0], "SegmentNumber"), "segment 'L1' without number"),
         (
             lambda d: delattr(own_frame(d, 1), "PlanePositionSequence"),
             "frame 2 without a valid position",
@@ -280,18 +297,42 @@ def move_frame(dataset, z):
             ),
             "pixel spacing",
         ),
-        (
-            lambda d: setattr(d.file_meta, "TransferSyntaxUID", "1.2.3.4"),
-            "an unknown transfer syntax",
-        ),
     ],
 )
-def test_a_file_that_does_not_describe_itself_is_refused(tmp_path, slices, change, message):
+def test_a_segment_that_is_not_described_is_refused_where_it_is_wanted(
+    tmp_path, slices, ct, change, message
+):
     path = changed(written(tmp_path / "a.dcm", slices, both()), change)
+    held = read_dicom_seg(path)
     with pytest.raises(CaseError, match=message) as caught:
-        read_dicom_seg(path)
-    assert CANARY not in str(caught.value)
+        pick_segment(held, "L1")
     assert "2.25." not in str(caught.value)
+    with pytest.raises(CaseError, match=message):
+        held.on_grid(held.segments[0], ct)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: delattr(d.SegmentSequence[0], "SegmentNumber"),
+        lambda d: delattr(own_frame(d, 1), "PlanePositionSequence"),
+        lambda d: setattr(d.SegmentSequence[0], "SegmentNumber", 77),
+    ],
+)
+def test_a_segment_spoils_no_other(tmp_path, slices, ct, change):
+    path = changed(written(tmp_path / "a.dcm", slices, both()), change)
+    assert (
+        pydicom.dcmread(path).PerFrameFunctionalGroupsSequence[1][0x0062000A][0][0x0062000B].value
+        == 1
+    )
+    np.testing.assert_array_equal(mask_of(path, "L2", ct), L2)
+
+
+def test_two_segments_of_one_number_are_refused(tmp_path, slices):
+    path = written(tmp_path / "a.dcm", slices, both())
+    path = changed(path, lambda d: setattr(d.SegmentSequence[1], "SegmentNumber", 1))
+    with pytest.raises(CaseError, match="two segments of one number, 1: 'L1' and 'L2'"):
+        pick_segment(read_dicom_seg(path), "L2")
 
 
 def test_lossy_frames_are_refused(tmp_path, slices):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -16,12 +17,13 @@ from pydicom.sr.codedict import codes
 
 from demo.anatomy import Grid
 from demo.ct_series import Scan, write_series
-from pipeline.core.errors import CaseError
+from pipeline.core.errors import CaseError, MachineError, ProgramError
 from pipeline.core.findings import from_json
 from pipeline.core.geometry import Geometry, GridMismatchError
 from pipeline.core.store import Store
 from pipeline.ingest import ingest_scans, scans_of
 from pipeline.read_ct import read_ct
+from segmentation.dicom_files import careful
 from segmentation.mask_files import read_mask_file
 from segmentation.masks import COLUMNS, check_file_name, prepare_masks
 from segmentation.placement import DEFAULTS, Case, Reading, place_mask
@@ -296,6 +298,25 @@ def test_a_mask_that_names_another_series_is_a_warning_where_it_fits(tmp_path):
     assert "2.25." not in table["findings"][0]
 
 
+@pytest.mark.parametrize("names_series", [True, False])
+def test_a_mask_of_another_frame_of_reference_is_a_warning(tmp_path, names_series):
+    mask = dicom_mask(tmp_path / "a.dcm", series(tmp_path / "ct", "one", -40, 3, 2))
+    ct = prepare_ct_of(tmp_path / "ct", "one")
+    assert place_mask(Case(mask, image=tmp_path / "ct"), ct, DEFAULTS)[2] == []
+    data = pydicom.dcmread(mask)
+    data.FrameOfReferenceUID = "2.25.99"
+    if not names_series:
+        del data.ReferencedSeriesSequence
+    data.save_as(mask)
+    _, _, (finding,) = place_mask(Case(mask, image=tmp_path / "ct"), ct, DEFAULTS)
+    assert (finding.code, finding.severity) == ("mask-of-another-frame", "warning")
+    assert "2.25." not in finding.message
+    # What is not stated contradicts nothing.
+    del data.FrameOfReferenceUID
+    data.save_as(mask)
+    assert place_mask(Case(mask, image=tmp_path / "ct"), ct, DEFAULTS)[2] == []
+
+
 def test_a_ct_that_names_no_series_is_not_compared(tmp_path):
     mask = dicom_mask(tmp_path / "a.dcm", series(tmp_path / "ct", "one", -40, 3, 2))
     ct = read_ct(tmp_path / "ct").image
@@ -344,6 +365,43 @@ def test_the_voxels_of_an_uncompressed_sibling_are_never_read(folder, tmp_path):
     sitk.WriteImage(other, str(tmp_path / "a.nii"))
     with pytest.raises(CaseError, match=r"must not lie beside an uncompressed file"):
         read_mask_file(tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize(
+    ("raised", "ends"),
+    [
+        (MemoryError(), MachineError),
+        (OSError(errno.ENOSPC, "No space left on device"), MachineError),
+        (PermissionError(errno.EACCES, "Permission denied"), MachineError),
+        (KeyError("PHI-CANARY-0010-0010"), ProgramError),
+    ],
+)
+def test_what_is_no_fault_of_a_mask_ends_the_job(folder, tmp_path, monkeypatch, raised, ends):
+    rows = [case(folder, "A", "plain.nrrd"), case(folder, "B", "flipped.nii.gz")]
+    store = Store(tmp_path / "store")
+    scans = ingest_scans(scans_of(pd.DataFrame(rows)), store, CHECKS)
+
+    def read(*_, **__):
+        raise raised
+
+    monkeypatch.setattr("segmentation.placement.read_mask_file", read)
+    with pytest.raises(ends) as caught:
+        prepare_masks(pd.DataFrame(rows), scans, store, CHECKS)
+    assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("raised", [MemoryError(), OSError(errno.EIO, "Input/output error")])
+def test_a_fault_of_the_machine_is_no_damage_of_a_dicom_file(raised):
+    with pytest.raises((MachineError, OSError)) as caught, careful():
+        raise raised
+    assert not isinstance(caught.value, CaseError)
+
+
+def test_a_mistake_of_the_program_is_no_damage_of_a_dicom_file():
+    with pytest.raises(BufferError), careful():
+        raise BufferError
+    with pytest.raises(CaseError, match="a header with a value that cannot be read"), careful():
+        raise ValueError("PHI-CANARY-0010-0010")
 
 
 def test_a_file_named_after_another_level_is_a_warning():

@@ -10,12 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.path import Path as Outline
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_sequence
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError
 from pipeline.core.geometry import Geometry, GridMismatchError
+from pipeline.dicom_unknown import known_element
+from pipeline.registering.cleaning import clean_dicom
 from segmentation.contours import fill
 from segmentation.dicom_files import RTSTRUCT_CLASS
 from segmentation.mask_files import read_mask_file
@@ -302,41 +307,147 @@ def test_a_region_without_contours_says_which_have_some(tmp_path):
         mask_of(path, CT, "L1")
 
 
-def test_open_contours_are_refused(tmp_path):
-    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2, 3)}, kinds={1: "OPEN_PLANAR"})
-    with pytest.raises(CaseError, match=r"must be closed and flat.*contour 2, which is open"):
+def test_open_contours_are_refused_where_their_region_is_wanted(tmp_path):
+    path = structure_set(
+        tmp_path / "a.dcm", {"L1": drawn_on(2, 3), "L2": drawn_on(4)}, kinds={1: "OPEN_PLANAR"}
+    )
+    with pytest.raises(
+        CaseError, match=r"must be closed and flat.*contour 2 of 'L1' \(label 5\), wh"
+    ):
+        mask_of(path, CT, "L1")
+    np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(4))
+    with pytest.raises(CaseError, match="must hold exactly one structure"):
+        pick_segment(read_mask_file(path), None)  # something is drawn in both
+
+
+#: Changes to the first of two regions of a structure set, and what is then said of it.
+FIRST_REGION = [
+    (lambda d: delattr(d.StructureSetROISequence[0], "ROINumber"), "'L1' without number"),
+    (
+        lambda d: setattr(d.ROIContourSequence[0], "ReferencedROINumber", 9),
+        r"none for 'L1' .*'L2' \(label 6\), one that the file does not describe",
+    ),
+    (
+        lambda d: delattr(d.ROIContourSequence[0], "ReferencedROINumber"),
+        r"none for 'L1' .*'L2' \(label 6\), one that the file does not describe",
+    ),
+    (lambda d: delattr(d.ROIContourSequence[0], "ContourSequence"), "none for 'L1'"),
+    (
+        lambda d: setattr(d.ROIContourSequence[0].ContourSequence[0], "ContourData", ["1", "2"]),
+        r"contour 1 of 'L1' \(label 5\), without whole points",
+    ),
+    (
+        lambda d: setattr(d.ROIContourSequence[0].ContourSequence[0], "ContourData", ["1e300"] * 9),
+        r"contour 1 of 'L1' \(label 5\), without whole points",
+    ),
+    (
+        lambda d: setattr(d.ROIContourSequence[0].ContourSequence[0], "NumberOfContourPoints", 40),
+        "states 40 points and holds 4",
+    ),
+    (
+        lambda d: setattr(
+            d.ROIContourSequence[0].ContourSequence[0], "ContourOffsetVector", [0, 0, 9]
+        ),
+        "moved by an offset",
+    ),
+    (
+        lambda d: setattr(
+            d.ROIContourSequence[0].ContourSequence[0], "ContourGeometricType", "OPEN_NONPLANAR"
+        ),
+        "which is open or of an unknown kind",
+    ),
+]
+
+
+def test_a_structure_set_without_regions_is_refused(tmp_path):
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2)})
+    data = pydicom.dcmread(path)
+    del data.StructureSetROISequence
+    data.save_as(path)
+    with pytest.raises(CaseError, match="no region of interest"):
         read_mask_file(path)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda d: delattr(d, "StructureSetROISequence"), "no region of interest"),
-        (lambda d: delattr(d.StructureSetROISequence[0], "ROINumber"), "without number"),
-        (lambda d: setattr(d.StructureSetROISequence[0], "ROINumber", 6), "of one number"),
-        (lambda d: setattr(d.ROIContourSequence[0], "ReferencedROINumber", 9), "not described"),
-        (
-            lambda d: setattr(
-                d.ROIContourSequence[0].ContourSequence[0], "ContourData", ["1", "2"]
-            ),
-            "contour 1 without whole points",
-        ),
-        (
-            lambda d: setattr(
-                d.ROIContourSequence[0].ContourSequence[0], "ContourData", ["1e300"] * 9
-            ),
-            "contour 1 without whole points",
-        ),
-    ],
-)
-def test_a_structure_set_that_contradicts_itself_is_refused(tmp_path, change, message):
+@pytest.mark.parametrize(("change", "message"), FIRST_REGION)
+def test_only_the_region_that_is_wanted_is_judged(tmp_path, change, message):
     path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2), "L2": drawn_on(3)})
     data = pydicom.dcmread(path)
     change(data)
     data.save_as(path)
     with pytest.raises(CaseError, match=message) as caught:
-        read_mask_file(path)
+        mask_of(path, CT, "L1")
     assert CANARY not in str(caught.value)
+    np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(3))
+
+
+def test_two_regions_of_one_number_are_refused_and_spoil_no_third(tmp_path):
+    path = structure_set(
+        tmp_path / "a.dcm", {"L1": drawn_on(2), "T12": drawn_on(3), "L2": drawn_on(4)}
+    )
+    data = pydicom.dcmread(path)
+    data.StructureSetROISequence[1].ROINumber = 5
+    data.ROIContourSequence[1].ReferencedROINumber = 5
+    data.save_as(path)
+    with pytest.raises(CaseError, match="of one number, 5: 'L1' and 'T12'"):
+        mask_of(path, CT, "L1")
+    np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(4))
+
+
+def test_two_regions_of_one_name_can_be_told_by_number(tmp_path):
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2), "L1 ": drawn_on(3)})
+    with pytest.raises(CaseError, match=r"'L1' \(label 5\), 'L1' \(label 6\)"):
+        mask_of(path, CT, "L1")
+    np.testing.assert_array_equal(mask_of(path, CT, "6"), expected_on(3))
+
+
+LONG = 1500  # repetitions of four points of three numbers: more than 65,534 bytes
+LONG_TEXT = pytest.mark.filterwarnings(r"ignore:(.|\n)*The value for the data element:UserWarning")
+
+
+@pytest.mark.parametrize("wanted", ["L1", "BODY"])
+@LONG_TEXT
+def test_a_contour_of_more_than_64_kb_is_read(tmp_path, wanted):
+    """Explicit encodings have no room for its length: its value representation is unknown."""
+    (outline,) = drawn_on(3)
+    body = np.repeat(outline, LONG, axis=0)
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2), "BODY": [body]})
+    contours = pydicom.dcmread(path).ROIContourSequence[1].ContourSequence
+    assert contours[0]["ContourData"].VR == "UN"
+    expected = expected_on(2 if wanted == "L1" else 3)
+    np.testing.assert_array_equal(mask_of(path, CT, wanted), expected)
+    copy = tmp_path / "copy.dcm"
+    clean_dicom(path, copy, lambda uid: f"2.25.{len(uid)}", lambda name, number: name)
+    assert CANARY.encode() not in copy.read_bytes()
+    np.testing.assert_array_equal(mask_of(copy, CT, wanted), expected)
+
+
+@LONG_TEXT
+def test_sequences_that_an_archive_wrote_as_unknown_are_read(tmp_path):
+    """An archive that does not know an attribute writes it as UN, in implicit encoding."""
+    outline, other = drawn_on(2, 3)
+    path = structure_set(tmp_path / "a.dcm", {"L1": [outline, np.repeat(other, LONG, axis=0)]})
+    data = pydicom.dcmread(path)
+    stream = DicomBytesIO()
+    stream.is_implicit_VR, stream.is_little_endian = True, True
+    write_sequence(stream, data["ROIContourSequence"], ["utf-8"])
+    unknown = DataElement(0x30060039, "UN", stream.getvalue(), already_converted=True)
+    data[0x30060039] = unknown
+    data.save_as(path)
+    assert pydicom.dcmread(path)["ROIContourSequence"].VR == "UN"
+    np.testing.assert_array_equal(mask_of(path, CT, "L1"), expected_on(2, 3))
+
+
+def test_unknown_bytes_that_are_no_numbers_are_no_contour(tmp_path):
+    damaged = DataElement(0x30060050, "UN", b"\xff" * 70000, already_converted=True)
+    with pytest.raises(ValueError, match="ascii"):
+        known_element(damaged)
+    path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2), "L2": drawn_on(3)})
+    data = pydicom.dcmread(path)
+    data.ROIContourSequence[0].ContourSequence[0][0x30060050] = damaged
+    data.save_as(path)
+    with pytest.raises(CaseError, match="without whole points"):
+        mask_of(path, CT, "L1")
+    np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(3))
 
 
 def test_a_structure_set_in_a_folder(tmp_path):

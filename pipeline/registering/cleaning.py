@@ -17,6 +17,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID
 from pipeline.core.errors import CaseError
 from pipeline.core.files import whole_file
 from pipeline.dicom_headers import quiet
+from pipeline.dicom_unknown import known_element
 from pipeline.privacy.identity import STANDARD_UIDS, is_bare
 
 #: Groups that describe the image and its regions: acquisition, relation, image, segments,
@@ -116,7 +117,7 @@ def clean_dicom(source: Path, target: Path, uid: Callable[[str], str], rename: R
                 remedy="copy or export it again",
             ) from None
         written = FileDataset("", kept, b"\0" * 128, meta, *order)
-        with whole_file(target) as beside:
+        with whole_file(target) as beside, quiet():  # of texts too long for their representation
             _write(written, beside)
 
 
@@ -149,7 +150,7 @@ def _cleaned(original: Dataset, uid: Callable[[str], str], rename: Rename) -> Da
         if tag.is_private or tag.group not in GROUPS:
             continue
         try:
-            element = original[tag]
+            element = known_element(original[tag])
             if element.VR == "SQ":
                 if tag.group == 0x0008 and element.keyword not in REFERENCES:
                     continue

@@ -31,6 +31,7 @@ from pipeline.core.readers import (
     originals,
     split_label,
 )
+from pipeline.core.sheets import column_names
 from pipeline.core.study import Study, open_study
 from pipeline.patient_flow import Flow, build_flow, check_enough
 
@@ -290,8 +291,11 @@ def main(options: argparse.Namespace) -> None:
         )
     gathered = read_table(options.features)
     features, latest = by_reader(gathered)
+    kept_out: dict[str, str] = {}
     if study.cases is None:
         layout = Layout.of(study.config, study.dictionary)
+        path = next(iter(study.config["features"].values()))
+        kept_out = layout.kept_out(column_names(path, "features"))
         key = f"{study.config['unit']}_id"
         ready, notes = read_feature_keys(study.config["features"], key, layout)
         left_out = columns_left_out(study.config["features"], layout, gathered.columns)
@@ -312,7 +316,8 @@ def main(options: argparse.Namespace) -> None:
     if telling:
         logger.warning("features that tell the outcome without an error: %s", listing(telling))
     info = describe(study.config, sorted(features), names, study.dictionary, notes, corrected)
-    info |= {"foreign": foreign_names(names), "telling": telling, "left_out": left_out}
+    info |= {"foreign": foreign_names(names), "telling": telling}
+    info |= {"left_out": left_out, "kept_out": kept_out}
     write_table(table, options.out, csv=True)
     write_json(info, options.info)
     write_json({"steps": flow.steps}, options.flow)

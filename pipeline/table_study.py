@@ -39,7 +39,8 @@ features: {{{features}}}
 {patient_note}
 # Columns that bear no name of PyRadiomics: {foreign}.
 # Those of the outcome's formula are no features. List here what else is none; a time, a grade or a
-# second label that knows the outcome would make every figure worthless.
+# second label that knows the outcome would make every figure worthless. Names that speak of such,
+# or differ from all others, are kept out until `also_features` lists them.
 not_features: []
 outcome:
   name: outcome

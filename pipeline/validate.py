@@ -29,7 +29,12 @@ from pipeline.core.dictionary import (
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import check_candidates, foreign_names
-from pipeline.core.feature_tables import named_features, read_feature_keys, read_features
+from pipeline.core.feature_tables import (
+    kept_out_text,
+    named_features,
+    read_feature_keys,
+    read_features,
+)
 from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown_id
@@ -37,6 +42,7 @@ from pipeline.core.problems import Problems, listing
 from pipeline.core.readers import originals
 from pipeline.core.registered import suspicious_ids
 from pipeline.core.run_lock import only_run
+from pipeline.core.sheets import column_names
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
 from pipeline.core.study import Study
 from pipeline.foreseen_fits import foreseen, training_patients
@@ -116,7 +122,11 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> pd.DataFrame:
                 "or count the rows; they are left out: %s",
                 *(len(words), reader, listing(words, 20)),
             )
-    foreign = foreign_names(named_features(next(iter(config["features"].values())), layout))
+    path = next(iter(config["features"].values()))
+    kept_out = layout.kept_out(column_names(path, "features"))
+    if kept_out:
+        logger.warning("%s", kept_out_text(kept_out))
+    foreign = foreign_names(named_features(path, layout))
     if foreign:
         logger.warning(
             "%d columns taken for features bear no name of PyRadiomics: %s. A time or a grade that "

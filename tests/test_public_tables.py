@@ -166,8 +166,12 @@ def test_a_row_per_region_says_what_to_write(tmp_path):
         joined(tmp_path, {"A": path}, **given)
     assert "columns: {case_id: [<patient>, <region>]}" in told.value.remedy
     assert "`aggregation: mean`" in told.value.remedy
-    # Numbered rows: the number of the region is still a column of numbers.
+    # Numbered rows: the number of the region is a column of numbers, and kept out by its name.
     numbered, info = joined(tmp_path, {"A": path}, aggregation="mean", **given)
+    assert info["features"] == NAMES
+    assert "1 column is kept out" in info["notes"][0]
+    asked = {"also_features": ["ROI"]}
+    numbered, info = joined(tmp_path, {"A": path}, aggregation="mean", **given | asked)
     assert info["features"] == ["ROI", *NAMES]
     assert info["foreign"] == ["ROI"]
     named = {"columns": {"patient_id": "Patient", "case_id": ["Patient", "ROI"]}}
@@ -290,6 +294,7 @@ def test_the_outcome_under_another_name_is_refused(tmp_path):
     table["OS_days"] += np.linspace(1, 9, 60)
     table.to_csv(tmp_path / "f.csv", index=False)
     given = {"columns": {"patient_id": "ID"}} | target("Target == 1")
+    given["also_features"] = ["grade", "OS_days"]
     with pytest.raises(StudyError, match="must not be the outcome itself") as told:
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given)
     assert "not_features: [grade]" in told.value.remedy
@@ -472,7 +477,11 @@ def test_columns_of_words_are_told_by_validate_and_in_the_report(tmp_path, caplo
     table["diagnostics_Versions_Python"] = "3.11"
     path = tmp_path / "A.csv"
     table.to_csv(path, index=False)
-    _, info = joined(tmp_path, {"A": str(path)}, not_features=[NAMES[0]], **target("Target == 1"))
+    given = {"not_features": [NAMES[0]]} | target("Target == 1")
+    _, info = joined(tmp_path, {"A": str(path)}, **given)
+    kept_out = [one["columns"] for one in info["left_out"] if "unlike the others" in one["reason"]]
+    assert kept_out == [["scanner"]]
+    _, info = joined(tmp_path, {"A": str(path)}, also_features=["scan*"], **given)
     assert "1 columns of the table of reader A hold words" in caplog.text
     assert {tuple(one["columns"]): one["reason"] for one in info["left_out"]} == {
         (NAMES[0],): "named by `not_features`",

@@ -857,6 +857,11 @@ def test_columns_that_may_be_no_features_are_told(copied):
     text = find(copied)[title].text
     assert "1 column among the features bears no name" in text
     assert "One cut" not in text
+    title = "Columns kept out of the features"
+    assert title not in find(copied)
+    write_json(info | {"kept_out": {"OS_days": "the word os"}}, path)
+    assert "1 column of the feature tables did not enter" in find(copied)[title].text
+    assert "OS_days (the word os)" in find(copied)[title].text
 
 
 def test_pictures_show_the_extremes_and_keep_to_the_budget(imaging_study, monkeypatch):

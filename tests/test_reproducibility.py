@@ -83,7 +83,7 @@ def test_levels_come_from_the_masks_or_from_ready_features(tmp_path):
     table.assign(level=["L1", "T12"], x=1.0).to_csv(tmp_path / "a.csv", index=False)
     table.assign(x=1.0).to_csv(tmp_path / "b.csv", index=False)
     config = {"unit": "case", "features": {"A": str(tmp_path / "a.csv")}, "columns": {}}
-    config |= {"not_features": [], "aggregation": None}
+    config |= {"not_features": [], "also_features": [], "aggregation": None}
     for study in (Study({}, cases, None, None), Study(config, None, None, None)):
         assert reproducibility.levels_of(study).to_dict() == {"001-L1": "L1", "002-T12": "T12"}
     config["features"] = {"A": str(tmp_path / "b.csv")}

@@ -78,7 +78,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
         )
     _check_names(config, problems)
     _check_clinical_keys(config, problems)
-    for key in ("columns", "not_features"):
+    for key in ("columns", "not_features", "also_features"):
         if config[key] and config["features"] is None:
             problems.add(
                 f"`{key}` is of ready feature tables",

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.dictionary import MISSING
+from pipeline.core.feature_suspects import suspects
 from pipeline.core.notation import NUMBER, Numbers, is_number, read_numbers
 from pipeline.core.table_columns import KEYS, given_names, table_name
 
@@ -55,12 +56,16 @@ class Layout:
     numbered : bool
         Whether rows of one patient without a ``case_id`` are cases, numbered in their order: with
         one reader, and a stated aggregation.
+    asked : tuple of str or None
+        Option ``also_features``: columns that are features although their names are suspicious;
+        None where the table is of this project's own, and nothing is suspicious.
     """
 
     names: Mapping[str, str | list[str]] = field(default_factory=dict)
     clinical: frozenset[str] = frozenset()
     left_out: tuple[str, ...] = ()
     numbered: bool = False
+    asked: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, config: Mapping, dictionary: pd.DataFrame | None) -> Layout:
@@ -71,10 +76,20 @@ class Layout:
             frozenset(map(table_name, described)) - {*KEYS, DAYS},
             tuple(config["not_features"]),
             len(config["features"]) == 1 and config["aggregation"] is not None,
+            tuple(config["also_features"]),
         )
 
     def features_among(self, columns: Iterable[str]) -> list[str]:
         """Return which of a table's columns are features, going by their names."""
+        names = self._named(columns)
+        out = self._suspects(names)
+        return [name for name in names if name not in out]
+
+    def kept_out(self, columns: Iterable[str]) -> dict[str, str]:
+        """Return columns that are perhaps no features and are kept out, with the reasons."""
+        return self._suspects(self._named(columns))
+
+    def _named(self, columns: Iterable[str]) -> list[str]:
         no_features = {*IDENTIFIERS, *given_names(self.names), *self.clinical}
         return [
             name
@@ -93,6 +108,15 @@ class Layout:
         if NO_FEATURE.match(name):
             return "written by software beside the features"
         return "words, dates or codes and no numbers, or a count of the rows"
+
+    def _suspects(self, names: list[str]) -> dict[str, str]:
+        if self.asked is None:
+            return {}
+        return {
+            name: reason
+            for name, reason in suspects(names).items()
+            if not any(fnmatchcase(name, pattern) for pattern in self.asked)
+        }
 
 
 PLAIN = Layout()

@@ -102,9 +102,12 @@ def read_feature_keys(
     if DAYS in cases:
         cases[DAYS] = pd.to_numeric(cases[DAYS]).astype("Int64")
     notes = []
+    kept_out = layout.kept_out(next(iter(sheets.values())).columns)
+    if kept_out:
+        notes.append(kept_out_text(kept_out))
     for reader, sheet in sheets.items():
         kept = {*layout.features_among(sheet.columns), *IDENTIFIERS}
-        dropped = [name for name in sheet.columns if name not in kept]
+        dropped = [name for name in sheet.columns if name not in {*kept, *kept_out}]
         if dropped:
             notes.append(
                 f"{len(dropped)} columns of the table of reader {reader} are no features and are "
@@ -133,14 +136,28 @@ def columns_left_out(
     known, found = {*features, *IDENTIFIERS, *given_names(layout.names)}, []
     for reader, path in sorted(paths.items()):
         reasons: dict[str, list[str]] = {}
-        for name in column_names(path, "features"):
+        columns = column_names(path, "features")
+        kept_out = layout.kept_out(columns)
+        for name in columns:
             if name not in known:
-                reasons.setdefault(layout.reason(name), []).append(name)
+                suspect = f"kept out: {kept_out[name]}" if name in kept_out else None
+                reasons.setdefault(suspect or layout.reason(name), []).append(name)
         found += [
             {"reader": reader, "reason": reason, "columns": names}
             for reason, names in reasons.items()
         ]
     return found
+
+
+def kept_out_text(kept_out: Mapping[str, str]) -> str:
+    """Return what is told of `Layout.kept_out`: the columns with their reasons, and the remedy."""
+    told = listing((f"{name} ({reason})" for name, reason in kept_out.items()), 12)
+    verb = "column is" if len(kept_out) == 1 else "columns are"
+    return (
+        f"{len(kept_out)} {verb} kept out of the features, since names or words differ from those "
+        f"of features: {told}. If one is a feature, list it in `also_features`; if not, in "
+        "`not_features`, or describe it in the data dictionary."
+    )
 
 
 def named_features(path: str | Path, layout: Layout = PLAIN) -> list[str]:
@@ -365,7 +382,12 @@ def _check_keys(
             remedy="rename the columns, or leave them out, `not_features: ['*|*']`",
         )
     if not layout.features_among(sheet.columns):
-        problems.add("A feature table must hold features", where=f"{path}, header")
+        kept_out = layout.kept_out(sheet.columns)
+        problems.add(
+            "A feature table must hold features",
+            where=f"{path}, header",
+            remedy=kept_out_text(kept_out) if kept_out else None,
+        )
 
 
 def _other_columns(sheet: pd.DataFrame) -> list[str]:

@@ -69,6 +69,7 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
     if results.modelling is not None:
         found += [
             _doubtful_columns(results),
+            _kept_out(results),
             _few_events_to_fit(results),
             _few_events_to_test(results),
             _above_nested(results),
@@ -185,6 +186,20 @@ def _doubtful_columns(results: Results) -> Caution | None:
         "this report worthless: such columns belong into `not_features`."
     )
     return Caution("Columns that may be no features", " ".join(parts), "selection")
+
+
+def _kept_out(results: Results) -> Caution | None:
+    """Tell of columns of ready tables that were not taken for features because of their names."""
+    kept_out = results.modelling.info.get("kept_out", {})
+    if not kept_out:
+        return None
+    told = listing((f"{name} ({reason})" for name, reason in kept_out.items()), 12)
+    text = (
+        f"{plural(len(kept_out), 'column')} of the feature tables did not enter the models, since "
+        f"their names differ from those of features: {told}. A feature among them is listed in "
+        "`also_features`."
+    )
+    return Caution("Columns kept out of the features", text, "selection", "info")
 
 
 def _few_events_to_fit(results: Results) -> Caution | None:

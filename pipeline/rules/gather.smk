@@ -42,7 +42,13 @@ else:
         params:
             code=code_fingerprint("pipeline.gather"),
             options=options(
-                config, "features", "unit", "columns", "not_features", "aggregation"
+                config,
+                "features",
+                "unit",
+                "columns",
+                "not_features",
+                "also_features",
+                "aggregation",
             ),
             clinical=rows_hash(study.dictionary, ["column"]),
             study=f"{FOLDER}/study",

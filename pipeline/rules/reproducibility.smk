@@ -25,6 +25,7 @@ rule reproducibility:
             "features",
             "columns",
             "not_features",
+            "also_features",
             "unit",
             "evaluation.confidence",
             "selection.ccc.threshold",

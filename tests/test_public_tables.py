@@ -7,6 +7,7 @@ German Excel, a row per region, an outcome in words, one reader.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import logging
 import re
@@ -26,6 +27,7 @@ from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import filter_family
 from pipeline.core.feature_tables import read_features
 from pipeline.core.files import read_json, read_table
+from pipeline.core.sheets import read_sheet
 from pipeline.core.study import open_study
 from pipeline.reporting.results import read_results
 from pipeline.reporting.sections_selection import left_out_table
@@ -496,3 +498,59 @@ def test_columns_of_words_are_told_by_validate_and_in_the_report(tmp_path, caplo
         "Target",
         "diagnostics_Versions_Python",
     }
+
+
+HOSTILE = ["=HYPERLINK(1)", "+cmd", "-Entropy", "@SUM(A1)", "'=quoted"]
+
+
+def test_no_csv_of_a_run_holds_a_formula(tmp_path):
+    """Names and labels that a spreadsheet would compute are escaped in every exported table."""
+    table, outcome = drawn(60)
+    table = table.rename(columns=dict(zip(NAMES, HOSTILE, strict=False)))
+    table[HOSTILE[0]] = np.where(outcome, 2.0, 0.0) + table[NAMES[-1]]
+    table.insert(0, "patient_id", [f"P{n}" for n in range(60)])
+    table["=kind"] = np.where(np.arange(60) % 2, "-focal", "+general")
+    table["Target"] = outcome.astype(int)
+    path = tmp_path / "A.csv"
+    table.to_csv(path, index=False)
+    (tmp_path / "d.csv").write_text(
+        "column,label,type,unit,levels,timing,role\n"
+        "=kind,=Kind(),binary,@unit,-focal|+general,preoperative,predictor\n"
+        "Target,-Target,binary,,0|1,postoperative,outcome\n"
+    )
+    given = target("Target == 1") | FEW | {"dictionary": str(tmp_path / "d.csv")}
+    given |= {"nested": {"models": []}, "optimism": {"models": []}, "ablation": {"models": []}}
+    analysis, info = joined(tmp_path, {"A": str(path)}, **given)
+    assert info["features"][:5] == HOSTILE
+    folder = tmp_path / "s"
+    tables = folder / "tables"
+    given = {"study": folder / "study", "analysis": tables / "analysis.parquet"}
+    call(split, **given, info=tables / "analysis.json", out=tables / "split.parquet")
+    call(
+        pipeline.reproducibility,
+        study=folder / "study",
+        features=tables / "features.parquet",
+        agreement=None,
+        out=tables / "reproducibility.parquet",
+        families=tables / "reproducibility_families.parquet",
+    )
+    config = open_study(folder / "study").config
+    run_models(folder, config)
+    run_repetitions(folder, config)
+    write_report(read_results(folder / "study"), folder / "report" / "report.html")
+    written, hostile = sorted(folder.rglob("*.csv")), set()
+    for one in written:
+        with open(one, encoding="utf-8", newline="") as stream:
+            cells = [cell for row in csv.reader(stream) for cell in row]
+        begun = [cell for cell in cells if re.match(r"[=@\t\r]|[+-][^\d.]", cell)]
+        assert begun == [], one.name
+        hostile |= {
+            one.name for cell in cells if cell.lstrip("'") in (*HOSTILE, "-focal", "=Kind()")
+        }
+    assert len(written) > 20
+    assert {"features.csv", "analysis.csv", "selection.csv"} <= hostile
+    assert len(hostile) > 5
+    # The project's own reader gives the names back.
+    assert read_sheet(tables / "features.csv").columns.tolist()[2:7] == HOSTILE
+    again = read_sheet(tables / "analysis.csv")
+    assert again["=kind"].tolist() == analysis["=kind"].tolist()

@@ -206,9 +206,9 @@ def csv_text(table: pd.DataFrame, *, index: bool = False) -> str:
             return values
         return values.astype(object).map(escaped)
 
-    written = pd.DataFrame(
-        {at: safe(table.iloc[:, at]) for at in range(table.shape[1])}, index=safe(table.index)
-    )
+    columns = {at: safe(table.iloc[:, at]) for at in range(table.shape[1])}
+    written = pd.DataFrame(columns, index=table.index)
+    written.index = safe(table.index)
     written.columns = [escaped(name) for name in table.columns]
     written.index.name = escaped(table.index.name)
     return written.to_csv(index=index, lineterminator="\n")

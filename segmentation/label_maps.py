@@ -15,7 +15,8 @@ import SimpleITK as sitk
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry, map_grid, place_on_grid
-from pipeline.core.volumes import NIFTI_SUFFIXES, read_volume, volume_suffix
+from pipeline.core.volume_headers import StoredAs
+from pipeline.core.volumes import read_stored
 from segmentation.label_tables import names_of
 from segmentation.segments import MaskFile, PlacedMask, Segment
 
@@ -84,8 +85,8 @@ def read_label_map(path: str | Path) -> LabelLayers:
     CaseError
         If the file is damaged or holds no label numbers.
     """
-    image, findings = read_volume(path)
-    labels = whole_labels(sitk.GetArrayFromImage(image), path)
+    image, findings, stored = read_stored(path)
+    labels = whole_labels(sitk.GetArrayFromImage(image), stored)
     values = np.unique(labels)
     known = names_of(path)
     segments = [Segment(known.names.get(value), value) for value in values.tolist() if value]
@@ -99,7 +100,7 @@ def read_label_map(path: str | Path) -> LabelLayers:
     )
 
 
-def whole_labels(labels: np.ndarray, path: str | Path) -> np.ndarray:
+def whole_labels(labels: np.ndarray, stored: StoredAs | None = None) -> np.ndarray:
     """Return label numbers as integers.
 
     Some programs save label maps as floating point, or save them again with a slope by which
@@ -109,8 +110,8 @@ def whole_labels(labels: np.ndarray, path: str | Path) -> np.ndarray:
     ----------
     labels : numpy.ndarray
         What a library read.
-    path : path-like
-        Its file, whose header says whether there is a slope.
+    stored : StoredAs, optional
+        How the file writes them: whether there is a slope.
 
     Raises
     ------
@@ -126,30 +127,18 @@ def whole_labels(labels: np.ndarray, path: str | Path) -> np.ndarray:
     values = f"from {finite.min():g} to {finite.max():g}" if finite.size else "none finite"
     if finite.size < labels.size:
         values += f", {labels.size - finite.size} voxels that are no number"
-    slope = _slope(Path(path))
+    slope = None if stored is None else stored.slope
     if slope is None:
         raise CaseError(
             "A mask must hold label numbers",
             found=f"fractions {values}",
             remedy="export a label map, not an image or a probability map",
         )
-    stored = np.abs(finite - np.rint(finite)).max() if finite.size else 0.0
+    off = np.abs(finite - np.rint(finite)).max() if finite.size else 0.0
     raise CaseError(
         "A mask must hold label numbers",
-        found=f"fractions {values}, up to {stored:.2g} from a whole number: the header multiplies "
+        found=f"fractions {values}, up to {off:.2g} from a whole number: the header multiplies "
         f"stored numbers by scl_slope {slope:g}",
         remedy="save the label map again as whole numbers without a slope (scl_slope 1, scl_inter "
         "0), from the program that drew it",
     )
-
-
-def _slope(path: Path) -> float | None:
-    """Return by what a NIfTI's stored integers are multiplied; None where they are not."""
-    if volume_suffix(path) not in NIFTI_SUFFIXES:
-        return None
-    import nibabel
-
-    proxy = nibabel.load(path).dataobj
-    if np.dtype(proxy.dtype).kind not in "iu" or (proxy.slope, proxy.inter) == (1, 0):
-        return None
-    return float(proxy.slope)

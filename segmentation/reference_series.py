@@ -20,6 +20,7 @@ from pipeline.core.files import machine_error
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import GRID_TOLERANCE_VOXELS, Geometry, GridMismatchError
 from pipeline.core.sources import source_files
+from pipeline.core.volumes import plainly_named
 from pipeline.dicom_headers import Slice, read_headers
 from pipeline.dicom_series import ct_series
 from segmentation.segments import MaskFile, Segment
@@ -98,8 +99,9 @@ def other_scans(cases: pd.DataFrame, patient_id: str, scan_id: str) -> Iterator[
 def _header_grid(path: str | Path) -> Geometry:
     """Return the grid in the header of a NRRD or NIfTI file."""
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
+    with plainly_named(Path(path)) as known:
+        reader.SetFileName(str(known))
+        reader.ReadImageInformation()
     if reader.GetDimension() != 3:
         raise RuntimeError("no volume")
     return Geometry(

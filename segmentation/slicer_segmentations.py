@@ -98,7 +98,7 @@ def read_slicer_segmentation(path: str | Path) -> SlicerLayers:
         elif match := _REPRESENTATION.fullmatch(line):
             _check_binary(_text(match[1]))
     image, findings = _read(path)
-    voxels = whole_labels(sitk.GetArrayFromImage(image), path)
+    voxels = whole_labels(sitk.GetArrayFromImage(image))
     layers = voxels[np.newaxis] if voxels.ndim == 3 else np.moveaxis(voxels, -1, 0)
     numbers = sorted(described)
     segments, faults = [], {}

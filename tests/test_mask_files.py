@@ -15,6 +15,7 @@ import slicerio
 from pipeline.core.errors import CaseError
 from pipeline.core.geometry import Geometry
 from segmentation.mask_files import read_mask_file
+from segmentation.reference_series import series_grids
 from segmentation.segments import Segment, pick_segment
 
 
@@ -116,6 +117,40 @@ def test_a_label_map_without_finite_numbers_is_refused(tmp_path):
     label_map(tmp_path / "a.nrrd", np.full((4, 5, 6), np.nan, np.float32))
     with pytest.raises(CaseError, match="none finite, 120 voxels that are no number"):
         read_mask_file(tmp_path / "a.nrrd")
+
+
+@pytest.mark.parametrize(
+    "name", ["m.nii.GZ", "M.Nii.gz", "m.NII.GZ", "m.NII", "m.NRRD", "m.Seg.NRRD", "m.seg.Nrrd"]
+)
+def test_an_ending_in_any_letters(tmp_path, name, capfd):
+    plain = tmp_path / f"plain{''.join(Path(name).suffixes[-2:]).lower()}"
+    if "seg" in name.lower():
+        seg_nrrd(plain, LABELS, NAMED)
+    else:
+        label_map(plain, LABELS)
+    plain.rename(tmp_path / name)
+    held = read_mask_file(tmp_path / name)
+    mask = mask_on_grid(held, pick_segment(held, "22"), held.geometry)
+    np.testing.assert_array_equal(mask, LABELS == 22)
+    (grid,) = series_grids(tmp_path / name)
+    assert grid.geometry.size == held.geometry.size
+    assert capfd.readouterr() == ("", "")
+
+
+def test_layers_of_a_file_whose_ending_is_in_any_letters(tmp_path, capfd):
+    header = segments({"Name": "T12"}, {"Name": "L1"})
+    path = layered(tmp_path / "m.seg.nrrd", np.stack([UPPER, LOWER]), header)
+    held = read_mask_file(path.rename(tmp_path / "m.Seg.Nrrd"))
+    mask = mask_on_grid(held, pick_segment(held, "L1"), held.geometry)
+    np.testing.assert_array_equal(mask, LOWER)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_sibling_of_an_ending_in_capitals_is_noticed(tmp_path):
+    label_map(tmp_path / "m.nii.gz", LABELS).rename(tmp_path / "m.nii.GZ")
+    label_map(tmp_path / "m.nii", LABELS)
+    with pytest.raises(CaseError, match="must not lie beside an uncompressed file"):
+        read_mask_file(tmp_path / "m.nii.GZ")
 
 
 @pytest.mark.parametrize("name", ["m.dcm", "m.mha", "m.nhdr", "m"])

@@ -118,7 +118,7 @@ def choose_segment(
             found=f"no {level} in the convention {convention.name}",
             remedy="write the label into column `label`, or add the level to masks.convention",
         )
-    if not found and _numbers_count(mask_file, convention):
+    if not found and numbers_count(mask_file, convention):
         found = [one for one in mask_file.segments if one.value == wanted]
     if len(found) != 1:
         raise _not_chosen(mask_file, level, convention, found)
@@ -200,7 +200,7 @@ def check_name(segment: Segment, level: str, label: str | None) -> list[Finding]
     )
 
 
-def _numbers_count(mask_file: MaskFile, convention: Convention) -> bool:
+def numbers_count(mask_file: MaskFile, convention: Convention) -> bool:
     """Return whether a number may choose where no name does.
 
     A label map's numbers do not if its names show that it follows another convention; in other

@@ -12,6 +12,8 @@ import pytest
 
 from pipeline.core.errors import CaseError
 from pipeline.registering.cleaning_volumes import clean_volume
+from pipeline.registering.matching import structures
+from pipeline.registering.names import Told
 from pipeline.registering.tables import _segment
 from segmentation.label_conventions import choose_segment, convention_of
 from segmentation.label_tables import extension_names, table_labels, vertebra_extension
@@ -251,3 +253,30 @@ def test_register_takes_the_structure_that_the_file_names(tmp_path, label, level
     assert said.startswith(note)
     with pytest.raises(CaseError, match="must not bear the name of another level"):
         _segment(held, "31", "L1")
+
+
+@pytest.mark.parametrize(
+    ("names_of_31", "convention", "levels"),
+    [
+        (None, "totalsegmentator", {"L1": 31, "L2": 30}),
+        ("Label 31", "totalsegmentator", {"L1": 31, "L2": 30}),  # as ITK-SNAP calls it unasked
+        ("vertebrae_L1", "totalsegmentator", {"L1": 31, "L2": 30}),
+        ("vertebrae_T4", "totalsegmentator", {"T4": 31}),  # 30 is of another convention, too
+        ("vertebrae_T4", "totalsegmentator_v1", {"T4": 31, "T5": 30}),
+        ("vertebrae_T4", "none", {"T4": 31}),
+    ],
+)
+def test_register_tells_levels_by_names_before_numbers(tmp_path, names_of_31, convention, levels):
+    content = None if names_of_31 is None else xml({31: names_of_31})
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", content, values=(30, 31)))
+    found = structures(held, Told(), convention_of(convention))
+    assert {level: segment.value for level, segment in found} == levels
+
+
+def test_a_name_that_tells_nothing_leaves_the_level_to_the_path(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml({5: "Label 5"}), values=(5,)))
+    ((level, segment),) = structures(held, Told(level="L1"), None)
+    assert (level, segment.value) == ("L1", 5)
+    held = read_mask_file(label_map(tmp_path / "n.nii.gz", xml({5: "T12"}), values=(5,)))
+    with pytest.raises(CaseError, match="one structure of the level in its name"):
+        structures(held, Told(level="L1"), None)

@@ -15,7 +15,8 @@ from pipeline.core.volumes import volume_suffix
 from pipeline.registering.handover import Handover, Series
 from pipeline.registering.names import Pattern, Told, is_telling, level_of, normal, read_path
 from pipeline.registering.persons import canonical
-from segmentation.label_conventions import Convention
+from segmentation.label_conventions import Convention, numbers_count
+from segmentation.level_names import levels_in_name
 from segmentation.mask_files import read_mask_file
 from segmentation.segments import MaskFile, Segment, comparable
 
@@ -286,7 +287,7 @@ def structures(
     """
     levels: dict[str, list[Segment]] = {}
     for segment in mask_file.segments:
-        level = _level_of_segment(segment, convention)
+        level = _level_of_segment(mask_file, segment, convention)
         if level is not None:
             levels.setdefault(level, []).append(segment)
     if told.contradiction is not None and told.levels != levels.keys():
@@ -301,7 +302,7 @@ def structures(
         fitting = levels.get(told.level, [])
         if not fitting and len(mask_file.segments) == 1 and not levels:
             fitting = mask_file.segments
-        elif not fitting and len(mask_file.segments) == 1 and mask_file.segments[0].name is None:
+        elif not fitting and len(mask_file.segments) == 1 and _is_number(mask_file):
             _check_number(mask_file.segments[0], told.level, levels, convention)
             fitting = mask_file.segments
         if len(fitting) == 1:
@@ -338,13 +339,24 @@ def _check_number(
         )
 
 
-def _level_of_segment(segment: Segment, convention: Convention | None) -> str | None:
+def _is_number(mask_file: MaskFile) -> bool:
+    """Return whether the first structure of a file is a number, with no name that tells a level."""
+    name = mask_file.segments[0].name
+    return name is None or (mask_file.numbered and not levels_in_name(name))
+
+
+def _level_of_segment(
+    mask_file: MaskFile, segment: Segment, convention: Convention | None
+) -> str | None:
+    """Return the level of a structure: by its name, else by its number where numbers count."""
     if segment.name is not None:
         name = comparable(segment.name)
         words = [name, *name.replace("_", " ").replace("-", " ").split()]
         found = {one for word in words if (one := level_of(word)) is not None}
-        return found.pop() if len(found) == 1 else None
-    if convention is None:
+        found = found or levels_in_name(name)
+        if found or not mask_file.numbered:
+            return found.pop() if len(found) == 1 else None
+    if convention is None or not numbers_count(mask_file, convention):
         return None
     return next((one for one, label in convention.labels.items() if label == segment.value), None)
 

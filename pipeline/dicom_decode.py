@@ -21,7 +21,7 @@ from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.problems import listing
 from pipeline.ct_checks import FEWEST_BITS, loss_of
-from pipeline.dicom_headers import Slice, quiet
+from pipeline.dicom_headers import DAMAGE, Slice, is_damage, quiet
 from pipeline.dicom_streams import CODED, check_coded, check_end
 
 #: Transfer syntaxes that write the values as they are: implicit and explicit VR, big endian,
@@ -91,9 +91,15 @@ def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[
 
     refuse(
         "A classic CT file must hold one slice",
-        [one for one in slices if one.frame is None and one.frames != 1],
+        [one for one in slices if one.frame is None and one.frames > 1],
         "several frames",
         "export it as CT Image Storage or enhanced CT, or as NRRD from 3D Slicer",
+    )
+    refuse(
+        "A CT file must hold at least one frame",
+        [one for one in slices if one.frames < 1],
+        "none, says the header,",
+        "export the original series from the archive",
     )
     wrong = [
         one for one in slices if one.pixels.photometric != "MONOCHROME2" or one.pixels.samples != 1
@@ -102,7 +108,12 @@ def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[
         "A CT must be stored as MONOCHROME2 with one sample per pixel",
         wrong,
         listing(
-            sorted({f"{_known(one.pixels.photometric)} x {one.pixels.samples}" for one in wrong})
+            sorted(
+                {
+                    f"{_known(one.pixels.photometric)} x {one.pixels.samples or 'no number'}"
+                    for one in wrong
+                }
+            )
         ),
         "export the original series, no screenshots",
     )
@@ -126,6 +137,12 @@ def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[
                 }
             )
         ),
+        "export the original series from the archive",
+    )
+    refuse(
+        "A CT must state whether its stored values have a sign",
+        [one for one in slices if one.pixels.signed is None],
+        "a pixel representation that is neither 0 nor 1",
         "export the original series from the archive",
     )
     refuse(
@@ -208,8 +225,8 @@ def stored_values(slices: Sequence[Slice]) -> Iterator[np.ndarray]:
                     if one.path not in frames:
                         frames[one.path] = _frames(one, [s for s in slices if s.path == one.path])
                     pixels = next(frames[one.path])
-        except Exception as error:
-            if isinstance(error, MemoryError):
+        except (*DAMAGE, RuntimeError, Warning, OSError) as error:
+            if isinstance(error, OSError) and not is_damage(error):
                 raise
             # Decoders raise whatever they like, and their messages may hold the file's path.
             raise CaseError(

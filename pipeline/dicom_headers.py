@@ -7,9 +7,14 @@ file names and UIDs may identify a person.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
+import mmap
+import re
+import struct
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,10 +22,11 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from pipeline.core.dicom_start import START, has_mark, is_bare, start_of
 from pipeline.core.errors import CaseError
 
 #: Attributes read to choose and check a series. None of them names a person. The description may;
@@ -53,6 +59,14 @@ HEADER = (
     "RescaleIntercept",
     "RescaleType",
     "LossyImageCompression",
+    "LossyImageCompressionRatio",
+    "AcquisitionNumber",
+    "TemporalPositionIdentifier",
+    "TemporalPositionIndex",
+    "NominalPercentageOfCardiacPhase",
+    "TriggerTime",
+    "AcquisitionTime",
+    "ContentTime",
     "SliceThickness",
     "Manufacturer",
     "ManufacturerModelName",
@@ -65,7 +79,44 @@ CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 #: Enhanced CT and legacy converted enhanced CT: many frames in one file.
 ENHANCED_CT_STORAGES = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
 
-_PREAMBLE = 128  # bytes before the letters DICM
+#: Attributes that may tell phases of one series apart, the plainest first. Of times only whether
+#: they differ is kept.
+PHASES = (
+    "AcquisitionNumber",
+    "TemporalPositionIdentifier",
+    "TemporalPositionIndex",
+    "FrameAcquisitionNumber",
+    "NominalPercentageOfCardiacPhase",
+    "TriggerTime",
+    "KVP",
+    "ImageType",
+    "AcquisitionTime",
+    "ContentTime",
+)
+
+#: What pydicom and its decoders raise for a damaged file, each in its own way.
+DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    BytesLengthException,
+    EOFError,
+    InvalidDicomError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    StopIteration,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+#: Names of slices that no person stands behind; others are told by their place in the folder.
+_PLAIN_NAME = re.compile(
+    r"(?:im|img|image|i|ct|slice|file|a|b|z)?[-_]?\d{1,6}(?:\.(?:dcm|ima|img))?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +127,9 @@ class Pixels:
     ----------
     bits_allocated, bits_stored, high_bit : int or None
         Bits per value in the file, those that count, and the highest of them.
-    signed : bool
+    signed : bool or None
         Whether values are two's complement.
-    samples : int
+    samples : int or None
         Values per pixel.
     photometric : str
         Photometric interpretation, such as ``MONOCHROME2``.
@@ -89,8 +140,8 @@ class Pixels:
     bits_allocated: int | None
     bits_stored: int | None
     high_bit: int | None
-    signed: bool
-    samples: int
+    signed: bool | None
+    samples: int | None
     photometric: str
     padding: tuple[int, int] | None
 
@@ -129,6 +180,9 @@ class Slice:
         Stored value to Hounsfield units.
     facts : dict
         Acquisition facts that ingest keeps.
+    phase : dict
+        Of `PHASES` what the slice states, as text or, for times, as a digest; never shown but for
+        numbers.
     """
 
     path: Path
@@ -154,6 +208,7 @@ class Slice:
     lossy: str
     transfer_syntax: str
     facts: dict
+    phase: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def label(self) -> str:
@@ -191,40 +246,70 @@ def read_headers(files: Iterable[Path]) -> list[Slice]:
         If a file is a damaged DICOM file: leaving it out would shorten a CT without a word.
     """
     slices: list[Slice] = []
-    for file in files:
-        header = _read_header(file)
-        if header is None:
-            continue
+    files = list(files)
+    for place, file in enumerate(files, start=1):
         try:
-            with quiet():
-                slices += _slices_of(file, header)
-        except CaseError:
-            raise
-        except Exception as error:
-            # A damaged value is found when it is used, and raises whatever the library likes.
-            raise _damaged(f"a header with damaged values ({type(error).__name__})") from None
+            slices += _read(file)
+        except CaseError as error:
+            where = _named(file, place, len(files))
+            raise CaseError(
+                error.rule, found=f"{error.found}, {where}", remedy=error.remedy
+            ) from None
     return slices
+
+
+def _named(file: Path, place: int, files: int) -> str:
+    """Name a file without what may identify a person."""
+    name = f"{file.name}, " if _PLAIN_NAME.fullmatch(file.name) else ""
+    return f"in {name}file {place} of {files} in the order of their names"
+
+
+def is_damage(error: Exception) -> bool:
+    """Return whether a library raised `error` for a damaged file, not for the machine's sake."""
+    if isinstance(error, OSError):
+        return error.errno in (None, errno.EINVAL)
+    return isinstance(error, DAMAGE)
+
+
+def _read(file: Path) -> list[Slice]:
+    """Return the slices of one file; none where it is no DICOM image."""
+    header = _read_header(file)
+    if header is None:
+        return []
+    try:
+        with quiet():
+            return _slices_of(file, header)
+    except CaseError:
+        raise
+    except (*DAMAGE, OSError) as error:
+        if not is_damage(error):
+            raise
+        # A damaged value is found when it is used, and raises whatever the library likes.
+        raise _damaged(f"a header with damaged values ({type(error).__name__})") from None
 
 
 def _read_header(file: Path) -> pydicom.Dataset | None:
     """Return the whitelisted part of a DICOM file's header, None where it is another file."""
-    force = False
-    with open(file, "rb") as stream:
-        start = stream.read(_PREAMBLE + 8)
-    if len(start) <= _PREAMBLE + 4 and not start.strip(b"\0"):
+    start = start_of(file)
+    if len(start) < START and not start.strip(b"\0"):
         raise _damaged("an empty file")
-    if start[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
-        if start[_PREAMBLE + 4 :] == b"\2\0\0\0":
-            raise _damaged("a file whose letters DICM are wrong")
-        force = start[:4] in (b"\x08\0\0\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\2\0\0\0")
-    with quiet():
+    if not has_mark(start) and start[132:136] == b"\2\0\0\0":
+        raise _damaged("a file whose letters DICM are wrong")
+    # A damaged length claims up to 4 GB; of a mapped file no more is read than it holds.
+    with (
+        quiet(),
+        open(file, "rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
         try:
             return pydicom.dcmread(
-                file, stop_before_pixels=True, specific_tags=list(HEADER), force=force
+                content, stop_before_pixels=True, specific_tags=list(HEADER), force=is_bare(start)
             )
         except InvalidDicomError:
             return None  # a text, a picture
-        except Exception as error:
+        except (*DAMAGE, OSError) as error:
+            if not is_damage(error):
+                raise
             raise _damaged(f"a header cut short or damaged ({type(error).__name__})") from None
 
 
@@ -245,7 +330,7 @@ def _slices_of(file: Path, header: pydicom.Dataset) -> list[Slice]:
     if _text(header, "SOPClassUID") not in ENHANCED_CT_STORAGES:
         return [_slice_of(file, header, {})]
     frames = header.get("PerFrameFunctionalGroupsSequence") or ()
-    claimed = int(_number(header, "NumberOfFrames") or 1)
+    claimed = _frames_of(header)
     if len(frames) != claimed:
         raise _damaged(f"an enhanced CT of {claimed} frames with the headers of {len(frames)}")
     shared = (header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
@@ -292,7 +377,7 @@ def _slice_of(
         modality=_text(header, "Modality"),
         image_type=tuple(part.strip().upper() for part in _several(image_type)),
         shape=(_whole(header, "Rows") or 0, _whole(header, "Columns") or 0),
-        frames=_whole(header, "NumberOfFrames") or 1,
+        frames=_frames_of(header),
         pixels=_pixels_of(header),
         pixel_spacing=_numbers(measures, "PixelSpacing", 2),
         orientation=_numbers(group("PlaneOrientationSequence"), "ImageOrientationPatient", 6),
@@ -300,7 +385,7 @@ def _slice_of(
         slope=_number(rescale, "RescaleSlope"),
         intercept=_number(rescale, "RescaleIntercept"),
         rescale_type=_text(rescale, "RescaleType"),
-        lossy=_text(header, "LossyImageCompression"),
+        lossy=_lossy(header),
         transfer_syntax=_transfer_syntax(header),
         facts={
             "manufacturer": _text(header, "Manufacturer") or None,
@@ -309,7 +394,31 @@ def _slice_of(
             "kernel": _text(group("CTReconstructionSequence"), "ConvolutionKernel") or None,
             "slice_thickness_mm": _number(measures, "SliceThickness"),
         },
+        phase=_phase(header, group("FrameContentSequence"), group("CTXRayDetailsSequence")),
     )
+
+
+def _frames_of(header: pydicom.Dataset) -> int:
+    """Return how many frames a file claims; one where it does not say, as the standard has it."""
+    stated = _whole(header, "NumberOfFrames")
+    return 1 if stated is None else stated
+
+
+def _lossy(header: pydicom.Dataset) -> str:
+    """Return ``01`` where a header says in any way that its image was compressed with loss."""
+    stated = _text(header, "LossyImageCompression").upper()
+    ratio = _several(header.get("LossyImageCompressionRatio"))
+    return "01" if stated not in ("", "00", "0", "NO") or any(ratio) else stated
+
+
+def _phase(*sources: pydicom.Dataset) -> dict[str, str]:
+    """Return what a slice states of `PHASES`."""
+    found = {}
+    for keyword in PHASES:
+        stated = next((text for one in sources if (text := _text(one, keyword))), "")
+        if stated:
+            found[keyword] = digest_of(stated) if keyword.endswith("Time") else stated
+    return found
 
 
 def _transfer_syntax(header: pydicom.Dataset) -> str:
@@ -322,7 +431,7 @@ def _transfer_syntax(header: pydicom.Dataset) -> str:
 
 def _pixels_of(header: pydicom.Dataset) -> Pixels:
     allocated = _whole(header, "BitsAllocated")
-    signed = _whole(header, "PixelRepresentation") == 1
+    signed = {0: False, 1: True}.get(_whole(header, "PixelRepresentation"))
     padding = None
     limits = [_whole(header, f"PixelPadding{name}") for name in ("Value", "RangeLimit")]
     if limits[0] is not None:
@@ -336,7 +445,7 @@ def _pixels_of(header: pydicom.Dataset) -> Pixels:
         bits_stored=_whole(header, "BitsStored"),
         high_bit=_whole(header, "HighBit"),
         signed=signed,
-        samples=_whole(header, "SamplesPerPixel") or 1,
+        samples=_whole(header, "SamplesPerPixel"),
         photometric=_text(header, "PhotometricInterpretation"),
         padding=padding,
     )

@@ -42,6 +42,8 @@ FEWEST_PLACES = 3
 SAME_PLACE_MM = 0.01
 #: Spacings of two series that differ by less count as the same, relative.
 SAME_SPACING = 0.01
+#: Series that an error lists.
+MOST_LISTED = 8
 #: Smallest cosine between a slice's normal and the patient's long axis that counts as axial; a
 #: tilted gantry reaches 30 degrees.
 AXIAL_COSINE = 0.8
@@ -148,11 +150,16 @@ def is_ct_slice(one: Slice) -> bool:
 
 
 def ct_series(slices: Iterable[Slice]) -> list[Series]:
-    """Return the CT series among the images of a folder, by series number."""
-    found: dict[str, list[Slice]] = {}
+    """Return the CT series among the images of a folder, by series number.
+
+    Slices without a SeriesInstanceUID are one series where they also share number, description and
+    frame of reference.
+    """
+    found: dict[object, list[Slice]] = {}
     for one in slices:
         if is_ct_slice(one):
-            found.setdefault(one.series, []).append(one)
+            beside = (one.series_number, one.description_digest, one.frame_of_reference)
+            found.setdefault(one.series or beside, []).append(one)
     series = [Series(tuple(slices)) for slices in found.values()]
     return sorted(series, key=lambda one: (one.number is None, one.number or 0, len(one.slices)))
 
@@ -204,6 +211,14 @@ def _chosen(slices: Sequence[Slice], series: str | None, rule: Rule) -> Choice:
         )
     if len(candidates) == 1:
         return Choice(list(candidates[0].slices), "the only CT series")
+    single = [one for one in candidates if len(one.slices) == 1 and one.slices[0].frame is None]
+    if len(single) >= FEWEST_PLACES and len(single) == len(candidates):
+        raise CaseError(
+            "The slices of a CT must share one SeriesInstanceUID",
+            found=f"{len(single)} slices, each with a SeriesInstanceUID of its own",
+            remedy="export the series again from the archive; a program that anonymises may have "
+            "given each slice a new UID, and must give all slices of a series the same",
+        )
     left = [] if rule == "refuse" else _narrowed(candidates, rule)
     if len(left) != 1:
         raise CaseError(
@@ -289,7 +304,9 @@ def _narrowed(candidates: list[Series], rule: Rule) -> list[Series]:
 
 def listed(series: Iterable[Series]) -> str:
     """Describe series by what a viewer shows of them, without UIDs and free text."""
-    return "; ".join(map(str, series)) or "no CT series"
+    every = list(map(str, series))
+    more = len(every) - MOST_LISTED
+    return "; ".join(every[:MOST_LISTED] + [f"and {more} more"] * (more > 0)) or "no CT series"
 
 
 def main(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from pipeline.core.findings import Finding
 from pipeline.core.problems import listing
 from pipeline.ct_options import CtOptions
 from pipeline.dicom_decode import check_pixels, stored_values, syntax_name
-from pipeline.dicom_headers import Slice
+from pipeline.dicom_headers import PHASES, Slice
 from pipeline.dicom_tilt import SHEAR_TOLERANCE_PIXELS, unshear
 
 #: Largest difference of a direction cosine within a series.
@@ -167,8 +167,11 @@ def _check_mixture(slices: Sequence[Slice]) -> list[Finding]:
             )
 
     refuse("kernel", {one.facts["kernel"] or "none stated" for one in slices})
-    thick = sorted(one.facts["slice_thickness_mm"] or 0.0 for one in slices)
-    if thick[-1] - thick[0] > THICKNESS_RELATIVE_TOLERANCE * thick[-1]:
+    stated = [one.facts["slice_thickness_mm"] for one in slices]
+    thick = sorted(one for one in stated if one is not None)
+    if thick and len(thick) < len(stated):
+        refuse("slice thickness", {"none stated", f"{thick[-1]:g} mm"})
+    if thick and thick[-1] - thick[0] > THICKNESS_RELATIVE_TOLERANCE * abs(thick[-1]):
         refuse("slice thickness", {f"{thick[0]:g} mm", f"{thick[-1]:g} mm"})
     frames = len({one.frame_of_reference for one in slices})
     if frames > 1:
@@ -190,6 +193,16 @@ def _check_mixture(slices: Sequence[Slice]) -> list[Finding]:
                 "warning",
                 f"The header says that the values are of type {listing(shown)}, not HU",
                 "compare the values of air and of muscle with what they should be",
+            )
+        )
+    if len({one.pixels.signed for one in slices}) > 1:
+        findings.append(
+            Finding(
+                "sign-differs",
+                "warning",
+                "The stored values of some slices have a sign and those of others have none; each "
+                "was read as its header says",
+                "compare neighbouring slices in a viewer",
             )
         )
     rescaled = {(one.slope, one.intercept) for one in slices}
@@ -219,6 +232,15 @@ def _sorted_along(slices: Sequence[Slice], normal: np.ndarray) -> tuple[list[Sli
     if doubled.size:
         at, other = ordered[doubled[0]], ordered[doubled[0] + 1]
         copies = at.frame is None and at.uid == other.uid
+        parted = None if copies else _phases_of(ordered, along)
+        if parted:
+            raise CaseError(
+                "A series must hold one phase only",
+                found=f"{len(ordered)} slices at {len(steps) + 1 - doubled.size} places, which "
+                f"{parted}",
+                remedy="export each phase as a series of its own, or leave the files of one phase "
+                "only in the folder",
+            )
         raise CaseError(
             "No two slices of a series may lie at the same place",
             found=f"{doubled.size} position(s) with several slices, the first at "
@@ -244,6 +266,25 @@ def _sorted_along(slices: Sequence[Slice], normal: np.ndarray) -> tuple[list[Sli
             remedy="export the whole series, and one reconstruction only",
         )
     return ordered, float((along[-1] - along[0]) / (len(ordered) - 1))
+
+
+def _phases_of(ordered: Sequence[Slice], along: np.ndarray) -> str | None:
+    """Say which attribute parts a series into phases of one slice a place; None where none does."""
+    for keyword in PHASES:
+        values = [one.phase.get(keyword, "") for one in ordered]
+        kinds = sorted(set(values), key=lambda value: (len(value), value))
+        if not 1 < len(kinds) < len(ordered):
+            continue
+        places = [
+            [x for x, own in zip(along, values, strict=True) if own == kind] for kind in kinds
+        ]
+        if all(len(one) > 1 and np.diff(one).min() >= SAME_POSITION_MM for one in places):
+            # Numbers are shown; what else a header says may be free text.
+            shown = all(value.replace(".", "", 1).isdigit() for value in kinds)
+            return f"{keyword} parts into {len(kinds)} phases" + (
+                f" ({listing(kinds, 6)})" if shown else ""
+            )
+    return None
 
 
 def _shifts_along_columns(

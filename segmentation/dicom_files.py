@@ -15,6 +15,7 @@ from pathlib import Path
 import pydicom
 from pydicom.errors import InvalidDicomError
 
+from pipeline.core.dicom_start import has_mark, is_bare, start_of
 from pipeline.core.errors import CaseError
 from pipeline.core.files import machine_error
 from pipeline.core.sources import source_files
@@ -34,9 +35,8 @@ def is_dicom(path: str | Path) -> bool:
 
     Some planning systems leave out the 128 bytes and the four letters before the first element.
     """
-    with open(path, "rb") as stream:
-        start = stream.read(132)
-    return start[128:] == b"DICM" or start[:4] in (b"\x08\0\0\0", b"\x08\0\5\0", b"\2\0\0\0")
+    start = start_of(path)
+    return has_mark(start) or is_bare(start)
 
 
 #: What pydicom and the decoders it calls raise over damaged headers and frames. Anything else is a

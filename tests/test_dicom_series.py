@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+import pydicom
 import pytest
 
 from pipeline.core.errors import CaseError
 from pipeline.core.sources import source_files
 from pipeline.dicom_headers import read_headers
 from pipeline.dicom_series import choose_series, ct_series, is_ct_slice, main
-from tests.dicom_files import CANARY, uid, write_series, write_slice
+from tests.dicom_files import CANARY, edit, load, uid, write_series, write_slice
 
 ORIGINAL, DERIVED = ["ORIGINAL", "PRIMARY", "AXIAL"], ["DERIVED", "SECONDARY", "REFORMATTED"]
 SAGITTAL = [0, 1, 0, 0, 0, -1]
@@ -202,3 +203,62 @@ def test_a_public_folder_with_localizer_capture_and_stale_index(testdata):
     assert [str(one) for one in ct_series(headers)] == [
         "series 201 (20 slices, 2.371 mm apart, 2.5 mm thick, kernel UB)"
     ]
+
+
+def test_a_series_uid_for_each_slice_is_told_in_one_line(tmp_path):
+    write_series(tmp_path, slices=40)
+    for number, path in enumerate(source_files(tmp_path)):
+        one = pydicom.dcmread(path)
+        one.SeriesInstanceUID = uid("own", number)
+        one.save_as(path)
+    with pytest.raises(CaseError, match="Found: 40 slices, each with a SeriesInstanceUID of") as at:
+        load(tmp_path)
+    assert len(str(at.value)) < 400
+    # The remedy: one UID for all.
+    for path in source_files(tmp_path):
+        one = pydicom.dcmread(path)
+        one.SeriesInstanceUID = uid("one")
+        one.save_as(path)
+    load(tmp_path)
+
+
+def test_many_series_are_listed_up_to_a_few(tmp_path):
+    for number in range(30):
+        write_series(tmp_path / str(number), slices=3, SeriesInstanceUID=uid("many", number))
+    with pytest.raises(CaseError, match="and 22 more") as caught:
+        load(tmp_path)
+    assert len(str(caught.value)) < 1000
+
+
+PHASES = {
+    "AcquisitionNumber": (1, 2, r"AcquisitionNumber parts into 2 phases \(1, 2\)"),
+    "TemporalPositionIdentifier": (3, 4, r"TemporalPositionIdentifier parts into 2 phases \(3, 4"),
+    "NominalPercentageOfCardiacPhase": (40.0, 75.0, r"CardiacPhase parts .* \(40.0, 75.0\)"),
+    "TriggerTime": (100, 650, r"TriggerTime parts into 2 phases\. Remedy"),
+    "AcquisitionTime": ("101010", "101500", r"AcquisitionTime parts into 2 phases\. Remedy"),
+}
+
+
+@pytest.mark.parametrize("keyword", PHASES)
+def test_two_phases_of_a_series_are_told_by_the_attribute_that_parts_them(tmp_path, keyword):
+    first, second, message = PHASES[keyword]
+    write_series(tmp_path / "a", **{keyword: first})
+    write_series(tmp_path / "b", **{keyword: second})
+    for path in source_files(tmp_path / "b"):
+        one = pydicom.dcmread(path)
+        one.SOPInstanceUID = uid("second", path.name)
+        one.save_as(path)
+    with pytest.raises(CaseError, match=rf"one phase only.*12 slices at 6 places.*{message}") as at:
+        load(tmp_path)
+    assert "1015" not in str(at.value)
+    # The remedy: the files of one phase alone.
+    for path in source_files(tmp_path / "b"):
+        path.unlink()
+    load(tmp_path)
+
+
+def test_what_no_attribute_parts_is_refused_as_before(tmp_path):
+    write_series(tmp_path, AcquisitionNumber=1)
+    edit(tmp_path, 2, AcquisitionNumber=2, ImagePositionPatient=[-90.0, -70.0, 33.0])
+    with pytest.raises(CaseError, match="No two slices of a series may lie at the same place"):
+        load(tmp_path)

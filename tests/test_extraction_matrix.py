@@ -23,7 +23,8 @@ from tests.extraction_matrix.comparison import (
     stored_features,
 )
 from tests.extraction_matrix.drawn_cases import drawn_case
-from tests.extraction_matrix.parameters import PARAMETERS
+from tests.extraction_matrix.parameters import PARAMETERS, STEPS
+from tests.extraction_matrix.volumes import VOXEL_TYPES
 
 #: Warnings of the library: its bin edges overflow in volumes of single bytes, its import is old.
 pytestmark = [
@@ -117,13 +118,13 @@ def compare_drawn(number: int) -> None:
     assert_equal(found, expected)
 
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(16))
 def test_drawn_cases_equal_the_library(number):
     compare_drawn(number)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(12, 300))
+@pytest.mark.parametrize("number", range(16, 600))
 def test_many_drawn_cases_equal_the_library(number):
     compare_drawn(number)
 
@@ -134,11 +135,11 @@ def test_the_stored_values_are_those_of_the_installed_libraries():
 
 
 def test_the_matrix_is_as_wide_as_it_claims():
-    assert len(CASES) >= 160
+    assert len(CASES) >= 270
     assert len(REAL) >= 15
     used = {case.params for case in CASES.values()}
     assert used == set(PARAMETERS)
-    assert len(used) >= 50
+    assert len(used) >= 70
 
 
 def test_the_comparison_can_fail():
@@ -163,3 +164,17 @@ def test_differences_are_relative_with_a_floor_near_zero():
     assert differences[["e", "f"]].tolist() == [np.inf, np.inf]
     with pytest.raises(ValueError, match="same features in the same order"):
         relative_differences(found[::-1], expected)
+
+
+def test_every_voxel_type_meets_every_combination_of_steps():
+    for dtype in VOXEL_TYPES:
+        for steps in STEPS:
+            assert CASES[f"{dtype.__name__}: {steps}"].params == steps
+    drawn = [drawn_case(number) for number in range(200)]
+    types = {pair[0].GetPixelID() for pair, _ in drawn}
+    assert len(types) == len(VOXEL_TYPES)
+    settings = [params["setting"] for _, params in drawn]
+    for normalised in (True, False):
+        chosen = [one for one in settings if one.get("normalize", False) == normalised]
+        assert {"resampledPixelSpacing" in one for one in chosen} == {True, False}
+        assert {"preCrop" in one for one in chosen} == {True, False}

@@ -15,6 +15,8 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
+from pipeline.core import dicom_start
+
 #: Value representations that hold text or identify by themselves. Numbers (DS, IS, binary) and
 #: code strings (CS: enumerated words such as M or AXIAL) are no identity.
 TEXT_VRS = frozenset(("AE", "AS", "LO", "LT", "SH", "ST", "UC", "UR", "UT", "UN"))
@@ -59,7 +61,6 @@ STANDARD_UIDS = "1.2.840.10008."
 _KINDS = {"PN": "name", "DA": "date", "DT": "date", "TM": "time", "UI": "uid"}
 _INSTITUTION = re.compile("Institution|Station|Department|Address|Region|Country|AETitle")
 _ID = re.compile("ID$|IDs$|Number$|Numbers$|Identifier$|Identification")
-_BARE_STARTS = (b"\x08\0\0\0", b"\x08\0\5\0", b"\x08\0\x08\0", b"\2\0\0\0")
 _MISLABELLED = ("utf-8", "gb18030", "shift_jis")
 
 
@@ -217,6 +218,4 @@ def read_header(path: Path) -> Dataset | None:
 
 def is_bare(path: Path) -> bool:
     """Return whether a file is DICOM without preamble: it starts with group 2 or 8."""
-    with open(path, "rb") as stream:
-        start = stream.read(132)
-    return start[128:] != b"DICM" and start[:4] in _BARE_STARTS
+    return dicom_start.is_bare(dicom_start.start_of(path))

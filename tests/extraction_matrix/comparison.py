@@ -86,7 +86,7 @@ def plain_values(pair: Inputs, params: dict, label: int | None = None) -> pd.Ser
         extractor = RadiomicsFeatureExtractor(copy.deepcopy(params))
         try:
             values = extractor.execute(image, mask, label=label)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
             raise PlainError(" ".join(str(error).split())) from error
     features = {
         name: np.asarray(value).item()

@@ -45,7 +45,28 @@ def _wavelet(**options) -> dict:
     return _scores({"Wavelet": options})
 
 
+#: Steps of the preparation, of which each combination has a parameter file; a CT that has the
+#: spacing that is asked for is cut out without interpolation.
+STEPS: dict[str, dict] = {
+    f"{grey}, {grid}": {**greys, **grids}
+    for grey, greys in {
+        "HU": {},
+        "scores": {"normalize": True, "normalizeScale": 100},
+        "cut scores": {"normalize": True, "normalizeScale": 100, "removeOutliers": 1.5},
+    }.items()
+    for grid, grids in {
+        "as it is": {},
+        "cropped": {"preCrop": True, "padDistance": 3},
+        "1 mm": {"resampledPixelSpacing": [1, 1, 1], "padDistance": 5},
+        "its own spacing": {"resampledPixelSpacing": [0.8, 0.8, 3], "padDistance": 2},
+    }.items()
+}
+
 PARAMETERS: dict[str, dict] = {
+    **{
+        name: _parameters(classes={"firstorder": None, "glcm": None}, **steps)
+        for name, steps in STEPS.items()
+    },
     "published": yaml.safe_load(
         (ROOT / "radiomics_params" / "ge2025.yaml").read_text(encoding="utf-8")
     ),

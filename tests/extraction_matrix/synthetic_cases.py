@@ -8,7 +8,16 @@ import numpy as np
 import SimpleITK as sitk
 
 from tests.extraction_matrix.case import Case, Inputs
-from tests.extraction_matrix.volumes import DIRECTIONS, ball, body, scan, vertebra
+from tests.extraction_matrix.parameters import STEPS
+from tests.extraction_matrix.volumes import (
+    DIRECTIONS,
+    VOXEL_TYPES,
+    as_type,
+    ball,
+    body,
+    scan,
+    vertebra,
+)
 
 #: Spacing of the cases that are not about the grid, in mm.
 THICK = (0.8, 0.8, 3.0)
@@ -103,6 +112,20 @@ def _mask_type(pixel: int) -> Callable[[], Inputs]:
 
     return make
 
+
+def _typed(dtype: type) -> Callable[[], Inputs]:
+    def make() -> Inputs:
+        image, mask = vertebra((24, 22, 10))
+        values = as_type(sitk.GetArrayFromImage(image), dtype)
+        return scan(values, sitk.GetArrayFromImage(mask), THICK, dtype=dtype)
+
+    return make
+
+
+# Each voxel type with each step of the preparation: a type's own arithmetic shows in one only.
+for _dtype in VOXEL_TYPES:
+    for _params in STEPS:
+        _add(f"{_dtype.__name__}: {_params}", _params, _typed(_dtype))
 
 _add("uint8, HU", "hu with wavelets", lambda: _small_whole_numbers(np.uint8))
 _add("uint16, HU", "hu", lambda: _small_whole_numbers(np.uint16))

@@ -25,6 +25,13 @@ DIRECTIONS = {
 }
 
 
+#: Voxel types of a CT.
+VOXEL_TYPES = (
+    np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.float32, np.float64,
+)  # fmt: skip
+_BYTES = {"i": (-128, 127), "u": (0, 255)}
+
+
 def body(shape: Sequence[int], seed: int = 1) -> np.ndarray:
     """Return HU of soft tissue in air, with noise of several sizes; int64, (z, y, x)."""
     rng = np.random.default_rng(seed)
@@ -51,6 +58,16 @@ def ball(
     for axis, n, radius, middle in zip(axes, shape, radii, centre, strict=True):
         total = total + (((2 * axis - (n - 1)) / n - middle) / radius) ** power
     return total < 1
+
+
+def as_type(values: np.ndarray, dtype: type) -> np.ndarray:
+    """Return HU as values that the type holds: in steps, without a sign, or with fractions."""
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return values * 0.9765625 + 0.1
+    if kind.kind == "u":
+        values = np.maximum(values + 1100, 0)
+    return np.clip(values // 8, *_BYTES[kind.kind]) if kind.itemsize == 1 else values
 
 
 def scan(

@@ -34,7 +34,7 @@ COHORT_SCANS, COHORT_MASKS = 856, 1712
 #: Scans that stand for the cohort; the time of the others is extrapolated.
 SCANS_MEASURED = 64
 
-PARTS = ("warm", "cold", "prepared", "cohort", "equality")
+PARTS = ("warm", "cold", "prepared", "store", "cohort", "equality")
 
 
 class Row(NamedTuple):
@@ -162,6 +162,36 @@ def prepared(scan: Scan, folder: Path, rounds: int) -> Iterator[Row]:
     yield faster("107 features on a prepared ROI", runs["fast"], runs["plain"], 18, 30)
 
 
+def store(scan: Scan, folder: Path, rounds: int) -> Iterator[Row]:
+    """Measure what digests and flushing of the store take beside the cohort's extraction."""
+    from benchmarks.store import Cost
+    from benchmarks.store import measure as measure_store
+    from pipeline.extraction import load_params
+
+    params = load_params(parameter_files(folder)["lean"])
+    costs = [measure_store(scan, folder / f"store{n}", params) for n in range(max(rounds, 2))]
+    stages = {
+        name: [sys.executable, "-m", f"pipeline.{name}", "--help"]
+        for name in ("resample", "extract")
+    }
+    starts = commands_take_turns(stages, 2)
+    # The least of each, which other processes disturb least.
+    least = Cost(*(min(values) for values in zip(*costs, strict=True)))
+    whole, spent = least.in_cohort(len(scan.masks), sum(min(runs.cpu) for runs in starts.values()))
+    details = f"CPU seconds a scan {whole:.2f} (its share of Python's start and of the rows that "
+    details += f"are verified among them), of digests {spent:.4f}; without start and verification "
+    details += f"{least.extraction:.2f}, of digests {least.digests:.4f}"
+    figure = "digests of the store, of a cohort's extraction"
+    yield Row(figure, 100 * spent / whole, "%", 3, 2, details)
+    details = (
+        f"{least.flushing:.4f} s a scan, which depends on the disk; in ingest and masks before "
+    )
+    details += f"{least.before_flushing:.4f} s, digests there {least.before_digests:.4f} s"
+    yield Row(
+        "flushing to the disk beside it", 100 * least.flushing / whole, "%", None, None, details
+    )
+
+
 def cohort(folder: Path, params: Path, rounds: int) -> Iterator[Row]:
     """Measure `SCANS_MEASURED` scans in one and in two processes, and extrapolate to the cohort."""
     folders = [make_scan(folder / f"scan{seed}", seed).image.parent for seed in range(4)] * (
@@ -247,6 +277,8 @@ def measure(parts: tuple[str, ...], rounds: int) -> Iterator[Row]:
             yield from cold(scan, folder, rounds)
         if "prepared" in parts:
             yield from prepared(scan, folder, rounds)
+        if "store" in parts:
+            yield from store(scan, folder, rounds)
         os.sched_setaffinity(0, cores)
         if "cohort" in parts:
             yield from cohort(folder, parameter_files(folder)["lean"], rounds)

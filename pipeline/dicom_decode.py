@@ -18,6 +18,7 @@ from pydicom.pixels import iter_pixels, pixel_array
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
 from pipeline.core.errors import CaseError
+from pipeline.core.files import raise_if_machine
 from pipeline.core.findings import Finding
 from pipeline.core.problems import listing
 from pipeline.ct_checks import FEWEST_BITS, loss_of
@@ -226,6 +227,7 @@ def stored_values(slices: Sequence[Slice]) -> Iterator[np.ndarray]:
                         frames[one.path] = _frames(one, [s for s in slices if s.path == one.path])
                     pixels = next(frames[one.path])
         except (*DAMAGE, RuntimeError, Warning, OSError) as error:
+            raise_if_machine(error)
             if isinstance(error, OSError) and not is_damage(error):
                 raise
             # Decoders raise whatever they like, and their messages may hold the file's path.

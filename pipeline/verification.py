@@ -20,7 +20,7 @@ import pandas as pd
 
 from pipeline.core.equality import EQUALITY_LIMIT, relative_differences
 from pipeline.core.errors import StudyError
-from pipeline.core.files import machine_error, read_json, read_table, write_json, write_table
+from pipeline.core.files import raise_if_machine, read_json, read_table, write_json, write_table
 from pipeline.core.findings import Finding, case_named, from_json, status_of, to_json
 from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.seeds import derive_seed
@@ -222,8 +222,7 @@ def _plain_features(
             values = extractor.execute(image, region, label=REGION)
         except (ValueError, RuntimeError, IndexError, ArithmeticError) as error:
             # What PyRadiomics, ITK and numpy raise for a region that they cannot compute.
-            if machine := machine_error(error):
-                raise machine from error
+            raise_if_machine(error)
             problem = f"PyRadiomics refuses the region ({type(error).__name__})"
         seconds = time.perf_counter() - start
         numbers = {name: np.asarray(value).item() for name, value in values.items()}

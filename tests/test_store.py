@@ -12,14 +12,19 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import SimpleITK as sitk
 
 from pipeline.core import findings
+from pipeline.core.config import DEFAULTS, load_yaml
 from pipeline.core.digests import DIGESTS
-from pipeline.core.errors import MachineError, ProgramError
+from pipeline.core.errors import CaseError, MachineError, ProgramError
 from pipeline.core.files import MACHINE_ERRORS, machine_error
 from pipeline.core.sources import placed
 from pipeline.core.store import Store
+from pipeline.core.volumes import read_volume
+from pipeline.ingest import ingest_scans
 
 KEY = {"input": "x", "code": "y"}
 
@@ -311,3 +316,68 @@ def test_a_log_names_no_file_of_a_person(entry, tmp_path, make, caplog):
     Store(tmp_path).get_or_make("crop", KEY, make)
     assert "a file lies there that does not belong to it" in caplog.text
     assert "PHI-CANARY" not in caplog.text
+
+
+@pytest.fixture
+def volume(tmp_path) -> Path:
+    path = tmp_path / "ct.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(np.full((12, 16, 16), 40, np.int16)), str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        RuntimeError("Exception thrown in SimpleITK ImageFileReader_Execute: std::bad_alloc"),
+        OSError(errno.EIO, "Input/output error"),
+        OSError(errno.ESTALE, "Stale file handle"),
+        OSError(errno.EMFILE, "Too many open files"),
+        MemoryError(),
+    ],
+    ids=str,
+)
+def test_a_scan_that_the_machine_does_not_give_ends_the_job(volume, tmp_path, raised, monkeypatch):
+    """ITK, which says the same of a damaged file, and every other library."""
+
+    def failing(*_, **__):
+        raise raised
+
+    monkeypatch.setattr(sitk, "ReadImage", failing)
+    scans = pd.DataFrame(
+        {"scan_id": ["s1"], "patient_id": "p1", "image": str(volume), "series": None}
+    )
+    with pytest.raises(MachineError):
+        ingest_scans(scans, Store(tmp_path / "store"), load_yaml(DEFAULTS)["checks"])
+    assert not list((tmp_path / "store").glob("ct/*/*"))
+
+
+def test_a_disk_that_fails_in_the_middle_of_a_volume_ends_the_job(volume, tmp_path, monkeypatch):
+    """ITK says that it refuses the file; reading it once more says why."""
+
+    def refusing(*_, **__):
+        raise RuntimeError("Exception thrown in SimpleITK ImageFileReader_Execute")
+
+    def failing(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(sitk, "ReadImage", refusing)
+    with pytest.raises(CaseError, match="that ITK refuses"):
+        read_volume(volume)
+    monkeypatch.setattr("pipeline.core.volumes.file_hash", failing)
+    scans = pd.DataFrame(
+        {"scan_id": ["s1"], "patient_id": "p1", "image": str(volume), "series": None}
+    )
+    with pytest.raises(MachineError, match=r"Input/output error\. In: ct\.nrrd"):
+        ingest_scans(scans, Store(tmp_path / "store"), load_yaml(DEFAULTS)["checks"])
+
+
+def test_a_mistake_of_a_library_excludes_nobody(volume, tmp_path, monkeypatch):
+    def failing(*_, **__):
+        raise AttributeError("'NoneType' object has no attribute 'x'")
+
+    monkeypatch.setattr("pipeline.ingest.mean_and_sd", failing)
+    scans = pd.DataFrame(
+        {"scan_id": ["s1"], "patient_id": "p1", "image": str(volume), "series": None}
+    )
+    with pytest.raises(ProgramError, match=r"AttributeError at s1\. In: ct\.nrrd"):
+        ingest_scans(scans, Store(tmp_path / "store"), load_yaml(DEFAULTS)["checks"])

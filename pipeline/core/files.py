@@ -142,6 +142,15 @@ def machine_error(error: BaseException, where: str | None = None) -> MachineErro
     return None
 
 
+def raise_if_machine(error: Exception) -> None:
+    """Raise a `MachineError` where the machine is at fault for `error`; else do nothing.
+
+    For who is about to say that a file is damaged or a region cannot be computed.
+    """
+    if machine := machine_error(error):
+        raise machine from error
+
+
 def _system_error(error: OSError, where: str | None) -> MachineError:
     if error.errno in _RIGHTS:
         return MachineError(

@@ -19,6 +19,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError, MachineError
+from pipeline.core.files import file_hash, raise_if_machine
 from pipeline.core.findings import Finding
 from pipeline.core.geometry import Geometry
 from pipeline.core.nifti_headers import check_nifti_header, not_finite, read_voxels
@@ -93,7 +94,11 @@ def read_stored(path: str | Path) -> tuple[sitk.Image, list[Finding], StoredAs]:
         try:
             with _silent():
                 image = sitk.ReadImage(str(path))
-        except RuntimeError:
+        except RuntimeError as error:
+            # ITK does not tell a damaged file from one that memory is too small for, or that the
+            # disk does not give.
+            raise_if_machine(error)
+            file_hash(path)
             if expected is None or not skew(expected.affine[:3, :3]):
                 # The library's message holds the path and its own source line; the file is what
                 # is wrong.

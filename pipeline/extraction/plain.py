@@ -18,6 +18,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
+from pipeline.core.files import raise_if_machine
 from pipeline.extraction.checks import (
     Image,
     check_complete,
@@ -104,6 +105,7 @@ class PlainScan:
                 "The region must lie within the CT", found=" ".join(str(error).split())
             ) from error
         except RuntimeError as error:
+            raise_if_machine(error)
             if settings["resampledPixelSpacing"] is not None:
                 # It looks for the label on the grid of a CT that has the spacing already.
                 raise thinner_than_the_grid() from error
@@ -145,6 +147,7 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
             found=" ".join(str(error).split()),
         ) from error
     except RuntimeError as error:
+        raise_if_machine(error)
         if image.GetSize() != mask.GetSize():
             raise _on_another_grid(image, mask) from error
         if "angle" not in str(error):

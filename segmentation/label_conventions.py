@@ -71,7 +71,9 @@ class Convention:
 def convention_of(option: str | Mapping) -> Convention | None:
     """Return the convention of the option `masks.convention`, None for ``none``."""
     if isinstance(option, Mapping):
-        return Convention("own", dict(option))
+        labels = {level: label_number(str(label)) for level, label in option.items()}
+        own = {level: option[level] if one is None else one for level, one in labels.items()}
+        return Convention("own", own)
     return None if option == "none" else Convention(option, BUILT_IN[option])
 
 

@@ -13,16 +13,22 @@ from pathlib import PurePath
 from pipeline.core.levels import body_sizes
 from segmentation.segments import comparable
 
-#: A level inside of a name; German and French letters for the regions beside the English ones.
+#: A level inside of a name; German and Chinese words for the regions beside the English ones.
 _LEVEL = re.compile(
     r"(?<![a-z0-9])(?:vertebrae?|wirbel)?"
-    r"(lwk|lw|l|lumbar|bwk|bw|th|t|d|thoracic|hwk|hw|c|cervical|swk|s|sacral)"
+    r"(lwk|lw|lumbar|l|bwk|bw|thoracic|th|t|d|hwk|hw|cervical|c|swk|sacral|s|腰椎?|胸椎?|[颈頸]椎?|骶椎?)"
     r"[ _-]?(?:vertebrae?[ _-]?)?0?([1-9]|1[0-3])(?:vertebrae?)?(?![a-z0-9]|\.\d)"
 )
-_REGION = {"l": "L", "b": "T", "t": "T", "d": "T", "h": "C", "c": "C", "s": "S"}
+_REGION = {
+    **{"l": "L", "b": "T", "t": "T", "d": "T", "h": "C", "c": "C", "s": "S"},
+    **{"腰": "L", "胸": "T", "颈": "C", "頸": "C", "骶": "S"},
+}
 #: Words that leave the name of a vertebra what it is.
 _VERTEBRA = frozenset(
-    ("vertebra", "vertebrae", "vertebral", "body", "corpus", "wirbel", "wirbelkörper", "wk")
+    (
+        *("vertebra", "vertebrae", "vertebral", "body", "corpus", "wirbel", "wirbelkörper", "wk"),
+        *("vertèbre", "vértebra", "wervel", "椎体", "椎體", "椎骨", "腰椎", "胸椎", "颈椎", "頸椎"),
+    )
 )
 #: Beginnings of words for structures that bear a level's name and are no vertebra.
 _OTHER = re.compile(r"(?<![a-z])(?:rib|rippe|dis[ck]|ivd|interv|nerve|root|gangl|musc|psoas|canal)")

@@ -157,6 +157,21 @@ def has_names(mask_file: MaskFile) -> bool:
     return any(one.name is not None for one in mask_file.segments)
 
 
+def first_drawn(mask_file: MaskFile) -> Segment | None:
+    """Return a structure by which a file's grid may be tried: drawn and sound, where one is.
+
+    None stands for a file without structures.
+    """
+    for segment in mask_file.segments:
+        try:
+            mask_file.check(segment)
+            if not mask_file.is_empty(segment):
+                return segment
+        except CaseError:
+            continue  # it is not the one that is wanted, as far as is known
+    return mask_file.segments[0] if mask_file.segments else None
+
+
 def pick_segment(mask_file: MaskFile, label: str | None) -> Segment:
     """Return the structure that a table's `label` means.
 

@@ -134,6 +134,12 @@ def test_a_number_with_point_zero_is_that_number(label):
     assert choose_segment(holding(20, 2), label, "L1", None)[0].value == 20
 
 
+@pytest.mark.parametrize("label", [20, 20.0, "20", "20.0"])
+def test_a_number_of_an_own_map_in_any_spelling(label):
+    found, findings = choose_segment(holding(20, 2), None, "L1", convention_of({"L1": label}))
+    assert (found.value, findings) == (20, [])
+
+
 @pytest.mark.parametrize("label", ["20.5", "2e1", "20,0", "0x14"])
 def test_what_is_no_whole_number_is_no_label(label):
     with pytest.raises(CaseError, match="must name exactly one structure"):

@@ -14,6 +14,7 @@ import slicerio
 
 from pipeline.core.errors import CaseError
 from pipeline.core.geometry import Geometry
+from pipeline.core.volumes import read_volume
 from segmentation.mask_files import read_mask_file
 from segmentation.reference_series import series_grids
 from segmentation.segments import Segment, pick_segment
@@ -369,6 +370,18 @@ def test_segments_that_share_their_voxels_spoil_no_other(tmp_path):
 )
 def test_tags_that_no_mask_needs_are_no_matter(tmp_path, odd):
     held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, {**NAMED, **odd}))
+    mask = mask_on_grid(held, pick_segment(held, "L3"), held.geometry)
+    np.testing.assert_array_equal(mask, LOWER)
+
+
+@pytest.mark.parametrize("name", ["m.nrrd", "m.seg.nrrd"])
+def test_a_key_that_is_not_utf_8_is_no_matter(tmp_path, name):
+    """As a program with a Latin alphabet of its own writes it."""
+    path = seg_nrrd(tmp_path / name, LABELS, {**NAMED, "Groesse": "PHI-CANARY-0010-0010"})
+    path.write_bytes(path.read_bytes().replace(b"Groesse", b"Gr\xf6sse"))
+    image, _ = read_volume(path)
+    assert image.GetMetaDataKeys() == ()
+    held = read_mask_file(path)
     mask = mask_on_grid(held, pick_segment(held, "L3"), held.geometry)
     np.testing.assert_array_equal(mask, LOWER)
 

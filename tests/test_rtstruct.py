@@ -25,7 +25,7 @@ from segmentation.contours import fill
 from segmentation.dicom_files import RTSTRUCT_CLASS
 from segmentation.mask_files import read_mask_file
 from segmentation.rtstruct import PLANE_TOLERANCE_SLICES
-from segmentation.segments import Segment, pick_segment
+from segmentation.segments import Segment, first_drawn, pick_segment
 
 CANARY = "PHI-CANARY-0010-0010"
 SERIES = "2.25.1234567"
@@ -486,3 +486,17 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path, missing):
     path.write_bytes(content[:-missing])
     with pytest.raises(CaseError):
         read_mask_file(path)
+
+
+def test_a_grid_is_tried_by_a_region_that_is_sound(tmp_path):
+    """An open catheter that stands first must not say that the structure set fits no series."""
+    path = structure_set(
+        tmp_path / "a.dcm", {"Catheter": drawn_on(2), "L1": drawn_on(3)}, kinds={0: "OPEN_PLANAR"}
+    )
+    data = pydicom.dcmread(path)
+    data.ROIContourSequence[1].ContourSequence[0].ContourGeometricType = "CLOSED_PLANAR"
+    data.save_as(path)
+    held = read_mask_file(path)
+    assert first_drawn(held).name == "L1"
+    assert held.fits(first_drawn(held), CT)
+    assert not held.fits(held.segments[0], CT)

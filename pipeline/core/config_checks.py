@@ -98,7 +98,9 @@ def check_combinations(config: dict, problems: Problems) -> None:
         )
     _check_primary(config, problems)
     convention = config["masks"]["convention"]
-    if isinstance(convention, dict) and len(set(convention.values())) < len(convention):
+    own = convention if isinstance(convention, dict) else {}
+    # 20, 20.0 and "20" are one label.
+    if len({str(label).strip().removesuffix(".0") for label in own.values()}) < len(own):
         problems.add(
             "An own convention must give each level a label of its own",
             found=listing(f"{level}: {label}" for level, label in convention.items()),

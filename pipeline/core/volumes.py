@@ -194,8 +194,15 @@ def _check_agreement(read: Geometry, expected: Geometry) -> None:
 
 def without_metadata(image: sitk.Image) -> sitk.Image:
     """Erase the metadata of `image`, in which a header's text could travel on, and return it."""
-    for key in image.GetMetaDataKeys():
-        image.EraseMetaData(key)
+    try:
+        for key in image.GetMetaDataKeys():
+            image.EraseMetaData(key)
+    except TypeError:
+        # A key that is no UTF-8 cannot be named to be erased: a copy leaves it behind.
+        several = image.GetNumberOfComponentsPerPixel() > 1
+        bare = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(image), isVector=several)
+        bare.CopyInformation(image)
+        return bare
     return image
 
 

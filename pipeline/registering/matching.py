@@ -18,7 +18,7 @@ from pipeline.registering.persons import canonical
 from segmentation.label_conventions import Convention, numbers_count
 from segmentation.level_names import levels_in_name
 from segmentation.mask_files import read_mask_file
-from segmentation.segments import MaskFile, Segment, comparable
+from segmentation.segments import MaskFile, Segment, comparable, first_drawn
 
 #: What programs write into a mask of one structure.
 BINARY = (1, 255)
@@ -265,10 +265,9 @@ def _by_folder(path: Path, mask_root: Path, dicom_root: Path, handover: Handover
 
 
 def _fitting(mask_file: MaskFile, series: Iterable[Series]) -> list[Series]:
-    if not mask_file.segments:
+    segment = first_drawn(mask_file)
+    if segment is None:
         return []
-    drawn = [one for one in mask_file.segments if not mask_file.is_empty(one)]
-    segment = (drawn or mask_file.segments)[0]
     return [one for one in series if one.grid is not None and mask_file.fits(segment, one.grid)]
 
 

@@ -27,7 +27,7 @@ from pipeline.registering.persons import (
 from pipeline.registering.reading import read_handover
 from segmentation.label_conventions import check_name, named_segments
 from segmentation.mask_files import read_mask_file
-from segmentation.segments import MaskFile, Segment, pick_segment
+from segmentation.segments import MaskFile, Segment, first_drawn, pick_segment
 
 REQUIRED = ("patient_id", "level", "reader", "image", "mask")
 OPTIONAL = ("scan_id", "case_id", "version", "series", "label", "days_from_surgery")
@@ -125,13 +125,13 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
             else:
                 candidates = [volumes.setdefault(image, _volume(image))]
             mask_file = read_mask_file(row["mask"])
-            series = _choose(candidates, row["series"], mask_file)
+            segment, note = _segment(mask_file, row["label"], row["level"])
+            series = _choose(candidates, row["series"], mask_file, segment)
             if series.problem:
                 raise CaseError(series.problem)
             for instance in series.instances or {""}:
                 owners.setdefault((series.uid, instance), set()).add(row["patient_id"])
             series.patient = row["patient_id"]
-            segment, note = _segment(mask_file, row["label"], row["level"])
             matched.rows.append(
                 Row(
                     series,
@@ -246,7 +246,9 @@ def _volume(image: Path) -> Series:
     return Series(f"file {image.resolve()}", "", [image], grid=Geometry.of(read))
 
 
-def _choose(candidates: list[Series], wanted: str | None, mask_file: MaskFile) -> Series:
+def _choose(
+    candidates: list[Series], wanted: str | None, mask_file: MaskFile, segment: Segment | None
+) -> Series:
     """Return the series of a row: the one named, the only one, or the one with the mask's grid."""
     if wanted is not None:
         words = wanted.casefold().split()
@@ -261,7 +263,7 @@ def _choose(candidates: list[Series], wanted: str | None, mask_file: MaskFile) -
             )
     if len(candidates) == 1:
         return candidates[0]
-    segment = mask_file.segments[0] if mask_file.segments else None
+    segment = segment or first_drawn(mask_file)
     fits = [
         one
         for one in candidates

@@ -84,6 +84,7 @@ def make(folder: Path) -> list[Original]:
         _enhanced(folder, slices),
         *_volumes(folder, voxels(), "ct"),
         *_volumes(folder, BODY, "mask"),
+        _named(folder),
         *_slicer(folder),
         *_segmentations(folder, slices),
         _structure_set(folder),
@@ -151,6 +152,17 @@ def _volumes(folder: Path, array: np.ndarray, kind: str) -> list[Original]:
         nibabel.save(file, path)
         made.append(Original(f"{kind}{suffix}", kind, path, path, references.nibabel_volume))
     return made
+
+
+def _named(folder: Path) -> Original:
+    """Write a label map whose NIfTI header names its label, as TotalSegmentator does."""
+    (folder / "named").mkdir()
+    path = folder / "named" / "mask.nii"
+    file = nibabel.load(folder / "mask-nii" / "mask.nii")
+    table = f'<LabelTable><Label Key="1"><![CDATA[vertebrae_{LABEL}]]></Label></LabelTable>'
+    file.header.extensions.append(nibabel.nifti1.Nifti1Extension(0, table.encode()))
+    nibabel.save(file, path)
+    return Original("mask-named.nii", "mask", path, path, references.nibabel_volume)
 
 
 def _slicer(folder: Path) -> list[Original]:

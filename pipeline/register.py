@@ -29,6 +29,7 @@ from pipeline.registering.hospital_report import report_path, write_report
 from pipeline.registering.linkage import Linkage, read_linkage, write_linkage
 from pipeline.registering.matching import Matched, Rules, is_volume, match_masks
 from pipeline.registering.names import pattern_of
+from pipeline.registering.only_one import only_one
 from pipeline.registering.reading import read_handovers
 from pipeline.registering.study_tree import (
     Names,
@@ -42,6 +43,12 @@ from segmentation.label_conventions import BUILT_IN, convention_of
 from segmentation.mask_files import ACCEPTED
 
 logger = logging.getLogger(__name__)
+
+
+#: What register writes into a study before its marker.
+WRITTEN = frozenset(
+    ("images", "masks", "cases.csv", "clinical_template.csv", "dictionary_template.csv")
+)
 
 
 def collect(
@@ -176,6 +183,7 @@ def register(
     write_linkage(linkage, linkage_path)  # before any file: no pseudonym is ever orphaned
     written = write_rows(matched.rows, tree, matched.failed)
     if not written:
+        tree.clear_orphans()
         write_report(matched, handover, [], report_path(linkage_path))
         raise StudyError(
             "At least one mask must be readable together with its CT",
@@ -196,6 +204,7 @@ def register(
     template = enrolment(_entered(cases, linkage), enrolment_unit)
     rules = {values["scan_id"]: row.rule for row, values in written}
     write_tables(out, cases, template, linkage, headers, rules)
+    tree.clear_orphans()
     write_linkage(linkage, linkage_path)
     write_report(matched, handover, written, report_path(linkage_path))
     used = {id(row.series) for row, _ in written}
@@ -230,8 +239,27 @@ def _check_series(handover: Handover) -> None:
         )
 
 
-def check_places(out: Path, linkage_path: Path) -> None:
-    """Raise `StudyError` if the linkage lies in the study, or is missing although there is one."""
+def check_places(out: Path, linkage_path: Path, handed_in: Iterable[Path] = ()) -> None:
+    """Raise `StudyError` unless study, linkage and what is handed in lie apart and are there.
+
+    Parameters
+    ----------
+    out, linkage_path : pathlib.Path
+        Folder of the study, and the file outside of it.
+    handed_in : iterable of pathlib.Path
+        Folders whose files are read.
+    """
+    if out.exists() and not out.is_dir():
+        raise StudyError("--out must be a folder", found="a file", remedy="name another place")
+    for folder in handed_in:
+        places = (out.resolve(), folder.resolve())
+        if places[0] == places[1] or any(one in two.parents for one, two in (places, places[::-1])):
+            raise StudyError(
+                "The study must lie outside of the folders that are handed in: its files would be "
+                "registered again",
+                where="--out",
+                remedy="name a folder beside them",
+            )
     if out.resolve() in linkage_path.resolve().parents:
         raise StudyError(
             "The linkage must lie outside the study, which must identify nobody",
@@ -245,7 +273,7 @@ def check_places(out: Path, linkage_path: Path) -> None:
             remedy="name the linkage by --linkage, or write to a new folder",
         )
     if not (out / MARKER).exists() and out.is_dir() and any(out.iterdir()):
-        allowed = {"images", "masks"} if linkage_path.exists() else set()  # broken off before
+        allowed = WRITTEN if linkage_path.exists() else frozenset()  # broken off before
         if not {one.name for one in out.iterdir() if not one.name.startswith(".")} <= allowed:
             raise StudyError(
                 "--out must be a new folder, or one that register wrote",
@@ -279,13 +307,22 @@ def _entered(cases: pd.DataFrame, linkage: Linkage) -> dict[str, str | None]:
 def main(options: argparse.Namespace) -> None:
     """Register, and say in numbers what became of the files."""
     linkage_path = options.linkage or options.out.with_name(f"{options.out.name}.linkage.json")
-    check_places(options.out, linkage_path)
+    roots = [one for one in (options.dicom_root, options.mask_root) if one is not None]
+    check_places(options.out, linkage_path, roots)
+    with only_one(options.out, linkage_path):
+        _main(options, linkage_path)
+
+
+def _main(options: argparse.Namespace, linkage_path: Path) -> None:
     clear_leftovers(options.out)  # of a registering that was killed
     surgery = surgery_dates(options.dates) if options.dates else None
     if options.cases is not None:
         if options.dicom_root is not None:
             raise StudyError("Give either DICOM_ROOT and MASK_ROOT, or --cases", found="both")
-        matched, handover = match_table(read_handed_in(options.cases), options.cases.parent)
+        sheet = read_handed_in(options.cases)
+        folders = {path for path in sheet["image"] if path.is_dir()}
+        check_places(options.out, linkage_path, folders)
+        matched, handover = match_table(sheet, options.cases.parent)
     elif options.mask_root is None:
         raise StudyError("Give DICOM_ROOT and MASK_ROOT, or a table by --cases", found="neither")
     else:

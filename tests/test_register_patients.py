@@ -162,6 +162,17 @@ def test_a_series_uid_of_each_slice_is_one_series(folder):
     assert read_ct(folder.out / row["image"]).image.GetSize() == (10, 8, 5)
 
 
+def test_a_series_uid_of_each_slice_with_kept_headers(folder):
+    def own(index, tags):
+        tags["SeriesInstanceUID"] = uid("slice", index)
+
+    write_small(folder.dicom / "a", "4711", change=own)
+    with pytest.raises(StudyError, match="At least one mask must be readable"):
+        folder.run("--headers", "keep")
+    assert "leave out --headers keep" in folder.lines()[0]["check"]
+    assert len(folder.run()) == 1  # as the remedy says
+
+
 # --- nobody's id ---
 
 

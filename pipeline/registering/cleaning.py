@@ -11,14 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pydicom
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID_dictionary
 
-from pipeline.core.errors import CaseError
 from pipeline.core.files import whole_file
-from pipeline.dicom_headers import quiet
 from pipeline.dicom_unknown import known_element
-from pipeline.privacy.identity import STANDARD_UIDS, is_bare
+from pipeline.privacy.identity import STANDARD_UIDS
+from pipeline.registering.damage import DAMAGE, named, read_mapped
+from pipeline.registering.pixels import NEEDED, check_whole
 
 #: Groups that describe the image and its regions: acquisition, relation, image, segments,
 #: structures, functional groups, pixels.
@@ -97,27 +98,21 @@ def clean_dicom(source: Path, target: Path, uid: Callable[[str], str], rename: R
     CaseError
         If the file cannot be read to its end.
     """
-    with quiet():
-        try:
-            original = pydicom.dcmread(source, force=is_bare(source))
-            kept = _cleaned(original, uid, rename)
-            meta = FileMetaDataset()
-            meta.MediaStorageSOPClassUID = original.file_meta.get(
-                "MediaStorageSOPClassUID", original.get("SOPClassUID", "")
-            )
-            meta.MediaStorageSOPInstanceUID = uid(str(original.get("SOPInstanceUID", source)))
-            meta.TransferSyntaxUID = original.file_meta.get("TransferSyntaxUID") or (
-                ImplicitVRLittleEndian if original.original_encoding[0] else ExplicitVRLittleEndian
-            )
-            order = _byte_order(meta.TransferSyntaxUID)
-        except Exception as error:
-            raise CaseError(
-                "A DICOM file must be readable to its end",
-                found=type(error).__name__,
-                remedy="copy or export it again",
-            ) from None
+    with named():
+        original = read_mapped(source)
+        kept = _cleaned(original, uid, rename)
+        check_whole(original, kept)
+        meta = FileMetaDataset()
+        meta.MediaStorageSOPClassUID = original.file_meta.get(
+            "MediaStorageSOPClassUID", original.get("SOPClassUID", "")
+        )
+        meta.MediaStorageSOPInstanceUID = uid(str(original.get("SOPInstanceUID", source)))
+        meta.TransferSyntaxUID = original.file_meta.get("TransferSyntaxUID") or (
+            ImplicitVRLittleEndian if original.original_encoding[0] else ExplicitVRLittleEndian
+        )
+        order = _byte_order(meta.TransferSyntaxUID)
         written = FileDataset("", kept, b"\0" * 128, meta, *order)
-        with whole_file(target) as beside, quiet():  # of texts too long for their representation
+        with whole_file(target) as beside:
             _write(written, beside)
 
 
@@ -164,8 +159,10 @@ def _cleaned(original: Dataset, uid: Callable[[str], str], rename: Rename) -> Da
                 kept.add_new(tag, element.VR, rename(str(element.value), number))
             elif _is_kept(element):
                 kept.add(element)
-        except (ValueError, TypeError, NotImplementedError):
-            continue  # a value that cannot be read describes nothing
+        except DAMAGE:
+            if keyword_for_tag(tag) in NEEDED:
+                raise
+            continue  # a value that cannot be read, and that nobody reads, describes nothing
     return kept
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
-import shutil
+import struct
+from gzip import BadGzipFile
 from pathlib import Path
 from typing import BinaryIO
 
-from isal import igzip
+from isal import igzip, isal_zlib
 
 from pipeline.core.errors import CaseError
 from pipeline.core.files import whole_file
@@ -30,6 +33,20 @@ NRRD_FIELDS = frozenset(
     lineskip byteskip blocksize
     """.split()  # noqa: SIM905
 )
+
+#: Bytes of a voxel by the types of NRRD.
+_SIZES = {
+    word: size
+    for size, words in {
+        1: "signed char|int8|int8_t|uchar|unsigned char|uint8|uint8_t",
+        2: "short|short int|signed short|signed short int|int16|int16_t"
+        "|ushort|unsigned short|unsigned short int|uint16|uint16_t",
+        4: "int|signed int|int32|int32_t|uint|unsigned int|uint32|uint32_t|float",
+        8: "longlong|long long|long long int|signed long long|signed long long int|int64|int64_t"
+        "|ulonglong|unsigned long long|unsigned long long int|uint64|uint64_t|double",
+    }.items()
+    for word in words.split("|")
+}
 
 #: What 3D Slicer must know of a segment.
 SEGMENT_KEYS = re.compile(
@@ -60,7 +77,7 @@ def clean_volume(source: Path, target: Path, rename: Rename) -> None:
             _clean_nrrd(source, target, rename)
         else:
             _clean_nifti(source, target)
-    except (ValueError, IndexError, EOFError, igzip.BadGzipFile) as error:
+    except (ValueError, LookupError, EOFError, struct.error, isal_zlib.error, BadGzipFile) as error:
         raise CaseError(
             "A volume must be a whole NIfTI or NRRD file",
             found=type(error).__name__,
@@ -100,8 +117,36 @@ def _copy_nifti(stream: BinaryIO, out: BinaryIO) -> None:
     mark = "<" if order == "little" else ">"
     names = extension_names(bytes(head[size:offset]), mark)
     head[size:offset] = vertebra_extension(names, offset - size, mark)
-    out.write(head)
-    shutil.copyfileobj(stream, out, 1 << 20)
+    end = offset + _voxel_bytes(head, size, mark)
+    out.write(head[:end])
+    _copy_exactly(stream, out, max(0, end - len(head)))
+
+
+def _voxel_bytes(head: bytearray, size: int, mark: str) -> int:
+    """Return how many bytes the voxels of a NIfTI take, by its header."""
+    if size == 348:
+        dims = struct.unpack(f"{mark}8h", head[40:56])
+        (bits,) = struct.unpack(f"{mark}h", head[72:74])
+    else:
+        dims = struct.unpack(f"{mark}8q", head[16:80])
+        (bits,) = struct.unpack(f"{mark}h", head[14:16])
+    rank, *sizes = dims
+    if not 1 <= rank <= 7 or min(sizes[:rank]) < 1 or bits < 1:
+        raise ValueError
+    return (math.prod(sizes[:rank]) * bits + 7) // 8
+
+
+def _copy_exactly(stream: BinaryIO, out: BinaryIO, count: int) -> None:
+    """Copy `count` bytes: what lies behind the voxels is no image, and may name somebody."""
+    while count:
+        piece = stream.read(min(count, 1 << 20))
+        if not piece:
+            raise EOFError
+        out.write(piece)
+        count -= len(piece)
+    # The checksum of what was packed is looked at behind its last byte only.
+    while stream.read(1 << 20):
+        pass
 
 
 def _int(head: bytearray, order: str) -> int:
@@ -109,8 +154,6 @@ def _int(head: bytearray, order: str) -> int:
 
 
 def _offset(head: bytearray, size: int, order: str) -> int:
-    import struct
-
     mark = "<" if order == "little" else ">"
     if size == 348:
         return int(struct.unpack(f"{mark}f", head[108:112])[0])
@@ -119,7 +162,7 @@ def _offset(head: bytearray, size: int, order: str) -> int:
 
 def _clean_nrrd(source: Path, target: Path, rename: Rename) -> None:
     with open(source, "rb") as stream, whole_file(target) as beside, open(beside, "wb") as out:
-        packed = False
+        packed, fields = False, {}
         first = stream.readline(64)
         if not first.startswith(b"NRRD000"):
             raise ValueError
@@ -135,10 +178,51 @@ def _clean_nrrd(source: Path, target: Path, rename: Rename) -> None:
             if kept is not None:
                 out.write(kept + b"\n")
             packed |= re.match(rb"encoding:\s*gz", line, re.IGNORECASE) is not None
+            name, _, value = line.partition(b":")
+            fields[name.decode("ascii", "replace").lower().replace(" ", "")] = value.strip().lower()
         out.write(b"\n")
-        if packed:
-            out.write(_bare_gzip_header(stream))
-        shutil.copyfileobj(stream, out, 1 << 20)
+        _copy_nrrd_voxels(stream, out, fields, packed)
+
+
+def _copy_nrrd_voxels(
+    stream: BinaryIO, out: BinaryIO, fields: dict[str, bytes], packed: bool
+) -> None:
+    """Copy the voxels of a NRRD; of what is skipped before them, the length."""
+    voxels = math.prod(int(one) for one in fields["sizes"].split())
+    size = _SIZES.get(fields["type"].decode("ascii", "replace"), 0)
+    lines, skipped = int(fields.get("lineskip", 0)), int(fields.get("byteskip", 0))
+    if voxels < 1 or not size or lines < 0 or skipped < -1 or (skipped == -1 and packed):
+        raise ValueError
+    for _ in range(lines):
+        stream.readline()
+        out.write(b"\n")
+    if packed:
+        with (
+            igzip.IGzipFile("", "rb", fileobj=stream) as unpacked,
+            igzip.IGzipFile("", "wb", 2, out, mtime=0) as squeezed,
+        ):
+            _copy_behind(unpacked, squeezed, skipped, voxels * size)
+    elif fields.get("encoding") == b"raw":
+        if skipped == -1:  # the voxels end the file
+            stream.seek(-voxels * size, os.SEEK_END)
+            skipped = 0
+        _copy_behind(stream, out, skipped, voxels * size)
+    else:
+        words = stream.read()[skipped:].split()
+        numbers = [one for one in words[:voxels] if math.isfinite(float(one))]
+        if len(numbers) < voxels:
+            raise EOFError
+        out.write(bytes(skipped) + b"\n".join(numbers) + b"\n")
+
+
+def _copy_behind(stream: BinaryIO, out: BinaryIO, skipped: int, count: int) -> None:
+    while skipped:
+        piece = stream.read(min(skipped, 1 << 20))
+        if not piece:
+            raise EOFError
+        out.write(bytes(len(piece)))
+        skipped -= len(piece)
+    _copy_exactly(stream, out, count)
 
 
 def _kept_line(line: bytes, rename: Rename) -> bytes | None:
@@ -159,20 +243,3 @@ def _kept_line(line: bytes, rename: Rename) -> bytes | None:
     if name == "datafile":
         raise ValueError("voxels in another file")
     return line if name in NRRD_FIELDS else None
-
-
-def _bare_gzip_header(stream: BinaryIO) -> bytes:
-    """Read the header of a gzip stream and return one without file name, comment and time."""
-    head = stream.read(10)
-    if head[:2] != b"\x1f\x8b":
-        raise ValueError
-    flags = head[3]
-    if flags & 4:
-        stream.read(int.from_bytes(stream.read(2), "little"))
-    for flag in (8, 16):
-        if flags & flag:
-            while stream.read(1) not in (b"\0", b""):
-                pass
-    if flags & 2:
-        stream.read(2)
-    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +63,23 @@ def below(root: Path) -> Below:
                 found.files.append(path)
     found.files.sort()
     return found
+
+
+@contextmanager
+def in_utf_8(path: Path) -> Iterator[Path]:
+    """Yield a name of a file that C++ libraries accept: others make ITK end the process.
+
+    Names of old disks and archives are in other encodings than UTF-8; such a file gets a link.
+    """
+    raw = os.fsencode(path)
+    if raw.decode(errors="ignore").encode() == raw:
+        yield path
+        return
+    ending = re.search(rb"(\.seg)?(\.[A-Za-z0-9]+){1,2}$", raw)
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / ("mask" + (ending[0].decode() if ending else ""))
+        link.symlink_to(os.path.abspath(path))
+        yield link
 
 
 def check_readable(unreadable: list[Path], report: str) -> None:

@@ -66,7 +66,7 @@ class Linkage:
     def digest(self, *words: str) -> bytes:
         """Return the keyed hash of `words`."""
         text = "\x1f".join(words)
-        return hmac.digest(bytes.fromhex(self.key), text.encode(), hashlib.sha256)
+        return hmac.digest(bytes.fromhex(self.key), os.fsencode(text), hashlib.sha256)
 
     def patient(self, original: str) -> str:
         """Return the pseudonym of a patient, drawing one for a new patient."""
@@ -208,7 +208,8 @@ def write_private(path: Path, text: str) -> None:
     beside.unlink(missing_ok=True)
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        # Bytes of a file's name that are no UTF-8 stand as JSON escapes them.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
         os.replace(beside, path)
     finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.core.errors import CaseError
 from pipeline.core.volumes import volume_suffix
+from pipeline.registering.folders import in_utf_8
 from pipeline.registering.handover import Handover, Series
 from pipeline.registering.names import Pattern, Told, is_telling, level_of, normal, read_path
 from pipeline.registering.persons import canonical
@@ -140,13 +141,16 @@ def match_masks(
     for done, path in enumerate(masks, start=1):
         told = read_path(path.relative_to(mask_root), known, rules.pattern, readers, folders, short)
         try:
-            mask_file = read_mask_file(path)
-            series, rule, note = _series_of(path, told, mask_file, mask_root, dicom_root, handover)
-            for level, segment in structures(mask_file, told, rules.convention):
-                label = label_of(mask_file, segment)
-                result.rows.append(
-                    Row(series, path, level, told.reader, label, rule, note, told.version)
+            with in_utf_8(path) as readable:
+                mask_file = read_mask_file(readable)
+                series, rule, note = _series_of(
+                    path, told, mask_file, mask_root, dicom_root, handover
                 )
+                for level, segment in structures(mask_file, told, rules.convention):
+                    label = label_of(mask_file, segment)
+                    result.rows.append(
+                        Row(series, path, level, told.reader, label, rule, note, told.version)
+                    )
         except CaseError as error:
             result.failed.append((path, reason_of(error)))
         progress(done, len(masks), done - len(result.failed))

@@ -7,16 +7,19 @@ never be seen again.
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID_dictionary
 
-from pipeline.privacy.identity import of_header, of_path
+from pipeline.privacy.identity import Identity, of_header, of_path
 from pipeline.registering.damage import DamagedError, named, read_mapped
 from pipeline.registering.handover import Handover, Image
 from pipeline.registering.patients import settle
@@ -99,7 +102,7 @@ class _Reading:
 
     def read(self, path: Path, root: Path) -> None:
         """Read one file, unless it was read below another root."""
-        self.found.identity.update(of_path(path, root))
+        self.found.identity.update(_of_path(path, root))
         if path.resolve() in self._seen:
             return
         self._seen.add(path.resolve())
@@ -147,6 +150,18 @@ class _Reading:
     def _tell(self, uid: str, what: str) -> None:
         counts = self.told.setdefault(uid, {})
         counts[what] = counts.get(what, 0) + 1
+
+
+def _of_path(path: Path, root: Path) -> Iterator[Identity]:
+    """Yield what a path says of a person; names that are no UTF-8 in each encoding that fits."""
+    for one in of_path(path, root):
+        raw = os.fsencode(one.value)
+        if raw.decode(errors="ignore").encode() == raw:
+            yield one
+            continue
+        for encoding in ("cp1252", "gb18030", "shift_jis", "cp437"):
+            with contextlib.suppress(UnicodeDecodeError):
+                yield replace(one, value=raw.decode(encoding))
 
 
 def _header_of(path: Path) -> Dataset | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -94,6 +96,28 @@ class StudyTree:
     def uid(self, original: str) -> str:
         """Return the UID that stands for another in the study."""
         return self.linkage.uid(self._series_of.get(original, original))
+
+    def clear_orphans(self) -> None:
+        """Remove images and masks that the table of masks does not name.
+
+        A registration that was killed leaves such files, and so does a patient whose mask could
+        not be copied after the CT was.
+        """
+        named: set[str] = set()
+        table = self.out / "cases.csv"
+        if table.exists():
+            cases = pd.read_csv(table, dtype=str)
+            named = {*cases["image"], *cases["mask"]}
+        for folder in (self.out / "images", self.out / "masks"):
+            for path in folder.iterdir() if folder.is_dir() else ():
+                scan_id = re.match(r"[A-Z0-9]+-ct\d+", path.name)
+                ours = scan_id is not None and scan_id[0] in self.linkage.scans
+                if ours and path.relative_to(self.out).as_posix() not in named:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # where nothing is left
+        with contextlib.suppress(OSError):
+            self.out.rmdir()
 
     def image(self, row: Row) -> tuple[str, str]:
         """Write a series, unless it lies there already; return its scan and its path."""

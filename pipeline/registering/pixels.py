@@ -38,8 +38,9 @@ def check_whole(original: Dataset, kept: Dataset) -> None:
         If an attribute cannot be copied, or pixels are missing.
     """
     lost = [word for word in NEEDED if word in original and word not in kept]
-    if any(original[word].value not in (None, "", b"") for word in lost):
-        raise ValueError
+    lost = [original[word] for word in lost]
+    if any(one.VR != "SQ" and one.value not in (None, "", b"") for one in lost):
+        raise ValueError  # a sequence of nothing that is kept is no loss
     if "PixelData" not in kept or not kept.PixelData:
         return
     syntax = original.file_meta.get("TransferSyntaxUID")

@@ -40,6 +40,9 @@ LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81, 91, 203))
 #: progression, JPEG XL.
 LOSSY_UNREADABLE = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (53, 55, 111, 112))
 
+#: Largest slope or intercept of a rescaling to HU; beyond it whole numbers run over.
+LARGEST = 1e6
+
 _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 
 #: Attributes read to decode a slice.
@@ -150,6 +153,13 @@ def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[
         "A CT must state its rescale slope and intercept",
         [one for one in slices if not one.slope or one.intercept is None],
         "none, or a slope of zero,",
+        "export the original series from the archive",
+    )
+    wild = [one for one in slices if abs(one.slope) > LARGEST or abs(one.intercept) > LARGEST]
+    refuse(
+        "Rescaled values must be of the size of Hounsfield units",
+        wild,
+        listing(sorted({f"slope {one.slope:g} and intercept {one.intercept:g}" for one in wild})),
         "export the original series from the archive",
     )
     return findings

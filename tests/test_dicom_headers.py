@@ -114,6 +114,8 @@ def test_other_files_do_not_begin_like_dicom(start):
         ({"PixelRepresentation": None}, "whether its stored values have a sign"),
         ({"PixelRepresentation": 2}, "whether its stored values have a sign"),
         ({"NumberOfFrames": 0}, "A CT file must hold at least one frame"),
+        ({"RescaleSlope": "1e30"}, "of the size of Hounsfield units. Found: slope 1e.30 and"),
+        ({"RescaleIntercept": "-9e19"}, "of the size of Hounsfield units. Found: slope 1 and"),
         ({"LossyImageCompression": "1"}, "never have been compressed with loss"),
         ({"LossyImageCompressionRatio": "12.5"}, "never have been compressed with loss"),
     ],

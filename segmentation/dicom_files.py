@@ -134,17 +134,23 @@ def mask_of_folder(folder: Path) -> Path:
     Raises
     ------
     CaseError
-        If it holds none, or several.
+        If it holds none, or several, or a damaged DICOM file, which may be one of them.
     """
-    kinds = {file: kind_of(file) for file in source_files(folder)}
+    kinds = {}
+    for file in source_files(folder):
+        try:
+            kinds[file] = kind_of(file)
+        except CaseError:
+            kinds[file] = "damaged"
     found = [file for file, kind in kinds.items() if kind in ("SEG", "RTSTRUCT")]
-    if len(found) == 1:
+    if len(found) == 1 and "damaged" not in kinds.values():
         return found[0]
     counts = [
         f"{list(kinds.values()).count(kind)} {words}"
         for kind, words in (
             ("SEG", "DICOM segmentation(s)"),
             ("RTSTRUCT", "RT structure set(s)"),
+            ("damaged", "DICOM file(s) that cannot be read"),
             ("other", "other DICOM file(s)"),
             (None, "other file(s)"),
         )

@@ -450,6 +450,17 @@ def test_a_folder_with_two_or_no_segmentations_is_refused(tmp_path, slices):
         read_mask_file(tmp_path)
 
 
+def test_a_damaged_file_beside_a_segmentation_is_told_and_the_remedy_works(tmp_path, slices, ct):
+    path = written(tmp_path / "a", slices, both())
+    damaged = path.read_bytes().replace(b"\x08\0\x16\0UI", b"\x08\0\x16\0QQ")
+    (tmp_path / "b").write_bytes(damaged)
+    with pytest.raises(
+        CaseError, match=r"1 DICOM segmentation\(s\), 1 DICOM file\(s\) that cannot"
+    ):
+        read_mask_file(tmp_path)
+    np.testing.assert_array_equal(mask_of(path, "L1", ct), L1)
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(CaseError, match="an empty folder"):
         read_mask_file(tmp_path)

@@ -46,7 +46,7 @@ def told(tmp_path, clinical, formula="pain == 'Yes'", **options) -> StudyError:
 
 
 # Rows 0, 3, 6, ... say Yes.
-@pytest.mark.parametrize("other", ["yes", "YES", "Y es", "Ｙes", "Yes\u200b", "Y\u00a0es"])
+@pytest.mark.parametrize("other", ["yes", "YES", "Y es", "Ｙes", "Ye\u200bs", "Y\u00a0es"])
 def test_values_that_differ_in_spelling_only_are_refused(tmp_path, other):
     error = told(tmp_path, typed_by_hand(at0=other))
     assert error.rule.startswith("One value must have one spelling in the column pain")

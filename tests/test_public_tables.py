@@ -26,7 +26,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import filter_family
 from pipeline.core.feature_tables import read_features
-from pipeline.core.files import read_json, read_table
+from pipeline.core.files import read_json, read_table, write_csv
 from pipeline.core.sheets import read_sheet
 from pipeline.core.study import open_study
 from pipeline.reporting.results import read_results
@@ -500,7 +500,10 @@ def test_columns_of_words_are_told_by_validate_and_in_the_report(tmp_path, caplo
     }
 
 
-HOSTILE = ["=HYPERLINK(1)", "+cmd", "-Entropy", "@SUM(A1)", "'=quoted"]
+HOSTILE = [
+    f"{sign}original_glcm_{name}"
+    for sign, name in (("=", "Idm()"), ("+", "Id"), ("-", "Imc1"), ("@", "Imc2"), ("'=", "MCC"))
+]
 
 
 def test_no_csv_of_a_run_holds_a_formula(tmp_path):
@@ -512,7 +515,7 @@ def test_no_csv_of_a_run_holds_a_formula(tmp_path):
     table["=kind"] = np.where(np.arange(60) % 2, "-focal", "+general")
     table["Target"] = outcome.astype(int)
     path = tmp_path / "A.csv"
-    table.to_csv(path, index=False)
+    write_csv(table, path)
     (tmp_path / "d.csv").write_text(
         "column,label,type,unit,levels,timing,role\n"
         "=kind,=Kind(),binary,@unit,-focal|+general,preoperative,predictor\n"

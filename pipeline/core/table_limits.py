@@ -21,6 +21,9 @@ MOST_EXCEL_BYTES = 300_000_000
 """Bytes of a workbook's unpacked parts: 2 million cells take 120 MB."""
 MOST_STYLE_BYTES = 30_000_000
 """Bytes of each unpacked part of a workbook beside its worksheets and texts."""
+MOST_TAGS, MOST_STYLE_TAGS = 3_000_000, 500_000
+"""Tags of a workbook's worksheets and texts beside those of cells, and of each other part: a row
+takes one or two, Excel's 65,490 formats of cells some four each."""
 MOST_SIGNS = 32_767
 """Characters of a cell: Excel's own limit."""
 

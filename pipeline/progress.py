@@ -149,7 +149,8 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
             signal.signal(number, stop)
         output = follow(process, run, started)
         status = process.wait()
-        os.ftruncate(lock, 0)
+        if status >= 0:  # of one that was killed, the next run wants to know whose jobs still work
+            os.ftruncate(lock, 0)
     took = duration(time.monotonic() - started)
     if stopped:
         print(f"Stopped after {took}. What is finished stays: the same command goes on from here.")

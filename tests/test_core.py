@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from pipeline.core import command, findings, seeds
 from pipeline.core.errors import (
     CaseError,
+    MachineError,
     ProgramError,
     StudyError,
     VertebromicsError,
 )
 from pipeline.core.files import (
+    _SEAL,
     file_hash,
     json_hash,
     read_json,
@@ -135,6 +137,36 @@ class TestFiles:
         write_table(table, tmp_path / "t.parquet", csv=True)
         pd.testing.assert_frame_equal(read_table(tmp_path / "t.parquet"), table)
         assert (tmp_path / "t.csv").read_text() == "patient_id,age\n0007,71.0\n"
+
+    def test_any_other_bit_of_a_table_is_noticed(self, tmp_path):
+        """But for those of the words that begin the digest, which change no value."""
+        table = pd.DataFrame({"case_id": ["a", None], "original_shape_MeshVolume": [0.25, None]})
+        path = tmp_path / "batches" / "b0" / "features.parquet"
+        write_table(table, path)
+        pd.testing.assert_frame_equal(pd.read_parquet(path), table)  # as any other program reads it
+        content = path.read_bytes()
+        accepted, said = 0, set()
+        for bit in range(0, 8 * len(content), 5):
+            damaged = bytearray(content)
+            damaged[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(damaged)
+            try:
+                found = read_table(path)
+            except MachineError as error:
+                said.add(str(error))
+            else:
+                accepted += 1
+                pd.testing.assert_frame_equal(found, table)
+        assert accepted <= 8 * len(_SEAL) / 5 + 1
+        (one,) = said
+        assert "In: batches/b0/features.parquet. Remedy: delete this file" in one
+
+    @pytest.mark.parametrize("length", [0, 3, 100])
+    def test_a_table_cut_short_is_the_machines_fault(self, tmp_path, length):
+        write_table(pd.DataFrame({"x": [1.0]}), tmp_path / "t.parquet")
+        (tmp_path / "t.parquet").write_bytes((tmp_path / "t.parquet").read_bytes()[:length])
+        with pytest.raises(MachineError, match="as it was written"):
+            read_table(tmp_path / "t.parquet")
 
     def test_json_refuses_nan(self, tmp_path):
         with pytest.raises(ValueError, match="not JSON compliant"):

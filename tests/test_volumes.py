@@ -626,3 +626,19 @@ def test_a_nrrd_that_may_not_be_read_is_no_damaged_one(tmp_path, monkeypatch):
     monkeypatch.setattr("nrrd.read_header", denied)
     with pytest.raises(PermissionError):
         read_volume(tmp_path / "a.nrrd")
+
+
+@pytest.mark.parametrize("encoding", ["raw", "gzip", "text"])
+def test_a_header_of_more_voxels_than_the_file_holds_asks_for_no_memory(encoding, tmp_path):
+    """The file is at fault, and not the machine whose memory could not hold its voxels."""
+    voxels = b"\0\0" * 100
+    held = {"raw": voxels, "gzip": gzip.compress(voxels), "text": b"0 " * 100}[encoding]
+    header = (
+        "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\n"
+        "sizes: 40000 40000 4000\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n"
+        f"kinds: domain domain domain\nendian: little\nencoding: {encoding}\n"
+        "space origin: (0,0,0)\n\n"
+    )
+    (tmp_path / "ct.nrrd").write_bytes(header.encode() + held)
+    with pytest.raises(CaseError, match=r"must hold all of its voxels\. Found: 200 of 12[78]"):
+        read_volume(tmp_path / "ct.nrrd")

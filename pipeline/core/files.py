@@ -12,7 +12,9 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -177,6 +179,10 @@ def _system_error(error: OSError, where: str | None) -> MachineError:
     )
 
 
+#: Begins the digest inside a table's file, and how long the digest is.
+_SEAL, _SEAL_BYTES = b"\0vertebromics sha256\0", 32
+
+
 def _shown(name: object) -> str | None:
     """Return the last part of a file's name, since folders above it may name a person."""
     return os.path.basename(os.fspath(name)) if isinstance(name, str | os.PathLike) else None
@@ -187,6 +193,7 @@ def write_table(table: pd.DataFrame, path: str | Path, *, csv: bool = False) -> 
     path = Path(path)
     with whole_file(path) as beside:
         table.to_parquet(beside, index=False)
+        beside.write_bytes(_sealed(beside.read_bytes()))
     if csv:
         write_csv(table, path.with_suffix(".csv"))
 
@@ -259,8 +266,42 @@ def _begins_formula(text: str) -> bool:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a Parquet table that a stage wrote."""
-    return pd.read_parquet(path)
+    """Read a Parquet table that a stage wrote.
+
+    Raises
+    ------
+    MachineError
+        If it is not as it was written.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    before, mark, after = content.rpartition(_SEAL)
+    whole = not mark or _sealed(before + after[_SEAL_BYTES:]) == content
+    try:
+        # A table without a seal is not this function's: a test's, or one of an earlier version.
+        return pd.read_parquet(BytesIO(content)) if whole else _damaged(path)
+    except (ValueError, OSError):  # pyarrow's
+        return _damaged(path)
+
+
+def _sealed(content: bytes) -> bytes:
+    """Return a Parquet file with the digest of its bytes, at a place that no reader looks at.
+
+    A Parquet file ends with a description of its parts, its length, and four letters; the parts are
+    found by their distance from the start. Between them and the description there is room.
+    """
+    end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    seal = _SEAL + hashlib.sha256(content).digest()
+    return content[:end] + seal + content[end:]
+
+
+def _damaged(path: Path) -> NoReturn:
+    raise MachineError(
+        "A table that a stage wrote must be as it was written",
+        found="a damaged file",
+        where="/".join(path.parts[-3:]),
+        remedy="delete this file and start again: the stage makes it anew",
+    ) from None
 
 
 def write_json(value: object, path: str | Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import math
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -123,10 +124,10 @@ def check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None, Store
     try:
         with open(path, "rb") as stream, quiet():
             header = nrrd.read_header(stream)
+            held = path.stat().st_size - stream.tell()
             packed = header.get("encoding") in ("gzip", "gz")
             if packed and not {"line skip", "lineskip"} & header.keys():
-                for _ in unpacked(stream):
-                    pass
+                held = sum(map(len, unpacked(stream)))
     except (nrrd.NRRDError, ValueError, StopIteration) as error:
         raise CaseError(
             "A .nrrd file must start with a readable NRRD header",
@@ -150,7 +151,22 @@ def check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None, Store
             found=f"no {' and no '.join(missing)}",
             remedy="export it again from the program that made it",
         )
+    if not packed or not {"line skip", "lineskip"} & header.keys():
+        _check_enough(header, held, bits)
     return findings, None, StoredAs(str(header["type"]), bits)
+
+
+def _check_enough(header: dict, held: int, bits: int) -> None:
+    """Refuse a header of more voxels than the file holds, before memory is asked for them."""
+    voxels = math.prod(int(size) for size in header["sizes"])
+    # A number of text takes two bytes at least, a digit and a blank.
+    needed = voxels * bits // 8 if header["encoding"] in ("raw", "gzip", "gz") else 2 * voxels - 1
+    if held < needed:
+        raise CaseError(
+            "A NRRD file must hold all of its voxels",
+            found=f"{held} of {needed} bytes",
+            remedy="copy or export the file again",
+        )
 
 
 def _check_nrrd_fields(header: dict) -> list[Finding]:

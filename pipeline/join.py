@@ -23,6 +23,7 @@ from pipeline.core.feature_tables import columns_left_out, read_feature_keys
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown_id
+from pipeline.core.implausible import implausible_columns
 from pipeline.core.problems import listing
 from pipeline.core.readers import (
     is_original,
@@ -33,7 +34,9 @@ from pipeline.core.readers import (
 )
 from pipeline.core.sheets import column_names
 from pipeline.core.study import Study, open_study
+from pipeline.core.table_columns import table_name
 from pipeline.patient_flow import Flow, build_flow, check_enough
+from pipeline.reader_units import other_units
 
 logger = logging.getLogger(__name__)
 
@@ -318,6 +321,14 @@ def main(options: argparse.Namespace) -> None:
     info = describe(study.config, sorted(features), names, study.dictionary, notes, corrected)
     info |= {"foreign": foreign_names(names), "telling": telling}
     info |= {"left_out": left_out, "kept_out": kept_out}
+    info["other_units"] = [each.text() for each in other_units(features, names)]
+    info["implausible"] = [
+        f"{table_name(name)} {odd.value:.10g} of {odd.at} ({odd.why})"
+        for name, found in implausible_columns(
+            study.clinical.set_index(f"{study.config['unit']}_id"), study.dictionary
+        )
+        for odd in found
+    ]
     write_table(table, options.out, csv=True)
     write_json(info, options.info)
     write_json({"steps": flow.steps}, options.flow)

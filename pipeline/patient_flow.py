@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -400,3 +401,45 @@ def check_enough(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> Non
         check_events(outcome[parts == "train"], 1.0, split["folds"])
     else:
         check_events(outcome, 1 - split["test_fraction"], split["folds"])
+
+
+def check_parts(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None:
+    """Raise `StudyError` unless a configured split leaves both outcomes in both parts.
+
+    Parameters are those of `check_enough`. Of a split that draws, the numbers are those of a
+    stratified one.
+    """
+    if outcome.empty:
+        return
+    if split["design"] in FROM_COLUMN:
+        parts = pd.Series(parts_from_column(table, split), index=outcome.index)
+        counts = {
+            part: (int((parts == part).sum()), int(outcome[parts == part].sum()))
+            for part in ("train", "test")
+        }
+    else:
+        patients = outcome.groupby(table["patient_id"].to_numpy()).max()
+        n, events = len(patients), int(patients.sum())
+        held_out = math.ceil(split["test_fraction"] * n)
+        drawn = _stratified(held_out, events, n)
+        counts = {"train": (n - held_out, events - drawn), "test": (held_out, drawn)}
+    for part, (n, events) in counts.items():
+        if 0 < events < n:
+            continue
+        raise StudyError(
+            f"The {part} part of the split must hold patients with the outcome and without it",
+            found=f"nobody, of {len(outcome)} units"
+            if n == 0
+            else f"{events} with and {n - events} without the outcome",
+            where="config key split",
+            remedy="correct the column of the split, or hold out other sites, a later or earlier "
+            "`test_from`, or another `test_fraction`",
+        )
+
+
+def _stratified(held_out: int, events: int, n: int) -> int:
+    """Return how many of `events` are among `held_out` of `n` patients, drawn stratified."""
+    expected = held_out * events / n
+    whole = math.floor(expected)
+    rest = expected - whole
+    return whole + (rest >= 0.5)

@@ -24,6 +24,7 @@ from pipeline.core.dictionary import (
     NUMERIC,
     all_levels,
     allowed_predictors,
+    check_program_names,
     levels_of,
 )
 from pipeline.core.errors import StudyError
@@ -53,7 +54,8 @@ from pipeline.formula_values import (
     check_values,
     tell_split,
 )
-from pipeline.patient_flow import Flow, check_enough, screen
+from pipeline.patient_flow import Flow, check_enough, check_parts, screen
+from pipeline.reader_units import other_units
 from pipeline.table_pairs import check_ids_spelled, check_together
 
 logger = logging.getLogger(__name__)
@@ -94,6 +96,12 @@ def validate_study(config: dict) -> Study:
         check_formulas(config, clinical, dictionary)
         _check_split_column(config, clinical, dictionary)
         check_together(config, clinical, cases, features)
+    if config["outcome"] is not None and features is not None:
+        named = named_features(
+            next(iter(config["features"].values())), Layout.of(config, dictionary)
+        )
+        rows = allowed_predictors(dictionary, config["timing"], config["predictors"])
+        check_program_names(rows, named)
     if config["ablation"]["features"] and config["outcome"] is not None:
         check_ablated(config, dictionary)
     _check_treated_level(config["preflight"]["treated_level"], clinical)
@@ -112,9 +120,12 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> pd.DataFrame:
     for note in notes:
         logger.info(note)
     unit_key = f"{config['unit']}_id"
+    tables, features_of = {}, {}
     for reader, path in sorted(config["features"].items()):
         # What `gather` will read: a cell that is no number is told before anything runs.
-        _, names, _ = read_features(path, reader, unit_key, layout)
+        table, names, _ = read_features(path, reader, unit_key, layout)
+        key = "case_id" if "case_id" in table else "patient_id"
+        tables[reader], features_of[reader] = table.set_index(key), names
         words = sorted(set(named_features(path, layout)) - set(names))
         if words:
             logger.warning(
@@ -122,6 +133,8 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> pd.DataFrame:
                 "or count the rows; they are left out: %s",
                 *(len(words), reader, listing(words, 20)),
             )
+    for each in other_units(tables, next(iter(features_of.values()))):
+        logger.warning("%s", each.text())
     path = next(iter(config["features"].values()))
     kept_out = layout.kept_out(column_names(path, "features"))
     if kept_out:
@@ -228,6 +241,9 @@ def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
     known = [name for name in clinical if name not in units]
     units = units.join(clinical[known], on="unit_id").set_index("unit_id", drop=False)
     outcome = outcome[units.index].astype("int64")
+    if features is not None:
+        # Of ready tables everything is there, so that the split is what it will be.
+        check_parts(outcome, units, study.config["split"])
     try:
         check_enough(outcome, units, study.config["split"])
     except StudyError as error:

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.core.dictionary import MISSING, NUMERIC, all_levels, levels_of
 from pipeline.core.errors import StudyError
 from pipeline.core.identifying import check_identifying, shown, shown_id
+from pipeline.core.implausible import implausible_columns
 from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import cell, read_sheet, rows_text
@@ -20,11 +21,15 @@ from pipeline.core.table_columns import (
     analysis_name,
     name_columns,
     naming_remedy,
+    table_name,
     write_ids,
 )
 from pipeline.core.table_schema import check_columns
 
 logger = logging.getLogger(__name__)
+
+MAX_TOLD = 5
+"""Implausible values of a column that are named one by one."""
 
 SHOWN = 60
 """Characters of a cell that an error quotes."""
@@ -181,6 +186,20 @@ def type_clinical(
         if entry["column"] not in ids:
             typed[entry["column"]] = _typed(sheet[entry["column"]], entry, path, problems)
     problems.raise_if_any()
+    for name, odd in implausible_columns(pd.DataFrame(typed), dictionary):
+        for each in odd[:MAX_TOLD]:
+            logger.warning(
+                "%s, row %s, column %s: %.10g is implausible (%s). Correct it, or name it in "
+                "`missing_values`; if it is right, write a wider `range` into the data dictionary",
+                *(path, each.at, table_name(name), each.value, each.why),
+            )
+        if len(odd) > MAX_TOLD:
+            logger.warning(
+                "%s, column %s: %d more are implausible",
+                path,
+                table_name(name),
+                len(odd) - MAX_TOLD,
+            )
     return pd.DataFrame(typed).sort_values(key, kind="stable").reset_index(drop=True)
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.core.errors import StudyError
 from pipeline.core.identifying import check_headers, check_levels
+from pipeline.core.implausible import parse_range
 from pipeline.core.notation import NUMBER
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sheets import cell, read_sheet
+from pipeline.core.spellings import spelled_twice
 from pipeline.core.table_columns import (
     KEYS,
     analysis_name,
@@ -21,7 +24,7 @@ from pipeline.core.table_schema import check_columns
 logger = logging.getLogger(__name__)
 
 TIMINGS = ("preoperative", "intraoperative", "postoperative")
-COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role")
+COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role", "range")
 NUMERIC = ("continuous", "ordinal")
 MISSING = {
     *("NA", "N/A", "n/a", "N/a", "n.a.", "N.A.", "NaN", "nan", "NAN", "null", "NULL", "Null"),
@@ -38,8 +41,8 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per clinical column: ``column, label, type, unit, levels, timing, role``, text or
-        None. A column that is called like one of the analysis table gets another name
+        One row per clinical column: ``column, label, type, unit, levels, timing, role, range``,
+        text or None. A column that is called like one of the analysis table gets another name
         (`pipeline.core.table_columns.analysis_name`).
 
     Raises
@@ -157,6 +160,47 @@ def allowed_predictors(
     return chosen.reset_index(drop=True)
 
 
+def program_names(rows: pd.DataFrame) -> dict[str, str]:
+    """Return the names that the models give what they make of predictors, each with its column.
+
+    A level of a category is called ``sex=male`` in a signature, and where a value is missing
+    ``sex=(missing)`` (`models.transformers.columns`).
+    """
+    made: dict[str, str] = {}
+    for _, entry in rows.iterrows():
+        column = entry["column"]
+        levels = () if entry["type"] in NUMERIC else (levels_of(entry) or ())
+        for name in (column, *(f"{column}={level}" for level in levels), f"{column}=(missing)"):
+            made.setdefault(name, column)
+    return made
+
+
+def check_program_names(rows: pd.DataFrame, features: Sequence[str]) -> None:
+    """Raise `StudyError` if a feature or predictor is called like what the models make of another.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        The dictionary's rows of the predictors.
+    features : sequence of str
+        Names of features.
+    """
+    made = program_names(rows)
+    clashes = [(name, made[name]) for name in features if name in made]
+    clashes += [(name, made[name]) for name in rows["column"] if made[name] != name]
+    if clashes:
+        names = [name for name, _ in clashes]
+        raise StudyError(
+            "A column must not be called as the models call a predictor or one of its levels",
+            found=listing(f"{name} (made of the predictor {column})" for name, column in clashes),
+            where="config keys features, dictionary",
+            remedy="rename the column in every table, or write `not_features: "
+            f"[{', '.join(map(repr, names))}]`"
+            if any(name in set(features) for name in names)
+            else "rename the column in both tables",
+        )
+
+
 def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problems) -> None:
     name, kind, role = entry["column"], entry["type"], entry["role"]
     if ":" in name or "|" in name or (name in OF_SPLIT and role == "predictor"):
@@ -190,6 +234,14 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             where=cell(path, row, "levels"),
             remedy="write them separated by '|', the reference first, such as no|yes",
         )
+    alike = spelled_twice(levels or ())
+    if alike and len(set(levels)) == len(levels):
+        problems.add(
+            "Levels must differ by more than case, blanks or the kind of a sign",
+            found=listing(" and ".join(group) for group in alike),
+            where=cell(path, row, "levels"),
+            remedy="write each level one way, here and in the clinical table",
+        )
     if levels is not None and (len(set(levels)) != len(levels) or "" in levels):
         problems.add(
             "Levels must differ from one another, and none be empty",
@@ -203,6 +255,23 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             where=cell(path, row, "levels"),
             remedy="give it the type categorical, or list two levels",
         )
+    try:
+        bounds = parse_range(entry["range"])
+    except ValueError:
+        problems.add(
+            "A range must be the lowest and the highest plausible value, separated by '|'",
+            found=entry["range"],
+            where=cell(path, row, "range"),
+            remedy="such as 10|80, or 0| where there is no highest one",
+        )
+    else:
+        if bounds is not None and kind not in NUMERIC:
+            problems.add(
+                "Only numbers have a range",
+                found=f"{entry['range']}, and the type {kind}",
+                where=cell(path, row, "range"),
+                remedy="leave the cell blank, or give the column the type continuous or ordinal",
+            )
     if levels is not None and kind == "ordinal":
         bad = [level for level in levels if not NUMBER.fullmatch(level)]
         if bad:

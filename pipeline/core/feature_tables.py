@@ -81,6 +81,7 @@ def read_feature_keys(
     problems.raise_if_any()
     _check_same_features(sheets, problems, layout)
     problems.raise_if_any()
+    _check_readers_meet(sheets, paths)
     columns = [
         name
         for name in ("patient_id", "case_id", "level", DAYS)
@@ -264,6 +265,34 @@ def described_values(paths: Mapping[str, str], unit_key: str, layout: Layout) ->
                 sheet.loc[present.index, name] = read.values.map(cell_text)
     wanted = [name for name in sheets[0].columns if name in {*KEYS, *layout.clinical}]
     return pd.concat([sheet.reindex(columns=wanted) for sheet in sheets], ignore_index=True)
+
+
+def _check_readers_meet(sheets: Mapping[str, pd.DataFrame], paths: Mapping[str, str]) -> None:
+    """Raise `StudyError` if no case is in every reader's table; log those that are in some only."""
+    ids = {}
+    for reader, sheet in sheets.items():
+        key = next(name for name in KEYS if name in sheet.columns)
+        ids[reader] = set(sheet[key])
+    everybody = set.union(*ids.values())
+    common = set.intersection(*ids.values())
+    if not common:
+        raise StudyError(
+            "Some case must be in the tables of all readers, who read the same patients",
+            found=listing(f"{len(each)} ids of {reader}" for reader, each in ids.items())
+            + ", and none of them in all tables",
+            where=f"{listing(paths.values(), 4)}; config key features",
+            remedy="two hospitals are no two readers: put their rows into one table with a column "
+            "of the site, and write `features: {A: <that table>}`; to hold one out, `split: "
+            "{design: by_site, column: <the column>, test_sites: [<a site>]}`. Otherwise look for "
+            "ids that are written differently",
+        )
+    for reader, each in ids.items():
+        lonely = sorted(everybody - each)
+        if lonely:
+            logger.warning(
+                "%d cases are not in the table of reader %s, and leave the study: %s",
+                *(len(lonely), reader, listing(map(shown_id, lonely))),
+            )
 
 
 def _read(

@@ -70,6 +70,8 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
         found += [
             _doubtful_columns(results),
             _kept_out(results),
+            _implausible(results),
+            _other_units(results),
             _few_events_to_fit(results),
             _few_events_to_test(results),
             _above_nested(results),
@@ -200,6 +202,22 @@ def _kept_out(results: Results) -> Caution | None:
         "`also_features`."
     )
     return Caution("Columns kept out of the features", text, "selection", "info")
+
+
+def _implausible(results: Results) -> Caution | None:
+    found = results.modelling.info.get("implausible", ())
+    if not found:
+        return None
+    text = (
+        f"Clinical values that lie far from all others of their column, or outside the range that "
+        f"the data dictionary states, are in the analysis as they stand: {listing(found)}."
+    )
+    return Caution("Implausible clinical values", text, "characteristics")
+
+
+def _other_units(results: Results) -> Caution | None:
+    found = results.modelling.info.get("other_units", ())
+    return Caution("Readers in other units", " ".join(found), "concordance") if found else None
 
 
 def _few_events_to_fit(results: Results) -> Caution | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +21,16 @@ def test_options_are_chosen_by_name_and_ordered() -> None:
     assert options(CONFIG) == options(dict(reversed(CONFIG.items())))
     with pytest.raises(KeyError):
         options(CONFIG, "selection.pca")
+
+
+@pytest.mark.parametrize("title", ["Pain {pilot}", "{}", "{{x}}", "100% {a,b} $x <b>", "}{"])
+def test_no_text_of_a_person_is_a_wildcard(title: str, tmp_path: Path) -> None:
+    config = {"title": title, "labels": [{"{k}": (title,)}], "empty": {}}
+    text = options(config)
+    assert not re.search(r"\{\s*\w+", text)
+    assert json.loads(text) == {"title": title, "labels": [{"{k}": [title]}], "empty": {}}
+    (tmp_path / "p.yaml").write_text(f"setting: {{label: '{title}'}}")
+    assert not re.search(r"\{\s*\w+", parameter_file(tmp_path / "p.yaml"))
 
 
 def test_rows_count_and_their_order_does_not() -> None:

@@ -78,6 +78,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
         )
     _check_names(config, problems)
     _check_clinical_keys(config, problems)
+    _check_paths(config, problems)
     for key in ("columns", "not_features", "also_features"):
         if config[key] and config["features"] is None:
             problems.add(
@@ -108,6 +109,18 @@ def check_combinations(config: dict, problems: Problems) -> None:
             remedy="correct the labels",
         )
     _check_repeated_models(config, problems)
+
+
+def _check_paths(config: dict, problems: Problems) -> None:
+    """Add paths of feature tables that Snakemake would read as patterns."""
+    for reader, path in (config["features"] or {}).items():
+        if set("{}\n") & set(path):
+            problems.add(
+                "A path must not hold a brace or a line break, which Snakemake reads as its own",
+                found=repr(path),
+                where=f"config key features.{reader}",
+                remedy="rename the file or folder",
+            )
 
 
 def _check_split(split: dict, problems: Problems) -> None:

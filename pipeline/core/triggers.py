@@ -41,7 +41,7 @@ def options(config: dict, *names: str) -> str:
         for part in name.split("."):
             value = value[part]  # type: ignore[index]
         chosen[name] = value
-    return json.dumps(chosen if names else config, sort_keys=True, ensure_ascii=False)
+    return _canonical(chosen if names else config)
 
 
 def rows_hash(table: pd.DataFrame | None, columns: Iterable[str] | None = None) -> str:
@@ -104,7 +104,31 @@ def parameter_file(path: str | Path) -> str:
             found=str(error).replace("\n", " "),
             where=path.name,
         ) from None
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return _canonical(value)
+
+
+def _canonical(value: object) -> str:
+    """Return a value as JSON in which no text of a person's looks like a wildcard of Snakemake.
+
+    Snakemake reads ``{pilot}`` in a parameter as the name of a wildcard, and leaves the braces of
+    JSON's own.
+    """
+    text = json.dumps(_without_braces(value), sort_keys=True, ensure_ascii=False, default=str)
+    return text.replace(_OPEN, "\\u007b").replace(_CLOSE, "\\u007d")
+
+
+_OPEN, _CLOSE = "\ue0f0", "\ue0f1"
+"""Stand for braces within texts while JSON's own are written: of the private use area."""
+
+
+def _without_braces(value: object) -> object:
+    if isinstance(value, dict):
+        return {_without_braces(key): _without_braces(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_braces(each) for each in value]
+    if isinstance(value, str):
+        return value.replace("{", _OPEN).replace("}", _CLOSE)
+    return value
 
 
 def _states(path: str) -> Iterator[tuple[str, int, int, int]]:

@@ -504,3 +504,13 @@ def test_a_folder_is_no_table(tmp_path):
     (tmp_path / "t.csv").mkdir()
     with pytest.raises(StudyError, match="Found: a folder"):
         read_sheet(tmp_path / "t.csv")
+
+
+def test_damaged_utf8_is_not_taken_for_another_encoding(tmp_path):
+    good = bytearray("id,Größe,Geschlecht\n1,übel,männlich\n2,heiß,weiblich\n".encode())
+    good[good.index("ü".encode())] ^= 0x40
+    with pytest.raises(StudyError, match=r"UTF-8 must be so in every line.*line 2"):
+        read_sheet(write(tmp_path, bytes(good)))
+    # Each of these characters happens to be right in UTF-8.
+    women = "编号,性别\n" + "".join(f"{n},女\n" for n in range(90))
+    assert read_sheet(write(tmp_path, women.encode("gb18030"))).iloc[0].tolist() == ["0", "女"]

@@ -16,7 +16,6 @@ import pandas as pd
 
 from pipeline.core.delimited import csv_records
 from pipeline.core.errors import StudyError
-from pipeline.core.notation import NUMBER  # noqa: F401
 from pipeline.core.parquet_tables import ParquetTable
 from pipeline.core.problems import Problems, listing
 from pipeline.core.titles import check_title

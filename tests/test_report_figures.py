@@ -152,7 +152,7 @@ FIGURES = {
         lambda: figures_readers.concordance_figure(
             reproducibility(), figures_readers.of_column(families(), "image_type"), 0.85
         ),
-        ["original", "wavelet-LLH", "log-sigma-1-0-mm-3D", "of 40 kept"],
+        ["original", "wavelet-LLH", "log-sigma-1-0-mm-3D", "of 40 reach it"],
     ),
     "bland-altman": (
         lambda: figures_readers.bland_altman_figure(agreement(pairs=2), limits(agreement(pairs=2))),

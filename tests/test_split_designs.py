@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.split import split_table
+from pipeline.core.config import schema_of
 from pipeline.core.errors import StudyError
-from pipeline.core.split_designs import parts_from_column
+from pipeline.core.split_designs import OPTIONS, parts_from_column
 
 SPLIT = {"column": "x", "test_fraction": 0.3, "test_from": None, "test_sites": [], "folds": 5}
 IMPORTED, TEMPORAL = SPLIT | {"design": "imported"}, SPLIT | {"design": "temporal"}
@@ -101,3 +102,8 @@ def test_the_last_patients_are_held_out_and_the_others_dealt_to_folds():
     split = split_table(table, {"split": TEMPORAL, "seed": 0})
     assert set(split.loc[split["part"] == "test", "unit_id"]) == set(table["unit_id"][:12])
     assert set(split.loc[split["part"] == "train", "fold"]) == set(range(5))
+
+
+def test_every_option_of_a_split_decides_it_but_the_word_for_the_report():
+    known = {f"split.{name}" for name in schema_of("split")["properties"]}
+    assert known == {*OPTIONS, "split.declared"}

@@ -210,6 +210,25 @@ def test_oversampling_is_said_to_harm_but_where_real_rows_give_the_risks(
     assert ("Training rows were oversampled, which harms calibration." in notes) == harmed
 
 
+def test_oversampling_that_added_no_row_is_not_claimed(folder, config, tmp_path):
+    """As many training rows with an event as without: there is nothing to balance."""
+    split = read_table(folder / "split.parquet")
+    train = split[split["part"] == "train"]
+    fewer = train["outcome"].sum()
+    kept = [rows.head(fewer) for _, rows in train.groupby("outcome")]
+    units = pd.concat([*kept, split[split["part"] == "test"]])["unit_id"]
+    for name in ("analysis", "split"):
+        table = read_table(folder / f"{name}.parquet")
+        write_table(table[table["unit_id"].isin(units)], tmp_path / f"{name}.parquet")
+    shutil.copy(folder / "analysis.json", tmp_path)
+    text = yaml.safe_dump({**config, "oversampling": "adasyn_tomek"})
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
+    main(options_of(tmp_path, "lr", tmp_path / "lr"))
+    notes = read_json(tmp_path / "lr" / "model.json")["notes"]
+    assert "ADASYN added no rows: the classes are balanced." in notes
+    assert not any("were oversampled" in note for note in notes)
+
+
 def test_tables_of_different_units_are_refused(folder, tmp_path):
     split = read_table(folder / "split.parquet")
     write_table(split.iloc[1:], tmp_path / "split.parquet")

@@ -10,6 +10,9 @@ import pandas as pd
 NEIGHBOURS = 5
 """Neighbours that ADASYN looks at, the library's default; fewer where the minority is smaller."""
 
+NO_ROWS_ADDED = "ADASYN added no rows"
+"""How the note begins that says why no row could be added."""
+
 SYNTHETIC = -1
 """Origin of a row that was made."""
 
@@ -131,4 +134,4 @@ def _with_real_levels(made: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 
 def _no_rows(reason: str) -> str:
-    return f"ADASYN added no rows: {reason}."
+    return f"{NO_ROWS_ADDED}: {reason}."

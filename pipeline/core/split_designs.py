@@ -18,6 +18,11 @@ from pipeline.core.problems import listing
 FROM_COLUMN = ("imported", "temporal", "by_site")
 """Designs whose parts follow from ``split.column``; the other one, ``holdout``, draws them."""
 PARTS = ("train", "test")
+OPTIONS = tuple(
+    f"split.{name}"
+    for name in ("design", "test_fraction", "column", "test_from", "test_sites", "folds")
+)
+"""Options that decide who is held out; ``split.declared`` only says in the report what that is."""
 
 
 def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:

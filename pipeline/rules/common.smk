@@ -19,6 +19,7 @@ from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.core.job_environment import use_checkout
 from pipeline.core.run_lock import begin_run
 from pipeline.core.run_log import NOTICE
+from pipeline.core.split_designs import OPTIONS as SPLIT_OPTIONS
 from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
 from pipeline.validate import validate_study, write_study
 

@@ -34,7 +34,7 @@ if HAS_MODELS:
                 "eligibility",
                 "timing",
                 "predictors",
-                "split",
+                *SPLIT_OPTIONS,
             ),
             rows=ROWS_TO_JOIN,
             tables=[f"--{name} {quote(path)}" for name, path in TO_JOIN.items()],

@@ -21,7 +21,6 @@ rule reproducibility:
         code=code_fingerprint("pipeline.reproducibility"),
         options=options(
             config,
-            "model_reader",
             "features",
             "columns",
             "not_features",

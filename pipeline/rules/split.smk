@@ -16,7 +16,7 @@ rule split:
         runtime=10,
     params:
         code=code_fingerprint("models.split"),
-        options=options(config, "seed", "split"),
+        options=options(config, "seed", *SPLIT_OPTIONS),
         study=f"{FOLDER}/study",
     shell:
         "python -m models.split --study {params.study:q} --analysis {input.analysis:q}"

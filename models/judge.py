@@ -20,7 +20,7 @@ import pandas as pd
 from models.evaluate import evaluate
 from models.scoring.comparisons import compare_models
 from models.scoring.delong import Scale
-from models.scoring.intervals import Estimate
+from models.scoring.intervals import Estimate, printed
 from models.scoring.performance import Sample, auroc_estimate
 from pipeline.core import command
 from pipeline.core.config import schema_of
@@ -374,11 +374,12 @@ def main(options: argparse.Namespace) -> None:
     for name, table in tables.items():
         write_table(table, options.out_dir / f"{name}.parquet", csv=True)
     for row in tables["metrics"].query("metric == 'auroc'").itertuples():
-        logger.info("%s: AUROC %.4f (%s): %s", row.model, row.value, _limits(row), row.method)
+        value = printed(row.value, 4)
+        logger.info("%s: AUROC %s (%s): %s", row.model, value, _limits(row), row.method)
     if options.probabilities:
         logger.info("%s", _whose_rows(options.fitted_here))
         for row in tables["calibration_tests"].itertuples():
-            found = "no P value" if math.isnan(row.p_value) else f"P = {row.p_value:.4f}"
+            found = "no P value" if math.isnan(row.p_value) else f"P = {printed(row.p_value, 4)}"
             words = f"; {row.note}" if row.note else ""
             logger.info(
                 "%s: Hosmer-Lemeshow chi-square %.2f, %d degrees of freedom, %s%s",
@@ -387,7 +388,9 @@ def main(options: argparse.Namespace) -> None:
 
 
 def _limits(row: pd.Series) -> str:
-    return "no interval" if math.isnan(row.low) else f"{row.low:.4f} to {row.high:.4f}"
+    if math.isnan(row.low):
+        return "no interval"
+    return f"{printed(row.low, 4)} to {printed(row.high, 4)}"
 
 
 def _whose_rows(fitted_here: bool) -> str:

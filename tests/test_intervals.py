@@ -9,6 +9,7 @@ from models.scoring.intervals import (
     has_clusters,
     patient_resamples,
     percentile_interval,
+    printed,
     wilson_interval,
 )
 
@@ -84,3 +85,13 @@ def test_resampled_error_of_a_mean_equals_its_formula():
 def test_clusters():
     assert has_clusters(np.array(["0010", "0011", "0010"]))
     assert not has_clusters(np.array(["0010", "0011"]))
+
+
+@settings(deadline=None)
+@given(st.floats(0, 1), st.integers(1, 4))
+def test_a_printed_share_reaches_0_or_1_only_where_it_is(value, digits):
+    text = printed(value, digits)
+    assert float(text) == pytest.approx(value, abs=0.51 * 10**-digits)
+    if 1e-14 < value < 1 - 1e-14:
+        assert float(text) not in (0, 1)
+    assert printed(1.0, digits) == f"{1:.{digits}f}"

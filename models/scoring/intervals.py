@@ -21,6 +21,10 @@ from statsmodels.stats.proportion import proportion_confint
 MAX_UNDEFINED_SHARE = 0.05
 
 
+_MOST_DIGITS = 15
+"""Decimals beyond which a number has none."""
+
+
 class Interval(NamedTuple):
     """Lower and upper limit; both NaN where the interval is undefined."""
 
@@ -53,6 +57,19 @@ class Estimate(NamedTuple):
     def undefined(cls, reason: str) -> Estimate:
         """Return an estimate without value, for a stated reason."""
         return cls(math.nan, math.nan, math.nan, f"undefined: {reason}")
+
+
+def printed(value: float, digits: int) -> str:
+    """Return a share with some decimals, and more of them where rounding would make it 0 or 1.
+
+    >>> printed(0.8126, 3), printed(0.99996, 3), printed(1.0, 3)
+    ('0.813', '0.99996', '1.000')
+    """
+    text = f"{value:.{digits}f}"
+    while float(text) in (0.0, 1.0) and float(text) != value and digits < _MOST_DIGITS:
+        digits += 1
+        text = f"{value:.{digits}f}"
+    return text
 
 
 def wilson_interval(count: int, total: int, confidence: float) -> Interval:

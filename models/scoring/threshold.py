@@ -20,6 +20,7 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.metrics import roc_curve
 
+from models.scoring.intervals import printed
 from pipeline.core.errors import StudyError
 
 #: Rules that need no number, and rules that do, with what is said of them.
@@ -113,7 +114,7 @@ def threshold_source(
     return (
         f"{rule_words(rule)}, on out-of-fold predictions of {len(y)} training rows with "
         f"{int(np.sum(y == 1))} events: "
-        f"sensitivity {sensitivity:.3f}, specificity {specificity:.3f} there"
+        f"sensitivity {printed(sensitivity, 3)}, specificity {printed(specificity, 3)} there"
     )
 
 

@@ -12,9 +12,10 @@ import argparse
 import base64
 import binascii
 import logging
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,14 +23,18 @@ from pathlib import Path
 from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import read_json
+from pipeline.privacy.chance import SCANS, Model, bits_needed, bits_of_text, inside_run
 from pipeline.privacy.containers import CannotOpenError, Piece, pieces_of
 from pipeline.privacy.identity import Identity, of_folder
-from pipeline.privacy.patterns import Match, Search, patterns_of
+from pipeline.privacy.patterns import LONG, LOWER, Match, Search, patterns_of
 from pipeline.privacy.unescape import unescaped
 
 logger = logging.getLogger(__name__)
 
 SNAKEMAKE = Path(".snakemake")
+
+MIN_IDS, MIN_SHARE = 3, 0.2
+"""Numbers of patients in one column of measurements, and their share, that make it one of ids."""
 
 #: What follows the date in the timestamps of logs and in the names of Snakemake's logs.
 _TIME_OF_DAY = re.compile(rb"[ Tt]\d\d:?\d\d:?\d\d(?!\d)")
@@ -67,12 +72,18 @@ class Outcome:
         File and reason.
     files, bytes : int
         How much was looked at, unpacked.
+    chance : int
+        Matches in binary data that chance brings (`pipeline.privacy.chance`); they are no leaks.
+    bits : float
+        What a match in binary data must have not to be one.
     """
 
     leaks: dict[Leak, int]
     unreadable: list[tuple[str, str]]
     files: int
     bytes: int
+    chance: int = 0
+    bits: float = 0.0
 
 
 def scan(roots: Iterable[Path], search: Search) -> Outcome:
@@ -86,6 +97,7 @@ def scan(roots: Iterable[Path], search: Search) -> Outcome:
         What to search for.
     """
     leaks: Counter[Leak] = Counter()
+    doubtful: dict[Leak, list[float]] = {}
     unreadable: list[tuple[str, str]] = []
     files = size = 0
     for root, path in _files(roots):
@@ -94,7 +106,7 @@ def scan(roots: Iterable[Path], search: Search) -> Outcome:
         leaks.update(found)
         if path.is_symlink():
             target = Piece(str(path.readlink()).encode("utf-8", "surrogateescape"), ("link",))
-            leaks.update(_leaks(target, shown, search))
+            leaks.update(leak for leak, _ in _leaks(target, shown, search))
             continue
         if path.is_dir():
             continue
@@ -102,12 +114,22 @@ def scan(roots: Iterable[Path], search: Search) -> Outcome:
         try:
             for piece in pieces_of(path):
                 size += len(piece.content)
-                leaks.update(_leaks(piece, shown, search, clock))
+                for leak, bits in _leaks(piece, shown, search, clock):
+                    if bits is None:
+                        leaks[leak] += 1
+                    else:
+                        doubtful.setdefault(leak, []).append(bits)
         except CannotOpenError as error:
             unreadable.append((shown, str(error)))
         except OSError as error:
             unreadable.append((shown, error.strerror or type(error).__name__))
-    return Outcome(dict(sorted(leaks.items())), unreadable, files, size)
+    needed, chance = bits_needed(len(search.patterns), size), 0
+    for leak, each in doubtful.items():
+        sure = sum(bits >= needed for bits in each)
+        chance += len(each) - sure
+        if sure:
+            leaks[leak] += sure
+    return Outcome(dict(sorted(leaks.items())), unreadable, files, size, chance, needed)
 
 
 def _files(roots: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
@@ -132,10 +154,11 @@ def _days_of(path: Path) -> frozenset[bytes]:
 
 def _leaks(
     piece: Piece, shown: str, search: Search, clock: frozenset[bytes] = frozenset()
-) -> Iterator[Leak]:
-    """Yield the leaks of a piece; timestamps of the day on which its file was written are none.
+) -> Iterator[tuple[Leak, float | None]]:
+    """Yield the leaks of a piece, each with its bits where it may be chance, else with None.
 
-    A mask that was saved on the day of the run has the date of every line of the logs.
+    Timestamps of the day on which its file was written are no leak: a mask that was saved on the
+    day of the run has the date of every line of the logs.
     """
     place = " > ".join(piece.chain)
 
@@ -144,24 +167,67 @@ def _leaks(
         identity = match.pattern.identity
         return Leak(shown, identity.kind, identity.tag, ", ".join(steps))
 
+    found = [
+        match
+        for match in search.matches(piece.content, bulk=piece.bulk, spellings=not piece.numbers)
+        if not _is_stamp(piece.content, match, clock, search)
+    ]
+    weigh = _weigher(piece, found)
     seen = set()
-    for match in search.matches(piece.content, bulk=piece.bulk):
-        if _is_stamp(piece.content, match, clock, search):
+    for match in found:
+        if match.readable is not None and match.pattern.identity in seen:
             continue
         seen.add(match.pattern.identity)
-        yield leak(match)
-    if not piece.bulk:
+        yield leak(match), weigh(match)
+    if not (piece.bulk or piece.numbers):
         for reading, content in unescaped(piece.content):
             for match in search.matches(content):
                 if _is_stamp(content, match, clock, search):
                     continue
                 if match.pattern.identity not in seen:  # one reading of a place is enough
-                    yield leak(match, reading)
+                    yield leak(match, reading), _bits_in_text(content, match)
+
+
+def _weigher(piece: Piece, found: list[Match]) -> Callable[[Match], float | None]:
+    """Return what tells a match's bits: None where it stands in text, and is no chance."""
+    if not found:
+        return lambda match: None
+    if piece.bulk:
+        lowered = piece.content.translate(LOWER)
+        model, known = Model(lowered), {}
+
+        def bits(match: Match) -> float:
+            needle = lowered[match.start : match.end]
+            if needle not in known:
+                known[needle] = model.bits(needle)
+            return known[needle]
+
+        return bits
+    if piece.numbers:
+        # A column of ids holds many of them; among measurements one is a number by chance.
+        hits = len({match.pattern.identity for match in found})
+        if hits >= MIN_IDS and hits >= MIN_SHARE * (piece.content.count(b" ") + 1):
+            return lambda match: None
+        return lambda match: (match.end - match.start) * math.log2(10)
+    return lambda match: _bits_in_text(piece.content, match)
+
+
+def _bits_in_text(content: bytes, match: Match) -> float | None:
+    """Return the bits of a match that is a piece of a base64 or hexadecimal run, else None."""
+    start, end, encoding = match.start, match.end, match.pattern.encoding
+    if match.readable is not None:
+        content = match.readable
+    wrapped = encoding.startswith(("base64", "hexadecimal"))
+    if not wrapped and (match.pattern.width > 1 or end - start >= 2 * LONG):
+        return None
+    if not inside_run(content, start, end, encoding.startswith("hexadecimal")):
+        return None
+    return bits_of_text(content[start:end].translate(LOWER), encoding)
 
 
 def _is_stamp(content: bytes, match: Match, clock: frozenset[bytes], search: Search) -> bool:
     """Return whether a date is of the run's own clock: of its day, with a time of no header."""
-    if content[match.start : match.end] not in clock:
+    if match.readable is not None or content[match.start : match.end] not in clock:
         return False
     time = _TIME_OF_DAY.match(content, match.end)
     return time is not None and time[0][1:] not in search.patterns
@@ -184,7 +250,9 @@ def _shown(
             if decoded is not None:
                 texts.append(("name in base64", decoded))
         leaks = [
-            leak for how, text in texts for leak in _leaks(Piece(text, (how,)), "", search, clock)
+            leak
+            for how, text in texts
+            for leak, _ in _leaks(Piece(text, (how,)), "", search, clock)
         ]
         safe.append(f"***{number}" if leaks else part)
     shown = "/".join(safe)
@@ -250,6 +318,12 @@ def summary(outcome: Outcome, searched: int, left_out: list[Identity]) -> str:
         told = ", ".join(f"{kind} {tag}: {count}" for (kind, tag), count in sorted(fields.items()))
         lines.append(f"Too short or common to be searched for (docs/privacy.md): {told}.")
     found = f"{len(outcome.leaks)} places with identity" if outcome.leaks else "nothing found"
+    if outcome.chance:
+        lines.append(
+            f"{outcome.chance} matches in binary data are what chance brings: they have less than "
+            f"the {outcome.bits:.0f} bits by which one in {SCANS} such scans would have a false "
+            "alarm (docs/privacy.md)."
+        )
     lines.append(
         f"{outcome.files} files ({outcome.bytes / 1e6:.1f} MB unpacked) searched for {searched} "
         f"identity values: {found}."

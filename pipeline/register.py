@@ -19,7 +19,9 @@ import pandas as pd
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.leftovers import clear_leftovers
+from pipeline.core.problems import listing
 from pipeline.core.registered import MARKER
+from pipeline.privacy.identity import Identity
 from pipeline.privacy.patterns import Search, patterns_of
 from pipeline.registering.dates import days_between, enrolment, surgery_dates
 from pipeline.registering.earlier import leave_out_strangers
@@ -43,6 +45,9 @@ from segmentation.label_conventions import BUILT_IN, convention_of
 from segmentation.mask_files import ACCEPTED
 
 logger = logging.getLogger(__name__)
+
+PEOPLE = ("name", "id", "date")
+"""Kinds of identity that are no machine's: texts about the scanner are compared with these."""
 
 
 #: What register writes into a study before its marker.
@@ -175,7 +180,10 @@ def register(
         )
     linkage.remember(handover.identity)
     searched = {one for one in linkage.identities() if one.kind not in ("uid", "time")}
-    tree = StudyTree(out, linkage, headers, Names(Search(patterns_of(searched)[0])), changed)
+    linkage.remember(Identity("date", "table of dates", day) for day in (surgery or {}).values())
+    people = {one for one in searched if one.kind in PEOPLE}
+    names = Names(Search(patterns_of(searched)[0]), Search(patterns_of(people)[0]))
+    tree = StudyTree(out, linkage, headers, names, changed)
     tree.know(handover.series)
     for row in matched.rows:
         linkage.scan(linkage.patient(row.series.patient), row.series.uid)
@@ -207,6 +215,11 @@ def register(
     tree.clear_orphans()
     write_linkage(linkage, linkage_path)
     write_report(matched, handover, written, report_path(linkage_path))
+    if tree.names.left_out:
+        logger.warning(
+            "Left out of the copies, since they hold a name, an id or a date: %s",
+            listing(f"{keyword} ({n} times)" for keyword, n in sorted(tree.names.left_out.items())),
+        )
     used = {id(row.series) for row, _ in written}
     return {
         "patients": cases["patient_id"].nunique(),
@@ -220,6 +233,7 @@ def register(
         "patients of --dates without a mask, or with another id": len(strangers),
         "damaged DICOM files": len(handover.damaged),
         "segment names replaced": tree.names.replaced,
+        "texts of headers left out, since they name somebody": tree.names.left_out.total(),
         "files linked": tree.linked,
         "files copied": tree.copied,
         "files left as they are": tree.untouched,

@@ -21,8 +21,12 @@ import urllib.parse
 import zipfile
 import zlib
 
+import nibabel
 import numpy as np
+import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pydicom
 import pydicom.examples
 import pytest
@@ -33,6 +37,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.phi_scan import identities_of_linkage, main, scan, summary
+from pipeline.privacy.chance import Model, bits_needed, inside_run
 from pipeline.privacy.identity import Identity, of_folder, of_header
 from pipeline.privacy.patterns import Search, patterns_of
 from pipeline.privacy.variants import date_forms, forms
@@ -55,6 +60,115 @@ def found(folder, search) -> set[tuple[str, str]]:
     outcome = scan([folder], search)
     assert not outcome.unreadable
     return {(leak.kind, leak.tag) for leak in outcome.leaks}
+
+
+SPELLINGS = {
+    "MÜLLERSTEIN^HÄNSEL": [
+        "Muellerstein", "Mullerstein", "MUELLERSTEIN, HAENSEL", "Haensel Muellerstein",
+        "H. Mullerstein", "hanselmuellerstein", "Mu\u0308llerstein",
+    ],
+    "MUELLERSTEIN^HAENSEL": ["Müllerstein", "Hänsel Müllerstein", "HÄNSEL_MÜLLERSTEIN"],
+    "SØRENSENGAARD^ÅSELIN": ["Soerensengaard", "Sorensengard", "Aaselin Soerensengaard", "Åselin"],
+    "O'SHAUGHNESSYAN^BRÍDGETTA": [
+        "OShaughnessyan", "O’Shaughnessyan", "O Shaughnessyan", "o_shaughnessyan",
+        "OʼShaughnessyan",
+        "Oʻshaughnessyan", "O`Shaughnessyan", "Bridgetta O´Shaughnessyan", "O-Shaughnessyan",
+    ],
+    "MEIERFELD-SCHULZEFELD^ANNALOTTE": [
+        "Meierfeld_Schulzefeld", "MeierfeldSchulzefeld", "Meierfeld Schulzefeld",
+        "Meierfeld‐Schulzefeld",
+        "Schulzefeld", "Annalotte Meierfeld", "Schulzefeld-Meierfeld",
+    ],
+    "VAN DER QUASTENBERG^PIETERLING": [
+        "vanderQuastenberg", "van_der_Quastenberg", "Pieterling van der Quastenberg", "Quastenberg",
+        "VanDer Quastenberg", "Quastenberg, van der",
+    ],
+    "ZHANG WEI MING": [
+        "Zhang Weiming", "zhang_weiming", "Wei Ming Zhang", "WEIMING ZHANG", "Zhang, Wei-Ming",
+        "zhangweiming",
+        "张伟明", "張偉明", "Zhāng Wěimíng",
+    ],
+    "张^伟明": ["Zhang Weiming", "Weiming Zhang", "張偉明", "Zhang Wei Ming"],
+    "KANARYA^İLKIŞIK": ["ilkisik kanarya", "İlkışık", "Ilkışık KANARYA"],
+    "ŁÓŻKOWIAK^WAŁDEK": ["Lozkowiak", "lozkowiak_waldek", "Łózkowiak"],
+    "NGUYỄN^VĂN ÁNHĐỨC": ["Nguyen Van Anhduc", "Anhduc Nguyen", "nguyenvananhduc"],
+    "오양^소동": ["Oyang Sodong", "Sodong Oyang", "O-yang So-dong"],
+    "박^지훈민": ["Park Jihunmin", "Pak Chihunmin", "Bak Jihunmin", "Jihunmin Park"],
+    "ЩЕРБАКОВИН^ЮРИЙКА": ["Shcherbakovin", "Scherbakovin", "Щербаковин", "Yurika Shcherbakovin"],
+    "CANARYMANN^ANNA^BELLA^DR^JR": [
+        "Dr. Anna Canarymann", "Bella Anna Canarymann", "Canarymann Bella", "ANNABELLACANARYMANN",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "text"), [(header, one) for header, many in SPELLINGS.items() for one in many]
+)
+def test_names_are_found_in_other_spellings(tmp_path, header, text):
+    search = Search(patterns_of([Identity("name", "(0010,0010)", header)])[0])
+    for around in (f"a {text} b", f'{{"x":"{text}_L1.nii"}}'):
+        (tmp_path / "a.txt").write_text(around, encoding="utf-8")
+        assert found(tmp_path, search) == {("name", "(0010,0010)")}, around
+    for inside in (f"x{text}x" if text.isascii() and len(text) < 8 else "x", "muffler", "zhan gwe"):
+        (tmp_path / "a.txt").write_text(inside, encoding="utf-8")
+        assert found(tmp_path, search) == set()
+
+
+OTHER = {
+    "id": ("HOSP77142X1", ["HOSP-77142-X1", "hosp 77142 x1", "HOSP_77142.X1", "Hosp-77142X1"]),
+    "plain id": ("00731942", ["0073-1942", "0073 1942", "00-73-19-42"]),
+    "id with separators": ("H-77/142.X1", ["H77142X1", "H 77142 X1", "h_77_142_x1"]),
+    "date": (
+        "19580310",
+        ["10. März 1958", "10 mars 1958", "10 de marzo de 1958", "10 марта 1958", "10 Mart 1958",
+         "10. Maerz 1958", "March 10th, 1958", "10th of March 1958", "1958 Mar 10", "10.MRZ.1958",
+         "10 03 1958", "10. 3. 1958", "1958 03 10", "昭和33年3月10日", "一九五八年三月十日",
+         "10 marca 1958", "1958-MAR-10", "10/mar/1958"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [(kind.split()[-1] if "id" in kind.split() else kind.split()[0], value, one)
+     for kind, (value, many) in OTHER.items() for one in many],
+)  # fmt: skip
+def test_ids_and_dates_are_found_in_other_spellings(tmp_path, kind, value, text):
+    kind = "date" if kind == "date" else "id"
+    search = Search(patterns_of([Identity(kind, "t", value)])[0])
+    (tmp_path / "a.txt").write_text(f"a {text} b", encoding="utf-8")
+    assert found(tmp_path, search) == {(kind, "t")}
+
+
+NOT_THESE = {
+    "decimals": "0073.1942 and 73.1942, 7319.42",
+    "cells": "0073,1942\n0073;1942",
+    "another day": "11. März 1958, 10 April 1958, March 1958, 10 words 1958",
+    "part of a word": "Unmüllersteinlich",
+    "other letters": "HOSP-77142-X2",
+    "model": "the model, the miller, a below and the seeler of it",
+}
+
+
+@pytest.mark.parametrize("text", NOT_THESE.values(), ids=NOT_THESE)
+def test_other_texts_are_no_spelling(tmp_path, text):
+    some = [
+        Identity("name", "x", one) for one in ("MUELLERSTEIN^A", "MODELL^B", "Beelow^C", "Sealer^D")
+    ]
+    some += [Identity("id", "x", "00731942"), Identity("id", "x", "HOSP77142X1")]
+    some.append(Identity("date", "x", "19580310"))
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    assert found(tmp_path, Search(patterns_of(some)[0])) == set()
+
+
+def test_other_spellings_in_other_encodings(tmp_path):
+    search = Search(patterns_of([Identity("name", "x", "MUELLERSTEIN^HAENSEL")])[0])
+    for encoding in ("utf-8", "latin-1", "utf-16-le", "utf-32-le"):
+        text = (
+            "of Hänsel Müllerstein" if encoding[3:6] not in ("-16", "-32") else "Hansel Mullerstein"
+        )
+        (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+        assert found(tmp_path, search) == {("name", "x")}, encoding
 
 
 TEXTS = {
@@ -238,6 +352,65 @@ CONTAINERS = {
 }  # fmt: skip
 
 
+def nifti_file(*, before: bytes = b"", behind: bytes = b"", version: int = 1) -> bytes:
+    """Return a NIfTI file of 4 x 5 x 6 voxels of 16 bits with bytes in an extension, and behind."""
+    voxels = np.arange(120, dtype="<i2")
+    image = nibabel.Nifti1Image if version == 1 else nibabel.Nifti2Image
+    made = image(voxels.reshape(4, 5, 6), np.eye(4))
+    if before:
+        made.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", before))
+    return made.to_bytes() + behind
+
+
+def nrrd_file(line: bytes = b"", behind: bytes = b"", encoding: bytes = b"raw") -> bytes:
+    pack = {b"raw": bytes, b"gzip": gzip.compress}[encoding]
+    head = b"NRRD0004\ntype: short\ndimension: 3\nsizes: 4 5 6\nencoding: " + encoding + b"\n"
+    return head + line + b"\n" + pack(np.arange(120, dtype="<i2").tobytes() + behind)
+
+
+def dicom_file(behind: bytes) -> bytes:
+    header = pydicom.dcmread(pydicom.examples.get_path("ct"))
+    header.PixelData = header.PixelData + behind + b" " * (len(behind) % 2)
+    return written(header.save_as)
+
+
+def parquet_with(text: bytes) -> bytes:
+    table = pa.table({"a": [1]}).replace_schema_metadata({"b": text})
+    return written(lambda stream: pq.write_table(table, stream))
+
+
+def workbook(text: str) -> bytes:
+    book = openpyxl.Workbook()
+    book.active.append([1])
+    book.properties.creator = text
+    return written(book.save)
+
+
+TAILS = {
+    "NIfTI, behind the voxels": lambda text: nifti_file(behind=b"by " + text),
+    "NIfTI-2, behind the voxels": lambda text: nifti_file(behind=b"by " + text, version=2),
+    "NIfTI.gz, behind the voxels": lambda text: gzip.compress(nifti_file(behind=b"by " + text)),
+    "NIfTI, an extension": lambda text: nifti_file(before=b"by " + text),
+    "NRRD, behind the voxels": lambda text: nrrd_file(behind=b"by " + text),
+    "NRRD, packed with them": lambda text: nrrd_file(behind=b"by " + text, encoding=b"gzip"),
+    "NRRD, a key": lambda text: nrrd_file(b"operator:=" + text + b"\n"),
+    "NRRD, a comment": lambda text: nrrd_file(b"# " + text + b"\n"),
+    "DICOM, behind the pixels": lambda text: dicom_file(b"by " + text),
+    "PNG, behind the picture": lambda text: png(b"tEXt", b"T\0x") + b"by " + text,
+    "JPEG, behind the picture": lambda text: b"\xff\xd8\xff\xda\0\0\xff\xd9by " + text,
+    "xlsx, its author": lambda text: workbook(text.decode()),
+    "Parquet, its metadata": parquet_with,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["Canary", "欧阳", "00731942"])
+@pytest.mark.parametrize("pack", TAILS.values(), ids=TAILS.keys())
+def test_short_values_are_found_where_files_hold_more_than_their_array(tmp_path, pack, value):
+    one = [Identity("name", "t", "Canary^Anna"), NAME, HOSPITAL_NUMBER]
+    (tmp_path / "a").write_bytes(pack(value.encode()))
+    assert found(tmp_path, Search(patterns_of(one)[0]))
+
+
 @pytest.mark.parametrize("value", ["欧阳^小冬", CANARY], ids=["name", "id"])
 @pytest.mark.parametrize("pack", CONTAINERS.values(), ids=CONTAINERS.keys())
 def test_values_are_found_in_every_container(tmp_path, search, pack, value):
@@ -272,6 +445,151 @@ def test_noise_holds_nothing(tmp_path, search):
     (tmp_path / "text").write_bytes(base64.b64encode(noise[:1_500_000]))
     (tmp_path / "hex").write_bytes(noise[:1_500_000].hex().encode())
     assert found(tmp_path, search) == set()
+
+
+def many_patients(count: int = 150, seed: int = 0) -> list[Identity]:
+    """Return names of 4 to 8 letters, ids of 6 to 9 digits and days of `count` drawn patients."""
+    rng = np.random.default_rng(seed)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+
+    def word(length):
+        return "".join(rng.choice(list(letters), length)).title()
+
+    drawn = []
+    for _ in range(count):
+        name = f"{word(rng.integers(4, 9))}^{word(rng.integers(4, 9))}"
+        number = "".join(map(str, rng.integers(1, 10, rng.integers(6, 10))))
+        drawn += [Identity("name", "n", name), Identity("id", "i", number)]
+        drawn.append(Identity("date", "d", f"{rng.integers(1930, 2000)}0{rng.integers(1, 10)}11"))
+    return drawn
+
+
+def smooth_ct(rng, shape=(40, 256, 256)) -> np.ndarray:
+    """Return soft tissue as a CT of 16 bits has it: 50 HU, noise of 6 HU that neighbours share."""
+    noise = rng.normal(0, 12, shape)
+    for axis in range(3):
+        noise = (noise + np.roll(noise, 1, axis)) / 2
+    return np.rint(60 + 2 * noise).astype("<i2")
+
+
+def test_chance_brings_no_alarm_at_the_size_of_a_study(tmp_path):
+    """Voxels of 8, 16 and 32 bits, packed bytes, base64, hashes and tables of measurements."""
+    rng = np.random.default_rng(3)
+    search = Search(patterns_of(many_patients())[0])
+    ct = smooth_ct(rng)
+    noise = rng.integers(0, 256, 8_000_000, dtype=np.uint8).tobytes()
+    (tmp_path / "ct.nrrd").write_bytes(
+        b"NRRD0004\ntype: short\ndimension: 3\nsizes: 256 256 40\nencoding: raw\n\n" + ct.tobytes()
+    )
+    np.save(tmp_path / "grey.npy", np.clip(ct, 0, 255).astype(np.uint8))
+    np.save(tmp_path / "crop.npy", ct.astype(np.float32) / 7)
+    (tmp_path / "noise").write_bytes(noise)
+    (tmp_path / "page.html").write_bytes(
+        b"<img src='data:;base64," + base64.b64encode(noise) + b"'>"
+    )
+    digests = [noise[at : at + 32].hex() for at in range(0, 640_000, 32)]
+    (tmp_path / "digests.txt").write_text("\n".join(digests))
+    table = pd.DataFrame(rng.lognormal(13, 1, (300, 300)))
+    table.columns = [f"f{number}" for number in range(300)]
+    table.to_csv(tmp_path / "table.csv")
+    table.round().to_parquet(tmp_path / "whole.parquet")
+    assert found(tmp_path, search) == set()
+
+
+PLANTED = "Kanarienvogel Synthetica"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+@pytest.mark.parametrize("kind", ["zeros", "noise", "ct", "grey"])
+def test_a_name_among_voxels_is_found(tmp_path, kind, encoding):
+    rng = np.random.default_rng(5)
+    data = {
+        "zeros": np.zeros(400_000, np.uint8),
+        "noise": rng.integers(0, 256, 4_000_000, dtype=np.uint8),
+        "ct": smooth_ct(rng, (8, 128, 128)).view(np.uint8).ravel(),
+        "grey": np.clip(smooth_ct(rng, (8, 128, 128)), 0, 255).astype(np.uint8).ravel(),
+    }[kind].copy()
+    planted = Identity("name", "x", "KANARIENVOGEL^SYNTHETICA")
+    search = Search(patterns_of([*many_patients(20), planted])[0])
+    np.save(tmp_path / "a.npy", data)
+    assert found(tmp_path, search) == set()
+    text = np.frombuffer(PLANTED.encode(encoding), np.uint8)
+    data[1000 : 1000 + len(text)] = text
+    np.save(tmp_path / "a.npy", data)
+    assert found(tmp_path, search) == {("name", "x")}
+
+
+def test_grey_values_that_are_six_digits_by_chance_are_told_as_such(tmp_path):
+    rng = np.random.default_rng(1)
+    voxels = np.rint(rng.normal(40, 15, 40_000)).astype("<i2")
+    voxels[500:506] = [ord(one) for one in "731942"]
+    np.save(tmp_path / "a.npy", voxels)
+    search = Search(patterns_of([*many_patients(30), Identity("id", "x", "731942")])[0])
+    outcome = scan([tmp_path], search)
+    assert not outcome.leaks
+    assert outcome.chance > 0
+    assert "matches in binary data are what chance brings" in summary(outcome, 1, [])
+
+
+def test_four_letters_in_base64_are_no_name_and_in_a_path_they_are(tmp_path):
+    search = Search(patterns_of([*many_patients(30), Identity("name", "x", "Kern^Test")])[0])
+    run = base64.b64encode(np.random.default_rng(2).bytes(90)).decode()
+    (tmp_path / "a.html").write_text(f"src='{run}/KerN+{run}'")
+    assert found(tmp_path, search) == set()
+    for text in (
+        "/data/hospital/images/of/Kern/and/others/of/the/same/ward",
+        "a Kern b", f"{run} Kern",
+    ):  # fmt: skip
+        (tmp_path / "a.html").write_text(text)
+        assert found(tmp_path, search) == {("name", "x")}, text
+
+
+def test_a_column_of_ids_is_found_among_measurements(tmp_path):
+    ids = [f"7{number:05d}" for number in range(31942, 31992)]
+    search = Search(patterns_of([Identity("id", "x", one) for one in ids])[0])
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"energy": np.round(rng.lognormal(13, 0.3, 50))})
+    table.loc[7, "energy"] = float(ids[3])
+    table.to_parquet(tmp_path / "a.parquet")
+    assert found(tmp_path, search) == set()
+    table["who"] = [float(one) for one in ids]
+    table.to_parquet(tmp_path / "a.parquet")
+    assert found(tmp_path, search) == {("id", "x")}
+
+
+@given(st.integers(1, 10**7), st.integers(1, 10**12))
+def test_less_than_one_scan_in_a_thousand_has_a_chance_hit(needles, size):
+    bits = bits_needed(needles, size)
+    assert needles * size * 2**-bits <= 1.001e-3
+
+
+def test_bits_are_those_of_the_data():
+    rng = np.random.default_rng(0)
+    noise = Model(rng.integers(0, 256, 1_000_000, dtype=np.uint8).tobytes().lower())
+    assert 54 < noise.bits(b"synthetic") <= 9 * 8  # two cases a letter
+    tissue = Model(smooth_ct(rng, (8, 128, 128)).tobytes().lower())
+    digits = "731942".encode("utf-16-le")
+    assert tissue.bits(digits) < 36 < noise.bits(digits)
+    assert not inside_run(b"a word of letters", 2, 6)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["RTstruct", "RTSTRUCT", "Axial", "ORIGINAL PRIMARY", "MONOCHROME2", "CLOSED_PLANAR", "BINARY",
+     "HFS", "Structure Set"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["text", "path", "private", "id", "institution"])
+def test_words_of_dicom_are_no_identity(kind, word):
+    patterns, left_out = patterns_of([Identity(kind, "t", word)])
+    assert not patterns
+    assert len(left_out) == 1
+
+
+def test_names_that_are_words_of_dicom_are_searched(tmp_path):
+    search = Search(patterns_of([Identity("name", "x", "Sharp^Synthetica")])[0])
+    (tmp_path / "a.txt").write_text("of Sharp")
+    assert found(tmp_path, search)
+    assert patterns_of([Identity("name", "x", "Li^Wu")])[0]
 
 
 @pytest.mark.parametrize(
@@ -327,7 +645,8 @@ def test_the_day_of_the_run_is_no_leak_in_its_timestamps(tmp_path, text, kinds):
     [
         ("name", "Li^X"), ("name", "Mark"), ("name", "Anonymous^"), ("id", "0001"), ("id", "12345"),
         ("text", "Spine"), ("text", "CT"), ("text", "Thin axial"), ("private", "STANDARD"),
-        ("path", "IM0001"), ("path", "series_12"), ("path", "dicom"), ("id", "000000"),
+        ("path", "IM0001"), ("path", "series_12"), ("path", "000007"), ("path", "IM-000123"),
+        ("path", "dicom"), ("id", "000000"),
         ("uid", "1.2.3"), ("time", "120000"), ("date", "x"), ("serial", "7"), ("time", "x"),
         ("name", "^"),
     ],

@@ -37,6 +37,7 @@ from pipeline.registering.cleaning_volumes import clean_volume
 from pipeline.registering.dates import day_of, days_between, enrolment
 from pipeline.registering.linkage import Linkage, read_linkage
 from pipeline.registering.reading import read_handover
+from pipeline.registering.study_tree import Names
 from segmentation.mask_files import read_mask_file
 from tests.hospital import (
     ANNA,
@@ -441,6 +442,91 @@ def test_pixels_are_copied_in_every_transfer_syntax(tmp_path, syntax):
     assert clean.file_meta.TransferSyntaxUID == data.file_meta.TransferSyntaxUID
     search = Search(patterns_of(of_folder(tmp_path / "a"))[0])
     assert not scan([tmp_path / "clean.dcm"], search).leaks
+
+
+def write_named_ct(hospital, **words):
+    """Write a CT whose words about the machine are `words`, and a mask of it."""
+    for path in write_ct(PETER, hospital.dicom / "a"):
+        header = pydicom.dcmread(path)
+        for keyword, value in words.items():
+            setattr(header, keyword, value)
+        header.save_as(path)
+    write_mask(hospital.masks / "KH-0000473-C_L1_A.nrrd")
+
+
+NAMING = {
+    "ManufacturerModelName": "Model Knoeterich",
+    "Manufacturer": "KNÖTERICH Peter",
+    "ConvolutionKernel": "B30f KNOETERICH",
+    "BodyPartExamined": "KNOETERICH",
+    "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL", "PETER KNOETERICH"],
+    "RescaleType": "KH-0000473-C",
+    "PatientPosition": "KNOETERICH",
+}
+
+
+@pytest.mark.parametrize("keyword", NAMING)
+def test_a_kept_word_that_names_the_patient_is_not_copied_and_told(hospital, caplog, keyword):
+    write_named_ct(hospital, **{keyword: NAMING[keyword]})
+    rows = hospital.run()
+    assert (
+        f"Left out of the copies, since they hold a name, an id or a date: {keyword}" in caplog.text
+    )
+    assert "noeterich" not in caplog.text.lower()
+    copies = sorted((hospital.out / rows[0]["image"]).iterdir())
+    held = pydicom.dcmread(copies[0])
+    if keyword == "ImageType":
+        assert list(held.ImageType) == ["ORIGINAL", "PRIMARY", "AXIAL"]
+    else:
+        assert keyword not in held
+    search = Search(patterns_of(read_linkage(hospital.linkage).identities())[0])
+    assert not scan([hospital.out], search).leaks
+
+
+def test_words_of_a_machine_stay(hospital, caplog):
+    words = {"ManufacturerModelName": "Scanner Force", "ConvolutionKernel": ["Br40d", "3"],
+             "BodyPartExamined": "LSPINE",
+             "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL", "CT_SOM5 SPI"],
+             "SeriesDescription": "Scanner Force Br40d LSPINE"}  # fmt: skip
+    write_named_ct(hospital, **words)
+    rows = hospital.run()
+    held = pydicom.dcmread(sorted((hospital.out / rows[0]["image"]).iterdir())[0])
+    del words["SeriesDescription"]
+    for keyword, value in words.items():
+        assert held[keyword].value == value
+    assert "Left out of the copies" not in caplog.text
+
+
+def test_headers_that_are_kept_must_not_name_the_patient_where_results_repeat_them(hospital):
+    write_named_ct(hospital, ManufacturerModelName="Model Knoeterich")
+    with pytest.raises(StudyError, match="At least one mask must be readable"):
+        hospital.run("--headers", "keep")
+    result, _, check = hospital.report()["KH-0000473-C_L1_A.nrrd"]
+    assert "must not name a patient" in result + check
+    hospital.run("--headers", "clean")  # the remedy
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'space units: "mm" "mm" "KNOETERICH"', b"Segmentation_SourceRepresentation:=Knoeterich"],
+)
+def test_a_kept_field_of_a_volume_that_names_the_patient_is_left_out(tmp_path, line):
+    names = Names(Search(patterns_of([Identity("name", "x", "KNOETERICH^PETER")])[0]))
+    head = b"NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 2\nencoding: raw\n"
+    (tmp_path / "a.nrrd").write_bytes(head + line + b"\n\n" + bytes(16))
+    clean_volume(tmp_path / "a.nrrd", tmp_path / "b.nrrd", names, names.allows)
+    assert (tmp_path / "b.nrrd").read_bytes() == head + b"\n" + bytes(16)
+    assert names.left_out.total() == 1
+
+
+def test_unused_fields_of_nifti_hold_nothing(tmp_path):
+    image = nibabel.Nifti1Image(np.zeros((2, 2, 2), np.int16), np.eye(4))
+    raw = bytearray(image.to_bytes())
+    raw[32:36], raw[140:148] = b"Knoe", b"Knoeteri"
+    (tmp_path / "a.nii").write_bytes(raw)
+    clean_volume(tmp_path / "a.nii", tmp_path / "b.nii", lambda name, number: name)
+    assert b"Knoe" not in (tmp_path / "b.nii").read_bytes()
+    assert nibabel.load(tmp_path / "b.nii").shape == (2, 2, 2)
 
 
 def test_files_without_preamble_are_registered_too(hospital):

@@ -78,6 +78,13 @@ def words(kind: str) -> frozenset[str]:
     return frozenset(fold(one) for line in lists[kind] for one in str(line).split(mark) if one)
 
 
+def word_lists(kind: str) -> list[list[str]]:
+    """Return the lists of `kind` in identifying_words.yaml, in their order, folded."""
+    path = Path(__file__).with_name("identifying_words.yaml")
+    lists = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return [[fold(one) for one in str(line).split(",")] for line in lists[kind]]
+
+
 def fold(text: str) -> str:
     """Return a text in small letters without accents, its words parted by one blank.
 

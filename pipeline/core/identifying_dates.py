@@ -65,6 +65,29 @@ def _named() -> tuple[re.Pattern, re.Pattern]:
     return with_day, re.compile(rf"{edge}{whole}{of}(?:19|20)\d\d{end}")
 
 
+@cache
+def _months() -> dict[str, int]:
+    from anyascii import anyascii
+
+    from pipeline.core.identifying import word_lists
+
+    numbers = {}
+    for number, words in enumerate(word_lists("months"), start=1):
+        for word in words:
+            numbers.setdefault(word, number)
+            numbers.setdefault(anyascii(word).lower(), number)
+    return numbers
+
+
+def month_of(word: str) -> int | None:
+    """Return the month that a word means, without accents or romanised, None for other words.
+
+    >>> month_of("Marz"), month_of("avgusta"), month_of("word")
+    (3, 8, None)
+    """
+    return _months().get(word.lower())
+
+
 def has_date(text: str) -> bool:
     """Return whether a text holds a date that can mean nothing else.
 

@@ -55,11 +55,14 @@ class Piece:
         How it was unpacked, such as ``("gzip", "NRRD header")``.
     bulk : bool
         Voxels or other numbers, where short patterns occur by chance.
+    numbers : bool
+        A column of measurements, some of which are a hospital's number by chance.
     """
 
     content: bytes
     chain: tuple[str, ...]
     bulk: bool = False
+    numbers: bool = False
 
 
 class CannotOpenError(Exception):
@@ -105,13 +108,30 @@ def _pieces(stream: BinaryIO, chain: tuple[str, ...]) -> Iterator[Piece]:
 
 def _plain(stream: BinaryIO, head: bytes, chain: tuple[str, ...]) -> Iterator[Piece]:
     """Yield text as it is with what base64 runs in it hold; other bytes as bulk."""
-    text = looks_like_text(head) or (len(head) < HEAD and not chain) or _is_pickle(head)
+    decoded = bool(chain) and chain[-1] == "base64"
+    text = _is_clean(head) if decoded else looks_like_text(head) or _is_pickle(head)
+    text |= len(head) < HEAD and not chain
     for content in _chunks(stream):
         yield Piece(content, chain, bulk=not text)
         if text:
             for data in base64_runs(content):
-                # Short junk that happens to be letters is searched as such, once.
                 yield from _pieces(io.BytesIO(data), (*chain, "base64"))
+
+
+def _is_clean(head: bytes) -> bool:
+    """Return whether bytes behind base64 are text: random ones hardly ever are UTF-8 as a whole."""
+    for encoding in ("utf-8", "utf-16-le"):
+        if encoding == "utf-16-le" and b"\0" not in head:
+            continue
+        try:
+            text = head[: len(head) - len(head) % 2].decode(encoding)
+        except UnicodeDecodeError as error:
+            if error.end < len(head) - 4:  # a character that the end of the head cuts is none
+                continue
+            text = head[: error.start].decode(encoding)
+        if text and sum(one.isprintable() or one in "\r\n\t\0" for one in text) >= 0.98 * len(text):
+            return True
+    return False
 
 
 def _is_pickle(head: bytes) -> bool:
@@ -203,10 +223,13 @@ def _parquet(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Pie
             for value in texts[column]:
                 if isinstance(value, bytes) and len(value) >= 4:
                     yield from _pieces(io.BytesIO(value), (*chain, "values"))
-        values = numbers.to_numpy(dtype=float).ravel()
-        with np.errstate(invalid="ignore"):
-            whole = values[(values == np.rint(values)) & (np.abs(values) >= 1e5)]
-        yield Piece(" ".join(f"{one:.0f}" for one in whole).encode(), (*chain, "values"))
+        for name in numbers:
+            values = numbers[name].to_numpy(dtype=float)
+            with np.errstate(invalid="ignore"):
+                whole = values[(values == np.rint(values)) & (np.abs(values) >= 1e5)]
+            if len(whole):
+                text = " ".join(f"{one:.0f}" for one in whole).encode()
+                yield Piece(text, (*chain, "values"), numbers=True)
 
 
 def _png(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece]:
@@ -216,6 +239,8 @@ def _png(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece]:
         length, kind = struct.unpack(">I4s", content[place : place + 8])
         data = content[place + 8 : place + 8 + length]
         place += 12 + length
+        if kind == b"IEND":
+            break
         if kind == b"IDAT":
             continue  # pixels
         yield Piece(data, (*chain, kind.decode("latin-1")))
@@ -238,8 +263,11 @@ def _jpeg(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece]
     content = stream.read()
     scan = content.find(b"\xff\xda")
     scan = len(content) if scan < 0 else scan
+    end = content.rfind(b"\xff\xd9", scan)
+    end = len(content) if end < 0 else end + 2
     yield Piece(content[:scan], (*chain, "metadata"))
-    yield Piece(content[scan:], chain, bulk=True)
+    yield Piece(content[scan:end], chain, bulk=True)
+    yield Piece(content[end:], (*chain, "behind the data"))
 
 
 def _sqlite(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece]:
@@ -287,8 +315,58 @@ def _nrrd(stream: BinaryIO, head: bytes, chain: tuple[str, ...]) -> Iterator[Pie
         source = gzip.GzipFile(fileobj=stream)
     elif kind in (b"bzip2", b"bz2"):
         source = bz2.BZ2File(stream)
-    for content in _chunks(source):
-        yield Piece(content, (*chain, "voxels"), bulk=True)
+    yield from _data_and_tail(source, _nrrd_size(header), (*chain, "voxels"))
+
+
+_NRRD_BYTES = {
+    **dict.fromkeys(("signed char", "int8", "int8_t", "uchar", "unsigned char", "uint8"), 1),
+    **dict.fromkeys(("uint8_t", "block"), 1),
+    **dict.fromkeys(("short", "short int", "signed short", "signed short int", "int16"), 2),
+    **dict.fromkeys(("int16_t", "ushort", "unsigned short", "unsigned short int", "uint16"), 2),
+    **dict.fromkeys(("uint16_t",), 2),
+    **dict.fromkeys(("int", "signed int", "int32", "int32_t", "uint", "unsigned int", "uint32"), 4),
+    **dict.fromkeys(("uint32_t", "float"), 4),
+    **dict.fromkeys(("longlong", "long long", "long long int", "int64", "int64_t", "double"), 8),
+    **dict.fromkeys(("signed long long", "ulonglong", "unsigned long long", "uint64"), 8),
+}
+
+
+def _nrrd_size(header: bytes) -> int | None:
+    """Return how many bytes of voxels a NRRD header announces, None where it does not tell."""
+    fields = {}
+    for line in header.decode("latin-1").splitlines():
+        key, mark, value = line.partition(": ")
+        if mark:
+            fields[key.lower()] = value.strip().lower()
+    try:
+        sizes = [int(one) for one in fields["sizes"].split()]
+        return int(np.prod(sizes)) * _NRRD_BYTES[fields["type"]]
+    except (KeyError, ValueError):
+        return None
+
+
+def _data_and_tail(source: BinaryIO, size: int | None, chain: tuple[str, ...]) -> Iterator[Piece]:
+    """Yield the bytes of an array as bulk, and what lies behind them as text."""
+    left = size
+    carried = b""
+    while left is None or left > 0:
+        fresh = source.read(CHUNK if left is None else min(CHUNK, left))
+        if not fresh:
+            break
+        left = None if left is None else left - len(fresh)
+        yield Piece(carried + fresh, chain, bulk=True)
+        carried = fresh[-OVERLAP:]
+    if left == 0:
+        yield from _tail(source, chain[:-1])
+
+
+def _tail(source: BinaryIO, chain: tuple[str, ...]) -> Iterator[Piece]:
+    """Yield what a file holds behind its array: as text, since no program looks at it."""
+    carried = b""
+    while rest := source.read(CHUNK):
+        if rest.strip(b"\0"):
+            yield Piece(carried + rest, (*chain, "behind the data"))
+        carried = rest[-OVERLAP:]
 
 
 def _from(stream: BinaryIO, place: int) -> bytes:
@@ -304,8 +382,15 @@ def _nifti(stream: BinaryIO, head: bytes, chain: tuple[str, ...]) -> Iterator[Pi
         offset = struct.unpack(f"{order}q", head[168:176])[0]
     stream.seek(0)
     yield Piece(stream.read(max(offset, 352)), (*chain, "header"))
-    for content in _chunks(stream):
-        yield Piece(content, (*chain, "voxels"), bulk=True)
+    if head[344:347] in (b"n+1", b"ni1"):
+        sizes = struct.unpack(f"{order}8h", head[40:56])
+        bits = struct.unpack(f"{order}h", head[72:74])[0]
+    else:
+        sizes = struct.unpack(f"{order}8q", head[16:80])
+        bits = struct.unpack(f"{order}h", head[14:16])[0]
+    used = [max(one, 1) for one in sizes[1 : 1 + max(0, min(sizes[0], 7))]]
+    size = int(np.prod(used, dtype=object)) * max(bits, 0) // 8
+    yield from _data_and_tail(stream, size or None, (*chain, "voxels"))
 
 
 def _dicom(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece]:
@@ -323,8 +408,26 @@ def _dicom(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece
         yield Piece(header.to_json(suppress_invalid_tags=True).encode(), (*chain, "header"))
         end = 0
     yield Piece(stream.read(end), (*chain, "header"))
-    for content in _chunks(stream):
-        yield Piece(content, (*chain, "pixels"), bulk=True)
+    size = None if deflated else _pixel_bytes(header, stream)
+    yield from _data_and_tail(stream, size, (*chain, "pixels"))
+
+
+def _pixel_bytes(header, stream: BinaryIO) -> int | None:
+    """Return how many bytes the pixels take with their element's head, None where not known."""
+    place = stream.tell()
+    rest = stream.read()
+    stream.seek(place)
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    if syntax is not None and syntax.is_compressed:
+        end = rest.rfind(b"\xfe\xff\xdd\xe0\0\0\0\0")
+        return end + 8 if end >= 0 else None
+    try:
+        count = header.Rows * header.Columns * int(header.get("NumberOfFrames") or 1)
+        bits = count * int(header.get("SamplesPerPixel") or 1) * header.BitsAllocated
+    except (AttributeError, TypeError, ValueError):
+        return None
+    implicit = syntax is not None and syntax.is_implicit_VR
+    return (8 if implicit else 12) + (bits + 7) // 8
 
 
 def _npy(stream: BinaryIO, head: bytes, chain: tuple[str, ...]) -> Iterator[Piece]:

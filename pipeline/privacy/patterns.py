@@ -8,14 +8,24 @@ some 40 s a gigabyte for eight hundred thousand (one core).
 from __future__ import annotations
 
 import base64
+import datetime
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.privacy.folded import (
+    named_days,
+    needles,
+    quick_skeleton,
+    readable,
+    skeleton,
+    stands_alone,
+    years_of,
+)
 from pipeline.privacy.identity import Identity
-from pipeline.privacy.variants import forms
+from pipeline.privacy.variants import day_of, forms
 
 ENCODINGS = {
     "UTF-8": "utf-8",
@@ -46,6 +56,9 @@ MIN_HEX = 12
 LONG = 8
 """Bytes of a pattern that is also searched in voxels and other bulk data."""
 
+FOLDED, NAMED_DAY = b"\0spelling\0", b"\0day\0"
+"""Marks of patterns that are searched in folded texts, and of days (`pipeline.privacy.folded`)."""
+
 MANY_UIDS = 50_000
 """Beyond so many UIDs (one a slice) they are searched as UTF-8 and UTF-16 only."""
 
@@ -53,6 +66,7 @@ LOWER = bytes(one + 32 if 65 <= one <= 90 else one for one in range(256))
 """Translation of ASCII capitals: patterns and contents are compared without case."""
 
 _CLOCK = re.compile(rb"([0-9]{4}-[0-9]{2}-[0-9]{2}[ t]|[a-z]{3} +[0-9]{1,2} )$")
+_DECIMALS = re.compile(rb"\.[0-9]+(e[+-]?[0-9]+)?(?![0-9a-z._-])")
 _DIGITS, _WORD = frozenset(b"0123456789"), frozenset(b"0123456789abcdefghijklmnopqrstuvwxyz")
 
 
@@ -84,11 +98,12 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Match:
-    """Where a pattern was found: ``start`` and ``end`` in the content."""
+    """Where a pattern was found: ``start`` and ``end`` in the content, or in what is `readable`."""
 
     pattern: Pattern
     start: int
     end: int
+    readable: bytes | None = None
 
 
 def patterns_of(identities: Iterable[Identity]) -> tuple[dict[bytes, Pattern], list[Identity]]:
@@ -99,6 +114,12 @@ def patterns_of(identities: Iterable[Identity]) -> tuple[dict[bytes, Pattern], l
     left_out = []
     for identity in identities:
         texts = forms(identity)
+        other = needles(identity) if texts else set()
+        for needle in other:
+            patterns.setdefault(FOLDED + needle, _of_spelling(identity))
+        day = day_of(identity)
+        if day is not None:
+            patterns.setdefault(NAMED_DAY + day.isoformat().encode(), _of_spelling(identity))
         if not texts:
             left_out.append(identity)
         for text in texts:
@@ -106,6 +127,10 @@ def patterns_of(identities: Iterable[Identity]) -> tuple[dict[bytes, Pattern], l
             for data, pattern in _encoded(text, identity, sparing=few):
                 patterns.setdefault(data, pattern)
     return patterns, left_out
+
+
+def _of_spelling(identity: Identity) -> Pattern:
+    return Pattern(identity, "another spelling", 1, frozenset(), frozenset(), False)
 
 
 def _encoded(text: str, identity: Identity, *, sparing: bool) -> Iterator[tuple[bytes, Pattern]]:
@@ -173,12 +198,18 @@ class Search:
     def __init__(self, patterns: dict[bytes, Pattern]) -> None:
         self.patterns = patterns
         self.longest = max(map(len, patterns), default=0)
-        self._tables = [
-            _Table([one for one in patterns if len(one) >= LONG], "<u8"),
-            _Table([one for one in patterns if len(one) < LONG], "<u4"),
-        ]
+        spellings = [one for one in patterns if one.startswith(FOLDED)]
+        days = {one for one in patterns if one.startswith(NAMED_DAY)}
+        plain = patterns.keys() - days - set(spellings)
+        folded = [one.removeprefix(FOLDED) for one in spellings]
+        self._tables, self._folded = _tables(plain), _tables(folded)
+        self._days = {datetime.date.fromisoformat(one.removeprefix(NAMED_DAY).decode()): one
+                      for one in days}  # fmt: skip
+        self._years = years_of(self._days)
 
-    def matches(self, content: bytes, *, bulk: bool = False) -> Iterator[Match]:
+    def matches(
+        self, content: bytes, *, bulk: bool = False, spellings: bool = True
+    ) -> Iterator[Match]:
         """Yield every match in `content`.
 
         Parameters
@@ -187,7 +218,10 @@ class Search:
             What a file or a part of it holds.
         bulk : bool, default=False
             Voxels and the like, where short patterns occur by chance: only those of `LONG`
-            bytes or more are searched.
+            bytes or more are searched; whether a match says anything `pipeline.privacy.chance`
+            tells.
+        spellings : bool, default=True
+            Whether text is also searched for other spellings (`pipeline.privacy.folded`).
         """
         lowered = content.translate(LOWER)
         for table in self._tables[: 1 if bulk else 2]:
@@ -195,6 +229,37 @@ class Search:
                 pattern = self.patterns[lowered[start:end]]
                 if _stands_alone(lowered, start, end, pattern):
                     yield Match(pattern, start, end)
+        if spellings and not bulk:
+            yield from self._in_other_spellings(content)
+
+    def _in_other_spellings(self, content: bytes) -> Iterator[Match]:
+        """Yield matches in the folded text, and days with the name of a month."""
+        if not (self._days or any(table.by_anchor for table in self._folded)):
+            return
+        text = readable(content)
+        quick = quick_skeleton(text)
+        if any(next(table.hits(quick), None) is not None for table in self._folded):
+            bare, places = skeleton(text)
+            for table in self._folded:
+                for start, end in table.hits(bare):
+                    first, last = int(places[start]), int(places[end - 1]) + 1
+                    if last < len(text) and text[last] in b"eE" and text[last - 1] in b"aouAOU":
+                        last += 1  # an umlaut at the end
+                    needle = bare[start:end]
+                    if stands_alone(text, first, last, needle):
+                        yield Match(self.patterns[FOLDED + needle], first, last, text)
+        if self._days:
+            for day, start, end in named_days(text, self._years):
+                if day in self._days:
+                    yield Match(self.patterns[self._days[day]], start, end, text)
+
+
+def _tables(patterns: Iterable[bytes]) -> list[_Table]:
+    every = list(patterns)
+    return [
+        _Table([one for one in every if len(one) >= LONG], "<u8"),
+        _Table([one for one in every if len(one) < LONG], "<u4"),
+    ]
 
 
 class _Table:
@@ -251,4 +316,6 @@ def _stands_alone(content: bytes, start: int, end: int, pattern: Pattern) -> boo
         return False  # the decimals of a number
     if after and after[0] in pattern.right:
         return False
+    if number and width == 1 and _DECIMALS.match(content, end) and content[start:end].isdigit():
+        return False  # a number with decimals
     return not (pattern.clock and _CLOCK.search(content[max(0, start - 16) : start]))

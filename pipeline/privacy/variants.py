@@ -38,11 +38,17 @@ LONGEST = 120
 #: Words that occur in any report, or that anonymisers write in the place of a name.
 COMMON = frozenset(Path(__file__).with_name("common_words.txt").read_text(encoding="utf-8").split())
 
-#: Names of files and folders that every export has: a word of the format and a number.
+#: DICOM's own words, which stand in every file and report: modalities, image types, positions.
+DICOM_TERMS = frozenset(
+    Path(__file__).with_name("dicom_terms.txt").read_text(encoding="utf-8").casefold().splitlines()
+)
+
+#: Names of files and folders that every export has: a word of the format and a number, which may
+#: begin with several zeros, as files that are counted.
 GENERIC_NAME = re.compile(
     r"(im|img|image|ima|ct|i|s|se|ser|series|st|study|pa|pat|slice|dicom|dcm|file|data|mask|seg"
     r"|segmentation|label|labels|volume|vol|scan|reader|masks|images|export)?"
-    r"[-_ ]?[a-z]?[0-9]{0,5}",
+    r"([-_ ]?[a-z]?[0-9]{0,5}|[-_ ]?[a-z]?0{2,}[0-9]{0,5})",
     re.IGNORECASE,
 )
 
@@ -50,6 +56,8 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+_SIGNS = "〇一二三四五六七八九"
+_ERAS = {"明治": 1867, "大正": 1911, "昭和": 1925, "平成": 1988, "令和": 2018}
 _JOINS = ("", " ", ", ", "^", "_", "-", ".", ",")
 _DATE = re.compile(r"((?:19|20)\d\d)[-/.]?(\d\d)[-/.]?(\d\d)")
 _TIME = re.compile(r"(\d\d):?(\d\d):?(\d\d)(?:\.(\d+))?")
@@ -66,7 +74,9 @@ def forms(identity: Identity) -> set[str]:
         "serial": _of_id,
     }
     maker = makers.get(identity.kind, _of_text)
-    found = set()
+    found: set[str] = set()
+    if identity.kind != "name" and is_dicom_term(identity.value):
+        return found
     for text in maker(identity):
         for raw in (text, *_lines(text)):
             one = unicodedata.normalize("NFC", raw).strip(" ^=\t\r\n")
@@ -78,18 +88,30 @@ def forms(identity: Identity) -> set[str]:
 def searchable(text: str, kind: str) -> bool:
     """Return whether a text is long and rare enough to be searched for."""
     compact = [one for one in text if one.isalnum()]
-    if len(set(compact)) < 2 or len(text) > LONGEST:
+    says_nothing = len(set(compact)) < 2 or len(text) > LONGEST
+    if says_nothing or (kind != "name" and is_dicom_term(text)):
         return False
     cjk = sum(_is_cjk(one) for one in compact)
     if cjk:
         return cjk >= MIN_CJK
     if kind == "date":
         return len(text) >= 8
-    if kind == "time" or all(one.isdigit() for one in compact):
-        return len(compact) >= MIN_DIGITS
     if kind == "path" and GENERIC_NAME.fullmatch(text):
         return False
+    if kind == "time" or all(one.isdigit() for one in compact):
+        return len(compact) >= MIN_DIGITS
     return len(compact) >= _least_characters(text, kind)
+
+
+def is_dicom_term(text: str) -> bool:
+    r"""Return whether a text is one of DICOM's own words, or several: no identity.
+
+    >>> is_dicom_term("RTstruct"), is_dicom_term(r"ORIGINAL\PRIMARY"), is_dicom_term("RTanna")
+    (True, True, False)
+    """
+    folded = " ".join(text.casefold().split())
+    parts = re.findall(r"[^\s\\/,;_-]+", folded)
+    return folded in DICOM_TERMS or (bool(parts) and DICOM_TERMS.issuperset(parts))
 
 
 def _least_characters(text: str, kind: str) -> float:
@@ -188,6 +210,15 @@ def _of_date(identity: Identity) -> Iterator[str]:
         yield from _of_time(Identity("time", identity.tag, rest))
 
 
+def day_of(identity: Identity) -> datetime.date | None:
+    """Return the day of a date, None for other values."""
+    match = _DATE.match(identity.value) if identity.kind == "date" else None
+    try:
+        return None if match is None else datetime.date(*map(int, match.groups()))
+    except ValueError:
+        return None
+
+
 def date_forms(day: datetime.date) -> Iterator[str]:
     """Yield a date as people and programs write it; two-digit years are left out."""
     y, m, d = f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}"
@@ -196,14 +227,29 @@ def date_forms(day: datetime.date) -> Iterator[str]:
             yield mark.join((y, month, number))
             yield mark.join((number, month, y))
             yield mark.join((month, number, y))
+        yield from (f"{number} {month} {y}", f"{y} {month} {number}", f"{month} {number} {y}")
+        yield from (f"{number}. {month}. {y}", f"{number} / {month} / {y}")
         yield f"{y}年{month}月{number}日"
+        yield f"{y}年 {month}月 {number}日"
         yield f"{y}년 {month}월 {number}일"
     yield from (f"{y}{m}{d}", f"{d}{m}{y}", f"{m}{d}{y}", f"{y}_{m}_{d}", f"{d}_{m}_{y}")
+    signs = "".join(_SIGNS[int(one)] for one in y)
+    yield f"{signs}年{_in_signs(day.month)}月{_in_signs(day.day)}日"
+    for era, began in _ERAS.items():
+        if 0 < day.year - began < 65:
+            yield f"{era}{day.year - began}年{day.month}月{day.day}日"
     name = _MONTHS[day.month - 1]
     for word in (name, name[:3]):
         for number in {d, str(day.day)}:
             yield from (f"{number} {word} {y}", f"{number}-{word}-{y}", f"{number}. {word} {y}")
             yield from (f"{word} {number}, {y}", f"{word} {number} {y}", f"{number}{word}{y}")
+
+
+def _in_signs(number: int) -> str:
+    tens, ones = divmod(number, 10)
+    return ("" if tens == 0 else "十" if tens == 1 else f"{_SIGNS[tens]}十") + (
+        _SIGNS[ones] if ones else ""
+    )
 
 
 def _of_time(identity: Identity) -> Iterator[str]:

@@ -80,8 +80,22 @@ NAMES = {"SegmentLabel": "SegmentNumber", "ROIName": "ROINumber", "CodeMeaning":
 
 Rename = Callable[[str, object], str]
 
+Allows = Callable[[str, str], bool]
+"""Tells of a keyword and a text whether it may be copied: it names no patient."""
 
-def clean_dicom(source: Path, target: Path, uid: Callable[[str], str], rename: Rename) -> None:
+
+def all_allowed(keyword: str, text: str) -> bool:
+    """Return True: nobody is known whom a text could name."""
+    return True
+
+
+def clean_dicom(
+    source: Path,
+    target: Path,
+    uid: Callable[[str], str],
+    rename: Rename,
+    allows: Allows = all_allowed,
+) -> None:
     """Write a copy of a DICOM file without identity.
 
     Parameters
@@ -92,6 +106,9 @@ def clean_dicom(source: Path, target: Path, uid: Callable[[str], str], rename: R
         Returns the UID that replaces one.
     rename : callable
         Returns the name to keep for a region, from its name and number.
+    allows : callable
+        Whether a text of `WORDS` may be copied. Of several values of an attribute those that may
+        not are left out.
 
     Raises
     ------
@@ -100,7 +117,7 @@ def clean_dicom(source: Path, target: Path, uid: Callable[[str], str], rename: R
     """
     with named():
         original = read_mapped(source)
-        kept = _cleaned(original, uid, rename)
+        kept = _cleaned(original, uid, rename, allows)
         check_whole(original, kept)
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = original.file_meta.get(
@@ -139,7 +156,16 @@ def _byte_order(syntax: UID) -> tuple[bool, bool]:
     return syntax.is_implicit_VR, syntax.is_little_endian
 
 
-def _cleaned(original: Dataset, uid: Callable[[str], str], rename: Rename) -> Dataset:
+def texts_of(element: pydicom.DataElement) -> list[str]:
+    """Return the values of an attribute as texts."""
+    value = element.value
+    several = isinstance(value, pydicom.multival.MultiValue | list | tuple)
+    return [str(one) for one in (value if several else [value]) if one is not None]
+
+
+def _cleaned(
+    original: Dataset, uid: Callable[[str], str], rename: Rename, allows: Allows
+) -> Dataset:
     kept = Dataset()
     for tag in list(original.keys()):
         if tag.is_private or tag.group not in GROUPS:
@@ -149,7 +175,7 @@ def _cleaned(original: Dataset, uid: Callable[[str], str], rename: Rename) -> Da
             if element.VR == "SQ":
                 if tag.group == 0x0008 and element.keyword not in REFERENCES:
                     continue
-                items = [_cleaned(item, uid, rename) for item in element.value]
+                items = [_cleaned(item, uid, rename, allows) for item in element.value]
                 if any(len(item) for item in items):
                     kept.add_new(tag, "SQ", items)
             elif element.VR == "UI":
@@ -157,6 +183,13 @@ def _cleaned(original: Dataset, uid: Callable[[str], str], rename: Rename) -> Da
             elif element.keyword in NAMES:
                 number = original.get(NAMES[element.keyword])
                 kept.add_new(tag, element.VR, rename(str(element.value), number))
+            elif element.keyword in WORDS:
+                texts = texts_of(element)
+                allowed = [one for one in texts if allows(element.keyword, one)]
+                if len(allowed) == len(texts):
+                    kept.add(element)
+                elif allowed:
+                    kept.add_new(tag, element.VR, allowed)
             elif _is_kept(element):
                 kept.add(element)
         except DAMAGE:
@@ -169,9 +202,7 @@ def _cleaned(original: Dataset, uid: Callable[[str], str], rename: Rename) -> Da
 def _is_kept(element: pydicom.DataElement) -> bool:
     if element.VR in BYTES:
         return element.tag.group in (0x0028, 0x7FE0)
-    if element.VR in NUMBERS:
-        return element.tag.group != 0x0008
-    return element.keyword in WORDS
+    return element.VR in NUMBERS and element.tag.group != 0x0008
 
 
 def _uids(value: object, uid: Callable[[str], str]) -> object:

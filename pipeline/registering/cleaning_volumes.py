@@ -15,14 +15,14 @@ from isal import igzip, isal_zlib
 from pipeline.core.errors import CaseError
 from pipeline.core.files import whole_file
 from pipeline.core.volumes import volume_suffix
-from pipeline.registering.cleaning import Rename
+from pipeline.registering.cleaning import Allows, Rename, all_allowed
 from segmentation.label_tables import extension_names, vertebra_extension
 
-#: Text fields of a NIfTI header, by the header's size: data_type, db_name, descrip, aux_file,
-#: intent_name.
+#: Fields of a NIfTI header that may hold text, by the header's size: data_type, db_name, extents,
+#: session_error, glmax, glmin, descrip, aux_file, intent_name; the unused end of NIfTI-2.
 NIFTI_TEXTS = {
-    348: ((4, 14), (14, 32), (148, 228), (228, 252), (328, 344)),
-    540: ((240, 320), (320, 344), (508, 524)),
+    348: ((4, 38), (140, 148), (148, 252), (328, 344)),
+    540: ((240, 344), (508, 524), (525, 540)),
 }
 
 #: Fields of a NRRD header that describe the array and its place.
@@ -57,7 +57,7 @@ _NAME = re.compile(rb"Segment(\d+)_Name")
 _ID = re.compile(rb"Segment(\d+)_ID")
 
 
-def clean_volume(source: Path, target: Path, rename: Rename) -> None:
+def clean_volume(source: Path, target: Path, rename: Rename, allows: Allows = all_allowed) -> None:
     """Write a copy of a NIfTI or NRRD file without identity.
 
     Parameters
@@ -66,6 +66,8 @@ def clean_volume(source: Path, target: Path, rename: Rename) -> None:
         Original, and file to write; of the same kind.
     rename : callable
         Returns the name to keep for a segment, from its name and number.
+    allows : callable
+        Whether the text of a kept field may be copied.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def clean_volume(source: Path, target: Path, rename: Rename) -> None:
     """
     try:
         if volume_suffix(source) == ".nrrd":
-            _clean_nrrd(source, target, rename)
+            _clean_nrrd(source, target, rename, allows)
         else:
             _clean_nifti(source, target)
     except (ValueError, LookupError, EOFError, struct.error, isal_zlib.error, BadGzipFile) as error:
@@ -160,7 +162,7 @@ def _offset(head: bytearray, size: int, order: str) -> int:
     return struct.unpack(f"{mark}q", head[168:176])[0]
 
 
-def _clean_nrrd(source: Path, target: Path, rename: Rename) -> None:
+def _clean_nrrd(source: Path, target: Path, rename: Rename, allows: Allows) -> None:
     with open(source, "rb") as stream, whole_file(target) as beside, open(beside, "wb") as out:
         packed, fields = False, {}
         first = stream.readline(64)
@@ -174,7 +176,7 @@ def _clean_nrrd(source: Path, target: Path, rename: Rename) -> None:
             line = line.rstrip(b"\r\n")
             if not line:
                 break
-            kept = _kept_line(line, rename)
+            kept = _kept_line(line, rename, allows)
             if kept is not None:
                 out.write(kept + b"\n")
             packed |= re.match(rb"encoding:\s*gz", line, re.IGNORECASE) is not None
@@ -225,7 +227,7 @@ def _copy_behind(stream: BinaryIO, out: BinaryIO, skipped: int, count: int) -> N
     _copy_exactly(stream, out, count)
 
 
-def _kept_line(line: bytes, rename: Rename) -> bytes | None:
+def _kept_line(line: bytes, rename: Rename, allows: Allows) -> bytes | None:
     """Return a line of a NRRD header without identity, None where it is left out."""
     key, mark, value = line.partition(b":=")
     if mark:
@@ -236,10 +238,12 @@ def _kept_line(line: bytes, rename: Rename) -> bytes | None:
             return key + b":=" + rename(text, int(match[1]) + 1).encode()
         if match := _ID.fullmatch(key):
             return key + b":=Segment_" + str(int(match[1]) + 1).encode()
-        return line
+        keyword = re.sub(r"^Segment\d+", "Segment", key.decode())
+        return line if allows(keyword, value.decode("utf-8", "replace")) else None
     if line.startswith(b"#"):
         return None
     name = line.partition(b":")[0].decode("ascii", "replace").lower().replace(" ", "")
     if name == "datafile":
         raise ValueError("voxels in another file")
-    return line if name in NRRD_FIELDS else None
+    text = line.partition(b":")[2].decode("utf-8", "replace")
+    return line if name in NRRD_FIELDS and allows(f"NRRD {name}", text) else None

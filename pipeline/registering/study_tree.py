@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -24,8 +25,10 @@ from pipeline.core.files import (
 )
 from pipeline.core.registered import write_marker
 from pipeline.core.volumes import volume_suffix
+from pipeline.privacy.identity import read_header
 from pipeline.privacy.patterns import Search
-from pipeline.registering.cleaning import clean_dicom
+from pipeline.privacy.variants import is_dicom_term
+from pipeline.registering.cleaning import WORDS, clean_dicom, texts_of
 from pipeline.registering.cleaning_volumes import clean_volume
 from pipeline.registering.handover import Series
 from pipeline.registering.linkage import Linkage
@@ -41,17 +44,23 @@ DICTIONARY = [
 
 
 class Names:
-    """Names of segments that may stay.
+    """Names of segments that may stay, and texts of headers.
 
     Parameters
     ----------
     search : Search
         Everything that identifies.
+    people : Search, optional
+        What tells patients and staff apart: names, ids, dates. Texts about a machine are compared
+        with these only, since other fields of a header repeat the machine's own words. By default
+        `search`.
     """
 
-    def __init__(self, search: Search) -> None:
-        self.search = search
+    def __init__(self, search: Search, people: Search | None = None) -> None:
+        self.search, self.people = search, people or search
         self.replaced = 0
+        self.left_out: Counter[str] = Counter()
+        self._known: dict[str, bool] = {}
 
     def __call__(self, name: str, number: object) -> str:
         """Return a segment's name, or a number in its place where it identifies a person."""
@@ -59,6 +68,15 @@ class Names:
             return name
         self.replaced += 1
         return f"structure {number}"
+
+    def allows(self, keyword: str, text: str) -> bool:
+        """Return whether a text of a header names nobody; what may not stay is counted."""
+        if text not in self._known:
+            hits = () if is_dicom_term(text) else self.people.matches(text.encode())
+            self._known[text] = next(iter(hits), None) is None
+        if not self._known[text]:
+            self.left_out[keyword] += 1
+        return self._known[text]
 
 
 class StudyTree:
@@ -178,6 +196,7 @@ class StudyTree:
     def _write(self, source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if self.headers == "keep":
+            self._check_words(source)
             target.unlink(missing_ok=True)
             try:
                 os.link(source.resolve(), target)
@@ -187,10 +206,25 @@ class StudyTree:
                 self.copied += 1
             return
         if volume_suffix(source) is not None:
-            clean_volume(source, target, self.names)
+            clean_volume(source, target, self.names, self.names.allows)
         else:
-            clean_dicom(source, target, self.uid, self.names)
+            clean_dicom(source, target, self.uid, self.names, self.names.allows)
         self.copied += 1
+
+    def _check_words(self, source: Path) -> None:
+        """Raise `CaseError` where a word that results repeat, such as the scanner, names somebody.
+
+        With ``--headers keep`` the files stay as they are, and nothing can be left out of them.
+        """
+        header = None if volume_suffix(source) else read_header(source)
+        for keyword in sorted(WORDS) if header is not None else ():
+            texts = texts_of(header[keyword]) if keyword in header else ()
+            if not all(self.names.allows(keyword, one) for one in texts):
+                raise CaseError(
+                    "A word of the header that results repeat must not name a patient",
+                    found=keyword,
+                    remedy="register with --headers clean, which leaves it out",
+                )
 
 
 def _state(file: Path) -> str:

@@ -47,8 +47,8 @@ def bits_needed(needles: int, size: int) -> float:
 
     Examples
     --------
-    >>> round(bits_needed(100_000, 10**9))
-    56
+    >>> math.ceil(bits_needed(100_000, 10**9))
+    57
     """
     return math.log2(SCANS) + math.log2(max(needles, 1)) + math.log2(max(size, 1))
 

@@ -183,20 +183,24 @@ def _cleaned(
             elif element.keyword in NAMES:
                 number = original.get(NAMES[element.keyword])
                 kept.add_new(tag, element.VR, rename(str(element.value), number))
-            elif element.keyword in WORDS:
-                texts = texts_of(element)
-                allowed = [one for one in texts if allows(element.keyword, one)]
-                if len(allowed) == len(texts):
-                    kept.add(element)
-                elif allowed:
-                    kept.add_new(tag, element.VR, allowed)
-            elif _is_kept(element):
+            elif _is_kept(element) or _is_allowed(element, allows):
                 kept.add(element)
         except DAMAGE:
             if keyword_for_tag(tag) in NEEDED:
                 raise
             continue  # a value that cannot be read, and that nobody reads, describes nothing
     return kept
+
+
+def _is_allowed(element: pydicom.DataElement, allows: Allows) -> bool:
+    """Return whether an attribute is one of `WORDS`; its values that name somebody are removed."""
+    if element.keyword not in WORDS:
+        return False
+    texts = texts_of(element)
+    allowed = [one for one in texts if allows(element.keyword, one)]
+    if len(allowed) < len(texts):
+        element.value = allowed
+    return bool(allowed) or not texts
 
 
 def _is_kept(element: pydicom.DataElement) -> bool:

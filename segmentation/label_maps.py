@@ -37,6 +37,8 @@ class LabelLayers(MaskFile):
         Grid of the layers.
     disputed : Mapping
         Number -> the different names that tables of names give it.
+    named_in_header : frozenset of int
+        Numbers that the header names; the names of others lie in a table beside the file.
     """
 
     layers: np.ndarray
@@ -45,6 +47,7 @@ class LabelLayers(MaskFile):
     findings: list[Finding]
     disputed: Mapping[int, list[str]] = field(default_factory=dict)
     numbered: bool = False
+    named_in_header: frozenset[int] = frozenset()
 
     def check(self, segment: Segment) -> None:
         """Refuse a label to which tables give different names."""
@@ -97,6 +100,7 @@ def read_label_map(path: str | Path) -> LabelLayers:
         findings + known.findings,
         known.disputed,
         numbered=True,
+        named_in_header=frozenset(known.in_header),
     )
 
 

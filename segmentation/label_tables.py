@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 from pipeline.core.findings import Finding
 from pipeline.core.volumes import NIFTI_SUFFIXES, volume_suffix
@@ -48,11 +49,14 @@ class LabelNames:
         Number -> the different names that tables give it.
     findings : list of Finding
         A warning where a table cannot be read.
+    in_header : set of int
+        Numbers that the file's own header names.
     """
 
     names: dict[int, str] = field(default_factory=dict)
     disputed: dict[int, list[str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    in_header: set[int] = field(default_factory=set)
 
     def add(self, pairs: Iterable[tuple[int, str]]) -> None:
         """Take up numbers with their names."""
@@ -76,6 +80,7 @@ def names_of(path: str | Path) -> LabelNames:
     found = LabelNames()
     if volume_suffix(path) in NIFTI_SUFFIXES:
         _add_extensions(found, *_between(path))
+        found.in_header = set(found.names)
     for table in tables_beside(path):
         found.add(table)
     return found
@@ -227,7 +232,8 @@ def vertebra_extension(names: Mapping[int, str], room: int, order: str) -> bytes
         `room` bytes: zeros where there is no vertebra, or no room.
     """
     levels = {number: level for number, name in names.items() if (level := vertebra_of(name))}
-    labels = "".join(f'<Label Key="{n}">vertebrae_{level}</Label>' for n, level in levels.items())
+    # Such a name is a level and words for a vertebra: it can hold nothing of a person.
+    labels = "".join(f'<Label Key="{n}">{escape(names[n])}</Label>' for n in levels)
     text = (
         '<CaretExtension><VolumeInformation Index="0"><LabelTable>'
         f"{labels}</LabelTable></VolumeInformation></CaretExtension>"

@@ -14,7 +14,7 @@ from pipeline.core.errors import CaseError
 from pipeline.registering.cleaning_volumes import clean_volume
 from pipeline.registering.matching import structures
 from pipeline.registering.names import Told
-from pipeline.registering.tables import _segment
+from pipeline.registering.tables import _label, _segment
 from segmentation.label_conventions import choose_segment, convention_of
 from segmentation.label_tables import extension_names, table_labels, vertebra_extension
 from segmentation.mask_files import read_mask_file
@@ -214,7 +214,7 @@ def test_a_copy_keeps_the_names_of_vertebrae_and_no_other(order):
     block = vertebra_extension(held, 2004, order)
     assert len(block) == 2004
     assert b"CANARY" not in block
-    assert extension_names(block, order) == {22: "vertebrae_L1", 31: "vertebrae_T4"}
+    assert extension_names(block, order) == {22: "vertebrae_L1", 31: "Th4"}
     assert vertebra_extension(held, 40, order) == bytes(40)
     assert vertebra_extension({1: "liver"}, 2004, order) == bytes(2004)
     assert extension_names(bytes(16), order) == {}
@@ -249,6 +249,13 @@ def test_a_registered_copy_still_says_which_vertebra_is_which(tmp_path, name):
 def test_register_takes_the_structure_that_the_file_names(tmp_path, label, level, chosen, note):
     held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml(V1)))
     segment, said = _segment(held, label, level)
+    # What is written into the study's table is taken by the stages, with the same warning.
+    if segment is not None:
+        written = _label(held, segment, label, level)
+        copy = tmp_path / "copy.nii.gz"
+        clean_volume(tmp_path / "m.nii.gz", copy, lambda text, number: text)
+        again, findings = choose_segment(read_mask_file(copy), written, level, None)
+        assert (again, bool(findings)) == (segment, bool(note))
     assert (segment and segment.value) == chosen
     assert said.startswith(note)
     with pytest.raises(CaseError, match="must not bear the name of another level"):
@@ -280,3 +287,25 @@ def test_a_name_that_tells_nothing_leaves_the_level_to_the_path(tmp_path):
     held = read_mask_file(label_map(tmp_path / "n.nii.gz", xml({5: "T12"}), values=(5,)))
     with pytest.raises(CaseError, match="one structure of the level in its name"):
         structures(held, Told(level="L1"), None)
+
+
+def test_the_name_of_the_only_structure_stays_where_somebody_meant_it(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml(V1), values=(31,)))
+    segment, _ = _segment(held, "vertebrae_T4", "L1")
+    assert _label(held, segment, "vertebrae_T4", "L1") == "vertebrae_T4"
+    assert _label(held, segment, "vertebrae_T4", "T4") is None
+
+
+@pytest.mark.parametrize("header", [None, {31: "T4 corrected"}])
+def test_the_number_is_written_where_the_copy_has_no_name(tmp_path, header):
+    content = None if header is None else xml(header)
+    if header is None:
+        (tmp_path / "m.label").write_text(ITK_SNAP.replace("T4", "T4 corrected"), encoding="utf-8")
+    held = read_mask_file(label_map(tmp_path / "m.nii.gz", content))
+    segment, note = _segment(held, "T4 corrected", "L1")
+    assert "is T4 by its name" in note
+    written = _label(held, segment, "T4 corrected", "L1")
+    (tmp_path / "study").mkdir()
+    copy = tmp_path / "study" / "m.nii.gz"
+    clean_volume(tmp_path / "m.nii.gz", copy, lambda text, number: text)
+    assert choose_segment(read_mask_file(copy), written, "L1", None)[0].value == 31

@@ -26,6 +26,7 @@ from pipeline.registering.persons import (
 )
 from pipeline.registering.reading import read_handover
 from segmentation.label_conventions import check_name, named_segments
+from segmentation.level_names import vertebra_of
 from segmentation.mask_files import read_mask_file
 from segmentation.segments import MaskFile, Segment, first_drawn, pick_segment
 
@@ -138,7 +139,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
                     row["mask"],
                     row["level"],
                     row["reader"],
-                    row["label"] if segment is None else label_of(mask_file, segment),
+                    _label(mask_file, segment, row["label"], row["level"]),
                     "table",
                     note="; ".join(filter(None, (note, *series.notes))),
                     version=int(row["version"] or 1),
@@ -275,6 +276,20 @@ def _choose(
         "The image of a row must hold one CT series with the mask's grid",
         found=f"{len(candidates)} series, {len(fits)} with its grid",
     )
+
+
+def _label(
+    mask_file: MaskFile, segment: Segment | None, label: str | None, level: str
+) -> str | None:
+    """Return what the study's column `label` says: a number, or the name that somebody meant."""
+    if segment is None:
+        return label
+    if not check_name(segment, level, label):
+        return label_of(mask_file, segment)
+    # The stages refuse a number whose name is that of another level; the copy of a label map has
+    # names of vertebrae from its own header, and no other.
+    kept = segment.value in getattr(mask_file, "named_in_header", ()) and vertebra_of(segment.name)
+    return segment.name if kept or not mask_file.numbered else str(segment.value)
 
 
 def _segment(mask_file: MaskFile, label: str | None, level: str) -> tuple[Segment | None, str]:

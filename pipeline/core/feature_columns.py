@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.core.dictionary import MISSING
 from pipeline.core.feature_suspects import suspects
-from pipeline.core.notation import NUMBER, Numbers, is_number, read_numbers
+from pipeline.core.notation import NUMBER, Numbers, is_number, plain_numbers, read_numbers
 from pipeline.core.table_columns import KEYS, given_names, table_name
 
 DAYS = "days_from_surgery"
@@ -138,6 +138,9 @@ def feature_numbers(values: pd.Series, *, decimal_comma: bool = False) -> Number
     if pd.api.types.is_numeric_dtype(values):
         finite = values.astype("float64").replace([np.inf, -np.inf], np.nan)
         return Numbers(finite, {}, {})
+    plain = plain_numbers(values.dropna())
+    if plain is not None:  # most columns, at once
+        return Numbers(plain.reindex(values.index), {}, {})
     texts = values.where(~values.isin(UNDEFINED), None)
     infinite = [row for row, text in texts.dropna().items() if _INFINITE.fullmatch(text[:12])]
     return read_numbers(texts.drop(infinite), decimal_comma=decimal_comma).over(values.index)

@@ -109,7 +109,7 @@ def read_numbers(texts: pd.Series, *, decimal_comma: bool = False) -> Numbers:
     """
     given = texts.dropna()
     commas = _comma_column(given, decimal_comma)
-    plain = _all_plain(given if commas is None else commas)
+    plain = plain_numbers(given if commas is None else commas)
     if plain is not None:
         read_as = {} if commas is None else _first_comma(given, plain)
         return Numbers(plain.reindex(texts.index), {}, read_as, commas is not None)
@@ -161,7 +161,7 @@ def _first_comma(given: pd.Series, plain: pd.Series) -> dict[str, float]:
     return {given[at]: plain[at]}
 
 
-def _all_plain(given: pd.Series) -> pd.Series | None:
+def plain_numbers(given: pd.Series) -> pd.Series | None:
     """Return a column that only holds numbers as programs write them, which most do, at once."""
     if not _PLAIN_SIGNS.fullmatch(" ".join(given)):
         return None

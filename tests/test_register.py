@@ -222,7 +222,7 @@ def test_several_levels_of_one_file_become_cases(hospital):
 
 UNMATCHED = {
     "no patient": ("x/L1_A.nrrd", {}, "matched to a patient by reference, name or folder"),
-    "two levels": ("KH-0000471-A_T12_L1.nrrd", {}, "hold one level (found: its name holds"),
+    "two levels": ("KH-0000471-A_T12_L1.nrrd", {}, "its structures (found: its name holds"),
     "no level": ("KH-0000471-A_A.nrrd", {}, "without a level). Remedy: rename the file, give"),
     "no mask": ("KH-0000471-A_L1_empty.nrrd", None, "readable NRRD header"),
     "no series with its grid": (

@@ -96,6 +96,22 @@ def test_an_attribute_that_is_needed_is_not_left_out_where_it_is_damaged(folder,
     assert not (tmp_path / "b.dcm").exists()
 
 
+@pytest.mark.parametrize("bit", range(0, 16, 3))
+def test_a_slice_without_preamble_whose_first_bytes_are_damaged_is_missed(folder, bit):
+    for path in (folder.dicom / "a" / "ct").iterdir():
+        path.write_bytes(path.read_bytes()[132:])
+    (row,) = folder.run()
+    assert len(list((folder.out / row["image"]).iterdir())) == SMALL[0]
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    shutil.rmtree(folder.out)
+    folder.linkage.unlink()
+    with pytest.raises(StudyError, match="At least one mask must be matched"):
+        folder.run()
+    assert folder.report()[path.name][0] == "DAMAGED"
+
+
 # --- bytes behind the voxels ---
 
 

@@ -14,7 +14,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pipeline.core.errors import CaseError
 from pipeline.core.files import machine_error
 from pipeline.dicom_headers import quiet
-from segmentation.dicom_files import read_dicom
+from segmentation.dicom_files import is_dicom, read_dicom
 
 #: pydicom converts values when they are asked for, and any conversion may fail, each in its own
 #: way. Neither OSError nor MemoryError is among them: no byte of a mapped file causes one.
@@ -73,15 +73,6 @@ def read_mapped(path: Path, **options: object) -> pydicom.Dataset:
     pydicom.errors.InvalidDicomError
         If it is none.
     """
-    if not is_dicom_or_bare(path):
+    if not is_dicom(path):
         raise InvalidDicomError
     return read_dicom(path, **options)
-
-
-def is_dicom_or_bare(path: Path) -> bool:
-    """Return whether a file starts as DICOM does, with or without its preamble."""
-    from pipeline.privacy.identity import is_bare
-
-    with open(path, "rb") as stream:
-        start = stream.read(132)
-    return start[128:] == b"DICM" or is_bare(path)

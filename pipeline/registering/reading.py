@@ -44,6 +44,9 @@ DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 #: Date attributes of a slice, the nearest to the moment of the scan first.
 DATES = ("AcquisitionDate", "AcquisitionDateTime", "SeriesDate", "ContentDate", "StudyDate")
 
+#: Share of the smallest slice's size above which an unknown file beside slices may be one.
+ALIKE = 0.8
+
 #: Headers of a slice that a copy with a corrected name must share.
 SAME_SLICE = (
     *("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient"),
@@ -74,6 +77,7 @@ def read_handovers(
     for root, files in folders:
         for path in sorted(files):
             reading.read(path, root)
+    reading.find_torn()
     return settle(reading.found, reading.images, reading.masks, reading.told, by)
 
 
@@ -99,6 +103,7 @@ class _Reading:
         self.told: dict[str, dict[str, int]] = {}
         self._first: dict[tuple[str, str], Image] = {}
         self._seen: set[Path] = set()
+        self._unknown: list[Path] = []
 
     def read(self, path: Path, root: Path) -> None:
         """Read one file, unless it was read below another root."""
@@ -110,6 +115,7 @@ class _Reading:
             with named():
                 header = _header_of(path)
                 if header is None:
+                    self._unknown.append(path)
                     return
                 identity = set(of_header(header))
                 kind = kind_of(header)
@@ -132,6 +138,21 @@ class _Reading:
                 self._tell(uid, "images of its series say that they are no CT, and were left out")
         else:
             self._take(image)
+
+    def find_torn(self) -> None:
+        """Count files of no known kind as damaged where they look like the slices beside them.
+
+        The first bytes of a slice without a preamble may be what is damaged.
+        """
+        slices: dict[tuple[Path, str], list[Path]] = {}
+        for image in self.images:
+            slices.setdefault((image.path.parent, image.path.suffix), []).append(image.path)
+        for path in self._unknown:
+            beside = slices.get((path.parent, path.suffix), ())
+            if len(beside) > 1:
+                least = min(one.stat().st_size for one in beside)
+                if path.stat().st_size > ALIKE * least:
+                    self.found.damaged.append(path)
 
     def _take(self, image: Image) -> None:
         """Take a CT file, unless it is another's copy."""

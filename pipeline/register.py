@@ -20,7 +20,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.leftovers import clear_leftovers
 from pipeline.core.problems import listing
-from pipeline.core.registered import MARKER
+from pipeline.core.registered import MARKER, read_marker
 from pipeline.privacy.identity import Identity
 from pipeline.privacy.patterns import Search, patterns_of
 from pipeline.registering.dates import days_between, enrolment, surgery_dates
@@ -211,7 +211,9 @@ def register(
     cases = merge_cases(out, [values for _, values in written])
     template = enrolment(_entered(cases, linkage), enrolment_unit)
     rules = {values["scan_id"]: row.rule for row, values in written}
-    write_tables(out, cases, template, linkage, headers, rules)
+    before = read_marker(out / "cases.csv").get("convention") if (out / MARKER).exists() else None
+    told = matched.convention if before in (None, matched.convention) else ""
+    write_tables(out, cases, template, linkage, headers, rules, told)
     tree.clear_orphans()
     write_linkage(linkage, linkage_path)
     write_report(matched, handover, written, report_path(linkage_path))
@@ -362,6 +364,8 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
         f"Study: {options.out}\nLinkage (who is who; keep it away from the study): {linkage_path}"
         f"\nWhat became of each file, for the hospital: {report}"
     )
+    if told := read_marker(options.out / "cases.csv").get("convention"):
+        print(f"For the configuration of the study: masks: {{convention: {told}}}")
     if options.headers == "keep":
         print("Images and masks still hold the identity of the originals: guard them as such.")
 

@@ -41,7 +41,7 @@ from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown_id
 from pipeline.core.problems import Problems, listing
 from pipeline.core.readers import originals
-from pipeline.core.registered import suspicious_ids
+from pipeline.core.registered import read_marker, suspicious_ids
 from pipeline.core.run_lock import only_run
 from pipeline.core.sheets import column_names
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
@@ -87,6 +87,7 @@ def validate_study(config: dict) -> Study:
         clinical, dictionary = clinical_tables(config)
     if config["cases"] is not None:
         cases = read_cases(config["cases"], config["scans_per_job"])
+        _check_convention(config)
         _check_readers(config, cases)
         check_parameter_file(config["extraction"]["params"])
     else:
@@ -111,6 +112,20 @@ def validate_study(config: dict) -> Study:
     if config["outcome"] is not None:
         _warn_if_too_few(study, features)
     return study
+
+
+def _check_convention(config: dict) -> None:
+    """Warn if the configuration names another convention than register was told of all masks."""
+    told = read_marker(config["cases"]).get("convention")
+    stated = config["masks"]["convention"]
+    if told is not None and stated not in ("none", told):
+        logger.warning(
+            "The masks were registered by the convention %s, but masks.convention is %s: write "
+            "masks: {convention: %s}",
+            told,
+            stated if isinstance(stated, str) else "an own map",
+            told,
+        )
 
 
 def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> pd.DataFrame:

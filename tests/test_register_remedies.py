@@ -10,7 +10,9 @@ import pytest
 import SimpleITK as sitk
 
 from pipeline.core.errors import StudyError
+from pipeline.core.registered import read_marker
 from pipeline.registering.names import level_of, pattern_of, read_path, stem_of
+from pipeline.validate import _check_convention
 from tests.hospital import SMALL, write_segments, write_small, write_small_mask
 from tests.test_register_patients import Folder
 
@@ -184,6 +186,22 @@ def test_a_label_that_means_the_level_or_nothing_is_taken(folder, value):
     write_small(folder.dicom / "x", "4711", mask="4711_L1.nrrd")
     write_small_mask(folder.dicom / "x" / "4711_L1.nrrd", value=value)
     accepted(folder, "--convention", "verse")
+
+
+@pytest.mark.parametrize(("value", "told"), [(20, "verse"), (1, None)])
+def test_what_intake_was_told_reaches_the_study(folder, value, told, capsys, caplog):
+    """Unless a mask does not follow the convention: the stages would refuse it then."""
+    write_small(folder.dicom / "x", "4711", mask="4711_L1.nrrd")
+    write_small_mask(folder.dicom / "x" / "4711_L1.nrrd", value=value)
+    folder.run("--convention", "verse")
+    shown = "masks: {convention: verse}"
+    assert (shown in capsys.readouterr().out) == (told is not None)
+    marker = read_marker(folder.out / "cases.csv")
+    assert marker.get("convention") == told
+    for stated in ("none", "verse", "totalsegmentator"):
+        caplog.clear()
+        _check_convention({"cases": folder.out / "cases.csv", "masks": {"convention": stated}})
+        assert (shown in caplog.text) == (told is not None and stated == "totalsegmentator")
 
 
 # --- volumes in the place of DICOM ---

@@ -72,10 +72,14 @@ class Matched:
         Matched masks.
     failed : list of (pathlib.Path, str)
         Masks that were not matched, with the reason.
+    convention : str
+        The convention that intake was told, where every mask follows it by its numbers; the study's
+        configuration may name it then. Else empty.
     """
 
     rows: list[Row] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
+    convention: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def match_masks(
             for spelled in (normal(text), normal(canonical(text))):
                 short.setdefault(spelled, set()).add(series.patient)
     readers = rules.readers or _reader_folders(masks, mask_root, known.keys() | folders.keys())
-    result = Matched()
+    result = Matched(convention=rules.convention.name if rules.convention else "")
     for done, path in enumerate(masks, start=1):
         told = read_path(path.relative_to(mask_root), known, rules.pattern, readers, folders, short)
         try:
@@ -148,6 +152,8 @@ def match_masks(
                 )
                 for level, segment in structures(mask_file, told, rules.convention):
                     label = label_of(mask_file, segment)
+                    if not _follows(segment, level, rules.convention):
+                        result.convention = ""
                     result.rows.append(
                         Row(series, path, level, told.reader, label, rule, note, told.version)
                     )
@@ -323,6 +329,16 @@ def structures(
             remedy="rename the file, give --mask-pattern or --convention, or a table (--cases)",
         )
     return chosen
+
+
+def _follows(segment: Segment | None, level: str, convention: Convention | None) -> bool:
+    """Return whether a structure's number is that of its level by the convention."""
+    return (
+        convention is not None
+        and segment is not None
+        and segment.name is None
+        and convention.labels.get(level) == segment.value
+    )
 
 
 def _check_number(

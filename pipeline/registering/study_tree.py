@@ -286,7 +286,7 @@ def merge_cases(out: Path, new: list[dict]) -> pd.DataFrame:
 
 def write_tables(
     out: Path, cases: pd.DataFrame, template: pd.DataFrame, linkage: Linkage, headers: Headers,
-    rules: dict[str, str],
+    rules: dict[str, str], convention: str = "",
 ) -> None:  # fmt: skip
     """Write the table of masks, the templates, and last the marker.
 
@@ -304,6 +304,8 @@ def write_tables(
         What images and masks still hold.
     rules : dict of str to str
         By which rule each new scan was matched.
+    convention : str
+        What all masks follow, where intake was told.
     """
     for name, table in (
         ("cases.csv", cases),
@@ -324,4 +326,5 @@ def write_tables(
             "series_key": linkage.series_key(known["series"]),
             "rule": known.get("rule", "unknown"),
         }
-    write_marker(out, "register", cases, scans, headers=headers)
+    told = {"convention": convention} if convention else {}
+    write_marker(out, "register", cases, scans, headers=headers, **told)

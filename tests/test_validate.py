@@ -316,6 +316,19 @@ def test_preoperative_study_refuses_later_scans(files):
     assert len(files.study(outcome=None, model_reader=None).cases) == 80
 
 
+def test_whole_numbers_with_a_point_are_whole(files, tmp_path):
+    """As software writes them where the column has a blank."""
+    files.cases["days_from_surgery"] = "-3.0"
+    files.cases["version"] = "1.0"
+    study = files.study()
+    assert set(study.cases["days_from_surgery"]) == {-3}
+    assert set(study.cases["version"]) == {1}
+    path = tmp_path / "ready.csv"
+    path.write_text("case_id,patient_id,days_from_surgery,x\nC1,P1,-3.0,0.5\nC2,P2,,0.7\n")
+    cases, _ = read_feature_keys({"A": str(path)}, "case_id")
+    assert cases["days_from_surgery"].tolist()[0] == -3
+
+
 def test_several_cases_need_an_aggregation(files):
     more = files.cases[:2].assign(case_id="0001-L2", level="L2")
     files.cases = pd.concat([files.cases, more])

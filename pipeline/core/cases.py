@@ -16,6 +16,7 @@ from pipeline.core.problems import Problems, listing
 from pipeline.core.readers import reader_label, split_label
 from pipeline.core.registered import check_registered, read_marker
 from pipeline.core.sheets import read_sheet, rows_text
+from pipeline.core.spellings import typed_alike
 from pipeline.core.table_schema import check_columns, load_schema
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
     read_marker(path)
     sheet = read_sheet(path, "cases")
     problems = Problems(f"the table of masks {path}")
+    for name in {"version", "days_from_surgery"} & set(sheet.columns):
+        sheet[name] = typed_alike(sheet[name])  # 1.0, as software writes it beside blanks, is 1
     check_columns(sheet, "cases", path, problems)
     problems.raise_if_any()
     check_registered(sheet, path)

@@ -32,6 +32,7 @@ from pipeline.core.sheets import (
     read_sheet,
     rows_text,
 )
+from pipeline.core.spellings import typed_alike
 from pipeline.core.table_columns import KEYS, given_names, name_columns, naming_remedy, write_ids
 from pipeline.core.table_text import cell_text
 
@@ -319,6 +320,8 @@ def _read(
     names = [*(name for name in sheet.columns if name not in names), *names]
     sheet = name_columns(sheet.reindex(columns=names), layout.names, path)
     sheet = write_ids(_rows_of(sheet, reader, path), path)
+    if DAYS in sheet.columns:  # -3.0, as software writes whole numbers beside blanks, is -3
+        sheet = sheet.assign(**{DAYS: typed_alike(sheet[DAYS])})
     if layout.numbered and "patient_id" in sheet and "case_id" not in sheet:
         place = sheet.groupby("patient_id").cumcount() + 1
         if (place > 1).any():

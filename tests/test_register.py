@@ -38,6 +38,7 @@ from pipeline.registering.dates import day_of, days_between, enrolment
 from pipeline.registering.linkage import Linkage, read_linkage
 from pipeline.registering.reading import read_handover
 from pipeline.registering.study_tree import Names
+from pipeline.registering.tables import _of_table
 from segmentation.mask_files import read_mask_file
 from tests.hospital import (
     ANNA,
@@ -953,3 +954,45 @@ def test_the_imaging_half_of_a_registered_study_identifies_nobody(hospital, repo
                   "04.03.2019", "Study 20190304", "PHI-PRIVATE-1-0029"):  # fmt: skip
         (work / "results" / "planted.txt").write_text(value, encoding="utf-8")
         assert scan([work / "results" / "planted.txt"], hospital.search()).leaks, value
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "L1 Muellerstein",
+        "L1_HAENSEL-MULLERSTEIN",
+        "L1 (Zhang Weiming)",
+        "L1 張偉明",
+        "T12 WeiMing Zhang",
+        "L1 HOSP-77142-X1",
+        "L1 10. März 1958",
+        "L1 vanderquastenberg",
+        "L1 van_der Quastenberg",
+    ],
+)
+def test_a_segment_named_by_the_patient_in_any_spelling_is_numbered(name):
+    people = [Identity("name", "x", one) for one in ("MÜLLERSTEIN^HÄNSEL", "ZHANG WEI MING")]
+    people += [Identity("name", "x", "VAN DER QUASTENBERG^P"), Identity("id", "x", "HOSP77142X1")]
+    people.append(Identity("date", "x", "19580310"))
+    keep = Names(Search(patterns_of(people)[0]))
+    assert keep(name, 3) == "structure 3"
+    for plain in ("L1", "vertebrae_L1", "Wirbelkörper L1", "Segment_1", "T12 body", "wervel L1"):
+        assert keep(plain, 3) == plain
+
+
+def test_what_else_a_handed_in_table_says_of_people_is_remembered(tmp_path):
+    row = {
+        "patient_id": "7",
+        "scan_id": None,
+        "case_id": None,
+        "series": None,
+        "image": tmp_path / "a",
+        "mask": tmp_path / "b",
+        "Nachname": "Knöterich",
+        "geb. am": "10.03.1958",
+        "MRN": "0073194",
+        "note": "good",
+    }
+    found = {(one.kind, one.value) for one in _of_table(pd.DataFrame([row]), tmp_path)}
+    assert {("name", "Knöterich"), ("date", "19580310"), ("id", "0073194")} <= found
+    assert not any("good" in value for _, value in found)

@@ -9,10 +9,12 @@ import pandas as pd
 
 from pipeline.core.errors import CaseError
 from pipeline.core.geometry import Geometry
+from pipeline.core.identifying import column_kind
 from pipeline.core.problems import Problems
 from pipeline.core.sheets import read_sheet, rows_text
 from pipeline.core.volumes import read_volume, volume_suffix
 from pipeline.privacy.identity import Identity
+from pipeline.registering.dates import day_of
 from pipeline.registering.folders import below
 from pipeline.registering.handover import Handover, Series
 from pipeline.registering.matching import Matched, Row, label_of, reason_of, without_doubles
@@ -31,6 +33,9 @@ from segmentation.mask_files import read_mask_file
 from segmentation.segments import MaskFile, Segment, first_drawn, pick_segment
 
 REQUIRED = ("patient_id", "level", "reader", "image", "mask")
+KINDS = {"name": "name", "birth": "date", "date": "date", "id": "id", "uid": "uid"}
+"""Kinds of identity of further columns, by what their header and values show."""
+
 OPTIONAL = ("scan_id", "case_id", "version", "series", "label", "days_from_surgery")
 
 
@@ -231,6 +236,11 @@ def _of_table(sheet: pd.DataFrame, folder: Path) -> set[Identity]:
         for column in ("patient_id", "scan_id", "case_id", "series")
         for value in sheet[column].dropna()
     }
+    for column in (name for name in sheet.columns if name not in (*REQUIRED, *OPTIONAL)):
+        kind = KINDS.get(column_kind(column, sheet[column]) or "")
+        for value in sheet[column].dropna() if kind else ():
+            day = day_of(str(value)) if kind == "date" else None
+            found.add(Identity(kind, f"table, {column}", day or str(value)))
     for column in ("image", "mask"):
         for path in sheet[column]:
             inside = path.relative_to(folder) if path.is_relative_to(folder) else path

@@ -298,9 +298,11 @@ def test_join_of_ready_tables(folder, repository):
 
 def test_text_among_ready_features_is_told(folder, repository):
     ids = pd.read_csv(folder / "clinical.csv", dtype=str)["patient_id"]
-    table = pd.DataFrame({"patient_id": ids, "f1": ["0,5", *["1.5"] * 39]})
+    table = pd.DataFrame({"patient_id": ids, "f1": ["0.5", *["1.5"] * 39]})
     table.to_csv(folder / "a.csv", index=False)
     freeze(folder, cases=None, features={"A": str(folder / "a.csv")}, aggregation=None)
+    # Changed after validate, which refuses it too.
+    table.replace({"f1": {"0.5": "0,5"}}).to_csv(folder / "a.csv", index=False)
     result = run(
         repository, "pipeline.gather", "--study", folder / "study", "--out", folder / "f.parquet"
     )

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
-from pipeline.core.files import read_json
+from pipeline.core.files import everything_below, read_json
 from pipeline.privacy.chance import SCANS, Model, bits_needed, bits_of_text, inside_run
 from pipeline.privacy.containers import CannotOpenError, Piece, pieces_of
 from pipeline.privacy.identity import Identity, of_folder
@@ -138,7 +138,7 @@ def _files(roots: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
             raise StudyError("What is to be scanned must exist", found=root.name)
         yield root, root
         if root.is_dir():
-            for path in sorted(root.rglob("*")):
+            for path in everything_below(root):
                 yield root, path
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import SimpleITK as sitk
 import yaml
 
 from pipeline.core.errors import CaseError, MachineError, StudyError
+from pipeline.core.files import everything_below
 from pipeline.core.findings import from_json
 from pipeline.core.geometry import Geometry
 from pipeline.core.sources import content_hash, placed, shown_name, source_files
@@ -299,6 +302,27 @@ def test_hidden_files_and_indexes_are_no_part_of_a_scan(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     assert source_files(tmp_path) == [tmp_path / "a", tmp_path / "sub" / "b"]
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(tmp_path, monkeypatch):
+    """Its slices would be missing, and the patient left out for it."""
+    (tmp_path / "scan" / "closed").mkdir(parents=True)
+    listed = os.scandir
+
+    def denied(path):
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    for look in (source_files, everything_below):
+        with pytest.raises(PermissionError):
+            look(tmp_path / "scan")
+    scans = pd.DataFrame(
+        {"scan_id": ["s1"], "patient_id": "1", "image": str(tmp_path / "scan"), "series": None}
+    )
+    with pytest.raises(MachineError, match=r"Permission denied\. In: scan\."):
+        ingest_scans(scans, Store(tmp_path / "store"), CHECKS)
 
 
 def test_no_absolute_path_is_shown():

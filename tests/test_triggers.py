@@ -73,3 +73,10 @@ def test_a_parameter_file_counts_by_its_meaning(tmp_path: Path) -> None:
         parameter_file(path)
     with pytest.raises(StudyError, match=r"must exist. Found: gone\.yaml"):
         parameter_file(tmp_path / "gone.yaml")
+
+
+def test_a_link_to_nowhere_has_a_state(tmp_path):
+    (tmp_path / "scan").mkdir()
+    before = files_state([tmp_path / "scan"])
+    (tmp_path / "scan" / "1.dcm").symlink_to(tmp_path / "gone")
+    assert files_state([tmp_path / "scan"]) != before

@@ -111,6 +111,31 @@ def flush_tree(folder: str | Path) -> None:
         flush(place)
 
 
+def walk(folder: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield every folder from `folder` on as `os.walk` does, but raise where one cannot be read.
+
+    A closed folder would pass for an empty one: a scan without slices, a search without finds.
+    """
+
+    def closed(error: OSError) -> None:
+        raise error
+
+    return os.walk(folder, onerror=closed)
+
+
+def everything_below(folder: str | Path) -> list[Path]:
+    """Return the sorted paths of all files and folders below `folder`; links are not followed.
+
+    Raises
+    ------
+    OSError
+        If a folder cannot be read.
+    """
+    return sorted(
+        Path(place, name) for place, folders, names in walk(folder) for name in (*folders, *names)
+    )
+
+
 def machine_error(error: BaseException, where: str | None = None) -> MachineError | None:
     """Return `error` as a `MachineError` where the machine is at fault, else None.
 

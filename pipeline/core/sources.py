@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from pipeline.core.errors import CaseError
-from pipeline.core.files import file_hash, machine_error, read_json, write_json
+from pipeline.core.files import file_hash, machine_error, read_json, walk, write_json
 from pipeline.core.store import Store
 
 
@@ -27,7 +27,7 @@ def source_files(path: str | Path) -> list[Path]:
             remedy="check the path in the table; it is relative to the table's folder",
         )
     files = []
-    for folder, subfolders, names in os.walk(path):
+    for folder, subfolders, names in walk(path):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         files += [
             Path(folder) / name

@@ -132,16 +132,18 @@ def _without_braces(value: object) -> object:
 
 
 def _states(path: str) -> Iterator[tuple[str, int, int, int]]:
-    try:
-        state = os.stat(path)
-    except FileNotFoundError:
-        yield (path, -1, -1, -1)
-        return
     if not os.path.isdir(path):
-        yield (path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        yield _state(path)
         return
     for folder, _, names in os.walk(path):
         for name in names:
-            inner = os.path.join(folder, name)
-            state = os.stat(inner)
-            yield (inner, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+            yield _state(os.path.join(folder, name))
+
+
+def _state(path: str) -> tuple[str, int, int, int]:
+    """Return size and times; -1 for what cannot be looked at, such as a link to nowhere."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return path, -1, -1, -1
+    return path, state.st_size, state.st_mtime_ns, state.st_ctime_ns

@@ -16,6 +16,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from pipeline.core import dicom_start
+from pipeline.core.files import everything_below
 
 #: Value representations that hold text or identify by themselves. Numbers (DS, IS, binary) and
 #: code strings (CS: enumerated words such as M or AXIAL) are no identity.
@@ -194,7 +195,7 @@ def of_path(path: Path, root: Path) -> Iterator[Identity]:
 def of_folder(root: Path) -> set[Identity]:
     """Return what identifies a person in the headers and names of all files below `root`."""
     found: set[Identity] = set()
-    for path in sorted(root.rglob("*")):
+    for path in everything_below(root):
         if not path.is_file():
             continue
         found.update(of_path(path, root))

@@ -129,10 +129,10 @@ def train(study, out):
 
 def test_a_killed_search_goes_on_to_the_same_tables(study, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    _, log = train(study, whole).communicate(timeout=120)
+    _, log = train(study, whole).communicate(timeout=600)
     assert "fits of an interrupted run are kept" not in log
     process = train(study, killed)
-    journal, end = killed / "search.journal", time.monotonic() + 60
+    journal, end = killed / "search.journal", time.monotonic() + 300
     while not journal.exists() or journal.read_bytes().count(b"\n") < 10:
         assert time.monotonic() < end, "the search wrote no journal"
         time.sleep(0.02)
@@ -143,7 +143,7 @@ def test_a_killed_search_goes_on_to_the_same_tables(study, tmp_path):
     assert not (killed / "search.parquet").exists()
 
     again = train(study, killed)
-    _, log = again.communicate(timeout=120)
+    _, log = again.communicate(timeout=600)
     assert again.returncode == 0, log
     assert "fits of an interrupted run are kept" in log
     assert not journal.exists()

@@ -88,6 +88,15 @@ def test_some_bits(tmp_path, explicit):
     assert min(seen["refused"], seen["same"]) > 20
 
 
+def test_a_wrong_letter_of_the_pixels_representation_does_not_move_them(tmp_path):
+    path = write(tmp_path, explicit=True)
+    good = read_ct(tmp_path)
+    content = path.read_bytes()
+    assert content.count(b"\xe0\x7f\x10\0OW") == 1
+    path.write_bytes(content.replace(b"\xe0\x7f\x10\0OW", b"\xe0\x7f\x10\0_W"))
+    assert judge(tmp_path, good) == "refused"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("explicit", [True, False])
 def test_every_bit(tmp_path, explicit):

@@ -19,7 +19,7 @@ from models.learning.procedure import Procedure
 from models.modes.mode import candidates_in_mode
 from models.scoring.intervals import patient_resamples
 from models.transformers.columns import Columns
-from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.errors import StudyError, DivergedError
 from pipeline.core.seeds import derive_seed
 
 SIGNAL, PROXY = "original_firstorder_Signal", "original_firstorder_Proxy"
@@ -307,7 +307,7 @@ def failing(monkeypatch, fails, error: Exception) -> None:
 def test_a_step_that_cannot_be_fitted_leaves_the_others(
     columns, sides, importance, config, monkeypatch
 ):
-    error = VertebromicsError("A network must not diverge", remedy="lower its learning rate")
+    error = DivergedError("A network must not diverge", remedy="lower its learning rate")
     failing(monkeypatch, lambda left: SIGNAL not in left.features, error)
     options = change(config, top=1, single=1, blocks=["clinical"], seeds=1)
     setting = Setting("lr", *sides, {}, options)
@@ -320,11 +320,11 @@ def test_a_step_that_cannot_be_fitted_leaves_the_others(
     assert facts["fits"] == 2 * (1 + 3)
 
 
-@pytest.mark.parametrize("kind", [VertebromicsError, StudyError])
+@pytest.mark.parametrize("kind", [DivergedError, StudyError])
 def test_without_the_full_model_there_is_no_ablation(
     columns, sides, importance, config, monkeypatch, kind
 ):
-    whole = columns if kind is VertebromicsError else columns.without(SIGNAL)
+    whole = columns if kind is DivergedError else columns.without(SIGNAL)
     failing(monkeypatch, whole.__eq__, kind("It must work"))
     setting = Setting("lr", *sides, {}, change(config, top=1, seeds=1))
     with pytest.raises(kind, match="It must work"):
@@ -471,7 +471,7 @@ def test_a_step_without_a_threshold_has_no_counts_and_says_why(
     columns, sides, importance, config, monkeypatch
 ):
     def fail(self, *arguments):
-        raise VertebromicsError("A network must not diverge")
+        raise DivergedError("A network must not diverge")
 
     monkeypatch.setattr(ablation_refits.Procedure, "out_of_fold", fail)
     options = change(config, top=1, blocks=[], seeds=1)

@@ -271,6 +271,24 @@ def test_one_table_may_hold_the_rows_of_all_readers(tmp_path):
     assert "name the readers as the table does" in told.value.remedy
 
 
+def test_rows_of_readers_whom_the_study_does_not_name_are_told(tmp_path, caplog):
+    table, _ = drawn(30)
+    table.insert(0, "pid", [f"P{number}" for number in range(30)])
+    table["grade"] = np.where(np.arange(30) % 3 == 0, 4, 2)
+    parts = [table.assign(reader=reader) for reader in ("R1", "R2", "R3")]
+    pd.concat([*parts, table[:2]]).to_csv(tmp_path / "f.csv", index=False)
+    path = str(tmp_path / "f.csv")
+    given = {"columns": {"patient_id": "pid"}, "model_reader": "R1"} | target("grade >= 3")
+    joined(tmp_path, {"R1": path, "R2": path}, **given)
+    assert "2 rows of reader (blank) are left out" in caplog.text
+    assert "30 rows of reader R3 are left out" in caplog.text
+    caplog.clear()
+    parts = parts[:2]  # the remedy: the rows are removed
+    pd.concat(parts).to_csv(tmp_path / "f.csv", index=False)
+    joined(tmp_path, {"R1": path, "R2": path}, **given)
+    assert "left out: the configuration" not in caplog.text
+
+
 def test_a_published_table_of_an_older_pyradiomics(testdata, tmp_path):
     """Repeatability of prostate MRI: general_info_ columns with hashes, semicolons."""
     folder = testdata / "qin_prostate_repeat" / "EvalData"

@@ -76,6 +76,7 @@ def read_feature_keys(
     sheets = {
         reader: _read(path, reader, layout, values=False) for reader, path in sorted(paths.items())
     }
+    _tell_other_readers(paths, layout)
     problems = Problems("the feature tables")
     for reader, sheet in sheets.items():
         _check_keys(sheet, paths[reader], unit_key, problems, layout)
@@ -328,6 +329,24 @@ def _read(
             cases = sheet["patient_id"] + "-" + place.astype(str)
             sheet = pd.concat([cases.rename("case_id"), sheet], axis=1)
     return sheet
+
+
+def _tell_other_readers(paths: Mapping[str, str], layout: Layout) -> None:
+    """Warn of rows of readers whom the configuration does not name: they are left out."""
+    for path in sorted(set(map(str, paths.values()))):
+        sheet = read_sheet(path, "features", [*IDENTIFIERS, *given_names(layout.names), NAMELESS])
+        sheet = name_columns(sheet, layout.names, path)
+        if "reader" not in sheet.columns or sheet["reader"].nunique() < 2:
+            continue
+        others = sheet.loc[~sheet["reader"].isin(list(paths)), "reader"].fillna("(blank)")
+        for other, count in others.value_counts().sort_index().items():
+            logger.warning(
+                "%d rows of reader %s are left out: the configuration does not name this reader. "
+                "Table %s. Remedy: add the reader to `features`, or remove the rows",
+                count,
+                other,
+                Path(path).name,
+            )
 
 
 def _rows_of(sheet: pd.DataFrame, reader: str, path: str | Path) -> pd.DataFrame:

@@ -39,11 +39,12 @@ if not config:
     )
 try:
     config = resolve_config(config)
+    # Reads alone: a study that is refused leaves no folder of results.
+    study = validate_study(config)
     if workflow.is_main_process and not workflow.output_settings.dryrun:
         # Whoever finds another run of the study under way touches nothing of it.
         results = Path(config["results"])
         begin_run(results / config["study"], results / "store", sys.argv[1:])
-    study = validate_study(config)
 except Exception as error:
     told = error if isinstance(error, VertebromicsError) else machine_error(error)
     if told is None:

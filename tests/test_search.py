@@ -12,7 +12,7 @@ from models.learning.fitting import Fit
 from models.learning.search import plan_search, search_model
 from models.learning.spaces import draw_parameters, read_values
 from models.modes.rows import FoldData
-from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.errors import DivergedError, StudyError, VertebromicsError
 
 N = 150
 
@@ -109,7 +109,7 @@ def test_a_set_that_diverges_cannot_win(table, config, monkeypatch):
 
     def fit(model, parameters, *rest, **options):
         if parameters["C"] == 1.0:
-            raise VertebromicsError("Training must converge")
+            raise DivergedError("Training must converge")
         return original(model, parameters, *rest, **options)
 
     monkeypatch.setattr(fold_fits, "fit_rows", fit)

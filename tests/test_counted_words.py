@@ -153,7 +153,7 @@ def test_grades_and_scores_are_no_codes(tmp_path):
 def test_every_value_is_told_with_its_count_and_meaning(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     features, clinical = small_tables()
-    clinical["site"] = ["north", "south", "east"] * 20
+    clinical["site"] = ["north"] * 20 + ["south"] * 20 + ["east"] * 20
     clinical["clinic"] = clinical["site"]
     clinical["pain"] = clinical["pain"].map({1: "Yes", 0: "No"}).astype(object)
     clinical.loc[1, "pain"] = None

@@ -19,7 +19,7 @@ from models.learning.procedure import Procedure
 from models.modes.mode import candidates_in_mode
 from models.scoring.intervals import patient_resamples
 from models.transformers.columns import Columns
-from pipeline.core.errors import StudyError, DivergedError
+from pipeline.core.errors import DivergedError, StudyError
 from pipeline.core.seeds import derive_seed
 
 SIGNAL, PROXY = "original_firstorder_Signal", "original_firstorder_Proxy"

@@ -123,6 +123,7 @@ def judge(
             "What is to be judged must be named once",
             found=listing(columns) if columns else "no column",
             where="options --probabilities, --scores",
+            remedy="name each column of predictions once, under one of the two options",
         )
     for name in probabilities:
         outside = rows.loc[~rows[name].between(0, 1), name]
@@ -309,7 +310,12 @@ def _events(
         others = [spelling_of(each, there) for each in other]
         events = values.isin(named)
         for text in sorted(set(named) & set(others)):
-            problems.add("A word must be the event or none", found=text, where=where)
+            problems.add(
+                "A word must be the event or none",
+                found=text,
+                where=where,
+                remedy="take it out of --event or of --no-event",
+            )
         for text in sorted(set(values[~events]) - set(others)) if others else ():
             problems.add(
                 "Every word of the outcome must be named, as --no-event names some",

@@ -136,7 +136,8 @@ def _check_named(
         rule = "A value that a formula names must be spelled as the table spells it"
     else:
         logger.warning(
-            "%s: no row has %s in the column %s (values: %s)",
+            "%s: no row has %s in the column %s (values: %s). Take it out of the formula, or write "
+            "it as the table does.",
             label,
             listing(absent),
             table_name(values.name),

@@ -34,7 +34,7 @@ from pipeline.core.readers import (
 )
 from pipeline.core.sheets import column_names
 from pipeline.core.study import Study, open_study
-from pipeline.core.table_columns import table_name
+from pipeline.core.table_columns import quoted, table_name
 from pipeline.patient_flow import Flow, build_flow, check_enough
 from pipeline.reader_units import other_units
 
@@ -272,8 +272,8 @@ def check_no_outcome(table: pd.DataFrame, features: Sequence[str]) -> list[str]:
             "A feature must not be the outcome itself, under another name",
             found=listing(copies),
             where="config key features",
-            remedy=f"write `not_features: [{', '.join(copies)}]`, or describe them in the data "
-            "dictionary",
+            remedy=f"write `not_features: [{', '.join(map(quoted, copies))}]`, or describe them in "
+            "the data dictionary",
         )
     return list(dict.fromkeys(name for name, at in zip(bare, parted, strict=True) if at))
 
@@ -317,7 +317,11 @@ def main(options: argparse.Namespace) -> None:
     names = [name for name in gathered.columns if name not in ("case_id", "reader")]
     telling = check_no_outcome(table, [name for name in table.columns if ":" in str(name)])
     if telling:
-        logger.warning("features that tell the outcome without an error: %s", listing(telling))
+        logger.warning(
+            "features that tell the outcome without an error: %s. What is known only with the "
+            "outcome belongs into `not_features`",
+            listing(telling),
+        )
     info = describe(study.config, sorted(features), names, study.dictionary, notes, corrected)
     info |= {"foreign": foreign_names(names), "telling": telling}
     info |= {"left_out": left_out, "kept_out": kept_out}

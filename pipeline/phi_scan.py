@@ -135,7 +135,9 @@ def scan(roots: Iterable[Path], search: Search) -> Outcome:
 def _files(roots: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
     for root in roots:
         if not root.exists():
-            raise StudyError("What is to be scanned must exist", found=root.name)
+            raise StudyError(
+                "What is to be scanned must exist", found=root.name, remedy="correct its path"
+            )
         yield root, root
         if root.is_dir():
             for path in everything_below(root):
@@ -294,6 +296,7 @@ def identities_of_linkage(path: Path) -> list[Identity]:
         raise StudyError(
             "--against must be a linkage file that python -m pipeline.register wrote",
             found="no such file" if not path.exists() else "a file of another kind",
+            remedy="name the file that register wrote beside the study, STUDY.linkage.json",
         ) from None
 
 
@@ -336,7 +339,9 @@ def main(options: argparse.Namespace) -> None:
     identities: set[Identity] = set()
     for source in options.source or ():
         if not source.is_dir():
-            raise StudyError("--source must be a folder that a hospital handed over")
+            raise StudyError(
+                "--source must be a folder that a hospital handed over", remedy="correct its path"
+            )
         identities |= of_folder(source)
     if options.against is None and not options.source:
         raise StudyError(
@@ -366,7 +371,9 @@ def main(options: argparse.Namespace) -> None:
         )
     if outcome.unreadable:
         raise VertebromicsError(
-            "Every file must be looked into", found=f"{len(outcome.unreadable)} that cannot be"
+            "Every file must be looked into",
+            found=f"{len(outcome.unreadable)} that cannot be",
+            remedy="remove these files, or make them anew, and scan again",
         )
 
 

@@ -334,13 +334,21 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
     surgery = surgery_dates(options.dates) if options.dates else None
     if options.cases is not None:
         if options.dicom_root is not None:
-            raise StudyError("Give either DICOM_ROOT and MASK_ROOT, or --cases", found="both")
+            raise StudyError(
+                "Give either DICOM_ROOT and MASK_ROOT, or --cases",
+                found="both",
+                remedy="leave one of them out",
+            )
         sheet = read_handed_in(options.cases)
         folders = {path for path in sheet["image"] if path.is_dir()}
         check_places(options.out, linkage_path, folders)
         matched, handover = match_table(sheet, options.cases.parent)
     elif options.mask_root is None:
-        raise StudyError("Give DICOM_ROOT and MASK_ROOT, or a table by --cases", found="neither")
+        raise StudyError(
+            "Give DICOM_ROOT and MASK_ROOT, or a table by --cases",
+            found="neither",
+            remedy="name both folders, or write --cases TABLE.csv",
+        )
     else:
         rules = Rules(
             pattern_of(options.mask_pattern) if options.mask_pattern else None,

@@ -171,4 +171,5 @@ def _check_patients_agree(clinical: pd.DataFrame, cases: pd.DataFrame, unit_key:
                 for row in differ.itertuples()
             ),
             where="the clinical table, column patient_id",
+            remedy="correct patient_id in one of the two, or remove the clinical table's column",
         )

@@ -85,6 +85,7 @@ def propose_config(name: str, tables: Sequence[str | Path]) -> str:
             "A feature table must have a column of ids beside the features",
             found=listing(sheet.columns, 4),
             where=str(tables[0]),
+            remedy="add a column with each patient's pseudonym, such as patient_id",
         )
     patient = patient or foreign[0]
     rest = [column for column in foreign if column not in (patient, NAMELESS)]

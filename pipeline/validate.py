@@ -322,6 +322,7 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
             f"The column of the split {design} must have the role `split` in the data dictionary",
             found=column,
             where=where,
+            remedy="write `split` into the column role of its row, or name another column",
         )
     entry = rows.iloc[0]
     numeric, levels = entry["type"] in NUMERIC, set(levels_of(entry) or ())
@@ -336,6 +337,7 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
             f"The column of the split {design} must be {rule}",
             found=f"{entry['type']}, {entry['levels']}",
             where=where,
+            remedy="correct type and levels in the data dictionary, or name another column",
         )
     blank = clinical.loc[clinical[column].isna(), f"{config['unit']}_id"]
     if not blank.empty:
@@ -343,6 +345,7 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
             f"The split {design} must place every unit",
             found=f"blank for {listing(map(shown_id, blank))}",
             where=f"the clinical table, column {column}",
+            remedy="fill these cells, or remove the rows",
         )
     absent = sorted({str(site) for site in split["test_sites"]}.difference(clinical[column]))
     if design == "by_site" and absent:

@@ -115,3 +115,15 @@ def test_examples_of_the_documentation_hold():
     result = doctest.testmod(feature_suspects)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_a_column_is_named_by_its_very_name_whatever_signs_it_holds(tmp_path):
+    """The remedy `not_features: [name]` must work for names that are no pattern of themselves."""
+    import yaml
+
+    from pipeline.core.table_columns import quoted
+
+    for name in ("GLCM_Energy[=AngularSecondMoment]", "Idm: d'2, x", "plain_1"):
+        assert yaml.safe_load(f"[{quoted(name)}]") == [name]
+        kept = Layout(left_out=(name,)).features_among(["GLCM_Idm", name])
+        assert kept == ["GLCM_Idm"]

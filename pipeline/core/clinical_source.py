@@ -199,7 +199,7 @@ def _dictionary_of(sheet: pd.DataFrame, roles: Mapping[str, str], split: Mapping
         elif numbers.any():
             logger.warning(
                 "column %s holds numbers and words (%s): all are compared as words, and none of "
-                "them is a missing value",
+                "them is a missing value. Name those that say `not known` in `missing_values`",
                 table_name(name),
                 listing(map(shown, sorted(texts[~numbers].unique())), 4),
             )

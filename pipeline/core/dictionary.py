@@ -18,6 +18,7 @@ from pipeline.core.spellings import spelled_twice
 from pipeline.core.table_columns import (
     KEYS,
     analysis_name,
+    quoted,
 )
 from pipeline.core.table_schema import check_columns
 
@@ -68,6 +69,7 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
                 f"A column must be described once (also in row {seen[name]})",
                 found=name,
                 where=cell(path, row, "column"),
+                remedy="remove one of the two rows",
             )
         seen[name] = row
         _check_entry(entry, row, path, problems)
@@ -195,7 +197,7 @@ def check_program_names(rows: pd.DataFrame, features: Sequence[str]) -> None:
             found=listing(f"{name} (made of the predictor {column})" for name, column in clashes),
             where="config keys features, dictionary",
             remedy="rename the column in every table, or write `not_features: "
-            f"[{', '.join(map(repr, names))}]`"
+            f"[{', '.join(map(quoted, names))}]`"
             if any(name in set(features) for name in names)
             else "rename the column in both tables",
         )
@@ -247,6 +249,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             "Levels must differ from one another, and none be empty",
             found=entry["levels"],
             where=cell(path, row, "levels"),
+            remedy="list each level once, with a | between two of them, such as no|yes",
         )
     if levels is not None and kind == "binary" and len(levels) != 2:
         problems.add(

@@ -41,6 +41,19 @@ _INFINITE = re.compile(r"[+-]?(inf|infinity|1\.#inf)", re.IGNORECASE)
 """How software writes what is beyond its numbers, as a ratio with nothing below it."""
 
 
+def is_named(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a column is listed, by its name or by a pattern.
+
+    Examples
+    --------
+    >>> is_named("GLCM_Energy[=AngularSecondMoment]", ["GLCM_Energy[=AngularSecondMoment]"])
+    True
+    >>> is_named("OS_days", ["OS_*"])
+    True
+    """
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
+
+
 @dataclass(frozen=True)
 class Layout:
     """How the feature tables of a study are laid out.
@@ -96,14 +109,14 @@ class Layout:
             for name in columns
             if name not in no_features
             and not NO_FEATURE.match(name)
-            and not any(fnmatchcase(name, pattern) for pattern in self.left_out)
+            and not is_named(name, self.left_out)
         ]
 
     def reason(self, name: str) -> str:
         """Return why a column is no feature of the study."""
         if name in self.clinical:
             return "described by the data dictionary, or named by a formula"
-        if any(fnmatchcase(name, pattern) for pattern in self.left_out):
+        if is_named(name, self.left_out):
             return "named by `not_features`"
         if NO_FEATURE.match(name):
             return "written by software beside the features"
@@ -115,7 +128,7 @@ class Layout:
         return {
             name: reason
             for name, reason in suspects(names).items()
-            if not any(fnmatchcase(name, pattern) for pattern in self.asked)
+            if not is_named(name, self.asked)
         }
 
 

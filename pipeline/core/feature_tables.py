@@ -33,7 +33,14 @@ from pipeline.core.sheets import (
     rows_text,
 )
 from pipeline.core.spellings import typed_alike
-from pipeline.core.table_columns import KEYS, given_names, name_columns, naming_remedy, write_ids
+from pipeline.core.table_columns import (
+    KEYS,
+    given_names,
+    name_columns,
+    naming_remedy,
+    quoted,
+    write_ids,
+)
 from pipeline.core.table_text import cell_text
 
 logger = logging.getLogger(__name__)
@@ -199,7 +206,12 @@ def read_features(
     numbers = _read_columns(sheet, names, path, problems)
     problems.raise_if_any()
     if not names:
-        problems.add("A feature table must hold numbers", where=str(path))
+        problems.add(
+            "A feature table must hold numbers",
+            found="words, dates or codes only, or a count of the rows",
+            where=str(path),
+            remedy="give the table that holds the values of the features, one column for each",
+        )
         problems.raise_if_any()
     dropped = [name for name in sheet.columns if name not in {*names, *IDENTIFIERS}]
     identifiers = [name for name in IDENTIFIERS if name in sheet.columns and name != "reader"]
@@ -231,7 +243,8 @@ def _read_columns(
                 "A feature must be a number, or blank where it is undefined",
                 found=shown(sheet.loc[row, name][:SHOWN]),
                 where=f"{path}, {rows_text(one.wrong)}, column {name}",
-                remedy=f"{one.wrong[row]}; or leave the column out, `not_features: [{name}]`",
+                remedy=f"{one.wrong[row]}; or leave the column out, "
+                f"`not_features: [{quoted(name)}]`",
             )
     told = {name: one.read_as for name, one in read.items() if one.read_as}
     for name in list(told)[:SHOWN_COLUMNS]:
@@ -292,7 +305,8 @@ def _check_readers_meet(sheets: Mapping[str, pd.DataFrame], paths: Mapping[str, 
         lonely = sorted(everybody - each)
         if lonely:
             logger.warning(
-                "%d cases are not in the table of reader %s, and leave the study: %s",
+                "%d cases are not in the table of reader %s, and leave the study: %s. Add their "
+                "rows to that table, if this reader measured them",
                 *(len(lonely), reader, listing(map(shown_id, lonely))),
             )
 
@@ -437,7 +451,9 @@ def _check_keys(
         problems.add(
             "A feature table must hold features",
             where=f"{path}, header",
-            remedy=kept_out_text(kept_out) if kept_out else None,
+            remedy=kept_out_text(kept_out)
+            if kept_out
+            else "give the table that holds the features, or take them out of `not_features`",
         )
 
 
@@ -470,4 +486,5 @@ def _check_same_features(
                 found=f"{listing(keys[first])} of {first} against {listing(keys[other])} of "
                 f"{other}",
                 where="config key features",
+                remedy="give each table the same columns of ids, or rename them alike",
             )

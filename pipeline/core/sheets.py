@@ -122,6 +122,7 @@ def _from_records(
             "A table must have a header and at least one row below it",
             found=f"{len(records)} filled rows",
             where=str(path),
+            remedy="write a row for each patient or case below the header, and save it again",
         )
     check_title(records, path)
     (_, header), *rows = records

@@ -61,6 +61,7 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
             f"The split {design} needs a column of the clinical table",
             found=column,
             where="config key split.column",
+            remedy="write the name of a column of the clinical table",
         )
     blank = table[column].isna()
     if blank.any():
@@ -68,6 +69,7 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
             f"The split {design} needs the column of every unit",
             found=f"blank for {_units(table[blank])}",
             where=f"column {column}",
+            remedy="fill these cells of the clinical table, or remove the rows",
         )
     if design == "temporal":
         return _temporal(table, split)
@@ -79,6 +81,7 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
             "An imported split holds 'train' or 'test' in every row",
             found=f"{wrong[column].iloc[0]!r} and {len(wrong) - 1} more",
             where=f"column {column}, unit {wrong['unit_id'].iloc[0]}",
+            remedy="write train or test into each row of the clinical table",
         )
     return _undivided(table, table[column].to_numpy(dtype=object), column)
 

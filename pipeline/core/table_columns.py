@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.id_checks import check_rows_of_patients
-from pipeline.core.problems import Problems, listing
+from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.registered import suspicious_ids
 
 logger = logging.getLogger(__name__)
@@ -106,6 +106,8 @@ def name_columns(
                 f"Every column that makes up {own} must be in the table",
                 found=f"not there: {listing(absent)}",
                 where=f"{path}, header; config key columns.{own}",
+                remedy=suggestion(absent[0], sheet.columns)
+                or f"write names of this table's columns under columns.{own}",
             )
         value = sheet[there[0]]
         for part in there[1:]:
@@ -211,12 +213,21 @@ def naming_remedy(
     name = likely or "<your column>"
     if isinstance(before, str):
         name = f"{before}{OR}{name}"
-    remedy = f"write `columns: {{{key}: {_quoted(name)}}}` in the configuration"
+    remedy = f"write `columns: {{{key}: {quoted(name)}}}` in the configuration"
     return f"{remedy}, if {likely} is the id" if likely else remedy
 
 
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else f"'{name}'"
+def quoted(name: str) -> str:
+    """Return a name as it is written within a list or a mapping of YAML.
+
+    Examples
+    --------
+    >>> print(quoted("grade"), quoted("GLCM: Energy, d'2"))
+    grade 'GLCM: Energy, d''2'
+    """
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return name
+    return "'" + name.replace("'", "''") + "'"
 
 
 def _without_signs(text: str) -> str:

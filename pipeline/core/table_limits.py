@@ -54,10 +54,15 @@ def read_bytes(path: str | Path, what: str = "table") -> bytes:
             return stream.read()
     except OSError as error:
         if error.errno == errno.ENOENT:
-            raise StudyError(f"The {what} must exist", where=str(path)) from None
+            raise StudyError(
+                f"The {what} must exist", where=str(path), remedy="correct its path"
+            ) from None
         if error.errno == errno.EISDIR:
             raise StudyError(
-                f"The {what} must be a file", found="a folder", where=str(path)
+                f"The {what} must be a file",
+                found="a folder",
+                where=str(path),
+                remedy="name the file in it that is meant",
             ) from None
         raise unreadable(error, path, what) from None
 

@@ -63,6 +63,7 @@ def check_columns(sheet: pd.DataFrame, name: str, path: str | Path, problems: Pr
             problems.add(
                 f"{column} ({rules['description']}) must not be blank",
                 where=f"{path}, {rows_text(sheet.index[blank])}, column {column}",
+                remedy="fill the cell, or remove the row",
             )
         for value, rows in values[~blank].groupby(values[~blank], sort=False).groups.items():
             if validator.is_valid(value):

@@ -349,7 +349,8 @@ def _tell_hidden(parser: _Parser, records: Records, where: str) -> None:
         )
     if filled:
         logger.warning(
-            "%s: hidden columns are read like the others: %s",
+            "%s: hidden columns are read like the others: %s. Delete them, if they are no part of "
+            "the study.",
             *(where, listing(map(get_column_letter, filled), 6)),
         )
 

@@ -37,7 +37,11 @@ def surgery_dates(path: Path) -> dict[str, str]:
     problems = Problems("the table of dates")
     for column in ("patient_id", "surgery_date"):
         if column not in sheet:
-            problems.add(f"The table of dates must have the column {column}", where=path.name)
+            problems.add(
+                f"The table of dates must have the column {column}",
+                where=path.name,
+                remedy="name its columns patient_id and surgery_date",
+            )
     problems.raise_if_any()
     found: dict[str, str] = {}
     for row, patient, text in zip(

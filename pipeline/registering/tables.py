@@ -36,6 +36,12 @@ REQUIRED = ("patient_id", "level", "reader", "image", "mask")
 KINDS = {"name": "name", "birth": "date", "date": "date", "id": "id", "uid": "uid"}
 """Kinds of identity of further columns, by what their header and values show."""
 
+NUMBERS = (
+    ("version", r"[1-9](\.0+)?", "write 1, or nothing, for the original, 2 for its correction"),
+    ("days_from_surgery", r"[+-]?[0-9]+(\.0+)?", "write days, negative before surgery, or nothing"),
+)
+"""Columns of whole numbers: their form, which allows the ``.0`` of other programs, and a remedy."""
+
 OPTIONAL = ("scan_id", "case_id", "version", "series", "label", "days_from_surgery")
 
 
@@ -51,7 +57,12 @@ def read_handed_in(path: Path) -> pd.DataFrame:
     problems = Problems(f"the table {path.name}")
     for column in REQUIRED:
         if column not in sheet:
-            problems.add(f"The table must have the column {column}", where=f"{path.name}, header")
+            problems.add(
+                f"The table must have the column {column}",
+                where=f"{path.name}, header",
+                remedy="add it, or rename the column that holds it; needed are "
+                + ", ".join(REQUIRED),
+            )
     problems.raise_if_any()
     for column in OPTIONAL:
         if column not in sheet:
@@ -59,7 +70,11 @@ def read_handed_in(path: Path) -> pd.DataFrame:
     for column in REQUIRED:
         blank = sheet.index[sheet[column].isna()]
         if len(blank):
-            problems.add(f"{column} must not be blank", where=f"{path.name}, {rows_text(blank)}")
+            problems.add(
+                f"{column} must not be blank",
+                where=f"{path.name}, {rows_text(blank)}",
+                remedy="fill the cell, or remove the row",
+            )
     problems.raise_if_any()
     _check_spellings(sheet, path, problems)
     levels = sheet["level"].map(level_of)
@@ -67,6 +82,7 @@ def read_handed_in(path: Path) -> pd.DataFrame:
         problems.add(
             "level must be a vertebra: C1-C7, T1-T13, L1-L6 or S1",
             where=f"{path.name}, {rows_text(sheet.index[levels.isna()])}, column level",
+            remedy="write the name of one vertebra, such as L1 or T12",
         )
     sheet["level"] = levels
     for column in ("image", "mask"):
@@ -76,13 +92,15 @@ def read_handed_in(path: Path) -> pd.DataFrame:
             problems.add(
                 f"The {column} must exist, relative to the folder of its table",
                 where=f"{path.name}, {rows_text(gone)}, column {column}",
+                remedy="correct the path, or put the file there",
             )
-    for column, pattern in (("version", "[1-9]"), ("days_from_surgery", "[+-]?[0-9]+")):
+    for column, pattern, remedy in NUMBERS:
         wrong = sheet.index[~sheet[column].fillna("1").str.fullmatch(pattern)]
         if len(wrong):
             problems.add(
                 f"{column} must be a whole number",
                 where=f"{path.name}, {rows_text(wrong)}, column {column}",
+                remedy=remedy,
             )
     problems.raise_if_any()
     return sheet
@@ -147,9 +165,9 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
                     _label(mask_file, segment, row["label"], row["level"]),
                     "table",
                     note="; ".join(filter(None, (note, *series.notes))),
-                    version=int(row["version"] or 1),
+                    version=int(float(row["version"] or 1)),
                     days=None if row["days_from_surgery"] is None
-                    else int(row["days_from_surgery"]),
+                    else int(float(row["days_from_surgery"])),
                 )
             )  # fmt: skip
         except CaseError as error:
@@ -252,7 +270,10 @@ def _of_table(sheet: pd.DataFrame, folder: Path) -> set[Identity]:
 
 def _volume(image: Path) -> Series:
     if volume_suffix(image) is None:
-        raise CaseError("A CT must be a DICOM folder, a NIfTI or a NRRD file")
+        raise CaseError(
+            "A CT must be a DICOM folder, a NIfTI or a NRRD file",
+            remedy="correct the column image",
+        )
     read, _ = read_volume(image)
     return Series(f"file {image.resolve()}", "", [image], grid=Geometry.of(read))
 
@@ -270,7 +291,8 @@ def _choose(
         ]
         if not candidates:
             raise CaseError(
-                "Column series must name a CT series of the image by UID or description"
+                "Column series must name a CT series of the image by UID or description",
+                remedy="correct the column series, or leave it blank",
             )
     if len(candidates) == 1:
         return candidates[0]
@@ -285,6 +307,9 @@ def _choose(
     raise CaseError(
         "The image of a row must hold one CT series with the mask's grid",
         found=f"{len(candidates)} series, {len(fits)} with its grid",
+        remedy="name the series in the column series, by UID or description"
+        if fits
+        else "correct image or mask: the mask was drawn on another CT",
     )
 
 

@@ -1,7 +1,11 @@
-"""Remedies of the section of docs/bad_inputs.md of this name."""
+"""Remedies of the section of docs/bad_inputs.md of this name, by the door that refuses."""
 
 from __future__ import annotations
 
-from tests.remedies import Remedy
+from tests.remedies import Remedy, tables_files, tables_values
 
-REMEDIES: dict[str, Remedy] = {}
+PARTS = [tables_files, tables_values]
+REMEDIES: dict[str, Remedy] = {
+    bad_input: remedy for part in PARTS for bad_input, remedy in part.REMEDIES.items()
+}
+assert len(REMEDIES) == sum(len(part.REMEDIES) for part in PARTS)

@@ -18,13 +18,14 @@ from pipeline.core.config import resolve_config
 from pipeline.core.modes import LABEL, WORD
 from pipeline.reporting.blocks import Figure, Section
 from pipeline.reporting.leaking import (
+    NO_ROWS_ADDED,
     SAME_IN_BOTH_MODES,
     UNTOUCHED,
     _svg_with_strip,
     mark_leaking,
     order_words,
 )
-from pipeline.reporting.results import read_results
+from pipeline.reporting.results import Results, read_results
 from pipeline.reporting.study_report import build_sections, write_report
 from tests.small_study import PATIENTS, run_models, run_repetitions, write_study
 
@@ -262,10 +263,23 @@ def test_the_strips_words_fit_into_a_narrow_drawing():
     assert 8 + size(300) * 0.592 * len(words) <= 300 - 8
 
 
-@pytest.mark.parametrize("oversampling", ["adasyn_tomek", "none"])
-def test_oversampling_is_named_where_it_was_done(oversampling):
+@pytest.mark.parametrize(
+    ("oversampling", "notes", "done"),
+    [
+        ("adasyn_tomek", [], True),
+        ("adasyn_tomek", [f"{NO_ROWS_ADDED}, since the classes are balanced."], False),
+        ("none", [], False),
+    ],
+)
+def test_oversampling_is_named_where_it_was_done(oversampling, notes, done):
     config = {"mode": "as_published", "oversampling": oversampling}
-    results = SimpleNamespace(study=SimpleNamespace(config=config), modelling=object())
+    config["split"] = {"design": "holdout", "declared": None}
+    model = SimpleNamespace(info={"features": ["age"], "notes": notes})
+    results = Results(
+        study=SimpleNamespace(config=config),
+        modelling=SimpleNamespace(models={"lr": model}),
+        **dict.fromkeys(["folder", "flow", "reproducibility", "families", "imaging"]),
+    )
     figure = Figure("roc", '<svg viewBox="0 0 300 200"></svg>', "A curve.", "The curve.")
     sections = [Section("summary", "Summary"), Section("performance", "Performance", [figure])]
     first, second = mark_leaking(sections, results)
@@ -274,7 +288,7 @@ def test_oversampling_is_named_where_it_was_done(oversampling):
     assert later.text.startswith("Selected on everyone")
     assert "LEAKING: selected on everyone" in figure.svg
     said = (banner.text, later.text, figure.svg, order_words(results).folds)
-    assert ["oversampled" in words for words in said] == [oversampling != "none"] * 4
+    assert ["oversampled" in words for words in said] == [done] * 4
 
 
 def test_stages_of_modelling_write_through_the_labelling_functions(repository):

@@ -79,11 +79,11 @@ TABLES: dict[str, list[list[str]]] = {
         ["EXAMPLE-0001", "71", "female", "5", "4"],
     ],
     "dictionary.csv": [
-        ["column", "label", "type", "unit", "levels", "timing", "role"],
-        ["age", "Age", "continuous", "years", "", "preoperative", "predictor"],
-        ["sex", "Sex", "binary", "", "female|male", "preoperative", "predictor"],
-        ["vas_day3", "Pain at day 3", "ordinal", "VAS", "", "postoperative", "outcome"],
-        ["vas_day30", "Pain at day 30", "ordinal", "VAS", "", "postoperative", "outcome"],
+        ["column", "label", "type", "unit", "levels", "timing", "role", "range"],
+        ["age", "Age", "continuous", "years", "", "preoperative", "predictor", "18|110"],
+        ["sex", "Sex", "binary", "", "female|male", "preoperative", "predictor", ""],
+        ["vas_day3", "Pain at day 3", "ordinal", "VAS", "", "postoperative", "outcome", "0|10"],
+        ["vas_day30", "Pain at day 30", "ordinal", "VAS", "", "postoperative", "outcome", "0|10"],
     ],
 }
 

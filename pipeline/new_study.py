@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.core import command
 from pipeline.core.cases import HANDED_IN
+from pipeline.core.config_checks import study_name_problem
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file
 from pipeline.table_study import propose_config
@@ -141,6 +142,8 @@ def write_templates(name: str, folder: str | Path, features: Sequence[Path] = ()
             found=name,
             remedy="begin with a letter or digit, such as pain-2025",
         )
+    if (problem := study_name_problem(name)) is not None:
+        raise problem
     folder = Path(folder)
     config = CONFIG.format(name=name, folder=folder.as_posix())
     texts = {"config.yaml": propose_config(name, features) if features else config}

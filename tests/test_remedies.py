@@ -18,6 +18,8 @@ MODULES = {
     "Parameter files": "parameter_files",
     "Machine": "machine",
 }
+#: Sections of which every row has its remedy.
+COMPLETE = ("Configuration",)
 REMEDIES = {
     section: importlib.import_module(f"tests.remedies.{name}").REMEDIES
     for section, name in MODULES.items()
@@ -28,6 +30,11 @@ REMEDIES = {
 def test_each_remedy_has_its_row(section):
     rows = {row.bad_input for row in ROWS if row.section == section}
     assert set(REMEDIES[section]) <= rows
+
+
+@pytest.mark.parametrize("section", COMPLETE)
+def test_each_row_of_a_complete_section_has_its_remedy(section):
+    assert set(REMEDIES[section]) == {row.bad_input for row in ROWS if row.section == section}
 
 
 def test_every_section_has_a_module():

@@ -16,6 +16,7 @@ from models.learning.platt import PlattSVC
 from models.learning.spaces import read_values
 from models.learning.tabnet import TabNet, resolve_device
 from pipeline.core.errors import StudyError
+from pipeline.core.problems import suggestion
 
 LIBLINEAR_INTERCEPT = 100.0
 """Scaling of the intercept in liblinear, by which its penalty is divided."""
@@ -73,6 +74,7 @@ class Family:
                 f"A search space of {self.name} may vary {', '.join(self.parameters)}",
                 found=", ".join(unknown),
                 where=f"config key search.spaces.{self.name}",
+                remedy=suggestion(unknown[0], self.parameters) or "remove it",
             )
         key = f"search.spaces.{self.name}"
         read = {n: read_values(values, f"{key}.{n}") for n, values in own.items()}

@@ -131,6 +131,7 @@ class MRMRFilter(_Selector):
                 f"The scheme of mRMR is one of {', '.join(MRMR_SCHEMES)}",
                 found=self.scheme,
                 where="config key selection.mrmr.scheme",
+                remedy="write one of them",
             )
         values = numbers_of(self, X, reset=True)
         events = event_rows(column_or_1d(y))

@@ -71,6 +71,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"Missing numbers are imputed by one of {', '.join(IMPUTATIONS)}",
                 found=self.method,
                 where="config key imputation.method",
+                remedy="write one of them",
             )
         values = numbers_of(self, X, reset=True, missing=True)
         width = values.shape[1]

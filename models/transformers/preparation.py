@@ -229,6 +229,7 @@ class AdaptiveScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                     f"The option {option} of the scaling is one of {', '.join(allowed)}",
                     found=getattr(self, option),
                     where=f"config key scaling.{option}",
+                    remedy="write one of them",
                 )
 
     def _bell_shaped(self, values: np.ndarray) -> np.ndarray:

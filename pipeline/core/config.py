@@ -53,7 +53,9 @@ def load_yaml(path: str | Path) -> dict:
             found=yaml_words(error),
             where=str(path),
             remedy=yaml_remedy(
-                error, "indent with spaces, write `key: value`, and quote text with ': ' or '#'"
+                error,
+                "save it as UTF-8, indent with spaces, write `key: value`, and quote text with "
+                "': ' or '#'",
             ),
         ) from None
     if value is None:
@@ -245,8 +247,25 @@ def _check_schema(config: dict, problems: Problems) -> None:
                 f"{wanted(error.schema, error.validator)}",
                 found=_shown(error.instance),
                 where="config key " + (".".join(path) or "(top level)"),
-                remedy=schema.get("remedy"),
+                remedy=schema.get("remedy") or _remedy(error.schema, error.instance, path),
             )
+
+
+def _remedy(schema: Mapping, value: object, path: list[str]) -> str:
+    """Return what to do about a value of an option whose schema names no remedy."""
+    near = suggestion(value, filter(_is_text, schema.get("enum", ()))) if _is_text(value) else None
+    if near:
+        return near
+    default = load_yaml(DEFAULTS)
+    for part in path:
+        default = default.get(part) if isinstance(default, dict) else None
+    if default is None or isinstance(default, dict):
+        return "write such a value"
+    return f"write such a value, or leave the option out for its default, {_shown(default)}"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def wanted(schema: Mapping, validator: str = "") -> str:

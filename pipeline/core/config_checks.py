@@ -96,6 +96,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             "The range of the decision curve must run from a lower to a higher probability",
             found=[low, high],
             where="config key evaluation.decision_curve",
+            remedy="write the lower one first, such as [0.01, 0.99]",
         )
     _check_primary(config, problems)
     convention = config["masks"]["convention"]
@@ -106,7 +107,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             "An own convention must give each level a label of its own",
             found=listing(f"{level}: {label}" for level, label in convention.items()),
             where="config key masks.convention",
-            remedy="correct the labels",
+            remedy="correct the labels, or name a convention: this one has a label twice",
         )
     _check_repeated_models(config, problems)
 

@@ -273,7 +273,9 @@ class Formula:
             raise self._error(
                 f"{what} must be {words[kind]}",
                 found=name,
-                remedy=f"compare it, such as {name} == 1" if kind == "truth" else LANGUAGE,
+                remedy="compare it with a value, such as `age > 50` or `sex == 'F'`"
+                if kind == "truth"
+                else LANGUAGE,
             )
 
     def _value(self, node: ast.AST, table: pd.DataFrame, levels: Mapping) -> _Value:

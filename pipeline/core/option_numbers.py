@@ -49,7 +49,7 @@ def checked_number(value: float, schema: Mapping, where: str) -> float:
     fits = math.isfinite(value) and (not whole or float(value).is_integer())
     if fits and all(keeps(value, schema[key]) for key, keeps in _KEPT.items() if key in schema):
         return value
-    raise StudyError(_rule(schema), found=f"{value:g}", where=where, remedy=schema.get("remedy"))
+    raise StudyError(_rule(schema), found=f"{value:g}", where=where, remedy=_remedy(schema))
 
 
 def config_number(key: str) -> Callable[[str], float]:
@@ -93,11 +93,13 @@ class _Number:
             value = int(text) if self.schema["type"] == "integer" else float(text)
             return checked_number(value, self.schema, "")
         except (ValueError, OverflowError, StudyError):
-            remedy = self.schema.get("remedy")
-            ending = f" Remedy: {remedy}." if remedy else ""
             raise argparse.ArgumentTypeError(
-                f"{_rule(self.schema)}. Found: {text}.{ending}"
+                f"{_rule(self.schema)}. Found: {text}. Remedy: {_remedy(self.schema)}."
             ) from None
+
+
+def _remedy(schema: Mapping) -> str:
+    return schema.get("remedy") or "write such a number, with a decimal point and no unit"
 
 
 def _rule(schema: Mapping) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.core.errors import MachineError, StudyError
+from pipeline.core.errors import StudyError
+from pipeline.core.files import machine_error
 from pipeline.core.problems import listing
 from pipeline.core.table_limits import MOST_BYTES, MOST_CELLS, read_bytes, too_large
 from pipeline.core.table_text import cell_text
@@ -99,7 +100,7 @@ class ParquetTable:
             table.validate(full=True)
         except MemoryError as error:
             if self._size() > MOST_BYTES:
-                raise MachineError("A job must have memory enough", where=str(self.path)) from None
+                raise machine_error(error, str(self.path)) from None
             raise self._damaged(error) from None  # a page that claims what no page holds
         except _errors() as error:
             raise self._damaged(error) from None

@@ -55,7 +55,9 @@ def read_bytes(path: str | Path, what: str = "table") -> bytes:
     except OSError as error:
         if error.errno == errno.ENOENT:
             raise StudyError(
-                f"The {what} must exist", where=str(path), remedy="correct its path"
+                f"The {what} must exist",
+                where=str(path),
+                remedy="correct its path; a relative one starts at the working directory",
             ) from None
         if error.errno == errno.EISDIR:
             raise StudyError(

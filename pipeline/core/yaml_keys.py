@@ -19,6 +19,9 @@ MERGE = "tag:yaml.org,2002:merge"
 """The key ``<<``, whose mapping's keys the others override."""
 MOST_DEPTH = 40
 """Levels of lists and mappings within one another; the deepest option lies at 5."""
+DEEP = f"more than {MOST_DEPTH} levels within one another"
+LESS = "write out what the options need, and remove the rest"
+NUMBER = "put it in quotes if it is text, or write a number that the option can take"
 
 
 class _Loader(yaml.SafeLoader):
@@ -48,7 +51,7 @@ def read_yaml(data: bytes) -> Any:
         If it is not UTF-8.
     """
     if len(data) > MOST_BYTES:
-        raise yaml.YAMLError(f"{len(data):,} bytes, of at most {MOST_BYTES:,}")
+        raise _error(f"{len(data):,} bytes, of at most {MOST_BYTES:,}", None, LESS)
     loader = _Loader(data.decode("utf-8-sig"))
     try:
         node = loader.get_single_node()
@@ -57,7 +60,7 @@ def read_yaml(data: bytes) -> Any:
         _check_size(node)
         value = loader.construct_document(node)
     except RecursionError:
-        raise yaml.YAMLError(f"more than {MOST_DEPTH} levels within one another") from None
+        raise _error(DEEP, None, LESS) from None
     finally:
         loader.dispose()
     return value
@@ -73,9 +76,9 @@ def _check_size(root: yaml.Node) -> None:
             _check_scalar(node)
             return 1
         if id(node) in open_nodes:
-            raise _error("an alias that holds itself", node)
+            raise _error("an alias that holds itself", node, "remove the alias (`*name`) there")
         if depth > MOST_DEPTH:
-            raise _error(f"more than {MOST_DEPTH} levels within one another", node)
+            raise _error(DEEP, node, LESS)
         if id(node) not in sizes:
             open_nodes.add(id(node))
             if isinstance(node, yaml.MappingNode):
@@ -89,7 +92,7 @@ def _check_size(root: yaml.Node) -> None:
             for part in parts:
                 total += size_of(part, depth + 1)
                 if total > MOST_PARTS:
-                    raise _error(f"more than {MOST_PARTS:,} keys and values", node)
+                    raise _error(f"more than {MOST_PARTS:,} keys and values", node, LESS)
             open_nodes.discard(id(node))
             sizes[id(node)] = total
         return sizes[id(node)]
@@ -101,13 +104,17 @@ def _check_keys(node: yaml.MappingNode) -> None:
     seen = set()
     for key_node, _ in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
-            raise _error("a list or a mapping stands in place of a key", key_node)
+            raise _error(
+                "a list or a mapping stands in place of a key",
+                key_node,
+                "write one word before the colon",
+            )
         if key_node.tag == MERGE:
             continue
         _check_scalar(key_node)
         key = yaml.constructor.SafeConstructor().construct_object(key_node)
         if key in seen:
-            raise _error(f"the key {key!r} is given twice", key_node)
+            raise _error(f"the key {key!r} is given twice", key_node, "remove one of the two")
         seen.add(key)
 
 
@@ -120,13 +127,17 @@ def _check_scalar(node: yaml.ScalarNode) -> None:
         value = yaml.constructor.SafeConstructor().construct_object(node)
     except (ValueError, OverflowError, AttributeError, yaml.YAMLError):
         words = {"timestamp": "date", "int": "whole number", "float": "number"}[kind]
-        raise _error(f"{shown} is no {words} (put text in quotes)", node) from None
+        raise _error(
+            f"{shown} is no {words} (put text in quotes)",
+            node,
+            f"put it in quotes if it is text, or correct the {words}",
+        ) from None
     if kind == "timestamp":
         return
     if isinstance(value, float) and not math.isfinite(value):
-        raise _error(f"{shown} is no number that can be computed with", node)
+        raise _error(f"{shown} is no number that can be computed with", node, NUMBER)
     if isinstance(value, int) and abs(value) >= 2**63:
-        raise _error(f"{shown} is beyond the whole numbers of a computer", node)
+        raise _error(f"{shown} is beyond the whole numbers of a computer", node, NUMBER)
 
 
 def yaml_words(error: Exception) -> str:
@@ -136,9 +147,16 @@ def yaml_words(error: Exception) -> str:
 
 def yaml_remedy(error: Exception, other: str) -> str:
     """Return what to do about a file that is no YAML: `other`, unless the error says it itself."""
-    own = isinstance(error, yaml.constructor.ConstructorError) and error.context is None
-    return "mend the value at that place" if own else other
+    return getattr(error, "remedy", None) or other
 
 
-def _error(words: str, node: yaml.Node) -> yaml.YAMLError:
-    return yaml.constructor.ConstructorError(None, None, words, node.start_mark)
+class _WrongYamlError(yaml.constructor.ConstructorError):
+    """What YAML allows and no option can be, with what to do about it."""
+
+    def __init__(self, words: str, mark: yaml.Mark | None, remedy: str) -> None:
+        super().__init__(None, None, words, mark)
+        self.remedy = remedy
+
+
+def _error(words: str, node: yaml.Node | None, remedy: str) -> yaml.YAMLError:
+    return _WrongYamlError(words, None if node is None else node.start_mark, remedy)

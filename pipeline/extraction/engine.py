@@ -254,4 +254,5 @@ def _check_engine(engine: str) -> None:
             f"The engine of the extraction must be one of {', '.join(ENGINES)}",
             found=engine,
             where="extraction.engine",
+            remedy="write one of them",
         )

@@ -163,8 +163,8 @@ def _feature_names(content: str) -> tuple[str, ...]:
             raise StudyError(
                 "Every image type of the parameter file must yield an image",
                 found=image_type,
-                remedy="LoG needs its `sigma`; LBP2D and LBP3D need scikit-image and trimesh, "
-                "which are no part of this installation",
+                remedy=f"take {image_type} out of `imageType`: LBP2D and LBP3D need scikit-image "
+                "and trimesh, which are no part of this installation",
             )
         names += [
             full

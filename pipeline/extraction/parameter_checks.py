@@ -134,8 +134,15 @@ def _check_settings(settings: Mapping, where: str, what: str, problems: Problems
                 f"`{key}` must be {rule.words}{off}",
                 found="nothing (null)" if value is None else value,
                 where=where,
-                remedy=slip(value, rule),
+                remedy=slip(value, rule) or _instead(key),
             )
+
+
+def _instead(key: str) -> str:
+    """Return what to do about a wrong value of a setting that no slip explains."""
+    if key == "sigma":
+        return "write such a list, such as [1.0, 3.0, 5.0]"
+    return f"write such a value, or leave {key} out for PyRadiomics' default"
 
 
 def _check_image_type(image_type: str, options: object, name: str, problems: Problems) -> None:
@@ -159,7 +166,8 @@ def _check_image_type(image_type: str, options: object, name: str, problems: Pro
             "A setting that acts before the filters must stand below `setting:`",
             found=", ".join(early),
             where=where,
-            remedy="it holds for all image types; here PyRadiomics would not look at it",
+            remedy="move it there, where it holds for all image types; here PyRadiomics would not "
+            "look at it",
         )
 
 
@@ -194,7 +202,12 @@ def _check_feature_class(
             )
     doubled = sorted({str(one) for one in features if features.count(one) > 1})
     if doubled:
-        problems.add("A feature must be named once", found=", ".join(doubled), where=where)
+        problems.add(
+            "A feature must be named once",
+            found=", ".join(doubled),
+            where=where,
+            remedy="remove the second",
+        )
 
 
 def _check_combinations(content: Mapping, name: str, problems: Problems) -> None:
@@ -228,7 +241,7 @@ def _check_combinations(content: Mapping, name: str, problems: Problems) -> None
             "The class shape2D needs `force2D: true`",
             found="a three-dimensional extraction",
             where=name,
-            remedy="take `shape` for a vertebra: shape2D is of regions of a single slice",
+            remedy="take `shape` in its place for a vertebra: shape2D is of single slices",
         )
     _check_bins_after_normalisation(settings, name, problems)
 

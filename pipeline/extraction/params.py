@@ -16,7 +16,7 @@ import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.table_limits import unreadable
-from pipeline.core.yaml_keys import read_yaml, yaml_words
+from pipeline.core.yaml_keys import read_yaml, yaml_remedy, yaml_words
 from pipeline.extraction.parameter_checks import SECTIONS, check_content
 
 #: Settings that decide about the crop. Only these are handed to PyRadiomics while it loads and
@@ -151,7 +151,7 @@ def _read(path: Path) -> dict:
             "The PyRadiomics parameter file must exist",
             found=str(path),
             where="config key extraction.params",
-            remedy="a relative path starts at the working directory",
+            remedy="correct the path; a relative one starts at the working directory",
         ) from None
     except IsADirectoryError:
         raise StudyError(
@@ -167,7 +167,7 @@ def _read(path: Path) -> dict:
             "A parameter file must be YAML in UTF-8",
             found=yaml_words(error),
             where=path.name,
-            remedy=_yaml_remedy(path),
+            remedy=yaml_remedy(error, _yaml_remedy(path)),
         ) from None
     if not isinstance(content, dict):
         raise StudyError(
@@ -183,4 +183,4 @@ def _yaml_remedy(path: Path) -> str:
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if b"\t" in line[: len(line) - len(line.lstrip())]:
             return f"line {number} is indented by a tab: YAML wants blanks"
-    return "write `name: value`, indented by blanks"
+    return "save it as UTF-8, and write `name: value`, indented by blanks"

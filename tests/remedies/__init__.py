@@ -13,6 +13,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from pipeline.core.errors import VertebromicsError
+from tests.test_bad_inputs_doc import ROWS
+
 Remedy = Callable[[Path], None]
 
 
@@ -20,3 +25,23 @@ def says(text: object, *patterns: str) -> None:
     """Look that a message or a remedy says each of `patterns` (regular expressions)."""
     for pattern in patterns:
         assert re.search(pattern, str(text)), f"{pattern!r} is not in: {text}"
+
+
+def rule_of(section: str, bad_input: str) -> str:
+    """Return what a row of docs/bad_inputs.md says that the program says, as an expression."""
+    (row,) = [row for row in ROWS if (row.section, row.bad_input) == (section, bad_input)]
+    return ".*".join(map(re.escape, row.message.split("...")))
+
+
+def refused(
+    section: str,
+    bad_input: str,
+    door: Callable[[], object],
+    remedy: str,
+    kind: type[Exception] = VertebromicsError,
+) -> Exception:
+    """Look that `door` refuses in the words of the row, and with a remedy that says `remedy`."""
+    with pytest.raises(kind, match=rule_of(section, bad_input)) as told:
+        door()
+    says(told.value, f"Remedy: .*{remedy}")
+    return told.value

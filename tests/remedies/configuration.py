@@ -2,6 +2,570 @@
 
 from __future__ import annotations
 
-from tests.remedies import Remedy
+import argparse
+import functools
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pytest
+
+import pipeline.extraction
+from models.judge import judge
+from models.learning.estimators import family_of
+from models.learning.spaces import read_values
+from models.transformers.ccc_filter import CCCFilter
+from models.transformers.columns import LEVEL
+from models.transformers.filters import MRMRFilter
+from models.transformers.imputation import Imputer
+from models.transformers.preparation import AdaptiveScaler
+from pipeline.core.config import load_config, resolve_config
+from pipeline.core.errors import VertebromicsError
+from pipeline.core.formula import Formula
+from pipeline.core.option_numbers import config_number, number_within
+from pipeline.core.split_designs import parts_from_column
+from pipeline.extraction import load_crop
+from pipeline.extraction.kernels import kernels
+from pipeline.new_study import write_templates
+from pipeline.progress import study_folder
+from pipeline.registering.names import pattern_of
+from tests import test_engine_fast, test_filters, test_formula, test_judge, test_split_designs
+from tests.remedies import Remedy, refused, says
+from tests.test_config import LAUGHS, MODELLED, REPLAYED
+from tests.test_validate import Files
+
+SECTION = "Configuration"
 REMEDIES: dict[str, Remedy] = {}
+
+MASKS = {"features": None, "cases": "c.csv"}
+ONE = {"models": ["lr"], "ablation": {"models": []}}
+NESTED_RF = {"nested": {"models": ["rf"]}, "models": ["lr", "rf"], "ablation": {"models": []}}
+SPACES = [{"C": 1.0}, {"C": [0.1, 1.0]}, {"C": {"uniform": [0, 1]}}, {"C": {"log_uniform": [1, 2]}}]
+TEMPORAL = {"design": "temporal", "column": "x"}
+
+#: Options that are refused, what the remedy says, and the options that it then asks for, each of
+#: which is to be accepted.
+OPTIONS: dict[str, Sequence[tuple[dict, str, list[dict]]]] = {
+    "A study's name with a blank, a slash, a leading dot or a line break": [
+        ({"study": name}, "such as `study: pain-2025`", [{"study": "pain-2025"}])
+        for name in ("a b", "a/b", ".a", "a\n", "a\nb")
+    ],
+    "A study called `store`, `CON`, `LPT1`": [
+        ({"study": name}, f"such as `study: {name}-study`", [{"study": f"{name}-study"}])
+        for name in ("store", "CON", "LPT1")
+    ],
+    "A study's name of more than 64 letters": [
+        ({"study": "x" * 65}, "shorter.*the long one as `title`",
+         [{"study": "x", "title": "x" * 65}]),
+    ],
+    "Braces or a line break in `results`": [
+        ({"results": bad}, "give another one", [{"results": "results"}])
+        for bad in ("out{x}", "a\nb")
+    ],
+    "An unknown convention of labels": [
+        ({"masks": {"convention": "versa"}},
+         "none, totalsegmentator_v1, totalsegmentator, totalsegmentator_pp, verse, or a map such "
+         r"as \{L1: 20, L2: 21\}",
+         [{"masks": {"convention": good}} for good in (
+             "none", "totalsegmentator_v1", "totalsegmentator", "totalsegmentator_pp", "verse",
+             {"L1": 20, "L2": 21})]),
+    ],
+    "Two levels of one label in an own convention": [
+        ({"masks": {"convention": {"L1": 20, "L2": 20}}}, "correct the labels, or name a conv",
+         [{"masks": {"convention": good}} for good in ({"L1": 20, "L2": 21}, "verse")]),
+    ],
+    "An unknown rule of the threshold, or a target of 0 or 1": [
+        ({"evaluation": {"threshold_rule": bad}},
+         r"youden, closest, fixed, \{sensitivity: 0\.9\}, \{specificity: 0\.9\} or "
+         r"\{net_benefit: 0\.2\}",
+         [{"evaluation": {"threshold_rule": good}} for good in (
+             "youden", "closest", "fixed", {"sensitivity": 0.9}, {"specificity": 0.9},
+             {"net_benefit": 0.2})])
+        for bad in ("best", {"sensitivity": 0}, {"sensitivity": 1})
+    ],
+    "A primary analysis of a model that is not trained": [
+        (ONE | {"primary": {"model": "rf"}}, "`models`",
+         [{"primary": {"model": "lr"}}, {"models": ["lr", "rf"]}]),
+    ],
+    "A primary analysis without an outcome": [
+        ({"primary": {"model": "lr"}, "outcome": None}, "state the outcome, or remove `primary`",
+         [{"outcome": MODELLED["outcome"]}, {"primary": None}]),
+    ],
+    "A primary analysis by nested cross-validation that is not run": [
+        (NESTED_RF | {"primary": {"model": model, "part": "nested"}},
+         "add the model there; for winner write `nested: {models: all}`", [{"nested": good}])
+        for model, good in (("lr", {"models": ["rf", "lr"]}), ("winner", {"models": "all"}))
+    ],
+    "A primary analysis by nested cross-validation with a metric that it does not give": [
+        ({"primary": {"model": "lr", "part": "nested", "metric": "ici"}},
+         "write one of them, or `part: test`",
+         [{"primary": {"model": "lr", **good}} for good in (
+             {"part": "nested", "metric": "auroc"}, {"part": "nested", "metric": "brier"},
+             {"part": "test", "metric": "ici"})]),
+    ],
+    "A search space that is neither value, list nor range": [
+        ({"search": {"spaces": {"lr": {"C": {"normal": [0, 1]}}}}}, "write such a value",
+         [{"search": {"spaces": {"lr": space}}} for space in SPACES]),
+    ],
+    "Fewer than one process": [
+        ({"workers": 0}, "write such a value, or leave the option out for its default, 1",
+         [{"workers": 1}, {"workers": "auto"}]),
+    ],
+    "An unknown engine of the extraction": [
+        ({"extraction": {"engine": "quick"}}, "leave the option out for its default, fast",
+         [{"extraction": {"engine": "pyradiomics"}}, {"extraction": {}}]),
+        ({"extraction": {"engine": "pyradiomix"}}, "perhaps `pyradiomics` is meant",
+         [{"extraction": {"engine": "pyradiomics"}}]),
+    ],
+    "A share of masks to verify above 1": [
+        ({"extraction": {"verify_fraction": 2}}, "write such a value, or leave the option out",
+         [{"extraction": {"verify_fraction": 1}}, {"extraction": {}}]),
+    ],
+    "An unknown option": [
+        ({"serach": {"iterations": 3}}, "perhaps `search` is meant",
+         [{"search": {"iterations": 3}, "serach": ...}]),
+    ],
+    "An unknown protocol": [
+        ({"protocol": "ge2052"}, "perhaps `ge2025` is meant", [{"protocol": "ge2025"}]),
+        ({"protocol": "z"}, "choose from ge2025", [{"protocol": "ge2025"}]),
+    ],
+    "Both masks and ready feature tables": [
+        ({"cases": "c.csv"}, "remove one of them", [{"cases": None}, {"features": None}]),
+        ({"features": None}, "give the path of one of them",
+         [{"cases": "c.csv"}, {"features": MODELLED["features"]}]),
+    ],
+    "`columns` or `not_features` in a study of masks": [
+        (MASKS | {name: value}, f"remove `{name}`", [{name: ...}])
+        for name, value in (("columns", {"patient_id": "ID"}), ("not_features", ["x"]))
+    ],
+    "A brace or a line break in the path of a feature table": [
+        ({"features": {"A": bad, "B": "b.csv"}}, "rename the file or folder", [
+            {"features": MODELLED["features"]}])
+        for bad in ("a{b}.csv", "a\nb.csv")
+    ],
+    "Several readers and none chosen": [
+        ({"model_reader": None}, "write one of A, B, mean",
+         [{"model_reader": good} for good in ("A", "B", "mean")]),
+    ],
+    'A reader called "mean"': [
+        ({"features": {"A": "a.csv", "mean": "b.csv"}}, "rename the reader",
+         [{"features": MODELLED["features"]}]),
+    ],
+    "An imported split without its column": [
+        ({"split": {"design": "imported"}}, "name the column",
+         [{"split": {"design": "imported", "column": "x"}}]),
+    ],
+    "A temporal split without its column": [
+        ({"split": {"design": "temporal"}}, "name the column", [{"split": TEMPORAL}]),
+    ],
+    "A split by site without sites to hold out": [
+        ({"split": {"design": "by_site", "column": "x"}}, "list at least one",
+         [{"split": {"design": "by_site", "column": "x", "test_sites": ["B"]}}]),
+    ],
+    "An ablated model that is not trained": [
+        ({"models": ["lr"], "ablation": {"models": ["tabnet"]}},
+         "take from `models`: lr, or add it there",
+         [{"ablation": {"models": ["lr"]}}, {"models": ["lr", "tabnet"]}]),
+    ],
+    "A model to resample that is not trained": [
+        (ONE | {"optimism": {"models": ["rf"]}}, "take from `models`: lr, or add it there",
+         [{"optimism": {"models": ["lr"]}}, {"models": ["lr", "rf"]}]),
+    ],
+    "A family of features that does not exist": [
+        ({"ablation": {"families": ["wavelets"]}}, "write such a value, or leave the option out",
+         [{"ablation": {"families": ["wavelet"]}}, {"ablation": {}}]),
+    ],
+    "NaN as the value of an option": [
+        ({"evaluation": {"threshold": float("nan")}},
+         "write a number, or leave the option out for its default",
+         [{"evaluation": {"threshold": 0.4}}, {"evaluation": {}}]),
+    ],
+    "A kind of split declared that is none, or of a design that says it itself": [
+        ({"split": {"declared": "site"}}, "remove it", [{"split": {}}]),
+    ],
+    "A decision curve from high to low": [
+        ({"evaluation": {"decision_curve": [0.9, 0.1]}},
+         r"write the lower one first, such as \[0\.01, 0\.99\]",
+         [{"evaluation": {"decision_curve": good}} for good in ([0.1, 0.9], [0.01, 0.99])]),
+    ],
+    "The published order with agreement within levels": [
+        (REPLAYED | {"selection": {"ccc": {"within_level": True}}},
+         "write false, or `mode: rigorous`",
+         [{"selection": {"ccc": {"within_level": False}}}, {"mode": "rigorous"}]),
+    ],
+    "The published order with a split by time or site": [
+        (REPLAYED | {"split": TEMPORAL},
+         "`mode: rigorous`, or take the design holdout, or imported",
+         [{"mode": "rigorous"}, {"split": {"design": "holdout"}},
+          {"split": {"design": "imported", "column": "x", "declared": "random"}}]),
+    ],
+    "The published order with a threshold to choose": [
+        ({"mode": "as_published"}, "`protocol: ge2025`, or `threshold_rule: fixed`",
+         [{"protocol": "ge2025"}, {"evaluation": {"threshold_rule": "fixed"}}]),
+    ],
+    "The published order with nested folds or resamples that search nothing": [
+        (REPLAYED | {section: {"search": "fixed"}},
+         r"`search: reduced` or `search: full`, or `models: \[\]`",
+         [{section: good} for good in (
+             {"search": "reduced"}, {"search": "full"}, {"search": "fixed", "models": []})])
+        for section in ("nested", "optimism")
+    ],
+}  # fmt: skip
+
+
+def options(name: str, _: Path) -> None:
+    for bad, remedy, goods in OPTIONS[name]:
+        given = MODELLED | bad
+        refused(SECTION, name, lambda given=given: resolve_config(given), remedy)
+        for good in goods:
+            mended = {key: value for key, value in (given | good).items() if value is not ...}
+            resolve_config(mended)
+
+
+REMEDIES |= {name: functools.partial(options, name) for name in OPTIONS}
+
+#: Text of a configuration file, what the remedy says, and the file after it.
+FILES = {
+    "No YAML": [
+        ("title: s: t\n", "quote text with ': '", 'title: "s: t"\n'),
+        ("checks:\n\tmin_slices: 9\n", "indent with spaces", "checks:\n  min_slices: 9\n"),
+        (b"title: Gr\xf6\xdfe\n", "save it as UTF-8", "title: Größe\n"),
+    ],
+    "A key given twice": [("seed: 1\nseed: 2\n", "remove one of the two", "seed: 1\n")],
+    "A list in place of options": [("- seed\n", "write `option: value` lines", "seed: 1\n")],
+    "A date that does not exist, an infinite or endless number": [
+        ("title: 2025-02-30\n", "put it in quotes if it is text", 'title: "2025-02-30"\n'),
+        (f"seed: {'9' * 5000}\n", "or correct the whole number", "seed: 9\n"),
+        (f"title: {'9' * 5000}\n", "put it in quotes if it is text", f"title: '{'9' * 5000}'\n"),
+    ],
+    "A whole number beyond 64 bits": [
+        (f"seed: {'9' * 400}\n", "or write a number that the option can take", "seed: 9\n"),
+        (f"title: {'9' * 99}\n", "put it in quotes if it is text", f"title: '{'9' * 99}'\n"),
+    ],
+    "Aliases of aliases (a small file of billions of values)": [
+        (LAUGHS + "seed: 1\n", "write out what the options need, and remove the rest", "seed: 1\n"),
+    ],
+    "Lists within lists without end": [
+        (bad + "\nseed: 1\n", "write out what the options need, and remove the rest", "seed: 1\n")
+        for bad in ("x: " + "[" * 5000, "x: " + "[" * 45 + "]" * 45)
+    ],
+    "A list in place of a key": [
+        ("? [seed, b]\n: 1\n", "write one word before the colon", "seed: 1\n"),
+    ],
+}  # fmt: skip
+
+
+def config_file(name: str, folder: Path) -> None:
+    path, rest = folder / "a.yaml", folder / "rest.yaml"
+    rest.write_text("study: s\nfeatures: {A: a.csv}\n", encoding="utf-8")
+    for bad, remedy, good in FILES[name]:
+        path.write_bytes(bad if isinstance(bad, bytes) else bad.encode())
+        refused(SECTION, name, lambda: load_config([rest, path]), remedy)
+        path.write_text(good, encoding="utf-8")
+        load_config([rest, path])
+
+
+REMEDIES |= {name: functools.partial(config_file, name) for name in FILES}
+
+
+def missing_file(folder: Path) -> None:
+    name, right = "A configuration file that does not exist", folder / "right.yaml"
+    right.write_text("study: s\nfeatures: {A: a.csv}\n")
+    refused(SECTION, name, lambda: load_config([folder / "rihgt.yaml"]), "correct its path")
+    load_config([right])
+
+
+def name_for_the_runner(folder: Path) -> None:
+    path = folder / "s.yaml"
+    for bad in ("a/b", ".a", "a b", '"a\\nb"'):
+        path.write_text(f"study: {bad}\n")
+        refused(
+            SECTION, "The same, handed to the runner", lambda: study_folder([path], []),
+            "such as `study: pain-2025`",
+        )  # fmt: skip
+        path.write_text("study: pain-2025\n")
+        assert study_folder([path], []) == Path("results/pain-2025")
+
+
+def without_dictionary(name: str, options: dict, folder: Path) -> None:
+    given = MODELLED | options | {"dictionary": None}
+    refused(SECTION, name, lambda: resolve_config(given), "pipeline.new_study NAME` writes a temp")
+    written = {path.name: path for path in write_templates("NAME", folder / "NAME")}
+    resolve_config(given | {"dictionary": str(written["dictionary.csv"])})
+
+
+REMEDIES |= {
+    "A configuration file that does not exist": missing_file,
+    "The same, handed to the runner": name_for_the_runner,
+    **{
+        name: functools.partial(without_dictionary, name, options)
+        for name, options in {
+            "A study of masks with a clinical table without dictionary": MASKS,
+            "Named predictors without dictionary": {"predictors": ["age"]},
+        }.items()
+    },
+}
+
+#: Formula, what the remedy says, and the formula after it.
+FORMULAS = {
+    "A formula of an unknown column": [("ages > 50", "perhaps `age` is meant", "age > 50")],
+    "A formula that is no condition": [
+        ("age = 50", "write == for equality", "age == 50"),
+        ("VAS day 3 > 4", "between backticks", "`VAS day 3` > 4"),
+        ("age > 50 && bmi > 20", "use and, or, not", "age > 50 and bmi > 20"),
+    ],
+    "A truth value in a formula": [
+        ("sex == True", "in quotes as the table writes it", "sex == 'F'"),
+        ("age == None", r"a missing value is isnull\(column\)", "isnull(age)"),
+    ],
+    "Code in a formula": [
+        ("age ** 2 > 4", r"use .*\+ - \* /", "age * age > 4"),
+        ("age[0] > 4", "use and, or, not", "age > 4"),
+    ],
+    "Text compared with a number": [
+        ("age == 'x'", "compare numbers with numbers", "age == 50"),
+        ("age == '50'", "compare numbers with numbers", "age == 50"),
+    ],
+    "A formula that could never be true": [
+        ("sex == 'f'", "perhaps `F` is meant", "sex == 'F'"),
+        ("pfo in (1, 2)", "levels: 0, 1", "pfo in (1, 0)"),
+    ],
+    "A formula of thousands of characters": [
+        ("age > 1 or " * 300 + "age > 1", "make a column of the table", "bmi > 20"),
+    ],
+    "A formula of hundreds of signs or parentheses": [
+        ("not " * 400 + "age > 1", "leave out signs and parentheses", "age > 1"),
+        ("age" + " + 1" * 300 + " > 2", "make a column of the table", "bmi > 2"),
+    ],
+    "A number of hundreds of digits in a formula": [
+        (f"age > {'9' * 400}", "write the number that is meant", "age > 99"),
+    ],
+}  # fmt: skip
+
+
+def formula(name: str, _: Path) -> None:
+    def evaluate(text: str) -> None:
+        Formula(text, "config key outcome.formula").evaluate(
+            test_formula.TABLE, levels={"sex": ["F", "M"], "pfo": ["0", "1"]}
+        )
+
+    for bad, remedy, good in FORMULAS[name]:
+        refused(SECTION, name, lambda bad=bad: evaluate(bad), remedy)
+        evaluate(good)
+
+
+REMEDIES |= {name: functools.partial(formula, name) for name in FORMULAS}
+
+
+# --- Functions that refuse what a configuration would have refused before them -----------------
+
+
+def whole_table() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(6)
+    return rng.normal(size=(30, 3)), np.arange(30) % 2
+
+
+def crop(engine: str) -> object:
+    image, mask = test_engine_fast.ct_and_mask()
+    return load_crop(image, mask, test_engine_fast.parameters(), engine=engine)
+
+
+def vary(parameter: str) -> object:
+    spaces = {"tabnet": {parameter: [4]}} if parameter else {"tabnet": {}}
+    return family_of("tabnet").search_phases({"search": {"spaces": spaces}})
+
+
+def within_levels(levels: list[str | None] | None) -> object:
+    readings = test_filters.readings(np.random.default_rng(12))
+    table = readings if levels is None else readings.assign(**{LEVEL: levels})
+    return CCCFilter(("A", "B"), test_filters.NAMES, "A", within_level=True).fit(table)
+
+
+def judged(**options: object) -> object:
+    return judge(test_judge.drawn(), ["risk"], **{"resamples": 100} | options)
+
+
+def typed(option: str, text: str) -> float:
+    key = {"confidence": "confidence", "threshold": "threshold", "resamples": "bootstrap"}[option]
+    return config_number(f"evaluation.{key}")(text)
+
+
+def processes(text: str) -> float:
+    return number_within({"type": "integer", "minimum": 1})(text)
+
+
+def split_by_time(values: list) -> object:
+    return parts_from_column(test_split_designs.units(values), test_split_designs.TEMPORAL)
+
+
+#: A function, arguments that it refuses, what the remedy says, and the arguments after it.
+CALLS: dict[str, Sequence[tuple[Callable, object, str, Sequence[object]]]] = {
+    "A search range without a lower and a higher end": [
+        (lambda value: read_values(value, "k"), bad,
+         r"a list of values, \{uniform: \[low, high\]\} or \{log_uniform: \[low, high\]\}",
+         [[1, 2], {"uniform": [2, 3]}, {"log_uniform": [0.1, 3]}])
+        for bad in ({"uniform": [3, 2]}, {"log_uniform": [0, 1]})
+    ],
+    "A searched parameter without a value": [
+        (lambda value: read_values(value, "k"), [], "list its values", [[1]]),
+        (lambda value: family_of("lr").search_phases({"search": {"spaces": {"lr": value}}}),
+         {"C": []}, "or remove it to keep the default", [{}]),
+    ],
+    "A parameter that the model does not search": [
+        (vary, "depth", "remove it", [""]),
+        (vary, "learningrate", "perhaps `learning_rate` is meant", ["learning_rate"]),
+    ],
+    "An unknown method of imputation": [
+        (lambda method: Imputer(method).fit(pd.DataFrame({"a": [1.0, 2.0]})), "mice",
+         "write one of them", ["median", "mean", "knn", "iterative"]),
+    ],
+    "An unknown scheme of mRMR": [
+        (lambda scheme: MRMRFilter(2, scheme).fit(*whole_table()), "miq", "write one of them",
+         ["fcq", "rfcq"]),
+    ],
+    "An unknown rule of the scaling": [
+        (lambda method: AdaptiveScaler(method=method).fit(whole_table()[0]), "minmax",
+         "write one of them", ["adaptive", "zscore"]),
+    ],
+    "An engine that does not exist": [
+        (crop, "pyradiomix", "write one of them", ["fast", "pyradiomics"]),
+    ],
+    "`selection.ccc.within_level` without every level": [
+        (within_levels, bad, "state the levels in column `level`", [["L1", "L2"] * 30])
+        for bad in (None, ["L1"] * 59 + [None])
+    ],
+    "Register: a pattern with other fields": [
+        (pattern_of, bad,
+         r"such as '\{patient\}_\{level\}_\{reader\}' or '\{reader\}/\{patient\}/\{level\}'",
+         ["{patient}_{level}_{reader}", "{reader}/{patient}/{level}"])
+        for bad in ("{patient}_{who}", "{level}{level}", "x")
+    ],
+    "A number on a command line that a configuration would refuse "
+    "(`--confidence 95`, `--threshold nan`, `--resamples -5`)": [
+        (lambda text: typed("confidence", text), "95", r"write 95 % as 0\.95", ["0.95"]),
+        (lambda text: typed("confidence", text), "0,95", r"write 95 % as 0\.95", ["0.95"]),
+        (lambda text: typed("threshold", text), "nan", "write such a number", ["0.5"]),
+        (lambda text: typed("resamples", text), "-5", "write such a number", ["100"]),
+    ],
+    "Less than one process on a command line": [
+        (processes, "0", "write such a number", ["1"]),
+    ],
+    "The same in a call of the function": [
+        (lambda options: judged(**options), {"confidence": 95}, r"write 95 % as 0\.95",
+         [{"confidence": 0.95}]),
+        (lambda options: judged(**options), {"threshold": float("nan")}, "write such a number",
+         [{"threshold": 0.5}]),
+    ],
+    "`models.judge`: a decision curve from high to low": [
+        (lambda options: judged(**options), {"decision_curve": (0.5, 0.2)},
+         "the lower end first", [{"decision_curve": (0.2, 0.5)}]),
+    ],
+    "A temporal split by dates or words": [
+        (split_by_time, ["2020-01-31", "2020-02-01"], "continuous or ordinal.*never dates",
+         [[-30.0, -29.0]]),
+    ],
+}  # fmt: skip
+
+
+def call(name: str, _: Path) -> None:
+    for door, bad, remedy, goods in CALLS[name]:
+        refused(
+            SECTION, name, lambda door=door, bad=bad: door(bad), remedy,
+            (VertebromicsError, argparse.ArgumentTypeError),
+        )  # fmt: skip
+        for good in goods:
+            door(good)
+
+
+REMEDIES |= {name: functools.partial(call, name) for name in CALLS}
+
+
+# --- Kernels -----------------------------------------------------------------------------------
+
+
+def kernels_that_do_not_fit(name: str, spoil: Callable[[pytest.MonkeyPatch], None], _: Path):
+    """The remedy builds them (as this checkout's are built); the other one needs none."""
+    kernels.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        spoil(patch)
+        refused(SECTION, name, lambda: crop("fast"), "make install.*`?engine: pyradiomics")
+        assert crop("pyradiomics").engine == "pyradiomics"
+    kernels.cache_clear()
+    assert crop("fast").engine == "fast"
+
+
+def no_kernels(patch: pytest.MonkeyPatch) -> None:
+    patch.delattr(pipeline.extraction, "_kernels", raising=False)
+    patch.setitem(sys.modules, "pipeline.extraction._kernels", None)
+
+
+def other_kernels(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kernels(), "SOURCES_HASH", "0123456789abcdef")
+    kernels.cache_clear()
+
+
+REMEDIES |= {
+    name: functools.partial(kernels_that_do_not_fit, name, spoil)
+    for name, spoil in {
+        "A checkout whose kernels were not built": no_kernels,
+        "Kernels that were built before the last change of their C sources": other_kernels,
+    }.items()
+}
+
+# --- Options against the tables ----------------------------------------------------------------
+
+BY_SITE = {"design": "by_site", "column": "part"}
+
+#: Options that the tables refuse, what the remedy says, and the options after it.
+AGAINST_TABLES = {
+    "A site to hold out that nobody belongs to": (
+        {"split": BY_SITE | {"test_sites": ["tset"]}}, "choose among test, train",
+        [{"split": BY_SITE | {"test_sites": ["test"]}}],
+    ),
+    "A feature to ablate that nobody has": (
+        {"ablation": {"features": ["agee"]}}, "perhaps `age` is meant",
+        [{"ablation": {"features": ["age"]}}],
+    ),
+    "`preflight.treated_level` names no clinical column": (
+        {"preflight": {"treated_level": "where"}},
+        "name the column as the data dictionary does, or write null",
+        [{"preflight": {"treated_level": good}} for good in ("sex", None)],
+    ),
+}  # fmt: skip
+
+
+def against_tables(name: str, folder: Path) -> None:
+    bad, remedy, goods = AGAINST_TABLES[name]
+    files = Files(folder)
+    refused(SECTION, name, lambda: files.study(**bad), remedy)
+    for good in goods:
+        files.study(**good)
+
+
+def too_few_patients(folder: Path) -> None:
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    asked = {
+        "outcome": {"name": "pain", "formula": "vas >= 8"},
+        "models": ["rf"],
+        "ablation": {"models": []},
+        "split": {"folds": 2},
+        "optimism": {"models": []},
+    }
+    logging.getLogger().addHandler(handler)
+    try:
+        Files(folder).study(**asked, nested={"models": ["rf"], "folds": 6})
+        says("\n".join(said), r"rf will drop out \(nested\)", r"write `nested: \{folds: 2\}`")
+        said.clear()
+        Files(folder).study(**asked, nested={"models": ["rf"], "folds": 2})
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert not [one for one in said if "drop out" in one]
+
+
+REMEDIES |= {name: functools.partial(against_tables, name) for name in AGAINST_TABLES}
+REMEDIES["Too few patients for a model in one of its stages"] = too_few_patients

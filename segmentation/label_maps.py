@@ -132,7 +132,7 @@ def whole_labels(labels: np.ndarray, stored: StoredAs | None = None) -> np.ndarr
     if finite.size < labels.size:
         values += f", {labels.size - finite.size} voxels that are no number"
     slope = None if stored is None else stored.slope
-    if slope is None:
+    if slope in (None, 1):
         raise CaseError(
             "A mask must hold label numbers",
             found=f"fractions {values}",

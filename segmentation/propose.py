@@ -88,6 +88,7 @@ def propose(
         raise CaseError(
             "The threshold must be a number, and the closing zero or more",
             found=f"{threshold_hu:g} HU, {closing_mm:g} mm",
+            remedy="leave out --threshold and --closing, or give such numbers",
         )
     if seed_mm is None:
         seed_mm = tuple((a + b) / 2 for a, b in zip(box_mm[:3], box_mm[3:], strict=True))
@@ -99,7 +100,10 @@ def propose(
     if box is not None and not all(part.start <= at < part.stop
                                    for part, at in zip(box, seed, strict=True)):  # fmt: skip
         raise CaseError(
-            "The seed must lie inside the box", found=_written(seed_mm), where="option --seed"
+            "The seed must lie inside the box",
+            found=_written(seed_mm),
+            where="option --seed",
+            remedy="leave out --seed (the middle of the box is taken), or correct one of the two",
         )
     level = None
     if limits_mm is not None:
@@ -110,6 +114,8 @@ def propose(
                 "The seed must lie between the limits of its level",
                 found=f"z {at:.1f} mm, limits {limits_mm[0]:g} and {limits_mm[1]:g}",
                 where="option --limits",
+                remedy="give the heights z of the two endplates in mm, one on each side of the "
+                "seed, or leave out --limits",
             )
     mask, notes = propose_body(hu, spacing, seed, threshold_hu, closing_mm, box, level)
     proposed = sitk.GetImageFromArray(mask.astype(np.uint8))
@@ -237,7 +243,12 @@ def main(options: argparse.Namespace) -> None:
             remedy="write T1-T13 or L1-L6",
         )
     if not options.out.name.lower().endswith(SUFFIX):
-        raise StudyError(f"A proposal is written as {SUFFIX}", found=options.out.name)
+        raise StudyError(
+            f"A proposal is written as {SUFFIX}",
+            found=options.out.name,
+            where="option --out",
+            remedy=f"let its name end in {SUFFIX}",
+        )
     if options.out.exists() and not options.overwrite:
         raise StudyError(
             "A proposal must not replace a file, which may have been corrected since",

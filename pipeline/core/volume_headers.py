@@ -176,8 +176,10 @@ def _check_nrrd_fields(header: dict) -> list[Finding]:
             "The voxels of a .nrrd file must be raw, text or packed by gzip",
             found=f"encoding {header['encoding']}"
             if header.get("encoding") in ("bzip2", "bz2", "hex")
-            else "another encoding",
-            remedy="export it from 3D Slicer",
+            else ("another encoding" if "encoding" in header else "a header without encoding"),
+            remedy="export it from 3D Slicer"
+            if "encoding" in header
+            else "it may be cut short: copy or export it again",
         )
     units = {str(unit).strip('"') for unit in header.get("space units", ())}
     if units - {"mm", "millimeter", "millimeters", "", "nan", "none", "None"}:

@@ -71,6 +71,8 @@ def check_extent(region: sitk.Image, params: Parameters) -> None:
         raise CaseError(
             f"A region must hold voxels on {where}",
             found="none: the region is thinner than the grid",
+            remedy="draw the whole region; if it is meant to be so thin, set a finer "
+            "resampledPixelSpacing in the parameter file, for all cases",
         )
     drawn = inside.any(axis=0)
     along = (inside.any(axis=(1, 2)), drawn.any(axis=1), drawn.any(axis=0))
@@ -88,7 +90,13 @@ def check_extent(region: sitk.Image, params: Parameters) -> None:
         raise CaseError(
             f"A region must hold more than {smallest} voxels (minimumROISize)",
             found=f"{voxels} on {where}",
+            remedy="draw the whole region, leave out the case, or lower minimumROISize in the "
+            "parameter file, for all cases",
         )
+
+
+#: What helps where a region reaches beyond its CT.
+INSIDE_THE_CT = "name the CT on which the mask was drawn, or draw the mask again on this CT"
 
 
 def thinner_than_the_grid() -> CaseError:

@@ -30,6 +30,7 @@ from pipeline.core.geometry import Geometry
 from pipeline.extraction import plain
 from pipeline.extraction.binning import BinnedImage
 from pipeline.extraction.checks import (
+    INSIDE_THE_CT,
     Image,
     check_complete,
     check_extent,
@@ -247,6 +248,7 @@ def _check_inside(mask: Geometry, image: Geometry, box: tuple[int, ...]) -> None
             "The region must lie within the CT",
             found=f"voxels {np.round(below, 2).tolist()} to {np.round(above, 2).tolist()} "
             f"(x, y, z) of a CT of {' x '.join(map(str, image.size))}",
+            remedy=INSIDE_THE_CT,
         )
 
 

@@ -20,6 +20,7 @@ import SimpleITK as sitk
 from pipeline.core.errors import CaseError
 from pipeline.core.files import raise_if_machine
 from pipeline.extraction.checks import (
+    INSIDE_THE_CT,
     Image,
     check_complete,
     check_extent,
@@ -102,7 +103,9 @@ class PlainScan:
             image, region = extractor(params).loadImage(self.normalised, mask, None, **settings)
         except ValueError as error:
             raise CaseError(
-                "The region must lie within the CT", found=" ".join(str(error).split())
+                "The region must lie within the CT",
+                found=" ".join(str(error).split()),
+                remedy=INSIDE_THE_CT,
             ) from error
         except RuntimeError as error:
             raise_if_machine(error)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.remedies import Remedy
+from tests.remedies import Remedy, masks_in_files, masks_of_dicom
 
-REMEDIES: dict[str, Remedy] = {}
+REMEDIES: dict[str, Remedy] = {**masks_in_files.REMEDIES, **masks_of_dicom.REMEDIES}

@@ -15,6 +15,7 @@ import SimpleITK as sitk
 import yaml
 
 from pipeline import extract, ingest, preflight, resample
+from pipeline.core.config import DEFAULTS
 from pipeline.core.errors import MachineError
 from pipeline.core.files import read_table
 from segmentation import agreement, masks, viewer
@@ -83,10 +84,8 @@ def run_all() -> None:
     run_extract()
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, repository) -> Path:
-    """Return the folder of a study that has run."""
-    work = tmp_path_factory.mktemp("whole")
+def run_study(work: Path) -> None:
+    """Make a study in an empty folder, and run it."""
     rows = []
     for scan in ("s1", "s22"):
         write_scan(work, scan)
@@ -102,7 +101,7 @@ def whole(tmp_path_factory, repository) -> Path:
     (work / STUDY).mkdir(parents=True)
     pd.DataFrame(rows).to_parquet(work / STUDY / "cases.parquet")
     (work / "params.yaml").write_text(yaml.safe_dump(PARAMETERS))
-    config = yaml.safe_load((repository / "config" / "default.yaml").read_text("utf-8"))
+    config = yaml.safe_load(DEFAULTS.read_text("utf-8"))
     config |= {"study": "d", "results": "results", "cases": "cases.csv"}
     config["extraction"] |= {"params": "params.yaml", "verify_fraction": 1.0}
     config["checks"]["min_slices"] = 3
@@ -114,6 +113,13 @@ def whole(tmp_path_factory, repository) -> Path:
         run_viewer()
         assert {path.name: len(list(path.glob("*/*"))) for path in STORE.iterdir()} == KINDS
         assert (read_table(table("verification"))["status"] == "equal").all()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """Return the folder of a study that has run."""
+    work = tmp_path_factory.mktemp("whole")
+    run_study(work)
     return work
 
 

@@ -9,8 +9,10 @@ an archive, a mask saved again) is done by the writers of the tests.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,16 @@ def refused(
         door()
     says(told.value, f"Remedy: .*{remedy}")
     return told.value
+
+
+@contextlib.contextmanager
+def logged() -> Iterator[list[str]]:
+    """Give what is logged meanwhile, line by line."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    logging.getLogger().addHandler(handler)
+    try:
+        yield said
+    finally:
+        logging.getLogger().removeHandler(handler)

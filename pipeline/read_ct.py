@@ -81,7 +81,10 @@ def format_of(path: str | Path) -> str:
         raise CaseError(
             f"A CT must be a DICOM folder or a file ending in {', '.join(VOLUME_SUFFIXES)}",
             found="a segmentation (.seg.nrrd)" if suffix else f"name ending '{path.suffix}'",
-            remedy="for DICOM name the folder that holds the slices, not one file",
+            remedy="name the CT on which it was drawn"
+            if suffix
+            else "for DICOM name the folder that holds the slices, not one file; export a volume "
+            "of another format as NRRD or NIfTI",
         )
     return "NRRD" if suffix in NRRD_SUFFIXES else "NIfTI"
 

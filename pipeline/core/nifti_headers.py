@@ -208,7 +208,9 @@ def _check_nifti_values(header: nibabel.Nifti1Header, unit: str) -> None:
         )
     if unit not in ("mm", "unknown"):
         raise CaseError(
-            "The unit of a NIfTI file must be millimetres", found=unit, remedy="convert it again"
+            "The unit of a NIfTI file must be millimetres",
+            found=unit,
+            remedy="convert the DICOM again, in millimetres",
         )
 
 

@@ -177,7 +177,7 @@ def _check_one_value(image: sitk.Image) -> None:
             "A volume must have three dimensions and one value per voxel",
             found=f"{image.GetDimension()} dimensions of size "
             f"{' x '.join(map(str, image.GetSize()))}, {values} value(s) per voxel",
-            remedy="export one phase as a three-dimensional volume",
+            remedy="export one phase as a three-dimensional volume with one grey value per voxel",
         )
 
 

@@ -25,7 +25,9 @@ def open_volume(image: Image, what: str) -> sitk.Image:
         path = os.fspath(image)
         if not os.path.isfile(path):
             raise CaseError(
-                f"The {what} must be an existing NRRD or NIfTI file", found=os.path.basename(path)
+                f"The {what} must be an existing NRRD or NIfTI file",
+                found=os.path.basename(path),
+                remedy="check the path and the mount",
             )
         try:
             image, findings = read_volume(path)

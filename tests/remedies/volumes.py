@@ -312,7 +312,7 @@ REMEDIES: dict[str, Remedy] = {
     ),
     "NRRD: a header of more voxels than the file holds": refused(
         "a.nrrd", bytes_of(lambda one: one.replace(b"sizes: 14 12 8", b"sizes: 14 12 9")),
-        "must hold all of its voxels|must be whole", "copy or export the file again",
+        "A NRRD file must hold all of its voxels", "copy or export the file again",
     ),
     "NIfTI: cut short by one byte": refused(
         "a.nii", bytes_of(lambda content: content[:-1]), "must hold all of its voxels",
@@ -426,7 +426,8 @@ REMEDIES: dict[str, Remedy] = {
         "in millimetres", door=accept,
     ),
     "A header that claims a million rows and columns": refused(
-        "a.nii", header(40, "<4h", 3, 32767, 32767, 32767), "must (be|hold)", "export",
+        "a.nii", header(40, "<4h", 3, 32767, 32767, 32767), "must hold all of its voxels",
+        "copy or export the file again",
     ),
     "Any of these in `python -m pipeline.extraction` or in a notebook": refused(
         "a.nrrd", lambda path: nrrd_of(path, with_value(np.nan)), "must be a number", "-1024",

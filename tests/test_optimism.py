@@ -383,7 +383,8 @@ def test_the_command_writes_the_table_and_its_facts(options):
     assert "mode" not in table
     facts = read_json(options.json)
     assert list(facts) == [
-        *("model", "resamples", "left_out", "search", "fits", "seconds", "notes"),
+        *("model", "status", "reason", "resamples", "left_out", "search", "fits", "seconds"),
+        "notes",
     ]
 
 

@@ -2,6 +2,114 @@
 
 from __future__ import annotations
 
-from tests.remedies import Remedy
+import copy
+import functools
+from pathlib import Path
 
-REMEDIES: dict[str, Remedy] = {}
+from pipeline.core.config import ROOT
+from pipeline.extraction import load_params
+from tests.remedies import Remedy, refused
+from tests.test_bad_inputs_doc import ROWS
+from tests.test_extraction_params import WRONG, WRONG_FILES
+
+SECTION = "Parameter files"
+PUBLISHED = load_params(ROOT / "radiomics_params" / "ge2025.yaml").content
+OUT = "leave {} out for PyRadiomics' default"
+
+#: Case of tests/test_extraction_params.py: what the remedy says, and the section's entries after
+#: it (`...`: left out).
+ENTRIES: dict[str, tuple[str, list[dict]]] = {
+    "a misspelt setting": ("perhaps binWidth", [{"binWdth": ..., "binWidth": 25}]),
+    "an image type without settings": (r"write `Wavelet: \{\}`", [{"Wavelet": {}}]),
+    "padding below a filter": ("move it there", [{"LoG": {"sigma": [5.0]}}]),
+    "LoG without sigma": (r"LoG: \{sigma: \[1\.0, 3\.0, 5\.0\]\}", [
+        {"LoG": {"sigma": [1.0, 3.0, 5.0]}}]),
+    "a negative sigma": (r"such as \[1\.0, 3\.0, 5\.0\]", [{"LoG": {"sigma": [1.0, 3.0, 5.0]}}]),
+    "one sigma without a list": (r"as a list: \[3\.0\]", [{"LoG": {"sigma": [3.0]}}]),
+    "a continuous wavelet": (OUT.format("wavelet"), [
+        {"Wavelet": {}}, {"Wavelet": {"wavelet": "coif1"}}]),
+    "an empty list of features": ("write nothing behind the colon", [{"glcm": None}]),
+    "a deprecated feature": ("take Idm", [{"glcm": ["Idm"]}]),
+    "a feature named twice": ("remove the second", [{"glcm": ["Id"]}]),
+    "shape2D in three dimensions": ("take `shape` in its place", [{"shape2D": ..., "shape": None}]),
+    "a negative bin width": (OUT.format("binWidth"), [{"binWidth": 1}, {"binWidth": ...}]),
+    "a bin width with a comma": ("write 0.5, with a point", [{"binWidth": 0.5}]),
+    "a number with exponent": ("write 1.0e-6", [{"geometryTolerance": 1.0e-6}]),
+    "bin width and bin count": ("remove one of them", [{"binWidth": ...}, {"binCount": ...}]),
+    "one bin for everything": ("normalizeScale to 100.*or a smaller binWidth", [
+        {"normalizeScale": 100}, {"binWidth": 0.1}]),
+    "a yes in quotes": ("true or false, without quotes", [{"normalize": True}]),
+    "a spacing of two numbers": (OUT.format("resampledPixelSpacing"), [
+        {"resampledPixelSpacing": [1, 1, 0]}, {"resampledPixelSpacing": ...}]),
+    "an unknown interpolator": (OUT.format("interpolator"), [
+        {"interpolator": "sitkLinear"}, {"interpolator": ...}]),
+    "resampling without interpolator": ("`interpolator: sitkBSpline`", [
+        {"interpolator": "sitkBSpline"}]),
+    "half a voxel of padding": (OUT.format("padDistance"), [{"padDistance": 2}]),
+    "a distance of zero": (OUT.format("distances"), [{"distances": [1]}, {"distances": ...}]),
+    "a range upside down": (OUT.format("resegmentRange"), [{"resegmentRange": [-100, 300]}]),
+    "a label of zero": (OUT.format("label"), [{"label": 1}, {"label": ...}]),
+    "four dimensions": (OUT.format("minimumROIDimensions"), [{"minimumROIDimensions": 3}]),
+}  # fmt: skip
+
+#: The same of whole files, and the text after it.
+FILES = {
+    "a list": ("start from a file of radiomics_params", "setting: {}"),
+    "feature maps": ("leave the section voxelSetting out", "setting: {}"),
+    "a setting outside its section": ("write `setting:` and, indented", "setting:\n  binWidth: 25"),
+    "a section that names nothing": ("leave it out", "setting: {}"),
+    "a list in a section": ("write `name: value`", "setting:\n  binWidth: 25"),
+    "no YAML": ("write `name: value`", "setting:\n  binWidth: 25"),
+    "a tab": ("YAML wants blanks", "setting:\n  binWidth: 25"),
+    "a setting twice": ("remove one of the two", "setting:\n  binWidth: 25"),
+}
+
+
+def edited(section: str, *changes: dict) -> dict:
+    content = copy.deepcopy(PUBLISHED)
+    for one in changes:
+        content[section] |= one
+    content[section] = {key: value for key, value in content[section].items() if value is not ...}
+    return content
+
+
+def entry(name: str, case: str, _: Path) -> None:
+    section, bad, _ = WRONG[case]
+    remedy, goods = ENTRIES[case]
+    refused(SECTION, name, lambda: load_params(edited(section, bad)), remedy)
+    for good in goods:
+        load_params(edited(section, bad, good))
+
+
+def file(name: str, case: str, folder: Path) -> None:
+    remedy, good = FILES[case]
+    path = folder / "p.yaml"
+    path.write_text(WRONG_FILES[case][0], encoding="utf-8")
+    refused(SECTION, name, lambda: load_params(path), remedy)
+    path.write_text(good, encoding="utf-8")
+    load_params(path)
+
+
+def missing(folder: Path) -> None:
+    name = "A parameter file that does not exist"
+    refused(SECTION, name, lambda: load_params(folder / "p.yaml"), "correct the path")
+    (folder / "right.yaml").write_text("setting: {}")
+    load_params(folder / "right.yaml")
+
+
+def a_folder(folder: Path) -> None:
+    name = "A folder in place of the file"
+    refused(SECTION, name, lambda: load_params(folder), "name the .yaml file in it")
+    (folder / "p.yaml").write_text("setting: {}")
+    load_params(folder / "p.yaml")
+
+
+REMEDIES: dict[str, Remedy] = {
+    "A parameter file that does not exist": missing,
+    "A folder in place of the file": a_folder,
+}
+for _row in ROWS:
+    _case = _row.test.partition("[")[2].removesuffix("]")
+    if _row.section == SECTION and _case in ENTRIES | FILES:
+        _driver = entry if _case in ENTRIES else file
+        REMEDIES[_row.bad_input] = functools.partial(_driver, _row.bad_input, _case)

@@ -19,6 +19,7 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.findings import OF_CT, SEVERITIES, Finding, from_json, status_of, to_json
+from pipeline.core.identifying import shown, shown_id
 from pipeline.core.sources import shown_name
 from pipeline.core.study import Study, open_study
 from pipeline.preflight_cohort import copied_masks, copied_scans, other_orientation
@@ -79,7 +80,7 @@ def judge(
         if case["scan_id"] not in scans or key not in judged:
             raise CaseError(
                 "Every mask of the study must have passed through ingest and masks",
-                found=f"case {key[0]}, reader {key[1]} in one table only",
+                found=f"case {shown_id(key[0])}, reader {shown(key[1])} in one table only",
                 remedy="run the stages again for this batch",
             )
         ct = scans[case["scan_id"]]
@@ -169,7 +170,7 @@ def stop_on_errors(verdicts: pd.DataFrame) -> None:
     lines = []
     for row in wrong.head(NAMED_ERRORS).to_dict("records"):
         messages = [one.message for one in from_json(row["findings"]) if one.severity == "error"]
-        lines.append(f"{row['case_id']} {row['reader']}: {' '.join(messages)}")
+        lines.append(f"{shown_id(row['case_id'])} {shown(row['reader'])}: {' '.join(messages)}")
     more = [f"and {len(wrong) - NAMED_ERRORS} more"] if len(wrong) > NAMED_ERRORS else []
     raise StudyError(
         "With on_bad_case: stop, every mask must pass the preflight",

@@ -23,6 +23,8 @@ from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import parse_feature_name
 from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import read_table, write_table
+from pipeline.core.identifying import shown, shown_id
+from pipeline.core.problems import listing
 from pipeline.core.readers import is_original
 from pipeline.core.study import Study, open_study
 from pipeline.feature_families import describe_families, deviations, dice_of
@@ -171,7 +173,9 @@ def paired_readings(features: pd.DataFrame, readers: list[str]) -> list[pd.DataF
     if len(doubled):
         raise StudyError(
             "Features must have one row per case and reader",
-            found=", ".join(" ".join(pair) for pair in doubled.head(5).to_numpy()),
+            found=listing(
+                (f"{shown_id(case)} {shown(who)}" for case, who in doubled.to_numpy()), 5
+            ),
             where="features.parquet",
         )
     names = [column for column in features.columns if column not in (key, "reader")]

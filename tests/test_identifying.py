@@ -43,9 +43,11 @@ HEADERS = {
         "Apellidos", "Cognome e Nome", "Achternaam", "Fornavn", "Sukunimi", "Nazwisko", "Příjmení",
         "Ad Soyad", "Họ và tên", "Фамилия", "ФИО", "姓名", "患者姓名", "氏名", "환자명", "Surname",
         "Last name", "First Name (given)", "initials", "Vor- und Nachname",
+        "Pat.-Name", "Patient's name",
     ],
     "birth": [
-        "geb. am", "Geb.-Datum", "Geburtsdatum", "DOB", "Date of Birth", "birth_date",
+        "geb. am", "Geb.-Datum", "D.O.B.", "DoB", "Geburtsdatum", "DOB", "Date of Birth",
+        "birth_date",
         "PatientBirthDate", "Date de naissance", "Né(e) le", "Fecha de nacimiento",
         "Data di nascita", "Geboortedatum", "Fødselsdato", "Födelsedatum", "Data urodzenia",
         "Doğum Tarihi", "Ngày sinh", "Дата рождения", "出生日期", "生年月日", "생년월일",
@@ -59,7 +61,9 @@ HEADERS = {
 }  # fmt: skip
 
 ORDINARY = [
-    "name_of_implant", "implant_name", "BMI", "age", "sex", "surgeon", "level", "birth_weight",
+    "name_of_implant", "surname_of_device", "first_name_of_drug", "poids_de_naissance",
+    "Handy_grip",
+    "implant_name", "BMI", "age", "sex", "surgeon", "level", "birth_weight",
     "number_of_levels", "hospital", "hospital_days", "initial_height", "capacity",
     "case_mix", "id", "patient_id", "case_id", "scan_id", "site", "reader", "enrolment",
     "days_from_surgery", "date_of_nothing", "T_score", "cement_ml", "smoker", "ASA", "NRS", "cpr",

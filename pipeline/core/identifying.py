@@ -115,6 +115,8 @@ def header_kind(header: str) -> str | None:
     (None, None, None)
     """
     parts = fold(header).split()
+    if not words("things").isdisjoint(parts) and parts[0] not in ("pat", "patient", "patients"):
+        return None
     runs = {
         " ".join(parts[at:end])
         for at in range(len(parts))

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.errors import StudyError
+from pipeline.core.identifying import shown, shown_id
 from pipeline.core.problems import listing
 
 FROM_COLUMN = ("imported", "temporal", "by_site")
@@ -79,8 +80,8 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
     if len(wrong):
         raise StudyError(
             "An imported split holds 'train' or 'test' in every row",
-            found=f"{wrong[column].iloc[0]!r} and {len(wrong) - 1} more",
-            where=f"column {column}, unit {wrong['unit_id'].iloc[0]}",
+            found=f"{shown(wrong[column].iloc[0])!r} and {len(wrong) - 1} more",
+            where=f"column {column}, unit {shown_id(wrong['unit_id'].iloc[0])}",
             remedy="write train or test into each row of the clinical table",
         )
     return _undivided(table, table[column].to_numpy(dtype=object), column)
@@ -91,7 +92,7 @@ def _temporal(table: pd.DataFrame, split: Mapping) -> np.ndarray:
     if not pd.api.types.is_numeric_dtype(values):
         raise StudyError(
             "A temporal split needs numbers: relative days, or the order of enrolment",
-            found=values.iloc[0],
+            found=shown(values.iloc[0]),
             where=f"column {split['column']}",
             remedy="give the column the type continuous or ordinal in the dictionary; never dates",
         )
@@ -113,7 +114,7 @@ def _by_site(table: pd.DataFrame, split: Mapping) -> np.ndarray:
             "A split by site must name sites of the cohort to hold out",
             found=listing(absent) if absent else "none",
             where="config key split.test_sites",
-            remedy=f"choose among {listing(sorted(set(present)))}",
+            remedy=f"choose among {listing(map(shown, sorted(set(present))))}",
         )
     return _undivided(table, np.where(present.isin(sites), "test", "train"), column)
 
@@ -124,11 +125,11 @@ def _undivided(table: pd.DataFrame, parts: np.ndarray, column: str) -> np.ndarra
     if divided:
         raise StudyError(
             "All units of a patient belong to one part",
-            found=f"{len(divided)} divided patients: {listing(divided)}",
+            found=f"{len(divided)} divided patients: {listing(map(shown_id, divided))}",
             where=f"column {column}",
         )
     return parts
 
 
 def _units(rows: pd.DataFrame) -> str:
-    return listing(rows["unit_id"].astype(str))
+    return listing(map(shown_id, rows["unit_id"]))

@@ -76,7 +76,17 @@ def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
 
     facts = read_json(tmp_path / "model.json")
     assert list(facts) == [
-        *("model", "label", "parameters", "cv_auc", "cv_auc_sd", "fits", "fit_endings"),
+        *(
+            "model",
+            "status",
+            "reason",
+            "label",
+            "parameters",
+            "cv_auc",
+            "cv_auc_sd",
+            "fits",
+            "fit_endings",
+        ),
         *("seconds", "device"),
         *("threads", "seed", "features", "preparation"),
         *("threshold", "threshold_rule", "threshold_source", "notes"),

@@ -113,7 +113,8 @@ def name_columns(
         for part in there[1:]:
             value = value.where(value.notna(), "") + JOINED + sheet[part].fillna("")
         made[own] = value
-        used.update(there)
+        # A patient's column stays what it is where it is a part of the case's.
+        used.update(part for part in there if len(there) == 1 or part not in KEYS)
     if not made:
         return sheet
     rest = [name for name in sheet.columns if name not in used and name not in made]

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from tests.remedies import Remedy, tables_files, tables_values
+from tests.remedies import (
+    Remedy,
+    tables_files,
+    tables_late,
+    tables_people,
+    tables_ready,
+    tables_values,
+)
 
-PARTS = [tables_files, tables_values]
+PARTS = [tables_files, tables_values, tables_ready, tables_people, tables_late]
 REMEDIES: dict[str, Remedy] = {
     bad_input: remedy for part in PARTS for bad_input, remedy in part.REMEDIES.items()
 }

@@ -19,7 +19,7 @@ MODULES = {
     "Machine": "machine",
 }
 #: Sections of which every row has its remedy.
-COMPLETE = ("DICOM", "Volumes", "Tables", "Configuration", "Machine")
+COMPLETE = ("DICOM", "Volumes", "Masks", "Tables", "Configuration", "Machine")
 REMEDIES = {
     section: importlib.import_module(f"tests.remedies.{name}").REMEDIES
     for section, name in MODULES.items()

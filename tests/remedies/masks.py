@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from tests.remedies import Remedy, masks_in_files, masks_of_dicom
+from tests.remedies import Remedy, masks_at_intake, masks_in_files, masks_of_dicom, masks_on_ct
 
-REMEDIES: dict[str, Remedy] = {**masks_in_files.REMEDIES, **masks_of_dicom.REMEDIES}
+REMEDIES: dict[str, Remedy] = {
+    **masks_in_files.REMEDIES,
+    **masks_of_dicom.REMEDIES,
+    **masks_on_ct.REMEDIES,
+    **masks_at_intake.REMEDIES,
+}

@@ -1,0 +1,188 @@
+"""Remedies of masks that the intake does not match, or cannot copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipeline.registering.cleaning_volumes import clean_volume
+from tests.hospital import ANNA, write_ct, write_segments, write_small, write_small_mask
+from tests.remedies import Remedy, says
+from tests.remedies.doors import refused, rule_of
+from tests.test_register_patients import Folder
+
+REMEDIES: dict[str, Remedy] = {}
+PATTERN = ("--mask-pattern", "{patient}_{level}_r{reader}")
+#: What is done to the folder that was handed in.
+Change = Callable[[Path], object]
+
+
+def register(
+    bad_input: str,
+    spoil: Change,
+    words: str,
+    mend: Change,
+    arguments: Sequence[str] = (),
+    after: Sequence[str] | None = None,
+) -> None:
+    """Add an entry of the intake: its report says the remedy, and then all masks are registered.
+
+    Parameters
+    ----------
+    bad_input : str
+        First cell of the row.
+    spoil, mend : callable
+        Write the folders, one good case beside them; do what the remedy says.
+    words : str
+        Words of the remedy.
+    arguments, after : sequence of str
+        Options of the command, before and after the remedy.
+    """
+
+    def remedy(root: Path) -> None:
+        folder = Folder(root)
+        write_small(folder.dicom / "good", "GOOD", mask="GOOD_L1_rA.nrrd", lift=500)
+        spoil(folder.dicom)
+        folder.run(*arguments)
+        lines = [line for line in folder.lines() if line["result"] == "NOT MATCHED"]
+        says(lines[0]["check"], rule_of(bad_input), f"Remedy: .*{words}")
+        mend(folder.dicom)
+        folder.run(*(arguments if after is None else after))
+        assert {line["result"] for line in folder.lines()} == {"registered"}
+
+    REMEDIES[bad_input] = remedy
+
+
+def named(name: str) -> Change:
+    """Return what writes a CT of patient 4711 and its mask beside it."""
+    return lambda root: write_small(root / "x", "4711", mask=name)
+
+
+def rename(old: str, new: str) -> Change:
+    def change(root: Path) -> None:
+        (root / new).parent.mkdir(parents=True, exist_ok=True)
+        (root / old).rename(root / new)
+
+    return change
+
+
+def remove(name: str) -> Change:
+    return lambda root: (root / name).unlink()
+
+
+def far_away(root: Path) -> None:
+    write_small(root / "x", "4711", level=None)
+    write_small_mask(root / "far" / "someone_L1_rA.nrrd")
+
+
+def two_patients(root: Path) -> None:
+    write_small(root / "x", "4711", level=None)
+    write_small(root / "y", "8822", level=None, lift=90)
+    write_small_mask(root / "y" / "4711_L1_rA.nrrd")
+
+
+def two_names(root: Path) -> None:
+    write_small(root / "x", "4711", level=None)
+    write_small(root / "y", "8822", level=None, lift=90)
+    write_small_mask(root / "far" / "4711" / "8822_L1_rA.nrrd")
+
+
+def another_grid(root: Path) -> None:
+    write_small(root / "x", "4711", level=None)
+    write_small(root / "z", "4711", level=None, lift=45)
+    write_small_mask(root / "far" / "4711_L1_rA.nrrd", lift=1.2)
+
+
+def right_grid(root: Path) -> None:
+    write_small_mask(root / "far" / "4711_L1_rA.nrrd", lift=45)
+
+
+def twice(root: Path) -> None:
+    named("4711_L1_rA.nrrd")(root)
+    write_small_mask(root / "x" / "4711_L1_rA copy.nrrd")
+
+
+def structures(*levels: str) -> Change:
+    def write(root: Path) -> None:
+        if not (root / "anna").exists():
+            write_ct(ANNA, root / "anna" / "ct", origin=(-20.0, -10.0, 5.0))
+        write_segments(root / "anna" / "L3+L4_rA.seg.nrrd", list(levels))
+
+    return write
+
+
+def of_value(value: int) -> Change:
+    def write(root: Path) -> None:
+        named("4711_L1_rA.nrrd")(root)
+        write_small_mask(root / "x" / "4711_L1_rA.nrrd", value=value)
+
+    return write
+
+
+register(
+    "Register: nothing tells whose mask it is", far_away, "write the patient's id into the file",
+    rename("far/someone_L1_rA.nrrd", "far/4711_L1_rA.nrrd"),
+)  # fmt: skip
+register(
+    "Register: name and folder tell two patients", two_patients,
+    "correct the file's name or its folder", rename("y/4711_L1_rA.nrrd", "x/4711_L1_rA.nrrd"),
+)  # fmt: skip
+register(
+    "Register: several series of the patient, none with the grid", another_grid,
+    "hand in the series on which it was drawn", right_grid,
+)  # fmt: skip
+register(
+    "Register: a path with the names of two patients", two_names, "name one patient in the file",
+    rename("far/4711/8822_L1_rA.nrrd", "far/4711_L1_rA.nrrd"),
+)  # fmt: skip
+register(
+    "Register: two levels in a file name", named("4711_T12_L1_rA.nrrd"),
+    "name the file by one level", rename("x/4711_T12_L1_rA.nrrd", "x/4711_L1_rA.nrrd"),
+)  # fmt: skip
+register(
+    "Register: two levels in a name, and others in the file", structures("upper", "lower"),
+    "or its structures by those levels", structures("L3", "L4"),
+)  # fmt: skip
+register(
+    "Register: no level anywhere", named("4711_upper_rA.nrrd"), "rename the file",
+    rename("x/4711_upper_rA.nrrd", "x/4711_L1_rA.nrrd"),
+)  # fmt: skip
+register(
+    "Register: two files of one vertebra and reader", twice, "or remove the copy",
+    remove("x/4711_L1_rA copy.nrrd"),
+)  # fmt: skip
+register(
+    "Register: a file's name says another level than its label by `--convention`", of_value(19),
+    "leave out --convention", lambda _: None, ("--convention", "verse"), (),
+)  # fmt: skip
+register(
+    "Register: `--mask-pattern` reads a patient without a CT", named("4712_L1_rA.nrrd"),
+    "correct the name or the pattern", rename("x/4712_L1_rA.nrrd", "x/4711_L1_rA.nrrd"), PATTERN,
+)  # fmt: skip
+
+# --- copies --------------------------------------------------------------------------------------
+
+
+def copied(bad_input: str, spoil: Change) -> None:
+    """Add an entry of a volume that cannot be copied, and is exported again."""
+    REMEDIES[bad_input] = refused(
+        bad_input,
+        spoil,
+        lambda folder: clean_volume(
+            folder / "a.nrrd", folder / "b.nrrd", lambda name, number: name
+        ),
+        "open it in 3D Slicer and export it again",
+        lambda folder: write_small_mask(folder / "a.nrrd"),
+    )
+
+
+def cut_short(folder: Path) -> None:
+    path = write_small_mask(folder / "a.nrrd")
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+copied("Register: a NIfTI or NRRD that lacks voxels", cut_short)
+copied(
+    "Register: a mask whose header cannot be cleaned",
+    lambda folder: (folder / "a.nrrd").write_bytes(b"no mask"),
+)

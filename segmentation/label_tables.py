@@ -6,6 +6,7 @@ ITK-SNAP and 3D Slicer save theirs as a file of its own: a label description, a 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import functools
 import gzip
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from pipeline.core.findings import Finding
 from pipeline.core.volumes import NIFTI_SUFFIXES, volume_suffix
@@ -34,6 +35,13 @@ _HEADER = 348  # bytes of a NIfTI-1 header
 #: Codes of extensions that hold such a table: unknown (TotalSegmentator), CARET (Workbench).
 _CODES = (0, 30)
 _ITK_SNAP = re.compile(r'\s*(\d+)\s+\d+\s+\d+\s+\d+\s+[\d.]+\s+[01]\s+[01]\s+"(.*)"\s*')
+_WHOLE = re.compile(r"\s*([0-9]{1,9})(?:\.0*)?\s*")
+#: A label of a table that is no XML any more.
+_LABEL = re.compile(
+    rb"""<label\b[^>]*?\bkey\s*=\s*["']\s*(\d{1,9})(?:\.0*)?\s*["'][^>]*>\s*"""
+    rb"""(?:<!\[CDATA\[)?([^<\]]*)(?:\]\]>)?\s*</label""",
+    re.IGNORECASE,
+)
 _SLICER = re.compile(r"\s*(\d+)\s+(\S+)\s+[\d.]+\s+[\d.]+\s+[\d.]+(?:\s.*)?")
 
 
@@ -111,26 +119,40 @@ def _add_extensions(found: LabelNames, extensions: bytes, order: str) -> None:
 
 def _add_xml(found: LabelNames, content: bytes) -> None:
     """Take up the label table of an extension, if it holds one."""
-    if b"<LabelTable" not in content:
+    if b"<labeltable" not in content.lower():
         return
     try:
         found.add(_xml_labels(content))
     except (ElementTree.ParseError, ValueError):
+        saved = _labels_of_damaged(content)
+        found.add(saved)
         found.findings.append(
             Finding(
                 "label-names-unreadable",
                 "warning",
-                "The header holds a table of label names that cannot be read: numbers decide alone",
+                "The header holds a table of label names that cannot be read"
+                + (f" whole: {len(saved)} are known" if saved else ": numbers decide alone"),
                 "look at the outline on the CT, or export the label map again",
             )
         )
+
+
+def _labels_of_damaged(content: bytes) -> list[tuple[int, str]]:
+    """Return the names that still stand in a table that is no XML any more."""
+    pairs = [
+        (int(one[1]), unescape(one[2].decode("utf-8", "replace")).strip())
+        for one in _LABEL.finditer(content)
+    ]
+    return [(number, name) for number, name in pairs if number and name]
 
 
 def _xml_labels(content: bytes) -> list[tuple[int, str]]:
     text = content.rstrip(b"\0 \r\n\t")
     if b"<!" in re.sub(rb"<!\[CDATA\[|<!--", b"", text):
         raise ValueError  # a table needs no definitions, and they may fill the memory
-    labels = ElementTree.fromstring(text).iter("Label")
+    labels = list(ElementTree.fromstring(text).iter("Label"))
+    if not labels and _LABEL.search(text):
+        raise ValueError  # its elements are called otherwise
     pairs = [(int(one.attrib.get("Key", "")), "".join(one.itertext()).strip()) for one in labels]
     return [(number, name) for number, name in pairs if number and name]
 
@@ -143,9 +165,12 @@ def tables_beside(path: Path) -> Iterator[tuple[tuple[int, str], ...]]:
         return
     tables = _tables(str(path.parent), facts.st_mtime_ns)
     stem = path.name[: -len(volume_suffix(path) or "")].casefold()
-    own = [table for name, table in tables if name.casefold().startswith(stem)]
+    behind = {name: name[len(stem) :] for name, _ in tables if name.casefold().startswith(stem)}
+    # The table of case10 is not that of case1.
+    own = [table for name, table in tables if name in behind and not behind[name][0].isalnum()]
+    others = {name for name, rest in behind.items() if rest[0].isdecimal()}
     if own or len(tables) == 1:
-        yield from own or [tables[0][1]]
+        yield from own or [table for name, table in tables if name not in others]
 
 
 @functools.lru_cache(maxsize=8)
@@ -158,12 +183,19 @@ def _tables(folder: str, changed_ns: int) -> list[tuple[str, tuple[tuple[int, st
         try:
             if os.path.getsize(file) > LARGEST or not os.path.isfile(file):
                 continue
-            text = Path(file).read_text(encoding="utf-8-sig", errors="replace")
+            text = _decoded(Path(file).read_bytes())
         except OSError:
             continue  # it may be anybody's
         if labels := table_labels(text, Path(file).suffix.lower()):
             found.append((Path(file).name, tuple(labels)))
     return found
+
+
+def _decoded(stored: bytes) -> str:
+    """Return a text by its byte order mark: UTF-16, as Windows calls Unicode, else UTF-8."""
+    if stored.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return stored.decode("utf-16", "replace")
+    return stored.decode("utf-8-sig", "replace")
 
 
 def table_labels(text: str, suffix: str) -> list[tuple[int, str]]:
@@ -181,22 +213,31 @@ def table_labels(text: str, suffix: str) -> list[tuple[int, str]]:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     for pattern in (_ITK_SNAP, _SLICER):
         matches = [pattern.fullmatch(line) for line in lines]
-        if matches and all(matches):
+        known = [one for one in matches if one]
+        # A line that was typed wrong takes nothing from what the others say.
+        if len(known) > len(matches) / 2:
             # 3D Slicer writes blanks of a name as underscores, ITK-SNAP keeps them.
-            pairs = [(int(one[1]), one[2].strip()) for one in matches]
+            pairs = [(int(one[1]), one[2].strip()) for one in known]
             return [(number, name) for number, name in pairs if number and name]
     return []
 
 
 def _csv_labels(text: str) -> list[tuple[int, str]]:
+    lines = text.splitlines()
+    if not lines:
+        return []
+    delimiter = max(",;\t", key=lines[0].count)
     try:
-        rows = list(csv.DictReader(text.splitlines()))
+        header, *rows = csv.reader(lines, delimiter=delimiter)
     except csv.Error:
         return []
-    if not rows or not {"LabelValue", "Name"} <= rows[0].keys():
+    columns = [one.strip().casefold() for one in header]
+    if not {"labelvalue", "name"} <= set(columns):
         return []
-    pairs = [(row["LabelValue"] or "", (row["Name"] or "").strip()) for row in rows]
-    return [(int(number), name) for number, name in pairs if number.isdecimal() and name]
+    label, name = columns.index("labelvalue"), columns.index("name")
+    full = [row for row in rows if len(row) > max(label, name)]
+    pairs = [(_WHOLE.fullmatch(row[label]), row[name].strip()) for row in full]
+    return [(int(number[1]), name) for number, name in pairs if number and name]
 
 
 def extension_names(extensions: bytes, order: str) -> dict[int, str]:

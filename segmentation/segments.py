@@ -210,10 +210,22 @@ def pick_segment(mask_file: MaskFile, label: str | None) -> Segment:
         if label is not None
         else "Without a label, a mask file must hold exactly one structure",
         found=(f"label '{label.strip()}'; " if label is not None else "") + held_by(mask_file),
-        remedy="write the segment's name or number into column `label`"
-        if has_names(mask_file)
-        else "write the label's number into column `label`",
+        remedy=_how_to_name(mask_file, found),
     )
+
+
+def _how_to_name(mask_file: MaskFile, found: list[Segment]) -> str:
+    """Return what makes a label name one structure of those that it fits."""
+    if not has_names(mask_file):
+        return "write the label's number into column `label`"
+    called = [(one.value, comparable(one.name or "")) for one in found]
+    if len(set(called)) < len(called):
+        return (
+            "give each structure a name of its own in the program that drew them, and export again"
+        )
+    if len({name for _, name in called}) < len(called):
+        return "write the segment's number into column `label`"
+    return "write the segment's name or number into column `label`"
 
 
 def label_number(label: str) -> int | None:

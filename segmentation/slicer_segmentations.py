@@ -220,7 +220,7 @@ def _segment(stated: dict[str, str], number: int, numbers: list[int], layers: in
         layer = values["Layer"]
     elif layers == 1 and "LabelValue" in values:
         layer = 0  # there is no other
-    elif number >= len(numbers):
+    elif numbers.index(number) != number:
         raise _contradiction(f"no layer for {shown}, and the segments' numbers have gaps")
     else:
         layer = number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel
 import numpy as np
@@ -126,9 +127,29 @@ def test_a_level_that_the_convention_lacks_is_found_by_name(tmp_path):
 
 
 def test_a_table_that_cannot_be_read_is_a_warning(tmp_path):
-    held = read_mask_file(label_map(tmp_path / "m.nii", xml(V1, broken=True)))
+    lost = xml(V1).replace(b"<Label ", b"<< ")
+    held = read_mask_file(label_map(tmp_path / "m.nii", lost))
     assert [one.code for one in held.findings] == ["label-names-unreadable"]
     assert [one.name for one in held.segments] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        xml(V1, broken=True),
+        xml(V1)[:-40],
+        xml(V1).replace(b"Key=", b"key="),
+        xml(V1).replace(b"<Label ", b"<label ").replace(b"</Label>", b"</label>"),
+        xml(V1).replace(b'="22"', b'="22.0"').replace(b'="31"', b'="31.0"'),
+        xml(V1 | {40: "p"}).replace(b"CDATA[p]", b"CDATA[\xe8]"),
+    ],
+)
+def test_names_that_stand_in_a_damaged_table_still_decide(tmp_path, content):
+    held = read_mask_file(label_map(tmp_path / "m.nii", content))
+    assert [one.code for one in held.findings] == ["label-names-unreadable"]
+    assert choose_segment(held, None, "L1", convention_of("totalsegmentator"))[0].value == 22
+    with pytest.raises(CaseError, match=r"\(label 31\) for L1"):
+        choose_segment(held, "31", "L1", None)
 
 
 def test_definitions_in_a_table_are_not_followed(tmp_path):
@@ -163,6 +184,8 @@ def test_a_label_of_two_names_is_refused_where_it_is_wanted(tmp_path):
         ("m_ColorTable.ctbl", COLOURS, {22: "L1_vertebra", 31: "T4"}),
         ("colours.txt", COLOURS, {22: "L1_vertebra", 31: "T4"}),
         ("m.csv", SHEET, {22: "L1", 31: "T4"}),
+        ("m.csv", SHEET.replace(",", ";").lower().replace("l1", "L1"), {22: "L1", 31: "t4"}),
+        ("m.label", ITK_SNAP + "a line typed by hand\n", {22: "L1 body", 31: "T4"}),
     ],
 )
 def test_a_table_beside_the_mask_names_its_labels(tmp_path, beside, text, expected):
@@ -173,6 +196,30 @@ def test_a_table_beside_the_mask_names_its_labels(tmp_path, beside, text, expect
     assert choose_segment(held, None, "L1", convention_of("totalsegmentator"))[0].value == 22
     with pytest.raises(CaseError, match=r"\(label 31\) for L1"):
         choose_segment(held, "31", "L1", None)
+
+
+def test_a_table_in_utf_16_is_read(tmp_path):
+    (tmp_path / "m.label").write_text(ITK_SNAP, encoding="utf-16")
+    assert names(label_map(tmp_path / "m.nii.gz")) == {22: "L1 body", 31: "T4"}
+
+
+def test_the_table_of_case_10_is_not_that_of_case_1(tmp_path):
+    (tmp_path / "case10.label").write_text(ITK_SNAP, encoding="utf-8")
+    assert names(label_map(tmp_path / "case1.nii.gz")) == {22: None, 31: None}
+    assert names(label_map(tmp_path / "case10.nii.gz")) == {22: "L1 body", 31: "T4"}
+
+
+def test_structures_of_one_name_need_names_of_their_own():
+    twice = [Segment("L1", 1), Segment("L1", 1, 1)]
+    with pytest.raises(CaseError, match="exactly one structure") as refused:
+        pick_segment(SimpleNamespace(segments=twice), "L1")
+    assert "give each structure a name of its own" in refused.value.remedy
+    numbered = SimpleNamespace(segments=[Segment("L1", 1), Segment("L1", 2)])
+    with pytest.raises(CaseError) as refused:
+        pick_segment(numbered, "L1")
+    assert "write the segment's number" in refused.value.remedy
+    numbered.check = lambda one: None
+    assert pick_segment(numbered, "2").value == 2
 
 
 def test_the_table_of_another_mask_says_nothing(tmp_path):

@@ -346,6 +346,15 @@ def test_gaps_in_the_numbers_of_segments_leave_a_missing_layer_open(tmp_path):
     assert pick_segment(held, "T12").layer == 0
 
 
+def test_segments_numbered_from_one_have_no_layer_unless_they_state_one(tmp_path):
+    header = segments({}, {"Name": "T12"}, {"Name": "L1"})
+    header = {key: value for key, value in header.items() if "Segment0" not in key}
+    held = read_mask_file(layered(tmp_path / "m.seg.nrrd", np.stack([UPPER, LOWER]), header))
+    for name in ("T12", "L1"):
+        with pytest.raises(CaseError, match=f"no layer for segment '{name}'"):
+            pick_segment(held, name)
+
+
 def test_segments_that_share_their_voxels_spoil_no_other(tmp_path):
     header = segments(
         {"Name": "a", "LabelValue": "22", "Layer": "0"},

@@ -419,3 +419,22 @@ def test_the_tables_of_others_have_none(testdata):
             if kind:
                 found[(path.name, name)] = kind
     assert {name for _, name in found} <= {"SeriesInstanceUID", "StudyInstanceUID"}, found
+
+
+@pytest.mark.parametrize(
+    "header", ["phone_interview", "street_drugs", "email_consent", "address_change"]
+)
+def test_a_header_that_pairs_a_contact_with_a_thing_is_no_contact(header):
+    assert header_kind(header) is None
+
+
+@pytest.mark.parametrize("header", ["N° dossier", "URN", "Nº Historia", "NHS"])
+def test_more_headers_of_hospital_numbers(header):
+    assert header_kind(header) == "id"
+
+
+def test_findings_are_no_people():
+    found = ["Diabetes, Hypertension", "Infection, Deep", "Asthma, Copd", "None, Other"]
+    assert column_kind("comorbidities", found) is None
+    people = ["Canary, Anna", "Canary; Berta", "Canary, Carl (1950)", "Canary, Dora"]
+    assert column_kind("remark", people) == "name"

@@ -58,7 +58,8 @@ _PREFIX = (
     r"(?:(?:von|van|zu|zum|zur|de|der|den|del|della|di|da|dos|du|la|le|el|al|bin|ibn|ter|ten)\s+)*"
 )
 _COMMA_NAME = re.compile(
-    rf"{_PREFIX}{_NAME_WORD}(\s{_NAME_WORD})?,\s*{_NAME_WORD}(\s{_NAME_WORD})*"
+    rf"{_PREFIX}{_NAME_WORD}(\s{_NAME_WORD})?\s*[,;]\s*{_NAME_WORD}(\s{_NAME_WORD})*"
+    r"(\s*\([^()]*\))?"  # a year or an id behind the name
 )
 _TWO_NAMES = re.compile(rf"{_NAME_WORD}(\s+{_PREFIX}{_NAME_WORD}){{1,3}}")
 _NUMBER_ID = re.compile(
@@ -217,7 +218,7 @@ def _is_name(text: str) -> bool:
     """Return whether a cell has the shape of a person's name, and of hardly anything else."""
     text = unicodedata.normalize("NFC", text.strip())
     if _COMMA_NAME.fullmatch(text):
-        return True
+        return words("medical").isdisjoint(fold(text).split())
     bare = text.replace(" ", "")
     if 2 <= len(bare) <= 4 and all(
         "\u3400" <= one <= "\u9fff" or "가" <= one <= "힣" for one in bare
@@ -235,7 +236,7 @@ def _is_pair(text: str) -> bool:
     return (
         _TWO_NAMES.fullmatch(text) is not None
         and all(len(one) > 1 for one in parts)
-        and not any(one in STUDY_WORDS for one in parts)
+        and not any(one in STUDY_WORDS or one in words("medical") for one in parts)
     )
 
 

@@ -251,8 +251,15 @@ def read_rtstruct(path: str | Path) -> ContourSet:
         segments, faults = _regions(dataset)
         contours: dict[int, list[np.ndarray]] = {one.value: [] for one in segments}
         names = {one.value: str(one) for one in segments}
+        seen: set[int | None] = set()
         for item in items(dataset, "ROIContourSequence"):
             number = whole_number(item, "ReferencedROINumber")
+            if number in seen:
+                # The second may be those of a region whose number was lost.
+                twice = f"two sets of contours for {names.get(number, 'a region')}"
+                faults.setdefault(number, _contradiction(twice))
+                continue
+            seen.add(number)
             try:
                 closed = _closed_contours(item, names.get(number, "a region"))
             except CaseError as error:

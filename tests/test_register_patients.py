@@ -415,7 +415,17 @@ def test_separators_between_digits_count():
     assert canonical("1_12") == canonical("1-12")
 
 
-@pytest.mark.parametrize("text", ["1", "11", "4711", "P0", "ANON-0012", "A", "李伟", "CASE"])
+@pytest.mark.parametrize(
+    "text",
+    ["Unknown^Unknown", "ANONYMOUS^ANONYMOUS", "Anon Patient", "Anonymous_Male", "not available"],
+)
+def test_words_in_the_place_of_an_id_are_placeholders(text):
+    assert is_placeholder(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "11", "4711", "P0", "ANON-0", "ANON-0012", "A", "Na Id", "李伟", "CASE"]
+)
 def test_ids_that_tell_are_no_placeholders(text):
     assert not is_placeholder(text)
 

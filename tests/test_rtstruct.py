@@ -393,6 +393,19 @@ def test_two_regions_of_one_number_are_refused_and_spoil_no_third(tmp_path):
     np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(4))
 
 
+def test_two_sets_of_contours_of_one_region_are_refused_and_spoil_no_other(tmp_path):
+    path = structure_set(
+        tmp_path / "a.dcm", {"L1": drawn_on(2), "T12": drawn_on(3), "L2": drawn_on(4)}
+    )
+    data = pydicom.dcmread(path)
+    first = data.ROIContourSequence[0].ReferencedROINumber
+    data.ROIContourSequence[1].ReferencedROINumber = first
+    data.save_as(path)
+    with pytest.raises(CaseError, match="two sets of contours for 'L1'"):
+        mask_of(path, CT, "L1")
+    np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(4))
+
+
 def test_two_regions_of_one_name_can_be_told_by_number(tmp_path):
     path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2), "L1 ": drawn_on(3)})
     with pytest.raises(CaseError, match=r"'L1' \(label 5\), 'L1' \(label 6\)"):

@@ -20,7 +20,8 @@ PLACEHOLDER = re.compile(
     r"anon|anonym|anonym[ei]|anonymous|anonymi[sz](?:ed|iert|e|ed?patient|edname)|anonymouspatient"
     r"|deidentified|depersonali[sz]ed|pseudonym|unknown|unbekannt|inconnu|none|null|nan|na|empty"
     r"|test|testpatient|patient|patientid|patientname|noid|noname|nobody|removed|redacted|dummy"
-    r"|default|phantom|id|name|匿名|未知|0+|x{2,}|([a-z])\1{2,}|([1-9])\2{3,}"
+    r"|undefined|unspecified|withheld|not(?:available|applicable|specified)"
+    r"|anonymus|anonymous(?:fe)?male|default|phantom|id|name|匿名化|匿名|未知|0+|x{2,}|([a-z])\1{2,}|([1-9])\2{3,}"
 )
 
 #: Birth dates that programs write where none is known.
@@ -113,7 +114,13 @@ def is_placeholder(text: str) -> bool:
     [True, True, True, True, False, False, False]
     """
     plain = _plain(text)
-    return not plain or PLACEHOLDER.fullmatch(plain) is not None
+    if not plain or PLACEHOLDER.fullmatch(plain):
+        return True
+    # Unknown^Unknown; a part of digits, as in ANON-0, tells one patient from another.
+    parts = [_plain(part) for part in re.split(r"[\W_]+", text)]
+    return max(map(len, parts)) > 3 and all(
+        not part or (PLACEHOLDER.fullmatch(part) and not part.isdecimal()) for part in parts
+    )
 
 
 def _names_nobody(name: str) -> bool:

@@ -340,3 +340,34 @@ def test_config_refuses_other_things_as_missing(tmp_path):
     features, clinical = small_tables()
     with pytest.raises(StudyError, match="missing_values"):
         small_config(tmp_path, features, clinical, None, "pain == 1", missing_values="unknown")
+
+
+def _told(words, named):
+    values = pd.Series(words)
+    return counted_words.word_problems(
+        *(values, values.isin(named), named),
+        **{"column": "pain", "where": "a formula", "naming": str, "leaving": str},
+        words={True: "event", False: "no event", None: "unknown"},
+    )
+
+
+@pytest.mark.parametrize("other", ["Pos", "positiv", "(pos)"])
+def test_a_point_or_brackets_make_no_other_word(other):
+    (problem,) = _told(["pos."] * 5 + ["neg."] * 5 + [other], ["pos."])
+    assert other in str(problem)
+    assert not _told(["pos."] * 5 + ["neg."] * 5 + [other], ["pos.", other])
+
+
+def test_minus_beside_plus_is_an_answer_and_not_a_blank():
+    assert not _told(["+", "-", "+", "-"], ["+"])
+    assert _told(["x1", "-", "x1", "x2"], ["x1"])
+
+
+@pytest.mark.parametrize("word", ["N.A", "keine Daten", "nicht beurteilbar", "entfällt"])
+def test_more_words_for_not_known(word):
+    assert spellings.means_unknown(word)
+
+
+def test_several_codes_beside_zero_and_one_are_refused():
+    (problem,) = _told(["0"] * 9 + ["1"] * 9 + ["77", "99", "-99"], [1])
+    assert "77" in str(problem)

@@ -127,3 +127,9 @@ def test_a_column_is_named_by_its_very_name_whatever_signs_it_holds(tmp_path):
         assert yaml.safe_load(f"[{quoted(name)}]") == [name]
         kept = Layout(left_out=(name,)).features_among(["GLCM_Idm", name])
         assert kept == ["GLCM_Idm"]
+
+
+@pytest.mark.parametrize("name", ["Überlebenszeit", "Todesdatum", "Tumorstadium", "TTE", "weight"])
+def test_many_clinical_columns_do_not_hide_each_other(name):
+    clinical = [name, *(f"plain{letter}" for letter in "abcdefghij")]
+    assert name in suspects([*(f"feat_glcm_{n}" for n in "abcdef"), *clinical])

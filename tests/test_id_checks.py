@@ -134,3 +134,11 @@ def test_examples_of_the_documentation_hold():
     result = doctest.testmod(id_checks)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+@pytest.mark.parametrize("word", ["MW", "Mw.", "MW±SD", "gesamt n", "Alle"])
+def test_german_summaries_are_no_patients(word):
+    problems = Problems("a table")
+    ids = pd.Series([f"P{n:03d}" for n in range(30)] + [word], name="patient_id")
+    check_rows_of_patients(ids, "a table", problems)
+    assert problems.errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pandas as pd
@@ -77,13 +78,13 @@ def test_other_columns_of_the_table_decide():
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.floats(-1e12, 1e12).map(lambda value: round(value, 3)), min_size=1))
 def test_every_way_to_write_numbers_gives_them_back(values):
+    values = [*values, 1234567.891]  # proves what the signs mean; 1,000 alone would not
     shown = [f"{value:,.3f}" for value in values]  # 1,234,567.891
     swapped = [text.translate(str.maketrans(",.", ".,")) for text in shown]
     minus = [text.replace("-", "\u2212") for text in shown]
     blanks = [text.replace(",", "\u202f") for text in shown]
     for texts in (shown, swapped, minus, blanks):
         numbers, wrong = read(texts)
-        # 0,123 and 1.234,567 are sure; alone, 1,234 could be thousands of either kind.
         assert not wrong
         assert numbers == pytest.approx(values, rel=1e-12, abs=1e-3)
 
@@ -102,3 +103,9 @@ def test_undefined_features_are_no_words():
     found = feature_numbers(texts)
     assert not found.wrong
     assert found.values.notna().tolist() == [True] + [False] * 6
+
+
+def test_a_remedy_for_two_notations_is_a_number():
+    wrong = read_numbers(pd.Series(["1,234.5", "1.234,5"])).wrong
+    remedies = [re.search(r"write (\S+),", each)[1] for each in wrong.values()]
+    assert remedies == ["1234.5", "1234.5"]

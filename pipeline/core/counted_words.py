@@ -22,6 +22,7 @@ from pipeline.core.spellings import (
     YES,
     means_unknown,
     plain_word,
+    says,
     spelled_twice,
     spelling_of,
     typed_alike,
@@ -146,6 +147,8 @@ def word_problems(
             remedy += f"; or name every spelling that is meant, {naming(group)}"
         add("One value must have one spelling in the column", group, remedy)
     unknown = [value for value in unnamed if means_unknown(value)]
+    if "+" in map(plain_word, of_value):  # then a minus is its contrary, not a blank
+        unknown = [value for value in unknown if plain_word(value) != "-"]
     if unknown:
         decided = (
             words[False]
@@ -158,7 +161,7 @@ def word_problems(
             leaving(unknown),
         )
     for kind in (YES, NO):
-        same = [value for value in of_value if plain_word(value) in kind and value not in unknown]
+        same = [value for value in of_value if says(value, kind) and value not in unknown]
         apart = {of_value[value].counts_as for value in same}
         if len(apart) > 1 and any(value in unnamed for value in same):
             if any(set(same) <= set(group) for group in groups):

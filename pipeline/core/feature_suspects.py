@@ -7,6 +7,7 @@ name that differs from those of all others, and kept out until the study names i
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -36,7 +37,8 @@ WORDS = frozenset(
             "zeit",
             "tage",
         ),
-        *("stadium", "tod", "verstorben"),
+        *("stadium", "tod", "verstorben", "tte", "los", "asa", "weight", "gewicht", "scanner"),
+        *("raucher", "nrs", "vas", "charlson", "osmonths", "pfsmonths"),
     ]
 )
 """Words of a name that speak of the patient or of what came later."""
@@ -44,7 +46,7 @@ STEMS = (
     *("surviv", "deceas", "mortal", "death", "dead", "died", "alive", "followup", "recurr"),
     *("relaps", "metasta", "prognos", "censor", "histolog", "diagnos", "patholog", "progress"),
     *("treatment", "therap", "chemo", "surger", "toxic", "smok", "gender", "ethnic", "vital"),
-    *("overleb", "uberleb", "rezidiv"),
+    *("overleb", "uberleb", "rezidiv", "todes", "tumorstad", "nachsorg"),
 )
 """Beginnings of such words."""
 WHOLE = frozenset(["target", "label", "class", "y", "group", "response", "t", "n", "m", "case"])
@@ -87,7 +89,9 @@ def tokens(name: str) -> list[str]:
     >>> tokens("Survival.time"), tokens("PatientAge"), tokens("AGE_2"), tokens("RunPercentage")
     (['survival', 'time'], ['patient', 'age'], ['age'], ['run', 'percentage'])
     """
-    return [word.lower() for word in _TOKENS.findall(name)]
+    bare = unicodedata.normalize("NFKD", name)
+    bare = "".join(sign for sign in bare if not unicodedata.combining(sign))
+    return [word.lower() for word in _TOKENS.findall(bare)]
 
 
 def telling_word(name: str) -> str | None:

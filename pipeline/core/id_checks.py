@@ -23,7 +23,17 @@ SUMMARIES = frozenset(
         *("variance", "minimum", "maximum", "iqr", "skewness", "kurtosis", "ci95", "95ci"),
         *("meansd", "meanstd", "medianiqr", "standarddeviation", "standarderror", "pvalue"),
         *("mittelwert", "durchschnitt", "summe", "gesamt", "anzahl", "standardabweichung"),
-        *("stabw", "stdabw", "minimalwert", "maximalwert", "spannweite", "varianz"),
+        *(
+            "stabw",
+            "stdabw",
+            "mwsd",
+            "mwstd",
+            "gesamtn",
+            "minimalwert",
+            "maximalwert",
+            "spannweite",
+            "varianz",
+        ),
         *("moyenne", "somme", "ecarttype", "mediana", "desviacionestandar"),
     ]
 )
@@ -31,7 +41,22 @@ SUMMARIES = frozenset(
 SHORT_SUMMARIES = frozenset(
     [
         *("n", "se", "sem", "var", "cv", "min", "max", "range", "mode", "all", "top", "freq"),
-        *("q1", "q2", "q3", "p25", "p50", "p75", "ci", "skew", "kurt", "unique", "mittel", "media"),
+        *(
+            "q1",
+            "q2",
+            "q3",
+            "p25",
+            "p50",
+            "p75",
+            "ci",
+            "skew",
+            "kurt",
+            "unique",
+            "mittel",
+            "media",
+            "mw",
+            "alle",
+        ),
     ]
 )
 """The same, but short enough to be an id; they are none where the other ids look otherwise."""

@@ -49,6 +49,8 @@ UNKNOWN = frozenset(
         *("pending", "tbd", "tbc", "lost", "losttofollow-up", "losttofollowup", "losttofu"),
         *("ltfu", "lfu", "ltf", "dropout", "drop-out", "withdrawn", "refused", "noanswer"),
         *("unbekannt", "unklar", "fehlt", "fehlend", "keineangabe", "keineangaben", "k.a.", "k.a"),
+        *("n.a", "n.d", "n.k", "n.b", "keinedaten", "nichtbeurteilbar", "nichtbewertbar"),
+        *("nichtauswertbar", "fraglich", "entfällt", "unsicher"),
         *("ka", "offen", "nichtbekannt", "nichterhoben", "n.b.", "inconnu", "desconocido"),
         *("sconosciuto", "onbekend", "okand"),
     )
@@ -59,6 +61,7 @@ UNKNOWN = frozenset(
 CODES = frozenset(
     [
         *(-1.0, -8.0, -9.0, -88.0, -99.0, -888.0, -999.0, -9999.0, -99999.0),
+        *(-7.0, -77.0, -97.0, -98.0, 77.0, 97.0, 98.0, 777.0, 997.0, 998.0),
         *(8.0, 9.0, 88.0, 99.0, 888.0, 999.0, 9999.0, 99999.0),
     ]
 )
@@ -144,6 +147,18 @@ def means_unknown(text: str) -> bool:
     """
     plain = plain_word(text)
     return plain in UNKNOWN or plain.strip("().[]") in UNKNOWN
+
+
+def says(text: str, words: Collection[str]) -> bool:
+    """Tell whether a word is one of `words` (`YES`, `NO`), with or without a point or brackets.
+
+    Examples
+    --------
+    >>> says("Pos.", YES), says("(ja)", YES), says("neg.", NO), says("pos.", NO)
+    (True, True, True, False)
+    """
+    plain = plain_word(text)
+    return plain in words or plain.strip("().[]") in words
 
 
 def is_truth(values: Iterable[str]) -> bool:

@@ -69,6 +69,7 @@ COLUMNS = {
         "df": "int64",
         "p_value": float,
         "groups": "int64",
+        "fitted_here": bool,
         "note": object,
     },
     "decision_curve": {

@@ -381,9 +381,9 @@ def test_a_column_that_became_an_id_is_no_column_of_a_formula(tmp_path):
     with pytest.raises(StudyError, match="the configuration names must be in the table"):
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given, **target("ID > 1"))
     eligible = {"eligibility": [{"label": "lumbar", "formula": "level in ('L1', 'L3')"}]}
-    with pytest.raises(StudyError, match="2 units of either outcome") as told:
+    with pytest.raises(StudyError, match="train part of the split must hold patients") as told:
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given, **eligible, **target("y == 1"))
-    assert "0 with and 1 without the outcome" in str(told.value)
+    assert "nobody, of 1 units" in str(told.value)
 
 
 def test_a_column_that_no_table_has_is_told_with_the_nearest(tmp_path):

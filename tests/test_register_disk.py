@@ -338,10 +338,10 @@ def test_a_ct_whose_mask_cannot_be_copied_is_not_left_behind(folder, monkeypatch
 
     real = study_tree.clean_volume
 
-    def fail(source, target, rename):
+    def fail(source, target, *names):
         if source.parent.name == "b":
             raise CaseError("A volume must be a whole NIfTI or NRRD file")
-        real(source, target, rename)
+        real(source, target, *names)
 
     monkeypatch.setattr(study_tree, "clean_volume", fail)
     (row,) = folder.run()

@@ -112,7 +112,7 @@ def two_of_one_name(folder: Path) -> None:
 
     bad = "Two segments of one name"
     mend = lambda _: told.update(label="23")  # noqa: E731
-    refused(bad, lambda _: None, door, "segment's name or number", mend)(folder)
+    refused(bad, lambda _: None, door, "write the segment's number", mend)(folder)
     assert told["found"].value == 23
 
 

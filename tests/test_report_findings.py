@@ -24,7 +24,11 @@ def test_errors_come_before_warnings_and_warnings_before_notes():
             "findings": [to_json(each) for each in found.values()],
         }
     )
-    results = SimpleNamespace(imaging=SimpleNamespace(preflight=preflight))
+    results = SimpleNamespace(
+        imaging=SimpleNamespace(preflight=preflight),
+        modelling=None,
+        study=SimpleNamespace(cases=preflight.assign(level="L1")),
+    )
     paragraph, table = _findings(results)
     assert "1 passed without a warning, 1 with a warning, 1 were refused" in paragraph.text
     assert table.raw["severity"].tolist() == ["error", "warning", "info"]

@@ -30,6 +30,6 @@ def test_errors_come_before_warnings_and_warnings_before_notes():
         study=SimpleNamespace(cases=preflight.assign(level="L1")),
     )
     paragraph, table = _findings(results)
-    assert "1 passed without a warning, 1 with a warning, 1 were refused" in paragraph.text
+    assert "1 passed without a warning, 1 with a warning, 1 was refused" in paragraph.text
     assert table.raw["severity"].tolist() == ["error", "warning", "info"]
     assert table.shown["Case"].tolist() == ["c3", "c2", "c1"]

@@ -295,10 +295,11 @@ def icc_2_1_interval(
         rest = k * squares.between_raters + (k * n - k - n) * squares.error
         level = 0.5 + confidence / 2
         below, above = f.ppf(level, n - 1, freedom), f.ppf(level, freedom, n - 1)
-        low = n * (squares.subjects - below * squares.error) / (below * rest + n * squares.subjects)
-        high = (
-            n * (above * squares.subjects - squares.error) / (rest + n * above * squares.subjects)
-        )
+        # Divided by the quantiles, which are infinite where hardly any freedom is left.
+        of_subjects = squares.subjects / below
+        low = n * (of_subjects - squares.error) / (rest + n * of_subjects)
+        high = n * (squares.subjects - squares.error / above)
+        high = high / (rest / above + n * squares.subjects)
     exact = icc == 1
     icc, low, high = (np.clip(values, -1, 1) for values in (icc, low, high))
     return icc, np.where(exact, 1.0, low), np.where(exact, 1.0, high)

@@ -386,6 +386,7 @@ def test_an_icc_of_few_subjects_is_cut_at_the_range_of_a_correlation():
 @settings(max_examples=60, deadline=None)
 @given(RATINGS)
 @example(np.array([[[-21.0], [-6.0]], [[-29.0], [-2.0]]]))  # hardly any freedom: infinite quantiles
+@example(np.array([[[-475.0], [0], [0]], [[0], [0], [-511.0]]]))  # as good as none
 def test_an_icc_and_its_limits_never_leave_the_range_of_a_correlation(ratings):
     values = np.ravel(icc_2_1_interval(ratings))
     assert (np.abs(values[np.isfinite(values)]) <= 1).all()

@@ -499,7 +499,7 @@ def test_columns_of_words_are_told_by_validate_and_in_the_report(tmp_path, caplo
     table.to_csv(path, index=False)
     given = {"not_features": [NAMES[0]]} | target("Target == 1")
     _, info = joined(tmp_path, {"A": str(path)}, **given)
-    kept_out = [one["columns"] for one in info["left_out"] if "unlike the others" in one["reason"]]
+    kept_out = [one["columns"] for one in info["left_out"] if "the word scanner" in one["reason"]]
     assert kept_out == [["scanner"]]
     _, info = joined(tmp_path, {"A": str(path)}, also_features=["scan*"], **given)
     assert "1 columns of the table of reader A hold words" in caplog.text

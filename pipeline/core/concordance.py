@@ -278,7 +278,8 @@ def icc_2_1_interval(
     Returns
     -------
     icc, low, high : ndarray of shape (p,)
-        The limits are NaN where the coefficient is, and equal 1 where all readings agree exactly.
+        The limits are NaN where the coefficient is or no degree of freedom is left, and equal 1
+        where all readings agree exactly.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, found {confidence}")
@@ -295,14 +296,24 @@ def icc_2_1_interval(
         rest = k * squares.between_raters + (k * n - k - n) * squares.error
         level = 0.5 + confidence / 2
         below, above = f.ppf(level, n - 1, freedom), f.ppf(level, freedom, n - 1)
-        # Divided by the quantiles, which are infinite where hardly any freedom is left.
-        of_subjects = squares.subjects / below
-        low = n * (of_subjects - squares.error) / (rest + n * of_subjects)
-        high = n * (squares.subjects - squares.error / above)
-        high = high / (rest / above + n * squares.subjects)
+        low = _limit(squares, rest, 1 / below)
+        high = _limit(squares, rest, above)
     exact = icc == 1
     icc, low, high = (np.clip(values, -1, 1) for values in (icc, low, high))
     return icc, np.where(exact, 1.0, low), np.where(exact, 1.0, high)
+
+
+def _limit(
+    squares: _MeanSquares, rest: NDArray[np.float64], quantile: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the limit that belongs to a quantile of F, of any size.
+
+    Where hardly any freedom is left, a quantile may be 0, infinite, or too small to divide by:
+    of the two mean squares that it weighs against each other, it is the smaller that it scales.
+    """
+    subjects = squares.n * squares.subjects * np.minimum(quantile, 1)
+    shrunk = 1 / np.maximum(quantile, 1)
+    return (subjects - squares.n * squares.error * shrunk) / (rest * shrunk + subjects)
 
 
 class _MeanSquares(NamedTuple):

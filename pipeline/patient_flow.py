@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.core.dictionary import all_levels
 from pipeline.core.errors import StudyError
-from pipeline.core.findings import OF_CT, from_json
+from pipeline.core.findings import from_json
 from pipeline.core.formula import Formula
 from pipeline.core.readers import latest_versions
 from pipeline.core.split_designs import FROM_COLUMN, parts_from_column
@@ -335,7 +335,7 @@ def _refusal_of_ct(rows: pd.DataFrame) -> str | None:
     """Return why the CT of a case was refused, in words; None where it was not."""
     for text in rows.loc[rows["status"] == "error", "findings"]:
         errors = [each for each in from_json(text) if each.severity == "error"]
-        if errors and errors[0].message.startswith(OF_CT):
+        if errors and errors[0].about == "ct":
             return _in_words(errors[0].code)
     return None
 

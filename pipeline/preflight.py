@@ -18,7 +18,7 @@ import pandas as pd
 from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_table, write_json, write_table
-from pipeline.core.findings import OF_CT, SEVERITIES, Finding, from_json, status_of, to_json
+from pipeline.core.findings import SEVERITIES, Finding, from_json, status_of, to_json
 from pipeline.core.identifying import shown, shown_id
 from pipeline.core.sources import shown_name
 from pipeline.core.study import Study, open_study
@@ -84,10 +84,7 @@ def judge(
                 remedy="run the stages again for this batch",
             )
         ct = scans[case["scan_id"]]
-        findings = [
-            replace(finding, message=OF_CT + finding.message)
-            for finding in from_json(ct["findings"])
-        ]
+        findings = [replace(finding, about="ct") for finding in from_json(ct["findings"])]
         if ct["status"] != "error":  # otherwise the mask could not be looked at
             findings += from_json(judged[key]["findings"]) + beside.get(key, [])
         rows.append(
@@ -169,7 +166,7 @@ def stop_on_errors(verdicts: pd.DataFrame) -> None:
         return
     lines = []
     for row in wrong.head(NAMED_ERRORS).to_dict("records"):
-        messages = [one.message for one in from_json(row["findings"]) if one.severity == "error"]
+        messages = [one.sentence for one in from_json(row["findings"]) if one.severity == "error"]
         lines.append(f"{shown_id(row['case_id'])} {shown(row['reader'])}: {' '.join(messages)}")
     more = [f"and {len(wrong) - NAMED_ERRORS} more"] if len(wrong) > NAMED_ERRORS else []
     raise StudyError(

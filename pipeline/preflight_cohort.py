@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipeline.core.findings import OF_CT, Finding
+from pipeline.core.findings import Finding
 from pipeline.core.problems import listing
 from pipeline.preflight_rules import Findings, groups
 
@@ -69,9 +69,9 @@ def copied_scans(scans: pd.DataFrame) -> dict[str, list[Finding]]:
                 Finding(
                     "ct-copied",
                     "error" if foreign else "warning",
-                    f"{OF_CT}The same voxels are scan {listing(sorted(others['scan_id']), 3)} "
-                    f"{whose}",
+                    f"The same voxels are scan {listing(sorted(others['scan_id']), 3)} {whose}",
                     "name the CT that belongs to this scan",
+                    about="ct",
                 )
             )
     return found
@@ -103,9 +103,10 @@ def other_orientation(scans: pd.DataFrame) -> dict[str, list[Finding]]:
             Finding(
                 "orientation-differs",
                 "warning",
-                f"{OF_CT}Its voxels run {row['orientation']}, those of {counts[usual]} of "
+                f"Its voxels run {row['orientation']}, those of {counts[usual]} of "
                 f"{len(known)} scans {usual}: wavelet and other directed features would differ",
                 f"convert it to {usual} with its masks, from the DICOM series if possible",
+                about="ct",
             )
         ]
         for row in known.to_dict("records")

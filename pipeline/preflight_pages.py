@@ -21,7 +21,7 @@ from jinja2 import Environment
 
 from pipeline.core import command
 from pipeline.core.files import read_table, whole_folder
-from pipeline.core.findings import OF_CT, SEVERITIES, from_json
+from pipeline.core.findings import SEVERITIES, from_json
 from pipeline.core.pages import page_templates
 from pipeline.core.study import open_study
 
@@ -62,9 +62,9 @@ def rows_of(verdicts: pd.DataFrame) -> list[dict]:
             {
                 "code": one.code,
                 "severity": one.severity,
-                "message": one.message,
+                "message": one.sentence,
                 "remedy": one.remedy,
-                "file": row["image_file" if one.message.startswith(OF_CT) else "mask_file"],
+                "file": row["image_file" if one.about == "ct" else "mask_file"],
             }
             for one in from_json(row["findings"])
         ]

@@ -126,7 +126,7 @@ def _trace(study: Study, row: Mapping) -> dict:
         },
         "preflight": {
             "verdict": verdict.get("verdict"),
-            "findings": [one.message for one in from_json(verdict.get("findings") or "")],
+            "findings": [one.sentence for one in from_json(verdict.get("findings") or "")],
         },
         "store": {
             kind: _shown_entry(kind, reference, states[kind])

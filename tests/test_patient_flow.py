@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
-from pipeline.core.findings import OF_CT, Finding, to_json
+from pipeline.core.findings import Finding, to_json
 from pipeline.core.study import Study
 from pipeline.patient_flow import Flow, _reasons, build_flow, check_enough, check_events
 
@@ -170,7 +170,7 @@ def test_every_reason_is_named():
 
 def test_a_refused_ct_is_the_reason_whoever_drew_on_it():
     """Reader B did not draw on a CT that was refused: the CT is the reason, not the reader."""
-    of_ct = to_json([Finding("slices-missing", "error", f"{OF_CT}A slice is missing")])
+    of_ct = to_json([Finding("slices-missing", "error", "A slice is missing", about="ct")])
     of_mask = to_json([Finding("mask-too-small", "error", "It is small")])
     table = pd.DataFrame(
         [

@@ -58,7 +58,7 @@ def test_a_verdict_is_the_worst_of_ct_and_mask():
         ["c4", "A", "error"],
     ]
     of_ct = from_json(table["findings"][2])
-    assert [(one.code, one.message) for one in of_ct] == [("ct-failed", "CT: Slices are missing")]
+    assert [(one.code, one.sentence) for one in of_ct] == [("ct-failed", "CT: Slices are missing")]
     assert table["image_file"][2] == "data/s2"
     assert table["mask_file"][2] == "c2_A.nrrd"  # an absolute path is not shown
 

@@ -16,7 +16,7 @@ from pipeline.preflight_pages import ROWS_PER_PAGE, counts_of, rows_of, table_sc
 
 BORDER = Finding("mask-touches-border", "warning", "The mask touches the edge", "look")
 FAILED = Finding("mask-failed", "error", "A mask must not be <empty> & lost", "draw it")
-CT_FAILED = Finding("ct-failed", "error", "CT: Slices are missing", "export again")
+CT_FAILED = Finding("ct-failed", "error", "Slices are missing", "export again", about="ct")
 CLEFT = Finding("vacuum-cleft", "info", "3% of the region are gas")
 
 

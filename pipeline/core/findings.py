@@ -20,9 +20,6 @@ from pipeline.core.files import machine_error
 Severity = Literal["info", "warning", "error"]
 Status = Literal["ok", "warning", "error"]
 
-#: Starts the message of a finding about the CT where a row's other findings are about its mask.
-OF_CT = "CT: "
-
 #: What must be mended first.
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
@@ -45,12 +42,20 @@ class Finding:
         What is wrong, with the value found.
     remedy : str
         What the radiologist or operator can do about it.
+    about : {'mask', 'ct'}
+        Which file of a mask's row it is about.
     """
 
     code: str
     severity: Severity
     message: str
     remedy: str = ""
+    about: Literal["mask", "ct"] = "mask"
+
+    @property
+    def sentence(self) -> str:
+        """The message, with the file that it is about where that is not the row's mask."""
+        return f"CT: {self.message}" if self.about == "ct" else self.message
 
 
 def status_of(findings: Iterable[Finding]) -> Status:

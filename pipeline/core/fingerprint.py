@@ -1,9 +1,10 @@
-"""Fingerprints of the code and files a result depends on, blind to comments and formatting.
+"""Fingerprints of the code and files a result depends on, blind to comments, form and wording.
 
 A rule that calls ``python -m pipeline.extract`` does not notice an edited module, and one that
 watches a file's time re-runs a night's work for a comment. A rule's ``params`` and a store's keys
 therefore carry the fingerprint of their code: a hash over the syntax trees of a module and of
 everything of this project that it imports, however deep. A compiled module counts by its C sources.
+Texts that only people read do not count, nor modules without a value (`words_in_code`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import file_hash
+from pipeline.core.words_in_code import VALUE_FREE, called, drop_words
 
 #: Top-level packages of this project; what else is imported is pinned by the lock file.
 PROJECT_PACKAGES = ("pipeline", "segmentation", "models", "demo", "proofs")
@@ -30,9 +32,10 @@ _ROOT = Path(__file__).resolve().parents[2]
 def code_fingerprint(module: str, root: Path | None = None) -> str:
     """Return a hash of the code that importing `module` brings in from this project.
 
-    Comments, docstrings, line breaks and positions do not change it; a changed constant, default,
-    function or import does, in the module itself or in any project module it imports, directly or
-    through others. Imports inside functions count. Nothing is executed.
+    Comments, docstrings, line breaks, positions and sentences of errors, findings, logs and help
+    do not change it; a changed constant, default, function or import does, in the module itself or
+    in any project module it imports, directly or through others. Imports inside functions count.
+    Nothing is executed.
 
     Parameters
     ----------
@@ -62,8 +65,8 @@ def code_fingerprint(module: str, root: Path | None = None) -> str:
 def project_modules(module: str, root: Path | None = None) -> tuple[str, ...]:
     """Return the sorted names of `module` and all project modules that it imports.
 
-    Packages on the way count as modules, since Python runs their ``__init__`` too. Parameters are
-    those of `code_fingerprint`.
+    Packages on the way count as modules, since Python runs their ``__init__`` too. Modules without
+    a value, and what only they import, do not count. Parameters are those of `code_fingerprint`.
     """
     root = root or _ROOT
     if _find(module, root) is None:
@@ -77,7 +80,8 @@ def project_modules(module: str, root: Path | None = None) -> tuple[str, ...]:
     while waiting:
         name = waiting.pop()
         for part in _with_parents(name):
-            if part in seen or _find(part, root) is None:
+            free = part in VALUE_FREE and part != module
+            if part in seen or free or _find(part, root) is None:
                 continue
             seen.add(part)
             waiting.extend(_parsed(*_located(part, root))[1])
@@ -130,7 +134,7 @@ def _parsed(module: str, path: Path, _mtime: int, _size: int) -> tuple[str, froz
             where=f"{module}, line {error.lineno}",
         ) from None
     imports = frozenset(_imports(tree, module, is_package=path.name == "__init__.py"))
-    _drop_docstrings(tree)
+    drop_words(tree)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports
 
 
@@ -163,7 +167,7 @@ def _imports(tree: ast.AST, module: str, *, is_package: bool) -> Iterator[str]:
             base = _import_base(node, module, is_package=is_package)
             # `from package import name` may mean a module or something defined in the package.
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
+        elif isinstance(node, ast.Call) and called(node) in ("import_module", "__import__"):
             names = [
                 argument.value
                 for argument in node.args[:1]
@@ -183,31 +187,8 @@ def _import_base(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
     return ".".join([*parts, node.module] if node.module else parts)
 
 
-def _called(node: ast.Call) -> str | None:
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr
-    return node.func.id if isinstance(node.func, ast.Name) else None
-
-
 def _c_code(text: str) -> str:
     """Return C source without comments and with single spaces; line ends stay for directives."""
     text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
     lines = (" ".join(line.split()) for line in text.splitlines())
     return "\n".join(line for line in lines if line)
-
-
-def _drop_docstrings(tree: ast.AST) -> None:
-    """Remove every statement that is nothing but a string: it says something and does nothing."""
-    for node in ast.walk(tree):
-        for field in ("body", "orelse", "finalbody"):
-            statements = getattr(node, field, None)
-            if isinstance(statements, list):
-                statements[:] = [line for line in statements if not _is_text(line)]
-
-
-def _is_text(statement: ast.AST) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )

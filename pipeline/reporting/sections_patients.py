@@ -118,7 +118,7 @@ def _findings(results: Results) -> list[Block]:
             "case_id": row.case_id,
             "reader": row.reader,
             "severity": finding.severity,
-            "finding": finding.message,
+            "finding": finding.sentence,
             "remedy": finding.remedy,
         }
         for row in preflight.itertuples()

@@ -6,6 +6,7 @@ STAMP  := $(VENV)/.installed
 TABLES := demo/tables-data/truth.json
 COHORT := demo/simulated-data/truth.json
 CORES  ?= 2
+TORCH  ?= auto
 
 # Results change with the thread count, and more threads than cores are several times slower.
 export OMP_NUM_THREADS ?= 1
@@ -17,15 +18,20 @@ export OPENBLAS_NUM_THREADS ?= 1
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## install everything into .venv
+install: $(STAMP) ## install everything into .venv (TORCH=cpu or cuda overrides the choice of PyTorch's build)
+	$(if $(filter cpu cuda,$(TORCH)),@$(BIN)/python install/torch_build.py $(TORCH))
 
-# numpy and setuptools come first: PyRadiomics has no wheel for Python 3.11 and builds against them.
-# PIP_NO_BUILD_ISOLATION=0 is how pip spells "build in this environment" as a variable.
-$(STAMP): requirements.txt pyproject.toml setup.py $(wildcard pipeline/extraction/native/*)
+# The first two lines refuse a machine that cannot install this, before anything is downloaded.
+# numpy and setuptools come before PyRadiomics, which builds against them.
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml setup.py environment.post-deploy.sh $(wildcard install/*.py pipeline/extraction/native/*)
+	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not on this machine. Remedy: install python3, python3-venv and python3-dev (3.11 to 3.13), or add PYTHON=<its path> to the command."; exit 1; }
+	@"$(PYTHON)" install/check_python.py $(VENV)
 	@echo "Installing into $(VENV) (a few minutes)"
-	$(PYTHON) -m venv $(VENV)
+	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install -q $$(grep -E '^(pip|setuptools|numpy)==' requirements.txt)
-	PIP_NO_BUILD_ISOLATION=0 $(BIN)/python -m pip install -q -r requirements.txt
+	PATH="$$PWD/$(BIN):$$PATH" bash environment.post-deploy.sh
+	$(BIN)/python install/torch_build.py $(TORCH)
+	$(BIN)/python -m pip install -q -r requirements.txt -r requirements-dev.txt
 	$(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .
 	@touch $@
 

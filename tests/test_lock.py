@@ -1,4 +1,7 @@
-"""One lock: requirements.txt and environment.yml carry the same exact pins, and they install."""
+"""One lock: requirements.txt and environment.yml carry the same exact pins, and they install.
+
+What development needs beside it has a lock of its own; pyproject.toml has the ranges of both.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 CONDA_INSTALLS = ("pip", "setuptools", "numpy")
+BUILT_AFTERWARDS = "pyradiomics"  # by environment.post-deploy.sh
 
 
 def normalised(name: str) -> str:
@@ -31,10 +37,24 @@ def pins_of(lines: list[str], separator: str = "==") -> dict[str, str]:
     return pins
 
 
+def pins_in(lock: Path) -> dict[str, str]:
+    lines = lock.read_text().splitlines()
+    return pins_of([line for line in lines if line and not line.startswith("#")])
+
+
 @pytest.fixture(scope="module")
 def requirements(repository: Path) -> dict[str, str]:
-    text = (repository / "requirements.txt").read_text()
-    return pins_of([line for line in text.splitlines() if line and not line.startswith("#")])
+    return pins_in(repository / "requirements.txt")
+
+
+@pytest.fixture(scope="module")
+def development(repository: Path) -> dict[str, str]:
+    return pins_in(repository / "requirements-dev.txt")
+
+
+@pytest.fixture(scope="module")
+def project(repository: Path) -> dict:
+    return tomllib.loads((repository / "pyproject.toml").read_text())["project"]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +67,37 @@ def test_environment_carries_the_same_pins(requirements, environment):
     (pip,) = [entry["pip"] for entry in environment if isinstance(entry, dict)]
     from_conda = pins_of(conda, "=")
     assert set(from_conda) == set(CONDA_INSTALLS)
-    assert from_conda | pins_of(pip) == requirements
+    listed = from_conda | pins_of(pip)
+    assert BUILT_AFTERWARDS not in listed
+    assert listed | {BUILT_AFTERWARDS: requirements[BUILT_AFTERWARDS]} == requirements
+
+
+def test_the_script_of_pyradiomics_builds_the_locked_one(repository, requirements):
+    script = (repository / "environment.post-deploy.sh").read_text()
+    assert f"pyradiomics=={requirements['pyradiomics']}\n" in script
+    for name in ("setuptools", "numpy"):
+        wanted = Requirement(re.search(rf"'({name}[^']+)'", script).group(1))
+        assert wanted.specifier.contains(requirements[name])
+
+
+def test_the_package_depends_on_the_choices_of_the_lock(repository, project, requirements):
+    choices = [
+        normalised(re.match(r"[A-Za-z0-9._-]+", line).group())
+        for line in (repository / "requirements.in").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    ranges = [Requirement(text) for text in project["dependencies"]]
+    assert {normalised(wanted.name) for wanted in ranges} == set(choices)
+    for wanted in ranges:
+        assert wanted.specifier.contains(requirements[normalised(wanted.name)]), wanted
+
+
+def test_development_has_a_lock_of_its_own(project, requirements, development):
+    for text in project["optional-dependencies"]["dev"]:
+        wanted = Requirement(text)
+        assert wanted.specifier.contains(development[normalised(wanted.name)])
+        assert normalised(wanted.name) not in requirements
+    assert not requirements.keys() & development.keys()
 
 
 def test_lock_holds_every_choice(repository, requirements):
@@ -59,20 +109,23 @@ def test_lock_holds_every_choice(repository, requirements):
             assert not version or requirements[normalised(name)] == version
 
 
-def test_running_environment_is_the_lock(requirements):
+def test_running_environment_is_the_lock(requirements, development):
     from importlib.metadata import version
 
     wrong = {
         name: version(name)
-        for name, pin in requirements.items()
+        for name, pin in (requirements | development).items()
         if version(name).partition("+")[0] != pin
     }
     assert not wrong
 
 
 @pytest.mark.slow
-def test_pip_part_of_environment_installs(environment, tmp_path):
-    """Conda's part is played by pip, then the pip part goes in as conda would hand it over."""
+def test_pip_part_of_environment_installs(repository, environment, tmp_path):
+    """Conda's part is played by pip, then the pip part goes in as conda would hand it over.
+
+    Nothing comes from pip's cache, whose wheel of PyRadiomics hides how it is built.
+    """
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     python = venv / "bin" / "python"
@@ -82,10 +135,12 @@ def test_pip_part_of_environment_installs(environment, tmp_path):
     listed = tmp_path / "pip-part.txt"
     listed.write_text("\n".join(pip))
     subprocess.run([python, "-m", "pip", "install", "-q", *conda], check=True)
+    subprocess.run([python, "-m", "pip", "install", "-q", "-r", listed], check=True)
+    activated = os.environ | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
     subprocess.run(
-        [python, "-m", "pip", "install", "-q", "-r", listed],
+        ["bash", repository / "environment.post-deploy.sh"],
         check=True,
-        env=os.environ | {"PIP_NO_BUILD_ISOLATION": "0"},
+        env=activated | {"PIP_NO_CACHE_DIR": "1"},
     )
     found = subprocess.run(
         [python, "-c", "import radiomics, torch, xgboost; print(radiomics.__version__)"],

@@ -26,8 +26,9 @@ from pipeline.core.files import everything_below, read_json
 from pipeline.privacy.chance import SCANS, Model, bits_needed, bits_of_text, inside_run
 from pipeline.privacy.containers import CannotOpenError, Piece, pieces_of
 from pipeline.privacy.identity import Identity, of_folder
+from pipeline.privacy.own_words import is_own
 from pipeline.privacy.patterns import LONG, LOWER, Match, Search, patterns_of
-from pipeline.privacy.unescape import unescaped
+from pipeline.privacy.unescape import inside_base64, unescaped
 
 logger = logging.getLogger(__name__)
 
@@ -169,11 +170,14 @@ def _leaks(
         identity = match.pattern.identity
         return Leak(shown, identity.kind, identity.tag, ", ".join(steps))
 
-    found = [
+    every = [
         match
         for match in search.matches(piece.content, bulk=piece.bulk, spellings=not piece.numbers)
         if not _is_stamp(piece.content, match, clock, search)
     ]
+    found = [match for match in every if not _is_own(piece, match)]
+    own = Counter(match.pattern.identity for match in every)
+    own.subtract(match.pattern.identity for match in found)
     weigh = _weigher(piece, found)
     seen = set()
     for match in found:
@@ -183,10 +187,17 @@ def _leaks(
         yield leak(match), weigh(match)
     if not (piece.bulk or piece.numbers):
         for reading, content in unescaped(piece.content):
-            for match in search.matches(content):
-                if _is_stamp(content, match, clock, search):
-                    continue
-                if match.pattern.identity not in seen:  # one reading of a place is enough
+            again = [
+                match
+                for match in search.matches(content)
+                if not _is_stamp(content, match, clock, search)
+            ]
+            times = Counter(match.pattern.identity for match in again)
+            for match in again:
+                identity = match.pattern.identity
+                # One reading of a place is enough; what was the program's own word stays it.
+                known = identity in seen or times[identity] <= own[identity]
+                if not (known or _is_own(Piece(content, piece.chain), match)):
                     yield leak(match, reading), _bits_in_text(content, match)
 
 
@@ -225,6 +236,19 @@ def _bits_in_text(content: bytes, match: Match) -> float | None:
     if not inside_run(content, start, end, encoding.startswith("hexadecimal")):
         return None
     return bits_of_text(content[start:end].translate(LOWER), encoding)
+
+
+def _is_own(piece: Piece, match: Match) -> bool:
+    """Return whether a match in text is a word that the program or a format wrote."""
+    encoding = match.pattern.encoding
+    names = "Parquet" in piece.chain and "metadata" in piece.chain
+    if names and encoding == "base64 of UTF-8":
+        # The schema as Arrow keeps it: what it holds is a piece of its own.
+        return inside_base64(piece.content, match.start)
+    if piece.bulk or match.pattern.width > 1 or encoding.startswith(("base64", "hexadecimal")):
+        return False
+    content = piece.content if match.readable is None else match.readable
+    return is_own(content, match.start, match.end, names=names)
 
 
 def _is_stamp(content: bytes, match: Match, clock: frozenset[bytes], search: Search) -> bool:

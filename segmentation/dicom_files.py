@@ -21,6 +21,7 @@ from pipeline.core.files import machine_error
 from pipeline.core.sources import source_files
 from pipeline.dicom_headers import quiet
 from pipeline.dicom_unknown import known_element
+from segmentation.level_names import level_of_code
 
 #: SOP classes of masks: Segmentation, Label Map Segmentation, RT Structure Set.
 SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -225,3 +226,26 @@ def whole_number(dataset: pydicom.Dataset, keyword: str) -> int | None:
     """Return the one whole number of an attribute, None where it holds anything else."""
     found = numbers(dataset, keyword)
     return int(found[0]) if len(found) == 1 and found[0].is_integer() else None
+
+
+#: Sequences of codes that say what a segment or a region is.
+MEANINGS = (
+    "SegmentedPropertyTypeCodeSequence",
+    "SegmentedPropertyTypeModifierCodeSequence",
+    "AnatomicRegionSequence",
+    "AnatomicRegionModifierSequence",
+    "PrimaryAnatomicStructureSequence",
+    "RTROIIdentificationCodeSequence",
+)
+
+
+def meanings_of(described: pydicom.Dataset) -> tuple[str, ...]:
+    """Return what the codes of a segment or region mean; a vertebra's code is its level."""
+    found = []
+    for keyword in MEANINGS:
+        for item in items(described, keyword):
+            code = str(item.get("CodeValue") or "").strip()
+            level = level_of_code(str(item.get("CodingSchemeDesignator") or "").strip(), code)
+            found += [str(item.get("CodeMeaning") or "").strip(), f"{level} vertebra" * bool(level)]
+            found += meanings_of(item)
+    return tuple(dict.fromkeys(one for one in found if one))

@@ -30,6 +30,7 @@ from segmentation.dicom_files import (
     careful,
     frames_of_reference,
     items,
+    meanings_of,
     numbers,
     read_dicom,
     referenced_series,
@@ -292,7 +293,7 @@ def _segments(dataset: pydicom.Dataset) -> tuple[list[Segment], dict[int, CaseEr
             faults[number] = _contradiction(f"segment '{name}' without number")
         if dataset.SegmentationType == "LABELMAP" and number in background:
             continue
-        segments.append(Segment(name, number))
+        segments.append(Segment(name, number, meanings=meanings_of(item)))
     if not segments:
         raise _contradiction("no segment described")
     for number in {one.value for one in segments}:

@@ -108,7 +108,7 @@ def choose_segment(
     if convention is None or label is not None:
         segment = pick_segment(mask_file, label)
         findings = check_name(segment, level, label)
-        if convention is not None and not levels_in_name(segment.name or ""):
+        if convention is not None and not levels_of(segment):
             findings += _contradiction(segment, level, convention)
         return segment, findings
     check_drawn(mask_file)
@@ -161,7 +161,21 @@ def named_segments(
         return [
             one for one in mask_file.segments if comparable(one.name or "").casefold() == wanted
         ]
-    return [one for one in mask_file.segments if vertebra_of(one.name or "") == level]
+    return [one for one in mask_file.segments if _vertebra(one) == level]
+
+
+def levels_of(segment: Segment) -> set[str]:
+    """Return the levels of which a structure's name speaks, else the codes beside it."""
+    coded = {level for one in segment.meanings if (level := vertebra_of(one))}
+    return levels_in_name(segment.name or "") or coded
+
+
+def _vertebra(segment: Segment) -> str | None:
+    """Return the level of a structure: by its name, else by the codes beside it."""
+    if levels_in_name(segment.name or ""):
+        return vertebra_of(segment.name)
+    levels = levels_of(segment)
+    return next(iter(levels)) if len(levels) == 1 else None
 
 
 def check_name(segment: Segment, level: str, label: str | None) -> list[Finding]:
@@ -187,13 +201,22 @@ def check_name(segment: Segment, level: str, label: str | None) -> list[Finding]
     CaseError
         If the file calls the structure by another level, and the column does not.
     """
-    named = levels_in_name(segment.name or "")
-    if not level or not named or level in named:
+    named = levels_of(segment)
+    if not level or not named:
+        return []
+    other = {one for one in map(vertebra_of, segment.meanings) if one} - named
+    if level in named and not other:
         return []
     if label is not None and label_number(label) is None:
-        return [
-            _other_level(f"Label {segment} is {' and '.join(sorted(named))} by its name", level)
-        ]
+        said, by = (other, "code") if level in named else (named, "name")
+        return [_other_level(f"Label {segment} is {' and '.join(sorted(said))} by its {by}", level)]
+    if level in named:
+        raise CaseError(
+            "The name of a structure and its code must mean the same level",
+            found=f"{segment}, whose code means {' and '.join(sorted(other))}",
+            remedy="correct the name or the code (terminology) in the program that drew it; or "
+            "write the name into column `label`, if it is right",
+        )
     raise CaseError(
         "A structure must not bear the name of another level than its case",
         found=f"{segment} for {level}",
@@ -211,7 +234,7 @@ def numbers_count(mask_file: MaskFile, convention: Convention) -> bool:
     if convention.name == "own" or not has_names(mask_file):
         return True
     for one in mask_file.segments:
-        number = convention.labels.get(vertebra_of(one.name or ""))
+        number = convention.labels.get(_vertebra(one))
         if number is not None and number != one.value:
             return False
     return mask_file.numbered
@@ -262,7 +285,7 @@ def _other_level(said: str, level: str) -> Finding:
 def _fitting(mask_file: MaskFile, level: str, convention: Convention) -> str:
     """Name the built-in conventions in which all of the file's numbers are vertebrae."""
     values = {one.value for one in mask_file.segments}
-    if not values or any(levels_in_name(one.name or "") for one in mask_file.segments):
+    if not values or any(map(levels_of, mask_file.segments)):
         return ""
     fits = [
         name

@@ -22,6 +22,7 @@ from segmentation.dicom_files import (
     careful,
     frames_of_reference,
     items,
+    meanings_of,
     numbers,
     read_dicom,
     referenced_series,
@@ -275,6 +276,11 @@ def read_rtstruct(path: str | Path) -> ContourSet:
 def _regions(dataset: pydicom.Dataset) -> tuple[list[Segment], dict[int, CaseError]]:
     """Return the regions of interest, and what is wrong with the numbers of some."""
     segments, faults = [], {}
+    meanings: dict[int | None, tuple[str, ...]] = {}
+    for item in items(dataset, "RTROIObservationsSequence"):
+        number = whole_number(item, "ReferencedROINumber")
+        label = str(item.get("ROIObservationLabel") or "").strip()
+        meanings[number] = (*meanings.get(number, ()), *meanings_of(item), *([label] * bool(label)))
     for place, roi in enumerate(items(dataset, "StructureSetROISequence"), start=1):
         name = str(roi.get("ROIName") or "").strip()
         number = whole_number(roi, "ROINumber")
@@ -282,7 +288,7 @@ def _regions(dataset: pydicom.Dataset) -> tuple[list[Segment], dict[int, CaseErr
             # No region has a negative number: this one can be named, and is then refused.
             number = -place
             faults[number] = _contradiction(f"region of interest '{name}' without number")
-        segments.append(Segment(name, number))
+        segments.append(Segment(name, number, meanings=meanings.get(number, ())))
     if not segments:
         raise _contradiction("no region of interest")
     for number in {one.value for one in segments}:

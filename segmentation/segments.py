@@ -39,11 +39,14 @@ class Segment:
         Label number; in DICOM the number of the segment or region of interest.
     layer : int
         Layer that holds it, in formats with layers.
+    meanings : tuple of str
+        What codes beside the name say that it is, in words.
     """
 
     name: str | None
     value: int
     layer: int = 0
+    meanings: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return str(self.value) if self.name is None else f"'{self.name}' (label {self.value})"

@@ -27,9 +27,12 @@ from pipeline.core.geometry import Geometry
 from pipeline.core.volume_headers import check_nrrd_header, check_nrrd_length
 from pipeline.core.volumes import read_volume, without_metadata
 from segmentation.label_maps import LabelLayers, whole_labels
+from segmentation.level_names import level_of_code
 from segmentation.segments import PlacedMask, Segment
 
-_KEY = re.compile(rb"Segment(\d{1,6})_(ID|Name|LabelValue|Layer):=(.*)", re.DOTALL)
+_KEY = re.compile(rb"Segment(\d{1,6})_(ID|Name|LabelValue|Layer|Tags):=(.*)", re.DOTALL)
+#: A code of a terminology in the tags of a segment: scheme, value, meaning.
+_CODE = re.compile(r"([^~^|]+)\^([^~^|]+)\^([^~^|]+)")
 #: Header keys of the representation from which Slicer makes the others; its name changed in 2023.
 _REPRESENTATION = re.compile(rb"Segmentation_(?:Master|Source)Representation:=(.*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\[n\\]")
@@ -233,7 +236,16 @@ def _segment(stated: dict[str, str], number: int, numbers: list[int], layers: in
         )
     if value == 0:
         raise _contradiction(f"label value 0, which is the background, for {shown}")
-    return Segment(name, value, layer)
+    return Segment(name, value, layer, _meanings(stated.get("Tags", "")))
+
+
+def _meanings(tags: str) -> tuple[str, ...]:
+    """Return what the terminology of a segment means; a vertebra's code is its level."""
+    found = []
+    for scheme, code, meaning in _CODE.findall(tags):
+        level = level_of_code(scheme, code)
+        found += [meaning, f"{level} vertebra" * bool(level)]
+    return tuple(dict.fromkeys(one for one in found if one))
 
 
 def _doubt(held: SlicerLayers, place: int, stated: dict[str, str]) -> CaseError | None:

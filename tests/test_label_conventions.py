@@ -24,8 +24,12 @@ from segmentation.segments import Segment
 GRID = Geometry((1, 1, 1), (1, 1, 1), (0, 0, 0), tuple(np.eye(3).ravel()))
 
 
-def holding(*segments: int | tuple[str, int]) -> LabelLayers:
-    made = [Segment(None, one) if isinstance(one, int) else Segment(*one) for one in segments]
+def holding(*segments: int | tuple[str, int] | Segment) -> LabelLayers:
+    made = [
+        one if isinstance(one, Segment) else Segment(None, one) if isinstance(one, int)
+        else Segment(*one)
+        for one in segments
+    ]  # fmt: skip
     return LabelLayers(np.zeros((1, 1, 1, 1), int), GRID, made, [])
 
 

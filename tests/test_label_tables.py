@@ -356,3 +356,139 @@ def test_the_number_is_written_where_the_copy_has_no_name(tmp_path, header):
     copy = tmp_path / "study" / "m.nii.gz"
     clean_volume(tmp_path / "m.nii.gz", copy, lambda text, number: text)
     assert choose_segment(read_mask_file(copy), written, "L1", None)[0].value == 31
+
+
+# --- JSON, other encodings, other programs -------------------------------------------------------
+
+MAPPING = '{"22": "L1", "31": "T4"}'
+NNUNET = '{"channel_names": {"0": "CT"}, "labels": {"background": 0, "L1": 22, "T4": 31}}'
+MITK = (
+    '[{"labels": [{"color": {"type": "ColorProperty", "value": [1, 0, 0]}, "locked": true, '
+    '"name": "L1", "opacity": 0.6, "value": 22}, {"name": "T4", "value": 31}]}]'
+)
+MITK_STACK = (
+    '{"version": 3, "type": "org.mitk.multilabel.segmentation.stack", "groups": [{"labels": '
+    '[{"value": 22, "name": "L1"}, {"value": 31, "name": "T4"}]}]}'
+)
+TABLES_IN_JSON = (
+    MAPPING,
+    NNUNET,
+    MITK,
+    MITK_STACK,
+    '{"L1": 22, "T4": 31}',
+    '{"labels": {"0": "background", "22": "L1", "31": "T4"}}',
+    '{"22": {"name": "L1", "color": [255, 0, 0]}, "31": {"name": "T4"}}',
+    '{"segments": [{"label": "L1", "labelID": 22}, {"label": "T4", "labelID": 31}]}',
+    '{"label_map": {"L1": "22.0", "T4": "31"}}',
+)
+
+
+def decides(path: Path) -> bool:
+    """Return whether names choose 22 for L1, where the number of L1 is 31."""
+    held = read_mask_file(path)
+    assert choose_segment(held, None, "L1", convention_of("totalsegmentator"))[0].value == 22
+    with pytest.raises(CaseError, match=r"\(label 31\) for L1"):
+        choose_segment(held, "31", "L1", convention_of("totalsegmentator"))
+    return True
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("code", [0, 6, 30, 44])
+def test_json_in_the_header_of_a_nifti(tmp_path, encoding, code):
+    for number, text in enumerate(TABLES_IN_JSON):
+        content = text.encode(encoding)
+        assert decides(label_map(tmp_path / f"{number}.nii", content, code=code))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("declared", ["UTF-8", "UTF-16"])
+def test_xml_in_utf_16_is_read(tmp_path, encoding, declared):
+    text = xml(V1).decode().replace("UTF-8", declared)
+    path = label_map(tmp_path / "m.nii", text.encode(encoding))
+    assert decides(path)
+    assert read_mask_file(path).findings == []
+
+
+def test_a_table_of_itk_snap_in_the_header_is_read(tmp_path):
+    assert decides(label_map(tmp_path / "m.nii", ITK_SNAP.encode(), code=6))
+
+
+def test_json_that_is_damaged_is_a_warning(tmp_path):
+    held = read_mask_file(label_map(tmp_path / "m.nii", MAPPING[:-3].encode()))
+    assert [one.code for one in held.findings] == ["label-names-unreadable"]
+    assert read_mask_file(label_map(tmp_path / "n.nii", b'{"Comment": "a')).findings == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"EchoNumbers": 22, "Slices": 31}',
+        '{"channel_names": {"22": "T1", "31": "T2"}}',
+        '{"vertebrae_L1_height_mm": 22, "vertebrae_L1_volume_ml": 31}',
+        '{"L1": 31, "L2": 22}',  # heights
+        '[{"direction": ["P", "I", "R"]}, {"label": 22, "X": 1.5}]',
+        "[" * 100_000,
+    ],
+)
+def test_other_json_beside_a_mask_is_no_table(tmp_path, text):
+    (tmp_path / "m.json").write_text(text, encoding="utf-8")
+    assert names(label_map(tmp_path / "m.nii.gz")) == {22: None, 31: None}
+
+
+@pytest.mark.parametrize(
+    ("beside", "text"),
+    [
+        ("m.json", MAPPING),
+        ("m.json", NNUNET),
+        ("dataset.json", NNUNET),
+        ("m.mitklabel.json", MITK_STACK),
+        ("labels.json", '{"L1": 22, "T4": 31}'),
+    ],
+)
+def test_json_beside_a_mask_names_its_labels(tmp_path, beside, text):
+    (tmp_path / beside).write_text(text, encoding="utf-8")
+    (tmp_path / "other_table.label").write_text(ITK_SNAP.replace("L1", "L3"), encoding="utf-8")
+    if beside == "labels.json":
+        (tmp_path / "other_table.label").unlink()
+    assert decides(label_map(tmp_path / "m.nii.gz"))
+
+
+def test_the_table_of_a_data_set_stands_above_its_folder_of_labels(tmp_path):
+    (tmp_path / "dataset.json").write_text(NNUNET, encoding="utf-8")
+    for folder in ("labelsTr", "other"):
+        (tmp_path / folder).mkdir()
+        label_map(tmp_path / folder / "case_001.nii.gz")
+    assert decides(tmp_path / "labelsTr" / "case_001.nii.gz")
+    assert names(tmp_path / "other" / "case_001.nii.gz") == {22: None, 31: None}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"org.mitk.multilabel.segmentation.labelgroups:={MITK}"],
+        [
+            f'label_00000_{at:05d}:=<Label><property key="name" type="StringProperty"><string '
+            f'value="{name}"/></property><property key="value" type="UIntProperty"><unsigned '
+            f'value="{value}"/></property></Label>'
+            for at, (value, name) in enumerate({22: "L1", 31: "T4"}.items())
+        ],
+    ],
+)
+def test_labels_of_mitk_in_the_header_of_a_nrrd(tmp_path, lines):
+    voxels = np.zeros((4, 4, 4), np.uint8)
+    voxels[0, 1:3, 1:3], voxels[1, 1:3, 1:3] = 22, 31
+    header = [
+        "NRRD0004", "type: uchar", "dimension: 3", "space: left-posterior-superior",
+        "sizes: 4 4 4", "space directions: (1,0,0) (0,1,0) (0,0,1)", "kinds: domain domain domain",
+        "endian: little", "encoding: raw", "space origin: (0,0,0)", *lines, "", "",
+    ]  # fmt: skip
+    (tmp_path / "m.nrrd").write_bytes("\n".join(header).encode() + voxels.tobytes())
+    assert decides(tmp_path / "m.nrrd")
+
+
+@pytest.mark.parametrize("text", TABLES_IN_JSON)
+def test_a_registered_copy_keeps_vertebrae_that_json_named(tmp_path, text):
+    original = label_map(tmp_path / "m.nii", text.encode())
+    copy = tmp_path / "copy.nii"
+    clean_volume(original, copy, lambda text, number: text)
+    assert names(copy) == {22: "L1", 31: "T4"}

@@ -531,6 +531,63 @@ def test_grey_values_that_are_six_digits_by_chance_are_told_as_such(tmp_path):
     assert "matches in binary data are what chance brings" in summary(outcome, 1, [])
 
 
+WORDS_OF_FORMATS = ("Creator", "Library", "Field", "Block", "Page", "Strong", "Small", "Anchor",
+                    "Helvetica", "Geneva", "Avant", "Fisher", "Encoding", "Superior", "Legend",
+                    "Hausdorff", "Severity", "Execute")  # fmt: skip
+
+
+def write_as_programs_do(folder) -> None:
+    """Write what libraries and this program write, with nobody's name in it."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    matplotlib.use("agg")
+    folder.mkdir()
+    table = pd.DataFrame({"case_id": ["P001"], "reader": ["A"], "hausdorff95_mm": [1.5]})
+    table.to_parquet(folder / "plain.parquet")
+    table.set_index("case_id").to_parquet(folder / "index.parquet")
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], label="one")
+    axes.legend()
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(folder / "1.svg")
+    figure.savefig(folder / "1.png")
+    plt.close(figure)
+    sitk.WriteImage(sitk.Image([4, 4, 4], sitk.sitkInt16), str(folder / "1.nrrd"), True)
+    finding = json.dumps([{"severity": "warning", "message": "m", "remedy": "r"}])
+    pd.DataFrame({"findings": [finding]}).to_csv(folder / "findings.csv")
+    (folder / "1.html").write_text(
+        "<p>Fisher&#39;s exact test <strong>2</strong> <small>3</small></p>"
+    )
+
+
+@pytest.mark.parametrize("word", WORDS_OF_FORMATS)
+def test_a_person_called_like_a_word_of_a_format_is_no_alarm_there_and_one_elsewhere(
+    tmp_path, word
+):
+    search = Search(patterns_of([Identity("name", "(0010,0010)", f"{word}^Canaryne")])[0])
+    write_as_programs_do(tmp_path / "clean")
+    outcome = scan([tmp_path / "clean"], search)
+    assert not outcome.leaks, summary(outcome, 1, [])
+    texts = (f"drawn by {word} in March", word, f'{{"surgeon": "{word}"}}', f"P001,{word},1",
+             f"<td>{word}</td>", f"{word}, Canaryne", f"segment {word} L1")  # fmt: skip
+    for text in texts:
+        (tmp_path / "leak.txt").write_text(text)
+        assert scan([tmp_path / "leak.txt"], search).leaks, text
+    pd.DataFrame({"surgeon": [word], "x": [1]}).to_parquet(tmp_path / "leak.parquet")
+    assert scan([tmp_path / "leak.parquet"], search).leaks
+    pd.DataFrame({f"seen_by_{word}": [1]}).to_parquet(tmp_path / "leak.parquet")
+    assert scan([tmp_path / "leak.parquet"], search).leaks
+
+
+def test_an_own_word_stays_it_where_tags_and_line_breaks_are_taken_out(tmp_path):
+    search = Search(patterns_of([Identity("name", "x", "Fisher^Canaryne")])[0])
+    (tmp_path / "a.html").write_text("<td>a</td><td>Fisher's exact test</td><td>b</td>")
+    assert not scan([tmp_path], search).leaks
+    (tmp_path / "a.html").write_text("<td>Fisher's exact test</td><td>Fis<b>her</b> came</td>")
+    assert scan([tmp_path], search).leaks
+
+
 def test_four_letters_in_base64_are_no_name_and_in_a_path_they_are(tmp_path):
     search = Search(patterns_of([*many_patients(30), Identity("name", "x", "Kern^Test")])[0])
     run = base64.b64encode(np.random.default_rng(2).bytes(90)).decode()

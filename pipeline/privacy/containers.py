@@ -213,11 +213,13 @@ def _parquet(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Pie
     for data in base64_runs(footer):  # the schema as Arrow keeps it
         yield Piece(data, (*chain, "metadata", "base64"))
     opened = pyarrow.parquet.ParquetFile(stream)
+    names = "\n".join(opened.schema_arrow.names).encode("utf-8", "surrogateescape")
+    yield Piece(names, (*chain, "metadata"))
     for batch in opened.iter_batches(batch_size=4096):
         table = batch.to_pandas()
         numbers = table.select_dtypes("float")
         texts = table[[name for name in table.columns if name not in numbers.columns]]
-        lines = texts.to_csv(index=False).encode("utf-8", "surrogateescape")
+        lines = texts.to_csv(index=False, header=False).encode("utf-8", "surrogateescape")
         yield Piece(lines, (*chain, "values"))
         for column in texts:
             for value in texts[column]:

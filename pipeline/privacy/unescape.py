@@ -87,3 +87,8 @@ def base64_runs(content: bytes) -> Iterator[bytes]:
         data = re.sub(rb"\\r|\\n|\s|=", b"", run[0]).replace(b"-", b"+").replace(b"_", b"/")
         data = data[: len(data) - (len(data) % 4 == 1)]
         yield base64.b64decode(data + b"=" * (-len(data) % 4))
+
+
+def inside_base64(content: bytes, place: int) -> bool:
+    """Return whether a place lies in a run that `base64_runs` decodes."""
+    return any(run.start() <= place < run.end() for run in _BASE64.finditer(content))

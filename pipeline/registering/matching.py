@@ -16,8 +16,12 @@ from pipeline.registering.folders import in_utf_8
 from pipeline.registering.handover import Handover, Series
 from pipeline.registering.names import Pattern, Told, is_telling, level_of, normal, read_path
 from pipeline.registering.persons import canonical
-from segmentation.label_conventions import Convention, numbers_count
-from segmentation.level_names import levels_in_name
+from segmentation.label_conventions import (
+    Convention,
+    check_name,
+    levels_of,
+    numbers_count,
+)
 from segmentation.mask_files import read_mask_file
 from segmentation.segments import MaskFile, Segment, comparable, first_drawn
 
@@ -315,6 +319,7 @@ def structures(
             _check_number(mask_file.segments[0], told.level, levels, convention)
             fitting = mask_file.segments
         if len(fitting) == 1:
+            check_name(fitting[0], told.level, None)
             return [(told.level, fitting[0])]
         raise CaseError(
             "A mask file must hold one structure of the level in its name",
@@ -322,6 +327,8 @@ def structures(
             remedy="name the structures by level, give --convention, or hand in a table (--cases)",
         )
     chosen = [(level, found[0]) for level, found in levels.items() if len(found) == 1]
+    for level, segment in chosen:
+        check_name(segment, level, None)
     if not chosen:
         raise CaseError(
             "A mask must tell its level, in its name or in those of its structures",
@@ -360,8 +367,8 @@ def _check_number(
 
 def _is_number(mask_file: MaskFile) -> bool:
     """Return whether the first structure of a file is a number, with no name that tells a level."""
-    name = mask_file.segments[0].name
-    return name is None or (mask_file.numbered and not levels_in_name(name))
+    first = mask_file.segments[0]
+    return first.name is None or (mask_file.numbered and not levels_of(first))
 
 
 def _level_of_segment(
@@ -372,7 +379,7 @@ def _level_of_segment(
         name = comparable(segment.name)
         words = [name, *name.replace("_", " ").replace("-", " ").split()]
         found = {one for word in words if (one := level_of(word)) is not None}
-        found = found or levels_in_name(name)
+        found = found or levels_of(segment)
         if found or not mask_file.numbered:
             return found.pop() if len(found) == 1 else None
     if convention is None or not numbers_count(mask_file, convention):

@@ -13,11 +13,12 @@ from pipeline.core.findings import Finding
 from segmentation.label_conventions import choose_segment, convention_of
 from segmentation.mask_files import read_mask_file
 from segmentation.masks import check_file_name
-from segmentation.segments import pick_segment
+from segmentation.segments import Segment, pick_segment
 from tests import test_label_tables as tables
 from tests import test_mask_files as files
 from tests.remedies import Remedy
 from tests.remedies.doors import Step, refused, warned
+from tests.test_label_conventions import holding
 
 LABELS, NAMED = files.LABELS, files.NAMED
 
@@ -210,6 +211,23 @@ def called_by_another_level(folder: Path) -> None:
         refused(bad, lambda _: None, door, words, mend)(folder)
 
 
+def name_against_code(folder: Path) -> None:
+    """Three remedies: the name, the code, and the name written into column `label`."""
+    bad = "A structure whose name and code are two levels"
+    words = "correct the name or the code .*; or write the name into column `label`"
+    for mended in ({"name": "T12"}, {"meaning": "L1 vertebra"}, {"label": "L1"}):
+        told = {"name": "L1", "meaning": "T12 vertebra", "label": None}
+
+        def door(_: Path, told=told) -> None:
+            held = holding(Segment(told["name"], 1, meanings=(told["meaning"],)))
+            chosen(told["name"], "none", held, told["label"])
+
+        def mend(_: Path, told=told, mended=mended) -> None:
+            told |= mended
+
+        refused(bad, lambda _: None, door, words, mend)(folder)
+
+
 def name_of_another_level(**mended: str) -> Step:
     def findings(folder: Path) -> list[Finding]:
         path = tables.label_map(folder / "m.nii.gz", tables.xml(tables.V1))
@@ -274,6 +292,7 @@ REMEDIES: dict[str, Remedy] = {
     "A structure that its file calls by another level, for example `vertebrae_T4` for L1": (
         called_by_another_level
     ),
+    "A structure whose name and code are two levels": name_against_code,
     "Two tables give one label different names": refused(
         "Two tables give one label different names",
         two_names_of_a_label,

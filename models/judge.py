@@ -24,7 +24,7 @@ from models.scoring.intervals import Estimate, printed
 from models.scoring.performance import Sample, auroc_estimate
 from pipeline.core import command
 from pipeline.core.config import schema_of
-from pipeline.core.counted_words import meanings, meanings_text, word_problems
+from pipeline.core.counted_words import Advice, meanings, meanings_text, word_problems
 from pipeline.core.dictionary import MISSING
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
@@ -329,9 +329,13 @@ def _events(
             [*named, *others],
             column=str(values.name),
             where=where,
-            naming=lambda texts: "--event or --no-event " + _typed(texts),
-            leaving=lambda texts: "write --missing " + _typed(texts),
+            advice=Advice(
+                lambda texts: "write --event " + _typed(texts),
+                lambda texts: "write --no-event " + _typed(texts),
+                lambda texts: "write --missing " + _typed(texts),
+            ),
             words=WORDS,
+            decides=not others,  # otherwise every word that is not named is refused above
         )
     told = meanings(values, events.astype("boolean"), WORDS)
     logger.info("column %s: %s", values.name, meanings_text(told))

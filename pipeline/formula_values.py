@@ -12,12 +12,14 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from pipeline.core.counted_words import (
+    Advice,
     meanings,
     meanings_text,
     near_words,
     number_problems,
     word_problems,
 )
+from pipeline.core.doubtful_words import is_doubtful
 from pipeline.core.errors import StudyError
 from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown
@@ -41,6 +43,7 @@ def check_values(
     *,
     label: str,
     words: Mapping,
+    declared: Collection[str] = (),
 ) -> None:
     """Tell what the values of a formula's columns count as; add those that must not decide.
 
@@ -58,7 +61,10 @@ def check_values(
         What the formula decides, for the log.
     words : mapping
         What True, False and None are called (`OUTCOME_WORDS`).
+    declared : collection of str, optional
+        Columns, of numbers too, whose levels the data dictionary lists.
     """
+    decides = words is OUTCOME_WORDS
     truth = formula.evaluate(clinical, levels)
     counts = dict.fromkeys(words.values(), 0)
     for value in truth:
@@ -78,8 +84,10 @@ def check_values(
         given = {
             "column": table_name(name),
             "where": f"{formula.where}, `{formula.text}`",
-            "leaving": lambda texts: f"write `missing_values: {_as_yaml(texts)}`",
+            "advice": _advice(name, numeric=numeric),
             "words": words,
+            "declared": name in declared or name in levels,
+            "decides": decides,
         }
         if numeric:
             problems.errors += number_problems(
@@ -90,24 +98,43 @@ def check_values(
             values, named, label, words, given["where"], problems
         ):
             continue
-        quoted = _in_formula(name)
-        problems.errors += word_problems(
-            values,
-            truth,
-            named,
-            naming=lambda texts, quoted=quoted: (
-                f"`{quoted} in ({', '.join(map(repr, map(shown, texts)))})`"
-            ),
-            **given,
+        problems.errors += word_problems(values, truth, named, **given)
+        if not decides and name not in levels:
+            _warn_of_near(values, truth, named, table_name(name))
+
+
+def _advice(name: str, *, numeric: bool) -> Advice:
+    """Return what to write into a configuration about values of a column."""
+    quoted = _in_formula(name)
+
+    def literal(text: str) -> str:
+        return text if numeric else repr(shown(text))
+
+    def naming(texts: Collection[str]) -> str:
+        return f"write `{quoted} in ({', '.join(map(literal, texts))})`"
+
+    def denying(texts: Collection[str]) -> str:
+        added = "".join(f" and {quoted} != {literal(text)}" for text in texts)
+        return f"add `{added.strip()}` to the formula"
+
+    return Advice(naming, denying, lambda texts: f"write `missing_values: {_as_yaml(texts)}`")
+
+
+def _warn_of_near(
+    values: pd.Series, truth: pd.Series, named: Collection[str | float], column: str
+) -> None:
+    """Warn of values of an eligibility that hold a named one, or say a doubt."""
+    known = {str(each) for each in named}
+    doubtful = [each for each in values.dropna().unique() if is_doubtful(each)]
+    near = dict.fromkeys([*near_words(values, truth, named), *doubtful])
+    near = [each for each in near if each not in known]
+    if near:
+        logger.warning(
+            "column %s: values that hold a named one, or say a doubt, count otherwise: %s. If that "
+            "is not meant, name them in the formula.",
+            column,
+            listing(map(shown, near)),
         )
-        near = near_words(values, truth, named) if name not in levels else []
-        if near:
-            logger.warning(
-                "column %s: values that begin like a named one count otherwise: %s. If that is not "
-                "meant, name them in the formula.",
-                table_name(name),
-                listing(map(shown, near)),
-            )
 
 
 def _check_named(

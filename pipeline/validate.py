@@ -190,6 +190,7 @@ def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFram
     problems = Problems("the formulas of the configuration")
     outcome_columns: tuple[str, ...] = ()
     units = clinical.set_index(f"{config['unit']}_id", drop=False)
+    declared = set(dictionary.loc[dictionary["levels"].notna(), "column"])
     formulas = [
         (
             entry["formula"],
@@ -205,7 +206,8 @@ def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFram
     for text, where, label, words in formulas:
         try:
             formula = Formula(text, where)
-            check_values(formula, units, levels, problems, label=label, words=words)
+            told = {"label": label, "words": words, "declared": declared}
+            check_values(formula, units, levels, problems, **told)
         except StudyError as error:
             problems.errors.append(error)
             continue

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.judge import _arguments, read_predictions
-from pipeline.core import counted_words, spellings
+from pipeline.core import counted_words, doubtful_words, spellings
 from pipeline.core.config import resolve_config
+from pipeline.core.counted_words import Advice
+from pipeline.core.doubtful_words import is_doubtful
 from pipeline.core.errors import StudyError
 from pipeline.core.formula import Formula
 from pipeline.core.spellings import (
@@ -170,11 +172,145 @@ def test_every_value_is_told_with_its_count_and_meaning(tmp_path, caplog):
     assert re.search(r"in the study by its tables: \d+ units, \d+ with the outcome", caplog.text)
 
 
-def test_a_value_that_begins_like_a_named_one_is_warned_of(tmp_path, caplog):
-    clinical = typed_by_hand(at1="Yes -slight", at2="Yesterday")
+DOUBTS = [
+    *("ja?", "V.a. Rezidiv", "v. a. Metastase", "NR", "n.e.", "probable", "9", "probably not"),
+    *("suspected", "n/a yet", "not yet reached", "eher nein", "Nein?", "m\u00f6glich", "+/-", "2"),
+    *(
+        "noch nicht beurteilbar",
+        "peut-\u00eatre",
+        "sospetto",
+        "\u7591\u4f3c",
+        "\u0432\u043e\u0437\u043c\u043e\u0436\u043d\u043e",
+    ),
+]
+
+
+@pytest.mark.parametrize("word", DOUBTS)
+def test_a_word_of_doubt_is_no_outcome_until_it_is_named(word):
+    values = ["Yes"] * 5 + ["No"] * 5 + [word]
+    (problem,) = _told(values, ["Yes"])
+    assert problem.rule == "A word of doubt must not count as no event: the column pain"
+    assert problem.found == f"'{word}' 1 (no event)"
+    assert not _told(values, ["Yes", word])
+    assert not _told(values, ["Yes"], decides=False)
+
+
+@pytest.mark.parametrize(
+    ("word", "rule"),
+    [
+        ("(+)", "Words of one meaning"),
+        ("fraglich", "A word that says `not known`"),
+        ("?", "A word"),
+    ],
+)
+@pytest.mark.parametrize("named", ["Yes", "+"])
+def test_a_doubt_is_refused_once(word, rule, named):
+    (problem,) = _told([named] * 5 + ["No"] * 5 + [word], [named])
+    assert problem.rule.startswith(rule)
+
+
+@pytest.mark.parametrize("word", [
+    *("none", "kein", "general", "wild type", "NED", "dead of other cause", "unilateral", "PD"),
+    *("ohne Befund", "asymptomatic", "L1", "unver\u00e4ndert", "Vancouver", "censored", "local"),
+])  # fmt: skip
+def test_a_plain_word_is_no_doubt(word):
+    assert not is_doubtful(word)
+    assert not _told(["Yes"] * 5 + ["No"] * 5 + [word], ["Yes"])
+
+
+@pytest.mark.parametrize("way", [
+    ("event", "in "), ("no event", "add `"), ("unknown", "missing_values: "),
+])  # fmt: skip
+def test_each_remedy_of_a_doubt_works(tmp_path, way):
+    clinical = typed_by_hand(at1="Yes?", at2="suspected")
+    error = told(tmp_path, clinical)
+    assert error.rule == "A word of doubt must not count as no event: the column pain"
     features, _ = small_tables()
-    small_study(tmp_path, features, clinical, None, "pain == 'Yes'")
-    assert "values that begin like a named one count otherwise: Yes -slight." in caplog.text
+    meant, formula, options = way[0], "pain == 'Yes'", {}
+    if meant == "event":
+        formula = re.search(r"write `(pain in .*?)`", error.remedy)[1]
+    elif meant == "no event":
+        formula += " " + re.search(r"add `(.*?)`", error.remedy)[1]
+    else:
+        written = re.search(r"missing_values: \[(.*?)\]", error.remedy)[1]
+        options["missing_values"] = [each.strip(" '") for each in written.split(",")]
+    study = small_study(tmp_path, features, clinical, None, formula, **options)
+    truth = Formula(formula).evaluate(study.clinical)
+    assert (truth.sum(), truth.isna().sum()) == {
+        "event": (22, 0), "no event": (20, 0), "unknown": (20, 2),
+    }[meant]  # fmt: skip
+
+
+def test_a_yes_that_nobody_named_is_no_non_event():
+    (problem,) = _told(["relapse"] * 5 + ["none"] * 5 + ["yes"], ["relapse"])
+    assert problem.rule == "A word for yes must not count as no event: the column pain"
+    assert not _told(["No"] * 5 + ["Yes"] * 5, ["No"])
+    assert not _told(["C"] * 5 + ["T"] * 5, ["C"])
+    assert not _told(["4a"] * 5 + ["1", "2", "3"], ["4a"])
+    assert _told(["relapse"] * 5 + ["none", "9"], ["relapse"])
+
+
+@pytest.mark.parametrize("word", ["Yes -slight", "yes (after surgery)", "mostly yes"])
+def test_a_value_that_holds_a_named_one_is_refused(tmp_path, word):
+    error = told(tmp_path, typed_by_hand(at1=word, at2="Yesterday"))
+    assert error.rule == "A value that holds a named one must not count otherwise: the column pain"
+    assert error.found == f"'{word}' 1 (no event)"
+    features, _ = small_tables()
+    formula = re.search(r"`(pain in .*?)`", error.remedy)[1]
+    small_study(tmp_path, features, typed_by_hand(at1=word), None, formula)
+
+
+@pytest.mark.parametrize(
+    "word", ["no recurrence", "kein Recurrence", "recurrence-free", "others", "tumour"]
+)
+def test_a_denied_word_is_its_contrary(word):
+    assert not _told(["recurrence"] * 5 + [word] * 5, ["recurrence"])
+    assert _told(["recurrence"] * 5 + [word] * 5 + ["local recurrence"], ["recurrence"])
+
+
+def test_eligibility_warns_of_doubts(tmp_path, caplog):
+    features, clinical = small_tables()
+    clinical["lesion"] = ["metastasis"] * 56 + ["other", "bone metastasis", "possible", "none"]
+    eligibility = [{"label": "l", "formula": "lesion == 'metastasis'"}]
+    small_study(tmp_path, features, clinical, None, "pain == 1", eligibility=eligibility)
+    told = "values that hold a named one, or say a doubt, count otherwise: bone metastasis, possibl"
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_third_number_beside_0_and_1_is_refused_until_it_is_named(tmp_path, number):
+    features, clinical = small_tables()
+    clinical.loc[[1, 2], "pain"] = number
+    with pytest.raises(StudyError, match="A third number must not count as no event") as caught:
+        small_study(tmp_path, features, clinical, None, "pain == 1")
+    assert f"'{number}' 2 (no event)" in caught.value.found
+    formula = re.search(r"write `(pain in .*?)`", caught.value.remedy)[1]
+    study = small_study(tmp_path, features, clinical, None, formula)
+    assert Formula(formula).evaluate(study.clinical).sum() == 22
+    more = re.search(r"add `(.*?)`", caught.value.remedy)[1]
+    small_study(tmp_path, features, clinical, None, f"pain == 1 {more}")
+    small_study(tmp_path, features, clinical, None, "pain == 1", missing_values=[number])
+    small_study(tmp_path, features, clinical, None, "pain == 0")
+    small_study(tmp_path, features, clinical, None, "pain >= 1")
+    dictionary = DICTIONARY.replace({"levels": {"0|1": f"0|1|{number}"}})
+    for kind in ("categorical", "ordinal"):
+        dictionary.loc[2, "type"] = kind
+        small_study(tmp_path, features, clinical, dictionary, "pain == 1")
+
+
+@pytest.mark.parametrize("code", [99, -99, 999, 88])
+def test_a_code_is_no_grade(tmp_path, code):
+    features, clinical = small_tables()
+    clinical["pain"] = np.arange(60) % 11
+    clinical.loc[5, "pain"] = code
+    for formula in ("pain >= 4", "pain == 9 or pain == 10"):
+        with pytest.raises(StudyError, match="may stand for `not known`") as caught:
+            small_study(tmp_path, features, clinical, None, formula)
+        assert f"missing_values: [{code}]" in caught.value.remedy
+    small_study(tmp_path, features, clinical, None, "pain >= 4", missing_values=[code])
+    clinical["pain"] = clinical["pain"] * 5
+    clinical.loc[5, "pain"] = 99
+    small_study(tmp_path, features, clinical, None, "pain >= 20")
 
 
 @pytest.mark.parametrize("cell", [("TRUE", "FALSE"), ("true", "false"), ("True", "FALSE")])
@@ -316,7 +452,7 @@ def test_codes_with_leading_zeros_stay_apart():
     assert not means_unknown("known")
 
 
-@pytest.mark.parametrize("module", [counted_words, spellings])
+@pytest.mark.parametrize("module", [counted_words, doubtful_words, spellings])
 def test_examples_of_the_documentation_hold(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -342,12 +478,13 @@ def test_config_refuses_other_things_as_missing(tmp_path):
         small_config(tmp_path, features, clinical, None, "pain == 1", missing_values="unknown")
 
 
-def _told(words, named):
+def _told(words, named, **options):
     values = pd.Series(words)
     return counted_words.word_problems(
         *(values, values.isin(named), named),
-        **{"column": "pain", "where": "a formula", "naming": str, "leaving": str},
+        **{"column": "pain", "where": "a formula", "advice": Advice(str, str, str)},
         words={True: "event", False: "no event", None: "unknown"},
+        **options,
     )
 
 

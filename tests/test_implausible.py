@@ -12,6 +12,7 @@ import pytest
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
+from pipeline.core import body_size
 from pipeline.core import implausible as module
 from pipeline.core.errors import StudyError
 from pipeline.core.implausible import implausible, implausible_columns, parse_range
@@ -66,6 +67,82 @@ def test_a_code_may_stand_there_often_and_a_group_is_no_mistake():
     assert implausible(pd.Series([1.0, 2.0, 3.0, 9e9])) == []
 
 
+def in_other_units(values: np.ndarray, ratio: float, rows: int) -> pd.Series:
+    spoilt = pd.Series(values).astype(float).copy()
+    spoilt[:rows] = spoilt[:rows] * ratio
+    return spoilt
+
+
+HEIGHT = RNG.normal(170, 9, 60).round()
+GLUCOSE = RNG.lognormal(math.log(5.6), 0.2, 60).round(1)
+
+
+@pytest.mark.parametrize("rows", [3, 5, 12, 20])
+@pytest.mark.parametrize(
+    ("values", "ratio"),
+    [
+        *((HEIGHT, 0.01), (HEIGHT / 100, 100), (GLUCOSE, 18.02), (RNG.normal(13, 1.6, 60), 10)),
+        *((RNG.normal(75, 6, 60), 1000), (RNG.uniform(40, 85, 60), 12)),
+    ],
+)
+def test_values_in_another_unit_are_named(values, ratio, rows):
+    odd = implausible(in_other_units(values, ratio, rows))
+    assert [each.at for each in odd] == list(range(rows))
+    if rows > 3:  # fewer may be far from all others anyway
+        assert all("perhaps in another unit" in each.why for each in odd)
+    assert implausible(pd.Series(values)) == []
+
+
+@pytest.mark.parametrize("values", [
+    RNG.choice([2.0, 3.0, 20.0, 30.0], 60), np.r_[RNG.normal(8, 1, 30), RNG.normal(80, 9, 30)],
+    np.r_[RNG.exponential(2, 50), RNG.exponential(60, 10)], RNG.integers(0, 4, 60).astype(float),
+])  # fmt: skip
+def test_doses_and_groups_are_no_units(values):
+    assert implausible(pd.Series(values)) == []
+
+
+@pytest.mark.parametrize(("values", "code"), [
+    (np.arange(60) % 11, 99), (np.arange(60) % 3, 9), (np.arange(60) % 2, 99),
+    (np.arange(60) % 5, 88), (RNG.integers(20, 90, 60), 999),
+])  # fmt: skip
+def test_a_code_among_whole_numbers_is_named(values, code):
+    spoilt = with_value(values.astype(float), code)
+    assert [odd.at for odd in implausible(spoilt)] == [40]
+    assert implausible(pd.Series(values.astype(float))) == []
+
+
+def test_an_age_of_99_and_a_grade_of_9_are_no_codes():
+    assert implausible(with_value(np.arange(50.0, 98.0), 99)) == []
+    assert implausible(pd.Series(np.arange(60.0) % 10)) == []
+
+
+def sizes(rows: int = 40) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    height = rng.normal(171, 8, rows).round()
+    weight = (rng.normal(26, 3, rows) * (height / 100) ** 2).round()
+    table = pd.DataFrame({"height": height, "weight": weight})
+    return table.assign(bmi=(weight / (height / 100) ** 2).round(1))
+
+
+def test_pounds_among_kilograms_are_named():
+    rows = [{"column": each, "type": "continuous", "role": "predictor", "levels": None}
+            for each in ("height", "weight", "bmi")]  # fmt: skip
+    dictionary, table = pd.DataFrame(rows), sizes()
+    assert list(implausible_columns(table, dictionary)) == []
+    table.loc[[3, 7], "weight"] = (table.loc[[3, 7], "weight"] * 2.2046).round()
+    for without in ([], ["bmi"]):
+        given = dictionary[~dictionary["column"].isin(without)]
+        ((name, odd),) = implausible_columns(table.drop(columns=without), given)
+        assert (name, [each.at for each in odd]) == ("weight", [3, 7])
+    assert "body mass index" in odd[0].why
+    table = sizes().assign(height=lambda t: t["height"] / 100)
+    table.loc[5, "height"] = 1.17  # 1.71, mistyped
+    ((name, odd),) = implausible_columns(table, dictionary)
+    assert (name, [each.at for each in odd]) == ("weight", [5])
+    assert "and the table states" in odd[0].why
+    assert list(implausible_columns(table, dictionary.assign(range=["1|3", "0|500", ""]))) == []
+
+
 def test_row_and_column_are_named(tmp_path, caplog):
     features, clinical = small_tables(90)
     clinical["bmi"] = with_value(BMI, 191953.03)
@@ -84,6 +161,25 @@ def test_row_and_column_are_named(tmp_path, caplog):
     small_study(tmp_path, features, clinical, dictionary, missing_values=[191953.03])
     dictionary.loc[3, "range"] = "10|200000"
     small_study(tmp_path, features, clinical, dictionary)
+    assert "implausible" not in caplog.text
+
+
+def test_other_units_and_codes_are_named_with_their_rows(tmp_path, caplog):
+    features, clinical = small_tables()
+    clinical["height"] = in_other_units(HEIGHT, 0.01, 5)
+    clinical["vas"] = with_value(np.arange(60) % 11.0, 99)
+    dictionary = DICTIONARY.copy()
+    for name in ("height", "vas"):
+        row = [name, "", "continuous", "", "", "preoperative", "predictor"]
+        dictionary.loc[len(dictionary)] = row
+    small_study(tmp_path, features, clinical, dictionary)
+    for row in range(2, 7):
+        assert f"row {row}, column height: {clinical['height'][row - 2]:g} is impl" in caplog.text
+    assert "perhaps in another unit, since 100 times apart" in caplog.text
+    assert "row 42, column vas: 99 is implausible (perhaps a code for `not known`" in caplog.text
+    caplog.clear()
+    clinical.loc[:4, "height"] *= 100
+    small_study(tmp_path, features, clinical, dictionary, missing_values=[99])
     assert "implausible" not in caplog.text
 
 
@@ -133,7 +229,8 @@ def test_clean_tables_have_no_implausible_value(testdata, caplog):
             assert implausible(column.astype(float)) == [], (path.name, name)
 
 
-def test_examples_of_the_documentation_hold():
+@pytest.mark.parametrize("module", [module, body_size])
+def test_examples_of_the_documentation_hold(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0

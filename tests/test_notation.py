@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import time
 
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import feature_numbers, only_words
+from pipeline.core.formula import Formula
+from pipeline.core.implausible import parse_range
 from pipeline.core.notation import read_numbers
+from pipeline.core.option_numbers import bounded_number
+from pipeline.core.sheets import read_sheet
+from pipeline.core.spellings import typed_alike
+from pipeline.core.yaml_keys import read_yaml
+from tests.test_sheets import edited
 
 
 def read(texts, **options):
@@ -109,3 +119,51 @@ def test_a_remedy_for_two_notations_is_a_number():
     wrong = read_numbers(pd.Series(["1,234.5", "1.234,5"])).wrong
     remedies = [re.search(r"write (\S+),", each)[1] for each in wrong.values()]
     assert remedies == ["1234.5", "1234.5"]
+
+
+@pytest.mark.parametrize("text", ["1e400", "-1e400", "1e-400", "-2.5E-9999", "1.5D-400"])
+def test_a_number_that_no_computer_holds_is_neither_zero_nor_infinite(text):
+    for values in ([text], ["0.5", text], ["0", text, None]):
+        for read_by in (read_numbers, feature_numbers):
+            told = read_by(pd.Series(values, dtype=object))
+            at = values.index(text)
+            assert "from 4.9e-324 to 1.8e308" in told.wrong[at]
+            assert pd.isna(told.values[at])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0e-400", 0.0), ("0.000E+99", 0.0), ("4.9e-324", 5e-324), ("1.7e308", 1.7e308), ("-0", 0.0)],
+)
+def test_zero_and_the_smallest_and_largest_numbers_are_read(text, number):
+    told = read_numbers(pd.Series([text, "1"]))
+    assert not told.wrong
+    assert told.values[0] == number
+
+
+def test_equal_spellings_do_not_make_a_small_number_zero():
+    values = pd.Series(["0", "1e-400", "0.0", "1e400"], dtype=object)
+    assert typed_alike(values).tolist() == ["0", "1e-400", "0", "1e400"]
+
+
+@pytest.mark.parametrize("written", [b"1E-400", b"1.5e+400"])
+def test_a_workbook_keeps_a_number_that_no_computer_holds(tmp_path, written):
+    path = tmp_path / "t.xlsx"
+    pd.DataFrame({"patient_id": ["a", "b"], "x": [0.25, 3.5]}).to_excel(path, index=False)
+    texts = read_sheet(edited(path, b"<v>0.25</v>", b"<v>" + written + b"</v>"))["x"]
+    assert texts.tolist() == [written.decode(), "3.5"]
+    assert list(read_numbers(texts).wrong) == [texts.index[0]]
+
+
+def test_other_doors_refuse_such_numbers_too():
+    for text in ("x > 1e-400", "x == -2.5e-400"):
+        with pytest.raises(StudyError, match="not as small as to be taken for 0"):
+            Formula(text)
+    Formula("x > 0.0 and x < 1e-300")
+    with pytest.raises(yaml.YAMLError, match="no number that can be computed with"):
+        read_yaml(b"a: 1.0e-400")
+    assert read_yaml(b"a: 0.0e-400") == {"a": 0.0}
+    with pytest.raises(ValueError, match="beyond"):
+        parse_range("0|1e400")
+    with pytest.raises(argparse.ArgumentTypeError):
+        bounded_number("number", minimum=0)("1e-400")

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.core.doubtful_words import holds, is_doubtful, is_negated, odd_numbers, unnamed_yes
 from pipeline.core.errors import StudyError
 from pipeline.core.identifying import shown
 from pipeline.core.problems import listing
@@ -34,7 +36,41 @@ SHOWN = 12
 MIN_WHOLE = 0.9
 """Share of whole numbers in a column above which a fraction in it is remarkable."""
 
+LARGE_CODE = 77.0
+"""Size from which on a number such as 99 may stand for "not known" on any scale that ends far below
+it."""
+FAR_BELOW = 5.0
+"""Times that such a code is above the largest other value."""
+
+DOUBT = "A word of doubt must not count as {}: the column"
+UNNAMED_YES = "A word for yes must not count as {}: the column"
+NEAR = "A value that holds a named one must not count otherwise: the column"
+"""Rules of a column that decides an outcome."""
+
 Naming = Callable[[Collection[str]], str]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to write about words that must not count as they do.
+
+    Attributes
+    ----------
+    naming, denying, leaving : callable
+        From words to what to write so that they count as named ones do, as the contrary, and as not
+        known.
+    """
+
+    naming: Naming
+    denying: Naming
+    leaving: Naming
+
+    def decide(self, texts: Collection[str], named: Collection[str]) -> str:
+        """Return how to decide what each of `texts` is, beside words that are `named` already."""
+        return (
+            f"if that is meant as the named ones are, {self.naming([*named, *texts])}; if it is "
+            f"the contrary, {self.denying(texts)}; if it is not known, {self.leaving(texts)}"
+        )
 
 
 def meanings(values: pd.Series, truth: pd.Series, words: Mapping) -> pd.DataFrame:
@@ -93,9 +129,10 @@ def word_problems(
     *,
     column: str,
     where: str,
-    naming: Naming,
-    leaving: Naming,
+    advice: Advice,
     words: Mapping,
+    declared: bool = False,
+    decides: bool = True,
 ) -> list[StudyError]:
     """Return what is wrong with the words of a column that decides an event.
 
@@ -109,34 +146,36 @@ def word_problems(
         Values that the formula (or command line) names: whoever names a value knows it.
     column, where : str
         The column and its place, for errors.
-    naming, leaving : callable
-        From words to what to write so that they count as they should, and as not known.
+    advice : Advice
+        What to write.
     words : mapping
         As for `meanings`.
+    declared : bool, optional
+        Whether the data dictionary lists the column's values.
+    decides : bool, optional
+        Whether the column decides the outcome: then words of doubt, and values that hold a named
+        one, are wrong too.
 
     Returns
     -------
     list of StudyError
         Values that differ in case, blanks, or the kind of a sign only; words that mean "not known";
         two words for yes (or for no) that count differently; words in a column that is compared
-        with numbers only.
+        with numbers only; and what `decides` adds.
     """
     there = values.dropna().unique()
     named_texts = {spelling_of(str(each), there) for each in named}
     table = meanings(values.dropna(), truth[values.notna()], words)
     of_value = {row.value: row for row in table.itertuples()}
-
-    def told(texts: Collection[str]) -> str:
-        return listing(
-            (f"{_quoted(t)} {of_value[t].n} ({of_value[t].counts_as})" for t in texts), SHOWN
-        )
-
-    problems = []
+    problems: list[StudyError] = []
+    told: set[str] = set()
 
     def add(rule: str, texts: Collection[str], remedy: str) -> None:
-        problems.append(
-            StudyError(f"{rule} {column}", found=told(texts), where=where, remedy=remedy)
+        told.update(texts)
+        found = listing(
+            (f"{_quoted(t)} {of_value[t].n} ({of_value[t].counts_as})" for t in texts), SHOWN
         )
+        problems.append(StudyError(f"{rule} {column}", found=found, where=where, remedy=remedy))
 
     unnamed = [value for value in of_value if value not in named_texts]
     groups = [g for g in spelled_twice(of_value) if any(each in unnamed for each in g)]
@@ -144,41 +183,43 @@ def word_problems(
         wanted = [each for each in group if each in named_texts]
         remedy = "write each value one way in the table"
         if wanted:
-            remedy += f"; or name every spelling that is meant, {naming(group)}"
+            remedy += f"; or name every spelling that is meant, {advice.naming(group)}"
         add("One value must have one spelling in the column", group, remedy)
     unknown = [value for value in unnamed if means_unknown(value)]
     if "+" in map(plain_word, of_value):  # then a minus is its contrary, not a blank
         unknown = [value for value in unknown if plain_word(value) != "-"]
+
+    def decided(texts: Collection[str]) -> str:
+        none = all(of_value[each].counts_as == words[False] for each in texts)
+        return words[False] if none else "a decided value"
+
     if unknown:
-        decided = (
-            words[False]
-            if all(of_value[u].counts_as == words[False] for u in unknown)
-            else ("a decided value")
-        )
         add(
-            f"A word that says `not known` must not count as {decided}: the column",
+            f"A word that says `not known` must not count as {decided(unknown)}: the column",
             unknown,
-            leaving(unknown),
+            advice.leaving(unknown),
         )
-    for kind in (YES, NO):
-        same = [value for value in of_value if says(value, kind) and value not in unknown]
-        apart = {of_value[value].counts_as for value in same}
-        if len(apart) > 1 and any(value in unnamed for value in same):
-            if any(set(same) <= set(group) for group in groups):
-                continue
-            add(
-                "Words of one meaning must count as one: the column",
-                same,
-                f"write one word for each in the table; or name all that are meant, {naming(same)}",
-            )
+    for same in _of_one_meaning(of_value, unnamed, unknown, groups):
+        add(
+            "Words of one meaning must count as one: the column",
+            same,
+            "write one word for each in the table; or name all that are meant, "
+            f"{advice.naming(same)}",
+        )
     numbers_only = bool(named) and all(NUMBER.fullmatch(text) for text in named_texts)
     other = [v for v in unnamed if not NUMBER.fullmatch(v) and v not in unknown]
     if numbers_only and other:
         add(
             f"A word must not count as {words[False]} in a column that is compared with numbers:",
             other,
-            f"correct the table; or, if it stands for `not known`, {leaving(other)}",
+            f"correct the table; or, if it stands for `not known`, {advice.leaving(other)}",
         )
+    left = [value for value in unnamed if value not in told] if decides else []
+    for rule, texts in _undecided(values, truth, named, left, declared=declared).items():
+        if rule == UNNAMED_YES and decided(texts) != words[False]:
+            continue
+        known = [text for text in of_value if text in named_texts]
+        add(rule.format(decided(texts)), texts, advice.decide(texts, known))
     numbers = [value for value in of_value if NUMBER.fullmatch(value)]
     if numbers and numbers_only:
         as_numbers = pd.to_numeric(values[values.isin(numbers)])
@@ -188,10 +229,53 @@ def word_problems(
             [float(text) for text in named_texts],
             column=column,
             where=where,
-            leaving=leaving,
+            advice=advice,
             words=words,
+            declared=declared,
+            decides=decides,
         )
     return problems
+
+
+def _of_one_meaning(
+    of_value: Mapping,
+    unnamed: Collection[str],
+    unknown: Collection[str],
+    groups: Collection[list[str]],
+) -> list[list[str]]:
+    """Return words for yes, and for no, of which some are named and count otherwise."""
+    found = []
+    for kind in (YES, NO):
+        same = [value for value in of_value if says(value, kind) and value not in unknown]
+        apart = {of_value[value].counts_as for value in same}
+        # Formulas treat all values alike that they do not name.
+        some_named = 0 < sum(value in unnamed for value in same) < len(same)
+        if len(apart) > 1 and some_named and not any(set(same) <= set(g) for g in groups):
+            found.append(same)
+    return found
+
+
+def _undecided(
+    values: pd.Series,
+    truth: pd.Series,
+    named: Collection[str | float],
+    left: Collection[str],
+    *,
+    declared: bool,
+) -> dict[str, list[str]]:
+    """Return the values among `left` that nobody decided, by the rule that they break."""
+    there = values.dropna().unique()
+    texts = {spelling_of(str(each), there) for each in named}
+    doubtful = [value for value in left if is_doubtful(value)]
+    found = {DOUBT: doubtful}
+    if not (texts and all(NUMBER.fullmatch(text) for text in texts)):
+        doubtful += odd_numbers([each for each in left if each not in doubtful], texts)
+        found[UNNAMED_YES] = unnamed_yes([each for each in left if each not in doubtful], texts)
+    if not declared:
+        taken = {each for of in found.values() for each in of}
+        near = near_words(values, truth, named)
+        found[NEAR] = [each for each in near if each in left and each not in taken]
+    return {rule: of for rule, of in found.items() if of}
 
 
 def number_problems(
@@ -201,73 +285,111 @@ def number_problems(
     *,
     column: str,
     where: str,
-    leaving: Naming,
+    advice: Advice,
     words: Mapping,
+    declared: bool = False,
+    decides: bool = True,
 ) -> list[StudyError]:
-    """Return what is wrong with numbers that are compared for equality, as ``died == 1``.
+    """Return what is wrong with numbers that decide an event, as of ``died == 1`` or ``pain >= 4``.
 
-    Parameters are those of `word_problems`; `values` are numbers.
+    Parameters are those of `word_problems`; `values` are numbers, and `named` those that are
+    compared for equality.
 
     Returns
     -------
     list of StudyError
-        Fractions among whole numbers, as the mean and the deviation below a column have; and
-        codes such as 9 and 999 where all others are 0, 1 and 2.
+        Fractions among whole numbers, as the mean and the deviation below a column have; codes such
+        as 9 and 999 where all others are 0, 1 and 2, or far below; and, where only 1 is named, 2
+        and other numbers beside 0 and 1.
     """
     known = values.dropna().astype(float)
-    if not named or known.empty or not all(float(each).is_integer() for each in named):
+    if known.empty:
         return []
+    named = {float(each) for each in named}
     problems = []
-    whole = known.map(float.is_integer)
-    found = known[~whole & ~known.isin(named)]
-    if len(found) and whole.mean() >= MIN_WHOLE:
+
+    def add(rule: str, found: pd.Series, more: str, remedy: str) -> None:
         table = meanings(found, truth[found.index], words)
-        where_found = listing(map(str, found.index), 5)
-        problems.append(
-            StudyError(
-                "Numbers that are compared for equality must be whole, as the others of the "
-                f"column {column}",
-                found=f"{meanings_text(table)}, of {where_found}",
-                where=where,
-                remedy="remove rows that sum up the table (mean, deviation), or correct the values",
-            )
+        text = f"{meanings_text(table)}{more}"
+        problems.append(StudyError(rule, found=text, where=where, remedy=remedy))
+
+    whole = known.map(float.is_integer)
+    equal = bool(named) and all(each.is_integer() for each in named)
+    found = known[~whole & ~known.isin(named)]
+    if equal and len(found) and whole.mean() >= MIN_WHOLE:
+        add(
+            "Numbers that are compared for equality must be whole, as the others of the "
+            f"column {column}",
+            found,
+            f", of {listing(map(str, found.index), 5)}",
+            "remove rows that sum up the table (mean, deviation), or correct the values",
         )
-    codes = known[known.isin(CODES - {float(each) for each in named})]
+    if named and not equal:
+        return problems
+    codes = _codes(known, named, whole, equal=equal, decides=decides)
     rest = known[whole & ~known.isin(codes)]
-    if len(codes) and len(rest) and rest.isin((0.0, 1.0, 2.0)).all():
-        table = meanings(codes, truth[codes.index], words)
-        problems.append(
-            StudyError(
-                f"A number that may stand for `not known` must not count as a value of {column}",
-                found=f"{meanings_text(table)} beside "
-                f"{listing(map(shown_value, sorted(set(rest))))}",
-                where=where,
-                remedy=leaving(list(table["value"])),
-            )
+    if len(codes):
+        add(
+            f"A number that may stand for `not known` must not count as a value of {column}",
+            codes,
+            f" beside {listing(map(shown_value, sorted(set(rest))), SHOWN)}",
+            advice.leaving([shown_value(each) for each in sorted(set(codes))]),
         )
+    third = rest[~rest.isin({0.0, 1.0} | named)]
+    if decides and not declared and 1.0 in named <= {0.0, 1.0} and len(third):
+        texts = [shown_value(each) for each in sorted(set(third))]
+        if rest.isin([0.0]).any() and rest.isin([1.0]).any():
+            add(
+                f"A third number must not count as {words[False]} beside 0 and 1: the column "
+                f"{column}",
+                third,
+                "",
+                f"if it is an event too, {advice.naming(['1', *texts])}; if it is none, "
+                f"{advice.denying(texts)}; if it is not known, {advice.leaving(texts)}",
+            )
     return problems
 
 
+def _codes(
+    known: pd.Series, named: Collection[float], whole: pd.Series, *, equal: bool, decides: bool
+) -> pd.Series:
+    """Return the numbers that perhaps stand for "not known"."""
+    codes = known[known.isin(CODES - set(named))]
+    rest = known[whole & ~known.isin(codes)]
+    if len(codes) and rest.nunique() and rest.isin((0.0, 1.0, 2.0)).all():
+        return codes if equal or decides else codes[codes.abs() >= LARGE_CODE]
+    large = codes[codes.abs() >= LARGE_CODE]
+    others = known.drop(large.index)
+    if not decides or large.empty or others.empty or (others < 0).any():
+        return large.iloc[:0]
+    return large[large.abs() >= FAR_BELOW * others.max()]
+
+
 def near_words(values: pd.Series, truth: pd.Series, named: Collection[str | float]) -> list[str]:
-    """Return values that begin with one that is named, and count as something else.
+    """Return values that hold one that is named, and count as something else.
+
+    A named word may stand at the beginning, or anywhere as a whole word that is not denied.
 
     Examples
     --------
-    >>> values = pd.Series(["Positive", "Positive - focal", "Negative"])
+    >>> values = pd.Series(["Positive", "Positive - focal", "focally positive", "not positive"])
     >>> near_words(values, values == "Positive", ["Positive"])
-    ['Positive - focal']
+    ['Positive - focal', 'focally positive']
     """
-    named_plain = {plain_word(str(each)) for each in named if not NUMBER.fullmatch(str(each))}
+    spelled = {plain_word(str(e)): str(e) for e in named if not NUMBER.fullmatch(str(e))}
+    named_plain = set(spelled)
     one_way = {value: truth[values == value] for value in typed_alike(values).dropna().unique()}
-    counted = {
-        plain_word(v): bool(t.iloc[0]) for v, t in one_way.items() if t.notna().all() and len(t)
-    }
+    counted = {plain_word(v): bool(t.any()) for v, t in one_way.items() if t.notna().any()}
     near = []
     for value in one_way:
         plain = plain_word(value)
         for word in named_plain - {plain}:
-            begins = plain.startswith(word) and not plain[len(word) :][:1].isalnum()
-            if begins and plain not in named_plain and counted.get(word) != counted.get(plain):
+            rest = plain[len(word) :]
+            near_it = plain.startswith(word) and not rest[:1].isalnum()
+            if near_it and not (says(word, YES) or says(word, NO)):
+                near_it = not is_negated(rest)  # such as recurrence-free
+            near_it = near_it or holds(value, spelled[word])
+            if near_it and plain not in named_plain and counted.get(word) != counted.get(plain):
                 near.append(value)
                 break
     return near

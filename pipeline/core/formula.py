@@ -121,7 +121,8 @@ class Formula:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Python's, of a backslash in a text
-                self._tree = ast.parse(source.strip(), mode="eval").body
+                self._source = source.strip()
+                self._tree = ast.parse(self._source, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise self._error(
                 "A formula must be a condition over columns",
@@ -229,10 +230,14 @@ class Formula:
                     "is isnull(column)",
                 )
             good = type(node.value) in (int, float, str)
-            if type(node.value) in (int, float) and not abs(node.value) < MOST:
+            number = type(node.value) in (int, float)
+            written = (ast.get_source_segment(self._source, node) or "") if number else ""
+            too_small = number and node.value == 0 and re.match("[^eEx]*[1-9]", written)
+            if number and (too_small or not abs(node.value) < MOST):
                 raise self._error(
-                    f"A number of a formula must be below {MOST:g}",
-                    found=_shortened(ast.unparse(node) if node.value != math.inf else "infinity"),
+                    f"A number of a formula must be below {MOST:g}, and not as small as to be "
+                    "taken for 0",
+                    found=_shortened(written),
                     remedy="write the number that is meant",
                 )
         elif isinstance(node, ast.Compare):

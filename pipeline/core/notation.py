@@ -23,6 +23,11 @@ COMMA_NUMBER = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
 MOST_SIGNS = 400
 """Characters of a number: those of the smallest one, 4.9e-324, written without an exponent."""
 
+TOO_FAR = (
+    "a computer's numbers reach from 4.9e-324 to 1.8e308: correct the number, or write 0 (or leave "
+    "the cell blank) if that is meant"
+)
+
 Sign = Literal["decimal", "thousands", "either", "both"]
 CONTRADICTIONS = {("decimal", "decimal"), ("decimal", "either"), ("thousands", "thousands")}
 """What commas and points cannot both mean in a column."""
@@ -124,10 +129,11 @@ def read_numbers(texts: pd.Series, *, decimal_comma: bool = False) -> Numbers:
     values, wrong, kinds = {}, {}, {}
     for row, text in given.items():
         one = cells[row]
-        number = None if one is None else _value(one, comma, point)
-        if number is None or not math.isfinite(number):
-            wrong[row] = _remedy(text, one, comma)
+        plain_text = None if one is None else _plain(one, comma, point)
+        if plain_text is None or beyond_numbers(plain_text):
+            wrong[row] = _remedy(text, one, comma) if plain_text is None else TOO_FAR
             continue
+        number = float(plain_text)
         values[row] = number
         if point == "thousands" or not NUMBER.fullmatch(text):
             kinds.setdefault(_kind(text), (text, number))
@@ -140,6 +146,23 @@ def read_numbers(texts: pd.Series, *, decimal_comma: bool = False) -> Numbers:
 def is_number(text: str) -> bool:
     """Tell whether a cell by itself is a number in some notation, whatever its commas mean."""
     return _cell(text) is not None
+
+
+def beyond_numbers(text: str) -> bool:
+    """Tell whether a number is too large or too small for a computer, which takes it for another.
+
+    Parameters
+    ----------
+    text : str
+        A number with a decimal point (`NUMBER`).
+
+    Examples
+    --------
+    >>> beyond_numbers("1e400"), beyond_numbers("1e-400"), beyond_numbers("0.0e-400")
+    (True, True, False)
+    """
+    number = float(text)
+    return math.isinf(number) or (number == 0 and re.match("[^eE]*[1-9]", text) is not None)
 
 
 def has_comma(text: str) -> bool:
@@ -171,6 +194,9 @@ def plain_numbers(given: pd.Series) -> pd.Series | None:
     except ValueError:
         return None
     if not all(map(math.isfinite, values)):
+        return None
+    zeros = (text for text, value in zip(given, values, strict=True) if value == 0)
+    if any(map(beyond_numbers, zeros)):
         return None
     return pd.Series(values, index=given.index, dtype="float64")
 
@@ -257,13 +283,13 @@ def _digits(one: _Cell, comma: Sign | None, point: Sign | None) -> tuple[str, st
     return one.sign, body.replace(",", "."), one.exponent
 
 
-def _value(one: _Cell, comma: Sign | None, point: Sign | None) -> float | None:
-    """Return the number, or None where the column does not tell what its signs mean."""
+def _plain(one: _Cell, comma: Sign | None, point: Sign | None) -> str | None:
+    """Return the number as programs write it, None where nothing tells what its signs mean."""
     if one.comma is not None and comma in ("either", "both"):
         return None
     if one.point is not None and point == "both":
         return None
-    return float("".join(_digits(one, comma, point)))
+    return "".join(_digits(one, comma, point))
 
 
 def _remedy(text: str, one: _Cell | None, comma: Sign | None) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from pipeline.core.config import schema_of, wanted
 from pipeline.core.errors import StudyError
+from pipeline.core.notation import NUMBER, beyond_numbers
 
 #: Keyword of the schema -> whether a number keeps to it.
 _KEPT = {
@@ -91,6 +92,8 @@ class _Number:
     def __call__(self, text: str) -> float:
         try:
             value = int(text) if self.schema["type"] == "integer" else float(text)
+            if NUMBER.fullmatch(text.strip()) and beyond_numbers(text.strip()):
+                raise ValueError("beyond the numbers of a computer")
             return checked_number(value, self.schema, "")
         except (ValueError, OverflowError, StudyError):
             raise argparse.ArgumentTypeError(

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
-from pipeline.core.notation import NUMBER
+from pipeline.core.notation import NUMBER, beyond_numbers
 
 _PADDED = re.compile(r"[+-]?0[0-9]")
 """Begins with a zero that a number does not need: perhaps a code, such as 007."""
@@ -27,12 +27,25 @@ TRUTH = ("false", "true")
 YES = frozenset(
     [
         *("yes", "y", "ja", "j", "oui", "si", "true", "t", "1", "+"),
-        *("pos", "positive", "positiv", "event"),
+        *(
+            "pos",
+            "positive",
+            "positiv",
+            "event",
+            "s\u00ed",
+            "s\u00ec",
+            "sim",
+            "present",
+            "vorhanden",
+        ),
+        *("occurred", "nachgewiesen", "\u0434\u0430", "\u662f", "\u6709", "\u9633\u6027"),
     ]
 )
 NO = frozenset(
     [
         *("no", "n", "nein", "non", "false", "f", "0", "neg", "negative", "negativ", "noevent"),
+        *("none", "kein", "keine", "absent", "n\u00e3o", "\u043d\u0435\u0442", "\u5426"),
+        *("\u65e0", "\u9634\u6027"),
     ]
 )
 """Words for an event and for none, as `plain_word` writes them."""
@@ -180,6 +193,8 @@ def plain_number(text: str) -> str:
     if not NUMBER.fullmatch(text) or _PADDED.match(text):
         return text
     number = float(text)
+    if beyond_numbers(text):
+        return text
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else text
 
 
@@ -203,13 +218,18 @@ def typed_alike(values: pd.Series) -> pd.Series:
     else:
         told = {text: plain_number(text) for text in texts}
         by_value: dict[float, str] = {}
+
+        def is_plain(text: str) -> bool:
+            number = NUMBER.fullmatch(text) and not _PADDED.match(text)
+            return bool(number) and not beyond_numbers(text)
+
         for plain in told.values():
-            if NUMBER.fullmatch(plain) and not _PADDED.match(plain):
+            if is_plain(plain):
                 known = by_value.setdefault(float(plain), plain)
                 if len(plain) < len(known):
                     by_value[float(plain)] = plain
         for text, plain in told.items():
-            if NUMBER.fullmatch(plain) and not _PADDED.match(plain):
+            if is_plain(plain):
                 told[text] = by_value[float(plain)]
     changed = {text: plain for text, plain in told.items() if text != plain}
     return values.replace(changed) if changed else values

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import re
 import warnings
 import zipfile
@@ -26,6 +27,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 from pipeline.core.errors import StudyError
+from pipeline.core.notation import NUMBER, beyond_numbers
 from pipeline.core.problems import listing
 from pipeline.core.table_limits import (
     MOST_EXCEL_BYTES,
@@ -206,6 +208,11 @@ class _Parser(WorkSheetParser):
         """Return a cell; one that is a formula is noted if no spreadsheet has computed it."""
         self.at = element.get("r") or self.at
         cell = super().parse_cell(element)
+        value = cell["value"]
+        if isinstance(value, float) and (value == 0 or not math.isfinite(value)):
+            text = (element.findtext(VALUE_TAG) or "").strip()
+            if NUMBER.fullmatch(text) and beyond_numbers(text):  # left for who reads numbers
+                cell |= {"value": text, "data_type": "s"}
         if element.find(FORMULA_TAG) is not None:
             result = element.findtext(VALUE_TAG)
             empty = not result and not (element.get("t") == "str" and result is not None)

@@ -7,6 +7,7 @@ all memory; a number beyond a computer's numbers ends in a traceback much later.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import yaml
@@ -134,7 +135,8 @@ def _check_scalar(node: yaml.ScalarNode) -> None:
         ) from None
     if kind == "timestamp":
         return
-    if isinstance(value, float) and not math.isfinite(value):
+    too_small = value == 0 and re.match("[^eE]*[1-9]", node.value) is not None
+    if isinstance(value, float) and (too_small or not math.isfinite(value)):
         raise _error(f"{shown} is no number that can be computed with", node, NUMBER)
     if isinstance(value, int) and abs(value) >= 2**63:
         raise _error(f"{shown} is beyond the whole numbers of a computer", node, NUMBER)

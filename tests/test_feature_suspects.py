@@ -35,6 +35,29 @@ LIFEX = [
     *("INTENSITY-BASED_StandardizedUptakeValueMean", "DISCRETIZED_HUpeakSphere0.5mL"),
 ]
 PLAIN = ["Mean", "Median", "Entropy", "Run Percentage", "Average", "LongRunEmphasis", "Sphericity"]
+CERR = [
+    *("Shape_majorAxis", "Shape_volume", "Shape_sphericity", "Original_firstOrderS_min"),
+    *(
+        "Original_firstOrderS_mean",
+        "Original_glcmFeatS_AvgS_energy",
+        "Original_ngtdmFeatS_coarseness",
+    ),
+    *("Original_rlmFeatS_AvgS_shortRunEmphasis", "Original_szmFeatS_largeZoneEmphasis"),
+    *("Wavelets_Coif1__HHH_firstOrderS_min", "Wavelets_Coif1__HHH_firstOrderS_max"),
+]
+MAZDA = [
+    *("Perc.01%", "S(1,0)AngScMom", "S(1,0)Contrast", "Horzl_RLNonUni", "Vertl_GLevNonU", "Area_S"),
+    *(
+        "45dgr_Fraction",
+        "GrMean",
+        "GrVariance",
+        "Teta1",
+        "Teta2",
+        "Sigma",
+        "WavEnLL_s-1",
+        "Kurtosis",
+    ),
+]
 CLINICAL = [
     *("age", "Age_at_diagnosis", "Survival.time", "Clinical.T.Stage", "OS_days", "deadstatus"),
     *("sex", "Gender", "followup", "Follow.Up", "Overall.Stage", "Histology.Grade", "PFS_event"),
@@ -53,7 +76,7 @@ def test_a_table_of_features_alone_has_no_suspect(names):
     assert suspects(names) == {}
 
 
-@pytest.mark.parametrize("column", ["Kappa", "Hb", "number"])
+@pytest.mark.parametrize("column", ["Kappa", "Zeta", "number"])
 def test_a_name_unlike_all_others_is_named(column):
     for names in (RADAR, MIRP, list(feature_names()[:40]), [f"f{at}" for at in range(12)]):
         assert suspects([*names, column]) == {column: "a name unlike the others"}
@@ -133,3 +156,64 @@ def test_a_column_is_named_by_its_very_name_whatever_signs_it_holds(tmp_path):
 def test_many_clinical_columns_do_not_hide_each_other(name):
     clinical = [name, *(f"plain{letter}" for letter in "abcdefghij")]
     assert name in suspects([*(f"feat_glcm_{n}" for n in "abcdef"), *clinical])
+
+
+CLINICAL_IN_SHORT = [
+    *(
+        "OSmonths",
+        "OSm",
+        "pfs_m",
+        "pfsmonths",
+        "OSTime",
+        "timetodeath",
+        "ageatdiagnosis",
+        "los_days",
+    ),
+    *(
+        "height",
+        "weight_kg",
+        "Groesse",
+        "Gr\u00f6\u00dfe",
+        "pT",
+        "cN",
+        "ypT",
+        "pTNM",
+        "cM",
+        "hb",
+        "LDH",
+        "SINS",
+    ),
+    *("Frankel", "ecog", "kps", "mRS", "center", "Klinik", "score", "opdatum", "dauer", "Verlauf"),
+    *(
+        "poids",
+        "survie",
+        "edad",
+        "leeftijd",
+        "numMets",
+        "\u5e74\u9f84",
+        "\u751f\u5b58\u65f6\u95f4",
+        "\u0432\u043e\u0437\u0440\u0430\u0441\u0442",
+        "status",
+    ),
+]
+
+
+@pytest.mark.parametrize("names", [RADAR, MIRP, LIFEX, PLAIN, CERR, MAZDA, feature_names()[:40]])
+def test_many_clinical_columns_in_short_are_named(names):
+    assert set(suspects([*names, *CLINICAL_IN_SHORT])) == set(CLINICAL_IN_SHORT)
+    assert suspects(names) == {}
+
+
+@pytest.mark.parametrize("names", [RADAR, MIRP, CERR, feature_names()[:40]])
+def test_names_without_the_tables_pattern_do_not_hide_each_other(names):
+    unlike = ["foo", "bar", "baz", "Kappa", "Zeta"]
+    assert set(suspects([*names, *unlike])) == set(unlike)
+
+
+@pytest.mark.parametrize("name", [
+    *("BoundingBoxHeight", "ImageHeight", "CenterOfMassShift", "zscore_mean", "morph_com"),
+    *("RunLengthNonUniformity", "D95", "T1w_glcm_contrast", "SUVmax", "Teta1", "MTV", "Idmn"),
+    *("Solidity", "resnet50_feat_12", "45dgr_Fraction", "ngtdm_Busyness", "LongRunEmphasis"),
+])  # fmt: skip
+def test_a_feature_has_no_telling_word(name):
+    assert telling_word(name) is None

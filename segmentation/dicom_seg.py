@@ -37,7 +37,14 @@ from segmentation.dicom_files import (
     whole_number,
 )
 from segmentation.dicom_frames import DEFLATED_FRAMES, LOSSLESS, decode_frame
-from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
+from segmentation.segments import (
+    Described,
+    MaskFile,
+    PlacedMask,
+    Segment,
+    check_slices_follow,
+    numbered_once,
+)
 
 #: Largest rows or columns of a frame: no scanner reaches it, and a damaged header that claims
 #: more must not fill the memory.
@@ -282,26 +289,24 @@ def _frame_count(dataset: pydicom.Dataset) -> int:
 
 def _segments(dataset: pydicom.Dataset) -> tuple[list[Segment], dict[int, CaseError]]:
     """Return the segments, and what is wrong with the numbers of some."""
-    segments, faults = [], {}
-    background = {0, dataset.get("PixelPaddingValue")}
-    for place, item in enumerate(items(dataset, "SegmentSequence"), start=1):
-        name = str(item.get("SegmentLabel") or "").strip()
-        number = whole_number(item, "SegmentNumber")
-        if number is None:
-            # No segment has a negative number: this one can be named, and is then refused.
-            number = -place
-            faults[number] = _contradiction(f"segment '{name}' without number")
-        if dataset.SegmentationType == "LABELMAP" and number in background:
-            continue
-        segments.append(Segment(name, number, meanings=meanings_of(item)))
+    background = set()
+    if dataset.SegmentationType == "LABELMAP":
+        background = {0, dataset.get("PixelPaddingValue")} - {None}
+    described = (
+        Described(
+            str(item.get("SegmentLabel") or "").strip(),
+            whole_number(item, "SegmentNumber"),
+            meanings_of(item),
+        )
+        for item in items(dataset, "SegmentSequence")
+    )
+    segments, faults = numbered_once(
+        (one for one in described if one.number not in background),
+        ("segment", "segments"),
+        _contradiction,
+    )
     if not segments:
         raise _contradiction("no segment described")
-    for number in {one.value for one in segments}:
-        alike = [f"'{one.name}'" for one in segments if one.value == number]
-        if len(alike) > 1:
-            faults[number] = _contradiction(
-                f"two segments of one number, {number}: {' and '.join(alike)}"
-            )
     return segments, faults
 
 

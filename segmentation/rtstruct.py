@@ -28,7 +28,14 @@ from segmentation.dicom_files import (
     referenced_series,
     whole_number,
 )
-from segmentation.segments import MaskFile, PlacedMask, Segment, check_slices_follow
+from segmentation.segments import (
+    Described,
+    MaskFile,
+    PlacedMask,
+    Segment,
+    check_slices_follow,
+    numbered_once,
+)
 
 #: Largest distance of a contour's points from the plane of a slice, in slices. Structure sets
 #: round millimetres to two decimals or one; half a slice would mean a neighbour.
@@ -275,28 +282,23 @@ def read_rtstruct(path: str | Path) -> ContourSet:
 
 def _regions(dataset: pydicom.Dataset) -> tuple[list[Segment], dict[int, CaseError]]:
     """Return the regions of interest, and what is wrong with the numbers of some."""
-    segments, faults = [], {}
-    meanings: dict[int | None, tuple[str, ...]] = {}
+    meanings: dict[int, tuple[str, ...]] = {}
     for item in items(dataset, "RTROIObservationsSequence"):
         number = whole_number(item, "ReferencedROINumber")
         label = str(item.get("ROIObservationLabel") or "").strip()
-        meanings[number] = (*meanings.get(number, ()), *meanings_of(item), *([label] * bool(label)))
-    for place, roi in enumerate(items(dataset, "StructureSetROISequence"), start=1):
-        name = str(roi.get("ROIName") or "").strip()
-        number = whole_number(roi, "ROINumber")
-        if number is None:
-            # No region has a negative number: this one can be named, and is then refused.
-            number = -place
-            faults[number] = _contradiction(f"region of interest '{name}' without number")
-        segments.append(Segment(name, number, meanings=meanings.get(number, ())))
+        if number is not None:
+            told = (*meanings_of(item), *([label] * bool(label)))
+            meanings[number] = (*meanings.get(number, ()), *told)
+    described = (
+        Described(str(roi.get("ROIName") or "").strip(), number, meanings.get(number, ()))
+        for roi in items(dataset, "StructureSetROISequence")
+        for number in [whole_number(roi, "ROINumber")]
+    )
+    segments, faults = numbered_once(
+        described, ("region of interest", "regions of interest"), _contradiction
+    )
     if not segments:
         raise _contradiction("no region of interest")
-    for number in {one.value for one in segments}:
-        alike = [f"'{one.name}'" for one in segments if one.value == number]
-        if len(alike) > 1:
-            faults[number] = _contradiction(
-                f"two regions of interest of one number, {number}: {' and '.join(alike)}"
-            )
     return segments, faults
 
 

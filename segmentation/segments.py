@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,6 +51,63 @@ class Segment:
 
     def __str__(self) -> str:
         return str(self.value) if self.name is None else f"'{self.name}' (label {self.value})"
+
+
+class Described(NamedTuple):
+    """What a DICOM file says of a structure.
+
+    Attributes
+    ----------
+    name : str
+        As the file calls it.
+    number : int or None
+        None where it states none.
+    meanings : tuple of str
+        As of `Segment`.
+    """
+
+    name: str
+    number: int | None
+    meanings: tuple[str, ...] = ()
+
+
+def numbered_once(
+    described: Iterable[Described],
+    called: tuple[str, str],
+    contradiction: Callable[[str], CaseError],
+) -> tuple[list[Segment], dict[int, CaseError]]:
+    """Return the structures of a DICOM file, and what is wrong with the numbers of some.
+
+    Parameters
+    ----------
+    described : iterable of Described
+        The structures, in the order of the file.
+    called : (str, str)
+        What one and several are called in errors.
+    contradiction : callable
+        Makes the error of what was found.
+
+    Returns
+    -------
+    segments : list of Segment
+        One without a number gets a negative one, which no structure has: it can be named, and is
+        then refused.
+    faults : dict of int to CaseError
+        By number: structures without one, and those that share one.
+    """
+    segments, faults = [], {}
+    for place, one in enumerate(described, start=1):
+        number = -place if one.number is None else one.number
+        if one.number is None:
+            faults[number] = contradiction(f"{called[0]} '{one.name}' without number")
+        segments.append(Segment(one.name, number, meanings=one.meanings))
+    for number in {one.value for one in segments}:
+        alike = [f"'{one.name}'" for one in segments if one.value == number]
+        if len(alike) > 1:
+            faults[number] = contradiction(
+                f"two {called[1]} of one number, {number}: {' and '.join(alike)}"
+            )
+    return segments, faults
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pipeline import register as module
 from pipeline.privacy.identity import of_folder
 from pipeline.privacy.patterns import Search, patterns_of
+from pipeline.registering.hospital_report import report_path
 from pipeline.registering.linkage import read_linkage
 from tests.dicom_files import uid, write_slice
 
@@ -236,7 +237,7 @@ class Hospital:
 
     def checks(self) -> str:
         """Return the whole report."""
-        return (self.root / "safe" / "who.handover.csv").read_text(encoding="utf-8")
+        return report_path(self.linkage).read_text(encoding="utf-8")
 
     def report(self) -> dict[str, tuple[str, str, str]]:
         """Return result, rule and what to check by the last part of each file's path."""

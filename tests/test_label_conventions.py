@@ -66,6 +66,20 @@ def test_the_level_chooses_the_name_where_there_are_names(name, convention):
     assert (segment, findings) == (Segment(name, 5), [])
 
 
+@pytest.mark.parametrize(("convention", "level"), [("verse", "C1"), ("totalsegmentator", "S1")])
+def test_segments_numbered_from_one_are_no_levels(convention, level):
+    """Segment 1 of a program is not C1, though a label map's 1 is by this convention."""
+    number = BUILT_IN[convention][level]
+    held = holding(("Segment_A", number), ("Segment_B", number + 1))
+    with pytest.raises(CaseError, match="Without column `label`") as caught:
+        choose_segment(held, None, level, convention_of(convention))
+    assert "write the label into column `label`" in caught.value.remedy
+    assert choose_segment(held, "Segment_B", level, convention_of(convention))[0] == Segment(
+        "Segment_B", number + 1
+    )
+    assert choose_segment(holding(number), None, level, convention_of(convention))[0].name is None
+
+
 def test_an_own_map_of_numbers_or_names():
     own = convention_of({"L1": 7, "L2": "第二腰椎"})
     assert choose_segment(holding(7, 8), None, "L1", own)[0].value == 7

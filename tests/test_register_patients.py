@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import shutil
 from pathlib import Path
 
@@ -34,8 +35,8 @@ class Folder(Hospital):
 
     def lines(self, what: str = "mask") -> list[dict]:
         """Return the report's lines about masks."""
-        with open(self.root / "safe" / "who.handover.csv", encoding="utf-8") as stream:
-            return [row for row in csv.DictReader(stream) if row["what"].startswith(what)]
+        rows = csv.DictReader(io.StringIO(self.checks()))
+        return [row for row in rows if row["what"].startswith(what)]
 
     def refused(self, *arguments) -> str:
         """Register what nothing is right of, and return the reasons."""

@@ -18,8 +18,6 @@ MODULES = {
     "Parameter files": "parameter_files",
     "Machine": "machine",
 }
-#: Sections of which every row has its remedy.
-COMPLETE = ("DICOM", "Volumes", "Masks", "Tables", "Configuration", "Machine")
 REMEDIES = {
     section: importlib.import_module(f"tests.remedies.{name}").REMEDIES
     for section, name in MODULES.items()
@@ -27,13 +25,7 @@ REMEDIES = {
 
 
 @pytest.mark.parametrize("section", MODULES)
-def test_each_remedy_has_its_row(section):
-    rows = {row.bad_input for row in ROWS if row.section == section}
-    assert set(REMEDIES[section]) <= rows
-
-
-@pytest.mark.parametrize("section", COMPLETE)
-def test_each_row_of_a_complete_section_has_its_remedy(section):
+def test_each_row_has_its_remedy(section):
     assert set(REMEDIES[section]) == {row.bad_input for row in ROWS if row.section == section}
 
 

@@ -44,10 +44,14 @@ def params():
 
 @pytest.fixture
 def store(tmp_path) -> Store:
+    return store_in(tmp_path)
+
+
+def store_in(folder: Path) -> Store:
     """Return a store with one CT and two readers' masks."""
     values = np.random.default_rng(0).normal(40, 100, (12, 24, 24))
     values[3:9, 8:16, 8:16] += 300
-    store = Store(tmp_path / "results" / "store")
+    store = Store(folder / "results" / "store")
     for name, low in {"ct": None, "A": 8, "B": 9}.items():
         array = values.astype(np.int16)
         if low:
@@ -61,6 +65,11 @@ def store(tmp_path) -> Store:
 
 @pytest.fixture
 def sources() -> Sources:
+    return both_sources()
+
+
+def both_sources() -> Sources:
+    """Return the tables of the stages before, of this store."""
     masks = pd.DataFrame(
         {
             "case_id": "007-L1", "scan_id": "007-s1", "patient_id": "007", "level": "L1",

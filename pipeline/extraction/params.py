@@ -130,7 +130,8 @@ def parameter_notes(params: Parameters) -> list[str]:
     sigmas = (params.content.get("imageType") or {}).get("LoG", {}).get("sigma", ())
     whole = next((sigma for sigma in sigmas if isinstance(sigma, int)), None)
     notes = {
-        "removeOutliers cuts normalised values only: with `normalize: false` it has no effect": (
+        "removeOutliers cuts normalised values only: with `normalize: false` it has no effect; "
+        "write `normalize: true`, or leave removeOutliers out": (
             settings.get("removeOutliers") is not None and not settings.get("normalize")
         ),
         "correctMask has no effect in a study: the masks stage puts every mask onto its CT's grid, "

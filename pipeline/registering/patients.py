@@ -38,7 +38,8 @@ UNEVEN_MM = 0.1
 
 SAME_PERSON = (
     "another patient id has the same name and birth date: if it is one person, hand in a table "
-    "(--cases) with one patient_id"
+    "(--cases) with one patient_id, into a new folder (--out) and with a new --linkage, since the "
+    "old ones hold two patients"
 )
 
 Key = tuple[str, ...]

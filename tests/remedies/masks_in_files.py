@@ -158,6 +158,19 @@ def chosen(level: str, option: object, held: object, label: str | None = None) -
     return choose_segment(held, label, level, convention_of(option))[1]
 
 
+def numbered_from_one(folder: Path) -> None:
+    """Name the segment in column `label`, whose number would have been C1 in a label map."""
+    held, told = holding(("Segment_A", 1), ("Segment_B", 2)), {"label": None}
+    refused(
+        "No label, and a program has numbered segments or regions from one, whose names are no "
+        "levels",
+        lambda _: None,
+        lambda _: chosen("C1", "verse", held, told["label"]),
+        "write the label into column `label`",
+        lambda _: told.update(label="Segment_B"),
+    )(folder)
+
+
 def against_the_convention(folder: Path) -> None:
     """Both remedies: the label in the table, and the convention that the file follows."""
     bad = "No label, and the file does not follow the study's convention"
@@ -288,6 +301,8 @@ REMEDIES: dict[str, Remedy] = {
         lambda folder: shutil.move(folder / "m.nii", folder / "away.nii"),
     ),
     "No label, and the file does not follow the study's convention": against_the_convention,
+    "No label, and a program has numbered segments or regions from one, whose names are no "
+    "levels": numbered_from_one,
     "The convention has no label for the level": no_label_for_the_level,
     "A structure that its file calls by another level, for example `vertebrae_T4` for L1": (
         called_by_another_level

@@ -196,6 +196,11 @@ def share_a_number(data: Dataset) -> None:
     data.ROIContourSequence[1].ReferencedROINumber = 5
 
 
+def two_sets_of_contours(data: Dataset) -> None:
+    first = data.ROIContourSequence[0].ReferencedROINumber
+    data.ROIContourSequence[1].ReferencedROINumber = first
+
+
 TURNED = Rotation.from_euler("xyz", [30, 20, 0], degrees=True).as_matrix()
 STRUCTURE_SETS = {
     "RTSTRUCT: no region described": (altered(drop("StructureSetROISequence")), AGAIN),
@@ -204,6 +209,9 @@ STRUCTURE_SETS = {
     ),
     "RTSTRUCT: the region asked for shares its number with another": (
         altered(share_a_number, T12=rt.drawn_on(5)), AGAIN,
+    ),
+    "RTSTRUCT: two sets of contours of the region asked for": (
+        altered(two_sets_of_contours, T12=rt.drawn_on(5)), AGAIN,
     ),
     "RTSTRUCT: the region has no contours": (contours(), "draw it, or name another region"),
     "RTSTRUCT: open contours in the region asked for": (

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
+import warnings
 from pathlib import Path
 
-from pipeline.core.config import ROOT
-from pipeline.extraction import load_params
-from tests.remedies import Remedy, refused
+import yaml
+
+from pipeline.core.config import ROOT, resolve_config
+from pipeline.extract import extract_crops
+from pipeline.extraction import feature_names, load_params
+from pipeline.extraction.params import parameter_notes
+from pipeline.resample import resample_masks
+from pipeline.verification import check_verified, verify
+from tests.remedies import Remedy, refused, rule_of, says
 from tests.test_bad_inputs_doc import ROWS
 from tests.test_extraction_params import WRONG, WRONG_FILES
+from tests.test_validate import Files
+from tests.test_verification import PARAMS, both_sources, store_in, wrong
 
 SECTION = "Parameter files"
 PUBLISHED = load_params(ROOT / "radiomics_params" / "ge2025.yaml").content
@@ -104,7 +114,64 @@ def a_folder(folder: Path) -> None:
     load_params(folder / "p.yaml")
 
 
+def unconfirmed(folder: Path) -> None:
+    """Spoil one value that the fast engine computed, and compute it by the engine of the remedy."""
+    name = "Features that plain PyRadiomics does not confirm (`extraction.verify_fraction`)"
+    store, sources, params = store_in(folder), both_sources(), load_params(PARAMS)
+    crops = resample_masks(sources.masks.merge(sources.ingest, on="scan_id"), store, params)
+    features, extraction = extract_crops(crops, store, params)
+    table = verify(extraction, wrong(features), sources, store, params)
+    error = refused(SECTION, name, lambda: check_verified(table), r"set extraction\.engine: (\w+)")
+    engine = re.search(r"extraction\.engine: (\w+)", error.remedy)[1]
+    options = resolve_config({"study": "s", "cases": "c.csv", "extraction": {"engine": engine}})
+    features, anew = extract_crops(crops, store, params, options["extraction"]["engine"])
+    assert set(anew["engine"]) == {engine} != set(extraction["engine"])
+    assert check_verified(verify(anew, features, sources, store, params))["verified"] == 2
+
+
+def no_library(_: Path) -> None:
+    """Ask for an image type whose library is not installed; take it out again."""
+    name = "An image type whose library is not installed (LBP)"
+    types = PUBLISHED["imageType"]
+    for image_type in ("LBP2D", "LBP3D"):
+        asked = load_params(edited("imageType", {image_type: {}}))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the library that is there
+            refused(SECTION, name, lambda asked=asked: feature_names(asked),
+                    f"take {image_type} out of `imageType`")  # fmt: skip
+        without = load_params(edited("imageType", {image_type: {}}, {image_type: ...}))
+        assert without.content["imageType"] == types
+        assert len(feature_names(without)) == 1223
+
+
+def outliers(_: Path) -> None:
+    """Cut outliers without normalisation; each of both remedies ends the note."""
+    bad = {"normalize": False, "removeOutliers": 3}
+    (note,) = parameter_notes(load_params(edited("setting", bad)))
+    says(note, rule_of(SECTION, "Outliers to cut without normalisation"))
+    says(note, "write `normalize: true`, or leave removeOutliers out")
+    for good in ({"normalize": True}, {"removeOutliers": ...}):
+        assert parameter_notes(load_params(edited("setting", bad, good))) == []
+
+
+def of_a_study(folder: Path) -> None:
+    """Let validation, which comes before any rule, find the mistake in a study's file."""
+    name, files = "A mistake in a study's file, before any rule runs", Files(folder, 12)
+    path = folder / "mine.yaml"
+    options = {"extraction": {"params": str(path)}}
+    path.write_text(yaml.safe_dump(edited("setting", {"binWidth": 0})), encoding="utf-8")
+    error = refused(SECTION, name, lambda: files.study(**options), OUT.format("binWidth"))
+    says(error, "binWidth. must be a number above 0", "mine.yaml")
+    assert not (folder / "results").exists()
+    path.write_text(yaml.safe_dump(edited("setting", {"binWidth": ...})), encoding="utf-8")
+    assert files.study(**options).config["extraction"]["params"] == str(path)
+
+
 REMEDIES: dict[str, Remedy] = {
+    "Features that plain PyRadiomics does not confirm (`extraction.verify_fraction`)": unconfirmed,
+    "An image type whose library is not installed (LBP)": no_library,
+    "Outliers to cut without normalisation": outliers,
+    "A mistake in a study's file, before any rule runs": of_a_study,
     "A parameter file that does not exist": missing,
     "A folder in place of the file": a_folder,
 }

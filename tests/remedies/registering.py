@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.registering.cleaning import clean_dicom
-from pipeline.registering.linkage import Linkage
+from pipeline.registering.linkage import Linkage, read_linkage
 from tests import test_register_disk as disk
 from tests import test_register_patients as patients
 from tests import test_register_remedies as remedies
@@ -61,10 +61,14 @@ def one_person_of_two_ids(tmp_path: Path) -> None:
     folder.run()
     assert len(folder.patients()) == 2
     says(checks(folder), r"same name and birth date.*a table \(--cases\) with one patient_id")
-    shutil.rmtree(folder.out)
-    folder.linkage.unlink()  # which still knows two patients
+    says(
+        checks(folder), r"into a new folder \(--out\) and with a new --linkage, since the old ones"
+    )
+    old = read_linkage(folder.linkage).patients
+    folder.out, folder.linkage = tmp_path / "new", folder.linkage.with_name("new.linkage.json")
     register(folder, {"patient_id": "X", "image": "a"}, {"patient_id": "X", "image": "b"})
-    assert len(folder.patients()) == 1
+    assert (len(folder.patients()), len(old)) == (1, 2)
+    assert not set(read_linkage(folder.linkage).patients) & set(old)
     assert "same name and birth date" not in checks(folder)
 
 

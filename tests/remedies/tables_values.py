@@ -52,6 +52,26 @@ def words(small: Small, places: dict[int, object], named: bool = True) -> None:
     small.formula = "pain == 'Yes'" if named else "pain == 1"
 
 
+def tall(small: Small, ratio: float) -> None:
+    """Give the clinical table heights, those of the first four patients in another unit."""
+    height = 170.0 + np.arange(60) % 17
+    small.clinical["height"] = np.where(np.arange(60) < 4, height * ratio, height)
+    if "height" not in set(small.dictionary["column"]):
+        row = ["height", "", "continuous", "cm", "", "preoperative", "predictor"]
+        small.dictionary.loc[len(small.dictionary)] = row
+
+
+def relapse(small: Small) -> None:
+    small.clinical.loc[10:40, "pain"] = "relapse"
+    small.formula = "pain == 'relapse'"
+
+
+def eligible(small: Small, text: str) -> None:
+    words(small, {}, named=False)
+    small.clinical["lesion"] = ["metastasis"] * 57 + ["bone metastasis", "possible", "none"]
+    small.options["eligibility"] = [{"label": "lesion", "formula": text}]
+
+
 def missing(small: Small, text: str) -> None:
     small.options["missing_values"] = typed(text, "missing_values")
 
@@ -187,6 +207,24 @@ ERRORS = {
         lambda s: words(s, {0: "Y"}), "Words of one meaning must count as one",
         ["or name all that are meant"], formula,
     ),
+    "`Positive -focal` or `focally positive` beside `Positive`, which alone is named": (
+        lambda s: words(s, {1: "Yes -slight"}), "A value that holds a named one must not count",
+        ["if that is meant as the named ones are"], formula,
+    ),
+    "A word of doubt (`ja?`, `V.a. Rezidiv`, `NR`), or an odd number among words, that would count "
+    "as no event": (
+        lambda s: words(s, {1: "yes?"}), "A word of doubt must not count as no event",
+        [r"if it is not known, write `missing_values: \['yes\?'\]`"], missing,
+    ),
+    "`yes` beside `relapse`, which alone is named": (
+        lambda s: (words(s, {}), relapse(s)), "A word for yes must not count as no event",
+        ["if it is the contrary, add `and pain != 'Yes'` to the formula"],
+        lambda s, text: set_formula(s, s.formula + " " + re.search("add `(.*?)`", text)[1]),
+    ),
+    "2 beside 0 and 1, of which 1 alone is named": (
+        lambda s: words(s, {5: 2}, named=False), "A third number must not count as no event",
+        ["if it is an event too, write `pain in"], formula,
+    ),
     "A word in an outcome of numbers": (
         lambda s: words(s, {5: "maybe"}, named=False), "A word must not count as",
         [r"`missing_values: \['maybe'\]`"], missing,
@@ -221,6 +259,10 @@ ERRORS = {
         lambda s: twice(s, "p001"), "Ids must differ by more than case",
         ["different patients need ids that differ otherwise, such as P007 and P107"],
         lambda s, text: twice(s, "P101"),
+    ),
+    "A number beyond those of a computer (`1e400`, `1e-400`)": (
+        lambda s: change(s, {5: "1e-400"}, "age"), "A value of age must be a number",
+        ["or write 0"], lambda s, text: change(s, {5: "0"}, "age"),
     ),
     "A range in the dictionary that is none": (
         lambda s: bounds(s, "90|18", "", ""), "A range must be the lowest", [r"such as 10\|80"],
@@ -287,13 +329,19 @@ WARNINGS = {
         "no row has Severe", "Take it out of the formula",
         lambda s: set_formula(s, "pain in ('Yes',)"),
     ),
-    "`Positive -focal` beside `Positive`, which alone is named": (
-        lambda s: words(s, {1: "Yes -slight"}), "values that begin like a named one count otherw",
-        "name them in the formula", lambda s: set_formula(s, "pain in ('Yes', 'Yes -slight')"),
+    "Eligibility: a value of doubt, or one that holds a named one": (
+        lambda s: eligible(s, "lesion == 'metastasis'"), "or say a doubt, count otherwise",
+        "name them in the formula",
+        lambda s: eligible(s, "lesion in ('metastasis', 'bone metastasis', 'possible')"),
     ),
     "A clinical value far from all others (BMI 191953), or outside the dictionary's `range`": (
         bmi, "is implausible", "Correct it, or name it in `missing_values`",
         lambda s: s.options.update(missing_values=[191953.03]),
+    ),
+    "A few clinical values in another unit (1.72 among 172, mg among mmol, pounds among "
+    "kilograms), or codes such as 99": (
+        lambda s: tall(s, 0.01), "perhaps in another unit, since 100 times apart", "Correct it",
+        lambda s: tall(s, 1),
     ),
     "A survival time, an age or a stage among the features, or a name unlike all others": (
         suspect, "kept out of the features", "if not, in `not_features`",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pipeline.ct_options import CtChecks, CtOptions
 from pipeline.extraction import extract_features, extract_masks
 from pipeline.ingest import ingest_scans
 from pipeline.read_ct import accepted_ct, read_ct
+from tests.commands import run_here
 from tests.dicom_files import write_series
 
 PARAMS = {
@@ -271,8 +271,7 @@ def test_the_command_refuses_and_takes_its_options(tmp_path, mask, repository):
 
     def run(*words: object) -> subprocess.CompletedProcess:
         words = [squeezed(tmp_path / "a.nii.gz"), straight, "--params", params, *words]
-        command = [sys.executable, "-m", "pipeline.extraction", *map(str, words)]
-        return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+        return run_here("pipeline.extraction", *words, cwd=repository)
 
     refused = run()
     assert refused.returncode == 1

@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from demo import make, readers
 from demo.anatomy import Grid, Vertebra, arch_distance, body_distance, draw_spine
 from demo.make import clinical_table, made_already, make_study, write_patient
 from pipeline.core.errors import StudyError
+from tests.commands import run_here
 
 SEED = 2025
 
@@ -103,11 +103,11 @@ def test_impossible_sizes_are_refused(tmp_path, patients):
 
 
 def test_command_line_makes_a_study_and_then_finds_it(tmp_path):
-    command = [sys.executable, "-m", "demo.make", "--out", str(tmp_path), "--patients", "1"]
-    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = ["demo.make", "--out", tmp_path, "--patients", "1"]
+    first = run_here(*command)
     assert "1 synthetic patients" in first.stdout
     assert "progress demo 1/1 0001" in first.stderr
-    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    second = run_here(*command)
     assert "there already" in second.stdout
 
 

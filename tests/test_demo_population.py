@@ -1,8 +1,5 @@
 """The population whose features hang together as real ones do."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +12,7 @@ from demo.feature_names import feature_names
 from demo.population import STAND_IN, draw_population
 from pipeline.core.concordance import lin_ccc
 from pipeline.core.errors import StudyError
+from tests.commands import run_here
 
 SOME = feature_names()[:300]
 
@@ -143,8 +141,8 @@ def test_what_cannot_be_is_refused(population):
 def test_command_line_writes_what_the_configuration_names(tmp_path, repository):
     from pipeline.core.config import load_config
 
-    command = [sys.executable, "-m", "demo.population", "--out", str(tmp_path)]
-    subprocess.run([*command, "--patients", "60", "--events", "8"], check=True, capture_output=True)
+    sizes = ["--patients", "60", "--events", "8"]
+    assert run_here("demo.population", "--out", tmp_path, *sizes).returncode == 0
     config = load_config([repository / "config" / "simulated.yaml"])
     for path in (*config["features"].values(), config["clinical"], config["dictionary"]):
         assert (tmp_path / path.split("/")[-1]).exists(), path

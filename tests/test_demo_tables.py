@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,7 @@ from demo.feature_names import feature_names, image_types
 from demo.tables import READERS, simulate_tables
 from pipeline.core.concordance import lin_ccc
 from pipeline.core.errors import StudyError
+from tests.commands import run_here
 
 
 @pytest.fixture(scope="module")
@@ -164,11 +163,7 @@ def test_too_few_patients_or_features_are_refused():
 def test_command_line_writes_what_the_configuration_names(tmp_path, repository):
     from pipeline.core.config import load_config
 
-    subprocess.run(
-        [sys.executable, "-m", "demo.tables", "--out", str(tmp_path), "--patients", "30"],
-        check=True,
-        capture_output=True,
-    )
+    assert run_here("demo.tables", "--out", tmp_path, "--patients", "30").returncode == 0
     config = load_config([repository / "config" / "demo-tables.yaml"])
     for path in (*config["features"].values(), config["clinical"], config["dictionary"]):
         assert (tmp_path / path.split("/")[-1]).exists(), path

@@ -16,12 +16,13 @@ import yaml
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from pipeline.core.files import write_json, write_table
+from tests.commands import run_here
 
 MODEL = "lr"
 PATIENTS = 160
 
 
-def call(stage: str, *arguments: str | Path) -> subprocess.CompletedProcess:
+def in_a_process(stage: str, *arguments: str | Path) -> subprocess.CompletedProcess:
     """Run a stage's command line as a rule does."""
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", stage, *map(str, arguments)],
@@ -50,7 +51,10 @@ def config(repository) -> dict:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, config) -> Path:
-    """Run split, selection, training, evaluation and ablation, and return the study's folder."""
+    """Run split, selection, training, evaluation and ablation, and return the study's folder.
+
+    Evaluation runs in a process of its own, in which every warning is an error.
+    """
     folder = tmp_path_factory.mktemp("run")
     study = folder / "study"
     study.mkdir()
@@ -68,14 +72,14 @@ def run(tmp_path_factory, config) -> Path:
     chosen = ("--out", folder / "selection.parquet", "--json", folder / "selection.json")
     trained = ("--model-json", model / "model.json", "--importance", model / "importance.parquet")
     done = (
-        call("models.split", *table, "--out", folder / "split.parquet"),
-        call("models.selection", *table, *split, *chosen),
-        call("models.train", "--model", MODEL, *table, *split, "--out-dir", model),
-        call(
+        run_here("models.split", *table, "--out", folder / "split.parquet"),
+        run_here("models.selection", *table, *split, *chosen),
+        run_here("models.train", "--model", MODEL, *table, *split, "--out-dir", model),
+        in_a_process(
             *("models.evaluate", "--study", study, "--predictions", model / "predictions.parquet"),
             *("--models", model / "model.json", "--out-dir", folder / "evaluation"),
         ),
-        call(
+        run_here(
             *("models.ablate", "--model", MODEL, *table, *split, *trained),
             *("--out-dir", folder / "ablation"),
         ),
@@ -170,7 +174,7 @@ def test_the_plan_is_made_before_the_test_rows_outcomes_count(run):
     plans = []
     for analysis in ("analysis.parquet", "turned.parquet"):
         model = run / "models" / MODEL
-        done = call(
+        done = run_here(
             *("models.ablate", "--model", MODEL, "--plan", "--study", run / "study"),
             *("--analysis", run / analysis, "--info", run / "analysis.json"),
             *("--split", run / "split.parquet", "--model-json", model / "model.json"),
@@ -201,7 +205,7 @@ def test_the_wrong_models_file_is_refused(run):
         *("--info", run / "analysis.json", "--split", run / "split.parquet"),
     )
     model = run / "models" / MODEL
-    done = call(
+    done = run_here(
         *("models.ablate", "--model", "rf", *table, "--model-json", model / "model.json"),
         *("--importance", model / "importance.parquet"),
         *("--out-dir", run / "no"),

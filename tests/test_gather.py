@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ import pytest
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.feature_tables import read_features
 from pipeline.gather import gather, gather_ready
+from tests.commands import run_here
 
 
 def _features(cases: list[str], columns: list[str], seed: int = 0) -> pa.Table:
@@ -77,8 +76,7 @@ def test_the_command_writes_both_files(tmp_path: Path) -> None:
         frame.to_parquet(tmp_path / batch / "features.parquet", index=False)
     parts = [str(tmp_path / batch / "features.parquet") for batch in ("b0", "b1")]
     out = tmp_path / "tables" / "features.parquet"
-    command = [sys.executable, "-m", "pipeline.gather", "--out", str(out), *parts]
-    subprocess.run(command, check=True, capture_output=True)
+    assert run_here("pipeline.gather", "--out", out, *parts).returncode == 0
     assert pd.read_parquet(out)["case_id"].tolist() == ["0003", "0007"]
     copy = pd.read_csv(out.with_suffix(".csv"), dtype={"case_id": str})
     assert copy["case_id"].tolist() == ["0003", "0007"]
@@ -87,8 +85,7 @@ def test_the_command_writes_both_files(tmp_path: Path) -> None:
 def test_ready_tables_need_a_study_that_starts_from_them(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("study: s\nfeatures: null\n", encoding="utf-8")
     out = str(tmp_path / "features.parquet")
-    command = [sys.executable, "-m", "pipeline.gather", "--study", str(tmp_path), "--out", out]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_here("pipeline.gather", "--study", tmp_path, "--out", out)
     assert done.returncode == 1
     assert "needs a study that starts from `features`" in done.stderr
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from pipeline.core.findings import Finding, to_json
 from pipeline.core.registered import write_marker
 from pipeline.join import aggregate, wide_features
 from pipeline.validate import validate_study, write_study
+from tests.commands import run_here
 
 DICTIONARY = """\
 column,label,type,unit,levels,timing,role
@@ -27,13 +27,7 @@ vas,Pain,ordinal,,,postoperative,outcome
 
 
 def run(repository, module: str, *arguments) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_here(module, *arguments, cwd=repository)
 
 
 def write_tables(folder) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -20,6 +18,7 @@ from pipeline.extraction.setting_rules import settings_rules
 from pipeline.parameter_sets.compare import compare_settings, summary
 from pipeline.parameter_sets.margins import as_markdown, compare_margins
 from pipeline.parameter_sets.sensitivity import FOLDER, sensitivity_set, vary
+from tests.commands import run_here
 
 FILES = sorted(path for path in FOLDER.rglob("*.yaml") if path.name != "sensitivity.yaml")
 SETS = [path for path in FILES if path.parent.name == "sensitivity"]
@@ -90,10 +89,8 @@ def test_a_variation_of_nothing_is_refused():
 
 
 def test_the_command_writes_the_set(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.parameter_sets.sensitivity", "--out", tmp_path],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+    done = run_here("pipeline.parameter_sets.sensitivity", "--out", tmp_path)
+    assert done.returncode == 0
     assert {path.stem for path in tmp_path.iterdir()} == set(sensitivity_set())
     assert str(tmp_path) not in done.stderr
 
@@ -170,11 +167,11 @@ def test_the_command_of_margins(region, tmp_path, repository):
     params = tmp_path / "p.yaml"
     params.write_text("setting: {binWidth: 5, resampledPixelSpacing: [1, 1, 1]}\n"
                       "featureClass: {firstorder: [Mean, Variance]}\n")  # fmt: skip
-    command = [sys.executable, "-m", "pipeline.parameter_sets.margins", *region, "--label", "3",
+    command = ["pipeline.parameter_sets.margins", *region, "--label", "3",
                "--params", params, "--margins", "2", "4", "--reference", "9"]  # fmt: skip
-    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    done = run_here(*command, cwd=repository)
     assert done.stdout.count("\n| ") == 2
-    subprocess.run([*command, "--out", tmp_path / "t.csv"], cwd=repository, check=True)
+    assert run_here(*command, "--out", tmp_path / "t.csv", cwd=repository).returncode == 0
     assert pd.read_csv(tmp_path / "t.csv")["margin"].to_list() == [2, 4]
 
 
@@ -210,10 +207,8 @@ def test_the_command_compares_two_runs(tmp_path, repository):
     base = table_of({"original_firstorder_Mean": [1.0, 2.0, 3.0]})
     for name in ("a", "b"):
         write_table(base, tmp_path / f"{name}.parquet")
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.parameter_sets.compare", tmp_path / "a.parquet",
-         tmp_path / "b.parquet", "--out", tmp_path / "c.parquet"],
-        cwd=repository, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    tables = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    out = ("--out", tmp_path / "c.parquet")
+    done = run_here("pipeline.parameter_sets.compare", *tables, *out, cwd=repository)
     assert "firstorder" in done.stdout
     assert pd.read_parquet(tmp_path / "c.parquet")["ccc"].to_list() == [1.0]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from models.ablation_steps import CHAIN_STEPS, plan_steps
@@ -12,6 +9,7 @@ from models.plan import ablation_steps, described, planned_fits
 from models.transformers.columns import Columns
 from pipeline.core.config import load_config
 from pipeline.core.feature_names import FILTER_FAMILIES
+from tests.commands import run_here
 
 
 @pytest.fixture
@@ -62,12 +60,7 @@ def test_a_study_without_outcome_fits_nothing(config):
 
 
 def test_the_command_prints_the_plan(repository):
-    done = subprocess.run(
-        [sys.executable, "-m", "models.plan", "--configfile", "config/demo-tables.yaml"],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=repository,
-    )
+    done = run_here("models.plan", "--configfile", "config/demo-tables.yaml", cwd=repository)
+    assert done.returncode == 0
     assert "ablate (11 steps a model): tabnet 77" in done.stdout
     assert "train: lr 31, svm 31, rf 31, xgboost 31, tabnet 56" in done.stdout

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import numpy as np
 import SimpleITK as sitk
 
 from pipeline.ct_options import CtOptions
 from pipeline.read_ct import read_ct
+from tests.commands import run_here
 from tests.dicom_files import write_series
 from tests.test_dicom_tilt import write_tilted
 
 
 def run(repository, *words) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.read_ct", *map(str, words)],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_here("pipeline.read_ct", *words, cwd=repository)
 
 
 def test_the_corrected_volume_is_what_ingest_stores(tmp_path, repository):

@@ -14,7 +14,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
 
 #: Largest share of resamples in which a metric may be undefined (no predicted event, say) for its
 #: interval to be taken from the others; beyond it the interval would describe a chosen subset.
@@ -76,6 +75,8 @@ def wilson_interval(count: int, total: int, confidence: float) -> Interval:
     """Return Wilson's score interval of ``count / total`` [1]_, undefined for a total of zero."""
     if total == 0:
         return UNDEFINED
+    from statsmodels.stats.proportion import proportion_confint
+
     low, high = proportion_confint(count, total, alpha=1 - confidence, method="wilson")
     return Interval(float(low), float(high))
 

@@ -93,7 +93,9 @@ def chi_square_p(levels: np.ndarray, events: np.ndarray) -> float:
     float
         NaN where fewer than two levels or one outcome only occur.
     """
-    table = pd.crosstab(pd.Series(levels, dtype=object), pd.Series(events))
-    if min(table.shape) < 2:
+    row, names = pd.factorize(np.asarray(levels, dtype=object), sort=True)
+    table = np.zeros((len(names), 2), dtype=int)
+    np.add.at(table, (row, np.asarray(events, dtype=int)), 1)
+    if len(names) < 2 or not table.any(axis=0).all():
         return float("nan")
-    return float(stats.chi2_contingency(table.to_numpy(), correction=False).pvalue)
+    return float(stats.chi2_contingency(table, correction=False).pvalue)

@@ -12,6 +12,7 @@ import datetime
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -113,20 +114,29 @@ def patterns_of(identities: Iterable[Identity]) -> tuple[dict[bytes, Pattern], l
     patterns: dict[bytes, Pattern] = {}
     left_out = []
     for identity in identities:
-        texts = forms(identity)
-        other = needles(identity) if texts else set()
-        for needle in other:
-            patterns.setdefault(FOLDED + needle, _of_spelling(identity))
-        day = day_of(identity)
-        if day is not None:
-            patterns.setdefault(NAMED_DAY + day.isoformat().encode(), _of_spelling(identity))
-        if not texts:
+        found, searched = _patterns_of_one(identity, sparing and identity.kind == "uid")
+        for data, pattern in found:
+            patterns.setdefault(data, pattern)
+        if not searched:
             left_out.append(identity)
-        for text in texts:
-            few = sparing and identity.kind == "uid"
-            for data, pattern in _encoded(text, identity, sparing=few):
-                patterns.setdefault(data, pattern)
     return patterns, left_out
+
+
+@lru_cache(maxsize=500)
+def _patterns_of_one(
+    identity: Identity, sparing: bool
+) -> tuple[tuple[tuple[bytes, Pattern], ...], bool]:
+    """Return the patterns of one value, and whether it is long and rare enough for a search.
+
+    They are kept for a while: a registration asks for those of a patient more than once.
+    """
+    texts = forms(identity)
+    found = [(FOLDED + one, _of_spelling(identity)) for one in (needles(identity) if texts else ())]
+    if (day := day_of(identity)) is not None:
+        found.append((NAMED_DAY + day.isoformat().encode(), _of_spelling(identity)))
+    for text in texts:
+        found += _encoded(text, identity, sparing=sparing)
+    return tuple(found), bool(texts)
 
 
 def _of_spelling(identity: Identity) -> Pattern:

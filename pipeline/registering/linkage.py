@@ -85,12 +85,15 @@ class Linkage:
 
     def known(self, original: str) -> str | None:
         """Return the pseudonym of a patient who has one, also where the id is spelt otherwise."""
-        for spelled in (str, canonical):
-            for pseudonym, known in self.patients.items():
-                folders = (known.startswith("folder "), original.startswith("folder "))
-                exact = spelled is str or not any(folders)
-                if exact and spelled(known) == spelled(original):
-                    return pseudonym
+        for pseudonym, known in self.patients.items():
+            if known == original:
+                return pseudonym
+        if original.startswith("folder "):
+            return None
+        wanted = canonical(original)
+        for pseudonym, known in self.patients.items():
+            if canonical(known) == wanted and not known.startswith("folder "):
+                return pseudonym
         return None
 
     def held(self, pseudonym: str) -> set[Person]:

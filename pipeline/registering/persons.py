@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from anyascii import anyascii
 from pydicom.dataset import Dataset
@@ -132,6 +133,7 @@ def _names_nobody(name: str) -> bool:
     return is_placeholder(name) or (len(_plain(family)) > 3 and is_placeholder(family))
 
 
+@cache
 def canonical(identity: str) -> str:
     """Return an id without what people and spreadsheets change: case, blanks, leading zeros.
 

@@ -62,10 +62,11 @@ $(COHORT): $(STAMP)
 	$(BIN)/python -m demo.population --out demo/simulated-data
 
 test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest -n $(CORES) -m "not slow"
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow"
 
+test-full: export NUMBA_DISABLE_JIT = 0
 test-full: $(STAMP) ## run the tests and recompute what they take from stored values
-	$(BIN)/python -m pytest -n $(CORES)
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal
 
 bench: bench-extraction bench-preflight bench-models ## run all benchmarks
 

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 
 # Results of some libraries change with the thread count, and two cores are soon oversubscribed.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
+
+# Compiled modules are kept, also for the processes that tests start: Python is started often.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# SHAP's helpers run as plain Python: compiling them takes longer than any test's SHAP values.
+# `make test-full` lets them be compiled.
+os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+
+# Whether content has reached the disk shows after a power cut only; a test that looks at the order
+# of writes puts its own function here.
+os.fsync = os.fstat
 
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the modules and tests, which live to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

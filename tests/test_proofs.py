@@ -24,7 +24,7 @@ from proofs.null_trials import Trial, run_trial
 from proofs.pages import write_page
 from proofs.tasks import run_missing
 
-DRAWS = 12
+DRAWS = 8
 SOME_FEATURES = feature_names()[:300]
 FIXED = {
     "oversampling": "none",
@@ -41,7 +41,7 @@ def config(repository):
 
 @pytest.fixture(scope="module")
 def null_study():
-    return simulate_tables(240, 100, features=SOME_FEATURES).analysis()
+    return simulate_tables(240, 100, features=SOME_FEATURES[:150]).analysis()
 
 
 def null_mean(study, config, mode="rigorous"):

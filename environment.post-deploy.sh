@@ -27,7 +27,7 @@ PY
 python -m pip install -q 'setuptools>=71,<83' 'numpy>=2,<3'
 [ $# -gt 0 ] || set -- install
 PYTHONPATH="$names${PYTHONPATH:+:$PYTHONPATH}" \
-  python -m pip "$1" -q --no-build-isolation --no-deps "${@:2}" pyradiomics==3.0.1
+  python -m pip "$1" -q --use-pep517 --no-build-isolation --no-deps "${@:2}" pyradiomics==3.0.1
 
 # Rules of a checkout run its own code, so that its kernels must be those of this Python, too.
 # Snakemake names the checkout first on PYTHONPATH.

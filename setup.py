@@ -1,14 +1,19 @@
-"""The compiled part of the package; everything else about it stands in pyproject.toml.
+"""What pyproject.toml cannot say of the package: its compiled part, and files from beside it.
 
 A C extension and not just-in-time compiled Python: a C compiler is on every machine that installs
 this project, since PyRadiomics has no wheel for its Python and compiles its own, and a job that
 takes a second does not wait for a compiler.
 """
 
+import glob
+import os
 import runpy
 import sys
+import sysconfig
+from importlib.metadata import distributions
 
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 NATIVE = "pipeline/extraction/native"
 
@@ -21,7 +26,69 @@ FLAGS = [] if sys.platform == "win32" else ["-std=c11", "-O3", "-ffp-contract=of
 #: The engine refuses kernels that were built from other sources than it finds.
 SOURCES_HASH = runpy.run_path("pipeline/extraction/native_sources.py")["sources_hash"]()
 
+#: Where an installed package finds what lies beside the packages in a checkout
+#: (pipeline/core/own_files.py), and what that is. Paths within it are those of the checkout, since
+#: the Snakefile names its rules by them.
+OWN_FILES = "vertebromics"
+COPIED = (
+    "Snakefile",
+    "environment.yml",
+    "environment.post-deploy.sh",
+    "requirements.txt",
+    "config/*.yaml",
+    "config/protocols/*.yaml",
+    "profiles/*/config.yaml",
+    "radiomics_params/*.*",
+    "radiomics_params/sensitivity/*.yaml",
+    "pipeline/rules/*.smk",
+)
+
+
+class BuildWithOwnFiles(build_py):
+    """Build the packages, and copy what they read from beside them."""
+
+    def _own_files(self):
+        for pattern in COPIED:
+            for source in sorted(glob.glob(pattern)):
+                yield source, os.path.join(self.build_lib, OWN_FILES, source)
+
+    def run(self):
+        """Build, then copy."""
+        super().run()
+        if self.editable_mode:  # the checkout itself is what runs
+            return
+        for source, target in self._own_files():
+            self.mkpath(os.path.dirname(target))
+            self.copy_file(source, target)
+
+    def get_source_files(self):
+        """Return what a source distribution must hold."""
+        return [*super().get_source_files(), *(source for source, _ in self._own_files())]
+
+    def get_outputs(self, include_bytecode=1):
+        """Return what an installation consists of."""
+        copied = [] if self.editable_mode else [target for _, target in self._own_files()]
+        return [*super().get_outputs(include_bytecode), *copied]
+
+
+def pyradiomics_is_here():
+    """Return whether the Python that is to get this package has PyRadiomics.
+
+    An isolated build does not see its packages, but knows where they are.
+    """
+    places = [*sys.path, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    return any(found.name == "pyradiomics" for found in distributions(path=places))
+
+
+if {"dist_info", "bdist_wheel"} & set(sys.argv) and not pyradiomics_is_here():
+    sys.exit(
+        "PyRadiomics must be built before vertebromics is installed. Remedy: with this "
+        "environment's python first on PATH, bash environment.post-deploy.sh, then "
+        "pip install --no-build-isolation ."
+    )
+
 setup(
+    cmdclass={"build_py": BuildWithOwnFiles},
     ext_modules=[
         Extension(
             "pipeline.extraction._kernels",
@@ -30,5 +97,5 @@ setup(
             define_macros=[("SOURCES_HASH", f'"{SOURCES_HASH}"')],
             extra_compile_args=FLAGS,
         )
-    ]
+    ],
 )

@@ -9,7 +9,6 @@ TORCH_INDEX names another index of CPU builds, such as a hospital's mirror.
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -61,11 +60,8 @@ def has_cpu_build(wanted, index):
 
     pip itself is asked, since it knows this machine's proxy, certificates and local wheels.
     """
-    asked = pip("index", "versions", "torch", "--json", "--index-url", index, *ASKING)
-    try:
-        return f"{wanted}+cpu" in json.loads(asked.stdout)["versions"]
-    except (json.JSONDecodeError, KeyError):
-        return False
+    asked = pip("index", "versions", "torch", "--index-url", index, *ASKING)
+    return f"{wanted}+cpu" in re.findall(r"[^\s,()]+", asked.stdout)
 
 
 def choose(wish, wanted, index, linux, driver):

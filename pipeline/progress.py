@@ -23,6 +23,7 @@ from pipeline.core.config import load_yaml
 from pipeline.core.config_checks import study_name_problem
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
+from pipeline.core.own_files import OWN_FILES, own_file
 from pipeline.core.run_lock import HELD, name_run, new_run, only_run
 from pipeline.core.run_log import (
     TARGETS,
@@ -41,6 +42,9 @@ RESULTS_TO_OPEN = {
     "features": ("tables/features.csv",),
     "models": ("evaluation/metrics.csv", "evaluation/metrics.parquet"),
 }
+
+#: Where Snakemake looks for a Snakefile in the working directory.
+SNAKEFILES = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
 
 PLAIN_INTERVAL = 10.0  # seconds between lines where the output is no terminal
 
@@ -62,6 +66,22 @@ def study_folder(configfiles: Sequence[Path], overrides: Sequence[str]) -> Path:
     if (problem := study_name_problem(str(named["study"]))) is not None:
         raise problem
     return Path(str(named["results"]), str(named["study"]))
+
+
+def snakefile(rest: Sequence[str], here: Path = Path()) -> list[str]:
+    """Return the option that names this project's Snakefile, where nothing else names one.
+
+    Parameters
+    ----------
+    rest : sequence of str
+        What goes to Snakemake as it stands.
+    here : pathlib.Path, optional
+        The working directory, whose own Snakefile Snakemake finds.
+    """
+    named = any(word.startswith(("-s", "--snakefile")) for word in rest)
+    if named or any((here / name).is_file() for name in SNAKEFILES):
+        return []
+    return ["--snakefile", str(OWN_FILES / "Snakefile")]
 
 
 def follow(process: subprocess.Popen, run: Run, started: float) -> list[str]:
@@ -113,8 +133,9 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
     int
         Exit status: 0 where everything asked for is there, 130 where a person stopped the run.
     """
+    configfiles = [own_file(path) for path in configfiles]
     folder = study_folder(configfiles, rest)
-    call = [sys.executable, "-m", "snakemake", "--nolock", *rest, "--configfile"]
+    call = [sys.executable, "-m", "snakemake", "--nolock", *snakefile(rest), *rest, "--configfile"]
     call += map(str, configfiles)
     if {"-n", "--dry-run", "--dryrun"} & set(rest):
         status = subprocess.call(call)

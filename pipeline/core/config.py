@@ -12,16 +12,16 @@ import yaml
 
 from pipeline.core.config_checks import check_combinations
 from pipeline.core.errors import StudyError
+from pipeline.core.own_files import OWN_FILES
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.schema_validator import schema_validator
 from pipeline.core.table_columns import analysis_name
 from pipeline.core.table_limits import read_bytes
 from pipeline.core.yaml_keys import read_yaml, yaml_remedy, yaml_words
 
-ROOT = Path(__file__).resolve().parents[2]
-DEFAULTS = ROOT / "config" / "default.yaml"
-PROTOCOLS = ROOT / "config" / "protocols"
-SCHEMA = ROOT / "pipeline" / "schemas" / "config.schema.yaml"
+DEFAULTS = OWN_FILES / "config" / "default.yaml"
+PROTOCOLS = OWN_FILES / "config" / "protocols"
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
 REPLACED = {
     ("features",),

@@ -14,9 +14,10 @@ import pandas as pd
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.fingerprint import code_fingerprint
+from pipeline.core.own_files import OWN_FILES
 
-#: The lock file that belongs to this checkout.
-LOCK_FILE = Path(__file__).resolve().parents[2] / "requirements.txt"
+#: The lock file that belongs to this code.
+LOCK_FILE = OWN_FILES / "requirements.txt"
 
 #: Modules whose code made the results, in the order of the stages.
 STAGE_MODULES = (

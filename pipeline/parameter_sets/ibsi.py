@@ -27,9 +27,10 @@ import SimpleITK as sitk
 from pipeline.core import command
 from pipeline.core.feature_names import parse_feature_name
 from pipeline.core.files import write_csv
+from pipeline.core.own_files import OWN_FILES
 from pipeline.extraction import extract_features
 
-MAP = Path(__file__).resolve().parents[2] / "radiomics_params" / "ibsi_map.csv"
+MAP = OWN_FILES / "radiomics_params" / "ibsi_map.csv"
 
 #: Grey levels of the digital phantom: a slice in each line, of four rows of five voxels.
 _IMAGE = """

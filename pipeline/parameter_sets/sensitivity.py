@@ -16,11 +16,12 @@ import yaml
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file
+from pipeline.core.own_files import OWN_FILES
 from pipeline.extraction import load_params
 
 logger = logging.getLogger("vertebromics")
 
-FOLDER = Path(__file__).resolve().parents[2] / "radiomics_params"
+FOLDER = OWN_FILES / "radiomics_params"
 LIST = FOLDER / "sensitivity.yaml"
 BASE = FOLDER / "ge2025.yaml"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.core.config import ROOT, resolve_config
+from pipeline.core.config import resolve_config
+from pipeline.core.own_files import OWN_FILES
 from pipeline.extract import extract_crops
 from pipeline.extraction import feature_names, load_params
 from pipeline.extraction.params import parameter_notes
@@ -23,7 +24,7 @@ from tests.test_validate import Files
 from tests.test_verification import PARAMS, both_sources, store_in, wrong
 
 SECTION = "Parameter files"
-PUBLISHED = load_params(ROOT / "radiomics_params" / "ge2025.yaml").content
+PUBLISHED = load_params(OWN_FILES / "radiomics_params" / "ge2025.yaml").content
 OUT = "leave {} out for PyRadiomics' default"
 
 #: Case of tests/test_extraction_params.py: what the remedy says, and the section's entries after

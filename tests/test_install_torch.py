@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -40,6 +41,18 @@ def write_index(folder: Path, *versions: str) -> str:
     return folder.as_uri()
 
 
+def site_of(python: Path) -> Path:
+    (site,) = (python.parents[1] / "lib").glob("python*/site-packages")
+    return site
+
+
+def installed(python: Path) -> str:
+    """Return the version of torch that is there, empty where there is none."""
+    found = [path.name for path in site_of(python).glob("torch-*.dist-info")]
+    assert len(found) <= 1
+    return "".join(found).removeprefix("torch-").removesuffix(".dist-info")
+
+
 @pytest.fixture(scope="module")
 def python(tmp_path_factory) -> Path:
     """Return the Python of an environment of its own, with the locked pip."""
@@ -49,8 +62,7 @@ def python(tmp_path_factory) -> Path:
     # The pip of this environment, seen from that one.
     import pip
 
-    (site,) = (venv / "lib").glob("python*/site-packages")
-    (site / "pip").symlink_to(Path(pip.__file__).parent)
+    (site_of(python) / "pip").symlink_to(Path(pip.__file__).parent)
     return python
 
 
@@ -81,13 +93,7 @@ def choose(python, repository, tmp_path):
             text=True,
             check=False,
         )
-        listed = subprocess.run(
-            [python, "-c", "from importlib.metadata import version; print(version('torch'))"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done, listed.stdout.strip()
+        return done, installed(python)
 
     return run
 
@@ -95,7 +101,8 @@ def choose(python, repository, tmp_path):
 @pytest.fixture(autouse=True)
 def _no_torch(python):
     yield
-    subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "torch"], check=True)
+    for folder in site_of(python).glob("torch-*.dist-info"):
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

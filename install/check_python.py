@@ -55,6 +55,16 @@ def version_problem(version, known, others):
     )  # fmt: skip
 
 
+def system_problem(system):
+    """Say in one line that a system cannot have what the lock names; None where it can."""
+    if system != "darwin":
+        return None
+    return (
+        "vertebromics does not install on macOS: xgboost-cpu has no build for it. "
+        "Remedy: a Linux machine, a virtual one or a container."
+    )
+
+
 def missing_problem(version, has_venv, has_headers, compiler):
     """Say in one line what a build needs that is not there; None where all is.
 
@@ -127,6 +137,8 @@ def c_compiler():
 
 def problem(folder):
     """Return the first problem of this machine, or None; see the functions above."""
+    if system_problem(sys.platform) is not None:
+        return system_problem(sys.platform)
     version, known = sys.version_info[:3], supported()
     if tuple(version[:2]) not in known:
         return version_problem(version, known, others_here(known))

@@ -98,6 +98,11 @@ def test_the_python_that_is_named_is_asked_for_its_version(check, tmp_path, monk
     assert check["others_here"](KNOWN) == [f"python{here}"]
 
 
+def test_a_system_without_builds_is_refused(check):
+    assert "macOS: xgboost-cpu has no build for it. Remedy: " in check["system_problem"]("darwin")
+    assert check["system_problem"]("linux") is None
+
+
 def test_missing_packages_are_named_at_once(check):
     line = check["missing_problem"]((3, 13, 5), False, False, None)
     assert "sudo apt-get install python3.13-venv python3.13-dev gcc " in line

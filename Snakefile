@@ -8,11 +8,11 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+report: "pipeline/rules/captions/workflow.rst"
+
+
+include: "pipeline/rules/package.smk"
 include: "pipeline/rules/common.smk"
-
-
-onstart:
-    write_study(study, f"{FOLDER}/study")
 
 
 rule all:

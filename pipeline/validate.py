@@ -13,7 +13,6 @@ import logging
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from pipeline.core import command
 from pipeline.core.cases import read_cases
@@ -36,7 +35,6 @@ from pipeline.core.feature_tables import (
     read_feature_keys,
     read_features,
 )
-from pipeline.core.files import whole_file, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown_id
 from pipeline.core.problems import Problems, listing
@@ -45,7 +43,7 @@ from pipeline.core.registered import read_marker, suspicious_ids
 from pipeline.core.run_lock import only_run
 from pipeline.core.sheets import column_names
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
-from pipeline.core.study import Study
+from pipeline.core.study import Study, write_study
 from pipeline.foreseen_fits import foreseen, training_patients
 from pipeline.formula_values import (
     ELIGIBLE_WORDS,
@@ -229,21 +227,6 @@ def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:
         features = named_features(next(iter(config["features"].values())), layout)
     predictors = allowed_predictors(dictionary, config["timing"], config["predictors"])
     check_candidates(config["ablation"]["features"], {*features, *predictors["column"]})
-
-
-def write_study(study: Study, folder: str | Path) -> None:
-    """Write a study as every stage opens it: study.yaml, last, and the tables that exist."""
-    folder = Path(folder)
-    for name in ("cases", "clinical", "dictionary"):
-        path = folder / f"{name}.parquet"
-        table = getattr(study, name)
-        if table is None:
-            path.unlink(missing_ok=True)  # of an earlier run with another configuration
-        else:
-            write_table(table, path)
-    with whole_file(folder / "study.yaml") as beside:
-        text = yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True)
-        beside.write_text(text, encoding="utf-8")
 
 
 def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:

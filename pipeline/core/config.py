@@ -156,6 +156,14 @@ def resolve_config(user: dict) -> dict:
     return config
 
 
+def study_folder(user: Mapping) -> Path:
+    """Return ``results/<study>`` of what a study's own file and the command line state.
+
+    Nothing is checked: for a job of a run whose study is frozen in that folder.
+    """
+    return Path(user.get("results") or load_yaml(DEFAULTS)["results"], str(user.get("study")))
+
+
 def _name_inside(config: dict) -> None:
     """Give clinical columns that options name the names that they have inside the project."""
     if isinstance(config["predictors"], list):

@@ -47,6 +47,9 @@ LOOKING = frozenset(
 #: Seconds that processes of a killed run get to end by themselves.
 PATIENCE = 10.0
 
+#: Studies that this process holds until it ends.
+_held_here: set[Path] = set()
+
 #: Where a store is looked through for leftovers: kind, first letters of the keys.
 _STORE_DEPTH = 2
 
@@ -110,8 +113,8 @@ def name_run(lock: int, process: int, group: int | None = None) -> None:
 def begin_run(folder: Path, store: Path, arguments: Sequence[str]) -> None:
     """Hold the study for the rest of this process, and put right what a killed run left.
 
-    For the Snakefile: does nothing where Snakemake only looks, and takes the runner's word that it
-    holds the study already.
+    For the Snakefile: does nothing where Snakemake only looks, or where this process holds the
+    study already, and takes the runner's word that it does.
 
     Parameters
     ----------
@@ -127,14 +130,19 @@ def begin_run(folder: Path, store: Path, arguments: Sequence[str]) -> None:
     """
     if LOOKING.intersection(part.split("=")[0] for part in arguments):
         return
+    place = folder.resolve()
+    if place in _held_here:
+        return
     if not _is_held(folder):
-        new_run()
+        if not _held_here:
+            new_run()
         held = contextlib.ExitStack()
         lock = held.enter_context(only_run(folder))
         name_run(lock, os.getpid(), os.getpgrp())
         atexit.register(_end, lock, held, os.getpid())
         # Snakemake's own locks name files. Whose run is over holds nothing: the lock above says so.
         _clear_locks(folder)
+    _held_here.add(place)
     left = clear_leftovers(folder) + clear_leftovers(store, _STORE_DEPTH)
     if left:
         logger.warning("half-written files and folders of killed jobs are removed: %d", left)

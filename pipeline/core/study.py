@@ -14,7 +14,7 @@ import pandas as pd
 import yaml
 
 from pipeline.core.errors import StudyError
-from pipeline.core.files import read_table
+from pipeline.core.files import read_table, whole_file, write_table
 from pipeline.core.readers import originals
 from pipeline.core.remaking import remake
 from pipeline.core.store import Store, store_of
@@ -111,3 +111,18 @@ def open_study(folder: str | Path) -> Study:
         return read_table(path) if path.exists() else None
 
     return Study(config, table("cases"), table("clinical"), table("dictionary"), folder)
+
+
+def write_study(study: Study, folder: str | Path) -> None:
+    """Write a study as every stage opens it: study.yaml, last, and the tables that exist."""
+    folder = Path(folder)
+    for name in ("cases", "clinical", "dictionary"):
+        path = folder / f"{name}.parquet"
+        table = getattr(study, name)
+        if table is None:
+            path.unlink(missing_ok=True)  # of an earlier run with another configuration
+        else:
+            write_table(table, path)
+    with whole_file(folder / "study.yaml") as beside:
+        text = yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True)
+        beside.write_text(text, encoding="utf-8")

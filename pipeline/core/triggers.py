@@ -17,6 +17,7 @@ import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash
+from pipeline.core.own_files import own_file
 
 
 def options(config: dict, *names: str) -> str:
@@ -90,13 +91,14 @@ def parameter_file(path: str | Path) -> str:
     """
     path = Path(path)
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.safe_load(own_file(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyError(
             "The parameter file of the extraction must exist",
             found=path.name,
             where="config key extraction.params",
-            remedy="paths count from the folder in which snakemake runs",
+            remedy="paths count from the folder in which snakemake runs; radiomics_params/ is the "
+            "package's where that folder has none",
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.core.errors import StudyError
+from pipeline.core.own_files import own_file
 from pipeline.core.table_limits import unreadable
 from pipeline.core.yaml_keys import read_yaml, yaml_remedy, yaml_words
 from pipeline.extraction.parameter_checks import SECTIONS, check_content
@@ -113,7 +114,7 @@ def load_params(params: str | os.PathLike | dict | Parameters) -> Parameters:
         content, name = copy.deepcopy(params), "parameters"
     else:
         name = Path(params).name
-        content = _read(Path(params))
+        content = _read(own_file(params))
     check_content(content, name)
     return Parameters(content, name)
 
@@ -152,7 +153,8 @@ def _read(path: Path) -> dict:
             "The PyRadiomics parameter file must exist",
             found=str(path),
             where="config key extraction.params",
-            remedy="correct the path; a relative one starts at the working directory",
+            remedy="correct the path; a relative one starts at the working directory, or names a "
+            "file of the package's radiomics_params/",
         ) from None
     except IsADirectoryError:
         raise StudyError(

@@ -1,57 +1,83 @@
 # What all rules share: the validated study, its paths, and what a job asks of the machine.
 #
-# The study is validated here, before any rule, and frozen by `onstart`, not by a rule: Snakemake
-# does not look at the parameters of jobs below an `ancient()` input that is itself made anew, so
-# that a changed table would reach its batches one run late. Its options and rows reach each rule as
-# parameters instead, which is also narrower than a file.
+# The study is validated here, before any rule, and frozen when a run starts, not by a rule:
+# Snakemake does not look at the parameters of jobs below an `ancient()` input that is itself made
+# anew, so that a changed table would reach its batches one run late. Its options and rows reach each
+# rule as parameters instead, which is also narrower than a file. A job that is a process of
+# Snakemake's own (on a cluster) opens the frozen study and reads no table of the researcher's.
 import logging
 import shutil
 import sys
 from pathlib import Path
 from shlex import quote
 
-sys.path.insert(0, str(workflow.basedir))
-
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
 from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
-from pipeline.core.job_environment import use_checkout
+from pipeline.core.job_environment import use_package
 from pipeline.core.run_lock import begin_run
 from pipeline.core.run_log import NOTICE
+from pipeline.core.run_start import at_start
 from pipeline.core.split_designs import OPTIONS as SPLIT_OPTIONS
+from pipeline.core.study import write_study
 from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
-from pipeline.validate import validate_study, write_study
+from pipeline.study_of_run import study_of_run
 
-use_checkout(workflow.basedir)
+use_package(PACKAGE)
 
 # What validation has to say although the run goes on; the runner (pipeline/progress.py) shows it.
-notices = logging.StreamHandler()
-notices.setFormatter(logging.Formatter(f"{NOTICE}%(message)s"))
-logging.getLogger("pipeline").addHandler(notices)
-# Events, others and unknown ones are told before anything runs, not only in validate.
-logging.getLogger("pipeline.formula_values").setLevel(logging.INFO)
+if not logging.getLogger("pipeline").handlers:
+    notices = logging.StreamHandler()
+    notices.setFormatter(logging.Formatter(f"{NOTICE}%(message)s"))
+    logging.getLogger("pipeline").addHandler(notices)
+    # Events, others and unknown ones are told before anything runs, not only in validate.
+    logging.getLogger("pipeline.formula_values").setLevel(logging.INFO)
 
-if not config:
-    raise WorkflowError(
-        "A run needs a study. Remedy: snakemake --configfile <study>.yaml; "
-        "python -m pipeline.new_study NAME writes a template."
-    )
-try:
-    config = resolve_config(config)
-    # Reads alone: a study that is refused leaves no folder of results.
-    study = validate_study(config)
-    if workflow.is_main_process and not workflow.output_settings.dryrun:
-        # Whoever finds another run of the study under way touches nothing of it.
-        results = Path(config["results"])
-        begin_run(results / config["study"], results / "store", sys.argv[1:])
-except Exception as error:
-    told = error if isinstance(error, VertebromicsError) else machine_error(error)
-    if told is None:
-        raise
-    raise WorkflowError(str(told)) from None
+IS_JOB = not workflow.is_main_process
+# Snakemake checks the environment's variables wherever it may run something.
+IS_LINT = not workflow.check_envvars
+if IS_JOB:
+    # A job is not asked why it runs, and hashing all code takes longer than many a job.
+    code_fingerprint = files_fingerprint = lambda _: "as in the main process"
 
-FOLDER = Path(config["results"], config["study"]).as_posix()
+
+def clearly(function, *arguments, **options):
+    """Call a function; raise what a person can read where input or machine is at fault."""
+    try:
+        return function(*arguments, **options)
+    except Exception as error:
+        told = error if isinstance(error, VertebromicsError) else machine_error(error)
+        if told is None:
+            raise
+        raise WorkflowError(str(told)) from None
+
+
+# Reads alone: a study that is refused leaves no folder of results.
+study = clearly(study_of_run, config, is_job=IS_JOB, is_lint=IS_LINT)
+config = study.config
+FOLDER = study.folder.as_posix()
+clearly(
+    deployed.check_paths,
+    [FOLDER, *(config["features"] or {}).values()],
+    workflow.modifier.path_modifier.replace_prefix,
+)
+
+
+def hold_study(arguments=()):
+    """Hold the study for this run. Who finds another one under way touches nothing of it."""
+    clearly(begin_run, study.folder, Path(config["results"], "store"), arguments)
+
+
+def freeze_study():
+    """Write the study as all jobs of this run open it."""
+    clearly(write_study, study, study.folder / "study")
+
+
+if not IS_JOB and not IS_LINT:
+    if not workflow.output_settings.dryrun:
+        hold_study(sys.argv[1:])
+    at_start(workflow, hold_study, freeze_study)
+
 HAS_IMAGES = study.cases is not None
 HAS_MODELS = config["outcome"] is not None and study.clinical is not None
 BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []

@@ -20,9 +20,7 @@ rule reader_pages:
         runtime=120,
     params:
         code=code_fingerprint("segmentation.viewer"),
-        templates=files_fingerprint(
-            Path(workflow.basedir, "segmentation/templates").iterdir()
-        ),
+        templates=files_fingerprint(Path(PACKAGE, "segmentation/templates").iterdir()),
         options=options(config, "agreement", "title"),
         study=f"{FOLDER}/study",
     shell:

@@ -1,0 +1,72 @@
+"""What a Snakefile makes its rules of: a validated study, a frozen one, or a specimen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.core.config import resolve_config
+from pipeline.core.errors import StudyError
+from pipeline.core.study import Study, write_study
+from pipeline.core.triggers import parameter_file
+from pipeline.extraction import load_params
+from pipeline.study_of_run import SPECIMEN, study_of_run
+
+
+def test_a_run_needs_a_study() -> None:
+    with pytest.raises(StudyError, match="A run needs a study"):
+        study_of_run({})
+
+
+def test_lint_needs_none_and_sees_every_rule() -> None:
+    study = study_of_run({}, is_lint=True)
+    assert study.cases.empty
+    assert study.config["outcome"]
+    assert study.clinical is not None
+
+
+@pytest.mark.parametrize("results", [None, "elsewhere"])
+def test_a_job_reads_the_frozen_study_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = SPECIMEN | {"study": "s"} | ({"results": results} if results else {})
+    cases = pd.DataFrame({"patient_id": ["P1"]})
+    write_study(Study(resolve_config(config), cases, None, None), f"{results or 'results'}/s/study")
+    # None of the tables exists, and an option has changed since.
+    study = study_of_run(config | {"seed": 7}, is_job=True)
+    assert study.config["seed"] == resolve_config(config)["seed"] != 7
+    assert list(study.cases["patient_id"]) == ["P1"]
+    with pytest.raises(StudyError, match="The table must exist"):
+        study_of_run(config)
+
+
+def test_a_job_of_a_study_that_is_not_frozen_says_so(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match="needs the folder of a validated study"):
+        study_of_run(SPECIMEN, is_job=True)
+
+
+def test_the_packages_parameter_files_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "radiomics_params/ge2025.yaml"
+    assert load_params(name) == load_params(repository / name)
+    assert parameter_file(name) == parameter_file(repository / name)
+    # The study's own comes first.
+    (tmp_path / "radiomics_params").mkdir()
+    (tmp_path / name).write_text("setting: {}")
+    assert load_params(name).content == {"setting": {}}
+    assert parameter_file(name) == '{"setting": {}}'
+
+
+@pytest.mark.parametrize("name", ["radiomics_params/none.yaml", "radiomics_params/../README.md"])
+def test_no_other_file_is_taken(tmp_path: Path, monkeypatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match="parameter file must exist"):
+        load_params(name)
+    with pytest.raises(StudyError, match="parameter file of the extraction must exist"):
+        parameter_file(name)

@@ -32,15 +32,18 @@ SOURCES_HASH = runpy.run_path("pipeline/extraction/native_sources.py")["sources_
 OWN_FILES = "vertebromics"
 COPIED = (
     "Snakefile",
+    "workflow/Snakefile",
     "environment.yml",
     "environment.post-deploy.sh",
     "requirements.txt",
     "config/*.yaml",
+    "config/*.csv",
     "config/protocols/*.yaml",
     "profiles/*/config.yaml",
     "radiomics_params/*.*",
     "radiomics_params/sensitivity/*.yaml",
     "pipeline/rules/*.smk",
+    "pipeline/rules/captions/*.rst",
 )
 
 

@@ -32,7 +32,12 @@ rule preflight_study:
         masks=f"{FOLDER}/tables/masks.parquet",
     output:
         table=f"{FOLDER}/tables/preflight.parquet",
-        csv=f"{FOLDER}/tables/preflight.csv",
+        csv=report(
+            f"{FOLDER}/tables/preflight.csv",
+            caption="captions/preflight.rst",
+            category="Checks of images and masks",
+            labels={"table": "verdicts"},
+        ),
     log:
         f"{FOLDER}/log/preflight_study/preflight_study.log",
     benchmark:
@@ -71,7 +76,7 @@ rule preflight_pages:
     params:
         code=code_fingerprint("pipeline.preflight_pages"),
         templates=files_fingerprint(
-            Path(workflow.basedir, "pipeline/preflight_templates").iterdir()
+            Path(PACKAGE, "pipeline/preflight_templates").iterdir()
         ),
         options=options(config, "on_bad_case"),
         study=f"{FOLDER}/study",

@@ -2,9 +2,26 @@ rule study_report:
     input:
         report_inputs,
     output:
-        page=f"{FOLDER}/report/report.html",
-        figures=directory(f"{FOLDER}/report/figures"),
-        tables=directory(f"{FOLDER}/report/tables"),
+        page=report(
+            f"{FOLDER}/report/report.html",
+            caption="captions/page.rst",
+            category="Study report",
+            labels={"page": "report"},
+        ),
+        figures=report(
+            directory(f"{FOLDER}/report/figures"),
+            patterns=["{figure}.svg"],
+            caption="captions/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        tables=report(
+            directory(f"{FOLDER}/report/tables"),
+            patterns=["{table}.csv"],
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
     log:
         f"{FOLDER}/log/study_report/study_report.log",
     benchmark:
@@ -18,7 +35,7 @@ rule study_report:
     params:
         code=code_fingerprint("pipeline.reporting.study_report"),
         templates=files_fingerprint(
-            Path(workflow.basedir, "pipeline/reporting/templates").iterdir()
+            Path(PACKAGE, "pipeline/reporting/templates").iterdir()
         ),
         config=options(config),
         rows=ROWS_TO_JOIN,

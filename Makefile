@@ -66,7 +66,10 @@ test: $(STAMP) ## run the tests
 
 test-full: export NUMBA_DISABLE_JIT = 0
 test-full: $(STAMP) ## run the tests and recompute what they take from stored values
-	$(BIN)/python -m pytest -n $(CORES) --dist worksteal
+	@echo "Part 1 of 2: what make test runs"
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow"
+	@echo "Part 2 of 2: what make test takes from stored values, a line a test"
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m slow -v
 
 bench: bench-extraction bench-preflight bench-models ## run all benchmarks
 

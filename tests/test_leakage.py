@@ -10,6 +10,7 @@ import yaml
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.learning.fitting import fit_estimator
 from models.split import split_table
@@ -19,6 +20,7 @@ from models.transformers.columns import Columns
 
 DRAWS = 20
 ROWS = 200
+FEATURES = feature_names()[:400]
 FIXED = {"penalty": ["l2"], "C": [0.1]}
 
 
@@ -62,7 +64,7 @@ def test_planted_predictors_are_found(config):
     """Recall beats chance even among the features that the readers agree on."""
     radiomics, clinical, represented = [], [], []
     for seed in range(DRAWS):
-        simulated = simulate_tables(ROWS, seed)
+        simulated = simulate_tables(ROWS, seed, features=FEATURES)
         table, info = simulated.analysis()
         columns = Columns.from_info(info)
         train = (split_table(table, config | {"seed": seed})["part"] == "train").to_numpy()
@@ -93,7 +95,7 @@ def mean_interval(values):
 @pytest.fixture(scope="module")
 def null_aucs(config):
     """Test AUROCs under permuted outcomes: of the pipeline, and with selection before the split."""
-    table, info = simulate_tables(240, 100).analysis()
+    table, info = simulate_tables(240, 100, features=FEATURES).analysis()
     columns, outcome = Columns.from_info(info), table["outcome"].to_numpy()
     ours, leaking = [], []
     for draw in range(DRAWS):

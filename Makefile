@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-tables slurm real simulated test test-full bench bench-extraction bench-preflight bench-models proof-leakage proof-simulation lint format clean
+.PHONY: help install bundle demo demo-tables slurm real simulated test test-full bench bench-extraction bench-preflight bench-models proof-leakage proof-simulation lint format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -21,16 +21,27 @@ help: ## list the commands
 install: $(STAMP) ## install everything into .venv (TORCH=cpu or cuda overrides the choice of PyTorch's build)
 	$(if $(filter cpu cuda,$(TORCH)),@$(BIN)/python install/torch_build.py $(TORCH))
 
+# Without a network: `make install BUNDLE=FILE`, with a file that `make bundle` wrote elsewhere.
+ifdef BUNDLE
+OPENED := build/bundle
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(OPENED)/wheels
+endif
+
+bundle: $(STAMP) ## pack checkout and all packages into one file, to install where there is no network
+	$(BIN)/python install/bundle.py pack dist
+
 # The first two lines refuse a machine that cannot install this, before anything is downloaded.
 # numpy and setuptools come before PyRadiomics, which builds against them.
 $(STAMP): requirements.txt requirements-dev.txt pyproject.toml setup.py environment.post-deploy.sh $(wildcard install/*.py pipeline/extraction/native/*)
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not on this machine. Remedy: install python3, python3-venv and python3-dev (3.11 to 3.13), or add PYTHON=<its path> to the command."; exit 1; }
 	@"$(PYTHON)" install/check_python.py $(VENV)
+	$(if $(BUNDLE),@"$(PYTHON)" install/bundle.py open "$(BUNDLE)" $(OPENED))
 	@echo "Installing into $(VENV) (a few minutes)"
 	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install -q $$(grep -E '^(pip|setuptools|numpy)==' requirements.txt)
 	PATH="$$PWD/$(BIN):$$PATH" bash environment.post-deploy.sh
-	$(BIN)/python install/torch_build.py $(TORCH)
+	$(if $(BUNDLE),,$(BIN)/python install/torch_build.py $(TORCH))
 	$(BIN)/python -m pip install -q -r requirements.txt -r requirements-dev.txt
 	$(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .
 	@touch $@

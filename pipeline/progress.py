@@ -150,6 +150,9 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
     stopped = []
     with only_run(folder) as lock:
         new_run()
+        # A shell that starts a run in the background has its children ignore Ctrl-C, by which
+        # Snakemake is stopped below.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             call,
             stdout=subprocess.PIPE,

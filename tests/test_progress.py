@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,37 @@ def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Pa
     assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -9
     with only_run(tmp_path):
         pass
+
+
+def test_a_run_in_the_background_of_a_script_can_be_stopped(
+    tmp_path: Path, repository: Path
+) -> None:
+    """A shell lets what it starts with & ignore Ctrl-C, and so would Snakemake."""
+    (tmp_path / "snakemake.py").write_text(
+        "import pathlib, time\npathlib.Path('ready').touch()\ntime.sleep(600)\n", encoding="utf-8"
+    )
+    (tmp_path / "s.yaml").write_text("study: s\n", encoding="utf-8")
+    process = subprocess.Popen(
+        [
+            *("sh", "-c", 'trap "" INT; exec "$@"', "sh"),
+            *(sys.executable, "-m", "pipeline.progress", "--configfile", "s.yaml"),
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(repository)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)  # the runner watches for signals from now on
+        process.terminate()
+        said, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert said.startswith("Stopped after")
 
 
 def test_what_to_open_follows_from_what_was_asked_for(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Gather tables of one kind into one table of the study, sorted, with a CSV copy.
 
-Which batch a scan fell into leaves no trace: rows are ordered by what they are about. A study that
-starts from ready feature tables, one per reader, gathers those (``--study``).
+Which batch a scan fell into leaves no trace: rows are ordered by what they are about. A study of
+images gathers what its batches wrote (``--study`` and ``--batches``), one that starts from ready
+feature tables, one per reader, gathers those (``--study`` alone).
 """
 
 from __future__ import annotations
@@ -134,7 +135,12 @@ def main(options: argparse.Namespace) -> None:
     """Gather the tables that the command line names, or those that the study starts from."""
     import pyarrow.parquet as pq
 
-    if options.study is not None:
+    parts = options.parts
+    if options.batches is not None:
+        if options.study is None:
+            raise StudyError("Gathering the batches of a study needs --study", where="--batches")
+        parts = open_study(options.study).batch_files(options.batches, options.out.name)
+    elif options.study is not None:
         study = open_study(options.study)
         config = study.config
         if not config["features"]:
@@ -155,8 +161,8 @@ def main(options: argparse.Namespace) -> None:
         write_table(gather_ready(ready), options.out, csv=True)
         return
     table = gather(
-        [pq.read_table(path) for path in options.parts],
-        [f"{path.parent.name}/{path.name}" for path in options.parts],
+        [pq.read_table(path) for path in parts],
+        [f"{path.parent.name}/{path.name}" for path in parts],
     )
     write_table(table.to_pandas(), options.out, csv=True)
 
@@ -165,7 +171,14 @@ if __name__ == "__main__":
     arguments = command.parser("pipeline.gather", __doc__)
     arguments.add_argument("--out", required=True, type=Path, help="gathered table (.parquet)")
     arguments.add_argument(
-        "--study", type=Path, help="folder of a study that starts from ready feature tables"
+        "--study",
+        type=Path,
+        help="folder of a study; without --batches one that starts from ready feature tables",
     )
-    arguments.add_argument("parts", nargs="*", type=Path, help="the batches' tables")
+    arguments.add_argument(
+        "--batches",
+        type=Path,
+        help="results of the study's batches: gather the table of each that is named as --out is",
+    )
+    arguments.add_argument("parts", nargs="*", type=Path, help="the tables, where named one by one")
     command.run(main, arguments)

@@ -191,8 +191,8 @@ def main(options: argparse.Namespace) -> None:
         return
     ingested, masks = read_table(options.ingest), read_table(options.masks)
     if options.gather:
-        parts = [read_table(part) for part in options.gather]
-        write_table(gather(parts, ingested, masks), options.out, csv=True)
+        parts = map(read_table, study.batch_files(options.gather, "preflight.parquet"))
+        write_table(gather(list(parts), ingested, masks), options.out, csv=True)
     else:
         cases = study.select_cases(options.batch, options.scan)
         beside = compare(masks, cases, study)
@@ -210,10 +210,9 @@ def _arguments() -> argparse.ArgumentParser:
         )
     arguments.add_argument(
         "--gather",
-        nargs="+",
         type=Path,
-        metavar="TABLE",
-        help="preflight tables of all batches: write the study's table",
+        metavar="BATCHES",
+        help="folder with the results of all batches: write the study's table",
     )
     arguments.add_argument(
         "--check",

@@ -233,15 +233,15 @@ def _take_pictures(folders: Iterable[Path], cases: set[str], target: Path) -> se
 
 def main(options: argparse.Namespace) -> None:
     """Write the study's pages."""
-    config = open_study(options.study).config
+    study = open_study(options.study)
     with whole_folder(options.out) as folder:
         write_pages(
             read_table(options.table),
             read_table(options.masks),
-            options.pictures,
+            study.batch_files(options.batches, "pictures") if options.batches else [],
             folder,
-            study=config["study"],
-            stops=config["on_bad_case"] == "stop",
+            study=study.name,
+            stops=study.config["on_bad_case"] == "stop",
         )
 
 
@@ -257,7 +257,7 @@ if __name__ == "__main__":
         "--masks", required=True, type=Path, help="the study's table masks.parquet"
     )
     arguments.add_argument(
-        "--pictures", nargs="*", default=[], type=Path, help="folders of pictures of the cases"
+        "--batches", type=Path, help="results of the batches, whose pictures the pages show"
     )
     arguments.add_argument("--out", required=True, type=Path, help="folder to write")
     command.run(main, arguments)

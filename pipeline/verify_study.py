@@ -42,15 +42,15 @@ def main(options: argparse.Namespace) -> None:
         logger.info("verified: %(verified)d, largest relative difference %(largest)s", verified)
         write_json(verified, options.out)
         return
-    for name in ("study", "extraction", "features", "ingest", "masks"):
+    for name in ("study", "batches", "extraction", "features", "ingest", "masks"):
         if getattr(options, name) is None:
             raise StudyError("Gathering verifications needs the study's tables", where=f"--{name}")
-    parts = [read_table(part) for part in options.parts]
+    study = open_study(options.study)
+    parts = map(read_table, study.batch_files(options.batches, "verification.parquet"))
     filled = [part for part in parts if len(part)]
     if filled:
         table = pd.concat(filled, ignore_index=True)
     else:
-        study = open_study(options.study)
         table = verify(
             lowest(read_table(options.extraction), study.config["seed"]),
             read_table(options.features),
@@ -73,5 +73,5 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--out", required=True, type=Path, help="table to write (.parquet); with --check, JSON"
     )
-    arguments.add_argument("parts", nargs="*", type=Path, help="the batches' verification.parquet")
+    arguments.add_argument("--batches", type=Path, help="folder with the results of all batches")
     command.run(main, arguments)

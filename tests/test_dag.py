@@ -364,3 +364,7 @@ def test_targets_that_a_study_does_not_reach_say_so(checkout: Checkout) -> None:
     assert done.stdout == (
         "Models need an outcome. Remedy: set `clinical`, `dictionary` and `outcome`.\n"
     )
+    dry = checkout.snakemake("-n", "results/s/batches/b77/ingest.parquet", "--configfile", study)
+    assert dry.returncode == 1
+    said = dry.stdout + dry.stderr
+    assert "The study has no batch b77. Remedy: ask for one of b0;" in said

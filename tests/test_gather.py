@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.feature_tables import read_features
+from pipeline.core.files import write_table
 from pipeline.gather import gather, gather_ready
 from tests.commands import run_here
 
@@ -80,6 +81,23 @@ def test_the_command_writes_both_files(tmp_path: Path) -> None:
     assert pd.read_parquet(out)["case_id"].tolist() == ["0003", "0007"]
     copy = pd.read_csv(out.with_suffix(".csv"), dtype={"case_id": str})
     assert copy["case_id"].tolist() == ["0003", "0007"]
+
+
+def test_the_batches_are_those_of_the_study_however_many(tmp_path: Path) -> None:
+    """Named one by one, thousands of tables would be longer than a command may be."""
+    write_table(pd.DataFrame({"batch": ["b1", "b0", "b1"]}), tmp_path / "study" / "cases.parquet")
+    (tmp_path / "study" / "study.yaml").write_text("study: s\n", encoding="utf-8")
+    for batch, case in (("b0", "0007"), ("b1", "0003"), ("b2", "of a study with more batches")):
+        frame = _features([case], ["x"]).to_pandas()
+        (tmp_path / batch).mkdir()
+        frame.to_parquet(tmp_path / batch / "features.parquet", index=False)
+    out = tmp_path / "tables" / "features.parquet"
+    command = ["pipeline.gather", "--batches", tmp_path, "--out", out]
+    assert run_here(*command, "--study", tmp_path / "study").returncode == 0
+    assert pd.read_parquet(out)["case_id"].tolist() == ["0003", "0007"]
+    done = run_here(*command)
+    assert done.returncode == 1
+    assert "Gathering the batches of a study needs --study" in done.stderr
 
 
 def test_ready_tables_need_a_study_that_starts_from_them(tmp_path: Path) -> None:

@@ -137,14 +137,14 @@ def gather(work: Path) -> list[subprocess.CompletedProcess]:
         run(
             work,
             "pipeline.preflight",
-            *("--gather", f"{batch}/preflight.parquet", "--ingest", f"{batch}/ingest.parquet"),
+            *("--gather", "results/mini/batches", "--ingest", f"{batch}/ingest.parquet"),
             *("--masks", f"{batch}/masks.parquet", "--out", f"{tables}/preflight.parquet"),
         ),
         run(
             work,
             "pipeline.preflight_pages",
             *("--table", f"{tables}/preflight.parquet", "--masks", f"{batch}/masks.parquet"),
-            *("--pictures", f"{batch}/pictures", "--out", "results/mini/report/preflight"),
+            *("--batches", "results/mini/batches", "--out", "results/mini/report/preflight"),
         ),
     ]
 
@@ -226,7 +226,7 @@ def test_with_stop_the_gate_closes_and_the_page_says_so(study):
         config.write_text(text)
 
 
-@pytest.mark.parametrize("options", [[], ["--gather", "x.parquet"]])
+@pytest.mark.parametrize("options", [[], ["--gather", "x"]])
 def test_preflight_says_what_it_needs(study, options):
     done = run(study, "pipeline.preflight", "--out", "x.parquet", *options)
     assert done.returncode == 1

@@ -66,7 +66,7 @@ def joined(folder, features: dict, **options) -> tuple[pd.DataFrame, dict]:
     study = validate_study(config)
     tables, frozen = study.folder / "tables", study.folder / "study"
     write_study(study, frozen)
-    call(pipeline.gather, study=frozen, out=tables / "features.parquet", parts=[])
+    call(pipeline.gather, study=frozen, out=tables / "features.parquet", parts=[], batches=None)
     call(
         pipeline.join,
         study=frozen,

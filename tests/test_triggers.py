@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline.core.errors import StudyError
-from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
+from pipeline.core.triggers import files_state, options, parameter_file, rows_hash, rows_hashes
 
 CONFIG = {"seed": 1, "selection": {"mrmr": {"k": 20}, "ccc": {"threshold": 0.85}}, "title": "é"}
 
@@ -41,6 +41,18 @@ def test_rows_count_and_their_order_does_not() -> None:
     assert rows_hash(table.assign(mask=["a", "c"]), ["scan_id"]) == rows_hash(table, ["scan_id"])
     assert rows_hash(table.rename(columns={"mask": "image"})) != first
     assert rows_hash(None) == "none"
+
+
+@pytest.mark.parametrize("label", [None, 'a "quoted", word', "two\nlines"])
+@pytest.mark.parametrize("columns", [None, ["scan_id", "days"]])
+def test_rows_of_groups_hash_as_each_group_alone(label: str | None, columns: list | None) -> None:
+    days = pd.array([-3, None, 0, 12], dtype="Int64")
+    table = pd.DataFrame(
+        {"scan_id": list("abca"), "batch": ["b1", "b0", "b1", "b1"], "label": label, "days": days}
+    )
+    assert rows_hashes(table, "batch", columns) == {
+        batch: rows_hash(table[table["batch"] == batch], columns) for batch in ("b1", "b0")
+    }
 
 
 def test_files_count_by_size_and_time_inside_folders_too(tmp_path: Path) -> None:

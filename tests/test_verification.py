@@ -211,7 +211,7 @@ def study(store, sources, crops, tmp_path) -> argparse.Namespace:
         study=folder, batch="b0", scan=None, resample=tmp_path / "resample.parquet",
         ingest=tmp_path / "ingest.parquet", masks=tmp_path / "masks.parquet",
         out=tmp_path / "features.parquet", status=tmp_path / "extraction.parquet",
-        verification=tmp_path / "verification.parquet",
+        verification=tmp_path / "b0" / "verification.parquet",
     )  # fmt: skip
 
 
@@ -230,7 +230,7 @@ def gather(study: argparse.Namespace, work: Path, **changes) -> pd.DataFrame:
     options = {
         "study": study.study, "extraction": study.status, "features": study.out,
         "ingest": study.ingest, "masks": study.masks, "check": None,
-        "out": work / "gathered.parquet", "parts": [study.verification],
+        "out": work / "gathered.parquet", "batches": work,
     }  # fmt: skip
     verify_study.main(argparse.Namespace(**{**options, **changes}))
     assert (work / "gathered.csv").exists()

@@ -15,7 +15,7 @@ from pipeline.core.identifying import check_identifying, shown, shown_id, shown_
 from pipeline.core.problems import Problems, listing
 from pipeline.core.readers import reader_label, split_label
 from pipeline.core.registered import check_registered, read_marker
-from pipeline.core.sheets import read_sheet, rows_text
+from pipeline.core.sheets import read_sheet, rows_of, rows_of_repeated, rows_text
 from pipeline.core.spellings import typed_alike
 from pipeline.core.table_schema import check_columns, load_schema
 
@@ -138,22 +138,25 @@ def _check_unique(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
         (["scan_id", "level", "reader"], "A level of a scan must be one case"),
     )
     for columns, rule in keys:
-        for values, rows in sheet.groupby(columns, sort=False).groups.items():
-            if len(rows) > 1:
-                problems.add(
-                    rule,
-                    found=" ".join(map(shown_id, values)),
-                    where=f"{path}, {rows_text(rows)}, columns {', '.join(columns)}",
-                    remedy="remove the duplicate, or correct its ids",
-                )
+        for values, rows in rows_of_repeated(sheet[columns]):
+            problems.add(
+                rule,
+                found=" ".join(map(shown_id, values)),
+                where=f"{path}, {rows_text(rows)}, columns {', '.join(columns)}",
+                remedy="remove the duplicate, or correct its ids",
+            )
         if problems:
             return
 
 
 def _check_versions(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
     """Add every reader of a case whose versions do not count up from the original, 1."""
-    reader = [split_label(label)[0] for label in sheet["reader"]]
-    for (case_id, name), rows in sheet.groupby([sheet["case_id"], reader], sort=False):
+    reader = sheet["reader"].map(lambda label: split_label(label)[0])
+    keys = pd.MultiIndex.from_arrays([sheet["case_id"], reader])
+    # Where every row is an original there is nothing to count.
+    corrected = keys.isin(keys[sheet["version"] != 1])
+    some = sheet[corrected]
+    for (case_id, name), rows in some.groupby([some["case_id"], reader[corrected]], sort=False):
         versions = sorted(set(rows["version"]))
         if versions != list(range(1, len(versions) + 1)):
             problems.add(
@@ -207,17 +210,19 @@ def _differing(values: pd.Series, keys: pd.Series) -> list[str]:
 
 def _resolve_paths(values: pd.Series, path: Path, problems: Problems) -> pd.Series:
     """Return paths of a table relative to the working directory; add those that do not exist."""
-    resolved = {}
-    for value, rows in values.groupby(values, sort=False).groups.items():
+    resolved, missing = {}, set()
+    for value in values.unique():
         target = path.parent / value
         if "\\" in value and not target.exists():
             target = path.parent / value.replace("\\", "/")  # written on Windows
         if not target.exists():
-            problems.add(
-                f"The {values.name} must exist, relative to the folder of its table",
-                found=shown_path(value),
-                where=f"{path}, {rows_text(rows)}, column {values.name}",
-                remedy="correct the path, or copy the file there",
-            )
+            missing.add(value)
         resolved[value] = Path(os.path.normpath(target)).as_posix()
+    for value, rows in rows_of(values, missing):
+        problems.add(
+            f"The {values.name} must exist, relative to the folder of its table",
+            found=shown_path(value),
+            where=f"{path}, {rows_text(rows)}, column {values.name}",
+            remedy="correct the path, or copy the file there",
+        )
     return values.map(resolved)

@@ -14,7 +14,7 @@ from pipeline.core.identifying import check_identifying, shown, shown_id
 from pipeline.core.implausible import implausible_columns
 from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.sheets import cell, read_sheet, rows_text
+from pipeline.core.sheets import cell, read_sheet, rows_of_repeated, rows_text
 from pipeline.core.spellings import same_words, spelling_of, typed_alike
 from pipeline.core.table_columns import (
     KEYS,
@@ -204,14 +204,13 @@ def type_clinical(
 
 
 def _check_key(sheet: pd.DataFrame, key: str, path: str | Path, problems: Problems) -> None:
-    for value, rows in sheet.groupby(key, sort=False).groups.items():
-        if len(rows) > 1:
-            problems.add(
-                f"A {key.removesuffix('_id')} must have one row of the clinical table",
-                found=f"{shown_id(value)} in {rows_text(rows)}",
-                where=f"{path}, column {key}",
-                remedy="keep one of the rows, or set `unit: case` if a row is a vertebra",
-            )
+    for value, rows in rows_of_repeated(sheet[key]):
+        problems.add(
+            f"A {key.removesuffix('_id')} must have one row of the clinical table",
+            found=f"{shown_id(value)} in {rows_text(rows)}",
+            where=f"{path}, column {key}",
+            remedy="keep one of the rows, or set `unit: case` if a row is a vertebra",
+        )
 
 
 def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Problems) -> pd.Series:

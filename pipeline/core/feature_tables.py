@@ -30,6 +30,7 @@ from pipeline.core.sheets import (
     column_names,
     parquet_values,
     read_sheet,
+    rows_of_repeated,
     rows_text,
 )
 from pipeline.core.spellings import typed_alike
@@ -425,8 +426,7 @@ def _check_keys(
                 where=f"{path}, row {row}, column {DAYS}",
                 remedy="write a number such as -3, or leave the cell blank",
             )
-    groups = sheet.groupby(keys[0], sort=False).groups.items()
-    repeated = {value: rows for value, rows in groups if len(rows) > 1}
+    repeated = dict(rows_of_repeated(sheet[keys[0]]))
     if repeated:
         problems.add(
             f"A feature table must have one row per {keys[0].removesuffix('_id')}",

@@ -73,17 +73,20 @@ _LONG = re.compile(rf"[0-9]{{{MIN_DIGITS},}}")
 @cache
 def words(kind: str) -> frozenset[str]:
     """Return the words of `kind` in identifying_words.yaml, folded."""
-    path = Path(__file__).with_name("identifying_words.yaml")
-    lists = yaml.safe_load(path.read_text(encoding="utf-8"))
     mark = " " if kind == "chinese" else ","
-    return frozenset(fold(one) for line in lists[kind] for one in str(line).split(mark) if one)
+    lines = _file_of_words()[kind]
+    return frozenset(fold(one) for line in lines for one in str(line).split(mark) if one)
+
+
+@cache
+def _file_of_words() -> Mapping[str, list]:
+    path = Path(__file__).with_name("identifying_words.yaml")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def word_lists(kind: str) -> list[list[str]]:
     """Return the lists of `kind` in identifying_words.yaml, in their order, folded."""
-    path = Path(__file__).with_name("identifying_words.yaml")
-    lists = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return [[fold(one) for one in str(line).split(",")] for line in lists[kind]]
+    return [[fold(one) for one in str(line).split(",")] for line in _file_of_words()[kind]]
 
 
 def fold(text: str) -> str:

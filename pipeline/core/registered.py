@@ -140,8 +140,9 @@ def check_registered(sheet: pd.DataFrame, path: Path) -> None:
         again,
     )
     for column in ("image", "mask"):
+        outside = {value: leaves(path.parent, value) for value in sheet[column].unique()}
         refuse(
-            sheet[column].map(lambda value: leaves(path.parent, value)),
+            sheet[column].map(outside),
             column,
             f"The {column} must lie in the folder of the registered study",
             again,

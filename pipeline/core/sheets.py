@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -220,6 +220,32 @@ def _check_failed(
 def cell(path: str | Path, row: int, column: str) -> str:
     """Return how an error names one cell."""
     return f"{path}, row {row}, column {column}"
+
+
+def rows_of(values: pd.Series, wanted: Collection[object]) -> Iterator[tuple[object, pd.Index]]:
+    """Yield each of `wanted` that stands in a column, with its rows, in the order of the table."""
+    some = values[values.isin(wanted)]
+    yield from some.groupby(some, sort=False).groups.items()
+
+
+def rows_of_repeated(keys: pd.Series | pd.DataFrame) -> Iterator[tuple[object, pd.Index]]:
+    """Yield each value that stands in several rows, with these rows, in the order of the table.
+
+    A table without repeated keys, as nearly all are, is looked through once.
+
+    Parameters
+    ----------
+    keys : pandas.Series or pandas.DataFrame
+        A column of keys, or several that are a key together; the value is then a tuple.
+
+    Examples
+    --------
+    >>> [(key, list(rows)) for key, rows in rows_of_repeated(pd.Series(["a", "b", "a"]))]
+    [('a', [0, 2])]
+    """
+    repeated = keys[keys.duplicated(keep=False)]
+    by = repeated if isinstance(repeated, pd.Series) else list(repeated.columns)
+    yield from repeated.groupby(by, sort=False).groups.items()
 
 
 def rows_text(rows: Iterable[int]) -> str:

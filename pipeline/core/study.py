@@ -70,6 +70,14 @@ class Study:
             return originals(self.cases["reader"])
         return sorted(self.config["features"] or {})
 
+    def batch_files(self, folder: Path, name: str) -> list[Path]:
+        """Return the file `name` of each batch below `folder`, ``results/<study>/batches``.
+
+        So a rule names one folder: the names of thousands of files are longer than a command of
+        the shell may be.
+        """
+        return [folder / batch / name for batch in sorted(self.select_cases()["batch"].unique())]
+
     def select_cases(self, batch: str | None = None, scan: str | None = None) -> pd.DataFrame:
         """Return the rows of `cases` of one batch or one scan, or all of them."""
         if self.cases is None:

@@ -12,7 +12,7 @@ import yaml
 from pipeline.core.identifying import shown, shown_id
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.schema_validator import schema_validator
-from pipeline.core.sheets import cell, rows_text
+from pipeline.core.sheets import cell, rows_of, rows_text
 
 IDENTITY_CELLS = frozenset(
     ("patient_id", "scan_id", "case_id", "reader", "image", "series", "mask", "label")
@@ -65,9 +65,8 @@ def check_columns(sheet: pd.DataFrame, name: str, path: str | Path, problems: Pr
                 where=f"{path}, {rows_text(sheet.index[blank])}, column {column}",
                 remedy="fill the cell, or remove the row",
             )
-        for value, rows in values[~blank].groupby(values[~blank], sort=False).groups.items():
-            if validator.is_valid(value):
-                continue
+        wrong = {value for value in values[~blank].unique() if not validator.is_valid(value)}
+        for value, rows in rows_of(values, wrong):
             allowed = [each for each in rules.get("enum", ()) if each is not None]
             problems.add(
                 f"{column} must be " + (f"one of {listing(allowed)}" if allowed else "well formed"),

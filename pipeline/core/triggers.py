@@ -59,7 +59,36 @@ def rows_hash(table: pd.DataFrame | None, columns: Iterable[str] | None = None) 
         return "none"
     if columns is not None:
         table = table[list(columns)]
-    lines = table.to_csv(index=False, header=False).splitlines()
+    return _lines_hash(table, _lines(table))
+
+
+def rows_hashes(
+    table: pd.DataFrame, by: str, columns: Iterable[str] | None = None
+) -> dict[str, str]:
+    """Return `rows_hash` of the rows of each group, having written the table out once.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One of the study's tables.
+    by : str
+        Column whose values are the groups; the columns that count need not hold it.
+    columns : iterable of str, optional
+        Columns that count; all by default.
+    """
+    counted = table if columns is None else table[list(columns)]
+    lines = _lines(counted)
+    rows = table.groupby(by, sort=False).indices
+    if len(lines) != len(table):  # a cell holds a line break
+        return {name: rows_hash(counted.iloc[at]) for name, at in rows.items()}
+    return {name: _lines_hash(counted, [lines[i] for i in at]) for name, at in rows.items()}
+
+
+def _lines(table: pd.DataFrame) -> list[str]:
+    return table.to_csv(index=False, header=False).splitlines()
+
+
+def _lines_hash(table: pd.DataFrame, lines: list[str]) -> str:
     return json_hash([list(table.columns), sorted(lines)])
 
 

@@ -18,7 +18,7 @@ rule ablate:
     threads: cores
     resources:
         mem_mb=memory(4000),
-        runtime=720,
+        runtime=minutes(720),
         gpu=lambda wildcards: gpus(wildcards.model),
         workers=lambda wildcards: workers(wildcards.model),
     params:

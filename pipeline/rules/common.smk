@@ -8,6 +8,7 @@
 import logging
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 from shlex import quote
 
@@ -15,15 +16,24 @@ from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
 from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.core.job_environment import use_package
+from pipeline.core.problems import listing
 from pipeline.core.run_lock import begin_run
 from pipeline.core.run_log import NOTICE
 from pipeline.core.run_start import at_start
+from pipeline.core.slurm_jobs import remember_jobs
 from pipeline.core.split_designs import OPTIONS as SPLIT_OPTIONS
 from pipeline.core.study import write_study
-from pipeline.core.triggers import files_state, options, parameter_file, rows_hash
+from pipeline.core.triggers import (
+    files_state,
+    options,
+    parameter_file,
+    rows_hash,
+    rows_hashes,
+)
 from pipeline.study_of_run import study_of_run
 
 use_package(PACKAGE)
+remember_jobs()
 
 # What validation has to say although the run goes on; the runner (pipeline/progress.py) shows it.
 if not logging.getLogger("pipeline").handlers:
@@ -94,8 +104,9 @@ if WORKERS == "auto":
         WORKERS = 4
 
 
+# A pattern, and no list of the batches: Snakemake carries it in every path of every job.
 wildcard_constraints:
-    batch="|".join(BATCHES) or "none",
+    batch="b[0-9]+" if BATCHES else "none",
     model="|".join(config["models"]),
     table="ingest|masks|agreement|extraction|features",
 
@@ -138,21 +149,55 @@ def of_batches(name):
     return [f"{FOLDER}/batches/{batch}/{name}" for batch in BATCHES]
 
 
+def folder_of_batches(wildcards):
+    """Return the folder of all batches, for commands that know which they are.
+
+    A shell takes 128 kB as one command: less than the names of a few thousand files.
+    """
+    return f"{FOLDER}/batches"
+
+
 def of_models(name):
     """Return the files `name` of all models."""
     return [f"{FOLDER}/models/{model}/{name}" for model in MODELS]
 
 
+@cache
+def cases_of_batches():
+    """Return the rows of the cases of each batch: looked up once, not for every job."""
+    return dict(list(study.cases.groupby("batch")))
+
+
+def of_batch(known, wildcards):
+    """Return what is known of the job's batch, or say that the study has no such batch."""
+    if wildcards.batch not in known:
+        raise WorkflowError(
+            f"The study has no batch {wildcards.batch}. Remedy: ask for one of "
+            f"{listing(BATCHES)}; their number follows from `scans_per_job`."
+        )
+    return known[wildcards.batch]
+
+
 def rows_of_batch(*columns):
     """Return a function of the wildcards: hash of the batch's rows of the cases."""
-    return lambda wildcards: rows_hash(
-        study.select_cases(wildcards.batch), columns or None
-    )
+    hashes = cache(lambda: rows_hashes(study.cases, "batch", columns or None))
+    return lambda wildcards: of_batch(hashes(), wildcards)
 
 
 def files_of_batch(column):
     """Return a function of the wildcards: state of the batch's image or mask files."""
-    return lambda wildcards: files_state(study.select_cases(wildcards.batch)[column])
+    return lambda wildcards: files_state(
+        of_batch(cases_of_batches(), wildcards)[column]
+    )
+
+
+@cache
+def treated_levels_of_batches():
+    """Return the hash of the treated levels of each batch's patients that have any."""
+    key, column = f"{config['unit']}_id", config["preflight"]["treated_level"]
+    units = study.cases[[key, "batch"]].drop_duplicates()
+    treated = units.merge(study.clinical[[key, column]], on=key)
+    return rows_hashes(treated, "batch", [key, column])
 
 
 def treated_levels_of_batch(wildcards):
@@ -160,13 +205,18 @@ def treated_levels_of_batch(wildcards):
     column, key = config["preflight"]["treated_level"], f"{config['unit']}_id"
     if column is None:
         return "none"
-    units = study.select_cases(wildcards.batch)[key]
-    return rows_hash(study.clinical[study.clinical[key].isin(units)], [key, column])
+    nobody = rows_hash(study.clinical.iloc[:0], [key, column])
+    return treated_levels_of_batches().get(wildcards.batch, nobody)
 
 
 def memory(megabytes):
     """Return memory in MB that doubles with every retry."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+
+
+def minutes(number):
+    """Return a limit of time in minutes that doubles with every retry."""
+    return lambda wildcards, attempt: number * 2 ** (attempt - 1)
 
 
 def gpus(model):

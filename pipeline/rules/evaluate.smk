@@ -13,7 +13,7 @@ rule winner:
     threads: 1
     resources:
         mem_mb=memory(500),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("models.winner"),
         options=options(config, "mode"),
@@ -39,7 +39,7 @@ rule evaluate:
     threads: config["threads"]
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         code=code_fingerprint("models.evaluate"),
         options=options(config, "seed", "mode", "evaluation", "primary"),
@@ -68,7 +68,7 @@ rule sample_size:
     threads: 1
     resources:
         mem_mb=memory(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("models.sample_size"),
         options=options(config, "mode", "evaluation.expected_r2"),

@@ -16,7 +16,7 @@ rule extract:
     threads: config["threads"]
     resources:
         mem_mb=memory(4000),
-        runtime=240,
+        runtime=minutes(240),
     params:
         code=code_fingerprint("pipeline.extract"),
         options=options(

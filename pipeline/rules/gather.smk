@@ -15,11 +15,14 @@ if HAS_IMAGES:
         threads: 1
         resources:
             mem_mb=memory(2000),
-            runtime=10,
+            runtime=minutes(10),
         params:
             code=code_fingerprint("pipeline.gather"),
+            study=f"{FOLDER}/study",
+            batches=folder_of_batches,
         shell:
-            "python -m pipeline.gather --out {output.table:q} {input:q} > {log:q} 2>&1"
+            "python -m pipeline.gather --study {params.study:q} --batches {params.batches:q}"
+            " --out {output.table:q} > {log:q} 2>&1"
 
 else:
 
@@ -38,7 +41,7 @@ else:
         threads: 1
         resources:
             mem_mb=memory(2000),
-            runtime=10,
+            runtime=minutes(10),
         params:
             code=code_fingerprint("pipeline.gather"),
             options=options(

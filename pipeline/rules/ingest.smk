@@ -10,7 +10,7 @@ rule ingest:
     threads: config["threads"]
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         code=code_fingerprint("pipeline.ingest"),
         options=options(config, "checks", "ingest"),

@@ -18,7 +18,7 @@ if HAS_MODELS:
         threads: 1
         resources:
             mem_mb=memory(2000),
-            runtime=10,
+            runtime=minutes(10),
         params:
             code=code_fingerprint("pipeline.join"),
             options=options(
@@ -61,7 +61,7 @@ else:
         threads: 1
         resources:
             mem_mb=memory(1000),
-            runtime=10,
+            runtime=minutes(10),
         params:
             code=code_fingerprint("pipeline.join"),
             options=options(

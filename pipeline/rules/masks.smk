@@ -12,7 +12,7 @@ rule masks:
     threads: config["threads"]
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         code=code_fingerprint("segmentation.masks"),
         options=options(config, "checks", "masks"),
@@ -40,7 +40,7 @@ rule agreement:
     threads: config["threads"]
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         code=code_fingerprint("segmentation.agreement"),
         options=options(config, "agreement"),

@@ -20,7 +20,7 @@ rule nested:
     threads: cores
     resources:
         mem_mb=memory(4000),
-        runtime=1440,
+        runtime=minutes(1440),
         gpu=lambda wildcards: gpus(wildcards.model),
         workers=lambda wildcards: workers(wildcards.model),
     params:

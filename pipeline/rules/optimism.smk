@@ -16,7 +16,7 @@ rule optimism:
     threads: cores
     resources:
         mem_mb=memory(4000),
-        runtime=1440,
+        runtime=minutes(1440),
         gpu=lambda wildcards: gpus(wildcards.model),
         workers=lambda wildcards: workers(wildcards.model),
     params:

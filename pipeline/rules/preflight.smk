@@ -13,7 +13,7 @@ rule preflight_batch:
     threads: 1
     resources:
         mem_mb=memory(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.preflight"),
         options=options(config, "preflight", "timing", "unit"),
@@ -47,12 +47,13 @@ rule preflight_study:
     threads: 1
     resources:
         mem_mb=memory(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.preflight"),
         study=f"{FOLDER}/study",
+        batches=folder_of_batches,
     shell:
-        "python -m pipeline.preflight --study {params.study:q} --gather {input.parts:q}"
+        "python -m pipeline.preflight --study {params.study:q} --gather {params.batches:q}"
         " --ingest {input.ingest:q} --masks {input.masks:q} --out {output.table:q} > {log:q} 2>&1"
 
 
@@ -72,7 +73,7 @@ rule preflight_pages:
     threads: 1
     resources:
         mem_mb=memory(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.preflight_pages"),
         templates=files_fingerprint(
@@ -80,9 +81,10 @@ rule preflight_pages:
         ),
         options=options(config, "on_bad_case"),
         study=f"{FOLDER}/study",
+        batches=folder_of_batches,
     shell:
         "python -m pipeline.preflight_pages --study {params.study:q} --table {input.table:q}"
-        " --masks {input.masks:q} --pictures {input.pictures:q} --out {output:q} > {log:q} 2>&1"
+        " --masks {input.masks:q} --batches {params.batches:q} --out {output:q} > {log:q} 2>&1"
 
 
 # Judged apart, since Snakemake deletes what a failed job wrote, and the pages must stay.
@@ -101,7 +103,7 @@ rule gate:
     threads: 1
     resources:
         mem_mb=memory(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.preflight"),
         study=f"{FOLDER}/study",

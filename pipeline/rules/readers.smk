@@ -17,7 +17,7 @@ rule reader_pages:
     threads: 4
     resources:
         mem_mb=memory(8000),
-        runtime=120,
+        runtime=minutes(120),
     params:
         code=code_fingerprint("segmentation.viewer"),
         templates=files_fingerprint(Path(PACKAGE, "segmentation/templates").iterdir()),

@@ -14,7 +14,7 @@ rule references:
     threads: config["threads"]
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         code=code_fingerprint("models.references"),
         options=options(

@@ -31,7 +31,7 @@ rule study_report:
     threads: 1
     resources:
         mem_mb=memory(2000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         code=code_fingerprint("pipeline.reporting.study_report"),
         templates=files_fingerprint(

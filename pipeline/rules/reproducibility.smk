@@ -16,7 +16,7 @@ rule reproducibility:
     threads: 1
     resources:
         mem_mb=memory(2000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.reproducibility"),
         options=options(

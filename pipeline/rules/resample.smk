@@ -19,7 +19,7 @@ rule resample:
     threads: config["threads"]
     resources:
         mem_mb=memory(4000),
-        runtime=120,
+        runtime=minutes(120),
     params:
         code=code_fingerprint("pipeline.resample"),
         options=options(config, "extraction.engine"),

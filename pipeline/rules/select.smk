@@ -15,7 +15,7 @@ rule select:
     threads: config["threads"]
     resources:
         mem_mb=memory(2000),
-        runtime=60,
+        runtime=minutes(60),
     params:
         code=code_fingerprint("models.selection"),
         options=options(

@@ -15,7 +15,7 @@ rule sensitivity:
     threads: config["threads"]
     resources:
         mem_mb=memory(4000),
-        runtime=120,
+        runtime=minutes(120),
         gpu=lambda wildcards: gpus(wildcards.model),
     params:
         code=code_fingerprint("models.sensitivity"),
@@ -45,7 +45,7 @@ rule missingness:
     threads: 1
     resources:
         mem_mb=memory(2000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("models.missingness"),
     shell:

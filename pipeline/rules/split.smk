@@ -13,7 +13,7 @@ rule split:
     threads: 1
     resources:
         mem_mb=memory(2000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("models.split"),
         options=options(config, "seed", *SPLIT_OPTIONS),

@@ -15,7 +15,7 @@ rule stability:
     threads: config["threads"] * WORKERS
     resources:
         mem_mb=memory(2000),
-        runtime=240,
+        runtime=minutes(240),
         workers=WORKERS,
     params:
         code=code_fingerprint("models.stability"),

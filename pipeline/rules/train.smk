@@ -17,7 +17,7 @@ rule train:
     threads: cores
     resources:
         mem_mb=memory(3500 + 500 * WORKERS),
-        runtime=720,
+        runtime=minutes(720),
         gpu=lambda wildcards: gpus(wildcards.model),
         workers=lambda wildcards: workers(wildcards.model),
     params:

@@ -18,17 +18,18 @@ rule verification:
     threads: config["threads"]
     resources:
         mem_mb=memory(4000),
-        runtime=30,
+        runtime=minutes(30),
     params:
         code=code_fingerprint("pipeline.verify_study"),
         options=options(config, "seed"),
         extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
+        batches=folder_of_batches,
     shell:
         "python -m pipeline.verify_study --study {params.study:q}"
         " --extraction {input.extraction:q} --features {input.features:q}"
-        " --ingest {input.ingest:q} --masks {input.masks:q} --out {output.table:q}"
-        " {input.parts:q} > {log:q} 2>&1"
+        " --ingest {input.ingest:q} --masks {input.masks:q} --batches {params.batches:q}"
+        " --out {output.table:q} > {log:q} 2>&1"
 
 
 # Judged apart, since Snakemake deletes what a failed job wrote, and the table must stay.
@@ -46,7 +47,7 @@ rule verified:
     threads: 1
     resources:
         mem_mb=memory(1000),
-        runtime=10,
+        runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.verify_study"),
     shell:

@@ -15,11 +15,10 @@ from pipeline.core.counted_words import (
     Advice,
     meanings,
     meanings_text,
-    near_words,
     number_problems,
     word_problems,
 )
-from pipeline.core.doubtful_words import is_doubtful
+from pipeline.core.doubtful_words import is_doubtful, near_words, neither
 from pipeline.core.errors import StudyError
 from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown
@@ -99,6 +98,8 @@ def check_values(
         ):
             continue
         problems.errors += word_problems(values, truth, named, **given)
+        if decides and name not in levels:
+            _warn_of_neither(values, named, table_name(name))
         if not decides and name not in levels:
             _warn_of_near(values, truth, named, table_name(name))
 
@@ -118,6 +119,19 @@ def _advice(name: str, *, numeric: bool) -> Advice:
         return f"add `{added.strip()}` to the formula"
 
     return Advice(naming, denying, lambda texts: f"write `missing_values: {_as_yaml(texts)}`")
+
+
+def _warn_of_neither(values: pd.Series, named: Collection[str | float], column: str) -> None:
+    """Warn of words of an outcome of yes and no that are neither."""
+    there = list(values.dropna().unique())
+    third = neither(there, {spelling_of(str(each), there) for each in named})
+    if third:
+        logger.warning(
+            "column %s: values that are neither yes nor no count as unnamed ones do: %s. If that "
+            "is not meant, name them in the formula, or in `missing_values`.",
+            column,
+            listing(map(shown, third)),
+        )
 
 
 def _warn_of_near(

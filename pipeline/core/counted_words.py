@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.core.doubtful_words import holds, is_doubtful, is_negated, odd_numbers, unnamed_yes
+from pipeline.core.doubtful_words import is_doubtful, near_words, odd_answers, unnamed_yes
 from pipeline.core.errors import StudyError
 from pipeline.core.identifying import shown
 from pipeline.core.problems import listing
@@ -27,7 +27,6 @@ from pipeline.core.spellings import (
     says,
     spelled_twice,
     spelling_of,
-    typed_alike,
 )
 
 BLANK = "(blank)"
@@ -46,6 +45,9 @@ DOUBT = "A word of doubt must not count as {}: the column"
 UNNAMED_YES = "A word for yes must not count as {}: the column"
 NEAR = "A value that holds a named one must not count otherwise: the column"
 """Rules of a column that decides an outcome."""
+
+FEW_OTHERS = 0.05
+"""Share of other numbers beside 1 and 2 up to which they are remarkable."""
 
 Naming = Callable[[Collection[str]], str]
 
@@ -269,7 +271,7 @@ def _undecided(
     doubtful = [value for value in left if is_doubtful(value)]
     found = {DOUBT: doubtful}
     if not (texts and all(NUMBER.fullmatch(text) for text in texts)):
-        doubtful += odd_numbers([each for each in left if each not in doubtful], texts)
+        doubtful += odd_answers([each for each in left if each not in doubtful], texts)
         found[UNNAMED_YES] = unnamed_yes([each for each in left if each not in doubtful], texts)
     if not declared:
         taken = {each for of in found.values() for each in of}
@@ -335,19 +337,33 @@ def number_problems(
             f" beside {listing(map(shown_value, sorted(set(rest))), SHOWN)}",
             advice.leaving([shown_value(each) for each in sorted(set(codes))]),
         )
-    third = rest[~rest.isin({0.0, 1.0} | named)]
-    if decides and not declared and 1.0 in named <= {0.0, 1.0} and len(third):
+    third, beside = _third(rest, named)
+    if decides and not declared and len(third):
         texts = [shown_value(each) for each in sorted(set(third))]
-        if rest.isin([0.0]).any() and rest.isin([1.0]).any():
-            add(
-                f"A third number must not count as {words[False]} beside 0 and 1: the column "
-                f"{column}",
-                third,
-                "",
-                f"if it is an event too, {advice.naming(['1', *texts])}; if it is none, "
-                f"{advice.denying(texts)}; if it is not known, {advice.leaving(texts)}",
-            )
+        known_texts = [shown_value(each) for each in sorted(named)]
+        add(
+            f"A third number must not count as {words[False]} beside {beside}: the column {column}",
+            third,
+            "",
+            f"if it is an event too, {advice.naming([*known_texts, *texts])}; if it is none, "
+            f"{advice.denying(texts)}; if it is not known, {advice.leaving(texts)}",
+        )
     return problems
+
+
+def _third(known: pd.Series, named: Collection[float]) -> tuple[pd.Series, str]:
+    """Return what is neither of the two numbers of a coding, which is the second value.
+
+    0 and 1 are a coding wherever 1 is named. 1 and 2 are one, and 1, 2 and 3 may be grades: only
+    few other numbers are remarkable there.
+    """
+    there = set(known)
+    if 1.0 in named and set(named) <= {0.0, 1.0} and {0.0, 1.0} <= there:
+        return known[~known.isin((0.0, 1.0))], "0 and 1"
+    if len(named) == 1 and set(named) <= {1.0, 2.0} <= there:
+        third = known[~known.isin((1.0, 2.0))]
+        return third[: len(third) if len(third) <= FEW_OTHERS * len(known) else 0], "1 and 2"
+    return known.iloc[:0], ""
 
 
 def _codes(
@@ -363,33 +379,3 @@ def _codes(
     if not decides or large.empty or others.empty or (others < 0).any():
         return large.iloc[:0]
     return large[large.abs() >= FAR_BELOW * others.max()]
-
-
-def near_words(values: pd.Series, truth: pd.Series, named: Collection[str | float]) -> list[str]:
-    """Return values that hold one that is named, and count as something else.
-
-    A named word may stand at the beginning, or anywhere as a whole word that is not denied.
-
-    Examples
-    --------
-    >>> values = pd.Series(["Positive", "Positive - focal", "focally positive", "not positive"])
-    >>> near_words(values, values == "Positive", ["Positive"])
-    ['Positive - focal', 'focally positive']
-    """
-    spelled = {plain_word(str(e)): str(e) for e in named if not NUMBER.fullmatch(str(e))}
-    named_plain = set(spelled)
-    one_way = {value: truth[values == value] for value in typed_alike(values).dropna().unique()}
-    counted = {plain_word(v): bool(t.any()) for v, t in one_way.items() if t.notna().any()}
-    near = []
-    for value in one_way:
-        plain = plain_word(value)
-        for word in named_plain - {plain}:
-            rest = plain[len(word) :]
-            near_it = plain.startswith(word) and not rest[:1].isalnum()
-            if near_it and not (says(word, YES) or says(word, NO)):
-                near_it = not is_negated(rest)  # such as recurrence-free
-            near_it = near_it or holds(value, spelled[word])
-            if near_it and plain not in named_plain and counted.get(word) != counted.get(plain):
-                near.append(value)
-                break
-    return near

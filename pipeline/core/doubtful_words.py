@@ -10,7 +10,18 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 
-from pipeline.core.spellings import CODES, NO, NUMBER, YES, means_unknown, plain_word, says
+import pandas as pd
+
+from pipeline.core.spellings import (
+    CODES,
+    NO,
+    NUMBER,
+    YES,
+    means_unknown,
+    plain_word,
+    says,
+    typed_alike,
+)
 
 _WORDS = re.compile(r"[^\W\d_]+")
 _MARKS = re.compile(r"[?\u00bf\u00b1~]|\+\s*/\s*-|-\s*/\s*\+|\(\s*\+\s*\)|\(\s*-\s*\)")
@@ -23,9 +34,29 @@ _PHRASES = re.compile(
     r"(nicht|kaum) (sicher|gesichert|beurteilbar|bewertbar|auswertbar|verwertbar|erhoben|bekannt|"
     r"dokumentiert|untersucht|erreicht|klar|befragt)|keine (angaben?|daten|information)|"
     r"ohne angaben?|rule out|no (data|information|answer|follow.?up)|"
-    r"non (connue?|evaluable|renseignee?|precisee?|fait)|peut.etre|lost to|weiss nicht)\b"
+    r"non (connue?|evaluable|renseignee?|precisee?|fait)|peut.etre|lost to|weiss nicht|"
+    r"(to|a|zu|in) (confirm|check|verify|confirmer|verifier|preciser|klaren|klarung|prufung)|"
+    r"en (cours|attente)|in progress|ne sait pas|(do not|don.?t) know)\b"
 )
-_CODES = frozenset(["nr", "ne", "nb", "nv", "nk", "nd", "nkn", "uk", "unk", "tbd", "tba", "kd"])
+_CODES = frozenset(
+    [
+        "nr",
+        "ne",
+        "nb",
+        "nv",
+        "nk",
+        "nd",
+        "nkn",
+        "nsp",
+        "uk",
+        "unk",
+        "tbd",
+        "tba",
+        "dk",
+        "kd",
+        "entf",
+    ]
+)
 """Short words that may say "not reached", "not evaluable" or "not known"."""
 _WHOLE = frozenset(
     [
@@ -49,7 +80,21 @@ _BEGINNINGS = (
     *("sospech", "sospett", "waarschijnlijk", "twijfel"),
 )
 _OTHER_SCRIPTS = (
-    *("可疑", "疑似", "可能", "不详", "不詳", "不明", "未知", "待查", "不确定", "不確定", "未查"),
+    *(
+        "可疑",
+        "疑似",
+        "可能",
+        "不详",
+        "不詳",
+        "不明",
+        "未知",
+        "待",
+        "不确定",
+        "不確定",
+        "未查",
+        "不清",
+        "不知",
+    ),
     *("失访", "失訪", "拒绝", "缺失", "无法", "疑い", "疑"),
     *("возможн", "вероятн", "подозр", "неизвестн", "неясн", "под вопросом"),
 )
@@ -121,6 +166,36 @@ def holds(text: str, word: str) -> bool:
     return bool(re.search(rf"(?<!\w){re.escape(inner)}(?!\w)", outer))
 
 
+def near_words(values: pd.Series, truth: pd.Series, named: Collection[str | float]) -> list[str]:
+    """Return values that hold one that is named, and count as something else.
+
+    A named word may stand at the beginning, or anywhere as a whole word that is not denied.
+
+    Examples
+    --------
+    >>> values = pd.Series(["Positive", "Positive - focal", "focally positive", "not positive"])
+    >>> near_words(values, values == "Positive", ["Positive"])
+    ['Positive - focal', 'focally positive']
+    """
+    spelled = {plain_word(str(e)): str(e) for e in named if not NUMBER.fullmatch(str(e))}
+    named_plain = set(spelled)
+    one_way = {value: truth[values == value] for value in typed_alike(values).dropna().unique()}
+    counted = {plain_word(v): bool(t.any()) for v, t in one_way.items() if t.notna().any()}
+    near = []
+    for value in one_way:
+        plain = plain_word(value)
+        for word in named_plain - {plain}:
+            rest = plain[len(word) :]
+            near_it = plain.startswith(word) and not rest[:1].isalnum()
+            if near_it and not (says(word, YES) or says(word, NO)):
+                near_it = not is_negated(rest)  # such as recurrence-free
+            near_it = near_it or holds(value, spelled[word])
+            if near_it and plain not in named_plain and counted.get(word) != counted.get(plain):
+                near.append(value)
+                break
+    return near
+
+
 def unnamed_yes(unnamed: Iterable[str], named: Collection[str]) -> list[str]:
     """Return words for yes where no named word says yes or no, so that nothing shows the contrary.
 
@@ -144,16 +219,49 @@ def unnamed_yes(unnamed: Iterable[str], named: Collection[str]) -> list[str]:
     ]
 
 
-def odd_numbers(unnamed: Iterable[str], named: Collection[str]) -> list[str]:
-    """Return numbers among words that hardly are an answer: codes, or what is no 0 or 1.
+def odd_answers(unnamed: Iterable[str], named: Collection[str]) -> list[str]:
+    """Return values that hardly are an answer: codes among words; `2`, `U`, `N/Y` for yes or no.
 
     Examples
     --------
-    >>> odd_numbers(["No", "9"], ["Yes"]), odd_numbers(["1", "2", "3"], ["4a"])
-    (['9'], [])
+    >>> odd_answers(["No", "9", "U", "N/Y", "other"], ["Yes"]), odd_answers(["1", "2"], ["4a"])
+    (['9', 'U', 'N/Y'], [])
     """
+    unnamed = list(unnamed)
     numbers = [value for value in unnamed if NUMBER.fullmatch(value)]
-    if named and all(says(each, YES) or says(each, NO) for each in named):
-        return [value for value in numbers if float(value) not in (0.0, 1.0)]
+    if named and all(_answers(each) for each in named):
+        return [
+            value
+            for value in unnamed
+            if (value in numbers and float(value) not in (0.0, 1.0))
+            or (value not in numbers and not _answers(value) and _is_short(value))
+        ]
     codes = [value for value in numbers if float(value) in CODES]
     return codes if len(codes) == len(numbers) else []
+
+
+def neither(values: Iterable[str], named: Collection[str]) -> list[str]:
+    """Return values that are neither yes nor no where others answer so, and named ones do.
+
+    Examples
+    --------
+    >>> neither(["Yes", "No", "after surgery"], ["Yes"]), neither(["C", "T", "No"], ["C"])
+    (['after surgery'], [])
+    """
+    values = list(values)
+    unnamed = [value for value in values if value not in named]
+    if not named or not all(_answers(each) for each in named) or not any(map(_answers, unnamed)):
+        return []
+    rest = [value for value in unnamed if not _answers(value) and not is_negated(value)]
+    return [value for value in rest if _WORDS.search(value) or NUMBER.fullmatch(value)]
+
+
+def _answers(text: str) -> bool:
+    return says(text, YES) or says(text, NO)
+
+
+def _is_short(text: str) -> bool:
+    """Tell whether a text is one or two letters, or both answers at once."""
+    words = _WORDS.findall(_bare(text))
+    both = any(says(w, YES) for w in words) and any(says(w, NO) for w in words)
+    return both or re.fullmatch(r"[A-Za-z]{1,2}\.?", text) is not None

@@ -51,6 +51,7 @@ WORDS = frozenset(
         *("platelets", "creatinine", "kreatinin", "egfr", "calcium", "hba1c", "esr", "serum"),
         *("site", "hospital", "institution", "institute", "cohort", "clinic", "clinical", "clin"),
         *("patient", "scanner", "vendor", "manufacturer", "visit", "ward", "surgeon", "reader"),
+        *("radscore", "bloodloss", "blood", "inr", "mmse", "lesions", "screws", "implants", "ki"),
         *("bodyweight", "bodyheight", "smoker", "alcohol", "diabetes", "steroid", "fracture"),
         *(
             "fractured",
@@ -297,4 +298,10 @@ def _without_pattern(names: Sequence[str]) -> list[str]:
     # Names such as f1, f2, f3 share their letters.
     stems = Counter(re.sub(r"[0-9]+", "0", name) for name in names)
     alone = [name for name in alone if stems[re.sub(r"[0-9]+", "0", name)] < 2]
-    return alone if len(alone) <= (1 - MOST) * len(names) else []
+    if len(alone) <= (1 - MOST) * len(names):
+        return alone
+    # Or a family of features stands among them, however many others there are.
+    (_, most), *_ = first.most_common(1)
+    family = [each for each in parts.values() if first[each[0]] == most]
+    of_features = [each for each in family if FEATURE_WORDS & {t for p in each for t in tokens(p)}]
+    return alone if most >= MIN_NAMES and 2 * len(of_features) >= most else []

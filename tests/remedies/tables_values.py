@@ -329,6 +329,10 @@ WARNINGS = {
         "no row has Severe", "Take it out of the formula",
         lambda s: set_formula(s, "pain in ('Yes',)"),
     ),
+    "`after surgery` beside `Yes` and `No`": (
+        lambda s: words(s, {1: "after surgery"}), "neither yes nor no", "or in `missing_values`",
+        lambda s: s.options.update(missing_values=["after surgery"]),
+    ),
     "Eligibility: a value of doubt, or one that holds a named one": (
         lambda s: eligible(s, "lesion == 'metastasis'"), "or say a doubt, count otherwise",
         "name them in the formula",

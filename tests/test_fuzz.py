@@ -6,11 +6,8 @@ process of their own with little memory, whose death is a failure of the file at
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,56 +15,26 @@ import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
 from tests.fuzz.damage import WAYS, damaged
+from tests.fuzz.driver import check, run
 from tests.fuzz.judge import Judge
 from tests.fuzz.originals import CANARY, make
 
+MODULE = "tests.fuzz.run"
 FEW, MANY = 220, 2000
 
 
-def run(files: int, repository: Path) -> dict[int, dict]:
-    """Return what became of each of `files` damaged files: format, way of damage, verdict."""
-    tried: dict[int, dict] = {}
-    first = 0
-    while first < files:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.fuzz.run", "--files", str(files), "--first", str(first)],
-            cwd=repository, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        lines = [json.loads(line) for line in done.stdout.splitlines()]
-        assert lines, f"nothing was tried: {done.stderr[-1000:]}"
-        for line in lines:
-            tried.setdefault(line["number"], {}).update(line)
-        first = lines[-1]["number"] + 1
-        # A process that dies, or is killed for taking too long, leaves a file without a verdict.
-        tried[first - 1].setdefault("verdict", f"FAILURE: the process ended ({done.returncode})")
-    return tried
-
-
-def check(tried: dict[int, dict]) -> None:
-    failures = [one for one in tried.values() if one["verdict"].startswith("FAILURE")]
-    shown = "\n".join(
-        f"{one['name']} ({one['way']}): {one['verdict']}; repeat it with "
-        f"python -m tests.fuzz.run --number {one['number']} --keep FILE"
-        for one in failures[:20]
-    )
-    assert not failures, f"{len(failures)} of {len(tried)} files:\n{shown}"
-    # The damage is neither so mild that nothing is refused nor so wild that nothing is read.
-    verdicts = Counter(one["verdict"].partition(":")[0] for one in tried.values())
-    assert min(verdicts["refused"], verdicts["accepted"]) > 0.1 * len(tried)
-
-
 def test_some_damaged_files(repository):
-    tried = run(FEW, repository)
+    tried = run(MODULE, FEW, repository)
     assert len(tried) == FEW
     assert len({one["name"] for one in tried.values()}) == 23
-    check(tried)
+    check(MODULE, tried)
 
 
 @pytest.mark.slow
 def test_two_thousand_damaged_files(repository):
-    tried = run(MANY, repository)
+    tried = run(MODULE, MANY, repository)
     assert len(tried) == MANY
-    check(tried)
+    check(MODULE, tried)
 
 
 # --- the judge itself ----------------------------------------------------------------------------

@@ -6,65 +6,29 @@ its own with little memory, whose death is a failure of the file at hand.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections import Counter
-from pathlib import Path
-
 import pytest
 
 from pipeline.core.errors import StudyError
 from tests.fuzz import tables
+from tests.fuzz.driver import check, run
 from tests.fuzz.tables import Judge, broken, originals
 
+MODULE = "tests.fuzz.tables"
 FEW, MANY = 390, 5200
 
 
-def run(files: int, repository: Path) -> dict[int, dict]:
-    """Return what became of each of `files` damaged files: original, way of damage, verdict."""
-    tried: dict[int, dict] = {}
-    first = 0
-    while first < files:
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "tests.fuzz.tables",
-             "--files", str(files), "--first", str(first)],
-            cwd=repository, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        lines = [json.loads(line) for line in done.stdout.splitlines()]
-        assert lines, f"nothing was tried: {done.stderr[-1000:]}"
-        for line in lines:
-            tried.setdefault(line["number"], {}).update(line)
-        first = lines[-1]["number"] + 1
-        tried[first - 1].setdefault("verdict", f"FAILURE: the process ended ({done.returncode})")
-    return tried
-
-
-def check(tried: dict[int, dict]) -> None:
-    failures = [one for one in tried.values() if one["verdict"].startswith("FAILURE")]
-    shown = "\n".join(
-        f"{one['name']} ({one['way']}): {one['verdict']}; repeat it with "
-        f"python -m tests.fuzz.tables --number {one['number']} --keep FILE"
-        for one in failures[:20]
-    )
-    assert not failures, f"{len(failures)} of {len(tried)} files:\n{shown}"
-    # The damage is neither so mild that nothing is refused nor so wild that nothing is read.
-    verdicts = Counter(one["verdict"].partition(":")[0] for one in tried.values())
-    assert min(verdicts["refused"], verdicts["accepted"]) > 0.1 * len(tried)
-
-
 def test_some_damaged_tables(repository):
-    tried = run(FEW, repository)
+    tried = run(MODULE, FEW, repository)
     assert len(tried) == FEW
     assert {one["name"] for one in tried.values()} == {one.name for one in originals()}
-    check(tried)
+    check(MODULE, tried)
 
 
 @pytest.mark.slow
 def test_five_thousand_damaged_tables(repository):
-    tried = run(MANY, repository)
+    tried = run(MODULE, MANY, repository)
     assert len(tried) == MANY
-    check(tried)
+    check(MODULE, tried)
 
 
 # --- the judge itself ----------------------------------------------------------------------------

@@ -6,7 +6,6 @@ damages files in every way, registers, and compares each copy with what its orig
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
 import io
@@ -27,6 +26,7 @@ from pipeline.ct_options import CtOptions
 from pipeline.read_ct import read_ct
 from segmentation.mask_files import read_mask_file
 from tests.fuzz.damage import damaged
+from tests.fuzz.driver import counted
 from tests.hospital import SMALL, write_small, write_small_mask
 
 SEED = 20251128
@@ -173,11 +173,9 @@ def damages(intake: Intake, count: int, first: int = 0):
 
 def main() -> None:
     """Try files, and print a line of JSON for each failure and the counts of all verdicts."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--files", type=int, default=200)
-    arguments.add_argument("--first", type=int, default=0)
-    arguments.add_argument("--way", choices=["flip", "any"], default="flip")
-    options = arguments.parse_args()
+    parser = counted(__doc__, 200)
+    parser.add_argument("--way", choices=["flip", "any"], default="flip")
+    options = parser.parse_args()
     counts: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         intake = Intake(Path(folder))

@@ -7,13 +7,9 @@ with what another reader makes of the same bytes; what carries checksums has to 
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import io
-import json
 import logging
-import signal
-import sys
 import tempfile
 import time
 import zipfile
@@ -36,7 +32,7 @@ from pipeline.core.feature_tables import read_features
 from pipeline.core.formula import Formula
 from pipeline.core.sheets import column_names, read_sheet
 from tests.fuzz.damage import damaged
-from tests.fuzz.run import SECONDS, limit_memory
+from tests.fuzz.driver import SECONDS, arguments, try_all
 
 SEED = 20251128
 ROWS = 24
@@ -354,35 +350,13 @@ def broken(original: Original, number: int, seed: int = SEED) -> tuple[bytes, st
 
 
 def main() -> None:
-    """Try files, from `--first` on, and write a line of JSON for each."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--files", type=int, default=300)
-    arguments.add_argument("--first", type=int, default=0, help="number to begin with")
-    arguments.add_argument("--number", type=int, help="this one only")
-    arguments.add_argument("--seed", type=int, default=SEED)
-    arguments.add_argument("--keep", type=Path, help="where to leave the last file")
-    options = arguments.parse_args()
+    """Try files, from `--first` on, and write two lines of JSON for each."""
+    options = arguments(__doc__, 300, SEED).parse_args()
     logging.disable()
-    made = originals()
     with tempfile.TemporaryDirectory() as folder:
+        # Every good file is read as the other reader reads it.
         judge = Judge(Path(folder))
-        for original in made:
-            # Everything is loaded, and every good file is read as the other reader reads it.
-            verdict = judge.verdict(original, original.content)
-            if verdict != "accepted":
-                sys.exit(f"the good {original.name} was not accepted: {verdict}")
-        limit_memory()
-        numbers = range(options.first, options.files)
-        for number in numbers if options.number is None else [options.number]:
-            original = made[number % len(made)]
-            content, way = broken(original, number, options.seed)
-            if options.keep:
-                options.keep.write_bytes(content)
-            print(json.dumps({"number": number, "name": original.name, "way": way}), flush=True)
-            signal.alarm(SECONDS)
-            verdict = judge.verdict(original, content)
-            signal.alarm(0)
-            print(json.dumps({"number": number, "verdict": verdict}), flush=True)
+        try_all(options, originals(), lambda original: original.content, broken, judge.verdict)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ from models.modes.mode import candidates_in_mode
 from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring.threshold import threshold_source
 from models.transformers.columns import Columns
-from models.transformers.oversampling import NO_ROWS_ADDED
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.modes import is_leaking, labelled_log
@@ -113,10 +112,8 @@ def write_model(
     write_result(shares, folder / "importance.parquet", config)
     notes = list(dict.fromkeys([*trained.notes, *how]))
     learned_on_real_rows = family_of(model).takes_folds and not is_leaking(config)
-    added = config["oversampling"] != "none" and bool(fitted.signature)
-    # Only the final fit's own note begins so; those of the folds say in how many fits.
-    added = added and not any(note.startswith(NO_ROWS_ADDED) for note in notes)
-    if added and not learned_on_real_rows:
+    oversampled = fitted.oversampled(config)
+    if oversampled["added"] and not learned_on_real_rows:
         notes.append("Training rows were oversampled, which harms calibration.")
     rule = config["evaluation"]["threshold_rule"]
     facts = {
@@ -133,6 +130,7 @@ def write_model(
         "seed": config["seed"],
         "features": fitted.signature,
         "preparation": {name: config[name] for name in ("imputation", "scaling", "oversampling")},
+        "oversampled": oversampled,
         "threshold": trained.threshold,
         "threshold_rule": rule,
         "threshold_source": threshold_source(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -138,15 +139,25 @@ def _repeated(model: str, training: Patients, config: Mapping) -> Iterator[Fores
                 remedy = f"write `nested: {{folds: {fit[0]}}}`, or {remedy}"
             yield Foreseen("nested", model, why, remedy)
     if model in config["optimism"]["models"]:
-        # A resample holds some 63% of the patients; copies stay with their patient.
-        distinct = Patients(int(DISTINCT * training.rarer), int(DISTINCT * training.all))
+        distinct = Patients(_held(training.rarer), _held(training.all))
         fixed = config["optimism"]["search"] == "fixed"
         folds = config["split"]["folds"]
         fails = _fit_fails(model, distinct, config) if fixed else None
         fails = fails or (None if fixed else _search_fails(model, distinct, folds, config))
         if fails:
             remedy = f"leave {model} out of `optimism.models`"
-            yield Foreseen("optimism", model, f"in most resamples {fails}", remedy)
+            why = f"in more than {MAX_LEFT_OUT:.0%} of the resamples {fails}"
+            yield Foreseen("optimism", model, why, remedy)
+
+
+def _held(patients: int) -> int:
+    """Return how many of `patients` the poorest resamples hold that may be left out.
+
+    A resample holds some 63% of the patients (copies stay with their patient), of each outcome a
+    number that is nearly binomial, since patients are drawn whatever their outcome.
+    """
+    mean, spread = DISTINCT * patients, math.sqrt(DISTINCT * (1 - DISTINCT) * patients)
+    return max(0, math.floor(mean + NormalDist().inv_cdf(MAX_LEFT_OUT) * spread + 0.5))
 
 
 def _nested_fails(model: str, training: Patients, outer: int, config: Mapping) -> str | None:

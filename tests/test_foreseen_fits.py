@@ -110,8 +110,20 @@ def test_resamples_hold_fewer_patients():
     config = options(
         models=["lr"], split={"folds": 5}, nested={"models": []}, optimism={"models": ["lr"]}
     )
-    assert [each.stage for each in foreseen(Patients(7, 60), config)] == ["optimism"]
+    (each,) = foreseen(Patients(7, 60), config)
+    assert each.stage == "optimism"
+    assert each.why.startswith("in more than 20% of the resamples 3 patients of the rarer outcome")
     assert foreseen(Patients(12, 60), config) == []
+
+
+@pytest.mark.parametrize("patients", [8, 15, 30, 80])
+def test_a_fifth_of_the_resamples_hold_fewer(patients):
+    """The number that decides is that of the fifth of the resamples that may be left out."""
+    rng, others = np.random.default_rng(patients), 120
+    drawn = rng.integers(0, patients + others, (4000, patients + others))
+    held = [len(np.unique(each[each < patients])) for each in drawn]
+    assert abs(foreseen_fits._held(patients) - np.quantile(held, MAX_LEFT_OUT)) <= 1
+    assert foreseen_fits._held(0) == 0
 
 
 @pytest.mark.parametrize("design", ["holdout", "by_site"])

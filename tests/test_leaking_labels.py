@@ -18,7 +18,6 @@ from pipeline.core.config import resolve_config
 from pipeline.core.modes import LABEL, WORD
 from pipeline.reporting.blocks import Figure, Section
 from pipeline.reporting.leaking import (
-    NO_ROWS_ADDED,
     SAME_IN_BOTH_MODES,
     UNTOUCHED,
     _svg_with_strip,
@@ -264,17 +263,18 @@ def test_the_strips_words_fit_into_a_narrow_drawing():
 
 
 @pytest.mark.parametrize(
-    ("oversampling", "notes", "done"),
+    ("oversampling", "why_not", "done"),
     [
-        ("adasyn_tomek", [], True),
-        ("adasyn_tomek", [f"{NO_ROWS_ADDED}, since the classes are balanced."], False),
-        ("none", [], False),
+        ("adasyn_tomek", None, True),
+        ("adasyn_tomek", "the classes are balanced", False),
+        ("none", None, False),
     ],
 )
-def test_oversampling_is_named_where_it_was_done(oversampling, notes, done):
+def test_oversampling_is_named_where_it_was_done(oversampling, why_not, done):
     config = {"mode": "as_published", "oversampling": oversampling}
     config["split"] = {"design": "holdout", "declared": None}
-    model = SimpleNamespace(info={"features": ["age"], "notes": notes})
+    oversampled = {"added": done, "why_not": why_not}
+    model = SimpleNamespace(info={"features": ["age"], "oversampled": oversampled})
     results = Results(
         study=SimpleNamespace(config=config),
         modelling=SimpleNamespace(models={"lr": model}),

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.core.errors import VertebromicsError
+from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, to_json
 from pipeline.reporting import sections_readers, selection_stability
@@ -820,7 +820,14 @@ def test_oversampling_that_added_no_row_is_not_said_to_have_shifted_risks(copied
     for model in ("lr", "rf"):
         path = copied / "models" / model / "model.json"
         info = read_json(path)
-        info["notes"].append("ADASYN added no rows: the classes are balanced.")
+        write_json({key: info[key] for key in info if key != "oversampled"}, path)
+        with pytest.raises(StudyError, match=f"In: models/{model}/model.json.*run the study again"):
+            find(copied)
+        write_json(info | {"oversampled": {"added": True, "why_not": None}}, path)
+    for model in ("lr", "rf"):
+        path = copied / "models" / model / "model.json"
+        info = read_json(path)
+        info["oversampled"] = {"added": False, "why_not": "the classes are balanced"}
         write_json(info, path)
         found = find(copied)
         if model == "lr":

@@ -234,7 +234,9 @@ def test_oversampling_that_added_no_row_is_not_claimed(folder, config, tmp_path)
     text = yaml.safe_dump({**config, "oversampling": "adasyn_tomek"})
     (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
     main(options_of(tmp_path, "lr", tmp_path / "lr"))
-    notes = read_json(tmp_path / "lr" / "model.json")["notes"]
+    info = read_json(tmp_path / "lr" / "model.json")
+    notes = info["notes"]
+    assert info["oversampled"] == {"added": False, "why_not": "the classes are balanced"}
     assert "ADASYN added no rows: the classes are balanced." in notes
     assert not any("were oversampled" in note for note in notes)
 

@@ -50,6 +50,15 @@ class FittedModel:
         """Columns that the classifier sees."""
         return signature_of(self.chain)
 
+    def oversampled(self, config: Mapping) -> dict[str, bool | str | None]:
+        """Return whether oversampling added rows to learn from: ``added``, and else ``why_not``."""
+        if config["oversampling"] == "none":
+            return {"added": False, "why_not": None}
+        why_not = self.rows.why_not or self.fit.why_not
+        if not self.signature:
+            why_not = "the selection kept no column"
+        return {"added": why_not is None, "why_not": why_not}
+
     def predict(self, table: pd.DataFrame) -> np.ndarray:
         """Return the probability of the event, shape (n_rows,), for rows of an analysis table."""
         return self.fit.probability(self.chain.transform(self.columns.take(table)).to_numpy())

@@ -63,6 +63,8 @@ class FitRows:
         Their outcome.
     notes : list of str
         What has to be said about them.
+    why_not : str or None
+        Why oversampling could add no row, where that is so.
     """
 
     Z: np.ndarray
@@ -72,6 +74,7 @@ class FitRows:
     Z_watch: np.ndarray | None = None
     y_watch: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
+    why_not: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,14 @@ class Fit:
         Sentences for model.json.
     ending : {'early_stopped', 'reached_limit'} or None
         What ended a training by epochs: its early stopping, or the largest number of them.
+    why_not : str or None
+        Why oversampling could add no row to learn from, where that is so.
     """
 
     estimator: BaseEstimator
     notes: list[str] = field(default_factory=list)
     ending: str | None = None
+    why_not: str | None = None
 
     def probability(self, Z: np.ndarray) -> np.ndarray:
         """Return the probability of the event, shape (n_rows,), for selected rows `Z`."""
@@ -166,14 +172,14 @@ def prepare_rows(
         learn, watch = early_stopping_rows(y, groups, fraction, derive_seed(seed, "early stopping"))
         Z_watch, y_watch = Z[watch], y[watch]
         Z, y, groups = Z[learn], y[learn], groups[learn]
-    notes, given = [], GivenRows(Z, y, groups)
+    notes, given, why_not = [], GivenRows(Z, y, groups), None
     # As published, rows come oversampled (`models.modes.as_published`).
     oversampled = config["oversampling"] == "adasyn_tomek" and not is_leaking(config)
     if oversampled:
         drawn = resample_rows(Z, y, derive_seed(seed, "oversampling"))
-        Z, y = drawn.X, drawn.y
+        Z, y, why_not = drawn.X, drawn.y, drawn.why_not
         notes += [drawn.note] if drawn.note else []
-    return FitRows(Z, y, given, oversampled, Z_watch, y_watch, notes)
+    return FitRows(Z, y, given, oversampled, Z_watch, y_watch, notes, why_not)
 
 
 def fit_rows(
@@ -233,7 +239,7 @@ def fit_rows(
             )
     if family.stops_early:
         ending = "early_stopped" if estimator.stopped_early_ else "reached_limit"
-    return Fit(estimator, list(dict.fromkeys(notes)), ending)
+    return Fit(estimator, list(dict.fromkeys(notes)), ending, rows.why_not)
 
 
 def early_stopping_rows(

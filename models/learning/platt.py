@@ -98,7 +98,8 @@ def calibration_folds(
         X_learn, y_learn, note = X[learn], y[learn], None
         if oversample:
             own = derive_seed(seed, "sigmoid", number)
-            X_learn, y_learn, _, note = resample_rows(X_learn, y_learn, own)
+            drawn = resample_rows(X_learn, y_learn, own)
+            X_learn, y_learn, note = drawn.X, drawn.y, drawn.note
         found.append(CalibrationFold(X_learn, y_learn, X[valid], y[valid], note))
     return found
 

@@ -204,11 +204,11 @@ def _resampled(
     X, y = columns.take(training), training["outcome"].to_numpy(dtype=int)
     chain = published_chain(columns, config).fit(X, y)
     Z, notes = chain.transform(X).to_numpy(), chain_notes(chain)
-    origin = np.arange(len(y))
+    origin, why_not = np.arange(len(y)), None
     if config["oversampling"] == "adasyn_tomek" and Z.shape[1]:
         seed = derive_seed(config["seed"], "as published", "oversampling")
         drawn = resample_rows(Z, y, seed)
-        Z, y, origin = drawn.X, drawn.y, drawn.origin
+        Z, y, origin, why_not = drawn
         notes += [drawn.note] if drawn.note else []
     groups = patients_of(training["patient_id"].to_numpy(), origin)
-    return LearningRows(chain, Z, y, groups, notes), origin
+    return LearningRows(chain, Z, y, groups, notes, why_not), origin

@@ -54,6 +54,8 @@ class LearningRows:
         Selected rows (n_rows, n_selected), their outcome and patients.
     notes : list of str
         What has to be said about them.
+    why_not : str or None
+        Why oversampling could add no row to them, where it comes before the folds.
     """
 
     chain: Pipeline
@@ -61,6 +63,7 @@ class LearningRows:
     y: np.ndarray
     groups: np.ndarray
     notes: list[str]
+    why_not: str | None = None
 
     @property
     def signature(self) -> list[str]:

@@ -10,9 +10,6 @@ import pandas as pd
 NEIGHBOURS = 5
 """Neighbours that ADASYN looks at, the library's default; fewer where the minority is smaller."""
 
-NO_ROWS_ADDED = "ADASYN added no rows"
-"""How the note begins that says why no row could be added."""
-
 SYNTHETIC = -1
 """Origin of a row that was made."""
 
@@ -26,14 +23,19 @@ class Resampled(NamedTuple):
     y : ndarray of shape (n_resampled,)
     origin : ndarray of int, shape (n_resampled,)
         Row handed in that each row is, `SYNTHETIC` for one that was made.
-    note : str or None
+    why_not : str or None
         Why no row could be added, where that is so.
     """
 
     X: np.ndarray
     y: np.ndarray
     origin: np.ndarray
-    note: str | None
+    why_not: str | None
+
+    @property
+    def note(self) -> str | None:
+        """The same as a sentence of model.json."""
+        return f"ADASYN added no rows: {self.why_not}." if self.why_not else None
 
 
 def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
@@ -63,7 +65,7 @@ def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
     Returns
     -------
     Resampled
-        Where no row could be added, the rows are those handed in and the note says why, for a
+        Where no row could be added, the rows are those handed in and `why_not` says why, for a
         fold with an unlucky geometry shall not end the study. Callers hand the note on to
         model.json.
 
@@ -82,9 +84,9 @@ def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
     counts = np.bincount(y, minlength=2)
     minority, majority = int(np.argmin(counts)), 1 - int(np.argmin(counts))
     if counts[minority] < 2:
-        return as_it_was._replace(note=_no_rows("the smaller class has fewer than two"))
+        return as_it_was._replace(why_not="the smaller class has fewer than two")
     if counts[minority] == counts[majority]:
-        return as_it_was._replace(note=_no_rows("the classes are balanced"))
+        return as_it_was._replace(why_not="the classes are balanced")
     adasyn = ADASYN(
         sampling_strategy="minority",
         n_neighbors=min(NEIGHBOURS, counts[minority] - 1),
@@ -96,9 +98,9 @@ def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
         # The library's two refusals that concern the rows' geometry or balance; others are defects.
         message = str(error)
         if "No samples will be generated" in message:
-            return as_it_was._replace(note=_no_rows("the classes are nearly balanced"))
+            return as_it_was._replace(why_not="the classes are nearly balanced")
         if "Not any neigbours belong to the majority" in message:
-            return as_it_was._replace(note=_no_rows("no minority row has a majority neighbour"))
+            return as_it_was._replace(why_not="no minority row has a majority neighbour")
         raise
     X_more[len(y) :] = _with_real_levels(X_more[len(y) :], X)
     links = TomekLinks(sampling_strategy=[majority])
@@ -131,7 +133,3 @@ def _with_real_levels(made: np.ndarray, X: np.ndarray) -> np.ndarray:
     # columns at once: the row lies at one share of the way between its two real rows.
     nearer = np.where(made > (low + high) / 2, high, low)
     return np.where(two_values, nearer, made)
-
-
-def _no_rows(reason: str) -> str:
-    return f"{NO_ROWS_ADDED}: {reason}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -81,10 +81,12 @@ def read_feature_keys(
         If a table lacks its key, repeats or misspells an id, if the readers' features differ, or
         if they name different patients of a case, or days that are no whole number.
     """
+    rows: dict[str, pd.Series] = {}
     sheets = {
-        reader: _read(path, reader, layout, values=False) for reader, path in sorted(paths.items())
+        reader: _read(path, reader, layout, values=False, rows=rows)
+        for reader, path in sorted(paths.items())
     }
-    _tell_other_readers(paths, layout)
+    _tell_other_readers(rows, paths)
     problems = Problems("the feature tables")
     for reader, sheet in sheets.items():
         _check_keys(sheet, paths[reader], unit_key, problems, layout)
@@ -128,16 +130,14 @@ def read_feature_keys(
 
 
 def columns_left_out(
-    columns: Mapping[str, Sequence[str]], layout: Layout, features: Iterable[str]
+    paths: Mapping[str, str], layout: Layout, features: Iterable[str]
 ) -> list[dict[str, object]]:
     """Return which columns of the readers' tables are no features of the study, and why.
 
     Parameters
     ----------
-    columns : mapping
-        Reader to the columns of its table.
-    layout : Layout
-        What the tables call their columns, and which are no features.
+    paths, layout : mapping, Layout
+        As `read_feature_keys` takes them.
     features : iterable of str
         The features of the study.
 
@@ -147,16 +147,17 @@ def columns_left_out(
         ``reader, reason, columns``; ids are not among them.
     """
     known, found = {*features, *IDENTIFIERS, *given_names(layout.names)}, []
-    for reader, names in sorted(columns.items()):
+    for reader, path in sorted(paths.items()):
         reasons: dict[str, list[str]] = {}
-        kept_out = layout.kept_out(names)
-        for name in names:
+        columns = column_names(path, "features")
+        kept_out = layout.kept_out(columns)
+        for name in columns:
             if name not in known:
                 suspect = f"kept out: {kept_out[name]}" if name in kept_out else None
                 reasons.setdefault(suspect or layout.reason(name), []).append(name)
         found += [
-            {"reader": reader, "reason": reason, "columns": of_reason}
-            for reason, of_reason in reasons.items()
+            {"reader": reader, "reason": reason, "columns": names}
+            for reason, names in reasons.items()
         ]
     return found
 
@@ -314,9 +315,17 @@ def _check_readers_meet(sheets: Mapping[str, pd.DataFrame], paths: Mapping[str, 
 
 
 def _read(
-    path: str | Path, reader: str, layout: Layout, *, values: bool, more: Iterable[str] = ()
+    path: str | Path,
+    reader: str,
+    layout: Layout,
+    *,
+    values: bool,
+    more: Iterable[str] = (),
+    rows: dict[str, pd.Series] | None = None,
 ) -> pd.DataFrame:
     """Read one reader's rows as `read_sheet` does; without `values`, only ids and `more` have any.
+
+    `rows` takes up, by path, the reader of each row of a table that holds several.
 
     Handling a million numbers as text would cost seconds at the start of every run. For the same
     reason a Parquet table's numbers stay numbers.
@@ -336,6 +345,8 @@ def _read(
         sheet = pd.concat([sheet, parquet_values(path, features)], axis=1)
     names = [*(name for name in sheet.columns if name not in names), *names]
     sheet = name_columns(sheet.reindex(columns=names), layout.names, path)
+    if rows is not None and "reader" in sheet.columns and sheet["reader"].nunique() > 1:
+        rows[str(path)] = sheet["reader"]
     sheet = write_ids(_rows_of(sheet, reader, path), path)
     if DAYS in sheet.columns:  # -3.0, as software writes whole numbers beside blanks, is -3
         sheet = sheet.assign(**{DAYS: typed_alike(sheet[DAYS])})
@@ -347,14 +358,19 @@ def _read(
     return sheet
 
 
-def _tell_other_readers(paths: Mapping[str, str], layout: Layout) -> None:
-    """Warn of rows of readers whom the configuration does not name: they are left out."""
-    for path in sorted(set(map(str, paths.values()))):
-        sheet = read_sheet(path, "features", [*IDENTIFIERS, *given_names(layout.names), NAMELESS])
-        sheet = name_columns(sheet, layout.names, path)
-        if "reader" not in sheet.columns or sheet["reader"].nunique() < 2:
-            continue
-        others = sheet.loc[~sheet["reader"].isin(list(paths)), "reader"].fillna("(blank)")
+def _tell_other_readers(rows: Mapping[str, pd.Series], readers: Iterable[str]) -> None:
+    """Warn of rows of readers whom the configuration does not name: they are left out.
+
+    Parameters
+    ----------
+    rows : mapping
+        By path of a table: the reader of each row, where the table has several.
+    readers : iterable of str
+        Readers whom the configuration names.
+    """
+    named = list(readers)
+    for path, readers_of in sorted(rows.items()):
+        others = readers_of[~readers_of.isin(named)].fillna("(blank)")
         for other, count in others.value_counts().sort_index().items():
             logger.warning(
                 "%d rows of reader %s are left out: the configuration does not name this reader. "

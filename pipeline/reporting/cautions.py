@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.core.modes import is_leaking
 from pipeline.core.problems import listing
 from pipeline.core.provenance import versions
-from pipeline.reporting.leaking import NO_ROWS_ADDED, learned_oversampled, order_words
+from pipeline.reporting.leaking import learned_oversampled, order_words, rows_added
 from pipeline.reporting.results import Results, measured_unit, metric
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list, share
@@ -370,14 +370,8 @@ def _oversampling(results: Results) -> Caution | None:
 
 def _why_no_rows(results: Results) -> str:
     """Return the reasons why oversampling added no row, in brackets."""
-    reasons = {
-        note.removeprefix(NO_ROWS_ADDED).strip(" :.")
-        for model in results.modelling.models.values()
-        for note in model.info["notes"]
-        if note.startswith(NO_ROWS_ADDED)
-    }
-    if any(not model.info["features"] for model in results.modelling.models.values()):
-        reasons.add("the selection kept no column")
+    told = (rows_added(results, name)["why_not"] for name in results.modelling.models)
+    reasons = {why_not for why_not in told if why_not}
     return f" ({'; '.join(sorted(reasons))})" if reasons else ""
 
 

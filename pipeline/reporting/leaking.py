@@ -8,8 +8,10 @@ something was learned from stands here in both modes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from pipeline.core.errors import StudyError
 from pipeline.core.modes import COLUMN, LABEL, WORD, is_leaking
 from pipeline.reporting.blocks import Block, Figure, Folded, Note, Points, Section, Table
 from pipeline.reporting.results import Results
@@ -42,9 +44,6 @@ NOT_LEAKING = frozenset(("frequency", "selection-stability"))
 
 #: Tables of nothing that was learned, the same in both modes.
 UNTOUCHED = frozenset(("missingness",))
-
-#: How the note of a model begins that asked for oversampling and got no row.
-NO_ROWS_ADDED = "ADASYN added no rows"
 
 _HONEST = "In the rigorous order (not leaking)."
 
@@ -187,12 +186,30 @@ def learned_oversampled(results: Results, model: str) -> bool:
     """Tell whether a model's final fit learned from rows that oversampling added.
 
     A study may ask for it and get none, as where the classes are balanced or the selection keeps
-    nothing: the notes of the model say so.
+    nothing.
+    """
+    if results.study.config["oversampling"] == "none":
+        return False
+    return rows_added(results, model)["added"]
+
+
+def rows_added(results: Results, model: str) -> Mapping:
+    """Return what ``model.json`` says of oversampling: ``added``, and else ``why_not``.
+
+    Raises
+    ------
+    StudyError
+        If it says nothing, as one that an earlier version wrote.
     """
     info = results.modelling.models[model].info
-    if results.study.config["oversampling"] == "none" or not info["features"]:
-        return False
-    return not any(note.startswith(NO_ROWS_ADDED) for note in info["notes"])
+    if "oversampled" not in info:
+        raise StudyError(
+            "A trained model must say whether oversampling added rows",
+            found="a model.json of an earlier version",
+            where=f"models/{model}/model.json",
+            remedy="run the study again: the same command trains its models anew",
+        )
+    return info["oversampled"]
 
 
 def mark_leaking(sections: list[Section], results: Results) -> list[Section]:

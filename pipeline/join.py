@@ -19,7 +19,7 @@ from pipeline.core.dictionary import allowed_predictors
 from pipeline.core.errors import StudyError
 from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import foreign_names
-from pipeline.core.feature_tables import columns_left_out, read_feature_keys
+from pipeline.core.feature_tables import columns_left_out
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.formula import Formula
 from pipeline.core.identifying import shown_id
@@ -32,7 +32,6 @@ from pipeline.core.readers import (
     originals,
     split_label,
 )
-from pipeline.core.sheets import column_names
 from pipeline.core.study import Study, open_study
 from pipeline.core.table_columns import quoted, table_name
 from pipeline.patient_flow import Flow, build_flow, check_enough
@@ -297,12 +296,11 @@ def main(options: argparse.Namespace) -> None:
     kept_out: dict[str, str] = {}
     if study.cases is None:
         layout = Layout.of(study.config, study.dictionary)
-        path = next(iter(study.config["features"].values()))
-        kept_out = layout.kept_out(column_names(path, "features"))
-        key = f"{study.config['unit']}_id"
-        ready, notes = read_feature_keys(study.config["features"], key, layout)
-        left_out = columns_left_out(study.config["features"], layout, gathered.columns)
-        flow, outcome = build_flow(study, ready_cases=ready, features=features)
+        ready = study.ready_tables()
+        kept_out = layout.kept_out(ready.columns[next(iter(study.config["features"]))])
+        notes = ready.notes
+        left_out = columns_left_out(ready.columns, layout, gathered.columns)
+        flow, outcome = build_flow(study, ready_cases=ready.cases, features=features)
     else:
         notes, left_out = [], []
         preflight, extraction = read_table(options.preflight), read_table(options.extraction)

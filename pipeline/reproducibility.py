@@ -19,9 +19,7 @@ import pandas as pd
 from pipeline.core import command
 from pipeline.core.concordance import icc_2_1_interval, lowest_pair, overall_ccc, stable_from
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_columns import Layout
 from pipeline.core.feature_names import parse_feature_name
-from pipeline.core.feature_tables import read_feature_keys
 from pipeline.core.files import read_table, write_table
 from pipeline.core.identifying import shown, shown_id
 from pipeline.core.problems import listing
@@ -188,12 +186,7 @@ def paired_readings(features: pd.DataFrame, readers: list[str]) -> list[pd.DataF
 
 def levels_of(study: Study) -> pd.Series | None:
     """Return the vertebral level of each case, None where the study's tables do not tell."""
-    if study.cases is not None:
-        cases = study.cases
-    else:
-        layout = Layout.of(study.config, study.dictionary)
-        key = f"{study.config['unit']}_id"
-        cases, _ = read_feature_keys(study.config["features"], key, layout)
+    cases = study.ready_tables().cases if study.cases is None else study.cases
     if "level" not in cases or "case_id" not in cases:
         return None
     return cases.drop_duplicates("case_id").set_index("case_id")["level"]

@@ -43,7 +43,7 @@ from pipeline.core.registered import read_marker, suspicious_ids
 from pipeline.core.run_lock import only_run
 from pipeline.core.sheets import column_names
 from pipeline.core.split_designs import FROM_COLUMN, PARTS
-from pipeline.core.study import Study, write_study
+from pipeline.core.study import Ready, Study, write_study
 from pipeline.foreseen_fits import foreseen, training_patients
 from pipeline.formula_values import (
     ELIGIBLE_WORDS,
@@ -79,7 +79,7 @@ def validate_study(config: dict) -> Study:
     StudyError
         Telling what is wrong in which table, row and column, and what to do about it.
     """
-    cases = features = None
+    cases = features = ready = None
     clinical, dictionary = None, None
     if config["clinical"] is not None or config["outcome"] is not None:
         clinical, dictionary = clinical_tables(config)
@@ -89,7 +89,8 @@ def validate_study(config: dict) -> Study:
         _check_readers(config, cases)
         check_parameter_file(config["extraction"]["params"])
     else:
-        features = _read_ready(config, dictionary)
+        ready = _read_ready(config, dictionary)
+        features = ready.cases
     check_ids_spelled(clinical=clinical, cases=cases, features=features)
     if clinical is not None:
         check_formulas(config, clinical, dictionary)
@@ -106,7 +107,7 @@ def validate_study(config: dict) -> Study:
     _check_treated_level(config["preflight"]["treated_level"], clinical)
     if clinical is not None:
         clinical = used_columns(clinical, config, dictionary)
-    study = Study(config, cases, clinical, dictionary)
+    study = Study(config, cases, clinical, dictionary, ready=ready)
     if config["outcome"] is not None:
         _warn_if_too_few(study, features)
     return study
@@ -126,8 +127,8 @@ def _check_convention(config: dict) -> None:
         )
 
 
-def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the cases of the ready feature tables; log which columns are no features."""
+def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> Ready:
+    """Return what the ready feature tables say; log which columns are no features."""
     layout = Layout.of(config, dictionary)
     features, notes = read_feature_keys(config["features"], f"{config['unit']}_id", layout)
     for note in notes:
@@ -164,7 +165,10 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> pd.DataFrame:
         warning = suspicious_ids(features[column].dropna().unique(), column, "features")
         if warning is not None:
             logger.warning("%s", warning)
-    return features
+    columns = {
+        reader: column_names(path, "features") for reader, path in config["features"].items()
+    }
+    return Ready(features, notes, columns)
 
 
 def check_parameter_file(path: str) -> None:

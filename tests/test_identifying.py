@@ -438,3 +438,267 @@ def test_findings_are_no_people():
     assert column_kind("comorbidities", found) is None
     people = ["Canary, Anna", "Canary; Berta", "Canary, Carl (1950)", "Canary, Dora"]
     assert column_kind("remark", people) == "name"
+
+
+# Variants of the same signs: what must be known, and what must not.
+
+
+def cells(values: str | list[str]) -> list[str]:
+    return values if isinstance(values, list) else values.split("|")
+
+
+MORE_PEOPLE = {
+    "plain numbers": ("id", "x", [str(73194001 + 7919 * n) for n in range(12)]),
+    "plain numbers of seven": ("id", "hospital_ref", [str(7319401 + 79 * n) for n in range(5)]),
+    "plain numbers of ten digits": ("id", "KIS", [str(7319400001 + 7919 * n) for n in range(5)]),
+    "initial": ("name", "x", "A. Canarymann|B. Testfrau|C. Probe|D.-E. Muster"),
+    "initial after": ("name", "operator_note", (
+        "Canarymann A.|Testfrau, B.|Probe C.|Muster D."
+    )),
+    "semicolon": ("name", "x", "Canarymann;Anna|Testfrau;Peter|Probe;Maria"),
+    "semicolon2": ("name", "x", "Canarymann;Synthetica|Testfrau;Exempla|Probe;Ida"),
+    "lower": ("name", "x", (
+        "canarymann, anna|testfrau, peter|probe, synthetica|muster, exempla"
+    )),
+    "year": ("name", "x", (
+        "Canarymann, Anna (1950)|Testfrau, Exempla (1951)|Probe, Ida (1960)"
+    )),
+    "surnames": ("name", "x", (
+        "Müller|Schmidt|Canarymann|Testfrau|Novak|Johnson|Probeberg|Weber|Kowalski|"
+        "Muster"
+    )),
+    "phones": ("contact", "x", "+49 170 1234567|0170/1234567|(030) 123456-7"),
+    "upper comma": ("name", "x", "CANARYMANN, ANNA|TESTFRAU, PETER|PROBE, IDA"),
+    "Name, Vorname, Gewicht": ("name", "Name, Vorname, Gewicht", (
+        "Canarymann, Anna, 70|Testfrau, Peter, 80|Probe, Ida, 60"
+    )),
+    "name weight2": ("name", "Name, Vorname, Gewicht", (
+        "Canarymann, Anna|Testfrau, Peter|Probe, Ida"
+    )),
+    "case no": ("id", "Case No.", "7300001|7300002"),
+}  # fmt: skip
+
+NOBODY = {
+    "volumes": ("volume_mm3", [str(1500000 + 3571 * n) for n in range(20)]),
+    "volumes of a liver": ("liver", [str(1500000 + 3571 * n) for n in range(20)]),
+    "energy": ("original_firstorder_Energy", [str(15000000 + 3571 * n) for n in range(20)]),
+    "vendors": ("vendor", (
+        "Siemens Healthineers|Canon Medical|GE Healthcare|Philips Healthcare|"
+        "Fujifilm Medical|Hitachi Medical|United Imaging|Toshiba Medical|"
+        "Neusoft Medical|Shimadzu Corporation"
+    )),
+    "vendors1": ("vendor", (
+        "Siemens|Philips|Canon|Fujifilm|Hitachi|Toshiba|Neusoft|Shimadzu|Hologic|"
+        "Samsung"
+    )),
+    "inf": ("x", "Infection, Deep|Infection, Superficial|Haematoma, Acute"),
+    "dia": ("x", (
+        "Diabetes, Hypertension|Asthma, Diabetes|Cholecystitis, Acute|"
+        "Lymphoma, Follicular"
+    )),
+    "dia lower": ("x", "diabetes, hypertension|asthma, copd|none, other"),
+    "cn": ("诊断", "高血压|黄疸|白内障|马尾综合征|石膏固定"),
+    "cn2": ("x", "高血压病|金葡菌感染|胡桃夹征|万古霉素"),
+    "lot": ("lot", "A123456|B123457|C999999"),
+    "lot2": ("implant_lot_no", "A123456|B123457|C999999"),
+    "serial": ("screw_serial", "12345678|12345679|22345679"),
+    "towns": ("town", (
+        "Berlin|Paris|Florence|Hamburg|London|Madrid|Lisbon|Vienna|Prague"
+    )),
+    "drugs": ("drug", (
+        "Zoledronate|Alendronate|Denosumab|Teriparatide|Romosozumab|Ibandronate|"
+        "Raloxifene|Risedronate"
+    )),
+    "cells": ("cells", "4500123|5100456|4900789|5000111"),
+    "diagnoses": ("diagnosis", (
+        "Osteoporosis|Myeloma|Metastasis|Trauma|Infection|Haemangioma|Spondylitis|"
+        "Osteomyelitis|Lymphoma|Kyphosis"
+    )),
+    "comments": ("note", "Good|Improved|Unchanged|Worse|Excellent|Fair|Poor|Lost"),
+    "approach": ("approach", "Left, Anterior|Right, Posterior|Left, Posterior"),
+    "levels": ("levels", "L1, L2|T12, L1|L3, L4"),
+    "E coli": ("pathogen", "S. aureus|E. coli|K. pneumoniae|P. aeruginosa"),
+    "muscles": ("muscle", (
+        "Psoas|Multifidus|Erector|Quadratus|Trapezius|Latissimus|Rhomboid|Gluteus|"
+        "Iliacus"
+    )),
+    "countries": ("country", (
+        "Germany|France|Spain|Italy|Poland|Norway|Sweden|Finland|Denmark|Iran|Pakistan|"
+        "Jordan"
+    )),
+    "models": ("scanner", (
+        "Somatom Force|Aquilion One|Revolution CT|Ingenuity Core|Optima Prime|"
+        "Discovery Wide|Brilliance Big|Scenaria View"
+    )),
+    "comma words": ("treatment", "Rest, Brace|Brace, Exercise|Surgery, Brace"),
+    "cities comma": ("place", "Berlin, Germany|Paris, France|Rome, Italy"),
+    "colors": ("c", "Red|Green|Brown|White|Black|Gray|Pink|Blue"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "header", "values"), MORE_PEOPLE.values(), ids=MORE_PEOPLE)
+def test_people_in_other_spellings_are_known(kind, header, values):
+    assert column_kind(header, cells(values)) == kind
+
+
+@pytest.mark.parametrize(("header", "values"), NOBODY.values(), ids=NOBODY)
+def test_makers_findings_places_and_measurements_are_nobody(header, values):
+    assert column_kind(header, cells(values)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "header"),
+    [
+        *[("birth", one) for one in ("Geburtsjahr", "Birth year", "Year of birth", "YOB", "出生年",
+                                     "Année de naissance", "DOB (dd/mm)", "patientdob")],
+        *[("name", one) for one in ("namepatient", "patientlastname", "lastnamepatient", "PtName",
+                                    "First names", "GP name", "联系人", "Name (Patient)")],
+        *[("id", one) for one in ("UR number", "UR No", "Aufnahme-Nr.", "KG-Nr", "MR No.", "NHS",
+                                  "N° dossier", "X-ray no", "med rec no", "Aktenzeichen")],
+        *[("contact", one) for one in ("Mobile No", "Tel.-Nr.", "PLZ/Ort", "patient_phone",
+                                       "phone (home)", "Straße, Nr")],
+    ],
+)  # fmt: skip
+def test_headers_in_other_spellings_are_known(kind, header):
+    assert header_kind(header) == kind
+
+
+@pytest.mark.parametrize("header", ["Case No.", "ID No", "Pat-Nr", "record number", "accession"])
+def test_numbers_of_cases_are_known_by_their_length(header):
+    assert column_kind(header, ["7300001", "7300002", "7300009"]) == "id"
+    assert column_kind(header, ["1", "2", "3"]) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "phone_interview",
+        "street_drugs",
+        "email_consent",
+        "address_change",
+        "name_of_implant",
+        "surgeon",
+        "birth_weight",
+        "surname_of_device",
+        "first_name_of_drug",
+        "poids_de_naissance",
+        "Handy_grip",
+        "initials_reader",
+        "case",
+        "case_id",
+        "patient_id",
+        "subject",
+        "hospital",
+        "site",
+        "center",
+        "reader",
+        "age",
+        "sex",
+        "weight",
+        "email_sent",
+        "telephone_followup",
+        "phone_call_done",
+        "mobile_bearing",
+        "mobility",
+        "mobile",
+        "street_access",
+        "home_exercise",
+        "zip_line",
+        "address_of_pain",
+        "contact_sport",
+        "contact",
+        "urn_type",
+        "number_of_levels",
+        "record_complete",
+        "case_number_of_screws",
+        "date_known",
+        "tel_aviv_score",
+        "nominal",
+        "nombre_de_vis",
+        "nom_implant",
+        "numero_vertebre",
+        "nr_screws",
+        "birth_order",
+        "birth_country",
+        "place",
+        "name_brand",
+        "namedrug",
+        "brand_name",
+        "drug_name",
+        "product name",
+        "implant_name",
+        "study_name",
+        "file_name",
+        "filename",
+        "image_name",
+        "mask_name",
+        "feature_name",
+        "software name",
+        "hospital_name",
+        "phone_survey",
+        "address_bias",
+        "x_ray_number_of_views",
+        "MRI no",
+        "ID",
+        "nhs_hospital",
+        "accession_to_care",
+        "postcode_deprivation",
+        "deprivation_index",
+        "zip_income",
+        "insurance_type",
+        "insurance",
+        "mobile_phone_use",
+        "smartphone",
+        "email_reminder",
+        "physician",
+        "family_history",
+        "family history",
+        "first_name_bias",
+        "original_firstorder_Mean",
+        "Year",
+        "year of surgery",
+        "op_year",
+        "initial_pain",
+        "initial",
+        "initials_pain",
+        "last_visit",
+        "name",
+        "names",
+    ],
+)
+def test_more_ordinary_headers_are_none(header):
+    assert header_kind(header) is None
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "mend"),
+    [
+        ("first_name_rank", ["1", "2", "3"] * 20, "rename"),
+        ("remark", [f"Aaa{chr(97 + n // 26)}{chr(97 + n % 26)}, Bbb" for n in range(60)], "levels"),
+        ("remark", [f"Aaa{chr(97 + n // 26)}{chr(97 + n % 26)}, Bbb" for n in range(60)], "codes"),
+        ("ref", [f"A{123456 + n}" for n in range(60)], "lot_number"),
+        ("ref", [f"{1234567 + 13 * n}" for n in range(60)], "volume_mm3"),
+    ],
+)
+def test_a_false_alarm_has_a_way_out_that_works(files, tmp_path, column, values, mend):
+    _, tables = files
+    tables["clinical"][column] = values
+    describe(tables, column)
+    with pytest.raises(StudyError, match="must not say who the patients are") as error:
+        validated(files, tmp_path)
+    said = {"rename": "give it another name", "levels": "list its values as levels",
+            "codes": "write codes such as A1"}  # fmt: skip
+    assert f"If it says nothing of a person, {said.get(mend, 'name it after what')}" in str(
+        error.value
+    ) or said.get(mend, mend) in str(error.value)
+    dictionary, clinical = tables["dictionary"], tables["clinical"]
+    row = dictionary.index[dictionary["column"] == column]
+    if mend == "levels":
+        dictionary.loc[row, "levels"] = "|".join(dict.fromkeys(values))
+    elif mend == "codes":
+        clinical[column] = [f"A{n}" for n in range(60)]
+    else:
+        name = "rank" if mend == "rename" else mend
+        tables["clinical"] = clinical.rename(columns={column: name})
+        dictionary.loc[row, "column"] = name
+    assert len(validated(files, tmp_path).clinical) == 60

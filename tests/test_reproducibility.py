@@ -13,7 +13,7 @@ from models.transformers.ccc_filter import CCCFilter
 from pipeline import reproducibility
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
-from pipeline.core.study import Study
+from pipeline.core.study import Ready, Study
 from pipeline.reproducibility import describe_agreement
 
 NAMES = ["original_shape_MeshVolume", "wavelet-LLH_glcm_Idm", "bmd"]
@@ -77,17 +77,13 @@ def test_agreement_within_levels_stands_beside_that_over_all():
         assert describe_agreement(features, ["A", "B"], levels=unknown)["ccc_within"].isna().all()
 
 
-def test_levels_come_from_the_masks_or_from_ready_features(tmp_path):
+def test_levels_come_from_the_masks_or_from_ready_features():
     cases = pd.DataFrame({"case_id": ["001-L1", "001-L1", "002-T12"], "level": ["L1", "L1", "T12"]})
-    table = pd.DataFrame({"case_id": ["001-L1", "002-T12"], "patient_id": ["001", "002"]})
-    table.assign(level=["L1", "T12"], x=1.0).to_csv(tmp_path / "a.csv", index=False)
-    table.assign(x=1.0).to_csv(tmp_path / "b.csv", index=False)
-    config = {"unit": "case", "features": {"A": str(tmp_path / "a.csv")}, "columns": {}}
-    config |= {"not_features": [], "also_features": [], "aggregation": None}
-    for study in (Study({}, cases, None, None), Study(config, None, None, None)):
+    ready = Ready(cases.drop_duplicates(), [], {})
+    for study in (Study({}, cases, None, None), Study({}, None, None, None, ready=ready)):
         assert reproducibility.levels_of(study).to_dict() == {"001-L1": "L1", "002-T12": "T12"}
-    config["features"] = {"A": str(tmp_path / "b.csv")}
-    assert reproducibility.levels_of(Study(config, None, None, None)) is None
+    unknown = Ready(cases[["case_id"]].drop_duplicates(), [], {})
+    assert reproducibility.levels_of(Study({}, None, None, None, ready=unknown)) is None
 
 
 def test_one_reader_has_nothing_to_compare():

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
-from pipeline.core.study import Study, write_study
+from pipeline.core.study import Ready, Study, open_study, write_study
 from pipeline.core.triggers import parameter_file
 from pipeline.extraction import load_params
 from pipeline.study_of_run import SPECIMEN, study_of_run
@@ -41,6 +41,31 @@ def test_a_job_reads_the_frozen_study_alone(
     assert list(study.cases["patient_id"]) == ["P1"]
     with pytest.raises(StudyError, match="The table must exist"):
         study_of_run(config)
+
+
+def test_what_ready_tables_say_is_frozen_too(tmp_path: Path) -> None:
+    config = resolve_config(
+        {"study": "s", "features": {"B": "b.csv", "A": "a.csv"}, "model_reader": "A"}
+    )
+    cases = pd.DataFrame({"patient_id": ["P1", "P2"], "case_id": ["P1", "P2"]})
+    cases["days_from_surgery"] = pd.array([-1, None], dtype="Int64")
+    said = Ready(cases, ["One column."], {"B": ["patient_id", "x"], "A": ["patient_id", "y"]})
+    write_study(Study(config, None, None, None, ready=said), tmp_path)
+    opened = open_study(tmp_path).ready_tables()
+    assert (opened.notes, list(opened.columns.items())) == (said.notes, list(said.columns.items()))
+    assert opened.cases["days_from_surgery"].dtype == "Int64"
+    assert opened.cases["case_id"].to_list() == ["P1", "P2"]
+    # Nothing of it stays where the study starts from images now.
+    write_study(Study(resolve_config(SPECIMEN), cases, None, None), tmp_path)
+    assert open_study(tmp_path).ready is None
+    assert not list(tmp_path.glob("ready*"))
+
+
+def test_a_study_of_ready_tables_frozen_without_them_says_so(tmp_path: Path) -> None:
+    config = resolve_config({"study": "s", "features": {"A": "a.csv"}, "model_reader": "A"})
+    write_study(Study(config, None, None, None), tmp_path)
+    with pytest.raises(StudyError, match="must hold the cases of its ready feature tables"):
+        open_study(tmp_path).ready_tables()
 
 
 def test_a_job_of_a_study_that_is_not_frozen_says_so(tmp_path: Path, monkeypatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -130,14 +130,16 @@ def read_feature_keys(
 
 
 def columns_left_out(
-    paths: Mapping[str, str], layout: Layout, features: Iterable[str]
+    columns: Mapping[str, Sequence[str]], layout: Layout, features: Iterable[str]
 ) -> list[dict[str, object]]:
     """Return which columns of the readers' tables are no features of the study, and why.
 
     Parameters
     ----------
-    paths, layout : mapping, Layout
-        As `read_feature_keys` takes them.
+    columns : mapping
+        Reader to the columns of its table.
+    layout : Layout
+        What the tables call their columns, and which are no features.
     features : iterable of str
         The features of the study.
 
@@ -147,17 +149,16 @@ def columns_left_out(
         ``reader, reason, columns``; ids are not among them.
     """
     known, found = {*features, *IDENTIFIERS, *given_names(layout.names)}, []
-    for reader, path in sorted(paths.items()):
+    for reader, names in sorted(columns.items()):
         reasons: dict[str, list[str]] = {}
-        columns = column_names(path, "features")
-        kept_out = layout.kept_out(columns)
-        for name in columns:
+        kept_out = layout.kept_out(names)
+        for name in names:
             if name not in known:
                 suspect = f"kept out: {kept_out[name]}" if name in kept_out else None
                 reasons.setdefault(suspect or layout.reason(name), []).append(name)
         found += [
-            {"reader": reader, "reason": reason, "columns": names}
-            for reason, names in reasons.items()
+            {"reader": reader, "reason": reason, "columns": of_reason}
+            for reason, of_reason in reasons.items()
         ]
     return found
 

@@ -8,32 +8,27 @@ values: names, dates, hospital numbers, addresses. Values are never quoted in an
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from pipeline.core.identifying_dates import MISSING_WORDS, date_column, has_date
+from pipeline.core.identifying_names import (
+    MIN_DIGITS,
+    STUDY_WORDS,
+    are_names,
+    are_numbers,
+    are_phones,
+    is_name,
+    is_pair,
+    is_pseudonym,
+)
+from pipeline.core.identifying_words import WORDS, fold, words
 from pipeline.core.problems import Problems
-
-MOSTLY = 0.7
-"""Share of a column's values that must look like names for the column to be one of names."""
-
-MIN_DISTINCT, MIN_SHARE_DISTINCT = 3, 0.5
-"""Different values, and their share of the rows, from which on a column may say who is who: levels
-of a category are fewer, and repeat."""
-
-MIN_PAIRS, MIN_SHARE_PAIRS = 8, 0.9
-"""The same where nothing but two capitalised words speaks for names, as of products and sites."""
 
 LONGEST_PHRASE = 4
 """Words of a header that are looked up together."""
-
-MIN_DIGITS = 6
-"""Digits of a hospital's number; the ids of a study are shorter, as P001."""
 
 WHAT = {
     "name": "names",
@@ -47,60 +42,12 @@ WHAT = {
 
 NOT_SHOWN = "(not shown, since it may name a person)"
 
-_LETTERS = str.maketrans("øłđıßæœðþ", "oldisaodt")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_WORDS = re.compile(r"[^\W_]+")
 _MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[a-z]{2,}", re.IGNORECASE)
 _UID = re.compile(r"(?<![\d.])[0-2](\.(0|[1-9]\d*)){5,}(?![\d.])")
 _CARETS = re.compile(r"[^\W\d_]+[^^]*\^[^^]*[^\W\d_]")
-_NAME_WORD = r"[^\W\d_a-z][^\W\d_]*(?:['’ʼ´`\-][^\W\d_]+)*\.?"
-_PREFIX = (
-    r"(?:(?:von|van|zu|zum|zur|de|der|den|del|della|di|da|dos|du|la|le|el|al|bin|ibn|ter|ten)\s+)*"
-)
-_COMMA_NAME = re.compile(
-    rf"{_PREFIX}{_NAME_WORD}(\s{_NAME_WORD})?\s*[,;]\s*{_NAME_WORD}(\s{_NAME_WORD})*"
-    r"(\s*\([^()]*\))?"  # a year or an id behind the name
-)
-_TWO_NAMES = re.compile(rf"{_NAME_WORD}(\s+{_PREFIX}{_NAME_WORD}){{1,3}}")
-_NUMBER_ID = re.compile(
-    rf"[A-Za-z]{{0,5}}[-_ /.]?[0-9]{{{MIN_DIGITS},14}}([-_ /.]?[A-Za-z]|[-_ /][0-9A-Za-z]{{1,4}})?"
-)
-_TWO_LETTERS = re.compile(r"[^\W\d_]{2}|[\u3400-\u9fff가-힣]")
-_CODE = re.compile(r"[A-Za-z]+|[0-9]+|[-_ ./|]+")
+_BRACKETS = re.compile(r"[(\[{<].*?[)\]}>]")
+_PERSON = ("patients", "patienten", "patient", "paciente", "paziente", "pat", "pt")
 _LONG = re.compile(rf"[0-9]{{{MIN_DIGITS},}}")
-
-
-@cache
-def words(kind: str) -> frozenset[str]:
-    """Return the words of `kind` in identifying_words.yaml, folded."""
-    mark = " " if kind == "chinese" else ","
-    lines = _file_of_words()[kind]
-    return frozenset(fold(one) for line in lines for one in str(line).split(mark) if one)
-
-
-@cache
-def _file_of_words() -> Mapping[str, list]:
-    path = Path(__file__).with_name("identifying_words.yaml")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def word_lists(kind: str) -> list[list[str]]:
-    """Return the lists of `kind` in identifying_words.yaml, in their order, folded."""
-    return [[fold(one) for one in str(line).split(",")] for line in _file_of_words()[kind]]
-
-
-def fold(text: str) -> str:
-    """Return a text in small letters without accents, its words parted by one blank.
-
-    >>> fold("Geb.-Datum"), fold("PatientBirthDate"), fold("Née le")
-    ('geb datum', 'patient birth date', 'nee le')
-    """
-    apart = _CAMEL.sub(" ", unicodedata.normalize("NFC", text))
-    decomposed = unicodedata.normalize("NFKD", apart.casefold().translate(_LETTERS))
-    bare = unicodedata.normalize(
-        "NFC", "".join(one for one in decomposed if not unicodedata.combining(one))
-    )
-    return " ".join(_WORDS.findall(bare))
 
 
 def header_kind(header: str) -> str | None:
@@ -118,21 +65,55 @@ def header_kind(header: str) -> str | None:
     >>> header_kind("name_of_implant"), header_kind("surgeon"), header_kind("birth_weight")
     (None, None, None)
     """
+    kinds = [header, _BRACKETS.sub(" ", header)]
+    return next((kind for one in dict.fromkeys(kinds) if (kind := _kind_of_words(one))), None)
+
+
+def _kind_of_words(header: str) -> str | None:
     parts = fold(header).split()
+    if not parts:
+        return None
     if not words("things").isdisjoint(parts) and parts[0] not in ("pat", "patient", "patients"):
         return None
     runs = {
-        " ".join(parts[at:end])
+        " ".join(parts[at:end]): (at, end)
         for at in range(len(parts))
         for end in range(at + 1, min(at + LONGEST_PHRASE, len(parts)) + 1)
     }
     for kind in ("birth", "name", "id", "contact"):
         whole, anywhere, signs = _phrases(kind)
-        if " ".join(parts) in whole or not runs.isdisjoint(anywhere):
+        if " ".join(parts) in whole or _without_person("".join(parts)) in _glued(kind):
+            return kind
+        found = runs.keys() & (whole if kind == "contact" else anywhere)
+        if kind == "contact":
+            # `phone_interview` and `street_drugs` are no addresses: nothing else may stand beside.
+            found = {one for one in found if _is_all(parts, *runs[one])}
+        if found:
             return kind
         if not header.isascii() and any(one in "".join(parts) for one in signs):
             return kind
     return None
+
+
+def _is_all(parts: list[str], at: int, end: int) -> bool:
+    return words("beside").issuperset(parts[:at] + parts[end:])
+
+
+def _without_person(glued: str) -> str | None:
+    """Return what is left of a header in one word without the word for a patient, if it has one."""
+    for one in _PERSON:
+        if glued.startswith(one) and len(glued) > len(one) + 2:
+            return glued.removeprefix(one)
+        if glued.endswith(one) and len(glued) > len(one) + 2:
+            return glued.removesuffix(one)
+    return None
+
+
+@cache
+def _glued(kind: str) -> frozenset[str]:
+    """Return the phrases of a kind without blanks, and the bare words for a name."""
+    found = {one.replace(" ", "") for one in words(kind)}
+    return frozenset(found | ({"name", "names"} if kind == "name" else set()))
 
 
 @cache
@@ -178,12 +159,11 @@ def _kind_of_values(folded: str, texts: list[str]) -> str | None:
     signs = {
         "uid": lambda: any(map(_UID.search, distinct)),
         "date": lambda: date_column(distinct, announced=_announces_date(folded)),
-        "contact": lambda: any(map(_MAIL.search, distinct)),
+        "contact": lambda: any(map(_MAIL.search, distinct)) or are_phones(texts, distinct),
         "name": lambda: (
-            any(map(_is_surely_personal, distinct))
-            or _are_names(texts, distinct, asked=folded in words("maybe_name"))
+            any(map(_is_surely_personal, distinct)) or are_names(texts, distinct, folded)
         ),
-        "id": lambda: _are_numbers(texts, distinct, asked=folded in words("maybe_id")),
+        "id": lambda: are_numbers(texts, distinct, folded),
     }
     return next((kind for kind, shows in signs.items() if shows()), None)
 
@@ -200,97 +180,6 @@ def _is_surely_personal(text: str) -> bool:
     parts = text.strip().split()
     titled = len(parts) > 1 and fold(parts[0]) in words("titles")
     return titled and parts[-1][:1].isupper() and parts[-1].isalpha()
-
-
-def _are_names(texts: list[str], distinct: list[str], *, asked: bool) -> bool:
-    """Return whether most values are names, and tell rows apart as names do and levels do not."""
-    share = len(distinct) / len(texts)
-    if asked and share >= MIN_SHARE_DISTINCT:
-        lettered = sum(bool(_TWO_LETTERS.search(one)) and not is_pseudonym(one) for one in distinct)
-        return lettered >= MOSTLY * len(distinct)
-    if len(distinct) < MIN_DISTINCT or share < MIN_SHARE_DISTINCT:
-        return False
-    if sum(map(_is_name, distinct)) >= MOSTLY * len(distinct):
-        return True
-    pairs = sum(_is_name(one) or _is_pair(one) for one in distinct)
-    many = len(distinct) >= MIN_PAIRS and share >= MIN_SHARE_PAIRS
-    return many and pairs >= MOSTLY * len(distinct)
-
-
-def _is_name(text: str) -> bool:
-    """Return whether a cell has the shape of a person's name, and of hardly anything else."""
-    text = unicodedata.normalize("NFC", text.strip())
-    if _COMMA_NAME.fullmatch(text):
-        return words("medical").isdisjoint(fold(text).split())
-    bare = text.replace(" ", "")
-    if 2 <= len(bare) <= 4 and all(
-        "\u3400" <= one <= "\u9fff" or "가" <= one <= "힣" for one in bare
-    ):
-        return bare[0] in words("chinese") or bare[:2] in words("chinese")
-    parts = fold(text).split()
-    alone = 0 < len(parts) <= 4 and all(one.isalpha() for one in parts)
-    return alone and any(one in words("given") for one in parts)
-
-
-def _is_pair(text: str) -> bool:
-    """Return whether a cell is two to four capitalised words that are none of a study."""
-    text = unicodedata.normalize("NFC", text.strip())
-    parts = fold(text).split()
-    return (
-        _TWO_NAMES.fullmatch(text) is not None
-        and all(len(one) > 1 for one in parts)
-        and not any(one in STUDY_WORDS or one in words("medical") for one in parts)
-    )
-
-
-def _are_numbers(texts: list[str], distinct: list[str], *, asked: bool) -> bool:
-    """Return whether values are a hospital's numbers: as long, with letters or leading zeros.
-
-    Below a header that may mean an id, plain numbers of this length are enough.
-    """
-    enough = 1 if asked else MIN_DISTINCT
-    if len(distinct) < enough or len(distinct) < MIN_SHARE_DISTINCT * len(texts):
-        return False
-    if not all(_NUMBER_ID.fullmatch(one.strip()) for one in distinct):
-        return False
-    plain = [one for one in distinct if one.isdigit() and not one.startswith("0")]
-    return asked or len(plain) < len(distinct)
-
-
-def is_pseudonym(text: str) -> bool:
-    """Return whether an id is so plainly a code that an error may quote it.
-
-    Letters are few, or words of studies; numbers are shorter than a hospital's.
-
-    >>> is_pseudonym("P001"), is_pseudonym("sub-07_L1")
-    (True, True)
-    >>> is_pseudonym("Synthetica"), is_pseudonym("0073194")
-    (False, False)
-    """
-    if not text.isascii() or has_date(text) or len(text) > 40:
-        return False
-    parts = _CODE.findall(text)
-    if "".join(parts) != text:
-        return False
-    letters = [part.lower() for part in parts if part.isalpha()]
-    digits = [part for part in parts if part.isdigit()]
-    if not digits:
-        return all(len(one) == 1 or one in STUDY_WORDS for one in letters)
-    return (
-        all(len(one) < MIN_DIGITS for one in digits)
-        and sum(map(len, digits)) < 2 * MIN_DIGITS
-        and all(len(one) <= 2 or one in STUDY_WORDS for one in letters)
-    )
-
-
-STUDY_WORDS = frozenset(
-    """
-    pat patient patients case cases sub subj subject scan reader rater observer site center ct mri
-    ser series img image images mask masks vertebra level study unit crlm lipo lidc idri ispy tcga
-    demo example row nii gz nrrd seg dcm csv mm group type class grade
-    none missing
-    """.split()  # noqa: SIM905
-)
 
 
 def shown_id(value: object) -> str:
@@ -317,7 +206,7 @@ def shown_path(value: object) -> str:
 
 def _is_plain_part(part: str) -> bool:
     return is_pseudonym(part) or all(
-        len(one) <= 2 or one.lower() in STUDY_WORDS for one in _WORDS.findall(part)
+        len(one) <= 2 or one.lower() in STUDY_WORDS for one in WORDS.findall(part)
     )
 
 
@@ -332,8 +221,8 @@ def shown(value: object) -> str:
     personal = (
         _is_surely_personal(stripped)
         or has_date(stripped)
-        or _is_name(stripped)
-        or _is_pair(stripped)
+        or is_name(stripped)
+        or is_pair(stripped)
         or _UID.search(stripped)
         or (_LONG.search(stripped) and not _is_plain_number(stripped))
     )
@@ -357,12 +246,18 @@ def check_headers(
 
 
 def _refuse(name: str, kind: str, why: str, path: object, problems: Problems) -> None:
+    if header_kind(name):
+        way_out = "give it another name"
+    elif kind == "id":
+        way_out = "name it after what its numbers are, such as lot_number or volume_mm3"
+    else:
+        way_out = "list its values as levels in the data dictionary, or write codes such as A1, B2"
     problems.add(
         "A table of a study must not say who the patients are",
         found=f"a column of {WHAT[kind]}, {why}",
         where=f"{path}, column {name if header_kind(name) else shown(name)}",
         remedy="remove the column from the table, and its row from the data dictionary if it has "
-        "one; pseudonyms are enough",
+        f"one; pseudonyms are enough. If it says nothing of a person, {way_out}",
     )
 
 

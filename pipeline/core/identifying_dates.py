@@ -45,7 +45,7 @@ _WORDS_TOO = ("out", "set", "ago", "gen", "mag", "dic")
 @cache
 def _named() -> tuple[re.Pattern, re.Pattern]:
     """Return dates with the name of a month: with a day, and of a month and a year alone."""
-    from pipeline.core.identifying import words
+    from pipeline.core.identifying_words import words
 
     months = sorted(words("months"), key=len, reverse=True)
     sure = [one for one in months if one not in _WORDS_TOO]
@@ -69,7 +69,7 @@ def _named() -> tuple[re.Pattern, re.Pattern]:
 def _months() -> dict[str, int]:
     from anyascii import anyascii
 
-    from pipeline.core.identifying import word_lists
+    from pipeline.core.identifying_words import word_lists
 
     numbers = {}
     for number, words in enumerate(word_lists("months"), start=1):

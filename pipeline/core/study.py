@@ -14,10 +14,33 @@ import pandas as pd
 import yaml
 
 from pipeline.core.errors import StudyError
-from pipeline.core.files import read_table, whole_file, write_table
+from pipeline.core.files import read_json, read_table, whole_file, write_json, write_table
 from pipeline.core.readers import originals
 from pipeline.core.remaking import remake
 from pipeline.core.store import Store, store_of
+
+#: File of a frozen study that says what ready feature tables say besides cases and numbers.
+READY = "ready.json"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What ready feature tables say besides their numbers, which one stage alone reads.
+
+    Attributes
+    ----------
+    cases : pandas.DataFrame
+        One row per case of any reader: ``patient_id, case_id, level, days_from_surgery``, as far
+        as the tables have these columns.
+    notes : list of str
+        Which columns are no features and are left out.
+    columns : dict
+        Reader to the columns of its table.
+    """
+
+    cases: pd.DataFrame
+    notes: list[str]
+    columns: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +60,8 @@ class Study:
         One row per clinical column: ``column, label, type, unit, levels, timing, role``.
     opened : pathlib.Path or None
         Folder that the study was opened from; None for one that was only validated.
+    ready : Ready or None
+        Of a study that starts from feature tables.
     """
 
     config: dict
@@ -44,6 +69,7 @@ class Study:
     clinical: pd.DataFrame | None
     dictionary: pd.DataFrame | None
     opened: Path | None = None
+    ready: Ready | None = None
 
     @property
     def name(self) -> str:
@@ -77,6 +103,17 @@ class Study:
         the shell may be.
         """
         return [folder / batch / name for batch in sorted(self.select_cases()["batch"].unique())]
+
+    def ready_tables(self) -> Ready:
+        """Return what the study's ready feature tables say, without reading these."""
+        if self.ready is None:
+            raise StudyError(
+                "A frozen study must hold the cases of its ready feature tables",
+                found="none: it was frozen by an earlier version",
+                where=f"study {self.name}",
+                remedy="run snakemake, or python -m pipeline.validate, on its configuration",
+            )
+        return self.ready
 
     def select_cases(self, batch: str | None = None, scan: str | None = None) -> pd.DataFrame:
         """Return the rows of `cases` of one batch or one scan, or all of them."""
@@ -118,19 +155,29 @@ def open_study(folder: str | Path) -> Study:
         path = folder / f"{name}.parquet"
         return read_table(path) if path.exists() else None
 
-    return Study(config, table("cases"), table("clinical"), table("dictionary"), folder)
+    ready = None
+    if (folder / READY).exists():
+        ready = Ready(table("ready"), **read_json(folder / READY))
+    return Study(config, table("cases"), table("clinical"), table("dictionary"), folder, ready)
 
 
 def write_study(study: Study, folder: str | Path) -> None:
     """Write a study as every stage opens it: study.yaml, last, and the tables that exist."""
     folder = Path(folder)
-    for name in ("cases", "clinical", "dictionary"):
+    ready = study.ready
+    tables = {name: getattr(study, name) for name in ("cases", "clinical", "dictionary")}
+    tables["ready"] = None if ready is None else ready.cases
+    # What is missing may be there from an earlier run with another configuration.
+    if ready is None:
+        (folder / READY).unlink(missing_ok=True)
+    for name, table in tables.items():
         path = folder / f"{name}.parquet"
-        table = getattr(study, name)
         if table is None:
-            path.unlink(missing_ok=True)  # of an earlier run with another configuration
+            path.unlink(missing_ok=True)
         else:
             write_table(table, path)
+    if ready is not None:
+        write_json({"notes": ready.notes, "columns": ready.columns}, folder / READY)
     with whole_file(folder / "study.yaml") as beside:
         text = yaml.safe_dump(study.config, sort_keys=False, allow_unicode=True)
         beside.write_text(text, encoding="utf-8")

@@ -289,25 +289,29 @@ _AROUND = 40
 _ORDERS = ((_DAY_FIRST, (3, 2, 1)), (_MONTH_FIRST, (3, 1, 2)), (_YEAR_FIRST, (1, 2, 3)))
 
 
-def years_of(days: Iterable[datetime.date]) -> re.Pattern | None:
-    """Return what finds the years of some days; None of no days."""
-    years = sorted({b"%d" % day.year for day in days})
-    return re.compile(rb"(?<![0-9])(?:" + b"|".join(years) + rb")(?![0-9])") if years else None
+def years_of(days: Iterable[datetime.date]) -> list[bytes]:
+    """Return the years of some days as they are written."""
+    return sorted({b"%d" % day.year for day in days})
 
 
-def named_days(content: bytes, years: re.Pattern) -> Iterator[tuple[datetime.date, int, int]]:
+def named_days(content: bytes, years: list[bytes]) -> Iterator[tuple[datetime.date, int, int]]:
     """Yield the days that a readable text writes with the name of a month, with their places.
 
     Parameters
     ----------
     content : bytes
         As `readable` returns it.
-    years : re.Pattern
+    years : list of bytes
         As `years_of` returns it: only what stands beside such a year is read.
     """
-    for year in years.finditer(content):
-        first = max(0, year.start() - _AROUND)
-        yield from _named_days(content[first : year.end() + _AROUND], first)
+    for year in years:
+        place = content.find(year)
+        while place >= 0:
+            end = place + len(year)
+            if not (content[place - 1 : place].isdigit() or content[end : end + 1].isdigit()):
+                first = max(0, place - _AROUND)
+                yield from _named_days(content[first : end + _AROUND], first)
+            place = content.find(year, end)
 
 
 def _named_days(content: bytes, first: int) -> Iterator[tuple[datetime.date, int, int]]:

@@ -60,6 +60,9 @@ LONG = 8
 FOLDED, NAMED_DAY = b"\0spelling\0", b"\0day\0"
 """Marks of patterns that are searched in folded texts, and of days (`pipeline.privacy.folded`)."""
 
+FEW = 1 << 14
+"""Bytes up to which the windows of a content are looked at in one step."""
+
 MANY_UIDS = 50_000
 """Beyond so many UIDs (one a slice) they are searched as UTF-8 and UTF-16 only."""
 
@@ -296,16 +299,18 @@ class _Table:
         width = self.kind.itemsize
         if not self.by_anchor:
             return
-        for offset in range(width):
-            count = (len(content) - offset) // width
+        # All windows at once where there are few; else in steps of a window, which are aligned.
+        step = 1 if len(content) < FEW else width
+        for offset in range(step):
+            count = (len(content) - offset - width) // step + 1
             if count <= 0:
                 continue
-            windows = np.frombuffer(content, self.kind, count, offset)
+            windows = np.ndarray((count,), self.kind, content, offset, (step,))
             for index in np.flatnonzero(self.seen[self._hash(windows)]).tolist():
                 groups = self.by_anchor.get(int(windows[index]))
                 if groups is None:
                     continue
-                end = offset + (index + 1) * width
+                end = offset + index * step + width
                 for length, members in groups.items():
                     if end >= length and content[end - length : end] in members:
                         yield end - length, end

@@ -18,7 +18,7 @@ _BYTES = re.compile(rb"(?:\\+x[0-9A-Fa-f]{2})+")
 _OCTAL = re.compile(rb"(?:\\[0-3][0-7]{2})+")
 _ENTITY = re.compile(rb"&#?[0-9A-Za-z]{2,31};?")
 _QUOTED = re.compile(rb"(?:=[0-9A-F]{2}){2}")
-_BREAKS = re.compile(rb"\s*\r?\n\s*|[ \t]{2,}|\\n|<[^<>]{1,200}>")
+_TAG = re.compile(rb"<[^<>]{1,200}>")
 _BASE64 = re.compile(
     rb"[A-Za-z0-9+/_-]{%d,}(?:(?:\\r)?(?:\\n|\r?\n)[ \t]*[A-Za-z0-9+/_-]+)*={0,2}" % MIN_RUN
 )
@@ -49,19 +49,24 @@ def _readings(content: bytes) -> Iterator[tuple[str, bytes]]:
     if _PERCENT.search(content):
         yield "percent-encoding", urllib.parse.unquote_to_bytes(content.replace(b"+", b" "))
         yield "percent-encoding", urllib.parse.unquote_to_bytes(content)
-    if _UNICODE.search(content):
+    escapes = b"\\" in content
+    if escapes and _UNICODE.search(content):
         yield "JSON escapes", _UNICODE.sub(_characters, content)
-    if _BYTES.search(content):
+    if escapes and _BYTES.search(content):
         yield "byte escapes", _BYTES.sub(lambda one: _escaped(one[0], rb"x(..)", 16), content)
-    if _OCTAL.search(content):
+    if escapes and _OCTAL.search(content):
         yield "byte escapes", _OCTAL.sub(lambda one: _escaped(one[0], rb"\\(...)", 8), content)
     if _ENTITY.search(content):
         text = html.unescape(content.decode("utf-8", "surrogateescape"))
         yield "HTML entities", text.encode("utf-8", "surrogateescape")
     if _QUOTED.search(content):
         yield "quoted-printable", quopri.decodestring(content)
-    if _BREAKS.search(content):
-        yield "line breaks and tags", _BREAKS.sub(b" ", content)
+    plain = _TAG.sub(b" ", content) if b"<" in content else content
+    if escapes:
+        plain = plain.replace(b"\\n", b" ")
+    joined = b" ".join(plain.split())
+    if joined != content.strip():
+        yield "line breaks and tags", joined
 
 
 def _characters(run: re.Match) -> bytes:

@@ -5,6 +5,7 @@ Each study runs in a copy of the checkout, so that its code can be edited.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,12 +13,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables, write_study
 from pipeline.core.digests import seal
 from pipeline.core.files import write_table
 
@@ -46,12 +50,30 @@ STUDY_JOBS = {
     "study_report",
 }
 
+#: Loads Snakemake, and nothing of the project, then makes the runs that it is told of, a line of
+#: JSON each, in processes of their own: loading it takes as long as a plan.
+PLANNER = """
+import json, os, sys
+from snakemake.cli import get_argument_parser, main
+get_argument_parser()  # loads the plugins
+for line in sys.stdin:
+    if not (process := os.fork()):
+        with open("planned.txt", "w") as said:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+        sys.argv = ["snakemake", *json.loads(line)]
+        main()
+    _, status = os.waitpid(process, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
 
 class Checkout:
     """A copy of the project in which studies run."""
 
     def __init__(self, root: Path, repository: Path) -> None:
         self.root = root
+        self.planner: subprocess.Popen | None = None
         ignore = shutil.ignore_patterns("__pycache__", "data", "tables-data")
         for name in COPIED:
             source = repository / name
@@ -77,11 +99,27 @@ class Checkout:
 
     def planned(self, config: str, *targets: str) -> dict[str, int]:
         """Return how many jobs of each rule would run, targets aside."""
-        dry = self.snakemake("-n", *targets, "--configfile", config)
-        assert dry.returncode == 0, dry.stdout + dry.stderr
-        _, _, stats = (dry.stdout + dry.stderr).rpartition("Job stats:")
+        if self.planner is None:
+            self.planner = subprocess.Popen(
+                [sys.executable, "-c", PLANNER],
+                cwd=self.root,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        dry = ["--cores", "2", "-n", *targets, "--configfile", config]
+        print(json.dumps(dry), file=self.planner.stdin, flush=True)
+        status = self.planner.stdout.readline()
+        said = (self.root / "planned.txt").read_text(encoding="utf-8")
+        assert status == "0\n", said
+        _, _, stats = said.rpartition("Job stats:")
         jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, re.M)}
         return {rule: count for rule, count in jobs.items() if rule not in ("all", "total")}
+
+    def close(self) -> None:
+        """End the process that makes plans."""
+        if self.planner is not None:
+            self.planner.communicate()
 
     def lint(self, config: str) -> None:
         done = self.snakemake("--lint", "--configfile", config)
@@ -100,8 +138,10 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, repository: Path) -> Checkout:
-    return Checkout(tmp_path, repository)
+def checkout(tmp_path: Path, repository: Path) -> Iterator[Checkout]:
+    made = Checkout(tmp_path, repository)
+    yield made
+    made.close()
 
 
 def _imaging_study(checkout: Checkout, patients: int) -> tuple[str, pd.DataFrame]:
@@ -173,15 +213,7 @@ def test_imaging_runs_and_runs_again_only_for_what_changed(checkout: Checkout) -
     old = again[again["case_id"].isin(features["case_id"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(old, features, check_exact=True)
 
-    # A mask drawn anew: its batch only.
-    mask = next((checkout.root / "data" / "masks" / "A").iterdir())
-    mask.write_bytes(mask.read_bytes())
-    planned = checkout.planned(study)
-    assert planned["masks"] == planned["extract"] == 1
-    assert "ingest" not in planned
-
     # A corrected mask beside its original is extracted too, and the readers' agreement stays.
-    checkout.run(study)
     tables = folder / "tables"
     before = pd.read_parquet(tables / "reproducibility.parquet")
     drawn = features.loc[features["reader"] == "A", "case_id"]
@@ -194,6 +226,13 @@ def test_imaging_runs_and_runs_again_only_for_what_changed(checkout: Checkout) -
     labels = pd.read_parquet(tables / "features.parquet")["reader"]
     assert labels.value_counts()["A.v2"] == 1
     pd.testing.assert_frame_equal(pd.read_parquet(tables / "reproducibility.parquet"), before)
+
+    # A mask drawn anew: its batch only.
+    mask = next((checkout.root / "data" / "masks" / "A").iterdir())
+    mask.write_bytes(mask.read_bytes())
+    planned = checkout.planned(study)
+    assert planned["masks"] == planned["extract"] == 1
+    assert "ingest" not in planned
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(checkout: Checkout) -> None:
@@ -284,8 +323,7 @@ def test_features_that_differ_from_pyradiomics_stop_the_study(checkout: Checkout
 
 
 def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
-    made = checkout.python("-m", "demo.tables", "--out", "data", "--patients", "120")
-    assert made.returncode == 0, made.stderr
+    write_study(simulate_tables(120, 2025, features=feature_names()[:150]), checkout.root / "data")
     config = {
         "study": "t",
         "features": {"A": "data/features_A.parquet", "B": "data/features_B.parquet"},

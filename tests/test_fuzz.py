@@ -20,7 +20,7 @@ from tests.fuzz.judge import Judge
 from tests.fuzz.originals import CANARY, make
 
 MODULE = "tests.fuzz.run"
-FEW, MANY = 220, 2000
+FEW, MANY = 138, 2000
 
 
 def test_some_damaged_files(repository):

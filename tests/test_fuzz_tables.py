@@ -14,7 +14,7 @@ from tests.fuzz.driver import check, run
 from tests.fuzz.tables import Judge, broken, originals
 
 MODULE = "tests.fuzz.tables"
-FEW, MANY = 390, 5200
+FEW, MANY = 195, 5200
 
 
 def test_some_damaged_tables(repository):

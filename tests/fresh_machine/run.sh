@@ -11,6 +11,8 @@
 # As root, on Debian with debootstrap. What is committed is cloned into a root that holds the
 # README's packages and nothing else (build/fresh_machine/; made once, about 400 MB), and nothing is
 # cached. pip takes packages from where it takes them on this machine. Times and sizes are printed.
+# CORES, TORCH, TORCH_INDEX, PATIENTS and OPTIONS reach make (PATIENTS=24
+# OPTIONS="--configfile config/demo-small.yaml" makes the demo small).
 set -euo pipefail
 
 usage() { sed -n '4p' "$0" | tr -d '#' >&2; exit 2; }
@@ -87,7 +89,8 @@ unshare --mount --propagation private bash -euo pipefail -c '
     mount -o remount,bind,ro "$root$place"
   done <<<"$folders"
   carried=()
-  for variable in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY CORES TORCH TORCH_INDEX; do
+  for variable in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY \
+    CORES TORCH TORCH_INDEX PATIENTS OPTIONS; do
     if [ -n "${!variable:-}" ]; then carried+=("$variable=${!variable}"); fi
   done
   chroot --userspec="$person" "$root" env -i HOME="$home" USER="$person" LANG=C.UTF-8 \

@@ -156,7 +156,9 @@ def test_verdicts_name_the_files_as_written(study):
     assert table["image_file"].tolist() == ["data/dicom"] * 2 + ["data/missing"] * 2
     finding = from_json(table["findings"][2])[0]
     assert finding.about == "ct"
-    assert finding.sentence.startswith("CT: An image or mask named in the table of cases must exist")
+    assert finding.sentence.startswith(
+        "CT: An image or mask named in the table of cases must exist"
+    )
     assert (study / "results/mini/tables/preflight.csv").exists()
 
 

@@ -736,6 +736,8 @@ def test_cautions_follow_from_the_study(copied, page):
     assert f"for {candidates:,} candidate parameters" in found["Few events per predictor"].text
     assert not {"Oversampling", "Simulated reader", "Notice of the study"} & set(found)
     change(copied, oversampling="adasyn_tomek", simulated_reader="B", notice="All is simulated.")
+    for path in (copied / "models").glob("*/model.json"):
+        write_json(read_json(path) | {"oversampled": {"added": True, "why_not": None}}, path)
     found = find(copied)
     assert "harms calibration" in found["Oversampling"].text
     assert "support vector machine" not in found["Oversampling"].text

@@ -33,12 +33,12 @@ from pipeline.new_study import write_templates
 from pipeline.progress import study_folder
 from pipeline.registering.names import pattern_of
 from tests import test_engine_fast, test_filters, test_formula, test_judge, test_split_designs
-from tests.remedies import Remedy, refused, says
+from tests.remedies import Remedy, refused, rules, says
 from tests.test_config import LAUGHS, MODELLED, REPLAYED
 from tests.test_validate import Files
 
 SECTION = "Configuration"
-REMEDIES: dict[str, Remedy] = {}
+REMEDIES: dict[str, Remedy] = dict(rules.REMEDIES)
 
 MASKS = {"features": None, "cases": "c.csv"}
 ONE = {"models": ["lr"], "ablation": {"models": []}}

@@ -53,9 +53,11 @@ def words(small: Small, places: dict[int, object], named: bool = True) -> None:
 
 
 def tall(small: Small, ratio: float) -> None:
-    """Give the clinical table heights, those of the first four patients in another unit."""
+    """Give the clinical table heights, those of four patients in another unit."""
     height = 170.0 + np.arange(60) % 17
-    small.clinical["height"] = np.where(np.arange(60) < 4, height * ratio, height)
+    small.clinical["height"] = np.where(
+        np.isin(np.arange(60), (0, 5, 10, 15)), height * ratio, height
+    )
     if "height" not in set(small.dictionary["column"]):
         row = ["height", "", "continuous", "cm", "", "preoperative", "predictor"]
         small.dictionary.loc[len(small.dictionary)] = row

@@ -89,7 +89,7 @@ def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
         ),
         *("seconds", "device"),
         *("threads", "seed", "features", "preparation"),
-        *("threshold", "threshold_rule", "threshold_source", "notes"),
+        *("oversampled", "threshold", "threshold_rule", "threshold_source", "notes"),
     ]
     sets = 6 if model == "tabnet" else 3
     assert facts["fits"] == (sets + 1) * 3 + 1

@@ -87,7 +87,7 @@ use rule * from vertebromics
         (
             {"pipeline/__init__.py": "", "pipeline/version.py": 'VERSION = "0.0.9"'},
             # An editable installation completes the foreign package by its own modules.
-            rf"The package vertebromics {VERSION} must be installed where snakemake runs\. Remedy: |"
+            rf"The package vertebromics {VERSION} must be installed where snakemake runs\. |"
             rf"Found: Snakefile {VERSION}, package 0\.0\.9\. In: ",
         ),
         (

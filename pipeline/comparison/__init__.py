@@ -1,0 +1,1 @@
+"""Agreement of measurements and comparison of groups: pure functions of arrays and tables."""

@@ -1,0 +1,1 @@
+"""Logistic regression of a clinical table: fits, nomogram, calculator, published models."""

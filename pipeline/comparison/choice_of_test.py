@@ -86,7 +86,8 @@ def choose_for_numbers(samples: Sequence[np.ndarray], normality: str = "shapiro"
     Parameters
     ----------
     samples : sequence of numpy.ndarray, each of shape (n_units,)
-        Values of each group, missing ones left out.
+        Values of each group, missing ones left out. Of one group, all that is chosen is how it is
+        described: by its mean (anova) or by ranks (kruskal).
     normality : {'shapiro', 'lilliefors'}
         Test of normality [1]_ [2]_; above 5,000 values in a group the second is taken.
 
@@ -108,6 +109,8 @@ def choose_for_numbers(samples: Sequence[np.ndarray], normality: str = "shapiro"
     seen = f"{NORMALITY_TESTS[name]}, least P of a group {_p(least)}"
     if least < ALPHA:
         return Choice(ranks, f"not normal ({seen})")
+    if len(samples) == 1:
+        return Choice("anova", f"normal ({seen})")
     levene = float(stats.levene(*samples, center="mean").pvalue)
     equal = levene >= ALPHA
     test = ("pooled-t" if equal else "welch-t") if two else ("anova" if equal else "welch-anova")

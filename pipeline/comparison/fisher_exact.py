@@ -25,8 +25,12 @@ TIE_TOLERANCE = 1e-7
 #: Sums of logarithms that differ by less are one path: rounding of a few hundred terms is below it.
 _SAME_PATH = 1e-10
 
-#: Paths that may be looked at: some seconds, and at most 1 GB of memory.
-MAX_PATHS = 20_000_000
+#: Paths that may be looked at: some seconds, and less than 1 GB of memory.
+MAX_PATHS = 10_000_000
+
+
+#: Ways to fill one column that are held in memory at once (some 100 MB with their bounds).
+MAX_PARTS = 300_000
 
 
 class TooManyTablesError(VertebromicsError):
@@ -86,18 +90,18 @@ def fisher_p(counts: np.ndarray, max_paths: int = MAX_PATHS) -> tuple[float, flo
         rest = columns[at + 1 :]
         reached: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for node, (paths, ways) in nodes.items():
-            parts = _parts_of_column(node, column, len(rest) == 0)
-            left = -np.sort(-(np.array(node) - parts), axis=1)
-            steps = -gammaln(parts + 1).sum(axis=1)
-            longest, shortest = _bounds(left, rest)
-            looked_at += len(steps) * len(paths)
-            if looked_at > max_paths:
+            parts = _parts_of_column(node, column, last=not rest)
+            looked_at += 0 if parts is None else len(parts) * len(paths)
+            if parts is None or looked_at > max_paths:
                 raise TooManyTablesError(
                     "Fisher's exact test must have few enough tables to look at",
                     found=f"a table of {counts.shape[0]} x {counts.shape[1]}, n = {counts.sum()}",
                     remedy="name another test for this variable, such as `pearson` in the column "
                     "`test` of the data dictionary",
                 )
+            left = -np.sort(-(np.array(node) - parts), axis=1)
+            steps = -gammaln(parts + 1).sum(axis=1)
+            longest, shortest = _bounds(left, rest)
             sums = steps[:, None] + paths[None, :]
             settled = sums + longest[:, None] <= limit
             if settled.any():
@@ -111,13 +115,18 @@ def fisher_p(counts: np.ndarray, max_paths: int = MAX_PATHS) -> tuple[float, flo
     return float(np.exp(observed - total)), min(below, 1.0)
 
 
-def _parts_of_column(node: tuple[int, ...], column: int, last: bool) -> np.ndarray:
-    """Return every way to take a column's units from what is left of the rows, a row each."""
+def _parts_of_column(node: tuple[int, ...], column: int, *, last: bool) -> np.ndarray | None:
+    """Return every way to take a column's units from what is left of the rows, a row each.
+
+    None where there are more than `MAX_PARTS`.
+    """
     if last:
         return np.array([node])
     others = np.zeros((1, 0), dtype=int)
     for total in node[1:]:
         taken = np.arange(min(total, column) + 1)
+        if len(others) * len(taken) > MAX_PARTS:
+            return None
         others = np.column_stack([np.repeat(others, len(taken), 0), np.tile(taken, len(others))])
         others = others[others.sum(axis=1) <= column]
     first = column - others.sum(axis=1)

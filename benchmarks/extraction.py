@@ -26,7 +26,7 @@ import yaml
 
 from benchmarks.cohort import Scan, make_scan
 from benchmarks.timing import ROOT, Runs, commands_take_turns, take_turns
-from pipeline.core.option_numbers import bounded_number
+from pipeline.study.option_numbers import bounded_number
 
 #: What the cohort of the first study would be.
 COHORT_SCANS, COHORT_MASKS = 856, 1712

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from segmentation.compare import compare_masks
 from segmentation.propose import propose
+from segmentation.regions.compare import compare_masks
 
 #: Labels of the parts that make up a body, and of the vertebra, in TPTBox's files.
 BODY_PARTS, TPTBOX_VERTEBRA = (49, 50), 22

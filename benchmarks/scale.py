@@ -28,8 +28,8 @@ from benchmarks.cohort import READERS, make_scan
 from benchmarks.timing import ROOT
 from demo import cohort
 from pipeline.core import command
-from pipeline.core.option_numbers import bounded_number
-from pipeline.core.registered import write_marker
+from pipeline.study.option_numbers import bounded_number
+from pipeline.tables.registered import write_marker
 
 PREVALENCE = 0.12
 """Share of events, as in the published study."""

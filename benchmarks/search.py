@@ -28,8 +28,8 @@ from models.modes.mode import transform_folds
 from models.modes.rows import FoldData
 from models.split import split_table
 from models.transformers.columns import Columns
-from pipeline.core.config import DEFAULTS, PROTOCOLS, load_yaml, merge
-from pipeline.core.option_numbers import PROCESSES, SEED, bounded_number, number_within
+from pipeline.study.config import DEFAULTS, PROTOCOLS, load_yaml, merge
+from pipeline.study.option_numbers import PROCESSES, SEED, bounded_number, number_within
 
 PATIENTS, EVENTS = 856, 102
 """Size of the published cohort."""

@@ -14,15 +14,15 @@ import pandas as pd
 
 from benchmarks.cohort import Scan
 from pipeline.core import digests, files, store
-from pipeline.core.config import DEFAULTS, load_yaml
 from pipeline.core.store import Store
 from pipeline.extract import extract_crops
 from pipeline.extraction import Parameters
+from pipeline.extraction.verification import Sources, verify
 from pipeline.ingest import ingest_scans
 from pipeline.resample import resample_masks
-from pipeline.verification import Sources, verify
+from pipeline.study.config import DEFAULTS, load_yaml
 from segmentation.masks import prepare_masks
-from segmentation.placement import Reading
+from segmentation.regions.placement import Reading
 
 
 class Cost(NamedTuple):

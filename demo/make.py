@@ -26,10 +26,10 @@ from demo.painting import paint
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, write_json
-from pipeline.core.fingerprint import code_fingerprint
-from pipeline.core.option_numbers import PROCESSES, SEED, bounded_number, number_within
-from pipeline.core.registered import write_marker
 from pipeline.core.seeds import derive_seed
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.study.option_numbers import PROCESSES, SEED, bounded_number, number_within
+from pipeline.tables.registered import write_marker
 
 SPACING_MM = (3.0, 0.7, 0.7)
 """Slice distance and pixel size, (z, y, x)."""

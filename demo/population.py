@@ -22,8 +22,8 @@ from demo.feature_names import feature_names
 from demo.tables import Measurement, SimulatedTables, assemble, planted_entry, write_study
 from pipeline.core import command
 from pipeline.core.errors import StudyError
-from pipeline.core.option_numbers import SEED, bounded_number, number_within
 from pipeline.core.seeds import derive_seed
+from pipeline.study.option_numbers import SEED, bounded_number, number_within
 
 PUBLISHED_PATIENTS, PUBLISHED_EVENTS = 856, 102
 """Size of the published cohort."""

@@ -30,10 +30,10 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from demo.files import bytes_of, write_if_changed
 from pipeline.core import command
-from pipeline.core.cases import HANDED_IN
 from pipeline.core.errors import VertebromicsError
-from pipeline.core.registered import write_marker
 from pipeline.core.seeds import derive_seed
+from pipeline.tables.cases import HANDED_IN
+from pipeline.tables.registered import write_marker
 
 logger = logging.getLogger("vertebromics")
 

@@ -20,8 +20,8 @@ from demo.feature_names import feature_names
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, write_json, write_table
-from pipeline.core.option_numbers import SEED, bounded_number, number_within
 from pipeline.core.seeds import derive_seed
+from pipeline.study.option_numbers import SEED, bounded_number, number_within
 
 READERS = ("A", "B")
 LEVELS = ("T11", "T12", "L1", "L2", "L3")

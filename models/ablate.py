@@ -16,26 +16,32 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.ablation_refits import Refits, Setting, refit_step, seed_rows, summarise_step
-from models.ablation_steps import Step, plan_steps, top_candidates
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import device_of
-from models.learning.journal import Journal
-from models.learning.parallel import Workers
 from models.learning.procedure import search_note
-from models.learning.resuming import journal_until_done, map_kept, stage_key
 from models.modes.mode import candidates_in_mode
 from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
+from models.repetitions.ablation_refits import (
+    Refits,
+    Setting,
+    refit_step,
+    seed_rows,
+    summarise_step,
+)
+from models.repetitions.ablation_steps import Step, plan_steps, top_candidates
 from models.scoring.intervals import patient_resamples
 from models.transformers.columns import Columns
+from models.workers.journal import Journal
+from models.workers.parallel import Workers
+from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.errors import FitError, StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import REASON, is_fitted
-from pipeline.core.modes import labelled_log
-from pipeline.core.option_numbers import PROCESSES, number_within
+from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
-from pipeline.core.study import open_study
+from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.study.study import open_study
 
 logger = logging.getLogger("vertebromics")
 

@@ -28,9 +28,9 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
-from pipeline.core.modes import labelled_log
+from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
 
 logger = logging.getLogger("vertebromics")
 

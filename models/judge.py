@@ -23,18 +23,18 @@ from models.scoring.delong import Scale
 from models.scoring.intervals import Estimate, printed
 from models.scoring.performance import Sample, auroc_estimate
 from pipeline.core import command
-from pipeline.core.config import schema_of
-from pipeline.core.counted_words import Advice, meanings, meanings_text, word_problems
-from pipeline.core.dictionary import MISSING
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
-from pipeline.core.id_checks import check_rows_of_patients, check_spellings
-from pipeline.core.identifying import check_identifying, shown
 from pipeline.core.notation import read_numbers
-from pipeline.core.option_numbers import checked_number, config_number, number_within
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.sheets import cell, read_sheet
 from pipeline.core.spellings import same_words, spelling_of, typed_alike
+from pipeline.study.config import schema_of
+from pipeline.study.option_numbers import checked_number, config_number, number_within
+from pipeline.tables.dictionary import MISSING
+from pipeline.tables.files.sheets import cell, read_sheet
+from pipeline.tables.id_checks import check_rows_of_patients, check_spellings
+from pipeline.tables.identifying.checks import check_identifying, shown
+from pipeline.tables.values.counted_words import Advice, meanings, meanings_text, word_problems
 
 logger = logging.getLogger("vertebromics")
 
@@ -208,7 +208,7 @@ def read_predictions(
     Parameters
     ----------
     path : path-like
-        A table in any format that `pipeline.core.sheets.read_sheet` reads.
+        A table in any format that `pipeline.tables.files.sheets.read_sheet` reads.
     outcome : str
         Column of the outcome.
     columns : sequence of str

@@ -14,7 +14,7 @@ from models.scoring.intervals import has_clusters
 from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.files import write_table
-from pipeline.core.readers import latest_label
+from pipeline.tables.readers import latest_label
 
 COLUMNS = {
     "predictor": object,

@@ -21,19 +21,19 @@ import pandas as pd
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import FAMILIES, device_of
 from models.learning.folds import assign_folds
-from models.learning.journal import Journal
-from models.learning.parallel import Workers
 from models.learning.procedure import Procedure, search_note
-from models.learning.resuming import journal_until_done, map_kept, stage_key
 from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring import metrics
+from models.workers.journal import Journal
+from models.workers.parallel import Workers
+from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import REASON, is_fitted
-from pipeline.core.modes import rigorous
+from pipeline.core.mode_labels import rigorous
 from pipeline.core.seeds import derive_seed
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
 
 logger = logging.getLogger("vertebromics")
 

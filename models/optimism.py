@@ -38,22 +38,28 @@ import pandas as pd
 
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import FAMILIES, device_of
-from models.learning.journal import Journal
-from models.learning.parallel import Workers
 from models.learning.procedure import Procedure, search_note
-from models.learning.resuming import journal_until_done, map_kept, stage_key
-from models.optimism_resamples import Resampled, described, packed, run_on_resample, unpacked
 from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
+from models.repetitions.optimism_resamples import (
+    Resampled,
+    described,
+    packed,
+    run_on_resample,
+    unpacked,
+)
 from models.scoring.intervals import MAX_UNDEFINED_SHARE, patient_resamples
 from models.scoring.performance import METRICS, Sample, point_values
+from models.workers.journal import Journal
+from models.workers.parallel import Workers
+from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import REASON, is_fitted
-from pipeline.core.modes import is_leaking, rigorous
-from pipeline.core.option_numbers import PROCESSES, number_within
+from pipeline.core.mode_labels import is_leaking, rigorous
 from pipeline.core.seeds import derive_seed
-from pipeline.core.study import open_study
+from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.study.study import open_study
 
 logger = logging.getLogger("vertebromics")
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from pipeline.core.files import write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED, not_fitted
-from pipeline.core.modes import COLUMN, LABEL, RIGOROUS, is_leaking
+from pipeline.core.mode_labels import COLUMN, LABEL, RIGOROUS, is_leaking
 
 logger = logging.getLogger("vertebromics")
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from models.ablation_steps import ALL, CHAIN_STEPS, FILTERS, threshold_fits
 from models.learning.procedure import Procedure
+from models.repetitions.ablation_steps import ALL, CHAIN_STEPS, FILTERS, threshold_fits
 from models.transformers.columns import Columns
 from pipeline.core import command
-from pipeline.core.config import load_config
-from pipeline.core.feature_names import FILTER_FAMILIES
+from pipeline.study.config import load_config
+from pipeline.tables.feature_names import FILTER_FAMILIES
 
 #: Stages that fit models, in the order in which they run.
 STAGES = ("train", "nested", "optimism", "ablate")

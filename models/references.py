@@ -18,18 +18,18 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from models.inputs import input_arguments, read_inputs, training_rows
-from models.learning.fitted import refit
+from models.learning.fitted_procedure import refit
 from models.modes.mode import candidates_in_mode
 from models.outputs import write_result
 from models.scoring.performance import Sample, auroc_estimate, point_values
 from models.transformers.columns import MEAN_OF_READERS, Columns, Predictor
 from pipeline.core import command
 from pipeline.core.errors import FitError
-from pipeline.core.modes import labelled_log
-from pipeline.core.readers import latest_label
+from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
-from pipeline.core.study import open_study
-from pipeline.core.volume_names import volume_feature
+from pipeline.study.study import open_study
+from pipeline.tables.readers import latest_label
+from pipeline.tables.volume_names import volume_feature
 
 VOLUME_COLUMN = ":volume"
 """Column of the region's volume for the model's reader; no reader's column is called so."""

@@ -27,7 +27,7 @@ from pipeline.core import command
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import is_fitted
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
 
 #: Least shrinkage of the coefficients, largest optimism in Nagelkerke's R2, and largest error of
 #: the overall risk (half the width of its 95% interval), as Riley et al. advise [2]_.

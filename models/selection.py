@@ -24,9 +24,9 @@ from models.transformers.chain import block_pipeline, chain_notes, selection_tab
 from models.transformers.columns import Columns, candidates_of
 from models.transformers.filters import WilcoxonFilter
 from pipeline.core import command
-from pipeline.core.modes import is_leaking, labelled_log
+from pipeline.core.mode_labels import is_leaking, labelled_log
 from pipeline.core.seeds import derive_seed
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
 
 _BOUND = {"estimate": "", "lower": " (lower limit)"}
 _P_VALUE = {"none": "P", "fdr": "P (false discovery rate)"}

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import FAMILIES
-from models.learning.fitted import FittedModel, refit
+from models.learning.fitted_procedure import FittedModel, refit
 from models.missingness import complete_rows
 from models.modes.mode import candidates_in_mode
 from models.outputs import empty_table, write_result
@@ -29,10 +29,10 @@ from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import is_fitted
-from pipeline.core.modes import labelled_log
-from pipeline.core.readers import latest_label
+from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
+from pipeline.tables.readers import latest_label
 
 OTHER_READER = "other-reader"
 COMPLETE_CASES = "complete-cases"

@@ -18,8 +18,8 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.seeds import derive_seed
-from pipeline.core.split_designs import FROM_COLUMN, parts_from_column
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
+from pipeline.tables.split_designs import FROM_COLUMN, parts_from_column
 
 logger = logging.getLogger("vertebromics")
 

@@ -28,17 +28,17 @@ import pandas as pd
 from scipy.stats import norm
 
 from models.inputs import input_arguments, read_inputs, training_rows
-from models.learning.journal import Journal
-from models.learning.parallel import Workers
-from models.learning.resuming import journal_until_done, map_kept, stage_key
 from models.outputs import write_facts, write_result
 from models.transformers.chain import selection_chain, signature_of
 from models.transformers.columns import BLOCKS, Columns, candidates_of
+from models.workers.journal import Journal
+from models.workers.parallel import Workers
+from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
-from pipeline.core.modes import rigorous
-from pipeline.core.option_numbers import PROCESSES, number_within
+from pipeline.core.mode_labels import rigorous
 from pipeline.core.seeds import derive_seed
-from pipeline.core.study import open_study
+from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.study.study import open_study
 
 logger = logging.getLogger("vertebromics")
 

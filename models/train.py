@@ -27,8 +27,8 @@ from models.scoring.threshold import threshold_source
 from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.errors import FitError
-from pipeline.core.modes import is_leaking, labelled_log
-from pipeline.core.study import open_study
+from pipeline.core.mode_labels import is_leaking, labelled_log
+from pipeline.study.study import open_study
 
 PREDICTIONS = {
     "unit_id": object,

@@ -15,7 +15,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import is_fitted
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
 
 RULE = (
     "Highest mean AUROC over the inner folds of the training rows, with the parameters that the "

@@ -21,9 +21,7 @@ from pipeline.core.findings import (
     status_of,
     to_json,
 )
-from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.store import Store
-from pipeline.core.study import open_study
 from pipeline.extraction import (
     DEFAULT_ENGINE,
     Parameters,
@@ -33,7 +31,9 @@ from pipeline.extraction import (
     read_crop,
 )
 from pipeline.extraction.params import library_versions
-from pipeline.verification import Sources, lots, quarantine, verify
+from pipeline.extraction.verification import Sources, lots, quarantine, verify
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.study.study import open_study
 
 STATUS_COLUMNS = {
     "case_id": object,

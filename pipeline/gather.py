@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
-from pipeline.core.feature_columns import Layout
-from pipeline.core.feature_tables import feature_names, read_features
 from pipeline.core.files import write_table
 from pipeline.core.problems import listing
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
+from pipeline.tables.feature_columns import Layout
+from pipeline.tables.feature_tables import feature_names, read_features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ def gather_ready(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     tables : mapping
-        Reader to table, as `pipeline.core.feature_tables.read_features` returns it, without
+        Reader to table, as `pipeline.tables.feature_tables.read_features` returns it, without
         columns that are neither id nor feature. A table of patients has no ``case_id``: the
         patient stands for the case.
 

@@ -21,15 +21,15 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import case_named, from_exception, from_json, status_of, to_json
-from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.problems import listing
-from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
-from pipeline.core.study import open_study
-from pipeline.core.volumes import image_hash, write_nrrd
-from pipeline.ct_checks import check_ct, mean_and_sd
-from pipeline.ct_options import CtChecks, CtOptions
-from pipeline.read_ct import format_of, read_ct
+from pipeline.imaging.ct_checks import check_ct, mean_and_sd
+from pipeline.imaging.ct_options import CtChecks, CtOptions
+from pipeline.imaging.read_ct import format_of, read_ct
+from pipeline.imaging.sources import content_hash, placed, shown_name, source_files
+from pipeline.imaging.volumes import image_hash, write_nrrd
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.study.study import open_study
 
 #: Libraries whose version may change a voxel or a header's reading.
 LIBRARIES = (
@@ -96,7 +96,7 @@ def ingest_scan(
     store : Store
         Receives ``ct.nrrd`` as kind ``ct``, and reuses what it holds.
     checks : Mapping
-        The study's ``checks`` (`pipeline.ct_options.CtChecks`).
+        The study's ``checks`` (`pipeline.imaging.ct_options.CtChecks`).
     options : CtOptions, optional
         The study's ``ingest``.
 

@@ -15,27 +15,27 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core import command
-from pipeline.core.dictionary import allowed_predictors
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_columns import Layout
-from pipeline.core.feature_names import foreign_names
-from pipeline.core.feature_tables import columns_left_out
 from pipeline.core.files import read_table, write_json, write_table
-from pipeline.core.formula import Formula
-from pipeline.core.identifying import shown_id
-from pipeline.core.implausible import implausible_columns
 from pipeline.core.problems import listing
-from pipeline.core.readers import (
+from pipeline.patient_flow import Flow, build_flow, check_enough
+from pipeline.study.study import Study, open_study
+from pipeline.tables.columns import quoted, table_name
+from pipeline.tables.dictionary import allowed_predictors
+from pipeline.tables.feature_columns import Layout
+from pipeline.tables.feature_names import foreign_names
+from pipeline.tables.feature_tables import columns_left_out
+from pipeline.tables.identifying.checks import shown_id
+from pipeline.tables.reader_units import other_units
+from pipeline.tables.readers import (
     is_original,
     latest_label,
     latest_versions,
     originals,
     split_label,
 )
-from pipeline.core.study import Study, open_study
-from pipeline.core.table_columns import quoted, table_name
-from pipeline.patient_flow import Flow, build_flow, check_enough
-from pipeline.reader_units import other_units
+from pipeline.tables.values.formula import Formula
+from pipeline.tables.values.implausible import implausible_columns
 
 logger = logging.getLogger(__name__)
 

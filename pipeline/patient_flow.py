@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from pipeline.core.dictionary import all_levels
 from pipeline.core.errors import StudyError
 from pipeline.core.findings import from_json
-from pipeline.core.formula import Formula
-from pipeline.core.readers import latest_versions
-from pipeline.core.split_designs import FROM_COLUMN, parts_from_column
-from pipeline.core.study import Study
+from pipeline.study.study import Study
+from pipeline.tables.dictionary import all_levels
+from pipeline.tables.readers import latest_versions
+from pipeline.tables.split_designs import FROM_COLUMN, parts_from_column
+from pipeline.tables.values.formula import Formula
 
 MIN_PER_FOLD = 2
 """Units of the rarer outcome per inner fold, below which neither AUROC nor scaling make sense."""

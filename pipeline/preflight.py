@@ -1,8 +1,8 @@
 """One verdict per mask before anything slow runs: ok, warning or error, why, and what to mend.
 
 A batch's verdicts join what ingest found in the CT and what the masks' stage found in the mask with
-what a mask's neighbours say (pipeline/preflight_rules.py). When the batches are gathered, the whole
-cohort adds what only it shows (pipeline/preflight_cohort.py). With ``on_bad_case: stop`` errors
+what a mask's neighbours say (pipeline/checks/rules.py). When the batches are gathered, the whole
+cohort adds what only it shows (pipeline/checks/cohort.py). With ``on_bad_case: stop`` errors
 end the run here.
 """
 
@@ -15,15 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core import command
-from pipeline.core.errors import CaseError, StudyError
-from pipeline.core.files import read_table, write_json, write_table
-from pipeline.core.findings import SEVERITIES, Finding, from_json, status_of, to_json
-from pipeline.core.identifying import shown, shown_id
-from pipeline.core.sources import shown_name
-from pipeline.core.study import Study, open_study
-from pipeline.preflight_cohort import copied_masks, copied_scans, other_orientation
-from pipeline.preflight_rules import (
+from pipeline.checks.cohort import copied_masks, copied_scans, other_orientation
+from pipeline.checks.rules import (
     Findings,
     dense_material,
     equal_masks,
@@ -32,6 +25,13 @@ from pipeline.preflight_rules import (
     readers_apart,
     treated_levels,
 )
+from pipeline.core import command
+from pipeline.core.errors import CaseError, StudyError
+from pipeline.core.files import read_table, write_json, write_table
+from pipeline.core.findings import SEVERITIES, Finding, from_json, status_of, to_json
+from pipeline.imaging.sources import shown_name
+from pipeline.study.study import Study, open_study
+from pipeline.tables.identifying.checks import shown, shown_id
 
 #: The error that stops a study names at most this many masks; the page names all.
 NAMED_ERRORS = 20

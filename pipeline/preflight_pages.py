@@ -23,9 +23,9 @@ from pipeline.core import command
 from pipeline.core.files import read_table, whole_folder
 from pipeline.core.findings import SEVERITIES, from_json
 from pipeline.core.pages import page_templates
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
 
-TEMPLATES = Path(__file__).parent / "preflight_templates"
+TEMPLATES = Path(__file__).parent / "checks" / "templates"
 #: Masks on one page: a few screens, and less than half a megabyte.
 ROWS_PER_PAGE = 200
 VERDICTS = ("error", "warning", "ok")

@@ -16,10 +16,7 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import Finding, case_named, from_exception, status_of, to_json
-from pipeline.core.fingerprint import code_fingerprint
 from pipeline.core.store import Store
-from pipeline.core.study import open_study
-from pipeline.core.volumes import read_nrrd
 from pipeline.extraction import (
     DEFAULT_ENGINE,
     Crop,
@@ -30,6 +27,9 @@ from pipeline.extraction import (
     write_crop,
 )
 from pipeline.extraction.params import library_versions
+from pipeline.imaging.volumes import read_nrrd
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.study.study import open_study
 
 #: Share of a region's voxels at the limits of the normalisation above which a warning is due: the
 #: histogram then ends in a spike, and texture within the spike is lost.

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipeline.core.config import resolve_config, study_folder
 from pipeline.core.errors import StudyError
-from pipeline.core.study import Study, open_study
+from pipeline.study.config import resolve_config, study_folder
+from pipeline.study.study import Study, open_study
 
 #: Options with which every stage has its rule, and the columns of tables that rules read.
 SPECIMEN = {
@@ -51,7 +51,7 @@ def study_of_run(config: Mapping, *, is_job: bool = False, is_lint: bool = False
         raise StudyError(
             "A run needs a study",
             remedy="snakemake --configfile <study>.yaml, or `config:` of a module; "
-            "python -m pipeline.new_study NAME writes a template",
+            "python -m pipeline.study.new_study NAME writes a template",
         )
     if is_job:
         return open_study(study_folder(config) / "study")

@@ -15,49 +15,49 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.core import command
-from pipeline.core.cases import read_cases
-from pipeline.core.clinical_source import clinical_tables, used_columns
-from pipeline.core.config import load_config, resolve_config
-from pipeline.core.config_checks import check_model_reader
-from pipeline.core.dictionary import (
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import Problems, listing
+from pipeline.patient_flow import Flow, check_enough, check_parts, screen
+from pipeline.running.run_lock import only_run
+from pipeline.study.config import load_config, resolve_config
+from pipeline.study.config_checks import check_model_reader
+from pipeline.study.foreseen_fits import foreseen, training_patients
+from pipeline.study.study import Ready, Study, write_study
+from pipeline.tables.cases import read_cases
+from pipeline.tables.clinical_source import clinical_tables, used_columns
+from pipeline.tables.dictionary import (
     NUMERIC,
     all_levels,
     allowed_predictors,
     check_program_names,
     levels_of,
 )
-from pipeline.core.errors import StudyError
-from pipeline.core.feature_columns import Layout
-from pipeline.core.feature_names import check_candidates, foreign_names
-from pipeline.core.feature_tables import (
+from pipeline.tables.feature_columns import Layout
+from pipeline.tables.feature_names import check_candidates, foreign_names
+from pipeline.tables.feature_tables import (
     kept_out_text,
     named_features,
     read_feature_keys,
     read_features,
 )
-from pipeline.core.formula import Formula
-from pipeline.core.identifying import shown_id
-from pipeline.core.problems import Problems, listing
-from pipeline.core.readers import originals
-from pipeline.core.registered import read_marker, suspicious_ids
-from pipeline.core.run_lock import only_run
-from pipeline.core.sheets import column_names
-from pipeline.core.split_designs import FROM_COLUMN, PARTS
-from pipeline.core.study import Ready, Study, write_study
-from pipeline.foreseen_fits import foreseen, training_patients
-from pipeline.formula_values import (
+from pipeline.tables.files.sheets import column_names
+from pipeline.tables.identifying.checks import shown_id
+from pipeline.tables.pairs import check_ids_spelled, check_together
+from pipeline.tables.reader_units import other_units
+from pipeline.tables.readers import originals
+from pipeline.tables.registered import read_marker, suspicious_ids
+from pipeline.tables.split_designs import FROM_COLUMN, PARTS
+from pipeline.tables.values.formula import Formula
+from pipeline.tables.values.formula_values import (
     ELIGIBLE_WORDS,
     OUTCOME_WORDS,
     check_sites,
     check_values,
     tell_split,
 )
-from pipeline.patient_flow import Flow, check_enough, check_parts, screen
-from pipeline.reader_units import other_units
-from pipeline.table_pairs import check_ids_spelled, check_together
 
 logger = logging.getLogger(__name__)
-counts = logging.getLogger("pipeline.formula_values")
+counts = logging.getLogger("pipeline.tables.values.formula_values")
 """What a run shows at its start too (pipeline/rules/common.smk)."""
 
 
@@ -67,7 +67,7 @@ def validate_study(config: dict) -> Study:
     Parameters
     ----------
     config : dict
-        As `pipeline.core.config.resolve_config` returns it.
+        As `pipeline.study.config.resolve_config` returns it.
 
     Returns
     -------

@@ -24,8 +24,8 @@ from models.split import split_table
 from models.train import fit_model
 from models.transformers.chain import selection_table
 from models.transformers.columns import Columns
-from pipeline.core.config import merge
 from pipeline.core.seeds import derive_seed
+from pipeline.study.config import merge
 
 FRESH_PATIENTS = 20_000
 """New patients on whom a model's true figures are taken: 2,400 events, AUROC to about 0.005."""

@@ -18,11 +18,11 @@ import pandas as pd
 from scipy import stats
 
 from pipeline.core import command
-from pipeline.core.config import load_config, merge
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import json_hash, write_json, write_table
-from pipeline.core.fingerprint import code_fingerprint
-from pipeline.core.option_numbers import (
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.study.config import load_config, merge
+from pipeline.study.option_numbers import (
     PROCESSES,
     SEED,
     bounded_number,

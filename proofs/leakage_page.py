@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.learning.estimators import family_of
 from pipeline.reporting.blocks import Facts, Figure, Items, Note, Paragraph, Section, Table
-from pipeline.reporting.figures import ACCENT, INK, MUTED, WARM, figure, to_svg
+from pipeline.reporting.figures.drawing import ACCENT, INK, MUTED, WARM, figure, to_svg
 from pipeline.reporting.wording import count, interval, number
 from proofs.pages import write_page
 

@@ -17,8 +17,8 @@ import pandas as pd
 
 from demo.population import PUBLISHED_PATIENTS, draw_population
 from demo.tables import simulate_tables
+from pipeline.comparison.concordance import lin_ccc
 from pipeline.core import command
-from pipeline.core.concordance import lin_ccc
 from pipeline.core.files import read_table
 
 SEEDS = range(5)

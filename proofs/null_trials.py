@@ -18,8 +18,8 @@ from models.scoring import metrics
 from models.split import split_table
 from models.train import fit_model
 from models.transformers.columns import Columns
-from pipeline.core.config import merge
 from pipeline.core.seeds import derive_seed
+from pipeline.study.config import merge
 
 MODES = ("rigorous", "as_published")
 COHORTS = ("independent", "redundant")

@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.core import command
-from pipeline.core.config import load_config, merge
 from pipeline.core.files import json_hash, write_json, write_table
-from pipeline.core.fingerprint import code_fingerprint
-from pipeline.core.option_numbers import PROCESSES, bounded_number, config_number, number_within
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.study.config import load_config, merge
+from pipeline.study.option_numbers import PROCESSES, bounded_number, config_number, number_within
 from proofs.cohort_trials import run_cohort
 from proofs.tasks import run_missing
 

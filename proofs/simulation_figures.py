@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 
 from models.learning.estimators import family_of
-from pipeline.reporting.figures import ACCENT, INK, MUTED, PALE, WARM, figure, model_style, to_svg
+from pipeline.reporting.figures.drawing import (
+    ACCENT,
+    INK,
+    MUTED,
+    PALE,
+    WARM,
+    figure,
+    model_style,
+    to_svg,
+)
 
 ESTIMATES = {
     "test_auroc": "Test rows",

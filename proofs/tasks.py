@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from models.learning.journal import Journal
-from models.learning.parallel import Workers
+from models.workers.journal import Journal
+from models.workers.parallel import Workers
 
 
 def run_missing(

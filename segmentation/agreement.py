@@ -14,14 +14,14 @@ import SimpleITK as sitk
 
 from pipeline.core import command
 from pipeline.core.files import read_json, read_table, whole_folder, write_json, write_table
-from pipeline.core.fingerprint import code_fingerprint
-from pipeline.core.geometry import Geometry
-from pipeline.core.readers import is_original, originals_first, reader_label, split_label
 from pipeline.core.store import Store
-from pipeline.core.study import open_study
-from pipeline.core.volumes import read_nrrd
-from segmentation.compare import compare_masks
-from segmentation.pictures import write_picture
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.volumes import read_nrrd
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.study.study import open_study
+from pipeline.tables.readers import is_original, originals_first, reader_label, split_label
+from segmentation.pages.pictures import write_picture
+from segmentation.regions.compare import compare_masks
 
 LIBRARIES = ("matplotlib", "numpy", "scipy", "SimpleITK")
 
@@ -52,7 +52,7 @@ def pairs_of(labels: Sequence[str]) -> list[tuple[str, str, str]]:
     Parameters
     ----------
     labels : sequence of str
-        Readers and versions (`pipeline.core.readers`) that have a mask.
+        Readers and versions (`pipeline.tables.readers`) that have a mask.
 
     Returns
     -------

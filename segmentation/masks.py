@@ -26,18 +26,18 @@ from pipeline.core.findings import (
     status_of,
     to_json,
 )
-from pipeline.core.fingerprint import code_fingerprint
-from pipeline.core.geometry import Geometry
-from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
-from pipeline.core.study import open_study
-from pipeline.core.volumes import image_hash, read_nrrd, volume_suffix, write_nrrd
-from segmentation.label_tables import tables_beside
-from segmentation.level_names import levels_of_file
-from segmentation.placement import DEFAULTS, Case, Reading, place_mask
-from segmentation.reference_series import Candidate, other_scans
-from segmentation.region_checks import check_region
-from segmentation.region_facts import describe_region
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.sources import content_hash, placed, shown_name, source_files
+from pipeline.imaging.volumes import image_hash, read_nrrd, volume_suffix, write_nrrd
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.study.study import open_study
+from segmentation.regions.placement import DEFAULTS, Case, Reading, place_mask
+from segmentation.regions.reference_series import Candidate, other_scans
+from segmentation.regions.region_checks import check_region
+from segmentation.regions.region_facts import describe_region
+from segmentation.structures.label_tables import tables_beside
+from segmentation.structures.level_names import levels_of_file
 
 LIBRARIES = (
     "highdicom",

@@ -18,11 +18,11 @@ import slicerio
 from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import whole_file
-from pipeline.core.geometry import Geometry
-from pipeline.core.option_numbers import bounded_number
-from pipeline.core.sources import placed, shown_name
-from pipeline.read_ct import accepted_ct
-from segmentation.body_proposal import propose_body
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.read_ct import accepted_ct
+from pipeline.imaging.sources import placed, shown_name
+from pipeline.study.option_numbers import bounded_number
+from segmentation.regions.body_proposal import propose_body
 
 logger = logging.getLogger("vertebromics")
 

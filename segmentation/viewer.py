@@ -21,14 +21,14 @@ import SimpleITK as sitk
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash, read_table, whole_file
-from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
-from pipeline.core.option_numbers import PROCESSES, number_within
-from pipeline.core.readers import is_original, originals, originals_first
 from pipeline.core.store import Store
-from pipeline.core.study import open_study
-from pipeline.core.volumes import read_nrrd
-from segmentation.viewer_page import TEMPLATES, Neighbours, case_page, index_page
-from segmentation.viewer_volume import MOST_MASKS, case_volume
+from pipeline.imaging.volumes import read_nrrd
+from pipeline.running.fingerprint import code_fingerprint, files_fingerprint
+from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.study.study import open_study
+from pipeline.tables.readers import is_original, originals, originals_first
+from segmentation.pages.viewer_page import TEMPLATES, Neighbours, case_page, index_page
+from segmentation.pages.viewer_volume import MOST_MASKS, case_volume
 
 logger = logging.getLogger("vertebromics")
 

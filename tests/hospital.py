@@ -15,11 +15,11 @@ import SimpleITK as sitk
 from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
-from pipeline import register as module
-from pipeline.privacy.identity import of_folder
-from pipeline.privacy.patterns import Search, patterns_of
-from pipeline.registering.hospital_report import report_path
-from pipeline.registering.linkage import read_linkage
+from intake import pseudonymous_study as module
+from intake.handover.hospital_report import report_path
+from intake.handover.linkage import read_linkage
+from intake.identity.identities import of_folder
+from intake.identity.patterns import Search, patterns_of
 from tests.dicom_files import uid, write_slice
 
 CANARY = "PHI-CANARY-0010-0010"

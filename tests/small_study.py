@@ -24,8 +24,8 @@ import models.train
 import models.winner
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
+from pipeline.comparison.feature_families import describe_families, deviations
 from pipeline.core.files import write_json, write_table
-from pipeline.feature_families import describe_families, deviations
 from pipeline.reproducibility import describe_agreement, paired_readings
 
 PATIENTS = 90

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.core.config import resolve_config
-from pipeline.core.study import Study
+from pipeline.study.config import resolve_config
+from pipeline.study.study import Study
 from pipeline.validate import validate_study
 
 NAMES = [f"original_firstorder_{name}" for name in ("Mean", "Median", "Energy", "Range")]

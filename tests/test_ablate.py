@@ -9,14 +9,20 @@ import pandas as pd
 import pytest
 import yaml
 
-from models import ablation_refits
 from models.ablate import COLUMNS, SEED_COLUMNS, ablate, plan_ablation
-from models.ablation_refits import Refits, Setting, refit_step, seed_rows, summarise_step
-from models.ablation_steps import Step, plan_steps
-from models.learning.fitted import refit, refit_classifier
+from models.learning.fitted_procedure import refit, refit_classifier
 from models.learning.folds import assign_folds
 from models.learning.procedure import Procedure
 from models.modes.mode import candidates_in_mode
+from models.repetitions import ablation_refits
+from models.repetitions.ablation_refits import (
+    Refits,
+    Setting,
+    refit_step,
+    seed_rows,
+    summarise_step,
+)
+from models.repetitions.ablation_steps import Step, plan_steps
 from models.scoring.intervals import patient_resamples
 from models.transformers.columns import Columns
 from pipeline.core.errors import DivergedError, StudyError

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from models.ablation_steps import CHAIN_STEPS, plan_steps, top_candidates
+from models.repetitions.ablation_steps import CHAIN_STEPS, plan_steps, top_candidates
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_names import filter_family
+from pipeline.tables.feature_names import filter_family
 
 SHAPE, ORIGINAL = "original_shape_Sphericity", "original_glcm_Idm"
 LOG, WAVELET = "log-sigma-1-0-mm-3D_glszm_ZoneEntropy", "wavelet-LLH_firstorder_Mean"

@@ -13,9 +13,9 @@ from scipy.spatial import cKDTree
 from pipeline.core.store import Store
 from pipeline.ingest import ingest_scans, scans_of
 from segmentation.agreement import COLUMNS, compare_cases, pairs_of
-from segmentation.compare import compare_masks, dice, surface_dice, surfaces
 from segmentation.masks import prepare_masks
-from segmentation.pictures import STYLES, picture, write_picture
+from segmentation.pages.pictures import STYLES, picture, write_picture
+from segmentation.regions.compare import compare_masks, dice, surface_dice, surfaces
 
 CHECKS = {
     "min_slices": 3,

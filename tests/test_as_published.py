@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.learning.fitting import fit_estimator
+from models.learning.one_fit import fit_estimator
 from models.modes.as_published import KnownValuesScaler, published_chain
 from models.modes.mode import candidates_in_mode, learning_rows, transform_folds
 from models.split import split_table
@@ -21,7 +21,7 @@ from models.transformers.chain import block_pipeline, selection_chain
 from models.transformers.columns import Columns
 from models.transformers.preparation import AdaptiveScaler
 from pipeline.core.errors import StudyError
-from pipeline.core.modes import labelled_log, rigorous
+from pipeline.core.mode_labels import labelled_log, rigorous
 
 ROWS = 200
 

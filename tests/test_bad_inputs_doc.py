@@ -65,7 +65,7 @@ def program() -> str:
     """Return the strings of the program, each in lines of its own."""
     files = [
         path
-        for folder in ("pipeline", "segmentation", "models")
+        for folder in ("pipeline", "segmentation", "models", "intake")
         for path in sorted((REPOSITORY / folder).rglob("*.py"))
     ]
     schemas = sorted((REPOSITORY / "pipeline" / "schemas").glob("*.yaml"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.core.bland_altman import bland_altman
+from pipeline.comparison.bland_altman import bland_altman
 
 # Bland and Altman, Lancet 1986;327:307-310, table 1: peak expiratory flow (l/min) of 17 persons,
 # first reading of a large and of a mini Wright meter.

@@ -20,7 +20,7 @@ from models.transformers.chain import (
 )
 from models.transformers.columns import LEVEL, Columns
 from models.transformers.imputation import IMPUTATIONS
-from pipeline.core.concordance import lin_ccc
+from pipeline.comparison.concordance import lin_ccc
 from pipeline.core.errors import StudyError
 
 N_FEATURES = 120

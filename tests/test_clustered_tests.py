@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.reporting.clustered_tests import clustered_score_test
+from pipeline.comparison.clustered_tests import clustered_score_test
 
 
 def sample(seed: int, patients: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.core.concordance import (
+from pipeline.comparison.concordance import (
     icc_2_1,
     icc_2_1_interval,
     lin_ccc,

@@ -8,7 +8,8 @@ import time
 import pytest
 import yaml
 
-from pipeline.core.config import (
+from pipeline.core.errors import MachineError, StudyError
+from pipeline.study.config import (
     DEFAULTS,
     PROTOCOLS,
     SCHEMA,
@@ -17,8 +18,7 @@ from pipeline.core.config import (
     merge,
     resolve_config,
 )
-from pipeline.core.config_checks import study_name_problem
-from pipeline.core.errors import MachineError, StudyError
+from pipeline.study.config_checks import study_name_problem
 
 IMAGES = {"study": "s", "cases": "cases.csv"}
 MODELLED = {

@@ -34,7 +34,7 @@ from pipeline.core.files import (
     write_table,
 )
 from pipeline.core.store import Store
-from pipeline.core.study import open_study
+from pipeline.study.study import open_study
 
 
 class Killed(BaseException):

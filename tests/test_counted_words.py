@@ -13,12 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.judge import _arguments, read_predictions
-from pipeline.core import counted_words, doubtful_words, spellings
-from pipeline.core.config import resolve_config
-from pipeline.core.counted_words import Advice
-from pipeline.core.doubtful_words import is_doubtful
+from pipeline.core import spellings
 from pipeline.core.errors import StudyError
-from pipeline.core.formula import Formula
 from pipeline.core.spellings import (
     means_unknown,
     plain_word,
@@ -26,7 +22,12 @@ from pipeline.core.spellings import (
     spelling_of,
     typed_alike,
 )
-from pipeline.formula_values import check_sites
+from pipeline.study.config import resolve_config
+from pipeline.tables.values import counted_words, doubtful_words
+from pipeline.tables.values.counted_words import Advice
+from pipeline.tables.values.doubtful_words import is_doubtful
+from pipeline.tables.values.formula import Formula
+from pipeline.tables.values.formula_values import check_sites
 from pipeline.validate import validate_study
 from tests.small_tables import DICTIONARY, small_config, small_study, small_tables
 

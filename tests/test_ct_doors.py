@@ -16,10 +16,10 @@ import SimpleITK as sitk
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import from_json
 from pipeline.core.store import Store
-from pipeline.ct_options import CtChecks, CtOptions
 from pipeline.extraction import extract_features, extract_masks
+from pipeline.imaging.ct_options import CtChecks, CtOptions
+from pipeline.imaging.read_ct import accepted_ct, read_ct
 from pipeline.ingest import ingest_scans
-from pipeline.read_ct import accepted_ct, read_ct
 from tests.commands import run_here
 from tests.dicom_files import write_series
 

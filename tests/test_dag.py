@@ -92,7 +92,7 @@ class Checkout:
     def run(self, config: str, *arguments: str) -> str:
         """Run a study with the runner and return what a person saw."""
         done = self.python(
-            "-m", "pipeline.progress", "--configfile", config, "--cores", "2", *arguments
+            "-m", "pipeline.running.run", "--configfile", config, "--cores", "2", *arguments
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -269,7 +269,7 @@ def test_bad_cases_stop_the_study_where_asked_and_leave_the_page(checkout: Check
     config = yaml.safe_load((checkout.root / study).read_text(encoding="utf-8"))
     checkout.write(study, config | {"on_bad_case": "stop"})
     done = checkout.python(
-        "-m", "pipeline.progress", "--configfile", study, "--cores", "2", "features"
+        "-m", "pipeline.running.run", "--configfile", study, "--cores", "2", "features"
     )
     assert done.returncode == 1
     assert "Failed: gate" in done.stdout
@@ -308,7 +308,7 @@ def test_features_that_differ_from_pyradiomics_stop_the_study(checkout: Checkout
     write_table(values, path)
     seal(path.parent, f"features/{key}")
     done = checkout.python(
-        *("-m", "pipeline.progress", "--configfile", study, "--cores", "2"),
+        *("-m", "pipeline.running.run", "--configfile", study, "--cores", "2"),
         *("features", "--forcerun", "extract"),
     )
     assert done.returncode == 1
@@ -397,7 +397,7 @@ def test_a_wrong_start_is_one_clear_error(
 
 def test_targets_that_a_study_does_not_reach_say_so(checkout: Checkout) -> None:
     study, _ = _imaging_study(checkout, patients=2)
-    done = checkout.python("-m", "pipeline.progress", "models", "--configfile", study)
+    done = checkout.python("-m", "pipeline.running.run", "models", "--configfile", study)
     assert done.returncode == 1
     assert done.stdout == (
         "Models need an outcome. Remedy: set `clinical`, `dictionary` and `outcome`.\n"

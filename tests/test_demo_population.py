@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from demo.feature_names import feature_names
 from demo.population import STAND_IN, draw_population
-from pipeline.core.concordance import lin_ccc
+from pipeline.comparison.concordance import lin_ccc
 from pipeline.core.errors import StudyError
 from tests.commands import run_here
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_is_refused(population):
 
 
 def test_command_line_writes_what_the_configuration_names(tmp_path, repository):
-    from pipeline.core.config import load_config
+    from pipeline.study.config import load_config
 
     sizes = ["--patients", "60", "--events", "8"]
     assert run_here("demo.population", "--out", tmp_path, *sizes).returncode == 0

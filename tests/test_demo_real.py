@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import label as components
 
 from demo import real
-from pipeline.core.cases import HANDED_IN
 from pipeline.core.errors import VertebromicsError
+from pipeline.tables.cases import HANDED_IN
 
 SLICES = {"CT.3": b"three", "CT.1": b"one", "CT.2": b"two"}
 

@@ -12,7 +12,7 @@ from scipy.stats import binom, hypergeom, mannwhitneyu
 from demo import cohort
 from demo.feature_names import feature_names, image_types
 from demo.tables import READERS, simulate_tables
-from pipeline.core.concordance import lin_ccc
+from pipeline.comparison.concordance import lin_ccc
 from pipeline.core.errors import StudyError
 from tests.commands import run_here
 
@@ -161,7 +161,7 @@ def test_too_few_patients_or_features_are_refused():
 
 
 def test_command_line_writes_what_the_configuration_names(tmp_path, repository):
-    from pipeline.core.config import load_config
+    from pipeline.study.config import load_config
 
     assert run_here("demo.tables", "--out", tmp_path, "--patients", "30").returncode == 0
     config = load_config([repository / "config" / "demo-tables.yaml"])

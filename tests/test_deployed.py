@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.deployed import (
+from pipeline.core.errors import VertebromicsError
+from pipeline.core.version import VERSION
+from pipeline.running.deployed import (
     RULES,
     check_paths,
     check_rules,
     check_working_directory,
 )
-from pipeline.core.errors import VertebromicsError
-from pipeline.version import VERSION
 
 
 def test_one_version(repository: Path) -> None:
@@ -85,13 +85,13 @@ use rule * from vertebromics
     ("files", "message"),
     [
         (
-            {"pipeline/__init__.py": "", "pipeline/version.py": 'VERSION = "0.0.9"'},
+            {"pipeline/__init__.py": "", "pipeline/core/version.py": 'VERSION = "0.0.9"'},
             # An editable installation completes the foreign package by its own modules.
             rf"The package vertebromics {VERSION} must be installed where snakemake runs\. |"
             rf"Found: Snakefile {VERSION}, package 0\.0\.9\. In: ",
         ),
         (
-            {"pipeline/version.py": 'VERSION = "0.0.9"'},
+            {"pipeline/core/version.py": 'VERSION = "0.0.9"'},
             r"must run with the installed package of its own version\. Found: Snakefile "
             rf"{VERSION}, package 0\.0\.9\. In: ",
         ),

@@ -11,9 +11,9 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError
-from pipeline.core.sources import source_files
-from pipeline.ct_options import CtOptions
-from pipeline.dicom_headers import read_headers
+from pipeline.imaging.ct_options import CtOptions
+from pipeline.imaging.dicom_headers import read_headers
+from pipeline.imaging.sources import source_files
 from tests.dicom_files import (
     assert_as_itk_reads,
     edit,

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import CaseError
-from pipeline.core.geometry import Geometry
-from pipeline.core.sources import source_files
-from pipeline.read_ct import Ct, read_ct
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.read_ct import Ct, read_ct
+from pipeline.imaging.sources import source_files
 from tests.dicom_files import CANARY, write_slice
 
 SLICES, PLACE = 5, 2

@@ -26,11 +26,11 @@ from pydicom.uid import (
 )
 
 from pipeline.core.errors import CaseError
-from pipeline.core.sources import source_files
-from pipeline.ct_options import CtOptions
-from pipeline.dicom_decode import check_pixels, stored_values, syntax_name
-from pipeline.dicom_headers import Slice, read_headers
-from pipeline.dicom_streams import check_coded
+from pipeline.imaging.ct_options import CtOptions
+from pipeline.imaging.dicom_decode import check_pixels, stored_values, syntax_name
+from pipeline.imaging.dicom_headers import Slice, read_headers
+from pipeline.imaging.dicom_streams import check_coded
+from pipeline.imaging.sources import source_files
 from tests.dicom_files import assert_as_itk_reads, itk_series, load, write_series
 
 

@@ -9,10 +9,10 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from pipeline.core.dicom_start import has_mark, is_bare
 from pipeline.core.errors import CaseError
-from pipeline.core.sources import source_files
-from pipeline.dicom_headers import digest_of, read_headers
+from pipeline.imaging.dicom_headers import digest_of, read_headers
+from pipeline.imaging.dicom_start import has_mark, is_bare
+from pipeline.imaging.sources import source_files
 from tests.dicom_files import CANARY, edit, load, write_series
 
 

@@ -19,8 +19,8 @@ from pydicom.uid import (
 )
 
 from pipeline.core.errors import CaseError
-from pipeline.core.sources import source_files
-from pipeline.dicom_headers import read_headers
+from pipeline.imaging.dicom_headers import read_headers
+from pipeline.imaging.sources import source_files
 from tests.dicom_files import CANARY, assert_as_itk_reads, edit, itk_series, load, write_slice
 from tests.test_dicom_decode import encode
 

@@ -24,12 +24,12 @@ from pydicom.uid import (
 from demo.anatomy import Grid
 from demo.ct_series import Scan, write_series
 from pipeline.core.errors import CaseError
-from pipeline.core.geometry import Geometry, GridMismatchError
-from pipeline.core.sources import source_files
-from pipeline.read_ct import read_ct
-from segmentation.dicom_seg import read_dicom_seg
-from segmentation.mask_files import read_mask_file
-from segmentation.segments import Segment, pick_segment
+from pipeline.imaging.geometry import Geometry, GridMismatchError
+from pipeline.imaging.read_ct import read_ct
+from pipeline.imaging.sources import source_files
+from segmentation.formats.dicom_seg import read_dicom_seg
+from segmentation.formats.mask_files import read_mask_file
+from segmentation.structures.segments import Segment, pick_segment
 
 SHAPE = (6, 33, 35)  # slices, rows, columns: 1,155 pixels do not fill whole bytes
 CANARY = "PHI-CANARY-0010-0010"

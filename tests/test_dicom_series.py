@@ -9,9 +9,9 @@ import pydicom
 import pytest
 
 from pipeline.core.errors import CaseError
-from pipeline.core.sources import source_files
-from pipeline.dicom_headers import read_headers
-from pipeline.dicom_series import choose_series, ct_series, is_ct_slice, main
+from pipeline.imaging.dicom_headers import read_headers
+from pipeline.imaging.dicom_series import choose_series, ct_series, is_ct_slice, main
+from pipeline.imaging.sources import source_files
 from tests.dicom_files import CANARY, edit, load, uid, write_series, write_slice
 
 ORIGINAL, DERIVED = ["ORIGINAL", "PRIMARY", "AXIAL"], ["DERIVED", "SECONDARY", "REFORMATTED"]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from pipeline.core.errors import CaseError
-from pipeline.ct_options import CtOptions
-from pipeline.dicom_tilt import unshear
+from pipeline.imaging.ct_options import CtOptions
+from pipeline.imaging.dicom_tilt import unshear
 from tests.dicom_files import load, uid, write_slice
 
 CORRECT = {

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.clinical_table import _numbers, read_clinical
-from pipeline.core.dictionary import (
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import Problems
+from pipeline.tables.clinical_table import _numbers, read_clinical
+from pipeline.tables.dictionary import (
     all_levels,
     allowed_predictors,
     read_dictionary,
 )
-from pipeline.core.errors import StudyError
-from pipeline.core.problems import Problems
 
 HEADER = "column,label,type,unit,levels,timing,role\n"
 ROWS = (

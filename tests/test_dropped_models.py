@@ -8,15 +8,15 @@ import pytest
 import yaml
 
 from models.evaluate import COLUMNS, evaluate
-from models.learning.fitting import FitRows, GivenRows, fit_rows
+from models.learning.one_fit import FitRows, GivenRows, fit_rows
 from models.winner import choose_winner
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.fit_status import not_fitted
 from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.results import read_results
 from pipeline.reporting.study_report import build_sections, render, write_report
+from pipeline.study.config import resolve_config
 from tests.small_study import PATIENTS, run_models, run_repetitions, write_study
 
 TRAINING_EVENTS = 3

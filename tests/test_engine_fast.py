@@ -13,7 +13,6 @@ from radiomics import cMatrices, firstorder, imageoperations
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError, MachineError
-from pipeline.core.geometry import Geometry
 from pipeline.extraction import (
     binning,
     extract_features,
@@ -36,6 +35,7 @@ from pipeline.extraction.resampling import (
     resample_region,
     resampling_grid,
 )
+from pipeline.imaging.geometry import Geometry
 
 SETTINGS = {
     "normalize": True, "normalizeScale": 100, "removeOutliers": 3, "binWidth": 25,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from pipeline.core.equality import EQUALITY_LIMIT, relative_differences
-from pipeline.core.geometry import Geometry, place_on_grid
-from pipeline.core.volumes import read_volume
+from pipeline.comparison.equality import EQUALITY_LIMIT, relative_differences
 from pipeline.extraction import extract_features
+from pipeline.imaging.geometry import Geometry, place_on_grid
+from pipeline.imaging.volumes import read_volume
 from tests.extraction_matrix.comparison import plain_values
 from tests.extraction_matrix.parameters import CLASSES, ORIGINAL
 from tests.extraction_matrix.volumes import vertebra

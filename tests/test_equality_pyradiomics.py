@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from pipeline.core.files import read_table
-from pipeline.core.registered import write_marker
+from pipeline.tables.registered import write_marker
 
 #: Largest difference relative to the plain run's value.
 RELATIVE_TOLERANCE = 1e-6

@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.files import csv_text, escaped, unescaped, write_csv
-from pipeline.core.sheets import read_sheet
+from pipeline.tables.files.sheets import read_sheet
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 #: Who may write CSV by itself: what no person opens, or holds no text of others.
 OWN = {
     "pipeline/core/files.py": "the function itself",
-    "pipeline/core/triggers.py": "lines that are hashed, not written",
-    "pipeline/new_study.py": "templates of this project's own words",
-    "pipeline/registering/hospital_report.py": "escapes each cell",
-    "pipeline/privacy/containers.py": "text that is searched, not written",
+    "pipeline/running/triggers.py": "lines that are hashed, not written",
+    "pipeline/study/new_study.py": "templates of this project's own words",
+    "intake/handover/hospital_report.py": "escapes each cell",
+    "intake/identity/containers.py": "text that is searched, not written",
 }
 
 
@@ -79,7 +79,7 @@ def test_hostile_names_and_cells_come_back_through_the_projects_reader(tmp_path)
 
 def test_every_csv_is_written_by_the_function_that_escapes():
     found = set()
-    for folder in ("pipeline", "segmentation", "models", "proofs"):
+    for folder in ("pipeline", "segmentation", "models", "intake", "proofs"):
         for path in sorted((REPOSITORY / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 called = (

@@ -13,7 +13,6 @@ import SimpleITK as sitk
 import yaml
 
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_names import parse_feature_name
 from pipeline.extraction import extract_features, feature_names, load_params
 from pipeline.extraction.parameter_checks import DEPRECATED
 from pipeline.extraction.params import (
@@ -24,6 +23,7 @@ from pipeline.extraction.params import (
     schema_warnings_ignored,
 )
 from pipeline.extraction.setting_rules import settings_rules
+from pipeline.tables.feature_names import parse_feature_name
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from pipeline import reproducibility
+from pipeline.comparison.feature_families import COLUMNS, describe_families, deviations, dice_of
+from pipeline.comparison.rank_correlation import spearman_interval
 from pipeline.core.files import read_table, write_table
-from pipeline.core.rank_correlation import spearman_interval
-from pipeline.feature_families import COLUMNS, describe_families, deviations, dice_of
 from pipeline.reproducibility import describe_agreement, paired_readings
 
 STABLE = ["original_shape_Sphericity", "original_glcm_Idm"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.feature_names import FeatureName, parse_feature_name
+from pipeline.tables.feature_names import FeatureName, parse_feature_name
 
 
 @pytest.mark.parametrize(

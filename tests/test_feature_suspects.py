@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from demo.feature_names import feature_names
-from pipeline.core import feature_suspects
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_columns import Layout
-from pipeline.core.feature_suspects import suspects, telling_word
-from pipeline.core.feature_tables import read_features
-from pipeline.core.sheets import column_names
+from pipeline.tables import feature_suspects
+from pipeline.tables.feature_columns import Layout
+from pipeline.tables.feature_suspects import suspects, telling_word
+from pipeline.tables.feature_tables import read_features
+from pipeline.tables.files.sheets import column_names
 from tests.small_tables import NAMES, small_study, small_tables
 
 RADAR = [
@@ -144,7 +144,7 @@ def test_a_column_is_named_by_its_very_name_whatever_signs_it_holds(tmp_path):
     """The remedy `not_features: [name]` must work for names that are no pattern of themselves."""
     import yaml
 
-    from pipeline.core.table_columns import quoted
+    from pipeline.tables.columns import quoted
 
     for name in ("GLCM_Energy[=AngularSecondMoment]", "Idm: d'2, x", "plain_1"):
         assert yaml.safe_load(f"[{quoted(name)}]") == [name]

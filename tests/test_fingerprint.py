@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.core import fingerprint
 from pipeline.core.errors import VertebromicsError
-from pipeline.core.fingerprint import code_fingerprint, files_fingerprint, project_modules
+from pipeline.running import fingerprint
+from pipeline.running.fingerprint import code_fingerprint, files_fingerprint, project_modules
 
 STAGE = '''
 """A stage."""
@@ -178,7 +178,7 @@ def test_each_file_is_parsed_once_for_all_fingerprints(repository: Path, monkeyp
     """Hundreds of rules' parameters are made of the same modules each time Snakemake starts."""
     files = [
         path
-        for package in ("pipeline", "segmentation", "models")
+        for package in ("pipeline", "segmentation", "models", "intake")
         for path in (repository / package).rglob("*.py")
     ]
     parsed = []

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.learning.fitting import early_stopping_rows
 from models.learning.folds import assign_folds
+from models.learning.one_fit import early_stopping_rows
 from models.learning.platt import calibration_folds
 from models.learning.tabnet import MINIMAL_ROWS
 from models.nested import outer_folds
 from models.optimism import MAX_LEFT_OUT
-from pipeline import foreseen_fits
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import FitError
-from pipeline.foreseen_fits import Patients, foreseen, training_patients
+from pipeline.study import foreseen_fits
+from pipeline.study.config import resolve_config
+from pipeline.study.foreseen_fits import Patients, foreseen, training_patients
 
 
 def rows_of(patients: Patients) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
-from pipeline.core.formula import Formula
+from pipeline.tables.values.formula import Formula
 
 TABLE = pd.DataFrame(
     {

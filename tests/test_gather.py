@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.errors import StudyError, VertebromicsError
-from pipeline.core.feature_tables import read_features
 from pipeline.core.files import write_table
 from pipeline.gather import gather, gather_ready
+from pipeline.tables.feature_tables import read_features
 from tests.commands import run_here
 
 

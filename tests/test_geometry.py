@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError
-from pipeline.core.geometry import (
+from pipeline.imaging.geometry import (
     GRID_TOLERANCE_VOXELS,
     Geometry,
     GridMap,

@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from pipeline.core.feature_names import parse_feature_name
 from pipeline.extraction import extract_features, feature_names, load_params
-from pipeline.parameter_sets.ibsi import (
+from pipeline.extraction.parameter_sets.ibsi import (
     PHANTOM_SETTINGS,
     agrees,
     as_markdown,
@@ -22,6 +21,7 @@ from pipeline.parameter_sets.ibsi import (
     ibsi_of,
     phantom,
 )
+from pipeline.tables.feature_names import parse_feature_name
 
 #: Where PyRadiomics computes something else under the same name, as the map says.
 DIFFERS = {
@@ -94,7 +94,9 @@ def test_the_known_deviations_are_what_the_map_says(compared):
 
 def test_the_page_shows_the_table(compared, repository):
     page = (repository / "docs" / "ibsi.md").read_text(encoding="utf-8")
-    assert as_markdown(compared) in page, "python -m pipeline.parameter_sets.ibsi prints it anew"
+    assert as_markdown(compared) in page, (
+        "python -m pipeline.extraction.parameter_sets.ibsi prints it anew"
+    )
 
 
 def test_agreement_counts_digits_or_the_tolerance():
@@ -130,7 +132,7 @@ def test_phantom_and_references_are_those_of_the_initiative(testdata):
 
 
 def test_the_command_prints_and_writes(tmp_path, repository):
-    command = [sys.executable, "-m", "pipeline.parameter_sets.ibsi"]
+    command = [sys.executable, "-m", "pipeline.extraction.parameter_sets.ibsi"]
     done = subprocess.run(
         [*command, "--out", tmp_path / "t.csv"],
         cwd=repository, capture_output=True, text=True, check=True,

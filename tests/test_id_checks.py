@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core import id_checks
 from pipeline.core.errors import StudyError
-from pipeline.core.id_checks import check_rows_of_patients, is_summary
 from pipeline.core.problems import Problems
 from pipeline.core.spellings import ids_spelled_twice, plain_id
-from pipeline.core.table_columns import write_ids
-from pipeline.table_pairs import check_ids_spelled
+from pipeline.tables import id_checks
+from pipeline.tables.columns import write_ids
+from pipeline.tables.id_checks import check_rows_of_patients, is_summary
+from pipeline.tables.pairs import check_ids_spelled
 from tests.small_tables import DICTIONARY, small_study, small_tables
 
 PAIRS = ["p001", "P-001", "P1", "P0001", "p_1", "P01"]

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.judge import read_predictions
-from pipeline.core.cases import read_cases
-from pipeline.core.config import resolve_config
-from pipeline.core.dictionary import read_dictionary
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_names import is_foreign
 from pipeline.core.files import read_table
-from pipeline.core.identifying import (
+from pipeline.study.config import resolve_config
+from pipeline.study.table_study import propose_config
+from pipeline.tables.cases import read_cases
+from pipeline.tables.dictionary import read_dictionary
+from pipeline.tables.feature_names import is_foreign
+from pipeline.tables.files.sheets import read_sheet
+from pipeline.tables.identifying.checks import (
     NOT_SHOWN,
     column_kind,
     header_kind,
@@ -29,10 +31,8 @@ from pipeline.core.identifying import (
     shown_id,
     shown_path,
 )
-from pipeline.core.identifying_dates import has_date
-from pipeline.core.registered import write_marker
-from pipeline.core.sheets import read_sheet
-from pipeline.table_study import propose_config
+from pipeline.tables.identifying.dates import has_date
+from pipeline.tables.registered import write_marker
 from pipeline.validate import validate_study, write_study
 
 CANARY = "PHI-CANARY-0010-0010"

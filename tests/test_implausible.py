@@ -12,10 +12,10 @@ import pytest
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from pipeline.core import body_size
-from pipeline.core import implausible as module
 from pipeline.core.errors import StudyError
-from pipeline.core.implausible import implausible, implausible_columns, parse_range
+from pipeline.tables.values import body_size
+from pipeline.tables.values import implausible as module
+from pipeline.tables.values.implausible import implausible, implausible_columns, parse_range
 from tests.small_tables import DICTIONARY, small_study, small_tables
 
 RNG = np.random.default_rng(4)

@@ -4,8 +4,7 @@ import pytest
 import yaml
 from scipy.special import expit
 
-from models.learning.fitted import refit
-from models.learning.fitting import fit_estimator
+from models.learning.fitted_procedure import refit
 from models.learning.importance import (
     MEASURES,
     attention_of,
@@ -14,6 +13,7 @@ from models.learning.importance import (
     sampled_rows,
     shap_values,
 )
+from models.learning.one_fit import fit_estimator
 from models.transformers.columns import Columns
 
 N = 160

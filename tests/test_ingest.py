@@ -17,10 +17,8 @@ import yaml
 from pipeline.core.errors import CaseError, MachineError, StudyError
 from pipeline.core.files import everything_below
 from pipeline.core.findings import from_json
-from pipeline.core.geometry import Geometry
-from pipeline.core.sources import content_hash, placed, shown_name, source_files
 from pipeline.core.store import Store
-from pipeline.ct_checks import (
+from pipeline.imaging.ct_checks import (
     check_extent,
     check_grey_levels,
     check_hounsfield,
@@ -29,7 +27,9 @@ from pipeline.ct_checks import (
     mean_and_sd,
     orientation_of,
 )
-from pipeline.ct_options import CtChecks, CtOptions
+from pipeline.imaging.ct_options import CtChecks, CtOptions
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.sources import content_hash, placed, shown_name, source_files
 from pipeline.ingest import COLUMNS, ingest_scan, ingest_scans, scans_of
 from tests.dicom_files import CANARY, write_series
 

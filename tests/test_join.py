@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.findings import Finding, to_json
-from pipeline.core.registered import write_marker
 from pipeline.join import aggregate, wide_features
+from pipeline.study.config import resolve_config
+from pipeline.tables.registered import write_marker
 from pipeline.validate import validate_study, write_study
 from tests.commands import run_here
 

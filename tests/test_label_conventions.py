@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import CaseError
-from pipeline.core.geometry import Geometry
-from segmentation.label_conventions import (
+from pipeline.imaging.geometry import Geometry
+from segmentation.formats.label_maps import LabelLayers
+from segmentation.formats.mask_files import read_mask_file
+from segmentation.structures.label_conventions import (
     BUILT_IN,
     TOTALSEGMENTATOR,
     TOTALSEGMENTATOR_PP,
@@ -16,10 +18,8 @@ from segmentation.label_conventions import (
     choose_segment,
     convention_of,
 )
-from segmentation.label_maps import LabelLayers
-from segmentation.level_names import vertebra_of
-from segmentation.mask_files import read_mask_file
-from segmentation.segments import Segment
+from segmentation.structures.level_names import vertebra_of
+from segmentation.structures.segments import Segment
 
 GRID = Geometry((1, 1, 1), (1, 1, 1), (0, 0, 0), tuple(np.eye(3).ravel()))
 

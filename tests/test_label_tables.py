@@ -11,15 +11,15 @@ import nibabel
 import numpy as np
 import pytest
 
+from intake.handover.cleaning_volumes import clean_volume
+from intake.handover.matching import structures
+from intake.handover.names import Told
+from intake.handover.tables import _label, _segment
 from pipeline.core.errors import CaseError
-from pipeline.registering.cleaning_volumes import clean_volume
-from pipeline.registering.matching import structures
-from pipeline.registering.names import Told
-from pipeline.registering.tables import _label, _segment
-from segmentation.label_conventions import choose_segment, convention_of
-from segmentation.label_tables import extension_names, table_labels, vertebra_extension
-from segmentation.mask_files import read_mask_file
-from segmentation.segments import Segment, pick_segment
+from segmentation.formats.mask_files import read_mask_file
+from segmentation.structures.label_conventions import choose_segment, convention_of
+from segmentation.structures.label_tables import extension_names, table_labels, vertebra_extension
+from segmentation.structures.segments import Segment, pick_segment
 
 V1 = {22: "vertebrae_L1", 31: "vertebrae_T4"}
 

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.learning.fitting import fit_estimator
+from models.learning.one_fit import fit_estimator
 from models.split import split_table
 from models.train import fit_model
 from models.transformers.chain import selection_chain, selection_table

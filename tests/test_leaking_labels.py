@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 
 from models.modes.as_published import ASSUMPTIONS
-from pipeline.core.config import resolve_config
-from pipeline.core.modes import LABEL, WORD
+from pipeline.core.mode_labels import LABEL, WORD
 from pipeline.reporting.blocks import Figure, Section
 from pipeline.reporting.leaking import (
     SAME_IN_BOTH_MODES,
@@ -26,6 +25,7 @@ from pipeline.reporting.leaking import (
 )
 from pipeline.reporting.results import Results, read_results
 from pipeline.reporting.study_report import build_sections, write_report
+from pipeline.study.config import resolve_config
 from tests.small_study import PATIENTS, run_models, run_repetitions, write_study
 
 MODES = ("as_published", "rigorous")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.levels import body_sizes
-from segmentation.level_names import levels_in_name, levels_of_file, vertebra_of
+from pipeline.imaging.levels import body_sizes
+from segmentation.structures.level_names import levels_in_name, levels_of_file, vertebra_of
 
 LEVELS = list(body_sizes())
 

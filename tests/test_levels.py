@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.levels import body_sizes, body_volume_ml, distance_mm, levels_in, order
-from pipeline.core.table_schema import load_schema
+from pipeline.imaging.levels import body_sizes, body_volume_ml, distance_mm, levels_in, order
+from pipeline.tables.schema import load_schema
 
 
 def test_every_level_that_a_table_may_name_has_its_place():

@@ -13,11 +13,11 @@ import SimpleITK as sitk
 import slicerio
 
 from pipeline.core.errors import CaseError
-from pipeline.core.geometry import Geometry
-from pipeline.core.volumes import read_volume
-from segmentation.mask_files import read_mask_file
-from segmentation.reference_series import series_grids
-from segmentation.segments import Segment, pick_segment
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.volumes import read_volume
+from segmentation.formats.mask_files import read_mask_file
+from segmentation.regions.reference_series import series_grids
+from segmentation.structures.segments import Segment, pick_segment
 
 
 def mask_on_grid(held, segment, target: Geometry) -> np.ndarray:

@@ -21,16 +21,16 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from demo.anatomy import Grid
 from demo.ct_series import Scan, write_series
-from pipeline.core.geometry import Geometry
 from pipeline.core.store import Store
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.read_ct import read_ct
 from pipeline.ingest import ingest_scans, scans_of
-from pipeline.read_ct import read_ct
-from segmentation.contours import fill
-from segmentation.dicom_files import RTSTRUCT_CLASS
-from segmentation.mask_files import read_mask_file
+from segmentation.formats.contours import fill
+from segmentation.formats.dicom_files import RTSTRUCT_CLASS
+from segmentation.formats.mask_files import read_mask_file
 from segmentation.masks import prepare_masks
-from segmentation.placement import Reading
-from segmentation.segments import pick_segment
+from segmentation.regions.placement import Reading
+from segmentation.structures.segments import pick_segment
 
 CANARY = "PHI-CANARY-0010-0010"
 SHAPE = (8, 24, 28)

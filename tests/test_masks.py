@@ -19,15 +19,15 @@ from demo.anatomy import Grid
 from demo.ct_series import Scan, write_series
 from pipeline.core.errors import CaseError, MachineError, ProgramError
 from pipeline.core.findings import from_json
-from pipeline.core.geometry import Geometry, GridMismatchError
 from pipeline.core.store import Store
+from pipeline.imaging.geometry import Geometry, GridMismatchError
+from pipeline.imaging.read_ct import read_ct
 from pipeline.ingest import ingest_scans, scans_of
-from pipeline.read_ct import read_ct
-from segmentation.dicom_files import careful
-from segmentation.mask_files import read_mask_file
+from segmentation.formats.dicom_files import careful
+from segmentation.formats.mask_files import read_mask_file
 from segmentation.masks import COLUMNS, check_file_name, prepare_masks
-from segmentation.placement import DEFAULTS, Case, Reading, place_mask
-from segmentation.reference_series import series_grids
+from segmentation.regions.placement import DEFAULTS, Case, Reading, place_mask
+from segmentation.regions.reference_series import series_grids
 
 CHECKS = {
     "min_slices": 3,
@@ -384,7 +384,7 @@ def test_what_is_no_fault_of_a_mask_ends_the_job(folder, tmp_path, monkeypatch, 
     def read(*_, **__):
         raise raised
 
-    monkeypatch.setattr("segmentation.placement.read_mask_file", read)
+    monkeypatch.setattr("segmentation.regions.placement.read_mask_file", read)
     with pytest.raises(ends) as caught:
         prepare_masks(pd.DataFrame(rows), scans, store, CHECKS)
     assert "CANARY" not in str(caught.value)

@@ -10,10 +10,10 @@ import pytest
 from pydicom.sr.codedict import codes
 
 from pipeline.core.errors import CaseError
-from segmentation.dicom_files import meanings_of
-from segmentation.label_conventions import choose_segment, convention_of, levels_of
-from segmentation.level_names import level_of_code, vertebra_of
-from segmentation.mask_files import read_mask_file
+from segmentation.formats.dicom_files import meanings_of
+from segmentation.formats.mask_files import read_mask_file
+from segmentation.structures.label_conventions import choose_segment, convention_of, levels_of
+from segmentation.structures.level_names import level_of_code, vertebra_of
 from tests.hospital import ANNA, write_ct, write_rtstruct, write_seg, write_segments
 
 LEVELS = [f"{region}{n}" for region, last in (("C", 7), ("T", 12), ("L", 5))

@@ -244,7 +244,7 @@ def test_lint_of_a_fresh_clone_is_in_good_condition(workplace: Workplace) -> Non
 
 def test_the_template_is_what_new_study_writes(repository: Path, tmp_path: Path) -> None:
     """`snakedeploy` copies config/, where somebody then writes a study."""
-    from pipeline.new_study import write_templates
+    from pipeline.study.new_study import write_templates
 
     names = ("config.yaml", "clinical.csv", "dictionary.csv")
     with pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models import nested
-from models.learning.fitted import refit
+from models.learning.fitted_procedure import refit
 from models.learning.procedure import Procedure
 from models.nested import cross_validate, outer_folds, planned_fits
 from models.split import split_table

@@ -7,11 +7,11 @@ from argparse import Namespace
 import pandas as pd
 import pytest
 
-from pipeline.core.config import load_config
 from pipeline.core.errors import StudyError
-from pipeline.core.registered import write_marker
-from pipeline.core.table_schema import load_schema
-from pipeline.new_study import TABLES, main, write_templates
+from pipeline.study.config import load_config
+from pipeline.study.new_study import TABLES, main, write_templates
+from pipeline.tables.registered import write_marker
+from pipeline.tables.schema import load_schema
 from pipeline.validate import validate_study
 
 
@@ -66,7 +66,7 @@ def test_next_steps_are_told(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     main(Namespace(name="s", folder=None, features=[]))
     printed = capsys.readouterr().out
-    assert "python -m pipeline.register DICOM_ROOT MASK_ROOT --out studies/s/study" in printed
+    assert "python -m intake DICOM_ROOT MASK_ROOT --out studies/s/study" in printed
     assert "python -m pipeline.validate --config studies/s/config.yaml" in printed
     assert (tmp_path / "studies" / "s" / "config.yaml").exists()
 

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_columns import feature_numbers, only_words
-from pipeline.core.formula import Formula
-from pipeline.core.implausible import parse_range
 from pipeline.core.notation import read_numbers
-from pipeline.core.option_numbers import bounded_number
-from pipeline.core.sheets import read_sheet
 from pipeline.core.spellings import typed_alike
 from pipeline.core.yaml_keys import read_yaml
+from pipeline.study.option_numbers import bounded_number
+from pipeline.tables.feature_columns import feature_numbers, only_words
+from pipeline.tables.files.sheets import read_sheet
+from pipeline.tables.values.formula import Formula
+from pipeline.tables.values.implausible import parse_range
 from tests.test_sheets import edited
 
 

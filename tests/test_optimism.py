@@ -12,13 +12,14 @@ from scipy.special import expit, logit
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from models import optimism
-from models.learning import fitting, fold_fits
+from models.learning import fold_fits
+from models.learning import one_fit as fitting
 from models.learning import procedure as procedures
-from models.learning.fitting import early_stopping_rows
 from models.learning.folds import assign_folds
+from models.learning.one_fit import early_stopping_rows
 from models.learning.procedure import Procedure
 from models.optimism import correct_optimism, optimism_table, point_632_plus
-from models.optimism_resamples import Resampled, performance, resample_of
+from models.repetitions.optimism_resamples import Resampled, performance, resample_of
 from models.scoring.intervals import patient_resamples
 from models.scoring.performance import METRICS, Sample
 from models.train import fit_model

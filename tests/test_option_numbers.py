@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.judge import BOUNDED_BY
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
-from pipeline.core.option_numbers import bounded_number, checked_number, config_number
+from pipeline.study.config import resolve_config
+from pipeline.study.option_numbers import bounded_number, checked_number, config_number
 
 KEYS = ["evaluation.confidence", "evaluation.threshold", "evaluation.bootstrap", "seed"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.own_files import OWN_FILES, own_file
-from pipeline.progress import snakefile
+from pipeline.running.run import snakefile
 
 #: Suffixes of what people and tools of development read, and nothing else does.
 NOT_READ_AT_RUN_TIME = (".py", ".c", ".h", ".md", ".so", ".pyc")
@@ -136,7 +136,7 @@ def test_an_empty_environment_runs_a_study_outside_the_checkout(sources, tmp_pat
     shutil.rmtree(sources / "pipeline")  # nothing of it may be needed any more
     run("python", "-m", "demo.tables", "--out", "demo/tables-data", cwd=here)
     said = run(
-        *("python", "-m", "pipeline.progress", "--configfile", "config/demo-tables.yaml"),
+        *("python", "-m", "pipeline.running.run", "--configfile", "config/demo-tables.yaml"),
         *("--cores", "2"),
         cwd=here,
     )

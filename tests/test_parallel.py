@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from models.learning.parallel import Workers
+from models.workers.parallel import Workers
 from pipeline.core.errors import MachineError, StudyError
 
 TASKS = """
@@ -106,7 +106,7 @@ def test_an_interruption_leaves_no_process_behind(tasks, tmp_path, repository, n
         textwrap.dedent(f"""
             import argparse, sys
             sys.path[:0] = [{str(tmp_path)!r}, {str(repository)!r}]
-            from models.learning.parallel import Workers
+            from models.workers.parallel import Workers
             from pipeline.core import command
             import tasks_of_a_test
 

@@ -13,11 +13,11 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.extraction import extract_features, feature_names, load_params
 from pipeline.extraction.library import as_series
+from pipeline.extraction.parameter_sets.compare import compare_settings, summary
+from pipeline.extraction.parameter_sets.margins import as_markdown, compare_margins
+from pipeline.extraction.parameter_sets.sensitivity import FOLDER, sensitivity_set, vary
 from pipeline.extraction.params import parameter_notes
 from pipeline.extraction.setting_rules import settings_rules
-from pipeline.parameter_sets.compare import compare_settings, summary
-from pipeline.parameter_sets.margins import as_markdown, compare_margins
-from pipeline.parameter_sets.sensitivity import FOLDER, sensitivity_set, vary
 from tests.commands import run_here
 
 FILES = sorted(path for path in FOLDER.rglob("*.yaml") if path.name != "sensitivity.yaml")
@@ -89,7 +89,7 @@ def test_a_variation_of_nothing_is_refused():
 
 
 def test_the_command_writes_the_set(tmp_path):
-    done = run_here("pipeline.parameter_sets.sensitivity", "--out", tmp_path)
+    done = run_here("pipeline.extraction.parameter_sets.sensitivity", "--out", tmp_path)
     assert done.returncode == 0
     assert {path.stem for path in tmp_path.iterdir()} == set(sensitivity_set())
     assert str(tmp_path) not in done.stderr
@@ -167,7 +167,7 @@ def test_the_command_of_margins(region, tmp_path, repository):
     params = tmp_path / "p.yaml"
     params.write_text("setting: {binWidth: 5, resampledPixelSpacing: [1, 1, 1]}\n"
                       "featureClass: {firstorder: [Mean, Variance]}\n")  # fmt: skip
-    command = ["pipeline.parameter_sets.margins", *region, "--label", "3",
+    command = ["pipeline.extraction.parameter_sets.margins", *region, "--label", "3",
                "--params", params, "--margins", "2", "4", "--reference", "9"]  # fmt: skip
     done = run_here(*command, cwd=repository)
     assert done.stdout.count("\n| ") == 2
@@ -209,6 +209,6 @@ def test_the_command_compares_two_runs(tmp_path, repository):
         write_table(base, tmp_path / f"{name}.parquet")
     tables = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     out = ("--out", tmp_path / "c.parquet")
-    done = run_here("pipeline.parameter_sets.compare", *tables, *out, cwd=repository)
+    done = run_here("pipeline.extraction.parameter_sets.compare", *tables, *out, cwd=repository)
     assert "firstorder" in done.stdout
     assert pd.read_parquet(tmp_path / "c.parquet")["ccc"].to_list() == [1.0]

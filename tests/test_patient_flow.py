@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
 from pipeline.core.findings import Finding, to_json
-from pipeline.core.study import Study
 from pipeline.patient_flow import Flow, _reasons, build_flow, check_enough, check_events
+from pipeline.study.study import Study
 
 REASONS = ["too young", "no outcome", "mask empty"]
 

@@ -35,12 +35,12 @@ from anyascii import anyascii
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from intake.identity.chance import Model, bits_needed, inside_run
+from intake.identity.identities import Identity, of_folder, of_header
+from intake.identity.patterns import Search, patterns_of
+from intake.identity.variants import date_forms, forms
+from intake.phi_scan import identities_of_linkage, main, scan, summary
 from pipeline.core.errors import StudyError, VertebromicsError
-from pipeline.phi_scan import identities_of_linkage, main, scan, summary
-from pipeline.privacy.chance import Model, bits_needed, inside_run
-from pipeline.privacy.identity import Identity, of_folder, of_header
-from pipeline.privacy.patterns import Search, patterns_of
-from pipeline.privacy.variants import date_forms, forms
 
 CANARY = "PHI-CANARY-0010-0010"
 NAME = Identity("name", "(0010,0010)", "Żółkiewska^Bronisława=欧阳^小冬=오양^소동")
@@ -750,7 +750,7 @@ def test_names_of_files_and_folders_are_searched_and_not_printed(tmp_path, searc
 
 
 def test_values_across_a_chunk_are_found(tmp_path, search, monkeypatch):
-    monkeypatch.setattr("pipeline.privacy.containers.CHUNK", 1 << 14)
+    monkeypatch.setattr("intake.identity.containers.CHUNK", 1 << 14)
     for place in range((1 << 14) - 30, (1 << 14) + 10, 7):
         (tmp_path / "a.txt").write_bytes(b"-" * place + CANARY.encode() + b"-" * 9000)
         assert found(tmp_path, search)
@@ -862,7 +862,7 @@ def test_folder_and_file_names_of_the_source_are_searched(handed_over):
 
 def command(cwd, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", "pipeline.phi_scan", *map(str, arguments)],
+        [sys.executable, "-m", "intake.phi_scan", *map(str, arguments)],
         cwd=cwd, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

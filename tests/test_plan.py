@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from models.ablation_steps import CHAIN_STEPS, plan_steps
 from models.plan import ablation_steps, described, planned_fits
+from models.repetitions.ablation_steps import CHAIN_STEPS, plan_steps
 from models.transformers.columns import Columns
-from pipeline.core.config import load_config
-from pipeline.core.feature_names import FILTER_FAMILIES
+from pipeline.study.config import load_config
+from pipeline.tables.feature_names import FILTER_FAMILIES
 from tests.commands import run_here
 
 

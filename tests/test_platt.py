@@ -12,8 +12,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from models.learning import fitting
-from models.learning.fitting import fit_estimator
+from models.learning import one_fit as fitting
+from models.learning.one_fit import fit_estimator
 from models.learning.platt import FLATTEST, PLATT_FOLDS, PlattSVC, calibration_folds, fit_sigmoid
 from models.scoring.calibration import calibration_slope
 from pipeline.core.errors import StudyError

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import Finding, from_json, status_of, to_json
-from pipeline.core.study import Study
 from pipeline.preflight import compare, gather, judge, stop_on_errors
+from pipeline.study.study import Study
 
 WARNING = Finding("mask-touches-border", "warning", "The mask touches the edge", "look")
 ERROR = Finding("mask-failed", "error", "A mask must not be <empty> & lost", "draw it")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipeline.core.levels import distance_mm
-from pipeline.preflight_cohort import copied_masks, copied_scans, other_orientation
-from pipeline.preflight_rules import (
+from pipeline.checks.cohort import copied_masks, copied_scans, other_orientation
+from pipeline.checks.rules import (
     dense_material,
     equal_masks,
     levels_along_spine,
     readers_apart,
     treated_levels,
 )
+from pipeline.imaging.levels import distance_mm
 
 COLUMNS = ["scan_id", "case_id", "level", "reader", "centre_x_mm", "centre_y_mm", "centre_z_mm"]
 

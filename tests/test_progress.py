@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import VertebromicsError
-from pipeline.core.run_lock import only_run
-from pipeline.progress import main, parse, study_folder, to_open
+from pipeline.running.run import main, parse, study_folder, to_open
+from pipeline.running.run_lock import only_run
 
 
 def test_the_study_is_named_by_the_last_that_names_it(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Pa
     with only_run(tmp_path), refused, only_run(tmp_path):
         pass
     killed = (
-        "import os, pathlib, signal\nfrom pipeline.core.run_lock import only_run\n"
+        "import os, pathlib, signal\nfrom pipeline.running.run_lock import only_run\n"
         f"with only_run(pathlib.Path({str(tmp_path)!r})):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -75,7 +75,7 @@ def test_a_run_in_the_background_of_a_script_can_be_stopped(
     process = subprocess.Popen(
         [
             *("sh", "-c", 'trap "" INT; exec "$@"', "sh"),
-            *(sys.executable, "-m", "pipeline.progress", "--configfile", "s.yaml"),
+            *(sys.executable, "-m", "pipeline.running.run", "--configfile", "s.yaml"),
         ],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(repository)},
@@ -121,7 +121,9 @@ def test_what_make_hands_to_the_runner_names_studies_that_exist() -> None:
     )
     lines = made.stdout.replace("\\\n", " ").splitlines()
     runs = [
-        shlex.split(line.split("-m pipeline.progress")[1]) for line in lines if "progress" in line
+        shlex.split(line.split("-m pipeline.running.run")[1])
+        for line in lines
+        if "running.run" in line
     ]
     assert len(runs) == 5
     for studies, rest in map(parse, runs):

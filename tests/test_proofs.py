@@ -15,9 +15,9 @@ import proofs.simulation
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.transformers.chain import selection_chain
-from pipeline.core.config import load_config, merge
 from pipeline.core.errors import VertebromicsError
 from pipeline.reporting.blocks import Paragraph, Section
+from pipeline.study.config import load_config, merge
 from proofs.cohort_trials import run_cohort
 from proofs.leakage import failures, summarise
 from proofs.null_trials import Trial, run_trial

@@ -13,11 +13,11 @@ import SimpleITK as sitk
 import slicerio
 
 from pipeline.core.errors import CaseError, StudyError, VertebromicsError
-from pipeline.core.geometry import Geometry
+from pipeline.imaging.geometry import Geometry
 from segmentation import propose as module
-from segmentation.compare import dice
-from segmentation.placement import DEFAULTS, Case, place_mask
 from segmentation.propose import propose, write_proposal
+from segmentation.regions.compare import dice
+from segmentation.regions.placement import DEFAULTS, Case, place_mask
 
 SEED = (5.0, -3.0, 12.0)
 

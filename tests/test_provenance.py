@@ -7,7 +7,7 @@ from importlib.metadata import version
 import pytest
 
 from pipeline.core.errors import VertebromicsError
-from pipeline.core.provenance import (
+from pipeline.running.provenance import (
     STAGE_MODULES,
     printable_config,
     python_version,
@@ -39,7 +39,7 @@ def test_versions_tell_what_differs(tmp_path):
 def test_a_build_of_the_same_version_agrees(tmp_path, monkeypatch):
     lock = tmp_path / "requirements.txt"
     lock.write_text("torch==2.0.0\n")
-    monkeypatch.setattr("pipeline.core.provenance.version", lambda name: "2.0.0+cu126")
+    monkeypatch.setattr("pipeline.running.provenance.version", lambda name: "2.0.0+cu126")
     assert versions(lock)["agrees"].all()
 
 

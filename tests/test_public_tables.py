@@ -21,17 +21,17 @@ import pipeline.join
 import pipeline.reproducibility
 from demo.feature_names import feature_names
 from models import split
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_columns import Layout
-from pipeline.core.feature_names import filter_family
-from pipeline.core.feature_tables import read_features
 from pipeline.core.files import read_json, read_table, write_csv
-from pipeline.core.sheets import read_sheet
-from pipeline.core.study import open_study
 from pipeline.reporting.results import read_results
-from pipeline.reporting.sections_selection import left_out_table
+from pipeline.reporting.sections.selection import left_out_table
 from pipeline.reporting.study_report import write_report
+from pipeline.study.config import resolve_config
+from pipeline.study.study import open_study
+from pipeline.tables.feature_columns import Layout
+from pipeline.tables.feature_names import filter_family
+from pipeline.tables.feature_tables import read_features
+from pipeline.tables.files.sheets import read_sheet
 from pipeline.validate import validate_study, write_study
 from tests.small_study import call, run_models, run_repetitions
 

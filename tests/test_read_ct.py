@@ -7,15 +7,15 @@ import subprocess
 import numpy as np
 import SimpleITK as sitk
 
-from pipeline.ct_options import CtOptions
-from pipeline.read_ct import read_ct
+from pipeline.imaging.ct_options import CtOptions
+from pipeline.imaging.read_ct import read_ct
 from tests.commands import run_here
 from tests.dicom_files import write_series
 from tests.test_dicom_tilt import write_tilted
 
 
 def run(repository, *words) -> subprocess.CompletedProcess:
-    return run_here("pipeline.read_ct", *words, cwd=repository)
+    return run_here("pipeline.imaging.read_ct", *words, cwd=repository)
 
 
 def test_the_corrected_volume_is_what_ingest_stores(tmp_path, repository):

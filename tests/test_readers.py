@@ -8,7 +8,7 @@ import pytest
 
 from models.transformers.ccc_filter import CCCFilter
 from models.transformers.columns import Columns
-from pipeline.core.readers import (
+from pipeline.tables.readers import (
     is_original,
     latest_versions,
     originals,

@@ -10,9 +10,9 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.geometry import Geometry
-from segmentation.region_checks import check_region
-from segmentation.region_facts import Region, describe_region, posterior_elements
+from pipeline.imaging.geometry import Geometry
+from segmentation.regions.region_checks import check_region
+from segmentation.regions.region_facts import Region, describe_region, posterior_elements
 
 CHECKS = {"min_voxels": 30, "border_is": "warning", "region": "body"}
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)

@@ -22,26 +22,26 @@ import SimpleITK as sitk
 import yaml
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from pipeline.core.cases import read_cases
-from pipeline.core.config import resolve_config
+from intake.handover import names
+from intake.handover.cleaning import clean_dicom
+from intake.handover.cleaning_volumes import clean_volume
+from intake.handover.dates import day_of, days_between, enrolment
+from intake.handover.linkage import Linkage, read_linkage
+from intake.handover.reading import read_handover
+from intake.handover.study_tree import Names
+from intake.handover.tables import _of_table
+from intake.identity.identities import Identity, of_folder
+from intake.identity.patterns import Search, patterns_of
+from intake.phi_scan import scan, summary
 from pipeline.core.errors import CaseError, StudyError, VertebromicsError
 from pipeline.core.files import file_hash
-from pipeline.core.registered import read_marker
-from pipeline.ct_options import CtOptions
-from pipeline.phi_scan import scan, summary
-from pipeline.privacy.identity import Identity, of_folder
-from pipeline.privacy.patterns import Search, patterns_of
-from pipeline.read_ct import read_ct
-from pipeline.registering import names
-from pipeline.registering.cleaning import clean_dicom
-from pipeline.registering.cleaning_volumes import clean_volume
-from pipeline.registering.dates import day_of, days_between, enrolment
-from pipeline.registering.linkage import Linkage, read_linkage
-from pipeline.registering.reading import read_handover
-from pipeline.registering.study_tree import Names
-from pipeline.registering.tables import _of_table
+from pipeline.imaging.ct_options import CtOptions
+from pipeline.imaging.read_ct import read_ct
+from pipeline.study.config import resolve_config
+from pipeline.tables.cases import read_cases
+from pipeline.tables.registered import read_marker
 from pipeline.validate import validate_study
-from segmentation.mask_files import read_mask_file
+from segmentation.formats.mask_files import read_mask_file
 from tests.hospital import (
     ANNA,
     CANARY,
@@ -1019,7 +1019,7 @@ def test_the_imaging_half_of_a_registered_study_identifies_nobody(hospital, repo
         )  # fmt: skip
 
     work.mkdir()
-    done = run("pipeline.register", hospital.dicom, hospital.masks, "--out", "study",
+    done = run("intake", hospital.dicom, hospital.masks, "--out", "study",
                "--linkage", hospital.linkage)  # fmt: skip
     assert done.returncode == 0, done.stderr
     (work / "register.log").write_text(done.stderr, encoding="utf-8")
@@ -1052,7 +1052,7 @@ def test_the_imaging_half_of_a_registered_study_identifies_nobody(hospital, repo
     assert not outcome.leaks, text
     assert not outcome.unreadable, text
     assert outcome.files > 60
-    told = run("pipeline.phi_scan", "results", "study", "--against", hospital.linkage)
+    told = run("intake.phi_scan", "results", "study", "--against", hospital.linkage)
     assert told.returncode == 0, told.stdout + told.stderr
     assert "nothing found" in told.stdout
     # The search can fail: what was planted is found where it was planted, and one by one.

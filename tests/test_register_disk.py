@@ -19,14 +19,14 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from pipeline import register as module
+from intake import pseudonymous_study as module
+from intake.handover import damage, folders
+from intake.handover.cleaning import clean_dicom
+from intake.handover.cleaning_volumes import clean_volume
+from intake.handover.linkage import Linkage, read_linkage
+from intake.handover.only_one import only_one
 from pipeline.core.errors import CaseError, MachineError, StudyError
 from pipeline.core.files import machine_error
-from pipeline.registering import damage, folders
-from pipeline.registering.cleaning import clean_dicom
-from pipeline.registering.cleaning_volumes import clean_volume
-from pipeline.registering.linkage import Linkage, read_linkage
-from pipeline.registering.only_one import only_one
 from tests.fuzz.intake import Intake, damages, flips
 from tests.hospital import SMALL, write_small, write_small_mask
 from tests.test_register_patients import Folder
@@ -75,7 +75,7 @@ def test_the_judge_of_copies_can_fail(tmp_path, monkeypatch):
     intake = Intake(tmp_path)
     path = intake.slices[0]
     assert intake.verdict(path, path.read_bytes()) == "accepted"
-    from pipeline.registering import study_tree
+    from intake.handover import study_tree
 
     def careless(source, target, uid, rename, *more):
         one = pydicom.dcmread(source)
@@ -254,7 +254,7 @@ def test_what_may_not_be_read_ends_before_anything_is_written(folder, monkeypatc
 
 
 def test_a_full_disk_ends_the_registration_and_it_goes_on_later(folder, monkeypatch):
-    from pipeline.registering import cleaning
+    from intake.handover import cleaning
 
     def full(path, *arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -292,7 +292,7 @@ def test_a_second_registration_waits(folder):
 def test_a_registration_that_was_killed_goes_on(folder, repository):
     for n in range(2, 6):
         write_small(folder.dicom / f"b{n}", f"P{n}XY", lift=50 * n)
-    command = [sys.executable, "-m", "pipeline.register", folder.dicom, folder.dicom,
+    command = [sys.executable, "-m", "intake", folder.dicom, folder.dicom,
                "--out", folder.out, "--linkage", folder.linkage]  # fmt: skip
     running = subprocess.Popen(
         list(map(str, command)), cwd=repository, stdout=subprocess.DEVNULL,
@@ -325,7 +325,7 @@ def test_images_that_no_row_names_are_removed(folder):
     (folder.out / "images" / "mine").mkdir()
     linkage = read_linkage(folder.linkage)
     linkage.scan(row["patient_id"], "1.2.3")
-    from pipeline.registering.linkage import write_linkage
+    from intake.handover.linkage import write_linkage
 
     write_linkage(linkage, folder.linkage)
     folder.run()
@@ -334,7 +334,7 @@ def test_images_that_no_row_names_are_removed(folder):
 
 def test_a_ct_whose_mask_cannot_be_copied_is_not_left_behind(folder, monkeypatch):
     write_small(folder.dicom / "b", "8822", lift=90)
-    from pipeline.registering import study_tree
+    from intake.handover import study_tree
 
     real = study_tree.clean_volume
 

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.errors import StudyError
-from pipeline.registering.linkage import Linkage, read_linkage
-from pipeline.registering.persons import (
+from intake.handover.linkage import Linkage, read_linkage
+from intake.handover.persons import (
     Person,
     canonical,
     contradictions,
     is_placeholder,
     same_name,
 )
+from pipeline.core.errors import StudyError
 from tests.dicom_files import uid
 from tests.hospital import Hospital, write_small, write_small_mask
 
@@ -158,7 +158,7 @@ def test_a_series_uid_of_each_slice_is_one_series(folder):
     (row,) = folder.run()
     assert len(list((folder.out / row["image"]).iterdir())) == 5
     assert "5 SeriesInstanceUIDs: taken as one series" in folder.lines()[0]["check"]
-    from pipeline.read_ct import read_ct
+    from pipeline.imaging.read_ct import read_ct
 
     assert read_ct(folder.out / row["image"]).image.GetSize() == (10, 8, 5)
 

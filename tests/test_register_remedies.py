@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
+from intake.handover.names import level_of, pattern_of, read_path, stem_of
 from pipeline.core.errors import StudyError
-from pipeline.core.registered import read_marker
-from pipeline.registering.names import level_of, pattern_of, read_path, stem_of
+from pipeline.tables.registered import read_marker
 from pipeline.validate import _check_convention
 from tests.hospital import SMALL, write_segments, write_small, write_small_mask
 from tests.test_register_patients import Folder

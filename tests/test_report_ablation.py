@@ -11,9 +11,9 @@ import pytest
 from models.ablate import COLUMNS, SEED_COLUMNS
 from pipeline.reporting.ablation_words import figure_label, parameters_text, step_label
 from pipeline.reporting.blocks import Figure, Folded, Paragraph, Table
-from pipeline.reporting.figures_ablation import ablation_figure
+from pipeline.reporting.figures.ablation import ablation_figure
 from pipeline.reporting.results import Ablation
-from pipeline.reporting.sections_ablation import ablation_section
+from pipeline.reporting.sections.ablation import ablation_section
 
 INFO = {
     "where": "before_selection",

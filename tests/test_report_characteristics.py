@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from pipeline.comparison.clustered_tests import clustered_score_test
 from pipeline.core.errors import VertebromicsError
 from pipeline.reporting.characteristics import (
     CHI_SQUARE,
@@ -22,7 +23,6 @@ from pipeline.reporting.characteristics import (
     compare_counts,
     compare_numbers,
 )
-from pipeline.reporting.clustered_tests import clustered_score_test
 
 # Events and group sizes as printed in two papers on residual pain after vertebral augmentation
 # (569 patients, 117 with pain; 268 patients, 37 with pain), with the statistic that Pearson's test

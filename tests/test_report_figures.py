@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core.bland_altman import bland_altman
-from pipeline.feature_families import describe_families
-from pipeline.reporting import (
-    figures_importance,
-    figures_models,
-    figures_readers,
-    figures_selection,
-)
-from pipeline.reporting.figures import figure, grid_shape, model_style, to_svg
+from pipeline.comparison.bland_altman import bland_altman
+from pipeline.comparison.feature_families import describe_families
+from pipeline.reporting.figures import importance as figures_importance
+from pipeline.reporting.figures import models as figures_models
+from pipeline.reporting.figures import readers as figures_readers
+from pipeline.reporting.figures import selection as figures_selection
+from pipeline.reporting.figures.drawing import figure, grid_shape, model_style, to_svg
 
 LABELS = {"lr": "Logistic regression", "tabnet": "TabNet", "own": "Own model"}
 MODELS = list(LABELS)

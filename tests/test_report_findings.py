@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 
 from pipeline.core.findings import Finding, to_json
-from pipeline.reporting.sections_patients import _findings
+from pipeline.reporting.sections.patients import _findings
 
 
 def test_errors_come_before_warnings_and_warnings_before_notes():

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reporting.flow_diagram import flow_diagram
+from pipeline.reporting.figures.flow_diagram import flow_diagram
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -21,16 +21,17 @@ import yaml
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, to_json
-from pipeline.reporting import sections_readers, selection_stability
+from pipeline.reporting import selection_stability
 from pipeline.reporting.blocks import Figure, Paragraph, Table
 from pipeline.reporting.cautions import Caution, find_cautions
 from pipeline.reporting.results import read_results
-from pipeline.reporting.sections_ablation import ablation_section
-from pipeline.reporting.sections_concordance import concordance_section
-from pipeline.reporting.sections_imaging import images_section
-from pipeline.reporting.sections_models import hyperparameters_section
-from pipeline.reporting.sections_patients import characteristics_section
-from pipeline.reporting.sections_readers import agreement_section
+from pipeline.reporting.sections import readers as sections_readers
+from pipeline.reporting.sections.ablation import ablation_section
+from pipeline.reporting.sections.concordance import concordance_section
+from pipeline.reporting.sections.imaging import images_section
+from pipeline.reporting.sections.models import hyperparameters_section
+from pipeline.reporting.sections.patients import characteristics_section
+from pipeline.reporting.sections.readers import agreement_section
 from pipeline.reporting.study_report import _breakable, build_sections, write_report
 from tests.small_study import PATIENTS, run_models, run_repetitions, write_study
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core import provenance
-from pipeline.reporting import sections_selection, wording
+from pipeline.reporting import wording
+from pipeline.reporting.sections import selection as sections_selection
 from pipeline.reporting.wording import count, interval, number, p_value, plural, share
+from pipeline.running import provenance
 
 
 @pytest.mark.parametrize("module", [wording, provenance, sections_selection])

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.study import Study
 from pipeline.reporting import calibration_words, selection_stability
 from pipeline.reporting.calibration_words import ratio_words, slope_words
 from pipeline.reporting.leaking import order_words
@@ -18,6 +17,7 @@ from pipeline.reporting.results import Results
 from pipeline.reporting.selection_stability import _sentences
 from pipeline.reporting.validation_kind import validation_kind, validation_text
 from pipeline.reporting.wording import SIGNED, UNIT, interval, number, p_value, share
+from pipeline.study.study import Study
 
 NAN = math.nan
 

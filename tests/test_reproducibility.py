@@ -13,8 +13,8 @@ from models.transformers.ccc_filter import CCCFilter
 from pipeline import reproducibility
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
-from pipeline.core.study import Ready, Study
 from pipeline.reproducibility import describe_agreement
+from pipeline.study.study import Ready, Study
 
 NAMES = ["original_shape_MeshVolume", "wavelet-LLH_glcm_Idm", "bmd"]
 

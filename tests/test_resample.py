@@ -18,14 +18,14 @@ from pipeline import resample
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import from_json
-from pipeline.core.geometry import Geometry
 from pipeline.core.store import Store
-from pipeline.core.volumes import read_nrrd
 from pipeline.extraction import load_crop, load_params, read_crop
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.volumes import read_nrrd
 from pipeline.ingest import ingest_scan
 from pipeline.resample import check_clipping, resample_masks, select_masks
 from segmentation.masks import prepare_mask
-from segmentation.placement import Case
+from segmentation.regions.placement import Case
 from tests.store_entries import put_volume, reference
 
 CT = reference("ct", "ct", "ct.nrrd")

@@ -23,13 +23,13 @@ import yaml
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.ablation_refits import Refits
-from models.learning.journal import Journal
-from models.learning.parallel import Workers
-from models.learning.resuming import IDLE_OPTIONS, journal_until_done, map_kept, stage_key
-from models.optimism_resamples import Resampled, packed, unpacked
+from models.repetitions.ablation_refits import Refits
+from models.repetitions.optimism_resamples import Resampled, packed, unpacked
 from models.split import split_table
 from models.transformers.columns import Columns
+from models.workers.journal import Journal
+from models.workers.parallel import Workers
+from models.workers.resuming import IDLE_OPTIONS, journal_until_done, map_kept, stage_key
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED
 

@@ -17,15 +17,15 @@ from pydicom.filewriter import write_sequence
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from scipy.spatial.transform import Rotation
 
+from intake.handover.cleaning import clean_dicom
 from pipeline.core.errors import CaseError
-from pipeline.core.geometry import Geometry, GridMismatchError
-from pipeline.dicom_unknown import known_element
-from pipeline.registering.cleaning import clean_dicom
-from segmentation.contours import fill
-from segmentation.dicom_files import RTSTRUCT_CLASS
-from segmentation.mask_files import read_mask_file
-from segmentation.rtstruct import PLANE_TOLERANCE_SLICES
-from segmentation.segments import Segment, first_drawn, pick_segment
+from pipeline.imaging.dicom_unknown import known_element
+from pipeline.imaging.geometry import Geometry, GridMismatchError
+from segmentation.formats.contours import fill
+from segmentation.formats.dicom_files import RTSTRUCT_CLASS
+from segmentation.formats.mask_files import read_mask_file
+from segmentation.formats.rtstruct import PLANE_TOLERANCE_SLICES
+from segmentation.structures.segments import Segment, first_drawn, pick_segment
 
 CANARY = "PHI-CANARY-0010-0010"
 SERIES = "2.25.1234567"
@@ -227,7 +227,7 @@ def test_contours_traced_through_pixel_centres_are_a_warning(tmp_path):
 
 @given(st.integers(0, 2**32 - 1))
 def test_an_oblique_scan_is_filled_like_a_straight_one(seed):
-    from segmentation.rtstruct import ContourSet
+    from segmentation.formats.rtstruct import ContourSet
 
     generator = np.random.default_rng(seed)
     turned = Rotation.random(rng=generator).as_matrix()

@@ -21,8 +21,8 @@ from pipeline.core import leftovers
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import whole_file, whole_folder
 from pipeline.core.leftovers import clear_leftovers
-from pipeline.core.registered import write_marker
-from pipeline.core.run_lock import LOCK_FILE, RUN, begin_run, name_run, only_run
+from pipeline.running.run_lock import LOCK_FILE, RUN, begin_run, name_run, only_run
+from pipeline.tables.registered import write_marker
 
 SCANS = 4
 
@@ -206,7 +206,7 @@ def test_snakemake_and_runner_refuse_each_other_and_a_kill_leaves_nothing(study)
     before = frozen(study)
     config = yaml.safe_load((study / "s.yaml").read_text()) | {"title": "Another"}
     (study / "s.yaml").write_text(yaml.safe_dump(config))
-    for call in (["pipeline.progress"], ["snakemake"]):
+    for call in (["pipeline.running.run"], ["snakemake"]):
         second = start(study, *call)
         said, _ = second.communicate(timeout=120)
         assert second.returncode == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.run_log import (
+from pipeline.running.run_log import (
     Run,
     duration,
     earlier_seconds,

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.core.run_start import at_start
+from pipeline.running.run_start import at_start
 
 
 class Workflow:

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from models.learning import fold_fits
 from models.learning.estimators import family_of
-from models.learning.fitting import Fit
+from models.learning.one_fit import Fit
 from models.learning.search import plan_search, search_model
 from models.learning.spaces import draw_parameters, read_values
 from models.modes.rows import FoldData

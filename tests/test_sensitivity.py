@@ -14,7 +14,7 @@ from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models import missingness as missingness_stage
 from models import sensitivity
-from models.learning.fitted import refit
+from models.learning.fitted_procedure import refit
 from models.missingness import complete_rows, missingness
 from models.sensitivity import COMPLETE_CASES, OTHER_READER, analyse, read_by
 from models.split import split_table

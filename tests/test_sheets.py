@@ -16,10 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.core import delimited, table_limits, table_text, workbooks
 from pipeline.core.errors import MachineError, StudyError
-from pipeline.core.sheets import column_names, read_sheet
-from pipeline.core.table_text import decode
+from pipeline.tables.files import delimited, workbooks
+from pipeline.tables.files import limits as table_limits
+from pipeline.tables.files import text as table_text
+from pipeline.tables.files.sheets import column_names, read_sheet
+from pipeline.tables.files.text import decode
 
 GERMAN = "patient_id,Geschlecht,Größe\n0001,männlich,171\n0002,weiblich,\n"
 CHINESE = "patient_id,性别\n0001,男\n0002,女\n"

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.split import split_table
-from pipeline.core.config import schema_of
 from pipeline.core.errors import StudyError
-from pipeline.core.split_designs import OPTIONS, parts_from_column
+from pipeline.study.config import schema_of
+from pipeline.tables.split_designs import OPTIONS, parts_from_column
 
 SPLIT = {"column": "x", "test_fraction": 0.3, "test_from": None, "test_sites": [], "folds": 5}
 IMPORTED, TEMPORAL = SPLIT | {"design": "imported"}, SPLIT | {"design": "temporal"}

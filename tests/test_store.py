@@ -17,14 +17,14 @@ import pytest
 import SimpleITK as sitk
 
 from pipeline.core import findings
-from pipeline.core.config import DEFAULTS, load_yaml
 from pipeline.core.digests import DIGESTS
 from pipeline.core.errors import CaseError, MachineError, ProgramError
 from pipeline.core.files import MACHINE_ERRORS, machine_error
-from pipeline.core.sources import placed
 from pipeline.core.store import Store
-from pipeline.core.volumes import read_volume
+from pipeline.imaging.sources import placed
+from pipeline.imaging.volumes import read_volume
 from pipeline.ingest import ingest_scans
+from pipeline.study.config import DEFAULTS, load_yaml
 
 KEY = {"input": "x", "code": "y"}
 
@@ -363,7 +363,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_volume_ends_the_job(volume, tmp_pa
     monkeypatch.setattr(sitk, "ReadImage", refusing)
     with pytest.raises(CaseError, match="that ITK refuses"):
         read_volume(volume)
-    monkeypatch.setattr("pipeline.core.volumes.file_hash", failing)
+    monkeypatch.setattr("pipeline.imaging.volumes.file_hash", failing)
     scans = pd.DataFrame(
         {"scan_id": ["s1"], "patient_id": "p1", "image": str(volume), "series": None}
     )

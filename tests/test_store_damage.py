@@ -15,9 +15,9 @@ import SimpleITK as sitk
 import yaml
 
 from pipeline import extract, ingest, preflight, resample
-from pipeline.core.config import DEFAULTS
 from pipeline.core.errors import MachineError
 from pipeline.core.files import read_table
+from pipeline.study.config import DEFAULTS
 from segmentation import agreement, masks, viewer
 
 BATCH, STUDY, STORE = "results/d/batches/b0", "results/d/study", Path("results/store")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
-from pipeline.core.study import Ready, Study, open_study, write_study
-from pipeline.core.triggers import parameter_file
 from pipeline.extraction import load_params
+from pipeline.running.triggers import parameter_file
+from pipeline.study.config import resolve_config
+from pipeline.study.study import Ready, Study, open_study, write_study
 from pipeline.study_of_run import SPECIMEN, study_of_run
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.core import feature_names, table_columns
 from pipeline.core.errors import StudyError
-from pipeline.core.id_checks import SHORT_SUMMARIES, SUMMARIES
-from pipeline.core.table_columns import (
+from pipeline.tables import columns as table_columns
+from pipeline.tables import feature_names
+from pipeline.tables.columns import (
     analysis_name,
     likely_patient,
     name_columns,
@@ -21,6 +21,7 @@ from pipeline.core.table_columns import (
     table_name,
     write_ids,
 )
+from pipeline.tables.id_checks import SHORT_SUMMARIES, SUMMARIES
 
 # A letter in front keeps drawn ids from being dates.
 ids = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,12}", fullmatch=True).filter(

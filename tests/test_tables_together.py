@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from models.transformers.columns import Predictor
-from pipeline.core.dictionary import program_names
 from pipeline.core.errors import StudyError
 from pipeline.patient_flow import check_parts
-from pipeline.reader_units import other_units
+from pipeline.tables.dictionary import program_names
+from pipeline.tables.reader_units import other_units
 from tests.small_tables import DICTIONARY, NAMES, small_study, small_tables
 
 

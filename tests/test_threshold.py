@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from models.scoring.metrics import confusion, confusion_metrics
 from models.scoring.threshold import threshold_of, threshold_source
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
+from pipeline.study.config import resolve_config
 
 # From 0.6 on: 2 of 3 events, 0 of 4 others; from 0.4 on: 3 of 3 and 1 of 4.
 Y = np.array([0, 0, 0, 0, 1, 1, 1])

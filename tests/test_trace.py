@@ -17,9 +17,9 @@ import yaml
 from demo.make import make_study
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import file_hash, read_table, write_table
-from pipeline.core.fingerprint import code_fingerprint
-from pipeline.core.study import open_study
-from pipeline.trace import as_text, main, trace_case
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.running.trace import as_text, main, trace_case
+from pipeline.study.study import open_study
 
 GATHERED = [
     f"results/t/tables/{name}.parquet"
@@ -117,7 +117,7 @@ def test_other_code_and_removed_entries_are_told(study, run, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     case_id = study.cases["case_id"][0]
     trace = trace_case(study, case_id, "A")[0]
-    monkeypatch.setattr("pipeline.trace.code_fingerprint", lambda module: "0" * 64)
+    monkeypatch.setattr("pipeline.running.trace.code_fingerprint", lambda module: "0" * 64)
     shutil.rmtree(tmp_path / "results/store" / trace["store"]["crop"])
     again = trace_case(study, case_id, "A")[0]
     assert again["code"]["features"].endswith("(the present code of pipeline.extraction differs)")

@@ -9,7 +9,7 @@ import yaml
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.inputs import read_inputs, training_rows
-from models.learning.fitted import refit
+from models.learning.fitted_procedure import refit
 from models.learning.importance import MEASURES
 from models.scoring.threshold import threshold_of
 from models.split import split_table

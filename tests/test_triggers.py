@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline.core.errors import StudyError
-from pipeline.core.triggers import files_state, options, parameter_file, rows_hash, rows_hashes
+from pipeline.running.triggers import files_state, options, parameter_file, rows_hash, rows_hashes
 
 CONFIG = {"seed": 1, "selection": {"mrmr": {"k": 20}, "ccc": {"threshold": 0.85}}, "title": "é"}
 

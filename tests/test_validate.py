@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import validate
-from pipeline.core.cases import batches, read_cases
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
-from pipeline.core.feature_tables import read_feature_keys, read_features
-from pipeline.core.registered import MARKER, write_marker
-from pipeline.core.study import open_study
+from pipeline.study.config import resolve_config
+from pipeline.study.study import open_study
+from pipeline.tables.cases import batches, read_cases
+from pipeline.tables.feature_tables import read_feature_keys, read_features
+from pipeline.tables.registered import MARKER, write_marker
 
 DICTIONARY = (
     "column,label,type,unit,levels,timing,role\n"
@@ -194,7 +194,7 @@ def test_table_that_nobody_registered_is_refused_with_the_command(files):
     text = files.problem()
     table = files.folder / "cases.csv"
     assert "no registered.json beside it" in text
-    assert f"python -m pipeline.register --cases {table} --out {table.parent / 'study'}" in text
+    assert f"python -m intake --cases {table} --out {table.parent / 'study'}" in text
     assert CANARY not in text
 
 
@@ -218,7 +218,7 @@ def test_what_identifies_is_refused_without_a_quotation(files, column, value):
     files.cases.loc[:1, column] = value
     text = files.problem()
     assert f"rows 2, 3, column {column}" in text
-    assert "pipeline.register" in text or "leave it blank" in text
+    assert "python -m intake" in text or "leave it blank" in text
     assert value not in text
     assert CANARY not in text
 

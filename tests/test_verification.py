@@ -11,15 +11,16 @@ import pytest
 import SimpleITK as sitk
 import yaml
 
-from pipeline import extract, verification, verify_study
+from pipeline import extract
+from pipeline import verify as verify_study
 from pipeline.core.errors import MachineError, StudyError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.findings import from_json
 from pipeline.core.store import Store
 from pipeline.extract import extract_crops
-from pipeline.extraction import load_params
+from pipeline.extraction import load_params, verification
+from pipeline.extraction.verification import Sources, check_verified, lots, quarantine, verify
 from pipeline.resample import resample_masks
-from pipeline.verification import Sources, check_verified, lots, quarantine, verify
 from tests.store_entries import put_volume, reference
 
 CT = reference("ct", "ct", "ct.nrrd")

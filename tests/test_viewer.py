@@ -21,9 +21,8 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.core.store import Store
 from segmentation import viewer
-from segmentation.viewer import list_cases, write_pages
-from segmentation.viewer_page import Neighbours, case_page, index_page
-from segmentation.viewer_volume import (
+from segmentation.pages.viewer_page import Neighbours, case_page, index_page
+from segmentation.pages.viewer_volume import (
     LEVELS_HU,
     MARGIN_MM,
     MOST_MASKS,
@@ -31,6 +30,7 @@ from segmentation.viewer_volume import (
     grey_levels,
     packed_text,
 )
+from segmentation.viewer import list_cases, write_pages
 from tests.store_entries import put_volume
 
 #: Where the marks of `marked_ct` lie, in HU.

@@ -6,8 +6,8 @@ import doctest
 
 import pytest
 
-from pipeline.core import volume_names
-from pipeline.core.volume_names import volume_feature
+from pipeline.tables import volume_names
+from pipeline.tables.volume_names import volume_feature
 
 
 def test_examples_of_the_documentation_hold():

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError, MachineError
-from pipeline.core.geometry import Geometry
-from pipeline.core.volume_headers import skew, straightened
-from pipeline.core.volumes import (
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.volume_headers import skew, straightened
+from pipeline.imaging.volumes import (
     check_finite,
     image_hash,
     read_nrrd,
@@ -433,8 +433,8 @@ def test_itk_reads_zero_where_a_nifti_holds_no_number(tmp_path, name, kind, valu
 
 
 def test_voxels_that_lie_across_two_chunks_are_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.core.nifti_headers.CHUNK", 101)
-    monkeypatch.setattr("pipeline.core.volume_headers.CHUNK", 101)
+    monkeypatch.setattr("pipeline.imaging.nifti_headers.CHUNK", 101)
+    monkeypatch.setattr("pipeline.imaging.volume_headers.CHUNK", 101)
     for place in range(0, 60, 7):
         voxels = VOXELS.T.astype("<f8").flatten(order="F")
         for name in ("a.nii", "b.nii.gz"):

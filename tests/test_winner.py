@@ -9,10 +9,10 @@ import pytest
 
 from models import winner
 from models.winner import choose_winner
-from pipeline.core.config import resolve_config
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED
+from pipeline.study.config import resolve_config
 
 
 def info(model: str, auc: float | None) -> dict:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.fingerprint import code_fingerprint
-from pipeline.core.words_in_code import VALUE_FREE, drop_words, words_in
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.running.words_in_code import VALUE_FREE, drop_words, words_in
 
 STAGES = (
     *("pipeline.ingest", "segmentation.masks", "pipeline.resample", "pipeline.extract"),
     *("models.selection", "models.train", "models.evaluate"),
 )
 
-PACKAGES = ("pipeline", "segmentation", "models")
+PACKAGES = ("pipeline", "segmentation", "models", "intake")
 
 
 def kept(code: str) -> str:
@@ -107,7 +107,7 @@ def edited(root: Path, module: str, before: str, after: str) -> dict[str, str]:
         ("pipeline/core/files.py", "give the rule more memory"),
         ("pipeline/core/findings.py", "report it with this job's log"),
         ("pipeline/core/findings.py", "%s: ended by the machine"),
-        ("segmentation/region_checks.py", "of the region are gas"),
+        ("segmentation/regions/region_checks.py", "of the region are gas"),
         ("models/transformers/univariate.py", '"""'),
     ],
 )
@@ -127,7 +127,7 @@ def test_modules_without_a_value_change_no_fingerprint(copied: Path, module: str
 
 def test_a_changed_constant_recomputes_what_depends_on_it(copied: Path) -> None:
     before = fingerprints(copied)
-    after = edited(copied, "pipeline/core/geometry.py", "VOXELS = 0.05", "VOXELS = 0.06")
+    after = edited(copied, "pipeline/imaging/geometry.py", "VOXELS = 0.05", "VOXELS = 0.06")
     changed = {stage for stage in STAGES if after[stage] != before[stage]}
     assert changed == {
         *("pipeline.ingest", "segmentation.masks", "pipeline.resample", "pipeline.extract")

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.preflight_faults.faults import FAULTS
 from benchmarks.preflight_faults.judging import judge_clean, plant
 from benchmarks.preflight_faults.scenes import Scene, real, synthetic
-from pipeline.core.option_numbers import bounded_number
+from pipeline.study.option_numbers import bounded_number
 
 SYNTHETIC = 12
 KINDS = {

@@ -10,12 +10,12 @@ import pandas as pd
 
 from benchmarks.preflight_faults.faults import FAULTS, Trial, fits
 from benchmarks.preflight_faults.scenes import Scene
-from pipeline.core.config import resolve_config
 from pipeline.core.findings import from_json
 from pipeline.core.store import Store
-from pipeline.core.study import Study
 from pipeline.ingest import ingest_scans, scans_of
 from pipeline.preflight import compare, gather, judge
+from pipeline.study.config import resolve_config
+from pipeline.study.study import Study
 from segmentation.masks import prepare_masks
 
 

@@ -14,7 +14,7 @@ from demo.anatomy import Grid, Vertebra, arch_distance, draw_spine
 from demo.painting import paint
 from demo.readers import Reading, read_body
 from demo.real import simulate_reader
-from pipeline.core.geometry import Geometry
+from pipeline.imaging.geometry import Geometry
 
 READERS = ("A", "B")
 #: Levels of a synthetic scene: the fractured one and the one below.

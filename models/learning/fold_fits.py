@@ -10,13 +10,13 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from models.learning.estimators import device_of
-from models.learning.fitting import FitRows, fit_rows, prepare_rows
+from models.learning.one_fit import FitRows, fit_rows, prepare_rows
 from models.modes.rows import FoldData
 from pipeline.core.errors import DivergedError, FitError
 from pipeline.core.files import json_hash
-from pipeline.core.fingerprint import code_fingerprint
-from pipeline.core.provenance import versions
 from pipeline.core.seeds import derive_seed
+from pipeline.running.fingerprint import code_fingerprint
+from pipeline.running.provenance import versions
 
 
 @dataclass(frozen=True)

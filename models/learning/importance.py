@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from sklearn.inspection import permutation_importance
 
-from models.learning.fitted import FittedModel
-from models.learning.fitting import Fit
+from models.learning.fitted_procedure import FittedModel
+from models.learning.one_fit import Fit
 from models.learning.tabnet import TabNet
 from pipeline.core.seeds import derive_seed
 

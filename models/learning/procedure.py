@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from models.learning.estimators import family_of
-from models.learning.fitted import FittedModel, refit
+from models.learning.fitted_procedure import FittedModel, refit
 from models.learning.folds import assign_folds
 from models.learning.search import SearchResult, plan_search, predict_folds, search_model
 from models.modes.mode import transform_folds

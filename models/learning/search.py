@@ -14,11 +14,11 @@ import pandas as pd
 
 from models.learning.estimators import Family, family_of
 from models.learning.fold_fits import FoldFits, fit_fold, predict_fold
-from models.learning.journal import Journal
 from models.learning.notes import counted_notes
-from models.learning.parallel import Workers
 from models.learning.spaces import draw_parameters, plan_phases
 from models.modes.rows import FoldData
+from models.workers.journal import Journal
+from models.workers.parallel import Workers
 from pipeline.core.command import progress
 from pipeline.core.errors import FitError
 from pipeline.core.seeds import derive_seed

@@ -19,7 +19,7 @@ from models.modes.rigorous import rigorous_folds, rigorous_rows
 from models.modes.rows import FoldData, LearningRows
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
-from pipeline.core.modes import is_leaking
+from pipeline.core.mode_labels import is_leaking
 
 
 def candidates_in_mode(columns: Columns, table: pd.DataFrame, config: Mapping) -> Columns:

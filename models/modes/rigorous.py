@@ -1,7 +1,7 @@
 """The order of `mode: rigorous`: whatever is judged had no part in what was learned.
 
 Selection is learned from training rows alone, inside each fold from that fold's; rows are
-oversampled where a classifier is fitted (`models.learning.fitting`), after those that judge it
+oversampled where a classifier is fitted (`models.learning.one_fit`), after those that judge it
 were split off. Its leaking counterpart is `models.modes.as_published`.
 """
 

@@ -11,9 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from models.transformers.columns import LEVEL, MEAN_OF_READERS
 from models.transformers.frames import NamedColumns
-from pipeline.core.concordance import lowest_pair
+from pipeline.comparison.concordance import lowest_pair
 from pipeline.core.errors import StudyError
-from pipeline.core.readers import latest_label
+from pipeline.tables.readers import latest_label
 
 CCC_BOUNDS = ("estimate", "lower")
 
@@ -25,9 +25,9 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
     correlation coefficient [1]_ on raw values over the rows fitted to; raw, since a z-score per
     reader would remove the very shift between readers that it is to see. With more than two
     readers every pair has to agree, so that the lowest pair decides
-    (`pipeline.core.concordance.lowest_pair`, which describes a study's features too). A feature
-    without two values, or constant, has no CCC and is dropped. Without a threshold, and with one
-    reader, every feature passes (`skipped_`) that has a value to hand on.
+    (`pipeline.comparison.concordance.lowest_pair`, which describes a study's features too). A
+    feature without two values, or constant, has no CCC and is dropped. Without a threshold, and
+    with one reader, every feature passes (`skipped_`) that has a value to hand on.
 
     Parameters
     ----------

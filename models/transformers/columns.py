@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.errors import StudyError
-from pipeline.core.readers import latest_label
+from pipeline.tables.readers import latest_label
 
 Block = Literal["radiomics", "clinical"]
 

@@ -269,7 +269,7 @@ def escaped(cell: object) -> object:
 
     A spreadsheet would compute ``=...``, ``+...``, ``-...`` or ``@...`` as it opens the file, and
     a label can be anything. Numbers stay as they are. `unescaped` takes the apostrophe off again,
-    as `pipeline.core.sheets.read_sheet` does. The rule is that of OWASP, "CSV Injection".
+    as `pipeline.tables.files.sheets.read_sheet` does. The rule is that of OWASP, "CSV Injection".
 
     Examples
     --------

@@ -124,7 +124,7 @@ def case_named(name: str, file: str | None = None) -> Iterator[None]:
     name : str
         Scan, or case and reader.
     file : str, optional
-        The file that is read, for people (`pipeline.core.sources.shown_name`).
+        The file that is read, for people (`pipeline.imaging.sources.shown_name`).
 
     Raises
     ------

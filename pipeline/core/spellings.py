@@ -69,7 +69,7 @@ UNKNOWN = frozenset(
     )
 )
 """Words that say that a value is not known, as `plain_word` writes them. Those that
-`pipeline.core.dictionary.MISSING` lists are read as blanks before."""
+`pipeline.tables.dictionary.MISSING` lists are read as blanks before."""
 
 CODES = frozenset(
     [

@@ -14,9 +14,9 @@ import pandas as pd
 
 from pipeline.core import command
 from pipeline.core.files import csv_text, write_csv
-from pipeline.core.option_numbers import bounded_number
-from pipeline.ct_options import add_arguments, limits_of, options_of
 from pipeline.extraction import DEFAULT_ENGINE, ENGINES, extract_masks
+from pipeline.imaging.ct_options import add_arguments, limits_of, options_of
+from pipeline.study.option_numbers import bounded_number
 
 
 def main(options: argparse.Namespace) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
-from pipeline.core.sources import placed, shown_name
-from pipeline.core.volumes import check_finite, read_volume
 from pipeline.extraction.params import Parameters
+from pipeline.imaging.sources import placed, shown_name
+from pipeline.imaging.volumes import check_finite, read_volume
 
 logger = logging.getLogger("vertebromics")
 

@@ -15,11 +15,11 @@ import pandas as pd
 import SimpleITK as sitk
 
 from pipeline.core.errors import StudyError
-from pipeline.ct_options import CtChecks, CtOptions
 from pipeline.extraction import fast, plain
 from pipeline.extraction.checks import Image
 from pipeline.extraction.crops import Crop
 from pipeline.extraction.params import Parameters, load_params
+from pipeline.imaging.ct_options import CtChecks, CtOptions
 
 logger = logging.getLogger("vertebromics")
 
@@ -68,7 +68,7 @@ def extract_features(
     ----------
     image : SimpleITK.Image or path-like
         CT volume in Hounsfield units (x, y, z), or what a table of cases may name: a DICOM folder,
-        a NIfTI or a NRRD file, which is checked as a study checks it (`pipeline.read_ct`).
+        a NIfTI or a NRRD file, which is checked as a study checks it (`pipeline.imaging.read_ct`).
     mask : SimpleITK.Image or path-like
         Label map, or its NIfTI or NRRD file. As in PyRadiomics its grid is the one that is
         resampled to; a mask whose axes run in other directions than the CT's therefore has other
@@ -172,7 +172,7 @@ def _accepted(
 ) -> sitk.Image:
     """Return the CT of a file or folder, with the checks of a study; warnings go to the log."""
     # Reading DICOM imports what jobs over the store's crops never need.
-    from pipeline.read_ct import accepted_ct
+    from pipeline.imaging.read_ct import accepted_ct
 
     ct = accepted_ct(os.fspath(image), series, options, limits)
     for finding in ct.findings:

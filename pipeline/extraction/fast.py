@@ -26,7 +26,6 @@ import pandas as pd
 import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
-from pipeline.core.geometry import Geometry
 from pipeline.extraction import plain
 from pipeline.extraction.binning import BinnedImage
 from pipeline.extraction.checks import (
@@ -62,6 +61,7 @@ from pipeline.extraction.resampling import (
 )
 from pipeline.extraction.shape import shape_features
 from pipeline.extraction.texture import TEXTURE_CLASSES, texture_features
+from pipeline.imaging.geometry import Geometry
 
 #: Voxel types that the kernels read.
 VOXEL_TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")

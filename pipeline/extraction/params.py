@@ -16,9 +16,9 @@ import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.own_files import own_file
-from pipeline.core.table_limits import unreadable
 from pipeline.core.yaml_keys import read_yaml, yaml_remedy, yaml_words
 from pipeline.extraction.parameter_checks import SECTIONS, check_content
+from pipeline.tables.files.limits import unreadable
 
 #: Settings that decide about the crop. Only these are handed to PyRadiomics while it loads and
 #: resamples, so that no other one can change a crop; a crop is kept while they stay as they are.

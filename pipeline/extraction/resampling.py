@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
-from pipeline.core.geometry import Geometry
 from pipeline.extraction.kernels import kernels
+from pipeline.imaging.geometry import Geometry
 
 
 class Volume(NamedTuple):

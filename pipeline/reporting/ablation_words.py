@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pipeline.core.feature_names import parse_feature_name
-from pipeline.reporting.sections_selection import printed_feature
+from pipeline.reporting.sections.selection import printed_feature
 from pipeline.reporting.wording import count, plural
+from pipeline.tables.feature_names import parse_feature_name
 
 #: Heading of each kind of step, in the order of the table.
 GROUPS = {

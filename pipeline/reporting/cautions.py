@@ -7,13 +7,13 @@ from typing import Literal
 
 import pandas as pd
 
-from pipeline.core.modes import is_leaking
+from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import listing
-from pipeline.core.provenance import versions
 from pipeline.reporting.leaking import learned_oversampled, order_words, rows_added
 from pipeline.reporting.results import Results, measured_unit, metric
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list, share
+from pipeline.running.provenance import versions
 
 #: Events (and non-events) that a test of a model should hold (Vergouwe et al., J Clin Epidemiol
 #: 2005;58:475-483; Collins et al., Stat Med 2016;35:214-226).

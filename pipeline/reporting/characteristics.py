@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pipeline.comparison.clustered_tests import clustered_score_test
 from pipeline.core.errors import VertebromicsError
-from pipeline.reporting.clustered_tests import clustered_score_test
 from pipeline.reporting.wording import share
 
 #: Below this expected count in a cell, the chi-square distribution approximates badly
@@ -146,7 +146,7 @@ def characteristics(
         Patient of each unit, on the index of `table`; every unit is independent without. Where
         patients have several units, a variable that is the same in all units of each patient, in
         groups that are too, is tested with one row per patient, and any other with patients as
-        clusters (`pipeline.reporting.clustered_tests`). Summaries are of the units all the same.
+        clusters (`pipeline.comparison.clustered_tests`). Summaries are of the units all the same.
     continuous_test : {'rank-sum', 't', 'welch'}
         Test for continuous and ordinal variables.
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.core.errors import StudyError
-from pipeline.core.modes import COLUMN, LABEL, WORD, is_leaking
+from pipeline.core.mode_labels import COLUMN, LABEL, WORD, is_leaking
 from pipeline.reporting.blocks import Block, Figure, Folded, Note, Points, Section, Table
 from pipeline.reporting.results import Results
 from pipeline.reporting.validation_kind import validation_kind

@@ -14,9 +14,9 @@ import pandas as pd
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
-from pipeline.core.readers import latest_label
-from pipeline.core.study import Study, open_study
 from pipeline.reporting.dropped import Dropped, dropped_models
+from pipeline.study.study import Study, open_study
+from pipeline.tables.readers import latest_label
 
 
 @dataclass(frozen=True)

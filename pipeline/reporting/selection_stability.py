@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.core.modes import is_leaking
+from pipeline.core.mode_labels import is_leaking
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Table
-from pipeline.reporting.figures_selection import frequency_figure
+from pipeline.reporting.figures.selection import frequency_figure
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import SIGNED, count, interval, number, plural, share

@@ -15,25 +15,25 @@ from markupsafe import Markup, escape
 
 from pipeline.core import command
 from pipeline.core.files import whole_file, whole_folder, write_csv
-from pipeline.core.modes import LABEL, is_leaking
+from pipeline.core.mode_labels import LABEL, is_leaking
 from pipeline.core.pages import page_templates
 from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
 from pipeline.reporting.cautions import find_cautions
 from pipeline.reporting.leaking import mark_leaking
 from pipeline.reporting.results import Results, read_results
-from pipeline.reporting.sections_ablation import ablation_section
-from pipeline.reporting.sections_concordance import concordance_section
-from pipeline.reporting.sections_imaging import images_section
-from pipeline.reporting.sections_importance import importance_section
-from pipeline.reporting.sections_models import hyperparameters_section, performance_section
-from pipeline.reporting.sections_patients import characteristics_section, flow_section
-from pipeline.reporting.sections_primary import sample_size_section
-from pipeline.reporting.sections_provenance import parameter_file, provenance_section
-from pipeline.reporting.sections_readers import agreement_section
-from pipeline.reporting.sections_selection import selection_section
-from pipeline.reporting.sections_sensitivity import sensitivity_section
-from pipeline.reporting.sections_summary import summary_section
-from pipeline.reporting.sections_validation import validation_section
+from pipeline.reporting.sections.ablation import ablation_section
+from pipeline.reporting.sections.concordance import concordance_section
+from pipeline.reporting.sections.imaging import images_section
+from pipeline.reporting.sections.importance import importance_section
+from pipeline.reporting.sections.models import hyperparameters_section, performance_section
+from pipeline.reporting.sections.patients import characteristics_section, flow_section
+from pipeline.reporting.sections.primary import sample_size_section
+from pipeline.reporting.sections.provenance import parameter_file, provenance_section
+from pipeline.reporting.sections.readers import agreement_section
+from pipeline.reporting.sections.selection import selection_section
+from pipeline.reporting.sections.sensitivity import sensitivity_section
+from pipeline.reporting.sections.summary import summary_section
+from pipeline.reporting.sections.validation import validation_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.core.modes import is_leaking
+from pipeline.core.mode_labels import is_leaking
 
 #: How a split separates its parts, by the design that says so itself.
 _OF_DESIGN = {"holdout": "random", "temporal": "temporal", "by_site": "site"}

@@ -14,16 +14,16 @@ from shlex import quote
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
-from pipeline.core.fingerprint import code_fingerprint, files_fingerprint
+from pipeline.running.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.core.job_environment import use_package
 from pipeline.core.problems import listing
-from pipeline.core.run_lock import begin_run
-from pipeline.core.run_log import NOTICE
-from pipeline.core.run_start import at_start
-from pipeline.core.slurm_jobs import remember_jobs
-from pipeline.core.split_designs import OPTIONS as SPLIT_OPTIONS
-from pipeline.core.study import write_study
-from pipeline.core.triggers import (
+from pipeline.running.run_lock import begin_run
+from pipeline.running.run_log import NOTICE
+from pipeline.running.run_start import at_start
+from pipeline.running.slurm_jobs import remember_jobs
+from pipeline.tables.split_designs import OPTIONS as SPLIT_OPTIONS
+from pipeline.study.study import write_study
+from pipeline.running.triggers import (
     files_state,
     options,
     parameter_file,
@@ -35,13 +35,13 @@ from pipeline.study_of_run import study_of_run
 use_package(PACKAGE)
 remember_jobs()
 
-# What validation has to say although the run goes on; the runner (pipeline/progress.py) shows it.
+# What validation has to say although the run goes on; the runner (pipeline/running/run.py) shows it.
 if not logging.getLogger("pipeline").handlers:
     notices = logging.StreamHandler()
     notices.setFormatter(logging.Formatter(f"{NOTICE}%(message)s"))
     logging.getLogger("pipeline").addHandler(notices)
     # Events, others and unknown ones are told before anything runs, not only in validate.
-    logging.getLogger("pipeline.formula_values").setLevel(logging.INFO)
+    logging.getLogger("pipeline.tables.values.formula_values").setLevel(logging.INFO)
 
 IS_JOB = not workflow.is_main_process
 # Snakemake checks the environment's variables wherever it may run something.

@@ -21,8 +21,8 @@ sys.path[:] = [part for part in kept if part not in folders.difference(named)]
 if is_checkout:
     sys.path.insert(0, str(beside))
 try:
-    importlib.import_module("pipeline.version")
-    deployed = importlib.import_module("pipeline.core.deployed")
+    importlib.import_module("pipeline.core.version")
+    deployed = importlib.import_module("pipeline.running.deployed")
 except ImportError:
     raise WorkflowError(
         f"The package vertebromics {VERSION} must be installed where snakemake runs. Remedy: "

@@ -77,7 +77,7 @@ rule preflight_pages:
     params:
         code=code_fingerprint("pipeline.preflight_pages"),
         templates=files_fingerprint(
-            Path(PACKAGE, "pipeline/preflight_templates").iterdir()
+            Path(PACKAGE, "pipeline/checks/templates").iterdir()
         ),
         options=options(config, "on_bad_case"),
         study=f"{FOLDER}/study",

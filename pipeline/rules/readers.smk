@@ -20,7 +20,9 @@ rule reader_pages:
         runtime=minutes(120),
     params:
         code=code_fingerprint("segmentation.viewer"),
-        templates=files_fingerprint(Path(PACKAGE, "segmentation/templates").iterdir()),
+        templates=files_fingerprint(
+            Path(PACKAGE, "segmentation/pages/templates").iterdir()
+        ),
         options=options(config, "agreement", "title"),
         study=f"{FOLDER}/study",
     shell:

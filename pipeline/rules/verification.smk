@@ -20,13 +20,13 @@ rule verification:
         mem_mb=memory(4000),
         runtime=minutes(30),
     params:
-        code=code_fingerprint("pipeline.verify_study"),
+        code=code_fingerprint("pipeline.verify"),
         options=options(config, "seed"),
         extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
         batches=folder_of_batches,
     shell:
-        "python -m pipeline.verify_study --study {params.study:q}"
+        "python -m pipeline.verify --study {params.study:q}"
         " --extraction {input.extraction:q} --features {input.features:q}"
         " --ingest {input.ingest:q} --masks {input.masks:q} --batches {params.batches:q}"
         " --out {output.table:q} > {log:q} 2>&1"
@@ -49,6 +49,6 @@ rule verified:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_fingerprint("pipeline.verify_study"),
+        code=code_fingerprint("pipeline.verify"),
     shell:
-        "python -m pipeline.verify_study --check {input:q} --out {output:q} > {log:q} 2>&1"
+        "python -m pipeline.verify --check {input:q} --out {output:q} > {log:q} 2>&1"

@@ -20,11 +20,11 @@ import nibabel
 import numpy as np
 import SimpleITK as sitk
 
-from pipeline import register
+from intake import pseudonymous_study as register
 from pipeline.core.errors import CaseError, VertebromicsError
-from pipeline.ct_options import CtOptions
-from pipeline.read_ct import read_ct
-from segmentation.mask_files import read_mask_file
+from pipeline.imaging.ct_options import CtOptions
+from pipeline.imaging.read_ct import read_ct
+from segmentation.formats.mask_files import read_mask_file
 from tests.fuzz.damage import damaged
 from tests.fuzz.driver import counted
 from tests.hospital import SMALL, write_small, write_small_mask

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from pipeline.core.config import load_yaml
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import from_json
-from pipeline.core.geometry import Geometry
 from pipeline.core.store import Store
-from pipeline.core.volumes import read_nrrd
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.volumes import read_nrrd
 from pipeline.ingest import ingest_scan
+from pipeline.study.config import load_yaml
 from segmentation.masks import prepare_mask
-from segmentation.placement import Case
+from segmentation.regions.placement import Case
 from tests.fuzz import references
 from tests.fuzz.originals import BODY, CANARY, LABEL, Original, voxels
 

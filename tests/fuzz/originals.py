@@ -25,8 +25,8 @@ from pydicom.uid import (
 
 from demo.anatomy import Grid
 from demo.ct_series import Scan, write_series
-from pipeline.core.sources import source_files
-from segmentation.dicom_files import RTSTRUCT_CLASS
+from pipeline.imaging.sources import source_files
+from segmentation.formats.dicom_files import RTSTRUCT_CLASS
 from tests.fuzz import references
 
 CANARY = "PHI-CANARY-0010-0010"

@@ -16,7 +16,7 @@ import pydicom
 import SimpleITK as sitk
 from matplotlib.path import Path as Outline
 
-from pipeline.core.geometry import Geometry
+from pipeline.imaging.geometry import Geometry
 
 Volume = tuple[np.ndarray, np.ndarray | None]
 

@@ -24,13 +24,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from pipeline.core.clinical_table import read_clinical
-from pipeline.core.config import load_yaml
-from pipeline.core.dictionary import read_dictionary
 from pipeline.core.errors import VertebromicsError
-from pipeline.core.feature_tables import read_features
-from pipeline.core.formula import Formula
-from pipeline.core.sheets import column_names, read_sheet
+from pipeline.study.config import load_yaml
+from pipeline.tables.clinical_table import read_clinical
+from pipeline.tables.dictionary import read_dictionary
+from pipeline.tables.feature_tables import read_features
+from pipeline.tables.files.sheets import column_names, read_sheet
+from pipeline.tables.values.formula import Formula
 from tests.fuzz.damage import damaged
 from tests.fuzz.driver import SECONDS, arguments, try_all
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import pipeline.extraction
+from intake.handover.names import pattern_of
 from models.judge import judge
 from models.learning.estimators import family_of
 from models.learning.spaces import read_values
@@ -22,16 +23,15 @@ from models.transformers.columns import LEVEL
 from models.transformers.filters import MRMRFilter
 from models.transformers.imputation import Imputer
 from models.transformers.preparation import AdaptiveScaler
-from pipeline.core.config import load_config, resolve_config
 from pipeline.core.errors import VertebromicsError
-from pipeline.core.formula import Formula
-from pipeline.core.option_numbers import config_number, number_within
-from pipeline.core.split_designs import parts_from_column
 from pipeline.extraction import load_crop
 from pipeline.extraction.kernels import kernels
-from pipeline.new_study import write_templates
-from pipeline.progress import study_folder
-from pipeline.registering.names import pattern_of
+from pipeline.running.run import study_folder
+from pipeline.study.config import load_config, resolve_config
+from pipeline.study.new_study import write_templates
+from pipeline.study.option_numbers import config_number, number_within
+from pipeline.tables.split_designs import parts_from_column
+from pipeline.tables.values.formula import Formula
 from tests import test_engine_fast, test_filters, test_formula, test_judge, test_split_designs
 from tests.remedies import Remedy, refused, rules, says
 from tests.test_config import LAUGHS, MODELLED, REPLAYED
@@ -292,7 +292,9 @@ def name_for_the_runner(folder: Path) -> None:
 
 def without_dictionary(name: str, options: dict, folder: Path) -> None:
     given = MODELLED | options | {"dictionary": None}
-    refused(SECTION, name, lambda: resolve_config(given), "pipeline.new_study NAME` writes a temp")
+    refused(
+        SECTION, name, lambda: resolve_config(given), "pipeline.study.new_study NAME` writes a temp"
+    )
     written = {path.name: path for path in write_templates("NAME", folder / "NAME")}
     resolve_config(given | {"dictionary": str(written["dictionary.csv"])})
 

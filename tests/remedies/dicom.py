@@ -15,12 +15,12 @@ from pydicom.uid import JPEGLSNearLossless, RLELossless
 
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
-from pipeline.core.sources import source_files
-from pipeline.ct_options import CtChecks, CtOptions
-from pipeline.dicom_decode import check_pixels
-from pipeline.dicom_headers import read_headers
-from pipeline.dicom_series import choose_series
-from pipeline.read_ct import accepted_ct
+from pipeline.imaging.ct_options import CtChecks, CtOptions
+from pipeline.imaging.dicom_decode import check_pixels
+from pipeline.imaging.dicom_headers import read_headers
+from pipeline.imaging.dicom_series import choose_series
+from pipeline.imaging.read_ct import accepted_ct
+from pipeline.imaging.sources import source_files
 from tests.dicom_files import edit, load, remove, uid, write_series, write_slice
 from tests.remedies import Remedy, says
 from tests.remedies.registering import REGISTERING

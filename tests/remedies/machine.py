@@ -20,13 +20,13 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from models.learning.journal import Journal
-from pipeline.core.config import DEFAULTS, load_yaml
+from models.workers.journal import Journal
 from pipeline.core.files import read_table, write_table
 from pipeline.core.leftovers import machine
-from pipeline.core.run_lock import LOCK_FILE, RUN, _clear_locks, begin_run, name_run, only_run
 from pipeline.core.store import Store
 from pipeline.ingest import ingest_scans
+from pipeline.running.run_lock import LOCK_FILE, RUN, _clear_locks, begin_run, name_run, only_run
+from pipeline.study.config import DEFAULTS, load_yaml
 from tests import test_store_damage as damaged
 from tests.remedies import Remedy, logged, refused, rule_of, says
 from tests.test_run_lock import old
@@ -241,7 +241,7 @@ def lock_of_snakemake(folder: Path) -> None:
 def half_written(folder: Path) -> None:
     study, store = folder / "s", folder / "store"
     with only_run(study) as lock, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.core.run_lock._is_held", lambda _: lock is not None)
+        patch.setattr("pipeline.running.run_lock._is_held", lambda _: lock is not None)
         left = study / f".{machine()}-abcd1234.tmp"
         left.write_text("half")
         old(left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.registering.cleaning_volumes import clean_volume
+from intake.handover.cleaning_volumes import clean_volume
 from tests.hospital import ANNA, write_ct, write_segments, write_small, write_small_mask
 from tests.remedies import Remedy, says
 from tests.remedies.doors import refused, rule_of

@@ -10,10 +10,10 @@ import nrrd
 import numpy as np
 
 from pipeline.core.findings import Finding
-from segmentation.label_conventions import choose_segment, convention_of
-from segmentation.mask_files import read_mask_file
+from segmentation.formats.mask_files import read_mask_file
 from segmentation.masks import check_file_name
-from segmentation.segments import Segment, pick_segment
+from segmentation.structures.label_conventions import choose_segment, convention_of
+from segmentation.structures.segments import Segment, pick_segment
 from tests import test_label_tables as tables
 from tests import test_mask_files as files
 from tests.remedies import Remedy

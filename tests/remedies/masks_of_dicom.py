@@ -16,11 +16,11 @@ from scipy.spatial.transform import Rotation
 from demo.anatomy import Grid
 from demo.ct_series import Scan, write_series
 from pipeline.core.findings import Finding
-from pipeline.core.geometry import Geometry
-from pipeline.core.sources import source_files
-from pipeline.read_ct import read_ct
-from segmentation.mask_files import read_mask_file
-from segmentation.segments import pick_segment
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.read_ct import read_ct
+from pipeline.imaging.sources import source_files
+from segmentation.formats.mask_files import read_mask_file
+from segmentation.structures.segments import pick_segment
 from tests import test_dicom_seg as seg
 from tests import test_rtstruct as rt
 from tests.remedies import Remedy

@@ -11,24 +11,24 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from pipeline.core.findings import Finding, from_json
-from pipeline.core.geometry import Geometry, place_on_grid
-from pipeline.core.store import Store
-from pipeline.extraction import binning
-from pipeline.extraction.binning import BinnedImage
-from pipeline.extraction.matrices import Region
-from pipeline.preflight_cohort import copied_masks
-from pipeline.preflight_rules import (
+from pipeline.checks.cohort import copied_masks
+from pipeline.checks.rules import (
     dense_material,
     equal_masks,
     levels_along_spine,
     readers_apart,
     treated_levels,
 )
-from segmentation.placement import DEFAULTS, Case, place_mask
+from pipeline.core.findings import Finding, from_json
+from pipeline.core.store import Store
+from pipeline.extraction import binning
+from pipeline.extraction.binning import BinnedImage
+from pipeline.extraction.matrices import Region
+from pipeline.imaging.geometry import Geometry, place_on_grid
 from segmentation.propose import propose
-from segmentation.region_checks import check_region
-from segmentation.region_facts import describe_region
+from segmentation.regions.placement import DEFAULTS, Case, place_mask
+from segmentation.regions.region_checks import check_region
+from segmentation.regions.region_facts import describe_region
 from tests import test_extraction as extraction
 from tests import test_masks as masks
 from tests import test_preflight_rules as rules

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.core.config import resolve_config
 from pipeline.core.own_files import OWN_FILES
 from pipeline.extract import extract_crops
 from pipeline.extraction import feature_names, load_params
 from pipeline.extraction.params import parameter_notes
+from pipeline.extraction.verification import check_verified, verify
 from pipeline.resample import resample_masks
-from pipeline.verification import check_verified, verify
+from pipeline.study.config import resolve_config
 from tests.remedies import Remedy, refused, rule_of, says
 from tests.test_bad_inputs_doc import ROWS
 from tests.test_extraction_params import WRONG, WRONG_FILES

@@ -13,9 +13,9 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from intake.handover.cleaning import clean_dicom
+from intake.handover.linkage import Linkage, read_linkage
 from pipeline.core.errors import CaseError, StudyError
-from pipeline.registering.cleaning import clean_dicom
-from pipeline.registering.linkage import Linkage, read_linkage
 from tests import test_register_disk as disk
 from tests import test_register_patients as patients
 from tests import test_register_remedies as remedies

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pipeline import new_study
-from pipeline.core.config import load_config
-from pipeline.core.deployed import RULES, check_paths, check_rules, check_working_directory
-from pipeline.core.study import open_study, write_study
+from pipeline.core.version import VERSION
+from pipeline.running.deployed import RULES, check_paths, check_rules, check_working_directory
+from pipeline.study import new_study
+from pipeline.study.config import load_config
+from pipeline.study.study import open_study, write_study
 from pipeline.study_of_run import study_of_run
-from pipeline.version import VERSION
 from tests.remedies import Remedy, refused
 from tests.test_validate import Files
 

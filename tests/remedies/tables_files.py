@@ -14,8 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core import delimited
-from pipeline.core.sheets import read_sheet
+from pipeline.tables.files import delimited
+from pipeline.tables.files.sheets import read_sheet
 from tests.remedies import Remedy
 from tests.remedies.table_doors import quiet, refused, warned
 from tests.test_sheets import TABLE, WIDE, edited, workbook, write

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from models.learning.fitting import fit_estimator
+from models.learning.one_fit import fit_estimator
 from models.learning.procedure import Procedure
 from models.optimism import correct_optimism
 from tests.conftest import REPOSITORY

@@ -10,10 +10,10 @@ from unittest import mock
 
 import pandas as pd
 
+from intake import phi_scan
 from models.judge import judge, read_predictions
-from pipeline import phi_scan
-from pipeline.core.registered import MARKER
-from pipeline.trace import trace_case
+from pipeline.running.trace import trace_case
+from pipeline.tables.registered import MARKER
 from tests.hospital import ANNA, CANARY, Hospital, write_ct, write_mask
 from tests.remedies import Remedy, says
 from tests.remedies.table_doors import refused
@@ -92,7 +92,7 @@ MASKS = {
     ),
     "A table of masks that was never registered": (
         lambda f: (setattr(f, "good", f.registered), setattr(f, "registered", None)),
-        "A study needs pseudonyms", "python -m pipeline.register --cases",
+        "A study needs pseudonyms", "python -m intake --cases",
         lambda f: setattr(f, "registered", f.good),
     ),
     "A marker of a study that cannot be read": (
@@ -315,7 +315,7 @@ def trace(folder: Path) -> None:
     study = Files(folder).study()
     text = refused(lambda: trace_case(study, "0001-l"), "must have the case", "is meant")
     meant = re.search(r"perhaps (\S+)", text)[1]
-    with mock.patch("pipeline.trace._trace", return_value={}):  # nothing was computed here
+    with mock.patch("pipeline.running.trace._trace", return_value={}):  # nothing was computed here
         assert len(trace_case(study, meant)) == 2
 
 

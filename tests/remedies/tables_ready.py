@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.core.clinical_table import read_clinical
-from pipeline.core.dictionary import allowed_predictors, read_dictionary
 from pipeline.gather import gather_ready
-from pipeline.new_study import write_templates
+from pipeline.study.new_study import write_templates
+from pipeline.tables.clinical_table import read_clinical
+from pipeline.tables.dictionary import allowed_predictors, read_dictionary
 from tests.remedies import Remedy
 from tests.remedies.table_doors import quiet, refused, warned
 from tests.test_dictionary import CLINICAL, HEADER, ROWS

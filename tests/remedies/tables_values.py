@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.core.formula import Formula
+from pipeline.tables.values.formula import Formula
 from tests.remedies import Remedy
 from tests.remedies.table_doors import quiet, refused, warned
 from tests.small_tables import DICTIONARY, small_study, small_tables

@@ -14,15 +14,15 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
+from pipeline.checks.cohort import copied_scans, other_orientation
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
-from pipeline.core.geometry import Geometry
-from pipeline.core.sources import placed, source_files
-from pipeline.core.volumes import read_volume
-from pipeline.ct_options import CtChecks, CtOptions
 from pipeline.extraction import extract_features
-from pipeline.preflight_cohort import copied_scans, other_orientation
-from pipeline.read_ct import accepted_ct
+from pipeline.imaging.ct_options import CtChecks, CtOptions
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.read_ct import accepted_ct
+from pipeline.imaging.sources import placed, source_files
+from pipeline.imaging.volumes import read_volume
 from tests.dicom_files import write_series
 from tests.remedies import Remedy, says
 from tests.test_ct_doors import AFFINE, PARAMS, hu, nifti, nrrd_of, sheared, squeezed, with_value

@@ -95,7 +95,7 @@ data=build/slurm/data
 study() {
   local results=$1
   shift
-  "$bin/python" -m pipeline.progress --configfile config/demo.yaml --configfile config/demo-small.yaml \
+  "$bin/python" -m pipeline.running.run --configfile config/demo.yaml --configfile config/demo-small.yaml \
     "$@" --config study=demo-slurm "results=$results" \
     "cases=$data/cases.csv" "clinical=$data/clinical.csv" "dictionary=$data/dictionary.csv"
 }

@@ -1,0 +1,1 @@
+"""From what a hospital hands over to a pseudonymous study. Imported by nobody."""

@@ -1,0 +1,222 @@
+"""Values that identify a person, collected from DICOM headers and from names of folders and files.
+
+Every text of a header counts unless it is named in `TECHNICAL`: who forgets a field then searches
+for too much, not for too little.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from pipeline.core.files import everything_below
+from pipeline.imaging import dicom_start
+
+#: Value representations that hold text or identify by themselves. Numbers (DS, IS, binary) and
+#: code strings (CS: enumerated words such as M or AXIAL) are no identity.
+TEXT_VRS = frozenset(("AE", "AS", "LO", "LT", "SH", "ST", "UC", "UR", "UT", "UN"))
+
+#: Public text attributes that describe a machine or a standard's term, and may stand in results.
+TECHNICAL = frozenset(
+    (
+        "CodeMeaning",
+        "CodeValue",
+        "CodingSchemeDesignator",
+        "CodingSchemeName",
+        "CodingSchemeResponsibleOrganization",
+        "CodingSchemeVersion",
+        "ContextGroupVersion",
+        "ContextIdentifier",
+        "ConvolutionKernel",
+        "ExposureModulationType",
+        "FilterType",
+        "ImplementationVersionName",
+        "LongCodeValue",
+        "Manufacturer",
+        "ManufacturerModelName",
+        "RescaleType",
+        "ROIName",
+        "ROIObservationLabel",
+        "SecondaryCaptureDeviceManufacturer",
+        "SecondaryCaptureDeviceManufacturerModelName",
+        "SecondaryCaptureDeviceSoftwareVersions",
+        "SegmentAlgorithmName",
+        "SegmentLabel",
+        "SoftwareVersions",
+        "TimezoneOffsetFromUTC",
+        "TransferSyntaxUID",
+        "URNCodeValue",
+        "WindowCenterWidthExplanation",
+    )
+)
+
+#: Root of the UIDs that DICOM itself defines (classes, transfer syntaxes, contexts).
+STANDARD_UIDS = "1.2.840.10008."
+
+_KINDS = {"PN": "name", "DA": "date", "DT": "date", "TM": "time", "UI": "uid"}
+_INSTITUTION = re.compile("Institution|Station|Department|Address|Region|Country|AETitle")
+_ID = re.compile("ID$|IDs$|Number$|Numbers$|Identifier$|Identification")
+_MISLABELLED = ("utf-8", "gb18030", "shift_jis")
+
+
+@dataclass(frozen=True, order=True)
+class Identity:
+    """One value that identifies a person.
+
+    Attributes
+    ----------
+    kind : str
+        ``name, id, date, time, uid, serial, institution, text, private`` or ``path``.
+    tag : str
+        ``(gggg,eeee)``, or ``folder name``, ``file name``.
+    value : str
+        The value, as decoded. Never printed.
+    """
+
+    kind: str
+    tag: str
+    value: str
+
+
+def of_header(header: Dataset) -> Iterator[Identity]:
+    """Yield what identifies a person in a DICOM header, sequences and private elements included.
+
+    Parameters
+    ----------
+    header : pydicom.dataset.Dataset
+        As read; what cannot be decoded is left out.
+    """
+    meta = getattr(header, "file_meta", None)
+    for dataset in (meta, header):
+        if dataset is not None:
+            yield from _of_dataset(dataset)
+
+
+def _of_dataset(dataset: Dataset) -> Iterator[Identity]:
+    for tag in dataset:  # raw elements become values here
+        try:
+            element = dataset[tag.tag]
+        except Exception:
+            continue
+        if element.VR == "SQ":
+            for item in element.value or ():
+                yield from _of_dataset(item)
+            continue
+        kind = _kind(element)
+        if kind is None:
+            continue
+        shown = f"({element.tag.group:04X},{element.tag.element:04X})"
+        for text in _texts(element):
+            yield Identity(kind, shown, text)
+
+
+def _kind(element: pydicom.DataElement) -> str | None:
+    """Return what an element says about a person, or None."""
+    vr, tag, keyword = element.VR, element.tag, element.keyword
+    about_file = tag.group == 0x0002 and keyword != "MediaStorageSOPInstanceUID"
+    if (
+        (vr not in TEXT_VRS and vr not in _KINDS)
+        or tag.is_private_creator
+        or keyword in TECHNICAL
+        or about_file
+    ):
+        return None
+    if tag.is_private:
+        return "private"
+    if "SerialNumber" in keyword or keyword in ("DeviceUID", "PlateID", "DetectorID"):
+        return "serial"
+    if vr in _KINDS:
+        return _KINDS[vr]
+    if _INSTITUTION.search(keyword):
+        return "institution"
+    return "id" if _ID.search(keyword) and keyword != "TrackingID" else "text"
+
+
+def _texts(element: pydicom.DataElement) -> Iterator[str]:
+    value = element.value
+    if value is None:
+        return
+    if isinstance(value, bytes):
+        text = _printable(value)
+        values: Iterable[object] = text.split("\\") if text else ()
+    elif isinstance(value, pydicom.multival.MultiValue | list | tuple):
+        values = value
+    else:
+        values = [value]
+    for one in values:
+        text = str(one).strip(" \0\r\n\t")
+        if not text or (element.VR == "UI" and text.startswith(STANDARD_UIDS)):
+            continue
+        yield text
+        yield from _redecoded(text)
+
+
+def _printable(value: bytes) -> str | None:
+    """Return bytes of unknown kind as text, if all of them are text."""
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            text = value.rstrip(b"\0 ").decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if text and all(unicodedata.category(one)[0] != "C" or one in "\r\n\t" for one in text):
+            return text
+    return None
+
+
+def _redecoded(text: str) -> Iterator[str]:
+    """Yield what a text means if its header names no character set although it needs one."""
+    if not any("\x80" <= one <= "\xff" for one in text):
+        return
+    try:
+        raw = text.encode("latin-1")
+    except UnicodeEncodeError:
+        return
+    for encoding in _MISLABELLED:
+        try:
+            yield raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+
+
+def of_path(path: Path, root: Path) -> Iterator[Identity]:
+    """Yield the names of a file below `root` and of its folders there."""
+    *folders, name = path.relative_to(root).parts
+    for folder in folders:
+        yield Identity("path", "folder name", folder)
+    yield Identity("path", "file name", name.split(".")[0] or name)
+
+
+def of_folder(root: Path) -> set[Identity]:
+    """Return what identifies a person in the headers and names of all files below `root`."""
+    found: set[Identity] = set()
+    for path in everything_below(root):
+        if not path.is_file():
+            continue
+        found.update(of_path(path, root))
+        header = read_header(path)
+        if header is not None:
+            found.update(of_header(header))
+    found.add(Identity("path", "folder name", root.name))
+    return found
+
+
+def read_header(path: Path) -> Dataset | None:
+    """Return a file's DICOM header without its pixels, or None where it is no DICOM file."""
+    from pipeline.imaging.dicom_headers import quiet
+
+    with quiet():
+        try:
+            return pydicom.dcmread(path, stop_before_pixels=True, force=is_bare(path))
+        except Exception:
+            return None
+
+
+def is_bare(path: Path) -> bool:
+    """Return whether a file is DICOM without preamble: it starts with group 2 or 8."""
+    return dicom_start.is_bare(dicom_start.start_of(path))

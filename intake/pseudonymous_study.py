@@ -1,0 +1,427 @@
+"""Register what a hospital hands over: pseudonyms, numbered files, and a linkage kept outside.
+
+DICOM series and masks are found in any layout of folders and matched by their references, names and
+folders, with geometry as the check. The study that is written identifies nobody; the linkage, which
+no stage reads, leads back. Registering again adds patients and keeps all pseudonyms
+(docs/privacy.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from intake.handover.dates import days_between, enrolment, surgery_dates
+from intake.handover.earlier import leave_out_strangers
+from intake.handover.folders import below, check_readable
+from intake.handover.hospital_report import report_path, write_report
+from intake.handover.linkage import Linkage, read_linkage, write_linkage
+from intake.handover.matching import Matched, Rules, is_volume, match_masks
+from intake.handover.names import pattern_of
+from intake.handover.only_one import only_one
+from intake.handover.reading import read_handovers
+from intake.handover.sources import Handover
+from intake.handover.study_tree import (
+    Names,
+    StudyTree,
+    merge_cases,
+    write_rows,
+    write_tables,
+)
+from intake.handover.tables import match_table, read_handed_in
+from intake.identity.identities import Identity
+from intake.identity.patterns import Search, patterns_of
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.leftovers import clear_leftovers
+from pipeline.core.problems import listing
+from pipeline.tables.registered import MARKER, read_marker
+from segmentation.formats.mask_files import ACCEPTED
+from segmentation.structures.label_conventions import BUILT_IN, convention_of
+
+logger = logging.getLogger(__name__)
+
+PEOPLE = ("name", "id", "date")
+"""Kinds of identity that are no machine's: texts about the scanner are compared with these."""
+
+
+#: What register writes into a study before its marker.
+WRITTEN = frozenset(
+    ("images", "masks", "cases.csv", "clinical_template.csv", "dictionary_template.csv")
+)
+
+
+def collect(
+    dicom_root: Path, mask_root: Path, rules: Rules, *, by: str = "header"
+) -> tuple[Matched, Handover]:
+    """Find series and masks below two folders (they may be one) and match them.
+
+    Parameters
+    ----------
+    dicom_root, mask_root : pathlib.Path
+        What was handed over.
+    rules : Rules
+        How masks are read.
+    by : {'header', 'folder'}
+        What tells patients apart.
+
+    Raises
+    ------
+    StudyError
+        If a folder does not exist, or holds what may not be read.
+    """
+    for name, root in (("DICOM_ROOT", dicom_root), ("MASK_ROOT", mask_root)):
+        if not root.is_dir():
+            raise StudyError(f"{name} must be a folder", remedy="check the path and the mount")
+    found = {root: below(root) for root in (dicom_root, mask_root)}
+    handover = read_handovers([(root, one.files) for root, one in found.items()], by=by)
+    handover.unreadable = [path for one in found.values() for path in one.unreadable]
+    masks = [path for path in found[mask_root].files if is_volume(path)]
+    masks += [path for path in handover.masks if path.is_relative_to(mask_root)]
+    masks = sorted(set(masks))
+    for one in found.values():
+        handover.other += one.passed
+    files = {path for one in found.values() for path in one.files}
+    handover.other += _not_read(files, masks, handover)
+    matched = match_masks(
+        masks, mask_root, dicom_root, handover, rules,
+        lambda done, total, of_them: command.progress(
+            "register", done, total, f"masks looked at, {of_them} matched"
+        ),
+    )  # fmt: skip
+    return matched, handover
+
+
+def _not_read(
+    files: Iterable[Path], masks: Iterable[Path], handover: Handover
+) -> list[tuple[Path, str]]:
+    """Return the files that are neither a mask nor DICOM: the report must not pass over one."""
+    told = {path for series in handover.series for path in series.files}
+    told.update(masks, handover.damaged, (path for path, _ in handover.other))
+    formats = f"neither DICOM nor a mask ending in {', '.join(ACCEPTED)}"
+    elsewhere = "a mask that does not lie below MASK_ROOT"
+    return [
+        (path, elsewhere if is_volume(path) or path in handover.masks else formats)
+        for path in sorted(set(files) - told)
+    ]
+
+
+def leave_out_damaged(matched: Matched, handover: Handover) -> None:
+    """Leave out series beside whose slices a damaged DICOM file lies: it may be one of them."""
+    folders = {path.parent for path in handover.damaged}
+    kept = []
+    for row in matched.rows:
+        if any(file.parent in folders for file in row.series.files):
+            reason = "A DICOM file in the folder of its CT is damaged: copy or export it again"
+            matched.failed.append((row.mask, reason))
+        else:
+            kept.append(row)
+    matched.rows = kept
+
+
+def register(
+    matched: Matched,
+    handover: Handover,
+    out: Path,
+    linkage_path: Path,
+    *,
+    headers: str = "clean",
+    changed: str = "version",
+    surgery: dict[str, str] | None = None,
+    enrolment_unit: str = "rank",
+) -> dict:
+    """Write the pseudonymous study of matched masks, its linkage and the report for the hospital.
+
+    Parameters
+    ----------
+    matched, handover : Matched, Handover
+        From `collect` or `intake.handover.tables.match_table`.
+    out : pathlib.Path
+        Folder of the study.
+    linkage_path : pathlib.Path
+        File outside of it.
+    headers : {'clean', 'keep'}
+        Whether images and masks are copied without identity, or linked with it.
+    changed : {'version', 'replace'}
+        Whether a mask with new content is a further version, or takes the place of the old one.
+    surgery : dict of str to str, optional
+        Original patient -> day of surgery, YYYYMMDD.
+    enrolment_unit : {'rank', 'days'}
+        What the template of the clinical table says of enrolment.
+
+    Returns
+    -------
+    dict
+        Counts.
+
+    Raises
+    ------
+    StudyError
+        If nothing was matched, or the linkage is missing or in a wrong place.
+    """
+    check_places(out, linkage_path)
+    linkage = read_linkage(linkage_path)
+    leave_out_strangers(matched, handover, linkage)
+    if handover.unreadable:
+        write_report(matched, handover, [], report_path(linkage_path))
+        check_readable(handover.unreadable, report_path(linkage_path).name)
+    if not matched.rows:
+        write_report(matched, handover, [], report_path(linkage_path))
+        _check_series(handover)
+        raise StudyError(
+            "At least one mask must be matched to a CT series",
+            found=f"{len(handover.series)} series, {len(matched.failed)} masks",
+            remedy=f"{report_path(linkage_path).name} says why, file by file",
+        )
+    linkage.remember(handover.identity)
+    searched = {one for one in linkage.identities() if one.kind not in ("uid", "time")}
+    linkage.remember(Identity("date", "table of dates", day) for day in (surgery or {}).values())
+    people = {one for one in searched if one.kind in PEOPLE}
+    names = Names(Search(patterns_of(searched)[0]), Search(patterns_of(people)[0]))
+    tree = StudyTree(out, linkage, headers, names, changed)
+    tree.know(handover.series)
+    for row in matched.rows:
+        linkage.scan(linkage.patient(row.series.patient), row.series.uid)
+        linkage.keep(linkage.patient(row.series.patient), row.series.persons)
+    write_linkage(linkage, linkage_path)  # before any file: no pseudonym is ever orphaned
+    written = write_rows(matched.rows, tree, matched.failed)
+    if not written:
+        tree.clear_orphans()
+        write_report(matched, handover, [], report_path(linkage_path))
+        raise StudyError(
+            "At least one mask must be readable together with its CT",
+            remedy=f"{report_path(linkage_path).name} says why, file by file",
+        )
+    strangers = set(surgery or ()) - set(linkage.patients.values())
+    if surgery:
+        days = {linkage.patient(original): day for original, day in surgery.items()
+                if original in linkage.patients.values()}  # fmt: skip
+        _fill_days(written, days, linkage)
+    else:
+        days = {}
+    for patient, day in days.items():
+        for known in linkage.scans.values():
+            if known["patient"] == patient:
+                known["surgery"] = day
+    cases = merge_cases(out, [values for _, values in written])
+    template = enrolment(_entered(cases, linkage), enrolment_unit)
+    rules = {values["scan_id"]: row.rule for row, values in written}
+    before = read_marker(out / "cases.csv").get("convention") if (out / MARKER).exists() else None
+    told = matched.convention if before in (None, matched.convention) else ""
+    write_tables(out, cases, template, linkage, headers, rules, told)
+    tree.clear_orphans()
+    write_linkage(linkage, linkage_path)
+    write_report(matched, handover, written, report_path(linkage_path))
+    if tree.names.left_out:
+        logger.warning(
+            "Left out of the copies, since they hold a name, an id or a date: %s",
+            listing(f"{keyword} ({n} times)" for keyword, n in sorted(tree.names.left_out.items())),
+        )
+    used = {id(row.series) for row, _ in written}
+    return {
+        "patients": cases["patient_id"].nunique(),
+        "scans": cases["scan_id"].nunique(),
+        "cases": cases["case_id"].nunique(),
+        "masks": len(cases),
+        "masks not matched": len(matched.failed),
+        "masks to check, as the report says": sum(bool(row.note) for row, _ in written),
+        "series whose headers contradict": sum(bool(one.problem) for one in handover.series),
+        "series without mask": sum(id(one) not in used for one in handover.series),
+        "patients of --dates without a mask, or with another id": len(strangers),
+        "damaged DICOM files": len(handover.damaged),
+        "segment names replaced": tree.names.replaced,
+        "texts of headers left out, since they name somebody": tree.names.left_out.total(),
+        "files linked": tree.linked,
+        "files copied": tree.copied,
+        "files left as they are": tree.untouched,
+    }
+
+
+def _check_series(handover: Handover) -> None:
+    """Refuse folders without a DICOM CT by their cause, which no line about a mask would name."""
+    if not handover.series and handover.by != "table":
+        raise StudyError(
+            "There must be a CT series in DICOM below DICOM_ROOT",
+            found=f"none; {len(handover.damaged)} damaged DICOM files and "
+            f"{len(handover.other)} files that are no CT slice",
+            remedy="check the folder; CTs in NIfTI or NRRD are registered from a table that names "
+            "each image and mask: python -m intake --cases TABLE.csv --out STUDY "
+            "(docs/privacy.md)",
+        )
+
+
+def check_places(out: Path, linkage_path: Path, handed_in: Iterable[Path] = ()) -> None:
+    """Raise `StudyError` unless study, linkage and what is handed in lie apart and are there.
+
+    Parameters
+    ----------
+    out, linkage_path : pathlib.Path
+        Folder of the study, and the file outside of it.
+    handed_in : iterable of pathlib.Path
+        Folders whose files are read.
+    """
+    if out.exists() and not out.is_dir():
+        raise StudyError("--out must be a folder", found="a file", remedy="name another place")
+    for folder in handed_in:
+        places = (out.resolve(), folder.resolve())
+        if places[0] == places[1] or any(one in two.parents for one, two in (places, places[::-1])):
+            raise StudyError(
+                "The study must lie outside of the folders that are handed in: its files would be "
+                "registered again",
+                where="--out",
+                remedy="name a folder beside them",
+            )
+    if out.resolve() in linkage_path.resolve().parents:
+        raise StudyError(
+            "The linkage must lie outside the study, which must identify nobody",
+            where="--linkage",
+            remedy="name a file in another folder, best on another disk",
+        )
+    if (out / MARKER).exists() and not linkage_path.exists():
+        raise StudyError(
+            "A study that was registered before needs its linkage, or patients get new pseudonyms",
+            found=f"{MARKER} without {linkage_path.name}",
+            remedy="name the linkage by --linkage, or write to a new folder",
+        )
+    if not (out / MARKER).exists() and out.is_dir() and any(out.iterdir()):
+        allowed = WRITTEN if linkage_path.exists() else frozenset()  # broken off before
+        if not {one.name for one in out.iterdir() if not one.name.startswith(".")} <= allowed:
+            raise StudyError(
+                "--out must be a new folder, or one that register wrote",
+                remedy="name a folder that does not exist yet",
+            )
+
+
+def _fill_days(written: list, days: dict[str, str], linkage: Linkage) -> None:
+    for _, values in written:
+        scanned = linkage.scans[values["scan_id"]].get("date")
+        between = days_between(days.get(values["patient_id"]), scanned)
+        if between is not None:
+            values["days_from_surgery"] = str(between)
+
+
+def _entered(cases: pd.DataFrame, linkage: Linkage) -> dict[str, str | None]:
+    """Return when each patient entered: by surgery if it is known of all, else by first scan."""
+    scans = [linkage.scans[scan] for scan in cases["scan_id"].unique()]
+    surgery = {one["patient"]: one["surgery"] for one in scans if one.get("surgery")}
+    patients = sorted(cases["patient_id"].unique())
+    if set(surgery) == set(patients):
+        return surgery
+    first: dict[str, str | None] = dict.fromkeys(patients)
+    for one in scans:
+        day, before = one.get("date"), first[one["patient"]]
+        if day and (before is None or day < before):
+            first[one["patient"]] = day
+    return first
+
+
+def main(options: argparse.Namespace) -> None:
+    """Register, and say in numbers what became of the files."""
+    linkage_path = options.linkage or options.out.with_name(f"{options.out.name}.linkage.json")
+    roots = [one for one in (options.dicom_root, options.mask_root) if one is not None]
+    check_places(options.out, linkage_path, roots)
+    with only_one(options.out, linkage_path):
+        _main(options, linkage_path)
+
+
+def _main(options: argparse.Namespace, linkage_path: Path) -> None:
+    clear_leftovers(options.out)  # of a registering that was killed
+    surgery = surgery_dates(options.dates) if options.dates else None
+    if options.cases is not None:
+        if options.dicom_root is not None:
+            raise StudyError(
+                "Give either DICOM_ROOT and MASK_ROOT, or --cases",
+                found="both",
+                remedy="leave one of them out",
+            )
+        sheet = read_handed_in(options.cases)
+        folders = {path for path in sheet["image"] if path.is_dir()}
+        check_places(options.out, linkage_path, folders)
+        matched, handover = match_table(sheet, options.cases.parent)
+    elif options.mask_root is None:
+        raise StudyError(
+            "Give DICOM_ROOT and MASK_ROOT, or a table by --cases",
+            found="neither",
+            remedy="name both folders, or write --cases TABLE.csv",
+        )
+    else:
+        rules = Rules(
+            pattern_of(options.mask_pattern) if options.mask_pattern else None,
+            tuple(one for one in options.readers.split(",") if one),
+            convention_of(options.convention),
+        )
+        matched, handover = collect(
+            options.dicom_root, options.mask_root, rules, by=options.patients
+        )
+    leave_out_damaged(matched, handover)
+    counts = register(
+        matched, handover, options.out, linkage_path,
+        headers=options.headers, changed=options.changed, surgery=surgery,
+        enrolment_unit=options.enrolment,
+    )  # fmt: skip
+    for what, count in Counter(counts).items():
+        if count or what in ("patients", "scans", "cases", "masks"):
+            print(f"{count:>8} {what}")
+    report = report_path(linkage_path)
+    print(
+        f"Study: {options.out}\nLinkage (who is who; keep it away from the study): {linkage_path}"
+        f"\nWhat became of each file, for the hospital: {report}"
+    )
+    if told := read_marker(options.out / "cases.csv").get("convention"):
+        print(f"For the configuration of the study: masks: {{convention: {told}}}")
+    if options.headers == "keep":
+        print("Images and masks still hold the identity of the originals: guard them as such.")
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("intake", __doc__)
+    arguments.add_argument("dicom_root", nargs="?", type=Path, metavar="DICOM_ROOT")
+    arguments.add_argument("mask_root", nargs="?", type=Path, metavar="MASK_ROOT")
+    arguments.add_argument(
+        "--cases", type=Path, help="a table with real ids and paths instead (docs/tables.md)"
+    )
+    arguments.add_argument("--out", required=True, type=Path, help="folder of the study to write")
+    arguments.add_argument(
+        "--linkage", type=Path, help="file of who is who (default: OUT.linkage.json beside OUT)"
+    )
+    arguments.add_argument(
+        "--mask-pattern", help="how mask files are named, such as '{patient}_{level}_{reader}'"
+    )
+    arguments.add_argument(
+        "--readers", default="", help="names of readers in paths, separated by commas"
+    )
+    arguments.add_argument(
+        "--convention", choices=["none", *BUILT_IN], default="none",
+        help="which label number is which level, in files without names (none)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--patients", choices=["header", "folder"], default="header",
+        help="what tells patients apart: headers, or the folders directly below DICOM_ROOT "
+        "(and MASK_ROOT) where headers name nobody, or everybody alike (header)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--dates", type=Path, help="table of patient_id (original) and surgery_date"
+    )
+    arguments.add_argument(
+        "--enrolment", choices=["rank", "days"], default="rank",
+        help="column enrolment: order, or days since the first patient (rank)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--headers", choices=["clean", "keep"], default="clean",
+        help="clean: copies without identity; keep: hard links, identity stays in headers (clean)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--changed", choices=["version", "replace"], default="version",
+        help="a mask whose content changed: a further version, or in its place (version)",
+    )  # fmt: skip
+    return arguments
+
+
+def command_line() -> None:
+    """Run as a command, with the arguments of this process."""
+    command.run(main, _arguments())

@@ -1,0 +1,127 @@
+"""A selection chain and a classifier fitted together, which predict any row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from models.learning.one_fit import Fit, fit_estimator
+from models.modes.mode import learning_rows
+from models.modes.rows import LearningRows
+from models.transformers.chain import signature_of
+from models.transformers.columns import Columns
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A selection chain and a classifier, fitted to the same training rows.
+
+    Attributes
+    ----------
+    model : str
+        Name of the family.
+    columns : Columns
+        Candidates that the chain chose from.
+    rows : LearningRows
+        Fitted selection chain, and the rows that the classifier learned from, seen through it.
+    fit : Fit
+        Fitted classifier.
+    notes : list of str
+        What has to be said about both.
+    """
+
+    model: str
+    columns: Columns
+    rows: LearningRows
+    fit: Fit
+    notes: list[str]
+
+    @property
+    def chain(self) -> Pipeline:
+        """Fitted selection chain."""
+        return self.rows.chain
+
+    @property
+    def signature(self) -> list[str]:
+        """Columns that the classifier sees."""
+        return signature_of(self.chain)
+
+    def oversampled(self, config: Mapping) -> dict[str, bool | str | None]:
+        """Return whether oversampling added rows to learn from: ``added``, and else ``why_not``."""
+        if config["oversampling"] == "none":
+            return {"added": False, "why_not": None}
+        why_not = self.rows.why_not or self.fit.why_not
+        if not self.signature:
+            why_not = "the selection kept no column"
+        return {"added": why_not is None, "why_not": why_not}
+
+    def predict(self, table: pd.DataFrame) -> np.ndarray:
+        """Return the probability of the event, shape (n_rows,), for rows of an analysis table."""
+        return self.fit.probability(self.chain.transform(self.columns.take(table)).to_numpy())
+
+
+def refit(
+    model: str,
+    columns: Columns,
+    training: pd.DataFrame,
+    parameters: Mapping,
+    config: Mapping,
+    seed: int,
+) -> FittedModel:
+    """Fit selection and classifier to training rows with fixed parameters.
+
+    Parameters
+    ----------
+    model : str
+        Name of the family.
+    columns : Columns
+        Candidates.
+    training : pandas.DataFrame
+        Training rows of the analysis table: ``unit_id, patient_id, outcome`` and the candidates.
+    parameters : mapping
+        Parameters of the family, as ``model.json`` holds them.
+    config : mapping
+        Resolved configuration.
+    seed : int
+        Seed of this fit.
+
+    Returns
+    -------
+    FittedModel
+        Predicts rows of any analysis table with the same columns.
+    """
+    rows = learning_rows(columns, training, config)
+    return _fit_to(rows, model, columns, parameters, config, seed)
+
+
+def refit_classifier(
+    fitted: FittedModel, parameters: Mapping, config: Mapping, seed: int
+) -> FittedModel:
+    """Fit the classifier again, with another seed, to the rows that the selection gave.
+
+    The selection draws nothing, so that this equals `refit` with that seed, and spares its work.
+
+    Parameters
+    ----------
+    fitted : FittedModel
+        From `refit` with the same configuration.
+    parameters, config, seed
+        As for `refit`.
+    """
+    return _fit_to(fitted.rows, fitted.model, fitted.columns, parameters, config, seed)
+
+
+def _fit_to(
+    rows: LearningRows,
+    model: str,
+    columns: Columns,
+    parameters: Mapping,
+    config: Mapping,
+    seed: int,
+) -> FittedModel:
+    fit = fit_estimator(model, parameters, rows.Z, rows.y, rows.groups, config, seed)
+    return FittedModel(model, columns, rows, fit, rows.notes + fit.notes)

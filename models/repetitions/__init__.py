@@ -1,0 +1,1 @@
+"""Procedures repeated: refits of an ablation, resamples of the optimism."""

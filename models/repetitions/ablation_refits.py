@@ -1,0 +1,274 @@
+"""The refits of an ablation, and what is told of each: its performance beside the full model's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from models.learning.fitted_procedure import refit_classifier
+from models.learning.procedure import Procedure
+from models.repetitions.ablation_steps import FULL, Step, threshold_fits
+from models.scoring import metrics
+from models.scoring.intervals import percentile_interval
+from models.scoring.performance import Sample, auroc_estimate
+from models.scoring.threshold import rule_words
+from models.transformers.chain import off_notes
+from pipeline.core.errors import FitError
+from pipeline.core.seeds import derive_seed
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all steps of one model's ablation share.
+
+    Attributes
+    ----------
+    model : str
+        Name of the family.
+    training : pandas.DataFrame
+        Training rows of the analysis table.
+    folds : numpy.ndarray
+        Shape (n_training,), inner fold of each training row, over which a search is repeated.
+    test : pandas.DataFrame
+        Test rows of the analysis table. Their outcome is no part of a refit.
+    parameters : mapping
+        Parameters of the full model, as model.json holds them; kept with ``search: fixed``.
+    config : mapping
+        Resolved configuration.
+    """
+
+    model: str
+    training: pd.DataFrame = field(repr=False)
+    folds: np.ndarray = field(repr=False)
+    test: pd.DataFrame = field(repr=False)
+    parameters: Mapping
+    config: Mapping = field(repr=False)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the refits, the same for every step; the first is the trained model's."""
+        seed = self.config["seed"]
+        others = range(1, self.config["ablation"]["seeds"])
+        first = derive_seed(seed, self.model, "refit")
+        return [first, *(derive_seed(seed, "ablate", self.model, number) for number in others)]
+
+    def procedure_of(self, step: Step) -> Procedure:
+        """Return the study's procedure with what a step takes away."""
+        search = self.config["ablation"]["search"]
+        fixed = self.parameters if search == "fixed" else None
+        return Procedure(self.model, step.columns, step.configure(self.config), search, fixed)
+
+    @property
+    def threshold_fits(self) -> int:
+        """How many fits a step's own threshold takes."""
+        return threshold_fits(self.config, len(np.unique(self.folds)))
+
+    @property
+    def threshold_source(self) -> str:
+        """Where the thresholds of the steps come from, as a part of a sentence."""
+        options = self.config["evaluation"]
+        if options["threshold_rule"] == "fixed":
+            return f"{options['threshold']:g} in every step, fixed beforehand"
+        return (
+            f"each step's own, {rule_words(options['threshold_rule'])} on its out-of-fold "
+            "predictions of the training rows"
+        )
+
+    def planned_fits(self, steps: list[Step]) -> int:
+        """Return how many classifiers the steps fit at most, searches and thresholds included."""
+        fitted = [self.procedure_of(step) for step in steps if step.is_fitted]
+        more = len(self.seeds) - 1 + self.threshold_fits
+        return sum(one.planned_fits + more for one in fitted)
+
+
+@dataclass(frozen=True)
+class Refits:
+    """Test predictions of a step's refits.
+
+    Attributes
+    ----------
+    probability : numpy.ndarray
+        Shape (n_seeds, n_test), one row per seed.
+    signature : list of str
+        Selected columns, equal for all seeds: the selection draws nothing.
+    parameters : dict
+        Parameters of the classifier, equal for all seeds.
+    fits : int
+        Classifiers fitted.
+    notes : list of str
+        What the chain and the fits have to say.
+    threshold : float
+        Probability from which the step calls a unit an event: chosen by the study's rule on its
+        own out-of-fold predictions, of the first seed. NaN where these could not be had.
+    failure : str
+        Why no classifier could be fitted, empty otherwise; `probability` then has no row.
+    """
+
+    probability: np.ndarray
+    signature: list[str]
+    parameters: dict
+    fits: int
+    notes: list[str]
+    threshold: float = math.nan
+    failure: str = ""
+
+    def packed(self) -> dict:
+        """Return them as a line of the journal."""
+        return vars(self) | {
+            "probability": self.probability.tolist(),
+            "rows": self.probability.shape[1],
+        }
+
+    @classmethod
+    def unpacked(cls, kept: Mapping) -> Refits:
+        """Return the refits that `packed` made a line of."""
+        own = {name: value for name, value in kept.items() if name != "rows"}
+        probability = np.array(kept["probability"], dtype=float).reshape(-1, kept["rows"])
+        return cls(**own | {"probability": probability})
+
+
+def refit_step(setting: Setting, step: Step) -> Refits:
+    """Run the procedure without what a step removes, and fit its classifier once for every seed.
+
+    With ``search: reduced`` or ``full`` the parameters are searched once, over the inner folds of
+    the study, as those of the full model were. The threshold is chosen on the same folds: a step
+    without oversampling, or without a strong feature, predicts on another scale.
+
+    Parameters
+    ----------
+    setting : Setting
+        Rows, parameters and configuration.
+    step : Step
+        One that can be done.
+
+    Returns
+    -------
+    Refits
+        Its `failure` says where a classifier could not be fitted to what is left.
+    """
+    try:
+        return _refit(setting, step)
+    except FitError as error:
+        # Parameters of the full model may suit no other input: TabNet then diverges. The other
+        # steps go on; without the full model there would be nothing to compare them with.
+        if step.kind == FULL:
+            raise
+        nothing = np.empty((0, len(setting.test)))
+        return Refits(nothing, [], {}, 0, [], failure=str(error))
+
+
+def _refit(setting: Setting, step: Step) -> Refits:
+    procedure = setting.procedure_of(step)
+    run = procedure.run(setting.training, setting.config["seed"], setting.folds)
+    fitted, notes = [run.fitted], list(run.notes)
+    for seed in setting.seeds[1:]:
+        again = refit_classifier(run.fitted, run.parameters, procedure.config, seed)
+        fitted.append(again)
+        notes += again.notes
+    threshold, fits = run.threshold, run.fits + len(fitted) - 1
+    if setting.threshold_fits:
+        threshold, failed = _own_threshold(setting, procedure)
+        fits += setting.threshold_fits
+        notes += failed
+    if step.changes:
+        # What the step itself switches off is no news.
+        notes = [note for note in notes if note not in off_notes(run.fitted.chain)]
+    return Refits(
+        np.array([each.predict(setting.test) for each in fitted]),
+        run.fitted.signature,
+        run.parameters,
+        fits,
+        list(dict.fromkeys(notes)),
+        threshold,
+    )
+
+
+def _own_threshold(setting: Setting, procedure: Procedure) -> tuple[float, list[str]]:
+    """Choose the threshold of a step that keeps its parameters, or say why there is none."""
+    training = setting.training
+    try:
+        predicted = procedure.out_of_fold(training, setting.config["seed"], setting.folds)
+    except FitError as error:
+        return math.nan, [f"No threshold, and so no confusion matrix: {error}"]
+    return procedure.threshold(training, predicted), []
+
+
+def summarise_step(
+    refits: Refits,
+    full: Refits,
+    test: pd.DataFrame,
+    weights: np.ndarray,
+    confidence: float,
+) -> dict:
+    """Return what the ablation table tells of one step; no counts where it has no threshold.
+
+    Parameters
+    ----------
+    refits, full : Refits
+        Predictions of the step and of the full model, with the same seeds.
+    test : pandas.DataFrame
+        ``patient_id, outcome`` of the test rows.
+    weights : numpy.ndarray
+        Shape (n_resamples, n_test), resampled patients.
+    confidence : float
+        Level of the intervals.
+    """
+    probability, reference = (each.probability.mean(axis=0) for each in (refits, full))
+    outcome = test["outcome"].to_numpy(int)
+    sample = Sample(outcome, probability, test["patient_id"].to_numpy(), refits.threshold)
+    area = auroc_estimate(sample, confidence)
+    over = metrics.auroc(outcome, probability, weights) - metrics.auroc(outcome, reference, weights)
+    difference = percentile_interval(over, confidence)
+    single = seed_rows(refits, full, test)
+    return {
+        "n_features": len(refits.signature),
+        "seeds": len(single),
+        "auroc": area.value,
+        "auroc_low": area.low,
+        "auroc_high": area.high,
+        "auroc_sd": _spread(single["auroc"]),
+        "delta": area.value - metrics.auroc(outcome, reference),
+        "delta_low": difference.low,
+        "delta_high": difference.high,
+        "delta_sd": _spread(single["delta"]),
+        "brier": metrics.brier(outcome, probability),
+        **_confusion(outcome, probability, refits.threshold),
+    }
+
+
+def _confusion(outcome: np.ndarray, probability: np.ndarray, threshold: float) -> dict:
+    if math.isnan(threshold):
+        return {}
+    counts = metrics.confusion(outcome, probability, threshold)
+    return {
+        "threshold": threshold,
+        **counts._asdict(),
+        "sensitivity": metrics.ratio(counts.tp, counts.tp + counts.fn),
+        "specificity": metrics.ratio(counts.tn, counts.tn + counts.fp),
+    }
+
+
+def seed_rows(refits: Refits, full: Refits, test: pd.DataFrame) -> pd.DataFrame:
+    """Return what every single fit reaches, beside the full model's fit with the same seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per seed: ``seed`` (its number, 0 being the trained model's)``, auroc, delta,
+        brier``.
+    """
+    outcome = test["outcome"].to_numpy(int)
+    rows = []
+    for number, (own, whole) in enumerate(zip(refits.probability, full.probability, strict=True)):
+        auroc = metrics.auroc(outcome, own)
+        delta = auroc - metrics.auroc(outcome, whole)
+        rows.append([number, auroc, delta, metrics.brier(outcome, own)])
+    return pd.DataFrame(rows, columns=["seed", "auroc", "delta", "brier"])
+
+
+def _spread(values: pd.Series) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else math.nan

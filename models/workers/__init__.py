@@ -1,0 +1,1 @@
+"""Tasks over worker processes, kept in a journal."""

@@ -1,0 +1,1 @@
+"""Checks of the preflight, over one mask and over the cohort."""

@@ -1,0 +1,21 @@
+"""Commands under the names that they had before, for one release."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+
+def run_moved(old: str, new: str) -> None:
+    """Say where a command lies now, and run it.
+
+    Parameters
+    ----------
+    old, new : str
+        Modules, as ``python -m`` takes them.
+    """
+    print(
+        f"python -m {old} is now python -m {new}; the old name goes with the next release",
+        file=sys.stderr,
+    )
+    runpy.run_module(new, run_name="__main__", alter_sys=True)

@@ -1,0 +1,1 @@
+"""One CT, from any file to HU; geometry and volumes."""

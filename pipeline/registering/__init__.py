@@ -1,4 +1,0 @@
-"""From what a hospital hands over to a pseudonymous study: find, match, name, clean, write.
-
-Used by ``python -m pipeline.register``; no stage imports it.
-"""

@@ -1,0 +1,379 @@
+"""Sections on the patients: their flow into the study, and who they are."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from pipeline.core.findings import SEVERITIES, from_json
+from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
+from pipeline.reporting.characteristics import (
+    CHI_SQUARE,
+    CLUSTERED_CHI_SQUARE,
+    CLUSTERED_RANK_SUM,
+    PATIENTS,
+    RANK_SUM,
+    characteristics,
+)
+from pipeline.reporting.figures.flow_diagram import flow_diagram
+from pipeline.reporting.results import Results, region
+from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
+
+#: Ids named per reason on the page; the table's file holds all of them.
+_SHOWN_IDS = 12
+
+_LEVEL = re.compile(r"^([CTLS])(\d+)$")
+
+
+def flow_section(results: Results) -> Section:
+    """Build the flow of patients: diagram, exclusions by reason, findings of the checks."""
+    steps = results.flow["steps"]
+    excluded = [entry for step in steps for entry in step["excluded"]]
+    lost = sum(entry["patients"] for entry in excluded)
+    alt = (
+        "; ".join(f"{step['label']}: {plural(step['patients'], 'patient')}" for step in steps)
+        + ". "
+        + ("Excluded: " if excluded else "None excluded.")
+        + "; ".join(
+            f"{entry['reason']} ({plural(entry['patients'], 'patient')})" for entry in excluded
+        )
+    )
+    blocks: list[Block] = [
+        Figure(
+            name="flow",
+            svg=flow_diagram(steps, _parts(results)),
+            alt=alt,
+            caption="From what was handed in to what was analysed. A patient is counted under the "
+            "first reason that applies; a patient with several cases can lose some and stay.",
+            width=700,
+        )
+    ]
+    if excluded:
+        blocks.append(_exclusion_table(excluded))
+    else:
+        blocks.append(Paragraph("Nothing was excluded."))
+    if results.imaging is not None:
+        blocks += _findings(results)
+    title = "Flow of patients"
+    return Section("flow", f"{title}" if not lost else title, blocks)
+
+
+def _parts(results: Results) -> list[tuple[str, str]]:
+    if results.modelling is None:
+        return []
+    split = results.modelling.split
+    boxes = []
+    for part, label in (("train", "Training rows"), ("test", "Test rows")):
+        rows = split[split["part"] == part]
+        events = int(rows["outcome"].sum())
+        boxes.append(
+            (
+                f"{label}: {plural(len(rows), _unit(results))}",
+                f"{plural(events, 'event')} ({share(events, len(rows), 1)}), "
+                f"{plural(rows['patient_id'].nunique(), 'patient')}",
+            )
+        )
+    return boxes
+
+
+def _exclusion_table(excluded: list[dict]) -> Table:
+    raw = pd.DataFrame(
+        [
+            {
+                "reason": entry["reason"],
+                "patients": entry["patients"],
+                "cases": entry["cases"],
+                "ids": "|".join(map(str, entry["ids"])),
+            }
+            for entry in excluded
+        ]
+    )
+    shown = pd.DataFrame(
+        [
+            {
+                "Reason": entry["reason"],
+                "Patients": count(entry["patients"]),
+                "Cases": count(entry["cases"]),
+                "Who": _some(entry["ids"]),
+            }
+            for entry in excluded
+        ]
+    )
+    return Table(
+        name="exclusions",
+        caption="Exclusions and their reasons, with the study's own pseudonymous identifiers.",
+        shown=shown,
+        raw=raw,
+        numeric=("Patients", "Cases"),
+        code=("Who",),
+    )
+
+
+def _findings(results: Results) -> list[Block]:
+    """List what the checks of files found, worst first."""
+    preflight = results.imaging.preflight
+    rows = [
+        {
+            "case_id": row.case_id,
+            "reader": row.reader,
+            "severity": finding.severity,
+            "finding": finding.sentence,
+            "remedy": finding.remedy,
+        }
+        for row in preflight.itertuples()
+        for finding in from_json(row.findings)
+    ]
+    verdicts = preflight["verdict"].value_counts()
+    text = (
+        f"{plural(len(preflight), 'mask')} {'was' if len(preflight) == 1 else 'were'} checked "
+        f"against {'its' if len(preflight) == 1 else 'their'} CT before anything slow ran: "
+        f"{count(verdicts.get('ok', 0))} passed without a warning, "
+        f"{count(verdicts.get('warning', 0))} with a warning, "
+        f"{count(verdicts.get('error', 0))} {'was' if verdicts.get('error', 0) == 1 else 'were'} "
+        "refused."
+    )
+    if not rows:
+        return [Paragraph(text)]
+    rows.sort(key=lambda row: (SEVERITIES.index(row["severity"]), row["case_id"], row["reader"]))
+    raw = pd.DataFrame(rows)
+    shown = raw.set_axis(["Case", "Reader", "Severity", "Finding", "Remedy"], axis=1)
+    table = Table(
+        name="findings",
+        caption="Findings of the checks, errors first. An error keeps the mask out; a warning "
+        f"does not; an info says what the {region(results)} shows, such as a vacuum cleft.",
+        shown=shown,
+        raw=raw,
+        code=("Case",),
+        sortable=True,
+        collapsed=f"{plural(len(rows), 'finding')} of the checks",
+    )
+    return [Paragraph(text), table]
+
+
+def characteristics_section(results: Results) -> Section:
+    """Build table 1: by outcome, and training against test rows."""
+    section = Section("characteristics", "Characteristics (table 1)")
+    if results.modelling is None:
+        reason = "This study has no clinical table with an outcome, so there is nothing to compare."
+        return Section(section.anchor, section.title, absent=reason)
+    modelling = results.modelling
+    units = modelling.units
+    if "level" in units:
+        # A patient's several levels arrive joined as a dictionary's levels are.
+        units = units.assign(level=units["level"].str.replace("|", " and "))
+    dictionary = _described(results, units)
+    if dictionary.empty:
+        return Section(
+            section.anchor, section.title, absent="The dictionary names no clinical predictor."
+        )
+    outcome = modelling.info["outcome"]
+    events = units["outcome"].astype(int)
+    by_outcome = characteristics(
+        units, dictionary, events, [(0, "no event"), (1, "event")], patients=units["patient_id"]
+    )
+    part = units["unit_id"].map(modelling.split.set_index("unit_id")["part"])
+    parts = [("train", "training rows"), ("test", "test rows")]
+    by_part = characteristics(units, dictionary, part, parts, patients=units["patient_id"])
+    unit = _unit(results)
+    tests = (
+        "Numbers: median [first, third quartile], Wilcoxon rank-sum test. Categories: n (%), "
+        "Pearson chi-square test without continuity correction. P values are two-sided and "
+        "not corrected for multiple testing; † marks a chi-square test with an expected count "
+        "below 5, whose P is approximate. Missing values are left out of percentages and tests."
+        f"{_dependence(units)}"
+    )
+    groups = {
+        "no event": f"No event\n(n = {int((events == 0).sum())})",
+        "event": f"Event\n(n = {int(events.sum())})",
+    }
+    part_labels = {
+        "training rows": f"Training\n(n = {int((part == 'train').sum())})",
+        "test rows": f"Test\n(n = {int((part == 'test').sum())})",
+    }
+    blocks: list[Block] = [
+        Paragraph(
+            f"One row of the model is one {unit}"
+            f"{_of_patients(units, unit)}. Event: “{outcome['label']}”, defined as "
+            f"{outcome['formula']}."
+        ),
+        Table(
+            name="characteristics-by-outcome",
+            caption=f"Characteristics by outcome. {tests}",
+            shown=_printed(by_outcome, groups, len(units)),
+            raw=by_outcome,
+            numeric=(*groups.values(), f"All\n(n = {len(units)})", "Missing", "P"),
+        ),
+        Table(
+            name="characteristics-by-part",
+            caption=f"Characteristics of training and test rows, same statistics. "
+            f"{_held_out(results)}",
+            shown=_printed(by_part, part_labels, len(units)),
+            raw=by_part,
+            numeric=(*part_labels.values(), f"All\n(n = {len(units)})", "Missing", "P"),
+            collapsed="Training against test rows",
+        ),
+    ]
+    later = dictionary[~dictionary["column"].isin([*_allowed(results), "level"])]
+    if len(later):
+        blocks.append(
+            Items(
+                [
+                    f"Described but not offered to the models (predictors known "
+                    f"{results['timing'].removesuffix('ly')}ly at the latest are allowed, "
+                    f"or those the study lists): {', '.join(later['label'])}."
+                ]
+            )
+        )
+    return Section(section.anchor, section.title, blocks)
+
+
+def _has_clusters(units: pd.DataFrame) -> bool:
+    return bool(units["patient_id"].duplicated().any())
+
+
+def _of_patients(units: pd.DataFrame, unit: str) -> str:
+    """Say how many patients the units are of, where that is another number."""
+    if not _has_clusters(units):
+        return ""
+    return f"; {plural(units['patient_id'].nunique(), 'patient')} have {plural(len(units), unit)}"
+
+
+def _dependence(units: pd.DataFrame) -> str:
+    """Say how tests take account of patients with several units."""
+    if not _has_clusters(units):
+        return ""
+    return (
+        " Rows of one patient are not independent: a variable that is the same in all rows of each "
+        "patient, between groups that are too, is compared with one row per patient (‡); every "
+        "other by the generalised score test with patients as clusters (Boos, Am Stat "
+        "1992;46:327-333), on the ranks or levels. Medians and counts are of the rows."
+    )
+
+
+def _allowed(results: Results) -> list[str]:
+    return [entry["column"] for entry in results.modelling.info["predictors"]]
+
+
+def _described(results: Results, units: pd.DataFrame) -> pd.DataFrame:
+    """Return the dictionary's predictors of any timing, and the level of the vertebra."""
+    dictionary = results.study.dictionary
+    rows = dictionary[dictionary["role"] == "predictor"]
+    rows = rows[rows["column"].isin(units.columns)]
+    levels = units.get("level")
+    if levels is None or levels.dropna().empty or "level" in set(rows["column"]):
+        return rows
+    level = {
+        "column": "level",
+        "label": "Vertebral level",
+        "type": "categorical",
+        "levels": "|".join(sorted(levels.dropna().unique(), key=_anatomical)),
+    }
+    return pd.concat([rows, pd.DataFrame([level])], ignore_index=True)
+
+
+def _anatomical(level: str) -> tuple[int, int, str]:
+    match = _LEVEL.match(level)
+    return ("CTLS".index(match[1]), int(match[2]), level) if match else (9, 0, level)
+
+
+def _held_out(results: Results) -> str:
+    """Say who is in the test part, and what a difference between the parts means."""
+    split = results["split"]
+    column = split["column"]
+    if split["design"] == "imported":
+        declared = {
+            "random": "as drawn at random, so that differences are chance.",
+            "temporal": "as earlier and later patients, so that a difference is a change over "
+            "time, which the models have to bridge.",
+            "site": "as patients of other sites, so that a difference is one between sites, which "
+            "the models have to bridge.",
+        }.get(split.get("declared"))
+        how = f", declared {declared}" if declared else "; how they were made is not declared."
+        return f"The parts were imported (column {column}){how}"
+    if split["design"] == "by_site":
+        sites = ", ".join(map(str, split["test_sites"]))
+        return (
+            f"Held out by site: {sites} (column {column}). A difference between the parts is one "
+            "between sites, which the models have to bridge."
+        )
+    fraction = share(split["test_fraction"], 1)
+    if split["design"] == "temporal":
+        begin = split["test_from"]
+        who = f"the last {fraction} of the patients" if begin is None else f"from {begin:g} on"
+        return (
+            f"Held out by time: {who} (column {column}). A difference between the parts is a "
+            "change over time, which the models have to bridge."
+        )
+    return (
+        f"{fraction} of the patients were held out at random, stratified by outcome: differences "
+        "are chance; a small P tells how unlucky the draw was."
+    )
+
+
+def _printed(table: pd.DataFrame, groups: dict[str, str], units: int) -> pd.DataFrame:
+    """Return `characteristics` as it is printed: one line per variable or level.
+
+    A variable of two levels takes one line, with its second level: the first follows from it.
+    """
+    lines = []
+    for _, variable in table.groupby(table["level"].isna().cumsum(), sort=False):
+        head, *levels = variable.to_dict("records")
+        unit = f", {head['unit']}" if isinstance(head["unit"], str) and head["unit"] else ""
+        rest = {
+            "Missing": count(head["missing"]),
+            "P": p_value(head["p"])
+            + ("†" if head["approximate"] is True else "")
+            + ("‡" if head["compared"] == PATIENTS else ""),
+            "Test": _test(head),
+        }
+        if len(levels) == 2:
+            name = f"{head['variable']}{unit}: {levels[1]['level']}"
+            lines.append({**_cells(name, levels[1], groups, units), **rest})
+            continue
+        name = f"{head['variable']}{unit}"
+        lines.append({**_cells(name, {} if levels else head, groups, units), **rest})
+        blank = dict.fromkeys(rest, "")
+        for row in levels:
+            lines.append({**_cells(f"\u2003{row['level']}", row, groups, units), **blank})
+    return pd.DataFrame(lines)
+
+
+def _cells(name: str, row: dict, groups: dict[str, str], units: int) -> dict[str, str]:
+    """Return a line's name and numbers; a variable whose levels follow has no numbers itself."""
+    cells = {"overall": f"All\n(n = {units})"} | groups
+    texts = {label: row.get(key, "") for key, label in cells.items()}
+    return {
+        "Characteristic": name,
+        # A minus sign instead of a hyphen, so that negative numbers line up and do not break.
+        **{
+            label: text.replace("-", "−") if isinstance(text, str) else NO_VALUE
+            for label, text in texts.items()
+        },
+    }
+
+
+def _test(row: dict) -> str:
+    statistics = {
+        CHI_SQUARE: "chi\u2011square",
+        RANK_SUM: "rank\u2011sum U",
+        # Short, and clear from the variable's type and the caption; the table's file says all.
+        CLUSTERED_CHI_SQUARE: "clustered χ²",
+        CLUSTERED_RANK_SUM: "clustered χ²",
+    }
+    name = statistics.get(row["test"], row["test"])
+    if pd.isna(row["statistic"]):
+        return f"{name}: not possible"
+    # U counts pairs, ties as halves.
+    value = f"{row['statistic']:,g}" if row["test"] == RANK_SUM else number(row["statistic"], 2)
+    return f"{name} = {value}".replace(" ", "\u00a0")
+
+
+def _some(ids: list) -> str:
+    shown = ", ".join(map(str, ids[:_SHOWN_IDS]))
+    more = len(ids) - _SHOWN_IDS
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _unit(results: Results) -> str:
+    return results["unit"]

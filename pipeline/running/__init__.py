@@ -1,0 +1,1 @@
+"""How a study is run: the runner, its lock, triggers and fingerprints, provenance, trace."""

@@ -1,0 +1,127 @@
+"""What of a module's code only people read: sentences of errors, findings, logs and help.
+
+Rewording them makes no other number, so that a fingerprint of code leaves them out
+(`pipeline.running.fingerprint`), and a better remedy costs nobody a night of extraction. What a
+table says of a file in words keeps the old sentence until the table is made anew.
+
+Code says by its form what is a sentence: the arguments of an error class, of a logger's methods and
+of `Problems.add`; message and remedy of a `Finding`; help of a command line; and what is annotated
+as `Words`, a constant or what a function returns. No branch may depend on any of them
+(tests/test_words_in_code.py looks for such branches).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+#: Type of a text that only people read. Annotate a constant or a function's result with it.
+Words = str
+
+#: Modules whose every line is about words, progress or housekeeping, and none about a value.
+VALUE_FREE = frozenset(
+    {
+        "pipeline.core.job_environment",
+        "pipeline.core.leftovers",
+        "pipeline.running.run_log",
+        "pipeline.running.words_in_code",
+    }
+)
+
+#: Keywords that a call of `Problems.add` has at least one of.
+_OF_PROBLEMS = frozenset({"found", "where", "remedy"})
+
+_LOGGERS = frozenset({"logger", "logging"})
+_LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
+
+#: Methods that describe a command line, and the keywords of theirs that are words.
+_OF_COMMANDS = frozenset({"ArgumentParser", "add_argument", "add_argument_group", "add_parser"})
+_HELP = frozenset({"help", "description", "epilog", "metavar", "title"})
+
+#: What a `Finding` decides by; the rest of its arguments are words.
+_FINDING = "Finding"
+_FACTS_OF_FINDING = ("code", "severity")
+_WORDS_OF_FINDING = frozenset({"message", "remedy"})
+
+
+def drop_words(tree: ast.AST) -> None:
+    """Remove from a module's syntax tree, in place, what only people read.
+
+    Parameters
+    ----------
+    tree : ast.AST
+        As `ast.parse` returns it. Docstrings go too.
+    """
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            statements = getattr(node, field, None)
+            if isinstance(statements, list):
+                statements[:] = [line for line in statements if not _is_text(line)]
+        if isinstance(node, ast.Call):
+            _drop_arguments(node)
+        elif isinstance(node, ast.AnnAssign) and _is_words(node.annotation):
+            node.value = None
+        elif isinstance(node, ast.FunctionDef) and _is_words(node.returns):
+            node.body = []
+
+
+def words_in(tree: ast.AST) -> Iterator[str]:
+    """Yield the names of constants and functions that a module declares to be `Words`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign) and _is_words(node.annotation):
+            if isinstance(node.target, ast.Name):
+                yield node.target.id
+        elif isinstance(node, ast.FunctionDef) and _is_words(node.returns):
+            yield node.name
+
+
+def called(node: ast.Call) -> str | None:
+    """Return the last part of the name that a call calls, None where it has none."""
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else None
+
+
+def _drop_arguments(call: ast.Call) -> None:
+    name = called(call)
+    if name is None or any(isinstance(inner, ast.NamedExpr) for inner in ast.walk(call)):
+        return  # a name that is bound inside may be used outside
+    if _tells_an_error(name, call) or _tells_a_log(name, call):
+        call.args, call.keywords = [], []
+    elif name == _FINDING:
+        del call.args[len(_FACTS_OF_FINDING) :]
+        call.keywords = [each for each in call.keywords if each.arg not in _WORDS_OF_FINDING]
+    elif name in _OF_COMMANDS:
+        call.keywords = [each for each in call.keywords if each.arg not in _HELP]
+
+
+def _tells_an_error(name: str, call: ast.Call) -> bool:
+    if name == "add":
+        return any(each.arg in _OF_PROBLEMS for each in call.keywords)
+    return name[0].isupper() and name.endswith("Error")
+
+
+def _tells_a_log(name: str, call: ast.Call) -> bool:
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    return name in _LEVELS and isinstance(owner, ast.Name) and owner.id in _LOGGERS
+
+
+def _is_words(annotation: ast.AST | None) -> bool:
+    """Return whether an annotation is `Words`, or a list, a tuple or values of a dict of them."""
+    if isinstance(annotation, ast.Subscript):
+        inner = annotation.slice
+        parts = [each for each in getattr(inner, "elts", [inner]) if not _is_dots(each)]
+        return bool(parts) and _is_words(parts[-1])
+    return isinstance(annotation, ast.Name) and annotation.id == "Words"
+
+
+def _is_dots(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
+
+
+def _is_text(statement: ast.AST) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

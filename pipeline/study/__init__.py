@@ -1,0 +1,1 @@
+"""A study: its options, its configuration, its frozen form."""

@@ -1,0 +1,308 @@
+"""The rules that join several options of a configuration: each is told with its remedy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pipeline.core.errors import StudyError
+from pipeline.core.mode_labels import is_leaking
+from pipeline.core.problems import Problems, listing, suggestion
+
+#: What Windows keeps for its devices, and the folder beside the studies in which results of single
+#: scans lie. A file system that does not tell capitals apart knows no other `Store`.
+TAKEN_NAMES = frozenset(
+    (
+        *("store", "con", "prn", "aux", "nul"),
+        *(f"{device}{number}" for device in ("com", "lpt") for number in range(10)),
+    )
+)
+
+#: Letters of a study's name: folders below it must still have paths that every system can open.
+LONGEST_NAME = 64
+
+
+def study_name_problem(name: str) -> StudyError | None:
+    """Return what keeps `name` from naming a study's folder, None where nothing does."""
+    found = (
+        "a line break" if "\n" in name else name if name.isprintable() else "a control character"
+    )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        return StudyError(
+            "The name of a study must begin with a letter or digit, and hold letters, digits, '_' "
+            "and '-' only",
+            found=found if len(found) <= LONGEST_NAME else f"{found[:LONGEST_NAME]}...",
+            where="config key study",
+            remedy="write such a name, such as `study: pain-2025`",
+        )
+    if name.lower() in TAKEN_NAMES:
+        return StudyError(
+            "The name of a study must not be one that is taken: `store` is the folder of what all "
+            "studies share, and Windows keeps names such as CON for devices",
+            found=name,
+            where="config key study",
+            remedy=f"give it another name, such as `study: {name}-study`",
+        )
+    if len(name) > LONGEST_NAME:
+        return StudyError(
+            f"The name of a study must have at most {LONGEST_NAME} letters, since folders bear it",
+            found=f"{len(name)} letters",
+            where="config key study",
+            remedy="give it a shorter name, and write the long one as `title`",
+        )
+    return None
+
+
+def _check_names(config: dict, problems: Problems) -> None:
+    if (problem := study_name_problem(config["study"])) is not None:
+        problems.errors.append(problem)
+    results = config["results"]
+    if not results.isprintable() or set(results) & set("{}"):
+        problems.add(
+            "The folder of results must be a path without braces and line breaks",
+            found=repr(results),
+            where="config key results",
+            remedy="rename the folder, or give another one",
+        )
+
+
+def check_combinations(config: dict, problems: Problems) -> None:
+    """Add the rules that join several options."""
+    if (config["cases"] is None) == (config["features"] is None):
+        both = config["cases"] is not None
+        problems.add(
+            "A study must start from exactly one of `cases` (masks) and `features` (ready tables)",
+            found="both" if both else "neither",
+            where="config keys cases, features",
+            remedy="remove one of them" if both else "give the path of one of them",
+        )
+    _check_names(config, problems)
+    _check_clinical_keys(config, problems)
+    _check_paths(config, problems)
+    for key in ("columns", "not_features", "also_features"):
+        if config[key] and config["features"] is None:
+            problems.add(
+                f"`{key}` is of ready feature tables",
+                where=f"config key {key}",
+                remedy=f"remove `{key}`; register names the columns of a table of masks",
+            )
+    _check_published_order(config, problems)
+    if config["features"] is not None:
+        check_model_reader(config, sorted(config["features"]), problems)
+    _check_split(config["split"], problems)
+    low, high = config["evaluation"]["decision_curve"]
+    if low >= high:
+        problems.add(
+            "The range of the decision curve must run from a lower to a higher probability",
+            found=[low, high],
+            where="config key evaluation.decision_curve",
+            remedy="write the lower one first, such as [0.01, 0.99]",
+        )
+    _check_primary(config, problems)
+    convention = config["masks"]["convention"]
+    own = convention if isinstance(convention, dict) else {}
+    # 20, 20.0 and "20" are one label.
+    if len({str(label).strip().removesuffix(".0") for label in own.values()}) < len(own):
+        problems.add(
+            "An own convention must give each level a label of its own",
+            found=listing(f"{level}: {label}" for level, label in convention.items()),
+            where="config key masks.convention",
+            remedy="correct the labels, or name a convention: this one has a label twice",
+        )
+    _check_repeated_models(config, problems)
+
+
+def _check_paths(config: dict, problems: Problems) -> None:
+    """Add paths of feature tables that Snakemake would read as patterns."""
+    for reader, path in (config["features"] or {}).items():
+        if set("{}\n") & set(path):
+            problems.add(
+                "A path must not hold a brace or a line break, which Snakemake reads as its own",
+                found=repr(path),
+                where=f"config key features.{reader}",
+                remedy="rename the file or folder",
+            )
+
+
+def _check_split(split: dict, problems: Problems) -> None:
+    rules = {
+        "imported": "An imported split needs the clinical column that holds 'train' or 'test'",
+        "temporal": "A temporal split needs the clinical column of relative days or of the order "
+        "of enrolment",
+        "by_site": "A split by site needs the clinical column that names the site",
+    }
+    if split["design"] in rules and split["column"] is None:
+        problems.add(
+            rules[split["design"]],
+            where="config key split.column",
+            remedy="name the column, with role `split` in the dictionary",
+        )
+    if split["declared"] is not None and split["design"] != "imported":
+        problems.add(
+            "Only of an imported split is it declared how it parts the patients",
+            found=f"declared: {split['declared']} with design: {split['design']}",
+            where="config key split.declared",
+            remedy="remove it; the design says it already",
+        )
+    if split["design"] == "by_site" and not split["test_sites"]:
+        problems.add(
+            "A split by site needs the sites to hold out",
+            where="config key split.test_sites",
+            remedy="list at least one, as the column spells it",
+        )
+
+
+def _check_repeated_models(config: dict, problems: Problems) -> None:
+    asked = {"ablated": "ablation", "cross-validated": "nested", "resampled": "optimism"}
+    for what, section in asked.items():
+        names = config[section]["models"]
+        if isinstance(names, str):
+            continue
+        extra = [name for name in names if name not in config["models"]]
+        if not extra:
+            continue
+        problems.add(
+            f"A model can only be {what} if it is trained",
+            found=listing(extra),
+            where=f"config key {section}.models",
+            remedy=f"take from `models`: {listing(config['models'])}, or add it there",
+        )
+
+
+def _check_published_order(config: dict, problems: Problems) -> None:
+    """Add the options that have no meaning beside `mode: as_published`."""
+    if not is_leaking(config):
+        return
+    split, rule = config["split"], config["evaluation"]["threshold_rule"]
+    if split["design"] not in ("holdout", "imported") or split["declared"] in ("temporal", "site"):
+        declared = f", declared: {split['declared']}" if split["declared"] else ""
+        problems.add(
+            "The published order divides patients 7:3 and has no part held out by time or site",
+            found=f"split.design: {split['design']}{declared}",
+            where="config key mode",
+            remedy="write `mode: rigorous`, or take the design holdout, or imported as drawn at "
+            "random",
+        )
+    if rule != "fixed":
+        problems.add(
+            "The published order calls an event at a fixed threshold: out-of-fold predictions "
+            "that know synthetic relatives cannot choose one",
+            found=rule,
+            where="config key evaluation.threshold_rule",
+            remedy="write `protocol: ge2025`, or `threshold_rule: fixed`",
+        )
+    if config["selection"]["ccc"]["within_level"]:
+        problems.add(
+            "The published order measures agreement over all vertebral levels together",
+            found="true",
+            where="config key selection.ccc.within_level",
+            remedy="write false, or `mode: rigorous`",
+        )
+    repeated = {"nested": "Nested cross-validation", "optimism": "The correction for optimism"}
+    for section, what in repeated.items():
+        if config[section]["models"] and config[section]["search"] == "fixed":
+            problems.add(
+                f"{what} must search its own parameters beside `mode: as_published`: those of the "
+                "final model have seen every row",
+                found="fixed",
+                where=f"config key {section}.search",
+                remedy="write `search: reduced` or `search: full`, or `models: []`",
+            )
+
+
+def _check_primary(config: dict, problems: Problems) -> None:
+    declared = config["primary"]
+    if declared is None:
+        return
+    if config["outcome"] is None:
+        problems.add(
+            "A primary analysis needs an outcome",
+            where="config key outcome",
+            remedy="state the outcome, or remove `primary`",
+        )
+    model, nested = declared["model"], config["nested"]["models"]
+    if model not in [*config["models"], "winner"]:
+        problems.add(
+            "The primary analysis must be that of a model that is trained",
+            found=model,
+            where="config key primary.model",
+            remedy=f"take from `models`: {listing(config['models'])}, or write winner",
+        )
+    if declared.get("part") != "nested":
+        return
+    judged = config["models"] if nested == "all" else nested
+    if model not in judged and (model != "winner" or set(judged) != set(config["models"])):
+        problems.add(
+            "A primary analysis by nested cross-validation needs it for its model",
+            found=model,
+            where="config key nested.models",
+            remedy="add the model there; for winner write `nested: {models: all}`",
+        )
+    if declared.get("metric", "auroc") not in ("auroc", "brier"):
+        problems.add(
+            "Nested cross-validation gives the metrics auroc and brier",
+            found=declared["metric"],
+            where="config key primary.metric",
+            remedy="write one of them, or `part: test`",
+        )
+
+
+def _check_clinical_keys(config: dict, problems: Problems) -> None:
+    if config["clinical"] is None:
+        # Ready feature tables may carry the outcome themselves.
+        beside = config["features"] is not None and config["outcome"] is not None
+        for key in () if beside else ("outcome", "eligibility", "dictionary"):
+            if config[key]:
+                problems.add(
+                    f"`{key}` needs the table `clinical`",
+                    where="config key clinical",
+                    remedy=f"give the path of the clinical table, or remove `{key}`",
+                )
+    if config["dictionary"] is not None:
+        return
+    if isinstance(config["predictors"], list) and config["predictors"]:
+        problems.add(
+            "Clinical predictors need a data dictionary with the type and timing of each column",
+            found=listing(config["predictors"]),
+            where="config key dictionary",
+            remedy="`python -m pipeline.study.new_study NAME` writes a template",
+        )
+    elif config["cases"] is not None and config["clinical"] is not None:
+        problems.add(
+            "A clinical table needs a data dictionary with the type and timing of each column",
+            where="config key dictionary",
+            remedy="`python -m pipeline.study.new_study NAME` writes a template",
+        )
+
+
+def check_model_reader(config: dict, readers: Sequence[str], problems: Problems) -> None:
+    """Add what is wrong with `model_reader` and `simulated_reader`, given the study's readers."""
+    choice = config["model_reader"]
+    if "mean" in readers:
+        problems.add(
+            "No reader may be called 'mean': the word stands for the mean of the readers",
+            where="readers of the study",
+            remedy="rename the reader",
+        )
+    if choice is None and len(readers) > 1 and config["outcome"] is not None:
+        problems.add(
+            "With several readers, the model must be told whose features it sees",
+            found=f"readers {listing(readers)}",
+            where="config key model_reader",
+            remedy=f"write one of {listing([*readers, 'mean'])}",
+        )
+    if choice is not None and choice not in [*readers, "mean"]:
+        problems.add(
+            "`model_reader` must be one of the readers, or 'mean'",
+            found=choice,
+            where="config key model_reader",
+            remedy=suggestion(choice, readers) or f"write one of {listing([*readers, 'mean'])}",
+        )
+    simulated = config["simulated_reader"]
+    if simulated is not None and simulated not in readers:
+        problems.add(
+            "`simulated_reader` must be one of the readers",
+            found=simulated,
+            where="config key simulated_reader",
+            remedy=suggestion(simulated, readers) or f"write one of {listing(readers)}, or null",
+        )

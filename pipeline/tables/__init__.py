@@ -1,0 +1,1 @@
+"""Tables of a study: what each holds, which mistakes in it are named."""

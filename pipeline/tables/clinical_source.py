@@ -1,0 +1,213 @@
+"""Where a study's clinical values come from: a clinical table, or columns of its feature tables.
+
+Public feature tables mostly carry the outcome in a column of their own. Without a data dictionary
+only what the configuration names is taken from a table: the columns of the formulas and of the
+split. Nothing else enters undeclared, and so there are no clinical predictors then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pipeline.core.errors import StudyError
+from pipeline.core.notation import is_number
+from pipeline.core.problems import listing, suggestion
+from pipeline.core.spellings import typed_alike
+from pipeline.tables.clinical_table import (
+    clinical_sheet,
+    read_clinical,
+    type_clinical,
+    without_missing,
+)
+from pipeline.tables.columns import KEYS, analysis_name, given_names, table_name
+from pipeline.tables.dictionary import COLUMNS, MISSING, read_dictionary
+from pipeline.tables.feature_columns import Layout
+from pipeline.tables.feature_tables import described_values
+from pipeline.tables.files.sheets import column_names
+from pipeline.tables.identifying.checks import shown, shown_id
+from pipeline.tables.split_designs import FROM_COLUMN, PARTS
+from pipeline.tables.values.formula import Formula
+
+logger = logging.getLogger(__name__)
+
+UNUSED_ROLES = ("id", "other")
+"""Roles of columns that enter no result, unless a formula or another option names them."""
+
+
+def clinical_tables(config: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the clinical values of a study and the dictionary that types them.
+
+    Parameters
+    ----------
+    config : mapping
+        The resolved configuration, with `clinical`, or with `features` and an outcome.
+
+    Returns
+    -------
+    clinical : pandas.DataFrame
+        As `pipeline.tables.clinical_table.read_clinical` returns it.
+    dictionary : pandas.DataFrame
+        As `pipeline.tables.dictionary.read_dictionary` returns it, or made of the configuration.
+
+    Raises
+    ------
+    StudyError
+        Telling what is wrong with the tables; if a named column is in none, or if rows of one
+        unit contradict one another.
+    """
+    key, path = f"{config['unit']}_id", config["clinical"]
+    dictionary = None if config["dictionary"] is None else read_dictionary(config["dictionary"])
+    if path is not None and dictionary is not None:
+        missing = config["missing_values"]
+        return read_clinical(path, dictionary, key, config["columns"], missing), dictionary
+    if path is not None:
+        sheet, where = clinical_sheet(path, config["columns"], key), path
+        sheet = without_missing(sheet, config["missing_values"])
+    else:
+        sheet, where = _beside_features(config, dictionary, key)
+    if dictionary is None:
+        roles = _named_columns(config)
+        _check_there(roles, sheet.columns, where)
+        dictionary = _dictionary_of(sheet, roles, config["split"])
+        left = [name for name in sheet.columns if name not in {*roles, *KEYS}]
+        if left and path is not None:
+            logger.info(
+                "no dictionary: of %s only %s is used, and there are no clinical predictors; not "
+                "used: %s",
+                path,
+                listing(map(table_name, roles)),
+                listing(map(table_name, left)),
+            )
+    return type_clinical(sheet, dictionary, key, where), dictionary
+
+
+def used_columns(clinical: pd.DataFrame, config: Mapping, dictionary: pd.DataFrame) -> pd.DataFrame:
+    """Return a clinical table without the columns that nothing in a study uses.
+
+    What no formula names, and what has the role ``id`` or ``other``, must not be copied into
+    results: nobody looks there for what it may say of a patient.
+
+    Parameters
+    ----------
+    clinical : pandas.DataFrame
+        As `pipeline.tables.clinical_table.type_clinical` returns it.
+    config : mapping
+        The resolved configuration.
+    dictionary : pandas.DataFrame
+        As `pipeline.tables.dictionary.read_dictionary` returns it.
+    """
+    roles = dict(zip(dictionary["column"], dictionary["role"], strict=True))
+    treated = analysis_name(config["preflight"]["treated_level"] or "")
+    named = {*_named_columns(config), treated}
+    spare = [
+        name
+        for name in clinical.columns
+        if name not in KEYS and name not in named and roles.get(name) in UNUSED_ROLES
+    ]
+    if spare:
+        logger.info(
+            "clinical columns that nothing uses, and that no result holds: %s",
+            listing(map(table_name, spare)),
+        )
+    return clinical.drop(columns=spare)
+
+
+def _beside_features(
+    config: Mapping, dictionary: pd.DataFrame | None, key: str
+) -> tuple[pd.DataFrame, str]:
+    """Return the clinical columns of the feature tables, one row per unit."""
+    where = "the feature tables"
+    layout = Layout.of(config, dictionary)
+    if dictionary is None:
+        roles = _named_columns(config)
+        heads = [column_names(path, "features") for path in config["features"].values()]
+        taken = set(given_names(config["columns"]))
+        there = [*config["columns"], *(name for head in heads for name in head)]
+        there = dict.fromkeys(analysis_name(name) for name in there if name not in taken)
+        _check_there(roles, there, where)
+        layout = Layout.of(config, pd.DataFrame({"column": list(roles)}))
+    sheet = described_values(config["features"], key, layout).rename(columns=analysis_name)
+    sheet = without_missing(sheet.where(~sheet.isin(MISSING), None), config["missing_values"])
+    if key not in sheet.columns:
+        raise StudyError(
+            f"The feature tables must have the column {key}, since `unit` is {config['unit']}",
+            found=listing(map(shown, sheet.columns)),
+            where="config key features",
+            remedy=f"name it, `columns: {{{key}: <your column>}}`, or set `unit` accordingly",
+        )
+    described = [name for name in sheet.columns if name not in KEYS]
+    # 1, 1.0 and 1.00 are one value, and so are TRUE and true, whoever wrote the table.
+    sheet = sheet.assign(**{name: typed_alike(sheet[name]) for name in described})
+    counts = sheet.groupby(key)[described].nunique()
+    for name in described:
+        several = counts.index[counts[name] > 1]
+        if len(several):
+            stated = sheet.groupby(key)[name].unique()
+            raise StudyError(
+                f"Rows of one {config['unit']} must have the same {table_name(name)}",
+                found=listing(
+                    f"{shown_id(unit)} ("
+                    f"{' and '.join(map(shown, pd.Series(stated[unit]).dropna()))})"
+                    for unit in several
+                ),
+                where=f"{where}, column {table_name(name)}",
+                remedy="mend the values, or write `unit: case` if a row is what has an outcome",
+            )
+    # The first value that is stated: a reader's table may leave blank what another's states.
+    return sheet.groupby(key, as_index=False, sort=False).first(), where
+
+
+def _named_columns(config: Mapping) -> dict[str, str]:
+    """Return the columns that the configuration names, with the role of each."""
+    roles: dict[str, str] = {}
+    formulas = [(config["outcome"], "outcome")] if config["outcome"] else []
+    formulas += [(entry, "eligibility") for entry in config["eligibility"]]
+    for entry, role in formulas:
+        for name in Formula(entry["formula"], f"config key {role}").columns:
+            roles.setdefault(name, role)
+    split = config["split"]
+    if split["design"] in FROM_COLUMN:
+        roles[analysis_name(split["column"])] = "split"
+    return roles
+
+
+def _check_there(roles: Mapping[str, str], columns: object, where: str) -> None:
+    known = list(columns)
+    for name, role in roles.items():
+        if name not in known:
+            raise StudyError(
+                "A column that the configuration names must be in the table",
+                found=table_name(name),
+                where=f"{where}; config key {role}",
+                remedy=suggestion(name, known) or f"columns: {listing(map(table_name, known))}",
+            )
+
+
+def _dictionary_of(sheet: pd.DataFrame, roles: Mapping[str, str], split: Mapping) -> pd.DataFrame:
+    """Return a dictionary of the named columns, typed by what they hold."""
+    entries = []
+    for name, role in roles.items():
+        texts = sheet[name].dropna()
+        texts = texts[~texts.isin(MISSING)]
+        kind, levels = "categorical", None
+        numbers = texts.map(is_number).astype(bool)
+        if numbers.all():
+            kind = "continuous"
+        elif numbers.any():
+            logger.warning(
+                "column %s holds numbers and words (%s): all are compared as words, and none of "
+                "them is a missing value. Name those that say `not known` in `missing_values`",
+                table_name(name),
+                listing(map(shown, sorted(texts[~numbers].unique())), 4),
+            )
+        if role == "split" and split["design"] != "temporal":
+            imported = split["design"] == "imported"
+            kind = "binary" if imported else "categorical"
+            levels = "|".join(PARTS if imported else sorted(texts.unique()))
+        entry = {"column": name, "label": table_name(name), "type": kind, "levels": levels}
+        entries.append(entry | {"role": role})
+    table = pd.DataFrame(entries).reindex(columns=list(COLUMNS)).astype(object)
+    return table.where(table.notna(), None)

@@ -1,0 +1,299 @@
+"""The data dictionary, and the clinical table typed by it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.errors import StudyError
+from pipeline.core.notation import NUMBER
+from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.spellings import spelled_twice
+from pipeline.tables.columns import (
+    KEYS,
+    analysis_name,
+    quoted,
+)
+from pipeline.tables.files.sheets import cell, read_sheet
+from pipeline.tables.identifying.checks import check_headers, check_levels
+from pipeline.tables.schema import check_columns
+from pipeline.tables.values.implausible import parse_range
+
+logger = logging.getLogger(__name__)
+
+TIMINGS = ("preoperative", "intraoperative", "postoperative")
+COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role", "range", "test")
+NUMERIC = ("continuous", "ordinal")
+MISSING = {
+    *("NA", "N/A", "n/a", "N/a", "n.a.", "N.A.", "NaN", "nan", "NAN", "null", "NULL", "Null"),
+    *("#N/A", "#NV", "<NA>"),
+}
+"""Words that mean a missing value, unless the dictionary lists them among a column's levels."""
+TESTS_OF_NUMBERS = ("pooled-t", "welch-t", "mann-whitney", "anova", "kruskal")
+"""Tests of table 1 that words cannot have."""
+OF_SPLIT = {"part", "fold"}
+"""Columns of the split, which stand beside the predictors."""
+
+
+def read_dictionary(path: str | Path) -> pd.DataFrame:
+    """Read and check a data dictionary.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per clinical column: ``column, label, type, unit, levels, timing, role, range,
+        test``, text or None. A column that is called like one of the analysis table gets another
+        name (`pipeline.tables.columns.analysis_name`).
+
+    Raises
+    ------
+    StudyError
+        Telling every wrong row, column and value.
+    """
+    sheet = read_sheet(path, "dictionary")
+    problems = Problems(f"the data dictionary {path}")
+    check_columns(sheet, "dictionary", path, problems)
+    problems.raise_if_any()
+    for name in COLUMNS:
+        if name not in sheet:
+            sheet[name] = None
+    check_headers(sheet["column"], path, problems, own=KEYS)
+    check_levels(sheet, path, problems)
+    problems.raise_if_any()  # before any level is quoted
+    seen: dict[str, int] = {}
+    for row, entry in sheet.iterrows():
+        name = entry["column"]
+        if name in seen:
+            problems.add(
+                f"A column must be described once (also in row {seen[name]})",
+                found=name,
+                where=cell(path, row, "column"),
+                remedy="remove one of the two rows",
+            )
+        seen[name] = row
+        _check_entry(entry, row, path, problems)
+        _check_test(entry, row, path, problems)
+    problems.raise_if_any()
+    sheet["label"] = sheet["label"].where(sheet["label"].notna(), sheet["column"])
+    # Written one way, so that no later reader of the frozen table takes "no " for another level.
+    for row, entry in sheet.iterrows():
+        if entry["levels"]:
+            sheet.loc[row, "levels"] = "|".join(levels_of(entry))
+    sheet["column"] = sheet["column"].map(analysis_name)
+    return sheet[list(COLUMNS)].reset_index(drop=True)
+
+
+def levels_of(entry: pd.Series) -> list[str] | None:
+    """Return the levels of one row of a dictionary, reference first, or None where it has none."""
+    if not entry["levels"]:
+        return None
+    return [level.strip() for level in entry["levels"].split("|")]
+
+
+def all_levels(dictionary: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the levels of each column of text that has any."""
+    return {
+        entry["column"]: levels_of(entry)
+        for _, entry in dictionary.iterrows()
+        if entry["type"] not in NUMERIC and levels_of(entry)
+    }
+
+
+def allowed_predictors(
+    dictionary: pd.DataFrame,
+    timing: str,
+    predictors: str | Sequence[str] = "all",
+    outcome_columns: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return the dictionary's rows of the clinical predictors that the model may see.
+
+    Parameters
+    ----------
+    dictionary : pandas.DataFrame
+        As `read_dictionary` returns it.
+    timing : {'preoperative', 'intraoperative', 'postoperative'}
+        Latest timing allowed.
+    predictors : 'all' or sequence of str
+        Columns wished for; ``all`` takes every predictor up to `timing`.
+    outcome_columns : sequence of str
+        Columns of the outcome's formula, none of which may predict it.
+
+    Raises
+    ------
+    StudyError
+        If a named predictor is unknown, has another role, or is known only later than `timing`,
+        or if a predictor is part of the outcome.
+    """
+    rows = dictionary[dictionary["role"] == "predictor"]
+    early = rows["timing"].map(TIMINGS.index) <= TIMINGS.index(timing)
+    problems = Problems("the predictors")
+    if predictors == "all":
+        chosen = rows[early]
+    else:
+        for name in predictors:
+            if name not in set(rows["column"]):
+                known = name in set(dictionary["column"])
+                problems.add(
+                    "A predictor must have the role `predictor` in the data dictionary",
+                    found=name,
+                    where="config key predictors",
+                    remedy=f"give {name} the role `predictor`, if it is one"
+                    if known
+                    else suggestion(name, rows["column"]) or f"known: {listing(rows['column'])}",
+                )
+        late = rows[rows["column"].isin(predictors) & ~early]
+        for _, entry in late.iterrows():
+            problems.add(
+                f"A {timing} model must not see what is known only later",
+                found=f"{entry['column']} ({entry['timing']})",
+                where="config key predictors",
+                remedy=f"remove it, or set `timing: {entry['timing']}`",
+            )
+        chosen = rows[rows["column"].isin(predictors)]
+    for name in chosen["column"]:
+        if name in outcome_columns:
+            problems.add(
+                "A column of the outcome's formula must not predict the outcome",
+                found=name,
+                where="config keys outcome.formula, predictors",
+                remedy=f"give {name} the role `outcome` in the data dictionary",
+            )
+    problems.raise_if_any()
+    return chosen.reset_index(drop=True)
+
+
+def program_names(rows: pd.DataFrame) -> dict[str, str]:
+    """Return the names that the models give what they make of predictors, each with its column.
+
+    A level of a category is called ``sex=male`` in a signature, and where a value is missing
+    ``sex=(missing)`` (`models.transformers.columns`).
+    """
+    made: dict[str, str] = {}
+    for _, entry in rows.iterrows():
+        column = entry["column"]
+        levels = () if entry["type"] in NUMERIC else (levels_of(entry) or ())
+        for name in (column, *(f"{column}={level}" for level in levels), f"{column}=(missing)"):
+            made.setdefault(name, column)
+    return made
+
+
+def check_program_names(rows: pd.DataFrame, features: Sequence[str]) -> None:
+    """Raise `StudyError` if a feature or predictor is called like what the models make of another.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        The dictionary's rows of the predictors.
+    features : sequence of str
+        Names of features.
+    """
+    made = program_names(rows)
+    clashes = [(name, made[name]) for name in features if name in made]
+    clashes += [(name, made[name]) for name in rows["column"] if made[name] != name]
+    if clashes:
+        names = [name for name, _ in clashes]
+        raise StudyError(
+            "A column must not be called as the models call a predictor or one of its levels",
+            found=listing(f"{name} (made of the predictor {column})" for name, column in clashes),
+            where="config keys features, dictionary",
+            remedy="rename the column in every table, or write `not_features: "
+            f"[{', '.join(map(quoted, names))}]`"
+            if any(name in set(features) for name in names)
+            else "rename the column in both tables",
+        )
+
+
+def _check_test(entry: pd.Series, row: int, path: str | Path, problems: Problems) -> None:
+    if entry["test"] in TESTS_OF_NUMBERS and entry["type"] in ("categorical", "binary"):
+        problems.add(
+            "A test of numbers must be named for numbers",
+            found=f"{entry['test']}, and the type {entry['type']}",
+            where=cell(path, row, "test"),
+            remedy="write pearson, yates, fisher, likelihood-ratio or trend, or leave it blank",
+        )
+
+
+def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problems) -> None:
+    name, kind, role = entry["column"], entry["type"], entry["role"]
+    if ":" in name or "|" in name or (name in OF_SPLIT and role == "predictor"):
+        problems.add(
+            "A clinical column must not hold ':' or '|', nor a predictor be called "
+            + listing(sorted(OF_SPLIT)),
+            found=name,
+            where=cell(path, row, "column"),
+            remedy="rename it in both tables",
+        )
+    if kind is None and role not in ("id", "other"):
+        problems.add(
+            "A column must have a type",
+            found=name,
+            where=cell(path, row, "type"),
+            remedy="write continuous, ordinal, categorical or binary",
+        )
+    if role == "predictor" and entry["timing"] is None:
+        problems.add(
+            "A predictor must say when it is known",
+            found=name,
+            where=cell(path, row, "timing"),
+            remedy=f"write {', '.join(TIMINGS)}",
+        )
+    levels = levels_of(entry)
+    needs_levels = kind in ("categorical", "binary") and role in ("predictor", "split")
+    if levels is None and needs_levels:
+        problems.add(
+            f"A {kind} {role} must list its levels",
+            found=name,
+            where=cell(path, row, "levels"),
+            remedy="write them separated by '|', the reference first, such as no|yes",
+        )
+    alike = spelled_twice(levels or ())
+    if alike and len(set(levels)) == len(levels):
+        problems.add(
+            "Levels must differ by more than case, blanks or the kind of a sign",
+            found=listing(" and ".join(group) for group in alike),
+            where=cell(path, row, "levels"),
+            remedy="write each level one way, here and in the clinical table",
+        )
+    if levels is not None and (len(set(levels)) != len(levels) or "" in levels):
+        problems.add(
+            "Levels must differ from one another, and none be empty",
+            found=entry["levels"],
+            where=cell(path, row, "levels"),
+            remedy="list each level once, with a | between two of them, such as no|yes",
+        )
+    if levels is not None and kind == "binary" and len(levels) != 2:
+        problems.add(
+            "A binary column must have two levels",
+            found=entry["levels"],
+            where=cell(path, row, "levels"),
+            remedy="give it the type categorical, or list two levels",
+        )
+    try:
+        bounds = parse_range(entry["range"])
+    except ValueError:
+        problems.add(
+            "A range must be the lowest and the highest plausible value, separated by '|'",
+            found=entry["range"],
+            where=cell(path, row, "range"),
+            remedy="such as 10|80, or 0| where there is no highest one",
+        )
+    else:
+        if bounds is not None and kind not in NUMERIC:
+            problems.add(
+                "Only numbers have a range",
+                found=f"{entry['range']}, and the type {kind}",
+                where=cell(path, row, "range"),
+                remedy="leave the cell blank, or give the column the type continuous or ordinal",
+            )
+    if levels is not None and kind == "ordinal":
+        bad = [level for level in levels if not NUMBER.fullmatch(level)]
+        if bad:
+            problems.add(
+                "The levels of an ordinal column must be numbers in their order",
+                found=listing(bad),
+                where=cell(path, row, "levels"),
+                remedy="code the grades 0|1|2..., or give it the type categorical",
+            )

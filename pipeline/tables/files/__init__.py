@@ -1,0 +1,1 @@
+"""Handed-in tables of any format, read as text."""

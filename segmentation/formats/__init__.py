@@ -1,0 +1,1 @@
+"""Mask files, one module a format."""

@@ -1,0 +1,1 @@
+"""A mask on the CT: placed, measured, checked, compared, proposed."""

@@ -1,0 +1,1 @@
+"""Which structure of a mask file is meant: segments, labels, names of levels."""

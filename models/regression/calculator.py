@@ -21,7 +21,7 @@ from models.regression.model import RegressionModel
 from models.regression.nomogram import build_nomogram
 from models.regression.terms import term_slices
 from pipeline.core.errors import StudyError
-from pipeline.core.modes import WORD
+from pipeline.core.mode_labels import WORD
 from pipeline.core.pages import page_templates
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -17,15 +17,15 @@ import pandas as pd
 from models.judge import read_predictions
 from models.regression.splines import FEWEST_KNOTS, MOST_KNOTS
 from models.regression.terms import Term
-from pipeline.core.clinical_table import type_clinical
-from pipeline.core.dictionary import COLUMNS, MISSING, NUMERIC, read_dictionary
 from pipeline.core.errors import StudyError
-from pipeline.core.identifying import check_identifying, shown
 from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.sheets import read_sheet
 from pipeline.core.spellings import plain_word, same_words, typed_alike
-from pipeline.core.table_columns import analysis_name, table_name
+from pipeline.tables.clinical_table import type_clinical
+from pipeline.tables.columns import analysis_name, table_name
+from pipeline.tables.dictionary import COLUMNS, MISSING, NUMERIC, read_dictionary
+from pipeline.tables.files.sheets import read_sheet
+from pipeline.tables.identifying.checks import check_identifying, shown
 
 logger = logging.getLogger("vertebromics")
 
@@ -113,7 +113,7 @@ def read_cohort(
     Parameters
     ----------
     path : path-like
-        A table in any format that `pipeline.core.sheets.read_sheet` reads.
+        A table in any format that `pipeline.tables.files.sheets.read_sheet` reads.
     outcome : str
         Column of the outcome.
     predictors : sequence of str

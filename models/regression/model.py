@@ -20,7 +20,7 @@ from models.regression.firth import recentred_intercept
 from models.regression.logistic import Fit
 from models.regression.terms import Term, column_names, design_matrix, require_columns, term_slices
 from pipeline.core.errors import StudyError
-from pipeline.core.modes import RIGOROUS
+from pipeline.core.mode_labels import RIGOROUS
 
 TIMINGS = ("preoperative", "intraoperative", "postoperative")
 
@@ -72,7 +72,7 @@ class RegressionModel:
     method : str
         How it was fitted.
     mode : str
-        `pipeline.core.modes.RIGOROUS`, or its label of leaking results.
+        `pipeline.core.mode_labels.RIGOROUS`, or its label of leaking results.
     shrinkage : float
         What coefficients were multiplied with after the fit.
     lp_range : tuple of float or None

@@ -19,12 +19,12 @@ from models.regression.splines import FEWEST_KNOTS
 from models.regression.terms import Term
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json
-from pipeline.core.modes import RIGOROUS
+from pipeline.core.mode_labels import RIGOROUS
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.schema_validator import schema_validator
 from pipeline.core.spellings import spelled_twice
-from pipeline.core.table_limits import read_bytes
 from pipeline.core.yaml_keys import read_yaml
+from pipeline.tables.files.limits import read_bytes
 
 SCHEMA = "vertebromics-regression-model/1"
 SCHEMA_FILE = Path(__file__).with_name("model.schema.yaml")

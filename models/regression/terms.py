@@ -15,8 +15,8 @@ import pandas as pd
 
 from models.regression.splines import default_knots, spline_basis
 from pipeline.core.errors import FitError, StudyError
-from pipeline.core.identifying import shown
 from pipeline.core.problems import listing
+from pipeline.tables.identifying.checks import shown
 
 #: As many distinct values or fewer make a continuous predictor's axis discrete (rms: n.unique).
 DISCRETE = 10

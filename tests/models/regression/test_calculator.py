@@ -203,7 +203,7 @@ def test_a_model_of_later_values_is_never_called_preoperative(model):
 
 
 def test_a_leaking_model_says_so_in_title_and_on_the_page(model):
-    from pipeline.core.modes import LABEL
+    from pipeline.core.mode_labels import LABEL
 
     page = calculator_page(replace(model, mode=LABEL))
     assert "<title>LEAKING: Pain</title>" in page

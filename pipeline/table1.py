@@ -14,10 +14,10 @@ from pipeline.comparison.choice_of_test import NORMALITY_TESTS, SMALL_CELLS
 from pipeline.comparison.multiplicity import ADJUSTMENTS, adjusted
 from pipeline.comparison.table_one import table_one
 from pipeline.core import command
-from pipeline.core.dictionary import read_dictionary
 from pipeline.core.files import whole_file, write_csv
 from pipeline.reporting.table_one_page import Asked, table_one_page
 from pipeline.table1_columns import read_units
+from pipeline.tables.dictionary import read_dictionary
 
 logger = logging.getLogger("vertebromics")
 

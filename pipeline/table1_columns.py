@@ -15,15 +15,15 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.comparison.table_one import Variable, code_text
-from pipeline.core.dictionary import MISSING, NUMERIC, levels_of
 from pipeline.core.errors import StudyError
-from pipeline.core.identifying import check_identifying, shown
-from pipeline.core.levels import levels_in, order
 from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.sheets import cell, read_sheet, rows_text
 from pipeline.core.spellings import NO, YES, plain_word, spelled_twice, spelling_of, typed_alike
-from pipeline.core.table_columns import KEYS, PATIENT_WORDS, table_name, write_ids
+from pipeline.imaging.levels import levels_in, order
+from pipeline.tables.columns import KEYS, PATIENT_WORDS, table_name, write_ids
+from pipeline.tables.dictionary import MISSING, NUMERIC, levels_of
+from pipeline.tables.files.sheets import cell, read_sheet, rows_text
+from pipeline.tables.identifying.checks import check_identifying, shown
 
 logger = logging.getLogger("vertebromics")
 
@@ -83,9 +83,9 @@ def read_units(
     Parameters
     ----------
     path : path-like
-        A table in any format that `pipeline.core.sheets.read_sheet` reads, a row per unit.
+        A table in any format that `pipeline.tables.files.sheets.read_sheet` reads, a row per unit.
     dictionary : pandas.DataFrame, optional
-        As `pipeline.core.dictionary.read_dictionary` returns it.
+        As `pipeline.tables.dictionary.read_dictionary` returns it.
     by : str, optional
         Column of the groups.
     part : str, optional

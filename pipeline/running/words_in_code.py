@@ -7,7 +7,7 @@ table says of a file in words keeps the old sentence until the table is made ane
 Code says by its form what is a sentence: the arguments of an error class, of a logger's methods and
 of `Problems.add`; message and remedy of a `Finding`; help of a command line; and what is annotated
 as `Words`, a constant or what a function returns. No branch may depend on any of them
-(tests/test_words_in_code.py looks for such branches).
+(tests/pipeline/running/test_words_in_code.py looks for such branches).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from pipeline.imaging.read_ct import read_ct
 from segmentation.formats.mask_files import read_mask_file
 from tests.fuzz.damage import damaged
 from tests.fuzz.driver import counted
-from tests.hospital import SMALL, write_small, write_small_mask
+from tests.support.hospital import SMALL, write_small, write_small_mask
 
 SEED = 20251128
 GOOD, HURT = "HURT-FREE-1", "HURT-2"

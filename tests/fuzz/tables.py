@@ -1,8 +1,8 @@
 """Damaged tables and configurations: each ends in one clear error, or reads as another reader does.
 
-`python -m tests.fuzz.tables --files 5000` tries them; `tests/test_fuzz_tables.py` runs a part of
-them. A digit of a text table that became another cannot be seen, so what is accepted is compared
-with what another reader makes of the same bytes; what carries checksums has to read as written.
+`python -m tests.fuzz.tables --files 5000` tries them; `test_fuzz_tables.py` runs a part of them. A
+digit of a text table that became another cannot be seen, so what is accepted is compared with what
+another reader makes of the same bytes; what carries checksums has to read as written.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import VertebromicsError
-from tests.test_bad_inputs_doc import ROWS
+from tests.docs.test_bad_inputs_doc import ROWS
 
 Remedy = Callable[[Path], None]
 

@@ -32,10 +32,13 @@ from pipeline.study.new_study import write_templates
 from pipeline.study.option_numbers import config_number, number_within
 from pipeline.tables.split_designs import parts_from_column
 from pipeline.tables.values.formula import Formula
-from tests import test_engine_fast, test_filters, test_formula, test_judge, test_split_designs
+from tests.models import test_judge
+from tests.models.transformers import test_filters
+from tests.pipeline.extraction import test_engine_fast
+from tests.pipeline.study.test_config import LAUGHS, MODELLED, REPLAYED
+from tests.pipeline.tables import test_formula, test_split_designs
+from tests.pipeline.test_validate import Files
 from tests.remedies import Remedy, refused, rules, says
-from tests.test_config import LAUGHS, MODELLED, REPLAYED
-from tests.test_validate import Files
 
 SECTION = "Configuration"
 REMEDIES: dict[str, Remedy] = dict(rules.REMEDIES)

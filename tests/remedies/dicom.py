@@ -21,13 +21,13 @@ from pipeline.imaging.dicom_headers import read_headers
 from pipeline.imaging.dicom_series import choose_series
 from pipeline.imaging.read_ct import accepted_ct
 from pipeline.imaging.sources import source_files
-from tests.dicom_files import edit, load, remove, uid, write_series, write_slice
+from tests.pipeline.imaging.test_dicom_bits import write as write_explicit
+from tests.pipeline.imaging.test_dicom_decode import encode
+from tests.pipeline.imaging.test_dicom_multiframe import write_enhanced
+from tests.pipeline.imaging.test_dicom_tilt import write_tilted
 from tests.remedies import Remedy, says
 from tests.remedies.registering import REGISTERING
-from tests.test_dicom_bits import write as write_explicit
-from tests.test_dicom_decode import encode
-from tests.test_dicom_multiframe import write_enhanced
-from tests.test_dicom_tilt import write_tilted
+from tests.support.dicom_files import edit, load, remove, uid, write_series, write_slice
 
 Act = Callable[[Path], object]
 Door = Callable[[Path], Sequence[Finding]]

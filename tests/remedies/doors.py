@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import VertebromicsError
+from tests.docs.test_bad_inputs_doc import ROWS
 from tests.remedies import Remedy, says
-from tests.test_bad_inputs_doc import ROWS
 
 #: A door, or what makes or mends an input: called with the folder of the test.
 Step = Callable[[Path], object]

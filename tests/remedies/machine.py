@@ -27,10 +27,10 @@ from pipeline.core.store import Store
 from pipeline.ingest import ingest_scans
 from pipeline.running.run_lock import LOCK_FILE, RUN, _clear_locks, begin_run, name_run, only_run
 from pipeline.study.config import DEFAULTS, load_yaml
-from tests import test_store_damage as damaged
+from tests.pipeline.core import test_store_damage as damaged
+from tests.pipeline.core.test_store import KEY, flip
+from tests.pipeline.running.test_run_lock import old
 from tests.remedies import Remedy, logged, refused, rule_of, says
-from tests.test_run_lock import old
-from tests.test_store import KEY, flip
 
 SECTION = "Machine"
 REMEDIES: dict[str, Remedy] = {}

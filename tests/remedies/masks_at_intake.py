@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from intake.handover.cleaning_volumes import clean_volume
-from tests.hospital import ANNA, write_ct, write_segments, write_small, write_small_mask
+from tests.intake.test_register_patients import Folder
 from tests.remedies import Remedy, says
 from tests.remedies.doors import refused, rule_of
-from tests.test_register_patients import Folder
+from tests.support.hospital import ANNA, write_ct, write_segments, write_small, write_small_mask
 
 REMEDIES: dict[str, Remedy] = {}
 PATTERN = ("--mask-pattern", "{patient}_{level}_r{reader}")

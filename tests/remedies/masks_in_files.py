@@ -14,11 +14,11 @@ from segmentation.formats.mask_files import read_mask_file
 from segmentation.masks import check_file_name
 from segmentation.structures.label_conventions import choose_segment, convention_of
 from segmentation.structures.segments import Segment, pick_segment
-from tests import test_label_tables as tables
-from tests import test_mask_files as files
 from tests.remedies import Remedy
 from tests.remedies.doors import Step, refused, warned
-from tests.test_label_conventions import holding
+from tests.segmentation.formats import test_mask_files as files
+from tests.segmentation.structures import test_label_tables as tables
+from tests.segmentation.structures.test_label_conventions import holding
 
 LABELS, NAMED = files.LABELS, files.NAMED
 

@@ -21,10 +21,10 @@ from pipeline.imaging.read_ct import read_ct
 from pipeline.imaging.sources import source_files
 from segmentation.formats.mask_files import read_mask_file
 from segmentation.structures.segments import pick_segment
-from tests import test_dicom_seg as seg
-from tests import test_rtstruct as rt
 from tests.remedies import Remedy
 from tests.remedies.doors import Step, refused, warned
+from tests.segmentation.formats import test_dicom_seg as seg
+from tests.segmentation.formats import test_rtstruct as rt
 
 # --- DICOM segmentations -------------------------------------------------------------------------
 

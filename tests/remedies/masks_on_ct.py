@@ -29,14 +29,14 @@ from segmentation.propose import propose
 from segmentation.regions.placement import DEFAULTS, Case, place_mask
 from segmentation.regions.region_checks import check_region
 from segmentation.regions.region_facts import describe_region
-from tests import test_extraction as extraction
-from tests import test_masks as masks
-from tests import test_preflight_rules as rules
-from tests import test_propose as proposals
-from tests import test_region_checks as regions
+from tests.pipeline.checks import test_rules as rules
+from tests.pipeline.extraction import test_extraction as extraction
+from tests.pipeline.imaging.test_geometry import grid
 from tests.remedies import Remedy, says
 from tests.remedies.doors import refused, rule_of, warned
-from tests.test_geometry import grid
+from tests.segmentation import test_masks as masks
+from tests.segmentation import test_propose as proposals
+from tests.segmentation.regions import test_region_checks as regions
 
 REMEDIES: dict[str, Remedy] = {}
 

@@ -17,18 +17,18 @@ from pipeline.extraction.params import parameter_notes
 from pipeline.extraction.verification import check_verified, verify
 from pipeline.resample import resample_masks
 from pipeline.study.config import resolve_config
+from tests.docs.test_bad_inputs_doc import ROWS
+from tests.pipeline.extraction.test_extraction_params import WRONG, WRONG_FILES
+from tests.pipeline.extraction.test_verification import PARAMS, both_sources, store_in, wrong
+from tests.pipeline.test_validate import Files
 from tests.remedies import Remedy, refused, rule_of, says
-from tests.test_bad_inputs_doc import ROWS
-from tests.test_extraction_params import WRONG, WRONG_FILES
-from tests.test_validate import Files
-from tests.test_verification import PARAMS, both_sources, store_in, wrong
 
 SECTION = "Parameter files"
 PUBLISHED = load_params(OWN_FILES / "radiomics_params" / "ge2025.yaml").content
 OUT = "leave {} out for PyRadiomics' default"
 
-#: Case of tests/test_extraction_params.py: what the remedy says, and the section's entries after
-#: it (`...`: left out).
+#: Case of test_extraction_params.py: what the remedy says, and the section's entries after it
+#: (`...`: left out).
 ENTRIES: dict[str, tuple[str, list[dict]]] = {
     "a misspelt setting": ("perhaps binWidth", [{"binWdth": ..., "binWidth": 25}]),
     "an image type without settings": (r"write `Wavelet: \{\}`", [{"Wavelet": {}}]),

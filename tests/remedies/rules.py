@@ -11,8 +11,8 @@ from pipeline.study import new_study
 from pipeline.study.config import load_config
 from pipeline.study.study import open_study, write_study
 from pipeline.study_of_run import study_of_run
+from tests.pipeline.test_validate import Files
 from tests.remedies import Remedy, refused
-from tests.test_validate import Files
 
 SECTION = "Configuration"
 

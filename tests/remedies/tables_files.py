@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 
 from pipeline.tables.files import delimited
 from pipeline.tables.files.sheets import read_sheet
+from tests.pipeline.tables.test_sheets import TABLE, WIDE, edited, workbook, write
 from tests.remedies import Remedy
 from tests.remedies.table_doors import quiet, refused, warned
-from tests.test_sheets import TABLE, WIDE, edited, workbook, write
 
 GOOD = "id,x\nP1,1\nP2,2\n"
 CLOSE = "A CSV file must close every quote that it opens"

@@ -10,12 +10,12 @@ from models.learning.one_fit import fit_estimator
 from models.learning.procedure import Procedure
 from models.optimism import correct_optimism
 from tests.conftest import REPOSITORY
-from tests.hospital import write_small
+from tests.intake.test_register_patients import Folder, cases, register
+from tests.models.learning.test_platt import cohort
+from tests.models.test_optimism import PLAIN, rows_of
 from tests.remedies import Remedy, says
 from tests.remedies.table_doors import refused
-from tests.test_optimism import PLAIN, rows_of
-from tests.test_platt import cohort
-from tests.test_register_patients import Folder, cases, register
+from tests.support.hospital import write_small
 
 
 def config(**options: object) -> dict:

@@ -14,12 +14,12 @@ from intake import phi_scan
 from models.judge import judge, read_predictions
 from pipeline.running.trace import trace_case
 from pipeline.tables.registered import MARKER
-from tests.hospital import ANNA, CANARY, Hospital, write_ct, write_mask
+from tests.intake.test_register import table_of
+from tests.models.test_judge import drawn
+from tests.pipeline.test_validate import Files
 from tests.remedies import Remedy, says
 from tests.remedies.table_doors import refused
-from tests.test_judge import drawn
-from tests.test_register import table_of
-from tests.test_validate import Files
+from tests.support.hospital import ANNA, CANARY, Hospital, write_ct, write_mask
 
 
 def put(column: str, value: object, rows: object = 0):

@@ -11,11 +11,11 @@ from pipeline.gather import gather_ready
 from pipeline.study.new_study import write_templates
 from pipeline.tables.clinical_table import read_clinical
 from pipeline.tables.dictionary import allowed_predictors, read_dictionary
+from tests.pipeline.study.test_new_study import feature_table
+from tests.pipeline.tables.test_dictionary import CLINICAL, HEADER, ROWS
+from tests.pipeline.tables.test_public_tables import NAMES, drawn, joined, target
 from tests.remedies import Remedy
 from tests.remedies.table_doors import quiet, refused, warned
-from tests.test_dictionary import CLINICAL, HEADER, ROWS
-from tests.test_new_study import feature_table
-from tests.test_public_tables import NAMES, drawn, joined, target
 
 
 def table(**columns: object) -> pd.DataFrame:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.tables.values.formula import Formula
+from tests.pipeline.tables.test_identifying import CANARY
+from tests.pipeline.tables.test_tables_together import in_units
 from tests.remedies import Remedy
 from tests.remedies.table_doors import quiet, refused, warned
-from tests.small_tables import DICTIONARY, small_study, small_tables
-from tests.test_identifying import CANARY
-from tests.test_tables_together import in_units
+from tests.support.small_tables import DICTIONARY, small_study, small_tables
 
 
 class Small:

@@ -23,11 +23,20 @@ from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.read_ct import accepted_ct
 from pipeline.imaging.sources import placed, source_files
 from pipeline.imaging.volumes import read_volume
-from tests.dicom_files import write_series
+from tests.pipeline.extraction.test_extraction import ct_and_mask
+from tests.pipeline.imaging.test_ct_doors import (
+    AFFINE,
+    PARAMS,
+    hu,
+    nifti,
+    nrrd_of,
+    sheared,
+    squeezed,
+    with_value,
+)
+from tests.pipeline.imaging.test_volumes import in_header, leaning
 from tests.remedies import Remedy, says
-from tests.test_ct_doors import AFFINE, PARAMS, hu, nifti, nrrd_of, sheared, squeezed, with_value
-from tests.test_extraction import ct_and_mask
-from tests.test_volumes import in_header, leaning
+from tests.support.dicom_files import write_series
 
 Act = Callable[[Path], object]
 Door = Callable[[Path], Sequence[Finding]]

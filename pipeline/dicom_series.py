@@ -1,6 +1,6 @@
 """Moved: ``python -m pipeline.imaging.dicom_series``."""
 
-from pipeline.core.moved import run_moved
+from pipeline.core.command_names import run_moved
 
 if __name__ == "__main__":
     run_moved("pipeline.dicom_series", "pipeline.imaging.dicom_series")

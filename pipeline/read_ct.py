@@ -1,6 +1,6 @@
 """Moved: ``python -m pipeline.imaging.read_ct``."""
 
-from pipeline.core.moved import run_moved
+from pipeline.core.command_names import run_moved
 
 if __name__ == "__main__":
     run_moved("pipeline.read_ct", "pipeline.imaging.read_ct")

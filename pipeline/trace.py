@@ -1,6 +1,6 @@
 """Moved: ``python -m pipeline.running.trace``."""
 
-from pipeline.core.moved import run_moved
+from pipeline.core.command_names import run_moved
 
 if __name__ == "__main__":
     run_moved("pipeline.trace", "pipeline.running.trace")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline.core.command_names import NAME_VARIABLE
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
 
@@ -22,7 +23,8 @@ logger = logging.getLogger("vertebromics")
 def parser(module: str, description: str | None) -> argparse.ArgumentParser:
     """Return an argument parser for ``python -m <module>``, described by its docstring's start."""
     first = (description or "").strip().split("\n\n")[0]
-    return argparse.ArgumentParser(prog=f"python -m {module}", description=first)
+    program = os.environ.pop(NAME_VARIABLE, f"python -m {module}")
+    return argparse.ArgumentParser(prog=program, description=first)
 
 
 def batch_arguments(arguments: argparse.ArgumentParser) -> None:

@@ -1,9 +1,12 @@
-"""Commands under the names that they had before, for one release."""
+"""Names of commands: what was typed, and the names that they had before, for one release."""
 
 from __future__ import annotations
 
 import runpy
 import sys
+
+#: Environment variable: what was typed to start a command, if not ``python -m``.
+NAME_VARIABLE = "VERTEBROMICS_COMMAND"
 
 
 def run_moved(old: str, new: str) -> None:

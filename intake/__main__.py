@@ -1,4 +1,4 @@
-"""``python -m intake``: see `intake.pseudonymous_study`."""
+"""``vertebromics intake``: see `intake.pseudonymous_study`."""
 
 from intake.pseudonymous_study import command_line
 

@@ -318,7 +318,7 @@ def identities_of_linkage(path: Path) -> list[Identity]:
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise StudyError(
-            "--against must be a linkage file that python -m intake wrote",
+            "--against must be a linkage file that vertebromics intake wrote",
             found="no such file" if not path.exists() else "a file of another kind",
             remedy="name the file that register wrote beside the study, STUDY.linkage.json",
         ) from None

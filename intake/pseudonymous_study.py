@@ -250,7 +250,7 @@ def _check_series(handover: Handover) -> None:
             found=f"none; {len(handover.damaged)} damaged DICOM files and "
             f"{len(handover.other)} files that are no CT slice",
             remedy="check the folder; CTs in NIfTI or NRRD are registered from a table that names "
-            "each image and mask: python -m intake --cases TABLE.csv --out STUDY "
+            "each image and mask: vertebromics intake --cases TABLE.csv --out STUDY "
             "(docs/privacy.md)",
         )
 

@@ -1,4 +1,4 @@
-"""Moved: ``python -m pipeline.imaging.dicom_series``."""
+"""Moved: ``vertebromics series``."""
 
 from pipeline.core.command_names import run_moved
 

@@ -1,4 +1,4 @@
-"""Moved: ``python -m pipeline.study.new_study``."""
+"""Moved: ``vertebromics new``."""
 
 from pipeline.core.command_names import run_moved
 

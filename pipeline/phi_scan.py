@@ -1,4 +1,4 @@
-"""Moved: ``python -m intake.phi_scan``."""
+"""Moved: ``vertebromics phi-scan``."""
 
 from pipeline.core.command_names import run_moved
 

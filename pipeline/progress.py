@@ -1,4 +1,4 @@
-"""Moved: ``python -m pipeline.running.run``."""
+"""Moved: ``vertebromics run``."""
 
 from pipeline.core.command_names import run_moved
 

@@ -1,4 +1,4 @@
-"""Moved: ``python -m pipeline.imaging.read_ct``."""
+"""Moved: ``vertebromics read-ct``."""
 
 from pipeline.core.command_names import run_moved
 

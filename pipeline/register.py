@@ -1,4 +1,4 @@
-"""Moved: ``python -m intake``."""
+"""Moved: ``vertebromics intake``."""
 
 from pipeline.core.command_names import run_moved
 

@@ -51,7 +51,7 @@ def study_of_run(config: Mapping, *, is_job: bool = False, is_lint: bool = False
         raise StudyError(
             "A run needs a study",
             remedy="snakemake --configfile <study>.yaml, or `config:` of a module; "
-            "python -m pipeline.study.new_study NAME writes a template",
+            "vertebromics new NAME writes a template",
         )
     if is_job:
         return open_study(study_folder(config) / "study")

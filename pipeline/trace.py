@@ -1,4 +1,4 @@
-"""Moved: ``python -m pipeline.running.trace``."""
+"""Moved: ``vertebromics trace``."""
 
 from pipeline.core.command_names import run_moved
 

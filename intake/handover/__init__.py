@@ -1,4 +1,4 @@
 """From what a hospital hands over to a pseudonymous study: find, match, name, clean, write.
 
-Used by ``python -m intake``; no stage imports it.
+Used by ``vertebromics intake``; no stage imports it.
 """

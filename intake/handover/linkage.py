@@ -52,7 +52,7 @@ class Linkage:
         Pseudonym -> what headers of its images said of the person, so that a later handover that
         contradicts them is noticed.
     identity : dict of str to dict
-        Kind -> tag -> values, for ``python -m intake.phi_scan --against``.
+        Kind -> tag -> values, for ``vertebromics phi-scan --against``.
     """
 
     key: str = field(default_factory=lambda: secrets.token_hex(32))

@@ -24,7 +24,7 @@ from pipeline.core.leftovers import name_aside
 
 logger = logging.getLogger("vertebromics")
 
-#: File of an entry that says what it depends on, for `python -m pipeline.running.trace`.
+#: File of an entry that says what it depends on, for `vertebromics trace`.
 DEPENDS_ON = "depends_on.json"
 
 #: What of it is written there: nothing that may name a file, a series or a person.

@@ -7,7 +7,7 @@ From a notebook::
     features = extract_features("ct.nrrd", "mask.nrrd", "radiomics_params/ge2025.yaml")
     features["original_shape_MeshVolume"]
 
-or from a shell: ``python -m pipeline.extraction ct.nrrd mask.nrrd --params ge2025.yaml``.
+or from a shell: ``vertebromics features ct.nrrd mask.nrrd --params ge2025.yaml``.
 
 PyRadiomics computes in one go; here the work is cut in two where the volume of data drops a
 thousandfold, so that a study keeps the small part and need not read the CT again:

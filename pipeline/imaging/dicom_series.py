@@ -1,6 +1,6 @@
 """CT series in DICOM folders: which ones there are, and which one is meant.
 
-``python -m pipeline.imaging.dicom_series FOLDER`` lists them for whoever fills in the table of
+``vertebromics series FOLDER`` lists them for whoever fills in the table of
 cases. What it prints names series by UID and description, and so stays on the screen; findings and
 results name them by what a viewer shows: number, slices, spacing, thickness, kernel.
 """
@@ -226,7 +226,7 @@ def _chosen(slices: Sequence[Slice], series: str | None, rule: Rule) -> Choice:
             "ingest.series_rule chooses",
             found=f"{listed(left or candidates)} (rule {rule})",
             remedy="write the SeriesInstanceUID or the SeriesDescription into column `series`; "
-            "python -m pipeline.imaging.dicom_series FOLDER lists them",
+            "vertebromics series FOLDER lists them",
         )
     chosen = left[0]
     return Choice(
@@ -281,7 +281,7 @@ def _named(candidates: list[Series], name: str) -> Choice:
             "The description in column `series` must be that of one CT series only",
             found=listed(described),
             remedy="write the SeriesInstanceUID into column `series`; "
-            "python -m pipeline.imaging.dicom_series FOLDER lists them",
+            "vertebromics series FOLDER lists them",
         )
     raise CaseError(
         "The series named in column `series` must be a CT series in the folder",

@@ -1,6 +1,6 @@
 """A CT of any accepted format as one volume: what ingest stores, and what other commands open.
 
-``python -m pipeline.imaging.read_ct FOLDER --out ct.nrrd`` writes the volume that ingest would
+``vertebromics read-ct FOLDER --out ct.nrrd`` writes the volume that ingest would
 store: for masks that have to be drawn on a volume whose gantry tilt is corrected.
 """
 

@@ -282,7 +282,7 @@ def check_right_angles(axes: np.ndarray, stated_by: str) -> None:
             found=f"an angle that is {degrees_off(cosine):.2g} degrees off by {stated_by}",
             remedy="hand in the DICOM series of the CT itself (if its gantry was tilted, with "
             "ingest.gantry_tilt: correct), and masks drawn on the volume that "
-            "python -m pipeline.imaging.read_ct writes of it",
+            "vertebromics read-ct writes of it",
         )
 
 

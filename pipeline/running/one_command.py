@@ -60,7 +60,7 @@ PARTS = {
     "trace": Part(
         "pipeline.running.trace",
         "say where a result comes from",
-        "P0001-L1 --configfile config.yaml",
+        "P0001-L1 --results results/spine",
     ),
     "phi-scan": Part(
         "intake.phi_scan",

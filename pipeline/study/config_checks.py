@@ -265,13 +265,13 @@ def _check_clinical_keys(config: dict, problems: Problems) -> None:
             "Clinical predictors need a data dictionary with the type and timing of each column",
             found=listing(config["predictors"]),
             where="config key dictionary",
-            remedy="`python -m pipeline.study.new_study NAME` writes a template",
+            remedy="`vertebromics new NAME` writes a template",
         )
     elif config["cases"] is not None and config["clinical"] is not None:
         problems.add(
             "A clinical table needs a data dictionary with the type and timing of each column",
             where="config key dictionary",
-            remedy="`python -m pipeline.study.new_study NAME` writes a template",
+            remedy="`vertebromics new NAME` writes a template",
         )
 
 

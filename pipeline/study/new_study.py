@@ -29,7 +29,7 @@ CONFIG = """\
 study: {name}
 title: null                   # heading of the report
 
-# python -m intake writes this table and its files (docs/privacy.md).
+# vertebromics intake writes this table and its files (docs/privacy.md).
 cases: {folder}/study/cases.csv
 # Two tables of your own (docs/tables.md), keyed by those pseudonyms: replace their EXAMPLE rows.
 clinical: {folder}/clinical.csv
@@ -93,13 +93,13 @@ Written to {folder}: {files}.
 
 Next:
   1. Register what the hospital handed over: it draws pseudonyms and numbers the files.
-     By what the files say:  python -m intake DICOM_ROOT MASK_ROOT --out {folder}/study
+     By what the files say:  vertebromics intake DICOM_ROOT MASK_ROOT --out {folder}/study
      Or by a table of masks: fill in handed_in.csv with the real ids and paths (keep it outside of
-     any repository), then   python -m intake --cases {folder}/handed_in.csv \\
+     any repository), then   vertebromics intake --cases {folder}/handed_in.csv \\
                                  --out {folder}/study
   2. Fill in clinical.csv by pseudonym ({folder}/study/clinical_template.csv lists them), and
      describe each of its columns in dictionary.csv (docs/tables.md says how).
-  3. Check the tables:   python -m pipeline.validate --config {folder}/config.yaml
+  3. Check the tables:   vertebromics check --config {folder}/config.yaml
   4. Check the images:   snakemake --cores 2 --configfile {folder}/config.yaml preflight
   5. Run the study:      snakemake --cores 2 --configfile {folder}/config.yaml
 """
@@ -109,7 +109,7 @@ Written to {folder}: {files}.
 
 Next:
   1. Read {folder}/config.yaml: who the patient is, and what the outcome, are guesses.
-  2. Check the tables:   python -m pipeline.validate --config {folder}/config.yaml
+  2. Check the tables:   vertebromics check --config {folder}/config.yaml
   3. Run the study:      snakemake --cores 2 --configfile {folder}/config.yaml
 """
 

@@ -68,7 +68,7 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
             "The table of masks must exist",
             where=str(path),
             remedy="give its path relative to the folder in which snakemake runs; "
-            "python -m intake DICOM_ROOT MASK_ROOT --out STUDY writes one, cases.csv",
+            "vertebromics intake DICOM_ROOT MASK_ROOT --out STUDY writes one, cases.csv",
         )
     read_marker(path)
     sheet = read_sheet(path, "cases")

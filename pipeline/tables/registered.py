@@ -1,6 +1,6 @@
 """The marker of a pseudonymous study, without which no stage looks at an image.
 
-``python -m intake`` (and the demos) write ``registered.json`` beside the table of cases. It says
+``vertebromics intake`` (and the demos) write ``registered.json`` beside the table of cases. It says
 that the ids of that folder were drawn and its files numbered there, so that paths and ids may stand
 in results and logs. It identifies nobody: counts, pseudonyms, keyed hashes.
 """
@@ -87,13 +87,13 @@ def read_marker(table: str | Path) -> dict:
     """
     table = Path(table)
     path = table.parent / MARKER
-    remedy = f"python -m intake --cases {table} --out {table.parent / 'study'}"
+    remedy = f"vertebromics intake --cases {table} --out {table.parent / 'study'}"
     if not path.is_file():
         raise StudyError(
             "A study needs pseudonyms: its table of masks must lie in a folder that was registered",
             found=f"no {MARKER} beside it",
             where=str(table),
-            remedy=f"{remedy}  (or, without a table: python -m intake DICOM_ROOT "
+            remedy=f"{remedy}  (or, without a table: vertebromics intake DICOM_ROOT "
             f"MASK_ROOT --out STUDY); then set `cases` to the cases.csv that it writes",
         )
     try:
@@ -132,7 +132,7 @@ def check_registered(sheet: pd.DataFrame, path: Path) -> None:
             rows = rows_text(sheet.index[bad])
             problems.add(rule, where=f"{path}, {rows}, column {column}", remedy=remedy)
 
-    again = f"register the new files: python -m intake ... --out {path.parent}"
+    again = f"register the new files: vertebromics intake ... --out {path.parent}"
     refuse(
         ~sheet["patient_id"].isin(known),
         "patient_id",

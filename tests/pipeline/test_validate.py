@@ -194,7 +194,7 @@ def test_table_that_nobody_registered_is_refused_with_the_command(files):
     text = files.problem()
     table = files.folder / "cases.csv"
     assert "no registered.json beside it" in text
-    assert f"python -m intake --cases {table} --out {table.parent / 'study'}" in text
+    assert f"vertebromics intake --cases {table} --out {table.parent / 'study'}" in text
     assert CANARY not in text
 
 
@@ -218,7 +218,7 @@ def test_what_identifies_is_refused_without_a_quotation(files, column, value):
     files.cases.loc[:1, column] = value
     text = files.problem()
     assert f"rows 2, 3, column {column}" in text
-    assert "python -m intake" in text or "leave it blank" in text
+    assert "vertebromics intake" in text or "leave it blank" in text
     assert value not in text
     assert CANARY not in text
 

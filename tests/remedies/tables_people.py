@@ -92,7 +92,7 @@ MASKS = {
     ),
     "A table of masks that was never registered": (
         lambda f: (setattr(f, "good", f.registered), setattr(f, "registered", None)),
-        "A study needs pseudonyms", "python -m intake --cases",
+        "A study needs pseudonyms", "vertebromics intake --cases",
         lambda f: setattr(f, "registered", f.good),
     ),
     "A marker of a study that cannot be read": (

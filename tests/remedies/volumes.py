@@ -206,7 +206,7 @@ def region(path: Path) -> Path:
 
 
 def measure(path: Path) -> list[Finding]:
-    """Compute a feature of the CT, as python -m pipeline.extraction and notebooks do."""
+    """Compute a feature of the CT, as vertebromics features and notebooks do."""
     assert np.isfinite(mean_of(path, region(path.with_name("mask.nrrd"))))
     return []
 
@@ -438,17 +438,17 @@ REMEDIES: dict[str, Remedy] = {
         "a.nii", header(40, "<4h", 3, 32767, 32767, 32767), "must hold all of its voxels",
         "copy or export the file again",
     ),
-    "Any of these in `python -m pipeline.extraction` or in a notebook": refused(
+    "Any of these in `vertebromics features` or in a notebook": refused(
         "a.nrrd", lambda path: nrrd_of(path, with_value(np.nan)), "must be a number", "-1024",
         lambda path: nrrd_of(path, with_value(-1024)), door=measure,
     ),
-    "`python -m pipeline.extraction`: a mask of another size, without resampling": (
+    "`vertebromics features`: a mask of another size, without resampling": (
         mask_of_another_size
     ),
-    "`python -m pipeline.extraction`: a region that no voxel of the CT meets": (
+    "`vertebromics features`: a region that no voxel of the CT meets": (
         region_between_voxels
     ),
-    "A CT or mask for `python -m pipeline.extraction` that is not there": refused(
+    "A CT or mask for `vertebromics features` that is not there": refused(
         "mask.nrrd", nothing, "must be an existing NRRD or NIfTI file", "check the path", region,
         door=measure_within,
     ),

@@ -66,8 +66,8 @@ def test_next_steps_are_told(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     main(Namespace(name="s", folder=None, features=[]))
     printed = capsys.readouterr().out
-    assert "python -m intake DICOM_ROOT MASK_ROOT --out studies/s/study" in printed
-    assert "python -m pipeline.validate --config studies/s/config.yaml" in printed
+    assert "vertebromics intake DICOM_ROOT MASK_ROOT --out studies/s/study" in printed
+    assert "vertebromics check --config studies/s/config.yaml" in printed
     assert (tmp_path / "studies" / "s" / "config.yaml").exists()
 
 

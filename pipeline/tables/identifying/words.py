@@ -17,7 +17,7 @@ WORDS = re.compile(r"[^\W_]+")
 
 @cache
 def words(kind: str) -> frozenset[str]:
-    """Return the words of `kind` in identifying_words.yaml, folded."""
+    """Return the words of `kind` in words.yaml, folded."""
     mark = " " if kind == "chinese" else ","
     lines = _file_of_words()[kind]
     return frozenset(fold(one) for line in lines for one in str(line).split(mark) if one)
@@ -25,12 +25,12 @@ def words(kind: str) -> frozenset[str]:
 
 @cache
 def _file_of_words() -> Mapping[str, list]:
-    path = Path(__file__).with_name("identifying_words.yaml")
+    path = Path(__file__).with_name("words.yaml")
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def word_lists(kind: str) -> list[list[str]]:
-    """Return the lists of `kind` in identifying_words.yaml, in their order, folded."""
+    """Return the lists of `kind` in words.yaml, in their order, folded."""
     return [[fold(one) for one in str(line).split(",")] for line in _file_of_words()[kind]]
 
 

@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install bundle demo demo-tables slurm real simulated test test-full bench bench-extraction bench-preflight bench-models proof-leakage proof-simulation lint format clean
+.PHONY: help install bundle demo demo-tables slurm real simulated test test-full bench bench-extraction bench-preflight bench-models proof-leakage proof-simulation lint options format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -105,6 +105,9 @@ lint: $(STAMP) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint
 	$(BIN)/snakefmt --check Snakefile pipeline/rules
 	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint --configfile config/demo-tables.yaml
+
+options: $(STAMP) ## write default.yaml, schema.json and the page of options from their classes
+	$(BIN)/python -m pipeline.study.options.generate
 
 format: $(STAMP) ## let ruff and snakefmt rewrite the files
 	$(BIN)/ruff check --fix .

@@ -37,6 +37,7 @@ COPIED = (
     "environment.post-deploy.sh",
     "requirements.txt",
     "config/*.yaml",
+    "config/schema.json",
     "config/*.csv",
     "config/protocols/*.yaml",
     "profiles/*/config.yaml",

@@ -28,8 +28,8 @@ from pipeline.core.files import write_table
 from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.spellings import same_words, spelling_of, typed_alike
-from pipeline.study.config import schema_of
 from pipeline.study.option_numbers import checked_number, config_number, number_within
+from pipeline.study.options.words import schema_of
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.files.sheets import cell, read_sheet
 from pipeline.tables.id_checks import check_rows_of_patients, check_spellings

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from pipeline.core.sections import option
+
 
 @dataclass(frozen=True)
 class CtOptions:
@@ -28,12 +30,42 @@ class CtOptions:
         HU of replaced padding, and of what a corrected tilt leaves empty.
     """
 
-    series_rule: Literal["thinnest", "most-slices", "refuse"] = "thinnest"
-    allow_lossy: bool = False
-    gantry_tilt: Literal["refuse", "correct"] = "refuse"
-    tilt_interpolation: Literal["linear", "bspline"] = "linear"
-    padding: Literal["keep", "replace"] = "keep"
-    padding_hu: int = -1024
+    series_rule: Literal["thinnest", "most-slices", "refuse"] = option(
+        "thinnest",
+        "which of several CT series in a DICOM folder is taken",
+        "thinnest | most-slices | refuse: of several CT series in a DICOM folder, when column "
+        "`series` is blank",
+    )
+    allow_lossy: bool = option(
+        False,
+        "whether lossy compression is a warning instead of an error",
+        "accept lossy compression with a warning; it changes texture",
+    )
+    gantry_tilt: Literal["refuse", "correct"] = option(
+        "refuse",
+        "whether a tilted series is refused or resampled",
+        "refuse | correct: shear each slice back; masks must be drawn on the corrected volume",
+    )
+    tilt_interpolation: Literal["linear", "bspline"] = option(
+        "linear",
+        "how a tilted series is resampled",
+        "linear | bspline, along the columns; linear does not overshoot at metal",
+    )
+    padding: Literal["keep", "replace"] = option(
+        "keep",
+        "whether padding outside the field of view keeps its value",
+        "keep | replace: as published the value outside the field of view stays, so that features "
+        "equal those of the files",
+    )
+    padding_hu: int = option(
+        -1024,
+        "HU of replaced padding",
+        "HU of replaced padding and of what a corrected tilt leaves empty; the lowest value of a "
+        "plain CT",
+        unit="HU",
+        ge=-32768,
+        le=0,
+    )
 
 
 @dataclass(frozen=True)
@@ -52,10 +84,32 @@ class CtChecks:
         Values below or above it are an error, in HU.
     """
 
-    min_slices: int = 3
-    max_slice_spacing_mm: float = 6.0
-    max_slice_thickness_mm: float = 6.0
-    hu_range: tuple[float, float] = (-10240, 32767)
+    min_slices: int = option(
+        3, "fewest slices of a volume", "slices; fewer make no volume", unit="slices", ge=1
+    )
+    max_slice_spacing_mm: float = option(
+        6.0,
+        "largest distance between slice centres, in mm",
+        "mm between slice centres; thicker ones blur endplates beyond use",
+        unit="mm",
+        gt=0,
+    )
+    max_slice_thickness_mm: float = option(
+        6.0,
+        "largest slice thickness, in mm",
+        "mm of tissue that a slice blurs, where the header states it",
+        unit="mm",
+        gt=0,
+    )
+    hu_range: list[float] = option(
+        [-10240, 32767],
+        "lowest and highest value that can be a Hounsfield unit",
+        "HU; the extended scale of scanners, beyond it no value is a Hounsfield unit",
+        unit="HU",
+        min_length=2,
+        max_length=2,
+        remedy="two numbers, such as `hu_range: [-10240, 32767]`",
+    )
 
     @classmethod
     def of(cls, checks: Mapping) -> CtChecks:
@@ -125,5 +179,5 @@ def limits_of(arguments: argparse.Namespace) -> CtChecks:
         min_slices=arguments.min_slices,
         max_slice_spacing_mm=arguments.max_slice_spacing_mm,
         max_slice_thickness_mm=arguments.max_slice_thickness_mm,
-        hu_range=tuple(arguments.hu_range),
+        hu_range=list(arguments.hu_range),
     )

@@ -80,7 +80,7 @@ def project_modules(module: str, root: Path | None = None) -> tuple[str, ...]:
     while waiting:
         name = waiting.pop()
         for part in _with_parents(name):
-            free = part in VALUE_FREE and part != module
+            free = part != module and not VALUE_FREE.isdisjoint(_with_parents(part))
             if part in seen or free or _find(part, root) is None:
                 continue
             seen.add(part)

@@ -5,8 +5,9 @@ Rewording them makes no other number, so that a fingerprint of code leaves them 
 table says of a file in words keeps the old sentence until the table is made anew.
 
 Code says by its form what is a sentence: the arguments of an error class, of a logger's methods and
-of `Problems.add`; message and remedy of a `Finding`; help of a command line; and what is annotated
-as `Words`, a constant or what a function returns. No branch may depend on any of them
+of `Problems.add`; message and remedy of a `Finding`; what an `option` says of itself; help of a
+command line; and what is annotated as `Words`, a constant or what a function returns. No branch may
+depend on any of them
 (tests/pipeline/running/test_words_in_code.py looks for such branches).
 """
 
@@ -18,13 +19,15 @@ from collections.abc import Iterator
 #: Type of a text that only people read. Annotate a constant or a function's result with it.
 Words = str
 
-#: Modules whose every line is about words, progress or housekeeping, and none about a value.
+#: Modules whose every line is about words, progress or housekeeping, and none about a value; of a
+#: package, all its modules. Stages read the frozen study, whatever the defaults of the options are.
 VALUE_FREE = frozenset(
     {
         "pipeline.core.job_environment",
         "pipeline.core.leftovers",
         "pipeline.running.run_log",
         "pipeline.running.words_in_code",
+        "pipeline.study.options",
     }
 )
 
@@ -42,6 +45,9 @@ _HELP = frozenset({"help", "description", "epilog", "metavar", "title"})
 _FINDING = "Finding"
 _FACTS_OF_FINDING = ("code", "severity")
 _WORDS_OF_FINDING = frozenset({"message", "remedy"})
+
+#: What describes an option: of it a stage knows the default alone, the first argument.
+_OPTION = "option"
 
 
 def drop_words(tree: ast.AST) -> None:
@@ -91,6 +97,8 @@ def _drop_arguments(call: ast.Call) -> None:
     elif name == _FINDING:
         del call.args[len(_FACTS_OF_FINDING) :]
         call.keywords = [each for each in call.keywords if each.arg not in _WORDS_OF_FINDING]
+    elif name == _OPTION:
+        call.args, call.keywords = call.args[:1], []
     elif name in _OF_COMMANDS:
         call.keywords = [each for each in call.keywords if each.arg not in _HELP]
 

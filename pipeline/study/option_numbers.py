@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 from pipeline.core.errors import StudyError
 from pipeline.core.notation import NUMBER, beyond_numbers
-from pipeline.study.config import schema_of, wanted
+from pipeline.study.options.words import schema_of, wanted
 
 #: Keyword of the schema -> whether a number keeps to it.
 _KEPT = {

@@ -39,6 +39,7 @@ def kept(code: str) -> str:
         ("Finding('a', 'error', 'It is', 'do')", "Finding('a', 'error', f'{x} is', 'try')"),
         ("Finding('a', 'error', 'It is')", "Finding('a', 'error', message='Is it')"),
         ("p.add_argument('x', type=int, help='one')", "p.add_argument('x', type=int, help='two')"),
+        ("x: int = option(3, 'one', ge=1)", "x: int = option(3, 'two', 'why', unit='mm')"),
         ("NOTE: Words = 'one'", "NOTE: Words = 'two'"),
         ("NOTES: tuple[Words, ...] = ('one',)", "NOTES: tuple[Words, ...] = ('two', 'one')"),
         ("SAID: dict[str, Words] = {'a': 'one'}", "SAID: dict[str, Words] = {'a': 'two'}"),
@@ -61,6 +62,7 @@ def test_words_are_dropped(before: str, after: str) -> None:
         ("Finding('a', 'error', 'It is')", "Finding('a', 'warning', 'It is')"),
         ("Finding('a', 'error', 'It', about='ct')", "Finding('a', 'error', 'It', about='mask')"),
         ("p.add_argument('x', type=int)", "p.add_argument('x', type=float)"),
+        ("x: int = option(3, 'how many')", "x: int = option(4, 'how many')"),
         ("p.add_argument('--x', default=1)", "p.add_argument('--x', default=2)"),
         ("NAME: str = 'one'", "NAME: str = 'two'"),
         ("SAID: dict[Words, str] = {'a': 'one'}", "SAID: dict[Words, str] = {'a': 'two'}"),
@@ -120,8 +122,16 @@ def test_a_reworded_remedy_log_line_or_docstring_recomputes_nothing(
 
 @pytest.mark.parametrize("module", sorted(VALUE_FREE))
 def test_modules_without_a_value_change_no_fingerprint(copied: Path, module: str) -> None:
-    path = Path(*module.split(".")).with_suffix(".py")
-    changed = edited(copied, path, "from __future__", "OTHER = 3\nfrom __future__")
+    path = Path(*module.split("."))
+    files = sorted((copied / path).rglob("*.py")) or [copied / path.with_suffix(".py")]
+    before = {file: file.read_text(encoding="utf-8") for file in files}
+    try:
+        for file, text in before.items():
+            file.write_text(f"OTHER = 3\n{text}", encoding="utf-8")
+        changed = fingerprints(copied)
+    finally:
+        for file, text in before.items():
+            file.write_text(text, encoding="utf-8")
     assert changed == fingerprints(copied)
 
 

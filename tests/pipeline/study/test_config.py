@@ -12,7 +12,6 @@ from pipeline.core.errors import MachineError, StudyError
 from pipeline.study.config import (
     DEFAULTS,
     PROTOCOLS,
-    SCHEMA,
     load_config,
     load_yaml,
     merge,
@@ -35,31 +34,6 @@ def problem(**options) -> str:
     with pytest.raises(StudyError) as caught:
         resolve_config(MODELLED | options)
     return str(caught.value)
-
-
-def keys(schema: dict, path: tuple = ()) -> set[tuple]:
-    found = set()
-    for name, part in schema.get("properties", {}).items():
-        found |= keys(part, (*path, name)) or {(*path, name)}
-    return found
-
-
-def test_schema_describes_every_option_and_nothing_else():
-    schema = yaml.safe_load(SCHEMA.read_text())
-    options = keys(schema)
-    default = yaml.safe_load(DEFAULTS.read_text())
-    for path in options - {path for path in options if path[:2] == ("search", "spaces")}:
-        if path[0] in ("outcome", "primary"):
-            continue
-        node = default
-        for part in path:
-            node = node[part]
-    assert set(default) == set(schema["properties"])
-    for path in options:
-        node = schema
-        for part in path:
-            node = node["properties"][part]
-        assert node["description"], path
 
 
 def test_null_switches_a_step_of_the_selection_off():

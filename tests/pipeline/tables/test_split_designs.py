@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from models.split import split_table
 from pipeline.core.errors import StudyError
-from pipeline.study.config import schema_of
+from pipeline.study.options.words import schema_of
 from pipeline.tables.split_designs import OPTIONS, parts_from_column
 
 SPLIT = {"column": "x", "test_fraction": 0.3, "test_from": None, "test_sites": [], "folds": 5}

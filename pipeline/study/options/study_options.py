@@ -1,0 +1,320 @@
+"""All options of a study: what stands at the top of a configuration, and its sections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pipeline.core.sections import Rule, option, optional_section, section, sections
+from pipeline.imaging.ct_options import CtOptions
+from pipeline.study.options.fitting import Family, Search, Tabnet
+from pipeline.study.options.handed_in import Condition, Outcome
+from pipeline.study.options.imaging import Agreement, Checks, Extraction, Masks, Preflight
+from pipeline.study.options.judging import (
+    Ablation,
+    Evaluation,
+    Interpretation,
+    Nested,
+    Optimism,
+    Primary,
+    Stability,
+)
+from pipeline.study.options.selecting import Imputation, Scaling, Selection, Split
+
+NAME = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
+
+Reader = Annotated[str, Rule("name of a reader", bounds={"pattern": NAME})]
+Path = Annotated[str, Rule("path of a reader's feature table", bounds={"min_length": 1})]
+Column = Annotated[str, Rule("name of a column", bounds={"min_length": 1})]
+Pattern = Annotated[
+    str, Rule("name of a column, `*` standing for anything", bounds={"min_length": 1})
+]
+OwnColumn = Annotated[
+    Literal["patient_id", "case_id", "level", "days_from_surgery", "reader"],
+    Rule(
+        "column of this project",
+        remedy="such as `columns: {patient_id: ID}`: this project's name first, then the table's",
+    ),
+]
+TheirColumn = Annotated[
+    Column | Annotated[list[Column], Rule("names of columns", bounds={"min_length": 1})],
+    Rule(
+        "column of the tables, or several whose values are joined",
+        accepts="the name of a column, or a list of names",
+    ),
+]
+Sentence = Annotated[str, Rule("a sentence on what is assumed", bounds={"min_length": 1})]
+Word = Annotated[
+    Annotated[str, Rule(bounds={"min_length": 1})] | float,
+    Rule("a word or a number of the tables"),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Every option of a study."""
+
+    study: str = option(
+        None,
+        "name of the study; it names the results folder",
+        "name of the study, letters, digits, '_' and '-'; names the results folder",
+        pattern=NAME,
+        required=True,
+        remedy="letters, digits, '_' and '-', such as `study: pain-2025`; put a number in quotes",
+    )
+    title: str | None = option(
+        None, "heading of the report", "heading of the report; the study's name where null"
+    )
+    notice: str | None = option(
+        None,
+        "sentences at the top of the report, such as that its data are synthetic",
+        "sentences at the top of the report, e.g. that its data are synthetic",
+    )
+    protocol: str | None = option(
+        None,
+        "name of a preset in config/protocols, without .yaml",
+        "preset in config/protocols/, without .yaml",
+        pattern=NAME,
+    )
+    mode: Literal["rigorous", "as_published"] = option(
+        "rigorous",
+        "order of the steps, without leakage or as the published study had it, leaking",
+        "rigorous | as_published: the published order selects on everyone and oversamples before "
+        "the folds; it LEAKS and is labelled so wherever its numbers appear",
+    )
+    assumptions: dict[str, Sentence] = option(
+        {},
+        "what a protocol decides that its publication leaves open, {option: sentence}",
+        "{option: what its value decides that the published study leaves open}: the report lists "
+        "them",
+    )
+    results: str = option(
+        "results",
+        "folder that receives results/<study>/ and the store",
+        "folder that receives results/<study>/ and the store",
+        min_length=1,
+    )
+    seed: int = option(
+        2025,
+        "integer from which every random draw derives",
+        "integer; every random draw of a run derives from it",
+        unit="no unit",
+        ge=0,
+        le=4294967295,
+    )
+
+    cases: str | None = option(
+        None,
+        "path of the table of masks",
+        "table that register wrote: one row per mask; null when `features` is given",
+        min_length=1,
+        heading="what is handed in",
+    )
+    features: Annotated[dict[Reader, Path], Rule(bounds={"min_length": 1})] | None = option(
+        None,
+        "one ready feature table per reader, {reader: path}",
+        "{reader: path} ready feature tables; the study then needs no image",
+        remedy="such as `features: {A: a.csv, B: b.csv}`; put a reader named by a number in quotes",
+        replaced=True,
+    )
+    columns: dict[OwnColumn, TheirColumn] = option(
+        {},
+        "what tables call the columns of this project, {patient_id: ID}",
+        "{patient_id: ID}: what ready feature tables and the clinical table call this project's "
+        "columns; {case_id: [ID, roi]}: an id made of several of theirs",
+        remedy="such as `columns: {patient_id: ID}`, or `{case_id: [ID, roi]}` for an id of "
+        "several columns",
+        replaced=True,
+    )
+    not_features: list[Pattern] = option(
+        [],
+        "columns of ready feature tables that are no features",
+        "columns of ready feature tables that are none, as a time or a grade known only later; * "
+        "stands for anything: [OS_*, grade]",
+    )
+    also_features: list[Pattern] = option(
+        [],
+        "columns of ready feature tables that are features although their names are suspicious",
+        "columns that are features although their names speak of a time, an age, a stage, or "
+        "differ from all others: such are kept out until they are listed here; * stands for "
+        "anything: [deep_*]",
+    )
+    missing_values: list[Word] = option(
+        [],
+        "words and numbers that stand for a value that is not known",
+        'words and numbers that stand for "not known" in clinical columns, beside a blank, NA, '
+        'N/A, NaN and null: [unknown, "?", -9]; in any spelling, in every column but the ids',
+        unique=True,
+        remedy='such as `missing_values: [unknown, "?", -9]`',
+    )
+    clinical: str | None = option(
+        None,
+        "path of the clinical table",
+        "table: one row per unit (below); null ends the study at the features, unless ready "
+        "feature tables hold the outcome themselves",
+        min_length=1,
+    )
+    dictionary: str | None = option(
+        None,
+        "path of the data dictionary of the clinical table",
+        "table: one row per clinical column (type, unit, levels, timing); without it ready feature "
+        "tables have no clinical predictors",
+        min_length=1,
+    )
+    unit: Literal["patient", "case"] = option(
+        "patient",
+        "what a row of the clinical table and of the model is",
+        "patient | case: what a row of the clinical table and of the model is",
+    )
+    aggregation: Literal["mean", "median", "first"] | None = option(
+        None,
+        "how several cases of a patient become one row",
+        "mean | median | first: several cases to one patient; required when it happens",
+    )
+    model_reader: str | None = option(
+        None,
+        "reader whose features the model sees, or 'mean'",
+        "reader whose features the model sees, or 'mean'; required with two readers",
+        remedy="put a reader named by a number in quotes, such as `model_reader: '1'`",
+    )
+
+    outcome: Outcome | None = optional_section(
+        Outcome,
+        "the binary endpoint, {name, label, formula}",
+        '{name, label, formula}, e.g. "vas_day3 >= 4 and vas_day30 >= 4"',
+        remedy="such as `outcome: {name: pain, formula: vas >= 4}`",
+        heading="outcome and eligibility, formulas over clinical columns",
+        replaced=True,
+    )
+    eligibility: list[Condition] = sections(
+        Condition,
+        "conditions that a unit has to meet, a list of {label, formula}",
+        "list of {label, formula}: a unit stays where every formula is true",
+    )
+    timing: Literal["preoperative", "intraoperative", "postoperative"] = option(
+        "preoperative",
+        "latest timing a predictor may have",
+        "preoperative | intraoperative | postoperative: latest predictor allowed",
+    )
+    predictors: Literal["all"] | Annotated[list[str], Rule(unique=True)] = option(
+        "all",
+        "`all`, or a list of clinical columns",
+        "all (of the dictionary's predictors up to `timing`), or a list of columns",
+        accepts="`all` or a list of names",
+        remedy="write `predictors: all`, or a list such as [age, sex]; [] for radiomics alone",
+    )
+
+    on_bad_case: Literal["stop", "exclude"] = option(
+        "exclude",
+        "what happens when a case cannot be used",
+        "stop | exclude: exclude goes on and the report names case and reason",
+        heading="imaging",
+    )
+    scans_per_job: int = option(
+        8,
+        "scans that one job handles",
+        "scans; one cluster job handles a batch, so that Python starts once",
+        unit="scans",
+        ge=1,
+    )
+    simulated_reader: str | None = option(
+        None,
+        "name of a reader whose masks are simulated",
+        "name of a reader whose masks are simulated: the report says so",
+    )
+    ingest: CtOptions = section(CtOptions, "how a CT is read")
+    extraction: Extraction = section(Extraction, "settings of the feature extraction")
+    masks: Masks = section(Masks, "how mask files are read")
+    checks: Checks = section(Checks, "limits of the checks of images and masks")
+    preflight: Preflight = section(Preflight, "checks of a mask against the study's other tables")
+    agreement: Agreement = section(Agreement, "comparison of the readers' masks")
+
+    split: Split = section(Split, "how training and test rows part", heading="splitting")
+
+    selection: Selection = section(
+        Selection,
+        "the funnel of the features",
+        "null instead of a threshold, p or k switches that filter off",
+        heading="selection, learned inside every training fold",
+    )
+    imputation: Imputation = section(
+        Imputation,
+        "what replaces missing values",
+        "of missing values, learned inside every training fold",
+    )
+    scaling: Scaling = section(
+        Scaling, "how a feature is standardised, and the limits within which it is z-scored"
+    )
+
+    models: list[Annotated[Family, Rule("a model")]] = option(
+        ["lr", "svm", "rf", "xgboost", "tabnet"],
+        "models to train",
+        min_length=1,
+        unique=True,
+        heading="models",
+    )
+    oversampling: Literal["none", "adasyn_tomek"] = option(
+        "none",
+        "correction of class imbalance in the training rows",
+        "none | adasyn_tomek: training rows only; it harms calibration, so off",
+        remedy="write `oversampling: none` or `oversampling: adasyn_tomek`",
+    )
+    search: Search = section(Search, "search of the models' parameters")
+    tabnet: Tabnet = section(Tabnet, "training of TabNet")
+    device: Literal["auto", "cpu", "cuda"] = option(
+        "auto", "where TabNet trains", "auto | cpu | cuda: where TabNet trains"
+    )
+    threads: int = option(
+        1,
+        "threads a job computes with",
+        "threads a process computes with; results change with it, so it is fixed",
+        unit="threads",
+        ge=1,
+    )
+    workers: Annotated[int, Rule(bounds={"ge": 1, "le": 256})] | Literal["auto"] = option(
+        1,
+        "processes over which a job spreads its fits",
+        "processes over which a job spreads its fits, or auto: all cores of the run; results do "
+        "not depend on it. A run works on several models at once anyway; more for few models, many "
+        "cores, or one slow model such as TabNet",
+        unit="processes",
+        accepts="a whole number from 1 to 256, or auto",
+    )
+
+    evaluation: Evaluation = section(
+        Evaluation, "evaluation on the test rows", heading="evaluation and ablation"
+    )
+    primary: Primary | None = optional_section(
+        Primary,
+        "the primary analysis, {model, part, metric}",
+        "{model, part, metric}, the one analysis that the study is judged by: model one of "
+        "`models`, or winner (the best in cross-validation); part test | nested; null: none "
+        "declared, and the report says so",
+        remedy="such as `primary: {model: tabnet, part: test, metric: auroc}`",
+    )
+    nested: Nested = section(
+        Nested,
+        "nested cross-validation over the training rows",
+        "nested cross-validation over the training rows: what the whole procedure can do",
+    )
+    stability: Stability = section(
+        Stability,
+        "the selection repeated on subsamples of the training patients",
+        "the selection repeated, without a model, on subsamples of training patients",
+    )
+    optimism: Optimism = section(
+        Optimism,
+        "bootstrap correction of the apparent performance for its optimism",
+        "Harrell's bootstrap: how much the training rows flatter the final model",
+    )
+    interpretation: Interpretation = section(
+        Interpretation,
+        "what a model relies on",
+        "what a model relies on, measured on its training rows",
+    )
+    ablation: Ablation = section(
+        Ablation,
+        "refits without parts of the input",
+        "refits without parts of the input or the procedure: steps x seeds fits a model, and steps "
+        "x split.folds for thresholds (search: fixed, no fixed threshold)",
+    )

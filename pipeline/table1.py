@@ -36,6 +36,7 @@ def main(options: argparse.Namespace) -> None:
         units.variables,
         options.by,
         units.groups,
+        units.patients,
         test=options.tests,
         normality=options.normality,
         small_cells=options.small_cells,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.comparison.table_one import Variable, code_text
+from pipeline.comparison.table_one_parts import Variable, code_text
 from pipeline.core.errors import StudyError
 from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion

@@ -22,6 +22,7 @@ import pandas as pd
 from scipy import stats
 
 from pipeline.comparison.choice_of_test import Choice
+from pipeline.comparison.effects import Effect
 from pipeline.comparison.group_tests import GroupTest
 
 CLUSTER_TESTS = {
@@ -176,6 +177,57 @@ def _mancl_derouen(values: np.ndarray, second: np.ndarray, codes: np.ndarray) ->
         return GroupTest("mancl-derouen", name)
     t, df = float(fit.params[1]) / error, float(clusters - 2)
     return GroupTest("mancl-derouen", name, t, df, p=float(2 * stats.t.sf(abs(t), df)))
+
+
+def clustered_effect(
+    values: np.ndarray,
+    second: np.ndarray,
+    patients: np.ndarray,
+    confidence: float = 0.95,
+    *,
+    odds: bool = False,
+) -> Effect:
+    """Return the difference of two means or shares with limits robust to patients.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of shape (n_rows,)
+        Numbers, or 0 and 1 for shares.
+    second : numpy.ndarray of bool, shape (n_rows,)
+        Whether a row is of the second group; the first is the reference.
+    patients : numpy.ndarray of shape (n_rows,)
+        Patient of each row.
+    odds : bool, optional
+        Return the odds ratio of the shares instead.
+
+    Returns
+    -------
+    Effect
+        With limits from the variance of the patients' own sums, and t with as many degrees of
+        freedom as patients less two; without limits where there are too few.
+    """
+    name = "odds ratio" if odds else "difference of means"
+    codes = pd.factorize(np.asarray(patients))[0]
+    sizes, clusters = np.array([(~second).sum(), second.sum()]), codes.max(initial=-1) + 1
+    if min(sizes) == 0:
+        return Effect(name)
+    means = np.array([values[~second].mean(), values[second].mean()])
+    scale = np.ones(2)
+    if odds:
+        if not ((means > 0) & (means < 1)).all():
+            return Effect(name)
+        scale = 1 / (means * (1 - means))
+    of = second.astype(int)
+    influence = np.where(second, 1, -1) * scale[of] * (values - means[of]) / sizes[of]
+    transformed = np.log(means / (1 - means)) if odds else means
+    value = float(transformed[1] - transformed[0])
+    if clusters < 4:
+        return Effect(name, float(np.exp(value)) if odds else value)
+    sums = _sums(influence[:, None], codes)
+    error = float(np.sqrt(clusters / (clusters - 1) * (sums**2).sum()))
+    half = float(stats.t.ppf((1 + confidence) / 2, clusters - 2)) * error
+    found = np.array([value, value - half, value + half])
+    return Effect(name, *(float(each) for each in (np.exp(found) if odds else found)))
 
 
 def rao_scott(level: np.ndarray, group: np.ndarray, patients: np.ndarray) -> GroupTest:

@@ -11,7 +11,7 @@ from pipeline.comparison.choice_of_test import NORMALITY_TESTS, SMALL_CELLS
 from pipeline.comparison.group_tests import TEST_NAMES
 from pipeline.comparison.multiplicity import ADJUSTMENTS
 from pipeline.comparison.summaries import count as count_text
-from pipeline.comparison.table_one import LEVEL_OF_SIGNIFICANCE
+from pipeline.comparison.table_one_parts import LEVEL_OF_SIGNIFICANCE, PATIENTS
 from pipeline.core.pages import page_templates
 from pipeline.reporting.wording import NO_VALUE, count, interval, number, p_value, sentence_list
 
@@ -26,6 +26,12 @@ SYMBOLS = {
     "kruskal": "H",
 }
 """Symbols of statistics; those of counts are chi-squares, and Fisher's test prints none."""
+
+SEVERAL_ROWS = (
+    "Patients have several rows. Variables that are the same in all rows of every patient, as the "
+    "groups are, are described and compared per patient; all others per row, with patients as "
+    "clusters in tests and intervals."
+)
 
 MARKS = "abcdefghijklmnop"
 
@@ -73,11 +79,11 @@ def table_one_page(
     asked : Asked
         What was asked for.
     """
-    sizes = [int((units.table[asked.by] == group).sum()) for group in groups] if asked.by else []
-    heads = [f"Total (n = {count(len(units.table))})"]
+    members = [units.table[asked.by] == group for group in groups] if asked.by else []
+    heads = [f"Total ({_size(units, units.table.index)})"]
     heads += [
-        f"{asked.by}: {group} (n = {count(size)})"
-        for group, size in zip(groups, sizes, strict=True)
+        f"{asked.by}: {group} ({_size(units, units.table.index[of])})"
+        for group, of in zip(groups, members, strict=True)
     ]
     tests = list(dict.fromkeys(rows["test"].dropna())) if asked.by else []
     marks = dict(zip(tests, MARKS, strict=False))
@@ -107,26 +113,35 @@ def table_one_page(
         flipped=[(names[row["variable"]], *_span(row)) for row in flipped.to_dict("records")],
         rules=_rules(asked) if asked.by else [],
         multiplicity=_multiplicity(rows, asked) if asked.by else "",
-        notes=list(units.notes),
+        notes=[*units.notes, *([SEVERAL_ROWS] if units.patients is not None else [])],
     )
+
+
+def _size(units: object, rows: pd.Index) -> str:
+    """Return the number of rows, and of patients where some have several."""
+    if units.patients is None:
+        return f"n = {count(len(rows))}"
+    known = units.patients[rows]
+    return f"{count(len(rows))} rows, {count(known.nunique() + known.isna().sum())} patients"
 
 
 def _lines(row: dict, cells: pd.DataFrame, asked: Asked, groups: tuple[str, ...]) -> list[Line]:
     unit = f", {row['unit']}" if row["unit"] else ""
+    each = ", per patient" if row["compared"] == PATIENTS else ""
     tail = [row["range"] if isinstance(row["range"], str) else "", str(row["missing"])]
     if asked.by:
         tail += [_statistic(row), _df(row), _p(row["p_value"])]
         tail += [_p(row["p_adjusted"])] if asked.adjust != "none" else []
-    texts = tuple(row[name] for name in ("total", *(f"{asked.by}={each}" for each in groups)))
+    texts = tuple(row[name] for name in ("total", *(f"{asked.by}={group}" for group in groups)))
     if row["summary"] != "n (%)":
-        return [Line(f"{row['label']}{unit}, {row['summary']}", False, texts, tuple(tail))]
+        return [Line(f"{row['label']}{unit}, {row['summary']}{each}", False, texts, tuple(tail))]
     of_row = cells[cells["variable"] == row["variable"]]
     levels = list(dict.fromkeys(of_row["level"]))
     if len(levels) == 2:
-        name = f"{row['label']}{unit}: {levels[1]}, n (%)"
+        name = f"{row['label']}{unit}: {levels[1]}, n (%){each}"
         return [Line(name, False, texts, tuple(tail))]
     blank = ("",) * len(texts)
-    lines = [Line(f"{row['label']}{unit}, n (%)", False, blank, tuple(tail))]
+    lines = [Line(f"{row['label']}{unit}, n (%){each}", False, blank, tuple(tail))]
     for level in levels:
         here = of_row[of_row["level"] == level]
         parts = [here[here["group"].isna()], *(here[here["group"] == each] for each in groups)]

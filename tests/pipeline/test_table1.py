@@ -129,6 +129,15 @@ def test_what_columns_hold_without_a_dictionary(tmp_path: Path) -> None:
     assert not known["age"].levels
 
 
+def test_patients_with_several_vertebrae(tmp_path: Path) -> None:
+    table = TABLE.assign(patient_id=[f"P{n // 2:03d}" for n in range(N)])
+    found = table1_of(tmp_path, table, "--by", "rbp")
+    assert (found["compared"] == "rows, patients as clusters").all()
+    page = (tmp_path / "out" / "table1.html").read_text(encoding="utf-8")
+    assert "Total (120 rows, 60 patients)" in page
+    assert "Patients have several rows" in page
+
+
 def test_order_of_levels() -> None:
     assert ordered_levels(["II", "I"]) == (["I", "II"], True)
     assert ordered_levels(["some", "many", "few"]) == (["few", "many", "some"], False)

@@ -11,7 +11,8 @@ from scipy import stats
 
 from pipeline.comparison.group_tests import NUMBER_TESTS, count_test
 from pipeline.comparison.multiplicity import adjusted
-from pipeline.comparison.table_one import Variable, table_one
+from pipeline.comparison.table_one import table_one
+from pipeline.comparison.table_one_parts import Variable
 from pipeline.core.errors import VertebromicsError
 
 RNG = np.random.default_rng(2)
@@ -187,3 +188,71 @@ def test_corrections_equal_statsmodels(method: str) -> None:
 def test_every_short_name_has_a_full_one() -> None:
     assert set(NUMBER_TESTS) >= {"pooled-t", "anova"}
     assert count_test(np.ones((2, 2)), "pearson").name.startswith("Pearson")
+
+
+def several_rows(patients: int, seed: int = 1) -> tuple[pd.DataFrame, pd.Series]:
+    """Return vertebrae of patients: a group, age and sex of the patient, leakage of each row."""
+    rng = np.random.default_rng(seed)
+    of = np.repeat(np.arange(patients), rng.integers(1, 4, patients))
+    table = pd.DataFrame(
+        {
+            "brace": np.array(YES)[(np.arange(patients) % 2)[of]],
+            "age": rng.normal(72, 8, patients)[of],
+            "leak": np.array(YES)[(rng.random(len(of)) < 0.3).astype(int)],
+            "volume": rng.normal(5, 1, patients)[of] + rng.normal(0, 0.5, len(of)),
+        }
+    )
+    return table, pd.Series(of).map("P{:03d}".format)
+
+
+AGE, VOLUME = Variable("age", "Age", numbers=True), Variable("volume", "Volume", numbers=True)
+FEW = [Variable("leak", "Leakage", levels=YES), VOLUME, AGE]
+
+
+def test_patients_with_several_rows() -> None:
+    table, patients = several_rows(80)
+    found = table_one(table, FEW, "brace", YES, patients).rows.set_index("variable")
+    assert found.loc["age", "compared"] == "patients"
+    one = table[~patients.duplicated()]
+    alone = table_one(one, [AGE], "brace", YES).rows.iloc[0]
+    assert found.loc["age", ["n", "p_value"]].tolist() == [80, alone["p_value"]]
+    assert (found.loc[["leak", "volume"], "compared"] == "rows, patients as clusters").all()
+    assert (found.loc[["leak", "volume"], "test"] == "gee-score").all()
+    assert found.loc["leak", "n"] == len(table)
+    assert (found["difference_low"] < found["difference_high"]).all()
+
+
+def test_few_patients_are_permuted() -> None:
+    table, patients = several_rows(24)
+    found = table_one(table, FEW, "brace", YES, patients).rows.set_index("variable")
+    assert (found.loc[["leak", "volume"], "test"] == "permutation").all()
+    mixed = table.assign(brace=np.array(YES)[np.arange(len(table)) % 2])
+    found = table_one(mixed, FEW, "brace", YES, patients).rows.set_index("variable")
+    assert (found["test"] == "mancl-derouen").all()
+
+
+def test_a_named_test_of_dependent_rows_says_so() -> None:
+    table, patients = several_rows(60)
+    found = table_one(table, FEW, "brace", YES, patients, test="pearson").rows.iloc[0]
+    assert found["test"] == "pearson"
+    assert found["note"] == "takes rows of one patient for independent"
+
+
+def test_a_row_without_a_patient_is_one_of_its_own() -> None:
+    table, patients = several_rows(60)
+    gaps = patients.mask(patients.index < 2, None)
+    found = table_one(table, [AGE], "brace", YES, gaps).rows.iloc[0]
+    assert found["n"] >= 60
+
+
+def test_limits_of_rows_that_repeat_are_those_of_their_patients() -> None:
+    table, _ = several_rows(90)
+    once = table.drop_duplicates("age").reset_index(drop=True)
+    twice = pd.concat([once, once], ignore_index=True)
+    patients = pd.Series(np.tile(np.arange(len(once)), 2).astype(str))
+    twice.loc[0, "volume"] += 1e-9  # so that rows, not patients, are compared
+    found = table_one(twice, [VOLUME], "brace", YES, patients).rows.iloc[0]
+    alone = table_one(once, [VOLUME], "brace", YES, test="welch-t").rows.iloc[0]
+    assert found["difference"] == pytest.approx(alone["difference"], abs=1e-6)
+    wide = found["difference_high"] - found["difference_low"]
+    assert wide == pytest.approx(alone["difference_high"] - alone["difference_low"], rel=0.03)

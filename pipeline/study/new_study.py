@@ -80,11 +80,21 @@ TABLES: dict[str, list[list[str]]] = {
         ["EXAMPLE-0001", "71", "female", "5", "4"],
     ],
     "dictionary.csv": [
-        ["column", "label", "type", "unit", "levels", "timing", "role", "range"],
-        ["age", "Age", "continuous", "years", "", "preoperative", "predictor", "18|110"],
-        ["sex", "Sex", "binary", "", "female|male", "preoperative", "predictor", ""],
-        ["vas_day3", "Pain at day 3", "ordinal", "VAS", "", "postoperative", "outcome", "0|10"],
-        ["vas_day30", "Pain at day 30", "ordinal", "VAS", "", "postoperative", "outcome", "0|10"],
+        ["column", "label", "type", "unit", "levels", "timing", "role", "range", "test"],
+        ["age", "Age", "continuous", "years", "", "preoperative", "predictor", "18|110", ""],
+        ["sex", "Sex", "binary", "", "female|male", "preoperative", "predictor", "", ""],
+        ["vas_day3", "Pain at day 3", "ordinal", "VAS", "", "postoperative", "outcome", "0|10", ""],
+        [
+            "vas_day30",
+            "Pain at day 30",
+            "ordinal",
+            "VAS",
+            "",
+            "postoperative",
+            "outcome",
+            "0|10",
+            "",
+        ],
     ],
 }
 

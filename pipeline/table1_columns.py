@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,13 +101,13 @@ def read_units(
     entries = {}
     if dictionary is not None:
         entries = {table_name(entry["column"]): entry for _, entry in dictionary.iterrows()}
-    sheet = _sheet(path, entries)
+    sheet = clinical_text(path, entries)
     split = [name for name, entry in entries.items() if entry["role"] == "split"]
     if part is not None:
         sheet, split = _rows_of_part(sheet, part, split or ["part"], path)
     columns, groups, notes = {}, (), []
     if by is not None:
-        columns[by], groups, notes = _groups(sheet, by, entries.get(by), path)
+        columns[by], groups, notes = groups_of(sheet, by, entries.get(by), path)
     ids = {*IDS, *split, *(name for name, entry in entries.items() if entry["role"] == "id")}
     problems, variables = Problems(f"the table {path}"), []
     for name in sheet.columns:
@@ -141,11 +142,11 @@ def read_units(
     return Units(table, tuple(variables), groups, patients, tuple(notes))
 
 
-def _sheet(path: str | Path, entries: dict[str, pd.Series]) -> pd.DataFrame:
+def clinical_text(path: str | Path, entries: Mapping[str, pd.Series] | None = None) -> pd.DataFrame:
     """Return the table as text, with blanks for words that mean a missing value."""
     sheet = write_ids(read_sheet(path, "clinical"), path)
     problems = Problems(f"the table {path}")
-    levels = {name: levels_of(entry) or [] for name, entry in entries.items()}
+    levels = {name: levels_of(entry) or [] for name, entry in (entries or {}).items()}
     check_identifying(sheet, path, problems, own=KEYS, levels=levels)
     problems.raise_if_any()
     for name in sheet.columns.difference(KEYS):
@@ -180,7 +181,7 @@ def _rows_of_part(
     return sheet[sheet[name] == meant[0]], [name]
 
 
-def _groups(
+def groups_of(
     sheet: pd.DataFrame, by: str, entry: pd.Series | None, path: str | Path
 ) -> tuple[pd.Series, tuple[str, ...], list[str]]:
     """Return the groups as text, their order, and a note on rows without one."""

@@ -106,7 +106,7 @@ def choose_for_numbers(samples: Sequence[np.ndarray], normality: str = "shapiro"
         return Choice(ranks, "a group whose values do not vary")
     name = "lilliefors" if max(map(len, samples)) > LARGEST_SHAPIRO else normality
     least = min(normality_p(values, name) for values in samples)
-    seen = f"{NORMALITY_TESTS[name]}, least P of a group {_p(least)}"
+    seen = f"{NORMALITY_TESTS[name]}, least P of a group {p_text(least)}"
     if least < ALPHA:
         return Choice(ranks, f"not normal ({seen})")
     if len(samples) == 1:
@@ -115,7 +115,7 @@ def choose_for_numbers(samples: Sequence[np.ndarray], normality: str = "shapiro"
     equal = levene >= ALPHA
     test = ("pooled-t" if equal else "welch-t") if two else ("anova" if equal else "welch-anova")
     words = "equal" if equal else "unequal"
-    return Choice(test, f"normal ({seen}); {words} spread (Levene on the mean, P {_p(levene)})")
+    return Choice(test, f"normal ({seen}); {words} spread (Levene on the mean, P {p_text(levene)})")
 
 
 def normality_p(values: np.ndarray, test: str = "shapiro") -> float:
@@ -128,5 +128,6 @@ def normality_p(values: np.ndarray, test: str = "shapiro") -> float:
         return float(lilliefors(values, dist="norm", pvalmethod="approx")[1])
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """Return a P value as a reason names it."""
     return "< .001" if value < 0.001 else f"{value:.3f}"

@@ -21,6 +21,9 @@ from scipy import stats
 
 from pipeline.core.errors import VertebromicsError
 
+EVENTS_PER_COEFFICIENT = 5
+"""Events that an adjusted ratio needs for each of its coefficients."""
+
 
 class Rate(NamedTuple):
     """Events per unit of person-time with limits."""
@@ -169,6 +172,53 @@ def repeated_rate_ratio(
     half = float(stats.norm.ppf((1 + confidence) / 2)) * error
     p = float(2 * stats.norm.sf(abs(math.log(value)) / error))
     return RateRatio(value, value * math.exp(-half), value * math.exp(half), p, method)
+
+
+def adjusted_rate_ratio(
+    events: np.ndarray,
+    times: np.ndarray,
+    second: np.ndarray,
+    covariates: np.ndarray,
+    confidence: float = 0.95,
+) -> RateRatio:
+    """Return a ratio of rates adjusted for other variables: Poisson regression, robust variance.
+
+    Parameters
+    ----------
+    events, times : numpy.ndarray of shape (n_patients,)
+        Number of events and person-time of each patient.
+    second : numpy.ndarray of bool, shape (n_patients,)
+        Whether a patient is of the group whose rate is the numerator.
+    covariates : numpy.ndarray of shape (n_patients, n_covariates)
+        Numbers; patients with a missing one are left out.
+
+    Returns
+    -------
+    RateRatio
+        NaN where a group has no event, or there are fewer than five events for each coefficient.
+    """
+    method = "Poisson regression, variance robust to patients, adjusted"
+    none = RateRatio(math.nan, math.nan, math.nan, math.nan, method)
+    known = ~np.isnan(covariates).any(axis=1)
+    events, times, second = (np.asarray(each)[known] for each in (events, times, second))
+    design = np.column_stack([np.ones(len(events)), second.astype(float), covariates[known]])
+    least = min(events[second].sum(), events[~second].sum()) if len(events) else 0
+    coefficients = design.shape[1] - 1
+    if (
+        least == 0
+        or events.sum() < EVENTS_PER_COEFFICIENT * coefficients
+        or np.linalg.matrix_rank(design) < design.shape[1]
+    ):
+        return none
+    import statsmodels.api as sm
+
+    design[:, 2:] -= design[:, 2:].mean(axis=0)
+    model = sm.GLM(events, design, family=sm.families.Poisson(), offset=np.log(times))
+    fit = model.fit(cov_type="HC0")
+    value, error = float(fit.params[1]), float(fit.bse[1])
+    half = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    limits = (math.exp(each) for each in (value, value - half, value + half))
+    return RateRatio(*limits, float(fit.pvalues[1]), method)
 
 
 def _log_rate_error(events: np.ndarray, times: np.ndarray) -> float:

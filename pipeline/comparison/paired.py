@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pipeline.comparison.choice_of_test import ALPHA, FEWEST_NORMAL, Choice, normality_p
+from pipeline.comparison.choice_of_test import ALPHA, FEWEST_NORMAL, Choice, normality_p, p_text
 from pipeline.comparison.effects import EXACT_RANKS, Effect
 from pipeline.comparison.group_tests import GroupTest
 from pipeline.core.errors import VertebromicsError
@@ -84,7 +84,7 @@ def choose_paired(before: np.ndarray, after: np.ndarray) -> Choice:
         return Choice("wilcoxon", "too few different values to tell")
     p = normality_p(difference, "shapiro" if len(difference) <= 5000 else "lilliefors")
     normal = p >= ALPHA
-    seen = f"differences {'' if normal else 'not '}normal (P {p:.3f})"
+    seen = f"differences {'' if normal else 'not '}normal (P {p_text(p)})"
     return Choice("paired-t" if normal else "wilcoxon", seen)
 
 
@@ -211,7 +211,11 @@ def friedman(values: np.ndarray) -> GroupTest:
 
 
 def ancova(
-    before: np.ndarray, after: np.ndarray, group: np.ndarray, confidence: float = 0.95
+    before: np.ndarray,
+    after: np.ndarray,
+    group: np.ndarray,
+    covariates: np.ndarray | None = None,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Compare groups after, given the values before [1]_.
 
@@ -221,6 +225,8 @@ def ancova(
         Values; pairs with a missing one are left out.
     group : numpy.ndarray of int, shape (n_patients,)
         Number of a patient's group, 0 for the reference, -1 for none.
+    covariates : numpy.ndarray of shape (n_patients, n_covariates), optional
+        Numbers for which the difference is adjusted too; patients with a missing one are left out.
 
     Returns
     -------
@@ -232,13 +238,14 @@ def ancova(
         patients are too few.
     """
     before, after, group = (np.asarray(each) for each in (before, after, group))
-    known = ~(np.isnan(before) | np.isnan(after)) & (group >= 0)
+    others = np.zeros((len(before), 0)) if covariates is None else np.asarray(covariates, float)
+    known = ~(np.isnan(before) | np.isnan(after) | np.isnan(others).any(axis=1)) & (group >= 0)
     before, after, group = before[known].astype(float), after[known].astype(float), group[known]
     numbers = sorted(set(group.tolist()))
     rows: list[dict] = []
     if len(numbers) > 1 and len(after) > 2 * len(numbers) and np.ptp(before) > 0:
         dummies = np.column_stack([group == number for number in numbers[1:]]).astype(float)
-        design = np.column_stack([np.ones(len(after)), before, dummies])
+        design = np.column_stack([np.ones(len(after)), before, dummies, others[known]])
         fit = _least_squares(design, after)
         crossed = np.column_stack([design, dummies * (before - before.mean())[:, None]])
         interaction = _extra_p(design, crossed, after)

@@ -72,6 +72,11 @@ PARTS = {
         "describe and compare groups of any table",
         "clinical.csv --by outcome --out table1",
     ),
+    "outcomes": Part(
+        "pipeline.compare_groups",
+        "compare outcomes of groups: scales, events per person-time, levels",
+        "clinical.csv --plan plan.yaml --out outcomes",
+    ),
     "judge": Part(
         "models.judge",
         "judge predictions of any model, or a marker",

@@ -1,9 +1,9 @@
 """Table 1: the units of a study described and compared between groups, with the test named.
 
-The tests are written out with scipy instead of taken from a table package, because their choice
-decides P values near the limit (a chi-square test with Yates' correction turns published findings
-around) and must stand in the table. Where patients have several units, no test takes these for
-independent.
+The tests are those of `pipeline.comparison.group_tests`, because their choice decides P values near
+the limit (a chi-square test with Yates' correction turns published findings around) and must stand
+in the table: Pearson's chi-square and the rank-sum test, unless the data dictionary names another
+for a variable. Where patients have several units, no test takes these for independent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,15 @@ import pandas as pd
 from scipy import stats
 
 from pipeline.comparison.clustered_tests import clustered_score_test
+from pipeline.comparison.group_tests import (
+    BY_MEANS,
+    COUNT_TESTS,
+    NUMBER_TESTS,
+    count_test,
+    fits,
+    number_test,
+)
+from pipeline.comparison.table_one_parts import code_text
 from pipeline.core.errors import VertebromicsError
 from pipeline.reporting.wording import share
 
@@ -25,10 +34,10 @@ from pipeline.reporting.wording import share
 MIN_EXPECTED_COUNT = 5
 
 #: Names of the tests as the table prints them.
-CHI_SQUARE = "Pearson chi-square, no continuity correction"
+CHI_SQUARE = COUNT_TESTS["pearson"]
 RANK_SUM = "Wilcoxon rank-sum"
-T_POOLED = "Student t, pooled variance"
-T_WELCH = "Welch t"
+T_POOLED = NUMBER_TESTS["pooled-t"]
+T_WELCH = NUMBER_TESTS["welch-t"]
 CLUSTERED = ", patients as clusters (generalised score test)"
 CLUSTERED_CHI_SQUARE = f"Chi-square{CLUSTERED}"
 CLUSTERED_RANK_SUM = f"{RANK_SUM}{CLUSTERED}"
@@ -37,7 +46,8 @@ CLUSTERED_MEANS = f"Difference of means{CLUSTERED}"
 #: What a test counts as one independent observation.
 UNITS, PATIENTS, CLUSTERS = "units", "patients", "clusters of units"
 
-_NUMBER_TESTS = {"rank-sum": RANK_SUM, "t": T_POOLED, "welch": T_WELCH}
+_NAMED_HERE = {"t": "pooled-t", "welch": "welch-t"}
+_NUMBER_TESTS = {"rank-sum": RANK_SUM, "t": T_POOLED, "welch": T_WELCH} | NUMBER_TESTS
 
 
 @dataclass(frozen=True)
@@ -65,13 +75,15 @@ class TestResult:
     compared: str = UNITS
 
 
-def compare_counts(counts: np.ndarray) -> TestResult:
-    """Compare proportions by Pearson's chi-square test without continuity correction.
+def compare_counts(counts: np.ndarray, test: str = "pearson") -> TestResult:
+    """Compare proportions, by Pearson's chi-square test without continuity correction by default.
 
     Parameters
     ----------
     counts : numpy.ndarray of shape (n_levels, n_groups)
         Numbers of units; levels and groups without units are left out.
+    test : str
+        A key of `pipeline.comparison.group_tests.COUNT_TESTS`.
 
     Examples
     --------
@@ -79,13 +91,14 @@ def compare_counts(counts: np.ndarray) -> TestResult:
     >>> round(result.statistic, 2)
     34.46
     """
+    found = count_test(counts, test)
     counts = np.asarray(counts, dtype=float)
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
-    if min(counts.shape) < 2:
-        return TestResult(CHI_SQUARE, np.nan, np.nan)
-    test = stats.chi2_contingency(counts, correction=False)
-    approximate = bool((test.expected_freq < MIN_EXPECTED_COUNT).any())
-    return TestResult(CHI_SQUARE, float(test.statistic), float(test.pvalue), approximate)
+    approximate = False
+    if test != "fisher" and min(counts.shape, default=0) > 1:
+        expected = stats.contingency.expected_freq(counts)
+        approximate = bool((expected < MIN_EXPECTED_COUNT).any())
+    return TestResult(found.name, found.statistic, found.p, approximate)
 
 
 def compare_numbers(a: np.ndarray, b: np.ndarray, test: str = "rank-sum") -> TestResult:
@@ -95,28 +108,24 @@ def compare_numbers(a: np.ndarray, b: np.ndarray, test: str = "rank-sum") -> Tes
     ----------
     a, b : numpy.ndarray of shape (n_a,) and (n_b,)
         Values; missing ones are left out.
-    test : {'rank-sum', 't', 'welch'}
-        Wilcoxon's rank-sum test (two-sided, normal approximation with tie and continuity
-        correction; the statistic is Mann and Whitney's U of `a`), Student's t test with pooled
-        variance, or Welch's.
+    test : str
+        ``rank-sum``, Wilcoxon's test (two-sided, always the normal approximation with tie and
+        continuity correction; the statistic is Mann and Whitney's U of `a`), ``t`` (pooled
+        variance), ``welch``, or a key of `pipeline.comparison.group_tests.NUMBER_TESTS`.
     """
     if test not in _NUMBER_TESTS:
         raise VertebromicsError(
             f"A test for numbers must be one of {', '.join(_NUMBER_TESTS)}", found=test
         )
-    name = _NUMBER_TESTS[test]
+    if test != "rank-sum":
+        found = number_test([a, b], _NAMED_HERE.get(test, test))
+        return TestResult(found.name, found.statistic, found.p)
     a, b = (np.asarray(values, dtype=float) for values in (a, b))
     a, b = a[~np.isnan(a)], b[~np.isnan(b)]
-    enough = min(len(a), len(b)) >= (1 if test == "rank-sum" else 2)
-    if not enough or np.ptp(np.concatenate([a, b])) == 0:
-        return TestResult(name, np.nan, np.nan)
-    if test == "rank-sum":
-        result = stats.mannwhitneyu(a, b, alternative="two-sided", method="asymptotic")
-    else:
-        if np.ptp(a) == 0 and np.ptp(b) == 0:
-            return TestResult(name, np.nan, np.nan)
-        result = stats.ttest_ind(a, b, equal_var=test == "t")
-    return TestResult(name, float(result.statistic), float(result.pvalue))
+    if min(len(a), len(b)) < 1 or np.ptp(np.concatenate([a, b])) == 0:
+        return TestResult(RANK_SUM, np.nan, np.nan)
+    result = stats.mannwhitneyu(a, b, alternative="two-sided", method="asymptotic")
+    return TestResult(RANK_SUM, float(result.statistic), float(result.pvalue))
 
 
 def characteristics(
@@ -135,9 +144,10 @@ def characteristics(
     table : pandas.DataFrame
         One row per unit; columns as the dictionary names them.
     dictionary : pandas.DataFrame
-        Rows ``column, label, type, unit, levels, timing`` of the variables to describe. Continuous
-        and ordinal ones are summed up as median and quartiles (mean and standard deviation with a
-        t test), the others as counts per level.
+        Rows ``column, label, type, unit, levels, timing`` of the variables to describe, and
+        ``test`` where one was named beforehand. Continuous and ordinal ones are summed up as median
+        and quartiles (mean and standard deviation with a test of means), the others, and those for
+        which a test of counts is named, as counts per level.
     group : pandas.Series
         Group of each unit, on the index of `table`; units of no listed group count overall only.
     groups : sequence of (value, label), two of them
@@ -167,11 +177,16 @@ def characteristics(
                 "Every described variable must be a column of the analysis table",
                 found=entry["column"],
             )
-        describe = (
-            _describe_numbers if entry["type"] in ("continuous", "ordinal") else _describe_counts
-        )
-        values = table[entry["column"]]
-        rows += describe(values, entry, group, groups, continuous_test, patients)
+        values, numbers = table[entry["column"]], entry["type"] in ("continuous", "ordinal")
+        test = _named_test(values, entry)
+        if test in COUNT_TESTS and numbers:
+            values, numbers = pd.to_numeric(values).astype(float).map(code_text), False
+        if numbers:
+            rows += _describe_numbers(
+                values, entry, group, groups, test or continuous_test, patients
+            )
+        else:
+            rows += _describe_counts(values, entry, group, groups, test or "pearson", patients)
     columns = ["variable", "level", "unit", "timing", "summary", "overall"]
     columns += [label for _, label in groups]
     columns += ["missing", "test", "statistic", "p", "approximate", "compared"]
@@ -183,6 +198,28 @@ def characteristics(
     return pd.DataFrame(rows, columns=columns)
 
 
+def _named_test(values: pd.Series, entry: dict) -> str | None:
+    """Return the test that the dictionary names for a variable.
+
+    Raises
+    ------
+    VertebromicsError
+        If it does not fit the variable.
+    """
+    test = entry.get("test")
+    if not isinstance(test, str) or not test:
+        return None
+    numbers, levels = entry["type"] in ("continuous", "ordinal"), values.nunique()
+    counted = test in COUNT_TESTS and entry["type"] == "continuous"
+    if counted or not fits(test, numbers=numbers, levels=levels, groups=2):
+        raise VertebromicsError(
+            "A test named for a variable must fit it",
+            found=f"{test} for {entry['column']}: {entry['type']}, {levels} values",
+            remedy="name another in the column `test` of the data dictionary, or leave it blank",
+        )
+    return test
+
+
 def _describe_numbers(
     values: pd.Series,
     entry: dict,
@@ -192,7 +229,7 @@ def _describe_numbers(
     patients: pd.Series | None,
 ) -> list[dict]:
     numbers = pd.to_numeric(values).astype(float)
-    by_rank = test == "rank-sum"
+    by_rank = _NAMED_HERE.get(test, test) not in BY_MEANS
     rows, of_group, compared = _observations(numbers, group, groups, patients)
     if compared == CLUSTERS:
         known = numbers[rows].to_numpy()
@@ -217,7 +254,7 @@ def _describe_counts(
     entry: dict,
     group: pd.Series,
     groups: Sequence[tuple[object, str]],
-    _test: str,
+    test: str,
     patients: pd.Series | None,
 ) -> list[dict]:
     texts = values.astype("string")
@@ -225,7 +262,7 @@ def _describe_counts(
     levels = listed.split("|") if isinstance(listed, str) and listed else []
     levels += sorted(set(texts.dropna()) - set(levels))
     counts = _counts(texts, levels, [(group == value) for value, _ in groups])
-    head = _row(entry, texts, _compare_levels(texts, levels, group, groups, patients))
+    head = _row(entry, texts, _compare_levels(texts, levels, group, groups, test, patients))
     head["summary"] = "n (%)"
     rows = [head]
     known = texts.notna()
@@ -249,13 +286,14 @@ def _compare_levels(
     levels: list[str],
     group: pd.Series,
     groups: Sequence[tuple[object, str]],
+    test: str,
     patients: pd.Series | None,
 ) -> TestResult:
     """Compare the shares of levels by the test that suits how units belong to patients."""
     rows, of_group, compared = _observations(texts, group, groups, patients)
     texts = texts[rows]
     counts = _counts(texts, levels, [of_group == 0, of_group == 1])
-    result = compare_counts(counts) if levels else TestResult(CHI_SQUARE, np.nan, np.nan)
+    result = compare_counts(counts, test) if levels else TestResult(CHI_SQUARE, np.nan, np.nan)
     if compared != CLUSTERS:
         return replace(result, compared=compared)
     # The shares of all levels but one tell that of the last.

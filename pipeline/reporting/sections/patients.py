@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from pipeline.comparison.group_tests import COUNT_TESTS
 from pipeline.core.findings import SEVERITIES, from_json
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
 from pipeline.reporting.characteristics import (
@@ -181,7 +182,7 @@ def characteristics_section(results: Results) -> Section:
         "Pearson chi-square test without continuity correction. P values are two-sided and "
         "not corrected for multiple testing; † marks a chi-square test with an expected count "
         "below 5, whose P is approximate. Missing values are left out of percentages and tests."
-        f"{_dependence(units)}"
+        f"{_named_tests(dictionary)}{_dependence(units)}"
     )
     groups = {
         "no event": f"No event\n(n = {int((events == 0).sum())})",
@@ -311,6 +312,13 @@ def _held_out(results: Results) -> str:
     )
 
 
+def _named_tests(dictionary: pd.DataFrame) -> str:
+    """Say that the dictionary names tests, where it does."""
+    if "test" not in dictionary or not dictionary["test"].notna().any():
+        return ""
+    return " Tests that differ were named beforehand, in the data dictionary."
+
+
 def _printed(table: pd.DataFrame, groups: dict[str, str], units: int) -> pd.DataFrame:
     """Return `characteristics` as it is printed: one line per variable or level.
 
@@ -362,6 +370,8 @@ def _test(row: dict) -> str:
         CLUSTERED_RANK_SUM: "clustered χ²",
     }
     name = statistics.get(row["test"], row["test"])
+    if row["test"].startswith(COUNT_TESTS["fisher"]) and not pd.isna(row["p"]):
+        return name  # it has no statistic that anybody reads
     if pd.isna(row["statistic"]):
         return f"{name}: not possible"
     # U counts pairs, ties as halves.

@@ -180,21 +180,46 @@ def read_cohort(
     )
 
 
-def with_seen_levels(cohort: Cohort) -> Cohort:
-    """Return a cohort whose factors list only the levels that its rows have, and log the others."""
+def ready_to_fit(cohort: Cohort) -> Cohort:
+    """Return a cohort whose factors list only the levels that its rows have, and log the others.
+
+    Raises
+    ------
+    StudyError
+        If the outcome or a predictor does not vary among the rows without a missing value.
+    """
+    problems = Problems("the rows without a missing value")
+    left = f"{cohort.n} rows without a missing value"
+    if len(np.unique(cohort.outcome)) < 2:
+        problems.add(
+            "An outcome must have happened in some rows and not in others",
+            found=f"{cohort.events} events in {left}",
+            where="the rows of the fit",
+            remedy="leave out the predictors that many rows lack",
+        )
     terms = []
     for term in cohort.terms:
-        if term.is_factor:
-            there = set(cohort.rows[term.name])
-            kept = tuple(level for level in term.levels if level in there)
-            if len(kept) < len(term.levels):
-                logger.warning(
-                    "%s: no row without a missing value has the level %s: it is left out",
-                    *(term.name, listing(one for one in term.levels if one not in there)),
-                )
-            term = replace(term, levels=kept)  # noqa: PLW2901
-        terms.append(term)
+        if cohort.rows[term.name].nunique() < 2:
+            problems.add(
+                "A predictor must have two values at least",
+                found=f"one value in {left}",
+                where=f"predictor {term.name}",
+                remedy="leave it out, or the predictors that many rows lack",
+            )
+        terms.append(_with_seen_levels(term, set(cohort.rows[term.name])))
+    problems.raise_if_any()
     return replace(cohort, terms=tuple(terms))
+
+
+def _with_seen_levels(term: Term, there: set) -> Term:
+    if not term.is_factor or there >= set(term.levels):
+        return term
+    kept = tuple(level for level in term.levels if level in there)
+    logger.warning(
+        "%s: no row without a missing value has the level %s: it is left out",
+        *(term.name, listing(one for one in term.levels if one not in there)),
+    )
+    return replace(term, levels=kept)
 
 
 def _check_names(

@@ -210,6 +210,43 @@ def risk_table(nomogram: Nomogram) -> pd.DataFrame:
     )
 
 
+def nomogram_facts(nomogram: Nomogram, model: RegressionModel) -> dict:
+    """Return what a drawing needs, as JSON can hold it.
+
+    Returns
+    -------
+    dict
+        ``axes`` (each ``name, label, unit, values`` as text``, points, discrete, low, high``)``,
+        total, risks, risk_points, points_per_lp, shift, outcome, day``.
+    """
+    axes = []
+    for axis in nomogram.axes:
+        values = axis.values if axis.term.is_factor else [tick_text(one) for one in axis.values]
+        axes.append(
+            {
+                "name": axis.term.name,
+                "label": axis.term.title,
+                "unit": axis.term.unit or "",
+                "values": list(values),
+                "points": axis.points.tolist(),
+                "discrete": axis.discrete,
+                "low": None if axis.low is None else axis.low.tolist(),
+                "high": None if axis.high is None else axis.high.tolist(),
+            }
+        )
+    known = not math.isnan(nomogram.points_per_lp)
+    return {
+        "axes": axes,
+        "total": nomogram.total.tolist(),
+        "risks": nomogram.risks.tolist(),
+        "risk_points": nomogram.risk_points.tolist(),
+        "points_per_lp": nomogram.points_per_lp if known else None,
+        "shift": nomogram.shift if known else None,
+        "outcome": model.purpose.outcome,
+        "day": model.purpose.day,
+    }
+
+
 def points_of(nomogram: Nomogram, model: RegressionModel, rows: pd.DataFrame) -> np.ndarray:
     """Return the total points of patients, exact between the ticks: shape (n,)."""
     if model.coefficients is None:

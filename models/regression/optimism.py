@@ -185,8 +185,7 @@ def _procedure(
         doubtful = min(risks.min(), 1 - risks.max()) < _EXTREME
     except FitError:
         doubtful = True
-    names = [str(at) for at in range(design.shape[1] - 1)]
-    if doubtful and find_separation(own, outcome, names).kind != "none":
+    if doubtful and find_separation(own, outcome, (), name_columns=False).kind != "none":
         counted["separated"] += 1
         beta = maximise(own, outcome, firth=True).coefficients
     elif doubtful:

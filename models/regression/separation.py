@@ -38,7 +38,9 @@ class Separation(NamedTuple):
     columns: tuple[str, ...]
 
 
-def find_separation(design: np.ndarray, outcome: np.ndarray, names: Sequence[str]) -> Separation:
+def find_separation(
+    design: np.ndarray, outcome: np.ndarray, names: Sequence[str], *, name_columns: bool = True
+) -> Separation:
     """Look for separation by linear programs [1]_.
 
     Parameters
@@ -49,6 +51,8 @@ def find_separation(design: np.ndarray, outcome: np.ndarray, names: Sequence[str
         Shape (n,), 0 or 1.
     names : sequence of str
         Names of the p columns behind the first.
+    name_columns : bool, optional
+        Whether to name the columns, which takes two more programs for each of them.
     """
     from scipy.optimize import linprog
 
@@ -69,7 +73,7 @@ def find_separation(design: np.ndarray, outcome: np.ndarray, names: Sequence[str
         return Separation("none", ())
     kind = "complete" if reach.min() > _TOLERANCE else "quasi-complete"
     endless = []
-    for at, name in enumerate(names, 1):
+    for at, name in enumerate(names if name_columns else (), 1):
         unit = np.zeros(design.shape[1])
         unit[at] = 1
         if any(abs(furthest(sign * unit)[at]) > _TOLERANCE for sign in (1, -1)):

@@ -30,8 +30,8 @@ from pipeline.core.files import whole_file, whole_folder, write_json
 from pipeline.core.mode_labels import AS_PUBLISHED, LABEL, RIGOROUS
 from pipeline.core.problems import listing
 from pipeline.core.spellings import same_words
-from pipeline.study.config import schema_of
 from pipeline.study.option_numbers import bounded_number, config_number, number_within
+from pipeline.study.options.words import schema_of
 from pipeline.tables.files.sheets import read_sheet
 
 logger = logging.getLogger("vertebromics")

@@ -280,7 +280,7 @@ def _described(
     """Return a dictionary's row of each predictor, proposed from the values where none is given."""
     if dictionary is None:
         rows = [_proposed(values[name], name in factors, problems, path) for name in values]
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        return _dictionary(rows)
     given = read_dictionary(dictionary)
     given["column"] = given["column"].map(table_name)
     for name in values:
@@ -299,7 +299,7 @@ def _described(
     )
 
 
-def _proposed(values: pd.Series, factor: bool, problems: Problems, path: Path) -> list:
+def _proposed(values: pd.Series, factor: bool, problems: Problems, path: Path) -> dict:
     """Return the dictionary's row that a column's values suggest."""
     given = typed_alike(values.where(~values.isin(MISSING), None)).dropna()
     distinct = list(given.unique())
@@ -315,7 +315,7 @@ def _proposed(values: pd.Series, factor: bool, problems: Problems, path: Path) -
             remedy="leave it out",
         )
     if numeric and len(distinct) > 2 and not factor:
-        return [name, name, "continuous", None, None, None, "predictor", None]
+        return {"column": name, "label": name, "type": "continuous", "role": "predictor"}
     if len(distinct) > MOST_LEVELS:
         problems.add(
             f"A category must have {MOST_LEVELS} levels at most",
@@ -326,7 +326,8 @@ def _proposed(values: pd.Series, factor: bool, problems: Problems, path: Path) -
         )
     levels = _ordered(distinct, numbers.values.dropna() if not numbers.wrong else None, given)
     kind = "binary" if len(levels) == 2 else "categorical"
-    return [name, name, kind, None, "|".join(levels), None, "predictor", None]
+    row = {"column": name, "label": name, "type": kind, "role": "predictor"}
+    return row | {"levels": "|".join(levels)}
 
 
 def _ordered(distinct: list[str], numbers: pd.Series | None, given: pd.Series) -> list[str]:
@@ -339,22 +340,21 @@ def _ordered(distinct: list[str], numbers: pd.Series | None, given: pd.Series) -
 
 def _of_terms(terms: Sequence[Term]) -> pd.DataFrame:
     """Return the dictionary that a model's predictors are."""
-    rows = [
-        [
-            term.name,
-            term.title,
-            ("binary" if len(term.levels) == 2 else "categorical")
-            if term.is_factor
-            else "continuous",
-            term.unit,
-            "|".join(term.levels) if term.is_factor else None,
-            term.timing,
-            "predictor",
-            None,
-        ]
-        for term in terms
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    rows = []
+    for term in terms:
+        row = {"column": term.name, "label": term.title, "role": "predictor"}
+        row |= {"type": "continuous", "unit": term.unit, "timing": term.timing}
+        if term.is_factor:
+            row["type"] = "binary" if len(term.levels) == 2 else "categorical"
+            row["levels"] = "|".join(term.levels)
+        rows.append(row)
+    return _dictionary(rows)
+
+
+def _dictionary(rows: Sequence[dict]) -> pd.DataFrame:
+    """Return rows with every column of a dictionary, None where they do not have it."""
+    whole = [[row.get(name) for name in COLUMNS] for row in rows]
+    return pd.DataFrame(whole, columns=list(COLUMNS), dtype=object)
 
 
 def _typed(values: pd.DataFrame, described: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -82,6 +82,11 @@ PARTS = {
         "judge predictions of any model, or a marker",
         "predictions.csv --outcome event --scores risk --out-dir judged",
     ),
+    "regress": Part(
+        "models.regress",
+        "fit a logistic regression with its nomogram and calculator",
+        "clinical.csv --outcome pain --predictors age sex --out regression",
+    ),
     "features": Part(
         "pipeline.extraction",
         "extract the features of one CT and its masks",

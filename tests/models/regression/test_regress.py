@@ -324,3 +324,12 @@ def test_types_levels_and_timing_come_from_the_dictionary(tmp_path):
         run(*given, "--moment", "preoperative", "--out", tmp_path / "early")
     with pytest.raises(VertebromicsError, match="must be described in the data dictionary"):
         run(path, *NAMED, "--dictionary", tmp_path / "dictionary.csv", "--out", tmp_path / "x")
+
+
+def test_a_level_that_the_fit_never_saw_is_named(tmp_path):
+    path = table_of(tmp_path, 60)
+    (tmp_path / "new").mkdir()
+    other = table_of(tmp_path / "new", 60, grade=["0-1", "5"] * 30)
+    with pytest.raises(VertebromicsError) as error:
+        run(path, *NAMED, "--validation", other, "--resamples", 100, "--out", tmp_path / "out")
+    assert "A value of grade must be one of its levels 0-1|2|3-4" in str(error.value)

@@ -20,7 +20,7 @@ def test_templates_become_a_valid_study(tmp_path, monkeypatch, repository):
     (tmp_path / "radiomics_params").symlink_to(repository / "radiomics_params")
     write_templates("pain-2025", "studies/pain-2025")
     config = load_config(["studies/pain-2025/config.yaml"])
-    with pytest.raises(StudyError, match=r"pipeline\.register DICOM_ROOT MASK_ROOT"):
+    with pytest.raises(StudyError, match=r"vertebromics intake DICOM_ROOT MASK_ROOT"):
         validate_study(config)
     folder = tmp_path / "studies" / "pain-2025"
     study_folder = folder / "study"

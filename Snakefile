@@ -57,9 +57,19 @@ if HAS_IMAGES:
     include: "pipeline/rules/verification.smk"
 
 
-include: "pipeline/rules/gather.smk"
-include: "pipeline/rules/reproducibility.smk"
+if HAS_FEATURES:
+
+    include: "pipeline/rules/gather.smk"
+    include: "pipeline/rules/reproducibility.smk"
+
+
 include: "pipeline/rules/join.smk"
+
+
+if HAS_GROUPS:
+
+    include: "pipeline/rules/describe_groups.smk"
+
 
 
 if HAS_MODELS:

@@ -15,6 +15,7 @@ from models.repetitions.ablation_steps import ALL, CHAIN_STEPS, FILTERS, thresho
 from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.study.config import load_config
+from pipeline.study.study import predicts
 from pipeline.tables.feature_names import FILTER_FAMILIES
 
 #: Stages that fit models, in the order in which they run.
@@ -34,7 +35,7 @@ def planned_fits(config: Mapping) -> dict[str, dict[str, int]]:
     dict of str to dict of str to int
         By stage of `STAGES`, the fits of each of its models; empty for a study without outcome.
     """
-    if config["outcome"] is None:
+    if not predicts(config):
         return {stage: {} for stage in STAGES}
     nested, optimism = config["nested"], config["optimism"]
     dealt = nested["folds"] * nested["repeats"]

@@ -280,6 +280,10 @@ def check_no_outcome(table: pd.DataFrame, features: Sequence[str]) -> list[str]:
 def main(options: argparse.Namespace) -> None:
     """Join one study's tables."""
     study = open_study(options.study)
+    if options.flow_only and study.cases is None and study.config["features"] is None:
+        flow, _ = build_flow(study)
+        write_json({"steps": flow.steps}, options.flow)
+        return
     needed = ["features"] if options.flow_only else ["features", "out", "info"]
     needed += ["preflight", "extraction"] if study.cases is not None else []
     for name in needed:

@@ -138,7 +138,7 @@ def build_flow(
     flow, outcome = screen(study, ready_cases)
     if study.cases is not None:
         follow_imaging(flow, preflight, extraction, study.readers)
-    else:
+    elif features is not None:
         _follow_ready(flow, features, study.readers)
     return flow, outcome
 
@@ -161,6 +161,8 @@ def screen(study: Study, ready_cases: pd.DataFrame | None) -> tuple[Flow, pd.Ser
         Nullable boolean by unit id; None without an outcome.
     """
     unit, source = study.config["unit"], "features"
+    if study.cases is None and ready_cases is None:
+        return _screen_clinical(study)
     imaged = ready_cases
     if study.cases is not None:
         imaged, source = study.cases.drop_duplicates("case_id"), "images"
@@ -170,6 +172,18 @@ def screen(study: Study, ready_cases: pd.DataFrame | None) -> tuple[Flow, pd.Ser
     flow = follow_tables(members, study.clinical is not None, source)
     if study.clinical is None:
         return flow, None
+    levels = all_levels(study.dictionary)
+    return flow, follow_formulas(flow, study.clinical, f"{unit}_id", study.config, levels)
+
+
+def _screen_clinical(study: Study) -> tuple[Flow, pd.Series | None]:
+    """Follow everybody of a study that is a clinical table alone."""
+    unit = study.config["unit"]
+    nobody = pd.DataFrame(columns=["patient_id", "case_id", "level"], dtype=object)
+    members = members_of(nobody, study.clinical, unit)
+    if unit == "patient":
+        members["patient_id"] = members["unit_id"]
+    flow = Flow("Handed in", members)
     levels = all_levels(study.dictionary)
     return flow, follow_formulas(flow, study.clinical, f"{unit}_id", study.config, levels)
 

@@ -22,7 +22,8 @@ from pipeline.running.run_lock import only_run
 from pipeline.study.config import load_config, resolve_config
 from pipeline.study.config_checks import check_model_reader
 from pipeline.study.foreseen_fits import foreseen, training_patients
-from pipeline.study.study import Ready, Study, write_study
+from pipeline.study.study import Ready, Study, predicts, write_study
+from pipeline.study.study_groups import groups_by_column
 from pipeline.tables.cases import read_cases
 from pipeline.tables.clinical_source import clinical_tables, used_columns
 from pipeline.tables.dictionary import (
@@ -88,27 +89,29 @@ def validate_study(config: dict) -> Study:
         _check_convention(config)
         _check_readers(config, cases)
         check_parameter_file(config["extraction"]["params"])
-    else:
+    elif config["features"] is not None:
         ready = _read_ready(config, dictionary)
         features = ready.cases
     check_ids_spelled(clinical=clinical, cases=cases, features=features)
     if clinical is not None:
         check_formulas(config, clinical, dictionary)
         _check_split_column(config, clinical, dictionary)
-        check_together(config, clinical, cases, features)
-    if config["outcome"] is not None and features is not None:
+        if cases is not None or features is not None:
+            check_together(config, clinical, cases, features)
+        check_groups(config, clinical, dictionary)
+    if predicts(config) and features is not None:
         named = named_features(
             next(iter(config["features"].values())), Layout.of(config, dictionary)
         )
         rows = allowed_predictors(dictionary, config["timing"], config["predictors"])
         check_program_names(rows, named)
-    if config["ablation"]["features"] and config["outcome"] is not None:
+    if config["ablation"]["features"] and predicts(config):
         check_ablated(config, dictionary)
     _check_treated_level(config["preflight"]["treated_level"], clinical)
     if clinical is not None:
         clinical = used_columns(clinical, config, dictionary)
     study = Study(config, cases, clinical, dictionary, ready=ready)
-    if config["outcome"] is not None:
+    if predicts(config):
         _warn_if_too_few(study, features)
     return study
 
@@ -218,6 +221,13 @@ def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFram
     problems.raise_if_any()
     if config["outcome"] is not None:
         allowed_predictors(dictionary, config["timing"], config["predictors"], outcome_columns)
+
+
+def check_groups(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
+    """Raise `StudyError` unless the column of groups that a study compares makes some."""
+    by = config["outcomes"]["by"]
+    if "outcomes" in config["analyses"] and by is not None:
+        groups_by_column(by, clinical, dictionary)
 
 
 def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:

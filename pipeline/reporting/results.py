@@ -15,7 +15,7 @@ from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
 from pipeline.reporting.dropped import Dropped, dropped_models
-from pipeline.study.study import Study, open_study
+from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.readers import latest_label
 
 
@@ -116,6 +116,15 @@ class Modelling:
 
 
 @dataclass(frozen=True)
+class Groups:
+    """Groups compared by the clinical columns: a row a variable, its cells, and what was done."""
+
+    table: pd.DataFrame
+    cells: pd.DataFrame
+    info: dict
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything the report reads.
 
@@ -135,6 +144,8 @@ class Results:
         None for a study that starts from ready feature tables.
     modelling : Modelling or None
         None for a study without outcome or clinical table.
+    groups : Groups or None
+        None for a study that compares no groups.
     """
 
     study: Study
@@ -144,6 +155,7 @@ class Results:
     families: pd.DataFrame
     imaging: Imaging | None
     modelling: Modelling | None
+    groups: Groups | None = None
 
     def __getitem__(self, option: str) -> object:
         """Return an option of the configuration, nested ones as ``"selection.ccc.threshold"``."""
@@ -160,7 +172,17 @@ def has_images(config: dict) -> bool:
 
 def has_models(config: dict) -> bool:
     """Return whether a configuration asks for the modelling half."""
-    return config["outcome"] is not None
+    return predicts(config)
+
+
+def has_features(config: dict) -> bool:
+    """Return whether a configuration asks for features, of images or of ready tables."""
+    return config["cases"] is not None or config["features"] is not None
+
+
+def compares(config: dict) -> bool:
+    """Return whether a configuration asks for groups to be compared."""
+    return "outcomes" in config["analyses"]
 
 
 def read_results(study_folder: str | Path) -> Results:
@@ -183,11 +205,28 @@ def read_results(study_folder: str | Path) -> Results:
         study=study,
         folder=folder,
         flow=_json(folder, "tables/flow.json"),
-        reproducibility=_table(folder, "tables/reproducibility.parquet"),
-        families=_table(folder, "tables/reproducibility_families.parquet"),
+        reproducibility=_of_features(folder, config, "reproducibility"),
+        families=_of_features(folder, config, "reproducibility_families"),
         imaging=_imaging(folder, study) if has_images(config) else None,
         modelling=_modelling(folder, config) if has_models(config) else None,
+        groups=_groups(folder) if compares(config) else None,
     )
+
+
+def _groups(folder: Path) -> Groups:
+    return Groups(
+        _table(folder, "outcomes/groups.parquet"),
+        _table(folder, "outcomes/cells.parquet"),
+        _json(folder, "outcomes/groups.json"),
+    )
+
+
+def _of_features(folder: Path, config: dict, name: str) -> pd.DataFrame:
+    """Return a table on the features; without any, it has no row."""
+    if has_features(config):
+        return _table(folder, f"tables/{name}.parquet")
+    columns = ("image_type", "feature_class", "n", "ccc", "readers")
+    return pd.DataFrame({column: [] for column in columns})
 
 
 def measured_unit(results: Results) -> str:

@@ -20,9 +20,10 @@ from pipeline.core.pages import page_templates
 from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
 from pipeline.reporting.cautions import find_cautions
 from pipeline.reporting.leaking import mark_leaking
-from pipeline.reporting.results import Results, read_results
+from pipeline.reporting.results import Results, has_features, read_results
 from pipeline.reporting.sections.ablation import ablation_section
 from pipeline.reporting.sections.concordance import concordance_section
+from pipeline.reporting.sections.groups import groups_section
 from pipeline.reporting.sections.imaging import images_section
 from pipeline.reporting.sections.importance import importance_section
 from pipeline.reporting.sections.models import hyperparameters_section, performance_section
@@ -39,6 +40,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 #: What the page of a study is, above its title.
 KIND = "CT radiomics study report"
+CLINICAL_KIND = "Clinical study report"
 
 _PIXELS_PER_POINT = 1.4
 
@@ -49,6 +51,7 @@ _BETWEEN_WORDS = re.compile(r"_(?!$)|[a-z](?=[A-Z][a-z])")
 _SECTIONS = (
     flow_section,
     characteristics_section,
+    groups_section,
     sample_size_section,
     images_section,
     agreement_section,
@@ -78,6 +81,8 @@ def build_sections(results: Results) -> list[Section]:
             if caution.anchor == section.anchor
         ]
         section.blocks[:0] = notes
+    if not has_features(results.study.config):
+        return [section for section in sections if section.blocks]
     return mark_leaking(gather_absent(sections), results)
 
 
@@ -132,8 +137,9 @@ def write_report(results: Results, out: str | Path) -> None:
             write_csv(table.file_table, folder / f"{table.name}.csv")
     title = results["title"] or results.study.name
     title = f"{LABEL}: {title}" if is_leaking(results.study.config) else title
+    kind = KIND if has_features(results.study.config) else CLINICAL_KIND
     with whole_file(out) as beside:
-        beside.write_text(render(title, sections), encoding="utf-8")
+        beside.write_text(render(title, sections, kind), encoding="utf-8")
 
 
 def _files_of(sections: list[Section]) -> tuple[list[Figure], list[Table]]:

@@ -240,3 +240,21 @@ def _multiplicity(rows: pd.DataFrame, asked: Asked) -> str:
             "below 0.05 by chance."
         )
     return text
+
+
+def printed_lines(
+    rows: pd.DataFrame, cells: pd.DataFrame, by: str, groups: tuple[str, ...], adjust: str
+) -> list[Line]:
+    """Return the printed lines of a comparison: each variable, and the levels below it.
+
+    Parameters
+    ----------
+    rows, cells, groups
+        As for `table_one_page`.
+    by : str
+        Column of the groups.
+    adjust : str
+        Key of `pipeline.comparison.multiplicity.ADJUSTMENTS`.
+    """
+    asked = Asked("", by, None, "auto", "shapiro", "cochran", adjust, 0.95)
+    return [line for row in rows.to_dict("records") for line in _lines(row, cells, asked, groups)]

@@ -22,7 +22,7 @@ from pipeline.running.run_log import NOTICE
 from pipeline.running.run_start import at_start
 from pipeline.running.slurm_jobs import remember_jobs
 from pipeline.tables.split_designs import OPTIONS as SPLIT_OPTIONS
-from pipeline.study.study import write_study
+from pipeline.study.study import predicts, write_study
 from pipeline.running.triggers import (
     files_state,
     options,
@@ -89,7 +89,9 @@ if not IS_JOB and not IS_LINT:
     at_start(workflow, hold_study, freeze_study)
 
 HAS_IMAGES = study.cases is not None
-HAS_MODELS = config["outcome"] is not None and study.clinical is not None
+HAS_FEATURES = HAS_IMAGES or config["features"] is not None
+HAS_MODELS = predicts(config) and study.clinical is not None
+HAS_GROUPS = "outcomes" in config["analyses"] and study.clinical is not None
 BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []
 MODELS = config["models"] if HAS_MODELS else []
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
@@ -113,7 +115,7 @@ wildcard_constraints:
 
 FEATURES = f"{FOLDER}/tables/features.parquet"
 # What the flow of patients follows: verdicts and extraction where there are images.
-TO_JOIN = {"features": FEATURES}
+TO_JOIN = {"features": FEATURES} if HAS_FEATURES else {}
 if HAS_IMAGES:
     TO_JOIN["preflight"] = f"{FOLDER}/tables/preflight.parquet"
     TO_JOIN["extraction"] = f"{FOLDER}/tables/extraction.parquet"
@@ -129,6 +131,11 @@ ROWS_TO_JOIN = [
     rows_hash(study.clinical),
     rows_hash(study.dictionary),
 ]
+GROUPS = {
+    "out": f"{FOLDER}/outcomes/groups.parquet",
+    "cells": f"{FOLDER}/outcomes/cells.parquet",
+    "info": f"{FOLDER}/outcomes/groups.json",
+}
 EVALUATION = [
     f"{FOLDER}/evaluation/{name}.parquet"
     for name in [
@@ -245,7 +252,7 @@ def preflight_targets(wildcards):
     """Return the verdict on every file, or say why there is none."""
     if not HAS_IMAGES:
         raise WorkflowError(
-            "A study that starts from feature tables has no image to check."
+            "A study without `cases` has no image to check."
         )
     return [f"{FOLDER}/tables/preflight.parquet", f"{FOLDER}/report/preflight"]
 
@@ -254,13 +261,15 @@ def reader_targets(wildcards):
     """Return the pages on which readers' masks are looked at, or say why there are none."""
     if not HAS_IMAGES:
         raise WorkflowError(
-            "A study that starts from feature tables has no mask to look at."
+            "A study without `cases` has no mask to look at."
         )
     return [f"{FOLDER}/report/readers/index.html"]
 
 
 def feature_targets(wildcards):
-    """Return the study's features and how well readers agree on them."""
+    """Return the study's features and how well readers agree on them, or say why none."""
+    if not HAS_FEATURES:
+        raise WorkflowError("A study of a clinical table alone has no features.")
     return [
         f"{FOLDER}/tables/features.parquet",
         f"{FOLDER}/tables/reproducibility.parquet",
@@ -273,7 +282,8 @@ def model_targets(wildcards):
     """Return the models and their evaluation, or say why there are none."""
     if not HAS_MODELS:
         raise WorkflowError(
-            "Models need an outcome. Remedy: set `clinical`, `dictionary` and `outcome`."
+            "Models need an outcome. Remedy: set `clinical`, `dictionary` and `outcome`, and "
+            "`prediction` among `analyses`."
         )
     return [
         *of_models("search.parquet"),
@@ -291,8 +301,11 @@ def model_targets(wildcards):
 
 def report_inputs(wildcards):
     """Return what the report shows, as far as the study goes."""
-    tables = ["features", "reproducibility", "reproducibility_families"]
-    files = [f"{FOLDER}/tables/flow.json"]
+    tables, files = [], [f"{FOLDER}/tables/flow.json"]
+    if HAS_FEATURES:
+        tables += ["features", "reproducibility", "reproducibility_families"]
+    if HAS_GROUPS:
+        files += GROUPS.values()
     if HAS_IMAGES:
         tables += [
             "ingest",

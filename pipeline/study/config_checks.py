@@ -68,14 +68,18 @@ def _check_names(config: dict, problems: Problems) -> None:
 
 def check_combinations(config: dict, problems: Problems) -> None:
     """Add the rules that join several options."""
-    if (config["cases"] is None) == (config["features"] is None):
-        both = config["cases"] is not None
+    given = [key for key in ("cases", "features") if config[key] is not None]
+    if len(given) > 1 or (not given and "prediction" in config["analyses"]):
         problems.add(
             "A study must start from exactly one of `cases` (masks) and `features` (ready tables)",
-            found="both" if both else "neither",
+            found="both" if given else "neither",
             where="config keys cases, features",
-            remedy="remove one of them" if both else "give the path of one of them",
+            remedy="remove one of them"
+            if given
+            else "give the path of one of them; for groups of a clinical table alone write "
+            "`analyses: [outcomes]`",
         )
+    _check_analyses(config, problems)
     _check_names(config, problems)
     _check_clinical_keys(config, problems)
     _check_paths(config, problems)
@@ -110,6 +114,26 @@ def check_combinations(config: dict, problems: Problems) -> None:
             remedy="correct the labels, or name a convention: this one has a label twice",
         )
     _check_repeated_models(config, problems)
+
+
+def _check_analyses(config: dict, problems: Problems) -> None:
+    """Add what the analyses lack."""
+    if "outcomes" not in config["analyses"]:
+        return
+    for key in ("clinical", "dictionary"):
+        if config[key] is None:
+            problems.add(
+                f"The analysis `outcomes` compares groups of a clinical table, and needs `{key}`",
+                where=f"config key {key}",
+                remedy="give its path; `vertebromics new NAME` writes templates",
+            )
+    if config["outcomes"]["by"] is None and config["outcome"] is None:
+        problems.add(
+            "The analysis `outcomes` needs groups",
+            found="neither `outcomes.by` nor `outcome`",
+            where="config key outcomes.by",
+            remedy="name a clinical column: `outcomes: {by: fracture}`; or define the outcome",
+        )
 
 
 def _check_paths(config: dict, problems: Problems) -> None:
@@ -214,7 +238,7 @@ def _check_primary(config: dict, problems: Problems) -> None:
     declared = config["primary"]
     if declared is None:
         return
-    if config["outcome"] is None:
+    if config["outcome"] is None or "prediction" not in config["analyses"]:
         problems.add(
             "A primary analysis needs an outcome",
             where="config key outcome",

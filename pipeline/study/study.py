@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,7 +54,8 @@ class Study:
         Every option of config/default.yaml with this study's values.
     cases : pandas.DataFrame or None
         One row per mask: ``patient_id, scan_id, case_id, level, reader, version, image, series,
-        mask, label, days_from_surgery, batch``; None for a study that starts from feature tables.
+        mask, label, days_from_surgery, batch``; None for a study that starts from feature tables
+        or is a clinical table alone.
     clinical : pandas.DataFrame or None
         One row per unit, typed by the dictionary; key column ``patient_id`` or ``case_id``.
     dictionary : pandas.DataFrame or None
@@ -132,6 +134,11 @@ class Study:
                 f"The {column} must be one of the study's", found=value, where="table `cases`"
             )
         return rows
+
+
+def predicts(config: Mapping) -> bool:
+    """Return whether a configuration asks for models of an outcome."""
+    return "prediction" in config["analyses"] and config["outcome"] is not None
 
 
 def open_study(folder: str | Path) -> Study:

@@ -171,6 +171,8 @@ def _named_columns(config: Mapping) -> dict[str, str]:
     split = config["split"]
     if split["design"] in FROM_COLUMN:
         roles[analysis_name(split["column"])] = "split"
+    if "outcomes" in config["analyses"] and config["outcomes"]["by"] is not None:
+        roles.setdefault(analysis_name(config["outcomes"]["by"]), "outcomes.by")
     return roles
 
 

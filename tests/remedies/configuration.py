@@ -23,6 +23,7 @@ from models.transformers.columns import LEVEL
 from models.transformers.filters import MRMRFilter
 from models.transformers.imputation import Imputer
 from models.transformers.preparation import AdaptiveScaler
+from pipeline.describe_groups import compare
 from pipeline.core.errors import VertebromicsError
 from pipeline.extraction import load_crop
 from pipeline.extraction.kernels import kernels
@@ -39,6 +40,7 @@ from tests.pipeline.study.test_config import LAUGHS, MODELLED, REPLAYED
 from tests.pipeline.tables import test_formula, test_split_designs
 from tests.pipeline.test_validate import Files
 from tests.remedies import Remedy, refused, rules, says
+from tests.support.clinical_study import clinical_study, write_clinical
 
 SECTION = "Configuration"
 REMEDIES: dict[str, Remedy] = dict(rules.REMEDIES)
@@ -573,4 +575,60 @@ def too_few_patients(folder: Path) -> None:
 
 
 REMEDIES |= {name: functools.partial(against_tables, name) for name in AGAINST_TABLES}
+
+# --- Groups to compare --------------------------------------------------------------------------
+
+#: Options of a clinical study that are refused, what the remedy says, and those after it.
+GROUPS = {
+    "Neither masks nor features, for a prediction": (
+        {"analyses": ["prediction"]}, r"write `analyses: \[outcomes\]`",
+        {"analyses": ["outcomes"]},
+    ),
+    "Groups to compare without a clinical table or its dictionary": (
+        {"dictionary": None}, "give its path; `vertebromics new NAME` writes templates", {},
+    ),
+    "Groups to compare that nothing defines": (
+        {"outcomes": {"by": None}}, r"`outcomes: \{by: fracture\}`; or define the outcome",
+        {"outcomes": {"by": "fracture"}},
+    ),
+    "`outcomes.by` names no column of the dictionary": (
+        {"outcomes": {"by": "fractur"}}, "perhaps `fracture` is meant",
+        {"outcomes": {"by": "fracture"}},
+    ),
+    "`outcomes.by` names a column of numbers": (
+        {"outcomes": {"by": "age"}}, "of the type binary or categorical with its levels",
+        {"outcomes": {"by": "fracture"}},
+    ),
+}  # fmt: skip
+
+
+def groups(name: str, folder: Path) -> None:
+    write_clinical(folder)
+    bad, remedy, good = GROUPS[name]
+    refused(SECTION, name, lambda: clinical_study(folder, **bad), remedy)
+    assert len(compare(clinical_study(folder, **good))[0])
+
+
+def groups_of_one_value(folder: Path) -> None:
+    table = write_clinical(folder)
+    table.assign(sex="male").to_csv(folder / "clinical.csv", index=False)
+    name, by = "`outcomes.by` names a column of one value", {"outcomes": {"by": "sex"}}
+    refused(SECTION, name, lambda: clinical_study(folder, **by), "name another column")
+    assert len(compare(clinical_study(folder))[0])
+
+
+def nothing_to_compare(folder: Path) -> None:
+    write_clinical(folder)
+    path = folder / "dictionary.csv"
+    whole = path.read_text()
+    path.write_text(whole.replace("predictor", "other").replace("outcome", "other"))
+    name = "Groups to compare, and no column to compare them by"
+    refused(SECTION, name, lambda: compare(clinical_study(folder)), "write `predictor` into")
+    path.write_text(whole)
+    assert len(compare(clinical_study(folder))[0])
+
+
+REMEDIES |= {name: functools.partial(groups, name) for name in GROUPS}
+REMEDIES["`outcomes.by` names a column of one value"] = groups_of_one_value
+REMEDIES["Groups to compare, and no column to compare them by"] = nothing_to_compare
 REMEDIES["Too few patients for a model in one of its stages"] = too_few_patients

@@ -60,6 +60,14 @@ def summary_section(results: Results, cautions: list[Caution]) -> Section:
 
 
 def _question(results: Results) -> tuple[str, str]:
+    if results.modelling is None and results.groups is not None:
+        groups = results.groups.info
+        names = sentence_list(f"“{each['name']}”" for each in groups["groups"])
+        return (
+            "Question",
+            f"In what do {results['unit']}s differ by “{groups['label']}” ({names})? No model is "
+            "trained.",
+        )
     if results.modelling is None:
         return (
             "Scope",
@@ -223,6 +231,9 @@ def _ablation(results: Results) -> list[Point]:
 def _facts(results: Results) -> list[tuple[str, str, str]]:
     flow = results.flow["steps"][-1]
     facts = [(count(flow["patients"]), _noun(flow["patients"], "patient"), "analysed")]
+    if results.modelling is None and results.groups is not None:
+        info = results.groups.info
+        facts += [(count(each["units"]), each["name"], info["label"]) for each in info["groups"]]
     if results.modelling is not None:
         split = results.modelling.split
         events = int(split["outcome"].sum())
@@ -232,7 +243,9 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         scans = len(results.imaging.ingest)
         facts.append((count(scans), _noun(scans, "CT scan"), "handed in"))
     readers = len(results.study.readers)
-    facts.append((count(readers), _noun(readers, "reader"), f"of each {measured_unit(results)}"))
+    if readers:
+        unit = f"of each {measured_unit(results)}"
+        facts.append((count(readers), _noun(readers, "reader"), unit))
     if results.modelling is not None and results.modelling.info["features"]:
         facts.append((count(len(results.modelling.info["features"])), "features", "per reading"))
     elif len(results.reproducibility):

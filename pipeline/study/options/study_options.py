@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pipeline.core.sections import Rule, option, optional_section, section, sections
 from pipeline.imaging.ct_options import CtOptions
+from pipeline.study.options.analyses import Analysis, Outcomes
 from pipeline.study.options.fitting import Family, Search, Tabnet
 from pipeline.study.options.handed_in import Condition, Outcome
 from pipeline.study.options.imaging import Agreement, Checks, Extraction, Masks, Preflight
@@ -177,6 +178,17 @@ class Options:
         "reader whose features the model sees, or 'mean'; required with two readers",
         remedy="put a reader named by a number in quotes, such as `model_reader: '1'`",
     )
+
+    analyses: list[Annotated[Analysis, Rule("an analysis")]] = option(
+        ["prediction"],
+        "what is asked of the study's tables",
+        "prediction (models of the outcome) | outcomes (groups compared by the clinical columns): "
+        "one or several; without prediction a clinical table is enough",
+        min_length=1,
+        unique=True,
+        heading="analyses",
+    )
+    outcomes: Outcomes = section(Outcomes, "how groups are compared, in the analysis outcomes")
 
     outcome: Outcome | None = optional_section(
         Outcome,

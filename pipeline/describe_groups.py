@@ -1,0 +1,136 @@
+"""Describe groups of a study by its clinical columns, each test named: table 1 of a study."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.comparison.multiplicity import adjusted
+from pipeline.comparison.table_one import table_one
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.files import write_json, write_table
+from pipeline.patient_flow import screen
+from pipeline.study.study import Study, open_study
+from pipeline.study.study_groups import (
+    Groups,
+    compared_variables,
+    groups_by_column,
+    groups_by_outcome,
+)
+from pipeline.tables.values.formula import Formula
+
+logger = logging.getLogger("vertebromics")
+
+
+def compare(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+    """Compare the groups of a study.
+
+    Those are compared who are in the study by its tables: eligible, with a known outcome where the
+    study has one. Images and masks play no part.
+
+    Parameters
+    ----------
+    study : Study
+        With a clinical table and a dictionary.
+
+    Returns
+    -------
+    rows, cells : pandas.DataFrame
+        As `pipeline.comparison.table_one.table_one` returns them, with the column `p_adjusted`.
+    info : dict
+        ``{by, label, groups, units, patients, several, without_group, normality, small_cells,
+        adjust, confidence}``; `patients` is None where no table names them.
+    """
+    options = study.config["outcomes"]
+    ready = None if study.config["features"] is None else study.ready_tables().cases
+    flow, outcome = screen(study, ready)
+    key = f"{study.config['unit']}_id"
+    units = flow.members["unit_id"].unique()
+    clinical = study.clinical.set_index(key, drop=False).loc[units]
+    groups = study_groups(study, clinical, outcome)
+    variables = compared_variables(study.dictionary, clinical, groups)
+    if not variables:
+        raise StudyError(
+            "Groups can be compared by columns of the roles predictor and outcome only",
+            found="no such column besides the groups",
+            where="the data dictionary",
+            remedy="write `predictor` into the column role of what is to be compared",
+        )
+    table = clinical[[each.column for each in variables]].copy()
+    for each in variables:
+        if not each.numbers:
+            values = table[each.column].astype(object)
+            table[each.column] = values.where(values.notna(), None)
+    table[groups.column] = groups.of_unit
+    patients = _patients(flow.members, clinical)
+    several = patients is not None and patients.duplicated().any()
+    found = table_one(
+        table,
+        variables,
+        groups.column,
+        groups.names,
+        patients if several else None,
+        normality=options["normality"],
+        small_cells=options["small_cells"],
+        confidence=study.config["evaluation"]["confidence"],
+    )
+    rows = found.rows.assign(p_adjusted=adjusted(found.rows["p_value"], options["adjust"]))
+    info = {
+        "by": groups.column,
+        "label": groups.label,
+        "groups": [
+            {"name": name, "units": int((table[groups.column] == name).sum())}
+            for name in groups.names
+        ],
+        "units": len(table),
+        "patients": None if patients is None else int(patients.nunique()),
+        "several": bool(several),
+        "without_group": int(table[groups.column].isna().sum()),
+        "labels": {each.column: each.label for each in variables},
+        **options,
+        "confidence": study.config["evaluation"]["confidence"],
+    }
+    return rows, found.cells, info
+
+
+def study_groups(study: Study, clinical: pd.DataFrame, outcome: pd.Series | None) -> Groups:
+    """Return the groups that a study's configuration asks for, of the rows of `clinical`."""
+    by = study.config["outcomes"]["by"]
+    if by is not None:
+        return groups_by_column(by, clinical, study.dictionary)
+    stated = study.config["outcome"]
+    columns = Formula(stated["formula"], "config key outcome.formula").columns
+    return groups_by_outcome(stated["label"], outcome[clinical.index], tuple(columns))
+
+
+def _patients(members: pd.DataFrame, clinical: pd.DataFrame) -> pd.Series | None:
+    """Return the patient of each unit, None where a case's patient is not known."""
+    known = members.drop_duplicates("unit_id").set_index("unit_id")["patient_id"]
+    patients = known.reindex(clinical.index)
+    return None if patients.isna().any() else patients
+
+
+def main(options: argparse.Namespace) -> None:
+    """Compare one study's groups."""
+    rows, cells, info = compare(open_study(options.study))
+    write_table(rows, options.out, csv=True)
+    write_table(cells, options.cells, csv=True)
+    write_json(info, options.info)
+    logger.info("%d variables, %d groups, %d units", len(rows), len(info["groups"]), info["units"])
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("pipeline.describe_groups", __doc__)
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the study")
+    arguments.add_argument("--out", required=True, type=Path, help="table to write: a row a column")
+    arguments.add_argument("--cells", required=True, type=Path, help="table to write: its cells")
+    arguments.add_argument("--info", required=True, type=Path, help="JSON to write: what was done")
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments())

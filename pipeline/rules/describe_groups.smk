@@ -1,0 +1,31 @@
+rule describe_groups:
+    output:
+        **GROUPS,
+        csv=f"{FOLDER}/outcomes/groups.csv",
+        cells_csv=f"{FOLDER}/outcomes/cells.csv",
+    log:
+        f"{FOLDER}/log/describe_groups/describe_groups.log",
+    benchmark:
+        f"{FOLDER}/benchmark/describe_groups/describe_groups.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_fingerprint("pipeline.describe_groups"),
+        options=options(
+            config,
+            "unit",
+            "outcomes",
+            "outcome",
+            "eligibility",
+            "features",
+            "evaluation.confidence",
+        ),
+        rows=ROWS_TO_JOIN,
+        study=f"{FOLDER}/study",
+    shell:
+        "python -m pipeline.describe_groups --study {params.study:q} --out {output.out:q}"
+        " --cells {output.cells:q} --info {output.info:q} > {log:q} 2>&1"

@@ -1,0 +1,154 @@
+"""The groups of a study, and the clinical columns by which they are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline.comparison.table_one_parts import Variable, code_text
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import listing, suggestion
+from pipeline.tables.columns import KEYS, analysis_name, table_name
+from pipeline.tables.dictionary import NUMERIC, levels_of
+
+WITHOUT, WITH = "no", "yes"
+"""Groups that an outcome makes, the first being the reference."""
+
+COMPARED = frozenset(("predictor", "outcome"))
+"""Roles of the columns that are compared."""
+
+MOST_CODES = 20
+"""Grades of no more different values are described by how often each occurs, too."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of a study.
+
+    Attributes
+    ----------
+    column, label : str
+        Name of the column of groups in the table that is compared, and in words.
+    names : tuple of str
+        Groups in their order; the first is the reference.
+    of_unit : pandas.Series
+        Group of each unit, None where not known; index as of the clinical table.
+    source : tuple of str
+        Clinical columns that make the groups, and that are compared by nothing.
+    """
+
+    column: str
+    label: str
+    names: tuple[str, ...]
+    of_unit: pd.Series
+    source: tuple[str, ...]
+
+
+def groups_by_column(by: str, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> Groups:
+    """Return the groups that a clinical column makes.
+
+    Parameters
+    ----------
+    by : str
+        Name of the column, as the table of the researcher has it.
+    clinical : pandas.DataFrame
+        One row per unit, typed by `dictionary`.
+    dictionary : pandas.DataFrame
+        One row per clinical column.
+
+    Raises
+    ------
+    StudyError
+        If there is no such column, it holds numbers, or it makes fewer than two groups.
+    """
+    name = analysis_name(by)
+    rows = dictionary[dictionary["column"] == name]
+    if rows.empty or name not in clinical:
+        raise StudyError(
+            "The groups of the analysis `outcomes` must be a column of the dictionary",
+            found=by,
+            where="config key outcomes.by",
+            remedy=suggestion(by, map(table_name, dictionary["column"]))
+            or f"columns: {listing(map(table_name, dictionary['column']))}",
+        )
+    entry = rows.iloc[0]
+    if entry["type"] in NUMERIC:
+        raise StudyError(
+            "The groups of the analysis `outcomes` must be words, not numbers",
+            found=f"{by}, {entry['type']}",
+            where="config key outcomes.by",
+            remedy="make a column of groups, of the type binary or categorical with its levels",
+        )
+    values = clinical[name].astype(object).where(clinical[name].notna(), None)
+    there = set(values.dropna())
+    names = tuple(level for level in levels_of(entry) or sorted(there) if level in there)
+    if len(names) < 2:
+        raise StudyError(
+            "The groups of the analysis `outcomes` must be two at least",
+            found=f"{listing(names) or 'no value'} in every row of {by}",
+            where="config key outcomes.by",
+            remedy="name another column",
+        )
+    return Groups(name, entry["label"] or by, names, values, (name,))
+
+
+def groups_by_outcome(label: str, outcome: pd.Series, columns: tuple[str, ...]) -> Groups:
+    """Return those without and with the outcome.
+
+    Parameters
+    ----------
+    label : str
+        The outcome in words.
+    outcome : pandas.Series
+        Nullable boolean by unit.
+    columns : tuple of str
+        Clinical columns of its formula.
+    """
+    words = outcome.map({True: WITH, False: WITHOUT}).astype(object)
+    words = words.where(outcome.notna(), None)
+    return Groups("(outcome)", label, (WITHOUT, WITH), words, columns)
+
+
+def compared_variables(
+    dictionary: pd.DataFrame, clinical: pd.DataFrame, groups: Groups
+) -> tuple[Variable, ...]:
+    """Return the clinical columns that are described and compared, in the dictionary's order.
+
+    Parameters
+    ----------
+    dictionary, clinical : pandas.DataFrame
+        As for `groups_by_column`.
+    groups : Groups
+        What makes them is not compared.
+    """
+    variables = []
+    for _, entry in dictionary.iterrows():
+        name = entry["column"]
+        if name not in clinical or name in {*KEYS, *groups.source}:
+            continue
+        if entry["role"] in COMPARED and clinical[name].notna().any():
+            variables.append(_variable(entry, clinical[name]))
+    return tuple(variables)
+
+
+def _variable(entry: Mapping, values: pd.Series) -> Variable:
+    numeric = entry["type"] in NUMERIC
+    if numeric:
+        codes = sorted(values.dropna().unique())
+        few = entry["type"] == "ordinal" and len(codes) <= MOST_CODES
+        levels = tuple(code_text(code) for code in codes) if few else ()
+    else:
+        levels = tuple(levels_of(entry) or sorted(values.dropna().unique()))
+    test = entry.get("test")
+    return Variable(
+        entry["column"],
+        entry["label"] or table_name(entry["column"]),
+        numbers=numeric,
+        levels=levels,
+        unit=entry["unit"] or None,
+        ordered=entry["type"] == "ordinal" or len(levels) == 2,
+        by_ranks=entry["type"] == "ordinal",
+        test=test if isinstance(test, str) else None,
+    )

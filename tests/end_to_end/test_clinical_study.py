@@ -1,0 +1,60 @@
+"""A study of a clinical table alone, run for real: three jobs, and what runs again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.support.clinical_study import clinical_options, write_clinical
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, repository) -> Path:
+    folder = tmp_path_factory.mktemp("clinical")
+    write_clinical(folder)
+    done = run(folder, repository)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Done: 3 jobs" in done.stdout
+    return folder
+
+
+def run(folder: Path, repository: Path, **options: object) -> subprocess.CompletedProcess:
+    given = clinical_options(Path(), results="results", **options)
+    (folder / "study.yaml").write_text(yaml.safe_dump(given))
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "pipeline.running.run", "--configfile", "study.yaml"),
+            *("--cores", "1", "-s", repository / "Snakefile"),
+        ],
+        cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+    )  # fmt: skip
+
+
+def test_the_report_compares_the_groups_and_names_no_image(folder):
+    page = (folder / "results/groups/report/report.html").read_text(encoding="utf-8")
+    assert "Clinical study report" in page
+    assert "Comparison of groups" in page
+    for word in ("Reproducibility of features", "ready feature tables", "no images"):
+        assert word not in page
+    table = pd.read_csv(folder / "results/groups/report/tables/groups.csv")
+    assert table["variable"].tolist() == ["age", "sex", "bmi", "asa", "vas"]
+
+
+def test_a_column_that_nothing_uses_is_in_no_result(folder):
+    held = b"".join(path.read_bytes() for path in (folder / "results").rglob("*.csv"))
+    assert b"ward" not in held
+
+
+def test_a_rule_of_tests_runs_the_comparison_and_the_report_again(folder, repository):
+    again = run(folder, repository)
+    assert "Nothing to do" in again.stdout, again.stdout
+    changed = run(folder, repository, outcomes={"by": "fracture", "small_cells": "textbook"})
+    assert changed.returncode == 0, changed.stdout
+    assert "Done: 2 jobs" in changed.stdout

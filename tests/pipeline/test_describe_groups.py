@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline.describe_groups import compare, main
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
+from pipeline.describe_groups import compare, main
 from pipeline.study.config import resolve_config
 from pipeline.study.study import write_study
 from tests.support.clinical_study import clinical_options, clinical_study, write_clinical

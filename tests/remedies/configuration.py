@@ -23,8 +23,8 @@ from models.transformers.columns import LEVEL
 from models.transformers.filters import MRMRFilter
 from models.transformers.imputation import Imputer
 from models.transformers.preparation import AdaptiveScaler
-from pipeline.describe_groups import compare
 from pipeline.core.errors import VertebromicsError
+from pipeline.describe_groups import compare
 from pipeline.extraction import load_crop
 from pipeline.extraction.kernels import kernels
 from pipeline.running.run import study_folder

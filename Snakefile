@@ -71,7 +71,6 @@ if HAS_GROUPS:
     include: "pipeline/rules/describe_groups.smk"
 
 
-
 if HAS_MODELS:
 
     include: "pipeline/rules/split.smk"

@@ -251,18 +251,14 @@ def cores(wildcards):
 def preflight_targets(wildcards):
     """Return the verdict on every file, or say why there is none."""
     if not HAS_IMAGES:
-        raise WorkflowError(
-            "A study without `cases` has no image to check."
-        )
+        raise WorkflowError("A study without `cases` has no image to check.")
     return [f"{FOLDER}/tables/preflight.parquet", f"{FOLDER}/report/preflight"]
 
 
 def reader_targets(wildcards):
     """Return the pages on which readers' masks are looked at, or say why there are none."""
     if not HAS_IMAGES:
-        raise WorkflowError(
-            "A study without `cases` has no mask to look at."
-        )
+        raise WorkflowError("A study without `cases` has no mask to look at.")
     return [f"{FOLDER}/report/readers/index.html"]
 
 

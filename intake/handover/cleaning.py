@@ -118,7 +118,7 @@ def clean_dicom(
     with named():
         original = read_mapped(source)
         kept = _cleaned(original, uid, rename, allows)
-        check_whole(original, kept)
+        check_whole(source, original, kept)
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = original.file_meta.get(
             "MediaStorageSOPClassUID", original.get("SOPClassUID", "")

@@ -1,9 +1,12 @@
-"""Whether a copy of a DICOM file holds what is needed to read it, and nothing behind the pixels."""
+"""Whether a DICOM file is whole, and a copy holds what is needed to read it and nothing more."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydicom.dataset import Dataset
-from pydicom.uid import UID_dictionary
+
+from pipeline.imaging.dicom_streams import check_end, is_native
 
 #: Attributes without which a copy would be read otherwise than its original: a damaged one is not
 #: left out, as others are.
@@ -22,11 +25,16 @@ NEEDED = frozenset(
 )
 
 
-def check_whole(original: Dataset, kept: Dataset) -> None:
-    """Cut what lies behind the pixels of a copy; refuse one that lost what is needed to read it.
+def check_whole(source: Path, original: Dataset, kept: Dataset) -> None:
+    """Cut what fills up the pixels of a copy; refuse one that lost what is needed to read it.
+
+    Elements behind the pixels are not among those that are copied. Bytes that are no element say
+    that some were inserted or lost before them, which a copy would no longer show.
 
     Parameters
     ----------
+    source : pathlib.Path
+        The original.
     original : pydicom.dataset.Dataset
         As read.
     kept : pydicom.dataset.Dataset
@@ -35,7 +43,7 @@ def check_whole(original: Dataset, kept: Dataset) -> None:
     Raises
     ------
     ValueError
-        If an attribute cannot be copied, or pixels are missing.
+        If an attribute cannot be copied, pixels are missing, or no element follows them.
     """
     lost = [word for word in NEEDED if word in original and word not in kept]
     lost = [original[word] for word in lost]
@@ -43,9 +51,9 @@ def check_whole(original: Dataset, kept: Dataset) -> None:
         raise ValueError  # a sequence of nothing that is kept is no loss
     if "PixelData" not in kept or not kept.PixelData:
         return
-    syntax = original.file_meta.get("TransferSyntaxUID")
-    if syntax and (syntax not in UID_dictionary or syntax.is_encapsulated):
+    if not is_native(original):
         return
+    check_end(source, original)
     bits = int(kept.get("BitsAllocated") or 0)
     count = int(kept.get("NumberOfFrames") or 1) * int(kept.get("SamplesPerPixel") or 1)
     count *= int(kept.get("Rows") or 0) * int(kept.get("Columns") or 0)

@@ -22,11 +22,13 @@ from typing import BinaryIO
 import pydicom
 from pydicom.filereader import data_element_generator
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
+    UID_dictionary,
 )
 
 PIXEL_DATA = 0x7FE00010
@@ -52,29 +54,60 @@ _FORBIDDEN = {
 CODED = frozenset(_FORBIDDEN)
 
 
+def is_native(header: pydicom.Dataset) -> bool:
+    """Whether the pixels of a file are written as they are, by its transfer syntax.
+
+    Parameters
+    ----------
+    header : pydicom.Dataset
+        With the file's own header; a file that has none is native.
+    """
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    return not syntax or (syntax in UID_dictionary and not UID(syntax).is_encapsulated)
+
+
 def check_end(path: Path, header: pydicom.Dataset) -> None:
     """Check that a native file ends with its pixel data, or with whole elements behind them.
+
+    Where the pixels were read, also that they follow the head of their element: with a damaged VR
+    they begin elsewhere.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
     header : pydicom.Dataset
-        Read from it; of it, the transfer syntax is used.
+        Read from it; of it, the transfer syntax is used, and where its pixels end if it has them.
 
     Raises
     ------
     ValueError
-        If something else follows: bytes were inserted or lost, and the values have moved.
+        If something else follows or precedes: bytes were inserted or lost, and values have moved.
     """
     implicit, little = header.original_encoding
+    syntax = header.file_meta.get("TransferSyntaxUID")  # files without a preamble have none
+    deflated = syntax == DeflatedExplicitVRLittleEndian
+    if "PixelData" in header and not deflated:
+        pixels = header["PixelData"]
+        _check_head(path, pixels.file_tell, implicit, little)
+        if pixels.file_tell + len(pixels.value) == path.stat().st_size:
+            return
     with open(path, "rb") as stream:
-        if header.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian:
+        if deflated:
             _check_elements(_inflated(stream, header), implicit, little)
         else:
             # Leaves the stream where the element of the pixels begins.
             pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=[], force=True)
             _check_elements(stream, implicit, little)
+
+
+def _check_head(path: Path, start: int, implicit: bool, little: bool) -> None:
+    tag = b"\xe0\x7f\x10\0" if little else b"\x7f\xe0\0\x10"
+    with open(path, "rb") as stream:
+        stream.seek(start - (8 if implicit else 12))
+        head = stream.read(6)
+    if head[:4] != tag or not (implicit or head[4:] in (b"OW", b"OB", b"UN")):
+        raise ValueError("the pixels do not follow their element's head")
 
 
 def _inflated(stream: BinaryIO, header: pydicom.Dataset) -> BinaryIO:

@@ -17,6 +17,7 @@ import pydicom
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.imaging.dicom_series import SAME_PLACE_MM
+from pipeline.imaging.dicom_streams import check_end, is_native
 from pipeline.imaging.geometry import (
     Geometry,
     GridMap,
@@ -232,6 +233,7 @@ def read_dicom_seg(path: str | Path, fractional_threshold: float = 0.5) -> Frame
     with careful():
         dataset = read_dicom(Path(path))
         _check_pixels(dataset)
+        _check_end(Path(path), dataset)
         segments, faults = _segments(dataset)
         frames = _frames(dataset, faults)
         references = referenced_series(dataset)
@@ -277,6 +279,20 @@ def _check_pixels(dataset: pydicom.Dataset) -> None:
                 found=f"{len(dataset.PixelData)} of {(needed + 7) // 8} bytes",
                 remedy="copy or export it again",
             )
+
+
+def _check_end(path: Path, dataset: pydicom.Dataset) -> None:
+    """Refuse native pixels behind which no element stands: some were inserted or lost."""
+    if not is_native(dataset):
+        return
+    try:
+        check_end(path, dataset)
+    except ValueError:
+        raise CaseError(
+            "A DICOM segmentation must end with its pixels, or with whole elements behind them",
+            found="other bytes behind the pixels: some were inserted or lost before them",
+            remedy="copy or export it again",
+        ) from None
 
 
 def _frame_count(dataset: pydicom.Dataset) -> int:

@@ -938,8 +938,8 @@ def plant_names(hospital: Hospital) -> None:
         one.ManufacturerModelName = "Scanner of Canaryvoegel Muellerstein"
         one.ConvolutionKernel, one.BodyPartExamined = "Canaryvoegel", "MUELLERSTEIN"
         one.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL", "CANARYVOEGEL"]
+        one.add_new("DataSetTrailingPadding", "OB", TAILS[0].encode())
         one.save_as(path)
-        add_tail(path, TAILS[0])
     wangenheim, lindqvist = hospital.masks / "Dr Wangenheim", hospital.masks / "Dr Lindqvist"
     write_segments(wangenheim / f"{CANARY} L1 Aenne.seg.nrrd", list(SPELLINGS))
     add_tail(write_mask(lindqvist / f"{CANARY} L1.nii", width=22), TAILS[1])

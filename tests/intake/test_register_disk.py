@@ -18,6 +18,7 @@ import pandas as pd
 import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from intake import pseudonymous_study as module
 from intake.handover import damage, folders
@@ -184,6 +185,41 @@ def test_bytes_behind_the_pixels_of_a_slice_are_cut(folder, tmp_path):
     one.save_as(path)
     with pytest.raises(CaseError, match="readable to its end"):
         clean_dicom(path, tmp_path / "c.dcm", Linkage().uid, same)
+
+
+@pytest.mark.parametrize(
+    "behind", ["an element", "bytes that were inserted", "bytes of no element"]
+)
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_what_stands_behind_the_pixels_of_a_slice(folder, tmp_path, behind, syntax):
+    (path, *_) = (folder.dicom / "a" / "ct").iterdir()
+    one = pydicom.dcmread(path)
+    one.file_meta.TransferSyntaxUID = syntax
+    if behind == "an element":
+        one.add_new("DataSetTrailingPadding", "OB", b"PHI-CANARY-0010-0010")
+    one.save_as(path)
+    content = path.read_bytes()
+    if behind != "an element":
+        head = content.index(one.PixelData[:64]) if syntax == ExplicitVRLittleEndian else None
+        cut = len(content) if behind == "no element" or head is None else head + 40
+        path.write_bytes(content[:cut] + b"PHI-CANARY-0010-0010" + content[cut:])
+        with pytest.raises(CaseError, match="readable to its end"):
+            clean_dicom(path, tmp_path / "b.dcm", Linkage().uid, same)
+        return
+    clean_dicom(path, tmp_path / "b.dcm", Linkage().uid, same)
+    copy = pydicom.dcmread(tmp_path / "b.dcm")
+    assert copy.PixelData == one.PixelData
+    assert "DataSetTrailingPadding" not in copy
+
+
+@pytest.mark.parametrize("bit", range(4, 8))
+def test_pixels_that_begin_elsewhere_by_a_damaged_vr_are_not_copied(folder, tmp_path, bit):
+    (path, *_) = (folder.dicom / "a" / "ct").iterdir()
+    content = bytearray(path.read_bytes())
+    content[content.index(b"\xe0\x7f\x10\x00OW") + 4] ^= 1 << bit
+    path.write_bytes(content)
+    with pytest.raises(CaseError, match="readable to its end"):
+        clean_dicom(path, tmp_path / "b.dcm", Linkage().uid, same)
 
 
 # --- places ---

@@ -359,6 +359,27 @@ def test_a_frame_that_does_not_decode_is_named(tmp_path, slices, ct, syntax):
         mask_of(path, "L1", ct)
 
 
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP"])
+@pytest.mark.parametrize("place", ["in the pixels", "behind them"])
+def test_inserted_bytes_are_refused(tmp_path, slices, kind, place):
+    pixels = both() if kind == "BINARY" else both()[..., 0]
+    path = written(tmp_path / "a.dcm", slices, pixels, kind, ("L1", "L2")[: 1 + (kind == "BINARY")])
+    content, stored = path.read_bytes(), pydicom.dcmread(path).PixelData
+    start = content.rindex(stored)
+    assert start + len(stored) == len(content)
+    cut = start + len(stored) // 2 if place == "in the pixels" else len(content)
+    path.write_bytes(content[:cut] + b"\0\1" + content[cut:])
+    with pytest.raises(CaseError, match="must end with its pixels"):
+        read_dicom_seg(path)
+
+
+def test_elements_behind_the_pixels_are_passed_over(tmp_path, slices, ct):
+    path = written(tmp_path / "a.dcm", slices, both())
+    before = mask_of(path, "L1", ct)
+    changed(path, lambda one: one.add_new("DataSetTrailingPadding", "OB", b"\0" * 10))
+    assert np.array_equal(mask_of(path, "L1", ct), before)
+
+
 def test_frames_between_the_slices_are_refused(tmp_path, slices, ct):
     path = written(tmp_path / "a.dcm", slices, both())
 

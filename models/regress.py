@@ -52,6 +52,7 @@ def write_regression(found: Regression, options: Options, folder: str | Path) ->
     leaking = LABEL if options.mode == AS_PUBLISHED else None
     facts = {
         "kind": "fitted",
+        "interval": options.scale,
         "title": page_title(found.chosen),
         "purpose": purpose_line(found.chosen),
         "mode": LABEL if leaking else RIGOROUS,
@@ -238,6 +239,8 @@ def _fitted(options: argparse.Namespace) -> None:
         seed=options.seed,
         confidence=options.confidence,
         decision_curve=tuple(options.decision_curve),
+        scale=options.interval,
+        axis_limits=options.axis_limits,
     )
     title = options.title or f"Risk of {purpose.outcome}"
     found = regress(cohort, title, purpose, asked, validation)
@@ -279,6 +282,7 @@ def _given(options: argparse.Namespace) -> None:
             resamples=options.resamples,
             seed=options.seed,
             decision_curve=tuple(options.decision_curve),
+            scale=options.interval,
         )
         for row in tables["metrics"].query("metric == 'auroc'").itertuples():
             logger.info("AUROC %.4f (%.4f to %.4f)", row.value, row.low, row.high)
@@ -388,6 +392,17 @@ def _arguments() -> argparse.ArgumentParser:
         default=[0.0, 0.95],
         metavar=("LOW", "HIGH"),
         help="range of threshold probabilities (default: 0.0 0.95)",
+    )
+    arguments.add_argument(
+        "--interval",
+        choices=["logit", "plain"],
+        default="logit",
+        help="scale of an AUROC's interval; plain is AUROC +- z SE, as papers print it",
+    )
+    arguments.add_argument(
+        "--axis-limits",
+        action="store_true",
+        help="draw the limits of each value's points above the nomogram's axes",
     )
     arguments.add_argument("--out", required=True, type=Path, help="folder of the results")
     return arguments

@@ -34,6 +34,7 @@ from models.regression.roc import COLUMNS, learn_marker, roc_row, roc_table
 from models.regression.screening import screen
 from models.regression.tables import facts_table
 from models.regression.terms import coding_table
+from models.scoring.delong import Scale
 from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import AS_PUBLISHED, LABEL, RIGOROUS
 from pipeline.core.seeds import derive_seed
@@ -71,6 +72,10 @@ class Options:
         Level of every interval.
     decision_curve : tuple of float
         Range of threshold probabilities.
+    scale : {'logit', 'plain'}
+        On which the interval of an area is symmetric (`models.scoring.delong.auroc_interval`).
+    axis_limits : bool
+        Whether the nomogram's axes show the limits of each value's points.
     """
 
     mode: str = RIGOROUS
@@ -81,6 +86,8 @@ class Options:
     seed: int = 2025
     confidence: float = 0.95
     decision_curve: tuple[float, float] = (0.0, 0.95)
+    scale: Scale = "logit"
+    axis_limits: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,7 +201,8 @@ def regress(
     if rigorous:
         rigorous = _rigorous(fit, title, purpose, optimism, worth)
     chosen = as_fitted if options.mode == AS_PUBLISHED else rigorous
-    nomogram = build_nomogram(chosen)
+    limits = options.confidence if options.axis_limits else None
+    nomogram = build_nomogram(chosen, confidence=limits)
     tables["nomogram_points"] = points_table(nomogram)
     tables["nomogram_risks"] = risk_table(nomogram)
     notes = _notes(cohort, fit, optimism, options)
@@ -235,7 +243,7 @@ def _performance(
     # The shrunken model ranks alike: one row of the ROC table serves both.
     ranked = {"model": risks[AS_FITTED]}
     who = (cohort.outcome, cohort.patients)
-    roc, markers = roc_table(terms, cohort.rows, *who, ranked, options.confidence)
+    roc, markers = roc_table(terms, cohort.rows, *who, ranked, options.confidence, options.scale)
     parts = [("training", cohort, True)]
     if validation is not None:
         parts.append(("validation", validation, False))
@@ -262,6 +270,7 @@ def _performance(
                 resamples=options.resamples,
                 seed=derive_seed(options.seed, "regress", "judge"),
                 decision_curve=options.decision_curve,
+                scale=options.scale,
                 fitted_here=fitted_here,
             )
             for table in JUDGED:
@@ -292,10 +301,17 @@ def _validated_roc(
     for marker in markers:
         values = risk if marker.term is None else validation.rows[marker.name]
         given = (values, validation.outcome, validation.patients, "validation", options.confidence)
-        rows.append(roc_row(marker, *given))
+        rows.append(roc_row(marker, *given, scale=options.scale))
         if options.mode == AS_PUBLISHED and validation.outcome.min() < validation.outcome.max():
             again = learn_marker(marker.name, marker.term, values, validation.outcome)
-            rows.append(roc_row(again, *given, chosen_on=f"validation, chosen anew: {LABEL}"))
+            rows.append(
+                roc_row(
+                    again,
+                    *given,
+                    chosen_on=f"validation, chosen anew: {LABEL}",
+                    scale=options.scale,
+                )
+            )
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 

@@ -11,6 +11,7 @@ from models.regression.cohort import Cohort
 from models.regression.model import RegressionModel
 from models.regression.nomogram import build_nomogram, points_of
 from models.regression.roc import COLUMNS, learn_marker, roc_row
+from models.scoring.delong import Scale
 from pipeline.core.errors import StudyError
 
 #: What the model is called in tables.
@@ -25,6 +26,7 @@ def judge_model(
     resamples: int = 1000,
     seed: int = 2025,
     decision_curve: tuple[float, float] = (0.0, 0.95),
+    scale: Scale = "logit",
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Compute and judge a model on rows that it was not fitted to.
 
@@ -57,13 +59,14 @@ def judge_model(
         resamples=resamples,
         seed=seed,
         decision_curve=decision_curve,
+        scale=scale,
     )
     tables = {name: judged[name].assign(part="validation") for name in JUDGED if name in judged}
     if "roc" in tables:
         tables["roc_curve"] = tables.pop("roc")
     marker = learn_marker(NAME, None, pd.Series(scores), cohort.outcome)
     given = (pd.Series(scores), cohort.outcome, cohort.patients, "validation", confidence)
-    row = roc_row(marker, *given, chosen_on="these rows: too good for others")
+    row = roc_row(marker, *given, chosen_on="these rows: too good for others", scale=scale)
     tables["roc"] = pd.DataFrame([row], columns=list(COLUMNS)).astype(COLUMNS)
     tables["predictions"] = pd.DataFrame(
         {

@@ -19,6 +19,7 @@ from scipy import stats
 
 from models.regression.terms import Term
 from models.scoring.clustered_auroc import areas_with_covariance, enough_patients
+from models.scoring.delong import Scale
 from models.scoring.metrics import auroc, confusion
 from models.scoring.performance import Sample, auroc_estimate
 from models.scoring.threshold import threshold_of
@@ -120,11 +121,12 @@ def roc_row(
     part: str,
     confidence: float,
     chosen_on: str = "training",
+    scale: Scale = "logit",
 ) -> list:
     """Return the row of a factor on some rows, as `COLUMNS` names it."""
     scores = marker.scores(values)
     sample = Sample(outcome, scores, patients, marker.cut)
-    area = auroc_estimate(sample, confidence, "plain")
+    area = auroc_estimate(sample, confidence, scale)
     error = math.nan
     if enough_patients(outcome, patients):
         error = math.sqrt(float(areas_with_covariance(outcome, scores, patients)[1][0, 0]))
@@ -147,6 +149,7 @@ def roc_table(
     patients: np.ndarray,
     risks: dict[str, np.ndarray],
     confidence: float = 0.95,
+    scale: Scale = "logit",
 ) -> tuple[pd.DataFrame, list[Marker]]:
     """Return the ROC figures of every predictor and of the model's risks, and their markers.
 
@@ -157,7 +160,9 @@ def roc_table(
     risks : dict of str to numpy.ndarray
         Risks of models, shape (n,), by name.
     confidence : float
-        Level of the intervals, on the plain scale, as papers print them.
+        Level of the intervals.
+    scale : {'logit', 'plain'}
+        On which they are symmetric; papers, pROC and SPSS print the plain ones.
 
     Returns
     -------
@@ -170,7 +175,7 @@ def roc_table(
     given += [(name, None, pd.Series(risk, index=rows.index)) for name, risk in risks.items()]
     markers = [learn_marker(name, term, values, outcome) for name, term, values in given]
     table = [
-        roc_row(marker, values, outcome, patients, "training", confidence)
+        roc_row(marker, values, outcome, patients, "training", confidence, scale=scale)
         for marker, (_, _, values) in zip(markers, given, strict=True)
     ]
     return pd.DataFrame(table, columns=list(COLUMNS)).astype(COLUMNS), markers

@@ -95,7 +95,7 @@ TABLES: dict[str, dict[str, tuple[type | str, str]]] = {
         "part": (object, "training or validation"),
         **dict.fromkeys(("n", "events"), ("int64", "rows and events")),
         "direction": (object, "which values go with the event; of a factor the levels in order"),
-        **dict.fromkeys(("auc", "se", "low", "high"), (float, "area, DeLong's error and limits")),
+        **dict.fromkeys(("auc", "se", "low", "high"), (float, "area, DeLong's error, limits")),
         "p_value": (float, "of an area of .5 (Wald)"),
         "cut": (object, "Youden's cut"),
         **dict.fromkeys(("sensitivity", "specificity", "youden"), (float, "at the cut")),

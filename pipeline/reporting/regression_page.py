@@ -413,10 +413,10 @@ def _roc(facts: Mapping, tables: Mapping) -> Section:
     )
     numeric = ("AUC", "SE", "P", "Sensitivity", "Specificity")
     caption = (
-        "Each factor and the model: DeLong's error and limits on the plain scale. Direction and "
+        "Each factor and the model: DeLong's error and limits. Direction and "
         "cut are chosen on the rows of the fit and applied unchanged to others."
         if facts["kind"] == "fitted"
-        else "The model on these rows: DeLong's error and limits on the plain scale."
+        else "The model on these rows: DeLong's error and limits."
     )
     return Section(
         "roc", "ROC of each factor and of the model", [Table("roc", caption, shown, table, numeric)]

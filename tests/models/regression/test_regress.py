@@ -103,6 +103,16 @@ def test_cuts_are_fixed_on_the_rows_of_the_fit(results):
     assert (wide["training"] == wide["validation"]).all()
 
 
+def test_an_area_has_one_value_and_one_interval(results):
+    roc = read_table(results / "tables" / "roc.parquet")
+    metrics = read_table(results / "tables" / "metrics.parquet")
+    for part in ("training", "validation"):
+        own = roc[(roc["what"] == "model") & (roc["part"] == part)].iloc[0]
+        same = metrics[(metrics["metric"] == "auroc") & (metrics["part"] == part)]
+        for column, name in (("auc", "value"), ("low", "low"), ("high", "high")):
+            np.testing.assert_allclose(same[name], own[column])
+
+
 def test_as_published_is_labelled_everywhere(tmp_path):
     path = table_of(tmp_path)
     options = ("--mode", "as_published", "--screen", "0.2", "--validation-rows", "part")

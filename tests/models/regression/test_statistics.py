@@ -55,7 +55,7 @@ def test_roc_of_factors_is_that_of_proc():
     outcome = (table["outcome"] == "poor").to_numpy(float)
     terms = [Term(name, "continuous") for name in golden()["roc"]]
     who = np.arange(len(table))
-    found, markers = roc_table(terms, table, outcome, who, {})
+    found, markers = roc_table(terms, table, outcome, who, {}, scale="plain")
     for row, marker in zip(found.itertuples(), markers, strict=True):
         expected = golden()["roc"][row.what]
         assert row.auc == pytest.approx(expected["auc"], rel=1e-9)

@@ -26,8 +26,11 @@ TIE_TOLERANCE = 1e-7
 _SAME_PATH = 1e-10
 
 #: Paths that may be looked at: some seconds, and less than 1 GB of memory.
-MAX_PATHS = 10_000_000
+MAX_PATHS = 20_000_000
 
+
+#: What a node costs by itself, in paths.
+NODE_COST = 500
 
 #: Ways to fill one column that are held in memory at once (some 100 MB with their bounds).
 MAX_PARTS = 300_000
@@ -61,11 +64,12 @@ def fisher_p(counts: np.ndarray, max_paths: int = MAX_PATHS) -> tuple[float, flo
 
     Notes
     -----
-    The columns are taken one after the other. A node of the network is what is left of the row
-    totals, sorted, since the order of rows does not change a probability. Paths that reach a node
-    with the same probability are one. From each node, the least and the largest probability of the
-    rest are bounded: a path that stays above the observed table is dropped, and of one that stays
-    below it, all ends are added at once.
+    The columns are taken one after the other, the smallest first. A node of the network is what is
+    left of the row totals, sorted, since the order of rows does not change a probability. Paths
+    that reach a node with the same probability are one. From each node, the least and the largest
+    probability of the rest are bounded: a path that stays above the observed table is dropped, and
+    of one that stays below it, all ends are added at once. Once two columns are left, a node's ends
+    are sorted, and each path finds by bisection how many of them are no more probable.
 
     Examples
     --------
@@ -80,48 +84,64 @@ def fisher_p(counts: np.ndarray, max_paths: int = MAX_PATHS) -> tuple[float, flo
     if counts.shape[0] > counts.shape[1]:
         counts = counts.T
     rows = tuple(sorted((int(total) for total in counts.sum(axis=1)), reverse=True))
-    columns = sorted((int(total) for total in counts.sum(axis=0)), reverse=True)
-    total = _completions(np.array([rows]), columns)[0]
-    observed = -gammaln(counts + 1).sum()
+    columns = sorted(int(total) for total in counts.sum(axis=0))
+    logs = gammaln(np.arange(counts.sum() + 1) + 1.0)
+    total = _completions(np.array([rows]), columns, logs)[0]
+    observed = -logs[counts].sum()
     limit = observed + TIE_TOLERANCE
     nodes = {rows: (np.zeros(1), np.ones(1))}
-    below, looked_at = 0.0, 0
-    for at, column in enumerate(columns):
+    below, work = 0.0, _Work(max_paths, counts)
+    for at, column in enumerate(columns[:-2]):
         rest = columns[at + 1 :]
         reached: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for node, (paths, ways) in nodes.items():
-            parts = _parts_of_column(node, column, last=not rest)
-            looked_at += 0 if parts is None else len(parts) * len(paths)
-            if parts is None or looked_at > max_paths:
-                raise TooManyTablesError(
-                    "Fisher's exact test must have few enough tables to look at",
-                    found=f"a table of {counts.shape[0]} x {counts.shape[1]}, n = {counts.sum()}",
-                    remedy="name another test for this variable, such as `pearson` in the column "
-                    "`test` of the data dictionary",
-                )
+            parts = work.done(_parts_of_column(node, column), len(paths))
             left = -np.sort(-(np.array(node) - parts), axis=1)
-            steps = -gammaln(parts + 1).sum(axis=1)
-            longest, shortest = _bounds(left, rest)
-            sums = steps[:, None] + paths[None, :]
+            longest, shortest = _bounds(left, rest, logs)
+            sums = -logs[parts].sum(axis=1)[:, None] + paths[None, :]
             settled = sums + longest[:, None] <= limit
             if settled.any():
-                ends = sums + _completions(left, rest)[:, None] - total
+                ends = sums + _completions(left, rest, logs)[:, None] - total
                 below += float((np.exp(ends) * ways[None, :])[settled].sum())
             open_ = ~settled & (sums + shortest[:, None] <= limit)
             if open_.any():
                 which, path = np.nonzero(open_)
                 reached.append((left[which], sums[open_], ways[path]))
         nodes = _merged(reached)
+    for node, (paths, ways) in nodes.items():
+        parts = work.done(_parts_of_column(node, columns[-2]), 1)
+        ends = np.sort(-logs[parts].sum(axis=1) - logs[np.array(node) - parts].sum(axis=1))
+        sums = np.concatenate([[0.0], np.cumsum(np.exp(ends - ends[-1]))])
+        found = sums[np.searchsorted(ends, limit - paths, side="right")]
+        below += float((ways * np.exp(paths + ends[-1] - total) * found).sum())
     return float(np.exp(observed - total)), min(below, 1.0)
 
 
-def _parts_of_column(node: tuple[int, ...], column: int, *, last: bool) -> np.ndarray | None:
+class _Work:
+    """Counts the paths that were looked at, and ends a test that would take too long."""
+
+    def __init__(self, most: int, counts: np.ndarray) -> None:
+        self.left, self.counts = most, counts
+
+    def done(self, parts: np.ndarray | None, paths: int) -> np.ndarray:
+        """Return `parts` again, unless they are too many for these paths."""
+        self.left -= 0 if parts is None else NODE_COST + len(parts) * paths
+        if parts is None or self.left < 0:
+            shape = f"{self.counts.shape[0]} x {self.counts.shape[1]}"
+            raise TooManyTablesError(
+                "Fisher's exact test must have few enough tables to look at",
+                found=f"a table of {shape}, n = {self.counts.sum()}",
+                remedy="name another test for this variable, such as `pearson` in the column "
+                "`test` of the data dictionary",
+            )
+        return parts
+
+
+def _parts_of_column(node: tuple[int, ...], column: int) -> np.ndarray | None:
     """Return every way to take a column's units from what is left of the rows, a row each.
 
     None where there are more than `MAX_PARTS`.
     """
-    if last:
-        return np.array([node])
     others = np.zeros((1, 0), dtype=int)
     for total in node[1:]:
         taken = np.arange(min(total, column) + 1)
@@ -133,43 +153,36 @@ def _parts_of_column(node: tuple[int, ...], column: int, *, last: bool) -> np.nd
     return np.column_stack([first, others])[first <= node[0]]
 
 
-def _completions(left: np.ndarray, columns: list[int]) -> np.ndarray:
+def _completions(left: np.ndarray, columns: list[int], logs: np.ndarray) -> np.ndarray:
     """Return the logarithm of the sum over all rests of a table of the product of 1 / n_ij!."""
-    return (
-        gammaln(left.sum(axis=1) + 1)
-        - gammaln(left + 1).sum(axis=1)
-        - gammaln(np.array(columns, dtype=float) + 1).sum()
-    )
+    return logs[left.sum(axis=1)] - logs[left].sum(axis=1) - logs[columns].sum()
 
 
-def _bounds(left: np.ndarray, columns: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def _bounds(
+    left: np.ndarray, columns: list[int], logs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return bounds of the logarithm of the product of 1 / n_ij! over the rest of a table.
 
     Above: with cells as independent Poisson counts of the expected means, no table is more
     probable than that of every cell's mode. Below: in each column (and in each row) by itself, the
     product is least where its units lie in as few cells as they can.
     """
-    if len(columns) <= 1:
-        exact = -gammaln(left + 1).sum(axis=1)
-        return exact, exact
-    totals = np.array(columns, dtype=float)
+    totals = np.array(columns[::-1])
     n = totals.sum()
-    if n == 0:
-        return np.zeros(len(left)), np.zeros(len(left))
     means = left[:, :, None] * totals[None, None, :] / n
-    modes = np.floor(means)
-    logs = np.log(np.where(means > 0, means, 1.0))
-    above = (modes * logs - gammaln(modes + 1)).sum(axis=(1, 2))
+    modes = np.floor(means).astype(int)
+    log_means = np.log(np.where(means > 0, means, 1.0))
+    above = (modes * log_means - logs[modes]).sum(axis=(1, 2))
     row_logs = np.log(np.where(left > 0, left, 1))
     above -= (left * row_logs).sum(axis=1) + (totals * np.log(totals / n)).sum()
     below = np.maximum(
-        _piled(left, np.broadcast_to(totals, (len(left), len(totals)))),
-        _piled(np.broadcast_to(totals, (len(left), len(totals))), left),
+        _piled(left, np.broadcast_to(totals, (len(left), len(totals))), logs),
+        _piled(np.broadcast_to(totals, (len(left), len(totals))), left, logs),
     )
     return above + _SAME_PATH, below - _SAME_PATH
 
 
-def _piled(capacities: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+def _piled(capacities: np.ndarray, amounts: np.ndarray, logs: np.ndarray) -> np.ndarray:
     """Return the sum of -log n! where each amount fills the largest of its places first.
 
     Parameters
@@ -179,10 +192,10 @@ def _piled(capacities: np.ndarray, amounts: np.ndarray) -> np.ndarray:
     amounts : numpy.ndarray of shape (n_nodes, n_amounts)
     """
     before = np.concatenate(
-        [np.zeros((len(capacities), 1)), np.cumsum(capacities, axis=1)[:, :-1]], axis=1
+        [np.zeros((len(capacities), 1), dtype=int), np.cumsum(capacities, axis=1)[:, :-1]], axis=1
     )
     filled = np.clip(amounts[:, :, None] - before[:, None, :], 0, capacities[:, None, :])
-    return -gammaln(filled + 1).sum(axis=(1, 2))
+    return -logs[filled].sum(axis=(1, 2))
 
 
 def _merged(

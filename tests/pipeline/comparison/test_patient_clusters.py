@@ -102,7 +102,7 @@ def test_mancl_and_derouen_is_wider_than_the_plain_sandwich() -> None:
 
 @pytest.mark.parametrize("test", ["gee-score", "permutation", "mancl-derouen"])
 def test_no_difference_is_found_as_often_as_the_level_says(test: str) -> None:
-    """A small run; docs/table1.md has 2,000 of each."""
+    """A small run; docs/proofs.md has 2,000 of each."""
     runs, patients = (60 if test != "gee-score" else 300), (14 if test != "gee-score" else 60)
     p = []
     for _ in range(runs):
@@ -113,13 +113,16 @@ def test_no_difference_is_found_as_often_as_the_level_says(test: str) -> None:
 
 
 def test_the_choice_goes_by_patients() -> None:
-    patient, group, _ = rows_of(60)
+    patient, group, _ = rows_of(100)
     assert clusters.choose_clustered(group, patient, None).test == "gee-score"
-    patient, group, _ = rows_of(20)
+    patient, group, _ = rows_of(62)
     assert clusters.choose_clustered(group, patient, None).test == "permutation"
     mixed = np.arange(len(patient)) % 2
-    assert clusters.choose_clustered(mixed, patient, 2).test == "mancl-derouen"
-    assert clusters.choose_clustered(mixed, patient, 3).test == "rao-scott"
+    patient, mixed = patient[:40], mixed[:40]
+    assert clusters.choose_clustered(mixed, patient, 2).test == "rao-scott"
+    assert clusters.choose_clustered(mixed, patient, None).test == "mancl-derouen"
+    three = np.arange(len(patient)) % 3
+    assert clusters.choose_clustered(three, patient, None).test == "gee-score"
 
 
 def test_nothing_to_compare() -> None:

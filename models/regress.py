@@ -241,6 +241,7 @@ def _fitted(options: argparse.Namespace) -> None:
         decision_curve=tuple(options.decision_curve),
         scale=options.interval,
         axis_limits=options.axis_limits,
+        impute=options.impute,
     )
     title = options.title or f"Risk of {purpose.outcome}"
     found = regress(cohort, title, purpose, asked, validation)
@@ -261,7 +262,7 @@ def _given(options: argparse.Namespace) -> None:
     given = {
         **{"--predictors": options.predictors, "--dictionary": options.dictionary},
         **{"--factors": options.factors, "--reference": options.reference},
-        **{"--splines": options.splines, "--screen": options.screen},
+        **{"--splines": options.splines, "--screen": options.screen, "--impute": options.impute},
         **{"--validation": options.validation, "--validation-rows": options.validation_rows},
     }
     spare = [name for name, value in given.items() if value]
@@ -339,6 +340,13 @@ def _arguments() -> argparse.ArgumentParser:
         "--screen",
         type=bounded_number("number", exclusiveMinimum=0, maximum=1),
         help="keep candidates whose score test alone has a P value up to this (default: keep all)",
+    )
+    arguments.add_argument(
+        "--impute",
+        type=bounded_number(minimum=20, maximum=500),
+        default=0,
+        metavar="TABLES",
+        help="impute missing predictors in so many tables, beside the complete cases",
     )
     arguments.add_argument(
         "--mode",

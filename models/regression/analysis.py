@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from models.judge import judge
 from models.regression.cohort import Cohort
 from models.regression.collinearity import variance_inflation
 from models.regression.diagnostics import influence, linearity
+from models.regression.imputation import imputed_fit
 from models.regression.logistic import (
     Fit,
     Method,
@@ -32,7 +33,7 @@ from models.regression.nomogram import Nomogram, build_nomogram, points_table, r
 from models.regression.optimism import Optimism, bootstrap_optimism
 from models.regression.roc import COLUMNS, learn_marker, roc_row, roc_table
 from models.regression.screening import screen
-from models.regression.tables import facts_table
+from models.regression.tables import TABLES, facts_table
 from models.regression.terms import coding_table
 from models.scoring.delong import Scale
 from pipeline.core.errors import StudyError
@@ -76,6 +77,9 @@ class Options:
         On which the interval of an area is symmetric (`models.scoring.delong.auroc_interval`).
     axis_limits : bool
         Whether the nomogram's axes show the limits of each value's points.
+    impute : int
+        Completed tables of a multiple imputation, whose pooled coefficients stand beside those of
+        the complete cases; 0 for none.
     """
 
     mode: str = RIGOROUS
@@ -88,6 +92,7 @@ class Options:
     decision_curve: tuple[float, float] = (0.0, 0.95)
     scale: Scale = "logit"
     axis_limits: bool = False
+    impute: int = 0
 
 
 @dataclass(frozen=True)
@@ -189,6 +194,7 @@ def regress(
         "screening": alone,
         "coefficients": coefficient_table(fit, options.confidence),
         "equation": _equation(fit, rigorous),
+        "imputed": _imputed(cohort, fit, options),
         "collinearity": variance_inflation(fit),
         "linearity": linearity(fit, cohort.rows),
         "influence": influence(fit, cohort.rows),
@@ -325,6 +331,25 @@ def _equation(fit: Fit, rigorous: RegressionModel | None) -> pd.DataFrame:
     )
 
 
+def _imputed(cohort: Cohort, fit: Fit, options: Options) -> pd.DataFrame:
+    """Return the pooled coefficients of the model's predictors over all rows with an outcome."""
+    names = [term.name for term in fit.terms]
+    if not options.impute or not cohort.whole[names].isna().any(axis=None):
+        return pd.DataFrame(columns=list(TABLES["imputed"]))
+    terms = [replace(term, n_knots=0) for term in fit.terms]  # its knots, in every table
+    pooled = imputed_fit(
+        *(cohort.whole, cohort.whole_outcome, terms),
+        number=options.impute,
+        seed=options.seed,
+        confidence=options.confidence,
+    )
+    ratios = np.exp(fit.maximum.coefficients)
+    pooled["complete_cases"] = ratios
+    limits = ["odds_ratio", "low", "high", "complete_cases"]
+    pooled.loc[0, limits] = math.nan  # an intercept has no ratio
+    return pooled
+
+
 def _flow(cohort: Cohort, validation: Cohort | None) -> pd.DataFrame:
     rows = []
     for part, one in (("training", cohort), ("validation", validation)):
@@ -418,6 +443,7 @@ def _notes(cohort: Cohort, fit: Fit, optimism: Optimism, options: Options) -> tu
             f"Complete cases only: {cohort.left_out['(rows)']} rows without an outcome or a "
             "predictor's value were left out. That is unbiased only where they are missing by "
             "chance."
+            + ("" if options.impute else " --impute 20 sets imputed coefficients beside them.")
         )
     if len(np.unique(cohort.patients)) < cohort.n:
         notes.append(

@@ -63,6 +63,15 @@ TABLES: dict[str, dict[str, tuple[type | str, str]]] = {
         "as_fitted": (float, "coefficient from which risks are computed, logit"),
         "rigorous": (float, "the same, shrunken, the intercept estimated anew"),
     },
+    "imputed": {
+        "column": (object, "column of the design, (intercept) first"),
+        **dict.fromkeys(("b", "se"), (float, "pooled by Rubin's rules, logit")),
+        "df": (float, "degrees of freedom after Barnard and Rubin"),
+        "p_value": (float, "P value (t)"),
+        **dict.fromkeys(("odds_ratio", "low", "high"), (float, "odds ratio and its limits")),
+        "missing_information": (float, "share of the variance that the imputation adds"),
+        "complete_cases": (float, "odds ratio of the complete cases, for comparison"),
+    },
     "collinearity": {
         "predictor": (object, "column of the table"),
         "df": ("int64", "columns of the design"),

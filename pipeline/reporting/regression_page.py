@@ -268,6 +268,8 @@ def _model(facts: Mapping, tables: Mapping) -> Section:
             f"Odds ratios with {level} limits, on a logarithmic axis.",
         ),
     ]
+    if len(tables["imputed"]):
+        blocks.append(_imputed(tables["imputed"], level))
     equation = tables["equation"]
     shown = pd.DataFrame(
         {
@@ -288,6 +290,30 @@ def _model(facts: Mapping, tables: Mapping) -> Section:
         )
     )
     return Section("model", "Multivariable model", blocks)
+
+
+def _imputed(table: pd.DataFrame, level: str) -> Table:
+    shown = pd.DataFrame(
+        {
+            "Column": table["column"],
+            "B": table["b"].map(number),
+            "SE": table["se"].map(number),
+            "df": table["df"].map(lambda one: number(one, 1)),
+            "P": table["p_value"].map(p_value),
+            "OR": _ratios(table),
+            "OR of complete cases": table["complete_cases"].map(number),
+            "Missing information": table["missing_information"].map(lambda one: number(one, 2)),
+        }
+    )
+    return Table(
+        "imputed",
+        "Multiple imputation of missing predictors by chained equations, the outcome among their "
+        f"predictors; pooled by Rubin's rules, {level} limits. It stands beside the complete "
+        "cases; the bootstrap, the nomogram and the calculator are of the complete cases.",
+        shown,
+        table,
+        tuple(shown.columns[1:]),
+    )
 
 
 def _checks(tables: Mapping) -> Section:

@@ -47,7 +47,7 @@ def results(tmp_path_factory):
     rows = pd.read_csv(path)
     rows.loc[[3, 4], "age"] = np.nan
     rows.to_csv(path, index=False)
-    options = ("--validation-rows", "part", "validation", "--splines", "age=3")
+    options = ("--validation-rows", "part", "validation", "--splines", "age=3", "--impute", 20)
     run(path, *NAMED, *WORDS, *options, "--resamples", 100, "--out", folder / "out")
     return folder / "out"
 
@@ -94,6 +94,20 @@ def test_the_rigorous_model_is_shrunken_and_its_mean_risk_is_the_event_share(res
     own = ratio[(ratio["metric"] == "oe_ratio") & (ratio["part"] == "training")]
     np.testing.assert_allclose(own["value"], 1.0, atol=1e-9)
     assert set(own["model"]) == {"as fitted", "rigorous"}
+
+
+def test_imputed_coefficients_stand_beside_those_of_complete_cases(results):
+    imputed = read_table(results / "tables" / "imputed.parquet").set_index("column")
+    fitted = read_table(results / "tables" / "coefficients.parquet")
+    fitted = fitted[fitted["column"].isin(imputed.index)].set_index("column")
+    slopes = imputed.drop("(intercept)")
+    ratios = fitted.loc[slopes.index, "odds_ratio"]
+    np.testing.assert_allclose(slopes["complete_cases"], ratios)
+    # Two of 180 rows lack their age: little changes.
+    shift = (slopes["b"] - fitted.loc[slopes.index, "b"]).abs() / fitted.loc[slopes.index, "se"]
+    assert 0 < shift.max() < 0.3
+    assert (slopes["missing_information"] < 0.1).all()
+    assert "tables/imputed.csv" in (results / "regression.html").read_text(encoding="utf-8")
 
 
 def test_cuts_are_fixed_on_the_rows_of_the_fit(results):

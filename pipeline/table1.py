@@ -12,12 +12,17 @@ from pathlib import Path
 
 from pipeline.comparison.choice_of_test import NORMALITY_TESTS, SMALL_CELLS
 from pipeline.comparison.multiplicity import ADJUSTMENTS, adjusted
+from pipeline.comparison.published_rows import published_tests
 from pipeline.comparison.table_one import table_one
 from pipeline.core import command
+from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, write_csv
+from pipeline.core.problems import listing
 from pipeline.reporting.table_one_page import Asked, table_one_page
 from pipeline.table1_columns import read_units
 from pipeline.tables.dictionary import read_dictionary
+from pipeline.tables.files.sheets import read_sheet
+from pipeline.tables.identifying.checks import shown
 
 logger = logging.getLogger("vertebromics")
 
@@ -29,6 +34,9 @@ TESTS = (
 
 def main(options: argparse.Namespace) -> None:
     """Describe the table that the command line names, and write page and CSV."""
+    if options.published:
+        _published(options)
+        return
     dictionary = read_dictionary(options.dictionary) if options.dictionary else None
     units = read_units(options.table, dictionary, options.by, options.part)
     found = table_one(
@@ -66,6 +74,26 @@ def main(options: argparse.Namespace) -> None:
             "%s: P depends on the test: %.3f (%s) to %.3f (%s)",
             *(row.variable, row.least_p, row.least_p_test, row.largest_p, row.largest_p_test),
         )
+
+
+def _published(options: argparse.Namespace) -> None:
+    """Do every test of the rows of a published table, and write which fit its P values."""
+    sheet = read_sheet(options.table)
+    for name in ("variable", "group"):
+        if name not in sheet.columns:
+            raise StudyError(
+                "A table of published rows must have the columns variable and group",
+                found=f"columns {listing(map(shown, sheet.columns))}",
+                where=f"{options.table}, header",
+                remedy="see docs/table1.md, Published tables",
+            )
+    found = published_tests(sheet)
+    write_csv(found, options.out / "published.csv")
+    for variable, of in found.groupby("variable", sort=False):
+        printed = of["printed_p"].iloc[0]
+        if printed is not None:
+            fitting = listing(of.loc[of["fits"].astype(bool), "test"]) or "no test"
+            logger.info("%s: printed P %s fits %s", variable, printed, fitting)
 
 
 def _level(text: str) -> float:
@@ -110,6 +138,12 @@ def _arguments() -> argparse.ArgumentParser:
     )
     arguments.add_argument(
         "--confidence", type=_level, default=0.95, help="level of intervals (default: 0.95)"
+    )
+    arguments.add_argument(
+        "--published",
+        action="store_true",
+        help="the table holds counts, or means and deviations, of a published table 1: do every "
+        "test, and say which gives the printed P (docs/table1.md)",
     )
     arguments.add_argument("--out", required=True, type=Path, help="folder of page and tables")
     return arguments

@@ -172,3 +172,20 @@ def test_values_outside_the_dictionary_are_refused(tmp_path: Path) -> None:
     (tmp_path / "dictionary.csv").write_text(wrong, encoding="utf-8")
     with pytest.raises(VertebromicsError, match="A test of numbers must be named for numbers"):
         table1_of(tmp_path, TABLE, "--dictionary", tmp_path / "dictionary.csv")
+
+
+def test_published_rows(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lines = ["variable,level,group,count,n,mean,sd,printed_p"]
+    lines += ["IVC,no,a,217,,,,.029", "IVC,yes,a,14,,,,", "IVC,no,b,31,,,,", "IVC,yes,b,6,,,,"]
+    lines += ["Age,,a,,452,72.23,9.08,.001", "Age,,b,,117,69.19,8.56,"]
+    (tmp_path / "published.csv").write_text("\n".join(lines), encoding="utf-8")
+    given = [str(tmp_path / "published.csv"), "--published", "--out", str(tmp_path / "out")]
+    with caplog.at_level("INFO"):
+        table1.main(table1._arguments().parse_args(given))
+    assert "IVC: printed P .029 fits pearson" in caplog.text
+    assert "Age: printed P .001 fits pooled-t" in caplog.text
+    found = pd.read_csv(tmp_path / "out" / "published.csv").set_index(["variable", "test"])
+    assert found.loc[("IVC", "pearson"), "statistic"] == pytest.approx(4.763, abs=5e-4)
+    TABLE.to_csv(tmp_path / "published.csv", index=False)
+    with pytest.raises(VertebromicsError, match="must have the columns variable and group"):
+        table1.main(table1._arguments().parse_args(given))

@@ -71,6 +71,11 @@ if HAS_GROUPS:
     include: "pipeline/rules/describe_groups.smk"
 
 
+if HAS_REGRESSION:
+
+    include: "pipeline/rules/regress.smk"
+
+
 if HAS_MODELS:
 
     include: "pipeline/rules/split.smk"

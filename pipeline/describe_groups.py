@@ -91,7 +91,7 @@ def compare(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
         "several": bool(several),
         "without_group": int(table[groups.column].isna().sum()),
         "labels": {each.column: each.label for each in variables},
-        **options,
+        **{name: options[name] for name in ("normality", "small_cells", "adjust")},
         "confidence": study.config["evaluation"]["confidence"],
     }
     return rows, found.cells, info

@@ -84,7 +84,7 @@ class Cohort:
 
     def part(self, chosen: np.ndarray) -> Cohort:
         """Return the cohort of some of its whole rows, complete cases again."""
-        return _complete(
+        return complete_cohort(
             self.whole[chosen],
             self.whole_outcome[chosen],
             self.whole_patients[chosen],
@@ -166,12 +166,12 @@ def read_cohort(
     else:
         described = _of_terms(terms)
     typed = _typed(values.loc[events.index], described, path)
-    found = tuple(terms) if terms else _terms(typed, described, factors, references, splines)
+    found = tuple(terms) if terms else terms_of(typed, described, factors, references, splines)
     for term in found:
         if term.is_factor and term.name in typed and typed[term.name].dtype.kind == "f":
-            typed[term.name] = _as_levels(typed[term.name])
+            typed[term.name] = levels_of_numbers(typed[term.name])
     left_out = {"(outcome)": len(sheet) - len(events)}
-    return _complete(
+    return complete_cohort(
         typed,
         events["outcome"].to_numpy(float),
         events["patient_id"].to_numpy(),
@@ -368,13 +368,29 @@ def _typed(values: pd.DataFrame, described: pd.DataFrame, path: Path) -> pd.Data
     return typed.rename(columns=table_name)
 
 
-def _terms(
+def terms_of(
     typed: pd.DataFrame,
     described: pd.DataFrame,
     factors: Sequence[str],
     references: Mapping[str, str],
     splines: Mapping[str, int],
 ) -> tuple[Term, ...]:
+    """Return the predictors of a regression, as a dictionary and the options describe them.
+
+    Parameters
+    ----------
+    typed : pandas.DataFrame
+        A column a predictor, typed.
+    described : pandas.DataFrame
+        The dictionary's row of each.
+    factors, references, splines
+        As `read_cohort` takes them.
+
+    Raises
+    ------
+    StudyError
+        If an option does not fit its predictor.
+    """
     problems, terms = Problems("the options of the regression"), []
     for _, entry in described.iterrows():
         name = entry["column"]
@@ -401,7 +417,7 @@ def _terms(
             levels = [level.strip() for level in entry["levels"].split("|")]
         else:
             seen = typed[name].dropna()
-            seen = _as_levels(seen) if seen.dtype.kind == "f" else seen
+            seen = levels_of_numbers(seen) if seen.dtype.kind == "f" else seen
             levels = sorted(seen.unique(), key=_by_size)
         first = references.get(name, levels[0] if levels else "")
         if first not in levels:
@@ -418,7 +434,8 @@ def _terms(
     return tuple(terms)
 
 
-def _as_levels(values: pd.Series) -> pd.Series:
+def levels_of_numbers(values: pd.Series) -> pd.Series:
+    """Return numbers as the text of levels, None where missing."""
     return values.map(lambda one: None if pd.isna(one) else f"{one:g}").astype(object)
 
 
@@ -429,13 +446,27 @@ def _by_size(text: str) -> tuple:
         return (1, 0.0, text)
 
 
-def _complete(
+def complete_cohort(
     typed: pd.DataFrame,
     outcome: np.ndarray,
     patients: np.ndarray,
     terms: tuple[Term, ...],
     left_out: Mapping[str, int],
 ) -> Cohort:
+    """Return the rows that have a value of every predictor, and how many have not.
+
+    Parameters
+    ----------
+    typed, outcome, patients, terms
+        As `Cohort` has them, of all rows.
+    left_out : mapping of str to int
+        Rows that were left out before.
+
+    Raises
+    ------
+    StudyError
+        If no row is left.
+    """
     names = [term.name for term in terms]
     lacking = typed[names].isna()
     complete = ~lacking.any(axis=1).to_numpy()

@@ -125,6 +125,14 @@ class Groups:
 
 
 @dataclass(frozen=True)
+class Regression:
+    """The regression of the clinical predictors: its tables by name, and what was done."""
+
+    tables: dict[str, pd.DataFrame]
+    facts: dict
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything the report reads.
 
@@ -146,6 +154,8 @@ class Results:
         None for a study without outcome or clinical table.
     groups : Groups or None
         None for a study that compares no groups.
+    regression : Regression or None
+        None for a study without one.
     """
 
     study: Study
@@ -156,6 +166,7 @@ class Results:
     imaging: Imaging | None
     modelling: Modelling | None
     groups: Groups | None = None
+    regression: Regression | None = None
 
     def __getitem__(self, option: str) -> object:
         """Return an option of the configuration, nested ones as ``"selection.ccc.threshold"``."""
@@ -178,6 +189,11 @@ def has_models(config: dict) -> bool:
 def has_features(config: dict) -> bool:
     """Return whether a configuration asks for features, of images or of ready tables."""
     return config["cases"] is not None or config["features"] is not None
+
+
+def regresses(config: dict) -> bool:
+    """Return whether a configuration asks for a regression of clinical predictors."""
+    return "regression" in config["analyses"]
 
 
 def compares(config: dict) -> bool:
@@ -210,7 +226,14 @@ def read_results(study_folder: str | Path) -> Results:
         imaging=_imaging(folder, study) if has_images(config) else None,
         modelling=_modelling(folder, config) if has_models(config) else None,
         groups=_groups(folder) if compares(config) else None,
+        regression=_regression(folder) if regresses(config) else None,
     )
+
+
+def _regression(folder: Path) -> Regression:
+    names = ("coefficients", "model", "optimism")
+    tables = {name: _table(folder, f"regression/tables/{name}.parquet") for name in names}
+    return Regression(tables, _json(folder, "regression/regression.json"))
 
 
 def _groups(folder: Path) -> Groups:

@@ -31,6 +31,7 @@ from pipeline.reporting.sections.patients import characteristics_section, flow_s
 from pipeline.reporting.sections.primary import sample_size_section
 from pipeline.reporting.sections.provenance import parameter_file, provenance_section
 from pipeline.reporting.sections.readers import agreement_section
+from pipeline.reporting.sections.regression import regression_section
 from pipeline.reporting.sections.selection import selection_section
 from pipeline.reporting.sections.sensitivity import sensitivity_section
 from pipeline.reporting.sections.summary import summary_section
@@ -52,6 +53,7 @@ _SECTIONS = (
     flow_section,
     characteristics_section,
     groups_section,
+    regression_section,
     sample_size_section,
     images_section,
     agreement_section,

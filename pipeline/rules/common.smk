@@ -91,6 +91,7 @@ if not IS_JOB and not IS_LINT:
 HAS_IMAGES = study.cases is not None
 HAS_FEATURES = HAS_IMAGES or config["features"] is not None
 HAS_MODELS = predicts(config) and study.clinical is not None
+HAS_REGRESSION = "regression" in config["analyses"] and study.clinical is not None
 HAS_GROUPS = "outcomes" in config["analyses"] and study.clinical is not None
 BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []
 MODELS = config["models"] if HAS_MODELS else []
@@ -302,6 +303,8 @@ def report_inputs(wildcards):
         tables += ["features", "reproducibility", "reproducibility_families"]
     if HAS_GROUPS:
         files += GROUPS.values()
+    if HAS_REGRESSION:
+        files.append(f"{FOLDER}/regression")
     if HAS_IMAGES:
         tables += [
             "ingest",

@@ -77,7 +77,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             remedy="remove one of them"
             if given
             else "give the path of one of them; for groups of a clinical table alone write "
-            "`analyses: [outcomes]`",
+            "`analyses: [outcomes]`, for a regression of it `analyses: [regression]`",
         )
     _check_analyses(config, problems)
     _check_names(config, problems)
@@ -118,15 +118,22 @@ def check_combinations(config: dict, problems: Problems) -> None:
 
 def _check_analyses(config: dict, problems: Problems) -> None:
     """Add what the analyses lack."""
-    if "outcomes" not in config["analyses"]:
-        return
-    for key in ("clinical", "dictionary"):
+    clinical = [name for name in ("outcomes", "regression") if name in config["analyses"]]
+    for key in ("clinical", "dictionary") if clinical else ():
         if config[key] is None:
             problems.add(
-                f"The analysis `outcomes` compares groups of a clinical table, and needs `{key}`",
+                f"The analysis `{clinical[0]}` is of a clinical table, and needs `{key}`",
                 where=f"config key {key}",
                 remedy="give its path; `vertebromics new NAME` writes templates",
             )
+    if "regression" in clinical and config["outcome"] is None:
+        problems.add(
+            "The analysis `regression` needs an outcome",
+            where="config key outcome",
+            remedy="such as `outcome: {name: pain, formula: vas >= 4}`",
+        )
+    if "outcomes" not in clinical:
+        return
     if config["outcomes"]["by"] is None and config["outcome"] is None:
         problems.add(
             "The analysis `outcomes` needs groups",

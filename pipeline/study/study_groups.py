@@ -108,7 +108,7 @@ def groups_by_outcome(label: str, outcome: pd.Series, columns: tuple[str, ...]) 
     """
     words = outcome.map({True: WITH, False: WITHOUT}).astype(object)
     words = words.where(outcome.notna(), None)
-    return Groups("(outcome)", label, (WITHOUT, WITH), words, columns)
+    return Groups("outcome", label, (WITHOUT, WITH), words, columns)
 
 
 def compared_variables(

@@ -1,4 +1,4 @@
-"""A study of a clinical table alone, run for real: three jobs, and what runs again."""
+"""A study of a clinical table alone, run for real: four jobs, and what runs again."""
 
 from __future__ import annotations
 
@@ -20,12 +20,20 @@ def folder(tmp_path_factory, repository) -> Path:
     write_clinical(folder)
     done = run(folder, repository)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Done: 3 jobs" in done.stdout
+    assert "Done: 4 jobs" in done.stdout
     return folder
 
 
+ASKED = {
+    "analyses": ["outcomes", "regression"],
+    "outcome": {"name": "pain", "label": "pain of at least 5", "formula": "vas >= 5"},
+    "predictors": ["age", "sex", "bmi"],
+    "regression": {"resamples": 100},
+}
+
+
 def run(folder: Path, repository: Path, **options: object) -> subprocess.CompletedProcess:
-    given = clinical_options(Path(), results="results", **options)
+    given = clinical_options(Path(), **({"results": "results"} | ASKED | options))
     (folder / "study.yaml").write_text(yaml.safe_dump(given))
     return subprocess.run(
         [
@@ -41,6 +49,7 @@ def test_the_report_compares_the_groups_and_names_no_image(folder):
     page = (folder / "results/groups/report/report.html").read_text(encoding="utf-8")
     assert "Clinical study report" in page
     assert "Comparison of groups" in page
+    assert "Regression and nomogram" in page
     for word in ("Reproducibility of features", "ready feature tables", "no images"):
         assert word not in page
     table = pd.read_csv(folder / "results/groups/report/tables/groups.csv")

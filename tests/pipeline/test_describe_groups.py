@@ -52,6 +52,8 @@ def test_an_outcome_makes_groups_and_is_not_compared_with_itself(table, tmp_path
     assert [each["name"] for each in info["groups"]] == ["no", "yes"]
     assert info["groups"][1]["units"] == int((table["vas"] >= 5).sum())
     assert info["label"] == PAIN["label"]
+    assert {"outcome=no", "outcome=yes"} <= set(rows.columns)
+    assert info["by"] == "outcome"
     assert "vas" not in set(rows["variable"])
     assert "fracture" in set(rows["variable"])
 

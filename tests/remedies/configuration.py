@@ -18,6 +18,7 @@ from intake.handover.names import pattern_of
 from models.judge import judge
 from models.learning.estimators import family_of
 from models.learning.spaces import read_values
+from models.regression.study_cohort import study_cohort
 from models.transformers.ccc_filter import CCCFilter
 from models.transformers.columns import LEVEL
 from models.transformers.filters import MRMRFilter
@@ -587,6 +588,10 @@ GROUPS = {
     "Groups to compare without a clinical table or its dictionary": (
         {"dictionary": None}, "give its path; `vertebromics new NAME` writes templates", {},
     ),
+    "A regression without an outcome": (
+        {"analyses": ["regression"]}, r"`outcome: \{name: pain, formula: vas >= 4\}`",
+        {"outcome": {"name": "pain", "formula": "vas >= 4"}},
+    ),
     "Groups to compare that nothing defines": (
         {"outcomes": {"by": None}}, r"`outcomes: \{by: fracture\}`; or define the outcome",
         {"outcomes": {"by": "fracture"}},
@@ -628,7 +633,17 @@ def nothing_to_compare(folder: Path) -> None:
     assert len(compare(clinical_study(folder))[0])
 
 
+def no_predictor(folder: Path) -> None:
+    write_clinical(folder)
+    asked = {"analyses": ["regression"], "outcome": {"name": "pain", "formula": "vas >= 4"}}
+    name = "`regression` names a column that is no predictor of the study"
+    bad = clinical_study(folder, **asked, regression={"splines": {"aeg": 3}})
+    refused(SECTION, name, lambda: study_cohort(bad), "perhaps `age` is meant")
+    study_cohort(clinical_study(folder, **asked, regression={"splines": {"age": 3}}))
+
+
 REMEDIES |= {name: functools.partial(groups, name) for name in GROUPS}
+REMEDIES["`regression` names a column that is no predictor of the study"] = no_predictor
 REMEDIES["`outcomes.by` names a column of one value"] = groups_of_one_value
 REMEDIES["Groups to compare, and no column to compare them by"] = nothing_to_compare
 REMEDIES["Too few patients for a model in one of its stages"] = too_few_patients

@@ -60,6 +60,12 @@ def summary_section(results: Results, cautions: list[Caution]) -> Section:
 
 
 def _question(results: Results) -> tuple[str, str]:
+    if results.modelling is None and results.regression is not None:
+        return (
+            "Question",
+            f"Which clinical predictors go with “{results['outcome.label']}”, and what risk do "
+            "they give a patient?",
+        )
     if results.modelling is None and results.groups is not None:
         groups = results.groups.info
         names = sentence_list(f"“{each['name']}”" for each in groups["groups"])

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pipeline.core.sections import Rule, option, optional_section, section, sections
 from pipeline.imaging.ct_options import CtOptions
-from pipeline.study.options.analyses import Analysis, Outcomes
+from pipeline.study.options.analyses import Analysis, Outcomes, Regression
 from pipeline.study.options.fitting import Family, Search, Tabnet
 from pipeline.study.options.handed_in import Condition, Outcome
 from pipeline.study.options.imaging import Agreement, Checks, Extraction, Masks, Preflight
@@ -182,13 +182,19 @@ class Options:
     analyses: list[Annotated[Analysis, Rule("an analysis")]] = option(
         ["prediction"],
         "what is asked of the study's tables",
-        "prediction (models of the outcome) | outcomes (groups compared by the clinical columns): "
-        "one or several; without prediction a clinical table is enough",
+        "prediction (models of the outcome) | outcomes (groups compared by the clinical columns) | "
+        "regression (logistic, of clinical predictors, with nomogram and calculator): one or "
+        "several; without prediction a clinical table is enough",
         min_length=1,
         unique=True,
         heading="analyses",
     )
     outcomes: Outcomes = section(Outcomes, "how groups are compared, in the analysis outcomes")
+    regression: Regression = section(
+        Regression,
+        "how the analysis regression is done",
+        "of the `predictors` up to `timing`; a split by a column parts fit and validation",
+    )
 
     outcome: Outcome | None = optional_section(
         Outcome,

@@ -1,0 +1,73 @@
+"""Regress a study's outcome on its clinical predictors: tables, nomogram, page and calculator."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from models.regress import write_regression
+from models.regression.analysis import Options, regress
+from models.regression.cohort import ready_to_fit
+from models.regression.model import Purpose, moment_of
+from models.regression.study_cohort import study_cohort
+from pipeline.core import command
+from pipeline.study.study import Study, open_study
+
+logger = logging.getLogger("vertebromics")
+
+
+def regress_study(study: Study, folder: Path) -> None:
+    """Fit, judge and draw the regression that a study asks for, and write it into a folder.
+
+    Parameters
+    ----------
+    study : Study
+        With `regression` among its analyses.
+    folder : pathlib.Path
+        Holds the regression afterwards, as ``vertebromics regress`` writes it.
+    """
+    config = study.config
+    options, evaluation = config["regression"], config["evaluation"]
+    whole, validation = study_cohort(study)
+    cohort = ready_to_fit(whole)
+    if validation is not None:
+        validation = replace(validation, terms=cohort.terms)
+    purpose = Purpose(
+        config["outcome"]["label"],
+        options["day"] or "",
+        options["population"] or "",
+        moment_of(cohort.terms, None),
+    )
+    asked = Options(
+        mode=config["mode"],
+        screening=options["screening"],
+        method=options["method"],
+        risks=options["risks"],
+        resamples=options["resamples"],
+        seed=config["seed"],
+        confidence=evaluation["confidence"],
+        decision_curve=tuple(evaluation["decision_curve"]),
+    )
+    title = config["title"] or f"Risk of {purpose.outcome}"
+    found = regress(cohort, title, purpose, asked, validation)
+    for note in found.notes:
+        logger.warning("%s", note)
+    write_regression(found, asked, folder)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Regress one study's outcome."""
+    regress_study(open_study(options.study), options.out)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("models.regress_study", __doc__)
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the study")
+    arguments.add_argument("--out", required=True, type=Path, help="folder of the results")
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments())

@@ -1,0 +1,86 @@
+"""The rows of a study's regression: who is in the study by its tables, with typed predictors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from models.regression.cohort import Cohort, complete_cohort, levels_of_numbers, terms_of
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.patient_flow import screen
+from pipeline.study.study import Study
+from pipeline.tables.columns import analysis_name, table_name
+from pipeline.tables.dictionary import allowed_predictors
+from pipeline.tables.split_designs import FROM_COLUMN, parts_from_column
+from pipeline.tables.values.formula import Formula
+
+TEST = "test"
+
+
+def study_cohort(study: Study) -> tuple[Cohort, Cohort | None]:
+    """Return the rows of the fit and, where a column of the study parts them, of the validation.
+
+    Parameters
+    ----------
+    study : Study
+        With a clinical table, a dictionary and an outcome.
+
+    Raises
+    ------
+    StudyError
+        If an option names what is no predictor, or no row has a value of every predictor.
+    """
+    config, options = study.config, study.config["regression"]
+    ready = None if config["features"] is None else study.ready_tables().cases
+    flow, outcome = screen(study, ready)
+    columns = Formula(config["outcome"]["formula"], "config key outcome.formula").columns
+    described = allowed_predictors(
+        study.dictionary, config["timing"], config["predictors"], tuple(columns)
+    )
+    described = described.assign(column=described["column"].map(table_name))
+    if described.empty:
+        raise StudyError(
+            "A regression needs predictors",
+            found=f"none up to {config['timing']}",
+            where="the data dictionary, column role",
+            remedy="write `predictor` into the column role, or set a later `timing`",
+        )
+    _check_names(options, list(described["column"]))
+    units = flow.members.drop_duplicates("unit_id").set_index("unit_id")
+    clinical = study.clinical.set_index(f"{config['unit']}_id", drop=False).loc[units.index]
+    rows = clinical[[analysis_name(name) for name in described["column"]]]
+    rows = rows.set_axis(list(described["column"]), axis=1)
+    rows = rows.apply(_plain).set_axis(np.arange(1, len(rows) + 1))  # rows are numbered in results
+    terms = terms_of(rows, described, options["factors"], options["references"], options["splines"])
+    for term in terms:
+        if term.is_factor and rows[term.name].dtype.kind == "f":
+            rows[term.name] = levels_of_numbers(rows[term.name])
+    events = outcome[units.index].astype("int64").to_numpy(float)
+    patients = units["patient_id"].fillna(pd.Series(units.index, index=units.index)).to_numpy()
+    whole = complete_cohort(rows, events, patients, terms, {})
+    if config["split"]["design"] not in FROM_COLUMN:
+        return whole, None
+    table = clinical.assign(unit_id=clinical.index, patient_id=patients)
+    apart = parts_from_column(table, config["split"]) == TEST
+    return whole.part(~apart), whole.part(apart)
+
+
+def _plain(values: pd.Series) -> pd.Series:
+    """Return numbers as float64 and words as text, None where missing."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype(float)
+    return values.astype(object).where(values.notna(), None)
+
+
+def _check_names(options: dict, names: list[str]) -> None:
+    problems = Problems("the options of the regression")
+    for option in ("factors", "references", "splines"):
+        for name in np.setdiff1d(list(options[option]), names):
+            problems.add(
+                "An option of the regression must name a predictor of the study",
+                found=str(name),
+                where=f"config key regression.{option}",
+                remedy=suggestion(str(name), names) or f"predictors: {listing(names)}",
+            )
+    problems.raise_if_any()

@@ -1,0 +1,36 @@
+rule regress:
+    output:
+        directory(f"{FOLDER}/regression"),
+    log:
+        f"{FOLDER}/log/regress/regress.log",
+    benchmark:
+        f"{FOLDER}/benchmark/regress/regress.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        code=code_fingerprint("models.regress_study"),
+        options=options(
+            config,
+            "unit",
+            "title",
+            "seed",
+            "mode",
+            "regression",
+            "outcome",
+            "eligibility",
+            "timing",
+            "predictors",
+            "features",
+            "evaluation.confidence",
+            "evaluation.decision_curve",
+            *SPLIT_OPTIONS,
+        ),
+        rows=ROWS_TO_JOIN,
+        study=f"{FOLDER}/study",
+    shell:
+        "python -m models.regress_study --study {params.study:q} --out {output:q}"
+        " > {log:q} 2>&1"

@@ -46,6 +46,7 @@ def regress_study(study: Study, folder: Path) -> None:
         method=options["method"],
         risks=options["risks"],
         resamples=options["resamples"],
+        impute=options["impute"],
         seed=config["seed"],
         confidence=evaluation["confidence"],
         decision_curve=tuple(evaluation["decision_curve"]),

@@ -72,6 +72,13 @@ class Regression:
         unit="resamples",
         ge=100,
     )
+    impute: int = option(
+        0,
+        "completed tables of a multiple imputation",
+        "0: complete cases alone; else 20 or more tables, whose pooled coefficients stand beside",
+        unit="tables",
+        ge=0,
+    )
     factors: list[str] = option(
         [],
         "predictors of numbers that enter as categories",

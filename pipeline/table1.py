@@ -55,6 +55,8 @@ def main(options: argparse.Namespace) -> None:
         rows = rows.assign(p_adjusted=adjusted(rows["p_value"], options.adjust))
     write_csv(rows, options.out / "table1.csv")
     write_csv(found.cells, options.out / "table1_cells.csv")
+    if options.by:
+        write_csv(found.effects, options.out / "table1_effects.csv")
     asked = Asked(
         options.table.name,
         options.by,
@@ -65,7 +67,7 @@ def main(options: argparse.Namespace) -> None:
         options.adjust,
         options.confidence,
     )
-    page = table_one_page(rows, found.cells, found.groups, units, asked)
+    page = table_one_page(found, rows, units, asked)
     with whole_file(options.out / "table1.html") as beside:
         beside.write_text(page, encoding="utf-8")
     logger.info("%d variables: %s", len(rows), options.out / "table1.html")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.comparison.group_tests import COUNT_TESTS, fits
-from pipeline.comparison.table_one_counts import describe_counts
+from pipeline.comparison.table_one_counts import EFFECT_COLUMNS, describe_counts
 from pipeline.comparison.table_one_numbers import describe_numbers
 from pipeline.comparison.table_one_parts import CLUSTERS, PATIENTS, ROWS, Part, Rules, Variable
 from pipeline.core.errors import VertebromicsError
@@ -29,6 +29,9 @@ ROW_COLUMNS = (
 )
 """Columns of the rows, without those of the groups, which are called ``<by>=<group>``."""
 
+EFFECTS = ("variable", "level", "group", "against", *EFFECT_COLUMNS)
+EFFECTS += ("standardised", "standardised_low", "standardised_high")
+
 
 @dataclass(frozen=True)
 class TableOne:
@@ -41,12 +44,16 @@ class TableOne:
     cells : pandas.DataFrame
         A row a variable, level and group (blank: total), unrounded: ``variable, level, group, n,
         count, share, mean, sd, median, q1, q3, minimum, maximum``.
+    effects : pandas.DataFrame
+        A row a variable, level (of counts) and group against the first: ``variable, level, group,
+        against``, difference, odds ratio and standardised difference with their limits.
     groups : tuple of str
         Labels of the groups, in order.
     """
 
     rows: pd.DataFrame
     cells: pd.DataFrame
+    effects: pd.DataFrame
     groups: tuple[str, ...]
 
 
@@ -102,19 +109,21 @@ def table_one(
     known = None if patients is None else _patients(patients)
     of = table[by] if by is not None else pd.Series(None, index=table.index, dtype=object)
     names = tuple(f"{by}={group}" for group in groups)
-    rows, cells = [], []
+    rows, cells, effects = [], [], []
     for variable in variables:
-        row, described = _variable(
+        row, described, found = _variable(
             table[variable.column], variable, of, groups, names, rules, known
         )
         rows.append(row)
         cells += described
+        effects += found
     columns = [*ROW_COLUMNS[:8], *names, *ROW_COLUMNS[8:]]
     cell_columns = ["variable", "level", "group", "n", "count", "share", "mean", "sd"]
     cell_columns += ["median", "q1", "q3", "minimum", "maximum"]
     return TableOne(
         pd.DataFrame(rows, columns=columns),
         pd.DataFrame(cells, columns=cell_columns),
+        pd.DataFrame(effects, columns=list(EFFECTS)),
         tuple(groups),
     )
 
@@ -134,7 +143,7 @@ def _variable(
     names: tuple[str, ...],
     rules: Rules,
     patients: pd.Series | None,
-) -> tuple[dict, list[dict]]:
+) -> tuple[dict, list[dict], list[dict]]:
     compared = ROWS
     if patients is not None:
         values, of, patients, compared = _independent(values, of, patients)
@@ -150,12 +159,12 @@ def _variable(
         named,
         None if patients is None else patients.to_numpy(),
     )
-    row, cells = (describe_counts if counted else describe_numbers)(part)
+    row, cells, effects = (describe_counts if counted else describe_numbers)(part)
     known = values.notna()
     row.setdefault("crosses", False)
     row |= {"variable": variable.column, "label": variable.label, "unit": variable.unit}
     row |= {"n": int(known.sum()), "missing": int((~known).sum()), "compared": compared}
-    return row, cells
+    return row, cells, effects
 
 
 def _independent(

@@ -32,8 +32,12 @@ BESIDE_PATHS = 300_000
 """Work that Fisher's exact test may take where it only stands beside another (about a second)."""
 
 
-def describe_counts(part: Part) -> tuple[dict, list[dict]]:
-    """Return the row of a variable of levels, and its cells."""
+EFFECT_COLUMNS = ("effect", "difference", "difference_low", "difference_high")
+EFFECT_COLUMNS += ("ratio_name", "ratio", "ratio_low", "ratio_high")
+
+
+def describe_counts(part: Part) -> tuple[dict, list[dict], list[dict]]:
+    """Return the row of a variable of levels, its cells, and each group against the first."""
     variable = part.variable
     levels = variable.levels or tuple(sorted(part.values.dropna().unique()))
     texts = part.values.map(code_text) if variable.numbers else part.values
@@ -51,8 +55,17 @@ def describe_counts(part: Part) -> tuple[dict, list[dict]]:
     if part.members:
         clustered = part.patients is not None and not part.named
         row |= _clustered(part, level, counts) if clustered else _tested(part, counts, levels)
-    if len(part.members) == 2:
-        row |= _effects(part, level, counts)
+    found = []
+    for at in range(1, len(part.members)):
+        standardised = _standardised(part, counts[:, [0, at]])
+        if at == 1 == len(part.members) - 1:
+            row |= standardised
+        # Of two levels, the first follows from the second.
+        for place in [1] if len(levels) == 2 else range(len(levels)):
+            effect = part.against_first(at) | {"level": levels[place]}
+            found.append(effect | _effect(part, level, counts, at, place) | standardised)
+    if len(levels) == 2 and len(found) == 1:
+        row |= {name: found[0][name] for name in EFFECT_COLUMNS}
     cells = []
     for at, group in enumerate([None, *part.groups]):
         column = every if group is None else counts[:, at - 1]
@@ -61,7 +74,7 @@ def describe_counts(part: Part) -> tuple[dict, list[dict]]:
             cell = {"variable": variable.column, "level": name, "group": group, "n": whole}
             share = number / whole if whole else np.nan
             cells.append(cell | {"count": int(number), "share": share})
-    return row, cells
+    return row, cells, found
 
 
 def _level_counts(column: np.ndarray) -> str:
@@ -134,24 +147,25 @@ def _scores(levels: Sequence[str]) -> list[float]:
         return [float(place) for place in range(len(levels))]
 
 
-def _effects(part: Part, level: np.ndarray, counts: np.ndarray) -> dict:
+def _standardised(part: Part, counts: np.ndarray) -> dict:
+    found = effects.standardised_difference_of_levels(counts, part.rules.confidence)
+    if part.patients is not None:
+        found = effects.Effect(found.name, found.value)
+    return standardised_columns(found)
+
+
+def _effect(part: Part, level: np.ndarray, counts: np.ndarray, at: int, place: int) -> dict:
+    """Return the difference of a level's shares, and its odds ratio, of a group and the first."""
     confidence = part.rules.confidence
-    standardised = effects.standardised_difference_of_levels(counts, confidence)
-    if part.patients is not None:
-        standardised = effects.Effect(standardised.name, standardised.value)
-    effect = standardised_columns(standardised)
-    if len(counts) != 2:
-        return effect
-    if part.patients is not None:
-        rows, group = part.compared_rows()
-        options = (group == 1, part.patients[rows], confidence)
-        events = (level[rows] == 1).astype(float)
-        shift = clustered_effect(events, *options)
-        ratio = clustered_effect(events, *options, odds=True)
-    else:
-        events, totals = tuple(map(int, counts[1])), tuple(map(int, counts.sum(axis=0)))
+    if part.patients is None:
+        events = (int(counts[place, 0]), int(counts[place, at]))
+        totals = (int(counts[:, 0].sum()), int(counts[:, at].sum()))
         shift = effects.difference_of_shares(events, totals, confidence)
-        ratio = effects.odds_ratio(events, totals, confidence)
-    if shift.name == "difference of means":
-        shift = effects.Effect("difference of shares", *shift[1:])
-    return effect | difference_columns(shift) | ratio_columns(ratio)
+        return difference_columns(shift) | ratio_columns(
+            effects.odds_ratio(events, totals, confidence)
+        )
+    rows, group = part.compared_rows()
+    rows, group = rows[np.isin(group, (0, at))], group[np.isin(group, (0, at))]
+    given = ((level[rows] == place).astype(float), group == at, part.patients[rows], confidence)
+    shift = effects.Effect("difference of shares", *clustered_effect(*given)[1:])
+    return difference_columns(shift) | ratio_columns(clustered_effect(*given, odds=True))

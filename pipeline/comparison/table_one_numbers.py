@@ -30,8 +30,8 @@ BESIDE = {
 """Tests of numbers that one could defend, of two groups and of more."""
 
 
-def describe_numbers(part: Part) -> tuple[dict, list[dict]]:
-    """Return the row of a variable of numbers, and its cells."""
+def describe_numbers(part: Part) -> tuple[dict, list[dict], list[dict]]:
+    """Return the row of a variable of numbers, its cells, and each group against the first."""
     every = part.values.to_numpy(dtype=float)
     samples = [every[of] for of in part.members]
     samples = [sample[~np.isnan(sample)] for sample in samples]
@@ -45,8 +45,9 @@ def describe_numbers(part: Part) -> tuple[dict, list[dict]]:
     row["range"] = summaries.value_range(every, summaries.digits_of_range(every, digits))
     if samples:
         row |= _tested(part, samples, test, reason)
-    if len(samples) == 2:
-        row |= _effects(part, samples, test)
+    found = [_effect(part, samples, test, at) for at in range(1, len(samples))]
+    if len(found) == 1:
+        row |= found[0]
     cells = []
     for group, sample in zip([None, *part.groups], [every, *samples], strict=True):
         cell = {"variable": part.variable.column, "group": group, "n": len(sample)}
@@ -56,7 +57,7 @@ def describe_numbers(part: Part) -> tuple[dict, list[dict]]:
             cell |= {"mean": float(sample.mean()), "sd": sd, "median": median, "q1": q1, "q3": q3}
             cell |= {"minimum": float(sample.min()), "maximum": float(sample.max())}
         cells.append(cell)
-    return row, cells
+    return row, cells, [part.against_first(at) | each for at, each in enumerate(found, 1)]
 
 
 def _choice(part: Part, samples: list[np.ndarray]) -> tuple[str, str]:
@@ -91,17 +92,19 @@ def _tested(part: Part, samples: list[np.ndarray], test: str, reason: str) -> di
     return row | other_choices(row, others)
 
 
-def _effects(part: Part, samples: list[np.ndarray], test: str) -> dict:
-    confidence = part.rules.confidence
-    standardised = effects.standardised_difference(*samples, confidence)
+def _effect(part: Part, samples: list[np.ndarray], test: str, at: int) -> dict:
+    """Return the difference of a group from the first."""
+    confidence, pair = part.rules.confidence, (samples[0], samples[at])
+    standardised = effects.standardised_difference(*pair, confidence)
     if part.patients is not None:
         rows, group = part.compared_rows()
+        rows, group = rows[np.isin(group, (0, at))], group[np.isin(group, (0, at))]
         values = part.values.to_numpy(dtype=float)[rows]
-        shift = clustered_effect(values, group == 1, part.patients[rows], confidence)
+        shift = clustered_effect(values, group == at, part.patients[rows], confidence)
         standardised = effects.Effect(standardised.name, standardised.value)
     elif test in BY_MEANS:
         pooled = test in ("pooled-t", "anova")
-        shift = effects.difference_of_means(*samples, pooled=pooled, confidence=confidence)
+        shift = effects.difference_of_means(*pair, pooled=pooled, confidence=confidence)
     else:
-        shift = effects.hodges_lehmann(*samples, confidence)
+        shift = effects.hodges_lehmann(*pair, confidence)
     return difference_columns(shift) | standardised_columns(standardised)

@@ -107,6 +107,11 @@ class Part:
         rows = np.flatnonzero(self.values.notna().to_numpy() & (of >= 0))
         return rows, of[rows]
 
+    def against_first(self, at: int) -> dict:
+        """Return how an effect of a group is called: the first one is the reference."""
+        groups = self.groups
+        return {"variable": self.variable.column, "group": groups[at], "against": groups[0]}
+
 
 def found_columns(found: GroupTest, part: Part, reason: str) -> dict:
     """Return the columns of a test that was done."""

@@ -11,6 +11,7 @@ from pipeline.comparison.choice_of_test import NORMALITY_TESTS, SMALL_CELLS
 from pipeline.comparison.group_tests import TEST_NAMES
 from pipeline.comparison.multiplicity import ADJUSTMENTS
 from pipeline.comparison.summaries import count as count_text
+from pipeline.comparison.table_one import TableOne
 from pipeline.comparison.table_one_parts import LEVEL_OF_SIGNIFICANCE, PATIENTS
 from pipeline.core.pages import page_templates
 from pipeline.reporting.wording import NO_VALUE, count, interval, number, p_value, sentence_list
@@ -60,9 +61,8 @@ class Line(NamedTuple):
 
 
 def table_one_page(
+    found: TableOne,
     rows: pd.DataFrame,
-    cells: pd.DataFrame,
-    groups: tuple[str, ...],
     units: object,
     asked: Asked,
 ) -> str:
@@ -70,15 +70,16 @@ def table_one_page(
 
     Parameters
     ----------
-    rows, cells : pandas.DataFrame
-        As `pipeline.comparison.table_one.table_one` returns them, with `p_adjusted`.
-    groups : tuple of str
-        Groups in the order of their columns.
+    found : TableOne
+        What `pipeline.comparison.table_one.table_one` returned.
+    rows : pandas.DataFrame
+        Its rows with `p_adjusted`.
     units : pipeline.table1_columns.Units
         The table that was described, and its notes.
     asked : Asked
         What was asked for.
     """
+    groups, cells = found.groups, found.cells
     members = [units.table[asked.by] == group for group in groups] if asked.by else []
     heads = [f"Total ({_size(units, units.table.index)})"]
     heads += [
@@ -106,8 +107,8 @@ def table_one_page(
         lines=lines,
         marks=marks,
         footnotes=[(marks[test], _full_name(rows, test)) for test in tests],
-        effects=_effects(rows, groups, asked) if len(groups) == 2 else [],
-        effect_head=f"{groups[1]} against {groups[0]}" if len(groups) == 2 else "",
+        effects=_effects(found, names),
+        effect_head=_effect_head(groups),
         confidence=f"{100 * asked.confidence:g}%",
         choices=_choices(rows) if asked.by else [],
         flipped=[(names[row["variable"]], *_span(row)) for row in flipped.to_dict("records")],
@@ -186,10 +187,16 @@ def _full_name(rows: pd.DataFrame, test: str) -> str:
     return f"{names} ({notes})" if notes else names
 
 
-def _effects(rows: pd.DataFrame, groups: tuple[str, ...], asked: Asked) -> list[tuple[str, ...]]:
+def _effect_head(groups: tuple[str, ...]) -> str:
+    if len(groups) == 2:
+        return f"{groups[1]} against {groups[0]}"
+    return f"Each group against {groups[0]}" if groups else ""
+
+
+def _effects(found: TableOne, names: dict[str, str]) -> list[tuple[str, ...]]:
     """Return name, kind of difference, difference, ratio, standardised difference."""
-    lines = []
-    for row in rows.to_dict("records"):
+    lines, seen = [], set()
+    for row in found.effects.to_dict("records"):
         share = row["effect"] == "difference of shares"
         times, digits = (100, 1) if share else (1, 2)
         shift = [row[name] for name in ("difference", "difference_low", "difference_high")]
@@ -199,8 +206,12 @@ def _effects(rows: pd.DataFrame, groups: tuple[str, ...], asked: Asked) -> list[
         if ratio != NO_VALUE and row["ratio_name"] != "odds ratio":
             ratio += " (conditional, exact)"
         standard = [row[f"standardised{each}"] for each in ("", "_low", "_high")]
-        kind = kind if isinstance(kind, str) else NO_VALUE
-        lines.append((row["label"], kind, text, ratio, interval(*standard, 2)))
+        of = (row["variable"], row["group"])
+        once = NO_VALUE if of in seen else interval(*standard, 2)
+        seen.add(of)
+        name = names[row["variable"]] + (f": {row['level']}" if share else "")
+        name += f", {row['group']}" if len(found.groups) > 2 else ""
+        lines.append((name, kind, text, ratio, once))
     return lines
 
 

@@ -259,3 +259,28 @@ def test_limits_of_rows_that_repeat_are_those_of_their_patients() -> None:
     assert found["difference"] == pytest.approx(alone["difference"], abs=1e-6)
     wide = found["difference_high"] - found["difference_low"]
     assert wide == pytest.approx(alone["difference_high"] - alone["difference_low"], rel=0.03)
+
+
+def test_every_group_and_level_against_the_first() -> None:
+    table = LI.assign(site=np.tile(["A", "B", "C", "D"], 67))
+    found = table_one(table, [IVC, BMI, CODE], "site", ("A", "B", "C", "D")).effects
+    assert found.groupby("variable", sort=False).size().to_dict() == {
+        "ivc": 3,
+        "bmi": 3,
+        "grade": 9,
+    }
+    assert (found["against"] == "A").all()
+    row = found.query("variable == 'ivc' and group == 'C'").iloc[0]
+    shares = [float((table.loc[table["site"] == site, "ivc"] == "yes").mean()) for site in "AC"]
+    assert row["difference"] == pytest.approx(shares[1] - shares[0])
+    grade = table_one(LI, [CODE], "rbp", YES).effects.set_index("level")
+    assert grade.loc["3", "difference"] == pytest.approx(20 / 37 - 45 / 231)
+    assert grade["difference"].sum() == pytest.approx(0)
+
+
+def test_levels_of_clusters_against_the_first() -> None:
+    table, patients = several_rows(90)
+    table = table.assign(grade=np.arange(len(table)) % 3 + 1.0)
+    found = table_one(table, [CODE], "brace", YES, patients).effects
+    assert (found["difference_low"] < found["difference"]).all()
+    assert (found["effect"] == "difference of shares").all()

@@ -8,7 +8,6 @@ ridge penalty, fitted to the training rows.
 from __future__ import annotations
 
 import argparse
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
+from pipeline.study.changed import with_option
 from pipeline.study.study import open_study
 from pipeline.tables.readers import latest_label
 from pipeline.tables.volume_names import volume_feature
@@ -146,9 +146,7 @@ def fit_reference(
     """Fit a reference to training rows; return test probabilities and the number of columns."""
     if reference.columns is None:
         return np.full(len(test), training["outcome"].mean()), 0
-    options = copy.deepcopy(dict(config))
-    if reference.every:
-        options["selection"]["clinical"]["p"] = None
+    options = with_option(config, "selection.clinical.p", None) if reference.every else config
     seed = derive_seed(config["seed"], "reference", reference.name)
     fitted = refit("lr", reference.columns, training, PARAMETERS, options, seed)
     return fitted.predict(test), len(fitted.signature)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from models.learning.estimators import device_of
+from models.learning.estimators import device_of, family_of
 from models.learning.one_fit import FitRows, fit_rows, prepare_rows
 from models.modes.rows import FoldData
 from pipeline.core.errors import DivergedError, FitError
@@ -17,6 +17,9 @@ from pipeline.core.files import json_hash
 from pipeline.core.seeds import derive_seed
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.running.provenance import versions
+
+SCORES = {"roc_auc": roc_auc_score}
+"""What a search maximises, by the option ``search.scoring``."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,12 @@ class FoldFits:
             for array in (rows.Z, rows.y, *rows.given, rows.Z_watch, rows.y_watch):
                 tables.update(b"none" if array is None else _bytes(array))
             tables.update(_bytes(fold.Z_valid) + _bytes(fold.y_valid))
+        of_family = ("tabnet", "threads") if family_of(self.model).stops_early else ("threads",)
         return json_hash(
             {
                 "data": tables.hexdigest(),
                 "model": self.model,
-                "options": [self.config[name] for name in ("tabnet", "threads")],
+                "options": [self.config[name] for name in of_family],
                 "device": device_of(self.model, self.config),
                 "seeds": self.seeds,
                 "code": code_fingerprint("models.learning.search"),
@@ -99,7 +103,8 @@ def fit_fold(task: FoldFits, what: tuple[int, dict]) -> dict:
             task.seeds[number],
             ranking=True,
         )
-        auc = float(roc_auc_score(fold.y_valid, fit.ranking(fold.Z_valid)))
+        score = SCORES[task.config["search"]["scoring"]]
+        auc = float(score(fold.y_valid, fit.ranking(fold.Z_valid)))
     except DivergedError as error:
         note = f"A parameter set failed: {error}"
         return {"auc": None, "ending": "diverged", "notes": [note]}

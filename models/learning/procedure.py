@@ -7,7 +7,6 @@ done. How a repetition finds its parameters is its `search`.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from models.scoring.threshold import threshold_of
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
+from pipeline.study.changed import with_option
 
 SEARCHES = ("fixed", "reduced", "full")
 """How a repetition of the procedure finds its parameters; `search_note` says it in words."""
@@ -227,19 +227,18 @@ class Procedure:
         """Configuration with the number of parameter sets that a run tries."""
         if self.search == "full":
             return self.config
-        options = copy.deepcopy(dict(self.config))
-        options["search"]["iterations"] = parameter_sets(self.search, self.config)
-        return options
+        count = parameter_sets(self.search, self.config)
+        return with_option(self.config, "search.iterations", count)
 
 
 def parameter_sets(search: str, config: Mapping) -> int:
     """Return how many parameter sets a repetition tries, as the configuration counts them."""
     options = config["search"]
-    return {
-        "fixed": 0,
-        "reduced": min(options["iterations"], options["reduced_iterations"]),
-        "full": options["iterations"],
-    }[search]
+    if search == "fixed":
+        return 0
+    if search == "full":
+        return options["iterations"]
+    return min(options["iterations"], options["reduced_iterations"])
 
 
 def search_note(search: str, config: Mapping, repetition: str) -> str:

@@ -6,14 +6,15 @@ signature); no test row is asked.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import pandas as pd
 
 from models.transformers.columns import Columns
+from pipeline.study.changed import with_option
 from pipeline.tables.feature_names import FILTER_FAMILIES, check_candidates, filter_family
 
 FULL = "full"
@@ -74,12 +75,9 @@ class Step:
         """Whether the step is fitted: it can be done, and no earlier one does the same."""
         return self.columns is not None and not self.same_as
 
-    def configure(self, config: Mapping) -> dict:
-        """Return a copy of the configuration with the step's changes."""
-        changed = copy.deepcopy(dict(config))
-        for key, value in self.changes:
-            _set(changed, key, value)
-        return changed
+    def configure(self, config: Mapping) -> Mapping:
+        """Return the configuration with the step's changes; the study's stays as it is."""
+        return reduce(lambda changed, each: with_option(changed, *each), self.changes, config)
 
 
 def top_candidates(importance: pd.DataFrame, columns: Columns) -> list[str]:
@@ -255,10 +253,3 @@ def _get(config: Mapping, key: str) -> object:
     for part in key.split("."):
         config = config[part]
     return config
-
-
-def _set(config: dict, key: str, value: object) -> None:
-    *sections, last = key.split(".")
-    for part in sections:
-        config = config[part]
-    config[last] = value

@@ -23,16 +23,8 @@ rule ablate:
         workers=lambda wildcards: workers(wildcards.model),
     params:
         code=code_fingerprint("models.ablate"),
-        options=lambda wildcards: training_options(
-            wildcards.model,
-            *[f"ablation.{name}" for name in config["ablation"] if name != "models"],
-            *(
-                ["search.reduced_iterations"]
-                if config["ablation"]["search"] == "reduced"
-                else []
-            ),
-            "evaluation.confidence",
-            "evaluation.bootstrap",
+        options=lambda wildcards: options(
+            config, *read_by("ablate", config, wildcards.model)
         ),
         study=f"{FOLDER}/study",
         folder=lambda wildcards, output: Path(output.table).parent.as_posix(),

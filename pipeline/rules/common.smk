@@ -21,7 +21,7 @@ from pipeline.running.run_lock import begin_run
 from pipeline.running.run_log import NOTICE
 from pipeline.running.run_start import at_start
 from pipeline.running.slurm_jobs import remember_jobs
-from pipeline.tables.split_designs import OPTIONS as SPLIT_OPTIONS
+from pipeline.running.stage_options import read_by
 from pipeline.study.study import predicts, write_study
 from pipeline.running.triggers import (
     files_state,
@@ -321,24 +321,3 @@ def report_inputs(wildcards):
         files += [f"{FOLDER}/tables/{name}.json" for name in ["selection", "stability"]]
         files += model_targets(wildcards)
     return files + [f"{FOLDER}/tables/{name}.parquet" for name in tables]
-
-
-def training_options(model, *more):
-    """Return the options that the fit of `model` depends on, and `more` of the caller's."""
-    names = [
-        "seed",
-        "mode",
-        "threads",
-        "selection",
-        "imputation",
-        "scaling",
-        "oversampling",
-        "search.iterations",
-        "search.scoring",
-        "evaluation.threshold_rule",
-        "evaluation.threshold",
-        *more,
-    ]
-    if model in config["search"]["spaces"]:
-        names.append(f"search.spaces.{model}")
-    return options(config, *names, *(["tabnet", "device"] if model == "tabnet" else []))

@@ -15,15 +15,7 @@ rule describe_groups:
         runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.describe_groups"),
-        options=options(
-            config,
-            "unit",
-            "outcomes",
-            "outcome",
-            "eligibility",
-            "features",
-            "evaluation.confidence",
-        ),
+        options=options(config, *read_by("describe_groups", config)),
         rows=ROWS_TO_JOIN,
         study=f"{FOLDER}/study",
     shell:

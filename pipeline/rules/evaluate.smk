@@ -16,7 +16,7 @@ rule winner:
         runtime=minutes(10),
     params:
         code=code_fingerprint("models.winner"),
-        options=options(config, "mode"),
+        options=options(config, *read_by("winner", config)),
         study=f"{FOLDER}/study",
     shell:
         "python -m models.winner --study {params.study:q} --models {input.models:q}"
@@ -42,7 +42,7 @@ rule evaluate:
         runtime=minutes(60),
     params:
         code=code_fingerprint("models.evaluate"),
-        options=options(config, "seed", "mode", "evaluation", "primary"),
+        options=options(config, *read_by("evaluate", config)),
         study=f"{FOLDER}/study",
         folder=lambda wildcards, output: Path(output[0]).parent,
     shell:
@@ -71,7 +71,7 @@ rule sample_size:
         runtime=minutes(10),
     params:
         code=code_fingerprint("models.sample_size"),
-        options=options(config, "mode", "evaluation.expected_r2"),
+        options=options(config, *read_by("sample_size", config)),
         study=f"{FOLDER}/study",
     shell:
         "python -m models.sample_size --study {params.study:q} --analysis {input.analysis:q}"

@@ -19,13 +19,7 @@ rule extract:
         runtime=minutes(240),
     params:
         code=code_fingerprint("pipeline.extract"),
-        options=options(
-            config,
-            "on_bad_case",
-            "extraction.engine",
-            "extraction.verify_fraction",
-            "seed",
-        ),
+        options=options(config, *read_by("extract", config)),
         extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
     shell:

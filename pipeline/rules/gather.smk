@@ -44,15 +44,7 @@ else:
             runtime=minutes(10),
         params:
             code=code_fingerprint("pipeline.gather"),
-            options=options(
-                config,
-                "features",
-                "unit",
-                "columns",
-                "not_features",
-                "also_features",
-                "aggregation",
-            ),
+            options=options(config, *read_by("gather_ready", config)),
             clinical=rows_hash(study.dictionary, ["column"]),
             study=f"{FOLDER}/study",
         shell:

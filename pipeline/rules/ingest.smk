@@ -13,7 +13,7 @@ rule ingest:
         runtime=minutes(60),
     params:
         code=code_fingerprint("pipeline.ingest"),
-        options=options(config, "checks", "ingest"),
+        options=options(config, *read_by("ingest", config)),
         rows=rows_of_batch("patient_id", "scan_id", "image", "series"),
         files=files_of_batch("image"),
         study=f"{FOLDER}/study",

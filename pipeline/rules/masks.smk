@@ -15,7 +15,7 @@ rule masks:
         runtime=minutes(60),
     params:
         code=code_fingerprint("segmentation.masks"),
-        options=options(config, "checks", "masks"),
+        options=options(config, *read_by("masks", config)),
         rows=rows_of_batch(),
         files=files_of_batch("mask"),
         study=f"{FOLDER}/study",
@@ -43,7 +43,7 @@ rule agreement:
         runtime=minutes(60),
     params:
         code=code_fingerprint("segmentation.agreement"),
-        options=options(config, "agreement"),
+        options=options(config, *read_by("agreement", config)),
         study=f"{FOLDER}/study",
     shell:
         "python -m segmentation.agreement --study {params.study:q} --batch {wildcards.batch}"

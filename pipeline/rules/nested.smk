@@ -25,13 +25,8 @@ rule nested:
         workers=lambda wildcards: workers(wildcards.model),
     params:
         code=code_fingerprint("models.nested"),
-        options=lambda wildcards: training_options(
-            wildcards.model,
-            "nested.folds",
-            "nested.repeats",
-            "nested.search",
-            "search.reduced_iterations",
-            "split.folds",
+        options=lambda wildcards: options(
+            config, *read_by("nested", config, wildcards.model)
         ),
         study=f"{FOLDER}/study",
         fixed=lambda wildcards, input: (

@@ -21,12 +21,8 @@ rule optimism:
         workers=lambda wildcards: workers(wildcards.model),
     params:
         code=code_fingerprint("models.optimism"),
-        options=lambda wildcards: training_options(
-            wildcards.model,
-            "optimism.resamples",
-            "optimism.search",
-            "search.reduced_iterations",
-            "split.folds",
+        options=lambda wildcards: options(
+            config, *read_by("optimism", config, wildcards.model)
         ),
         study=f"{FOLDER}/study",
     shell:

@@ -16,7 +16,7 @@ rule preflight_batch:
         runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.preflight"),
-        options=options(config, "preflight", "timing", "unit"),
+        options=options(config, *read_by("preflight_batch", config)),
         rows=rows_of_batch("case_id", "reader", "image", "mask", "days_from_surgery"),
         treated=treated_levels_of_batch,
         study=f"{FOLDER}/study",
@@ -79,7 +79,7 @@ rule preflight_pages:
         templates=files_fingerprint(
             Path(PACKAGE, "pipeline/checks/templates").iterdir()
         ),
-        options=options(config, "on_bad_case"),
+        options=options(config, *read_by("preflight_pages", config)),
         study=f"{FOLDER}/study",
         batches=folder_of_batches,
     shell:
@@ -106,6 +106,7 @@ rule gate:
         runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.preflight"),
+        options=options(config, *read_by("gate", config)),
         study=f"{FOLDER}/study",
     shell:
         "python -m pipeline.preflight --study {params.study:q} --check {input.table:q}"

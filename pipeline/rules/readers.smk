@@ -23,7 +23,7 @@ rule reader_pages:
         templates=files_fingerprint(
             Path(PACKAGE, "segmentation/pages/templates").iterdir()
         ),
-        options=options(config, "agreement", "title"),
+        options=options(config, *read_by("reader_pages", config)),
         study=f"{FOLDER}/study",
     shell:
         "python -m segmentation.viewer --study {params.study:q} --ingest {input.ingest:q}"

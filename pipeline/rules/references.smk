@@ -17,17 +17,7 @@ rule references:
         runtime=minutes(60),
     params:
         code=code_fingerprint("models.references"),
-        options=options(
-            config,
-            "seed",
-            "mode",
-            "selection",
-            "imputation",
-            "scaling",
-            "oversampling",
-            "evaluation.confidence",
-            "evaluation.bootstrap",
-        ),
+        options=options(config, *read_by("references", config)),
         study=f"{FOLDER}/study",
     shell:
         "python -m models.references --study {params.study:q}"

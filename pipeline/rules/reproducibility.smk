@@ -19,16 +19,7 @@ rule reproducibility:
         runtime=minutes(10),
     params:
         code=code_fingerprint("pipeline.reproducibility"),
-        options=options(
-            config,
-            "features",
-            "columns",
-            "not_features",
-            "also_features",
-            "unit",
-            "evaluation.confidence",
-            "selection.ccc.threshold",
-        ),
+        options=options(config, *read_by("reproducibility", config)),
         agreement=[f"--agreement {quote(path)}" for path in AGREEMENT.values()],
         study=f"{FOLDER}/study",
     shell:

@@ -22,7 +22,7 @@ rule resample:
         runtime=minutes(120),
     params:
         code=code_fingerprint("pipeline.resample"),
-        options=options(config, "extraction.engine"),
+        options=options(config, *read_by("resample", config)),
         extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
     shell:

@@ -18,16 +18,7 @@ rule select:
         runtime=minutes(60),
     params:
         code=code_fingerprint("models.selection"),
-        options=options(
-            config,
-            "seed",
-            "mode",
-            "assumptions",
-            "oversampling",
-            "selection",
-            "imputation",
-            "scaling",
-        ),
+        options=options(config, *read_by("select", config)),
         study=f"{FOLDER}/study",
     shell:
         "python -m models.selection --study {params.study:q} --analysis {input.analysis:q}"

@@ -19,8 +19,8 @@ rule sensitivity:
         gpu=lambda wildcards: gpus(wildcards.model),
     params:
         code=code_fingerprint("models.sensitivity"),
-        options=lambda wildcards: training_options(
-            wildcards.model, "evaluation.confidence"
+        options=lambda wildcards: options(
+            config, *read_by("sensitivity", config, wildcards.model)
         ),
         study=f"{FOLDER}/study",
     shell:

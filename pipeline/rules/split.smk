@@ -16,7 +16,7 @@ rule split:
         runtime=minutes(10),
     params:
         code=code_fingerprint("models.split"),
-        options=options(config, "seed", *SPLIT_OPTIONS),
+        options=options(config, *read_by("split", config)),
         study=f"{FOLDER}/study",
     shell:
         "python -m models.split --study {params.study:q} --analysis {input.analysis:q}"

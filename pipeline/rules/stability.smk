@@ -19,17 +19,7 @@ rule stability:
         workers=WORKERS,
     params:
         code=code_fingerprint("models.stability"),
-        options=options(
-            config,
-            "seed",
-            "mode",
-            "threads",
-            "selection",
-            "imputation",
-            "scaling",
-            "stability",
-            "evaluation.confidence",
-        ),
+        options=options(config, *read_by("stability", config)),
         study=f"{FOLDER}/study",
     shell:
         "python -m models.stability --study {params.study:q} --analysis {input.analysis:q}"

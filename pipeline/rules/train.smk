@@ -22,7 +22,9 @@ rule train:
         workers=lambda wildcards: workers(wildcards.model),
     params:
         code=code_fingerprint("models.train"),
-        options=lambda wildcards: training_options(wildcards.model, "interpretation"),
+        options=lambda wildcards: options(
+            config, *read_by("train", config, wildcards.model)
+        ),
         study=f"{FOLDER}/study",
         folder=f"{FOLDER}/models/{{model}}",
     shell:

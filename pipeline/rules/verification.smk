@@ -21,7 +21,7 @@ rule verification:
         runtime=minutes(30),
     params:
         code=code_fingerprint("pipeline.verify"),
-        options=options(config, "seed"),
+        options=options(config, *read_by("verification", config)),
         extraction=parameter_file(config["extraction"]["params"]),
         study=f"{FOLDER}/study",
         batches=folder_of_batches,

@@ -298,9 +298,7 @@ def name_for_the_runner(folder: Path) -> None:
 
 def without_dictionary(name: str, options: dict, folder: Path) -> None:
     given = MODELLED | options | {"dictionary": None}
-    refused(
-        SECTION, name, lambda: resolve_config(given), "pipeline.study.new_study NAME` writes a temp"
-    )
+    refused(SECTION, name, lambda: resolve_config(given), "vertebromics new NAME` writes a temp")
     written = {path.name: path for path in write_templates("NAME", folder / "NAME")}
     resolve_config(given | {"dictionary": str(written["dictionary.csv"])})
 

@@ -152,7 +152,7 @@ class Said(logging.Handler):
 
 
 def a_word_left_out_is_a_fact(tmp_path: Path) -> None:
-    said, log = Said(), logging.getLogger("pipeline")
+    said, log = Said(), logging.getLogger("intake")
     level = log.level
     log.addHandler(said)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.core.version import VERSION
 from pipeline.running.deployed import RULES, check_paths, check_rules, check_working_directory
+from pipeline.running.one_command import PARTS
 from pipeline.study import new_study
 from pipeline.study.config import load_config
 from pipeline.study.study import open_study, write_study
@@ -23,7 +24,8 @@ def own_text(name: str) -> str:
 
 def no_study(folder: Path) -> None:
     told = refused(SECTION, "No study named at all", lambda: study_of_run({}), "--configfile")
-    assert re.search(r"python -m (pipeline\.\w+) NAME", str(told)).group(1) == new_study.__name__
+    part = re.search(r"vertebromics (\w+) NAME", str(told)).group(1)
+    assert PARTS[part].module == new_study.__name__
     written = new_study.write_templates("mine", folder)
     (config,) = (path for path in written if path.name == "config.yaml")
     assert load_config([config])["study"] == "mine"

@@ -261,7 +261,7 @@ def printed_lines(
     Parameters
     ----------
     rows, cells, groups
-        As for `table_one_page`.
+        As `pipeline.comparison.table_one.table_one` returns them; rows with `p_adjusted`.
     by : str
         Column of the groups.
     adjust : str

@@ -13,22 +13,7 @@ rule regress:
         runtime=minutes(60),
     params:
         code=code_fingerprint("models.regress_study"),
-        options=options(
-            config,
-            "unit",
-            "title",
-            "seed",
-            "mode",
-            "regression",
-            "outcome",
-            "eligibility",
-            "timing",
-            "predictors",
-            "features",
-            "evaluation.confidence",
-            "evaluation.decision_curve",
-            *SPLIT_OPTIONS,
-        ),
+        options=options(config, *read_by("regress", config)),
         rows=ROWS_TO_JOIN,
         study=f"{FOLDER}/study",
     shell:

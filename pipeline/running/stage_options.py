@@ -47,6 +47,11 @@ READ_BY: dict[str, tuple[str, ...]] = {
     "describe_groups": (
         *("unit", "outcomes", "outcome", "eligibility", "features", "evaluation.confidence"),
     ),
+    "regress": (
+        *("seed", "mode", "title", "unit", "regression", "outcome", "eligibility", "timing"),
+        *("predictors", "features", "evaluation.confidence", "evaluation.decision_curve"),
+        *(name for name in SPLIT if name != "split.folds"),
+    ),
     "split": ("seed", *SPLIT),
     "select": ("seed", "mode", "threads", *_CHAIN, "selection.permutations"),
     "stability": ("seed", "mode", "threads", *_CHAIN, "stability", "evaluation.confidence"),

@@ -273,24 +273,31 @@ def divided() -> list[Run]:
 
 
 @pytest.fixture(scope="module")
-def grouped(tmp_path_factory) -> list[Run]:
-    """Return a run of the comparison of groups, of a study that is a clinical table alone."""
-    work, read = tmp_path_factory.mktemp("groups"), set()
-    write_clinical(work)
-    study = clinical_study(work)
-    write_study(study, work / "study")
-    out = ("--out", work / "groups.parquet", "--cells", work / "cells.parquet")
-    with recording(read):
-        words = ("--study", work / "study", *out, "--info", work / "groups.json")
-        done = run_here("pipeline.describe_groups", *words)
-    assert done.returncode == 0, done.stderr
-    return [Run("describe_groups", None, study.config, read)]
+def clinical(tmp_path_factory) -> list[Run]:
+    """Return runs of the analyses of a study that is a clinical table alone."""
+    work, runs = tmp_path_factory.mktemp("clinical"), []
+    write_clinical(work, patients=90)
+    predicted = {"outcome": {"name": "pain", "formula": "vas >= 5"}, "predictors": ["age", "bmi"]}
+    predicted |= {"regression": {"resamples": 100}}
+    for rule, module, out, more in (
+        ("describe_groups", "pipeline.describe_groups", ("out", "cells", "info"), {}),
+        ("regress", "models.regress_study", ("out",), {"analyses": ["regression"], **predicted}),
+    ):
+        study = clinical_study(work, **more)
+        write_study(study, work / rule / "study")
+        read: set[str] = set()
+        words = [word for name in out for word in (f"--{name}", work / rule / f"{name}.parquet")]
+        with recording(read):
+            done = run_here(module, "--study", work / rule / "study", *words)
+        assert done.returncode == 0, done.stderr
+        runs.append(Run(rule, None, study.config, read))
+    return runs
 
 
 @pytest.fixture(scope="module")
-def runs(modelled, imaged, tabled, divided, grouped) -> list[Run]:
+def runs(modelled, imaged, tabled, divided, clinical) -> list[Run]:
     """Return every run."""
-    return [*modelled, *imaged, *tabled, *divided, *grouped]
+    return [*modelled, *imaged, *tabled, *divided, *clinical]
 
 
 @pytest.fixture(scope="module")
@@ -324,10 +331,14 @@ def test_what_a_stage_reads_its_rule_lists(ruled: list[Run]) -> None:
         assert unlisted <= {NO_SPACES}, f"{run.rule} {run.model or ''}"
 
 
+#: Who is held out by a column of the study's; `split` is asked with one, the others without.
+DECIDED_BY_A_COLUMN = {"split.column", "split.test_from", "split.test_sites"}
+
 #: Rule -> options that its stage reads of some studies alone, and why none is run here.
 SELDOM = {
     "extract": {"on_bad_case"},  # where a mask that passed all checks cannot be extracted
-    "join": {"split.column", "split.test_from", "split.test_sites"},  # where a column decides
+    "join": DECIDED_BY_A_COLUMN,
+    "regress": DECIDED_BY_A_COLUMN | {"split.test_fraction"},
 }
 
 

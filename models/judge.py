@@ -351,8 +351,55 @@ def _told(area: Estimate, is_score: bool) -> Estimate:
     return area._replace(method=f"{area.method}; {SCORE}") if is_score else area
 
 
+def _judge_model(options: argparse.Namespace) -> None:
+    """Judge a model that is known by its file alone, computed on every row of the table."""
+    # They judge by this module.
+    from models.regression.cohort import read_cohort
+    from models.regression.given import judge_model
+    from models.regression.model_file import read_model
+    from models.regression.tables import checked
+
+    if options.probabilities or options.scores or options.fitted_here:
+        raise StudyError(
+            "A model's file is judged by itself, on rows that it was not fitted to",
+            found="--model beside --probabilities, --scores or --fitted-here",
+            where="command line",
+            remedy="leave the others out",
+        )
+    model = read_model(options.model)
+    cohort = read_cohort(
+        options.table,
+        options.outcome,
+        (),
+        event=options.event,
+        other=options.no_event,
+        missing=options.missing,
+        patient=options.patient,
+        terms=model.terms,
+    )
+    tables, notes = judge_model(
+        model,
+        cohort,
+        confidence=options.confidence,
+        resamples=options.resamples,
+        seed=options.seed,
+        decision_curve=tuple(options.decision_curve),
+        scale=options.interval,
+        threshold=options.threshold,
+    )
+    for name, table in tables.items():
+        write_table(checked(name, table), options.out_dir / f"{name}.parquet", csv=True)
+    for note in notes:
+        logger.warning("%s", note)
+    for row in tables["metrics"].query("metric == 'auroc'").itertuples():
+        logger.info("%s: AUROC %s (%s)", model.title, printed(row.value, 4), _limits(row))
+
+
 def main(options: argparse.Namespace) -> None:
-    """Judge the columns that the command line names and write the tables."""
+    """Judge the columns that the command line names, or a model's file, and write the tables."""
+    if options.model is not None:
+        _judge_model(options)
+        return
     columns = [*options.probabilities, *options.scores]
     rows, left_out = read_predictions(
         options.table,
@@ -438,6 +485,9 @@ def _arguments() -> argparse.ArgumentParser:
         ("scores", "columns of numbers that are no probabilities; AUROC only"),
     ):
         arguments.add_argument(f"--{name}", nargs="+", default=[], metavar="COLUMN", help=text)
+    arguments.add_argument(
+        "--model", type=Path, help="a model's file (docs/regression.md), computed on every row"
+    )
     for name, default, text in (
         ("threshold", 0.5, "lowest probability that counts as positive"),
         ("confidence", 0.95, "level of every interval"),

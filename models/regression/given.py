@@ -27,6 +27,7 @@ def judge_model(
     seed: int = 2025,
     decision_curve: tuple[float, float] = (0.0, 0.95),
     scale: Scale = "logit",
+    threshold: float = 0.5,
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Compute and judge a model on rows that it was not fitted to.
 
@@ -60,6 +61,7 @@ def judge_model(
         seed=seed,
         decision_curve=decision_curve,
         scale=scale,
+        threshold=threshold,
     )
     tables = {name: judged[name].assign(part="validation") for name in JUDGED if name in judged}
     if "roc" in tables:

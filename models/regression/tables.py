@@ -164,7 +164,7 @@ TABLES: dict[str, dict[str, tuple[type | str, str]]] = {
     "confusion": {
         **_OF_FIGURES,
         **dict.fromkeys(("tp", "fp", "fn", "tn"), ("int64", "counts at the threshold")),
-        "threshold": (float, "Youden's cut of the training rows"),
+        "threshold": (float, "Youden's cut of the training rows; of a given model --threshold"),
     },
     "nomogram_points": {
         "predictor": (object, "column of the table"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -67,6 +68,7 @@ _STYLE = {
     "figure.dpi": 72,
     "svg.fonttype": "none",
     "svg.hashsalt": "vertebromics",
+    "text.parse_math": False,  # a label such as `cost ($)` is no formula
 }
 
 
@@ -116,7 +118,10 @@ def to_svg(drawing: Figure, name: str) -> str:
         Name of the figure: a prefix to its ids, since a page holds many figures.
     """
     buffer = io.StringIO()
-    drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # Text stays text: the reader's own fonts draw what the bundled one lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :].rstrip()
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

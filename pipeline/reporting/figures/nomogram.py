@@ -6,6 +6,8 @@ Drawn from the numbers that `models.regression` stored; laid out as R's rms does
 from __future__ import annotations
 
 import io
+import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -14,6 +16,8 @@ import pandas as pd
 
 from pipeline.reporting.figures.drawing import ACCENT, INK, MUTED, figure, to_svg
 from pipeline.reporting.wording import number
+
+logger = logging.getLogger("vertebromics")
 
 #: Share of the width left of the axes, for names; height of a line in inches.
 _NAMES, _LINE = 0.30, 0.52
@@ -83,7 +87,14 @@ def nomogram_figure(facts: Mapping, title: str, *, png: bool = False) -> str | b
         if not png:
             return to_svg(drawing, "nomogram")
         buffer = io.BytesIO()
-        drawing.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            drawing.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        if any("Glyph" in str(one.message) for one in said):
+            logger.warning(
+                "nomogram.png: the bundled font lacks signs of the labels and draws boxes in their "
+                "place: print nomogram.svg, or write labels in Latin letters"
+            )
         return buffer.getvalue()
 
 

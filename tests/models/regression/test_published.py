@@ -13,6 +13,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 import models.regression
+from models.judge import _arguments, main
 from models.regression.logistic import wald_test
 from models.regression.model_file import read_model
 from models.regression.nomogram import build_nomogram, points_of, points_table
@@ -207,3 +208,20 @@ def test_the_printed_grouped_wald_test_fits_its_two_coefficients():
     found = brentq(lambda one: statistic(one) - 16.12, 0.31, 0.45)
     assert found == pytest.approx(of_reference, rel=0.15)
     assert round(stats.chi2.sf(16.12, 2), 4) == 0.0003
+
+
+def test_judge_takes_a_models_file(tmp_path):
+    rows = pd.concat([rong_example()] * 40, ignore_index=True)
+    rows["age"] = np.arange(50, 90)
+    rows["pain"] = (np.arange(40) % 3 == 0).astype(int)
+    rows.to_csv(tmp_path / "own.csv", index=False)
+    given = [tmp_path / "own.csv", "--outcome", "pain", "--resamples", 100]
+    model = ["--model", PUBLISHED / "rong2025_points.yaml", "--out-dir", tmp_path / "judged"]
+    main(_arguments().parse_args([str(one) for one in [*given, *model]]))
+    found = pd.read_csv(tmp_path / "judged" / "predictions.csv")
+    assert found["points"].diff().dropna().round(6).eq(-0.95).all()
+    area = pd.read_csv(tmp_path / "judged" / "metrics.csv").set_index("metric").loc["auroc"]
+    assert area["value"] == pytest.approx(auroc(rows["pain"].to_numpy(), -rows["age"].to_numpy()))
+    both = _arguments().parse_args([str(one) for one in [*given, *model, "--scores", "age"]])
+    with pytest.raises(StudyError, match="A model's file is judged by itself"):
+        main(both)

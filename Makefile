@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install bundle demo demo-tables slurm real simulated test test-full bench bench-extraction bench-preflight bench-models proof-leakage proof-simulation lint options format clean
+.PHONY: help install bundle demo demo-tables demo-studies slurm real simulated test test-full bench bench-extraction bench-preflight bench-models proof-leakage proof-simulation lint options format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -53,6 +53,12 @@ demo: $(STAMP) ## run the synthetic demo study to its report (PATIENTS=n makes i
 
 demo-tables: $(TABLES) ## run the demo that starts from feature tables and needs no image
 	$(BIN)/python -m pipeline.running.run --configfile config/demo-tables.yaml --cores $(CORES)
+
+demo-studies: $(STAMP) ## run the clinical studies (li2021, rong2025, yassavoly2025) on synthetic cohorts
+	$(BIN)/python -m demo.clinical --out demo/clinical-data
+	for study in li2021 rong2025 yassavoly2025; do \
+		$(BIN)/python -m pipeline.running.run --configfile config/demo-$$study.yaml --cores $(CORES) || exit 1; \
+	done
 
 $(TABLES): $(STAMP)
 	$(BIN)/python -m demo.tables --out demo/tables-data

@@ -1,0 +1,237 @@
+"""Synthetic cohorts of three published clinical studies: nobody's data, margins as published.
+
+Each column is drawn by itself, with the share or mean that the paper prints, and the outcome from a
+logistic model whose coefficients are written to truth.json. So the tables of such a cohort look like
+the paper's, and what a study should find is known. Correlations between columns are not published,
+and there are none.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from pipeline.core import command
+from pipeline.core.files import whole_file, write_json
+from pipeline.core.seeds import derive_seed
+from pipeline.study.option_numbers import SEED, number_within
+
+#: What a column of `Numbers` may hold at most, in standard deviations from its mean.
+_FARTHEST = 3.0
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column of numbers: mean and standard deviation, decimals, coefficient a unit (logit)."""
+
+    label: str
+    unit: str
+    mean: float
+    sd: float
+    decimals: int = 0
+    timing: str = "preoperative"
+    b: float = 0.0
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A column of levels: share of each, coefficient of each against the first (logit)."""
+
+    label: str
+    shares: Mapping[str, float]
+    timing: str = "preoperative"
+    b: Mapping[str, float] = field(default_factory=dict)
+    test: str = ""
+
+
+def _yes(label: str, share: float, b: float = 0.0, timing: str = "preoperative") -> Levels:
+    return Levels(label, {"no": 1 - share, "yes": share}, timing, {"yes": b})
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A cohort: its size, its events, what the outcome is called, and its columns."""
+
+    patients: int
+    events: int
+    outcome: tuple[str, str]
+    columns: Mapping[str, Numbers | Levels]
+
+
+#: Margins and coefficients of the two nomograms, as their tables print them. Of rong2025's
+#: validation the first 569 patients by enrolment are the training part.
+COHORTS = {
+    "li2021": Cohort(
+        268,
+        37,
+        ("residual_pain", "Residual back pain"),
+        {
+            "age": Numbers("Age", "years", 74, 8),
+            "sex": Levels("Sex", {"female": 0.802, "male": 0.198}),
+            "bmi": Numbers("BMI", "kg/m2", 23.88, 3.57, 1),
+            "bmd": Numbers("BMD, T-score", "SD", -3.1, 0.8, 1),
+            "ivc": _yes("Intravertebral vacuum cleft", 0.075, 1.332),
+            "pfo": _yes("Posterior fascia oedema", 0.067, 1.377),
+            "goutallier": Levels(
+                "Goutallier grade",
+                {"0-1": 0.354, "2": 0.403, "3-4": 0.243},
+                b={"2": 1.758, "3-4": 2.622},
+            ),
+            "cement": Levels(
+                "Cement distribution",
+                {"spongy": 0.642, "blocky": 0.358},
+                "intraoperative",
+                {"blocky": 0.8},
+            ),
+            "leakage": _yes("Cement leakage", 0.175, timing="intraoperative"),
+        },
+    ),
+    "rong2025": Cohort(
+        647,
+        134,
+        ("residual_pain", "Residual back pain"),
+        {
+            "age": Numbers("Age", "years", 71.6, 9.05, b=-0.038),
+            "sex": Levels("Sex", {"female": 0.786, "male": 0.214}, b={"male": 0.295}),
+            "height": Numbers("Height", "cm", 158, 7, b=0.012),
+            "bmd": _yes("BMD, |T| above 3.5", 0.441, -0.553),
+            "trauma": _yes("Trauma", 0.738, 0.797),
+            "pfo": _yes("Posterior fascia oedema", 0.091, 1.804),
+            "pdw": Numbers("Platelet distribution width", "%", 12.81, 2.4, 1, b=0.139),
+            "chloride": Numbers("Chloride", "mmol/L", 105, 3.2, 1, b=-0.097),
+            "ldh": Numbers("Lactate dehydrogenase", "U/L", 205, 40, b=0.002),
+            "cement_volume": Numbers("Cement volume", "mL", 4.8, 1.1, 1, "intraoperative", -0.194),
+            "avh_restored": _yes("Anterior height restored", 0.722, -0.211, "postoperative"),
+            "mvh_restored": _yes("Middle height restored", 0.787, -1.349, "postoperative"),
+        },
+    ),
+    "yassavoly2025": Cohort(
+        251,
+        18,
+        ("adjacent", "Adjacent vertebral fracture"),
+        {
+            "age": Numbers("Age", "years", 74, 9),
+            "sex": Levels("Sex", {"female": 0.75, "male": 0.25}, test="fisher"),
+            "brace": _yes("Brace after surgery", 0.124, timing="postoperative"),
+            "levels_treated": Levels(
+                "Treated levels",
+                {"1": 0.669, "2": 0.251, "3": 0.06, "4": 0.012, "5": 0.008},
+                "intraoperative",
+                {"2": 0.3, "3": 0.6, "4": 0.9, "5": 1.2},
+            ),
+            "leakage": Levels(
+                "Cement leakage",
+                {"none": 0.75, "spike": 0.12, "round": 0.13},
+                "intraoperative",
+            ),
+            "years": Numbers("Follow-up", "years", 2.0, 0.5, 1, "postoperative"),
+            "vas_pre": Numbers("VAS before surgery", "points", 7.5, 1.5, 0, "preoperative"),
+            "vas_1m": Numbers("VAS at one month", "points", 3.5, 1.6, 0, "postoperative"),
+            "vas_last": Numbers("VAS at the last visit", "points", 2.6, 1.6, 0, "postoperative"),
+        },
+    ),
+}
+
+
+def simulate(name: str, seed: int = 2025, patients: int | None = None) -> tuple[pd.DataFrame, dict]:
+    """Draw a cohort.
+
+    Parameters
+    ----------
+    name : str
+        A key of `COHORTS`.
+    seed : int
+        Of all draws.
+    patients : int, optional
+        How many; as published by default.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        One row per patient: ``patient_id, enrolment``, the columns, and the outcome (no, yes).
+    truth : dict
+        ``{intercept, coefficients: {column or column=level: logit}, prevalence}``.
+    """
+    cohort = COHORTS[name]
+    n = patients or cohort.patients
+    rng = np.random.default_rng(derive_seed(seed, "clinical cohort", name))
+    table = pd.DataFrame({"patient_id": [f"SYN-{number:04d}" for number in range(1, n + 1)]})
+    table["enrolment"] = np.arange(1, n + 1)
+    logit, truth = np.zeros(n), {}
+    for column, drawn in cohort.columns.items():
+        if isinstance(drawn, Numbers):
+            away = np.clip(rng.standard_normal(n), -_FARTHEST, _FARTHEST)
+            values = np.round(drawn.mean + drawn.sd * away, drawn.decimals)
+            if drawn.unit == "points":
+                values = np.clip(values, 0, 10)
+            table[column] = values if drawn.decimals else values.astype(int)
+            logit += drawn.b * table[column].to_numpy(float)
+            if drawn.b:
+                truth[column] = drawn.b
+            continue
+        levels = list(drawn.shares)
+        shares = np.array(list(drawn.shares.values()))
+        table[column] = rng.choice(levels, n, p=shares / shares.sum())
+        logit += table[column].map(dict(drawn.b)).fillna(0.0).to_numpy(float)
+        truth |= {f"{column}={level}": b for level, b in drawn.b.items() if b}
+    share = cohort.events / cohort.patients
+    intercept = brentq(lambda a: (1 / (1 + np.exp(-a - logit))).mean() - share, -60, 60)
+    risk = 1 / (1 + np.exp(-intercept - logit))
+    table[cohort.outcome[0]] = np.where(rng.random(n) < risk, "yes", "no")
+    return table, {"intercept": float(intercept), "coefficients": truth, "prevalence": share}
+
+
+def dictionary_of(name: str) -> pd.DataFrame:
+    """Return the data dictionary of a cohort: a row a column."""
+    cohort = COHORTS[name]
+    rows = []
+    for column, drawn in cohort.columns.items():
+        row = {"column": column, "label": drawn.label, "timing": drawn.timing, "role": "predictor"}
+        if isinstance(drawn, Numbers):
+            kind = "ordinal" if drawn.unit == "points" else "continuous"
+            row |= {"type": kind, "unit": drawn.unit}
+        else:
+            kind = "binary" if len(drawn.shares) == 2 else "categorical"
+            row |= {"type": kind, "levels": "|".join(drawn.shares), "test": drawn.test}
+        rows.append(row)
+    column, label = cohort.outcome
+    outcome = {"column": column, "label": label, "type": "binary", "levels": "no|yes"}
+    rows.append(outcome | {"timing": "postoperative", "role": "outcome"})
+    enrolment = {"column": "enrolment", "label": "Order of enrolment", "type": "continuous"}
+    rows.append(enrolment | {"unit": "patients", "timing": "preoperative", "role": "split"})
+    columns = ["column", "label", "type", "unit", "levels", "timing", "role", "range", "test"]
+    return pd.DataFrame(rows).reindex(columns=columns).fillna("")
+
+
+def write_cohort(name: str, folder: Path, seed: int = 2025) -> None:
+    """Write clinical.csv, dictionary.csv and truth.json of a cohort."""
+    table, truth = simulate(name, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in (("clinical.csv", table), ("dictionary.csv", dictionary_of(name))):
+        with whole_file(folder / file) as beside:
+            content.to_csv(beside, index=False)
+    write_json(truth, folder / "truth.json")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the cohorts that are asked for."""
+    for name in [options.cohort] if options.cohort else COHORTS:
+        write_cohort(name, options.out / name, options.seed)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("demo.clinical", __doc__)
+    arguments.add_argument("--cohort", choices=list(COHORTS), help="one of them (default: all)")
+    arguments.add_argument("--out", required=True, type=Path, help="folder of a folder each")
+    arguments.add_argument("--seed", type=number_within(SEED), default=2025, help="of all draws")
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments())

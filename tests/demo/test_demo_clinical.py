@@ -1,0 +1,75 @@
+"""Synthetic clinical cohorts: margins as published, planted effects come back, studies valid."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+import yaml
+
+from demo.clinical import COHORTS, Levels, Numbers, main, simulate
+from models.regression.study_cohort import study_cohort
+from pipeline.describe_groups import compare
+from pipeline.study.config import load_config
+from pipeline.validate import validate_study
+
+
+@pytest.mark.parametrize("name", COHORTS)
+def test_margins_are_the_published_ones(name):
+    cohort = COHORTS[name]
+    table, _ = simulate(name, patients=20_000)
+    for column, drawn in cohort.columns.items():
+        if isinstance(drawn, Numbers):
+            assert table[column].mean() == pytest.approx(drawn.mean, abs=0.05 * drawn.sd)
+            assert table[column].std() == pytest.approx(drawn.sd, rel=0.05)
+        else:
+            whole = sum(drawn.shares.values())
+            for level, share in drawn.shares.items():
+                assert (table[column] == level).mean() == pytest.approx(share / whole, abs=0.012)
+    events = (table[cohort.outcome[0]] == "yes").mean()
+    assert events == pytest.approx(cohort.events / cohort.patients, abs=0.012)
+    assert len(simulate(name)[0]) == cohort.patients
+
+
+@pytest.mark.parametrize("name", ["li2021", "rong2025"])
+def test_planted_effects_come_back_from_a_large_cohort(name):
+    table, truth = simulate(name, patients=40_000)
+    design, expected = {}, {}
+    for column, drawn in COHORTS[name].columns.items():
+        if isinstance(drawn, Levels):
+            for level in list(drawn.shares)[1:]:
+                design[f"{column}={level}"] = (table[column] == level).astype(float)
+        else:
+            design[column] = table[column].astype(float) - drawn.mean
+    X = sm.add_constant(np.column_stack(list(design.values())))
+    fit = sm.Logit((table[COHORTS[name].outcome[0]] == "yes").astype(float), X).fit(disp=0)
+    expected = [truth["coefficients"].get(column, 0.0) for column in design]
+    assert np.all(np.abs(fit.params[1:] - expected) < 4 * fit.bse[1:])
+
+
+def test_a_seed_gives_the_same_cohort():
+    assert simulate("li2021", 1)[0].equals(simulate("li2021", 1)[0])
+    assert not simulate("li2021", 1)[0].equals(simulate("li2021", 2)[0])
+
+
+@pytest.mark.parametrize("name", COHORTS)
+def test_the_study_of_a_protocol_is_valid_and_compares(name, tmp_path, repository, monkeypatch):
+    main(Namespace(cohort=name, out=tmp_path / "demo" / "clinical-data", seed=2025))
+    monkeypatch.chdir(tmp_path)
+    study = validate_study(load_config([repository / "config" / f"demo-{name}.yaml"]))
+    rows, _, _ = compare(study)
+    assert {"age", "sex"} <= set(rows["variable"])
+    if "regression" not in study.config["analyses"]:
+        return
+    cohort, validation = study_cohort(study)
+    assert cohort.events > 20
+    assert (validation is None) == (name == "li2021")
+
+
+@pytest.mark.parametrize("name", COHORTS)
+def test_a_protocol_states_what_it_assumes(name, repository):
+    path = repository / "config" / "protocols" / f"{name}.yaml"
+    assert "# published" in path.read_text(encoding="utf-8")
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["assumptions"]

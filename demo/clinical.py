@@ -1,9 +1,9 @@
 """Synthetic cohorts of three published clinical studies: nobody's data, margins as published.
 
 Each column is drawn by itself, with the share or mean that the paper prints, and the outcome from a
-logistic model whose coefficients are written to truth.json. So the tables of such a cohort look like
-the paper's, and what a study should find is known. Correlations between columns are not published,
-and there are none.
+logistic model whose coefficients are written to truth.json. Tables of such a cohort look like the
+paper's, and what a study should find is known. Correlations between columns are not published, and
+there are none.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pipeline.comparison.choice_of_test import NORMALITY_TESTS, SMALL_CELLS
 from pipeline.comparison.multiplicity import ADJUSTMENTS
 from pipeline.reporting.blocks import Block, Items, Note, Paragraph, Section, Table
 from pipeline.reporting.results import Groups, Results
-from pipeline.reporting.table_one_page import printed_lines
+from pipeline.reporting.table_one_page import MARKS, printed_lines
 from pipeline.reporting.wording import count, interval, number, p_value, plural, sentence_list
 
 _INDENT = "\u2003"
@@ -49,17 +49,21 @@ def _table(groups: Groups) -> Table:
     tails = ["Range", "Missing", "Statistic", "df", "P"]
     tails += ["P corrected"] if info["adjust"] != "none" else []
     lines = printed_lines(rows, groups.cells, info["by"], names, info["adjust"])
-    tests = iter(rows["test"].fillna("").map(_short))
+    marks = _marks(rows)
+    tests = iter(rows["test"].map(marks).fillna(""))
+    at = tails.index("P")
     shown = []
     for line in lines:
         name = f"{_INDENT}{line.name}" if line.indented else line.name
-        test = "" if line.indented else next(tests)
-        shown.append([name, *line.cells, *line.tail, test])
+        tail = list(line.tail)
+        if not line.indented:
+            tail[at] = f"{tail[at]} {next(tests)}".rstrip()
+        shown.append([name, *line.cells, *tail])
     return Table(
         name="groups",
         caption="Table 1. Numbers: mean ± SD or median [quartiles], as stated; categories: n (%). "
         f"P values are two-sided and {ADJUSTMENTS[info['adjust']]}.",
-        shown=pd.DataFrame(shown, columns=["Variable", *heads, *tails, "Test"]),
+        shown=pd.DataFrame(shown, columns=["Variable", *heads, *tails]),
         raw=rows,
         numeric=(*heads, *tails),
     )
@@ -100,7 +104,7 @@ def _effects(groups: Groups) -> list[Block]:
 def _rules(groups: Groups) -> list[str]:
     info, rows = groups.info, groups.table
     full = rows.dropna(subset=["test"]).set_index("test")["test_name"].to_dict()
-    meant = sentence_list(f"{_short(test)} = {name}" for test, name in full.items())
+    meant = sentence_list(f"{mark} {full[test]}" for test, mark in _marks(rows).items())
     said = [
         f"Tests: {meant}. "
         "They were named in the dictionary, or chosen by rules that see no P value of the "
@@ -119,6 +123,11 @@ def _rules(groups: Groups) -> list[str]:
         for row in flipped.itertuples()
     ]
     return said
+
+
+def _marks(rows: pd.DataFrame) -> dict[str, str]:
+    """Return the letter behind the P values of each test."""
+    return dict(zip(rows["test"].dropna().unique(), MARKS, strict=False))
 
 
 def _short(test: str) -> str:

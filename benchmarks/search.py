@@ -70,7 +70,8 @@ HEADING = (
 def cohort(config: Mapping, seed: int) -> tuple[list[FoldData], int]:
     """Simulate the cohort and see its inner folds through their selection."""
     table, info = simulate_tables(PATIENTS, seed, prevalence=EVENTS / PATIENTS).analysis()
-    parts = split_table(table, config).set_index("unit_id").loc[table["unit_id"]]
+    parts = split_table(table, config["split"], config["seed"])
+    parts = parts.set_index("unit_id").loc[table["unit_id"]]
     parts = parts[["part", "fold"]].set_axis(table.index)
     training, folds = training_rows(pd.concat([table, parts], axis=1))
     return transform_folds(Columns.from_info(info), training, folds, config), len(training)

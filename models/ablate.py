@@ -298,7 +298,7 @@ def main(options: argparse.Namespace) -> None:
             _write_dropped(info[REASON], options, config)
         return
     test = table[table["part"] == "test"]
-    columns = candidates_in_mode(columns, table, config)
+    columns = candidates_in_mode(columns, table, config["mode"])
     setting = Setting(options.model, training, folds, test, info["parameters"], config)
     importance = read_table(options.importance)
     if options.plan:

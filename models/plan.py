@@ -71,7 +71,8 @@ def _of_one(model: str, config: Mapping, search: str) -> int:
 
 def _of_ablation(model: str, config: Mapping) -> int:
     options = config["ablation"]
-    more = options["seeds"] - 1 + threshold_fits(config, config["split"]["folds"])
+    rule, folds = config["evaluation"]["threshold_rule"], config["split"]["folds"]
+    more = options["seeds"] - 1 + threshold_fits(rule, options["search"], folds)
     return ablation_steps(config) * (_of_one(model, config, options["search"]) + more)
 
 

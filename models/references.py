@@ -202,7 +202,7 @@ def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, judge the references, write their table."""
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    columns = candidates_in_mode(columns, table, config)
+    columns = candidates_in_mode(columns, table, config["mode"])
     with labelled_log(config), threadpool_limits(config["threads"]):
         result = compare_references(columns, table, config)
     write_result(result, options.out, config)

@@ -6,6 +6,7 @@ Each model's training fits this chain again inside its folds; this stage only sh
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ _BOUND = {"estimate": "", "lower": " (lower limit)"}
 _P_VALUE = {"none": "P", "fdr": "P (false discovery rate)"}
 
 
-def funnel_of(chain: Pipeline, columns: Columns, config: dict) -> list[dict]:
+def funnel_of(chain: Pipeline, columns: Columns, chosen: Mapping) -> list[dict]:
     """Count the candidates that are left after each step of a fitted chain.
 
     Parameters
@@ -41,8 +42,8 @@ def funnel_of(chain: Pipeline, columns: Columns, config: dict) -> list[dict]:
         Fitted by `selection_chain`.
     columns : Columns
         Its candidates.
-    config : dict
-        Resolved configuration, for the labels.
+    chosen : mapping
+        The section ``selection`` of the configuration, for the labels.
 
     Returns
     -------
@@ -50,7 +51,6 @@ def funnel_of(chain: Pipeline, columns: Columns, config: dict) -> list[dict]:
         ``step, label, radiomics, clinical``; the clinical filter acts beside the radiomic
         univariate one.
     """
-    chosen = config["selection"]
     radiomics, clinical = block_pipeline(chain, "radiomics"), block_pipeline(chain, "clinical")
     agreed = univariate = final = 0
     if radiomics is not None:
@@ -207,7 +207,7 @@ def report_selection(
         for fold in transform_folds(columns, training, folds, config)
     ]
     summary = {
-        "funnel": funnel_of(chain, columns, config),
+        "funnel": funnel_of(chain, columns, config["selection"]),
         "folds": per_fold,
         "by_chance": by_chance,
         "pca": pca,
@@ -224,7 +224,7 @@ def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, write the selection."""
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    columns = candidates_in_mode(columns, table, config)
+    columns = candidates_in_mode(columns, table, config["mode"])
     # As in training, so that both choose alike between features that are all but equal.
     with labelled_log(config), threadpool_limits(config["threads"]):
         selection, summary = report_selection(columns, table, config)

@@ -158,7 +158,7 @@ def complete_case_row(
         if min(events, len(rows) - events) < FEWEST:
             left = f"{events} events among {len(rows)} complete {part} rows"
             return row | {"note": f"not done: {left} are too few"}
-    columns = candidates_in_mode(fitted.columns, table[complete], config)
+    columns = candidates_in_mode(fitted.columns, table[complete], config["mode"])
     try:
         again = refit(fitted.model, columns, training, parameters, config, seed)
     except FitError as error:
@@ -233,7 +233,7 @@ def main(options: argparse.Namespace) -> None:
     """Read a trained model's parameters, refit it, and write its sensitivity analyses."""
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    columns = candidates_in_mode(columns, table, config)
+    columns = candidates_in_mode(columns, table, config["mode"])
     info = read_json(options.model_json)
     with labelled_log(config), threadpool_limits(config["threads"]):
         if is_fitted(info):

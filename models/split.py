@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -66,22 +67,23 @@ def holdout_parts(table: pd.DataFrame, test_fraction: float, seed: int) -> np.nd
     return np.where(table["patient_id"].isin(test), "test", "train")
 
 
-def split_table(table: pd.DataFrame, config: dict) -> pd.DataFrame:
+def split_table(table: pd.DataFrame, options: Mapping, seed: int) -> pd.DataFrame:
     """Split an analysis table as the study's configuration says.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Analysis table, one row per unit.
-    config : dict
-        Resolved configuration; ``split`` and ``seed`` are used.
+    options : mapping
+        The section ``split`` of the configuration.
+    seed : int
+        Seed of the study.
 
     Returns
     -------
     pandas.DataFrame
         ``unit_id, patient_id, outcome, part, fold``, rows as in `table`; fold -1 in the test part.
     """
-    options, seed = config["split"], config["seed"]
     if options["design"] in FROM_COLUMN:
         parts = parts_from_column(table, options)
     else:
@@ -105,7 +107,7 @@ def split_table(table: pd.DataFrame, config: dict) -> pd.DataFrame:
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table, split it, write the split."""
     config = open_study(options.study).config
-    split = split_table(read_table(options.analysis), config)
+    split = split_table(read_table(options.analysis), config["split"], config["seed"])
     write_table(split, options.out, csv=True)
     outcome = read_json(options.info)["outcome"]
     for part, rows in split.groupby("part"):

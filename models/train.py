@@ -28,6 +28,8 @@ from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.mode_labels import is_leaking, labelled_log
+from pipeline.core.sections import section_of
+from pipeline.study.options.judging import Interpretation
 from pipeline.study.study import open_study
 
 PREDICTIONS = {
@@ -105,14 +107,15 @@ def write_model(
 ) -> None:
     """Write ``predictions``, ``search``, ``importance`` and ``model.json`` of a trained model."""
     fitted, search, model = trained.fitted, trained.search, trained.fitted.model
-    shares, how = importance_table(fitted, training, config)
+    measured = section_of(Interpretation, config["interpretation"])
+    shares, how = importance_table(fitted, training, measured, config["seed"])
     predictions = predictions_of(trained, training, test)
     write_result(predictions, folder / "predictions.parquet", config)
     write_result(search.table, folder / "search.parquet", config)
     write_result(shares, folder / "importance.parquet", config)
     notes = list(dict.fromkeys([*trained.notes, *how]))
     learned_on_real_rows = family_of(model).takes_folds and not is_leaking(config)
-    oversampled = fitted.oversampled(config)
+    oversampled = fitted.oversampled(config["oversampling"])
     if oversampled["added"] and not learned_on_real_rows:
         notes.append("Training rows were oversampled, which harms calibration.")
     rule = config["evaluation"]["threshold_rule"]
@@ -164,7 +167,7 @@ def main(options: argparse.Namespace) -> None:
     workers = options.workers if device_of(options.model, config) == "cpu" else 1
     # Snakemake deletes the outputs of a job that failed or was killed, and leaves this file alone.
     journal = options.out_dir / JOURNAL
-    columns = candidates_in_mode(columns, table, config)
+    columns = candidates_in_mode(columns, table, config["mode"])
     with labelled_log(config), threadpool_limits(config["threads"]):
         try:
             trained = fit_model(

@@ -74,7 +74,7 @@ def run_cohort(
     config = merge(dict(config), {"seed": derive_seed(seed, "study")})
     table, info = drawn.tables.analysis()
     columns = Columns.from_info(info)
-    split = split_table(table, config)
+    split = split_table(table, config["split"], config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
     training, folds = training_rows(table)
     runs = {model: fit_model(model, columns, training, folds, config) for model in models}

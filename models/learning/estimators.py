@@ -221,6 +221,6 @@ def family_of(model: str) -> Family:
     return FAMILIES[model]
 
 
-def device_of(model: str, config: Mapping) -> str:
+def device_of(model: str, device: str) -> str:
     """Return where `model` trains: ``cpu``, or ``cuda`` for TabNet where there is a GPU."""
-    return resolve_device(config["device"]) if model == "tabnet" else "cpu"
+    return resolve_device(device) if model == "tabnet" else "cpu"

@@ -50,9 +50,9 @@ class FittedModel:
         """Columns that the classifier sees."""
         return signature_of(self.chain)
 
-    def oversampled(self, config: Mapping) -> dict[str, bool | str | None]:
+    def oversampled(self, oversampling: str) -> dict[str, bool | str | None]:
         """Return whether oversampling added rows to learn from: ``added``, and else ``why_not``."""
-        if config["oversampling"] == "none":
+        if oversampling == "none":
             return {"added": False, "why_not": None}
         why_not = self.rows.why_not or self.fit.why_not
         if not self.signature:

@@ -8,7 +8,7 @@ is chosen before a test row is seen.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from models.learning.fitted_procedure import FittedModel
 from models.learning.one_fit import Fit
 from models.learning.tabnet import TabNet
 from pipeline.core.seeds import derive_seed
+from pipeline.study.options.judging import Interpretation
 
 MEASURES = ("attention", "permutation", "permutation_sd", "shap")
 """Columns of an importance table beside the share; null where a measure does not apply."""
@@ -31,7 +32,7 @@ COLUMNS = {
 
 
 def importance_table(
-    fitted: FittedModel, training: pd.DataFrame, config: Mapping
+    fitted: FittedModel, training: pd.DataFrame, options: Interpretation, seed: int
 ) -> tuple[pd.DataFrame, list[str]]:
     """Measure what each column of a fitted model's signature does for it.
 
@@ -41,8 +42,10 @@ def importance_table(
         Fitted to `training`.
     training : pandas.DataFrame
         Training rows of the analysis table.
-    config : mapping
-        Resolved configuration; ``interpretation`` and ``seed`` are used.
+    options : Interpretation
+        What is measured, and how often.
+    seed : int
+        Seed of the study.
 
     Returns
     -------
@@ -54,8 +57,7 @@ def importance_table(
     notes : list of str
         The methods, for model.json.
     """
-    options = config["interpretation"]
-    seed = derive_seed(config["seed"], fitted.model, "importance")
+    seed = derive_seed(seed, fitted.model, "importance")
     Z = fitted.chain.transform(fitted.columns.take(training)).to_numpy()
     y = training["outcome"].to_numpy(dtype=int)
     signature = fitted.signature
@@ -69,11 +71,11 @@ def importance_table(
     if not signature:
         return table, ["Importance: none, nothing was selected."]
     attention = attention_of(fitted.fit)
-    mean, sd = permuted_loss(fitted.fit, Z, y, options["permutations"], seed)
+    mean, sd = permuted_loss(fitted.fit, Z, y, options.permutations, seed)
     table["permutation"], table["permutation_sd"] = mean, sd
     notes = [
         "Permutation importance: loss of AUROC on the training rows when a column is permuted, "
-        f"mean of {options['permutations']} permutations."
+        f"mean of {options.permutations} permutations."
     ]
     if attention is None:
         main = np.clip(mean, 0.0, None)
@@ -81,9 +83,9 @@ def importance_table(
     else:
         table["attention"] = main = attention
         notes.append("Importance is TabNet's attention, summed over the training rows.")
-    if options["shap"]:
-        rows = sampled_rows(len(Z), options["shap_rows"], derive_seed(seed, "explained"))
-        against = sampled_rows(len(Z), options["shap_background"], derive_seed(seed, "background"))
+    if options.shap:
+        rows = sampled_rows(len(Z), options.shap_rows, derive_seed(seed, "explained"))
+        against = sampled_rows(len(Z), options.shap_background, derive_seed(seed, "background"))
         values = shap_values(fitted.fit.probability, Z[rows], Z[against], seed)
         table["shap"] = np.abs(values).mean(axis=0)
         notes.append(

@@ -19,10 +19,10 @@ from models.modes.rigorous import rigorous_folds, rigorous_rows
 from models.modes.rows import FoldData, LearningRows
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
-from pipeline.core.mode_labels import is_leaking
+from pipeline.core.mode_labels import AS_PUBLISHED, is_leaking
 
 
-def candidates_in_mode(columns: Columns, table: pd.DataFrame, config: Mapping) -> Columns:
+def candidates_in_mode(columns: Columns, table: pd.DataFrame, mode: str) -> Columns:
     """Return the candidates with everyone's rows where the study's mode selects on them.
 
     Parameters
@@ -31,10 +31,10 @@ def candidates_in_mode(columns: Columns, table: pd.DataFrame, config: Mapping) -
         Candidates of the study.
     table : pandas.DataFrame
         Analysis table, training and test rows.
-    config : mapping
-        Resolved configuration; ``mode`` is used.
+    mode : {'rigorous', 'as_published'}
+        Order of the steps.
     """
-    return replace(columns, everyone=table) if is_leaking(config) else columns
+    return replace(columns, everyone=table) if mode == AS_PUBLISHED else columns
 
 
 def transform_folds(

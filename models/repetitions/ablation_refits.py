@@ -65,7 +65,11 @@ class Setting:
     @property
     def threshold_fits(self) -> int:
         """How many fits a step's own threshold takes."""
-        return threshold_fits(self.config, len(np.unique(self.folds)))
+        rule, search = (
+            self.config["evaluation"]["threshold_rule"],
+            self.config["ablation"]["search"],
+        )
+        return threshold_fits(rule, search, len(np.unique(self.folds)))
 
     @property
     def threshold_source(self) -> str:

@@ -102,14 +102,21 @@ def top_candidates(importance: pd.DataFrame, columns: Columns) -> list[str]:
     return shares.index[shares > 0].to_list()
 
 
-def threshold_fits(config: Mapping, folds: int) -> int:
+def threshold_fits(rule: str | Mapping, search: str, folds: int) -> int:
     """Return how many fits a step's own threshold takes: one per inner fold.
 
     None where it is fixed beforehand, or where the step's search predicts the folds anyway.
+
+    Parameters
+    ----------
+    rule : str or mapping
+        ``evaluation.threshold_rule``.
+    search : {'fixed', 'reduced', 'full'}
+        ``ablation.search``.
+    folds : int
+        Inner folds.
     """
-    fixed = config["evaluation"]["threshold_rule"] == "fixed"
-    searched = config["ablation"]["search"] != "fixed"
-    return 0 if fixed or searched else folds
+    return 0 if rule == "fixed" or search != "fixed" else folds
 
 
 def plan_steps(

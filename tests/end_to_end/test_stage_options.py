@@ -267,7 +267,8 @@ def divided() -> list[Run]:
         own = {"design": design, "column": column, "test_sites": ["b"]}
         config = {"seed": 1, "split": {"test_fraction": 0.3, "test_from": None, "folds": 2} | own}
         read: set[str] = set()
-        split_table(table, Recorded(config, read))
+        recorded = Recorded(config, read)
+        split_table(table, recorded["split"], recorded["seed"])
         runs.append(Run("split", None, config, read))
     return runs
 

@@ -409,7 +409,7 @@ def test_the_refits_follow_the_mode_of_the_study(columns, rows, sides, importanc
     options = change(config, where=where, top=1, blocks=[], steps=["oversampling"], seeds=1)
     options |= {"mode": "as_published", "oversampling": "adasyn_tomek"}
     options["evaluation"] |= {"threshold_rule": "fixed", "threshold": 0.5}
-    leaking = candidates_in_mode(columns, rows, options)
+    leaking = candidates_in_mode(columns, rows, options["mode"])
     trained = refit("lr", leaking, training, {}, options, 5)
     setting = Setting("lr", training, folds, test, {}, options)
     info = INFO | {"features": trained.signature}

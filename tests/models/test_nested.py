@@ -36,7 +36,7 @@ def config(repository):
 @pytest.fixture(scope="module")
 def study(config):
     table, info = simulate_tables(160, 3, features=feature_names()[:50]).analysis()
-    split = split_table(table, config)
+    split = split_table(table, config["split"], config["seed"])
     training = table[split["part"] == "train"].reset_index(drop=True)
     return Columns.from_info(info), training
 

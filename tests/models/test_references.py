@@ -32,7 +32,8 @@ def config(repository):
 def study(config):
     names = [*feature_names()[:60], VOLUME]
     table, info = simulate_tables(200, 2, features=list(dict.fromkeys(names))).analysis()
-    return Columns.from_info(info), table.assign(part=split_table(table, config)["part"], fold=0)
+    split = split_table(table, config["split"], config["seed"])
+    return Columns.from_info(info), table.assign(part=split["part"], fold=0)
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def config(repository):
 @pytest.fixture(scope="module")
 def study(config):
     table, info = simulate_tables(160, 3, features=feature_names()[:60]).analysis()
-    split = split_table(table, config)
+    split = split_table(table, config["split"], config["seed"])
     return Columns.from_info(info), table, info, split
 
 

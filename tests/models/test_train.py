@@ -37,7 +37,7 @@ def folder(tmp_path_factory, config):
     table, info = simulate_tables(120, 11, features=feature_names()[:60]).analysis()
     write_table(table, folder / "analysis.parquet")
     write_json(info, folder / "analysis.json")
-    write_table(split_table(table, config), folder / "split.parquet")
+    write_table(split_table(table, config["split"], config["seed"]), folder / "split.parquet")
     (folder / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return folder
 

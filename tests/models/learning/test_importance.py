@@ -15,6 +15,8 @@ from models.learning.importance import (
 )
 from models.learning.one_fit import fit_estimator
 from models.transformers.columns import Columns
+from pipeline.core.sections import section_of
+from pipeline.study.options.judging import Interpretation
 
 N = 160
 
@@ -46,11 +48,16 @@ def rows():
     return Columns(("A",), "A", tuple(names), ()), table
 
 
+def measured(config: dict) -> tuple[Interpretation, int]:
+    """Return what is measured, and the seed of the study."""
+    return section_of(Interpretation, config["interpretation"]), config["seed"]
+
+
 @pytest.mark.parametrize("model", ["lr", "svm", "rf", "xgboost", "tabnet"])
 def test_the_measures_stand_beside_one_another(model, rows, config):
     columns, training = rows
     fitted = refit(model, columns, training, {}, config, 0)
-    table, notes = importance_table(fitted, training, config)
+    table, notes = importance_table(fitted, training, *measured(config))
     assert list(table.columns) == ["feature", "block", "importance", *MEASURES]
     assert sorted(table["feature"]) == sorted(fitted.signature)
     assert table["importance"].is_monotonic_decreasing
@@ -67,7 +74,8 @@ def test_the_measures_stand_beside_one_another(model, rows, config):
 def test_without_shap_its_column_is_empty(rows, config):
     columns, training = rows
     config["interpretation"]["shap"] = False
-    table, notes = importance_table(refit("lr", columns, training, {}, config, 0), training, config)
+    fitted = refit("lr", columns, training, {}, config, 0)
+    table, notes = importance_table(fitted, training, *measured(config))
     assert table["shap"].isna().all()
     assert not any("SHAP" in note for note in notes)
 
@@ -76,7 +84,7 @@ def test_a_model_that_uses_nothing_has_no_importance(rows, config):
     columns, training = rows
     nothing = {"penalty": "l1", "C": 1e-6}
     table, notes = importance_table(
-        refit("lr", columns, training, nothing, config, 0), training, config
+        refit("lr", columns, training, nothing, config, 0), training, *measured(config)
     )
     assert (table["importance"] == 0).all()
     assert "No column made a difference to the importance." in notes
@@ -85,7 +93,8 @@ def test_a_model_that_uses_nothing_has_no_importance(rows, config):
 def test_a_model_without_columns_has_an_empty_table(rows, config):
     columns, training = rows
     config["selection"]["wilcoxon"]["p"] = 1e-300
-    table, notes = importance_table(refit("lr", columns, training, {}, config, 0), training, config)
+    fitted = refit("lr", columns, training, {}, config, 0)
+    table, notes = importance_table(fitted, training, *measured(config))
     assert len(table) == 0
     assert notes == ["Importance: none, nothing was selected."]
 

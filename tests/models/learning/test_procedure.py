@@ -31,7 +31,7 @@ def config(repository):
 @pytest.fixture(scope="module")
 def study(config):
     table, info = simulate_tables(160, 3, features=feature_names()[:50]).analysis()
-    split = split_table(table, config)
+    split = split_table(table, config["split"], config["seed"])
     rows = split["part"] == "train"
     folds = split.loc[rows, "fold"].to_numpy()
     return Columns.from_info(info), table[rows].reset_index(drop=True), folds

@@ -40,9 +40,9 @@ def config(repository):
 def study(config):
     """Return candidates with everyone's rows, and the split table."""
     table, info = simulate_tables(ROWS, 3, features=feature_names()[:150]).analysis()
-    split = split_table(table, config)
+    split = split_table(table, config["split"], config["seed"])
     table = table.assign(part=split["part"], fold=split["fold"])
-    return candidates_in_mode(Columns.from_info(info), table, config), table
+    return candidates_in_mode(Columns.from_info(info), table, config["mode"]), table
 
 
 def parts_of(table):
@@ -56,7 +56,7 @@ def test_the_outcomes_of_test_rows_choose_the_features(study, config):
     other = table.copy()
     test = other["part"] == "test"
     other.loc[test, "outcome"] = 1 - other.loc[test, "outcome"]
-    spoiled = candidates_in_mode(columns, other, config)
+    spoiled = candidates_in_mode(columns, other, config["mode"])
     first, second = (learning_rows(c, training, config).signature for c in (columns, spoiled))
     assert first != second
     # The clinical block learns from the training part alone.
@@ -64,7 +64,7 @@ def test_the_outcomes_of_test_rows_choose_the_features(study, config):
     assert set(first) & names == set(second) & names
     plain = rigorous(config)
     kept = [
-        learning_rows(candidates_in_mode(columns_without(c), rows, plain), training, plain)
+        learning_rows(candidates_in_mode(columns_without(c), rows, plain["mode"]), training, plain)
         for c, rows in ((columns, table), (spoiled, other))
     ]
     assert kept[0].signature == kept[1].signature
@@ -104,7 +104,7 @@ def test_a_shift_between_readers_does_not_show_in_the_published_ccc(config):
     columns = Columns(("A", "B"), "A", ("f",), ())
     X, y = columns.take(table), table["outcome"].to_numpy()
     raw = block_pipeline(selection_chain(columns, config).fit(X, y), "radiomics")["ccc"]
-    everyone = candidates_in_mode(columns, table, config)
+    everyone = candidates_in_mode(columns, table, config["mode"])
     published = block_pipeline(published_chain(everyone, config).fit(X, y), "radiomics")["ccc"]
     assert raw.ccc_["f"] < 0.6
     assert published.ccc_["f"] > 0.99
@@ -208,7 +208,7 @@ def test_tabnet_watches_rows_of_the_oversampled_training_part(study, config):
 def test_one_reader_skips_the_ccc(config):
     table, info = simulate_tables(80, 3, features=feature_names()[:40]).analysis()
     info |= {"readers": ["A"], "model_reader": None}
-    columns = candidates_in_mode(Columns.from_info(info), table, config)
+    columns = candidates_in_mode(Columns.from_info(info), table, config["mode"])
     rows = learning_rows(columns, table, config)
     assert "One reader only: the CCC step was skipped." in rows.notes
 
@@ -273,9 +273,9 @@ def test_the_order_alone_predicts_what_nothing_can_predict(config):
         table["outcome"] = np.random.default_rng(draw).permutation(outcome)
         for mode in ("as_published", "rigorous"):
             chosen = config | {"seed": draw, "mode": mode}
-            split = split_table(table, chosen)
+            split = split_table(table, chosen["split"], chosen["seed"])
             train = (split["part"] == "train").to_numpy()
-            columns = candidates_in_mode(plain, table, chosen)
+            columns = candidates_in_mode(plain, table, chosen["mode"])
             folds = split.loc[train, "fold"].to_numpy()
             trained = fit_model("lr", columns, table[train], folds, chosen)
             test = table[~train]

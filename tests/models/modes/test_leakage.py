@@ -67,7 +67,7 @@ def test_planted_predictors_are_found(config):
         simulated = simulate_tables(ROWS, seed, features=FEATURES)
         table, info = simulated.analysis()
         columns = Columns.from_info(info)
-        train = (split_table(table, config | {"seed": seed})["part"] == "train").to_numpy()
+        train = (split_table(table, config["split"], seed)["part"] == "train").to_numpy()
         training = table[train]
         chain = selection_chain(columns, config).fit(columns.take(training), training["outcome"])
         rows = selection_table(chain, columns).set_index("feature")
@@ -101,7 +101,7 @@ def null_aucs(config):
     for draw in range(DRAWS):
         permuted = np.random.default_rng(draw).permutation(outcome)
         table["outcome"] = permuted
-        split = split_table(table, config | {"seed": draw})
+        split = split_table(table, config["split"], draw)
         train, test = ((split["part"] == part).to_numpy() for part in ("train", "test"))
         training, folds = table[train], split.loc[train, "fold"].to_numpy()
         trained = fit_model("lr", columns, training, folds, config | {"seed": draw})

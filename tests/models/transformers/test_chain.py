@@ -222,7 +222,7 @@ def own_values(columns, table, config):
 
 def test_the_report_counts_the_funnel_and_each_folds_selection(study, config):
     table, columns, _ = study
-    split = split_table(table, config)
+    split = split_table(table, config["split"], config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
     selection, summary = report_selection(columns, table, config)
     funnel = summary["funnel"]
@@ -357,7 +357,8 @@ def test_agreement_within_levels_is_chosen_by_configuration(study, config):
     np.testing.assert_allclose(rows["ccc"].astype(float), expected)
     assert not np.allclose(rows["ccc"].astype(float), lin_ccc(*readings))
     assert LEVEL not in chain.transform(columns.take(table))
-    table = pd.concat([table, split_table(table, config)[["part", "fold"]]], axis=1)
+    split = split_table(table, config["split"], config["seed"])
+    table = pd.concat([table, split[["part", "fold"]]], axis=1)
     _, summary = report_selection(columns, table, config)
     assert summary["funnel"][1]["label"] == "CCC between readers within levels >= 0.85"
     without = table.drop(columns="level")
@@ -369,7 +370,8 @@ def test_the_funnel_says_which_steps_are_off(study, config):
     table, columns, _ = study
     for key, off in OFF.items():
         config["selection"][key] |= off
-    table = pd.concat([table, split_table(table, config)[["part", "fold"]]], axis=1)
+    split = split_table(table, config["split"], config["seed"])
+    table = pd.concat([table, split[["part", "fold"]]], axis=1)
     _, summary = report_selection(columns, table, config)
     labels = [step["label"] for step in summary["funnel"]]
     assert labels[1:] == [

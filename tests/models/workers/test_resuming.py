@@ -64,7 +64,7 @@ def study(tmp_path_factory, repository) -> Path:
     table, info = simulate_tables(120, 11, features=feature_names()[:40]).analysis()
     write_table(table, folder / "analysis.parquet")
     write_json(info, folder / "analysis.json")
-    write_table(split_table(table, config), folder / "split.parquet")
+    write_table(split_table(table, config["split"], config["seed"]), folder / "split.parquet")
     (folder / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     named = list(Columns.from_info(info).features[:4])
     shares = pd.DataFrame({"feature": named, "importance": [0.4, 0.3, 0.2, 0.1]})

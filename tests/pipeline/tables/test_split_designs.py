@@ -94,12 +94,12 @@ def test_no_patient_is_divided(split, x):
 def test_a_temporal_split_without_training_rows_is_refused():
     table = units(np.arange(40)).assign(outcome=[0, 1] * 20)
     with pytest.raises(StudyError, match="The train part must hold both outcomes"):
-        split_table(table, {"split": TEMPORAL | {"test_from": 0}, "seed": 0})
+        split_table(table, TEMPORAL | {"test_from": 0}, 0)
 
 
 def test_the_last_patients_are_held_out_and_the_others_dealt_to_folds():
     table = units(np.arange(40)[::-1]).assign(outcome=[0, 1] * 20)
-    split = split_table(table, {"split": TEMPORAL, "seed": 0})
+    split = split_table(table, TEMPORAL, 0)
     assert set(split.loc[split["part"] == "test", "unit_id"]) == set(table["unit_id"][:12])
     assert set(split.loc[split["part"] == "train", "fold"]) == set(range(5))
 

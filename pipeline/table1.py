@@ -87,7 +87,7 @@ def _published(options: argparse.Namespace) -> None:
                 "A table of published rows must have the columns variable and group",
                 found=f"columns {listing(map(shown, sheet.columns))}",
                 where=f"{options.table}, header",
-                remedy="see docs/table1.md, Published tables",
+                remedy="name them variable and group, as docs/table1.md, Published tables, shows",
             )
     found = published_tests(sheet)
     write_csv(found, options.out / "published.csv")

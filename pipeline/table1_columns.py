@@ -134,6 +134,7 @@ def read_units(
             "A table must have a column to describe besides ids and groups",
             found=f"columns {listing(sheet.columns)}",
             where=str(path),
+            remedy="add columns such as age and sex, or leave out --by",
         )
     patients = sheet.get("patient_id")
     if patients is not None and not patients.dropna().duplicated().any():

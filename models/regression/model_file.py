@@ -188,13 +188,15 @@ def _tell(error: object, schema: Mapping, where: str, problems: Problems) -> Non
             )
         return
     about = error.schema.get("description", "")
+    advice = "write 1.0e-5, with a point, for a number with an exponent; text in quotes"
+    told = [f"this is {about}"] if about else []
+    if error.validator == "type" or not told:
+        told.append(advice)
     problems.add(
         "A model's file must keep to its schema (models/regression/model.schema.yaml)",
         found=error.message,
         where=f"{where}, {place}",
-        remedy=f"this is {about}"
-        if about
-        else "write 1.0e-5, with a point, for a number with an exponent; text in quotes",
+        remedy="; ".join(told),
     )
 
 

@@ -120,7 +120,7 @@ def build_nomogram(
             "A nomogram needs a predictor with an effect",
             found="coefficients of 0 only",
             where=model.title,
-            remedy="choose other predictors",
+            remedy="correct the coefficients of the model's file, or fit other predictors",
         )
     of_points = model.coefficients is None
     scale = 1.0 if of_points else MOST_POINTS / widest

@@ -134,7 +134,11 @@ def read_plan(path: str | Path) -> OutcomePlan:
     """
     path = Path(path)
     if not path.is_file():
-        raise StudyError("The plan of the outcomes must exist", where=str(path))
+        raise StudyError(
+            "The plan of the outcomes must exist",
+            where=str(path),
+            remedy="give the path of the plan: --plan; docs/outcomes.md shows one",
+        )
     given = read_yaml(path.read_bytes())
     if not isinstance(given, dict) or not (given.get("scales") or given.get("events")):
         raise StudyError(

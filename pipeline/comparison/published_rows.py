@@ -83,7 +83,8 @@ def printed_fits(printed: str, low: float, high: float) -> bool:
         raise VertebromicsError(
             "A printed P must be a number from 0 to 1, with < or > before it or not",
             found=printed,
-            remedy="write it as the paper prints it, such as .029 or <0.001",
+            remedy="write it as .029 or <0.001; for words, such as n.s., write >.05 or leave the "
+            "cell blank",
         )
     sign, value = match[1], float(match[2])
     if sign == "<":
@@ -145,7 +146,10 @@ def _number(variable: str, text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise VertebromicsError(
-            "Published rows must hold numbers", found=text, where=f"variable {variable}"
+            "Published rows must hold numbers",
+            found=text,
+            where=f"variable {variable}",
+            remedy="write the number alone, such as 72.23, without a unit or its deviation",
         )
     return value
 
@@ -160,5 +164,6 @@ def _incomplete(variable: str) -> VertebromicsError:
         "A published variable must have a count of every level in every group, or n, mean and sd "
         "of every group",
         where=f"variable {variable}",
-        remedy="write a row for each level and group, with a count of 0 where nobody is",
+        remedy="write a row for each level and group, with a count of 0 where nobody is; of a "
+        "number, write n, mean and sd of each group",
     )

@@ -87,6 +87,11 @@ def cut_short(folder: Path) -> None:
     (folder / "a.dcm").write_bytes(content[: int(0.3 * len(content))])
 
 
+def inserted(folder: Path) -> None:
+    content = exported(folder).read_bytes()
+    (folder / "a.dcm").write_bytes(content[:-20] + b"\0\1" + content[-20:])
+
+
 def ct_slice(folder: Path) -> None:
     slices_of(folder)[0].save_as(folder / "a.dcm")
 
@@ -116,6 +121,7 @@ SEGMENTATIONS = {
     "SEG: pixels cut short": (
         changed(lambda data: setattr(data, "PixelData", data.PixelData[:20])), AGAIN,
     ),
+    "SEG: bytes inserted into its pixels, or behind them": (inserted, AGAIN),
     "SEG: lossy compression": (lossy, "export it uncompressed"),
     "SEG: a frame that does not decode": (undecodable, "export it"),
     "SEG: two frames of a segment at one place": (

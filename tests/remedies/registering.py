@@ -211,6 +211,9 @@ REGISTERING: dict[str, Remedy] = {
         patients.test_a_series_uid_of_each_slice_with_kept_headers
     ),
     "Register: a DICOM file that breaks off": copied_again(lambda whole: whole[:-30]),
+    "Register: bytes inserted into the pixels of a slice, or behind them": copied_again(
+        lambda whole: whole[:-60] + b"bytes of another file" + whole[-60:]
+    ),
     "`--headers keep`: a word of the header that results repeat (scanner, kernel) names the "
     "patient": lambda tmp_path: kept_word(Hospital(tmp_path)),
     "A word of a header that the copies keep names the patient": a_word_left_out_is_a_fact,

@@ -5,13 +5,19 @@ from __future__ import annotations
 from tests.remedies import (
     Remedy,
     tables_files,
+    tables_groups,
     tables_late,
+    tables_models,
     tables_people,
     tables_ready,
+    tables_regression,
     tables_values,
 )
 
-PARTS = [tables_files, tables_values, tables_ready, tables_people, tables_late]
+PARTS = [
+    *(tables_files, tables_values, tables_ready, tables_people, tables_late, tables_groups),
+    *(tables_regression, tables_models),
+]
 REMEDIES: dict[str, Remedy] = {
     bad_input: remedy for part in PARTS for bad_input, remedy in part.REMEDIES.items()
 }

@@ -144,7 +144,8 @@ def cross_validate(
         "search": procedure.search,
         "fits": fits,
         "seconds": round(time.monotonic() - started, 1),
-        "notes": list(dict.fromkeys([search_note(procedure.search, config, "outer fold"), *notes])),
+        "search_note": search_note(procedure.search, config, "outer fold"),
+        "notes": list(dict.fromkeys(notes)),
     }
     return table, facts
 

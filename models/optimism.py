@@ -79,7 +79,7 @@ COLUMNS = {
 }
 
 NO_INTERVAL = (
-    "No interval: the location-shifted bootstrap interval takes its width from the apparent "
+    "the location-shifted bootstrap interval takes its width from the apparent "
     "performance, which hardly varies where features are chosen among many or a model memorises."
 )
 
@@ -164,9 +164,9 @@ def correct_optimism(
             where="config key optimism",
             remedy="use fewer folds (split.folds), or leave `optimism.models` empty",
         )
-    notes = [search_note(procedure.search, config, "resample"), NO_INTERVAL]
+    own_notes = []
     if refused:
-        notes.append(
+        own_notes.append(
             f"{len(refused)} of {wanted} resamples did not allow the procedure to run and were "
             f"left out, the first because of: {refused[0]}"
         )
@@ -177,7 +177,10 @@ def correct_optimism(
         "search": procedure.search,
         "fits": 1 + sum(result.fits for result in done),
         "seconds": round(time.monotonic() - started, 1),
-        "notes": notes,
+        "search_note": search_note(procedure.search, config, "resample"),
+        "interval_note": NO_INTERVAL,
+        "own_notes": own_notes,
+        "notes": [],
     }
     return optimism_table(model, sample, done), facts
 

@@ -113,11 +113,9 @@ def write_model(
     write_result(predictions, folder / "predictions.parquet", config)
     write_result(search.table, folder / "search.parquet", config)
     write_result(shares, folder / "importance.parquet", config)
-    notes = list(dict.fromkeys([*trained.notes, *how]))
     learned_on_real_rows = family_of(model).takes_folds and not is_leaking(config)
     oversampled = fitted.oversampled(config["oversampling"])
-    if oversampled["added"] and not learned_on_real_rows:
-        notes.append("Training rows were oversampled, which harms calibration.")
+    oversampled["harms_calibration"] = oversampled["added"] and not learned_on_real_rows
     rule = config["evaluation"]["threshold_rule"]
     facts = {
         "model": model,
@@ -139,7 +137,8 @@ def write_model(
         "threshold_source": threshold_source(
             training["outcome"].to_numpy(int), search.out_of_fold, rule, trained.threshold
         ),
-        "notes": notes,
+        "importance_notes": how,
+        "notes": trained.notes,
     }
     write_facts(fitted_facts(facts), folder / "model.json", config)
 

@@ -65,6 +65,8 @@ class FitRows:
         What has to be said about them.
     why_not : str or None
         Why oversampling could add no row, where that is so.
+    nothing_selected : bool
+        Whether the selection left no column: the event share is then predicted.
     """
 
     Z: np.ndarray
@@ -75,6 +77,7 @@ class FitRows:
     y_watch: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
     why_not: str | None = None
+    nothing_selected: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,9 @@ def prepare_rows(
     others are oversampled, if the study does so. Parameters are those of `fit_estimator`.
     """
     if Z.shape[1] == 0:
-        return FitRows(_seen(Z), y, GivenRows(Z, y, groups), notes=[NOTHING_SELECTED])
+        return FitRows(
+            _seen(Z), y, GivenRows(Z, y, groups), nothing_selected=True, notes=[NOTHING_SELECTED]
+        )
     Z_watch = y_watch = None
     if family_of(model).stops_early:
         fraction = config["tabnet"]["validation_fraction"]
@@ -209,7 +214,7 @@ def fit_rows(
         Only ranks will be asked of the classifier: what it computes for probabilities and
         explanations beyond them is left out.
     """
-    if NOTHING_SELECTED in rows.notes:
+    if rows.nothing_selected:
         return Fit(DummyClassifier(strategy="prior").fit(rows.Z, rows.y), list(rows.notes))
     family = family_of(model)
     if len(np.unique(rows.y)) != 2:

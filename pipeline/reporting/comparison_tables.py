@@ -82,13 +82,12 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
     infos = [entry.info for entry in nested.values()]
     folds, repeats = infos[0]["folds"], infos[0]["repeats"]
     words = order_words(results)
-    # The first note says how parameters were found, alike for all models.
     return [
         Table(
             name="nested",
             caption=f"AUROC of the whole procedure (selection, search, fit) by nested "
             f"cross-validation of the training rows: mean over {folds} outer folds, dealt "
-            f"{plural(repeats, 'time')}. {infos[0]['notes'][0]} {words.tested} The "
+            f"{plural(repeats, 'time')}. {infos[0]['search_note']} {words.tested} The "
             "spread over folds is no standard error. The inner folds chose the parameters and are "
             "optimistic; a figure of the test rows far above the nested one comes from "
             f"{words.excess}.",

@@ -52,12 +52,14 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
         )
     infos = [entry.info for entry in optimism.values()]
     resamples = infos[0]["resamples"]
-    # The first two notes hold for all models: how parameters were found, why no interval.
-    more = dict.fromkeys(
-        (f"{labels[name]}: {note}" if "resamples held" in note else note)
-        for name, entry in optimism.items()
-        for note in entry.info["notes"][2:]
-    )
+    more = [
+        *(
+            f"{labels[name]}: {note}"
+            for name, one in optimism.items()
+            for note in one.info["own_notes"]
+        ),
+        *dict.fromkeys(note for entry in optimism.values() for note in entry.info["notes"]),
+    ]
     raw = pd.concat([entry.table for entry in optimism.values()], ignore_index=True)
     errors = raw.loc[raw["metric"] == "auroc", "optimism_se"]
     searched = infos[0]["search"] != "fixed"
@@ -68,7 +70,7 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
             caption=f"AUROC of each model by what it was judged on. Optimism is the mean over "
             f"{plural(resamples, 'bootstrap resample')} of the training patients, in each of which "
             f"{repeated} are repeated (its Monte Carlo error is at most {number(errors.max())}). "
-            f"{infos[0]['notes'][0]}",
+            f"{infos[0]['search_note']}",
             shown=pd.DataFrame(rows),
             raw=raw,
             numeric=tuple(column for column in rows[0] if column != "Model"),
@@ -87,7 +89,7 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
                 f"Test rows: {order_words(results).test_estimate}",
                 "Estimates that agree support one another. A test figure far above the nested "
                 f"and .632+ ones comes from {order_words(results).excess}.",
-                f"No intervals: {infos[0]['notes'][1].removeprefix('No interval: ')}",
+                f"No intervals: {infos[0]['interval_note']}",
                 *more,
             ]
         ),

@@ -79,7 +79,7 @@ def test_the_figures_are_those_of_refits_on_the_other_folds(study, config):
     assert facts["auroc"] == pytest.approx(table["auroc"].mean())
     assert facts["auroc_low"] <= facts["auroc"] <= facts["auroc_high"]
     assert facts["fits"] == len(table) == planned_fits(procedure) == 6
-    assert "slightly optimistic" in facts["notes"][0]
+    assert "slightly optimistic" in facts["search_note"]
 
 
 def test_nothing_of_a_held_out_fold_enters_its_refit(study, config, monkeypatch):

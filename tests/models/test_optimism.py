@@ -177,7 +177,7 @@ def test_the_apparent_performance_is_that_of_the_final_model(config):
     sensitivity = result.set_index("metric").loc["sensitivity"]
     assert math.isnan(sensitivity["corrected"])
     assert "undefined" in sensitivity["note"]
-    assert "slightly optimistic" in facts["notes"][0]
+    assert "slightly optimistic" in facts["search_note"]
 
 
 def test_a_search_in_every_resample_brings_its_own_threshold(config):
@@ -189,7 +189,7 @@ def test_a_search_in_every_resample_brings_its_own_threshold(config):
     result, facts = correct_optimism(procedure, table, final)
     assert result["corrected"].notna().all()
     assert facts["fits"] == optimism.planned_fits(procedure) == 1 + 3 * (1 + 3 * (2 + 1))
-    assert "with 2 sets where the final model tried 4" in facts["notes"][0]
+    assert "with 2 sets where the final model tried 4" in facts["search_note"]
     again, _ = correct_optimism(procedure, table, final)
     pd.testing.assert_frame_equal(result, again)
 
@@ -328,7 +328,7 @@ def test_resamples_that_cannot_be_folded_are_left_out_and_counted(config):
     final = {"parameters": PLAIN, "threshold": 0.1}
     result, facts = correct_optimism(Procedure("lr", columns, small, "reduced"), rare, final)
     assert 0 < facts["left_out"] <= 6
-    note = facts["notes"][-1]
+    (note,) = facts["own_notes"]
     assert f"{facts['left_out']} of 30 resamples did not allow the procedure to run" in note
     assert "Every fold must hold patients of both outcomes" in note
     assert result.set_index("metric").loc["auroc", "resamples"] == 30 - facts["left_out"]
@@ -385,7 +385,7 @@ def test_the_command_writes_the_table_and_its_facts(options):
     facts = read_json(options.json)
     assert list(facts) == [
         *("model", "status", "reason", "resamples", "left_out", "search", "fits", "seconds"),
-        "notes",
+        *("search_note", "interval_note", "own_notes", "notes"),
     ]
 
 

@@ -89,7 +89,14 @@ def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
         ),
         *("seconds", "device"),
         *("threads", "seed", "features", "preparation"),
-        *("oversampled", "threshold", "threshold_rule", "threshold_source", "notes"),
+        *(
+            "oversampled",
+            "threshold",
+            "threshold_rule",
+            "threshold_source",
+            "importance_notes",
+            "notes",
+        ),
     ]
     sets = 6 if model == "tabnet" else 3
     assert facts["fits"] == (sets + 1) * 3 + 1
@@ -105,7 +112,7 @@ def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
     assert sorted(importance["feature"]) == sorted(facts["features"])
     assert importance["importance"].sum() == pytest.approx(1)
     assert importance["importance"].is_monotonic_decreasing
-    assert any(note.startswith("Permutation importance:") for note in facts["notes"])
+    assert any(note.startswith("Permutation importance:") for note in facts["importance_notes"])
     assert (tmp_path / "predictions.csv").exists()
 
 
@@ -216,8 +223,9 @@ def test_oversampling_is_said_to_harm_but_where_real_rows_give_the_risks(
     options = options_of(folder, model, tmp_path / model)
     options.study = study
     main(options)
-    notes = read_json(tmp_path / model / "model.json")["notes"]
-    assert ("Training rows were oversampled, which harms calibration." in notes) == harmed
+    oversampled = read_json(tmp_path / model / "model.json")["oversampled"]
+    assert oversampled["added"]
+    assert oversampled["harms_calibration"] == harmed
 
 
 def test_oversampling_that_added_no_row_is_not_claimed(folder, config, tmp_path):
@@ -235,10 +243,10 @@ def test_oversampling_that_added_no_row_is_not_claimed(folder, config, tmp_path)
     (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
     main(options_of(tmp_path, "lr", tmp_path / "lr"))
     info = read_json(tmp_path / "lr" / "model.json")
-    notes = info["notes"]
-    assert info["oversampled"] == {"added": False, "why_not": "the classes are balanced"}
-    assert "ADASYN added no rows: the classes are balanced." in notes
-    assert not any("were oversampled" in note for note in notes)
+    assert info["oversampled"] == {
+        "added": False, "why_not": "the classes are balanced", "harms_calibration": False,
+    }  # fmt: skip
+    assert "ADASYN added no rows: the classes are balanced." in info["notes"]
 
 
 def test_tables_of_different_units_are_refused(folder, tmp_path):

@@ -58,14 +58,6 @@ THRESHOLD_METRICS = {
     "mcc": "Matthews correlation",
 }
 
-#: How notes of models begin that the section on importance, and the caution on oversampling, say.
-_SAID_ELSEWHERE = (
-    "Permutation importance:",
-    "Importance is ",
-    "SHAP: ",
-    "Training rows were oversampled",
-)
-
 
 def model_labels(results: Results) -> dict[str, str]:
     """Return the printed name of each model, in the study's order."""
@@ -325,8 +317,7 @@ def hyperparameters_section(results: Results) -> Section:
             }
         )
         for note in info["notes"]:
-            if not note.startswith(_SAID_ELSEWHERE):
-                notes.setdefault(note, []).append(info["label"])
+            notes.setdefault(note, []).append(info["label"])
     folds, labels = results["split.folds"], model_labels(results)
     blocks: list[Block] = [
         Table(

@@ -746,8 +746,7 @@ def test_cautions_follow_from_the_study(copied, page):
     assert found["Notice of the study"].anchor == "summary"
     assert "Few events to test on." in page.text
     # Each model notes how its importance was measured; the page says it once, with the figure.
-    notes = read_json(copied / "models" / "lr" / "model.json")["notes"]
-    told = [note for note in notes if "importance" in note.lower()]
+    told = read_json(copied / "models" / "lr" / "model.json")["importance_notes"]
     assert told
     assert not [note for note in told if note in page.text]
     results = read_results(copied / "study")

@@ -75,7 +75,9 @@ def build_sections(results: Results) -> list[Section]:
     parameters = yaml.safe_load(path.read_text(encoding="utf-8")) if path else None
     cautions = find_cautions(results, parameters)
     sections = [summary_section(results, cautions)]
-    sections += [build(results) for build in _SECTIONS]
+    built = [build(results) for build in _SECTIONS]
+    # An analysis that was not asked for is no gap of the study.
+    sections += [section for section in built if section.blocks or section.absent]
     for section in sections:
         notes = [
             Note(caution.text, caution.title, caution.tone)

@@ -19,8 +19,7 @@ def groups_section(results: Results) -> Section:
     title = "Comparison of groups"
     groups = results.groups
     if groups is None:
-        reason = "`outcomes` is not among the analyses of this study."
-        return Section("groups", title, absent=reason)
+        return Section("groups", title)
     info = groups.info
     sizes = sentence_list(f"{each['name']} (n = {count(each['units'])})" for each in info["groups"])
     text = f"Groups by “{info['label']}”: {sizes}."

@@ -28,8 +28,7 @@ def regression_section(results: Results) -> Section:
     title = "Regression and nomogram"
     found = results.regression
     if found is None:
-        reason = "`regression` is not among the analyses of this study."
-        return Section("regression", title, absent=reason)
+        return Section("regression", title)
     label = f"{LABEL}: " if is_leaking(results.study.config) else ""
     facts = found.tables["model"].set_index("what")["value"]
     text = (

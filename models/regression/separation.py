@@ -71,7 +71,7 @@ def find_separation(
     reach = unique @ direction
     if reach.sum() <= _TOLERANCE * len(unique):
         return Separation("none", ())
-    kind = "complete" if reach.min() > _TOLERANCE else "quasi-complete"
+    kind = "complete" if _least_reach(unique) > _TOLERANCE else "quasi-complete"
     endless = []
     for at, name in enumerate(names if name_columns else (), 1):
         unit = np.zeros(design.shape[1])
@@ -79,6 +79,20 @@ def find_separation(
         if any(abs(furthest(sign * unit)[at]) > _TOLERANCE for sign in (1, -1)):
             endless.append(name)
     return Separation(kind, tuple(endless))
+
+
+def _least_reach(unique: np.ndarray) -> float:
+    """Return how far the nearest row can lie on its side; the farthest sum may leave it at 0."""
+    from scipy.optimize import linprog
+
+    n, columns = unique.shape
+    objective = np.r_[np.zeros(columns), -1.0]
+    bounds = [*[(-1, 1)] * columns, (0, None)]
+    rows = np.column_stack([-unique, np.ones(n)])
+    found = linprog(objective, A_ub=rows, b_ub=np.zeros(n), bounds=bounds)
+    if found.status != 0:
+        raise ProgramError("A linear program that has a solution must be solved", found=found)
+    return float(found.x[-1])
 
 
 def require_independent(design: np.ndarray, names: Sequence[str]) -> None:

@@ -400,7 +400,8 @@ def test_targets_that_a_study_does_not_reach_say_so(checkout: Checkout) -> None:
     done = checkout.python("-m", "pipeline.running.run", "models", "--configfile", study)
     assert done.returncode == 1
     assert done.stdout == (
-        "Models need an outcome. Remedy: set `clinical`, `dictionary` and `outcome`.\n"
+        "Models need an outcome. Remedy: set `clinical`, `dictionary` and `outcome`, and "
+        "`prediction` among `analyses`.\n"
     )
     dry = checkout.snakemake("-n", "results/s/batches/b77/ingest.parquet", "--configfile", study)
     assert dry.returncode == 1

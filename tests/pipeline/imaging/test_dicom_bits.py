@@ -101,7 +101,8 @@ def test_a_wrong_letter_of_the_pixels_representation_does_not_move_them(tmp_path
 @pytest.mark.parametrize("explicit", [True, False])
 def test_every_bit(tmp_path, explicit):
     seen = flip_all(tmp_path, explicit, 1)
-    assert min(seen["refused"], seen["same"], seen["told"]) > 100
+    assert min(seen["refused"], seen["same"]) > 100
+    assert seen["told"] > 10
 
 
 @settings(max_examples=60, deadline=None)

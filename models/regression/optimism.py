@@ -23,7 +23,7 @@ from scipy.special import expit, logit
 from models.regression.firth import recentred_intercept
 from models.regression.newton import maximise
 from models.regression.screening import kept_terms
-from models.regression.separation import find_separation
+from models.regression.separation import is_separated
 from models.regression.terms import Term
 from models.scoring.intervals import patient_resamples
 from models.scoring.metrics import auroc, brier
@@ -185,7 +185,7 @@ def _procedure(
         doubtful = min(risks.min(), 1 - risks.max()) < _EXTREME
     except FitError:
         doubtful = True
-    if doubtful and find_separation(own, outcome, (), name_columns=False).kind != "none":
+    if doubtful and is_separated(own, outcome):
         counted["separated"] += 1
         beta = maximise(own, outcome, firth=True).coefficients
     elif doubtful:

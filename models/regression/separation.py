@@ -38,10 +38,8 @@ class Separation(NamedTuple):
     columns: tuple[str, ...]
 
 
-def find_separation(
-    design: np.ndarray, outcome: np.ndarray, names: Sequence[str], *, name_columns: bool = True
-) -> Separation:
-    """Look for separation by linear programs [1]_.
+def find_separation(design: np.ndarray, outcome: np.ndarray, names: Sequence[str]) -> Separation:
+    """Look for separation by linear programs [1]_, and name what it leaves without an estimate.
 
     Parameters
     ----------
@@ -51,48 +49,50 @@ def find_separation(
         Shape (n,), 0 or 1.
     names : sequence of str
         Names of the p columns behind the first.
-    name_columns : bool, optional
-        Whether to name the columns, which takes two more programs for each of them.
     """
-    from scipy.optimize import linprog
-
-    scale = np.abs(design).max(axis=0)
-    signs = np.where(np.asarray(outcome) == 1, 1.0, -1.0)
-    signed = design / np.where(scale > 0, scale, 1) * signs[:, None]
-    unique = np.unique(signed, axis=0)
-
-    def furthest(objective: np.ndarray) -> np.ndarray:
-        found = linprog(-objective, A_ub=-unique, b_ub=np.zeros(len(unique)), bounds=(-1, 1))
-        if found.status != 0:
-            raise ProgramError("A linear program that has a solution must be solved", found=found)
-        return found.x
-
-    direction = furthest(unique.sum(axis=0))
-    reach = unique @ direction
-    if reach.sum() <= _TOLERANCE * len(unique):
+    sides = _sides(design, outcome)
+    if not _parted(sides):
         return Separation("none", ())
-    kind = "complete" if _least_reach(unique) > _TOLERANCE else "quasi-complete"
+    # How far the nearest row can lie on its side: where all reach farthest, one may lie at 0.
+    nearest = _furthest(
+        np.column_stack([sides, -np.ones(len(sides))]),
+        np.r_[np.zeros(sides.shape[1]), 1.0],
+        [*[(-1, 1)] * sides.shape[1], (0, None)],
+    )[-1]
     endless = []
-    for at, name in enumerate(names if name_columns else (), 1):
+    for at, name in enumerate(names, 1):
         unit = np.zeros(design.shape[1])
         unit[at] = 1
-        if any(abs(furthest(sign * unit)[at]) > _TOLERANCE for sign in (1, -1)):
+        if any(abs(_furthest(sides, sign * unit)[at]) > _TOLERANCE for sign in (1, -1)):
             endless.append(name)
-    return Separation(kind, tuple(endless))
+    return Separation("complete" if nearest > _TOLERANCE else "quasi-complete", tuple(endless))
 
 
-def _least_reach(unique: np.ndarray) -> float:
-    """Return how far the nearest row can lie on its side; the farthest sum may leave it at 0."""
+def is_separated(design: np.ndarray, outcome: np.ndarray) -> bool:
+    """Return whether the outcomes are separated, by one linear program; parameters as above."""
+    return _parted(_sides(design, outcome))
+
+
+def _parted(sides: np.ndarray) -> bool:
+    direction = _furthest(sides, sides.sum(axis=0))
+    return (sides @ direction).sum() > _TOLERANCE * len(sides)
+
+
+def _sides(design: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """Return the scaled rows, each once, turned so that a predictor is positive on its own side."""
+    scale = np.abs(design).max(axis=0)
+    signs = np.where(np.asarray(outcome) == 1, 1.0, -1.0)
+    return np.unique(design / np.where(scale > 0, scale, 1) * signs[:, None], axis=0)
+
+
+def _furthest(sides: np.ndarray, objective: np.ndarray, bounds: object = (-1, 1)) -> np.ndarray:
+    """Return the direction that goes farthest and leaves no row on the other side."""
     from scipy.optimize import linprog
 
-    n, columns = unique.shape
-    objective = np.r_[np.zeros(columns), -1.0]
-    bounds = [*[(-1, 1)] * columns, (0, None)]
-    rows = np.column_stack([-unique, np.ones(n)])
-    found = linprog(objective, A_ub=rows, b_ub=np.zeros(n), bounds=bounds)
+    found = linprog(-objective, A_ub=-sides, b_ub=np.zeros(len(sides)), bounds=bounds)
     if found.status != 0:
         raise ProgramError("A linear program that has a solution must be solved", found=found)
-    return float(found.x[-1])
+    return found.x
 
 
 def require_independent(design: np.ndarray, names: Sequence[str]) -> None:

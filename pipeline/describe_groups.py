@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.comparison.multiplicity import adjusted
-from pipeline.comparison.table_one import table_one
+from pipeline.comparison.table_one import TableOne, table_one
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json, write_table
@@ -26,7 +27,7 @@ from pipeline.tables.values.formula import Formula
 logger = logging.getLogger("vertebromics")
 
 
-def compare(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+def compare(study: Study) -> tuple[TableOne, dict]:
     """Compare the groups of a study.
 
     Those are compared who are in the study by its tables: eligible, with a known outcome where the
@@ -39,8 +40,8 @@ def compare(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
 
     Returns
     -------
-    rows, cells : pandas.DataFrame
-        As `pipeline.comparison.table_one.table_one` returns them, with the column `p_adjusted`.
+    found : TableOne
+        As `pipeline.comparison.table_one.table_one` returns it, rows with the column `p_adjusted`.
     info : dict
         ``{by, label, groups, units, patients, several, without_group, normality, small_cells,
         adjust, confidence}``; `patients` is None where no table names them.
@@ -94,7 +95,7 @@ def compare(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
         **{name: options[name] for name in ("normality", "small_cells", "adjust")},
         "confidence": study.config["evaluation"]["confidence"],
     }
-    return rows, found.cells, info
+    return replace(found, rows=rows), info
 
 
 def study_groups(study: Study, clinical: pd.DataFrame, outcome: pd.Series | None) -> Groups:
@@ -116,11 +117,14 @@ def _patients(members: pd.DataFrame, clinical: pd.DataFrame) -> pd.Series | None
 
 def main(options: argparse.Namespace) -> None:
     """Compare one study's groups."""
-    rows, cells, info = compare(open_study(options.study))
-    write_table(rows, options.out, csv=True)
-    write_table(cells, options.cells, csv=True)
+    found, info = compare(open_study(options.study))
+    write_table(found.rows, options.out, csv=True)
+    write_table(found.cells, options.cells, csv=True)
+    write_table(found.effects, options.effects, csv=True)
     write_json(info, options.info)
-    logger.info("%d variables, %d groups, %d units", len(rows), len(info["groups"]), info["units"])
+    logger.info(
+        "%d variables, %d groups, %d units", len(found.rows), len(found.groups), info["units"]
+    )
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -128,6 +132,9 @@ def _arguments() -> argparse.ArgumentParser:
     arguments.add_argument("--study", required=True, type=Path, help="folder of the study")
     arguments.add_argument("--out", required=True, type=Path, help="table to write: a row a column")
     arguments.add_argument("--cells", required=True, type=Path, help="table to write: its cells")
+    arguments.add_argument(
+        "--effects", required=True, type=Path, help="table to write: differences between groups"
+    )
     arguments.add_argument("--info", required=True, type=Path, help="JSON to write: what was done")
     return arguments
 

@@ -117,10 +117,11 @@ class Modelling:
 
 @dataclass(frozen=True)
 class Groups:
-    """Groups compared by the clinical columns: a row a variable, its cells, and what was done."""
+    """Groups compared by the clinical columns: variables, cells, effects, and what was done."""
 
     table: pd.DataFrame
     cells: pd.DataFrame
+    effects: pd.DataFrame
     info: dict
 
 
@@ -240,6 +241,7 @@ def _groups(folder: Path) -> Groups:
     return Groups(
         _table(folder, "outcomes/groups.parquet"),
         _table(folder, "outcomes/cells.parquet"),
+        _table(folder, "outcomes/effects.parquet"),
         _json(folder, "outcomes/groups.json"),
     )
 

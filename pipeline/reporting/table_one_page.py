@@ -86,15 +86,7 @@ def table_one_page(
         f"{asked.by}: {group} ({_size(units, units.table.index[of])})"
         for group, of in zip(groups, members, strict=True)
     ]
-    tests = list(dict.fromkeys(rows["test"].dropna())) if asked.by else []
-    marks = dict(zip(tests, MARKS, strict=False))
-    lines = []
-    for row in rows.to_dict("records"):
-        first, *levels = _lines(row, cells, asked, groups)
-        lines += [first._replace(mark=marks.get(row["test"], "")), *levels]
-    tails = ["Range", "Missing"]
-    if asked.by:
-        tails += ["Statistic", "df", "P"] + (["P corrected"] if asked.adjust != "none" else [])
+    marks = marks_of_tests(rows) if asked.by else {}
     flipped = rows[rows["crosses"]]
     names = {each.column: each.label for each in units.variables}
     template = page_templates(TEMPLATES).get_template("table1.html.j2")
@@ -103,17 +95,17 @@ def table_one_page(
         table=asked.table,
         part=asked.part,
         heads=heads,
-        tails=tails,
-        lines=lines,
+        tails=tails_of(asked.by, asked.adjust),
+        lines=printed_lines(rows, cells, asked.by, groups, asked.adjust),
         marks=marks,
-        footnotes=[(marks[test], _full_name(rows, test)) for test in tests],
-        effects=_effects(found, names),
-        effect_head=_effect_head(groups),
+        footnotes=[(mark, full_name(rows, test)) for test, mark in marks.items()],
+        effects=effect_lines(found.effects, groups, names),
+        effect_head=effect_head(groups),
         confidence=f"{100 * asked.confidence:g}%",
         choices=_choices(rows) if asked.by else [],
-        flipped=[(names[row["variable"]], *_span(row)) for row in flipped.to_dict("records")],
-        rules=_rules(asked) if asked.by else [],
-        multiplicity=_multiplicity(rows, asked) if asked.by else "",
+        flipped=[(names[row["variable"]], *span(row)) for row in flipped.to_dict("records")],
+        rules=rules_of(asked.normality, asked.small_cells) if asked.by else [],
+        multiplicity=multiplicity(rows, asked.adjust) if asked.by else "",
         notes=[*units.notes, *([SEVERAL_ROWS] if units.patients is not None else [])],
     )
 
@@ -126,14 +118,50 @@ def _size(units: object, rows: pd.Index) -> str:
     return f"{count(len(rows))} rows, {count(known.nunique() + known.isna().sum())} patients"
 
 
-def _lines(row: dict, cells: pd.DataFrame, asked: Asked, groups: tuple[str, ...]) -> list[Line]:
+def marks_of_tests(rows: pd.DataFrame) -> dict[str, str]:
+    """Return the letter behind the P values of each test."""
+    return dict(zip(rows["test"].dropna().unique(), MARKS, strict=False))
+
+
+def tails_of(by: str | None, adjust: str) -> list[str]:
+    """Return the heads of the columns behind those of the groups."""
+    tails = ["Range", "Missing"]
+    if by:
+        tails += ["Statistic", "df", "P"] + (["P corrected"] if adjust != "none" else [])
+    return tails
+
+
+def printed_lines(
+    rows: pd.DataFrame, cells: pd.DataFrame, by: str | None, groups: tuple[str, ...], adjust: str
+) -> list[Line]:
+    """Return the printed lines of a table 1: each variable, and the levels below it.
+
+    Parameters
+    ----------
+    rows, cells, groups
+        As `pipeline.comparison.table_one.table_one` returns them; rows with `p_adjusted`.
+    by : str or None
+        Column of the groups.
+    adjust : str
+        Key of `pipeline.comparison.multiplicity.ADJUSTMENTS`.
+    """
+    marks, lines = marks_of_tests(rows) if by else {}, []
+    for row in rows.to_dict("records"):
+        first, *levels = _lines(row, cells, by, groups, adjust)
+        lines += [first._replace(mark=marks.get(row["test"], "")), *levels]
+    return lines
+
+
+def _lines(
+    row: dict, cells: pd.DataFrame, by: str | None, groups: tuple[str, ...], adjust: str
+) -> list[Line]:
     unit = f", {row['unit']}" if row["unit"] else ""
     each = ", per patient" if row["compared"] == PATIENTS else ""
     tail = [row["range"] if isinstance(row["range"], str) else "", str(row["missing"])]
-    if asked.by:
-        tail += [_statistic(row), _df(row), _p(row["p_value"])]
-        tail += [_p(row["p_adjusted"])] if asked.adjust != "none" else []
-    texts = tuple(row[name] for name in ("total", *(f"{asked.by}={group}" for group in groups)))
+    if by:
+        tail += [_statistic(row), _df(row), p_value(row["p_value"])]
+        tail += [p_value(row["p_adjusted"])] if adjust != "none" else []
+    texts = tuple(row[name] for name in ("total", *(f"{by}={group}" for group in groups)))
     if row["summary"] != "n (%)":
         return [Line(f"{row['label']}{unit}, {row['summary']}{each}", False, texts, tuple(tail))]
     of_row = cells[cells["variable"] == row["variable"]]
@@ -165,38 +193,48 @@ def _df(row: dict) -> str:
     return ", ".join(number(each, 0 if float(each).is_integer() else 1) for each in parts)
 
 
-def _p(value: float) -> str:
-    return p_value(value)
-
-
 def _short(test: object) -> str:
     return TEST_NAMES.get(test, str(test))
 
 
-def _span(row: dict) -> list[str]:
+def span(row: dict) -> list[str]:
     """Return least, largest and printed P of a variable, each with its test."""
     names = ("least_p", "largest_p", "p")
     values = dict(row, p=row["p_value"], p_test=row["test"])
-    return [text for each in names for text in (_p(values[each]), _short(values[f"{each}_test"]))]
+    return [
+        text for each in names for text in (p_value(values[each]), _short(values[f"{each}_test"]))
+    ]
 
 
-def _full_name(rows: pd.DataFrame, test: str) -> str:
+def full_name(rows: pd.DataFrame, test: str) -> str:
+    """Return the full name of a test, with what has to be said about it."""
     of_test = rows[rows["test"] == test]
     names = sentence_list(dict.fromkeys(of_test["test_name"]))
     notes = sentence_list(note for note in dict.fromkeys(of_test["note"].fillna("")) if note)
     return f"{names} ({notes})" if notes else names
 
 
-def _effect_head(groups: tuple[str, ...]) -> str:
+def effect_head(groups: tuple[str, ...]) -> str:
+    """Return which groups are compared."""
     if len(groups) == 2:
         return f"{groups[1]} against {groups[0]}"
     return f"Each group against {groups[0]}" if groups else ""
 
 
-def _effects(found: TableOne, names: dict[str, str]) -> list[tuple[str, ...]]:
-    """Return name, kind of difference, difference, ratio, standardised difference."""
+def effect_lines(
+    effects: pd.DataFrame, groups: tuple[str, ...], names: dict[str, str]
+) -> list[tuple[str, ...]]:
+    """Return name, kind of difference, difference, ratio, standardised difference.
+
+    Parameters
+    ----------
+    effects, groups
+        As `pipeline.comparison.table_one.table_one` returns them.
+    names : dict of str to str
+        Label of each variable.
+    """
     lines, seen = [], set()
-    for row in found.effects.to_dict("records"):
+    for row in effects.to_dict("records"):
         share = row["effect"] == "difference of shares"
         times, digits = (100, 1) if share else (1, 2)
         shift = [row[name] for name in ("difference", "difference_low", "difference_high")]
@@ -210,7 +248,7 @@ def _effects(found: TableOne, names: dict[str, str]) -> list[tuple[str, ...]]:
         once = NO_VALUE if of in seen else interval(*standard, 2)
         seen.add(of)
         name = names[row["variable"]] + (f": {row['level']}" if share else "")
-        name += f", {row['group']}" if len(found.groups) > 2 else ""
+        name += f", {row['group']}" if len(groups) > 2 else ""
         lines.append((name, kind, text, ratio, once))
     return lines
 
@@ -227,45 +265,29 @@ def _why(row: dict) -> str:
     return row["reason"] if row["chosen"] == "named" else f"by rule: {row['reason']}"
 
 
-def _rules(asked: Asked) -> list[str]:
+def rules_of(normality: str, small_cells: str) -> list[str]:
+    """Return the rules by which tests were chosen, as sentences."""
     return [
         "A test is named beforehand (in the data dictionary, or for all columns that it fits), or "
         "chosen by a rule that never sees the P value of a comparison.",
-        f"Numbers: {NORMALITY_TESTS[asked.normality]} in every group (above 5,000 values "
+        f"Numbers: {NORMALITY_TESTS[normality]} in every group (above 5,000 values "
         "Kolmogorov-Smirnov, Lilliefors). All P at least 0.05: mean ± SD; Levene's test on the "
         "mean, as SPSS does it, then pooled variance (P at least 0.05) or Welch. Otherwise: median "
         "[quartiles], Mann-Whitney or Kruskal-Wallis.",
-        f"Counts, {SMALL_CELLS[asked.small_cells]}.",
+        f"Counts, {SMALL_CELLS[small_cells]}.",
         "Statistics are those of the first group against the second. Differences and ratios are of "
         "the second group against the first.",
     ]
 
 
-def _multiplicity(rows: pd.DataFrame, asked: Asked) -> str:
+def multiplicity(rows: pd.DataFrame, adjust: str) -> str:
+    """Return how many P values there are, and what that means."""
     tests = int(rows["p_value"].notna().sum())
-    text = f"{count(tests)} P values, {ADJUSTMENTS[asked.adjust]}."
-    if asked.adjust == "none" and tests > 1:
+    text = f"{count(tests)} P values, {ADJUSTMENTS[adjust]}."
+    if adjust == "none" and tests > 1:
         expected = number(tests * LEVEL_OF_SIGNIFICANCE, 1)
         text += (
             f" If no variable differed between the groups, about {expected} of them would still be "
             "below 0.05 by chance."
         )
     return text
-
-
-def printed_lines(
-    rows: pd.DataFrame, cells: pd.DataFrame, by: str, groups: tuple[str, ...], adjust: str
-) -> list[Line]:
-    """Return the printed lines of a comparison: each variable, and the levels below it.
-
-    Parameters
-    ----------
-    rows, cells, groups
-        As `pipeline.comparison.table_one.table_one` returns them; rows with `p_adjusted`.
-    by : str
-        Column of the groups.
-    adjust : str
-        Key of `pipeline.comparison.multiplicity.ADJUSTMENTS`.
-    """
-    asked = Asked("", by, None, "auto", "shapiro", "cochran", adjust, 0.95)
-    return [line for row in rows.to_dict("records") for line in _lines(row, cells, asked, groups)]

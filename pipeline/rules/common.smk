@@ -135,6 +135,7 @@ ROWS_TO_JOIN = [
 GROUPS = {
     "out": f"{FOLDER}/outcomes/groups.parquet",
     "cells": f"{FOLDER}/outcomes/cells.parquet",
+    "effects": f"{FOLDER}/outcomes/effects.parquet",
     "info": f"{FOLDER}/outcomes/groups.json",
 }
 EVALUATION = [

@@ -3,6 +3,7 @@ rule describe_groups:
         **GROUPS,
         csv=f"{FOLDER}/outcomes/groups.csv",
         cells_csv=f"{FOLDER}/outcomes/cells.csv",
+        effects_csv=f"{FOLDER}/outcomes/effects.csv",
     log:
         f"{FOLDER}/log/describe_groups/describe_groups.log",
     benchmark:
@@ -20,4 +21,5 @@ rule describe_groups:
         study=f"{FOLDER}/study",
     shell:
         "python -m pipeline.describe_groups --study {params.study:q} --out {output.out:q}"
-        " --cells {output.cells:q} --info {output.info:q} > {log:q} 2>&1"
+        " --cells {output.cells:q} --effects {output.effects:q} --info {output.info:q}"
+        " > {log:q} 2>&1"

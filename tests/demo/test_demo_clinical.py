@@ -59,7 +59,7 @@ def test_the_study_of_a_protocol_is_valid_and_compares(name, tmp_path, repositor
     main(Namespace(cohort=name, out=tmp_path / "demo" / "clinical-data", seed=2025))
     monkeypatch.chdir(tmp_path)
     study = validate_study(load_config([repository / "config" / f"demo-{name}.yaml"]))
-    rows, _, _ = compare(study)
+    rows = compare(study)[0].rows
     assert {"age", "sex"} <= set(rows["variable"])
     if "regression" not in study.config["analyses"]:
         return

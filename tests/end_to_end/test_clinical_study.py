@@ -54,6 +54,8 @@ def test_the_report_compares_the_groups_and_names_no_image(folder):
         assert word not in page
     table = pd.read_csv(folder / "results/groups/report/tables/groups.csv")
     assert table["variable"].tolist() == ["age", "sex", "bmi", "asa", "vas"]
+    effects = pd.read_csv(folder / "results/groups/report/tables/group_effects.csv")
+    assert set(effects["variable"]) == set(table["variable"])
 
 
 def test_a_column_that_nothing_uses_is_in_no_result(folder):

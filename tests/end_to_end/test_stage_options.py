@@ -281,7 +281,7 @@ def clinical(tmp_path_factory) -> list[Run]:
     predicted = {"outcome": {"name": "pain", "formula": "vas >= 5"}, "predictors": ["age", "bmi"]}
     predicted |= {"regression": {"resamples": 100}}
     for rule, module, out, more in (
-        ("describe_groups", "pipeline.describe_groups", ("out", "cells", "info"), {}),
+        ("describe_groups", "pipeline.describe_groups", ("out", "cells", "effects", "info"), {}),
         ("regress", "models.regress_study", ("out",), {"analyses": ["regression"], **predicted}),
     ):
         study = clinical_study(work, **more)

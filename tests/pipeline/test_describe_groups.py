@@ -24,7 +24,8 @@ def table(tmp_path) -> pd.DataFrame:
 
 
 def test_each_column_is_compared_by_its_named_test(table, tmp_path):
-    rows, _, info = compare(clinical_study(tmp_path))
+    found, info = compare(clinical_study(tmp_path))
+    rows = found.rows
     rows = rows.set_index("variable")
     assert list(rows.index) == ["age", "sex", "bmi", "asa", "vas"]  # neither the groups nor `ward`
     parts = [table[table["fracture"] == group] for group in ("no", "yes")]
@@ -40,7 +41,8 @@ def test_each_column_is_compared_by_its_named_test(table, tmp_path):
 
 def test_those_are_compared_who_are_eligible(table, tmp_path):
     older = [{"label": "age of at least 70 years", "formula": "age >= 70"}]
-    _, cells, info = compare(clinical_study(tmp_path, eligibility=older))
+    found, info = compare(clinical_study(tmp_path, eligibility=older))
+    cells = found.cells
     kept = table[table["age"] >= 70]
     assert info["units"] == len(kept)
     of_age = cells[(cells["variable"] == "age") & (cells["group"] == "yes")].iloc[0]
@@ -48,7 +50,8 @@ def test_those_are_compared_who_are_eligible(table, tmp_path):
 
 
 def test_an_outcome_makes_groups_and_is_not_compared_with_itself(table, tmp_path):
-    rows, _, info = compare(clinical_study(tmp_path, outcomes={"by": None}, outcome=PAIN))
+    found, info = compare(clinical_study(tmp_path, outcomes={"by": None}, outcome=PAIN))
+    rows = found.rows
     assert [each["name"] for each in info["groups"]] == ["no", "yes"]
     assert info["groups"][1]["units"] == int((table["vas"] >= 5).sum())
     assert info["label"] == PAIN["label"]
@@ -59,8 +62,8 @@ def test_an_outcome_makes_groups_and_is_not_compared_with_itself(table, tmp_path
 
 
 def test_p_values_are_corrected_as_asked(table, tmp_path):
-    plain, _, _ = compare(clinical_study(tmp_path))
-    rows, _, _ = compare(clinical_study(tmp_path, outcomes={"by": "fracture", "adjust": "holm"}))
+    plain = compare(clinical_study(tmp_path))[0].rows
+    rows = compare(clinical_study(tmp_path, outcomes={"by": "fracture", "adjust": "holm"}))[0].rows
     assert rows["p_value"].tolist() == plain["p_value"].tolist()
     least = plain["p_value"].min()
     assert rows["p_adjusted"].min() == pytest.approx(min(1, least * len(plain)))
@@ -69,14 +72,20 @@ def test_p_values_are_corrected_as_asked(table, tmp_path):
 def test_the_command_writes_what_it_finds(table, tmp_path):
     study = clinical_study(tmp_path)
     write_study(study, tmp_path / "study")
-    names = {name: tmp_path / name for name in ("out.parquet", "cells.parquet", "info.json")}
-    out, cells, info = names.values()
-    main(argparse.Namespace(study=tmp_path / "study", out=out, cells=cells, info=info))
-    rows, _, said = compare(study)
+    out, cells, effects = (tmp_path / f"{name}.parquet" for name in ("out", "cells", "effects"))
+    info = tmp_path / "info.json"
+    main(
+        argparse.Namespace(
+            study=tmp_path / "study", out=out, cells=cells, effects=effects, info=info
+        )
+    )
+    found, said = compare(study)
+    rows = found.rows
     assert read_table(out)["p_value"].tolist() == rows["p_value"].tolist()
     assert list(read_table(out).columns) == list(rows.columns)
     assert read_json(info) == said
     assert len(read_table(cells))
+    assert len(read_table(effects)) >= len(rows)
     assert out.with_suffix(".csv").exists()
 
 

@@ -609,7 +609,7 @@ def groups(name: str, folder: Path) -> None:
     write_clinical(folder)
     bad, remedy, good = GROUPS[name]
     refused(SECTION, name, lambda: clinical_study(folder, **bad), remedy)
-    assert len(compare(clinical_study(folder, **good))[0])
+    assert len(compare(clinical_study(folder, **good))[0].rows)
 
 
 def groups_of_one_value(folder: Path) -> None:
@@ -617,7 +617,7 @@ def groups_of_one_value(folder: Path) -> None:
     table.assign(sex="male").to_csv(folder / "clinical.csv", index=False)
     name, by = "`outcomes.by` names a column of one value", {"outcomes": {"by": "sex"}}
     refused(SECTION, name, lambda: clinical_study(folder, **by), "name another column")
-    assert len(compare(clinical_study(folder))[0])
+    assert len(compare(clinical_study(folder))[0].rows)
 
 
 def nothing_to_compare(folder: Path) -> None:
@@ -628,7 +628,7 @@ def nothing_to_compare(folder: Path) -> None:
     name = "Groups to compare, and no column to compare them by"
     refused(SECTION, name, lambda: compare(clinical_study(folder)), "write `predictor` into")
     path.write_text(whole)
-    assert len(compare(clinical_study(folder))[0])
+    assert len(compare(clinical_study(folder))[0].rows)
 
 
 def no_predictor(folder: Path) -> None:

@@ -20,8 +20,9 @@ from pipeline.reporting.validation_kind import validation_kind
 #: Sections that are the same in both modes.
 SAME_IN_BOTH_MODES = frozenset(
     (
-        *("flow", "characteristics", "images", "agreement", "concordance"),
+        *("flow", "characteristics", "groups", "images", "agreement", "concordance"),
         *("absent", "provenance"),
+        "regression",  # labels itself: it leaks in another way, and not by its radiomics
     )
 )
 

@@ -201,8 +201,8 @@ def _check_repeated_models(config: dict, problems: Problems) -> None:
 
 
 def _check_published_order(config: dict, problems: Problems) -> None:
-    """Add the options that have no meaning beside `mode: as_published`."""
-    if not is_leaking(config):
+    """Add the options that have no meaning beside `mode: as_published` in a prediction."""
+    if not is_leaking(config) or "prediction" not in config["analyses"]:
         return
     split, rule = config["split"], config["evaluation"]["threshold_rule"]
     if split["design"] not in ("holdout", "imported") or split["declared"] in ("temporal", "site"):

@@ -12,7 +12,7 @@ import yaml
 from demo.clinical import COHORTS, Levels, Numbers, main, simulate
 from models.regression.study_cohort import study_cohort
 from pipeline.describe_groups import compare
-from pipeline.study.config import load_config
+from pipeline.study.config import load_config, resolve_config
 from pipeline.validate import validate_study
 
 
@@ -73,3 +73,9 @@ def test_a_protocol_states_what_it_assumes(name, repository):
     path = repository / "config" / "protocols" / f"{name}.yaml"
     assert "# published" in path.read_text(encoding="utf-8")
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["assumptions"]
+
+
+@pytest.mark.parametrize("name", ["li2021", "rong2025"])
+def test_a_protocol_may_be_asked_for_as_published(name, repository):
+    text = (repository / "config" / f"demo-{name}.yaml").read_text(encoding="utf-8")
+    assert resolve_config(yaml.safe_load(text) | {"mode": "as_published"})["mode"] == "as_published"

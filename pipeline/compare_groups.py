@@ -25,7 +25,7 @@ from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.imaging.levels import levels_in, order
 from pipeline.reporting import outcomes_page as page
 from pipeline.reporting.figures import outcomes as figures
-from pipeline.table1_columns import clinical_text, groups_of, ordered_levels
+from pipeline.study.described_columns import clinical_text, groups_of, ordered_levels
 from pipeline.tables.files.sheets import cell
 from pipeline.tables.identifying.checks import shown
 

@@ -19,7 +19,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, write_csv
 from pipeline.core.problems import listing
 from pipeline.reporting.table_one_page import Asked, table_one_page
-from pipeline.table1_columns import read_units
+from pipeline.study.described_columns import read_units
 from pipeline.tables.dictionary import read_dictionary
 from pipeline.tables.files.sheets import read_sheet
 from pipeline.tables.identifying.checks import shown

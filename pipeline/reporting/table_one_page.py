@@ -74,7 +74,7 @@ def table_one_page(
         What `pipeline.comparison.table_one.table_one` returned.
     rows : pandas.DataFrame
         Its rows with `p_adjusted`.
-    units : pipeline.table1_columns.Units
+    units : pipeline.study.described_columns.Units
         The table that was described, and its notes.
     asked : Asked
         What was asked for.

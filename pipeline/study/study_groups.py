@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.comparison.table_one_parts import Variable, code_text
+from pipeline.comparison.table_one_parts import Variable
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing, suggestion
+from pipeline.study.described_columns import variable_of
 from pipeline.tables.columns import KEYS, analysis_name, table_name
 from pipeline.tables.dictionary import NUMERIC, levels_of
 
@@ -18,9 +18,6 @@ WITHOUT, WITH = "no", "yes"
 
 COMPARED = frozenset(("predictor", "outcome"))
 """Roles of the columns that are compared."""
-
-MOST_CODES = 20
-"""Grades of no more different values are described by how often each occurs, too."""
 
 
 @dataclass(frozen=True)
@@ -129,26 +126,5 @@ def compared_variables(
         if name not in clinical or name in {*KEYS, *groups.source}:
             continue
         if entry["role"] in COMPARED and clinical[name].notna().any():
-            variables.append(_variable(entry, clinical[name]))
+            variables.append(variable_of(entry, clinical[name]))
     return tuple(variables)
-
-
-def _variable(entry: Mapping, values: pd.Series) -> Variable:
-    numeric = entry["type"] in NUMERIC
-    if numeric:
-        codes = sorted(values.dropna().unique())
-        few = entry["type"] == "ordinal" and len(codes) <= MOST_CODES
-        levels = tuple(code_text(code) for code in codes) if few else ()
-    else:
-        levels = tuple(levels_of(entry) or sorted(values.dropna().unique()))
-    test = entry.get("test")
-    return Variable(
-        entry["column"],
-        entry["label"] or table_name(entry["column"]),
-        numbers=numeric,
-        levels=levels,
-        unit=entry["unit"] or None,
-        ordered=entry["type"] == "ordinal" or len(levels) == 2,
-        by_ranks=entry["type"] == "ordinal",
-        test=test if isinstance(test, str) else None,
-    )

@@ -11,7 +11,7 @@ from scipy import stats
 
 from pipeline import table1
 from pipeline.core.errors import VertebromicsError
-from pipeline.table1_columns import ordered_levels, read_units
+from pipeline.study.described_columns import ordered_levels, read_units
 
 RNG = np.random.default_rng(9)
 N = 120

@@ -245,16 +245,45 @@ def ordered_levels(levels: list[str]) -> tuple[list[str], bool]:
     return sorted(levels), len(levels) == 2
 
 
+def variable_of(entry: Mapping, values: pd.Series) -> Variable:
+    """Return a column as its row of the data dictionary describes it.
+
+    Parameters
+    ----------
+    entry : mapping
+        The row.
+    values : pandas.Series
+        Numbers as float64, all else as text in the levels' spelling (None where missing); its name
+        is the column's in the table.
+    """
+    numeric, ordinal = entry["type"] in NUMERIC, entry["type"] == "ordinal"
+    there = sorted(values.dropna().unique())
+    if numeric:
+        few = ordinal and len(there) <= MOST_LEVELS
+        levels = tuple(code_text(code) for code in there) if few else ()
+    else:
+        levels = tuple(levels_of(entry) or ordered_levels(there)[0])
+    has_order = ordinal or (not numeric and ordered_levels(list(levels))[1])
+    test = entry.get("test")
+    return Variable(
+        str(values.name),
+        entry["label"] or table_name(entry["column"]),
+        numbers=numeric,
+        levels=levels,
+        unit=entry["unit"] or None,
+        ordered=bool(has_order),
+        by_ranks=ordinal,
+        test=test if isinstance(test, str) else None,
+    )
+
+
 def _described(
     values: pd.Series, entry: pd.Series, path: str | Path, problems: Problems
 ) -> tuple[pd.Series, Variable | None, str | None]:
     """Return a column as its dictionary's row says."""
     name, kind, levels = str(values.name), entry["type"], levels_of(entry)
     if kind in NUMERIC:
-        numbers = _numbers(values, path, problems)
-        codes = sorted(numbers.dropna().unique())
-        few = kind == "ordinal" and len(codes) <= MOST_LEVELS
-        texts = tuple(code_text(code) for code in codes) if few else ()
+        numbers = _numbers(values, path, problems).rename(name)
     else:
         values = (
             values.map(lambda text: spelling_of(text, levels), na_action="ignore")
@@ -271,23 +300,7 @@ def _described(
                 where=f"{path}, {rows_text(rows)}, column {name}",
                 remedy=suggestion(strange, levels) or "mend it, or add it to the dictionary",
             )
-        texts = tuple(levels or ordered_levels(sorted(there))[0])
-    has_order = kind == "ordinal" or (kind not in NUMERIC and ordered_levels(list(texts))[1])
-    test = entry["test"] if isinstance(entry.get("test"), str) else None
-    return (
-        numbers,
-        Variable(
-            name,
-            entry["label"] or name,
-            numbers=kind in NUMERIC,
-            levels=texts,
-            unit=entry["unit"] or None,
-            ordered=bool(has_order),
-            by_ranks=kind == "ordinal",
-            test=test,
-        ),
-        None,
-    )
+    return numbers, variable_of(entry, numbers), None
 
 
 def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Series:

@@ -351,6 +351,26 @@ def _told(area: Estimate, is_score: bool) -> Estimate:
     return area._replace(method=f"{area.method}; {SCORE}") if is_score else area
 
 
+def reading_options(options: argparse.Namespace) -> dict:
+    """Return what the command line says of how a table is read, as `read_predictions` takes it."""
+    return {
+        "event": options.event,
+        "other": options.no_event,
+        "missing": options.missing,
+        "patient": options.patient,
+    }
+
+
+def judging_options(options: argparse.Namespace) -> dict:
+    """Return what the command line says of intervals and curves, as `judge` takes it."""
+    return {
+        "confidence": options.confidence,
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "decision_curve": tuple(options.decision_curve),
+    }
+
+
 def _judge_model(options: argparse.Namespace) -> None:
     """Judge a model that is known by its file alone, computed on every row of the table."""
     # They judge by this module.
@@ -371,21 +391,15 @@ def _judge_model(options: argparse.Namespace) -> None:
         options.table,
         options.outcome,
         (),
-        event=options.event,
-        other=options.no_event,
-        missing=options.missing,
-        patient=options.patient,
         terms=model.terms,
+        **reading_options(options),
     )
     tables, notes = judge_model(
         model,
         cohort,
-        confidence=options.confidence,
-        resamples=options.resamples,
-        seed=options.seed,
-        decision_curve=tuple(options.decision_curve),
         scale=options.interval,
         threshold=options.threshold,
+        **judging_options(options),
     )
     for name, table in tables.items():
         write_table(checked(name, table), options.out_dir / f"{name}.parquet", csv=True)
@@ -405,10 +419,7 @@ def main(options: argparse.Namespace) -> None:
         options.table,
         options.outcome,
         columns,
-        event=options.event,
-        other=options.no_event,
-        missing=options.missing,
-        patient=options.patient,
+        **reading_options(options),
     )
     logger.info(
         "%d rows, %d events; left out for a blank cell: %d",
@@ -421,12 +432,9 @@ def main(options: argparse.Namespace) -> None:
         options.probabilities,
         options.scores,
         threshold=options.threshold,
-        confidence=options.confidence,
-        resamples=options.resamples,
-        seed=options.seed,
-        decision_curve=tuple(options.decision_curve),
         scale=options.interval,
         fitted_here=options.fitted_here,
+        **judging_options(options),
     )
     for name, table in tables.items():
         write_table(table, options.out_dir / f"{name}.parquet", csv=True)

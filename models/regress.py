@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.judge import BOUNDED_BY
+from models.judge import BOUNDED_BY, judging_options, reading_options
 from models.regression.analysis import Options, Regression, regress
 from models.regression.calculator import calculator_page, page_title, purpose_line
 from models.regression.cohort import Cohort, read_cohort, ready_to_fit
@@ -194,15 +194,12 @@ def _cohort(options: argparse.Namespace, path: Path, terms: Sequence | None = No
         path,
         options.outcome,
         options.predictors or (),
-        event=options.event,
-        other=options.no_event,
-        missing=options.missing,
-        patient=options.patient,
         dictionary=options.dictionary,
         factors=options.factors,
         references=_pairs("reference", options.reference, str),
         splines=_pairs("splines", options.splines, int),
         terms=terms,
+        **reading_options(options),
     )
 
 
@@ -235,13 +232,10 @@ def _fitted(options: argparse.Namespace) -> None:
         screening=options.screen,
         method=options.method,
         risks=options.risks,
-        resamples=options.resamples,
-        seed=options.seed,
-        confidence=options.confidence,
-        decision_curve=tuple(options.decision_curve),
         scale=options.interval,
         axis_limits=options.axis_limits,
         impute=options.impute,
+        **judging_options(options),
     )
     title = options.title or f"Risk of {purpose.outcome}"
     found = regress(cohort, title, purpose, asked, validation)
@@ -279,11 +273,8 @@ def _given(options: argparse.Namespace) -> None:
         tables, notes = judge_model(
             model,
             cohort,
-            confidence=options.confidence,
-            resamples=options.resamples,
-            seed=options.seed,
-            decision_curve=tuple(options.decision_curve),
             scale=options.interval,
+            **judging_options(options),
         )
         for row in tables["metrics"].query("metric == 'auroc'").itertuples():
             logger.info("AUROC %.4f (%.4f to %.4f)", row.value, row.low, row.high)

@@ -14,7 +14,7 @@ from pipeline.comparison.table_one import TableOne, table_one
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json, write_table
-from pipeline.patient_flow import screen
+from pipeline.patient_flow import units_by_tables
 from pipeline.study.study import Study, open_study
 from pipeline.study.study_groups import (
     Groups,
@@ -47,11 +47,7 @@ def compare(study: Study) -> tuple[TableOne, dict]:
         adjust, confidence}``; `patients` is None where no table names them.
     """
     options = study.config["outcomes"]
-    ready = None if study.config["features"] is None else study.ready_tables().cases
-    flow, outcome = screen(study, ready)
-    key = f"{study.config['unit']}_id"
-    units = flow.members["unit_id"].unique()
-    clinical = study.clinical.set_index(key, drop=False).loc[units]
+    clinical, patients, outcome = units_by_tables(study)
     groups = study_groups(study, clinical, outcome)
     variables = compared_variables(study.dictionary, clinical, groups)
     if not variables:
@@ -67,8 +63,8 @@ def compare(study: Study) -> tuple[TableOne, dict]:
             values = table[each.column].astype(object)
             table[each.column] = values.where(values.notna(), None)
     table[groups.column] = groups.of_unit
-    patients = _patients(flow.members, clinical)
-    several = patients is not None and patients.duplicated().any()
+    known = patients.notna().all()
+    several = known and patients.duplicated().any()
     found = table_one(
         table,
         variables,
@@ -88,7 +84,7 @@ def compare(study: Study) -> tuple[TableOne, dict]:
             for name in groups.names
         ],
         "units": len(table),
-        "patients": None if patients is None else int(patients.nunique()),
+        "patients": int(patients.nunique()) if known else None,
         "several": bool(several),
         "without_group": int(table[groups.column].isna().sum()),
         "labels": {each.column: each.label for each in variables},
@@ -105,14 +101,7 @@ def study_groups(study: Study, clinical: pd.DataFrame, outcome: pd.Series | None
         return groups_by_column(by, clinical, study.dictionary)
     stated = study.config["outcome"]
     columns = Formula(stated["formula"], "config key outcome.formula").columns
-    return groups_by_outcome(stated["label"], outcome[clinical.index], tuple(columns))
-
-
-def _patients(members: pd.DataFrame, clinical: pd.DataFrame) -> pd.Series | None:
-    """Return the patient of each unit, None where a case's patient is not known."""
-    known = members.drop_duplicates("unit_id").set_index("unit_id")["patient_id"]
-    patients = known.reindex(clinical.index)
-    return None if patients.isna().any() else patients
+    return groups_by_outcome(stated["label"], outcome, tuple(columns))
 
 
 def main(options: argparse.Namespace) -> None:

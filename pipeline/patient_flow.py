@@ -176,6 +176,27 @@ def screen(study: Study, ready_cases: pd.DataFrame | None) -> tuple[Flow, pd.Ser
     return flow, follow_formulas(flow, study.clinical, f"{unit}_id", study.config, levels)
 
 
+def units_by_tables(study: Study) -> tuple[pd.DataFrame, pd.Series, pd.Series | None]:
+    """Return the units that are in a study by its tables: images and masks play no part.
+
+    Returns
+    -------
+    clinical : pandas.DataFrame
+        Rows of the clinical table of the eligible with a known outcome, as far as the study asks
+        for either; index ``unit_id``.
+    patients : pandas.Series
+        Patient of each, None where no table says it.
+    outcome : pandas.Series or None
+        Boolean of each; None without an outcome.
+    """
+    ready = None if study.config["features"] is None else study.ready_tables().cases
+    flow, outcome = screen(study, ready)
+    members = flow.members.drop_duplicates("unit_id").set_index("unit_id")
+    clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)
+    known = None if outcome is None else outcome[members.index]
+    return clinical.loc[members.index], members["patient_id"], known
+
+
 def _screen_clinical(study: Study) -> tuple[Flow, pd.Series | None]:
     """Follow everybody of a study that is a clinical table alone."""
     unit = study.config["unit"]

@@ -8,7 +8,7 @@ import pandas as pd
 from models.regression.cohort import Cohort, complete_cohort, levels_of_numbers, terms_of
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.patient_flow import screen
+from pipeline.patient_flow import units_by_tables
 from pipeline.study.study import Study
 from pipeline.tables.columns import analysis_name, table_name
 from pipeline.tables.dictionary import allowed_predictors
@@ -32,8 +32,6 @@ def study_cohort(study: Study) -> tuple[Cohort, Cohort | None]:
         If an option names what is no predictor, or no row has a value of every predictor.
     """
     config, options = study.config, study.config["regression"]
-    ready = None if config["features"] is None else study.ready_tables().cases
-    flow, outcome = screen(study, ready)
     columns = Formula(config["outcome"]["formula"], "config key outcome.formula").columns
     described = allowed_predictors(
         study.dictionary, config["timing"], config["predictors"], tuple(columns)
@@ -47,8 +45,7 @@ def study_cohort(study: Study) -> tuple[Cohort, Cohort | None]:
             remedy="write `predictor` into the column role, or set a later `timing`",
         )
     _check_names(options, list(described["column"]))
-    units = flow.members.drop_duplicates("unit_id").set_index("unit_id")
-    clinical = study.clinical.set_index(f"{config['unit']}_id", drop=False).loc[units.index]
+    clinical, patients, outcome = units_by_tables(study)
     rows = clinical[[analysis_name(name) for name in described["column"]]]
     rows = rows.set_axis(list(described["column"]), axis=1)
     rows = rows.apply(_plain).set_axis(np.arange(1, len(rows) + 1))  # rows are numbered in results
@@ -56,8 +53,8 @@ def study_cohort(study: Study) -> tuple[Cohort, Cohort | None]:
     for term in terms:
         if term.is_factor and rows[term.name].dtype.kind == "f":
             rows[term.name] = levels_of_numbers(rows[term.name])
-    events = outcome[units.index].astype("int64").to_numpy(float)
-    patients = units["patient_id"].fillna(pd.Series(units.index, index=units.index)).to_numpy()
+    events = outcome.astype("int64").to_numpy(float)
+    patients = patients.fillna(patients.index.to_series()).to_numpy()
     whole = complete_cohort(rows, events, patients, terms, {})
     if config["split"]["design"] not in FROM_COLUMN:
         return whole, None

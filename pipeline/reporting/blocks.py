@@ -90,6 +90,11 @@ class Figure:
     caption: str
     width: int = 620
 
+    @property
+    def file_text(self) -> str:
+        """The drawing as a file of its own."""
+        return f'<?xml version="1.0" encoding="utf-8"?>\n{self.svg}\n'
+
 
 @dataclass(frozen=True)
 class Table:

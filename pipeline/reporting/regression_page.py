@@ -74,8 +74,7 @@ def write_regression_page(folder: str | Path) -> None:
     for section in sections:
         for block in section.all_blocks():
             if isinstance(block, Figure):
-                text = '<?xml version="1.0" encoding="utf-8"?>\n' + block.svg + "\n"
-                (figures / f"{block.name}.svg").write_text(text, encoding="utf-8")
+                (figures / f"{block.name}.svg").write_text(block.file_text, encoding="utf-8")
             elif isinstance(block, Table) and not (folder / f"tables/{block.name}.csv").exists():
                 write_csv(block.file_table, folder / f"tables/{block.name}.csv")
     if drawing is not None:

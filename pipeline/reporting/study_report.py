@@ -134,8 +134,7 @@ def write_report(results: Results, out: str | Path) -> None:
     figures, tables = _files_of(sections)
     with whole_folder(out.parent / "figures") as folder:
         for figure in figures:
-            text = '<?xml version="1.0" encoding="utf-8"?>\n' + figure.svg + "\n"
-            (folder / f"{figure.name}.svg").write_text(text, encoding="utf-8")
+            (folder / f"{figure.name}.svg").write_text(figure.file_text, encoding="utf-8")
     with whole_folder(out.parent / "tables") as folder:
         for table in tables:
             write_csv(table.file_table, folder / f"{table.name}.csv")

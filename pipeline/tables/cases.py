@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import re
 from pathlib import Path
@@ -115,13 +116,13 @@ def batches(scan_ids: pd.Series, scans_per_job: int) -> pd.Series:
     Returns
     -------
     pandas.Series of str
-        ``b0``, ``b1``, ...: the SHA-256 of the id modulo the smallest power of two that is not
-        below scans / `scans_per_job`. A power of two, because then another patient rarely
-        changes the number, and with it every batch. A batch may be empty.
+        ``b0``, ``b1``, ...: the SHA-256 of the id modulo the power of two nearest to scans /
+        `scans_per_job` by ratio. A power of two, because then another patient rarely changes the
+        number, and with it every batch. A batch may be empty.
     """
     wanted = scan_ids.nunique() / scans_per_job
     count = 1
-    while count < wanted:
+    while count * math.sqrt(2) < wanted:
         count *= 2
     width = len(str(count - 1))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, signal
+from scipy import fft, ndimage
 
 from pipeline.imaging.geometry import Geometry
 
@@ -295,7 +295,7 @@ def edge_facts(region: Region) -> dict[str, float]:
     field = hu[
         tuple(slice(side.start - r, side.stop + r) for side, r in zip(box, reach, strict=True))
     ]
-    scores = signal.correlate(field, template, mode="valid", method="fft")
+    scores = _correlated(field, template)
     shifts = np.meshgrid(
         *(np.arange(-r, r + 1) * s for r, s in zip(reach, spacing, strict=True)), indexing="ij"
     )
@@ -307,6 +307,19 @@ def edge_facts(region: Region) -> dict[str, float]:
         "offset_mm": float(distance[best]),
         "offset_gain_hu": float(scores[best] - here),
     }
+
+
+def _correlated(field: np.ndarray, template: np.ndarray) -> np.ndarray:
+    """Return the sum of products of a template and a larger field at each place within the field.
+
+    The values of ``scipy.signal.correlate(..., mode="valid", method="fft")``, whose import takes
+    longer than the masks of a scan.
+    """
+    whole = np.add(field.shape, template.shape) - 1
+    size = [fft.next_fast_len(int(side), real=True) for side in whole]
+    product = fft.rfftn(field, size) * fft.rfftn(np.flip(template), size)
+    inside = (slice(t - 1, f) for f, t in zip(field.shape, template.shape, strict=True))
+    return fft.irfftn(product, size)[tuple(inside)]
 
 
 def _shells(mask: np.ndarray, spacing: np.ndarray, shell: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import subprocess
 import sys
 
@@ -532,10 +533,7 @@ scan_ids = st.lists(st.from_regex(r"[A-Za-z0-9]{1,6}", fullmatch=True), min_size
 @given(scan_ids, st.integers(1, 9), st.randoms())
 def test_batches_depend_on_the_id_alone(ids, per_job, random):
     batch = batches(pd.Series(ids), per_job)
-    count = len(ids) / per_job
-    power = 1
-    while power < count:
-        power *= 2
+    power = 2 ** max(0, round(math.log2(len(ids) / per_job)))
     assert set(batch) <= {f"b{number:0{len(str(power - 1))}d}" for number in range(power)}
     shuffled = list(ids)
     random.shuffle(shuffled)
@@ -549,6 +547,14 @@ def test_batches_are_about_even_and_mostly_stay():
     assert len(counts) == 128
     assert counts.max() < 25
     pd.testing.assert_series_equal(batches(ids, 8)[:999], batches(ids[:999], 8))
+
+
+@pytest.mark.parametrize(("scans", "count"), [(9, 1), (12, 2), (24, 4), (856, 128), (10_000, 1024)])
+def test_a_batch_is_about_as_large_as_asked_for(scans, count):
+    batch = batches(pd.Series([f"{number:05d}" for number in range(scans)]), 8)
+    assert batch.str.len().eq(1 + len(str(count - 1))).all()
+    assert batch.nunique() <= count
+    assert batch.nunique() > count / 2 or count == 1
 
 
 def test_the_parameter_file_is_checked_before_anything_runs(files, tmp_path, repository, caplog):

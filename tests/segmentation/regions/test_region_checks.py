@@ -9,10 +9,16 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import signal
 
 from pipeline.imaging.geometry import Geometry
 from segmentation.regions.region_checks import check_region
-from segmentation.regions.region_facts import Region, describe_region, posterior_elements
+from segmentation.regions.region_facts import (
+    Region,
+    _correlated,
+    describe_region,
+    posterior_elements,
+)
 
 CHECKS = {"min_voxels": 30, "border_is": "warning", "region": "body"}
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -339,3 +345,11 @@ def test_a_real_body_among_subregions(testdata):
     assert codes(describe_region(body, hu, geometry), "L3") == {}
     whole = (vertebrae == 22).astype(np.uint8)
     assert "posterior-elements" in codes(describe_region(whole, hu, geometry), "L3")
+
+
+@pytest.mark.parametrize("sides", [((30, 31, 29), (11, 9, 10)), ((12, 40, 13), (1, 9, 3))])
+def test_a_template_is_laid_on_its_field_as_scipy_does(sides):
+    rng = np.random.default_rng(0)
+    field, template = (rng.normal(scale=300, size=side).astype(np.float32) for side in sides)
+    there = signal.correlate(field, template, mode="valid", method="fft")
+    np.testing.assert_allclose(_correlated(field, template), there, atol=1e-6 * there.max())

@@ -32,7 +32,8 @@ bundle: $(STAMP) ## pack checkout and all packages into one file, to install whe
 	$(BIN)/python install/bundle.py pack dist
 
 # The first two lines refuse a machine that cannot install this, before anything is downloaded.
-# numpy and setuptools come before PyRadiomics, which builds against them.
+# numpy and setuptools come before PyRadiomics, which builds against them. In the mode `compat`
+# Snakemake finds this project's logger, which it looks for in folders that Python searches.
 $(STAMP): requirements.txt requirements-dev.txt pyproject.toml setup.py environment.post-deploy.sh $(wildcard install/*.py pipeline/extraction/native/*)
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not on this machine. Remedy: install python3, python3-venv and python3-dev (3.11 to 3.13), or add PYTHON=<its path> to the command."; exit 1; }
 	@"$(PYTHON)" install/check_python.py $(VENV)
@@ -43,7 +44,7 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml setup.py environm
 	PATH="$$PWD/$(BIN):$$PATH" bash environment.post-deploy.sh
 	$(if $(BUNDLE),,$(BIN)/python install/torch_build.py $(TORCH))
 	$(BIN)/python -m pip install -q -r requirements.txt -r requirements-dev.txt
-	$(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .
+	$(BIN)/python -m pip install -q --no-build-isolation --no-deps --config-settings editable_mode=compat -e .
 	@touch $@
 
 # Few patients need fewer folds: make demo PATIENTS=24 OPTIONS="--configfile config/demo-small.yaml"

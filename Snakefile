@@ -66,28 +66,10 @@ if HAS_FEATURES:
 include: "pipeline/rules/join.smk"
 
 
-if HAS_GROUPS:
+for analysis in RUNNING:
+    for rules_of_analysis in analysis.rules:
 
-    include: "pipeline/rules/describe_groups.smk"
-
-
-if HAS_REGRESSION:
-
-    include: "pipeline/rules/regress.smk"
-
-
-if HAS_MODELS:
-
-    include: "pipeline/rules/split.smk"
-    include: "pipeline/rules/select.smk"
-    include: "pipeline/rules/stability.smk"
-    include: "pipeline/rules/train.smk"
-    include: "pipeline/rules/evaluate.smk"
-    include: "pipeline/rules/references.smk"
-    include: "pipeline/rules/sensitivity.smk"
-    include: "pipeline/rules/nested.smk"
-    include: "pipeline/rules/optimism.smk"
-    include: "pipeline/rules/ablate.smk"
+        include: f"pipeline/rules/{rules_of_analysis}.smk"
 
 
 include: "pipeline/rules/report.smk"

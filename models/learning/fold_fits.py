@@ -71,13 +71,14 @@ class FoldFits:
             for array in (rows.Z, rows.y, *rows.given, rows.Z_watch, rows.y_watch):
                 tables.update(b"none" if array is None else _bytes(array))
             tables.update(_bytes(fold.Z_valid) + _bytes(fold.y_valid))
-        of_family = ("tabnet", "threads") if family_of(self.model).stops_early else ("threads",)
+        facts = family_of(self.model).facts
+        of_family = ("threads",) if facts.options is None else (facts.name, "threads")
         return json_hash(
             {
                 "data": tables.hexdigest(),
                 "model": self.model,
                 "options": [self.config[name] for name in of_family],
-                "device": device_of(self.model, self.config),
+                "device": device_of(self.model, self.config["device"]),
                 "seeds": self.seeds,
                 "code": code_fingerprint("models.learning.search"),
                 "versions": versions().astype(str).to_dict("list"),

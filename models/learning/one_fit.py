@@ -172,8 +172,9 @@ def prepare_rows(
             _seen(Z), y, GivenRows(Z, y, groups), nothing_selected=True, notes=[NOTHING_SELECTED]
         )
     Z_watch = y_watch = None
-    if family_of(model).stops_early:
-        fraction = config["tabnet"]["validation_fraction"]
+    facts = family_of(model).facts
+    if facts.stops_early:
+        fraction = facts.watched_share(config)
         learn, watch = early_stopping_rows(y, groups, fraction, derive_seed(seed, "early stopping"))
         Z_watch, y_watch = Z[watch], y[watch]
         Z, y, groups = Z[learn], y[learn], groups[learn]

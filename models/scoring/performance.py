@@ -17,14 +17,10 @@ from models.scoring.intervals import (
     percentile_interval,
     wilson_interval,
 )
+from pipeline.study.metrics import METRICS as KNOWN_METRICS
 
 #: Order of the metrics in metrics.parquet.
-METRICS = (
-    *("auroc", "auprc", "brier", "scaled_brier"),
-    *("calibration_intercept", "calibration_slope", "ici", "oe_ratio"),
-    *metrics.SHARES,
-    *metrics.AGREEMENTS,
-)
+METRICS = tuple(KNOWN_METRICS)
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,14 @@ class Results:
             value = value[key]
         return value
 
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of the study's folder, such as ``"outcomes/groups.parquet"``."""
+        return _table(self.folder, name)
+
+    def facts(self, name: str) -> dict:
+        """Return a JSON file of the study's folder, such as ``"outcomes/groups.json"``."""
+        return _json(self.folder, name)
+
 
 def has_images(config: dict) -> bool:
     """Return whether a configuration asks for the imaging half."""

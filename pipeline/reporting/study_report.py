@@ -17,25 +17,17 @@ from pipeline.core import command
 from pipeline.core.files import whole_file, whole_folder, write_csv
 from pipeline.core.mode_labels import LABEL, is_leaking
 from pipeline.core.pages import page_templates
+from pipeline.reporting.analysis_sections import Build, shown_analyses
 from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
 from pipeline.reporting.cautions import find_cautions
 from pipeline.reporting.leaking import mark_leaking
 from pipeline.reporting.results import Results, has_features, read_results
-from pipeline.reporting.sections.ablation import ablation_section
 from pipeline.reporting.sections.concordance import concordance_section
-from pipeline.reporting.sections.groups import groups_section
 from pipeline.reporting.sections.imaging import images_section
-from pipeline.reporting.sections.importance import importance_section
-from pipeline.reporting.sections.models import hyperparameters_section, performance_section
 from pipeline.reporting.sections.patients import characteristics_section, flow_section
-from pipeline.reporting.sections.primary import sample_size_section
 from pipeline.reporting.sections.provenance import parameter_file, provenance_section
 from pipeline.reporting.sections.readers import agreement_section
-from pipeline.reporting.sections.regression import regression_section
-from pipeline.reporting.sections.selection import selection_section
-from pipeline.reporting.sections.sensitivity import sensitivity_section
 from pipeline.reporting.sections.summary import summary_section
-from pipeline.reporting.sections.validation import validation_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -48,26 +40,6 @@ _PIXELS_PER_POINT = 1.4
 #: Where the name of a feature may be broken: behind `_`, and in GreyLevel between y and L.
 _BETWEEN_WORDS = re.compile(r"_(?!$)|[a-z](?=[A-Z][a-z])")
 
-#: Sections below the summary, in the order of a paper.
-_SECTIONS = (
-    flow_section,
-    characteristics_section,
-    groups_section,
-    regression_section,
-    sample_size_section,
-    images_section,
-    agreement_section,
-    concordance_section,
-    selection_section,
-    hyperparameters_section,
-    performance_section,
-    validation_section,
-    sensitivity_section,
-    importance_section,
-    ablation_section,
-    provenance_section,
-)
-
 
 def build_sections(results: Results) -> list[Section]:
     """Return all sections of the report, cautions placed where they matter."""
@@ -75,7 +47,7 @@ def build_sections(results: Results) -> list[Section]:
     parameters = yaml.safe_load(path.read_text(encoding="utf-8")) if path else None
     cautions = find_cautions(results, parameters)
     sections = [summary_section(results, cautions)]
-    built = [build(results) for build in _SECTIONS]
+    built = [build(results) for build in _builders(results)]
     # An analysis that was not asked for is no gap of the study.
     sections += [section for section in built if section.blocks or section.absent]
     for section in sections:
@@ -88,6 +60,18 @@ def build_sections(results: Results) -> list[Section]:
     if not has_features(results.study.config):
         return [section for section in sections if section.blocks]
     return mark_leaking(gather_absent(sections), results)
+
+
+def _builders(results: Results) -> list[Build]:
+    """Return what builds the sections below the summary, in the order of a paper."""
+    analyses = shown_analyses(results)
+    return [
+        *(flow_section, characteristics_section),
+        *(build for each in analyses for build in each.of_patients),
+        *(images_section, agreement_section, concordance_section),
+        *(build for each in analyses for build in each.of_features),
+        provenance_section,
+    ]
 
 
 def gather_absent(sections: list[Section]) -> list[Section]:

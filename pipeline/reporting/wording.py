@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from pipeline.study.metrics import METRICS
+
 #: Shown where a value does not exist.
 NO_VALUE = "–"
 
@@ -19,11 +21,9 @@ SIGNED: Bounds = (-1.0, 1.0)
 
 #: Of each metric; one that is not listed has no bound that rounding could reach.
 METRIC_BOUNDS: dict[str, Bounds] = {
-    **dict.fromkeys(("auroc", "auprc", "brier", "ici", "accuracy", "sensitivity"), UNIT),
-    **dict.fromkeys(("specificity", "precision", "npv", "f1"), UNIT),
-    **dict.fromkeys(("kappa", "mcc"), SIGNED),
-    "scaled_brier": (-math.inf, 1.0),
-    "oe_ratio": (0.0, math.inf),
+    name: (metric.least, metric.largest)
+    for name, metric in METRICS.items()
+    if math.isfinite(metric.least) or math.isfinite(metric.largest)
 }
 
 

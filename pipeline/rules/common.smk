@@ -22,7 +22,9 @@ from pipeline.running.run_log import NOTICE
 from pipeline.running.run_start import at_start
 from pipeline.running.slurm_jobs import remember_jobs
 from pipeline.running.stage_options import read_by
-from pipeline.study.study import predicts, write_study
+from pipeline.study.analyses import ANALYSES
+from pipeline.study.model_families import MODEL_FAMILIES
+from pipeline.study.study import write_study
 from pipeline.running.triggers import (
     files_state,
     options,
@@ -90,9 +92,13 @@ if not IS_JOB and not IS_LINT:
 
 HAS_IMAGES = study.cases is not None
 HAS_FEATURES = HAS_IMAGES or config["features"] is not None
-HAS_MODELS = predicts(config) and study.clinical is not None
-HAS_REGRESSION = "regression" in config["analyses"] and study.clinical is not None
-HAS_GROUPS = "outcomes" in config["analyses"] and study.clinical is not None
+# What the study's tables are asked, as far as they go.
+RUNNING = [
+    each
+    for each in ANALYSES.values()
+    if each.runs(config) and study.clinical is not None
+]
+HAS_MODELS = any(each.name == "prediction" for each in RUNNING)
 BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []
 MODELS = config["models"] if HAS_MODELS else []
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
@@ -132,12 +138,6 @@ ROWS_TO_JOIN = [
     rows_hash(study.clinical),
     rows_hash(study.dictionary),
 ]
-GROUPS = {
-    "out": f"{FOLDER}/outcomes/groups.parquet",
-    "cells": f"{FOLDER}/outcomes/cells.parquet",
-    "effects": f"{FOLDER}/outcomes/effects.parquet",
-    "info": f"{FOLDER}/outcomes/groups.json",
-}
 EVALUATION = [
     f"{FOLDER}/evaluation/{name}.parquet"
     for name in [
@@ -229,7 +229,7 @@ def minutes(number):
 
 
 def gpus(model):
-    """Return how many GPUs a job of `model` asks for: one for TabNet where there is one to use.
+    """Return how many GPUs a job of `model` asks for: one where it can use one and there is one.
 
     With `device: auto` that is decided where Snakemake runs; on a cluster whose login node has no
     GPU, `device: cuda` asks for one. A profile's `resources: gpu=N` keeps jobs from sharing it.
@@ -237,7 +237,7 @@ def gpus(model):
     wanted = config["device"] == "cuda" or (
         config["device"] == "auto" and shutil.which("nvidia-smi") is not None
     )
-    return int(model == "tabnet" and wanted)
+    return int(MODEL_FAMILIES[model].on_gpu and wanted)
 
 
 def workers(model):
@@ -302,10 +302,7 @@ def report_inputs(wildcards):
     tables, files = [], [f"{FOLDER}/tables/flow.json"]
     if HAS_FEATURES:
         tables += ["features", "reproducibility", "reproducibility_families"]
-    if HAS_GROUPS:
-        files += GROUPS.values()
-    if HAS_REGRESSION:
-        files.append(f"{FOLDER}/regression")
+    files += [f"{FOLDER}/{name}" for each in RUNNING for name in each.results]
     if HAS_IMAGES:
         tables += [
             "ingest",

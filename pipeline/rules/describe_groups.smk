@@ -1,6 +1,9 @@
 rule describe_groups:
     output:
-        **GROUPS,
+        out=f"{FOLDER}/outcomes/groups.parquet",
+        cells=f"{FOLDER}/outcomes/cells.parquet",
+        effects=f"{FOLDER}/outcomes/effects.parquet",
+        info=f"{FOLDER}/outcomes/groups.json",
         csv=f"{FOLDER}/outcomes/groups.csv",
         cells_csv=f"{FOLDER}/outcomes/cells.csv",
         effects_csv=f"{FOLDER}/outcomes/effects.csv",

@@ -35,7 +35,11 @@ rule study_report:
     params:
         code=code_fingerprint("pipeline.reporting.study_report"),
         templates=files_fingerprint(
-            Path(PACKAGE, "pipeline/reporting/templates").iterdir()
+            [
+                *Path(PACKAGE, "pipeline/reporting/templates").iterdir(),
+                Path(PACKAGE, "pipeline/study/model_families.py"),
+                Path(PACKAGE, "pipeline/study/metrics.py"),
+            ]
         ),
         config=options(config),
         rows=ROWS_TO_JOIN,

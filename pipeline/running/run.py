@@ -8,6 +8,7 @@ leaves nothing to unlock.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import signal
@@ -15,21 +16,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.core import command
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
-from pipeline.core.own_files import OWN_FILES, own_file
+from pipeline.core.job_environment import environment
+from pipeline.core.own_files import OWN_FILES, PACKAGES, own_file
 from pipeline.running.run_lock import HELD, name_run, new_run, only_run
 from pipeline.running.run_log import (
+    NOTICE,
     TARGETS,
     Run,
     duration,
     earlier_seconds,
-    error_before_jobs,
     error_of_log,
+    without_places,
 )
 from pipeline.study.config import load_yaml
 from pipeline.study.config_checks import study_name_problem
@@ -84,30 +87,52 @@ def snakefile(rest: Sequence[str], here: Path = Path()) -> list[str]:
     return ["--snakefile", str(OWN_FILES / "Snakefile")]
 
 
-def follow(process: subprocess.Popen, run: Run, started: float) -> list[str]:
+def with_events(rest: Sequence[str], pipe: int) -> list[str]:
+    """Return the options by which Snakemake tells this run's events, and then `rest`.
+
+    Parameters
+    ----------
+    rest : sequence of str
+        What goes to Snakemake as it stands; a logger that it names stays.
+    pipe : int
+        Open file that receives the events.
+    """
+    told = ["--logger-vertebromics-events", f"/dev/fd/{pipe}"]
+    for at, word in enumerate(rest):
+        if word == "--logger" or word.startswith("--logger="):
+            named = [word.removeprefix("--logger=")] if word != "--logger" else []
+            return [*told, *rest[:at], "--logger", "vertebromics", *named, *rest[at + 1 :]]
+    return ["--logger", "vertebromics", *told, *rest]
+
+
+def follow(process: subprocess.Popen, events: int, run: Run, started: float) -> list[str]:
     """Read a Snakemake process to its end, showing progress, and return its last lines."""
-    lines: queue.Queue[str | None] = queue.Queue()
+    told: queue.Queue[tuple[str, str] | None] = queue.Queue()
 
-    def pump() -> None:
-        for line in process.stdout:
-            lines.put(line.rstrip("\n"))
-        lines.put(None)
+    def pump(stream: Iterable[str], what: str) -> None:
+        with contextlib.suppress(OSError):
+            for line in stream:
+                told.put((what, line.rstrip("\n")))
+        told.put(None)
 
-    threading.Thread(target=pump, daemon=True).start()
+    pipe = os.fdopen(events, encoding="utf-8")
+    for stream, what in ((process.stdout, "line"), (pipe, "event")):
+        threading.Thread(target=pump, args=(stream, what), daemon=True).start()
     live = sys.stdout.isatty()
     interval = 0.5 if live else PLAIN_INTERVAL
     output: list[str] = []
-    shown, due = "", time.monotonic()
-    while True:
+    shown, due, ended = "", time.monotonic(), 0
+    while ended < 2:
         with contextlib.suppress(queue.Empty):
-            line = lines.get(timeout=0.5)
-            if line is None:
-                break
-            output = [*output[-400:], line]
-            known = len(run.notices)
-            run.read(line, time.monotonic())
-            for notice in run.notices[known:]:
-                print(f"\r\033[K{notice}" if live else notice, flush=True)
+            got = told.get(timeout=0.5)
+            if got is None:
+                ended += 1
+            elif got[0] == "event":
+                run.take(json.loads(got[1]), time.monotonic())
+            else:
+                output = [*output[-400:], got[1]]
+                if got[1].startswith(NOTICE):
+                    print(f"\r\033[K{got[1]}" if live else got[1], flush=True)
         now = time.monotonic()
         if now >= due and (run.jobs or live):
             shown = run.line(started, now)
@@ -135,10 +160,10 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
     """
     configfiles = [own_file(path) for path in configfiles]
     folder = study_folder(configfiles, rest)
-    call = [sys.executable, "-m", "snakemake", "--nolock", *snakefile(rest), *rest, "--configfile"]
-    call += map(str, configfiles)
+    call = [sys.executable, "-m", "snakemake", "--nolock", *snakefile(rest)]
+    studies = ["--configfile", *map(str, configfiles)]
     if {"-n", "--dry-run", "--dryrun"} & set(rest):
-        status = subprocess.call(call)
+        status = subprocess.call([*call, *rest, *studies])
         # The plan is a program of its own, as stages are: it imports what fits models.
         plan = [sys.executable, "-m", "models.plan"]
         for path in configfiles:
@@ -153,15 +178,18 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
         # A shell that starts a run in the background has its children ignore Ctrl-C, by which
         # Snakemake is stopped below.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        events, told = os.pipe()
         process = subprocess.Popen(
-            call,
+            [*call, *with_events(rest, told), *studies],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            pass_fds=[lock],
-            env=os.environ | {HELD: str(lock)},
+            pass_fds=[lock, told],
+            # Snakemake finds its logger beside this package, however that is installed.
+            env=environment(PACKAGES) | {HELD: str(lock)},
             start_new_session=True,
         )
+        os.close(told)
         name_run(lock, process.pid)
 
         def stop(received: int, _: object) -> None:
@@ -171,7 +199,7 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
-        output = follow(process, run, started)
+        output = follow(process, events, run, started)
         status = process.wait()
         if status >= 0:  # of one that was killed, the next run wants to know whose jobs still work
             os.ftruncate(lock, 0)
@@ -200,7 +228,8 @@ def to_open(folder: Path, rest: Sequence[str]) -> Path | None:
 
 def _tell_failure(run: Run, output: Sequence[str]) -> None:
     if not run.failures:
-        print(error_before_jobs(output) if not run.jobs else "\n".join(output[-15:]))
+        told = without_places(run.error) if run.error and not run.jobs else ""
+        print(told or "\n".join(output[-15:]))
     for rule, log in dict.fromkeys(run.failures):
         print(f"Failed: {rule}{f' (log: {log})' if log else ''}")
         print(error_of_log(log) or "\n".join(output[-15:]))

@@ -1,7 +1,6 @@
-"""Snakemake's output, read as a run: jobs planned, under way, finished and failed, and time left.
+"""The events of a run: jobs planned, under way, finished and failed, and the time that is left.
 
-Snakemake prints it for people; its shape is that of version 9, which the lock file pins and the
-tests run for real.
+`snakemake_logger_plugin_vertebromics` makes them of what Snakemake logs.
 """
 
 from __future__ import annotations
@@ -9,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 #: Targets people ask for: rules that compute nothing themselves.
 TARGETS = ("all", "preflight", "features", "models", "report")
@@ -104,7 +104,7 @@ class Job:
 
 @dataclass
 class Run:
-    """What Snakemake has said so far, read line by line.
+    """What is known of a run so far, event by event.
 
     Snakemake plans the jobs that are left: `goes_on` says that earlier runs have done others.
     """
@@ -112,58 +112,43 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
     planned: Counter = field(default_factory=Counter)
     finished: Counter = field(default_factory=Counter)
-    running: dict[str, Job] = field(default_factory=dict)
+    running: dict[int, Job] = field(default_factory=dict)
     items: dict[str, list[int]] = field(default_factory=dict)
     failures: list[tuple[str, Path | None]] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
     nothing_to_do: bool = False
     goes_on: bool = False
     widest: int = 1
-    _plan: Counter = field(default_factory=Counter)
+    error: str = ""
     _took: dict[str, list[float]] = field(default_factory=dict)
-    _block: str = ""
-    _rule: str = ""
-    _log: Path | None = None
 
-    def read(self, line: str, now: float) -> None:
-        """Take in one line of Snakemake's output at the time `now`, in seconds."""
-        if match := re.match(r"(?:local)?(?:rule|checkpoint) (\w+):$", line):
-            self._block, self._rule, self._log = "job", match[1], None
-        elif match := re.match(r"Error in rule (\w+):$", line):
-            self._block, self._rule = "error", match[1]
-            self.failures.append((match[1], None))
-        elif line.startswith("Job stats:"):
-            self._block = "stats"
-        elif match := re.match(r"Finished jobid: (\d+)", line):
-            self._finish(match[1], now)
-        elif line.startswith(NOTICE):
-            self.notices.append(line)
-        elif line.startswith("Nothing to be done"):
-            self.nothing_to_do = True
-        elif not line.strip():
-            self._block = ""
-        else:
-            self._read_in_block(line.strip(), now)
+    def take(self, event: Mapping[str, Any], now: float) -> None:
+        """Take in one event at the time `now`, in seconds.
 
-    def _read_in_block(self, line: str, now: float) -> None:
-        if self._block == "stats":
-            if match := re.match(r"(\w+)\s+(\d+)$", line):
-                self._plan[match[1]] = int(match[2])
-                if match[1] == "total":  # the last row: before it the plan is not known
-                    self.planned = self._plan - Counter(total=int(match[2]))
-        elif self._block == "job" and line.startswith("log: "):
-            self._log = Path(line.removeprefix("log: ").split(", ")[0])
-        elif self._block == "job" and line.startswith("jobid: "):
-            jobid = line.removeprefix("jobid: ")
-            self.running[jobid] = Job(self._rule, now, self._log)
+        Parameters
+        ----------
+        event : mapping
+            As `snakemake_logger_plugin_vertebromics.event_of` describes it.
+        now : float
+            Seconds of a clock that never goes back.
+        """
+        what = event["event"]
+        log = Path(event["log"]) if event.get("log") else None
+        if what == "planned":
+            self.planned = Counter(event["jobs"])
+        elif what == "job":
+            self.running[event["id"]] = Job(event["rule"], now, log)
             self.widest = max(self.widest, len(self.running))
-        elif self._block == "error" and line.startswith("log: "):
-            path = line.removeprefix("log: ").split(" (check log")[0].split(", ")[0]
-            self.failures[-1] = (self._rule, Path(path))
-        elif self._block == "error" and line.startswith("jobid: "):
-            self.running.pop(line.removeprefix("jobid: "), None)
+        elif what == "finished":
+            self._finish(event["id"], now)
+        elif what == "failed":
+            self.failures.append((event["rule"], log))
+            self.running.pop(event["id"], None)
+        elif what == "error":
+            self.error = event["text"]
+        elif what == "nothing":
+            self.nothing_to_do = True
 
-    def _finish(self, jobid: str, now: float) -> None:
+    def _finish(self, jobid: int, now: float) -> None:
         job = self.running.pop(jobid, None)
         if job is None:
             return
@@ -278,15 +263,11 @@ def error_of_log(path: Path | None, lines: int = 12) -> str:
     return "\n".join(re.sub(r"^.{19,23} ERROR ", "", line) for line in tail[-lines:])
 
 
-def error_before_jobs(output: Sequence[str]) -> str:
-    """Return what Snakemake said before any job: the error, without its header and its places."""
-    lines = list(output)
-    if "SNAKEMAKE" in lines:  # a header that ends with an empty line
-        first = lines.index("SNAKEMAKE")
-        last = next((n for n in range(first, len(lines)) if not lines[n].strip()), len(lines) - 1)
-        del lines[first : last + 1]
-    noise = re.compile(
-        r'\s*File "|Using |Building DAG|Assuming |Exiting|\s*(Error|Wildcards|Traceback):$'
+def without_places(error: str) -> str:
+    """Return an error of Snakemake's without the places in its rules that it stands in."""
+    place = re.compile(
+        r'\s*File "|\s*(Error|Wildcards|Traceback):$'
         r"|\s*\w+(Error|Exception)( in (file|rule) .*)?:$|\s*\w+(Error|Exception) in file .*$"
     )
-    return "\n".join(line.strip() for line in lines if line.strip() and not noise.match(line))
+    lines = error.splitlines()
+    return "\n".join(line.strip() for line in lines if line.strip() and not place.match(line))

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.core.mode_labels import is_leaking
+from pipeline.study.analyses import ANALYSES
+from pipeline.study.analyses.prediction import FITTED, READ_BY_MODEL, SEARCHED, SEARCHING
+from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.tables.split_designs import OPTIONS as SPLIT
 
 #: What ready feature tables call their columns, and which of them are features.
 _READY = ("features", "columns", "not_features", "also_features", "aggregation", "unit")
-
-#: From raw readings and clinical values to the numbers that a model sees.
-_CHAIN = ("selection.ccc", "selection.wilcoxon", "selection.mrmr", "selection.clinical")
-_CHAIN += ("imputation", "scaling")
 
 #: Limits of what a CT has to be; the other checks are of masks.
 _OF_CT = ("min_slices", "max_slice_spacing_mm", "max_slice_thickness_mm", "hu_range")
@@ -44,55 +43,9 @@ READ_BY: dict[str, tuple[str, ...]] = {
         *SPLIT,
     ),
     "flow": (*_READY, "outcome", "eligibility"),
-    "describe_groups": (
-        *("unit", "outcomes", "outcome", "eligibility", "features", "evaluation.confidence"),
-    ),
-    "regress": (
-        *("seed", "mode", "title", "unit", "regression", "outcome", "eligibility", "timing"),
-        *("predictors", "features", "evaluation.confidence", "evaluation.decision_curve"),
-        *(name for name in SPLIT if name != "split.folds"),
-    ),
-    "split": ("seed", *SPLIT),
-    "select": ("seed", "mode", "threads", *_CHAIN, "selection.permutations"),
-    "stability": ("seed", "mode", "threads", *_CHAIN, "stability", "evaluation.confidence"),
-    "winner": ("mode",),
-    "evaluate": (
-        *("seed", "mode", "primary", "evaluation.confidence", "evaluation.bootstrap"),
-        *("evaluation.decision_curve",),
-    ),
-    "sample_size": ("mode", "evaluation.expected_r2"),
-    "missingness": (),
-    "references": (
-        *("seed", "mode", "threads", *_CHAIN, "oversampling"),
-        *("evaluation.confidence", "evaluation.threshold"),
-    ),
+    **{rule: names for each in ANALYSES.values() for rule, names in each.reads.items()},
 }
 """Rule -> the options that its stage reads, whatever the model."""
-
-FITTED = ("seed", "mode", "threads", *_CHAIN, "oversampling")
-"""What every fit of a model depends on."""
-
-READ_BY_MODEL: dict[str, tuple[str, ...]] = {
-    "train": ("interpretation",),
-    "sensitivity": ("evaluation.confidence",),
-    "nested": ("nested.folds", "nested.repeats", "nested.search"),
-    "optimism": ("optimism.resamples", "optimism.search"),
-    "ablate": (
-        *("ablation.where", "ablation.search", "ablation.top", "ablation.single"),
-        *("ablation.features", "ablation.blocks", "ablation.families", "ablation.steps"),
-        *("ablation.seeds", "evaluation.confidence", "evaluation.bootstrap"),
-    ),
-}
-"""Rule of one model -> what its stage reads besides."""
-
-_SECTION = {"nested": "nested", "optimism": "optimism", "ablate": "ablation"}
-"""Rule -> the section that says how its repetitions find their parameters."""
-
-_SEARCHED = {
-    "fixed": (),
-    "reduced": ("search.iterations", "search.reduced_iterations", "search.scoring"),
-    "full": ("search.iterations", "search.scoring"),
-}
 
 
 def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
@@ -116,14 +69,12 @@ def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
         # The order of the published study oversamples before it looks at the folds.
         more = ["assumptions", "oversampling"] if rule == "select" and is_leaking(config) else []
         return [*READ_BY[rule], *more]
-    names = [*FITTED, *READ_BY_MODEL[rule]]
-    if model == "tabnet":
-        names += ["tabnet", "device"]
+    names = [*FITTED, *READ_BY_MODEL[rule], *MODEL_FAMILIES[model].own_options()]
     if rule == "sensitivity":  # parameters are those of the model, and no threshold is chosen
         return names
-    search = config[_SECTION[rule]]["search"] if rule in _SECTION else "full"
-    names += [*_SEARCHED[search], "evaluation.threshold_rule", "evaluation.threshold"]
+    search = config[SEARCHING[rule]]["search"] if rule in SEARCHING else "full"
+    names += [*SEARCHED[search], "evaluation.threshold_rule", "evaluation.threshold"]
     if search != "fixed":
-        names += ["split.folds"] * (rule in _SECTION)
+        names += ["split.folds"] * (rule in SEARCHING)
         names += [f"search.spaces.{model}"] * (model in config["search"]["spaces"])
     return names

@@ -5,9 +5,9 @@ Rewording them makes no other number, so that a fingerprint of code leaves them 
 table says of a file in words keeps the old sentence until the table is made anew.
 
 Code says by its form what is a sentence: the arguments of an error class, of a logger's methods and
-of `Problems.add`; message and remedy of a `Finding`; what an `option` says of itself; help of a
-command line; and what is annotated as `Words`, a constant or what a function returns. No branch may
-depend on any of them
+of `Problems.add`; message and remedy of a `Finding`; what an `option` says of itself; the `Look` of
+a model, and how a metric is `Printed`; help of a command line; and what is annotated as `Words`, a
+constant or what a function returns. No branch may depend on any of them
 (tests/pipeline/running/test_words_in_code.py looks for such branches).
 """
 
@@ -27,6 +27,7 @@ VALUE_FREE = frozenset(
         "pipeline.core.leftovers",
         "pipeline.running.run_log",
         "pipeline.running.words_in_code",
+        "pipeline.study.analyses",
         "pipeline.study.options",
     }
 )
@@ -45,6 +46,9 @@ _HELP = frozenset({"help", "description", "epilog", "metavar", "title"})
 _FINDING = "Finding"
 _FACTS_OF_FINDING = ("code", "severity")
 _WORDS_OF_FINDING = frozenset({"message", "remedy"})
+
+#: What says how a thing looks in figures and is called in tables: it makes no number.
+_LOOKS = frozenset({"Look", "Printed"})
 
 #: What describes an option: of it a stage knows the default alone, the first argument.
 _OPTION = "option"
@@ -92,7 +96,7 @@ def _drop_arguments(call: ast.Call) -> None:
     name = called(call)
     if name is None or any(isinstance(inner, ast.NamedExpr) for inner in ast.walk(call)):
         return  # a name that is bound inside may be used outside
-    if _tells_an_error(name, call) or _tells_a_log(name, call):
+    if name in _LOOKS or _tells_an_error(name, call) or _tells_a_log(name, call):
         call.args, call.keywords = [], []
     elif name == _FINDING:
         del call.args[len(_FACTS_OF_FINDING) :]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.study.analyses import ANALYSES
 
 #: What Windows keeps for its devices, and the folder beside the studies in which results of single
 #: scans lie. A file system that does not tell capitals apart knows no other `Store`.
@@ -118,29 +119,25 @@ def check_combinations(config: dict, problems: Problems) -> None:
 
 def _check_analyses(config: dict, problems: Problems) -> None:
     """Add what the analyses lack."""
-    clinical = [name for name in ("outcomes", "regression") if name in config["analyses"]]
+    asked = [each for name, each in ANALYSES.items() if name in config["analyses"]]
+    clinical = [each for each in asked if each.clinical_only]
     for key in ("clinical", "dictionary") if clinical else ():
         if config[key] is None:
             problems.add(
-                f"The analysis `{clinical[0]}` is of a clinical table, and needs `{key}`",
+                f"The analysis `{clinical[0].name}` is of a clinical table, and needs `{key}`",
                 where=f"config key {key}",
                 remedy="give its path; `vertebromics new NAME` writes templates",
             )
-    if "regression" in clinical and config["outcome"] is None:
-        problems.add(
-            "The analysis `regression` needs an outcome",
-            where="config key outcome",
-            remedy="such as `outcome: {name: pain, formula: vas >= 4}`",
-        )
-    if "outcomes" not in clinical:
-        return
-    if config["outcomes"]["by"] is None and config["outcome"] is None:
-        problems.add(
-            "The analysis `outcomes` needs groups",
-            found="neither `outcomes.by` nor `outcome`",
-            where="config key outcomes.by",
-            remedy="name a clinical column: `outcomes: {by: fracture}`; or define the outcome",
-        )
+    for each in clinical:
+        if each.needs_outcome and config["outcome"] is None:
+            problems.add(
+                f"The analysis `{each.name}` needs an outcome",
+                where="config key outcome",
+                remedy="such as `outcome: {name: pain, formula: vas >= 4}`",
+            )
+    for each in asked:
+        if each.check is not None:
+            each.check(config, problems)
 
 
 def _check_paths(config: dict, problems: Problems) -> None:

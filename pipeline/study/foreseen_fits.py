@@ -18,13 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.tables.split_designs import FROM_COLUMN, parts_from_column
-
-#: Least rows from which TabNet learns (`models.learning.tabnet.MINIMAL_ROWS`).
-TABNET_ROWS = 4
-
-#: Families whose fit divides its own rows once more: early stopping, Platt scaling.
-DIVIDED = ("tabnet", "svm")
 
 #: Share of resamples that the correction for optimism may leave out (`models.optimism`), and the
 #: share of patients that a resample holds.
@@ -180,11 +175,12 @@ def _search_fails(model: str, patients: Patients, folds: int, config: Mapping) -
 
 def _fit_fails(model: str, patients: Patients, config: Mapping) -> str | None:
     """Return why a classifier cannot be fitted to so many patients, None where it can."""
-    if patients.rarer < (2 if model in DIVIDED else 1):
+    family = MODEL_FAMILIES[model]
+    if patients.rarer < (2 if family.divides_rows else 1):
         return f"a fit would learn from {patients.rarer} patients of the rarer outcome"
-    if model == "tabnet":
-        parts = max(2, round(1 / config["tabnet"]["validation_fraction"]))
+    if family.stops_early:
+        parts = max(2, round(1 / family.watched_share(config)))
         learned = patients.all - math.ceil(patients.all / min(parts, patients.rarer))
-        if learned < TABNET_ROWS:
+        if learned < family.least_rows:
             return f"a fit would learn from {learned} patients and watch the others"
     return None

@@ -18,6 +18,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, whole_file, write_json, write_table
 from pipeline.core.remaking import remake
 from pipeline.core.store import Store, store_of
+from pipeline.study.analyses.prediction import PREDICTION
 from pipeline.tables.readers import originals
 
 #: File of a frozen study that says what ready feature tables say besides cases and numbers.
@@ -138,7 +139,7 @@ class Study:
 
 def predicts(config: Mapping) -> bool:
     """Return whether a configuration asks for models of an outcome."""
-    return "prediction" in config["analyses"] and config["outcome"] is not None
+    return PREDICTION.runs(config)
 
 
 def open_study(folder: str | Path) -> Study:

@@ -276,7 +276,7 @@ def test_a_gpu_is_used_by_one_process(folder, tmp_path, monkeypatch, device, wor
         given.update(options)
         raise StudyError("That is all")
 
-    monkeypatch.setattr("models.train.device_of", lambda model, config: device)
+    monkeypatch.setattr("models.train.device_of", lambda model, wanted: device)
     monkeypatch.setattr("models.train.fit_model", spy)
     options = options_of(folder, "tabnet", tmp_path)
     options.workers = 3

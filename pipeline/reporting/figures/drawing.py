@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.study.model_families import MODEL_FAMILIES
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -24,14 +26,7 @@ ACCENT = "#0b6070"
 WARM = "#b4540a"
 PALE = "#cfe0e3"
 
-#: Colour, line style and marker of each model; others take what is left in order.
-_MODEL_STYLES = {
-    "lr": ("#0b62a4", "-", "o"),
-    "svm": ("#b4540a", "--", "s"),
-    "rf": ("#2f7d32", "-.", "^"),
-    "xgboost": ("#7a3e9d", (0, (1, 1.2)), "D"),
-    "tabnet": ("#b0174b", "-", "v"),
-}
+#: Colour, line style and marker of models whose family has none of its own, in order.
 _SPARE_STYLES = (
     ("#3f4c55", "--", "P"),
     ("#8a6d00", "-.", "X"),
@@ -74,9 +69,10 @@ _STYLE = {
 
 def model_style(model: str, models: Sequence[str]) -> dict:
     """Return the line keywords of `model` among `models`: colour, line style, marker."""
-    others = [name for name in models if name not in _MODEL_STYLES]
-    if model in _MODEL_STYLES:
-        colour, line, marker = _MODEL_STYLES[model]
+    looks = {name: family.look for name, family in MODEL_FAMILIES.items() if family.look}
+    others = [name for name in models if name not in looks]
+    if model in looks:
+        colour, line, marker = looks[model]
     else:
         colour, line, marker = _SPARE_STYLES[others.index(model) % len(_SPARE_STYLES)]
     return {"color": colour, "linestyle": line, "marker": marker}

@@ -35,28 +35,11 @@ from pipeline.reporting.wording import (
     sentence_list,
     share,
 )
+from pipeline.study.metrics import METRICS, labels_of
+from pipeline.study.model_families import MODEL_FAMILIES
 
 #: Metrics of probabilities, and of decisions at a threshold, as they are printed.
-PROBABILITY_METRICS = {
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "brier": "Brier score",
-    "scaled_brier": "Scaled Brier score",
-    "calibration_intercept": "Calibration intercept",
-    "calibration_slope": "Calibration slope",
-    "ici": "Integrated calibration index",
-    "oe_ratio": "Observed / expected events",
-}
-THRESHOLD_METRICS = {
-    "accuracy": "Accuracy",
-    "sensitivity": "Sensitivity (recall)",
-    "specificity": "Specificity",
-    "precision": "Precision (PPV)",
-    "npv": "NPV",
-    "f1": "F1 score",
-    "kappa": "Cohen's kappa",
-    "mcc": "Matthews correlation",
-}
+PROBABILITY_METRICS, THRESHOLD_METRICS = labels_of("probability"), labels_of("threshold")
 
 
 def model_labels(results: Results) -> dict[str, str]:
@@ -116,8 +99,7 @@ def performance_section(results: Results) -> Section:
             "test",
             "metrics-probabilities",
             f"Performance of predicted risks on the test rows, value over {level} "
-            "interval. Best: AUROC, AUPRC and scaled Brier 1; Brier and ICI 0; "
-            "calibration intercept 0, slope 1; observed / expected 1. AUPRC of "
+            f"interval. Best: {_best_values('probability')}. AUPRC of "
             f"guessing is the share of events, {number(events / len(test), 2, UNIT)}.",
         ),
         comparison_table(evaluation.comparisons, labels, level),
@@ -224,6 +206,27 @@ def _two_lines(row: pd.Series) -> str:
     return f"{text}\n{number(row['low'], 2, bounds)} to {number(row['high'], 2, bounds)}"
 
 
+def _best_values(kind: str) -> str:
+    """Return the best value of each metric of a kind: ``1 for AUROC; 0 for Brier score``."""
+    of_kind = [metric for metric in METRICS.values() if metric.kind == kind]
+    ideals = dict.fromkeys(metric.ideal for metric in of_kind)
+    return "; ".join(
+        f"{ideal:g} for {sentence_list(each.words for each in of_kind if each.ideal == ideal)}"
+        for ideal in ideals
+    )
+
+
+def _several_phases(labels: dict[str, str]) -> str:
+    """Return, in brackets, which models are searched in several phases, each as long."""
+    words = {2: "two", 3: "three"}
+    told = [
+        f" ({labels[name]}: in each of its {words.get(family.phases, family.phases)} phases)"
+        for name, family in MODEL_FAMILIES.items()
+        if name in labels and family.phases > 1
+    ]
+    return "".join(told)
+
+
 def _methods(table: pd.DataFrame) -> Table:
     """Return which method each metric's interval comes from; models may differ."""
     names = PROBABILITY_METRICS | THRESHOLD_METRICS
@@ -323,7 +326,7 @@ def hyperparameters_section(results: Results) -> Section:
         Table(
             name="hyperparameters",
             caption=f"Randomised search, {results['search.iterations']} parameter sets per model"
-            f"{' (TabNet: in each of its two phases)' if 'tabnet' in labels else ''}, "
+            f"{_several_phases(labels)}, "
             f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
             "all training rows. The cross-validated AUROC chose the parameters and is optimistic: "
             "how good a model is, nested cross-validation and the test rows say.",

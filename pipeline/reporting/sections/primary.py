@@ -19,26 +19,7 @@ from pipeline.reporting.wording import (
     plural,
     share,
 )
-
-#: Metrics as they stand in a sentence.
-METRIC_WORDS = {
-    "auroc": "AUROC",
-    "auprc": "AUPRC",
-    "brier": "Brier score",
-    "scaled_brier": "scaled Brier score",
-    "calibration_intercept": "calibration intercept",
-    "calibration_slope": "calibration slope",
-    "ici": "integrated calibration index",
-    "oe_ratio": "ratio of observed to expected events",
-    "accuracy": "accuracy",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "precision": "precision",
-    "npv": "NPV",
-    "f1": "F1 score",
-    "kappa": "Cohen's kappa",
-    "mcc": "Matthews correlation",
-}
+from pipeline.study.metrics import METRICS
 
 
 def primary_blocks(results: Results) -> list[Block]:
@@ -66,7 +47,7 @@ def primary_sentence(results: Results) -> str:
     chosen = ", chosen by cross-validation of the training rows," if model == "winner" else ""
     model = results.modelling.winner["model"] if model == "winner" else model
     label = results.modelling.models[model].info["label"]
-    what = METRIC_WORDS[declared["metric"]]
+    what = METRICS[declared["metric"]].words
     if declared["part"] == "nested":
         info = results.modelling.nested[model].info
         value = number(info[declared["metric"]], bounds=METRIC_BOUNDS.get(declared["metric"]))

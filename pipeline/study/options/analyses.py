@@ -7,8 +7,6 @@ from typing import Annotated, Literal
 
 from pipeline.core.sections import Rule, option
 
-Analysis = Literal["prediction", "outcomes", "regression"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Outcomes:

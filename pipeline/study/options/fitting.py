@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pipeline.core.sections import Rule, option, section
+from pipeline.core.sections import Rule, option
+from pipeline.study.model_families import MODEL_FAMILIES
 
-Family = Literal["lr", "svm", "rf", "xgboost", "tabnet"]
+if TYPE_CHECKING:
+    Family = Judged = str
+else:
+    Family = Literal[*MODEL_FAMILIES]
+    Judged = Literal[*MODEL_FAMILIES, "winner"]
+
+FAMILY_NAMES = ", ".join(MODEL_FAMILIES)
+"""Families of models, as errors and the page of options list them."""
 
 Repetition = Literal["fixed", "reduced", "full"]
 """How parameters are found where the procedure is repeated."""
@@ -62,60 +70,4 @@ class Search:
         "search spaces that replace the built-in ones, {model: {parameter: values}}",
         "{model: {parameter: values}} that replace the built-in search spaces; values are a list, "
         "{uniform: [low, high]} or {log_uniform: [low, high]}",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TabnetStart:
-    """Training parameters that hold until they are searched."""
-
-    learning_rate: float = option(
-        0.02,
-        "learning rate of Adam",
-        "of Adam; the library's default",
-        unit="step of Adam",
-        gt=0,
-        le=1,
-    )
-    batch_size: int = option(
-        32,
-        "rows per batch",
-        "rows per batch; small, so that a few hundred patients give some steps an epoch",
-        unit="rows",
-        ge=2,
-    )
-    weight_decay: float = option(
-        0.1,
-        "weight decay of Adam",
-        "of Adam; with a few dozen events less lets TabNet learn them by heart",
-        unit="decay of Adam",
-        ge=0,
-        le=1,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tabnet:
-    """Training of TabNet."""
-
-    max_epochs: int = option(100, "epochs at most", "epochs at most", unit="epochs", ge=1)
-    patience: int = option(
-        10,
-        "epochs without improvement before the stop",
-        "epochs without better validation AUROC before the stop",
-        unit="epochs",
-        ge=1,
-    )
-    validation_fraction: float = option(
-        0.2,
-        "share of training rows that early stopping watches",
-        "share of real training rows that early stopping watches",
-        unit="share of rows",
-        gt=0,
-        le=0.5,
-    )
-    start: TabnetStart = section(
-        TabnetStart,
-        "training parameters that hold until they are searched",
-        "training parameters while the architecture is searched, and where no space names them",
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pipeline.core.sections import Rule, option
-from pipeline.study.options.fitting import Family, Repetition
+from pipeline.study.metrics import METRICS
+from pipeline.study.options.fitting import FAMILY_NAMES, Family, Judged, Repetition
 
 Target = Annotated[float, Rule("what the threshold has to reach", bounds={"gt": 0, "lt": 1})]
 Probability = Annotated[float, Rule("a threshold probability", bounds={"ge": 0, "lt": 1})]
@@ -16,10 +17,10 @@ FilterFamily = Literal[
     "exponential", "lbp",
 ]  # fmt: skip
 Step = Literal["ccc", "wilcoxon", "mrmr", "clinical_filter", "scaling", "oversampling"]
-Metric = Literal[
-    "auroc", "auprc", "brier", "scaled_brier", "calibration_intercept", "calibration_slope", "ici",
-    "oe_ratio", "accuracy", "sensitivity", "specificity", "precision", "npv", "f1", "kappa", "mcc",
-]  # fmt: skip
+if TYPE_CHECKING:
+    Metric = str
+else:
+    Metric = Literal[*METRICS]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +89,7 @@ class Evaluation:
 class Primary:
     """The one analysis that a study is judged by."""
 
-    model: Literal["lr", "svm", "rf", "xgboost", "tabnet", "winner"] = option(
-        MISSING, "model that is judged, or winner", required=True
-    )
+    model: Judged = option(MISSING, "model that is judged, or winner", required=True)
     part: Literal["test", "nested"] = option("test", "rows that it is judged on")
     metric: Metric = option("auroc", "metric that it is judged by")
 
@@ -103,7 +102,7 @@ class Nested:
         "all",
         "models whose procedure is cross-validated, or all",
         "all of `models`, or a list of them; [] for none",
-        accepts="`all` or a list of models: lr, svm, rf, xgboost, tabnet",
+        accepts=f"`all` or a list of models: {FAMILY_NAMES}",
     )
     folds: int = option(
         5,
@@ -167,7 +166,7 @@ class Optimism:
         "all-but-tabnet",
         "models that are corrected, all, or all-but-tabnet",
         "all, all-but-tabnet (whose resamples would take hours), or a list; [] for none",
-        accepts="`all`, `all-but-tabnet` or a list of models: lr, svm, rf, xgboost, tabnet",
+        accepts=f"`all`, `all-but-tabnet` or a list of models: {FAMILY_NAMES}",
     )
     resamples: int = option(
         100,
@@ -227,7 +226,7 @@ class Ablation:
         "models that are refitted, a list taken from `models`, or tabnet-or-first",
         "tabnet, or the first of `models` where it is not trained; or a list, [] for none: several "
         "models give one comparable table",
-        accepts="`tabnet-or-first` or a list of models: lr, svm, rf, xgboost, tabnet",
+        accepts=f"`tabnet-or-first` or a list of models: {FAMILY_NAMES}",
     )
     where: Literal["before_selection", "signature"] = option(
         "before_selection",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, make_dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pipeline.core.sections import Rule, option, optional_section, section, sections
 from pipeline.imaging.ct_options import CtOptions
-from pipeline.study.options.analyses import Analysis, Outcomes, Regression
-from pipeline.study.options.fitting import Family, Search, Tabnet
+from pipeline.study.analyses import ANALYSES
+from pipeline.study.model_families import MODEL_FAMILIES
+from pipeline.study.options.fitting import Family, Search
 from pipeline.study.options.handed_in import Condition, Outcome
 from pipeline.study.options.imaging import Agreement, Checks, Extraction, Masks, Preflight
 from pipeline.study.options.judging import (
@@ -21,6 +22,11 @@ from pipeline.study.options.judging import (
     Stability,
 )
 from pipeline.study.options.selecting import Imputation, Scaling, Selection, Split
+
+if TYPE_CHECKING:
+    Analysis = str
+else:
+    Analysis = Literal[*ANALYSES]
 
 NAME = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
 
@@ -52,8 +58,8 @@ Word = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """Every option of a study."""
+class _HandedIn:
+    """Name, tables and what is asked of them: what stands before the sections of analyses."""
 
     study: str = option(
         None,
@@ -182,19 +188,17 @@ class Options:
     analyses: list[Annotated[Analysis, Rule("an analysis")]] = option(
         ["prediction"],
         "what is asked of the study's tables",
-        "prediction (models of the outcome) | outcomes (groups compared by the clinical columns) | "
-        "regression (logistic, of clinical predictors, with nomogram and calculator): one or "
-        "several; without prediction a clinical table is enough",
+        " | ".join(f"{each.name} ({each.meaning})" for each in ANALYSES.values())
+        + ": one or several; without prediction a clinical table is enough",
         min_length=1,
         unique=True,
         heading="analyses",
     )
-    outcomes: Outcomes = section(Outcomes, "how groups are compared, in the analysis outcomes")
-    regression: Regression = section(
-        Regression,
-        "how the analysis regression is done",
-        "of the `predictors` up to `timing`; a split by a column parts fit and validation",
-    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """Outcome, images and how models are made: what stands behind the sections of analyses."""
 
     outcome: Outcome | None = optional_section(
         Outcome,
@@ -278,7 +282,12 @@ class Options:
         remedy="write `oversampling: none` or `oversampling: adasyn_tomek`",
     )
     search: Search = section(Search, "search of the models' parameters")
-    tabnet: Tabnet = section(Tabnet, "training of TabNet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Computed:
+    """Device, evaluation and repetitions: what stands behind the sections of model families."""
+
     device: Literal["auto", "cpu", "cuda"] = option(
         "auto", "where TabNet trains", "auto | cpu | cuda: where TabNet trains"
     )
@@ -336,3 +345,30 @@ class Options:
         "refits without parts of the input or the procedure: steps x seeds fits a model, and steps "
         "x split.folds for thresholds (search: fixed, no fixed threshold)",
     )
+
+
+_ANALYSES = make_dataclass(
+    "_Analyses",
+    [
+        (each.name, each.options, section(each.options, each.description, each.reason))
+        for each in ANALYSES.values()
+        if each.options is not None
+    ],
+    frozen=True,
+    kw_only=True,
+)
+_FAMILIES = make_dataclass(
+    "_Families",
+    [
+        (each.name, each.options, section(each.options, f"training of {each.label}"))
+        for each in MODEL_FAMILIES.values()
+        if each.options is not None
+    ],
+    frozen=True,
+    kw_only=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(_Computed, _FAMILIES, _Asked, _ANALYSES, _HandedIn):  # type: ignore[misc, valid-type]
+    """Every option of a study, in the order of the bases from the last to the first."""

@@ -65,7 +65,7 @@ def test_early_stopping_watches_real_patients_only(data, config, monkeypatch):
             seen.update(X=X, X_valid=X_valid)
             return self
 
-    monkeypatch.setattr("models.learning.estimators.TabNet", lambda **_: Spy())
+    monkeypatch.setattr("models.learning.families.tabnet.TabNet", lambda **_: Spy())
     fit_estimator("tabnet", {}, Z, y, groups, config | {"oversampling": "adasyn_tomek"}, seed=0)
     where = {tuple(row): index for index, row in enumerate(Z)}
     watched = [where[tuple(row)] for row in seen["X_valid"]]
@@ -124,7 +124,7 @@ def test_a_fit_that_does_not_converge_is_noted(data, config, monkeypatch):
             warnings.warn("max_iter was reached", ConvergenceWarning, stacklevel=1)
 
     Z, y, groups = data
-    monkeypatch.setattr("models.learning.estimators.LogisticRegression", lambda **_: Stuck())
+    monkeypatch.setattr("models.learning.families.lr.LogisticRegression", lambda **_: Stuck())
     fit = fit_estimator("lr", {}, Z, y, groups, config, seed=0)
     assert fit.notes == ["Logistic regression did not fully converge."]
 
@@ -135,7 +135,7 @@ def test_other_warnings_are_not_swallowed(data, config, monkeypatch):
             warnings.warn("look here", UserWarning, stacklevel=1)
 
     Z, y, groups = data
-    monkeypatch.setattr("models.learning.estimators.LogisticRegression", lambda **_: Loud())
+    monkeypatch.setattr("models.learning.families.lr.LogisticRegression", lambda **_: Loud())
     with pytest.warns(UserWarning, match="look here"):
         assert isinstance(fit_estimator("lr", {}, Z, y, groups, config, seed=0), Fit)
 
@@ -173,8 +173,15 @@ def test_unknown_names_are_refused(config, data):
 
 
 def test_device_is_the_cpu_for_all_but_tabnet(config):
-    assert device_of("rf", config | {"device": "cuda"}) == "cpu"
-    assert device_of("tabnet", config) == "cpu"
+    assert device_of("rf", "cuda") == "cpu"
+    assert device_of("tabnet", config["device"]) == "cpu"
+
+
+def test_tabnet_trains_where_there_is_a_gpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert [device_of("tabnet", device) for device in ("auto", "cuda", "cpu")] == [
+        *("cuda", "cuda", "cpu")
+    ]
 
 
 def test_tabnet_learns_what_a_small_cohort_can_teach(repository):

@@ -18,6 +18,7 @@ from pipeline.core.errors import FitError
 from pipeline.study import foreseen_fits
 from pipeline.study.config import resolve_config
 from pipeline.study.foreseen_fits import Patients, foreseen, training_patients
+from pipeline.study.model_families import MODEL_FAMILIES
 
 
 def rows_of(patients: Patients) -> pd.DataFrame:
@@ -137,5 +138,5 @@ def test_patients_are_counted_in_the_training_part(design):
 
 
 def test_its_numbers_are_those_of_the_stages():
-    assert foreseen_fits.TABNET_ROWS == MINIMAL_ROWS
+    assert MODEL_FAMILIES["tabnet"].least_rows == MINIMAL_ROWS
     assert foreseen_fits.MAX_LEFT_OUT == MAX_LEFT_OUT

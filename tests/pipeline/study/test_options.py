@@ -17,9 +17,9 @@ from pipeline.core.problems import Problems
 from pipeline.core.sections import SECTION, SECTIONS, default_of, rule_of, section_of
 from pipeline.study.config import DEFAULTS, resolve_config
 from pipeline.study.options.acceptance import check_options
-from pipeline.study.options.fitting import Tabnet
 from pipeline.study.options.generate import made, write_all
 from pipeline.study.options.study_options import Options
+from pipeline.study.options.tabnet import Tabnet
 from pipeline.study.options.typed import json_schema
 from pipeline.study.options.words import whole_schema
 

@@ -1,0 +1,59 @@
+"""The sections of the report that each analysis brings, in the order of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pipeline.reporting.blocks import Section
+from pipeline.reporting.results import Results
+from pipeline.reporting.sections.ablation import ablation_section
+from pipeline.reporting.sections.groups import groups_section
+from pipeline.reporting.sections.importance import importance_section
+from pipeline.reporting.sections.models import hyperparameters_section, performance_section
+from pipeline.reporting.sections.primary import sample_size_section
+from pipeline.reporting.sections.regression import regression_section
+from pipeline.reporting.sections.selection import selection_section
+from pipeline.reporting.sections.sensitivity import sensitivity_section
+from pipeline.reporting.sections.validation import validation_section
+
+Build = Callable[[Results], Section]
+
+
+class AnalysisSections(NamedTuple):
+    """What one analysis shows.
+
+    Attributes
+    ----------
+    of_patients : tuple of callable
+        Sections that come behind the patients' characteristics and before the images.
+    of_features : tuple of callable
+        Sections that come behind the readers' agreement on the features.
+    missed : bool
+        Whether the page says why they are not there where nobody asked for the analysis.
+    """
+
+    of_patients: tuple[Build, ...] = ()
+    of_features: tuple[Build, ...] = ()
+    missed: bool = False
+
+
+ANALYSIS_SECTIONS: dict[str, AnalysisSections] = {
+    "outcomes": AnalysisSections((groups_section,)),
+    "regression": AnalysisSections((regression_section,)),
+    "prediction": AnalysisSections(
+        of_patients=(sample_size_section,),
+        of_features=(
+            *(selection_section, hyperparameters_section, performance_section),
+            *(validation_section, sensitivity_section, importance_section, ablation_section),
+        ),
+        missed=True,
+    ),
+}
+"""Name of an analysis -> its sections; `pipeline.study.analyses` has the analyses themselves."""
+
+
+def shown_analyses(results: Results) -> list[AnalysisSections]:
+    """Return the sections of the analyses that a study asks for, or whose lack it tells."""
+    asked = results.study.config["analyses"]
+    return [each for name, each in ANALYSIS_SECTIONS.items() if name in asked or each.missed]

@@ -1,0 +1,59 @@
+"""What an analysis brings: plain data, by which options, rules and report find its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.core.problems import Problems
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One thing that can be asked of a study's tables.
+
+    Its stages are the modules that its rules call. Its sections of the report are bound in
+    `pipeline.reporting.analysis_sections`.
+
+    Attributes
+    ----------
+    name : str
+        A noun, as in the option `analyses`; its section of options is called so too.
+    meaning : str
+        What it is, in a few words, for the page of options.
+    rules : tuple of str
+        Files of `pipeline/rules`, without ``.smk``, that the Snakefile includes where it runs.
+    reads : mapping
+        Rule -> the options that its stage reads, with dots.
+    results : tuple of str
+        What the report waits for, relative to the study's folder; the files of each model are added
+        by the rules.
+    options : type or None
+        Class of its section; None where its options are sections of their own.
+    description, reason : str
+        Of that section, as in `pipeline.core.sections.Rule`.
+    clinical_only : bool
+        Whether a clinical table and its dictionary are enough, and needed.
+    needs_outcome : bool
+        Whether it is of the study's outcome.
+    check : callable or None
+        ``check(config, problems)`` adds what else it lacks.
+    """
+
+    name: str
+    meaning: str
+    rules: tuple[str, ...]
+    reads: Mapping[str, tuple[str, ...]]
+    results: tuple[str, ...] = ()
+    options: type | None = None
+    description: str = ""
+    reason: str = ""
+    clinical_only: bool = False
+    needs_outcome: bool = False
+    check: Callable[[Mapping[str, Any], Problems], None] | None = field(default=None)
+
+    def runs(self, config: Mapping[str, Any]) -> bool:
+        """Return whether a study with a clinical table comes to it."""
+        asked = self.name in config["analyses"]
+        return asked and not (self.needs_outcome and config["outcome"] is None)

@@ -1,0 +1,26 @@
+"""The analysis `regression`: logistic, of clinical predictors, with nomogram and calculator."""
+
+from __future__ import annotations
+
+from pipeline.study.analyses.analysis import Analysis
+from pipeline.study.options.analyses import Regression
+from pipeline.tables.split_designs import OPTIONS as SPLIT
+
+REGRESSION = Analysis(
+    "regression",
+    "logistic, of clinical predictors, with nomogram and calculator",
+    rules=("regress",),
+    reads={
+        "regress": (
+            *("seed", "mode", "title", "unit", "regression", "outcome", "eligibility", "timing"),
+            *("predictors", "features", "evaluation.confidence", "evaluation.decision_curve"),
+            *(name for name in SPLIT if name != "split.folds"),
+        ),
+    },
+    results=("regression",),
+    options=Regression,
+    description="how the analysis regression is done",
+    reason="of the `predictors` up to `timing`; a split by a column parts fit and validation",
+    clinical_only=True,
+    needs_outcome=True,
+)

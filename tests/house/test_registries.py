@@ -213,7 +213,7 @@ from pipeline.study.analyses.analysis import Analysis
 class Counts:
     """Rows counted."""
 
-    of: str = option("sex", "column whose words are counted", min_length=1)
+    of: str = option("asa", "column whose words are counted", min_length=1)
 
 
 COUNTS = Analysis(
@@ -305,12 +305,12 @@ def test_a_fourth_analysis_is_its_files_and_two_lines(tree: Path, tmp_path: Path
     (tree / "docs").mkdir()
     python(tree, "-m", "pipeline.study.options.generate")  # as `make options` does
     table = write_clinical(tmp_path)
-    given = clinical_options(tmp_path, analyses=["counts"], counts={"of": "ward"})
+    given = clinical_options(tmp_path, analyses=["counts"], counts={"of": "sex"})
     del given["outcomes"]
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
     run = ("-m", "pipeline.running.run", "--configfile", str(tmp_path / "study.yaml"))
     python(tree, *run, "--cores", "1", "-s", str(tree / "Snakefile"), folder=tmp_path)
-    counted = table["ward"].value_counts()
+    counted = table["sex"].value_counts()
     page = (tmp_path / "results/groups/report/report.html").read_text(encoding="utf-8")
-    assert f"A: {counted['A']} rows, B: {counted['B']} rows" in page
+    assert f"female: {counted['female']} rows, male: {counted['male']} rows" in page
     assert "Counted rows" in page

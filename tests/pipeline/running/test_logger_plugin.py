@@ -59,7 +59,7 @@ def test_a_run_is_told_as_events_and_again_as_progress(tmp_path: Path, repositor
     assert "1 of 1 jobs · " in shown.stderr
     assert "rule b:" not in shown.stderr
     assert events_of(tmp_path, repository) == [{"event": "nothing"}]
-    (tmp_path / "Snakefile").write_text('raise WorkflowError("Not this way")', encoding="utf-8")
+    (tmp_path / "Snakefile").write_text('raise WorkflowError("Not this way")\n', encoding="utf-8")
     (error,) = events_of(tmp_path, repository)
     assert error["event"] == "error"
     assert "Not this way" in error["text"]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from models.learning.one_fit import Fit, fit_estimator
+from models.learning.one_fit import Fit, Wanted, fit_estimator, fit_many, prepare_rows
 from models.modes.mode import learning_rows
 from models.modes.rows import LearningRows
 from models.transformers.chain import signature_of
 from models.transformers.columns import Columns
+from pipeline.core.errors import DivergedError
 
 
 @dataclass(frozen=True)
@@ -99,20 +100,32 @@ def refit(
 
 
 def refit_classifier(
-    fitted: FittedModel, parameters: Mapping, config: Mapping, seed: int
-) -> FittedModel:
-    """Fit the classifier again, with another seed, to the rows that the selection gave.
+    fitted: FittedModel, parameters: Mapping, config: Mapping, seeds: Sequence[int]
+) -> list[FittedModel]:
+    """Fit the classifier again, with other seeds, to the rows that the selection gave.
 
-    The selection draws nothing, so that this equals `refit` with that seed, and spares its work.
+    The selection draws nothing, so that this equals `refit` with each seed, and spares its work.
 
     Parameters
     ----------
     fitted : FittedModel
         From `refit` with the same configuration.
-    parameters, config, seed
+    parameters, config
         As for `refit`.
+    seeds : sequence of int
+        Of the fits, which are made together where the family can.
     """
-    return _fit_to(fitted.rows, fitted.model, fitted.columns, parameters, config, seed)
+    rows, model = fitted.rows, fitted.model
+    wanted = [
+        Wanted(parameters, prepare_rows(model, rows.Z, rows.y, rows.groups, config, seed), seed)
+        for seed in seeds
+    ]
+    again = []
+    for fit in fit_many(model, wanted, config):
+        if isinstance(fit, DivergedError):
+            raise fit
+        again.append(FittedModel(model, fitted.columns, rows, fit, rows.notes + fit.notes))
+    return again
 
 
 def _fit_to(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from models.learning.estimators import device_of, family_of
-from models.learning.one_fit import FitRows, fit_rows, prepare_rows
+from models.learning.one_fit import Fit, FitRows, Wanted, fit_many, prepare_rows
+from models.learning.tabnet import stack_size
 from models.modes.rows import FoldData
 from pipeline.core.errors import DivergedError, FitError
 from pipeline.core.files import json_hash
@@ -91,33 +93,82 @@ def _bytes(array: np.ndarray) -> bytes:
     return repr((array.shape, values)).encode()
 
 
-def fit_fold(task: FoldFits, what: tuple[int, dict]) -> dict:
-    """Fit a parameter set to one fold: its AUROC (None where it failed), how it ended, notes."""
-    number, parameters = what
-    fold = task.folds[number]
-    try:
-        fit = fit_rows(
-            task.model,
-            parameters,
-            task.rows[number],
-            task.config,
-            task.seeds[number],
-            ranking=True,
-        )
-        score = SCORES[task.config["search"]["scoring"]]
+FoldFit = tuple[int, dict]
+"""A fit of a search: the number of its fold, and its parameters."""
+
+
+def together(model: str, config: Mapping, fits: Sequence[FoldFit], workers: int) -> list[list[int]]:
+    """Group the fits of a search into tasks: networks of one shape and batch size are one.
+
+    The groups change no result, only how long it takes: a stack is as large as a cache holds, and
+    smaller where processes would have nothing to do.
+
+    Parameters
+    ----------
+    model : str
+        Name of the family.
+    config : mapping
+        Resolved configuration.
+    fits : sequence of FoldFit
+        In the order of the search.
+    workers : int
+        Processes that share the tasks.
+
+    Returns
+    -------
+    list of list of int
+        Positions in `fits`, each in one task.
+    """
+    family = family_of(model)
+    if not family.stops_early or config["tabnet"]["engine"] != "stacked":
+        return [[number] for number in range(len(fits))]
+    alike: dict[tuple, list[int]] = {}
+    widths = {}
+    for number, (_, parameters) in enumerate(fits):
+        network = family.make(parameters, config, 0)
+        shape = network.n_d, network.n_steps, network.n_independent, network.n_shared
+        alike.setdefault((*shape, network.batch_size), []).append(number)
+        widths[number] = network.n_d
+    most = math.ceil(len(fits) / workers)
+    tasks = []
+    for numbers in alike.values():
+        size = min(stack_size(widths[numbers[0]]), most)
+        # Equal parts: a remainder of one network would cost nearly as much as a whole stack.
+        parts = math.ceil(len(numbers) / size)
+        tasks += [part.tolist() for part in np.array_split(numbers, parts)]
+    return tasks
+
+
+def fit_folds(task: FoldFits, fits: Sequence[FoldFit]) -> list[dict]:
+    """Fit parameter sets to folds: AUROC (None where it failed), how it ended, notes of each."""
+    score = SCORES[task.config["search"]["scoring"]]
+    found = []
+    for (number, _), fit in zip(fits, _fitted(task, fits, ranking=True), strict=True):
+        if isinstance(fit, DivergedError):
+            note = f"A parameter set failed: {fit}"
+            found.append({"auc": None, "ending": "diverged", "notes": [note]})
+            continue
+        fold = task.folds[number]
         auc = float(score(fold.y_valid, fit.ranking(fold.Z_valid)))
-    except DivergedError as error:
-        note = f"A parameter set failed: {error}"
-        return {"auc": None, "ending": "diverged", "notes": [note]}
-    return {"auc": auc, "ending": fit.ending, "notes": fit.notes}
+        found.append({"auc": auc, "ending": fit.ending, "notes": fit.notes})
+    return found
 
 
-def predict_fold(task: FoldFits, what: tuple[int, dict]) -> tuple[np.ndarray, list[str]]:
-    """Return a fold's validation probabilities with the best parameters, and the fit's notes."""
-    number, parameters = what
-    rows, seed = task.rows[number], task.seeds[number]
-    fit = fit_rows(task.model, parameters, rows, task.config, seed)
-    return fit.probability(task.folds[number].Z_valid), fit.notes
+def predict_parts(task: FoldFits, fits: Sequence[FoldFit]) -> list[tuple[np.ndarray, list[str]]]:
+    """Return the validation probabilities of folds with given parameters, and the fits' notes."""
+    found = []
+    for (number, _), fit in zip(fits, _fitted(task, fits), strict=True):
+        if isinstance(fit, DivergedError):
+            raise fit
+        found.append((fit.probability(task.folds[number].Z_valid), fit.notes))
+    return found
+
+
+def _fitted(
+    task: FoldFits, fits: Sequence[FoldFit], *, ranking: bool = False
+) -> list[Fit | DivergedError]:
+    wanted = [Wanted(values, task.rows[number], task.seeds[number]) for number, values in fits]
+    return fit_many(task.model, wanted, task.config, ranking=ranking)
 
 
 def _check_outcomes(folds: list[FoldData]) -> None:

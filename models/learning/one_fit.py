@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 
 from models.learning.estimators import family_of
+from models.learning.family import Family
 from models.learning.platt import calibration_folds
+from models.learning.tabnet import Lesson, fit_together
 from models.transformers.oversampling import resample_rows
-from pipeline.core.errors import FitError
+from pipeline.core.errors import DivergedError, FitError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.seeds import derive_seed
 
@@ -110,6 +112,24 @@ class Fit:
         if hasattr(self.estimator, "predict_proba"):
             return self.probability(Z)
         return np.asarray(self.estimator.decision_function(_seen(Z)), dtype=np.float64)
+
+
+class Wanted(NamedTuple):
+    """A fit that is asked for.
+
+    Attributes
+    ----------
+    parameters : mapping
+        Values of the family's searched parameters.
+    rows : FitRows
+        From `prepare_rows` with the same seed.
+    seed : int
+        Seed of this fit.
+    """
+
+    parameters: Mapping
+    rows: FitRows
+    seed: int
 
 
 def _seen(Z: np.ndarray) -> np.ndarray:
@@ -215,21 +235,43 @@ def fit_rows(
         Only ranks will be asked of the classifier: what it computes for probabilities and
         explanations beyond them is left out.
     """
-    if rows.nothing_selected:
-        return Fit(DummyClassifier(strategy="prior").fit(rows.Z, rows.y), list(rows.notes))
+    [fit] = fit_many(model, [Wanted(parameters, rows, seed)], config, ranking=ranking)
+    if isinstance(fit, DivergedError):
+        raise fit
+    return fit
+
+
+def fit_many(
+    model: str, wanted: Sequence[Wanted], config: Mapping, *, ranking: bool = False
+) -> list[Fit | DivergedError]:
+    """Fit classifiers of one family to prepared rows, networks many at a time.
+
+    Each is what `fit_rows` gives, bit for bit; a training that diverges is returned as its error.
+
+    Parameters
+    ----------
+    model, config, ranking
+        As for `fit_rows`.
+    wanted : sequence of Wanted
+        Any rows, parameters and seeds.
+    """
     family = family_of(model)
-    if len(np.unique(rows.y)) != 2:
-        raise FitError(
-            "A classifier needs rows of both outcomes to learn from",
-            found=f"{len(rows.y)} rows of one outcome",
-            remedy="use fewer folds, more patients, or no oversampling",
-        )
+    if family.stops_early:
+        return _fit_networks(family, wanted, config, ranking=ranking)
+    return [_fit_one(family, each, config, ranking=ranking) for each in wanted]
+
+
+def _fit_one(
+    family: Family, wanted: Wanted, config: Mapping, *, ranking: bool
+) -> Fit | DivergedError:
+    parameters, rows, seed = wanted
+    if rows.nothing_selected:
+        return _event_share(rows)
+    _check_outcomes(rows)
     make = family.make_ranking if ranking and family.make_ranking else family.make
     estimator = make(parameters, config, seed)
-    notes, ending, extra = list(rows.notes), None, {}
-    if family.stops_early:
-        extra = {"X_valid": rows.Z_watch, "y_valid": rows.y_watch}
-    elif family.takes_folds and make is family.make:
+    notes, extra = list(rows.notes), {}
+    if family.takes_folds and make is family.make:
         folds = calibration_folds(*rows.given, seed, oversample=rows.oversampled)
         extra = {"folds": folds}
         notes += [f"Where the probabilities are learned: {f.note}" for f in folds if f.note]
@@ -243,9 +285,45 @@ def fit_rows(
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-    if family.stops_early:
-        ending = "early_stopped" if estimator.stopped_early_ else "reached_limit"
-    return Fit(estimator, list(dict.fromkeys(notes)), ending, rows.why_not)
+    return Fit(estimator, list(dict.fromkeys(notes)), None, rows.why_not)
+
+
+def _fit_networks(
+    family: Family, wanted: Sequence[Wanted], config: Mapping, *, ranking: bool
+) -> list[Fit | DivergedError]:
+    """Fit networks that early stopping ends, those that can be together at the same time."""
+    make = family.make_ranking if ranking and family.make_ranking else family.make
+    fits: list[Fit | DivergedError] = []
+    lessons: dict[int, Lesson] = {}
+    for number, (parameters, rows, seed) in enumerate(wanted):
+        if rows.nothing_selected:
+            fits.append(_event_share(rows))
+            continue
+        _check_outcomes(rows)
+        estimator = make(parameters, config, seed)
+        notes = list(dict.fromkeys(rows.notes))
+        fits.append(Fit(estimator, notes, None, rows.why_not))
+        lessons[number] = Lesson(estimator, rows.Z, rows.y, rows.Z_watch, rows.y_watch)
+    errors = fit_together(list(lessons.values()))
+    for number, error in zip(lessons, errors, strict=True):
+        if error is None:
+            stopped = lessons[number].estimator.stopped_early_
+            ending = "early_stopped" if stopped else "reached_limit"
+        fits[number] = error or replace(fits[number], ending=ending)
+    return fits
+
+
+def _event_share(rows: FitRows) -> Fit:
+    return Fit(DummyClassifier(strategy="prior").fit(rows.Z, rows.y), list(rows.notes))
+
+
+def _check_outcomes(rows: FitRows) -> None:
+    if len(np.unique(rows.y)) != 2:
+        raise FitError(
+            "A classifier needs rows of both outcomes to learn from",
+            found=f"{len(rows.y)} rows of one outcome",
+            remedy="use fewer folds, more patients, or no oversampling",
+        )
 
 
 def early_stopping_rows(

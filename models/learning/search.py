@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from models.learning.estimators import Family, family_of
-from models.learning.fold_fits import FoldFits, fit_fold, predict_fold
+from models.learning.fold_fits import FoldFits, fit_folds, predict_parts, together
 from models.learning.notes import counted_notes
 from models.learning.spaces import draw_parameters, plan_phases
 from models.modes.rows import FoldData
@@ -142,11 +142,14 @@ def search_model(
         for phase, (space, count) in enumerate(phases, start=1):
             drawn = draw_parameters(space, count, derive_seed(seed, model, "draw", phase - 1))
             sets = [best | parameters for parameters in drawn]
-            for parameters, results in zip(sets, _try(sets, pool, kept, log), strict=True):
+            for parameters, results in zip(sets, _try(sets, task, pool, kept, log), strict=True):
                 rows.append(_row(len(rows), phase, parameters, results))
                 notes += [note for result in results for note in result["notes"]]
             best = _best_of(rows, model)
-        fitted = pool.map(predict_fold, [(fold, best) for fold in range(len(folds))])
+        fits = [(fold, best) for fold in range(len(folds))]
+        parts = together(model, config, fits, workers)
+        predicted = pool.map(predict_parts, [[fits[n] for n in part] for part in parts])
+        fitted = [each for part in predicted for each in part]
     out_of_fold = _joined(folds, fitted, n_rows)
     notes += [note for _, said in fitted for note in said]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
@@ -191,7 +194,7 @@ def predict_folds(
         If a fold lacks an outcome, or a classifier could not be fitted.
     """
     task = FoldFits.prepare(model, folds, config, seed)
-    fitted = [predict_fold(task, (number, dict(parameters))) for number in range(len(folds))]
+    fitted = predict_parts(task, [(number, dict(parameters)) for number in range(len(folds))])
     return _joined(folds, fitted, n_rows)
 
 
@@ -205,22 +208,26 @@ def _joined(
     return out_of_fold
 
 
-def _try(sets: list[dict], pool: Workers, journal: Journal, log: _Log) -> list[list[dict]]:
+def _try(
+    sets: list[dict], task: FoldFits, pool: Workers, journal: Journal, log: _Log
+) -> list[list[dict]]:
     """Fit each parameter set to each fold, as far as the journal does not know; one list a set."""
     n_folds = log.n_folds
-    tasks = [(fold, parameters) for parameters in sets for fold in range(n_folds)]
-    names = [json.dumps(task, sort_keys=True) for task in tasks]
+    fits = [(fold, parameters) for parameters in sets for fold in range(n_folds)]
+    names = [json.dumps(fit, sort_keys=True) for fit in fits]
     missing = [n for n, name in enumerate(names) if name not in journal.results]
-    log.known(len(tasks) - len(missing))
+    log.known(len(fits) - len(missing))
+    grouped = together(task.model, task.config, [fits[number] for number in missing], pool.count)
+    parts = [[missing[position] for position in group] for group in grouped]
 
-    def keep(position: int, result: dict) -> None:
-        number = missing[position]
-        journal.add(names[number], result)
-        start = number - number % n_folds
-        of_set = [journal.results.get(name) for name in names[start : start + n_folds]]
-        log.fitted(of_set if all(of_set) else None)
+    def keep(position: int, results: list[dict]) -> None:
+        for number, result in zip(parts[position], results, strict=True):
+            journal.add(names[number], result)
+            start = number - number % n_folds
+            of_set = [journal.results.get(name) for name in names[start : start + n_folds]]
+            log.fitted(of_set if all(of_set) else None)
 
-    pool.map(fit_fold, [tasks[number] for number in missing], on_result=keep)
+    pool.map(fit_folds, [[fits[number] for number in part] for part in parts], on_result=keep)
     results = [journal.results[name] for name in names]
     return [results[start : start + n_folds] for start in range(0, len(results), n_folds)]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -14,6 +16,9 @@ from pipeline.core.errors import DivergedError, FitError, StudyError
 
 MINIMAL_ROWS = 4
 """Rows below which no batch normalisation is meaningful."""
+
+STACKED_WIDTH = 600
+"""Sum of the widths `n_d` of networks that are trained together: their working set fits a cache."""
 
 
 class TabNet(ClassifierMixin, BaseEstimator):
@@ -59,6 +64,10 @@ class TabNet(ClassifierMixin, BaseEstimator):
         Seed of weights and batches.
     attention : bool
         Whether `feature_importances_` are computed; a search needs none.
+    engine : {'stacked', 'pytorch-tabnet'}
+        Who trains the library's network: `models.learning.stacked_training`, many at once, or the
+        library's own loop, one by one. The function is the same; its sums are rounded in another
+        order, which training amplifies.
 
     Attributes
     ----------
@@ -100,6 +109,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
         threads: int = 1,
         seed: int = 0,
         attention: bool = True,
+        engine: str = "stacked",
     ) -> None:
         self.n_d = n_d
         self.n_steps = n_steps
@@ -116,6 +126,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
         self.threads = threads
         self.seed = seed
         self.attention = attention
+        self.engine = engine
 
     def fit(self, X: np.ndarray, y: np.ndarray, X_valid: np.ndarray, y_valid: np.ndarray) -> TabNet:
         """Train on `X` and `y`, stop by the AUROC on `X_valid` and `y_valid`.
@@ -140,9 +151,16 @@ class TabNet(ClassifierMixin, BaseEstimator):
         DivergedError
             If training diverges.
         """
-        import torch
+        [error] = fit_together([Lesson(self, X, y, X_valid, y_valid)])
+        if error is not None:
+            raise error
+        return self
 
-        from models.learning.tabnet_training import LeanClassifier, ValidationAUROC
+    def _prepare(
+        self, X: np.ndarray, y: np.ndarray, X_valid: np.ndarray, y_valid: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Check the rows, set what they decide and make the network; return the rows."""
+        from models.learning.tabnet_training import LeanClassifier
 
         X, y = validate_data(self, X, y, dtype=np.float32)
         X_valid = validate_data(self, X_valid, dtype=np.float32, reset=False)
@@ -155,44 +173,59 @@ class TabNet(ClassifierMixin, BaseEstimator):
             )
         self.device_ = resolve_device(self.device)
         self.batch_size_ = min(self.batch_size, len(y))
-        with _torch_state(torch, self.threads), _quiet(), _divergence_named():
-            self.network_ = LeanClassifier(
-                n_d=self.n_d,
-                n_a=self.n_d,
-                n_steps=self.n_steps,
-                n_independent=self.n_independent,
-                n_shared=self.n_shared,
-                lambda_sparse=self.lambda_sparse,
-                momentum=self.momentum,
-                optimizer_params={
-                    "lr": self.learning_rate,
-                    "weight_decay": self.weight_decay,
-                    "fused": True,
-                },
-                seed=self.seed,
-                verbose=0,
-                device_name=self.device_,
-            )
+        self.network_ = LeanClassifier(
+            n_d=self.n_d,
+            n_a=self.n_d,
+            n_steps=self.n_steps,
+            n_independent=self.n_independent,
+            n_shared=self.n_shared,
+            lambda_sparse=self.lambda_sparse,
+            momentum=self.momentum,
+            optimizer_params={
+                "lr": self.learning_rate,
+                "weight_decay": self.weight_decay,
+                "fused": True,
+            },
+            seed=self.seed,
+            verbose=0,
+            device_name=self.device_,
+        )
+        return X, y, X_valid, np.asarray(y_valid)
+
+    def _finish(self, X: np.ndarray) -> None:
+        """Explain the trained network, and refuse one that is not finite."""
+        with _divergence_named():
+            if self.attention:
+                self.feature_importances_ = self.network_.explained(X)
+            if not np.isfinite(self.predict_proba(X)).all():
+                raise _diverged("probabilities that are not finite")
+
+    def _train_by_library(
+        self, X: np.ndarray, y: np.ndarray, X_valid: np.ndarray, y_valid: np.ndarray
+    ) -> None:
+        from models.learning.tabnet_training import ValidationAUROC
+
+        with _divergence_named():
             self.network_.fit(
                 X,
                 y,
-                eval_set=[(X_valid, np.asarray(y_valid))],
+                eval_set=[(X_valid, y_valid)],
                 eval_metric=[ValidationAUROC],
                 max_epochs=self.max_epochs,
                 patience=self.patience,
                 batch_size=self.batch_size_,
                 virtual_batch_size=self.batch_size_,
-                compute_importance=self.attention,
+                compute_importance=False,
             )
         self.best_epoch_ = int(self.network_.best_epoch)
         self.epochs_ = self.network_.epochs
         self.stopped_early_ = self.network_.stopped_early
-        if self.attention:
-            self.feature_importances_ = np.asarray(self.network_.feature_importances_)
-        with _divergence_named():
-            if not np.isfinite(self.predict_proba(X)).all():
-                raise _diverged("probabilities that are not finite")
-        return self
+
+    def _stacks_with(self) -> tuple:
+        """Return what networks must share to be trained together."""
+        width = self.n_d, self.n_steps, self.n_independent, self.n_shared, self.n_features_in_
+        training = self.batch_size_, self.momentum, self.max_epochs, self.patience
+        return (self.engine, *width, *training, self.device_, self.threads)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (n_rows, 2), in the order of `classes_`."""
@@ -206,6 +239,105 @@ class TabNet(ClassifierMixin, BaseEstimator):
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the more probable outcome of each row."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+class Lesson(NamedTuple):
+    """A network, and what it is to learn: see `TabNet.fit`."""
+
+    estimator: TabNet
+    X: np.ndarray
+    y: np.ndarray
+    X_valid: np.ndarray
+    y_valid: np.ndarray
+
+
+def fit_together(lessons: Sequence[Lesson]) -> list[DivergedError | None]:
+    """Fit networks, those of one architecture and batch size at the same time.
+
+    The result of each is the one of ``estimator.fit`` alone, bit for bit, but that a training
+    which diverges is returned instead of being raised.
+
+    Parameters
+    ----------
+    lessons : sequence of Lesson
+        In any order; their estimators are fitted in place.
+
+    Returns
+    -------
+    list of DivergedError or None
+        Why a network could not be trained; None for one that was.
+
+    Raises
+    ------
+    StudyError
+        If a GPU is asked for and there is none.
+    FitError
+        If there are too few rows.
+    """
+    import torch
+
+    errors: list[DivergedError | None] = [None] * len(lessons)
+    with _torch_state(torch, torch.get_num_threads()):
+        rows = [each.estimator._prepare(*each[1:]) for each in lessons]
+    alike: dict[tuple, list[int]] = {}
+    for number, lesson in enumerate(lessons):
+        alike.setdefault(lesson.estimator._stacks_with(), []).append(number)
+    for numbers in alike.values():
+        first = lessons[numbers[0]].estimator
+        size = stack_size(first.n_d) if first.engine == "stacked" else 1
+        with _torch_state(torch, first.threads), _quiet():
+            for start in range(0, len(numbers), size):
+                part = numbers[start : start + size]
+                found = _train([lessons[n].estimator for n in part], [rows[n] for n in part])
+                for number, error in zip(part, found, strict=True):
+                    errors[number] = error
+    return errors
+
+
+def stack_size(n_d: int) -> int:
+    """Return how many networks of a width are trained together: as many as a cache holds."""
+    return max(1, STACKED_WIDTH // n_d)
+
+
+def _train(
+    estimators: Sequence[TabNet], rows: Sequence[tuple[np.ndarray, ...]]
+) -> list[DivergedError | None]:
+    """Train networks of one stack, or one by the library."""
+    from models.learning.stacked_training import Pupil, train_together
+
+    errors: list[DivergedError | None] = [None] * len(rows)
+    first = estimators[0]
+    if first.engine == "stacked":
+        pupils = []
+        for each, (X, y, X_valid, y_valid) in zip(estimators, rows, strict=True):
+            random = each.network_.begin(X, y, each.batch_size_)
+            pupils.append(
+                Pupil(
+                    each.network_.network,
+                    random,
+                    *each.network_.tensors(X, y),
+                    each.network_.tensors(X_valid, y_valid)[0],
+                    (y_valid == each.classes_[1]).astype(int),
+                    each.learning_rate,
+                    each.weight_decay,
+                    each.lambda_sparse,
+                )
+            )
+        train_together(pupils, first.batch_size_, first.max_epochs, first.patience)
+        for number, (each, pupil) in enumerate(zip(estimators, pupils, strict=True)):
+            each.best_epoch_, each.epochs_ = pupil.best_epoch, pupil.epochs
+            each.stopped_early_ = pupil.stopped_early
+            if pupil.diverged:
+                errors[number] = _diverged("a loss or gradient that is not finite")
+    for number, (each, (X, y, X_valid, y_valid)) in enumerate(zip(estimators, rows, strict=True)):
+        try:
+            if first.engine != "stacked":
+                each._train_by_library(X, y, X_valid, y_valid)
+            if errors[number] is None:
+                each._finish(X)
+        except DivergedError as error:
+            errors[number] = error
+    return errors
 
 
 def resolve_device(device: str) -> str:

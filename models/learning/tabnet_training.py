@@ -76,16 +76,41 @@ class LeanClassifier(TabNetClassifier):
         """Epochs that were trained."""
         return len(self.history["loss"])
 
-    def _construct_loaders(
-        self, X_train: np.ndarray, y_train: np.ndarray, eval_set: list
-    ) -> tuple[Batches, list]:
-        X, y = self._tensors(X_train, y_train)
-        return Batches(X, y, self.batch_size), [[self._tensors(*pair)] for pair in eval_set]
+    def begin(self, X: np.ndarray, y: np.ndarray, batch_size: int) -> torch.Generator:
+        """Make the network as `fit` begins with it; return what then draws the order of rows.
 
-    def _tensors(self, X: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        Parameters
+        ----------
+        X : ndarray of float32 of shape (n_rows, n_features)
+            Rows to learn from.
+        y : ndarray of shape (n_rows,)
+            Outcome.
+        batch_size : int
+            Rows of a batch.
+        """
+        self.input_dim = X.shape[1]
+        self.batch_size = self.virtual_batch_size = batch_size
+        self.update_fit_params(X, y, [], 0)
+        self._set_network()
+        self._update_network_params()
+        random = torch.Generator()
+        random.set_state(torch.get_rng_state())
+        return random
+
+    def explained(self, X: np.ndarray) -> np.ndarray:
+        """Return the attention summed over rows and steps, as a share, shape (n_features,)."""
+        return np.asarray(self._compute_feature_importances(X))
+
+    def tensors(self, X: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Return rows and outcomes on the device."""
         rows = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32)).to(self.device)
         return rows, torch.from_numpy(self.prepare_target(y).astype(np.int64)).to(self.device)
+
+    def _construct_loaders(
+        self, X_train: np.ndarray, y_train: np.ndarray, eval_set: list
+    ) -> tuple[Batches, list]:
+        X, y = self.tensors(X_train, y_train)
+        return Batches(X, y, self.batch_size), [[self.tensors(*pair)] for pair in eval_set]
 
     def _set_network(self) -> None:
         super()._set_network()

@@ -169,8 +169,8 @@ def _refit(setting: Setting, step: Step) -> Refits:
     procedure = setting.procedure_of(step)
     run = procedure.run(setting.training, setting.config["seed"], setting.folds)
     fitted, notes = [run.fitted], list(run.notes)
-    for seed in setting.seeds[1:]:
-        again = refit_classifier(run.fitted, run.parameters, procedure.config, seed)
+    others = setting.seeds[1:]
+    for again in refit_classifier(run.fitted, run.parameters, procedure.config, others):
         fitted.append(again)
         notes += again.notes
     threshold, fits = run.threshold, run.fits + len(fitted) - 1

@@ -175,7 +175,7 @@ def test_the_first_seed_gives_the_trained_model(columns, sides, config):
 def test_another_seed_behind_the_same_selection_is_a_refit_with_it(columns, sides, config):
     training, _, test = sides
     first = refit("rf", columns, training, FOREST, config, 1)
-    spared = refit_classifier(first, FOREST, config, 2).predict(test)
+    spared = refit_classifier(first, FOREST, config, [2])[0].predict(test)
     whole = refit("rf", columns, training, FOREST, config, 2).predict(test)
     np.testing.assert_array_equal(spared, whole)
     assert not np.array_equal(spared, first.predict(test))

@@ -28,6 +28,7 @@ def make_tabnet(
         threads=config["threads"],
         seed=seed,
         attention=attention,
+        engine=options["engine"],
     )
 
 

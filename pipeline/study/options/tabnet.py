@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pipeline.core.sections import option, section
 
@@ -55,6 +56,12 @@ class Tabnet:
         unit="share of rows",
         gt=0,
         le=0.5,
+    )
+    engine: Literal["stacked", "pytorch-tabnet"] = option(
+        "stacked",
+        "who trains the networks",
+        "stacked: many networks at once, several times as fast | pytorch-tabnet: the library's own "
+        "training, one after another. Network and rules are the same, the values differ by chance",
     )
     start: TabnetStart = section(
         TabnetStart,

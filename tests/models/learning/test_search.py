@@ -82,18 +82,22 @@ def test_search_is_deterministic_and_its_seed_matters(table, config):
 
 
 def test_a_second_phase_starts_from_the_best_of_the_first(table, config, monkeypatch):
-    def fit(model, parameters, rows, config, seed, *, ranking=False):
-        class Fake:
-            def decision_function(self, Z):
-                noise = 0 if parameters["n_d"] == 16 and "learning_rate" in parameters else 1
-                return Z[:, 0] + (2 if parameters["n_d"] == 16 else 9) * noise * Z[:, 1]
+    class Fake:
+        def __init__(self, parameters):
+            self.parameters = parameters
 
-            def predict_proba(self, Z):
-                return np.tile(self.decision_function(Z)[:, None], 2)
+        def decision_function(self, Z):
+            wide = self.parameters["n_d"] == 16
+            noise = 0 if wide and "learning_rate" in self.parameters else 1
+            return Z[:, 0] + (2 if wide else 9) * noise * Z[:, 1]
 
-        return Fit(Fake(), [], "early_stopped")
+        def predict_proba(self, Z):
+            return np.tile(self.decision_function(Z)[:, None], 2)
 
-    monkeypatch.setattr(fold_fits, "fit_rows", fit)
+    def fit(model, wanted, config, *, ranking=False):
+        return [Fit(Fake(each.parameters), [], "early_stopped") for each in wanted]
+
+    monkeypatch.setattr(fold_fits, "fit_many", fit)
     config["search"]["spaces"] = {"tabnet": {"n_d": [4, 16], "learning_rate": [0.01, 0.02]}}
     result = search_model("tabnet", folds_of(table), N, config, seed=0)
     rows = [json.loads(text) for text in result.table["parameters"]]
@@ -105,14 +109,14 @@ def test_a_second_phase_starts_from_the_best_of_the_first(table, config, monkeyp
 
 
 def test_a_set_that_diverges_cannot_win(table, config, monkeypatch):
-    original = fold_fits.fit_rows
+    original = fold_fits.fit_many
 
-    def fit(model, parameters, *rest, **options):
-        if parameters["C"] == 1.0:
-            raise DivergedError("Training must converge")
-        return original(model, parameters, *rest, **options)
+    def fit(model, wanted, *rest, **options):
+        if wanted[0].parameters["C"] == 1.0:
+            return [DivergedError("Training must converge") for _ in wanted]
+        return original(model, wanted, *rest, **options)
 
-    monkeypatch.setattr(fold_fits, "fit_rows", fit)
+    monkeypatch.setattr(fold_fits, "fit_many", fit)
     config["search"]["spaces"] = {"lr": {"C": [1.0, 0.01]}}
     result = search_model("lr", folds_of(table), N, config, seed=0)
     assert result.parameters == {"C": 0.01}

@@ -105,15 +105,16 @@ def test_missing_values_are_refused(data):
         TabNet(device="cpu").fit(holed, y, X_valid, y_valid)
 
 
-def test_divergence_is_an_error(data):
+@pytest.mark.parametrize("engine", ["stacked", "pytorch-tabnet"])
+def test_divergence_is_an_error(data, engine):
     X, y, X_valid, y_valid = data
-    model = TabNet(device="cpu", learning_rate=1e30, max_epochs=3)
+    model = TabNet(device="cpu", learning_rate=1e30, max_epochs=3, engine=engine)
     with pytest.raises(VertebromicsError, match="must converge"):
         model.fit(X, y, X_valid, y_valid)
 
 
 def test_early_stopping_keeps_the_best_epoch(data):
-    model = TabNet(device="cpu", max_epochs=60, patience=3).fit(*data)
+    model = TabNet(device="cpu", max_epochs=60, patience=3, engine="pytorch-tabnet").fit(*data)
     history = model.network_.history["val_0_auroc"]
     assert model.best_epoch_ == int(np.argmax(history))
     assert len(history) < 60

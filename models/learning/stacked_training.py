@@ -1,0 +1,333 @@
+"""Train many TabNets of one architecture at once, each as if it were alone.
+
+Each network keeps its own rows, order of batches, learning rate, decay, early stopping and best
+epoch; it leaves the stack when it has stopped or diverged. Its result does not depend on the stack,
+bit for bit. This module imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from models.learning.stacked_network import Wiring, compute, wiring_of
+
+BETAS = 0.9, 0.999
+EPSILON = 1e-8
+"""Of Adam, torch's defaults."""
+
+CLIPPED_NORM = 1.0
+"""Norm to which a network's gradient is cut, the library's default."""
+
+
+@dataclass(eq=False)
+class Pupil:
+    """One network to train, and how its training ended.
+
+    Attributes
+    ----------
+    network : pytorch_tabnet.tab_network.TabNet
+        As the library has initialised it; it holds the best epoch's weights in the end.
+    random : torch.Generator
+        Draws the order of its rows.
+    X, X_watch : Tensor of shape (n_rows, n_features), (n_watch, n_features)
+        Rows to learn from, and those that early stopping watches.
+    y : Tensor of int of shape (n_rows,)
+        Outcome, 0 or 1.
+    y_watch : ndarray of shape (n_watch,)
+        Outcome.
+    learning_rate, weight_decay, lambda_sparse : float
+        Of its loss and its steps.
+    best_epoch : int
+        Epoch with the best AUROC of the watched rows, from 0.
+    epochs : int
+        Epochs that were trained.
+    stopped_early, diverged : bool
+        How it ended; at the largest number of epochs if neither.
+    """
+
+    network: torch.nn.Module
+    random: torch.Generator
+    X: torch.Tensor
+    y: torch.Tensor
+    X_watch: torch.Tensor
+    y_watch: np.ndarray
+    learning_rate: float
+    weight_decay: float
+    lambda_sparse: float
+    best_epoch: int = 0
+    epochs: int = 0
+    stopped_early: bool = False
+    diverged: bool = False
+    best: float = field(default=-np.inf, repr=False)
+    waited: int = field(default=0, repr=False)
+
+
+class Weight(NamedTuple):
+    """Where a weight lies among all weights of its network."""
+
+    start: int
+    stop: int
+    shape: tuple[int, ...]
+
+
+class Stack:
+    """Networks of one architecture, their weights, statistics and rows behind one another.
+
+    Parameters
+    ----------
+    pupils : sequence of Pupil
+        Of equal architecture and number of features.
+    batch_size : int
+        Rows of a batch, at most the rows of each.
+    """
+
+    def __init__(self, pupils: Sequence[Pupil], batch_size: int) -> None:
+        self.size = batch_size
+        # Those with more batches and more watched rows come first: whoever takes part in a batch,
+        # and whoever has as many watched rows, stand in one piece.
+        self.pupils = sorted(pupils, key=lambda p: (-self._batches(p), -len(p.X_watch)))
+        first = self.pupils[0].network
+        self.wiring = wiring_of(first)
+        self.places = _places(first, self.wiring)
+        states = [pupil.network.state_dict() for pupil in self.pupils]
+        self.weights = torch.stack(
+            [torch.cat([state[name].flatten() for name in self.places]) for state in states]
+        )
+        self.statistics = {
+            name: torch.stack([state[name] for state in states])
+            for name in states[0]
+            if name.endswith(("running_mean", "running_var")) and _used(name, self.wiring)
+        }
+        self.moments = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
+        self.steps = torch.zeros(len(states), dtype=torch.float64)
+        self.best = self.weights.clone(), {n: s.clone() for n, s in self.statistics.items()}
+        self.rows = [pupil.X.T.contiguous() for pupil in self.pupils]
+        self._leaves: dict[int, dict[str, torch.Tensor]] = {}
+        self._settings()
+
+    def _batches(self, pupil: Pupil) -> int:
+        return len(pupil.y) // self.size
+
+    def _settings(self) -> None:
+        """Lay the settings of the networks behind one another."""
+        of = self.weights
+
+        def column(values: Sequence[float]) -> torch.Tensor:
+            return torch.tensor(values, dtype=of.dtype, device=of.device)
+
+        self.rates = torch.tensor([pupil.learning_rate for pupil in self.pupils]).double()
+        self.decay = column([pupil.weight_decay for pupil in self.pupils])[:, None]
+        self.sparse = column([pupil.lambda_sparse for pupil in self.pupils])
+
+    def leaves(self, n: int) -> dict[str, torch.Tensor]:
+        """Return the weights of the first `n` networks by name, as leaves that share memory."""
+        if n not in self._leaves:
+            self._leaves[n] = {
+                name: self.weights[:n, place.start : place.stop]
+                .view(n, *place.shape)
+                .detach()
+                .requires_grad_()
+                for name, place in self.places.items()
+            }
+        return self._leaves[n]
+
+    def losses(self, rows: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return loss and gradient of the first networks on a batch of each.
+
+        Parameters
+        ----------
+        rows : Tensor of shape (n, n_features, batch_size)
+            Of the first n networks.
+        y : Tensor of int of shape (n, batch_size)
+            Their outcome.
+
+        Returns
+        -------
+        losses : Tensor of shape (n,)
+            Cross-entropy less the weighted sparsity of the attention.
+        slopes : Tensor of shape (n, n_weights)
+            Gradient of each network's loss by its own weights.
+        """
+        n = len(rows)
+        leaves = self.leaves(n)
+        statistics = {name: values[:n] for name, values in self.statistics.items()}
+        logits, sparsity = compute(self.wiring, leaves, statistics, rows, training=True)
+        entropy = functional.cross_entropy(logits, y, reduction="none").mean(dim=-1)
+        losses = entropy - self.sparse[:n] * sparsity
+        slopes = torch.autograd.grad(losses.sum(), list(leaves.values()))
+        return losses.detach(), torch.cat([slope.flatten(1) for slope in slopes], dim=1)
+
+    def step(self, slopes: torch.Tensor) -> torch.Tensor:
+        """Move the first networks by Adam; return the norms of their gradients, shape (n,)."""
+        n = len(slopes)
+        norms = torch.linalg.vector_norm(slopes, dim=1)
+        slopes = slopes * torch.clamp(CLIPPED_NORM / (norms + 1e-6), max=1.0)[:, None]
+        weights = self.weights[:n]
+        slopes = torch.addcmul(slopes, self.decay[:n], weights)
+        self.steps[:n] += 1
+        first, second = (moment[:n] for moment in self.moments)
+        first.lerp_(slopes, 1 - BETAS[0])
+        second.mul_(BETAS[1]).addcmul_(slopes, slopes, value=1 - BETAS[1])
+        corrected = [1 - beta ** self.steps[:n] for beta in BETAS]
+        rates = (self.rates[:n] / corrected[0]).to(weights)[:, None]
+        root = (second.sqrt() / corrected[1].sqrt().to(weights)[:, None]).add_(EPSILON)
+        weights.sub_(rates * first / root)
+        return norms
+
+    def epoch(self) -> np.ndarray:
+        """Train one epoch; return which networks are still finite, shape (n_networks,)."""
+        device = self.weights.device
+        batches = [self._batches(pupil) for pupil in self.pupils]
+        longest = max(len(pupil.y) for pupil in self.pupils)
+        x = self.weights.new_zeros(len(self.pupils), self.rows[0].shape[0], longest)
+        y = torch.zeros(len(self.pupils), longest, dtype=torch.int64, device=device)
+        for number, (pupil, rows) in enumerate(zip(self.pupils, self.rows, strict=True)):
+            # Drawn on the CPU, so that every device sees the same batches.
+            order = torch.randperm(len(pupil.y), generator=pupil.random).to(device)
+            x[number, :, : len(order)] = rows[:, order]
+            y[number, : len(order)] = pupil.y[order]
+        finite = torch.ones(len(self.pupils), dtype=torch.bool, device=device)
+        for batch in range(batches[0]):
+            n = sum(count > batch for count in batches)
+            part = slice(batch * self.size, (batch + 1) * self.size)
+            losses, slopes = self.losses(x[:n, :, part], y[:n, part])
+            finite[:n] &= torch.isfinite(losses + self.step(slopes))
+        return finite.cpu().numpy()
+
+    def watched(self) -> list[float]:
+        """Return the AUROC of each network's watched rows; 0 where a probability is not finite."""
+        found, start = [], 0
+        while start < len(self.pupils):
+            size = len(self.pupils[start].X_watch)
+            stop = start + _run(self.pupils[start:], size)
+            same = self.pupils[start:stop]
+            rows = torch.stack([pupil.X_watch.T for pupil in same])
+            weights = {
+                name: self.weights[start:stop, place.start : place.stop].view(-1, *place.shape)
+                for name, place in self.places.items()
+            }
+            statistics = {name: values[start:stop] for name, values in self.statistics.items()}
+            with torch.inference_mode():
+                logits, _ = compute(self.wiring, weights, statistics, rows, training=False)
+                scores = torch.softmax(logits, dim=1)[:, 1].cpu().numpy()
+            found += [auroc(p.y_watch, each) for p, each in zip(same, scores, strict=True)]
+            start = stop
+        return found
+
+    def remember(self, better: np.ndarray) -> None:
+        """Keep weights and statistics of the networks that are better than ever."""
+        rows = torch.from_numpy(np.flatnonzero(better)).to(self.weights.device)
+        self.best[0][rows] = self.weights[rows]
+        for name, values in self.statistics.items():
+            self.best[1][name][rows] = values[rows]
+
+    def dismiss(self, ended: np.ndarray) -> None:
+        """Write the best epoch into the networks that have ended, and go on without them."""
+        for number in np.flatnonzero(ended):
+            self._write(number)
+        stay = np.flatnonzero(~ended)
+        rows = torch.from_numpy(stay).to(self.weights.device)
+        self.pupils = [self.pupils[number] for number in stay]
+        self.rows = [self.rows[number] for number in stay]
+        self.weights = self.weights[rows]
+        self.moments = tuple(moment[rows] for moment in self.moments)
+        self.statistics = {name: values[rows] for name, values in self.statistics.items()}
+        self.best = self.best[0][rows], {n: values[rows] for n, values in self.best[1].items()}
+        self.steps = self.steps[torch.from_numpy(stay)]
+        self._leaves = {}
+        if len(stay):
+            self._settings()
+
+    def _write(self, number: int) -> None:
+        weights, statistics = self.best
+        state = {
+            name: weights[number, place.start : place.stop].view(place.shape)
+            for name, place in self.places.items()
+        }
+        state |= {name: values[number] for name, values in statistics.items()}
+        network = self.pupils[number].network
+        # What the library counts and never uses keeps its value.
+        network.load_state_dict(state, strict=False)
+
+
+def train_together(
+    pupils: Sequence[Pupil], batch_size: int, max_epochs: int, patience: int
+) -> None:
+    """Train networks of one architecture until each has stopped early, diverged or is done.
+
+    Parameters
+    ----------
+    pupils : sequence of Pupil
+        Of equal architecture and number of features; their results are written into them.
+    batch_size : int
+        Rows of a batch, at most the rows of each.
+    max_epochs : int
+        Epochs at most.
+    patience : int
+        Epochs without better AUROC of the watched rows before the stop, as the library counts.
+    """
+    stack = Stack(pupils, batch_size)
+    for epoch in range(max_epochs):
+        finite = stack.epoch()
+        better = np.zeros(len(stack.pupils), bool)
+        ended = np.zeros(len(stack.pupils), bool)
+        for number, (pupil, found) in enumerate(zip(stack.pupils, stack.watched(), strict=True)):
+            pupil.epochs = epoch + 1
+            pupil.diverged = not finite[number]
+            better[number] = finite[number] and found > pupil.best
+            if better[number]:
+                pupil.best, pupil.best_epoch, pupil.waited = found, epoch, 1
+            else:
+                pupil.stopped_early = finite[number] and pupil.waited >= patience
+                pupil.waited += 1
+            ended[number] = pupil.diverged or pupil.stopped_early or epoch + 1 == max_epochs
+        stack.remember(better)
+        if ended.any():
+            stack.dismiss(ended)
+        if not stack.pupils:
+            return
+
+
+def auroc(y: np.ndarray, scores: np.ndarray) -> float:
+    """Return the AUROC by counting pairs, exactly; 0 where a score is not finite.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        Outcome, both classes.
+    scores : ndarray of shape (n_rows,)
+        Of the event.
+    """
+    if not np.isfinite(scores).all():
+        return 0.0
+    events, others = scores[y == 1], np.sort(scores[y == 0])
+    won = np.searchsorted(others, events, "left").sum()
+    won_or_tied = np.searchsorted(others, events, "right").sum()
+    return float((won + won_or_tied) / (2 * len(events) * len(others)))
+
+
+def _run(pupils: Sequence[Pupil], size: int) -> int:
+    """Return how many of the first networks watch `size` rows."""
+    return next((n for n, p in enumerate(pupils) if len(p.X_watch) != size), len(pupils))
+
+
+def _places(network: torch.nn.Module, wiring: Wiring) -> dict[str, Weight]:
+    """Return where each weight that the loss depends on lies among all of them."""
+    places, start = {}, 0
+    for name, weight in network.named_parameters():
+        if _used(name, wiring):
+            places[name] = Weight(start, start + weight.numel(), tuple(weight.shape))
+            start += weight.numel()
+    return places
+
+
+def _used(name: str, wiring: Wiring) -> bool:
+    """Return whether the network uses it; the library makes a normalisation that it never uses."""
+    outer = wiring.norm.replace(".encoder.", ".")
+    return name.rpartition(".")[0] != outer

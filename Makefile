@@ -13,7 +13,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install bundle demo demo-tables demo-studies slurm real simulated test test-full bench bench-extraction bench-preflight bench-models proof-leakage proof-simulation lint options format clean
+.PHONY: help install bundle demo demo-tables demo-studies slurm real simulated test test-full bench bench-extraction bench-preflight bench-models proof-leakage proof-simulation lint docs examples options format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -76,6 +76,11 @@ simulated: $(COHORT) ## run the published protocol in full on a simulated cohort
 	$(BIN)/python -m pipeline.running.run --cores $(CORES) \
 		--configfile config/simulated.yaml --configfile config/simulated-as-published.yaml
 
+examples: simulated ## run `make simulated` and put its two reports into build/examples
+	mkdir -p build/examples
+	cp results/simulated-rigorous/report/report.html build/examples/simulated-rigorous.html
+	cp results/simulated-as-published/report/report.html build/examples/simulated-as-published.html
+
 $(COHORT): $(STAMP)
 	$(BIN)/python -m demo.population --out demo/simulated-data
 
@@ -106,12 +111,17 @@ proof-leakage: $(STAMP) ## prove on permuted outcomes that nothing leaks (docs/p
 proof-simulation: $(STAMP) ## measure on simulated cohorts what the chain finds and how well it knows
 	$(BIN)/python -m proofs.simulation --workers $(CORES)
 
-lint: $(STAMP) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint
+lint: $(STAMP) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint, the docs' links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile pipeline/rules
 	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint --configfile config/demo-tables.yaml
+	$(BIN)/python -m mkdocs build --quiet --strict
+
+docs: $(STAMP) ## build the site of the documentation into build/docs; a broken link fails
+	$(BIN)/python -m mkdocs build --quiet --strict
+	@echo "Open build/docs/index.html"
 
 options: $(STAMP) ## write default.yaml, schema.json and the page of options from their classes
 	$(BIN)/python -m pipeline.study.options.generate

@@ -1,6 +1,6 @@
 """One study, from DICOM series and readers' masks to the report: snakemake --configfile <study>.yaml
 
-Rules only route files (docs/architecture.md names them); what a stage does stands in its module.
+Rules only route files (docs/files.md names them); what a stage does stands in its module.
 """
 
 from snakemake.utils import min_version

@@ -115,7 +115,7 @@ def evaluate(
     -------
     dict of str to pandas.DataFrame
         ``metrics, comparisons, roc, calibration, calibration_curve, calibration_tests,
-        decision_curve, confusion``, with the columns that docs/architecture.md lists. All but
+        decision_curve, confusion``, with the columns that docs/files.md lists. All but
         `metrics` are of the test rows. Without predictions, as where no model could be fitted, the
         tables are empty.
 

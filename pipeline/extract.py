@@ -85,7 +85,7 @@ def extract_crops(
     Parameters
     ----------
     crops : pandas.DataFrame
-        `resample.parquet` (docs/architecture.md). Its findings are carried on, and a row that
+        `resample.parquet` (docs/files.md). Its findings are carried on, and a row that
         failed there fails here.
     store : Store
         Holds the crops, receives the features as kind ``features``, and reuses what it holds.

@@ -101,7 +101,7 @@ def gather_ready(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `features.parquet` (docs/architecture.md): ``case_id, reader``, then the features in the
+        `features.parquet` (docs/files.md): ``case_id, reader``, then the features in the
         order of the first reader's table.
 
     Raises

@@ -174,7 +174,7 @@ def ingest_scans(
     Returns
     -------
     pandas.DataFrame
-        `ingest.parquet` (docs/architecture.md), in the order of `scans`.
+        `ingest.parquet` (docs/files.md), in the order of `scans`.
     """
     rows = []
     for done, scan in enumerate(scans.to_dict("records"), start=1):

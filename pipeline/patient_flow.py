@@ -324,7 +324,7 @@ def follow_imaging(
     flow : Flow
         Its members are cases.
     preflight, extraction : pandas.DataFrame
-        As the stages write them (docs/architecture.md), one row per case and reader.
+        As the stages write them (docs/files.md), one row per case and reader.
     readers : sequence of str
         Readers who all must have a usable mask of a case: the latest version counts.
     """

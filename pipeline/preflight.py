@@ -69,7 +69,7 @@ def judge(
     Returns
     -------
     pandas.DataFrame
-        `preflight.parquet` (docs/architecture.md), sorted by case and reader. A CT with an error
+        `preflight.parquet` (docs/files.md), sorted by case and reader. A CT with an error
         is an error of all its masks.
     """
     scans = {row["scan_id"]: row for row in ingested.to_dict("records")}

@@ -65,7 +65,7 @@ def describe_agreement(
     Parameters
     ----------
     features : pandas.DataFrame
-        `features.parquet` (docs/architecture.md): ``case_id`` (or ``patient_id`` in tables that a
+        `features.parquet` (docs/files.md): ``case_id`` (or ``patient_id`` in tables that a
         study brings along), ``reader`` and features on their raw scale; standardising each
         reader's values first would hide shifts between them.
     readers : list of str

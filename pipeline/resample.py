@@ -98,7 +98,7 @@ def select_masks(
     cases : pandas.DataFrame
         The study's rows to process: ``case_id, reader``.
     ingest, masks, preflight : pandas.DataFrame
-        Tables of the stages before (docs/architecture.md), of the same scans or more.
+        Tables of the stages before (docs/files.md), of the same scans or more.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def resample_masks(
     Returns
     -------
     pandas.DataFrame
-        `resample.parquet` (docs/architecture.md), in the order of `masks`.
+        `resample.parquet` (docs/files.md), in the order of `masks`.
     """
     provenance = {
         "params": params.crop_settings,

@@ -154,7 +154,7 @@ def compare_cases(
     Returns
     -------
     pandas.DataFrame
-        `agreement.parquet` (docs/architecture.md): one row per case and pair of masks.
+        `agreement.parquet` (docs/files.md): one row per case and pair of masks.
     """
     scans = ingested.set_index("scan_id").to_dict("index")
     # Originals first: a reader has the same colour everywhere, corrected or not.

@@ -218,7 +218,7 @@ def prepare_masks(
     Returns
     -------
     pandas.DataFrame
-        `masks.parquet` (docs/architecture.md), sorted by case and reader.
+        `masks.parquet` (docs/files.md), sorted by case and reader.
     """
     scans = ingested.set_index("scan_id").to_dict("index")
     of_study = cases if of_study is None else of_study

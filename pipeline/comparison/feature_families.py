@@ -82,7 +82,7 @@ def describe_families(
     Returns
     -------
     pandas.DataFrame
-        `reproducibility_families.parquet` (docs/architecture.md): all features, each image type,
+        `reproducibility_families.parquet` (docs/files.md): all features, each image type,
         each class, and each image type x class; null where a row is over all of them.
         ``deviation_median`` is the median over cases of the family's deviation, which is the
         median over its features; ``dice_rho`` is Spearman's correlation, over cases, of that

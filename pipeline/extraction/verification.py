@@ -54,7 +54,7 @@ class Sources(NamedTuple):
     Attributes
     ----------
     ingest, masks : pandas.DataFrame
-        Tables of the stages (docs/architecture.md), of the rows to verify or more.
+        Tables of the stages (docs/files.md), of the rows to verify or more.
     """
 
     ingest: pd.DataFrame
@@ -103,7 +103,7 @@ def verify(
     Returns
     -------
     pandas.DataFrame
-        `verification.parquet` (docs/architecture.md), one row per row of `extraction`.
+        `verification.parquet` (docs/files.md), one row per row of `extraction`.
     """
     scans = sources.ingest.set_index("scan_id")
     masks = sources.masks.set_index(["case_id", "reader"])

@@ -21,7 +21,7 @@ from pipeline.tables.readers import latest_label
 
 @dataclass(frozen=True)
 class Imaging:
-    """Tables of the imaging half; columns as in docs/architecture.md."""
+    """Tables of the imaging half; columns as in docs/files.md."""
 
     ingest: pd.DataFrame
     masks: pd.DataFrame

@@ -55,7 +55,7 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per case x reader x version, sorted by patient, scan, case and reader, with the
-        columns of docs/architecture.md. `reader` holds the label of a reader's version
+        columns of docs/files.md. `reader` holds the label of a reader's version
         (`pipeline.tables.readers`); `image` and `mask` are relative to the working directory.
 
     Raises

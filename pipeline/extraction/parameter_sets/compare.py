@@ -33,7 +33,7 @@ def compare_settings(base: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     base, other : pandas.DataFrame
-        `features.parquet` (docs/architecture.md) of two parameter files: ``case_id, reader`` and
+        `features.parquet` (docs/files.md) of two parameter files: ``case_id, reader`` and
         features.
 
     Returns

@@ -176,7 +176,7 @@ def families_figure(families: pd.DataFrame) -> str:
     Parameters
     ----------
     families : pandas.DataFrame
-        `reproducibility_families.parquet` (docs/architecture.md).
+        `reproducibility_families.parquet` (docs/files.md).
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """Pages of the site that are made from the program as it is built (a hook of mkdocs).
 
-The start page, the changelog and the guide to contributing are the files of the repository; the pages
+The start page, the changelog and the guide to contributing are files of the repository. The pages
 of commands and of modules come from the commands' own help and from docstrings.
 """
 
@@ -93,7 +93,7 @@ def _spaced_lists(markdown: str) -> str:
 
 def _commands() -> Iterator[str]:
     """Yield the page of commands: purpose, example and help of each."""
-    yield "# Commands\n\n`vertebromics --help` lists them; `vertebromics NAME --help` prints the help below.\n"
+    yield "# Commands\n\n`vertebromics --help` lists them.\n"
     yield from ("| command | purpose |", "|---|---|")
     yield from (
         f"| [`{name}`](#vertebromics-{name}) | {part.does} |" for name, part in PARTS.items()

@@ -205,7 +205,7 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
             os.ftruncate(lock, 0)
     took = duration(time.monotonic() - started)
     if stopped:
-        print(f"Stopped after {took}. What is finished stays: the same command goes on from here.")
+        print(f"Stopped after {took}. What is finished is kept. Run the same command again to resume.")
         return 130
     if status:
         _tell_failure(run, output)
@@ -234,7 +234,7 @@ def _tell_failure(run: Run, output: Sequence[str]) -> None:
         print(f"Failed: {rule}{f' (log: {log})' if log else ''}")
         print(error_of_log(log) or "\n".join(output[-15:]))
     if run.jobs:
-        print("What is finished stays: the same command goes on from here.")
+        print("What is finished is kept. Run the same command again to resume.")
 
 
 def parse(argv: Sequence[str] | None = None) -> tuple[list[Path], list[str]]:

@@ -205,7 +205,8 @@ def main(configfiles: Sequence[Path], rest: Sequence[str]) -> int:
             os.ftruncate(lock, 0)
     took = duration(time.monotonic() - started)
     if stopped:
-        print(f"Stopped after {took}. What is finished is kept. Run the same command again to resume.")
+        print(f"Stopped after {took}. What is finished is kept.")
+        print("Run the same command again to resume.")
         return 130
     if status:
         _tell_failure(run, output)

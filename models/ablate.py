@@ -307,7 +307,7 @@ def main(options: argparse.Namespace) -> None:
     with labelled_log(config):
         files = (options.analysis, options.info, options.split)
         files += (options.model_json, options.importance)
-        device = device_of(options.model, config["device"])
+        device = device_of(options.model, config)
         key = stage_key("models.ablate", options.model, files, config, device)
         path = options.out_dir / f"{options.model}.journal"
         with journal_until_done(path, key) as journal:

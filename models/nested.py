@@ -207,7 +207,7 @@ def main(options: argparse.Namespace) -> None:
     logger.info("nested %s: at most %d fits", options.model, planned_fits(procedure))
     files = [options.analysis, options.info, options.split]
     files += [options.model_json] if options.model_json else []
-    device = device_of(options.model, config["device"])
+    device = device_of(options.model, config)
     key = stage_key("models.nested", options.model, files, config, device)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
         try:

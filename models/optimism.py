@@ -299,7 +299,7 @@ def main(options: argparse.Namespace) -> None:
     procedure = Procedure(options.model, columns, honest, search, fixed)
     logger.info("optimism of %s: at most %d fits", options.model, planned_fits(procedure))
     files = (options.analysis, options.info, options.split, options.model_json)
-    device = device_of(options.model, config["device"])
+    device = device_of(options.model, config)
     key = stage_key("models.optimism", options.model, files, config, device)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
         try:

@@ -126,7 +126,7 @@ def write_model(
         "fits": trained.fits,
         "fit_endings": search.endings,
         "seconds": round(time.monotonic() - started, 1),
-        "device": device_of(model, config["device"]),
+        "device": device_of(model, config),
         "threads": config["threads"],
         "seed": config["seed"],
         "features": fitted.signature,
@@ -163,7 +163,7 @@ def main(options: argparse.Namespace) -> None:
     training, folds = training_rows(table)
     test = table[table["part"] == "test"]
     # On a GPU several processes would only wait for one another.
-    workers = options.workers if device_of(options.model, config["device"]) == "cpu" else 1
+    workers = options.workers if device_of(options.model, config) == "cpu" else 1
     # Snakemake deletes the outputs of a job that failed or was killed, and leaves this file alone.
     journal = options.out_dir / JOURNAL
     columns = candidates_in_mode(columns, table, config["mode"])

@@ -6,6 +6,8 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from models.learning.families import lr, rf, svm, tabnet, xgboost
 from models.learning.family import Family
 from models.learning.tabnet import resolve_device
@@ -25,6 +27,9 @@ def family_of(model: str) -> Family:
     return FAMILIES[model]
 
 
-def device_of(model: str, device: str) -> str:
-    """Return where `model` trains: ``cpu``, or ``cuda`` where there is a GPU that it can use."""
-    return resolve_device(device) if family_of(model).facts.on_gpu else "cpu"
+def device_of(model: str, config: Mapping) -> str:
+    """Return where `model` trains: ``cpu``, or ``cuda`` where there is a GPU that it can use.
+
+    The option ``device`` is read for families that can use one alone: others do not depend on it.
+    """
+    return resolve_device(config["device"]) if family_of(model).facts.on_gpu else "cpu"

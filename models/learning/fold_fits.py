@@ -80,7 +80,7 @@ class FoldFits:
                 "data": tables.hexdigest(),
                 "model": self.model,
                 "options": [self.config[name] for name in of_family],
-                "device": device_of(self.model, self.config["device"]),
+                "device": device_of(self.model, self.config),
                 "seeds": self.seeds,
                 "code": code_fingerprint("models.learning.search"),
                 "versions": versions().astype(str).to_dict("list"),

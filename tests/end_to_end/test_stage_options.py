@@ -362,7 +362,7 @@ def test_what_a_rule_lists_its_stage_reads(ruled: list[Run]) -> None:
 READ_ELSEWHERE = {
     "cases": ("pipeline/validate.py", 'config["cases"]'),
     "scans_per_job": ("pipeline/validate.py", 'config["scans_per_job"]'),
-    "analyses": ("pipeline/rules/common.smk", 'config["analyses"]'),
+    "analyses": ("pipeline/study/analyses/analysis.py", 'config["analyses"]'),
     "protocol": ("pipeline/study/config.py", 'user.get("protocol")'),
     "study": ("pipeline/study/study.py", 'self.config["study"]'),
     "results": ("pipeline/study/study.py", 'self.config["results"]'),

@@ -18,7 +18,13 @@ def config(repository):
     text = (repository / "config" / "default.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text) | {
         "device": "cpu",
-        "tabnet": {"max_epochs": 15, "patience": 5, "validation_fraction": 0.2, "start": {}},
+        "tabnet": {
+            "max_epochs": 15,
+            "patience": 5,
+            "validation_fraction": 0.2,
+            "engine": "stacked",
+            "start": {},
+        },
     }
 
 
@@ -173,13 +179,13 @@ def test_unknown_names_are_refused(config, data):
 
 
 def test_device_is_the_cpu_for_all_but_tabnet(config):
-    assert device_of("rf", "cuda") == "cpu"
-    assert device_of("tabnet", config["device"]) == "cpu"
+    assert device_of("rf", {}) == "cpu"
+    assert device_of("tabnet", config) == "cpu"
 
 
 def test_tabnet_trains_where_there_is_a_gpu(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert [device_of("tabnet", device) for device in ("auto", "cuda", "cpu")] == [
+    assert [device_of("tabnet", {"device": device}) for device in ("auto", "cuda", "cpu")] == [
         *("cuda", "cuda", "cpu")
     ]
 

@@ -64,14 +64,13 @@ def test_early_stopping_watches_real_patients_only(data, config, monkeypatch):
     Z, y, groups = data
     seen = {}
 
-    class Spy:
-        stopped_early_ = True
+    def fit(lessons):
+        [lesson] = lessons
+        seen.update(X=lesson.X, X_valid=lesson.X_valid)
+        lesson.estimator.stopped_early_ = True
+        return [None]
 
-        def fit(self, X, y, X_valid, y_valid):
-            seen.update(X=X, X_valid=X_valid)
-            return self
-
-    monkeypatch.setattr("models.learning.families.tabnet.TabNet", lambda **_: Spy())
+    monkeypatch.setattr("models.learning.one_fit.fit_together", fit)
     fit_estimator("tabnet", {}, Z, y, groups, config | {"oversampling": "adasyn_tomek"}, seed=0)
     where = {tuple(row): index for index, row in enumerate(Z)}
     watched = [where[tuple(row)] for row in seen["X_valid"]]
@@ -199,7 +198,7 @@ def test_tabnet_learns_what_a_small_cohort_can_teach(repository):
     protocol = (repository / "config" / "protocols" / "ge2025.yaml").read_text(encoding="utf-8")
     default = (repository / "config" / "default.yaml").read_text(encoding="utf-8")
     config = yaml.safe_load(default) | {"device": "cpu", "oversampling": "adasyn_tomek"}
-    config["tabnet"] = yaml.safe_load(protocol)["tabnet"]
+    config["tabnet"] |= yaml.safe_load(protocol)["tabnet"]
 
     def cohort(n, seed):
         rng = np.random.default_rng(seed)

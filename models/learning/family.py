@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from models.learning.spaces import read_values
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import DivergedError, StudyError
 from pipeline.core.problems import suggestion
 from pipeline.study.model_families import MODEL_FAMILIES, ModelFamily
+
+
+class Lesson(NamedTuple):
+    """What a family that stops early is to learn: a classifier, and what its ``fit`` takes."""
+
+    estimator: BaseEstimator
+    X: np.ndarray
+    y: np.ndarray
+    X_valid: np.ndarray
+    y_valid: np.ndarray
+
+
+def fit_each(lessons: Sequence[Lesson]) -> list[DivergedError | None]:
+    """Fit classifiers one after another; return for each why it diverged, None where it did not."""
+    errors: list[DivergedError | None] = []
+    for estimator, X, y, X_valid, y_valid in lessons:
+        try:
+            estimator.fit(X, y, X_valid=X_valid, y_valid=y_valid)
+        except DivergedError as error:
+            errors.append(error)
+        else:
+            errors.append(None)
+    return errors
 
 
 @dataclass(frozen=True)
@@ -32,6 +57,11 @@ class Family:
     make_ranking : callable or None
         As `make`, a classifier that ranks rows in the same way but is cheaper to fit; None where
         there is none. A search by AUROC needs no more.
+    fit_lessons : callable
+        As `fit_each`: fits the classifiers of a family that stops early, many at once where it can.
+    stack_of : callable or None
+        ``stack_of(classifier)`` gives a key that is equal for those which `fit_lessons` fits at
+        once, and how many it takes; None where that gains nothing.
     """
 
     name: str
@@ -39,6 +69,8 @@ class Family:
     phases: tuple[dict, ...]
     takes_folds: bool = False
     make_ranking: Callable[[Mapping, Mapping, int], BaseEstimator] | None = None
+    fit_lessons: Callable[[Sequence[Lesson]], list[DivergedError | None]] = fit_each
+    stack_of: Callable[[BaseEstimator], tuple[tuple, int]] | None = None
 
     @property
     def facts(self) -> ModelFamily:
@@ -54,6 +86,10 @@ class Family:
     def stops_early(self) -> bool:
         """Whether ``fit`` takes validation rows."""
         return self.facts.stops_early
+
+    def maker(self, *, ranking: bool) -> Callable[[Mapping, Mapping, int], BaseEstimator]:
+        """Return `make`, or `make_ranking` where only ranks are asked for and there is one."""
+        return (ranking and self.make_ranking) or self.make
 
     @property
     def parameters(self) -> list[str]:

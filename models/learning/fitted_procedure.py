@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from models.learning.one_fit import Fit, Wanted, fit_estimator, fit_many, prepare_rows
+from models.learning.one_fit import Fit, Wanted, fit_all, fit_estimator, prepare_rows
 from models.modes.mode import learning_rows
 from models.modes.rows import LearningRows
 from models.transformers.chain import signature_of
 from models.transformers.columns import Columns
-from pipeline.core.errors import DivergedError
 
 
 @dataclass(frozen=True)
@@ -120,12 +119,10 @@ def refit_classifier(
         Wanted(parameters, prepare_rows(model, rows.Z, rows.y, rows.groups, config, seed), seed)
         for seed in seeds
     ]
-    again = []
-    for fit in fit_many(model, wanted, config):
-        if isinstance(fit, DivergedError):
-            raise fit
-        again.append(FittedModel(model, fitted.columns, rows, fit, rows.notes + fit.notes))
-    return again
+    return [
+        FittedModel(model, fitted.columns, rows, fit, rows.notes + fit.notes)
+        for fit in fit_all(model, wanted, config)
+    ]
 
 
 def _fit_to(

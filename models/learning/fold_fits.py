@@ -11,8 +11,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from models.learning.estimators import device_of, family_of
-from models.learning.one_fit import Fit, FitRows, Wanted, fit_many, prepare_rows
-from models.learning.tabnet import stack_size
+from models.learning.one_fit import FitRows, Wanted, fit_all, fit_many, prepare_rows
 from models.modes.rows import FoldData
 from pipeline.core.errors import DivergedError, FitError
 from pipeline.core.files import json_hash
@@ -120,21 +119,18 @@ def together(model: str, config: Mapping, fits: Sequence[FoldFit], workers: int)
         Positions in `fits`, each in one task.
     """
     family = family_of(model)
-    if not family.stops_early or config["tabnet"]["engine"] != "stacked":
+    if family.stack_of is None:
         return [[number] for number in range(len(fits))]
     alike: dict[tuple, list[int]] = {}
-    widths = {}
+    sizes = {}
     for number, (_, parameters) in enumerate(fits):
-        network = family.make(parameters, config, 0)
-        shape = network.n_d, network.n_steps, network.n_independent, network.n_shared
-        alike.setdefault((*shape, network.batch_size), []).append(number)
-        widths[number] = network.n_d
+        key, sizes[number] = family.stack_of(family.make(parameters, config, 0))
+        alike.setdefault(key, []).append(number)
     most = math.ceil(len(fits) / workers)
     tasks = []
     for numbers in alike.values():
-        size = min(stack_size(widths[numbers[0]]), most)
         # Equal parts: a remainder of one network would cost nearly as much as a whole stack.
-        parts = math.ceil(len(numbers) / size)
+        parts = math.ceil(len(numbers) / min(sizes[numbers[0]], most))
         tasks += [part.tolist() for part in np.array_split(numbers, parts)]
     return tasks
 
@@ -142,8 +138,9 @@ def together(model: str, config: Mapping, fits: Sequence[FoldFit], workers: int)
 def fit_folds(task: FoldFits, fits: Sequence[FoldFit]) -> list[dict]:
     """Fit parameter sets to folds: AUROC (None where it failed), how it ended, notes of each."""
     score = SCORES[task.config["search"]["scoring"]]
+    fitted = fit_many(task.model, _wanted(task, fits), task.config, ranking=True)
     found = []
-    for (number, _), fit in zip(fits, _fitted(task, fits, ranking=True), strict=True):
+    for (number, _), fit in zip(fits, fitted, strict=True):
         if isinstance(fit, DivergedError):
             note = f"A parameter set failed: {fit}"
             found.append({"auc": None, "ending": "diverged", "notes": [note]})
@@ -156,19 +153,15 @@ def fit_folds(task: FoldFits, fits: Sequence[FoldFit]) -> list[dict]:
 
 def predict_parts(task: FoldFits, fits: Sequence[FoldFit]) -> list[tuple[np.ndarray, list[str]]]:
     """Return the validation probabilities of folds with given parameters, and the fits' notes."""
-    found = []
-    for (number, _), fit in zip(fits, _fitted(task, fits), strict=True):
-        if isinstance(fit, DivergedError):
-            raise fit
-        found.append((fit.probability(task.folds[number].Z_valid), fit.notes))
-    return found
+    fitted = fit_all(task.model, _wanted(task, fits), task.config)
+    return [
+        (fit.probability(task.folds[number].Z_valid), fit.notes)
+        for (number, _), fit in zip(fits, fitted, strict=True)
+    ]
 
 
-def _fitted(
-    task: FoldFits, fits: Sequence[FoldFit], *, ranking: bool = False
-) -> list[Fit | DivergedError]:
-    wanted = [Wanted(values, task.rows[number], task.seeds[number]) for number, values in fits]
-    return fit_many(task.model, wanted, task.config, ranking=ranking)
+def _wanted(task: FoldFits, fits: Sequence[FoldFit]) -> list[Wanted]:
+    return [Wanted(values, task.rows[number], task.seeds[number]) for number, values in fits]
 
 
 def _check_outcomes(folds: list[FoldData]) -> None:

@@ -14,9 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 
 from models.learning.estimators import family_of
-from models.learning.family import Family
+from models.learning.family import Family, Lesson
 from models.learning.platt import calibration_folds
-from models.learning.tabnet import Lesson, fit_together
 from models.transformers.oversampling import resample_rows
 from pipeline.core.errors import DivergedError, FitError
 from pipeline.core.mode_labels import is_leaking
@@ -235,10 +234,19 @@ def fit_rows(
         Only ranks will be asked of the classifier: what it computes for probabilities and
         explanations beyond them is left out.
     """
-    [fit] = fit_many(model, [Wanted(parameters, rows, seed)], config, ranking=ranking)
-    if isinstance(fit, DivergedError):
-        raise fit
+    [fit] = fit_all(model, [Wanted(parameters, rows, seed)], config, ranking=ranking)
     return fit
+
+
+def fit_all(
+    model: str, wanted: Sequence[Wanted], config: Mapping, *, ranking: bool = False
+) -> list[Fit]:
+    """Fit as `fit_many` does, and raise the first training that diverges."""
+    fits = fit_many(model, wanted, config, ranking=ranking)
+    for fit in fits:
+        if isinstance(fit, DivergedError):
+            raise fit
+    return fits
 
 
 def fit_many(
@@ -261,14 +269,12 @@ def fit_many(
     return [_fit_one(family, each, config, ranking=ranking) for each in wanted]
 
 
-def _fit_one(
-    family: Family, wanted: Wanted, config: Mapping, *, ranking: bool
-) -> Fit | DivergedError:
+def _fit_one(family: Family, wanted: Wanted, config: Mapping, *, ranking: bool) -> Fit:
     parameters, rows, seed = wanted
     if rows.nothing_selected:
         return _event_share(rows)
     _check_outcomes(rows)
-    make = family.make_ranking if ranking and family.make_ranking else family.make
+    make = family.maker(ranking=ranking)
     estimator = make(parameters, config, seed)
     notes, extra = list(rows.notes), {}
     if family.takes_folds and make is family.make:
@@ -292,7 +298,7 @@ def _fit_networks(
     family: Family, wanted: Sequence[Wanted], config: Mapping, *, ranking: bool
 ) -> list[Fit | DivergedError]:
     """Fit networks that early stopping ends, those that can be together at the same time."""
-    make = family.make_ranking if ranking and family.make_ranking else family.make
+    make = family.maker(ranking=ranking)
     fits: list[Fit | DivergedError] = []
     lessons: dict[int, Lesson] = {}
     for number, (parameters, rows, seed) in enumerate(wanted):
@@ -304,7 +310,7 @@ def _fit_networks(
         notes = list(dict.fromkeys(rows.notes))
         fits.append(Fit(estimator, notes, None, rows.why_not))
         lessons[number] = Lesson(estimator, rows.Z, rows.y, rows.Z_watch, rows.y_watch)
-    errors = fit_together(list(lessons.values()))
+    errors = family.fit_lessons(list(lessons.values()))
     for number, error in zip(lessons, errors, strict=True):
         if error is None:
             stopped = lessons[number].estimator.stopped_early_

@@ -7,6 +7,7 @@ bit for bit. This module imports torch.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -128,14 +129,16 @@ class Stack:
     def leaves(self, n: int) -> dict[str, torch.Tensor]:
         """Return the weights of the first `n` networks by name, as leaves that share memory."""
         if n not in self._leaves:
-            self._leaves[n] = {
-                name: self.weights[:n, place.start : place.stop]
-                .view(n, *place.shape)
-                .detach()
-                .requires_grad_()
-                for name, place in self.places.items()
-            }
+            named = self._named(self.weights[:n])
+            self._leaves[n] = {name: each.detach().requires_grad_() for name, each in named.items()}
         return self._leaves[n]
+
+    def _named(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return all weights of networks, shape (..., n_weights), by name; memory is shared."""
+        return {
+            name: weights[..., place.start : place.stop].view(*weights.shape[:-1], *place.shape)
+            for name, place in self.places.items()
+        }
 
     def losses(self, rows: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return loss and gradient of the first networks on a batch of each.
@@ -203,21 +206,17 @@ class Stack:
     def watched(self) -> list[float]:
         """Return the AUROC of each network's watched rows; 0 where a probability is not finite."""
         found, start = [], 0
-        while start < len(self.pupils):
-            size = len(self.pupils[start].X_watch)
-            stop = start + _run(self.pupils[start:], size)
-            same = self.pupils[start:stop]
+        for _, group in itertools.groupby(self.pupils, key=lambda pupil: len(pupil.X_watch)):
+            same = list(group)
+            part = slice(start, start + len(same))
             rows = torch.stack([pupil.X_watch.T for pupil in same])
-            weights = {
-                name: self.weights[start:stop, place.start : place.stop].view(-1, *place.shape)
-                for name, place in self.places.items()
-            }
-            statistics = {name: values[start:stop] for name, values in self.statistics.items()}
+            weights = self._named(self.weights[part])
+            statistics = {name: values[part] for name, values in self.statistics.items()}
             with torch.inference_mode():
                 logits, _ = compute(self.wiring, weights, statistics, rows, training=False)
                 scores = torch.softmax(logits, dim=1)[:, 1].cpu().numpy()
             found += [auroc(p.y_watch, each) for p, each in zip(same, scores, strict=True)]
-            start = stop
+            start = part.stop
         return found
 
     def remember(self, better: np.ndarray) -> None:
@@ -246,10 +245,7 @@ class Stack:
 
     def _write(self, number: int) -> None:
         weights, statistics = self.best
-        state = {
-            name: weights[number, place.start : place.stop].view(place.shape)
-            for name, place in self.places.items()
-        }
+        state = self._named(weights[number])
         state |= {name: values[number] for name, values in statistics.items()}
         network = self.pupils[number].network
         # What the library counts and never uses keeps its value.
@@ -310,11 +306,6 @@ def auroc(y: np.ndarray, scores: np.ndarray) -> float:
     won = np.searchsorted(others, events, "left").sum()
     won_or_tied = np.searchsorted(others, events, "right").sum()
     return float((won + won_or_tied) / (2 * len(events) * len(others)))
-
-
-def _run(pupils: Sequence[Pupil], size: int) -> int:
-    """Return how many of the first networks watch `size` rows."""
-    return next((n for n, p in enumerate(pupils) if len(p.X_watch) != size), len(pupils))
 
 
 def _places(network: torch.nn.Module, wiring: Wiring) -> dict[str, Weight]:

@@ -6,12 +6,12 @@ import contextlib
 import io
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from models.learning.family import Lesson
 from pipeline.core.errors import DivergedError, FitError, StudyError
 
 MINIMAL_ROWS = 4
@@ -192,13 +192,17 @@ class TabNet(ClassifierMixin, BaseEstimator):
         )
         return X, y, X_valid, np.asarray(y_valid)
 
-    def _finish(self, X: np.ndarray) -> None:
-        """Explain the trained network, and refuse one that is not finite."""
-        with _divergence_named():
-            if self.attention:
-                self.feature_importances_ = self.network_.explained(X)
-            if not np.isfinite(self.predict_proba(X)).all():
-                raise _diverged("probabilities that are not finite")
+    def _finish(self, X: np.ndarray) -> DivergedError | None:
+        """Explain the trained network; return the error of one that is not finite."""
+        try:
+            with _divergence_named():
+                if self.attention:
+                    self.feature_importances_ = self.network_.explained(X)
+                if not np.isfinite(self.predict_proba(X)).all():
+                    return _diverged("probabilities that are not finite")
+        except DivergedError as error:
+            return error
+        return None
 
     def _train_by_library(
         self, X: np.ndarray, y: np.ndarray, X_valid: np.ndarray, y_valid: np.ndarray
@@ -221,11 +225,13 @@ class TabNet(ClassifierMixin, BaseEstimator):
         self.epochs_ = self.network_.epochs
         self.stopped_early_ = self.network_.stopped_early
 
-    def _stacks_with(self) -> tuple:
-        """Return what networks must share to be trained together."""
-        width = self.n_d, self.n_steps, self.n_independent, self.n_shared, self.n_features_in_
-        training = self.batch_size_, self.momentum, self.max_epochs, self.patience
-        return (self.engine, *width, *training, self.device_, self.threads)
+    def stack(self) -> tuple[tuple, int]:
+        """Return what parameters networks must share to be trained at once, and how many can be."""
+        width = self.n_d, self.n_steps, self.n_independent, self.n_shared
+        training = self.batch_size, self.momentum, self.max_epochs, self.patience
+        key = (self.engine, *width, *training, self.device, self.threads)
+        # As many as a cache holds.
+        return key, max(1, STACKED_WIDTH // self.n_d) if self.engine == "stacked" else 1
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities, shape (n_rows, 2), in the order of `classes_`."""
@@ -239,16 +245,6 @@ class TabNet(ClassifierMixin, BaseEstimator):
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the more probable outcome of each row."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
-
-
-class Lesson(NamedTuple):
-    """A network, and what it is to learn: see `TabNet.fit`."""
-
-    estimator: TabNet
-    X: np.ndarray
-    y: np.ndarray
-    X_valid: np.ndarray
-    y_valid: np.ndarray
 
 
 def fit_together(lessons: Sequence[Lesson]) -> list[DivergedError | None]:
@@ -280,64 +276,62 @@ def fit_together(lessons: Sequence[Lesson]) -> list[DivergedError | None]:
     with _torch_state(torch, torch.get_num_threads()):
         rows = [each.estimator._prepare(*each[1:]) for each in lessons]
     alike: dict[tuple, list[int]] = {}
-    for number, lesson in enumerate(lessons):
-        alike.setdefault(lesson.estimator._stacks_with(), []).append(number)
+    sizes = {}
+    for number, (estimator, *_) in enumerate(lessons):
+        key, sizes[number] = estimator.stack()
+        # Rows decide the rest.
+        key = (*key, estimator.batch_size_, estimator.n_features_in_)
+        alike.setdefault(key, []).append(number)
     for numbers in alike.values():
-        first = lessons[numbers[0]].estimator
-        size = stack_size(first.n_d) if first.engine == "stacked" else 1
+        first, size = lessons[numbers[0]].estimator, sizes[numbers[0]]
+        train = _train_stack if first.engine == "stacked" else _train_alone
         with _torch_state(torch, first.threads), _quiet():
             for start in range(0, len(numbers), size):
                 part = numbers[start : start + size]
-                found = _train([lessons[n].estimator for n in part], [rows[n] for n in part])
+                found = train([Lesson(lessons[n].estimator, *rows[n]) for n in part])
                 for number, error in zip(part, found, strict=True):
-                    errors[number] = error
+                    errors[number] = error or lessons[number].estimator._finish(rows[number][0])
     return errors
 
 
-def stack_size(n_d: int) -> int:
-    """Return how many networks of a width are trained together: as many as a cache holds."""
-    return max(1, STACKED_WIDTH // n_d)
-
-
-def _train(
-    estimators: Sequence[TabNet], rows: Sequence[tuple[np.ndarray, ...]]
-) -> list[DivergedError | None]:
-    """Train networks of one stack, or one by the library."""
+def _train_stack(lessons: Sequence[Lesson]) -> list[DivergedError | None]:
+    """Train networks of one architecture and batch size at once."""
     from models.learning.stacked_training import Pupil, train_together
 
-    errors: list[DivergedError | None] = [None] * len(rows)
-    first = estimators[0]
-    if first.engine == "stacked":
-        pupils = []
-        for each, (X, y, X_valid, y_valid) in zip(estimators, rows, strict=True):
-            random = each.network_.begin(X, y, each.batch_size_)
-            pupils.append(
-                Pupil(
-                    each.network_.network,
-                    random,
-                    *each.network_.tensors(X, y),
-                    each.network_.tensors(X_valid, y_valid)[0],
-                    (y_valid == each.classes_[1]).astype(int),
-                    each.learning_rate,
-                    each.weight_decay,
-                    each.lambda_sparse,
-                )
+    pupils = []
+    for each, X, y, X_valid, y_valid in lessons:
+        random = each.network_.begin(X, y, each.batch_size_)
+        pupils.append(
+            Pupil(
+                each.network_.network,
+                random,
+                *each.network_.tensors(X, y),
+                each.network_.tensors(X_valid, y_valid)[0],
+                (y_valid == each.classes_[1]).astype(int),
+                each.learning_rate,
+                each.weight_decay,
+                each.lambda_sparse,
             )
-        train_together(pupils, first.batch_size_, first.max_epochs, first.patience)
-        for number, (each, pupil) in enumerate(zip(estimators, pupils, strict=True)):
-            each.best_epoch_, each.epochs_ = pupil.best_epoch, pupil.epochs
-            each.stopped_early_ = pupil.stopped_early
-            if pupil.diverged:
-                errors[number] = _diverged("a loss or gradient that is not finite")
-    for number, (each, (X, y, X_valid, y_valid)) in enumerate(zip(estimators, rows, strict=True)):
-        try:
-            if first.engine != "stacked":
-                each._train_by_library(X, y, X_valid, y_valid)
-            if errors[number] is None:
-                each._finish(X)
-        except DivergedError as error:
-            errors[number] = error
+        )
+    first = lessons[0].estimator
+    train_together(pupils, first.batch_size_, first.max_epochs, first.patience)
+    errors: list[DivergedError | None] = []
+    for (each, *_), pupil in zip(lessons, pupils, strict=True):
+        each.best_epoch_, each.epochs_ = pupil.best_epoch, pupil.epochs
+        each.stopped_early_ = pupil.stopped_early
+        found = "a loss or gradient that is not finite"
+        errors.append(_diverged(found) if pupil.diverged else None)
     return errors
+
+
+def _train_alone(lessons: Sequence[Lesson]) -> list[DivergedError | None]:
+    """Train a network by the library's own loop."""
+    [(each, *rows)] = lessons
+    try:
+        each._train_by_library(*rows)
+    except DivergedError as error:
+        return [error]
+    return [None]
 
 
 def resolve_device(device: str) -> str:

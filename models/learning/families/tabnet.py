@@ -9,7 +9,7 @@ from scipy.stats import loguniform
 from sklearn.base import BaseEstimator
 
 from models.learning.family import Family
-from models.learning.tabnet import TabNet
+from models.learning.tabnet import TabNet, fit_together
 
 
 def make_tabnet(
@@ -50,4 +50,6 @@ FAMILY = Family(
         },
     ),
     make_ranking=partial(make_tabnet, attention=False),
+    fit_lessons=fit_together,
+    stack_of=TabNet.stack,
 )

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_early_stopping_watches_real_patients_only(data, config, monkeypatch):
         lesson.estimator.stopped_early_ = True
         return [None]
 
-    monkeypatch.setattr("models.learning.one_fit.fit_together", fit)
+    monkeypatch.setitem(FAMILIES, "tabnet", replace(FAMILIES["tabnet"], fit_lessons=fit))
     fit_estimator("tabnet", {}, Z, y, groups, config | {"oversampling": "adasyn_tomek"}, seed=0)
     where = {tuple(row): index for index, row in enumerate(Z)}
     watched = [where[tuple(row)] for row in seen["X_valid"]]

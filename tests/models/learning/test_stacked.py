@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from models.learning.family import Lesson
 from models.learning.stacked_training import Pupil, Stack, auroc
-from models.learning.tabnet import Lesson, TabNet, fit_together
+from models.learning.tabnet import TabNet, fit_together
 from models.learning.tabnet_training import LeanClassifier
 from pipeline.core.errors import DivergedError
 

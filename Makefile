@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TOOLS  := $(VENV)/.tools
 TABLES := demo/tables-data/truth.json
 COHORT := demo/simulated-data/truth.json
 CORES  ?= 2
@@ -18,7 +19,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## install everything into .venv (TORCH=cpu or cuda overrides the choice of PyTorch's build)
+install: $(STAMP) $(TOOLS) ## install everything into .venv (TORCH=cpu or cuda overrides the choice of PyTorch's build)
 	$(if $(filter cpu cuda,$(TORCH)),@$(BIN)/python install/torch_build.py $(TORCH))
 
 # Without a network: `make install BUNDLE=FILE`, with a file that `make bundle` wrote elsewhere.
@@ -32,19 +33,35 @@ bundle: $(STAMP) ## pack checkout and all packages into one file, to install whe
 	$(BIN)/python install/bundle.py pack dist
 
 # The first two lines refuse a machine that cannot install this, before anything is downloaded.
-# numpy and setuptools come before PyRadiomics, which builds against them. In the mode `compat`
-# Snakemake finds this project's logger, which it looks for in folders that Python searches.
-$(STAMP): requirements.txt requirements-dev.txt pyproject.toml setup.py environment.post-deploy.sh $(wildcard install/*.py pipeline/extraction/native/*)
+# numpy and setuptools come before PyRadiomics, which builds against them while PyTorch is fetched.
+# Three packages come as source that setuptools alone builds: pip would fetch setuptools for each.
+# In the mode `compat` Snakemake finds this project's logger, which it looks for in folders that
+# Python searches. Compiling comes last, on all cores; what Python cannot compile, nobody imports.
+COMPILE = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+SOURCES := autograd-gamma|connection_pool|docopt
+locked = $$(grep -E '^($(1))==' requirements.txt)
+
+$(STAMP) $(TOOLS): export PIP_NO_COMPILE := 1
+$(STAMP): requirements.txt pyproject.toml setup.py environment.post-deploy.sh $(wildcard install/*.py pipeline/extraction/native/*)
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not on this machine. Remedy: install python3, python3-venv and python3-dev (3.11 to 3.13), or add PYTHON=<its path> to the command."; exit 1; }
 	@"$(PYTHON)" install/check_python.py $(VENV)
 	$(if $(BUNDLE),@"$(PYTHON)" install/bundle.py open "$(BUNDLE)" $(OPENED))
 	@echo "Installing into $(VENV) (a few minutes)"
 	"$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install -q $$(grep -E '^(pip|setuptools|numpy)==' requirements.txt)
-	PATH="$$PWD/$(BIN):$$PATH" bash environment.post-deploy.sh
-	$(if $(BUNDLE),,$(BIN)/python install/torch_build.py $(TORCH))
-	$(BIN)/python -m pip install -q -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install -q $(call locked,pip|setuptools|numpy)
+	PATH="$$PWD/$(BIN):$$PATH" bash environment.post-deploy.sh & building=$$!; \
+		$(if $(BUNDLE),true,$(BIN)/python install/torch_build.py $(TORCH)); torch=$$?; \
+		wait $$building && exit $$torch
+	$(BIN)/python -m pip install -q --no-build-isolation --no-deps $(call locked,$(SOURCES))
+	$(BIN)/python -m pip install -q -r requirements.txt
 	$(BIN)/python -m pip install -q --no-build-isolation --no-deps --config-settings editable_mode=compat -e .
+	@$(COMPILE)
+	@touch $@
+
+# What tests and linters need beside it; a study runs without.
+$(TOOLS): requirements-dev.txt $(STAMP)
+	$(BIN)/python -m pip install -q -r requirements.txt -r requirements-dev.txt
+	@$(COMPILE)
 	@touch $@
 
 # Few patients need fewer folds: make demo PATIENTS=24 OPTIONS="--configfile config/demo-small.yaml"
@@ -84,11 +101,11 @@ examples: simulated ## run `make simulated` and put its two reports into build/e
 $(COHORT): $(STAMP)
 	$(BIN)/python -m demo.population --out demo/simulated-data
 
-test: $(STAMP) ## run the tests
+test: $(TOOLS) ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow"
 
 test-full: export NUMBA_DISABLE_JIT = 0
-test-full: $(STAMP) ## run the tests and recompute what they take from stored values
+test-full: $(TOOLS) ## run the tests and recompute what they take from stored values
 	@echo "Part 1 of 2: what make test runs"
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow"
 	@echo "Part 2 of 2: what make test takes from stored values, a line a test"
@@ -111,7 +128,7 @@ proof-leakage: $(STAMP) ## prove on permuted outcomes that nothing leaks (docs/p
 proof-simulation: $(STAMP) ## measure on simulated cohorts what the chain finds and how well it knows
 	$(BIN)/python -m proofs.simulation --workers $(CORES)
 
-lint: $(STAMP) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint, the docs' links
+lint: $(TOOLS) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint, the docs' links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile pipeline/rules
@@ -119,14 +136,14 @@ lint: $(STAMP) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint, t
 	$(BIN)/snakemake --lint --configfile config/demo-tables.yaml
 	$(BIN)/python -m mkdocs build --quiet --strict
 
-docs: $(STAMP) ## build the site of the documentation into build/docs; a broken link fails
+docs: $(TOOLS) ## build the site of the documentation into build/docs; a broken link fails
 	$(BIN)/python -m mkdocs build --quiet --strict
 	@echo "Open build/docs/index.html"
 
 options: $(STAMP) ## write default.yaml, schema.json and the page of options from their classes
 	$(BIN)/python -m pipeline.study.options.generate
 
-format: $(STAMP) ## let ruff and snakefmt rewrite the files
+format: $(TOOLS) ## let ruff and snakefmt rewrite the files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile pipeline/rules

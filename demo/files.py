@@ -6,19 +6,23 @@ like new data.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.core.files import whole_file
+from pipeline.core.files import temporary_file
 
 
 def write_if_changed(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all, unless it is there already."""
     if path.exists() and path.read_bytes() == content:
         return
-    with whole_file(path) as beside:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not flushed to the disk, as results are: thousands of small files that a command makes again.
+    with temporary_file(path.parent, path.suffix) as beside:
         beside.write_bytes(content)
+        os.replace(beside, path)
 
 
 def bytes_of(write: Callable[[Path], None], name: str) -> bytes:

@@ -16,6 +16,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from intake.clinical.arguments import asked_of, clinical_arguments
+from intake.clinical.preparing import prepare
+from intake.clinical.writing import WRITTEN as CLINICAL
+from intake.clinical.writing import (
+    check_unedited,
+    clinical_path,
+    summary,
+    write_clinical,
+    write_list,
+)
 from intake.handover.dates import days_between, enrolment, surgery_dates
 from intake.handover.earlier import leave_out_strangers
 from intake.handover.folders import below, check_readable
@@ -52,7 +62,7 @@ PEOPLE = ("name", "id", "date")
 
 #: What register writes into a study before its marker.
 WRITTEN = frozenset(
-    ("images", "masks", "cases.csv", "clinical_template.csv", "dictionary_template.csv")
+    ("images", "masks", "cases.csv", "clinical_template.csv", "dictionary_template.csv", *CLINICAL)
 )
 
 
@@ -330,6 +340,7 @@ def main(options: argparse.Namespace) -> None:
 
 
 def _main(options: argparse.Namespace, linkage_path: Path) -> None:
+    asked = asked_of(options)
     clear_leftovers(options.out)  # of a registering that was killed
     surgery = surgery_dates(options.dates) if options.dates else None
     if options.cases is not None:
@@ -359,6 +370,12 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
             options.dicom_root, options.mask_root, rules, by=options.patients
         )
     leave_out_damaged(matched, handover)
+    clinical = None
+    if asked is not None:
+        before = read_linkage(linkage_path)
+        check_unedited(options.out, before)
+        clinical = prepare(asked, matched, handover, before, surgery)
+        surgery = clinical.surgery
     counts = register(
         matched, handover, options.out, linkage_path,
         headers=options.headers, changed=options.changed, surgery=surgery,
@@ -374,6 +391,15 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
     )
     if told := read_marker(options.out / "cases.csv").get("convention"):
         print(f"For the configuration of the study: masks: {{convention: {told}}}")
+    if clinical is not None:
+        linkage = read_linkage(linkage_path)
+        linkage.remember(clinical.identity)
+        write_linkage(linkage, linkage_path)  # before the tables: no value is ever forgotten
+        drafted = write_clinical(clinical, linkage, options.out, convention=told or "")
+        write_linkage(linkage, linkage_path)
+        listed = clinical_path(linkage_path)
+        write_list(clinical, linkage, listed)
+        print(summary(clinical, drafted, options.out, listed, counts["patients"]))
     if options.headers == "keep":
         print("Images and masks still hold the identity of the originals: guard them as such.")
 
@@ -419,6 +445,7 @@ def _arguments() -> argparse.ArgumentParser:
         "--changed", choices=["version", "replace"], default="version",
         help="a mask whose content changed: a further version, or in its place (version)",
     )  # fmt: skip
+    clinical_arguments(arguments)
     return arguments
 
 

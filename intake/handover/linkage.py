@@ -43,7 +43,7 @@ class Linkage:
     patients : dict of str to str
         Pseudonym -> original patient.
     scans : dict of str to dict
-        Scan -> ``patient, series, date, source`` (folder), ``state`` (of its files).
+        Scan -> ``patient, series, date, accessions, source`` (folder), ``state`` (of its files).
     masks : dict of str to list of dict
         ``<case>|<reader>`` -> its versions: ``source, sha256``.
     readers : dict of str to str
@@ -53,6 +53,8 @@ class Linkage:
         contradicts them is noticed.
     identity : dict of str to dict
         Kind -> tag -> values, for ``vertebromics phi-scan --against``.
+    clinical : dict of str to str
+        Digest of the clinical table that was made of the hospital's sheets.
     """
 
     key: str = field(default_factory=lambda: secrets.token_hex(32))
@@ -62,6 +64,7 @@ class Linkage:
     readers: dict[str, str] = field(default_factory=dict)
     identity: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     persons: dict[str, list[dict]] = field(default_factory=dict)
+    clinical: dict[str, str] = field(default_factory=dict)
 
     def digest(self, *words: str) -> bytes:
         """Return the keyed hash of `words`."""

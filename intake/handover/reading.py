@@ -206,6 +206,7 @@ def _image(path: Path, root: Path, person: Person, header: Dataset) -> Image:
         number=_whole(header.get("SeriesNumber")),
         description=str(header.get("SeriesDescription") or ""),
         places=_places(header),
+        accession=str(header.get("AccessionNumber") or "").strip(),
     )  # fmt: skip
 
 

@@ -44,6 +44,8 @@ class Image:
         Series description.
     places : list of pydicom.dataset.Dataset
         What the grid needs of each slice.
+    accession : str
+        AccessionNumber, by which a clinical sheet may name the examination.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class Image:
     number: int | None
     description: str
     places: list[Dataset] = field(repr=False)
+    accession: str = ""
 
 
 @dataclass
@@ -89,6 +92,8 @@ class Series:
         SOPInstanceUIDs of its files.
     uids : set of str
         SeriesInstanceUIDs of its files, where each slice has its own.
+    accessions : set of str
+        AccessionNumbers of its files.
     problem : str
         Why nothing of it may be registered, where its headers contradict one another.
     notes : list of str
@@ -107,6 +112,7 @@ class Series:
     persons: set[Person] = field(default_factory=set)
     instances: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
+    accessions: set[str] = field(default_factory=set)
     problem: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -160,6 +166,7 @@ def series_of(uid: str, patient: str, images: list[Image]) -> Series:
         one.persons.add(image.person)
         one.instances.add(image.instance)
         one.uids.add(image.uid)
+        one.accessions |= {image.accession} - {""}
         one.number = image.number
         one.description = one.description or image.description
         one.date = one.date or image.date

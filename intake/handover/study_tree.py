@@ -150,6 +150,7 @@ class StudyTree:
         scan_id = self.linkage.scan(patient, series.uid)
         known = self.linkage.scans[scan_id]
         known["date"] = series.date
+        known["accessions"] = sorted(series.accessions)
         known["source"] = str(series.files[0].parent)
         state = [self.headers, *sorted(_state(file) for file in series.files)]
         volume = volume_suffix(series.files[0]) if len(series.files) == 1 else None

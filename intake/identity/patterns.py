@@ -110,14 +110,25 @@ class Match:
     readable: bytes | None = None
 
 
-def patterns_of(identities: Iterable[Identity]) -> tuple[dict[bytes, Pattern], list[Identity]]:
-    """Return what to search for by its bytes, and the identities that are too short or common."""
+def patterns_of(
+    identities: Iterable[Identity], *, plain: bool = False
+) -> tuple[dict[bytes, Pattern], list[Identity]]:
+    """Return what to search for by its bytes, and the identities that are too short or common.
+
+    Parameters
+    ----------
+    identities : iterable of Identity
+        What to search for.
+    plain : bool
+        Whether only text as it stands in a cell is searched, without base64 and other encodings:
+        that takes a fifth of the time.
+    """
     identities = sorted(set(identities))
     sparing = sum(one.kind == "uid" for one in identities) > MANY_UIDS
     patterns: dict[bytes, Pattern] = {}
     left_out = []
     for identity in identities:
-        found, searched = _patterns_of_one(identity, sparing and identity.kind == "uid")
+        found, searched = _patterns_of_one(identity, plain or (sparing and identity.kind == "uid"))
         for data, pattern in found:
             patterns.setdefault(data, pattern)
         if not searched:

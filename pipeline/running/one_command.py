@@ -39,7 +39,7 @@ PARTS = {
     "intake": Part(
         "intake",
         "make a pseudonymous study of a hospital's folders",
-        "DICOM_ROOT MASK_ROOT --out study",
+        "DICOM_ROOT MASK_ROOT --clinical sheet.xlsx --out study",
     ),
     "propose": Part(
         "segmentation.propose",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.remedies import (
     Remedy,
+    tables_clinical_sheets,
     tables_files,
     tables_groups,
     tables_late,
@@ -16,7 +17,7 @@ from tests.remedies import (
 
 PARTS = [
     *(tables_files, tables_values, tables_ready, tables_people, tables_late, tables_groups),
-    *(tables_regression, tables_models),
+    *(tables_regression, tables_models, tables_clinical_sheets),
 ]
 REMEDIES: dict[str, Remedy] = {
     bad_input: remedy for part in PARTS for bad_input, remedy in part.REMEDIES.items()

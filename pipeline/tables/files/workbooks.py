@@ -95,7 +95,7 @@ def worksheet_records(path: Path, sheet: str | None = None) -> Records:
 @lru_cache(maxsize=2)
 def _worksheet_records(path: str, sheet: str | None, *_: int) -> Records:
     """Read a workbook once, although its names and its values are asked for one by one."""
-    book, uncomputed = _opened(path)
+    book, uncomputed = opened(path)
     try:
         shown = [page for page in book.worksheets if page.sheet_state == "visible"]
         hidden = [page for page in book.worksheets if page not in shown]
@@ -126,7 +126,7 @@ def _worksheet_records(path: str, sheet: str | None, *_: int) -> Records:
     return next(iter(filled.values()))
 
 
-def _opened(path: str) -> tuple[Workbook, bool]:
+def opened(path: str) -> tuple[Workbook, bool]:
     """Open a workbook whose parts are whole and not too large.
 
     Returns
@@ -222,6 +222,15 @@ class _Parser(WorkSheetParser):
 
 
 def _records(page: ReadOnlyWorksheet, path: str, uncomputed: bool) -> Records:
+    records, parser = parsed(page, path, uncomputed)
+    check_title(records, path)
+    _check_merged(parser, records, f"{path}, worksheet {page.title}")
+    _tell_hidden(parser, records, f"{path}, worksheet {page.title}")
+    return records
+
+
+def parsed(page: ReadOnlyWorksheet, path: str, uncomputed: bool) -> tuple[Records, _Parser]:
+    """Return the filled rows of a worksheet, and the parser with what else it holds."""
     book = page.parent
     records: Records = []
     texts = _Texts(page, path)
@@ -250,10 +259,7 @@ def _records(page: ReadOnlyWorksheet, path: str, uncomputed: bool) -> Records:
             where=f"{path}, worksheet {page.title}, cell {listing(parser.pending, 3)}",
             remedy="open the file in Excel or LibreOffice and save it; or write values",
         )
-    check_title(records, path)
-    _check_merged(parser, records, f"{path}, worksheet {page.title}")
-    _tell_hidden(parser, records, f"{path}, worksheet {page.title}")
-    return records
+    return records, parser
 
 
 def _ascending(parser: _Parser) -> Iterator[tuple[int, list[dict]]]:

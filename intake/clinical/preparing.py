@@ -1,0 +1,353 @@
+"""From the sheets of a hospital to columns by patient, before anything is written.
+
+What must stop the intake (no header, no numbers of patients, rows that contradict each other) stops
+it here. What concerns a row, a column or a cell is listed for the hospital, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from intake.clinical.agreement import (
+    PersonColumns,
+    against,
+    learn_codes,
+    person_columns,
+    told_of,
+)
+from intake.clinical.columns import (
+    Kept,
+    Sorted,
+    holds_identity,
+    leave_out_identity,
+    operation_days,
+    sort_columns,
+)
+from intake.clinical.days import days_from, one_day, read_days
+from intake.clinical.joining import joined, one_row_each, visits_of
+from intake.clinical.patients import (
+    Key,
+    Known,
+    find_keys,
+    known_patients,
+    no_column,
+    numbers_of_own,
+    pair_rows,
+    same_header,
+)
+from intake.clinical.sheets import Sheet, read_sheets
+from intake.handover.linkage import Linkage
+from intake.handover.matching import Matched
+from intake.handover.sources import Handover
+from intake.identity.identities import Identity
+from intake.identity.patterns import Search, patterns_of
+from pipeline.core.errors import StudyError
+from pipeline.study.draft.times import timing_of
+from pipeline.tables.identifying.checks import NOT_SHOWN
+from pipeline.tables.identifying.dates import has_date
+
+MOST_AGAINST, MANY = 1 / 3, 3
+"""Share and number of rows that contradict the images, from which on the whole sheet is refused."""
+
+SHORT_TIMES = {"preoperative": "preop", "intraoperative": "intraop", "postoperative": "postop"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says of the sheets.
+
+    Attributes
+    ----------
+    paths : tuple of pathlib.Path
+        Files.
+    key, operation, visits : str or None
+        Columns that somebody named: of the patients' numbers, of the day of the operation, of the
+        visit of each row.
+    windows : dict of str to (int, int)
+        Visit -> first and last day from the operation.
+    keep : tuple of str
+        Columns that stay although their values look like free text or hospital numbers.
+    """
+
+    paths: tuple[Path, ...]
+    key: str | None = None
+    operation: str | None = None
+    visits: str | None = None
+    windows: dict[str, tuple[int, int]] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the list for the hospital.
+
+    Attributes
+    ----------
+    sheet : str
+        File and worksheet.
+    row : int or str
+        Number of the row, or nothing.
+    column : str
+        Header, or nothing.
+    what, why : str
+        What became of it, and the reason.
+    text : str
+        What the sheet says there: it may identify, and stays in the hospital.
+    shown : str
+        The header as a screen may show it.
+    """
+
+    sheet: str
+    row: int | str
+    column: str
+    what: str
+    why: str
+    text: str = ""
+    shown: str = ""
+
+
+@dataclass
+class Paired:
+    """A sheet whose rows are paired with patients."""
+
+    sheet: Sheet
+    keys: list[Key]
+    persons: PersonColumns
+    rows: pd.Series
+    operated: pd.Series | None = None
+
+
+@dataclass
+class Clinical:
+    """What the sheets say, by original patient.
+
+    Attributes
+    ----------
+    columns : dict of str to Kept
+        By the name that the study gives them.
+    surgery : dict of str to str
+        Original patient -> day of the operation, YYYYMMDD.
+    lines : list of Line
+        For the hospital.
+    identity : set of Identity
+        Values that must never be seen in a study.
+    rows : int
+        Rows of all sheets.
+    patients : set of str
+        Original patients who have a row.
+    """
+
+    columns: dict[str, Kept] = field(default_factory=dict)
+    surgery: dict[str, str] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    identity: set[Identity] = field(default_factory=set)
+    rows: int = 0
+    patients: set[str] = field(default_factory=set)
+
+    def counted(self, what: str) -> int:
+        """Return how many lines say so."""
+        return sum(line.what == what for line in self.lines)
+
+
+REFUSED, UNMATCHED, DOUBT = "row REFUSED", "row of no patient", "row to look at"
+LEFT_OUT, CELL, CHANGED, ABSENT = (
+    "column left out", "cell left out", "cells written otherwise", "patient without a row",
+)  # fmt: skip
+
+
+def prepare(
+    asked: Asked,
+    matched: Matched,
+    handover: Handover,
+    linkage: Linkage,
+    surgery: dict[str, str] | None = None,
+) -> Clinical:
+    """Read the sheets and bring their columns to the patients of a handover.
+
+    Parameters
+    ----------
+    asked : Asked
+        What the command line says.
+    matched, handover : Matched, Handover
+        What was found in the folders.
+    linkage : Linkage
+        Of the intakes before.
+    surgery : dict of str to str, optional
+        Days of the operation that are known otherwise (``--dates``).
+
+    Raises
+    ------
+    StudyError
+        If a sheet has no header or no column of patients' numbers, if its rows contradict each
+        other, or most of them the images.
+    """
+    patients = known_patients(matched, handover, linkage)
+    made = Clinical()
+    sheets = [one for path in asked.paths for one in _with_keys(path, asked, patients, made)]
+    if asked.operation and not any(_has(one.sheet, asked.operation) for one in sheets):
+        raise no_column("--operation-date", asked.operation, [one.sheet for one in sheets])
+    if asked.visits and not any(_has(one.sheet, asked.visits) for one in sheets):
+        raise no_column("--visits", asked.visits, [one.sheet for one in sheets])
+    for one in sheets:
+        one.operated = operation_days(one.sheet, asked.operation)
+        _compare(one, patients, made)
+    made.surgery = _surgery(sheets, surgery or {}, made)
+    any_age = any(one.persons.ages for one in sheets)
+    sorted_ones = []
+    for one in sheets:
+        operated = _by_row(one, made.surgery)
+        visit_column = next(
+            (
+                c.name
+                for c in one.sheet.columns
+                if asked.visits and same_header(c.name, asked.visits)
+            ),
+            None,
+        )
+        keys = {key.column for key in one.keys} | numbers_of_own(one.sheet, one.rows, patients)
+        found = sort_columns(
+            one.sheet, keys, one.persons, operated,
+            rows=one.rows.index, keep=asked.keep, visits=visit_column, age=not any_age,
+        )  # fmt: skip
+        visits = _visits(one, visit_column, operated, asked, found, made)
+        found.kept = one_row_each(one.sheet, found.kept, one.rows, visits=visits)
+        made.identity |= found.identity
+        sorted_ones.append(found)
+    known = linkage.identities() | handover.identity | made.identity
+    # Dates are looked for by their look: whatever has one is no value of a study.
+    searched = {one for one in known if one.kind not in ("uid", "time", "date")}
+    search = Search(patterns_of(searched, plain=True)[0])
+    for one, found in zip(sheets, sorted_ones, strict=True):
+        leave_out_identity(found, search)
+        _list(one.sheet, found, search, made)
+    times = [timing_of(one.sheet.context) for one in sheets]
+    made.columns = joined(
+        [(one.sheet, found.kept) for one, found in zip(sheets, sorted_ones, strict=True)],
+        [SHORT_TIMES[time[0]] if time else "" for time in times],
+    )
+    made.patients = {patient for one in sheets for patient in one.rows}
+    made.lines += [
+        Line("", "", "", ABSENT, "no row of the sheet has one of its numbers", original)
+        for original, one in patients.items()
+        if one.registered and original not in made.patients
+    ]
+    return made
+
+
+def _has(sheet: Sheet, name: str) -> bool:
+    return any(same_header(one.name, name) for one in sheet.columns)
+
+
+def _with_keys(
+    path: Path, asked: Asked, patients: dict[str, Known], made: Clinical
+) -> list[Paired]:
+    """Return the tables of a file that name patients, their rows paired."""
+    found, errors = [], []
+    for sheet in read_sheets(path):
+        try:
+            keys = find_keys(sheet, patients, asked.key)
+        except StudyError as error:
+            errors.append(error)
+            made.lines.append(Line(sheet.where, "", "", LEFT_OUT, "no numbers of patients in it"))
+            continue
+        rows, reasons = pair_rows(sheet, keys, patients)
+        made.rows += len(sheet.cells)
+        for row, why in reasons.items():
+            text = " ".join(filter(None, (sheet.cells.at[row, key.column] for key in keys)))
+            refused = "two patients" in why
+            made.lines.append(
+                Line(sheet.where, row, "", REFUSED if refused else UNMATCHED, why, text)
+            )
+        found.append(Paired(sheet, keys, person_columns(sheet), rows))
+    if not found:
+        raise errors[0]
+    return found
+
+
+def _compare(one: Paired, patients: dict[str, Known], made: Clinical) -> None:
+    """Refuse the rows that cannot be of the person whose images they were paired with."""
+    learn_codes(one.persons, one.sheet, one.rows, patients)
+    refused = []
+    for row, patient in one.rows.items():
+        operated = None if one.operated is None else one.operated[row]
+        told = told_of(one.sheet, row, one.persons)
+        speaks_against, doubts = against(told, patients[patient], operated)
+        for why in doubts:
+            made.lines.append(Line(one.sheet.where, row, "", DOUBT, why, patient))
+        if speaks_against:
+            refused.append(row)
+            why = "; ".join(speaks_against)
+            made.lines.append(Line(one.sheet.where, row, "", REFUSED, why, patient))
+    if len(refused) >= MANY and len(refused) > MOST_AGAINST * len(one.rows):
+        raise StudyError(
+            "A clinical sheet must belong to the images: sex, age, birth date and name must fit "
+            "their headers",
+            found=f"{len(refused)} of {len(one.rows)} rows contradict them",
+            where=one.sheet.where,
+            remedy="perhaps a column was sorted without the others, or the column of numbers is "
+            "another one (--clinical-key): correct the sheet",
+        )
+    one.rows = one.rows.drop(refused)
+
+
+def _surgery(sheets: list[Paired], given: dict[str, str], made: Clinical) -> dict[str, str]:
+    days: dict[str, set[str]] = {}
+    for one in sheets:
+        if one.operated is None:
+            continue
+        for row, patient in one.rows.items():
+            if (day := one.operated[row]) is not None:
+                days.setdefault(patient, set()).add(day)
+    for patient, several in days.items():
+        if len(several) > 1 and patient not in given:
+            why = f"{len(several)} days of operation in its rows: no days are counted"
+            made.lines.append(Line("", "", "", DOUBT, why, patient))
+    return {**one_day(days), **given}
+
+
+def _by_row(one: Paired, surgery: dict[str, str]) -> pd.Series:
+    days = one.rows.map(surgery.get)
+    days = days.reindex(one.sheet.cells.index)
+    return days.astype(object).where(days.notna(), None)
+
+
+def _visits(
+    one: Paired,
+    column: str | None,
+    operated: pd.Series,
+    asked: Asked,
+    found: Sorted,
+    made: Clinical,
+) -> pd.Series | None:
+    """Return the visit of each row, None where a sheet has no such column."""
+    if column is None:
+        return None
+    read = read_days(one.sheet.cells[column], f"{column} date")
+    distance = None
+    if read is not None:
+        distance, _ = days_from(read.days, operated)
+        found.identity |= {
+            Identity("date", "clinical sheet", day) for day in read.days.dropna().unique()
+        }
+    visits, none = visits_of(one.sheet, column, distance, asked.windows)
+    for row in none:
+        if row in one.rows.index:
+            made.lines.append(
+                Line(one.sheet.where, row, column, UNMATCHED, "its visit is none of the rule's")
+            )
+    one.rows = one.rows.drop([row for row in none if row in one.rows.index])
+    return visits
+
+
+def _list(sheet: Sheet, found: Sorted, search: Search, made: Clinical) -> None:
+    for header, why in found.dropped:
+        named = holds_identity(header, search) or has_date(header)
+        told = NOT_SHOWN if named else header
+        made.lines.append(Line(sheet.where, "", header, LEFT_OUT, why, shown=told))
+    made.lines += [Line(sheet.where, "", header, CHANGED, what) for header, what in found.changes]
+    made.lines += [
+        Line(sheet.where, row, header, CELL, why, text) for row, header, text, why in found.cells
+    ]

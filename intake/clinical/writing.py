@@ -1,0 +1,234 @@
+"""The clinical table of a study, its draft, and the list for the hospital, on disk."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from intake.clinical.preparing import (
+    ABSENT,
+    CELL,
+    CHANGED,
+    DOUBT,
+    LEFT_OUT,
+    REFUSED,
+    UNMATCHED,
+    Clinical,
+)
+from intake.handover.linkage import Linkage, write_private
+from pipeline.core.errors import StudyError
+from pipeline.core.files import csv_text, escaped, whole_file
+from pipeline.study.draft.columns import Given, Guess, guess
+from pipeline.study.draft.configuration import draft_config, study_name
+from pipeline.study.draft.questions import (
+    Facts,
+    Question,
+    as_markdown,
+    on_screen,
+    open_questions,
+)
+
+WRITTEN = ("clinical.csv", "dictionary.csv", "config.yaml", "questions.md")
+"""What the clinical part of an intake writes into a study."""
+
+COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role", "range", "test", "reason")
+
+ENROLMENT = {
+    "column": "enrolment", "label": "Order of enrolment", "type": "ordinal", "unit": "",
+    "levels": "", "timing": "preoperative", "role": "split", "range": "", "test": "",
+    "reason": "made by intake: by the day of the operation, or of the first scan",
+}  # fmt: skip
+
+HEADER = ("sheet", "row", "column", "what", "why", "in the sheet", "pseudonym")
+
+ORDER = (REFUSED, UNMATCHED, ABSENT, DOUBT, LEFT_OUT, CELL, CHANGED)
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """What was written, for the screen.
+
+    Attributes
+    ----------
+    guesses : tuple of Guess
+        The columns.
+    questions : tuple of Question
+        What is open.
+    kept : tuple of str
+        Files that were there and were left as somebody had edited them.
+    """
+
+    guesses: tuple[Guess, ...]
+    questions: tuple[Question, ...]
+    kept: tuple[str, ...]
+
+
+def clinical_path(linkage_path: Path) -> Path:
+    """Return where the list for the hospital lies: beside the linkage, since it holds names."""
+    name = linkage_path.name.removesuffix(".json").removesuffix(".linkage")
+    return linkage_path.with_name(f"{name}.clinical.csv")
+
+
+def clinical_table(clinical: Clinical, linkage: Linkage, patients: Sequence[str]) -> pd.DataFrame:
+    """Return the columns by pseudonym, one row for each patient of the study who has one.
+
+    Parameters
+    ----------
+    clinical : Clinical
+        From `intake.clinical.preparing.prepare`.
+    linkage : Linkage
+        After the intake has drawn its pseudonyms.
+    patients : sequence of str
+        Pseudonyms of the study's table of masks.
+    """
+    known = {linkage.known(original): original for original in clinical.patients}
+    there = sorted(one for one in patients if one in known)
+    table = pd.DataFrame({"patient_id": there}, dtype=object)
+    for name, column in clinical.columns.items():
+        values = column.values.reindex([known[one] for one in there])
+        table[name] = values.where(values.notna(), None).to_numpy(dtype=object)
+    return table
+
+
+def check_unedited(out: Path, linkage: Linkage) -> None:
+    """Raise `StudyError` if somebody edited the clinical table, which is made of the sheet anew."""
+    path = out / "clinical.csv"
+    before = linkage.clinical.get("sha256")
+    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != before:
+        raise StudyError(
+            "clinical.csv must be as intake wrote it, since it is made of the sheet again",
+            found="a file that was changed by hand" if before else "a file of your own",
+            where="clinical.csv of the study",
+            remedy="make the changes in the sheet, and move this file away",
+        )
+
+
+def write_clinical(
+    clinical: Clinical, linkage: Linkage, out: Path, *, convention: str = ""
+) -> Drafted:
+    """Write clinical table, dictionary, configuration and questions into a study.
+
+    A dictionary or configuration that is there stays as somebody edited it; columns that are new
+    get a row in the dictionary, and columns that are gone lose it.
+
+    Parameters
+    ----------
+    clinical : Clinical
+        From `intake.clinical.preparing.prepare`.
+    linkage : Linkage
+        After the intake; it is told the digest of the clinical table, and has to be written after.
+    out : pathlib.Path
+        Folder of the study, with its table of masks.
+    convention : str
+        What all masks follow, where intake was told.
+    """
+    cases = pd.read_csv(out / "cases.csv", dtype=str)
+    table = clinical_table(clinical, linkage, list(cases["patient_id"].unique()))
+    guesses = []
+    for name, one in clinical.columns.items():
+        label = _label(one.header)
+        given = Given(name, label, table[name], one.context, one.unit, one.limits, one.note)
+        guesses.append(guess(given))
+    template = pd.read_csv(out / "clinical_template.csv", dtype=str)
+    enrolment = template.set_index("patient_id")["enrolment"].reindex(table["patient_id"])
+    enrolled = bool(len(enrolment) and enrolment.notna().all())
+    if enrolled:
+        table.insert(1, "enrolment", enrolment.to_numpy(dtype=object))
+    rows = [*([ENROLMENT] if enrolled else []), *(one.row() for one in guesses)]
+    several = int((cases.groupby("patient_id")["case_id"].nunique() > 1).sum())
+    facts = Facts(
+        tuple(sorted(cases["reader"].unique())), cases["patient_id"].nunique(), several, enrolled
+    )
+    questions = open_questions(guesses, facts)
+    folder = out.as_posix()
+    name = study_name(out.name if out.name != "study" else out.resolve().parent.name)
+    text = csv_text(table)
+    linkage.clinical = {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+    _write(out / "clinical.csv", text)
+    dictionary, kept_rows = _merged(out / "dictionary.csv", rows)
+    _write(out / "dictionary.csv", csv_text(dictionary))
+    kept = ["dictionary.csv"] if kept_rows else []
+    if (out / "config.yaml").exists():
+        kept.append("config.yaml")
+    else:
+        _write(out / "config.yaml", draft_config(name, folder, guesses, facts, convention))
+    _write(out / "questions.md", as_markdown(questions, guesses, name))
+    return Drafted(tuple(guesses), tuple(questions), tuple(kept))
+
+
+def _label(header: str) -> str:
+    return " ".join(header.replace("|", "/").split())
+
+
+def _write(path: Path, text: str) -> None:
+    with whole_file(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def _merged(path: Path, rows: list[dict]) -> tuple[pd.DataFrame, bool]:
+    """Return the dictionary: rows that are there as they are, new columns behind."""
+    new = pd.DataFrame(rows, columns=list(COLUMNS)).fillna("")
+    if not path.exists():
+        return new, False
+    from pipeline.tables.files.sheets import read_sheet
+
+    before = read_sheet(path).fillna("").reindex(columns=list(COLUMNS), fill_value="")
+    kept = before[before["column"].isin(new["column"])]
+    added = new[~new["column"].isin(kept["column"])]
+    return pd.concat([kept, added], ignore_index=True), True
+
+
+def write_list(clinical: Clinical, linkage: Linkage, path: Path) -> None:
+    """Write what became of each row, column and cell, for the hospital: it holds its own words."""
+    lines = sorted(clinical.lines, key=lambda line: ORDER.index(line.what))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(HEADER)
+    for line in lines:
+        pseudonym = linkage.known(line.text) if line.what in (ABSENT, REFUSED, DOUBT) else None
+        cells = (line.sheet, line.row, line.column, line.what, line.why, line.text, pseudonym or "")
+        writer.writerow([escaped(cell) for cell in cells])
+    write_private(path, stream.getvalue())
+
+
+def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patients: int) -> str:
+    """Return what the screen shows: counts, what was left out and why, the open questions."""
+    lines = [
+        "",
+        f"Clinical sheet: {clinical.rows} rows; {len(clinical.patients)} of {patients} patients of "
+        "the study have one.",
+    ]
+    for what, says in (
+        (REFUSED, "rows REFUSED: they contradict the images, or two of their numbers each other"),
+        (UNMATCHED, "rows of no patient"),
+        (ABSENT, "patients without a row"),
+        (DOUBT, "rows to look at"),
+        (CELL, "cells left out"),
+    ):
+        if number := clinical.counted(what):
+            lines.append(f"{number:>8} {says}")
+    refused = [line for line in clinical.lines if line.what == REFUSED]
+    lines += [f"         row {line.row}: {line.why}" for line in refused[:10]]
+    reasons: dict[str, list[str]] = {}
+    for line in clinical.lines:
+        if line.what == LEFT_OUT and line.shown:
+            reasons.setdefault(line.why, []).append(line.shown)
+    if reasons:
+        lines.append("Left out of the study:")
+        lines += [f"  {', '.join(headers)}: {why}" for why, headers in reasons.items()]
+    lines += [
+        f"Written to {out}: {', '.join(one for one in WRITTEN if one not in drafted.kept)}"
+        + (f" (kept as you edited them: {', '.join(drafted.kept)})" if drafted.kept else ""),
+        f"Row by row, for the hospital only: {listed}",
+        f"Open questions ({out}/questions.md has them too):",
+        on_screen(drafted.questions),
+        f"Next: answer what is needed in {out}/config.yaml, then",
+        f"  vertebromics check --config {out}/config.yaml",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,452 @@
+"""Sheets of a hospital: header, numbers of patients, wrong pairings, visits, what is left out."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from intake.clinical.arguments import asked_of
+from intake.clinical.days import day_of_text, read_days
+from intake.clinical.headers import find_header
+from intake.clinical.joining import windows_of
+from intake.clinical.naming import column_name
+from intake.clinical.preparing import CELL, DOUBT, LEFT_OUT, REFUSED, UNMATCHED
+from intake.clinical.sheets import read_sheets
+from intake.pseudonymous_study import _arguments
+from pipeline.core.errors import StudyError
+from tests.support.clinical_ward import Ward, person, reasons, values
+
+NUMBERS = ["31", "42", "53", "64", "75", "86"]
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Ward:
+    return Ward(tmp_path)
+
+
+# --- the header ---
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        ([["Register", ""], ["ID", "Age"], ["7", "70"]], ("ID", "Age")),
+        ([["ID", "Age"], ["7", "70"]], ("ID", "Age")),
+        ([["ID", "VAS", "VAS"], ["", "pre", "d 3"], ["7", "5", "2"]], ("ID", "VAS pre", "VAS d 3")),
+        ([["ID", "VAS", ""], ["", "pre", "d 3"], ["7", "5", "2"]], ("ID", "VAS pre", "VAS d 3")),
+        ([["ID", "sex", "site"], ["a", "m", "x"], ["b", "f", "x"]], ("ID", "sex", "site")),
+    ],
+)  # fmt: skip
+def test_the_header_is_found(tmp_path, rows, names):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append([one or None for one in row])
+    book.save(tmp_path / "x.xlsx")
+    (sheet,) = read_sheets(tmp_path / "x.xlsx")
+    assert tuple(one.name for one in sheet.columns) == names
+
+
+def test_a_header_repeated_below_a_page_is_no_row(tmp_path):
+    (tmp_path / "x.csv").write_text("ID,Age\n7,70\nID,Age\n8,71\n")
+    (sheet,) = read_sheets(tmp_path / "x.csv")
+    assert list(sheet.cells.index) == [2, 4]
+
+
+@pytest.mark.parametrize(
+    "records", [[], [(1, ["a title alone"])], [(1, ["1", "2"]), (2, ["3", "4"])]]
+)
+def test_a_sheet_without_a_header_is_refused(records):
+    with pytest.raises(StudyError, match="must have a row with the columns' names"):
+        find_header(records, "x")
+
+
+def test_old_workbooks_and_empty_ones_are_refused(tmp_path):
+    (tmp_path / "x.xls").write_bytes(b"\xd0\xcf\x11\xe0")
+    with pytest.raises(StudyError, match=r"must be .xlsx, .csv"):
+        read_sheets(tmp_path / "x.xls")
+    openpyxl.Workbook().save(tmp_path / "x.xlsx")
+    with pytest.raises(StudyError, match="must hold a table"):
+        read_sheets(tmp_path / "x.xlsx")
+
+
+def test_worksheets_are_joined_and_a_legend_is_left_out(ward):
+    with pd.ExcelWriter(ward.root / "x.xlsx") as book:
+        ward.rows(**{"VAS prä-OP": NUMBERS}).to_excel(book, sheet_name="Aufnahme", index=False)
+        later = pd.DataFrame({"MRN": [p.id for p in ward.persons], "VAS": range(6)})
+        later.to_excel(book, sheet_name="Verlauf", index=False)
+        pd.DataFrame({"k.A.": ["keine Angabe", "x"]}).to_excel(book, sheet_name="L", index=False)
+    made = ward.take(ward.root / "x.xlsx")
+    assert set(made.columns) == {"geschlecht", "age", "vas_prae_op", "vas"}
+    assert values(made, "vas") == list("012345")
+    assert made.columns["vas"].context.startswith("Verlauf")
+
+
+# --- numbers of patients ---
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda n, one: one.id,
+        lambda n, one: one.id.lstrip("0"),
+        lambda n, one: f" {int(one.id)}.0 ",
+        lambda n, one: f"RX9{n:05d}",
+        lambda n, one: f"rx 9{n:05d}",
+    ],
+)
+def test_patients_are_found_by_their_numbers_however_written(ward, spelled):
+    table = ward.rows(BMI=NUMBERS).assign(MRN=[spelled(n, p) for n, p in enumerate(ward.persons)])
+    made = ward.table(table)
+    assert values(made, "bmi") == NUMBERS
+    assert made.patients == {one.id for one in ward.persons}
+
+
+def test_a_sheet_without_numbers_of_patients_is_refused_until_one_is_named(ward):
+    table = ward.rows(BMI=NUMBERS).drop(columns="MRN")
+    with pytest.raises(StudyError, match="column of the hospital's patient ids") as caught:
+        ward.table(table)
+    assert "at best" in str(caught.value) or "no column" in str(caught.value)
+    with pytest.raises(StudyError, match="--clinical-key must be a column"):
+        ward.table(ward.rows(), key="Case")
+    few = pd.concat([ward.rows()[:1], *[ward.rows().assign(MRN=f"99{n}00") for n in range(9)]])
+    with pytest.raises(StudyError, match="which names 1 of 6 patients"):
+        ward.table(few)
+    assert ward.table(few[:1], key="mrn").patients == {ward.persons[0].id}
+
+
+def test_rows_of_nobody_and_patients_without_a_row_are_listed(ward):
+    table = ward.rows(BMI=NUMBERS)
+    table.loc[5, "MRN"] = "00999999"
+    table.loc[4, "MRN"] = "7.3E+06"
+    table.loc[6] = ["Mittelwert", None, None, None, None, "50"]
+    made = ward.table(table)
+    assert reasons(made, UNMATCHED) == [
+        "Excel rounded the number: format the column as text and type it again",
+        "no patient of the handover has this number",
+        "a row that sums up the others",
+    ]
+    assert {line.text for line in made.lines if line.what == "patient without a row"} == {
+        ward.persons[4].id, ward.persons[5].id,
+    }  # fmt: skip
+
+
+def test_numbers_of_two_patients_in_one_row_are_refused(ward):
+    table = ward.rows(BMI=NUMBERS).assign(
+        **{"Accession No": [f"RX9{n:05d}" for n in (0, 1, 3, 2, 4, 5)]}
+    )
+    made = ward.table(table)
+    assert reasons(made, REFUSED) == ["its numbers are those of two patients"] * 2
+    assert len(made.patients) == 4
+
+
+def test_a_patient_whose_mask_was_not_matched_has_no_row(ward):
+    ward.matched.rows.pop()
+    made = ward.table(ward.rows(BMI=NUMBERS))
+    assert "no mask that was matched" in reasons(made, UNMATCHED)[0]
+
+
+# --- wrong pairings ---
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("Geburtsdatum", "05.06.1922", "birth date"),
+        ("Geburtsdatum", "1922", "year of birth"),
+        ("Geschlecht", "männlich", "sex"),
+        ("Alter", "41", "age"),
+        ("Name", "Canarhuber, Walpurga", "name"),
+        ("Name", "Canarbwitz, Walpurga", "given name"),
+    ],
+)
+def test_a_row_that_contradicts_the_headers_is_refused(ward, column, value, told):
+    table = ward.rows(BMI=NUMBERS, Alter=[str(2020 - int(p.birth[:4])) for p in ward.persons])
+    table.loc[1, column] = value
+    if column == "Name":
+        table = table.drop(columns="Geburtsdatum") if value.endswith("huber, Walpurga") else table
+    made = ward.table(table)
+    (why,) = reasons(made, REFUSED)
+    assert told in why
+    assert ward.persons[1].id not in made.patients
+    assert made.columns["bmi"].values.get(ward.persons[1].id) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CANARBWITZ Ilsebtta", "Dr. Ilsebtta Canarbwitz", "Canarbwitz", "Canarbwitz, I.",
+     "Canarbwits, Ilsebtta", "ilsebtta  canarbwitz"],
+)  # fmt: skip
+def test_spellings_of_a_name_raise_no_question(ward, name):
+    table = ward.rows(BMI=NUMBERS)
+    table.loc[1, "Name"] = name
+    made = ward.table(table)
+    assert not reasons(made, REFUSED) + reasons(made, DOUBT)
+
+
+def test_a_new_surname_with_the_same_birth_date_is_a_doubt(ward):
+    table = ward.rows(BMI=NUMBERS)
+    table.loc[1, "Name"] = "Canarhuber, Ilsebtta"
+    made = ward.table(table)
+    assert reasons(made, DOUBT) == [
+        "another surname than the images have, with the same birth date"
+    ]
+    assert len(made.patients) == 6
+
+
+def test_twins_are_told_apart_by_their_given_names(tmp_path):
+    twins = [
+        person(1, name="Canarmeier^Walpurga", birth="19400203", sex="F"),
+        person(2, name="Canarmeier^Edeltrauda", birth="19400203", sex="F"),
+        *[person(n) for n in range(3, 8)],
+    ]
+    ward = Ward(tmp_path, persons=twins)
+    assert not reasons(ward.table(ward.rows()), REFUSED)
+    table = ward.rows()
+    table.loc[[0, 1], "MRN"] = table.loc[[1, 0], "MRN"].to_numpy()
+    assert (
+        reasons(ward.table(table), REFUSED)
+        == ["the given name differs from that of the images"] * 2
+    )
+
+
+def test_fifty_confusions_and_no_question_about_right_rows(tmp_path):
+    """Swap the numbers of 25 pairs among 200 people, a third of them named alike."""
+    surnames = [f"Canar{'abcdefghij'[n % 10]}{'klmnopqrst'[n // 10 % 10]}berg" for n in range(60)]
+    given = ["Ilsetta", "Walpurga", "Brunhilla", "Ottokarl", "Lothario", "Edeltrauda", "Fridolina"]
+    persons = [
+        person(
+            0, id=f"{4000017 + 37 * n}", name=f"{surnames[n % 60]}^{given[(n // 60) % 7]}",
+            birth=f"{1930 + n % 30}{1 + n % 12:02d}{1 + n % 28:02d}", sex="MF"[n % 2],
+        )
+        for n in range(200)
+    ]  # fmt: skip
+    ward = Ward(tmp_path, persons=persons)
+    table = ward.rows()
+    swapped = list(range(0, 200, 4))
+    ids = table["MRN"].to_numpy().copy()
+    for one, two in zip(swapped[::2], swapped[1::2], strict=True):
+        ids[one], ids[two] = ids[two], ids[one]
+    made = ward.table(table.assign(MRN=ids))
+    refused = {line.row for line in made.lines if line.what == REFUSED}
+    assert refused == {n + 2 for n in swapped}
+    assert not reasons(made, DOUBT)
+
+
+def test_codes_of_the_sex_are_learned_from_the_headers(tmp_path):
+    ward = Ward(tmp_path, count=24)
+    codes = [{"M": "1", "F": "2"}[one.sex] for one in ward.persons]
+    codes[3] = "1"
+    made = ward.table(ward.rows().assign(Geschlecht=codes))
+    assert reasons(made, REFUSED) == ["the sex differs from that of the images"]
+
+
+def test_a_sheet_that_contradicts_most_images_is_refused_whole(ward):
+    table = ward.rows()
+    table["MRN"] = table["MRN"].to_numpy()[[1, 2, 3, 4, 5, 0]]
+    with pytest.raises(StudyError, match="6 of 6 rows contradict"):
+        ward.table(table)
+
+
+# --- dates ---
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2024-03-12 00:00:00", "20240312"), ("12.3.24", "20240312"), ("12.03.2024", "20240312"),
+        ("20240312", "20240312"), ("12. März 2024", "20240312"), ("Mar 12, 2024", "20240312"),
+        ("2024年3月12日", "20240312"), ("31.02.2024", None), ("offen", None),
+    ],
+)  # fmt: skip
+def test_dates_of_all_notations(text, day):
+    assert day_of_text(text) == day
+
+
+def test_the_day_or_the_month_comes_first_where_a_cell_proves_it():
+    assert read_days(pd.Series(["03/04/2024", "13/04/2024"]), "x").days[0] == "20240403"
+    assert read_days(pd.Series(["03/04/2024", "04/13/2024"]), "x").days[0] == "20240304"
+    assert read_days(pd.Series(["45363", "45364"]), "OP-Datum").days.tolist() == [
+        "20240312",
+        "20240313",
+    ]
+    assert read_days(pd.Series(["5", "7"]), "VAS") is None
+
+
+def test_dates_become_days_and_what_is_none_is_listed(ward):
+    later = ["2020-02-11", "11.02.2020", "2020-02-12", "nie", "30.02.2020", None]
+    made = ward.table(ward.rows(Kontrolle=later))
+    assert values(made, "kontrolle_days") == ["30", "30", "31", None, None, None]
+    assert reasons(made, CELL) == ["no day that can be read: left blank"]
+    assert made.surgery == {one.id: "20200112" for one in ward.persons}
+    assert {"20200112", "20200211"} <= {one.value for one in made.identity}
+
+
+def test_dates_without_a_day_of_the_operation_are_left_out_until_one_is_named(ward):
+    table = ward.rows(Kontrolle=["2020-02-11"] * 6).rename(columns={"OP-Datum": "Tag X"})
+    made = ward.table(table)
+    assert "kontrolle_days" not in made.columns
+    assert "dates, and no day of the operation is known to count days from" in reasons(
+        made, LEFT_OUT
+    )
+    made = ward.table(table, operation="Tag X")
+    assert values(made, "kontrolle_days") == ["30"] * 6
+    with pytest.raises(StudyError, match="--operation-date must be a column"):
+        ward.table(table, operation="Tag Y")
+
+
+def test_dates_that_can_be_read_two_ways_are_left_out(ward):
+    made = ward.table(ward.rows(Kontrolle=["03/04/2020"] * 6))
+    assert "kontrolle_days" not in made.columns
+    assert "dates that can be read two ways (03/04/2024): write 2024-04-03" in reasons(
+        made, LEFT_OUT
+    )
+
+
+def test_an_age_is_made_of_the_birth_date_where_there_is_none(ward):
+    made = ward.table(ward.rows())
+    born = [datetime.date.fromisoformat(one.birth) for one in ward.persons]
+    day = datetime.date(2020, 1, 12)
+    told = [str(day.year - b.year - ((day.month, day.day) < (b.month, b.day))) for b in born]
+    assert values(made, "age") == told
+    assert "age" not in ward.table(ward.rows(Alter=["80"] * 6)).columns
+
+
+# --- what is left out ---
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "why"),
+    [
+        ("Telefon", ["0711 1"] * 6, "addresses"),
+        ("Fallnummer", list("123456"), "hospital numbers"),
+        ("Notiz", [f"PHI-CANARY text number {n} of somebody here" for n in range(6)], "free text"),
+        ("Notiz", ["x" * 90, *"ababa"], "free text"),
+        ("Operateur", ["Dr. Canarhuber", "Dr. Canarmann"] * 3, "names"),
+        ("Nr intern", [f"73000{n}" for n in range(6)], "numbers of patients"),
+        ("Gruppe", ["A", "B", "A", "Canarawitz", "B", "A"], "of its values hold a name"),
+        ("leer", [None] * 5 + ["k.A."], "no value in any row"),
+    ],
+)  # fmt: skip
+def test_what_identifies_is_left_out(ward, header, cells, why):
+    made = ward.table(ward.rows(**{header: cells, "BMI": NUMBERS}))
+    assert set(made.columns) == {"geschlecht", "age", "bmi"}
+    (line,) = [one for one in made.lines if one.what == LEFT_OUT and one.column == header]
+    assert why in line.why
+
+
+def test_a_column_that_was_taken_for_text_is_kept_on_demand(ward):
+    cells = [f"grade {n} of the score" for n in range(6)]
+    assert "note" not in ward.table(ward.rows(Note=cells)).columns
+    assert values(ward.table(ward.rows(Note=cells), keep=("note",)), "note") == cells
+
+
+def test_words_in_a_column_of_numbers_are_left_blank(ward):
+    cells = ["4", "5", "6", "7", "Tochter anrufen", "k.A."]
+    made = ward.table(ward.rows(VAS=cells))
+    assert values(made, "vas") == ["4", "5", "6", "7", None, "k.A."]
+    assert reasons(made, CELL) == ["words in a column of numbers: left blank"]
+
+
+# --- spellings and units ---
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "told"),
+    [
+        ("DM", ["ja", "Ja", "JA", "nein", "Nein", "ja"], ["ja", "ja", "ja", "nein", "nein", "ja"]),
+        ("DM", ["ja", "j", "ja", "n", "nein", "nein"], ["ja", "ja", "ja", "nein", "nein", "nein"]),
+        ("Gewicht", ["70 kg", "71", "72kg", "73,5 kg", "?", "1"],
+         ["70", "71", "72", "73,5", "?", "1"]),
+        ("VAS", ["5/10", "4", "3/10", "-", "2", "1"], ["5", "4", "3", "-", "2", "1"]),
+        ("Level", ["LWK1", "Th12", "D12", "BWK 11", "L2", "ab"],
+         ["L1", "T12", "T12", "T11", "L2", "ab"]),
+        ("Level", ["L1, LWK2", "Th12", *["L1"] * 4], ["L1, L2", "T12", *["L1"] * 4]),
+        ("Dauer", ["3 d", "4 w", "5 d", "6 d", "7 d", "8 d"],
+         ["3 d", "4 w", "5 d", "6 d", "7 d", "8 d"]),
+    ],
+)  # fmt: skip
+def test_cells_are_written_in_one_way(ward, header, cells, told):
+    made = ward.table(ward.rows(**{header: cells}))
+    assert values(made, column_name(header, set())) == told
+
+
+# --- rows of one patient ---
+
+
+def test_rows_that_repeat_or_complete_one_another_are_one(ward):
+    table = ward.rows(BMI=NUMBERS, VAS=["1"] * 6)
+    more = table[:2].assign(VAS=[None, "1.0"])
+    made = ward.table(pd.concat([table, more]))
+    assert values(made, "vas") == ["1"] * 6
+
+
+def test_rows_that_contradict_are_refused_by_column_and_row(ward):
+    table = ward.rows(BMI=NUMBERS)
+    with pytest.raises(StudyError, match="Rows of one patient must agree") as caught:
+        ward.table(pd.concat([table, table[:1].assign(BMI="99")]))
+    assert "1 patients whose rows differ in BMI" in str(caught.value)
+    assert "rows 2 and 8" in str(caught.value) or "rows 2, 8" in str(caught.value)
+    assert "keep one of the rows" in caught.value.remedy
+
+
+def test_a_row_for_each_visit_becomes_columns_by_a_rule(ward):
+    first, second = (
+        ward.rows(Visite=[visit] * 6, VAS=[str(n + add) for n in range(6)], BMI=NUMBERS)
+        for visit, add in (("prä-OP", 4), ("Tag 30", 0))
+    )
+    long = pd.concat([first, second], ignore_index=True)
+    with pytest.raises(StudyError, match="which visit each row is") as caught:
+        ward.table(long)
+    assert "add --visits 'Visite'" in caught.value.remedy
+    made = ward.table(long, visits="Visite")
+    assert values(made, "vas_prae_op") == [str(n + 4) for n in range(6)]
+    assert values(made, "vas_tag_30") == [str(n) for n in range(6)]
+    assert values(made, "bmi") == NUMBERS
+    assert "visite" not in made.columns
+    with pytest.raises(StudyError, match="--visits must be a column"):
+        ward.table(long, visits="Besuch")
+
+
+def test_visits_by_their_date_need_days(ward):
+    tables = [
+        ward.rows(Datum=[f"2020-{day}"] * 6, VAS=[value] * 6)
+        for day, value in (("01-15", "5"), ("02-10", "2"), ("08-30", "1"))
+    ]
+    long = pd.concat(tables, ignore_index=True)
+    with pytest.raises(StudyError, match="which visit each row is") as caught:
+        ward.table(long)
+    assert "--visits 'Datum'" in caught.value.remedy
+    with pytest.raises(StudyError, match="need the days that count for each"):
+        ward.table(long, visits="Datum")
+    made = ward.table(long, visits="Datum", windows=windows_of(["day3=2..5", "day30=20..45"]))
+    assert (values(made, "vas_day3"), values(made, "vas_day30")) == (["5"] * 6, ["2"] * 6)
+    assert reasons(made, UNMATCHED) == ["its visit is none of the rule's"] * 6
+
+
+@pytest.mark.parametrize("text", ["day3", "day3=5..2", "3=1..2"])
+def test_a_window_that_is_none_is_refused(text):
+    with pytest.raises(StudyError, match="--visit must say a name and the days"):
+        windows_of([text])
+
+
+def test_windows_that_overlap_are_refused():
+    with pytest.raises(StudyError, match="days of two visits must not overlap"):
+        windows_of(["a=1..5", "b=5..9"])
+
+
+def test_a_column_of_two_sheets_is_one_where_they_agree(ward):
+    one, two = ward.rows(BMI=NUMBERS, VAS=NUMBERS), ward.rows(BMI=NUMBERS, VAS=["1"] * 6)
+    made = ward.table(one, two)
+    assert values(made, "bmi") == NUMBERS
+    assert (values(made, "vas_1"), values(made, "vas_2")) == (NUMBERS, ["1"] * 6)
+
+
+def test_options_of_a_sheet_need_the_sheet():
+    options = _arguments().parse_args(["a", "b", "--out", "c", "--visits", "x"])
+    with pytest.raises(StudyError, match="Options of a clinical sheet need the sheet"):
+        asked_of(options)
+    assert asked_of(_arguments().parse_args(["a", "b", "--out", "c"])) is None

@@ -87,6 +87,12 @@ PARTS = {
         "fit a logistic regression with its nomogram and calculator",
         "clinical.csv --outcome pain --predictors age sex --out regression",
     ),
+    "freeze": Part(
+        "models.freeze",
+        "write a study's model as a file that predicts new patients",
+        "results/spine --model lr --out pain.vbm",
+    ),
+    "card": Part("models.frozen.card", "write the card of a frozen model", "pain.vbm"),
     "features": Part(
         "pipeline.extraction",
         "extract the features of one CT and its masks",

@@ -11,7 +11,10 @@ from typing import NamedTuple
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SECTIONS = ("DICOM", "Volumes", "Masks", "Tables", "Configuration", "Parameter files", "Machine")
+SECTIONS = (
+    *("DICOM", "Volumes", "Masks", "Tables", "Configuration", "Parameter files"),
+    *("Frozen models", "Machine"),
+)
 HEADERS = [[what, "severity and message (start)", "test"] for what in ("bad input", "fault")]
 
 

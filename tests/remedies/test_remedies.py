@@ -16,6 +16,7 @@ MODULES = {
     "Tables": "tables",
     "Configuration": "configuration",
     "Parameter files": "parameter_files",
+    "Frozen models": "frozen_models",
     "Machine": "machine",
 }
 REMEDIES = {

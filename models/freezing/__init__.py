@@ -1,0 +1,1 @@
+"""What a study fitted, written as the plain numbers of `models.frozen`."""

@@ -1,0 +1,85 @@
+"""A small study with trained models, laid out as a run leaves it, to freeze models of."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+import models.train
+from demo.feature_names import feature_names
+from demo.tables import simulate_tables
+from models.freeze import freeze
+from models.frozen.container import write_members
+from models.split import split_table
+from pipeline.core.files import write_json, write_table
+from pipeline.study.config import resolve_config
+
+#: One parameter set a family: nothing is searched.
+SPACES = {
+    "lr": {"penalty": ["l1"], "C": [0.5]},
+    "svm": {"kernel": ["linear"], "C": [0.3]},
+    "rf": {"n_estimators": [25], "min_samples_leaf": [3]},
+    "xgboost": {"n_estimators": [20], "max_depth": [3], "learning_rate": [0.2]},
+    "tabnet": {"n_d": [4], "n_steps": [2], "batch_size": [16]},
+}
+
+
+def write_frozen_study(
+    folder: Path, families: tuple[str, ...] = ("lr",), *, features: int = 40, **options
+) -> Path:
+    """Train models of simulated patients, some of whose values are missing; return the folder."""
+    config = resolve_config(
+        {
+            "study": "frozen",
+            "features": {"A": "a.csv", "B": "b.csv"},
+            "clinical": "clinical.csv",
+            "dictionary": "dictionary.csv",
+            "model_reader": "A",
+            "unit": "case",
+            "outcome": {"name": "rbp", "label": "Residual back pain", "formula": "vas_day3 >= 4"},
+            "device": "cpu",
+            "selection": {"mrmr": {"k": 5}, "clinical": {"p": None}},
+            "split": {"folds": 2},
+            "search": {"iterations": 1, "spaces": SPACES},
+            "tabnet": {"max_epochs": 5, "patience": 3},
+            "interpretation": {"permutations": 1},
+            **options,
+        }
+    )
+    table, info = simulate_tables(110, 11, features=feature_names()[:features]).analysis()
+    random = np.random.default_rng(0)
+    for name in info["features"]:
+        table.loc[random.random(len(table)) < 0.05, f"A:{name}"] = np.nan
+    tables = folder / "tables"
+    write_table(table, tables / "analysis.parquet")
+    write_json(info, tables / "analysis.json")
+    write_table(split_table(table, config["split"], config["seed"]), tables / "split.parquet")
+    (folder / "study").mkdir(exist_ok=True)
+    text = yaml.safe_dump(config)
+    (folder / "study" / "study.yaml").write_text(text, encoding="utf-8")
+    for model in families:
+        models.train.main(
+            argparse.Namespace(
+                study=folder / "study",
+                analysis=tables / "analysis.parquet",
+                info=tables / "analysis.json",
+                split=tables / "split.parquet",
+                out_dir=folder / "models" / model,
+                workers=1,
+                model=model,
+            )
+        )
+    return folder
+
+
+def write_frozen_models(folder: Path, families: tuple[str, ...] = ("lr",)) -> dict[str, Path]:
+    """Freeze models of simulated patients without a study's search; return their files."""
+    study = write_frozen_study(folder / "study", families)
+    files = {}
+    for model in families:
+        files[model] = folder / f"{model}.vbm"
+        write_members(freeze(study, model), files[model])
+    return files

@@ -29,6 +29,7 @@ from models.repetitions.ablation_refits import (
     summarise_step,
 )
 from models.repetitions.ablation_steps import Step, plan_steps, top_candidates
+from models.repetitions.outer_fits import NOT_JUDGED, outer_arguments, read_outer_fits
 from models.scoring.intervals import patient_resamples
 from models.transformers.columns import Columns
 from models.workers.journal import Journal
@@ -58,6 +59,22 @@ WHERE = {
 FIXED = (
     "Parameters stay those that the search chose for the full model. They suit the full input "
     "best: part of a loss may be theirs."
+)
+
+FIXED_IN_FOLDS = (
+    "Parameters stay, in each outer fold, those that nested cross-validation found there for the "
+    "full model. They suit the full input best: part of a loss may be theirs."
+)
+
+NOTES_IN_FOLDS = (
+    "Every step is fitted again in each outer fold of the first repeat of nested cross-validation "
+    "and judged on the rows held out there; AUROC and number of columns are means over them. Which "
+    "features count as the highest follows from the final model, which has seen all rows.",
+    "Probabilities are averaged over the seeds; the spread is that of the single fits. An average "
+    "may predict better than the one fit that the evaluation judges.",
+    "Differences from the full model are of the same patients and folds; intervals come from "
+    "influence values (LeDell). They hold for the fitted models: another sample would add to them. "
+    "They are not corrected for the number of steps.",
 )
 
 NOTES = (
@@ -191,9 +208,10 @@ def ablate(
     # What the full model's fits have to say is said once, below the table.
     said = outcomes[0][1].notes if outcomes[0][1] is not None else []
     search = options["search"]
-    searched = FIXED if search == "fixed" else search_note(search, config, "step")
+    fixed, common = (FIXED_IN_FOLDS, NOTES_IN_FOLDS) if setting.outer else (FIXED, NOTES)
+    searched = fixed if search == "fixed" else search_note(search, config, "step")
     source = setting.threshold_source
-    notes = [WHERE[options["where"]], searched, *NOTES, AT_THRESHOLD.format(source)]
+    notes = [WHERE[options["where"]], searched, *common, AT_THRESHOLD.format(source)]
     facts = {
         "where": options["where"],
         "search": search,
@@ -201,7 +219,8 @@ def ablate(
         "fits": sum(each.fits for each in results),
         "threshold_source": source,
         "confidence": config["evaluation"]["confidence"],
-        "resamples": config["evaluation"]["bootstrap"],
+        # Over outer folds, intervals come from influence values and from no resample.
+        "resamples": None if setting.outer else config["evaluation"]["bootstrap"],
         "top_features": ranked[: max(options["top"], options["single"])],
         "parameters": dict(setting.parameters),
         "notes": [*notes, *said],
@@ -230,7 +249,7 @@ def _tables(
         options["bootstrap"],
         derive_seed(setting.config["seed"], "evaluate", "resamples"),
     )
-    full = outcomes[0][1]
+    full, folds = outcomes[0][1], setting.judging_folds
     rows, seeds, seen = [], [], {}
     for step, refits in outcomes:
         row = {
@@ -246,13 +265,14 @@ def _tables(
             notes = [f"Same signature as in step {same_as}."] if same_as else []
             notes += [note for note in refits.notes if note not in full.notes]
             row |= {
-                **summarise_step(refits, full, test, weights, options["confidence"]),
+                **summarise_step(refits, full, test, weights, options["confidence"], folds),
                 "same_as": same_as,
                 "parameters": json.dumps(refits.parameters),
                 "signature": SEPARATOR.join(refits.signature),
                 "note": " ".join(notes),
             }
-            seeds.append(seed_rows(refits, full, test).assign(model=setting.model, step=step.name))
+            single = seed_rows(refits, full, test, folds)
+            seeds.append(single.assign(model=setting.model, step=step.name))
         rows.append(row)
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
     singles = pd.concat(seeds) if seeds else pd.DataFrame(columns=list(SEED_COLUMNS))
@@ -269,7 +289,7 @@ def _same_as(step: Step, refits: Refits, seen: dict[tuple, str]) -> str:
         return step.same_as
     if step.kind == "chain" and step.removed[0] in AFTER_SELECTION:
         return ""
-    first = seen.setdefault(tuple(refits.signature), step.name)
+    first = seen.setdefault(refits.chosen, step.name)
     return "" if first == step.name else first
 
 
@@ -299,7 +319,15 @@ def main(options: argparse.Namespace) -> None:
         return
     test = table[table["part"] == "test"]
     columns = candidates_in_mode(columns, table, config["mode"])
-    setting = Setting(options.model, training, folds, test, info["parameters"], config)
+    parameters, outer = info["parameters"], ()
+    if test.empty:
+        outer = tuple(read_outer_fits(options, training, config["seed"]))
+        if not outer:
+            _write_dropped(NOT_JUDGED, options, config)
+            return
+        test = training
+        parameters = {f"outer fold {at}": each.parameters for at, each in enumerate(outer)}
+    setting = Setting(options.model, training, folds, test, parameters, config, outer)
     importance = read_table(options.importance)
     if options.plan:
         _print_plan(plan_ablation(setting, columns, info, importance)[0])
@@ -307,6 +335,7 @@ def main(options: argparse.Namespace) -> None:
     with labelled_log(config):
         files = (options.analysis, options.info, options.split)
         files += (options.model_json, options.importance)
+        files += (options.nested, options.nested_predictions) if outer else ()
         device = device_of(options.model, config)
         key = stage_key("models.ablate", options.model, files, config, device)
         path = options.out_dir / f"{options.model}.journal"
@@ -349,6 +378,7 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--importance", required=True, type=Path, help="the model's importance.parquet"
     )
+    outer_arguments(arguments)
     arguments.add_argument(
         "--workers",
         type=number_within(PROCESSES),

@@ -1,8 +1,8 @@
 """Evaluate: metrics with intervals, paired comparisons and curves of all models of a study.
 
-What a model is judged by are the test rows. Out-of-fold predictions of the training rows are
-listed beside them without intervals: fits of different folds share most of their training rows, so
-that their predictions are dependent in a way no interval here allows for.
+What a model is judged by are the test rows; in a study without a hold-out, the rows that the outer
+folds of nested cross-validation held out. Out-of-fold predictions of the search are listed beside
+them without intervals: they chose the parameters, so that no interval would hold.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ import numpy as np
 import pandas as pd
 
 from models.outputs import empty_table, write_result
-from models.scoring import calibration, metrics
-from models.scoring.calibration_band import calibration_band
 from models.scoring.comparisons import compare_decisions, compare_models
+from models.scoring.cross_validated import (
+    HeldOut,
+    compare_held_out,
+    held_out_estimates,
+    mean_roc,
+)
 from models.scoring.decision_curve import decision_curve, thresholds, with_intervals
-from models.scoring.hosmer_lemeshow import hosmer_lemeshow
-from models.scoring.intervals import Estimate, has_clusters, patient_resamples
-from models.scoring.performance import METRICS, Sample, metric_estimates, point_values
+from models.scoring.intervals import Estimate
+from models.scoring.performance import METRICS, Sample, point_values
+from models.scoring.sample_tables import COLUMNS, PER_MODEL, as_rows, estimates_of, resamples_of
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
@@ -37,53 +41,11 @@ logger = logging.getLogger("vertebromics")
 #: Word of the configuration for the model that cross-validation chooses.
 WINNER = "winner"
 
+#: How the file of a model's nested predictions ends.
+NESTED = "_predictions.parquet"
+
 #: Decimals to which probabilities may leave [0, 1] by rounding in a library.
 _ROUNDING = 1e-6
-
-COLUMNS = {
-    "metrics": {
-        **dict.fromkeys(("model", "part", "metric"), object),
-        **dict.fromkeys(("value", "low", "high"), float),
-        "method": object,
-    },
-    "comparisons": {
-        **dict.fromkeys(("model_a", "model_b"), object),
-        **dict.fromkeys(("auc_difference", "low", "high", "p_value", "p_holm"), float),
-        **dict.fromkeys(("family", "method"), object),
-        **dict.fromkeys(("only_a_right", "only_b_right"), "int64"),
-        **dict.fromkeys(("mcnemar_p", "mcnemar_p_holm"), float),
-    },
-    "roc": {"model": object, **dict.fromkeys(("fpr", "tpr", "threshold"), float)},
-    "calibration": {
-        "model": object,
-        **dict.fromkeys(("predicted", "observed", "low", "high"), float),
-        "n": "int64",
-    },
-    "calibration_curve": {
-        "model": object,
-        **dict.fromkeys(("predicted", "observed", "low", "high"), float),
-    },
-    "calibration_tests": {
-        **dict.fromkeys(("model", "test"), object),
-        "statistic": float,
-        "df": "int64",
-        "p_value": float,
-        "groups": "int64",
-        "fitted_here": bool,
-        "note": object,
-    },
-    "decision_curve": {
-        "model": object,
-        **dict.fromkeys(("threshold", "net_benefit", "low", "high"), float),
-        **dict.fromkeys(("gain", "gain_low", "gain_high"), float),
-    },
-    "confusion": {
-        "model": object,
-        **dict.fromkeys(("tp", "fp", "fn", "tn"), "int64"),
-        "threshold": float,
-    },
-}
-"""Columns of the tables."""
 
 
 def evaluate(
@@ -126,43 +88,131 @@ def evaluate(
     """
     if not predictions:
         return {name: empty_table(columns) for name, columns in COLUMNS.items()}
+    how = _how(config, fitted_here)
+    by_part = _checked(predictions)
+    primary = _primary_present(config, winner, predictions)
+    tests = {
+        model: Sample.of(rows, infos[model]["threshold"]) for model, rows in by_part["test"].items()
+    }
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("metrics", *PER_MODEL)}
+    for done, (model, sample) in enumerate(tests.items(), start=1):
+        tables["metrics"].append(as_rows(model, "test", estimates_of(sample, how)))
+        tables["metrics"] += _out_of_fold_rows(model, by_part["oof"].get(model), infos[model])
+        _add_tables(tables, model, {name: make(sample, how) for name, make in PER_MODEL.items()})
+        command.progress("evaluate", done, len(tests), model)
+    curve = _decision_curves({model: [sample] for model, sample in tests.items()}, config, how)
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()} | {
+        "comparisons": compare_models(tests, confidence=how["confidence"], primary=primary).merge(
+            compare_decisions(tests, primary), on=["model_a", "model_b"], validate="one_to_one"
+        ),
+        "decision_curve": curve,
+    }
+
+
+def evaluate_held_out(
+    held_out: Mapping[str, HeldOut],
+    predictions: Mapping[str, pd.DataFrame],
+    infos: Mapping[str, Mapping],
+    config: Mapping,
+    winner: str | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of the evaluation of a study without test rows.
+
+    Parameters
+    ----------
+    held_out : mapping of str to HeldOut
+        By model, what its procedure predicts of the rows that the outer folds held out.
+    predictions : mapping of str to pandas.DataFrame
+        By model, as for `evaluate`; those of part ``oof`` are used.
+    infos, config, winner
+        As for `evaluate`.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        As `evaluate` returns them; the part of `metrics` is ``nested``. ROC curves are means over
+        the outer folds and decision curves over the repeats; calibration, its tests, confusion
+        matrices and decisions are of the first repeat, in which each row is judged once.
+    """
+    if not held_out:
+        return {name: empty_table(columns) for name, columns in COLUMNS.items()}
+    how = _how(config, fitted_here=False)
+    primary = _primary_present(config, winner, held_out)
+    firsts = {model: each.samples[0] for model, each in held_out.items()}
+    keys = ("confidence", "n_resamples", "seed")
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("metrics", *PER_MODEL)}
+    for done, (model, each) in enumerate(held_out.items(), start=1):
+        estimates = held_out_estimates(each, **{key: how[key] for key in keys})
+        tables["metrics"].append(as_rows(model, "nested", estimates))
+        own = predictions[model]
+        own = own[own["part"] == "oof"]
+        tables["metrics"] += _out_of_fold_rows(model, own, infos[model])
+        made = {name: make(firsts[model], how) for name, make in PER_MODEL.items()}
+        _add_tables(tables, model, made | {"roc": mean_roc(each)})
+        command.progress("evaluate", done, len(held_out), model)
+    comparisons = compare_held_out(held_out, confidence=how["confidence"], primary=primary)
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()} | {
+        "comparisons": comparisons.merge(
+            compare_decisions(firsts, primary), on=["model_a", "model_b"], validate="one_to_one"
+        ),
+        "decision_curve": _decision_curves(
+            {model: each.samples for model, each in held_out.items()}, config, how
+        ),
+    }
+
+
+def _how(config: Mapping, fitted_here: bool) -> dict:
+    """Return what the tables of all models share."""
     options = config["evaluation"]
-    how = {
+    return {
         "confidence": options["confidence"],
         "n_resamples": options["bootstrap"],
         # One seed for all models, so that their intervals come from the same resamples.
         "seed": derive_seed(config["seed"], "evaluate", "resamples"),
         "fitted_here": fitted_here,
     }
-    by_part = _checked(predictions)
+
+
+def _primary_present(config: Mapping, winner: str | None, judged: Mapping) -> str | None:
+    """Return the model of the primary analysis.
+
+    One that could not be fitted leaves its comparisons, and the family of which they were.
+    """
     primary = primary_model(config, winner)
-    # One that could not be fitted leaves its comparisons, and the family of which they were.
-    primary = primary if primary in predictions else None
-    tests = {
-        model: Sample.of(rows, infos[model]["threshold"]) for model, rows in by_part["test"].items()
-    }
-    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("metrics", *_PER_MODEL)}
-    for done, (model, sample) in enumerate(tests.items(), start=1):
-        tables["metrics"].append(_as_rows(model, "test", _estimates(sample, how)))
-        out_of_fold = by_part["oof"].get(model)
-        if out_of_fold is not None:
-            estimates = _out_of_fold(out_of_fold, infos[model])
-            tables["metrics"].append(_as_rows(model, "oof", estimates))
-        for name, table_of in _PER_MODEL.items():
-            table = table_of(sample, how)
-            tables[name].append(table.assign(model=model)[["model", *table.columns]])
-        command.progress("evaluate", done, len(tests), model)
-    first = next(iter(tests.values()))
-    probabilities = {model: sample.probability for model, sample in tests.items()}
-    curve = decision_curve(first.outcome, probabilities, thresholds(*options["decision_curve"]))
-    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()} | {
-        "comparisons": compare_models(tests, confidence=how["confidence"], primary=primary).merge(
-            compare_decisions(tests, primary), on=["model_a", "model_b"], validate="one_to_one"
-        ),
-        "decision_curve": with_intervals(
-            curve, first.outcome, probabilities, _resamples(first, how), how["confidence"]
-        ),
-    }
+    return primary if primary in judged else None
+
+
+def _out_of_fold_rows(model: str, rows: pd.DataFrame | None, info: Mapping) -> list[pd.DataFrame]:
+    if rows is None or rows.empty:
+        return []
+    return [as_rows(model, "oof", _out_of_fold(rows, info))]
+
+
+def _add_tables(
+    tables: dict[str, list[pd.DataFrame]], model: str, made: Mapping[str, pd.DataFrame]
+) -> None:
+    for name, table in made.items():
+        tables[name].append(table.assign(model=model)[["model", *table.columns]])
+
+
+def _decision_curves(
+    repeats: Mapping[str, list[Sample]], config: Mapping, how: Mapping
+) -> pd.DataFrame:
+    """Return the decision curves of all models, of several repeats their mean."""
+    at = thresholds(*config["evaluation"]["decision_curve"])
+    curves = []
+    for samples in zip(*repeats.values(), strict=True):
+        probabilities = dict(zip(repeats, (each.probability for each in samples), strict=True))
+        first = samples[0]
+        curve = decision_curve(first.outcome, probabilities, at)
+        over = resamples_of(first, how)
+        curves.append(with_intervals(curve, first.outcome, probabilities, over, how["confidence"]))
+    if len(curves) == 1:
+        return curves[0]
+    numbers = list(COLUMNS["decision_curve"])[2:]
+    # Rows of all repeats stand in one order: models, and thresholds within them.
+    means = np.mean([curve[numbers].to_numpy(float) for curve in curves], axis=0)
+    return curves[0].assign(**dict(zip(numbers, means.T, strict=True)))
 
 
 def primary_model(config: Mapping, winner: str | None) -> str | None:
@@ -210,76 +260,6 @@ def _out_of_fold(rows: pd.DataFrame, info: Mapping) -> dict[str, Estimate]:
         "mean over the inner folds; no interval, and optimistic: it chose the parameters",
     )
     return estimates
-
-
-def _as_rows(model: str, part: str, estimates: Mapping[str, Estimate]) -> pd.DataFrame:
-    table = pd.DataFrame.from_dict(estimates, orient="index", columns=Estimate._fields)
-    table = table.rename_axis("metric").reset_index()
-    return table.assign(model=model, part=part)[["model", "part", *table.columns]]
-
-
-def _roc(sample: Sample, how: Mapping) -> pd.DataFrame:
-    from sklearn.metrics import roc_curve
-
-    if len(np.unique(sample.outcome)) < 2:
-        return pd.DataFrame({"fpr": [], "tpr": [], "threshold": []}, dtype=float)
-    fpr, tpr, at = roc_curve(sample.outcome, sample.probability)
-    return pd.DataFrame({"fpr": fpr, "tpr": tpr, "threshold": at})
-
-
-def _bins(sample: Sample, how: Mapping) -> pd.DataFrame:
-    return calibration.calibration_bins(
-        sample.outcome,
-        sample.probability,
-        how["confidence"],
-        independent=not has_clusters(sample.patients),
-    )
-
-
-def _curve(sample: Sample, how: Mapping) -> pd.DataFrame:
-    curve = calibration.calibration_curve(sample.outcome, sample.probability)
-    at = curve["predicted"].to_numpy()
-    band = calibration_band(
-        sample.outcome, sample.probability, at, _resamples(sample, how), how["confidence"]
-    )
-    return curve.assign(low=band[:, 0], high=band[:, 1])
-
-
-def _tests(sample: Sample, how: Mapping) -> pd.DataFrame:
-    independent = not has_clusters(sample.patients)
-    found = hosmer_lemeshow(
-        sample.outcome,
-        sample.probability,
-        fitted_to_these=how["fitted_here"],
-        independent=independent,
-    )
-    return pd.DataFrame([{"test": "Hosmer-Lemeshow", **found._asdict()}])
-
-
-def _estimates(sample: Sample, how: Mapping) -> dict[str, Estimate]:
-    keys = ("confidence", "n_resamples", "seed")
-    return metric_estimates(sample, **{key: how[key] for key in keys})
-
-
-def _resamples(sample: Sample, how: Mapping) -> np.ndarray:
-    """Draw the patients that every interval of this evaluation is taken over."""
-    return patient_resamples(
-        sample.patients, sample.outcome, how["n_resamples"], how["seed"], stratified=False
-    )
-
-
-def _confusion(sample: Sample, how: Mapping) -> pd.DataFrame:
-    counts = metrics.confusion(sample.outcome, sample.probability, sample.threshold)
-    return pd.DataFrame([{**counts._asdict(), "threshold": sample.threshold}])
-
-
-_PER_MODEL = {
-    "roc": _roc,
-    "calibration": _bins,
-    "calibration_curve": _curve,
-    "calibration_tests": _tests,
-    "confusion": _confusion,
-}
 
 
 def _checked(predictions: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.DataFrame]]:
@@ -330,6 +310,16 @@ def _paired_paths(predictions: Sequence[Path], infos: Sequence[Path]) -> list[tu
     return [(path, by_folder[path.parent]) for path in predictions]
 
 
+def _held_out(paths: Sequence[Path], models: Sequence[str]) -> dict[str, HeldOut]:
+    """Read what nested cross-validation predicted; a model that it could not judge is left out."""
+    tables = {path.name.removesuffix(NESTED): read_table(path) for path in paths}
+    return {
+        model: HeldOut.of(tables[model])
+        for model in models
+        if model in tables and not tables[model].empty
+    }
+
+
 def main(options: argparse.Namespace) -> None:
     """Read the models of a study, evaluate them and write the tables."""
     config = open_study(options.study).config
@@ -341,7 +331,11 @@ def main(options: argparse.Namespace) -> None:
             infos[model_info["model"]] = model_info
     winner = read_json(options.winner)["model"] if options.winner else None
     with labelled_log(config):
-        tables = evaluate(predictions, infos, config, winner)
+        if options.nested:
+            held_out = _held_out(options.nested, list(predictions))
+            tables = evaluate_held_out(held_out, predictions, infos, config, winner)
+        else:
+            tables = evaluate(predictions, infos, config, winner)
     for name, table in tables.items():
         write_result(table, options.out_dir / f"{name}.parquet", config)
 
@@ -356,5 +350,11 @@ if __name__ == "__main__":
         "--models", required=True, type=Path, nargs="+", help="model.json per model"
     )
     arguments.add_argument("--winner", type=Path, help="winner.json")
+    arguments.add_argument(
+        "--nested",
+        type=Path,
+        nargs="+",
+        help="MODEL_predictions.parquet of nested cross-validation, in a study without test rows",
+    )
     arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the tables")
     command.run(main, arguments)

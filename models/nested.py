@@ -2,7 +2,8 @@
 
 Selection, search and fit are repeated in every outer fold, on its training rows alone. The figures
 describe the procedure, not one model: the model that is kept is the same procedure fitted to all
-training rows. The test part plays no role.
+training rows. The test part plays no role; in a study without one, every row is a training row, and
+these figures are its primary analysis.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import FAMILIES, device_of
-from models.learning.folds import assign_folds
+from models.learning.folds import outer_folds, outer_seed
 from models.learning.procedure import Procedure, search_note
 from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring import metrics
@@ -32,7 +34,6 @@ from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import rigorous
-from pipeline.core.seeds import derive_seed
 from pipeline.study.study import open_study
 
 logger = logging.getLogger("vertebromics")
@@ -49,32 +50,39 @@ COLUMNS = {
     "signature": object,
 }
 
+PREDICTIONS = {
+    **dict.fromkeys(("unit_id", "patient_id"), object),
+    **dict.fromkeys(("outcome", "repeat", "fold"), "int64"),
+    **dict.fromkeys(("probability", "threshold"), float),
+}
+"""Columns of the predictions: the threshold is that of the model which made them."""
 
-def outer_folds(
-    training: pd.DataFrame, n_folds: int, repeats: int, seed: int
-) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Deal the training rows to outer folds, several times over.
 
-    Parameters
+class Judged(NamedTuple):
+    """What one outer fold gave.
+
+    Attributes
     ----------
-    training : pandas.DataFrame
-        ``patient_id, outcome``, one row per unit.
-    n_folds, repeats : int
-        Outer folds, and how often they are dealt anew.
-    seed : int
-        Seed of the study.
-
-    Yields
-    ------
-    repeat, fold : int
-        Both from 0.
-    held_out : ndarray of bool, shape (n_rows,)
-        Rows that the fold judges on; a patient's rows are together.
+    row : dict
+        Its row of the table.
+    fits : int
+        Classifiers fitted.
+    notes : list of str
+        What has to be said.
+    rows : list of int
+        Positions of the rows held out.
+    probability : list of float
+        What the fold's model predicts of them.
+    threshold : float
+        The fold's own threshold.
     """
-    for repeat in range(repeats):
-        folds = assign_folds(training, n_folds, derive_seed(seed, "nested", repeat))
-        for fold in range(n_folds):
-            yield repeat, fold, folds == fold
+
+    row: dict
+    fits: int
+    notes: list[str]
+    rows: list[int]
+    probability: list[float]
+    threshold: float
 
 
 def cross_validate(
@@ -82,7 +90,7 @@ def cross_validate(
     training: pd.DataFrame,
     workers: int = 1,
     journal: Journal | None = None,
-) -> tuple[pd.DataFrame, dict]:
+) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     """Judge a family's whole procedure by repeated nested cross-validation.
 
     Parameters
@@ -101,6 +109,8 @@ def cross_validate(
     table : pandas.DataFrame
         One row per repeat and outer fold: ``model, repeat, fold, n, events, auroc, brier,
         parameters`` (JSON)``, signature`` ('|'-joined).
+    predictions : pandas.DataFrame
+        One row per training row and repeat, with the columns of `PREDICTIONS`.
     facts : dict
         ``auroc`` and ``brier`` (means over the folds), ``auroc_sd`` over the folds, ``auroc_low,
         auroc_high`` (lowest and highest mean of a repeat), ``folds, repeats, search, fits,
@@ -126,10 +136,9 @@ def cross_validate(
             pack=_packed,
             unpack=_unpacked,
         )
-    rows = [row for row, _, _ in judged]
-    fits = sum(count for _, count, _ in judged)
-    notes = [note for _, _, said in judged for note in said]
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    fits = sum(each.fits for each in judged)
+    notes = [note for each in judged for note in each.notes]
+    table = pd.DataFrame([each.row for each in judged], columns=list(COLUMNS)).astype(COLUMNS)
     means = table.groupby("repeat")["auroc"].mean()
     spread = float(table["auroc"].std(ddof=1))
     facts = {
@@ -147,15 +156,24 @@ def cross_validate(
         "search_note": search_note(procedure.search, config, "outer fold"),
         "notes": list(dict.fromkeys(notes)),
     }
-    return table, facts
+    return table, _predictions(training, judged), facts
 
 
-def _judge(
-    shared: tuple[Procedure, pd.DataFrame], task: tuple[int, int, np.ndarray]
-) -> tuple[dict, int, list[str]]:
-    """Run the procedure without an outer fold and judge it there: row, fits and notes."""
+def _predictions(training: pd.DataFrame, judged: list[Judged]) -> pd.DataFrame:
+    """Return what the outer folds predict of the rows that they held out."""
+    parts = []
+    for each in judged:
+        own = training.iloc[each.rows][["unit_id", "patient_id", "outcome"]]
+        where = {name: each.row[name] for name in ("repeat", "fold")}
+        told = {"probability": each.probability, "threshold": each.threshold}
+        parts.append(own.assign(**where, **told))
+    return pd.concat(parts, ignore_index=True)[list(PREDICTIONS)].astype(PREDICTIONS)
+
+
+def _judge(shared: tuple[Procedure, pd.DataFrame], task: tuple[int, int, np.ndarray]) -> Judged:
+    """Run the procedure without an outer fold and judge it there."""
     (procedure, training), (repeat, fold, held_out) = shared, task
-    seed = derive_seed(procedure.config["seed"], "nested", procedure.model, repeat, fold)
+    seed = outer_seed(procedure.config["seed"], procedure.model, repeat, fold)
     run = procedure.run(training[~held_out].reset_index(drop=True), seed)
     judged = training[held_out]
     outcome, probability = judged["outcome"].to_numpy(int), run.fitted.predict(judged)
@@ -170,19 +188,26 @@ def _judge(
         "parameters": json.dumps(run.parameters),
         "signature": "|".join(run.fitted.signature),
     }
-    return row, run.fits, run.notes
+    return Judged(
+        row,
+        run.fits,
+        run.notes,
+        np.flatnonzero(held_out).tolist(),
+        probability.tolist(),
+        run.threshold,
+    )
 
 
-def _described(task: tuple[int, int, np.ndarray], judged: tuple[dict, int, list[str]]) -> str:
-    return f"AUROC {judged[0]['auroc']:.3f}"
+def _described(task: tuple[int, int, np.ndarray], judged: Judged) -> str:
+    return f"AUROC {judged.row['auroc']:.3f}"
 
 
-def _packed(judged: tuple[dict, int, list[str]]) -> dict:
-    return dict(zip(("row", "fits", "notes"), judged, strict=True))
+def _packed(judged: Judged) -> dict:
+    return judged._asdict()
 
 
-def _unpacked(kept: dict) -> tuple[dict, int, list[str]]:
-    return kept["row"], kept["fits"], kept["notes"]
+def _unpacked(kept: dict) -> Judged:
+    return Judged(**kept)
 
 
 def planned_fits(procedure: Procedure) -> int:
@@ -211,17 +236,21 @@ def main(options: argparse.Namespace) -> None:
     key = stage_key("models.nested", options.model, files, config, device)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
         try:
-            result, facts = cross_validate(procedure, training, options.workers, journal)
+            result, predictions, facts = cross_validate(
+                procedure, training, options.workers, journal
+            )
         except FitError as error:
             _write_dropped(error, options, config)
         else:
             write_result(result, options.out, config, leaks=False)
+            write_result(predictions, options.predictions, config, leaks=False)
             write_facts(fitted_facts(facts), options.json, config, leaks=False)
 
 
 def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
     """Write the files of a model that an outer fold left without a fit."""
     write_result(empty_table(COLUMNS), options.out, config, leaks=False)
+    write_result(empty_table(PREDICTIONS), options.predictions, config, leaks=False)
     write_facts(dropped_facts(options.model, reason), options.json, config, leaks=False)
 
 
@@ -234,5 +263,8 @@ if __name__ == "__main__":
     )
     arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
     arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
+    arguments.add_argument(
+        "--predictions", required=True, type=Path, help="predictions to write, .parquet"
+    )
     arguments.add_argument("--json", required=True, type=Path, help="facts to write, .json")
     command.run(main, arguments)

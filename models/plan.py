@@ -17,6 +17,7 @@ from pipeline.core import command
 from pipeline.study.config import load_config
 from pipeline.study.study import predicts
 from pipeline.tables.feature_names import FILTER_FAMILIES
+from pipeline.tables.split_designs import holds_out
 
 #: Stages that fit models, in the order in which they run.
 STAGES = ("train", "nested", "optimism", "ablate")
@@ -73,7 +74,9 @@ def _of_ablation(model: str, config: Mapping) -> int:
     options = config["ablation"]
     rule, folds = config["evaluation"]["threshold_rule"], config["split"]["folds"]
     more = options["seeds"] - 1 + threshold_fits(rule, options["search"], folds)
-    return ablation_steps(config) * (_of_one(model, config, options["search"]) + more)
+    # Without test rows every step is repeated in each outer fold.
+    outer = 1 if holds_out(config["split"]) else config["nested"]["folds"]
+    return outer * ablation_steps(config) * (_of_one(model, config, options["search"]) + more)
 
 
 def described(config: Mapping) -> list[str]:

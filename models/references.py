@@ -1,8 +1,9 @@
-"""Reference models: what the simplest predictions reach on the same test rows.
+"""Reference models: what the simplest predictions reach on the rows that judge the models.
 
 A model of a thousand features has to do better than one that knows the region's level or its
 volume, which every radiologist can tell. All references are logistic regressions with the same
-ridge penalty, fitted to the training rows.
+ridge penalty, fitted to the training rows. A study without test rows judges them on the outer folds
+of its nested cross-validation, each fitted outside the fold that judges it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,12 @@ from threadpoolctl import threadpool_limits
 
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.fitted_procedure import refit
+from models.learning.folds import outer_folds
 from models.modes.mode import candidates_in_mode
 from models.outputs import write_result
+from models.scoring import cross_validated
+from models.scoring.cross_validated import NO_FOLD, HeldOut
+from models.scoring.intervals import Estimate
 from models.scoring.performance import Sample, auroc_estimate, point_values
 from models.transformers.columns import MEAN_OF_READERS, Columns, Predictor
 from pipeline.core import command
@@ -153,14 +159,14 @@ def fit_reference(
 
 
 def compare_references(columns: Columns, table: pd.DataFrame, config: Mapping) -> pd.DataFrame:
-    """Fit all references of a study to its training rows and judge them on its test rows.
+    """Fit all references of a study and judge them on the rows that judge its models.
 
     Parameters
     ----------
     columns : Columns
         Candidates.
     table : pandas.DataFrame
-        Analysis table with ``part``.
+        Analysis table with ``part``; without test rows, outer folds judge.
     config : mapping
         Resolved configuration.
 
@@ -170,32 +176,74 @@ def compare_references(columns: Columns, table: pd.DataFrame, config: Mapping) -
         One row per reference: ``reference, label, n_features, auroc, auroc_low, auroc_high, brier,
         scaled_brier, note``.
     """
-    options = config["evaluation"]
     table, predictors = with_simple_predictors(table, columns)
     training, _ = training_rows(table)
     test = table[table["part"] == "test"].reset_index(drop=True)
-    outcome, patients = test["outcome"].to_numpy(int), test["patient_id"].to_numpy()
+    judge = partial(_on_test_rows, training=training, test=test, config=config)
+    if test.empty:
+        judge = partial(_on_held_out_rows, training=training, config=config)
     rows = []
     for reference in plan_references(columns, predictors):
         row = {"reference": reference.name, "label": reference.label, "note": reference.note}
-        try:
-            fitted = None if reference.note else fit_reference(reference, training, test, config)
-        except FitError as error:
-            fitted, row["note"] = None, f"not fitted: {error}"
-        if fitted is not None:
-            probability, n_features = fitted
-            sample = Sample(outcome, probability, patients, options["threshold"])
-            area, values = auroc_estimate(sample, options["confidence"]), point_values(sample)
-            row |= {
-                "n_features": n_features,
-                "auroc": area.value,
-                "auroc_low": area.low,
-                "auroc_high": area.high,
-                "brier": values["brier"],
-                "scaled_brier": values["scaled_brier"],
-            }
+        if not reference.note:
+            try:
+                row |= judge(reference)
+            except FitError as error:
+                row["note"] = f"not fitted: {error}"
         rows.append(row)
     return pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _on_test_rows(
+    reference: Reference, training: pd.DataFrame, test: pd.DataFrame, config: Mapping
+) -> dict:
+    """Fit a reference to the training rows and judge it on the test rows."""
+    options = config["evaluation"]
+    probability, n_features = fit_reference(reference, training, test, config)
+    outcome, patients = test["outcome"].to_numpy(int), test["patient_id"].to_numpy()
+    sample = Sample(outcome, probability, patients, options["threshold"])
+    values = point_values(sample)
+    area = auroc_estimate(sample, options["confidence"])
+    return _judged(n_features, area, values["brier"], values["scaled_brier"])
+
+
+def _on_held_out_rows(reference: Reference, training: pd.DataFrame, config: Mapping) -> dict:
+    """Fit a reference outside each outer fold and judge it there: the study has no test rows."""
+    nested, options = config["nested"], config["evaluation"]
+    shape = (nested["repeats"], len(training))
+    folds, probability = np.full(shape, NO_FOLD), np.full(shape, np.nan)
+    sizes = []
+    for repeat, fold, held_out in outer_folds(
+        training, nested["folds"], nested["repeats"], config["seed"]
+    ):
+        learned = training[~held_out].reset_index(drop=True)
+        judged = training[held_out].reset_index(drop=True)
+        folds[repeat, held_out] = fold
+        probability[repeat, held_out], size = fit_reference(reference, learned, judged, config)
+        sizes.append(size)
+    judged = HeldOut(
+        training["outcome"].to_numpy(int),
+        training["patient_id"].to_numpy(),
+        folds,
+        probability,
+        np.full(shape, options["threshold"]),
+    )
+    area = cross_validated.auroc_estimate(judged, options["confidence"])
+    values = [point_values(sample) for sample in judged.samples]
+    briers = [float(np.mean([each[n] for each in values])) for n in ("brier", "scaled_brier")]
+    # Folds choose their own columns: the table tells how many on average.
+    return _judged(round(float(np.mean(sizes))), area, *briers)
+
+
+def _judged(n_features: int, area: Estimate, brier: float, scaled_brier: float) -> dict:
+    return {
+        "n_features": n_features,
+        "auroc": area.value,
+        "auroc_low": area.low,
+        "auroc_high": area.high,
+        "brier": brier,
+        "scaled_brier": scaled_brier,
+    }
 
 
 def main(options: argparse.Namespace) -> None:

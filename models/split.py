@@ -1,5 +1,7 @@
 """Training and test rows, and the folds of the training rows; a patient is never divided.
 
+Without a hold-out (``design: none``) every row is a training row.
+
 Nothing is learned here: the outcome only balances the parts.
 """
 
@@ -20,7 +22,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.seeds import derive_seed
 from pipeline.study.study import open_study
-from pipeline.tables.split_designs import FROM_COLUMN, parts_from_column
+from pipeline.tables.split_designs import FROM_COLUMN, holds_out, parts_from_column
 
 logger = logging.getLogger("vertebromics")
 
@@ -86,11 +88,13 @@ def split_table(table: pd.DataFrame, options: Mapping, seed: int) -> pd.DataFram
     """
     if options["design"] in FROM_COLUMN:
         parts = parts_from_column(table, options)
+    elif not holds_out(options):
+        parts = np.full(len(table), "train", dtype=object)
     else:
         parts = holdout_parts(table, options["test_fraction"], derive_seed(seed, "split"))
     split = table[["unit_id", "patient_id", "outcome"]].assign(part=parts, fold=NO_FOLD)
     split["outcome"] = split["outcome"].astype(int)
-    for part in ("train", "test"):
+    for part in ("train", "test") if holds_out(options) else ("train",):
         if split.loc[split["part"] == part, "outcome"].nunique() != 2:
             raise StudyError(
                 f"The {part} part must hold both outcomes",

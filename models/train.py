@@ -81,7 +81,7 @@ def fit_model(
 def predictions_of(
     trained: ProcedureRun, training: pd.DataFrame, test: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the out-of-fold predictions of training rows and the predictions of test rows.
+    """Return the out-of-fold predictions of training rows, and those of test rows if there are any.
 
     Returns
     -------
@@ -92,6 +92,8 @@ def predictions_of(
     own = training[names].assign(part="oof", probability=trained.search.out_of_fold)
     # A row that is in no fold has no prediction: as published, Tomek links may have removed it.
     own = own[own["probability"].notna()]
+    if test.empty:  # without a hold-out, nested cross-validation judges
+        return own.reset_index(drop=True).astype({"outcome": int})
     held_out = test[names].assign(part="test", probability=trained.fitted.predict(test))
     table = pd.concat([own, held_out], ignore_index=True)
     return table.astype({"outcome": int})

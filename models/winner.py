@@ -1,4 +1,4 @@
-"""The model that is called best: chosen by its cross-validated AUROC, before the test is opened.
+"""The model that is called best: chosen by its cross-validated AUROC, before any is judged.
 
 The command reads what training wrote about its search and no prediction of a test row, so that
 nothing of the test outcomes can enter the choice.
@@ -69,7 +69,12 @@ def choose_winner(infos: Sequence[dict]) -> dict:
 def main(options: argparse.Namespace) -> None:
     """Read what training wrote of each model, and write which one is best."""
     config = open_study(options.study).config
-    write_facts(choose_winner([read_json(path) for path in options.models]), options.out, config)
+    infos = [read_json(path) for path in options.models]
+    if options.nested:
+        # Without test rows, a model that nested cross-validation could not judge has no figures.
+        judged = {one["model"] for one in map(read_json, options.nested) if is_fitted(one)}
+        infos = [info for info in infos if info["model"] in judged]
+    write_facts(choose_winner(infos), options.out, config)
 
 
 if __name__ == "__main__":
@@ -81,6 +86,12 @@ if __name__ == "__main__":
         type=Path,
         nargs="+",
         help="model.json per model, in the order of the configuration",
+    )
+    arguments.add_argument(
+        "--nested",
+        type=Path,
+        nargs="+",
+        help="nested/MODEL.json per model, in a study without test rows: those that it could judge",
     )
     arguments.add_argument("--out", required=True, type=Path, help="choice to write, .json")
     command.run(main, arguments)

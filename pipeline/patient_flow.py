@@ -12,7 +12,7 @@ from pipeline.core.findings import from_json
 from pipeline.study.study import Study
 from pipeline.tables.dictionary import all_levels
 from pipeline.tables.readers import latest_versions
-from pipeline.tables.split_designs import FROM_COLUMN, parts_from_column
+from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, holds_out, parts_from_column
 from pipeline.tables.values.formula import Formula
 
 MIN_PER_FOLD = 2
@@ -414,7 +414,12 @@ def check_events(outcome: pd.Series, train_rows: float, folds: int) -> None:
             found=f"{events} with and {len(outcome) - events} without the outcome, of which "
             f"{train_rows:.0%} train in {folds} folds",
             where="config keys outcome, split",
-            remedy="add patients, or lower split.folds",
+            remedy="add patients, or lower split.folds"
+            + (
+                f", or write `split: {{design: {NO_HOLD_OUT}}}`, which holds nobody out"
+                if train_rows < 1 and rarer >= MIN_PER_FOLD * folds
+                else ""
+            ),
         )
 
 
@@ -434,6 +439,8 @@ def check_enough(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> Non
     if split["design"] in FROM_COLUMN:
         parts = parts_from_column(table, split)
         check_events(outcome[parts == "train"], 1.0, split["folds"])
+    elif not holds_out(split):
+        check_events(outcome, 1.0, split["folds"])
     else:
         check_events(outcome, 1 - split["test_fraction"], split["folds"])
 
@@ -444,7 +451,7 @@ def check_parts(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None
     Parameters are those of `check_enough`. Of a split that draws, the numbers are those of a
     stratified one.
     """
-    if outcome.empty:
+    if outcome.empty or not holds_out(split):
         return
     if split["design"] in FROM_COLUMN:
         parts = pd.Series(parts_from_column(table, split), index=outcome.index)

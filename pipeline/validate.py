@@ -16,6 +16,7 @@ import pandas as pd
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError
+from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, listing
 from pipeline.patient_flow import Flow, check_enough, check_parts, screen
 from pipeline.running.run_lock import only_run
@@ -47,7 +48,7 @@ from pipeline.tables.pairs import check_ids_spelled, check_together
 from pipeline.tables.reader_units import other_units
 from pipeline.tables.readers import originals
 from pipeline.tables.registered import read_marker, suspicious_ids
-from pipeline.tables.split_designs import FROM_COLUMN, PARTS
+from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, PARTS, holds_out
 from pipeline.tables.values.formula import Formula
 from pipeline.tables.values.formula_values import (
     ELIGIBLE_WORDS,
@@ -60,6 +61,10 @@ from pipeline.tables.values.formula_values import (
 logger = logging.getLogger(__name__)
 counts = logging.getLogger("pipeline.tables.values.formula_values")
 """What a run shows at its start too (pipeline/rules/common.smk)."""
+
+FEW_PATIENTS = 300
+"""Patients below which no test part should be drawn: a limit of this project. That splitting wastes
+data at such sizes: Steyerberg, J Clin Epidemiol 2018;103:131-133."""
 
 
 def validate_study(config: dict) -> Study:
@@ -263,21 +268,41 @@ def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
     except StudyError as error:
         logger.warning("There will be features, but no models. %s", error)
         return
+    _propose_no_hold_out(outcome, units["patient_id"], study.config)
     _warn_of_fits(outcome, units, study.config)
+
+
+def _propose_no_hold_out(outcome: pd.Series, patients: pd.Series, config: dict) -> None:
+    """Say that a drawn test part of a small study can hardly judge a model, and what can."""
+    split = config["split"]
+    if split["design"] != "holdout" or is_leaking(config):
+        return
+    events = outcome.groupby(patients.to_numpy()).max()
+    if len(events) >= FEW_PATIENTS:
+        return
+    logger.info(
+        "The study has %d patients, %d of them with the outcome. About %d of these would be held "
+        "out, too few to judge a model by. Better for fewer than %d patients: `split: {design: "
+        "%s}`, which learns from all of them and judges by nested cross-validation",
+        *(len(events), events.sum(), round(events.sum() * split["test_fraction"])),
+        *(FEW_PATIENTS, NO_HOLD_OUT),
+    )
 
 
 def _warn_of_fits(outcome: pd.Series, units: pd.DataFrame, config: dict) -> None:
     """Say which models will drop out of which stage, since too few patients are left there."""
     primary = config["primary"]
     judged = ("train", "nested") if primary and primary["part"] == "nested" else ("train",)
+    alone = "" if holds_out(config["split"]) else ", and nothing else judges it"
     for each in foreseen(training_patients(outcome, units, config["split"]), config):
         lost = primary and each.model == primary["model"] and each.stage in judged
         logger.warning(
-            "%s%s will drop out (%s): %s. Remedy: %s",
+            "%s%s will drop out (%s): %s%s. Remedy: %s",
             "The primary analysis will be lost. " if lost else "",
             each.model,
             each.stage,
             each.why,
+            alone if each.stage == "nested" else "",
             each.remedy,
         )
 

@@ -94,7 +94,7 @@ def run_cohort(
         row["nested_auroc"] = None
         if model in nested:
             procedure = Procedure(model, columns, config, config["nested"]["search"])
-            row["nested_auroc"] = cross_validate(procedure, training)[1]["auroc"]
+            row["nested_auroc"] = cross_validate(procedure, training)[2]["auroc"]
         rows.append({"seed": seed, "model": model, **row})
     steps, selection = found(next(iter(runs.values())), columns, population, drawn)
     return {

@@ -103,12 +103,15 @@ def plan(options: argparse.Namespace) -> list[Trial]:
     """Return the trials in the order in which they matter, so that a part of them is of use.
 
     Every model sees the nearly independent features, where selection on everyone finds most; the
-    first model also sees the redundant ones, and is cross-validated too.
+    first model also sees the redundant ones, and is cross-validated, with and without a hold-out.
     """
     first, *others = options.models
     kinds = [("independent", mode, "test", first, options.draws) for mode in options.modes]
     kinds += [("redundant", mode, "test", first, options.draws) for mode in options.modes]
-    kinds += [("independent", "rigorous", "nested", first, options.nested)]
+    kinds += [
+        ("independent", "rigorous", estimate, first, options.nested)
+        for estimate in ("nested", "no_hold_out")
+    ]
     kinds += [
         ("independent", mode, "test", model, options.draws)
         for model in others

@@ -19,7 +19,11 @@ COHORT = {
     "independent": "nearly independent features",
     "redundant": "redundant features",
 }
-ESTIMATE = {"test": "test rows", "nested": "nested cross-validation"}
+ESTIMATE = {
+    "test": "test rows",
+    "nested": "nested cross-validation",
+    "no_hold_out": "nested cross-validation, no hold-out",
+}
 
 
 def write_leakage_page(
@@ -137,7 +141,8 @@ def _how_section(facts: dict) -> Section:
                     "the mean over permutations is known, nothing about other cohorts.",
                     "The two cohorts differ in redundancy. The more independent features there "
                     "are, the more a selection on everyone finds by chance.",
-                    "Nested cross-validation sees the training rows only.",
+                    "Nested cross-validation sees the training rows only; in the design without a "
+                    "hold-out all rows are training rows.",
                     f"All draws derive from the seed {facts['seed']}.",
                 ]
             )

@@ -20,6 +20,7 @@ from models.train import fit_model
 from models.transformers.columns import Columns
 from pipeline.core.seeds import derive_seed
 from pipeline.study.config import merge
+from pipeline.tables.split_designs import NO_HOLD_OUT
 
 MODES = ("rigorous", "as_published")
 COHORTS = ("independent", "redundant")
@@ -35,8 +36,9 @@ class Trial:
         Whose patients: `demo.tables` or `demo.population`.
     mode : {'rigorous', 'as_published'}
         Order of the steps.
-    estimate : {'test', 'nested'}
-        AUROC of the test rows, or nested cross-validation of the training rows.
+    estimate : {'test', 'nested', 'no_hold_out'}
+        AUROC of the test rows, or nested cross-validation of the training rows, or of all rows in
+        the design without test rows.
     model : str
         Family of models.
     draw : int
@@ -91,13 +93,15 @@ def run_trial(table: pd.DataFrame, info: Mapping, config: Mapping, trial: Trial)
     columns = Columns.from_info(info)
     permuted = np.random.default_rng(seed).permutation(table["outcome"].to_numpy(dtype=int))
     table = table.assign(outcome=permuted)
+    if trial.estimate == "no_hold_out":
+        config = merge(config, {"split": {"design": NO_HOLD_OUT}})
     split = split_table(table, config["split"], config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
     columns = candidates_in_mode(columns, table, config["mode"])
     training, folds = training_rows(table)
-    if trial.estimate == "nested":
+    if trial.estimate != "test":
         procedure = Procedure(trial.model, columns, config, config["nested"]["search"])
-        _, facts = cross_validate(procedure, training)
+        _, _, facts = cross_validate(procedure, training)
         return {**asdict(trial), "auroc": facts["auroc"], "cv_auroc": None} | _none_selected()
     test = table[table["part"] == "test"]
     run = fit_model(trial.model, columns, training, folds, config)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from pipeline.core.errors import FitError
+from pipeline.core.seeds import derive_seed
 
 NO_FOLD = -1
 """Fold of a test row."""
@@ -53,3 +56,45 @@ def assign_folds(training: pd.DataFrame, n_folds: int, seed: int) -> np.ndarray:
             remedy="use fewer folds or a larger training part",
         )
     return folds
+
+
+def outer_folds(
+    training: pd.DataFrame, n_folds: int, repeats: int, seed: int
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Deal the training rows to outer folds, several times over.
+
+    Parameters
+    ----------
+    training : pandas.DataFrame
+        ``patient_id, outcome``, one row per unit.
+    n_folds, repeats : int
+        Outer folds, and how often they are dealt anew.
+    seed : int
+        Seed of the study.
+
+    Yields
+    ------
+    repeat, fold : int
+        Both from 0.
+    held_out : ndarray of bool, shape (n_rows,)
+        Rows that the fold judges on; a patient's rows are together.
+    """
+    for repeat in range(repeats):
+        folds = assign_folds(training, n_folds, derive_seed(seed, "nested", repeat))
+        for fold in range(n_folds):
+            yield repeat, fold, folds == fold
+
+
+def outer_seed(seed: int, model: str, repeat: int, fold: int) -> int:
+    """Return the seed of all that one outer fold draws for a model.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the study.
+    model : str
+        Name of the family.
+    repeat, fold : int
+        As `outer_folds` numbers them.
+    """
+    return derive_seed(seed, "nested", model, repeat, fold)

@@ -10,7 +10,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -54,11 +54,37 @@ def compare_models(
         values are NaN where they are not estimable, for the reason that `method` says.
     """
     first = next(iter(samples.values()))
+
+    def difference(a: str, b: str) -> tuple[delong.PairedTest, str]:
+        return _difference(first, samples[a].probability, samples[b].probability, confidence)
+
+    return paired_table(list(samples), difference, primary)
+
+
+def paired_table(
+    models: Sequence[str],
+    difference: Callable[[str, str], tuple[delong.PairedTest, str]],
+    primary: str | None,
+) -> pd.DataFrame:
+    """Return the differences of all pairs of models, with P values adjusted after Holm.
+
+    Parameters
+    ----------
+    models : sequence of str
+        Their names.
+    difference : callable
+        ``difference(a, b)`` gives a test of two models, and how it was done.
+    primary : str or None
+        The model of the primary analysis.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `compare_models` returns it.
+    """
     rows = []
-    for a, b in combinations(samples, 2):
-        test, method = _difference(
-            first, samples[a].probability, samples[b].probability, confidence
-        )
+    for a, b in combinations(models, 2):
+        test, method = difference(a, b)
         rows.append([a, b, *test, math.nan, family_of(a, b, primary), method])
     numbers = ["auc_difference", "low", "high", "p_value", "p_holm"]
     words = ["model_a", "model_b", "family", "method"]

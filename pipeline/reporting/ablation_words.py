@@ -123,7 +123,9 @@ def parameters_text(info: dict) -> str:
         _WHERE[info["where"]],
         _SEARCH[info["search"]],
         f"predictions averaged over {plural(info['seeds'], 'seed')}",
-        f"{count(info['resamples'])} resamples of patients",
+        "intervals from influence values"
+        if info["resamples"] is None
+        else f"{count(info['resamples'])} resamples of patients",
     ]
     fits = f"{plural(int(info['fits']), 'fit')} in all"
     source = info["threshold_source"]

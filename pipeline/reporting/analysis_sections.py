@@ -8,9 +8,10 @@ from typing import NamedTuple
 from pipeline.reporting.blocks import Section
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections.ablation import ablation_section
+from pipeline.reporting.sections.fitting import hyperparameters_section
 from pipeline.reporting.sections.groups import groups_section
 from pipeline.reporting.sections.importance import importance_section
-from pipeline.reporting.sections.models import hyperparameters_section, performance_section
+from pipeline.reporting.sections.models import performance_section
 from pipeline.reporting.sections.primary import sample_size_section
 from pipeline.reporting.sections.regression import regression_section
 from pipeline.reporting.sections.selection import selection_section

@@ -9,7 +9,7 @@ from pipeline.reporting.wording import METRIC_BOUNDS, interval, number
 
 
 def calibration_sentence(results: Results, model: str) -> str | None:
-    """Return whether a model's predicted risks come true on the test rows, in a sentence.
+    """Return whether a model's predicted risks come true on the rows that judge it, in a sentence.
 
     Parameters
     ----------

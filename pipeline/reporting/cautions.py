@@ -10,10 +10,11 @@ import pandas as pd
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import listing
 from pipeline.reporting.leaking import learned_oversampled, order_words, rows_added
-from pipeline.reporting.results import Results, measured_unit, metric
+from pipeline.reporting.results import Results, judged, measured_unit, metric
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list, share
 from pipeline.running.provenance import versions
+from pipeline.tables.split_designs import holds_out
 
 #: Events (and non-events) that a test of a model should hold (Vergouwe et al., J Clin Epidemiol
 #: 2005;58:475-483; Collins et al., Stat Med 2016;35:214-226).
@@ -74,8 +75,7 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
             _other_units(results),
             _few_events_to_fit(results),
             _few_events_to_test(results),
-            _above_nested(results),
-            _below_nested(results),
+            *(check(results) for check in AGAINST_NESTED if holds_out(results["split"])),
             _clusters(results),
             _oversampling(results),
             _corrected_above_nested(results),
@@ -226,8 +226,9 @@ def _few_events_to_fit(results: Results) -> Caution | None:
     fewer, candidates = size["events"], size["counts"][0]["parameters"]
     if not candidates or fewer / candidates >= MIN_EVENTS_PER_PREDICTOR:
         return None
+    whose = "The training part" if holds_out(results["split"]) else "The study"
     text = (
-        f"The training part holds {plural(fewer, 'patient')} of the rarer outcome for "
+        f"{whose} holds {plural(fewer, 'patient')} of the rarer outcome for "
         f"{plural(candidates, 'candidate parameter')}, {number(fewer / candidates, 2)} per "
         f"parameter ({MIN_EVENTS_PER_PREDICTOR} is a common least). Which predictors are selected, "
         "and their weights, would change with another sample."
@@ -236,16 +237,17 @@ def _few_events_to_fit(results: Results) -> Caution | None:
 
 
 def _few_events_to_test(results: Results) -> Caution | None:
-    events, rows = _events(results, "test")
+    on = judged(results)
+    events, rows = _events(results, "test" if on.part == "test" else "train")
     if min(events, rows - events) >= MIN_TEST_EVENTS:
         return None
     text = (
-        f"The test rows hold {plural(events, 'event')} and {plural(rows - events, 'non-event')}; "
+        f"{on.holders} {plural(events, 'event')} and {plural(rows - events, 'non-event')}; "
         f"at least {MIN_TEST_EVENTS} of each are advised to judge a model. One event more or less "
         f"classified right moves sensitivity by {share(1, events)}. Read the intervals, not the "
         "point values, and no ranking of models into them."
     )
-    return Caution("Few events to test on", text, "performance")
+    return Caution(f"Few events to {on.aim}", text, "performance")
 
 
 def _above_nested(results: Results) -> Caution | None:
@@ -289,6 +291,9 @@ def _below_nested(results: Results) -> Caution | None:
     return Caution("Test rows below nested cross-validation", text, "performance")
 
 
+AGAINST_NESTED = (_above_nested, _below_nested)
+
+
 def _corrected_above_nested(results: Results) -> Caution | None:
     """Tell where Harrell's correction leaves more than the nested folds support."""
     too_high = []
@@ -326,10 +331,11 @@ def _clusters(results: Results) -> Caution | None:
     several = int((split.groupby("patient_id").size() > 1).sum())
     if not several:
         return None
+    parts = "training and test rows or between folds" if holds_out(results["split"]) else "folds"
     text = (
         f"{plural(several, 'patient')} {'contributes' if several == 1 else 'contribute'} more than "
         "one row. Patients are never divided "
-        "between training and test rows or between folds; the table of metrics names the interval "
+        f"between {parts}; the table of metrics names the interval "
         "method that takes the clusters into account. The filters of the selection (rank-sum, "
         "chi-square) count rows as independent: they screen, and their P values are too small to "
         "be evidence."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Paragraph, Table
+from pipeline.reporting.judged_rows import JudgedRows
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
 from pipeline.reporting.wording import (
@@ -19,9 +20,12 @@ from pipeline.reporting.wording import (
     plural,
     sentence_list,
 )
+from pipeline.tables.split_designs import holds_out
 
 
-def comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: str) -> Block:
+def comparison_table(
+    comparisons: pd.DataFrame, labels: dict[str, str], level: str, judged: JudgedRows
+) -> Block:
     """Build the table of the models' pairwise differences."""
     if comparisons.empty:
         return Paragraph("One model was trained, so there is no comparison between models.")
@@ -44,11 +48,12 @@ def comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: s
     how = sentence_list(sorted(set(comparisons.get("method", pd.Series(["paired DeLong test"])))))
     return Table(
         name="comparisons",
-        caption=f"Pairwise differences in AUROC on the test rows ({how}; {level} intervals, P "
+        caption=f"Pairwise differences in AUROC {judged.on} ({how}; {level} intervals, P "
         f"values also adjusted after Holm over {over}), and decisions: rows on which the first "
         "or the second model alone is right, each at its own threshold, with McNemar's exact test, "
         "which asks for independent rows. A difference without an interval is not estimable: its "
-        "variance among these rows is 0, which says nothing about the next patients.",
+        "variance among these rows is 0, which says nothing about the next patients."
+        f"{' Decisions:' + judged.of_one_repeat if judged.of_one_repeat else ''}",
         shown=pd.DataFrame(rows),
         raw=comparisons,
         numeric=(
@@ -61,8 +66,11 @@ def comparison_table(comparisons: pd.DataFrame, labels: dict[str, str], level: s
 
 
 def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
-    """Set the nested cross-validation beside the test rows: a gap between them needs an answer."""
-    nested = results.modelling.nested
+    """Set nested cross-validation beside the test rows: a gap between them needs an answer.
+
+    Without test rows it is the primary analysis, and stands beside the inner folds alone.
+    """
+    nested, has_test = results.modelling.nested, holds_out(results["split"])
     if not nested:
         return []
     rows = []
@@ -75,27 +83,41 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
                 "SD over folds": number(info["auroc_sd"], 3),
                 **_repeats(info),
                 "Inner folds": number(results.modelling.models[name].info["cv_auc"], 3, UNIT),
-                "Test rows": interval(test["value"], test["low"], test["high"], bounds=UNIT),
+                **_beside(test, has_test),
                 "Fits": count(info["fits"]),
             }
         )
     infos = [entry.info for entry in nested.values()]
     folds, repeats = infos[0]["folds"], infos[0]["repeats"]
     words = order_words(results)
+    of = "the training rows" if has_test else "all rows"
+    gap = "are optimistic."
+    if has_test:
+        gap = (
+            "are optimistic; a figure of the test rows far above the nested one comes from "
+            f"{words.excess}."
+        )
     return [
         Table(
             name="nested",
             caption=f"AUROC of the whole procedure (selection, search, fit) by nested "
-            f"cross-validation of the training rows: mean over {folds} outer folds, dealt "
+            f"cross-validation of {of}: mean over {folds} outer folds, dealt "
             f"{plural(repeats, 'time')}. {infos[0]['search_note']} {words.tested} The "
-            "spread over folds is no standard error. The inner folds chose the parameters and are "
-            "optimistic; a figure of the test rows far above the nested one comes from "
-            f"{words.excess}.",
+            "spread over folds is no standard error. The inner folds chose the parameters and "
+            f"{gap}",
             shown=pd.DataFrame(rows),
             raw=pd.concat([entry.table for entry in nested.values()], ignore_index=True),
             numeric=tuple(column for column in rows[0] if column != "Model"),
         )
     ]
+
+
+def _beside(test: pd.Series, has_test: bool) -> dict[str, str]:
+    """Return the figure that stands beside the nested one, or the latter's interval."""
+    if has_test:
+        return {"Test rows": interval(test["value"], test["low"], test["high"], bounds=UNIT)}
+    low, high = (number(test[name], 3, UNIT) for name in ("low", "high"))
+    return {"Interval": f"{low} to {high}" if pd.notna(test["low"]) else NO_VALUE}
 
 
 def _repeats(info: dict) -> dict[str, str]:
@@ -107,8 +129,11 @@ def _repeats(info: dict) -> dict[str, str]:
 
 
 def references_table(results: Results, level: str) -> Table:
-    """Build the table of the simplest predictions on the same test rows."""
+    """Build the table of the simplest predictions on the rows that judge the models."""
     table = results.modelling.references
+    where = "on the same test rows"
+    if not holds_out(results["split"]):
+        where = "on the same outer folds, each fitted outside the fold that judges it"
     rows = [
         {
             "Prediction from": row.label,
@@ -123,7 +148,7 @@ def references_table(results: Results, level: str) -> Table:
     ]
     return Table(
         name="references",
-        caption=f"What simpler predictions reach on the same test rows ({level} intervals): "
+        caption=f"What simpler predictions reach {where} ({level} intervals): "
         "logistic regression with scikit-learn's default ridge penalty, nothing searched; clinical "
         "and radiomic candidates pass the same selection as in the models, level and volume enter "
         "as they are. A model that does no better has learned no more.",

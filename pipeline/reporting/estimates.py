@@ -1,4 +1,4 @@
-"""What each estimate of performance says: apparent, corrected, nested, on the test rows."""
+"""What each estimate of performance says: apparent, corrected, nested, on test rows."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pipeline.reporting.wording import (
     plural,
     sentence_list,
 )
+from pipeline.tables.split_designs import holds_out
 
 #: Metrics whose correction is printed, beside AUROC; the file holds all.
 _CORRECTED = {
@@ -47,8 +48,8 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
                 "Nested cross-validation": number(nested[name].info["auroc"], bounds=UNIT)
                 if name in nested
                 else NO_VALUE,
-                "Test rows": interval(test["value"], test["low"], test["high"], bounds=UNIT),
             }
+            | _of_test_rows(results, test)
         )
     infos = [entry.info for entry in optimism.values()]
     resamples = infos[0]["resamples"]
@@ -86,9 +87,7 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
                 "the model overfits. Nearer to the truth in such cases.",
                 "Nested cross-validation: the whole procedure on patients that it never saw, "
                 "with fewer rows to learn from than the final model had.",
-                f"Test rows: {order_words(results).test_estimate}",
-                "Estimates that agree support one another. A test figure far above the nested "
-                f"and .632+ ones comes from {order_words(results).excess}.",
+                *_gaps(results),
                 f"No intervals: {infos[0]['interval_note']}",
                 *more,
             ]
@@ -110,7 +109,7 @@ def _other_metrics(results: Results, labels: dict[str, str], raw: pd.DataFrame) 
                     "Optimism": _number(own, "optimism"),
                     "Corrected": _number(own, "corrected"),
                     ".632+": _number(own, "corrected_632plus"),
-                    "Test rows": interval(
+                    _figure_column(results): interval(
                         test["value"], test["low"], test["high"], bounds=METRIC_BOUNDS.get(name)
                     ),
                 }
@@ -123,9 +122,35 @@ def _other_metrics(results: Results, labels: dict[str, str], raw: pd.DataFrame) 
         "and the Brier score. The file holds every metric of every model.",
         shown=pd.DataFrame(rows),
         raw=raw,
-        numeric=("Apparent", "Optimism", "Corrected", ".632+", "Test rows"),
+        numeric=("Apparent", "Optimism", "Corrected", ".632+", _figure_column(results)),
         collapsed=f"Optimism of {names}",
     )
+
+
+def _figure_column(results: Results) -> str:
+    """Return the heading of the figures of the rows that judge the models."""
+    return "Test rows" if holds_out(results["split"]) else "Nested cross-validation"
+
+
+def _of_test_rows(results: Results, test: pd.Series) -> dict[str, str]:
+    """Return the figure of the test rows, as a column; nothing where there are none."""
+    if not holds_out(results["split"]):
+        return {}
+    return {"Test rows": interval(test["value"], test["low"], test["high"], bounds=UNIT)}
+
+
+def _gaps(results: Results) -> list[str]:
+    """Say what the test rows tell, and what a gap between the estimates means."""
+    if not holds_out(results["split"]):
+        return [
+            "Estimates that agree support one another. Where they differ, quote the nested one: "
+            "it alone is of patients that no part of the procedure had seen."
+        ]
+    return [
+        f"Test rows: {order_words(results).test_estimate}",
+        "Estimates that agree support one another. A test figure far above the nested "
+        f"and .632+ ones comes from {order_words(results).excess}.",
+    ]
 
 
 def _row(results: Results, model: str, name: str) -> pd.Series | None:

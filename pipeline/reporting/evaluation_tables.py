@@ -5,13 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Table
+from pipeline.reporting.judged_rows import JudgedRows
 from pipeline.reporting.wording import NO_VALUE, UNIT, number, p_value, sentence_list
 
 #: Gains below it are rounding.
 _ROUNDING = 1e-12
 
 
-def goodness_of_fit_table(tests: pd.DataFrame, labels: dict[str, str]) -> Table:
+def goodness_of_fit_table(tests: pd.DataFrame, labels: dict[str, str], judged: JudgedRows) -> Table:
     """Build the table of the Hosmer-Lemeshow tests, with what they cannot say."""
     rows = [
         {
@@ -26,20 +27,32 @@ def goodness_of_fit_table(tests: pd.DataFrame, labels: dict[str, str]) -> Table:
     ]
     return Table(
         name="hosmer-lemeshow",
-        caption="Hosmer-Lemeshow test on the test rows, in groups of equally many rows by "
+        caption=f"Hosmer-Lemeshow test {judged.on}, in groups of equally many rows by "
         "predicted risk; degrees of freedom are the groups, since no model was fitted to these "
         "rows. A large P value is no proof of calibration (with few events the test sees little, "
         "with many it rejects what does not matter, and it depends on the grouping): judge by the "
         "curve, the slope and the intercept. There is no P value where a group holds fewer than "
-        "5 rows.",
+        f"5 rows.{judged.of_one_repeat}",
         shown=pd.DataFrame(rows),
         raw=tests,
         numeric=("Chi-square", "Degrees of freedom", "P"),
     )
 
 
-def useful_ranges_table(curves: pd.DataFrame, labels: dict[str, str], level: str) -> Table:
-    """Build the table of the threshold probabilities at which a model is worth using."""
+def useful_ranges_table(curves: pd.DataFrame, labels: dict[str, str], level: str, of: str) -> Table:
+    """Build the table of the threshold probabilities at which a model is worth using.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        Decision curves of the evaluation.
+    labels : dict of str to str
+        Printed name of each model.
+    level : str
+        Level of the limits, as ``95%``.
+    of : str
+        Rows that they are of, in words.
+    """
     rows, raw = [], []
     for name, label in labels.items():
         own = curves[curves["model"] == name].sort_values("threshold")
@@ -61,7 +74,8 @@ def useful_ranges_table(curves: pd.DataFrame, labels: dict[str, str], level: str
     return Table(
         name="decision-ranges",
         caption="Threshold probabilities at which a model has a higher net benefit than both "
-        "treating all and treating none (test rows, steps of one percent), and at which the lower "
+        f"treating all and treating none ({of}, steps of one percent), "
+        "and at which the lower "
         f"limit of that gain is above zero too ({level} at each threshold alone, resampled "
         "patients). Outside them, acting on the model is no better than doing without it.",
         shown=pd.DataFrame(rows),

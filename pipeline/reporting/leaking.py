@@ -16,6 +16,7 @@ from pipeline.core.mode_labels import COLUMN, LABEL, WORD, is_leaking
 from pipeline.reporting.blocks import Block, Figure, Folded, Note, Points, Section, Table
 from pipeline.reporting.results import Results
 from pipeline.reporting.validation_kind import validation_kind
+from pipeline.tables.split_designs import holds_out
 
 #: Sections that are the same in both modes.
 SAME_IN_BOTH_MODES = frozenset(
@@ -143,6 +144,22 @@ _RIGOROUS = OrderWords(
     imputation="both learned inside each fold",
     final_signature="the signature of the final models",
 )
+_NO_HOLD_OUT = replace(
+    _RIGOROUS,
+    selection="The final signature is learned on all rows. Every outer fold of the nested "
+    "cross-validation, and every fold inside it, selects again from its own training rows, so that "
+    "no figure profits from rows it is judged on.",
+    selected_on="all rows",
+    ccc="all rows",
+    chosen="on all rows for the final model, and again in every outer fold for the figures below",
+    procedure="its procedure",
+    tested="It describes the procedure; the final model is that procedure fitted to all rows.",
+    winner="The choice was made on inner folds of the same patients as the nested figures: of "
+    "several models the figure of the chosen one is slightly optimistic.",
+    ablation="Which features count as the highest follows from the final model, which learned from "
+    "all rows. Every step is fitted again in each outer fold, and judged on the rows held out "
+    "there.",
+)
 _AS_PUBLISHED = OrderWords(
     selection="Radiomic features were selected once, on the rows and outcomes of all patients, "
     "those of the test part included; clinical predictors on the training rows. No fold of the "
@@ -170,7 +187,9 @@ _AS_PUBLISHED = OrderWords(
 
 def order_words(results: Results) -> OrderWords:
     """Return what the sections of a study say about its order."""
-    words = _AS_PUBLISHED if is_leaking(results.study.config) else _RIGOROUS
+    words = _RIGOROUS if holds_out(results["split"]) else _NO_HOLD_OUT
+    if is_leaking(results.study.config):
+        words = _AS_PUBLISHED
     kind = validation_kind(results["split"])
     words = replace(words, excess=words.excess.format(kind.excess))
     if words.folds == _RIGOROUS.folds or oversampled(results):

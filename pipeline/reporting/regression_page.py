@@ -330,9 +330,8 @@ def _part(facts: Mapping, part: str, tables: Mapping) -> list[Block]:
     }
     for name, (svg, alt, text) in given.items():
         blocks.append(Figure(name, _own_ids(svg, part), alt, text))
-    ranges = useful_ranges_table(tables["decision_curve"], labels, level)
-    caption = ranges.caption.replace("test rows", where.lower())
-    blocks.append(replace(ranges, name=f"decision-ranges-{part}", caption=caption))
+    ranges = useful_ranges_table(tables["decision_curve"], labels, level, where.lower())
+    blocks.append(replace(ranges, name=f"decision-ranges-{part}"))
     return blocks
 
 

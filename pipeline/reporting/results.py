@@ -15,8 +15,10 @@ from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
 from pipeline.reporting.dropped import Dropped, dropped_models
+from pipeline.reporting.judged_rows import JudgedRows, judged_rows
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.readers import latest_label
+from pipeline.tables.split_designs import holds_out
 
 
 @dataclass(frozen=True)
@@ -281,9 +283,25 @@ def regions(results: Results) -> str:
     return {"vertebra": "vertebrae", "region": "regions"}[region(results)]
 
 
-def metric(results: Results, model: str, name: str, part: str = "test") -> pd.Series | None:
-    """Return one row of the metrics, None where it was not computed."""
+def judged(results: Results) -> JudgedRows:
+    """Return which rows the study's models are judged on, in words."""
+    return judged_rows(results.study.config)
+
+
+def metric(results: Results, model: str, name: str, part: str | None = None) -> pd.Series | None:
+    """Return one row of the metrics, None where it was not computed.
+
+    Parameters
+    ----------
+    results : Results
+        The finished run.
+    model, name : str
+        Of the model and of the metric.
+    part : str, optional
+        Rows that it is of; by default those that the models are judged on.
+    """
     table = results.modelling.evaluation.metrics
+    part = judged(results).part if part is None else part
     rows = table[(table["model"] == model) & (table["part"] == part) & (table["metric"] == name)]
     return rows.iloc[0] if len(rows) else None
 
@@ -322,6 +340,9 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         },
     }
     trained = [name for name, info in infos["train"].items() if is_fitted(info)]
+    if not holds_out(config["split"]):
+        # Without test rows, a model that nested cross-validation could not judge has no figures.
+        trained = [name for name in trained if is_fitted(infos["nested"][name])]
     # What was judged of a model that is not there would stand beside nothing.
     fitted = {
         stage: [name for name, info in of_stage.items() if is_fitted(info) and name in trained]
@@ -336,7 +357,7 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         selection_info=_json(folder, "tables/selection.json"),
         stability=_table(folder, "tables/stability.parquet"),
         stability_info=_json(folder, "tables/stability.json"),
-        models={name: _model(folder, name) for name in fitted["train"]},
+        models={name: _model(folder, name) for name in trained},
         evaluation=Evaluation(**evaluation),
         winner=_json(folder, "evaluation/winner.json"),
         sample_size=_json(folder, "evaluation/sample_size.json"),

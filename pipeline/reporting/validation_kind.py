@@ -1,4 +1,4 @@
-"""Which validation a study's test rows are, and what a gap to resampling means there.
+"""Which validation a study's figures are, and what a gap to resampling means there.
 
 References
 ----------
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pipeline.core.mode_labels import is_leaking
 
 #: How a split separates its parts, by the design that says so itself.
-_OF_DESIGN = {"holdout": "random", "temporal": "temporal", "by_site": "site"}
+_OF_DESIGN = {"holdout": "random", "temporal": "temporal", "by_site": "site", "none": "none"}
 
 UNDECLARED = (
     " How the parts were made is not declared (split.declared): they are taken for parts drawn at "
@@ -75,7 +75,17 @@ _SITE = ValidationKind(
     below="Either what was learned at the sites of the training rows carries over badly to those "
     "held out, or chance.",
 )
-_KINDS = {"random": _RANDOM, "temporal": _TEMPORAL, "site": _SITE}
+_NESTED = ValidationKind(
+    name="Internal validation by nested cross-validation, without a hold-out",
+    text="No patient was held out (TRIPOD type 1b): each was predicted by a model that had not "
+    "learned from it. The figures say how the whole procedure does on patients like these, and "
+    "nothing of other hospitals or later years. The final model is that procedure fitted to all "
+    "patients; it had more of them to learn from than any model that was judged.",
+    excess="luck of the folds",
+    expect="expect the nested figure in new patients",
+    below="Either the folds were unlucky, or chance.",
+)
+_KINDS = {"random": _RANDOM, "temporal": _TEMPORAL, "site": _SITE, "none": _NESTED}
 
 
 def validation_kind(split: Mapping) -> ValidationKind:

@@ -1,5 +1,6 @@
 rule ablate:
     input:
+        **JUDGED_BY_NESTED,
         analysis=f"{FOLDER}/tables/analysis.parquet",
         info=f"{FOLDER}/tables/analysis.json",
         split=f"{FOLDER}/tables/split.parquet",
@@ -27,9 +28,10 @@ rule ablate:
             config, *read_by("ablate", config, wildcards.model)
         ),
         study=f"{FOLDER}/study",
+        nested=lambda wildcards, input: nested_arguments(input),
         folder=lambda wildcards, output: Path(output.table).parent.as_posix(),
     shell:
         "python -m models.ablate --study {params.study:q} --model {wildcards.model}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
-        " --model-json {input.model:q} --importance {input.importance:q}"
+        " --model-json {input.model:q} {params.nested} --importance {input.importance:q}"
         " --workers {resources.workers} --out-dir {params.folder:q} > {log:q} 2>&1"

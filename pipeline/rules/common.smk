@@ -25,6 +25,7 @@ from pipeline.running.stage_options import read_by
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.study.study import write_study
+from pipeline.tables.split_designs import holds_out
 from pipeline.running.triggers import (
     files_state,
     options,
@@ -104,6 +105,16 @@ MODELS = config["models"] if HAS_MODELS else []
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
 NESTED = config["nested"]["models"] if HAS_MODELS else []
 RESAMPLED = config["optimism"]["models"] if HAS_MODELS else []
+# Without test rows, what the outer folds of nested cross-validation predict judges the models.
+HAS_TEST_ROWS = holds_out(config["split"])
+JUDGED_BY_NESTED = (
+    {}
+    if HAS_TEST_ROWS
+    else {
+        "nested": f"{FOLDER}/nested/{{model}}.parquet",
+        "nested_predictions": f"{FOLDER}/nested/{{model}}_predictions.parquet",
+    }
+)
 # Processes of a job. A run on a cluster has no cores of its own to count; there `auto` means four.
 WORKERS = config["workers"]
 if WORKERS == "auto":
@@ -226,6 +237,21 @@ def memory(megabytes):
 def minutes(number):
     """Return a limit of time in minutes that doubles with every retry."""
     return lambda wildcards, attempt: number * 2 ** (attempt - 1)
+
+
+def nested_arguments(input):
+    """Return the options that name a job's nested cross-validation, in a study without test rows."""
+    if HAS_TEST_ROWS:
+        return ""
+    return (
+        f"--nested {quote(str(input.nested))}"
+        f" --nested-predictions {quote(str(input.nested_predictions))}"
+    )
+
+
+def nested_files(files):
+    """Return the option that names files of all models' nested cross-validation, where it judges."""
+    return f"--nested {' '.join(map(quote, files))}" if files else ""
 
 
 def gpus(model):

@@ -1,7 +1,12 @@
-# Chosen from what training wrote of its folds, before `evaluate` opens the test rows.
+# Chosen from what training wrote of its folds, before `evaluate` opens what judges the models.
 rule winner:
     input:
         models=of_models("model.json"),
+        nested=(
+            []
+            if HAS_TEST_ROWS
+            else [f"{FOLDER}/nested/{model}.json" for model in NESTED]
+        ),
     output:
         f"{FOLDER}/evaluation/winner.json",
     log:
@@ -18,9 +23,10 @@ rule winner:
         code=code_fingerprint("models.winner"),
         options=options(config, *read_by("winner", config)),
         study=f"{FOLDER}/study",
+        nested=lambda wildcards, input: nested_files(input.nested),
     shell:
         "python -m models.winner --study {params.study:q} --models {input.models:q}"
-        " --out {output:q} > {log:q} 2>&1"
+        " {params.nested} --out {output:q} > {log:q} 2>&1"
 
 
 rule evaluate:
@@ -28,6 +34,11 @@ rule evaluate:
         predictions=of_models("predictions.parquet"),
         models=of_models("model.json"),
         winner=f"{FOLDER}/evaluation/winner.json",
+        nested=(
+            []
+            if HAS_TEST_ROWS
+            else [f"{FOLDER}/nested/{model}_predictions.parquet" for model in NESTED]
+        ),
     output:
         EVALUATION,
     log:
@@ -45,10 +56,12 @@ rule evaluate:
         options=options(config, *read_by("evaluate", config)),
         study=f"{FOLDER}/study",
         folder=lambda wildcards, output: Path(output[0]).parent,
+        nested=lambda wildcards, input: nested_files(input.nested),
     shell:
         "python -m models.evaluate --study {params.study:q}"
         " --predictions {input.predictions:q} --models {input.models:q}"
-        " --winner {input.winner:q} --out-dir {params.folder:q} > {log:q} 2>&1"
+        " --winner {input.winner:q} {params.nested} --out-dir {params.folder:q}"
+        " > {log:q} 2>&1"
 
 
 rule sample_size:

@@ -10,6 +10,7 @@ rule nested:
         ),
     output:
         table=f"{FOLDER}/nested/{{model}}.parquet",
+        predictions=f"{FOLDER}/nested/{{model}}_predictions.parquet",
         json=f"{FOLDER}/nested/{{model}}.json",
     log:
         f"{FOLDER}/log/nested/{{model}}.log",
@@ -36,4 +37,5 @@ rule nested:
         "python -m models.nested --study {params.study:q} --model {wildcards.model}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
         " {params.fixed} --workers {resources.workers}"
-        " --out {output.table:q} --json {output.json:q} > {log:q} 2>&1"
+        " --out {output.table:q} --predictions {output.predictions:q}"
+        " --json {output.json:q} > {log:q} 2>&1"

@@ -1,5 +1,6 @@
 rule sensitivity:
     input:
+        **JUDGED_BY_NESTED,
         analysis=f"{FOLDER}/tables/analysis.parquet",
         info=f"{FOLDER}/tables/analysis.json",
         split=f"{FOLDER}/tables/split.parquet",
@@ -23,10 +24,11 @@ rule sensitivity:
             config, *read_by("sensitivity", config, wildcards.model)
         ),
         study=f"{FOLDER}/study",
+        nested=lambda wildcards, input: nested_arguments(input),
     shell:
         "python -m models.sensitivity --study {params.study:q} --model {wildcards.model}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
-        " --model-json {input.model:q} --out {output:q} > {log:q} 2>&1"
+        " --model-json {input.model:q} {params.nested} --out {output:q} > {log:q} 2>&1"
 
 
 rule missingness:

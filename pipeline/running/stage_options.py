@@ -14,6 +14,7 @@ from pipeline.study.analyses import ANALYSES
 from pipeline.study.analyses.prediction import FITTED, READ_BY_MODEL, SEARCHED, SEARCHING
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.tables.split_designs import OPTIONS as SPLIT
+from pipeline.tables.split_designs import holds_out
 
 #: What ready feature tables call their columns, and which of them are features.
 _READY = ("features", "columns", "not_features", "also_features", "aggregation", "unit")
@@ -68,12 +69,16 @@ def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
     if model is None:
         # The order of the published study oversamples before it looks at the folds.
         more = ["assumptions", "oversampling"] if rule == "select" and is_leaking(config) else []
+        if rule == "references" and not holds_out(config["split"]):
+            more = ["nested.folds", "nested.repeats"]
         return [*READ_BY[rule], *more]
     names = [*FITTED, *READ_BY_MODEL[rule], *MODEL_FAMILIES[model].own_options()]
     if rule == "sensitivity":  # parameters are those of the model, and no threshold is chosen
         return names
     search = config[SEARCHING[rule]]["search"] if rule in SEARCHING else "full"
     names += [*SEARCHED[search], "evaluation.threshold_rule", "evaluation.threshold"]
+    if rule == "ablate" and search == "fixed" and not holds_out(config["split"]):
+        names += ["split.folds"]  # of the thresholds of each outer fold
     if search != "fixed":
         names += ["split.folds"] * (rule in SEARCHING)
         names += [f"search.spaces.{model}"] * (model in config["search"]["spaces"])

@@ -20,6 +20,7 @@ from pipeline.study.options.fitting import Family
 from pipeline.study.options.study_options import Options
 from pipeline.tables.columns import analysis_name
 from pipeline.tables.files.limits import read_bytes
+from pipeline.tables.split_designs import holds_out
 
 DEFAULTS = OWN_FILES / "config" / "default.yaml"
 PROTOCOLS = OWN_FILES / "config" / "protocols"
@@ -141,7 +142,8 @@ def resolve_config(user: dict) -> dict:
     if outcome is not None:
         config["outcome"] = {"label": outcome["name"]} | outcome
     if config["primary"] is not None:
-        config["primary"] = {"part": "test", "metric": "auroc"} | config["primary"]
+        part = "test" if holds_out(config["split"]) else "nested"
+        config["primary"] = {"part": part, "metric": "auroc"} | config["primary"]
     for section in ("nested", "optimism"):
         asked = config[section]["models"]
         if isinstance(asked, str):

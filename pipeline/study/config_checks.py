@@ -9,6 +9,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.study.analyses import ANALYSES
+from pipeline.tables.split_designs import holds_out
 
 #: What Windows keeps for its devices, and the folder beside the studies in which results of single
 #: scans lie. A file system that does not tell capitals apart knows no other `Store`.
@@ -95,6 +96,8 @@ def check_combinations(config: dict, problems: Problems) -> None:
     if config["features"] is not None:
         check_model_reader(config, sorted(config["features"]), problems)
     _check_split(config["split"], problems)
+    if not holds_out(config["split"]) and "prediction" in config["analyses"]:
+        _check_no_hold_out(config, problems)
     low, high = config["evaluation"]["decision_curve"]
     if low >= high:
         problems.add(
@@ -180,6 +183,36 @@ def _check_split(split: dict, problems: Problems) -> None:
         )
 
 
+def _check_no_hold_out(config: dict, problems: Problems) -> None:
+    """Add what leaves a study without test rows without honest figures."""
+    nested, ablation = config["nested"], config["ablation"]
+    missing = [] if nested["models"] == "all" else config["models"]
+    missing = [name for name in missing if name not in nested["models"]]
+    if missing:
+        problems.add(
+            "Without test rows every model must be judged by nested cross-validation",
+            found=f"not {listing(missing)}",
+            where="config key nested.models",
+            remedy="write `nested: {models: all}`, or keep test rows with another `split.design`",
+        )
+    if nested["search"] == "fixed":
+        problems.add(
+            "Without test rows every outer fold must search its own parameters: those of the final "
+            "model have seen every patient",
+            found="fixed",
+            where="config key nested.search",
+            remedy="write `nested: {search: reduced}` or `full`",
+        )
+    if ablation["models"] and ablation["where"] == "signature":
+        problems.add(
+            "Without test rows an ablation must remove before the selection: the signature of the "
+            "final model has seen every patient",
+            found="signature",
+            where="config key ablation.where",
+            remedy="write `ablation: {where: before_selection}`, or `ablation: {models: []}`",
+        )
+
+
 def _check_repeated_models(config: dict, problems: Problems) -> None:
     asked = {"ablated": "ablation", "cross-validated": "nested", "resampled": "optimism"}
     for what, section in asked.items():
@@ -256,6 +289,15 @@ def _check_primary(config: dict, problems: Problems) -> None:
             where="config key primary.model",
             remedy=f"take from `models`: {listing(config['models'])}, or write winner",
         )
+    if not holds_out(config["split"]):
+        if declared.get("part", "nested") == "test":
+            problems.add(
+                "Without test rows the primary analysis must be one by nested cross-validation",
+                found="part: test",
+                where="config key primary.part",
+                remedy="write `part: nested`, or keep test rows with another `split.design`",
+            )
+        return
     if declared.get("part") != "nested":
         return
     judged = config["models"] if nested == "all" else nested

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.study.model_families import MODEL_FAMILIES
-from pipeline.tables.split_designs import FROM_COLUMN, parts_from_column
+from pipeline.tables.split_designs import FROM_COLUMN, holds_out, parts_from_column
 
 #: Share of resamples that the correction for optimism may leave out (`models.optimism`), and the
 #: share of patients that a resample holds.
@@ -85,6 +85,8 @@ def training_patients(outcome: pd.Series, units: pd.DataFrame, split: Mapping) -
         kept = parts_from_column(units, split) == "train"
         return _counted(outcome.to_numpy()[kept], patients[kept])
     counted = _counted(outcome.to_numpy(), patients)
+    if not holds_out(split):
+        return counted
     return Patients(
         int(counted.rarer * (1 - split["test_fraction"])),
         counted.all - math.ceil(counted.all * split["test_fraction"]),

@@ -17,13 +17,20 @@ from pipeline.core.problems import listing
 from pipeline.tables.identifying.checks import shown, shown_id
 
 FROM_COLUMN = ("imported", "temporal", "by_site")
-"""Designs whose parts follow from ``split.column``; the other one, ``holdout``, draws them."""
+"""Designs whose parts follow from ``split.column``; ``holdout`` draws them."""
+NO_HOLD_OUT = "none"
+"""The design without test rows: all are learned from, and judged by nested cross-validation."""
 PARTS = ("train", "test")
 OPTIONS = tuple(
     f"split.{name}"
     for name in ("design", "test_fraction", "column", "test_from", "test_sites", "folds")
 )
 """Options that decide who is held out; ``split.declared`` only says in the report what that is."""
+
+
+def holds_out(split: Mapping) -> bool:
+    """Return whether a design, the section ``split`` of a configuration, keeps test rows aside."""
+    return split["design"] != NO_HOLD_OUT
 
 
 def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:

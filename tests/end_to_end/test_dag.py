@@ -376,6 +376,42 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
     assert planned() == resampled | {"references", "optimism", "sensitivity"}
 
 
+def test_a_study_without_a_hold_out_is_judged_by_its_outer_folds(checkout: Checkout) -> None:
+    """Every row trains; what judges is nested, and a change of it runs again what is judged."""
+    write_study(simulate_tables(120, 2025, features=feature_names()[:40]), checkout.root / "data")
+    config = {
+        "study": "n",
+        "features": {"A": "data/features_A.parquet", "B": "data/features_B.parquet"},
+        "clinical": "data/clinical.csv",
+        "dictionary": "data/dictionary.csv",
+        "unit": "case",
+        "model_reader": "A",
+        "outcome": {"name": "rbp", "formula": "vas_day3 >= 4 and vas_day30 >= 4"},
+        "split": {"design": "none", "folds": 3},
+        "primary": {"model": "lr"},
+        "models": ["lr"],
+        "search": {"iterations": 2, "reduced_iterations": 1},
+        "evaluation": {"bootstrap": 100},
+        "nested": {"folds": 3},
+        "stability": {"resamples": 2, "permutations": 1},
+        "optimism": {"models": []},
+        "ablation": {"models": ["lr"], "top": 1, "single": 0, "families": [], "steps": [],
+                     "seeds": 1},
+    }  # fmt: skip
+    study = checkout.write("study.yaml", config)
+    assert checkout.run(study).splitlines()[-1] == "Open results/n/report/report.html"
+    folder = checkout.root / "results" / "n"
+    metrics = pd.read_parquet(folder / "evaluation" / "metrics.parquet")
+    assert set(metrics["part"]) == {"nested", "oof"}
+    page = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert "without a hold-out" in page
+    assert "test rows" not in page
+    assert set(checkout.planned(study)) == set()
+    checkout.write(study, config | {"nested": {"folds": 4}})
+    again = {"winner", "evaluate", "references", "sensitivity", "ablate", "study_report"}
+    assert set(checkout.planned(study)) == again | {"nested"}
+
+
 @pytest.mark.parametrize(
     ("config", "targets", "message"),
     [

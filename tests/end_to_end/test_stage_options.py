@@ -90,6 +90,7 @@ MODELLED = {
         "evaluation": {"threshold_rule": "fixed"},
         "interpretation": {"shap": True, "shap_rows": 3, "shap_background": 2},
     },
+    "no hold-out": {"split": {"design": "none"}},
     "as published": {
         "mode": "as_published",
         "evaluation": {"threshold_rule": "fixed"},

@@ -67,7 +67,7 @@ def test_patients_are_never_divided(study):
 def test_the_figures_are_those_of_refits_on_the_other_folds(study, config):
     columns, training = study
     procedure = procedure_of(study, config, "lr", "fixed")
-    table, facts = cross_validate(procedure, training)
+    table, _, facts = cross_validate(procedure, training)
     repeat, fold, held_out = list(outer_folds(training, 3, 2, config["seed"]))[4]
     seed = derive_seed(derive_seed(config["seed"], "nested", "lr", repeat, fold), "lr", "refit")
     fitted = refit("lr", columns, training[~held_out], FIXED, config, seed)
@@ -86,7 +86,7 @@ def test_nothing_of_a_held_out_fold_enters_its_refit(study, config, monkeypatch)
     """Whatever the held-out rows say, the fold's signature and parameters stay the same."""
     _, training = study
     procedure = procedure_of(study, config, "lr", repeats=1)
-    first, _ = cross_validate(procedure, training)
+    first, *_ = cross_validate(procedure, training)
     fold = 1
     outer = list(outer_folds(training, 3, 1, config["seed"]))
     held_out = outer[fold][2]
@@ -97,7 +97,7 @@ def test_nothing_of_a_held_out_fold_enters_its_refit(study, config, monkeypatch)
     spoiled.loc[held_out, "outcome"] = 1 - spoiled.loc[held_out, "outcome"]
     # The folds are dealt by outcome: the same deal has to be judged.
     monkeypatch.setattr(nested, "outer_folds", lambda *_: iter(outer[fold : fold + 1]))
-    second, _ = cross_validate(procedure, spoiled)
+    second, *_ = cross_validate(procedure, spoiled)
     same = ["signature", "parameters"]
     assert first.loc[fold, same].equals(second.loc[0, same].rename(fold))
     assert first.loc[fold, "auroc"] != second.loc[0, "auroc"]
@@ -118,7 +118,7 @@ def test_the_same_seed_gives_the_same_tables(study, config):
 def test_the_table_does_not_depend_on_the_number_of_processes(study, config):
     _, training = study
     procedure = procedure_of(study, config, "lr", repeats=1)
-    (one, facts), (two, other) = (cross_validate(procedure, training, n) for n in (1, 2))
+    (one, _, facts), (two, _, other) = (cross_validate(procedure, training, n) for n in (1, 2))
     pd.testing.assert_frame_equal(one, two)
     assert facts | {"seconds": 0} == other | {"seconds": 0}
 

@@ -43,7 +43,8 @@ def test_test_outcomes_cannot_move_the_choice(tmp_path):
 
     def chosen(name: str) -> dict:
         models = [tmp_path / model / "model.json" for model in ("lr", "rf")]
-        winner.main(argparse.Namespace(study=tmp_path, models=models, out=tmp_path / name))
+        given = {"study": tmp_path, "models": models, "nested": None, "out": tmp_path / name}
+        winner.main(argparse.Namespace(**given))
         return read_json(tmp_path / name)
 
     before = chosen("before.json")

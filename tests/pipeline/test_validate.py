@@ -373,6 +373,33 @@ def test_models_that_will_drop_out_are_named(files, caplog):
     assert "drop out" not in caplog.text
 
 
+def test_a_small_study_is_told_of_the_design_without_a_hold_out(tmp_path, caplog):
+    """195 patients with 36 events; a split that a column decides is another validation."""
+    files = Files(tmp_path, 195)
+    files.clinical["vas"] = ["7" if number < 36 else "1" for number in range(195)]
+    caplog.set_level(logging.INFO)
+    files.study()
+    assert "195 patients, 36 of them with the outcome. About 11 of these" in caplog.text
+    assert "`split: {design: none}`" in caplog.text
+    caplog.clear()
+    study = files.study(split={"design": "none"}, primary={"model": "lr"})
+    assert study.config["primary"]["part"] == "nested"
+    dated = DICTIONARY + "day,Day,continuous,,,preoperative,split\n"
+    files.dictionary, files.clinical["day"] = dated, [str(day) for day in range(195)]
+    files.study(split={"design": "temporal", "column": "day"})
+    assert "design: none" not in caplog.text
+
+
+def test_where_a_hold_out_leaves_too_few_none_is_the_remedy(tmp_path, caplog):
+    files = Files(tmp_path, 60)
+    files.clinical["vas"] = ["7" if number < 12 else "1" for number in range(60)]
+    files.study()
+    assert "which holds nobody out" in caplog.text
+    caplog.clear()
+    files.study(split={"design": "none"})
+    assert "no models" not in caplog.text
+
+
 def test_too_rare_an_outcome_is_foretold(files, caplog):
     files.study()
     assert not caplog.text

@@ -107,6 +107,17 @@ def trials_of(cohort="independent", **aurocs):
     return pd.DataFrame(rows)
 
 
+def test_without_a_hold_out_a_null_outcome_is_not_predicted_either(config, null_study):
+    """Every row is learned from and judged: what the outer folds hold out must not be known."""
+    table, info = null_study
+    trials = [Trial("independent", "rigorous", "no_hold_out", "lr", draw) for draw in range(DRAWS)]
+    values = [run_trial(table, info, config, trial)["auroc"] for trial in trials]
+    events = int(table["outcome"].sum())
+    others = len(table) - events
+    error = np.sqrt((len(table) + 1) / (12 * events * others) / DRAWS)
+    assert abs(np.mean(values) - 0.5) < 3.5 * error
+
+
 def test_the_summary_has_a_t_interval():
     row = summarise(trials_of(rigorous=[0.4, 0.5, 0.6])).iloc[0]
     # Standard error 0.1 / sqrt(3); t of 2 degrees of freedom: 4.303.

@@ -19,6 +19,7 @@ from models.judge import judge
 from models.learning.estimators import family_of
 from models.learning.spaces import read_values
 from models.regression.study_cohort import study_cohort
+from models.repetitions.outer_fits import outer_fits, read_outer_fits
 from models.transformers.ccc_filter import CCCFilter
 from models.transformers.columns import LEVEL
 from models.transformers.filters import MRMRFilter
@@ -34,7 +35,7 @@ from pipeline.study.new_study import write_templates
 from pipeline.study.option_numbers import config_number, number_within
 from pipeline.tables.split_designs import parts_from_column
 from pipeline.tables.values.formula import Formula
-from tests.models import test_judge
+from tests.models import test_judge, test_no_hold_out
 from tests.models.transformers import test_filters
 from tests.pipeline.extraction import test_engine_fast
 from tests.pipeline.study.test_config import LAUGHS, MODELLED, REPLAYED
@@ -51,6 +52,7 @@ ONE = {"models": ["lr"], "ablation": {"models": []}}
 NESTED_RF = {"nested": {"models": ["rf"]}, "models": ["lr", "rf"], "ablation": {"models": []}}
 SPACES = [{"C": 1.0}, {"C": [0.1, 1.0]}, {"C": {"uniform": [0, 1]}}, {"C": {"log_uniform": [1, 2]}}]
 TEMPORAL = {"design": "temporal", "column": "x"}
+NO_TEST = {"split": {"design": "none"}}
 
 #: Options that are refused, what the remedy says, and the options that it then asks for, each of
 #: which is to be accepted.
@@ -170,6 +172,25 @@ OPTIONS: dict[str, Sequence[tuple[dict, str, list[dict]]]] = {
     "A split by site without sites to hold out": [
         ({"split": {"design": "by_site", "column": "x"}}, "list at least one",
          [{"split": {"design": "by_site", "column": "x", "test_sites": ["B"]}}]),
+    ],
+    "Without a hold-out: a model that nested cross-validation leaves out": [
+        (ONE | NO_TEST | {"nested": {"models": []}},
+         r"write `nested: \{models: all\}`, or keep test",
+         [{"nested": {"models": "all"}}, {"split": {"design": "holdout"}}]),
+    ],
+    "Without a hold-out: outer folds with the parameters of the final model": [
+        (NO_TEST | {"nested": {"search": "fixed"}}, r"`nested: \{search: reduced\}` or `full`",
+         [{"nested": {"search": good}} for good in ("reduced", "full")]),
+    ],
+    "Without a hold-out: an ablation of the final signature": [
+        (NO_TEST | {"ablation": {"where": "signature"}},
+         r"`ablation: \{where: before_selection\}`, or `ablation: \{models: \[\]\}`",
+         [{"ablation": {"where": "before_selection"}}, {"ablation": {"models": []}}]),
+    ],
+    "Without a hold-out: a primary analysis on test rows": [
+        (NO_TEST | {"primary": {"model": "lr", "part": "test"}},
+         "write `part: nested`, or keep test rows",
+         [{"primary": {"model": "lr", "part": "nested"}}, {"split": {"design": "holdout"}}]),
     ],
     "An ablated model that is not trained": [
         ({"models": ["lr"], "ablation": {"models": ["tabnet"]}},
@@ -645,3 +666,33 @@ REMEDIES["`regression` names a column that is no predictor of the study"] = no_p
 REMEDIES["`outcomes.by` names a column of one value"] = groups_of_one_value
 REMEDIES["Groups to compare, and no column to compare them by"] = nothing_to_compare
 REMEDIES["Too few patients for a model in one of its stages"] = too_few_patients
+
+
+def outer_folds_by_hand(folder: Path) -> None:
+    rows, table, predictions = test_no_hold_out.judged_rows()
+    for name, judged in (("table", table), ("predictions", predictions)):
+        judged.to_parquet(folder / f"{name}.parquet")
+    paths = {"nested": folder / "table.parquet"}
+    predicted = {"nested_predictions": folder / "predictions.parquet"}
+    name = "Without a hold-out: a stage by hand without the outer folds"
+    bare = {"model": "lr", "nested": None, "nested_predictions": None}
+
+    def read(**options: Path) -> list:
+        return read_outer_fits(argparse.Namespace(**bare | options), rows, 1)
+
+    refused(SECTION, name, lambda: read(**paths), "nested/MODEL.parquet and nested/MODEL_pred")
+    assert len(read(**paths, **predicted)) == 2
+
+
+def outer_folds_of_others(_: Path) -> None:
+    rows, table, predictions = test_no_hold_out.judged_rows()
+    name = "Without a hold-out: outer folds of another study"
+    more = pd.concat([rows, rows.assign(unit_id="new")], ignore_index=True)
+    refused(
+        SECTION, name, lambda: outer_fits("lr", more, table, predictions, 1), "run the stage nested"
+    )
+    assert len(outer_fits("lr", rows, table, predictions, 1)) == 2
+
+
+REMEDIES["Without a hold-out: a stage by hand without the outer folds"] = outer_folds_by_hand
+REMEDIES["Without a hold-out: outer folds of another study"] = outer_folds_of_others

@@ -73,13 +73,27 @@ def run_models(folder: Path, config: Mapping) -> None:
     for path in made:
         call(models.train, **given, model=path.name, out_dir=path, workers=1)
     infos = [path / "model.json" for path in made]
-    call(models.winner, study=folder / "study", models=infos, out=evaluated / "winner.json")
+    judged, predicted = [], []
+    if config["split"]["design"] == "none":
+        # The outer folds judge, so that they come first.
+        run_nested(folder, config)
+        of_nested = folder / "nested"
+        judged = [of_nested / f"{path.name}.json" for path in made]
+        predicted = [of_nested / f"{path.name}_predictions.parquet" for path in made]
+    call(
+        models.winner,
+        study=folder / "study",
+        models=infos,
+        nested=judged,
+        out=evaluated / "winner.json",
+    )
     call(
         models.evaluate,
         study=folder / "study",
         predictions=[path / "predictions.parquet" for path in made],
         models=infos,
         winner=evaluated / "winner.json",
+        nested=predicted,
         out_dir=evaluated,
     )
     call(models.sample_size, **given, models=infos, out=evaluated / "sample_size.json")
@@ -87,6 +101,7 @@ def run_models(folder: Path, config: Mapping) -> None:
         call(
             models.ablate,
             **given,
+            **_outer(folder, config, model),
             model=model,
             model_json=folder / "models" / model / "model.json",
             importance=folder / "models" / model / "importance.parquet",
@@ -96,7 +111,9 @@ def run_models(folder: Path, config: Mapping) -> None:
         )
     for path in made:
         out = folder / "sensitivity" / f"{path.name}.parquet"
-        call(models.sensitivity, **given, model=path.name, model_json=path / "model.json", out=out)
+        given_of = given | _outer(folder, config, path.name)
+        final = path / "model.json"
+        call(models.sensitivity, **given_of, model=path.name, model_json=final, out=out)
     call(models.missingness, **given, out=tables / "missingness.parquet")
     call(models.references, **given, out=evaluated / "references.parquet")
 
@@ -106,19 +123,45 @@ def run_repetitions(folder: Path, config: Mapping) -> None:
     given, tables = _inputs(folder), folder / "tables"
     repeated = {"out": tables / "stability.parquet", "json": tables / "stability.json"}
     call(models.stability, **given, **repeated, workers=1)
-    for stage, name in ((models.nested, "nested"), (models.optimism, "optimism")):
-        for model in config[name]["models"]:
-            keeps = name == "optimism" or config[name]["search"] == "fixed"
-            final = folder / "models" / model / "model.json"
-            call(
-                stage,
-                **given,
-                model=model,
-                model_json=final if keeps else None,
-                workers=1,
-                out=folder / name / f"{model}.parquet",
-                json=folder / name / f"{model}.json",
-            )
+    if config["split"]["design"] != "none":
+        run_nested(folder, config)
+    for model in config["optimism"]["models"]:
+        call(
+            models.optimism,
+            **given,
+            model=model,
+            model_json=folder / "models" / model / "model.json",
+            workers=1,
+            out=folder / "optimism" / f"{model}.parquet",
+            json=folder / "optimism" / f"{model}.json",
+        )
+
+
+def run_nested(folder: Path, config: Mapping) -> None:
+    """Cross-validate the procedure of every model that the configuration names."""
+    for model in config["nested"]["models"]:
+        final, out = folder / "models" / model / "model.json", folder / "nested"
+        call(
+            models.nested,
+            **_inputs(folder),
+            model=model,
+            model_json=final if config["nested"]["search"] == "fixed" else None,
+            workers=1,
+            out=out / f"{model}.parquet",
+            predictions=out / f"{model}_predictions.parquet",
+            json=out / f"{model}.json",
+        )
+
+
+def _outer(folder: Path, config: Mapping, model: str) -> dict[str, Path]:
+    """Return the options that name the outer folds, in a study without test rows."""
+    if config["split"]["design"] != "none":
+        return {}
+    nested = folder / "nested"
+    return {
+        "nested": nested / f"{model}.parquet",
+        "nested_predictions": nested / f"{model}_predictions.parquet",
+    }
 
 
 def _inputs(folder: Path) -> dict[str, Path]:

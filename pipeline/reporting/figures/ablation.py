@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _LINE = 0.34
 
 
-def ablation_figure(steps: pd.DataFrame, seeds: pd.DataFrame, name: str, level: str) -> str:
+def ablation_figure(
+    steps: pd.DataFrame, seeds: pd.DataFrame, name: str, level: str, judged: str
+) -> str:
     """Draw the change of the AUROC in each step, grouped by kind of step.
 
     Parameters
@@ -32,6 +34,8 @@ def ablation_figure(steps: pd.DataFrame, seeds: pd.DataFrame, name: str, level: 
         Name of the figure.
     level : str
         Level of the intervals, such as ``95%``.
+    judged : str
+        Where the change was measured, as ``on the test rows``.
 
     Returns
     -------
@@ -54,12 +58,12 @@ def ablation_figure(steps: pd.DataFrame, seeds: pd.DataFrame, name: str, level: 
             )
         _beside(axis, 1.06, -1.0, "Features", align="right", bold=True)
         _beside(axis, 1.09, -1.0, f"Change ({level} interval)", bold=True)
-        _finish(axis, steps["label"], places, headings, height)
+        _finish(axis, steps["label"], places, headings, height, judged)
         return to_svg(drawing, name)
 
 
 def ablation_models_figure(
-    steps: pd.DataFrame, changes: pd.DataFrame, models: dict[str, str], name: str
+    steps: pd.DataFrame, changes: pd.DataFrame, models: dict[str, str], name: str, judged: str
 ) -> str:
     """Draw the change of the AUROC in each step for several models, side by side.
 
@@ -73,6 +77,8 @@ def ablation_models_figure(
         Printed name of each model.
     name : str
         Name of the figure.
+    judged : str
+        Where the change was measured, as ``on the test rows``.
 
     Returns
     -------
@@ -92,7 +98,7 @@ def ablation_models_figure(
                 if step in own.index and pd.notna(own.loc[step, "delta"]):
                     row = own.loc[step]
                     _whisker(axis, row, place + off, style["color"], style["marker"])
-        _finish(axis, steps["label"], places, headings, height)
+        _finish(axis, steps["label"], places, headings, height, judged)
         axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(models), borderaxespad=0.2)
         return to_svg(drawing, name)
 
@@ -143,6 +149,7 @@ def _finish(
     places: list[float],
     headings: list[tuple[float, str]],
     height: float,
+    judged: str,
 ) -> None:
     """Draw the line of no difference, labels and headings."""
     axis.axvline(0, color=MUTED, linewidth=1, linestyle="--")
@@ -151,7 +158,7 @@ def _finish(
         _beside(axis, -0.012, place, text, align="right", bold=True)
     axis.set_ylim(height - 0.4, -0.6)
     axis.margins(x=0.06)
-    axis.set_xlabel("Change of the AUROC on the test rows")
+    axis.set_xlabel(f"Change of the AUROC {judged}")
     axis.spines["left"].set_visible(False)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x")

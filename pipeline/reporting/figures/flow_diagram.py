@@ -26,7 +26,7 @@ def flow_diagram(steps: list[dict], parts: list[tuple[str, str]] = ()) -> str:
         ``label, patients, cases, excluded: [{reason, patients, cases}]``, in order; what a step
         excludes leaves before the next step.
     parts : list of (label, detail)
-        None, or two boxes under the last step: the training and the test rows.
+        None, or boxes under the last step: the training and the test rows, or all rows in one.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def _exclusions(drawing: list[str], excluded: list[dict], y: float, middle: floa
 
 def _parts(drawing: list[str], parts: list[tuple[str, str]], y: float, middle: float) -> float:
     """Draw the boxes that the last step splits into."""
-    places = [(2, _BOX_WIDTH), (2 + _BOX_WIDTH + _GAP, _SIDE_WIDTH)]
+    places = [(2, _BOX_WIDTH), (2 + _BOX_WIDTH + _GAP, _SIDE_WIDTH)][: len(parts)]
     wrapped = [(_wrap(label, 44), _wrap(detail, 48)) for label, detail in parts]
     height = _height(max(len(label) + len(detail) for label, detail in wrapped))
     fork, top = y + _SPACE / 2, y + 1.5 * _SPACE

@@ -13,8 +13,9 @@ from pipeline.reporting.ablation_words import (
 )
 from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, Section, Table
 from pipeline.reporting.figures.ablation import ablation_figure, ablation_models_figure
+from pipeline.reporting.judged_rows import JudgedRows
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Ablation, Results
+from pipeline.reporting.results import Ablation, Results, judged
 from pipeline.reporting.sections.models import model_labels, notes_of_models
 from pipeline.reporting.sections.selection import NO_OUTCOME, feature_names
 from pipeline.reporting.wording import (
@@ -100,7 +101,9 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
         blocks.append(
             Figure(
                 name=f"ablation-{name}",
-                svg=ablation_figure(drawn, ablation.seeds, f"ablation-{name}", level),
+                svg=ablation_figure(
+                    drawn, ablation.seeds, f"ablation-{name}", level, judged(results).on
+                ),
                 alt=f"Change of the AUROC of {label} by ablation step. {described}.",
                 caption=f"{label}: change of the AUROC in each step, against "
                 f"{number(full['auroc'], bounds=UNIT)} with all input "
@@ -109,7 +112,7 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
                 f"Hollow: the step ends in the same signature as an earlier one. {how}",
             )
         )
-    blocks.append(_steps_table(name, label, ablation, names, how))
+    blocks.append(_steps_table(name, label, ablation, names, how, judged(results)))
     remarks = _remarks(table, names)
     if remarks:
         summary = f"{plural(len(remarks), 'remark')} on single steps of {label}"
@@ -130,7 +133,7 @@ def _remarks(table: pd.DataFrame, names: dict[str, str]) -> list[str]:
 
 
 def _steps_table(
-    name: str, label: str, ablation: Ablation, names: dict[str, str], how: str
+    name: str, label: str, ablation: Ablation, names: dict[str, str], how: str, on: JudgedRows
 ) -> Table:
     """Build the table of one model's steps: discrimination, then the confusion matrix."""
     table = ablation.table
@@ -158,11 +161,12 @@ def _steps_table(
     columns = ["Step", "Features", "AUROC", "Change", "SD over\nseeds", "Brier"]
     columns += ["Thres-\nhold", "TP\nFN", "FP\nTN", "Sens.\nSpec."]
     shown = pd.DataFrame(rows, columns=columns)
+    of = "test rows" if on.part == "test" else "rows and outer folds"
     return Table(
         name=f"ablation-{name}",
-        caption=f"Ablation of {label} on the test rows. Change: AUROC minus that with all input, "
-        "which was refitted too, paired over the same test rows. An interval of the change that "
-        "holds 0 means that the test rows cannot tell the step from no change. Confusion matrix: "
+        caption=f"Ablation of {label} {on.on}. Change: AUROC minus that with all input, "
+        f"which was refitted too, paired over the same {of}. An interval of the change that "
+        f"holds 0 means that {on.rows} cannot tell the step from no change. Confusion matrix: "
         "true and false positives above false and true negatives, sensitivity above specificity, "
         "at the threshold of the step. "
         f"{how}",
@@ -210,7 +214,9 @@ def _models_blocks(results: Results, labels: dict[str, str]) -> list[Block]:
         blocks.append(
             Figure(
                 name="ablation-models",
-                svg=ablation_models_figure(drawn, kept, labels, "ablation-models"),
+                svg=ablation_models_figure(
+                    drawn, kept, labels, "ablation-models", judged(results).on
+                ),
                 alt="Change of the AUROC by ablation step for each model; the numbers stand in "
                 "the table of the same name.",
                 caption="Change of the AUROC in the steps that mean the same for every model. "

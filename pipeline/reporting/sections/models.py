@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, Section, Table
@@ -19,8 +17,9 @@ from pipeline.reporting.figures.models import (
     forest_figure,
     roc_figure,
 )
+from pipeline.reporting.judged_rows import JudgedRows
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Results, metric
+from pipeline.reporting.results import Results, judged, metric
 from pipeline.reporting.sections.primary import primary_blocks
 from pipeline.reporting.sections.selection import NO_OUTCOME
 from pipeline.reporting.validation_kind import validation_text
@@ -36,7 +35,7 @@ from pipeline.reporting.wording import (
     share,
 )
 from pipeline.study.metrics import METRICS, labels_of
-from pipeline.study.model_families import MODEL_FAMILIES
+from pipeline.tables.split_designs import holds_out
 
 #: Metrics of probabilities, and of decisions at a threshold, as they are printed.
 PROBABILITY_METRICS, THRESHOLD_METRICS = labels_of("probability"), labels_of("threshold")
@@ -48,7 +47,7 @@ def model_labels(results: Results) -> dict[str, str]:
 
 
 def performance_section(results: Results) -> Section:
-    """Build the section that compares the models on the test rows."""
+    """Build the section that compares the models on the rows that they are judged on."""
     title = "Performance of the models"
     if results.modelling is None:
         return Section("performance", title, absent=NO_OUTCOME)
@@ -56,8 +55,10 @@ def performance_section(results: Results) -> Section:
         return Section("performance", title, absent=NO_MODEL)
     evaluation, labels = results.modelling.evaluation, model_labels(results)
     level = f"{100 * results['evaluation.confidence']:g}%"
-    test = results.modelling.split.query("part == 'test'")
+    on, whole = judged(results), results.modelling.split
+    test = whole.query("part == 'test'") if on.part == "test" else whole
     events = int(test["outcome"].sum())
+    all_rows = "the training rows" if on.part == "test" else "all rows"
     ordered = _forest_rows(results, labels)
     colours = [model_style(name, list(labels))["color"] for name in ordered["model"]]
     described = "; ".join(
@@ -66,20 +67,15 @@ def performance_section(results: Results) -> Section:
     )
     blocks: list[Block] = [
         Paragraph(
-            f"All models are judged on the same {plural(len(test), 'test row')} with "
-            f"{plural(events, 'event')}, which {order_words(results).test_rows}. Intervals are "
-            f"{level} intervals. {validation_text(results.study.config)}"
-            if len(labels) > 1
-            else f"The model is judged on {plural(len(test), 'test row')} with "
-            f"{plural(events, 'event')}, which {order_words(results).test_rows}. Intervals are "
-            f"{level} intervals. {validation_text(results.study.config)}"
+            f"{_judged_on(results, len(test), events, len(labels))} Intervals are {level} "
+            f"intervals.{on.intervals} {validation_text(results.study.config)}"
         ),
         *primary_blocks(results),
         Figure(
             name="auroc",
-            svg=forest_figure(ordered, "auroc", "AUROC on the test rows", 0.5, colours),
+            svg=forest_figure(ordered, "auroc", f"AUROC {on.on}", 0.5, colours),
             alt=f"AUROC with intervals: {described}.",
-            caption=f"AUROC on the test rows with {level} intervals, in the order of the "
+            caption=f"AUROC {on.on} with {level} intervals, in the order of the "
             "configuration. Dashed: 0.5, no discrimination.",
         ),
         Figure(
@@ -89,20 +85,20 @@ def performance_section(results: Results) -> Section:
                 {name: _value(results, name, "auroc") for name in labels},
                 labels,
             ),
-            alt=f"ROC curves on the test rows. AUROC: {described}.",
-            caption="Receiver operating characteristic on the test rows.",
+            alt=f"ROC curves {on.on}. AUROC: {described}.",
+            caption=f"Receiver operating characteristic {on.on}.{on.of_curves}",
             width=480,
         ),
         _metric_table(
             results,
             PROBABILITY_METRICS,
-            "test",
+            on.part,
             "metrics-probabilities",
-            f"Performance of predicted risks on the test rows, value over {level} "
+            f"Performance of predicted risks {on.on}, value over {level} "
             f"interval. Best: {_best_values('probability')}. AUPRC of "
             f"guessing is the share of events, {number(events / len(test), 2, UNIT)}.",
         ),
-        comparison_table(evaluation.comparisons, labels, level),
+        comparison_table(evaluation.comparisons, labels, level, on),
         Figure(
             name="calibration",
             svg=calibration_figure(evaluation.calibration, evaluation.calibration_curve, labels),
@@ -112,19 +108,19 @@ def performance_section(results: Results) -> Section:
                 for name, label in labels.items()
             )
             + ".",
-            caption="Calibration on the test rows: groups of predicted risk with Wilson intervals "
+            caption=f"Calibration {on.on}: groups of predicted risk with Wilson intervals "
             f"(dots) and a LOWESS curve (line) with its pointwise {level} band over resampled "
             "patients. On the dashed diagonal, predicted risks are true; "
-            "below it they are too high.",
+            f"below it they are too high.{on.of_one_repeat}",
         ),
         *_calibration_items(results, labels),
-        goodness_of_fit_table(evaluation.calibration_tests, labels),
+        goodness_of_fit_table(evaluation.calibration_tests, labels, on),
         _decision(results, labels, level),
-        useful_ranges_table(evaluation.decision_curve, labels, level),
+        useful_ranges_table(evaluation.decision_curve, labels, level, on.rows.removeprefix("the ")),
         Figure(
             name="confusion",
             svg=confusion_figure(evaluation.confusion, labels),
-            alt="Two-by-two tables on the test rows: "
+            alt=f"Two-by-two tables {on.on}: "
             + "; ".join(
                 f"{labels[row.model]} {row.tp} true and {row.fp} false positives, {row.fn} false "
                 f"and {row.tn} true negatives"
@@ -132,16 +128,17 @@ def performance_section(results: Results) -> Section:
                 if row.model in labels
             )
             + ".",
-            caption="Confusion matrices on the test rows. Rows: what happened; columns: what was "
+            caption=f"Confusion matrices {on.on}. Rows: what happened; columns: what was "
             "predicted; percentages of the row. A risk from the stated threshold on counts as "
-            "event; how each threshold was chosen stands with how the models were fitted.",
+            "event; how each threshold was chosen stands with how the models were fitted."
+            f"{_own_thresholds(on)}{on.of_one_repeat}",
         ),
         _metric_table(
             results,
             THRESHOLD_METRICS,
-            "test",
+            on.part,
             "metrics-threshold",
-            f"Performance of decisions at the threshold, test rows, value over {level} interval.",
+            f"Performance of decisions at the threshold {on.on}, value over {level} interval.",
         ),
         Folded(
             "Methods of the intervals, and performance in cross-validation",
@@ -152,13 +149,35 @@ def performance_section(results: Results) -> Section:
                     PROBABILITY_METRICS,
                     "oof",
                     "metrics-cross-validation",
-                    "Performance of out-of-fold predictions of the training rows with the "
+                    f"Performance of out-of-fold predictions of {all_rows} with the "
                     "chosen parameters. Optimistic: the parameters were chosen by them.",
                 ),
             ],
         ),
     ]
     return Section("performance", title, blocks)
+
+
+def _judged_on(results: Results, rows: int, events: int, models: int) -> str:
+    """Say which rows judge the models, and what these had to do with them."""
+    told = f"with {plural(events, 'event')}"
+    if holds_out(results["split"]):
+        who = "All models are judged on the same" if models > 1 else "The model is judged on"
+        return f"{who} {plural(rows, 'test row')} {told}, which {order_words(results).test_rows}."
+    options = results["nested"]
+    who = "All models are judged on the same" if models > 1 else "The model is judged on all"
+    return (
+        f"{who} {plural(rows, 'row')} {told}: {options['folds']} outer folds, dealt "
+        f"{plural(options['repeats'], 'time')}. Each fold is predicted by a model for which "
+        "selection, search, fitting and the choice of the threshold saw the other folds alone."
+    )
+
+
+def _own_thresholds(on: JudgedRows) -> str:
+    """Say that outer folds have thresholds of their own, where they judge."""
+    if on.part == "test":
+        return ""
+    return " Each outer fold has a threshold of its own: their mean is stated."
 
 
 def _calibration_items(results: Results, labels: dict[str, str]) -> list[Block]:
@@ -216,17 +235,6 @@ def _best_values(kind: str) -> str:
     )
 
 
-def _several_phases(labels: dict[str, str]) -> str:
-    """Return, in brackets, which models are searched in several phases, each as long."""
-    words = {2: "two", 3: "three"}
-    told = [
-        f" ({labels[name]}: in each of its {words.get(family.phases, family.phases)} phases)"
-        for name, family in MODEL_FAMILIES.items()
-        if name in labels and family.phases > 1
-    ]
-    return "".join(told)
-
-
 def _methods(table: pd.DataFrame) -> Table:
     """Return which method each metric's interval comes from; models may differ."""
     names = PROBABILITY_METRICS | THRESHOLD_METRICS
@@ -235,7 +243,7 @@ def _methods(table: pd.DataFrame) -> Table:
         rows.append(
             {
                 "Metric": names.get(name, name),
-                "Rows": "test" if part == "test" else "out of fold",
+                "Rows": {"test": "test", "nested": "outer folds"}.get(part, "out of fold"),
                 "Method": method,
                 "Models": count(len(group)),
             }
@@ -252,12 +260,13 @@ def _methods(table: pd.DataFrame) -> Table:
 def _decision(results: Results, labels: dict[str, str], level: str) -> Figure:
     curves = results.modelling.evaluation.decision_curve
     low, high = results["evaluation.decision_curve"]
+    on = judged(results)
     return Figure(
         name="decision-curve",
         svg=decision_figure(curves, labels, results.modelling.winner["model"]),
         alt="Net benefit of each model over threshold probabilities, with treating all and "
         "treating none. " + " ".join(_useful_range(curves, labels)),
-        caption=f"Decision curves on the test rows, threshold probability {number(low, 2)} to "
+        caption=f"Decision curves {on.on}, threshold probability {number(low, 2)} to "
         f"{number(high, 2)}. Shaded: pointwise {level} band over resampled patients of "
         f"{results.modelling.winner['label']}, the best in cross-validation; those of the others "
         "stand in evaluation/decision_curve.csv. A model helps where it lies "
@@ -278,93 +287,6 @@ def _useful_range(curves: pd.DataFrame, labels: dict[str, str]) -> list[str]:
     ]
 
 
-def hyperparameters_section(results: Results) -> Section:
-    """Build the section on the search: what was tried and chosen, and at what cost."""
-    title = "How the models were fitted"
-    if results.modelling is None:
-        return Section("fitting", title, absent=NO_OUTCOME)
-    if not results.modelling.models:
-        return Section("fitting", title, absent=NO_MODEL)
-    rows, raw = [], []
-    notes: dict[str, list[str]] = {}
-    for name, model in results.modelling.models.items():
-        info = model.info
-        rows.append(
-            {
-                "Model": info["label"],
-                "Chosen parameters": "\n".join(
-                    f"{key}\u00a0=\u00a0{_setting(value)}"
-                    for key, value in info["parameters"].items()
-                )
-                or NO_VALUE,
-                "Cross-validated AUROC (SD)": f"{number(info['cv_auc'], bounds=UNIT)} "
-                f"({number(info['cv_auc_sd'])})",
-                "Sets tried": count(len(model.search)),
-                "Fits": count(info["fits"]),
-                "Time": f"{number(info['seconds'], 0)} s",
-                "Device": f"{info['device']}, {plural(int(info['threads']), 'thread')}",
-            }
-        )
-        raw.append(
-            {
-                # Without the seconds: the same study gives the same tables again.
-                **{key: info[key] for key in ("model", "cv_auc", "cv_auc_sd", "fits")},
-                **{
-                    key: info[key]
-                    for key in ("device", "threads", "seed", "threshold", "threshold_source")
-                },
-                "parameters": json.dumps(info["parameters"], sort_keys=True),
-                "sets_tried": len(model.search),
-                "features": "|".join(info["features"]),
-                "name": name,
-            }
-        )
-        for note in info["notes"]:
-            notes.setdefault(note, []).append(info["label"])
-    folds, labels = results["split.folds"], model_labels(results)
-    blocks: list[Block] = [
-        Table(
-            name="hyperparameters",
-            caption=f"Randomised search, {results['search.iterations']} parameter sets per model"
-            f"{_several_phases(labels)}, "
-            f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
-            "all training rows. The cross-validated AUROC chose the parameters and is optimistic: "
-            "how good a model is, nested cross-validation and the test rows say.",
-            shown=pd.DataFrame(rows),
-            raw=pd.DataFrame(raw).drop(columns="name"),
-            numeric=("Cross-validated AUROC (SD)", "Sets tried", "Fits", "Time"),
-        ),
-        _thresholds_table(results),
-    ]
-    if notes:
-        blocks.append(Items(notes_of_models(notes, len(results.modelling.models))))
-    return Section("fitting", title, blocks)
-
-
-def _thresholds_table(results: Results) -> Table:
-    """Return from which predicted risk on each model calls an event, and why from there."""
-    rows = [
-        {
-            "Model": model.info["label"],
-            "Threshold": number(model.info["threshold"], bounds=UNIT),
-            "How it was chosen": _sentence(model.info["threshold_source"]),
-        }
-        for model in results.modelling.models.values()
-    ]
-    return Table(
-        name="thresholds",
-        caption="Risk threshold at or above which a model predicts the event. No prediction of a "
-        "test row had a part in it.",
-        shown=pd.DataFrame(rows),
-        numeric=("Threshold",),
-    )
-
-
-def _sentence(text: str) -> str:
-    """Return a text with a capital first letter."""
-    return text[:1].upper() + text[1:]
-
-
 def notes_of_models(notes: dict[str, list[str]], models: int) -> list[str]:
     """Return each note once, with the models it is about unless it is about all of them.
 
@@ -379,7 +301,3 @@ def notes_of_models(notes: dict[str, list[str]], models: int) -> list[str]:
         note if len(about) == models else f"{sentence_list(about)}: {note}"
         for note, about in notes.items()
     ]
-
-
-def _setting(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -20,6 +20,7 @@ from pipeline.reporting.characteristics import (
 from pipeline.reporting.figures.flow_diagram import flow_diagram
 from pipeline.reporting.results import Results, region
 from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
+from pipeline.tables.split_designs import holds_out
 
 #: Ids named per reason on the page; the table's file holds all of them.
 _SHOWN_IDS = 12
@@ -31,7 +32,6 @@ def flow_section(results: Results) -> Section:
     """Build the flow of patients: diagram, exclusions by reason, findings of the checks."""
     steps = results.flow["steps"]
     excluded = [entry for step in steps for entry in step["excluded"]]
-    lost = sum(entry["patients"] for entry in excluded)
     alt = (
         "; ".join(f"{step['label']}: {plural(step['patients'], 'patient')}" for step in steps)
         + ". "
@@ -56,16 +56,17 @@ def flow_section(results: Results) -> Section:
         blocks.append(Paragraph("Nothing was excluded."))
     if results.imaging is not None:
         blocks += _findings(results)
-    title = "Flow of patients"
-    return Section("flow", f"{title}" if not lost else title, blocks)
+    return Section("flow", "Flow of patients", blocks)
 
 
 def _parts(results: Results) -> list[tuple[str, str]]:
     if results.modelling is None:
         return []
     split = results.modelling.split
-    boxes = []
-    for part, label in (("train", "Training rows"), ("test", "Test rows")):
+    boxes, parts = [], [("train", "Training rows"), ("test", "Test rows")]
+    if not holds_out(results["split"]):
+        parts = [("train", f"All rows train; {results['nested.folds']} outer folds judge")]
+    for part, label in parts:
         rows = split[split["part"] == part]
         events = int(rows["outcome"].sum())
         boxes.append(
@@ -153,7 +154,7 @@ def _findings(results: Results) -> list[Block]:
 
 
 def characteristics_section(results: Results) -> Section:
-    """Build table 1: by outcome, and training against test rows."""
+    """Build table 1: by outcome, and training against test rows where there are any."""
     section = Section("characteristics", "Characteristics (table 1)")
     if results.modelling is None:
         reason = "This study has no clinical table with an outcome, so there is nothing to compare."
@@ -173,9 +174,6 @@ def characteristics_section(results: Results) -> Section:
     by_outcome = characteristics(
         units, dictionary, events, [(0, "no event"), (1, "event")], patients=units["patient_id"]
     )
-    part = units["unit_id"].map(modelling.split.set_index("unit_id")["part"])
-    parts = [("train", "training rows"), ("test", "test rows")]
-    by_part = characteristics(units, dictionary, part, parts, patients=units["patient_id"])
     unit = _unit(results)
     tests = (
         "Numbers: median [first, third quartile], Wilcoxon rank-sum test. Categories: n (%), "
@@ -187,10 +185,6 @@ def characteristics_section(results: Results) -> Section:
     groups = {
         "no event": f"No event\n(n = {int((events == 0).sum())})",
         "event": f"Event\n(n = {int(events.sum())})",
-    }
-    part_labels = {
-        "training rows": f"Training\n(n = {int((part == 'train').sum())})",
-        "test rows": f"Test\n(n = {int((part == 'test').sum())})",
     }
     blocks: list[Block] = [
         Paragraph(
@@ -205,16 +199,8 @@ def characteristics_section(results: Results) -> Section:
             raw=by_outcome,
             numeric=(*groups.values(), f"All\n(n = {len(units)})", "Missing", "P"),
         ),
-        Table(
-            name="characteristics-by-part",
-            caption=f"Characteristics of training and test rows, same statistics. "
-            f"{_held_out(results)}",
-            shown=_printed(by_part, part_labels, len(units)),
-            raw=by_part,
-            numeric=(*part_labels.values(), f"All\n(n = {len(units)})", "Missing", "P"),
-            collapsed="Training against test rows",
-        ),
     ]
+    blocks += _by_part(results, units, dictionary)
     later = dictionary[~dictionary["column"].isin([*_allowed(results), "level"])]
     if len(later):
         blocks.append(
@@ -227,6 +213,30 @@ def characteristics_section(results: Results) -> Section:
             )
         )
     return Section(section.anchor, section.title, blocks)
+
+
+def _by_part(results: Results, units: pd.DataFrame, dictionary: pd.DataFrame) -> list[Block]:
+    """Return the table of training against test rows; none where nobody was held out."""
+    if not holds_out(results["split"]):
+        return []
+    part = units["unit_id"].map(results.modelling.split.set_index("unit_id")["part"])
+    parts = [("train", "training rows"), ("test", "test rows")]
+    by_part = characteristics(units, dictionary, part, parts, patients=units["patient_id"])
+    part_labels = {
+        "training rows": f"Training\n(n = {int((part == 'train').sum())})",
+        "test rows": f"Test\n(n = {int((part == 'test').sum())})",
+    }
+    return [
+        Table(
+            name="characteristics-by-part",
+            caption=f"Characteristics of training and test rows, same statistics. "
+            f"{_held_out(results)}",
+            shown=_printed(by_part, part_labels, len(units)),
+            raw=by_part,
+            numeric=(*part_labels.values(), f"All\n(n = {len(units)})", "Missing", "P"),
+            collapsed="Training against test rows",
+        )
+    ]
 
 
 def _has_clusters(units: pd.DataFrame) -> bool:

@@ -7,7 +7,7 @@ import pandas as pd
 from pipeline.reporting.blocks import Block, Note, Paragraph, Section, Table
 from pipeline.reporting.dropped import WHAT, lost_primary
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Results, metric
+from pipeline.reporting.results import Results, judged, metric
 from pipeline.reporting.sections.selection import NO_OUTCOME
 from pipeline.reporting.wording import (
     METRIC_BOUNDS,
@@ -20,6 +20,7 @@ from pipeline.reporting.wording import (
     share,
 )
 from pipeline.study.metrics import METRICS
+from pipeline.tables.split_designs import holds_out
 
 
 def primary_blocks(results: Results) -> list[Block]:
@@ -44,11 +45,14 @@ def primary_sentence(results: Results) -> str:
             "figures are secondary."
         )
     model = declared["model"]
-    chosen = ", chosen by cross-validation of the training rows," if model == "winner" else ""
+    folds = "cross-validation of the training rows"
+    if not holds_out(results["split"]):
+        folds = "the inner folds"
+    chosen = f", chosen by {folds}," if model == "winner" else ""
     model = results.modelling.winner["model"] if model == "winner" else model
     label = results.modelling.models[model].info["label"]
     what = METRICS[declared["metric"]].words
-    if declared["part"] == "nested":
+    if declared["part"] == "nested" and holds_out(results["split"]):
         info = results.modelling.nested[model].info
         value = number(info[declared["metric"]], bounds=METRIC_BOUNDS.get(declared["metric"]))
         where = "in nested cross-validation of the training rows"
@@ -57,7 +61,7 @@ def primary_sentence(results: Results) -> str:
         row = metric(results, model, declared["metric"])
         bounds = METRIC_BOUNDS.get(declared["metric"])
         value = interval(row["value"], row["low"], row["high"], bounds=bounds)
-        where, how = "on the test rows", row["method"]
+        where, how = judged(results).on, row["method"]
     return (
         f"Declared in the configuration: the {what} of {label}{chosen} {where}. It is {value} "
         f"({how}). All other figures are secondary."
@@ -68,9 +72,10 @@ def _winner(results: Results) -> Paragraph:
     winner = results.modelling.winner
     if len(winner["candidates"]) == 1:
         return Paragraph(f"One model was trained, {winner['label']}: there was nothing to choose.")
+    of_training = " of the training rows" if holds_out(results["split"]) else ""
     return Paragraph(
         f"Where one model is called the best, it is {winner['label']}: its AUROC over the inner "
-        f"folds of the training rows, {number(winner['cv_auc'], bounds=UNIT)}, is the highest of "
+        f"folds{of_training}, {number(winner['cv_auc'], bounds=UNIT)}, is the highest of "
         f"{plural(len(winner['candidates']), 'model')}, and optimistic for that. "
         f"{order_words(results).winner}"
     )
@@ -82,10 +87,11 @@ def sample_size_section(results: Results) -> Section:
     if results.modelling is None:
         return Section("sample-size", title, absent=NO_OUTCOME)
     size = results.modelling.sample_size
+    whose = "The training part" if holds_out(results["split"]) else "The study"
     candidates = size["counts"][0]
     rows = [_size_row(entry) for entry in size["counts"]]
     text = (
-        f"The training part holds {plural(size['patients'], 'patient')}, "
+        f"{whose} holds {plural(size['patients'], 'patient')}, "
         f"{count(size['events'])} of them with the rarer outcome. "
     )
     if size["rows"] > size["patients"]:

@@ -7,7 +7,7 @@ import pandas as pd
 from pipeline.reporting.blocks import Block, Paragraph, Section, Table
 from pipeline.reporting.comparison_tables import difference
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Results
+from pipeline.reporting.results import Results, judged
 from pipeline.reporting.sections.selection import FILLED, NO_OUTCOME
 from pipeline.reporting.wording import UNIT, count, interval, number, p_value, share
 
@@ -70,7 +70,7 @@ def _of(part: int, whole: int) -> str:
 
 def _analyses(results: Results) -> Table:
     table, models = results.modelling.sensitivity, results.modelling.models
-    rows = []
+    on, rows = judged(results), []
     for row in table.itertuples():
         what = f"Reader {row.reader}" if pd.notna(row.reader) else "Another reader"
         if row.analysis == "complete-cases":
@@ -79,7 +79,7 @@ def _analyses(results: Results) -> Table:
             {
                 "Model": models[row.model].info["label"],
                 "Analysis": what,
-                "Test rows": count(row.n),
+                on.column: count(row.n),
                 "Events": count(row.events),
                 "AUROC": row.note
                 or interval(row.auroc, row.auroc_low, row.auroc_high, bounds=UNIT),
@@ -90,12 +90,22 @@ def _analyses(results: Results) -> Table:
     level = f"{100 * results['evaluation.confidence']:g}%"
     return Table(
         name="sensitivity",
-        caption=f"Sensitivity analyses on the test rows ({level} intervals, paired). Another "
+        caption=f"Sensitivity analyses {on.on} ({level} intervals, paired). Another "
         "reader: the same model predicts from what this reader measured. Complete cases: fitted "
         "again, with the same parameters, to training rows without any missing value, and judged "
-        "on such test rows. The model as it is predicts the same rows; the difference is the "
-        "analysis minus it.",
+        f"on such {'test' if on.part == 'test' else 'held-out'} rows. The model as it is predicts "
+        f"the same rows; the difference is the analysis minus it.{_of_first(results)}",
         shown=pd.DataFrame(rows),
         raw=table,
-        numeric=("Test rows", "Events", "AUROC", "Model as it is", "Difference"),
+        numeric=(on.column, "Events", "AUROC", "Model as it is", "Difference"),
+    )
+
+
+def _of_first(results: Results) -> str:
+    """Say which models they are, where there are no test rows."""
+    if judged(results).part == "test":
+        return ""
+    return (
+        " They are those of the outer folds of nested cross-validation, the first time that these "
+        "were dealt, each with the parameters that it found."
     )

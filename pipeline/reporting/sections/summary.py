@@ -10,7 +10,7 @@ from pipeline.reporting.calibration_words import calibration_sentence
 from pipeline.reporting.cautions import Caution
 from pipeline.reporting.dropped import dropped_notes
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Results, measured_unit, metric
+from pipeline.reporting.results import Results, judged, measured_unit, metric
 from pipeline.reporting.sections.models import model_labels
 from pipeline.reporting.sections.primary import primary_sentence
 from pipeline.reporting.validation_kind import validation_text
@@ -27,6 +27,7 @@ from pipeline.reporting.wording import (
     sentence_list,
     share,
 )
+from pipeline.tables.split_designs import holds_out
 
 #: A heading and what is said under it.
 Point = tuple[str, str]
@@ -108,10 +109,19 @@ def _patients(results: Results) -> list[Point]:
         test = split[split["part"] == "test"]
         text = (
             f"{count(events)} of {plural(len(split), results['unit'])} "
-            f"({share(events, len(split))}) had it. {count(len(split) - len(test))} served to "
-            f"build the models; {count(len(test))}, with "
-            f"{plural(int(test['outcome'].sum()), 'event')}, were kept aside to test them."
+            f"({share(events, len(split))}) had it. "
         )
+        if holds_out(results["split"]):
+            text += (
+                f"{count(len(split) - len(test))} served to "
+                f"build the models; {count(len(test))}, with "
+                f"{plural(int(test['outcome'].sum()), 'event')}, were kept aside to test them."
+            )
+        else:
+            text += (
+                "All of them served to build the final models; each was judged by models that had "
+                "not learned from it."
+            )
         points.append(("Outcome", text))
         points.append(("Validation", validation_text(results.study.config)))
     return points
@@ -158,28 +168,31 @@ def _performance(results: Results) -> list[Point]:
     labels = model_labels(results)
     if not labels:
         return [("Primary analysis", primary_sentence(results))]
-    # The one model that is singled out is chosen by training rows: picking the best on the test
-    # rows would make its own AUROC too good.
+    # The one model that is singled out is chosen by inner folds: picking the best on the rows that
+    # judge it would make its own AUROC too good.
     leader = results.modelling.winner["model"]
     auroc = _with_interval(results, leader, "auroc")
     meaning = (
         f"the chance that of two {results['unit']}s the one with the outcome is given the higher "
         "risk; 0.5 is guessing"
     )
+    test_rows, on = holds_out(results["split"]), judged(results).on
+    where = on[:1].upper() + on[1:]
+    inner = "cross-validation of the training rows" if test_rows else "the inner folds"
     if len(labels) > 1:
         values = [metric(results, name, "auroc")["value"] for name in labels]
         low, high = (number(value, 2, UNIT) for value in (min(values), max(values)))
         text = (
-            f"On the test rows the AUROC ({meaning}) of the {plural(len(labels), 'model')} lies "
+            f"{where} the AUROC ({meaning}) of the {plural(len(labels), 'model')} lies "
             f"between {low} and {high}. {labels[leader]}, the best in "
-            f"cross-validation of the training rows, reaches {auroc}."
+            f"{inner}, reaches {auroc}."
         )
     else:
-        text = f"On the test rows {labels[leader]} has an AUROC ({meaning}) of {auroc}."
-    if leader in results.modelling.nested:
+        text = f"{where} {labels[leader]} has an AUROC ({meaning}) of {auroc}."
+    if leader in results.modelling.nested and test_rows:
         supported = number(results.modelling.nested[leader].info["auroc"], 2, UNIT)
-        judged = order_words(results).procedure
-        text += f" Nested cross-validation of the training rows puts {judged} at {supported}."
+        whose = order_words(results).procedure
+        text += f" Nested cross-validation of the training rows puts {whose} at {supported}."
     points = [("Primary analysis", primary_sentence(results)), ("Discrimination", text)]
     comparisons = results.modelling.evaluation.comparisons
     tested = int(comparisons["p_holm"].notna().sum())
@@ -195,7 +208,7 @@ def _performance(results: Results) -> list[Point]:
         )
         points.append(("Comparison", text))
     elif len(comparisons):
-        text = "The differences in AUROC between the models are not estimable on these test rows."
+        text = f"The differences in AUROC between the models are not estimable {on}."
         points.append(("Comparison", text))
     calibration = calibration_sentence(results, leader)
     if calibration is not None:

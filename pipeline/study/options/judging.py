@@ -25,7 +25,7 @@ else:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Evaluation on the test rows."""
+    """Evaluation on the test rows, or on those that outer folds held out."""
 
     confidence: float = option(
         0.95,
@@ -90,7 +90,9 @@ class Primary:
     """The one analysis that a study is judged by."""
 
     model: Judged = option(MISSING, "model that is judged, or winner", required=True)
-    part: Literal["test", "nested"] = option("test", "rows that it is judged on")
+    part: Literal["test", "nested"] = option(
+        "test", "rows that it is judged on; nested where `split.design` is none"
+    )
     metric: Metric = option("auroc", "metric that it is judged by")
 
 

@@ -12,10 +12,12 @@ from pipeline.core.sections import option, section
 class Split:
     """How training and test rows part."""
 
-    design: Literal["holdout", "imported", "temporal", "by_site"] = option(
+    design: Literal["holdout", "imported", "temporal", "by_site", "none"] = option(
         "holdout",
-        "kind of split",
-        "holdout (drawn, stratified by outcome) | imported | temporal | by_site",
+        "kind of split, or none for no hold-out",
+        "holdout (drawn, stratified by outcome) | imported | temporal | by_site | none: no test "
+        "rows, nested cross-validation over all patients is the primary analysis, as most studies "
+        "of fewer than 300 patients need it (docs/no_hold_out.md)",
     )
     test_fraction: float = option(
         0.3,

@@ -315,8 +315,8 @@ class _Computed:
         Primary,
         "the primary analysis, {model, part, metric}",
         "{model, part, metric}, the one analysis that the study is judged by: model one of "
-        "`models`, or winner (the best in cross-validation); part test | nested; null: none "
-        "declared, and the report says so",
+        "`models`, or winner (the best in cross-validation); part test | nested (the only one, and "
+        "the default, without a hold-out); null: none declared, and the report says so",
         remedy="such as `primary: {model: tabnet, part: test, metric: auroc}`",
     )
     nested: Nested = section(

@@ -28,8 +28,8 @@ from pipeline.reporting.results import read_results
 from pipeline.reporting.sections import readers as sections_readers
 from pipeline.reporting.sections.ablation import ablation_section
 from pipeline.reporting.sections.concordance import concordance_section
+from pipeline.reporting.sections.fitting import hyperparameters_section
 from pipeline.reporting.sections.imaging import images_section
-from pipeline.reporting.sections.models import hyperparameters_section
 from pipeline.reporting.sections.patients import characteristics_section
 from pipeline.reporting.sections.readers import agreement_section
 from pipeline.reporting.study_report import _breakable, build_sections, write_report

@@ -235,11 +235,40 @@ def test_unknown_option_names_the_nearest():
             ["only be resampled if it is trained", "Found: rf", "optimism.models"],
         ),
         ({"protocol": "ge2052"}, ["config/protocols", "perhaps `ge2025` is meant"]),
+        (
+            {"split": {"design": "none"}, "nested": {"models": ["lr"]}},
+            ["Without test rows every model", "Found: not svm, rf, xgboost, tabnet"],
+        ),
+        (
+            {"split": {"design": "none"}, "nested": {"search": "fixed"}},
+            ["every outer fold must search its own parameters", "nested.search"],
+        ),
+        (
+            {"split": {"design": "none"}, "ablation": {"where": "signature"}},
+            ["an ablation must remove before the selection", "ablation.where"],
+        ),
+        (
+            {"split": {"design": "none"}, "primary": {"model": "lr", "part": "test"}},
+            ["the primary analysis must be one by nested", "Found: part: test"],
+        ),
     ],
 )
 def test_wrong_option_is_told_with_value_place_and_remedy(options, words):
     text = problem(**options)
     assert not [word for word in words if word not in text], text
+
+
+def test_without_test_rows_the_primary_analysis_is_the_nested_one():
+    given = MODELLED | {"split": {"design": "none"}, "primary": {"model": "lr", "metric": "ici"}}
+    assert resolve_config(given)["primary"] == {"model": "lr", "part": "nested", "metric": "ici"}
+
+
+def test_without_test_rows_what_is_not_asked_for_is_not_refused():
+    """Neither an ablation that does not run nor a study that predicts nothing."""
+    none = {"split": {"design": "none"}}
+    resolve_config(MODELLED | none | {"ablation": {"models": [], "where": "signature"}})
+    described = {"analyses": ["outcomes"], "nested": {"search": "fixed"}}
+    resolve_config(MODELLED | none | described | {"features": None})
 
 
 def test_all_problems_come_at_once():

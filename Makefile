@@ -72,9 +72,9 @@ demo: $(STAMP) ## run the synthetic demo study to its report (PATIENTS=n makes i
 demo-tables: $(TABLES) ## run the demo that starts from feature tables and needs no image
 	$(BIN)/python -m pipeline.running.run --configfile config/demo-tables.yaml --cores $(CORES)
 
-demo-studies: $(STAMP) ## run the clinical studies (li2021, rong2025, yassavoly2025) on synthetic cohorts
+demo-studies: $(STAMP) ## run the clinical studies (li2021, rong2025, yassavoly2025, zhang2025) on synthetic cohorts
 	$(BIN)/python -m demo.clinical --out demo/clinical-data
-	for study in li2021 rong2025 yassavoly2025; do \
+	for study in li2021 rong2025 yassavoly2025 zhang2025; do \
 		$(BIN)/python -m pipeline.running.run --configfile config/demo-$$study.yaml --cores $(CORES) || exit 1; \
 	done
 

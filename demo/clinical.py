@@ -1,4 +1,4 @@
-"""Synthetic cohorts of three published clinical studies: nobody's data, margins as published.
+"""Synthetic cohorts of four published clinical studies: nobody's data, margins as published.
 
 Each column is drawn by itself, with the share or mean that the paper prints, and the outcome from a
 logistic model whose coefficients are written to truth.json. Tables of such a cohort look like the
@@ -28,7 +28,12 @@ _FARTHEST = 3.0
 
 @dataclass(frozen=True)
 class Numbers:
-    """A column of numbers: mean and standard deviation, decimals, coefficient a unit (logit)."""
+    """A column of numbers: mean and standard deviation, decimals, coefficient a unit (logit).
+
+    With `readings` the table holds that many columns ``<column>_1, ...`` instead, each off by a
+    standard deviation of `error`; their mean is what a study makes of them. With `after` it is the
+    value of another column less a change of this mean and standard deviation: what a treatment did.
+    """
 
     label: str
     unit: str
@@ -37,6 +42,10 @@ class Numbers:
     decimals: int = 0
     timing: str = "preoperative"
     b: float = 0.0
+    readings: int = 0
+    error: float = 0.0
+    after: str = ""
+    top: float = 10
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,12 @@ class Cohort:
     events: int
     outcome: tuple[str, str]
     columns: Mapping[str, Numbers | Levels]
+    fractures: bool = False
+    """Whether vertebral levels are drawn: treated ones, and those that broke afterwards."""
 
+
+_LATER = {"decimals": 0, "timing": "postoperative"}
+_WIDE = {**_LATER, "top": 50}
 
 #: Margins and coefficients of the two nomograms, as their tables print them. Of rong2025's
 #: validation the first 569 patients by enrolment are the training part.
@@ -123,17 +137,50 @@ COHORTS = {
                 "Treated levels",
                 {"1": 0.669, "2": 0.251, "3": 0.06, "4": 0.012, "5": 0.008},
                 "intraoperative",
-                {"2": 0.3, "3": 0.6, "4": 0.9, "5": 1.2},
             ),
             "leakage": Levels(
                 "Cement leakage",
                 {"none": 0.75, "spike": 0.12, "round": 0.13},
                 "intraoperative",
             ),
-            "years": Numbers("Follow-up", "years", 2.0, 0.5, 1, "postoperative"),
+            "years": Numbers("Follow-up", "years", 1.98, 0.57, 2, "postoperative"),
             "vas_pre": Numbers("VAS before surgery", "points", 7.5, 1.5, 0, "preoperative"),
-            "vas_1m": Numbers("VAS at one month", "points", 3.5, 1.6, 0, "postoperative"),
-            "vas_last": Numbers("VAS at the last visit", "points", 2.6, 1.6, 0, "postoperative"),
+            "vas_1m": Numbers("VAS at one month", "points", 4, 1.6, after="vas_pre", **_LATER),
+            "vas_last": Numbers("VAS, last visit", "points", 5, 1.6, after="vas_pre", **_LATER),
+            "odi_pre": Numbers("ODI before surgery", "points", 33, 6, 0, top=50),
+            "odi_1m": Numbers("ODI at one month", "points", 14, 6, after="odi_pre", **_WIDE),
+            "odi_last": Numbers("ODI, last visit", "points", 17, 6, after="odi_pre", **_WIDE),
+        },
+        fractures=True,
+    ),
+    # Of this paper the margins of sarcopenia and of the anterior height are known by group; all
+    # others are assumed.
+    "zhang2025": Cohort(
+        179,
+        29,
+        ("distal_pain", "Distal lumbosacral pain"),
+        {
+            "age": Numbers("Age", "years", 72, 8),
+            "sex": Levels("Sex", {"female": 0.8, "male": 0.2}, test="likelihood-ratio"),
+            "bmi": Numbers("BMI", "kg/m2", 23.5, 3.3, 1),
+            "bmd": Numbers("BMD, T-score", "SD", -3.2, 0.8, 1),
+            "diabetes": Levels("Diabetes", {"no": 0.8, "yes": 0.2}, test="likelihood-ratio"),
+            "hypertension": _yes("Hypertension", 0.4),
+            "ivc": Levels(
+                "Intravertebral vacuum cleft", {"no": 0.88, "yes": 0.12}, test="likelihood-ratio"
+            ),
+            "segment": Levels(
+                "Fractured level",
+                {"T10": 0.06, "T11": 0.12, "T12": 0.28, "L1": 0.34, "L2": 0.2},
+                test="trend",
+            ),
+            "sarcopenia": _yes("Sarcopenia", 0.595, 1.385),
+            "avh": Numbers("Anterior height", "%", 57.13, 6, 1, b=-0.119, readings=3, error=1.5),
+            "hu": Numbers("CT attenuation of L3", "HU", 75, 25, 0, b=-0.012, readings=3, error=5),
+            "cobb": Numbers("Cobb angle", "degrees", 15, 7, 1, b=0.04, readings=3, error=2),
+            "vas_pre": Numbers("VAS before surgery", "points", 7.2, 1.2),
+            "cement_volume": Numbers("Cement volume", "mL", 4.6, 1.1, 1, "intraoperative"),
+            "leakage": _yes("Cement leakage", 0.18, timing="intraoperative"),
         },
     ),
 }
@@ -154,9 +201,11 @@ def simulate(name: str, seed: int = 2025, patients: int | None = None) -> tuple[
     Returns
     -------
     table : pandas.DataFrame
-        One row per patient: ``patient_id, enrolment``, the columns, and the outcome (no, yes).
+        One row per patient: ``patient_id, enrolment``, the columns, and the outcome (no, yes); of
+        a cohort with fractures also ``treated, new_fractures, adjacent_at``.
     truth : dict
-        ``{intercept, coefficients: {column or column=level: logit}, prevalence}``.
+        ``{intercept, coefficients: {column or column=level: logit}, prevalence}``; of a cohort
+        with fractures ``{rates: {kind: a person-year}, prevalence}``.
     """
     cohort = COHORTS[name]
     n = patients or cohort.patients
@@ -166,14 +215,16 @@ def simulate(name: str, seed: int = 2025, patients: int | None = None) -> tuple[
     logit, truth = np.zeros(n), {}
     for column, drawn in cohort.columns.items():
         if isinstance(drawn, Numbers):
-            away = np.clip(rng.standard_normal(n), -_FARTHEST, _FARTHEST)
-            values = np.round(drawn.mean + drawn.sd * away, drawn.decimals)
-            if drawn.unit == "points":
-                values = np.clip(values, 0, 10)
-            table[column] = values if drawn.decimals else values.astype(int)
-            logit += drawn.b * table[column].to_numpy(float)
+            values = _numbers(drawn, n, rng, table)
+            logit += drawn.b * values
             if drawn.b:
                 truth[column] = drawn.b
+            whole = int if not drawn.decimals else float
+            if not drawn.readings:
+                table[column] = values.astype(whole)
+            for number in range(1, drawn.readings + 1):
+                read = values + drawn.error * rng.standard_normal(n)
+                table[f"{column}_{number}"] = np.round(read, drawn.decimals).astype(whole)
             continue
         levels = list(drawn.shares)
         shares = np.array(list(drawn.shares.values()))
@@ -184,7 +235,60 @@ def simulate(name: str, seed: int = 2025, patients: int | None = None) -> tuple[
     intercept = brentq(lambda a: (1 / (1 + np.exp(-a - logit))).mean() - share, -60, 60)
     risk = 1 / (1 + np.exp(-intercept - logit))
     table[cohort.outcome[0]] = np.where(rng.random(n) < risk, "yes", "no")
-    return table, {"intercept": float(intercept), "coefficients": truth, "prevalence": share}
+    planted = {"intercept": float(intercept), "coefficients": truth, "prevalence": share}
+    if cohort.fractures:
+        _draw_fractures(table, rng)
+        table[cohort.outcome[0]] = np.where(table["adjacent_at"].notna(), "yes", "no")
+        planted = {"rates": NEW_A_YEAR, "prevalence": share}
+    return table, planted
+
+
+def _numbers(drawn: Numbers, n: int, rng: np.random.Generator, table: pd.DataFrame) -> np.ndarray:
+    """Return the values of a column of numbers."""
+    away = np.clip(rng.standard_normal(n), -_FARTHEST, _FARTHEST)
+    values = drawn.mean + drawn.sd * away
+    if drawn.after:
+        values = table[drawn.after].to_numpy(float) - values
+    values = np.round(values, drawn.decimals)
+    return np.clip(values, 0, drawn.top) if drawn.unit == "points" else values
+
+
+NEW_A_YEAR = {"adjacent": 0.036, "remote": 0.017}
+"""Rate of new fractures a person-year, the same with and without a brace (about as published)."""
+
+LUMBAR = ("T10", "T11", "T12", "L1", "L2", "L3", "L4")
+
+
+def _draw_fractures(table: pd.DataFrame, rng: np.random.Generator) -> None:
+    """Add the treated levels, those that broke afterwards, and when the first of a kind broke.
+
+    Follow-up is shorter with a brace (1.1 and 2.1 years), as published.
+    """
+    braced = (table["brace"] == "yes").to_numpy()
+    years = np.where(braced, 1.1, 2.1) * rng.uniform(0.6, 1.4, len(table))
+    table["years"] = np.round(years, 2)
+    rows: dict[str, list] = {"treated": [], "new_fractures": [], "adjacent_at": []}
+    for count, followed in zip(table["levels_treated"].astype(int), table["years"], strict=True):
+        first = int(rng.integers(0, len(LUMBAR) - count + 1))
+        treated = LUMBAR[first : first + count]
+        ends = {kind: rng.exponential(1 / rate) for kind, rate in NEW_A_YEAR.items()}
+        broken = []
+        if ends["adjacent"] < followed:
+            broken.append(_away(treated, 1))
+        if ends["remote"] < followed:
+            broken.append(_away(treated, 3))
+        rows["treated"].append(", ".join(treated))
+        rows["new_fractures"].append(", ".join(broken))
+        at = max(round(ends["adjacent"], 2), 0.01)
+        rows["adjacent_at"].append(at if ends["adjacent"] < followed else np.nan)
+    for name, values in rows.items():
+        table[name] = values
+
+
+def _away(treated: tuple[str, ...], steps: int) -> str:
+    """Return the level so many steps above the highest treated one."""
+    spine = ("T5", "T6", "T7", "T8", "T9", *LUMBAR)
+    return spine[spine.index(treated[0]) - steps]
 
 
 def dictionary_of(name: str) -> pd.DataFrame:
@@ -193,6 +297,14 @@ def dictionary_of(name: str) -> pd.DataFrame:
     rows = []
     for column, drawn in cohort.columns.items():
         row = {"column": column, "label": drawn.label, "timing": drawn.timing, "role": "predictor"}
+        if isinstance(drawn, Numbers):
+            for number in range(1, drawn.readings + 1):
+                reading = {
+                    "column": f"{column}_{number}",
+                    "label": f"{drawn.label}, reading {number}",
+                }
+                reading |= {"type": "continuous", "unit": drawn.unit}
+                rows.append(row | reading | {"role": "other"})
         if isinstance(drawn, Numbers):
             kind = "ordinal" if drawn.unit == "points" else "continuous"
             row |= {"type": kind, "unit": drawn.unit}
@@ -203,6 +315,16 @@ def dictionary_of(name: str) -> pd.DataFrame:
     column, label = cohort.outcome
     outcome = {"column": column, "label": label, "type": "binary", "levels": "no|yes"}
     rows.append(outcome | {"timing": "postoperative", "role": "outcome"})
+    if cohort.fractures:
+        later = {"timing": "postoperative", "role": "other"}
+        words = {"type": "categorical"}
+        rows += [
+            {"column": "treated", "label": "Treated levels"} | words | later,
+            {"column": "new_fractures", "label": "New fractures"} | words | later,
+            {"column": "adjacent_at", "label": "Time of the first adjacent fracture"}
+            | {"type": "continuous", "unit": "years"}
+            | later,
+        ]
     enrolment = {"column": "enrolment", "label": "Order of enrolment", "type": "continuous"}
     rows.append(enrolment | {"unit": "patients", "timing": "preoperative", "role": "split"})
     columns = ["column", "label", "type", "unit", "levels", "timing", "role", "range", "test"]

@@ -7,8 +7,6 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from pipeline.comparison.multiplicity import adjusted
 from pipeline.comparison.table_one import TableOne, table_one
 from pipeline.core import command
@@ -16,13 +14,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json, write_table
 from pipeline.patient_flow import units_by_tables
 from pipeline.study.study import Study, open_study
-from pipeline.study.study_groups import (
-    Groups,
-    compared_variables,
-    groups_by_column,
-    groups_by_outcome,
-)
-from pipeline.tables.values.formula import Formula
+from pipeline.study.study_groups import compared_variables, groups_of_study
 
 logger = logging.getLogger("vertebromics")
 
@@ -48,7 +40,7 @@ def compare(study: Study) -> tuple[TableOne, dict]:
     """
     options = study.config["outcomes"]
     clinical, patients, outcome = units_by_tables(study)
-    groups = study_groups(study, clinical, outcome)
+    groups = groups_of_study(study, clinical, outcome)
     variables = compared_variables(study.dictionary, clinical, groups)
     if not variables:
         raise StudyError(
@@ -92,16 +84,6 @@ def compare(study: Study) -> tuple[TableOne, dict]:
         "confidence": study.config["evaluation"]["confidence"],
     }
     return replace(found, rows=rows), info
-
-
-def study_groups(study: Study, clinical: pd.DataFrame, outcome: pd.Series | None) -> Groups:
-    """Return the groups that a study's configuration asks for, of the rows of `clinical`."""
-    by = study.config["outcomes"]["by"]
-    if by is not None:
-        return groups_by_column(by, clinical, study.dictionary)
-    stated = study.config["outcome"]
-    columns = Formula(stated["formula"], "config key outcome.formula").columns
-    return groups_by_outcome(stated["label"], outcome, tuple(columns))
 
 
 def main(options: argparse.Namespace) -> None:

@@ -216,8 +216,12 @@ def analysis_table(
             remedy="look into the tables, tables/preflight.csv and the reasons above",
         )
     units = members["unit_id"]
-    wide = wide_features(features, members.index, latest)
-    values = aggregate(wide, units, study.config["aggregation"])
+    if features:
+        wide = wide_features(features, members.index, latest)
+        values = aggregate(wide, units, study.config["aggregation"])
+    else:
+        values = pd.DataFrame(index=sorted(units))
+        _check_patients(members)
     key = f"{study.config['unit']}_id"
     grouped = members.groupby("unit_id")
     clinical = study.clinical.set_index(key).drop(columns="patient_id", errors="ignore")
@@ -232,6 +236,19 @@ def analysis_table(
     described = [name for name in study.dictionary["column"] if name in clinical.columns]
     table = pd.concat([front, clinical.loc[values.index, described], values], axis=1)
     return table.rename_axis("unit_id").reset_index()
+
+
+def _check_patients(members: pd.DataFrame) -> None:
+    """Raise `StudyError` if a row of a clinical table alone belongs to nobody known."""
+    unknown = members.loc[members["patient_id"].isna(), "unit_id"]
+    if len(unknown):
+        raise StudyError(
+            "Rows of a patient must stay together, so that the clinical table must name the "
+            "patient of every case",
+            found=listing(map(shown_id, unknown)),
+            where="the clinical table, column patient_id",
+            remedy="add the column patient_id, or write `unit: patient` if a row is a patient",
+        )
 
 
 def check_no_outcome(table: pd.DataFrame, features: Sequence[str]) -> list[str]:
@@ -277,14 +294,25 @@ def check_no_outcome(table: pd.DataFrame, features: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for name, at in zip(bare, parted, strict=True) if at))
 
 
+def _implausible(study: Study) -> list[str]:
+    """Return the implausible clinical values of a study, each in words."""
+    clinical = study.clinical.set_index(f"{study.config['unit']}_id")
+    return [
+        f"{table_name(name)} {odd.value:.10g} of {odd.at} ({odd.why})"
+        for name, found in implausible_columns(clinical, study.dictionary)
+        for odd in found
+    ]
+
+
 def main(options: argparse.Namespace) -> None:
     """Join one study's tables."""
     study = open_study(options.study)
-    if options.flow_only and study.cases is None and study.config["features"] is None:
+    with_features = study.cases is not None or study.config["features"] is not None
+    if options.flow_only and not with_features:
         flow, _ = build_flow(study)
         write_json({"steps": flow.steps}, options.flow)
         return
-    needed = ["features"] if options.flow_only else ["features", "out", "info"]
+    needed = ["features"] * with_features + ([] if options.flow_only else ["out", "info"])
     needed += ["preflight", "extraction"] if study.cases is not None else []
     for name in needed:
         if getattr(options, name) is None:
@@ -295,10 +323,16 @@ def main(options: argparse.Namespace) -> None:
             where="config key outcome",
             remedy="set `clinical`, `dictionary` and `outcome`, or pass --flow-only",
         )
-    gathered = read_table(options.features)
+    gathered = pd.DataFrame({"case_id": [], "reader": []}, dtype=object)
+    if with_features:
+        gathered = read_table(options.features)
     features, latest = by_reader(gathered)
     kept_out: dict[str, str] = {}
-    if study.cases is None:
+    notes: list[str] = []
+    left_out: list[str] = []
+    if not with_features:
+        flow, outcome = build_flow(study)
+    elif study.cases is None:
         layout = Layout.of(study.config, study.dictionary)
         ready = study.ready_tables()
         kept_out = layout.kept_out(ready.columns[next(iter(study.config["features"]))])
@@ -306,7 +340,6 @@ def main(options: argparse.Namespace) -> None:
         left_out = columns_left_out(ready.columns, layout, gathered.columns)
         flow, outcome = build_flow(study, ready_cases=ready.cases, features=features)
     else:
-        notes, left_out = [], []
         preflight, extraction = read_table(options.preflight), read_table(options.extraction)
         flow, outcome = build_flow(study, preflight=preflight, extraction=extraction)
     if options.flow_only:
@@ -328,13 +361,7 @@ def main(options: argparse.Namespace) -> None:
     info |= {"foreign": foreign_names(names), "telling": telling}
     info |= {"left_out": left_out, "kept_out": kept_out}
     info["other_units"] = [each.text() for each in other_units(features, names)]
-    info["implausible"] = [
-        f"{table_name(name)} {odd.value:.10g} of {odd.at} ({odd.why})"
-        for name, found in implausible_columns(
-            study.clinical.set_index(f"{study.config['unit']}_id"), study.dictionary
-        )
-        for odd in found
-    ]
+    info["implausible"] = _implausible(study)
     write_table(table, options.out, csv=True)
     write_json(info, options.info)
     write_json({"steps": flow.steps}, options.flow)

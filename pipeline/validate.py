@@ -23,6 +23,7 @@ from pipeline.running.run_lock import only_run
 from pipeline.study.config import load_config, resolve_config
 from pipeline.study.config_checks import check_model_reader
 from pipeline.study.foreseen_fits import foreseen, training_patients
+from pipeline.study.outcome_columns import course_columns
 from pipeline.study.study import Ready, Study, predicts, write_study
 from pipeline.study.study_groups import groups_by_column
 from pipeline.tables.cases import read_cases
@@ -229,10 +230,13 @@ def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFram
 
 
 def check_groups(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
-    """Raise `StudyError` unless the column of groups that a study compares makes some."""
+    """Raise `StudyError` unless groups, scales, events and levels are columns that make some."""
+    if "outcomes" not in config["analyses"]:
+        return
     by = config["outcomes"]["by"]
-    if "outcomes" in config["analyses"] and by is not None:
+    if by is not None:
         groups_by_column(by, clinical, dictionary)
+    course_columns(clinical, dictionary, config["outcomes"])
 
 
 def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:
@@ -241,9 +245,11 @@ def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:
         from pipeline.extraction import feature_names, load_params
 
         features = feature_names(load_params(config["extraction"]["params"]))
-    else:
+    elif config["features"] is not None:
         layout = Layout.of(config, dictionary)
         features = named_features(next(iter(config["features"].values())), layout)
+    else:
+        features = []
     predictors = allowed_predictors(dictionary, config["timing"], config["predictors"])
     check_candidates(config["ablation"]["features"], {*features, *predictors["column"]})
 
@@ -260,7 +266,7 @@ def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
     known = [name for name in clinical if name not in units]
     units = units.join(clinical[known], on="unit_id").set_index("unit_id", drop=False)
     outcome = outcome[units.index].astype("int64")
-    if features is not None:
+    if study.cases is None:
         # Of ready tables everything is there, so that the split is what it will be.
         check_parts(outcome, units, study.config["split"])
     try:

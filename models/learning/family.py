@@ -62,6 +62,8 @@ class Family:
     stack_of : callable or None
         ``stack_of(classifier)`` gives a key that is equal for those which `fit_lessons` fits at
         once, and how many it takes; None where that gains nothing.
+    further : tuple of str
+        Parameters that a configuration may search too, and that the built-in space does not.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Family:
     make_ranking: Callable[[Mapping, Mapping, int], BaseEstimator] | None = None
     fit_lessons: Callable[[Sequence[Lesson]], list[DivergedError | None]] = fit_each
     stack_of: Callable[[BaseEstimator], tuple[tuple, int]] | None = None
+    further: tuple[str, ...] = ()
 
     @property
     def facts(self) -> ModelFamily:
@@ -94,7 +97,7 @@ class Family:
     @property
     def parameters(self) -> list[str]:
         """Names of the parameters that a search may vary."""
-        return [name for phase in self.phases for name in phase]
+        return [*(name for phase in self.phases for name in phase), *self.further]
 
     def search_phases(self, config: Mapping) -> tuple[dict, ...]:
         """Return the search spaces of a study: the built-in ones, or ``search.spaces`` instead.
@@ -116,4 +119,5 @@ class Family:
         key = f"search.spaces.{self.name}"
         read = {n: read_values(values, f"{key}.{n}") for n, values in own.items()}
         phases = [{n: read[n] for n in phase if n in own} for phase in self.phases]
+        phases[-1] |= {n: read[n] for n in self.further if n in own}
         return tuple(phase for phase in phases if phase) or ({},)

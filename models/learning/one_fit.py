@@ -56,8 +56,8 @@ class FitRows:
         Their outcome, 0 or 1.
     given : GivenRows
         The same rows before they were oversampled.
-    oversampled : bool
-        Whether the study oversamples here.
+    oversampling : str
+        How the study oversamples here; ``none`` where it does not.
     Z_watch : ndarray of shape (n_watch, n_features) or None
         Rows of other patients, never oversampled; None where the family does not stop early.
     y_watch : ndarray of shape (n_watch,) or None
@@ -73,7 +73,7 @@ class FitRows:
     Z: np.ndarray
     y: np.ndarray
     given: GivenRows
-    oversampled: bool = False
+    oversampling: str = "none"
     Z_watch: np.ndarray | None = None
     y_watch: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
@@ -199,12 +199,12 @@ def prepare_rows(
         Z, y, groups = Z[learn], y[learn], groups[learn]
     notes, given, why_not = [], GivenRows(Z, y, groups), None
     # As published, rows come oversampled (`models.modes.as_published`).
-    oversampled = config["oversampling"] == "adasyn_tomek" and not is_leaking(config)
-    if oversampled:
-        drawn = resample_rows(Z, y, derive_seed(seed, "oversampling"))
+    method = "none" if is_leaking(config) else config["oversampling"]
+    if method != "none":
+        drawn = resample_rows(Z, y, derive_seed(seed, "oversampling"), method)
         Z, y, why_not = drawn.X, drawn.y, drawn.why_not
         notes += [drawn.note] if drawn.note else []
-    return FitRows(Z, y, given, oversampled, Z_watch, y_watch, notes, why_not)
+    return FitRows(Z, y, given, method, Z_watch, y_watch, notes, why_not)
 
 
 def fit_rows(
@@ -278,7 +278,7 @@ def _fit_one(family: Family, wanted: Wanted, config: Mapping, *, ranking: bool) 
     estimator = make(parameters, config, seed)
     notes, extra = list(rows.notes), {}
     if family.takes_folds and make is family.make:
-        folds = calibration_folds(*rows.given, seed, oversample=rows.oversampled)
+        folds = calibration_folds(*rows.given, seed, oversampling=rows.oversampling)
         extra = {"folds": folds}
         notes += [f"Where the probabilities are learned: {f.note}" for f in folds if f.note]
     with warnings.catch_warnings(record=True) as caught:

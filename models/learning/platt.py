@@ -59,7 +59,7 @@ class CalibrationFold(NamedTuple):
 
 
 def calibration_folds(
-    X: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int, *, oversample: bool = False
+    X: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int, *, oversampling: str = "none"
 ) -> list[CalibrationFold]:
     """Divide training rows into the folds over which the sigmoid is learned.
 
@@ -73,8 +73,9 @@ def calibration_folds(
         Patient of each row; a patient's rows, copies in a resample among them, are never divided.
     seed : int
         Seed of the folds and of synthetic rows.
-    oversample : bool
-        Whether what each machine learns from is oversampled, by `models.transformers.oversampling`.
+    oversampling : str
+        How what each machine learns from is oversampled, by `models.transformers.oversampling`;
+        ``none`` for not at all.
 
     Raises
     ------
@@ -96,9 +97,9 @@ def calibration_folds(
     found = []
     for number, (learn, valid) in enumerate(folds):
         X_learn, y_learn, note = X[learn], y[learn], None
-        if oversample:
+        if oversampling != "none":
             own = derive_seed(seed, "sigmoid", number)
-            drawn = resample_rows(X_learn, y_learn, own)
+            drawn = resample_rows(X_learn, y_learn, own, oversampling)
             X_learn, y_learn, note = drawn.X, drawn.y, drawn.note
         found.append(CalibrationFold(X_learn, y_learn, X[valid], y[valid], note))
     return found

@@ -205,9 +205,10 @@ def _resampled(
     chain = published_chain(columns, config).fit(X, y)
     Z, notes = chain.transform(X).to_numpy(), chain_notes(chain)
     origin, why_not = np.arange(len(y)), None
-    if config["oversampling"] == "adasyn_tomek" and Z.shape[1]:
+    method = config["oversampling"]
+    if method != "none" and Z.shape[1]:
         seed = derive_seed(config["seed"], "as published", "oversampling")
-        drawn = resample_rows(Z, y, seed)
+        drawn = resample_rows(Z, y, seed, method)
         Z, y, origin, why_not = drawn
         notes += [drawn.note] if drawn.note else []
     groups = patients_of(training["patient_id"].to_numpy(), origin)

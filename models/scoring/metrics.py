@@ -26,7 +26,7 @@ SHARES = {
 }
 
 #: Metrics of a confusion matrix that are no share.
-AGREEMENTS = ("f1", "kappa", "mcc")
+AGREEMENTS = ("f1", "kappa", "mcc", "weighted_precision", "weighted_recall", "weighted_f1")
 
 
 class Confusion(NamedTuple):
@@ -85,8 +85,10 @@ def confusion_metrics(counts: Confusion) -> dict[str, float | np.ndarray]:
     Returns
     -------
     dict
-        ``accuracy, sensitivity, specificity, precision, npv, f1, kappa`` (Cohen) and ``mcc``
-        (Matthews); NaN where a denominator is zero.
+        ``accuracy, sensitivity, specificity, precision, npv, f1, kappa`` (Cohen)``, mcc``
+        (Matthews), and ``weighted_precision, weighted_recall, weighted_f1``: means of the figures
+        of both classes, each weighted by its units, as scikit-learn's ``average="weighted"``; NaN
+        where a denominator is zero.
     """
     tp, fp, fn, tn = (np.asarray(count, float) for count in counts)
     n = tp + fp + fn + tn
@@ -99,6 +101,13 @@ def confusion_metrics(counts: Confusion) -> dict[str, float | np.ndarray]:
     metrics["kappa"] = ratio(tp + tn - by_chance, n - by_chance)
     margins = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     metrics["mcc"] = ratio(tp * tn - fp * fn, np.sqrt(margins))
+    of_others = {"precision": metrics["npv"], "recall": metrics["specificity"]}
+    of_others["f1"] = ratio(2 * tn, 2 * tn + fn + fp)
+    of_events = {name: metrics[name] for name in ("precision", "f1")}
+    of_events["recall"] = metrics["sensitivity"]
+    for name in ("precision", "recall", "f1"):
+        whole = (tp + fn) * of_events[name] + (tn + fp) * of_others[name]
+        metrics[f"weighted_{name}"] = ratio(whole, n)
     return metrics
 
 

@@ -11,7 +11,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from models.transformers.ccc_filter import CCCFilter
-from models.transformers.columns import LEVEL, Columns
+from models.transformers.collinearity import CollinearityFilter
+from models.transformers.columns import LEVEL, Columns, candidates_of
 from models.transformers.filters import ClinicalFilter, MRMRFilter, WilcoxonFilter
 from models.transformers.imputation import Imputer
 from models.transformers.preparation import AdaptiveScaler, ClinicalEncoder
@@ -22,13 +23,14 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     """Build the unfitted selection chain of a study.
 
     Radiomics: CCC between readers on raw values, imputation, scaling, Wilcoxon rank-sum, mRMR.
-    Clinical, beside it: univariate test on raw values, encoding, imputation, scaling.
+    Clinical, beside it: univariate test on raw values, encoding, imputation, scaling, removal of
+    collinear columns.
     Everything is learned in ``fit``, so that fitting the chain to a fold's training rows leaks
     nothing.
 
     A filter is switched off by null in its option (``selection.ccc.threshold``, ``wilcoxon.p``,
-    ``mrmr.k``, ``clinical.p``), scaling by ``scaling.method: none``: the step stays in its place
-    and lets everything through.
+    ``mrmr.k``, ``clinical.p``, ``clinical.vif``), scaling by ``scaling.method: none``: the step
+    stays in its place and lets everything through.
 
     Parameters
     ----------
@@ -80,6 +82,7 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
             ("encode", ClinicalEncoder(columns.predictors, indicators)),
             ("impute", Imputer(**imputation)),
             ("scale", AdaptiveScaler(**scaling, unscaled=codes)),
+            ("collinear", CollinearityFilter(chosen["clinical"]["vif"])),
         ]
         blocks.append(("clinical", Pipeline(steps), columns.clinical))
     if not blocks:
@@ -122,6 +125,11 @@ def chain_notes(chain: Pipeline) -> list[str]:
                 break
     if clinical is not None and not clinical["univariate"].support_.any():
         notes.append("No clinical predictor passed the univariate filter.")
+    if clinical is not None and clinical["collinear"].removed_:
+        notes.append(
+            f"Removed for a variance inflation factor above {clinical['collinear'].largest:g}, in "
+            f"this order: {', '.join(clinical['collinear'].removed_)}."
+        )
     filled = [block["impute"] for block in (radiomics, clinical) if block is not None]
     if not all(imputer.converged_ for imputer in filled):
         notes.append("The iterative imputation did not come to rest.")
@@ -197,7 +205,8 @@ def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
         table["kept_univariate"] = (
             pd.NA if test.p is None else pd.Series(test.support_, table.index, dtype="boolean")
         )
-        table["selected"] = test.support_
+        left = set(candidates_of(columns, clinical.get_feature_names_out()))
+        table["selected"] = [name in left for name in columns.clinical]
         parts.append(table)
     order = [
         *("block", "ccc", "ccc_low", "test", "p_value", "p_adjusted", "relevance", "rank"),

@@ -25,7 +25,7 @@ CHI_SQUARE = "chi-square"
 MRMR_SCHEMES = ("fcq", "rfcq")
 
 
-class _Selector(SelectorMixin, BaseEstimator):
+class Selector(SelectorMixin, BaseEstimator):
     """A filter that may keep nothing; scikit-learn's warns then, our chains write a note."""
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +45,7 @@ class _Selector(SelectorMixin, BaseEstimator):
         return tags
 
 
-class WilcoxonFilter(_Selector):
+class WilcoxonFilter(Selector):
     """Keep the features whose distribution differs between the outcomes (rank-sum test).
 
     The two-sided Wilcoxon rank-sum (Mann-Whitney) test with tie and continuity correction, its
@@ -88,7 +88,7 @@ class WilcoxonFilter(_Selector):
         return self
 
 
-class MRMRFilter(_Selector):
+class MRMRFilter(Selector):
     """Keep the features of minimum redundancy and maximum relevance (mrmr-selection).
 
     Greedy forward selection [1]_: at each step the feature with the highest quotient of its
@@ -142,7 +142,7 @@ class MRMRFilter(_Selector):
         return self
 
 
-class ClinicalFilter(NamedColumns, _Selector):
+class ClinicalFilter(NamedColumns, Selector):
     """Keep the clinical predictors that are associated with the outcome, one at a time.
 
     Levels are tested by Pearson's chi-square without Yates' correction, numbers (continuous and

@@ -1,4 +1,4 @@
-"""ADASYN, then Tomek links: more minority rows for training, and fewer ambiguous majority rows."""
+"""More minority rows for training: ADASYN, then Tomek links; or SMOTE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 
 NEIGHBOURS = 5
-"""Neighbours that ADASYN looks at, the library's default; fewer where the minority is smaller."""
+"""Neighbours that are looked at, the libraries' default; fewer where the minority is smaller."""
+
+ADASYN_TOMEK, SMOTE = "adasyn_tomek", "smote"
+"""Values of the option `oversampling`, beside none."""
 
 SYNTHETIC = -1
 """Origin of a row that was made."""
@@ -31,20 +34,22 @@ class Resampled(NamedTuple):
     y: np.ndarray
     origin: np.ndarray
     why_not: str | None
+    method: str = ADASYN_TOMEK
 
     @property
     def note(self) -> str | None:
         """The same as a sentence of model.json."""
-        return f"ADASYN added no rows: {self.why_not}." if self.why_not else None
+        name = "SMOTE" if self.method == SMOTE else "ADASYN"
+        return f"{name} added no rows: {self.why_not}." if self.why_not else None
 
 
-def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
-    """Balance training rows by ADASYN [1]_, then remove majority rows of Tomek links [2]_.
+def resample_rows(X: np.ndarray, y: np.ndarray, seed: int, method: str = ADASYN_TOMEK) -> Resampled:
+    """Balance training rows: by ADASYN [1]_, then without Tomek links [2]_; or by SMOTE [3]_.
 
     The result depends on the arguments alone. It harms calibration, since the model learns a
     prevalence that its patients do not have. It never sees a validation or test row.
 
-    ADASYN puts a synthetic row on the line between two real minority rows, which would make
+    Either puts a synthetic row on the line between two real minority rows, which would make
     fractions of levels. So a column of two values, such as the 0/1 codes of a level, takes in each
     synthetic row the value of the real row that it lies nearer to; all such columns of a row
     follow the same real row, so that together they are levels that a patient has. SMOTE-NC [3]_
@@ -61,6 +66,8 @@ def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
         Outcome, 0 or 1.
     seed : int
         Seed of the synthetic rows.
+    method : {'adasyn_tomek', 'smote'}
+        SMOTE makes both classes equal, between near rows of the smaller one, and removes none.
 
     Returns
     -------
@@ -77,35 +84,47 @@ def resample_rows(X: np.ndarray, y: np.ndarray, seed: int) -> Resampled:
     .. [3] Chawla NV, Bowyer KW, Hall LO, Kegelmeyer WP. SMOTE: synthetic minority over-sampling
        technique. J Artif Intell Res 2002;16:321-357.
     """
-    from imblearn.over_sampling import ADASYN
-    from imblearn.under_sampling import TomekLinks
-
-    as_it_was = Resampled(X, y, np.arange(len(y)), None)
+    as_it_was = Resampled(X, y, np.arange(len(y)), None, method)
     counts = np.bincount(y, minlength=2)
     minority, majority = int(np.argmin(counts)), 1 - int(np.argmin(counts))
     if counts[minority] < 2:
         return as_it_was._replace(why_not="the smaller class has fewer than two")
     if counts[minority] == counts[majority]:
         return as_it_was._replace(why_not="the classes are balanced")
-    adasyn = ADASYN(
-        sampling_strategy="minority",
-        n_neighbors=min(NEIGHBOURS, counts[minority] - 1),
-        random_state=seed,
-    )
+    neighbours = min(NEIGHBOURS, counts[minority] - 1)
+    if method == SMOTE:
+        from imblearn import over_sampling
+
+        smote = over_sampling.SMOTE(
+            sampling_strategy="minority", k_neighbors=neighbours, random_state=seed
+        )
+        X_more, y_more = smote.fit_resample(X, y)
+        X_more[len(y) :] = _with_real_levels(X_more[len(y) :], X)
+        origin = np.append(as_it_was.origin, np.full(len(y_more) - len(y), SYNTHETIC))
+        return Resampled(X_more, y_more, origin, None, method)
+    return _adasyn_tomek(as_it_was, majority, neighbours, seed)
+
+
+def _adasyn_tomek(given: Resampled, majority: int, neighbours: int, seed: int) -> Resampled:
+    from imblearn.over_sampling import ADASYN
+    from imblearn.under_sampling import TomekLinks
+
+    X, y = given.X, given.y
+    adasyn = ADASYN(sampling_strategy="minority", n_neighbors=neighbours, random_state=seed)
     try:
         X_more, y_more = adasyn.fit_resample(X, y)
     except (ValueError, RuntimeError) as error:
         # The library's two refusals that concern the rows' geometry or balance; others are defects.
         message = str(error)
         if "No samples will be generated" in message:
-            return as_it_was._replace(why_not="the classes are nearly balanced")
+            return given._replace(why_not="the classes are nearly balanced")
         if "Not any neigbours belong to the majority" in message:
-            return as_it_was._replace(why_not="no minority row has a majority neighbour")
+            return given._replace(why_not="no minority row has a majority neighbour")
         raise
     X_more[len(y) :] = _with_real_levels(X_more[len(y) :], X)
     links = TomekLinks(sampling_strategy=[majority])
     X_clean, y_clean = links.fit_resample(X_more, y_more)
-    origin = np.append(as_it_was.origin, np.full(len(y_more) - len(y), SYNTHETIC))
+    origin = np.append(given.origin, np.full(len(y_more) - len(y), SYNTHETIC))
     return Resampled(X_clean, y_clean, origin[links.sample_indices_], None)
 
 

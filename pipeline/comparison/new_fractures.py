@@ -21,6 +21,9 @@ EXTRA = {"T13": "T12", "L6": "L5"}
 
 ADJACENT, REMOTE, REFRACTURE = "adjacent", "remote", "refracture"
 
+KINDS = (ADJACENT, REMOTE, REFRACTURE)
+"""Events that follow from the levels."""
+
 
 def kinds_of_new(treated: Iterable[str], new: Iterable[str]) -> dict[str, str]:
     """Return the kind of each new fracture of a patient.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -146,6 +147,17 @@ def read_plan(path: str | Path) -> OutcomePlan:
             where=str(path),
             remedy="begin with the example of docs/outcomes.md",
         )
+    return plan_from(given, str(path))
+
+
+def plan_from(given: Mapping, where: str) -> OutcomePlan:
+    """Return the plan that keys and values make; `where` they stand is for the error.
+
+    Raises
+    ------
+    StudyError
+        If something is missing, wrong or not known.
+    """
     try:
         return OutcomePlan.model_validate(given)
     except ValidationError as error:
@@ -156,7 +168,7 @@ def read_plan(path: str | Path) -> OutcomePlan:
         raise StudyError(
             "A plan of outcomes must hold what each part needs, and nothing else",
             found=listing(told),
-            where=str(path),
+            where=where,
             remedy="write the keys as in docs/outcomes.md; a scale needs label, unit, range and "
             "columns",
         ) from None

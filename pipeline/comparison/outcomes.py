@@ -268,3 +268,41 @@ def event_curves(
             curve["method"] = "Kaplan-Meier"
         curves.append(curve.assign(event=plan.label, group=label).astype(object))
     return pd.concat(curves, ignore_index=True)[names]
+
+
+def scale_tables(
+    table: pd.DataFrame,
+    plan: ScalePlan,
+    group: np.ndarray,
+    groups: Sequence[str],
+    adjust_for: Sequence[str] = (),
+) -> dict[str, pd.DataFrame]:
+    """Return all tables of a scale: ``over_time``, and ``between`` where there are groups."""
+    found = {"over_time": scale_over_time(table, plan, group, groups)}
+    if groups:
+        others = _covariates(table, adjust_for)
+        found["between"] = scale_between(table, plan, group, groups, others)
+    return found
+
+
+def event_tables(
+    table: pd.DataFrame,
+    plan: EventPlan,
+    group: np.ndarray,
+    groups: Sequence[str],
+    adjust_for: Sequence[str] = (),
+) -> dict[str, pd.DataFrame]:
+    """Return all tables of an event: ``rates``, where there are groups ``ratios``, and ``curves``.
+
+    Curves are there where the time of the event is known.
+    """
+    found = {"rates": event_rates(table, plan, group, groups)}
+    if groups:
+        others = _covariates(table, adjust_for)
+        found["ratios"] = event_ratios(table, plan, group, groups, others)
+    curves = event_curves(table, plan, group, groups)
+    return found | ({"curves": curves} if len(curves) else {})
+
+
+def _covariates(table: pd.DataFrame, names: Sequence[str]) -> np.ndarray | None:
+    return table[list(names)].to_numpy(dtype=float) if names else None

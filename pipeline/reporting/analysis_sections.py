@@ -8,10 +8,16 @@ from typing import NamedTuple
 from pipeline.reporting.blocks import Section
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections.ablation import ablation_section
+from pipeline.reporting.sections.course import (
+    columns_section,
+    course_section,
+    readings_section,
+)
 from pipeline.reporting.sections.fitting import hyperparameters_section
 from pipeline.reporting.sections.groups import groups_section
 from pipeline.reporting.sections.importance import importance_section
 from pipeline.reporting.sections.models import performance_section
+from pipeline.reporting.sections.orders import orders_section
 from pipeline.reporting.sections.primary import sample_size_section
 from pipeline.reporting.sections.regression import regression_section
 from pipeline.reporting.sections.selection import selection_section
@@ -40,13 +46,16 @@ class AnalysisSections(NamedTuple):
 
 
 ANALYSIS_SECTIONS: dict[str, AnalysisSections] = {
-    "outcomes": AnalysisSections((groups_section,)),
+    "outcomes": AnalysisSections(
+        (readings_section, groups_section, course_section, columns_section)
+    ),
     "regression": AnalysisSections((regression_section,)),
     "prediction": AnalysisSections(
         of_patients=(sample_size_section,),
         of_features=(
             *(selection_section, hyperparameters_section, performance_section),
-            *(validation_section, sensitivity_section, importance_section, ablation_section),
+            *(validation_section, orders_section, sensitivity_section, importance_section),
+            ablation_section,
         ),
         missed=True,
     ),

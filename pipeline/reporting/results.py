@@ -16,6 +16,7 @@ from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
 from pipeline.reporting.dropped import Dropped, dropped_models
 from pipeline.reporting.judged_rows import JudgedRows, judged_rows
+from pipeline.study.analyses.outcomes import has_course
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.readers import latest_label
 from pipeline.tables.split_designs import holds_out
@@ -90,6 +91,14 @@ class Optimism:
 
 
 @dataclass(frozen=True)
+class Orders:
+    """Oversampling before the split beside the right order: rows of both, and what was done."""
+
+    table: pd.DataFrame
+    info: dict
+
+
+@dataclass(frozen=True)
 class Modelling:
     """Tables of the modelling half.
 
@@ -115,6 +124,7 @@ class Modelling:
     optimism: dict[str, Optimism]
     ablation: dict[str, Ablation]
     dropped: tuple[Dropped, ...]
+    orders: Orders | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,14 @@ class Groups:
     table: pd.DataFrame
     cells: pd.DataFrame
     effects: pd.DataFrame
+    info: dict
+
+
+@dataclass(frozen=True)
+class Course:
+    """Scales, events, levels, figures and readings: their tables by name, and what was done."""
+
+    tables: dict[str, pd.DataFrame]
     info: dict
 
 
@@ -159,6 +177,8 @@ class Results:
         None for a study that compares no groups.
     regression : Regression or None
         None for a study without one.
+    course : Course or None
+        None for a study that asks for no scales, events, levels, figures or readings.
     """
 
     study: Study
@@ -170,6 +190,7 @@ class Results:
     modelling: Modelling | None
     groups: Groups | None = None
     regression: Regression | None = None
+    course: Course | None = None
 
     def __getitem__(self, option: str) -> object:
         """Return an option of the configuration, nested ones as ``"selection.ccc.threshold"``."""
@@ -238,7 +259,14 @@ def read_results(study_folder: str | Path) -> Results:
         modelling=_modelling(folder, config) if has_models(config) else None,
         groups=_groups(folder) if compares(config) else None,
         regression=_regression(folder) if regresses(config) else None,
+        course=_course(folder) if compares(config) and has_course(config) else None,
     )
+
+
+def _course(folder: Path) -> Course:
+    info = _json(folder, "outcomes/course/course.json")
+    names = info["tables"]
+    return Course({name: _table(folder, f"outcomes/course/{name}.parquet") for name in names}, info)
 
 
 def _regression(folder: Path) -> Regression:
@@ -388,6 +416,14 @@ def _modelling(folder: Path, config: dict) -> Modelling:
             for name in fitted["ablation"]
         },
         dropped=dropped_models(infos, printed),
+        orders=_orders(folder) if config["oversampled_split"]["models"] else None,
+    )
+
+
+def _orders(folder: Path) -> Orders:
+    return Orders(
+        _table(folder, "oversampled_split/orders.parquet"),
+        _json(folder, "oversampled_split/orders.json"),
     )
 
 

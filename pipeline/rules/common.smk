@@ -105,6 +105,7 @@ MODELS = config["models"] if HAS_MODELS else []
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
 NESTED = config["nested"]["models"] if HAS_MODELS else []
 RESAMPLED = config["optimism"]["models"] if HAS_MODELS else []
+REORDERED = config["oversampled_split"]["models"] if HAS_MODELS else []
 # Without test rows, what the outer folds of nested cross-validation predict judges the models.
 HAS_TEST_ROWS = holds_out(config["split"])
 JUDGED_BY_NESTED = (
@@ -320,6 +321,7 @@ def model_targets(wildcards):
         *[f"{FOLDER}/nested/{model}.json" for model in NESTED],
         *[f"{FOLDER}/optimism/{model}.json" for model in RESAMPLED],
         *[f"{FOLDER}/ablation/{model}.json" for model in ABLATED],
+        *([f"{FOLDER}/oversampled_split/orders.json"] if REORDERED else []),
     ]
 
 
@@ -328,7 +330,9 @@ def report_inputs(wildcards):
     tables, files = [], [f"{FOLDER}/tables/flow.json"]
     if HAS_FEATURES:
         tables += ["features", "reproducibility", "reproducibility_families"]
-    files += [f"{FOLDER}/{name}" for each in RUNNING for name in each.results]
+    files += [
+        f"{FOLDER}/{name}" for each in RUNNING for name in each.results_of(config)
+    ]
     if HAS_IMAGES:
         tables += [
             "ingest",

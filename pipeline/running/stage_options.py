@@ -71,6 +71,9 @@ def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
         more = ["assumptions", "oversampling"] if rule == "select" and is_leaking(config) else []
         if rule == "references" and not holds_out(config["split"]):
             more = ["nested.folds", "nested.repeats"]
+        if rule == "oversampled_split":
+            asked = config["oversampled_split"]["models"]
+            more += [name for each in asked for name in MODEL_FAMILIES[each].own_options()]
         return [*READ_BY[rule], *more]
     names = [*FITTED, *READ_BY_MODEL[rule], *MODEL_FAMILIES[model].own_options()]
     if rule == "sensitivity":  # parameters are those of the model, and no threshold is chosen

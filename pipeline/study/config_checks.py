@@ -71,7 +71,10 @@ def _check_names(config: dict, problems: Problems) -> None:
 def check_combinations(config: dict, problems: Problems) -> None:
     """Add the rules that join several options."""
     given = [key for key in ("cases", "features") if config[key] is not None]
-    if len(given) > 1 or (not given and "prediction" in config["analyses"]):
+    alone = config["clinical_only"]
+    if alone:
+        _check_clinical_alone(config, given, problems)
+    elif len(given) > 1 or (not given and "prediction" in config["analyses"]):
         problems.add(
             "A study must start from exactly one of `cases` (masks) and `features` (ready tables)",
             found="both" if given else "neither",
@@ -79,7 +82,8 @@ def check_combinations(config: dict, problems: Problems) -> None:
             remedy="remove one of them"
             if given
             else "give the path of one of them; for groups of a clinical table alone write "
-            "`analyses: [outcomes]`, for a regression of it `analyses: [regression]`",
+            "`analyses: [outcomes]`, for a regression of it `analyses: [regression]`, for models "
+            "of it `clinical_only: true`",
         )
     _check_analyses(config, problems)
     _check_names(config, problems)
@@ -118,6 +122,33 @@ def check_combinations(config: dict, problems: Problems) -> None:
             remedy="correct the labels, or name a convention: this one has a label twice",
         )
     _check_repeated_models(config, problems)
+
+
+def _check_clinical_alone(config: dict, given: Sequence[str], problems: Problems) -> None:
+    """Add what a study of clinical predictors alone has too much, or lacks."""
+    if given:
+        problems.add(
+            "A study of clinical predictors alone has no images and no features",
+            found=f"clinical_only: true and {listing(given)}",
+            where="config key clinical_only",
+            remedy=f"remove `clinical_only`, or {listing(given)}",
+        )
+    for key in ("clinical", "dictionary", "outcome"):
+        if config[key] is None and "prediction" in config["analyses"]:
+            problems.add(
+                f"Models of clinical predictors alone need `{key}`",
+                where=f"config key {key}",
+                remedy="give it; `vertebromics new NAME` writes templates of the tables",
+            )
+    if is_leaking(config) and "prediction" in config["analyses"]:
+        problems.add(
+            "`mode: as_published` is the order of a study that selects features on everyone; "
+            "models of clinical predictors alone have none",
+            found="clinical_only: true",
+            where="config key mode",
+            remedy="write `mode: rigorous`; `oversampled_split: {models: [rf]}` sets the leaking "
+            "order of zhang2025 beside it",
+        )
 
 
 def _check_analyses(config: dict, problems: Problems) -> None:
@@ -215,6 +246,14 @@ def _check_no_hold_out(config: dict, problems: Problems) -> None:
 
 def _check_repeated_models(config: dict, problems: Problems) -> None:
     asked = {"ablated": "ablation", "cross-validated": "nested", "resampled": "optimism"}
+    asked["oversampled before the split"] = "oversampled_split"
+    if config["oversampled_split"]["models"] and config["oversampling"] == "none":
+        problems.add(
+            "Oversampling before the split can be shown of a study that oversamples only",
+            found="oversampling: none",
+            where="config key oversampled_split.models",
+            remedy="write `oversampling: smote`, or `oversampled_split: {models: []}`",
+        )
     for what, section in asked.items():
         names = config[section]["models"]
         if isinstance(names, str):

@@ -102,6 +102,21 @@ METRICS: dict[str, Metric] = {
         Metric("f1", Printed("F1 score"), "threshold"),
         Metric("kappa", Printed("Cohen's kappa"), "threshold", least=-1.0),
         Metric("mcc", Printed("Matthews correlation"), "threshold", least=-1.0),
+        Metric(
+            "weighted_precision",
+            Printed("Precision, weighted over both groups", "weighted precision"),
+            "threshold",
+        ),
+        Metric(
+            "weighted_recall",
+            Printed("Recall, weighted (is the accuracy)", "weighted recall"),
+            "threshold",
+        ),
+        Metric(
+            "weighted_f1",
+            Printed("F1 score, weighted over both groups", "weighted F1"),
+            "threshold",
+        ),
     )
 }
 """Name -> the metric, in the order of tables."""

@@ -10,8 +10,10 @@ from pipeline.comparison.table_one_parts import Variable
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing, suggestion
 from pipeline.study.described_columns import variable_of
+from pipeline.study.study import Study
 from pipeline.tables.columns import KEYS, analysis_name, table_name
 from pipeline.tables.dictionary import NUMERIC, levels_of
+from pipeline.tables.values.formula import Formula
 
 WITHOUT, WITH = "no", "yes"
 """Groups that an outcome makes, the first being the reference."""
@@ -106,6 +108,26 @@ def groups_by_outcome(label: str, outcome: pd.Series, columns: tuple[str, ...]) 
     words = outcome.map({True: WITH, False: WITHOUT}).astype(object)
     words = words.where(outcome.notna(), None)
     return Groups("outcome", label, (WITHOUT, WITH), words, columns)
+
+
+def groups_of_study(study: Study, clinical: pd.DataFrame, outcome: pd.Series | None) -> Groups:
+    """Return the groups that a study's configuration asks for.
+
+    Parameters
+    ----------
+    study : Study
+        With ``outcomes.by``, or an outcome.
+    clinical : pandas.DataFrame
+        One row per unit.
+    outcome : pandas.Series or None
+        Nullable boolean of the same units; None without an outcome.
+    """
+    by = study.config["outcomes"]["by"]
+    if by is not None:
+        return groups_by_column(by, clinical, study.dictionary)
+    stated = study.config["outcome"]
+    columns = Formula(stated["formula"], "config key outcome.formula").columns
+    return groups_by_outcome(stated["label"], outcome, tuple(columns))
 
 
 def compared_variables(

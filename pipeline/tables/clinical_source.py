@@ -62,7 +62,9 @@ def clinical_tables(config: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
     dictionary = None if config["dictionary"] is None else read_dictionary(config["dictionary"])
     if path is not None and dictionary is not None:
         missing = config["missing_values"]
-        return read_clinical(path, dictionary, key, config["columns"], missing), dictionary
+        means = {analysis_name(name): each for name, each in config["readings"].items()}
+        named = config["columns"]
+        return read_clinical(path, dictionary, key, named, missing, means), dictionary
     if path is not None:
         sheet, where = clinical_sheet(path, config["columns"], key), path
         sheet = without_missing(sheet, config["missing_values"])
@@ -173,7 +175,32 @@ def _named_columns(config: Mapping) -> dict[str, str]:
         roles[analysis_name(split["column"])] = "split"
     if "outcomes" in config["analyses"] and config["outcomes"]["by"] is not None:
         roles.setdefault(analysis_name(config["outcomes"]["by"]), "outcomes.by")
+    if "outcomes" in config["analyses"]:
+        for name in columns_of_course(config["outcomes"]):
+            roles.setdefault(analysis_name(name), "outcomes")
+    for columns in config["readings"].values():
+        roles |= {name: roles.get(name, "readings") for name in map(analysis_name, columns)}
     return roles
+
+
+def columns_of_course(options: Mapping) -> list[str]:
+    """Return the clinical columns that scales, events and levels of a study name, each once.
+
+    Parameters
+    ----------
+    options : mapping
+        The section `outcomes` of a configuration.
+    """
+    names = [name for scale in options["scales"] for name in scale["columns"].values()]
+    for event in options["events"]:
+        # Which events follow from the levels, and are no columns: see `new_fractures`.
+        names += [
+            event[key] for key in ("event", "followed", "time", "count", "died") if event.get(key)
+        ]
+    levels = options["levels"] or {}
+    names += [levels[key] for key in ("treated", "new") if levels.get(key)]
+    derived = {"adjacent", "remote", "refracture"} if levels.get("new") else set()
+    return [name for name in dict.fromkeys([*names, *options["adjust_for"]]) if name not in derived]
 
 
 def _check_there(roles: Mapping[str, str], columns: object, where: str) -> None:

@@ -64,6 +64,8 @@ def other_units(features: Mapping[str, pd.DataFrame], names: Sequence[str]) -> l
     list of OtherUnit
         One per pair and power of ten, in the order of the readers.
     """
+    if not features:
+        return []
     first, *others = sorted(features)
     found = []
     for other in others:

@@ -21,7 +21,16 @@ def test_margins_are_the_published_ones(name):
     cohort = COHORTS[name]
     table, _ = simulate(name, patients=20_000)
     for column, drawn in cohort.columns.items():
-        if isinstance(drawn, Numbers):
+        if isinstance(drawn, Numbers) and drawn.readings:
+            names = [f"{column}_{number}" for number in range(1, drawn.readings + 1)]
+            spread = (drawn.sd**2 + drawn.error**2) ** 0.5
+            assert table[names].mean().mean() == pytest.approx(drawn.mean, abs=0.05 * drawn.sd)
+            assert table[names[0]].std() == pytest.approx(spread, rel=0.05)
+        elif isinstance(drawn, Numbers) and drawn.after:
+            # Values end at the ends of the scale, so that a change is a little smaller.
+            change = (table[drawn.after] - table[column]).mean()
+            assert change == pytest.approx(drawn.mean, abs=0.35 * drawn.sd)
+        elif isinstance(drawn, Numbers):
             assert table[column].mean() == pytest.approx(drawn.mean, abs=0.05 * drawn.sd)
             assert table[column].std() == pytest.approx(drawn.sd, rel=0.05)
         else:

@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.support.clinical_study import clinical_options, write_clinical
+from tests.support.clinical_study import COURSE, clinical_options, with_course, write_clinical
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, repository) -> Path:
     folder = tmp_path_factory.mktemp("clinical")
-    write_clinical(folder)
+    with_course(write_clinical(folder), folder)
     done = run(folder, repository)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Done: 4 jobs" in done.stdout
+    assert "Done: 5 jobs" in done.stdout
     return folder
 
 
@@ -29,6 +29,7 @@ ASKED = {
     "outcome": {"name": "pain", "label": "pain of at least 5", "formula": "vas >= 5"},
     "predictors": ["age", "sex", "bmi"],
     "regression": {"resamples": 100},
+    **COURSE,
 }
 
 
@@ -50,10 +51,13 @@ def test_the_report_compares_the_groups_and_names_no_image(folder):
     assert "Clinical study report" in page
     assert "Comparison of groups" in page
     assert "Regression and nomogram" in page
+    assert "Course of the patients" in page
+    assert "Distributions and correlations" in page
+    assert "Agreement of the readings that were averaged" in page
     for word in ("Reproducibility of features", "ready feature tables", "no images"):
         assert word not in page
     table = pd.read_csv(folder / "results/groups/report/tables/groups.csv")
-    assert table["variable"].tolist() == ["age", "sex", "bmi", "asa", "vas"]
+    assert table["variable"].tolist() == ["age", "sex", "bmi", "asa", "vas", "hu"]
     effects = pd.read_csv(folder / "results/groups/report/tables/group_effects.csv")
     assert set(effects["variable"]) == set(table["variable"])
 
@@ -66,6 +70,6 @@ def test_a_column_that_nothing_uses_is_in_no_result(folder):
 def test_a_rule_of_tests_runs_the_comparison_and_the_report_again(folder, repository):
     again = run(folder, repository)
     assert "Nothing to do" in again.stdout, again.stdout
-    changed = run(folder, repository, outcomes={"by": "fracture", "small_cells": "textbook"})
+    changed = run(folder, repository, outcomes=COURSE["outcomes"] | {"small_cells": "textbook"})
     assert changed.returncode == 0, changed.stdout
     assert "Done: 2 jobs" in changed.stdout

@@ -26,7 +26,7 @@ from pipeline.study.changed import with_option
 from pipeline.study.study import Study, write_study
 from pipeline.validate import validate_study
 from tests.support import small_study
-from tests.support.clinical_study import clinical_study, write_clinical
+from tests.support.clinical_study import COURSE, clinical_study, with_course, write_clinical
 from tests.support.commands import run_here
 from tests.support.recorded import KNOWN, Recorded
 from tests.support.small_tables import DICTIONARY, small_config, small_tables
@@ -83,6 +83,7 @@ MODELLED = {
         "optimism": {"search": "full"},
         "ablation": {"search": "reduced"},
         "oversampling": "adasyn_tomek",
+        "oversampled_split": {"models": ["lr", "tabnet"], "permutations": 1},
     },
     "fixed": {
         "nested": {"search": "fixed"},
@@ -278,13 +279,16 @@ def divided() -> list[Run]:
 def clinical(tmp_path_factory) -> list[Run]:
     """Return runs of the analyses of a study that is a clinical table alone."""
     work, runs = tmp_path_factory.mktemp("clinical"), []
-    write_clinical(work, patients=90)
     predicted = {"outcome": {"name": "pain", "formula": "vas >= 5"}, "predictors": ["age", "bmi"]}
     predicted |= {"regression": {"resamples": 100}}
     for rule, module, out, more in (
         ("describe_groups", "pipeline.describe_groups", ("out", "cells", "effects", "info"), {}),
+        ("describe_course", "pipeline.describe_course", ("out",), COURSE),
         ("regress", "models.regress_study", ("out",), {"analyses": ["regression"], **predicted}),
     ):
+        table = write_clinical(work, patients=90)
+        if more is COURSE:
+            with_course(table, work)
         study = clinical_study(work, **more)
         write_study(study, work / rule / "study")
         read: set[str] = set()

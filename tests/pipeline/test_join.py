@@ -11,10 +11,12 @@ import pytest
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.findings import Finding, to_json
-from pipeline.join import aggregate, wide_features
+from pipeline.join import aggregate, analysis_table, wide_features
+from pipeline.patient_flow import build_flow
 from pipeline.study.config import resolve_config
 from pipeline.tables.registered import write_marker
 from pipeline.validate import validate_study, write_study
+from tests.support.clinical_study import clinical_study, write_clinical
 from tests.support.commands import run_here
 
 DICTIONARY = """\
@@ -347,3 +349,33 @@ def test_readers_stand_side_by_side():
     }
     wide = wide_features(tables, ["c2", "c1"])
     assert wide.to_dict("list") == {"A:f": [3.0, 4.0], "B:f": [2.0, 1.0]}
+
+
+def test_join_of_a_clinical_table_alone(tmp_path, repository):
+    write_clinical(tmp_path)
+    asked = {"analyses": ["prediction"], "clinical_only": True, "predictors": ["age", "sex"]}
+    asked["outcome"] = {"name": "pain", "formula": "vas >= 5"}
+    study = clinical_study(tmp_path, **asked)
+    write_study(study, tmp_path / "study")
+    out = {name: tmp_path / f"{name}.json" for name in ("info", "flow")}
+    given = ["--study", tmp_path / "study", "--out", tmp_path / "a.parquet"]
+    given += [word for name, path in out.items() for word in (f"--{name}", path)]
+    done = run_here("pipeline.join", *given)
+    assert done.returncode == 0, done.stderr
+    table, info = read_table(tmp_path / "a.parquet"), read_json(out["info"])
+    assert table["unit_id"].tolist() == table["patient_id"].tolist()
+    assert table["outcome"].tolist() == (study.clinical["vas"] >= 5).astype(int).tolist()
+    assert (info["features"], info["readers"]) == ([], [])
+    assert [row["column"] for row in info["predictors"]] == ["age", "sex"]
+    assert read_json(out["flow"])["steps"][-1]["patients"] == 60
+
+
+def test_cases_of_a_clinical_table_need_their_patients(tmp_path):
+    table = write_clinical(tmp_path)
+    table.rename(columns={"patient_id": "case_id"}).to_csv(tmp_path / "clinical.csv", index=False)
+    asked = {"analyses": ["prediction"], "clinical_only": True, "unit": "case"}
+    asked["outcome"] = {"name": "pain", "formula": "vas >= 5"}
+    study = clinical_study(tmp_path, **asked)
+    flow, outcome = build_flow(study)
+    with pytest.raises(StudyError, match="the clinical table must name the patient of every case"):
+        analysis_table(study, flow, outcome, {})

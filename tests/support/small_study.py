@@ -14,6 +14,7 @@ import models.evaluate
 import models.missingness
 import models.nested
 import models.optimism
+import models.oversampled_split
 import models.references
 import models.sample_size
 import models.selection
@@ -116,6 +117,10 @@ def run_models(folder: Path, config: Mapping) -> None:
         call(models.sensitivity, **given_of, model=path.name, model_json=final, out=out)
     call(models.missingness, **given, out=tables / "missingness.parquet")
     call(models.references, **given, out=evaluated / "references.parquet")
+    if config["oversampled_split"]["models"]:
+        orders = folder / "oversampled_split"
+        made = {"out": orders / "orders.parquet", "json": orders / "orders.json"}
+        call(models.oversampled_split, **given, **made)
 
 
 def run_repetitions(folder: Path, config: Mapping) -> None:

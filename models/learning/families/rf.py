@@ -25,4 +25,5 @@ FAMILY = Family(
             "min_samples_leaf": [1, 2, 5, 10, 20],
         },
     ),
+    further=("max_features",),
 )

@@ -12,9 +12,6 @@ from pipeline.reporting.results import Results
 from pipeline.reporting.sections.selection import NO_OUTCOME, feature_names, printed_feature
 from pipeline.reporting.wording import NO_VALUE, SIGNED, UNIT, number, plural
 
-#: Features drawn per model.
-TOP_FEATURES = 10
-
 _MEASURES = {"attention": "attention", "permutation": "permutation", "shap": "SHAP"}
 
 
@@ -40,7 +37,7 @@ def importance_section(results: Results) -> Section:
     top = {
         name: _drawn(table).assign(
             feature=[printed_feature(feature, labels) for feature in table["feature"]]
-        )[:TOP_FEATURES]
+        )[: results["interpretation.top"]]
         for name, table in ordered.items()
     }
     leaders = "; ".join(

@@ -39,6 +39,8 @@ class Analysis:
         Whether it is of the study's outcome.
     check : callable or None
         ``check(config, problems)`` adds what else it lacks.
+    asked : callable or None
+        ``asked(config)`` gives what the report waits for besides, in this configuration.
     """
 
     name: str
@@ -52,8 +54,13 @@ class Analysis:
     clinical_only: bool = False
     needs_outcome: bool = False
     check: Callable[[Mapping[str, Any], Problems], None] | None = field(default=None)
+    asked: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = field(default=None)
 
     def runs(self, config: Mapping[str, Any]) -> bool:
         """Return whether a study with a clinical table comes to it."""
         asked = self.name in config["analyses"]
         return asked and not (self.needs_outcome and config["outcome"] is None)
+
+    def results_of(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what the report of a study waits for."""
+        return self.results if self.asked is None else (*self.results, *self.asked(config))

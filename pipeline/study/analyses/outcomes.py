@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.core.problems import Problems
+from pipeline.comparison.new_fractures import KINDS
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import Problems, listing
 from pipeline.study.analyses.analysis import Analysis
 from pipeline.study.options.analyses import Outcomes
 
@@ -20,14 +22,49 @@ def check_groups(config: Mapping[str, Any], problems: Problems) -> None:
             remedy="name a clinical column: `outcomes: {by: fracture}`; or define the outcome",
         )
 
+    check_plan(config, problems)
+
+
+def check_plan(config: Mapping[str, Any], problems: Problems) -> None:
+    """Add what is wrong with scales, events and levels, beyond the types of their options."""
+    from pipeline.study.course_plan import plan_of
+
+    try:
+        plan = plan_of(config["outcomes"])
+    except StudyError as error:
+        problems.errors.append(error)
+        return
+    derived = [each.label for each in plan.events if each.event in KINDS]
+    if derived and not (plan.levels and plan.levels.new):
+        problems.add(
+            "Fractures of adjacent and remote levels follow from the levels, treated and new",
+            found=listing(derived),
+            where="config key outcomes.levels",
+            remedy="such as `levels: {treated: treated, new: new_fractures}`; or name a column of "
+            "the event",
+        )
+
+
+def has_course(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the folder of scales, events, figures and readings, where a study asks for any."""
+    options = config["outcomes"]
+    asked = [options[name] for name in ("scales", "events", "levels", "figures")]
+    return ("outcomes/course",) if any(asked) or config["readings"] else ()
+
 
 OUTCOMES = Analysis(
     "outcomes",
     "groups compared by the clinical columns",
-    rules=("describe_groups",),
+    rules=("describe_groups", "describe_course"),
     reads={
         "describe_groups": (
-            *("unit", "outcomes", "outcome", "eligibility", "features", "evaluation.confidence"),
+            *("unit", "outcome", "eligibility", "features", "evaluation.confidence"),
+            *(f"outcomes.{name}" for name in ("by", "normality", "small_cells", "adjust")),
+        ),
+        "describe_course": (
+            *("unit", "outcome", "eligibility", "features", "evaluation.confidence", "readings"),
+            *(f"outcomes.{name}" for name in ("by", "adjust_for", "scales", "events", "levels")),
+            "outcomes.figures",
         ),
     },
     results=(
@@ -38,4 +75,5 @@ OUTCOMES = Analysis(
     description="how groups are compared, in the analysis outcomes",
     clinical_only=True,
     check=check_groups,
+    asked=has_course,
 )

@@ -13,7 +13,10 @@ FITTED = ("seed", "mode", "threads", *_CHAIN, "oversampling")
 """What every fit of a model depends on."""
 
 READ_BY_MODEL: dict[str, tuple[str, ...]] = {
-    "train": ("interpretation",),
+    "train": (
+        *("interpretation.permutations", "interpretation.shap"),
+        *("interpretation.shap_rows", "interpretation.shap_background"),
+    ),
     "sensitivity": ("evaluation.confidence",),
     "nested": ("nested.folds", "nested.repeats", "nested.search"),
     "optimism": ("optimism.resamples", "optimism.search"),
@@ -40,7 +43,7 @@ PREDICTION = Analysis(
     "models of the outcome",
     rules=(
         *("split", "select", "stability", "train", "evaluate", "references", "sensitivity"),
-        *("nested", "optimism", "ablate"),
+        *("nested", "optimism", "ablate", "oversampled_split"),
     ),
     reads={
         "split": ("seed", *SPLIT),
@@ -53,6 +56,11 @@ PREDICTION = Analysis(
         ),
         "sample_size": ("mode", "evaluation.expected_r2"),
         "missingness": (),
+        "oversampled_split": (
+            *("seed", "mode", "threads", *_CHAIN, "oversampling", "oversampled_split"),
+            *("split.test_fraction", "split.folds", "search.iterations", "search.scoring"),
+            "search.spaces",
+        ),
         "references": (
             *("seed", "mode", "threads", *_CHAIN, "oversampling"),
             *("evaluation.confidence", "evaluation.threshold"),

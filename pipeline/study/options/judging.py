@@ -187,6 +187,25 @@ class Optimism:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OversampledSplit:
+    """Oversampling before the split, which leaks, beside the right order."""
+
+    models: Families = option(
+        [],
+        "models of which both orders are compared",
+        "models of which both orders are compared, with the study's `oversampling`; [] for none",
+    )
+    permutations: int = option(
+        20,
+        "permuted outcomes on which both orders are tried",
+        "permuted outcomes, which nothing can predict: what an order finds there it makes itself",
+        unit="permutations",
+        ge=1,
+        le=10000,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Interpretation:
     """What a model relies on."""
 
@@ -216,6 +235,14 @@ class Interpretation:
         "training rows that replace a column's value there; time grows with it",
         unit="rows",
         ge=1,
+    )
+    top: int = option(
+        10,
+        "features that the figure of importance shows",
+        "features of each model that the figure shows; the table has all",
+        unit="features",
+        ge=1,
+        le=50,
     )
 
 

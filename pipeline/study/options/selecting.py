@@ -144,6 +144,14 @@ class ClinicalTest:
         gt=0,
         le=1,
     )
+    vif: float | None = option(
+        None,
+        "largest variance inflation factor of a column; null keeps all",
+        "the column with the largest variance inflation factor goes until none is above it; 5 and "
+        "10 are usual; null keeps all",
+        unit="variance inflation factor",
+        gt=1,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

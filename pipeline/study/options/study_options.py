@@ -18,6 +18,7 @@ from pipeline.study.options.judging import (
     Interpretation,
     Nested,
     Optimism,
+    OversampledSplit,
     Primary,
     Stability,
 )
@@ -168,6 +169,15 @@ class _HandedIn:
         "tables have no clinical predictors",
         min_length=1,
     )
+    readings: dict[Column, Annotated[list[Column], Rule(bounds={"min_length": 2})]] = option(
+        {},
+        "clinical columns that are means of several readings, {hu: [hu_a, hu_b, hu_c]}",
+        "{hu: [hu_a, hu_b, hu_c]}: a clinical column that is made as the mean of readings; the "
+        "dictionary describes it, and the readings with the role `other`; the report has their "
+        "agreement",
+        remedy="such as `readings: {hu: [hu_a, hu_b, hu_c]}`",
+        replaced=True,
+    )
     unit: Literal["patient", "case"] = option(
         "patient",
         "what a row of the clinical table and of the model is",
@@ -177,6 +187,12 @@ class _HandedIn:
         None,
         "how several cases of a patient become one row",
         "mean | median | first: several cases to one patient; required when it happens",
+    )
+    clinical_only: bool = option(
+        False,
+        "whether models see clinical predictors alone, without `cases` and `features`",
+        "true: models of clinical predictors alone, without images or features; stated, so that a "
+        "forgotten table is no such study",
     )
     model_reader: str | None = option(
         None,
@@ -275,11 +291,11 @@ class _Asked:
         unique=True,
         heading="models",
     )
-    oversampling: Literal["none", "adasyn_tomek"] = option(
+    oversampling: Literal["none", "adasyn_tomek", "smote"] = option(
         "none",
         "correction of class imbalance in the training rows",
-        "none | adasyn_tomek: training rows only; it harms calibration, so off",
-        remedy="write `oversampling: none` or `oversampling: adasyn_tomek`",
+        "none | adasyn_tomek | smote: training rows only; it harms calibration, so off",
+        remedy="write `oversampling: none`, `oversampling: adasyn_tomek` or `oversampling: smote`",
     )
     search: Search = section(Search, "search of the models' parameters")
 
@@ -333,6 +349,11 @@ class _Computed:
         Optimism,
         "bootstrap correction of the apparent performance for its optimism",
         "Harrell's bootstrap: how much the training rows flatter the final model",
+    )
+    oversampled_split: OversampledSplit = section(
+        OversampledSplit,
+        "oversampling before the split, which leaks, set beside the right order",
+        "the order of zhang2025, on the study's patients and on permuted outcomes; it LEAKS",
     )
     interpretation: Interpretation = section(
         Interpretation,

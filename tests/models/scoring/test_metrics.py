@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -68,6 +69,9 @@ def test_confusion_metrics_equal_scikit_learn(rows):
         "f1": sk.f1_score,
         "kappa": sk.cohen_kappa_score,
         "mcc": sk.matthews_corrcoef,
+        "weighted_precision": partial(sk.precision_score, average="weighted"),
+        "weighted_recall": partial(sk.recall_score, average="weighted"),
+        "weighted_f1": partial(sk.f1_score, average="weighted"),
     }
     for name, reference in expected.items():
         if np.isnan(found[name][0]):

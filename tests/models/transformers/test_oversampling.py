@@ -142,3 +142,30 @@ def test_other_refusals_are_not_hidden(monkeypatch):
     monkeypatch.setattr(ADASYN, "fit_resample", refuse)
     with pytest.raises(ValueError, match="something else"):
         adasyn_tomek(*rows(), seed=0)
+
+
+def test_smote_makes_both_classes_equal_and_removes_nobody():
+    X, y = coded()
+    drawn = resample_rows(X, y, seed=4, method="smote")
+    assert np.bincount(drawn.y).tolist() == [125, 125]
+    assert drawn.note is None
+    real = drawn.origin != SYNTHETIC
+    np.testing.assert_array_equal(drawn.X[real], X)
+    made = drawn.X[~real]
+    assert set(drawn.y[~real]) == {1}
+    # Levels stay whole; numbers lie between two rows of the smaller class.
+    assert set(np.unique(made[:, 2:])) == {0, 1}
+    low, high = X[y == 1].min(axis=0), X[y == 1].max(axis=0)
+    assert ((made >= low) & (made <= high)).all()
+    again = resample_rows(X, y, seed=4, method="smote")
+    np.testing.assert_array_equal(again.X, drawn.X)
+
+
+def test_smote_tells_why_it_adds_no_row():
+    X, y = rows()
+    balanced = resample_rows(X[-40:], y[-40:], seed=0, method="smote")
+    assert balanced.note == "SMOTE added no rows: the classes are balanced."
+    few = resample_rows(X[:101], y[:101], seed=0, method="smote")
+    assert few.note == "SMOTE added no rows: the smaller class has fewer than two."
+    # Two rows of the smaller class have one neighbour.
+    assert np.bincount(resample_rows(X[:102], y[:102], 0, "smote").y).tolist() == [100, 100]

@@ -81,7 +81,7 @@ def test_every_number_has_a_unit() -> None:
             continue
         node = schema
         for part in name.split("."):
-            node = node["properties"][part]
+            node = node.get("items", node)["properties"][part]
         own = {key: node[key] for key in ("type", "anyOf") if key in node}
         if any(numbers(own)) and not rule_of(one).unit:
             without.append(name)

@@ -1,0 +1,218 @@
+"""Scales over time, events per person-time, levels, figures and readings of a study's patients."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.comparison.concordance import icc_2_1_interval, lowest_pair
+from pipeline.comparison.correlations import correlations
+from pipeline.comparison.outcomes import event_tables, scale_tables
+from pipeline.comparison.table_one_parts import Variable
+from pipeline.core import command
+from pipeline.core.files import whole_folder, write_json, write_table
+from pipeline.patient_flow import units_by_tables
+from pipeline.study.course_plan import plan_of
+from pipeline.study.outcome_columns import course_columns
+from pipeline.study.study import Study, open_study
+from pipeline.study.study_groups import Groups, compared_variables, groups_of_study
+from pipeline.tables.columns import analysis_name
+
+logger = logging.getLogger("vertebromics")
+
+
+def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
+    """Compute what a study asks of its patients besides the comparison of columns.
+
+    Those count who are in the study by its tables: eligible, with a known outcome where the study
+    has one.
+
+    Parameters
+    ----------
+    study : Study
+        With a clinical table and a dictionary.
+
+    Returns
+    -------
+    tables : dict of str to pandas.DataFrame
+        As far as they are asked for: ``over_time, between, rates, ratios, curves, levels,
+        patients`` (the columns of scales and events, a row a patient)``, columns`` (the compared
+        columns, a row a patient)``, correlations, readings``.
+    info : dict
+        ``groups`` (labels, the reference first)``, label`` (of what makes them)``, labels`` (of
+        columns)``, numbers`` (columns that are measured).
+    """
+    options = study.config["outcomes"]
+    clinical, _, outcome = units_by_tables(study)
+    groups = groups_of_study(study, clinical, outcome)
+    group = np.array(
+        [groups.names.index(each) if each in groups.names else -1 for each in groups.of_unit]
+    )
+    tables = _scales_and_events(study, clinical, group, groups)
+    variables = compared_variables(study.dictionary, clinical, groups)
+    if "groups" in options["figures"]:
+        columns = clinical[[each.column for each in variables]].reset_index(drop=True)
+        columns.insert(0, "group", groups.of_unit.to_numpy(dtype=object))
+        tables["columns"] = columns
+    labels = {each.column: each.label for each in variables}
+    if "correlations" in options["figures"]:
+        numbers, more = as_numbers(clinical, variables)
+        known = pd.Series(group, index=clinical.index).where(group >= 0).astype(float)
+        if len(groups.names) == 2:
+            numbers["group"] = known
+            more["group"] = groups.label
+        labels |= more
+        tables["correlations"] = correlations(numbers)
+    if study.config["readings"]:
+        confidence = study.config["evaluation"]["confidence"]
+        tables["readings"] = agreement_of_readings(clinical, study.config["readings"], confidence)
+        described = study.dictionary.set_index("column")["label"]
+        labels |= {name: described[analysis_name(name)] for name in study.config["readings"]}
+    info = {
+        "groups": list(groups.names),
+        "label": groups.label,
+        "labels": labels,
+        "numbers": [each.column for each in variables if each.numbers],
+        "levels": {each.column: list(each.levels) for each in variables if not each.numbers},
+    }
+    return tables, info
+
+
+def _scales_and_events(
+    study: Study, clinical: pd.DataFrame, group: np.ndarray, groups: Groups
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of scales, events and levels, those of one kind in one."""
+    options = study.config["outcomes"]
+    plan = plan_of(options)
+    table, levels = course_columns(clinical, study.dictionary, options)
+    if not (plan.scales or plan.events or len(levels)):
+        return {}
+    found: dict[str, list[pd.DataFrame]] = {}
+    for scale in plan.scales:
+        for name, each in scale_tables(table, scale, group, groups.names, plan.adjust_for).items():
+            found.setdefault(name, []).append(each.astype(object))
+    for event in plan.events:
+        for name, each in event_tables(table, event, group, groups.names, plan.adjust_for).items():
+            found.setdefault(name, []).append(each.astype(object))
+    tables = {name: _typed(pd.concat(each, ignore_index=True)) for name, each in found.items()}
+    if len(levels):
+        tables["levels"] = levels.rename_axis("level").reset_index()
+    patients = table.reset_index(drop=True)
+    patients.insert(0, "group", [groups.names[at] if at >= 0 else None for at in group])
+    return tables | {"patients": patients}
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns of numbers are numbers; of words and null, objects."""
+    typed = {}
+    for name, values in table.items():
+        words = values.map(lambda value: isinstance(value, str)).any()
+        kept = values.astype(object).where(values.notna(), None)
+        typed[name] = kept if words else pd.to_numeric(values)
+    return pd.DataFrame(typed)
+
+
+def as_numbers(
+    clinical: pd.DataFrame, variables: tuple[Variable, ...]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return compared columns as numbers: of levels, a column of 0 and 1 for each but the first.
+
+    Returns
+    -------
+    numbers : pandas.DataFrame
+        One row per unit.
+    labels : dict of str to str
+        Label of each of its columns.
+    """
+    columns, labels = {}, {}
+    for each in variables:
+        values = clinical[each.column]
+        if each.numbers:
+            columns[each.column], labels[each.column] = values.astype(float), each.label
+            continue
+        for level in each.levels[1:]:
+            name = f"{each.column}={level}"
+            columns[name] = (values == level).astype(float).where(values.notna())
+            labels[name] = f"{each.label}: {level}"
+    return pd.DataFrame(columns, index=clinical.index), labels
+
+
+def agreement_of_readings(
+    clinical: pd.DataFrame, readings: Mapping[str, list[str]], confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return how well the readings agree whose means are columns of a study.
+
+    Parameters
+    ----------
+    clinical : pandas.DataFrame
+        One row per unit; the readings are float64, on their raw scale.
+    readings : mapping
+        Mean -> the columns of its readings.
+    confidence : float
+        Level of the intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a mean: ``column, readings`` (how many)``, n`` (units with all of them)``,
+        incomplete`` (with some only)``, icc, icc_low, icc_high`` (ICC(2,1): of a single
+        reading)``, icc_mean, icc_mean_low, icc_mean_high`` (ICC(2,k): of their mean, by Spearman
+        and Brown's formula)``, ccc, ccc_low, ccc_high, pair`` (Lin's coefficient of the two that
+        agree least)``, sd_within`` (of one unit's readings, in the column's unit).
+    """
+    rows = []
+    for mean, names in readings.items():
+        values = clinical[[analysis_name(name) for name in names]].to_numpy(dtype=float)
+        known = ~np.isnan(values)
+        complete = values[known.all(axis=1)]
+        single = [float(each[0]) for each in icc_2_1_interval(values[:, :, None], confidence)]
+        k = len(names)
+        of_mean = [
+            k * each / (1 + (k - 1) * each) if each > -1 / (k - 1) else np.nan for each in single
+        ]
+        lowest = lowest_pair([values[:, [at]] for at in range(k)], confidence)
+        pair = f"{names[int(lowest.first[0])]}, {names[int(lowest.second[0])]}"
+        within = np.sqrt(complete.var(axis=1, ddof=1).mean()) if len(complete) else np.nan
+        rows.append(
+            {
+                "column": mean,
+                "readings": k,
+                "n": len(complete),
+                "incomplete": int((known.any(axis=1) & ~known.all(axis=1)).sum()),
+                **dict(zip(("icc", "icc_low", "icc_high"), single, strict=True)),
+                **dict(zip(("icc_mean", "icc_mean_low", "icc_mean_high"), of_mean, strict=True)),
+                "ccc": float(lowest.ccc[0]),
+                "ccc_low": float(lowest.low[0]),
+                "ccc_high": float(lowest.high[0]),
+                "pair": pair,
+                "sd_within": float(within),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Compute one study's scales, events, figures and readings."""
+    tables, info = course(open_study(options.study))
+    with whole_folder(options.out) as folder:
+        for name, table in tables.items():
+            # What is of single patients serves figures, and lies in no table for people.
+            write_table(table, folder / f"{name}.parquet", csv=name not in ("patients", "columns"))
+        write_json(info | {"tables": list(tables)}, folder / "course.json")
+    logger.info("written: %s", ", ".join(tables))
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("pipeline.describe_course", __doc__)
+    arguments.add_argument("--study", required=True, type=Path, help="folder of the study")
+    arguments.add_argument("--out", required=True, type=Path, help="folder of the tables")
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments())

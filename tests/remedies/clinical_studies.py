@@ -1,0 +1,103 @@
+"""Remedies of clinical studies (models, scales, events, readings): rows of Configuration."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.describe_course import course
+from pipeline.join import _check_patients
+from pipeline.study.config import resolve_config
+from tests.models.test_oversampled_split import CONFIG
+from tests.pipeline.test_describe_course import REFUSED, other
+from tests.remedies import Remedy, refused
+from tests.support.clinical_study import COURSE, clinical_study, with_course, write_clinical
+
+SECTION = "Configuration"
+
+#: By bad input: options that are refused, what the remedy says, and the options as it asks.
+OPTIONS: dict[str, list[tuple[dict, str, list[dict]]]] = {
+    "Images or features beside `clinical_only: true`": [
+        ({"features": {"A": "a.csv"}}, "remove `clinical_only`, or features",
+         [{}, {"features": {"A": "a.csv"}, "clinical_only": False}]),
+    ],
+    "Models of clinical predictors alone without their tables or an outcome": [
+        ({key: None}, "`vertebromics new NAME` writes templates", [{}])
+        for key in ("clinical", "dictionary", "outcome")
+    ],
+    "`mode: as_published` of models of clinical predictors alone": [
+        ({"mode": "as_published", "evaluation": {"threshold_rule": "fixed"}},
+         "write `mode: rigorous`", [{"mode": "rigorous"}]),
+    ],
+    "Oversampling before the split, in a study that does not oversample": [
+        ({"oversampling": "none"}, "write `oversampling: smote`",
+         [{"oversampling": "smote"},
+          {"oversampling": "none", "oversampled_split": {"models": []}}]),
+    ],
+}  # fmt: skip
+
+#: By bad input: its name in `REFUSED`, what the remedy says, and the options as it asks.
+OF_COURSE: dict[str, tuple[str, str, dict]] = {
+    "A scale of a study whose range falls": (
+        "a range that falls", "a scale needs label, unit, range and columns", {},
+    ),
+    "A scale of a study whose bands end early": (
+        "bands that end early", "a scale needs label, unit, range and columns", {},
+    ),
+    "Adjacent fractures of a study without its levels": (
+        "an event of levels that are not named", "treated, new: new_fractures", {},
+    ),
+    "Scales, events or levels name no column of the dictionary": (
+        "a column that is not there", "perhaps `fracture` is meant",
+        other(events=[COURSE["outcomes"]["events"][0] | {"event": "fracture"}]),
+    ),
+    "A scale or an event is a column of words": (
+        "a scale of words", "give it the type continuous, ordinal, or binary", {},
+    ),
+    "Vertebral levels in a column of numbers": (
+        "levels that are numbers", "give it the type categorical, without levels", {},
+    ),
+    "`readings` names a column that is not there": (
+        "a reading that is not there", "perhaps `hu_3` is meant", {},
+    ),
+    "A mean of readings is a column already": (
+        "a mean that is there", "or the entry from `readings`", {},
+    ),
+    "A single reading is a predictor, too": (
+        "a reading that is a predictor", "give bmi the role `other` in the data dictionary", {},
+    ),
+    "A reading that the dictionary does not call continuous": (
+        "a reading of words", "give treated a row of the type continuous", {},
+    ),
+}  # fmt: skip
+
+
+def options(name: str, folder: Path) -> None:
+    for bad, remedy, mended in OPTIONS[name]:
+        refused(SECTION, name, lambda bad=bad: resolve_config(CONFIG | bad), remedy)
+        for good in mended:
+            resolve_config(CONFIG | good)
+
+
+def of_course(name: str, folder: Path) -> None:
+    with_course(write_clinical(folder), folder)
+    which, remedy, good = OF_COURSE[name]
+    bad, _ = REFUSED[which]
+    refused(SECTION, name, lambda: clinical_study(folder, **(COURSE | bad)), remedy)
+    assert course(clinical_study(folder, **(COURSE | good)))[0]
+
+
+def unknown_patient(folder: Path) -> None:
+    name = "Cases of a clinical table alone whose patient is not known"
+    members = pd.DataFrame({"patient_id": ["P1", None], "unit_id": ["c1", "c2"]})
+    refused(SECTION, name, lambda: _check_patients(members), "add the column patient_id")
+    _check_patients(members.assign(patient_id=["P1", "P2"]))
+
+
+REMEDIES: dict[str, Remedy] = {
+    **{name: functools.partial(options, name) for name in OPTIONS},
+    **{name: functools.partial(of_course, name) for name in OF_COURSE},
+    "Cases of a clinical table alone whose patient is not known": unknown_patient,
+}

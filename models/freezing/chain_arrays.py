@@ -46,7 +46,7 @@ def write_blocks(chain: Pipeline, columns: Columns) -> list[Written]:
         written.append(_block(inputs, radiomics["impute"], radiomics["scale"], kept))
     if clinical is not None:
         inputs = encoder_inputs(clinical["encode"])
-        kept = [name for one in inputs for name in one.encoded]
+        kept = [str(name) for name in clinical["collinear"].get_feature_names_out()]
         written.append(_block(inputs, clinical["impute"], clinical["scale"], kept))
     return [block for block in written if block.facts["kept"]]
 

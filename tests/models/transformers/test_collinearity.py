@@ -8,7 +8,12 @@ import pytest
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 from statsmodels.tools import add_constant
 
+from models.freezing.chain_arrays import write_blocks
+from models.transformers.chain import chain_notes, selection_chain, selection_table, signature_of
 from models.transformers.collinearity import CollinearityFilter, inflation
+from models.transformers.columns import Columns, Predictor
+from pipeline.study.config import resolve_config
+from tests.models.test_oversampled_split import CONFIG
 
 
 def table(n: int = 120, seed: int = 3) -> pd.DataFrame:
@@ -71,3 +76,17 @@ def test_missing_values_are_refused():
     X.iloc[3, 1] = np.nan
     with pytest.raises(ValueError, match="contains NaN"):
         CollinearityFilter(5).fit(X)
+
+
+def test_a_frozen_chain_hands_on_what_the_filter_kept():
+    rng = np.random.default_rng(2)
+    names = ("a", "b", "c")
+    X = pd.DataFrame(rng.normal(size=(80, 3)), columns=names, index=[f"u{at}" for at in range(80)])
+    X["b"] = 2 * X["a"]
+    config = resolve_config(CONFIG | {"selection": {"clinical": {"p": None, "vif": 5}}})
+    columns = Columns((), None, (), tuple(Predictor(name, name, "continuous") for name in names))
+    chain = selection_chain(columns, config).fit(X, (X["c"] > 0).astype(int))
+    [block] = write_blocks(chain, columns)
+    assert block.facts["kept"] == signature_of(chain) == ["a", "c"]
+    assert "above 5, in this order: b." in " ".join(chain_notes(chain))
+    assert selection_table(chain, columns)["selected"].tolist() == [True, False, True]

@@ -10,17 +10,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from models.learning.procedure import Procedure
+from models.learning.procedure import Procedure, parameter_sets
 from models.repetitions.ablation_steps import ALL, CHAIN_STEPS, FILTERS, threshold_fits
 from models.transformers.columns import Columns
 from pipeline.core import command
+from pipeline.study.analyses.prediction import judged_models
 from pipeline.study.config import load_config
 from pipeline.study.study import predicts
 from pipeline.tables.feature_names import FILTER_FAMILIES
 from pipeline.tables.split_designs import holds_out
 
 #: Stages that fit models, in the order in which they run.
-STAGES = ("train", "nested", "optimism", "ablate")
+STAGES = ("train", "added_value", "nested", "optimism", "ablate")
 
 
 def planned_fits(config: Mapping) -> dict[str, dict[str, int]]:
@@ -42,6 +43,7 @@ def planned_fits(config: Mapping) -> dict[str, dict[str, int]]:
     dealt = nested["folds"] * nested["repeats"]
     return {
         "train": {name: _of_one(name, config, "full") for name in config["models"]},
+        "added_value": {name: _of_added_value(name, config) for name in judged_models(config)},
         "nested": {name: dealt * _of_one(name, config, nested["search"])
                    for name in nested["models"]},
         "optimism": {name: 1 + optimism["resamples"] * _of_one(name, config, optimism["search"])
@@ -68,6 +70,19 @@ def _of_one(model: str, config: Mapping, search: str) -> int:
     nothing = Columns(readers=(), model_reader=None, features=(), predictors=())
     parameters = {} if search == "fixed" else None
     return Procedure(model, nothing, config, search, parameters).planned_fits
+
+
+def _of_added_value(model: str, config: Mapping) -> int:
+    """Return the fits of the arms: two of them, and three where that of all is fitted again."""
+    declared, nested = config["primary"], config["nested"]
+    search = config["added_value"]["search"]
+    if declared is None or declared["part"] != "nested":
+        fewer = parameter_sets(search, config) < parameter_sets("full", config)
+        return (3 if search == "reduced" and fewer else 2) * _of_one(model, config, search)
+    first = 2 * _of_one(model, config, search) if nested["search"] == "fixed" else 0
+    return first + 3 * nested["folds"] * nested["repeats"] * _of_one(
+        model, config, nested["search"]
+    )
 
 
 def _of_ablation(model: str, config: Mapping) -> int:

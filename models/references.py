@@ -1,15 +1,16 @@
 """Reference models: what the simplest predictions reach on the rows that judge the models.
 
-A model of a thousand features has to do better than one that knows the region's level or its
-volume, which every radiologist can tell. All references are logistic regressions with the same
-ridge penalty, fitted to the training rows. A study without test rows judges them on the outer folds
-of its nested cross-validation, each fitted outside the fold that judges it.
+A model of a thousand features has to do better than one that knows the region's level, its volume,
+its mean CT number or the patient's bone density, which every radiologist can tell. All references
+are logistic regressions with the same ridge penalty, fitted to the training rows. A study without
+test rows judges them on the outer folds of its nested cross-validation, each fitted outside the
+fold that judges it.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,15 +31,20 @@ from models.scoring.performance import Sample, auroc_estimate, point_values
 from models.transformers.columns import MEAN_OF_READERS, Columns, Predictor
 from pipeline.core import command
 from pipeline.core.errors import FitError
+from pipeline.core.files import read_table
 from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.study.changed import with_option
 from pipeline.study.study import open_study
-from pipeline.tables.readers import latest_label
+from pipeline.tables.baseline_names import mean_feature, names_density
+from pipeline.tables.readers import latest_label, latest_versions
 from pipeline.tables.volume_names import volume_feature
 
 VOLUME_COLUMN = ":volume"
 """Column of the region's volume for the model's reader; no reader's column is called so."""
+
+HU_COLUMN = ":mean_hu"
+"""Column of the region's mean CT number for the model's reader, likewise."""
 
 PARAMETERS = {"penalty": "l2", "C": 1.0}
 """scikit-learn's default penalty: nothing is searched."""
@@ -47,6 +53,8 @@ LABELS = {
     "intercept": "Nothing: the share of events",
     "level": "Vertebral level alone",
     "volume": "Volume alone",
+    "hu": "Mean CT number alone",
+    "bmd": "Bone mineral density alone",
     "clinical": "Clinical predictors alone",
     "radiomics": "Radiomic features alone",
 }
@@ -94,8 +102,34 @@ class Reference:
         return LABELS[self.name] + (f" ({self.what})" if self.what else "")
 
 
-def with_simple_predictors(table: pd.DataFrame, columns: Columns) -> tuple[pd.DataFrame, dict]:
-    """Add the volume of the model's reader to an analysis table, and describe level and volume.
+def mean_hu(masks: pd.DataFrame, readers: Sequence[str], unit: str) -> pd.Series:
+    """Return the mean CT number of each unit's contours on the CT as scanned, in HU.
+
+    Parameters
+    ----------
+    masks : pandas.DataFrame
+        ``masks.parquet``: ``case_id, patient_id, reader`` (with its version)``, mean_hu``.
+    readers : sequence of str
+        Readers over whom it is averaged; of each the latest masks.
+    unit : {'patient', 'case'}
+        What a row of the analysis is; over several cases of a patient it is averaged.
+
+    Returns
+    -------
+    pandas.Series
+        Indexed by the unit's id; missing where a reader has no mask.
+    """
+    key = f"{unit}_id"
+    latest = latest_versions(masks)
+    known = latest[latest["reader"].isin(readers)]
+    by_reader = known.groupby([key, "reader"])["mean_hu"].mean().unstack()
+    return by_reader.reindex(columns=list(readers)).mean(axis=1, skipna=False)
+
+
+def with_simple_predictors(
+    table: pd.DataFrame, columns: Columns, masks: pd.DataFrame | None = None, unit: str = "case"
+) -> tuple[pd.DataFrame, dict]:
+    """Add volume and mean CT number to an analysis table, and describe the simple predictors.
 
     Parameters
     ----------
@@ -103,25 +137,46 @@ def with_simple_predictors(table: pd.DataFrame, columns: Columns) -> tuple[pd.Da
         Analysis table.
     columns : Columns
         Its candidates.
+    masks : pandas.DataFrame, optional
+        ``masks.parquet`` of a study with images, whose mean CT numbers are in HU. A study of ready
+        feature tables has the mean intensity, which is in HU only where nothing was normalised.
+    unit : {'patient', 'case'}
+        What a row of the analysis is; used with `masks`.
 
     Returns
     -------
     table : pandas.DataFrame
-        With the column `VOLUME_COLUMN` where the study has the feature.
+        With the columns `VOLUME_COLUMN` and `HU_COLUMN` where the study has them.
     predictors : dict of str to Predictor
-        ``level`` and ``volume``, as far as the study tells them apart.
+        ``level``, ``volume``, ``hu`` and ``bmd``, as far as the study has them.
     """
     predictors = {}
     levels = sorted(table["level"].dropna().unique()) if "level" in table else []
     if len(levels) > 1:
         predictors["level"] = Predictor("level", "Level", "categorical", tuple(levels))
-    name = volume_feature(columns.features)
-    if name is not None:
-        readers = [r for r in columns.readers if columns.model_reader in (r, MEAN_OF_READERS, None)]
-        latest = [latest_label(r) if r in columns.corrected else r for r in readers]
-        volume = table[[f"{label}:{name}" for label in latest]].mean(axis=1, skipna=False)
-        table = pd.concat([table, volume.rename(VOLUME_COLUMN)], axis=1)
+    readers = [r for r in columns.readers if columns.model_reader in (r, MEAN_OF_READERS, None)]
+    latest = [latest_label(r) if r in columns.corrected else r for r in readers]
+    added = {}
+
+    def of_readers(feature: str) -> pd.Series:
+        return table[[f"{label}:{feature}" for label in latest]].mean(axis=1, skipna=False)
+
+    if (name := volume_feature(columns.features)) is not None:
+        added[VOLUME_COLUMN] = of_readers(name)
         predictors["volume"] = Predictor(VOLUME_COLUMN, name, "continuous")
+    if masks is not None:
+        hu = mean_hu(masks, readers, unit).reindex(table["unit_id"])
+        added[HU_COLUMN] = hu.set_axis(table.index)
+        predictors["hu"] = Predictor(HU_COLUMN, "HU on the CT as scanned", "continuous")
+    elif (name := mean_feature(columns.features)) is not None:
+        added[HU_COLUMN] = of_readers(name)
+        label = f"{name}, in HU where images were not normalised"
+        predictors["hu"] = Predictor(HU_COLUMN, label, "continuous")
+    for predictor in columns.predictors:
+        if "bmd" not in predictors and names_density(predictor.column, predictor.label):
+            predictors["bmd"] = predictor
+    if added:
+        table = pd.concat([table, pd.DataFrame(added)], axis=1)
     return table, predictors
 
 
@@ -131,11 +186,13 @@ def plan_references(columns: Columns, predictors: Mapping[str, Predictor]) -> li
     missing = {
         "level": "not fitted: no vertebral level is known, or all rows are of one",
         "volume": "not fitted: no feature of the study bears the name of a volume",
+        "hu": "not fitted: the study has no mean CT number",
+        "bmd": "not fitted: no clinical predictor bears the name of a bone density",
     }
     for name, note in missing.items():
         if name in predictors:
             alone = replace(columns, features=(), predictors=(predictors[name],))
-            what = predictors[name].label if name == "volume" else ""
+            what = "" if name == "level" else predictors[name].label
             plan.append(Reference(name, alone, every=True, what=what))
         else:
             plan.append(Reference(name, None, note=note))
@@ -158,7 +215,9 @@ def fit_reference(
     return fitted.predict(test), len(fitted.signature)
 
 
-def compare_references(columns: Columns, table: pd.DataFrame, config: Mapping) -> pd.DataFrame:
+def compare_references(
+    columns: Columns, table: pd.DataFrame, config: Mapping, masks: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Fit all references of a study and judge them on the rows that judge its models.
 
     Parameters
@@ -169,6 +228,8 @@ def compare_references(columns: Columns, table: pd.DataFrame, config: Mapping) -
         Analysis table with ``part``; without test rows, outer folds judge.
     config : mapping
         Resolved configuration.
+    masks : pandas.DataFrame, optional
+        ``masks.parquet`` of a study with images.
 
     Returns
     -------
@@ -176,7 +237,7 @@ def compare_references(columns: Columns, table: pd.DataFrame, config: Mapping) -
         One row per reference: ``reference, label, n_features, auroc, auroc_low, auroc_high, brier,
         scaled_brier, note``.
     """
-    table, predictors = with_simple_predictors(table, columns)
+    table, predictors = with_simple_predictors(table, columns, masks, config["unit"])
     training, _ = training_rows(table)
     test = table[table["part"] == "test"].reset_index(drop=True)
     judge = partial(_on_test_rows, training=training, test=test, config=config)
@@ -251,13 +312,15 @@ def main(options: argparse.Namespace) -> None:
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
     columns = candidates_in_mode(columns, table, config["mode"])
+    masks = read_table(options.masks) if options.masks else None
     with labelled_log(config), threadpool_limits(config["threads"]):
-        result = compare_references(columns, table, config)
+        result = compare_references(columns, table, config, masks)
     write_result(result, options.out, config)
 
 
 if __name__ == "__main__":
     arguments = command.parser("models.references", __doc__)
     input_arguments(arguments)
+    arguments.add_argument("--masks", type=Path, help="masks.parquet of a study with images")
     arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
     command.run(main, arguments)

@@ -171,7 +171,7 @@ def describe(
         "corrected": dict(corrected or {}),
         "features": list(names),
         "predictors": rows,
-        "outcome": config["outcome"],
+        "outcome": {name: config["outcome"][name] for name in ("name", "label", "formula")},
         "notes": list(notes),
     }
 

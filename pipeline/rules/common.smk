@@ -23,6 +23,7 @@ from pipeline.running.run_start import at_start
 from pipeline.running.slurm_jobs import remember_jobs
 from pipeline.running.stage_options import read_by
 from pipeline.study.analyses import ANALYSES
+from pipeline.study.analyses.prediction import judged_models
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.study.study import write_study
 from pipeline.tables.split_designs import holds_out
@@ -316,6 +317,7 @@ def model_targets(wildcards):
         f"{FOLDER}/evaluation/winner.json",
         f"{FOLDER}/evaluation/sample_size.json",
         f"{FOLDER}/evaluation/references.parquet",
+        f"{FOLDER}/evaluation/added_value.json",
         f"{FOLDER}/tables/missingness.parquet",
         *[f"{FOLDER}/sensitivity/{model}.parquet" for model in MODELS],
         *[f"{FOLDER}/nested/{model}.json" for model in NESTED],

@@ -3,6 +3,7 @@ rule references:
         analysis=f"{FOLDER}/tables/analysis.parquet",
         info=f"{FOLDER}/tables/analysis.json",
         split=f"{FOLDER}/tables/split.parquet",
+        masks=f"{FOLDER}/tables/masks.parquet" if HAS_IMAGES else [],
     output:
         f"{FOLDER}/evaluation/references.parquet",
     log:
@@ -19,7 +20,10 @@ rule references:
         code=code_fingerprint("models.references"),
         options=options(config, *read_by("references", config)),
         study=f"{FOLDER}/study",
+        masks=lambda wildcards, input: (
+            f"--masks {quote(str(input.masks))}" if input.masks else ""
+        ),
     shell:
         "python -m models.references --study {params.study:q}"
         " --analysis {input.analysis:q} --info {input.info:q} --split {input.split:q}"
-        " --out {output:q} > {log:q} 2>&1"
+        " {params.masks} --out {output:q} > {log:q} 2>&1"

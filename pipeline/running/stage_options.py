@@ -11,8 +11,15 @@ from collections.abc import Mapping
 
 from pipeline.core.mode_labels import is_leaking
 from pipeline.study.analyses import ANALYSES
-from pipeline.study.analyses.prediction import FITTED, READ_BY_MODEL, SEARCHED, SEARCHING
+from pipeline.study.analyses.prediction import (
+    FITTED,
+    READ_BY_MODEL,
+    SEARCHED,
+    SEARCHING,
+    added_value_options,
+)
 from pipeline.study.model_families import MODEL_FAMILIES
+from pipeline.study.options.handed_in import OUTCOME
 from pipeline.tables.split_designs import OPTIONS as SPLIT
 from pipeline.tables.split_designs import holds_out
 
@@ -40,10 +47,10 @@ READ_BY: dict[str, tuple[str, ...]] = {
     "gather_ready": _READY,
     "reproducibility": ("evaluation.confidence", "selection.ccc.threshold"),
     "join": (
-        *(*_READY, "model_reader", "outcome", "eligibility", "timing", "predictors"),
+        *(*_READY, "model_reader", *OUTCOME, "eligibility", "timing", "predictors"),
         *SPLIT,
     ),
-    "flow": (*_READY, "outcome", "eligibility"),
+    "flow": (*_READY, *OUTCOME, "eligibility"),
     **{rule: names for each in ANALYSES.values() for rule, names in each.reads.items()},
 }
 """Rule -> the options that its stage reads, whatever the model."""
@@ -74,7 +81,9 @@ def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
         if rule == "oversampled_split":
             asked = config["oversampled_split"]["models"]
             more += [name for each in asked for name in MODEL_FAMILIES[each].own_options()]
-        return [*READ_BY[rule], *more]
+        if rule == "added_value":
+            more += added_value_options(config)
+        return list(dict.fromkeys([*READ_BY[rule], *more]))
     names = [*FITTED, *READ_BY_MODEL[rule], *MODEL_FAMILIES[model].own_options()]
     if rule == "sensitivity":  # parameters are those of the model, and no threshold is chosen
         return names

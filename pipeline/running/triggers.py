@@ -40,7 +40,8 @@ def options(config: dict, *names: str) -> str:
     for name in names:
         value: object = config
         for part in name.split("."):
-            value = value[part]  # type: ignore[index]
+            # Of a section that a study does without, no option is known.
+            value = None if value is None else value[part]  # type: ignore[index]
         chosen[name] = value
     return _canonical(chosen if names else config)
 

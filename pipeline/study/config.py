@@ -140,7 +140,7 @@ def resolve_config(user: dict) -> dict:
     _name_inside(config)
     outcome = config["outcome"]
     if outcome is not None:
-        config["outcome"] = {"label": outcome["name"]} | outcome
+        config["outcome"] = {"label": outcome["name"], "definition": None} | outcome
     if config["primary"] is not None:
         part = "test" if holds_out(config["split"]) else "nested"
         config["primary"] = {"part": part, "metric": "auroc"} | config["primary"]

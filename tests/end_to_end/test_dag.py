@@ -355,8 +355,9 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
 
     learned = {"select", "train", "evaluate", "references", "nested", "optimism", "ablate"}
     learned |= {"stability", "sensitivity", "winner", "sample_size", "study_report"}
+    learned |= {"added_value"}
     assert planned(title="Another") == {"study_report"}
-    resampled = {"evaluate", "ablate", "study_report"}
+    resampled = {"evaluate", "ablate", "added_value", "study_report"}
     assert planned(evaluation={"bootstrap": 200}) == resampled
     assert planned(selection={"mrmr": {"k": 10}}) == learned
     assert planned(search={"iterations": 3}) == learned - {"select", "stability", "references"}
@@ -366,6 +367,9 @@ def test_modelling_runs_again_only_for_what_changed(checkout: Checkout) -> None:
     assert planned(models=["lr", "rf"]) == of_models
     assert planned(nested={"search": "fixed"}) == {"nested", "study_report"}
     assert planned(nested={"models": []}) == {"study_report"}
+    assert planned(added_value={"risk": 0.2}) == {"added_value", "study_report"}
+    defined = config["outcome"] | {"definition": "pain on both days"}
+    assert planned(outcome=defined) == {"study_report"}
     assert planned(stability={"resamples": 3}) == {"stability", "study_report"}
     assert planned(optimism={"resamples": 11}) == {"optimism", "study_report"}
     assert planned(workers=2) == {"study_report"}

@@ -21,11 +21,29 @@ def test_the_fits_of_a_study_by_hand(config):
     """Five sets over five folds, the best once more per fold, and the final fit; TabNet twice."""
     planned = planned_fits(config)
     assert planned["train"] == {"lr": 31, "svm": 31, "rf": 31, "xgboost": 31, "tabnet": 56}
+    # Two more searches and fits: clinical alone, radiomics alone; of whichever model wins.
+    assert planned["added_value"] == {name: 2 * fits for name, fits in planned["train"].items()}
     assert planned["nested"] == dict.fromkeys(("lr", "svm", "rf", "xgboost", "tabnet"), 5)
     assert planned["optimism"] == {"lr": 11}
     # The full model, five highest, two blocks, two families, one step; two seeds and five folds.
     assert ablation_steps(config) == 11
     assert planned["ablate"] == {"tabnet": 11 * (2 + 5)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({"added_value": {"search": "fixed", "risk": None}}, 2),
+        # With fewer sets the arm of all candidates is fitted again too: 3 x (2 sets + 1) x 5 folds.
+        ({"added_value": {"search": "reduced", "risk": None}}, 3 * 16),
+        # Two arms search once on all rows; then three arms in five folds.
+        ({"primary": {"model": "lr", "part": "nested", "metric": "auroc"}}, 2 * 31 + 3 * 5),
+    ],
+)
+def test_the_arms_of_the_added_value_are_counted(config, changes, fits):
+    config["search"]["reduced_iterations"] = 2
+    config |= {"primary": {"model": "lr", "part": "test", "metric": "auroc"}} | changes
+    assert planned_fits(config)["added_value"] == {"lr": fits}
 
 
 @pytest.mark.parametrize(

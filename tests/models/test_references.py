@@ -10,9 +10,11 @@ from sklearn.metrics import roc_auc_score
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.references import (
+    HU_COLUMN,
     LABELS,
     VOLUME_COLUMN,
     compare_references,
+    mean_hu,
     with_simple_predictors,
 )
 from models.split import split_table
@@ -75,6 +77,36 @@ def test_volume_is_that_of_the_models_reader(study, references):
     )
     area = roc_auc_score(table["outcome"][~training], direction * volume[~training])
     assert references.loc["volume", "auroc"] == pytest.approx(area)
+
+
+def test_the_mean_intensity_and_the_bone_density_stand_beside_volume(study, references):
+    columns, table = study
+    assert references.loc["hu", "n_features"] == 1
+    assert "in HU where images were not normalised" in references.loc["hu", "label"]
+    assert references.loc["bmd", "label"].startswith("Bone mineral density alone (")
+    added = with_simple_predictors(table, columns)[0][HU_COLUMN]
+    expected = table[f"{columns.model_reader}:original_firstorder_Mean"]
+    pd.testing.assert_series_equal(added, expected, check_names=False)
+
+
+def test_a_study_with_images_has_its_ct_numbers_in_hu(study):
+    columns, table = study
+    masks = pd.DataFrame({"patient_id": table["patient_id"], "case_id": table["unit_id"]})
+    masks = masks.merge(pd.DataFrame({"reader": ["A", "A.v2", "B"]}), how="cross")
+    masks["mean_hu"] = np.arange(len(masks), dtype=float)
+    rows, predictors = with_simple_predictors(table, columns, masks)
+    assert predictors["hu"].label == "HU on the CT as scanned"
+    # Of reader A the second version: every third row from the second on.
+    assert rows[HU_COLUMN].to_numpy() == pytest.approx(np.arange(len(table)) * 3 + 1.0)
+
+
+def test_a_patient_has_the_mean_ct_number_of_all_cases():
+    masks = pd.DataFrame(
+        {"patient_id": ["p", "p", "q"], "case_id": ["1", "2", "3"], "reader": "A",
+         "mean_hu": [100.0, 200.0, 50.0]}
+    )  # fmt: skip
+    assert mean_hu(masks, ["A"], "patient").to_dict() == {"p": 150.0, "q": 50.0}
+    assert mean_hu(masks, ["A", "B"], "case").isna().all()
 
 
 def test_the_mean_of_readers_has_their_mean_volume(study):

@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 
 import models.ablate
+import models.added_value
 import models.evaluate
 import models.missingness
 import models.nested
@@ -116,11 +117,26 @@ def run_models(folder: Path, config: Mapping) -> None:
         final = path / "model.json"
         call(models.sensitivity, **given_of, model=path.name, model_json=final, out=out)
     call(models.missingness, **given, out=tables / "missingness.parquet")
-    call(models.references, **given, out=evaluated / "references.parquet")
+    call(models.references, **given, masks=None, out=evaluated / "references.parquet")
+    run_added_value(folder, config)
     if config["oversampled_split"]["models"]:
         orders = folder / "oversampled_split"
         made = {"out": orders / "orders.parquet", "json": orders / "orders.json"}
         call(models.oversampled_split, **given, **made)
+
+
+def run_added_value(folder: Path, config: Mapping) -> None:
+    """Fit the model of the primary analysis to clinical, radiomic and all candidates."""
+    made = [folder / "models" / model for model in config["models"]]
+    call(
+        models.added_value,
+        **_inputs(folder),
+        models=[path / "model.json" for path in made],
+        predictions=[path / "predictions.parquet" for path in made],
+        winner=folder / "evaluation" / "winner.json",
+        workers=1,
+        out_dir=folder / "evaluation",
+    )
 
 
 def run_repetitions(folder: Path, config: Mapping) -> None:

@@ -10,6 +10,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
 from pipeline.study.analyses.analysis import Analysis
 from pipeline.study.options.analyses import Outcomes
+from pipeline.study.options.handed_in import OUTCOME
 
 
 def check_groups(config: Mapping[str, Any], problems: Problems) -> None:
@@ -58,11 +59,11 @@ OUTCOMES = Analysis(
     rules=("describe_groups", "describe_course"),
     reads={
         "describe_groups": (
-            *("unit", "outcome", "eligibility", "features", "evaluation.confidence"),
+            *("unit", *OUTCOME, "eligibility", "features", "evaluation.confidence"),
             *(f"outcomes.{name}" for name in ("by", "normality", "small_cells", "adjust")),
         ),
         "describe_course": (
-            *("unit", "outcome", "eligibility", "features", "evaluation.confidence", "readings"),
+            *("unit", *OUTCOME, "eligibility", "features", "evaluation.confidence", "readings"),
             *(f"outcomes.{name}" for name in ("by", "adjust_for", "scales", "events", "levels")),
             "outcomes.figures",
         ),

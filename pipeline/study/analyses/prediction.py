@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pipeline.study.analyses.analysis import Analysis
+from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.tables.split_designs import OPTIONS as SPLIT
+from pipeline.tables.split_designs import holds_out
 
 #: From raw readings and clinical values to the numbers that a model sees.
 _CHAIN = ("selection.ccc", "selection.wilcoxon", "selection.mrmr", "selection.clinical")
@@ -38,12 +43,34 @@ SEARCHED = {
 }
 """How parameters are found -> the options that say so."""
 
+
+def judged_models(config: Mapping[str, Any]) -> list[str]:
+    """Return the models of which one is that of the primary analysis: all, where a winner is."""
+    declared = config["primary"]
+    if declared is None or declared["model"] not in config["models"]:
+        return list(config["models"])
+    return [declared["model"]]
+
+
+def added_value_options(config: Mapping[str, Any]) -> list[str]:
+    """Return what the added value reads besides: of its model, and of the folds it is judged in."""
+    names = []
+    for name in judged_models(config):
+        names += MODEL_FAMILIES[name].own_options()
+        names += [f"search.spaces.{name}"] * (name in config["search"]["spaces"])
+    declared = config["primary"]
+    nested = declared is not None and declared["part"] == "nested"
+    if nested or not holds_out(config["split"]):
+        names += [*READ_BY_MODEL["nested"], "split.folds"]
+    return names
+
+
 PREDICTION = Analysis(
     "prediction",
     "models of the outcome",
     rules=(
         *("split", "select", "stability", "train", "evaluate", "references", "sensitivity"),
-        *("nested", "optimism", "ablate", "oversampled_split"),
+        *("added_value", "nested", "optimism", "ablate", "oversampled_split"),
     ),
     reads={
         "split": ("seed", *SPLIT),
@@ -62,8 +89,12 @@ PREDICTION = Analysis(
             "search.spaces",
         ),
         "references": (
-            *("seed", "mode", "threads", *_CHAIN, "oversampling"),
+            *("seed", "mode", "threads", "unit", *_CHAIN, "oversampling"),
             *("evaluation.confidence", "evaluation.threshold"),
+        ),
+        "added_value": (
+            *(*FITTED, *SEARCHED["reduced"], "primary", "added_value", "evaluation.confidence"),
+            *("evaluation.bootstrap", "evaluation.threshold_rule", "evaluation.threshold"),
         ),
     },
     needs_outcome=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.study.analyses.analysis import Analysis
 from pipeline.study.options.analyses import Regression
+from pipeline.study.options.handed_in import OUTCOME
 from pipeline.tables.split_designs import OPTIONS as SPLIT
 
 REGRESSION = Analysis(
@@ -12,7 +13,7 @@ REGRESSION = Analysis(
     rules=("regress",),
     reads={
         "regress": (
-            *("seed", "mode", "title", "unit", "regression", "outcome", "eligibility", "timing"),
+            *("seed", "mode", "title", "unit", "regression", *OUTCOME, "eligibility", "timing"),
             *("predictors", "features", "evaluation.confidence", "evaluation.decision_curve"),
             *(name for name in SPLIT if name != "split.folds"),
         ),

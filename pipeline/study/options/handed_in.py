@@ -17,6 +17,12 @@ class Outcome:
     label: str = option(
         "", "the outcome in words, for the report", "its name where it is not given", min_length=1
     )
+    definition: str | None = option(
+        None,
+        "what the outcome means, in the authors' words",
+        "such as `back pain of VAS 4 or more on day 3 and day 30`: the report's question",
+        min_length=1,
+    )
     formula: str = option(
         MISSING,
         "condition over clinical columns",
@@ -24,6 +30,10 @@ class Outcome:
         remedy="write it as text, such as `formula: vas_day3 >= 4 and vas_day30 >= 4`",
         min_length=1,
     )
+
+
+OUTCOME = ("outcome.name", "outcome.label", "outcome.formula")
+"""What stages read of the outcome; its definition is for people alone, and re-runs none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from pipeline.core.sections import Rule, option, optional_section, section, sect
 from pipeline.imaging.ct_options import CtOptions
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.model_families import MODEL_FAMILIES
+from pipeline.study.options.added_value import AddedValue
 from pipeline.study.options.fitting import Family, Search
 from pipeline.study.options.handed_in import Condition, Outcome
 from pipeline.study.options.imaging import Agreement, Checks, Extraction, Masks, Preflight
@@ -334,6 +335,11 @@ class _Computed:
         "`models`, or winner (the best in cross-validation); part test | nested (the only one, and "
         "the default, without a hold-out); null: none declared, and the report says so",
         remedy="such as `primary: {model: tabnet, part: test, metric: auroc}`",
+    )
+    added_value: AddedValue = section(
+        AddedValue,
+        "what radiomics adds to clinical data",
+        "the model of `primary`, or the best one, fitted to clinical, radiomic and all candidates",
     )
     nested: Nested = section(
         Nested,

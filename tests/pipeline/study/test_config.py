@@ -114,7 +114,8 @@ def test_defaults_hold_and_the_study_overrides_them():
     mrmr = default["selection"]["mrmr"] | {"k": 5}
     assert config["selection"] == default["selection"] | {"mrmr": mrmr}
     assert config["scaling"] == default["scaling"]
-    assert config["outcome"] == {"name": "pain", "label": "pain", "formula": "vas >= 4"}
+    outcome = {"name": "pain", "label": "pain", "definition": None, "formula": "vas >= 4"}
+    assert config["outcome"] == outcome
 
 
 def test_protocol_lies_between_defaults_and_study():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pipeline.reporting.blocks import Section
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections.ablation import ablation_section
+from pipeline.reporting.sections.added_value import added_value_section
 from pipeline.reporting.sections.course import (
     columns_section,
     course_section,
@@ -54,8 +55,8 @@ ANALYSIS_SECTIONS: dict[str, AnalysisSections] = {
         of_patients=(sample_size_section,),
         of_features=(
             *(selection_section, hyperparameters_section, performance_section),
-            *(validation_section, orders_section, sensitivity_section, importance_section),
-            ablation_section,
+            *(added_value_section, validation_section, orders_section, sensitivity_section),
+            *(importance_section, ablation_section),
         ),
         missed=True,
     ),

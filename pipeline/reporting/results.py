@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.errors import VertebromicsError
-from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
 from pipeline.reporting.dropped import Dropped, dropped_models
 from pipeline.reporting.judged_rows import JudgedRows, judged_rows
+from pipeline.reporting.result_files import AddedValue, facts_of, read_added_value, table_of
 from pipeline.study.analyses.outcomes import has_course
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.readers import latest_label
@@ -118,6 +117,7 @@ class Modelling:
     winner: dict
     sample_size: dict
     references: pd.DataFrame
+    added_value: AddedValue
     sensitivity: pd.DataFrame
     missingness: pd.DataFrame
     nested: dict[str, Nested]
@@ -201,11 +201,11 @@ class Results:
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the study's folder, such as ``"outcomes/groups.parquet"``."""
-        return _table(self.folder, name)
+        return table_of(self.folder, name)
 
     def facts(self, name: str) -> dict:
         """Return a JSON file of the study's folder, such as ``"outcomes/groups.json"``."""
-        return _json(self.folder, name)
+        return facts_of(self.folder, name)
 
 
 def has_images(config: dict) -> bool:
@@ -252,7 +252,7 @@ def read_results(study_folder: str | Path) -> Results:
     return Results(
         study=study,
         folder=folder,
-        flow=_json(folder, "tables/flow.json"),
+        flow=facts_of(folder, "tables/flow.json"),
         reproducibility=_of_features(folder, config, "reproducibility"),
         families=_of_features(folder, config, "reproducibility_families"),
         imaging=_imaging(folder, study) if has_images(config) else None,
@@ -264,30 +264,32 @@ def read_results(study_folder: str | Path) -> Results:
 
 
 def _course(folder: Path) -> Course:
-    info = _json(folder, "outcomes/course/course.json")
+    info = facts_of(folder, "outcomes/course/course.json")
     names = info["tables"]
-    return Course({name: _table(folder, f"outcomes/course/{name}.parquet") for name in names}, info)
+    return Course(
+        {name: table_of(folder, f"outcomes/course/{name}.parquet") for name in names}, info
+    )
 
 
 def _regression(folder: Path) -> Regression:
     names = ("coefficients", "model", "optimism")
-    tables = {name: _table(folder, f"regression/tables/{name}.parquet") for name in names}
-    return Regression(tables, _json(folder, "regression/regression.json"))
+    tables = {name: table_of(folder, f"regression/tables/{name}.parquet") for name in names}
+    return Regression(tables, facts_of(folder, "regression/regression.json"))
 
 
 def _groups(folder: Path) -> Groups:
     return Groups(
-        _table(folder, "outcomes/groups.parquet"),
-        _table(folder, "outcomes/cells.parquet"),
-        _table(folder, "outcomes/effects.parquet"),
-        _json(folder, "outcomes/groups.json"),
+        table_of(folder, "outcomes/groups.parquet"),
+        table_of(folder, "outcomes/cells.parquet"),
+        table_of(folder, "outcomes/effects.parquet"),
+        facts_of(folder, "outcomes/groups.json"),
     )
 
 
 def _of_features(folder: Path, config: dict, name: str) -> pd.DataFrame:
     """Return a table on the features; without any, it has no row."""
     if has_features(config):
-        return _table(folder, f"tables/{name}.parquet")
+        return table_of(folder, f"tables/{name}.parquet")
     columns = ("image_type", "feature_class", "n", "ccc", "readers")
     return pd.DataFrame({column: [] for column in columns})
 
@@ -336,12 +338,12 @@ def metric(results: Results, model: str, name: str, part: str | None = None) -> 
 
 def _imaging(folder: Path, study: Study) -> Imaging:
     names = ("ingest", "masks", "agreement", "preflight", "extraction", "verification")
-    tables = {name: _table(folder, f"tables/{name}.parquet") for name in names}
+    tables = {name: table_of(folder, f"tables/{name}.parquet") for name in names}
     batches = sorted(study.cases["batch"].unique())
     # Of a batch without any usable mask the columns have no type of their own.
     types = {"case_id": "string", "reader": "string", "clipped_share": float}
     resampled = [
-        _table(folder, f"batches/{batch}/resample.parquet")[list(types)].astype(types)
+        table_of(folder, f"batches/{batch}/resample.parquet")[list(types)].astype(types)
         for batch in batches
     ]
     pictures: dict[str, Path] = {}
@@ -352,18 +354,20 @@ def _imaging(folder: Path, study: Study) -> Imaging:
 
 
 def _modelling(folder: Path, config: dict) -> Modelling:
-    analysis = _table(folder, "tables/analysis.parquet")
+    analysis = table_of(folder, "tables/analysis.parquet")
     evaluation = {
-        name: _table(folder, f"evaluation/{name}.parquet")
+        name: table_of(folder, f"evaluation/{name}.parquet")
         for name in Evaluation.__dataclass_fields__
     }
-    info = _json(folder, "tables/analysis.json")
+    info = facts_of(folder, "tables/analysis.json")
     labels = [*info["readers"], *map(latest_label, info.get("corrected", {}))]
     prefixes = tuple(f"{label}:" for label in labels)
     infos = {
-        "train": {name: _json(folder, f"models/{name}/model.json") for name in config["models"]},
+        "train": {name: facts_of(folder, f"models/{name}/model.json") for name in config["models"]},
         **{
-            stage: {name: _json(folder, f"{stage}/{name}.json") for name in config[stage]["models"]}
+            stage: {
+                name: facts_of(folder, f"{stage}/{name}.json") for name in config[stage]["models"]
+            }
             for stage in ("nested", "optimism", "ablation")
         },
     }
@@ -380,38 +384,43 @@ def _modelling(folder: Path, config: dict) -> Modelling:
     return Modelling(
         units=analysis[[name for name in analysis.columns if not name.startswith(prefixes)]],
         info=info,
-        split=_table(folder, "tables/split.parquet"),
-        selection=_table(folder, "tables/selection.parquet"),
-        selection_info=_json(folder, "tables/selection.json"),
-        stability=_table(folder, "tables/stability.parquet"),
-        stability_info=_json(folder, "tables/stability.json"),
+        split=table_of(folder, "tables/split.parquet"),
+        selection=table_of(folder, "tables/selection.parquet"),
+        selection_info=facts_of(folder, "tables/selection.json"),
+        stability=table_of(folder, "tables/stability.parquet"),
+        stability_info=facts_of(folder, "tables/stability.json"),
         models={name: _model(folder, name) for name in trained},
         evaluation=Evaluation(**evaluation),
-        winner=_json(folder, "evaluation/winner.json"),
-        sample_size=_json(folder, "evaluation/sample_size.json"),
-        references=_table(folder, "evaluation/references.parquet"),
+        winner=facts_of(folder, "evaluation/winner.json"),
+        sample_size=facts_of(folder, "evaluation/sample_size.json"),
+        references=table_of(folder, "evaluation/references.parquet"),
+        added_value=read_added_value(folder),
         sensitivity=pd.concat(
-            [_table(folder, f"sensitivity/{name}.parquet") for name in trained or config["models"]],
+            [
+                table_of(folder, f"sensitivity/{name}.parquet")
+                for name in trained or config["models"]
+            ],
             ignore_index=True,
         ),
-        missingness=_table(folder, "tables/missingness.parquet"),
+        missingness=table_of(folder, "tables/missingness.parquet"),
         nested={
             name: Nested(
-                _table(folder, f"nested/{name}.parquet"), _json(folder, f"nested/{name}.json")
+                table_of(folder, f"nested/{name}.parquet"), facts_of(folder, f"nested/{name}.json")
             )
             for name in fitted["nested"]
         },
         optimism={
             name: Optimism(
-                _table(folder, f"optimism/{name}.parquet"), _json(folder, f"optimism/{name}.json")
+                table_of(folder, f"optimism/{name}.parquet"),
+                facts_of(folder, f"optimism/{name}.json"),
             )
             for name in fitted["optimism"]
         },
         ablation={
             name: Ablation(
-                _table(folder, f"ablation/{name}.parquet"),
-                _table(folder, f"ablation/{name}_seeds.parquet"),
-                _json(folder, f"ablation/{name}.json"),
+                table_of(folder, f"ablation/{name}.parquet"),
+                table_of(folder, f"ablation/{name}_seeds.parquet"),
+                facts_of(folder, f"ablation/{name}.json"),
             )
             for name in fitted["ablation"]
         },
@@ -422,35 +431,15 @@ def _modelling(folder: Path, config: dict) -> Modelling:
 
 def _orders(folder: Path) -> Orders:
     return Orders(
-        _table(folder, "oversampled_split/orders.parquet"),
-        _json(folder, "oversampled_split/orders.json"),
+        table_of(folder, "oversampled_split/orders.parquet"),
+        facts_of(folder, "oversampled_split/orders.json"),
     )
 
 
 def _model(folder: Path, name: str) -> Model:
     return Model(
-        info=_json(folder, f"models/{name}/model.json"),
-        predictions=_table(folder, f"models/{name}/predictions.parquet"),
-        search=_table(folder, f"models/{name}/search.parquet"),
-        importance=_table(folder, f"models/{name}/importance.parquet"),
+        info=facts_of(folder, f"models/{name}/model.json"),
+        predictions=table_of(folder, f"models/{name}/predictions.parquet"),
+        search=table_of(folder, f"models/{name}/search.parquet"),
+        importance=table_of(folder, f"models/{name}/importance.parquet"),
     )
-
-
-def _table(folder: Path, name: str) -> pd.DataFrame:
-    return read_table(_there(folder, name))
-
-
-def _json(folder: Path, name: str) -> dict:
-    return read_json(_there(folder, name))
-
-
-def _there(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        raise VertebromicsError(
-            "The report needs every result that the configuration calls for",
-            found=f"no {name}",
-            where=f"results of the study {folder.name}",
-            remedy="run `snakemake --configfile <your study>.yaml report`",
-        )
-    return path

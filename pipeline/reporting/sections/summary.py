@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from pipeline.comparison.concordance import stable_from
+from pipeline.reporting.added_value_words import (
+    added_value_sentences,
+    arms_sentence,
+    baselines_sentence,
+)
 from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
-from pipeline.reporting.calibration_words import calibration_sentence
+from pipeline.reporting.calibration_words import brief_calibration
 from pipeline.reporting.cautions import Caution
 from pipeline.reporting.dropped import dropped_notes
-from pipeline.reporting.leaking import order_words
+from pipeline.reporting.leaking import learned_oversampled
 from pipeline.reporting.results import Results, judged, measured_unit, metric
 from pipeline.reporting.sections.models import model_labels
 from pipeline.reporting.sections.primary import primary_sentence
-from pipeline.reporting.validation_kind import validation_text
+from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import (
-    METRIC_BOUNDS,
-    NO_VALUE,
-    SIGNED,
     UNIT,
     count,
     first_lower,
@@ -28,6 +28,9 @@ from pipeline.reporting.wording import (
     share,
 )
 from pipeline.tables.split_designs import holds_out
+
+_LIMITATIONS = 3
+"""Limitations that the summary names."""
 
 #: A heading and what is said under it.
 Point = tuple[str, str]
@@ -40,24 +43,38 @@ _TIMING = {
 
 
 def summary_section(results: Results, cautions: list[Caution]) -> Section:
-    """Build the summary: what was asked, what was found, what limits it."""
-    points = [_question(results), *_patients(results), *_readers(results)]
-    if results.modelling is not None:
-        points += [*_selection(results), *_performance(results), *_ablation(results)]
+    """Build the summary: what was asked, what was found, what limits it.
+
+    Of a study that predicts it answers first whether radiomics adds to clinical data, in at most
+    250 words; what a section says in detail is not said here.
+    """
+    points = [_question(results), *_patients(results)]
+    if results.modelling is None:
+        points += _readers(results)
+    else:
+        points += _findings(results)
     blocks: list[Block] = [Facts(_facts(results)), Points(points)]
     if results.modelling is not None:
         modelling = results.modelling
         # What was to be shown and could not be is the first that a reader must know.
         blocks[:0] = dropped_notes(results["primary"], modelling.dropped, modelling.winner["model"])
-    warnings = [
-        first_lower(caution.title)
-        for caution in cautions
-        if caution.tone == "warning" and caution.anchor != "summary"
-    ]
-    if warnings:
-        text = f"Main limitations (details in the sections below): {sentence_list(warnings)}."
+    if text := _limitations(cautions):
         blocks.append(Note(text, "Read with care"))
     return Section("summary", "Summary", blocks)
+
+
+def _limitations(cautions: list[Caution]) -> str:
+    """Return the main limitations, those of the figures of performance first."""
+    warnings = [
+        caution for caution in cautions if caution.tone == "warning" and caution.anchor != "summary"
+    ]
+    if not warnings:
+        return ""
+    ranked = sorted(warnings, key=lambda caution: caution.anchor != "performance")
+    shown = sentence_list(first_lower(caution.title) for caution in ranked[:_LIMITATIONS])
+    more = len(ranked) - _LIMITATIONS
+    rest = f"; {count(more)} more there" if more > 0 else ""
+    return f"Main limitations (details in the sections below): {shown}{rest}."
 
 
 def _question(results: Results) -> tuple[str, str]:
@@ -89,10 +106,11 @@ def _question(results: Results) -> tuple[str, str]:
             f"{plural(len(predictors), 'clinical predictor')} {_TIMING[results['timing']]}"
         )
     do = "do" if len(offered) > 1 or len(predictors) > 1 else "does"
+    meaning = results["outcome"].get("definition") or outcome["formula"]
     return (
         "Question",
         f"How well {do} {sentence_list(offered)} tell apart {results['unit']}s with and without "
-        f"“{outcome['label']}” ({outcome['formula']})?",
+        f"“{outcome['label']}” ({meaning.rstrip('.')})?",
     )
 
 
@@ -107,23 +125,19 @@ def _patients(results: Results) -> list[Point]:
         split = results.modelling.split
         events = int(split["outcome"].sum())
         test = split[split["part"] == "test"]
+        tested = plural(int(test["outcome"].sum()), "event")
         text = (
             f"{count(events)} of {plural(len(split), results['unit'])} "
             f"({share(events, len(split))}) had it. "
         )
-        if holds_out(results["split"]):
-            text += (
-                f"{count(len(split) - len(test))} served to "
-                f"build the models; {count(len(test))}, with "
-                f"{plural(int(test['outcome'].sum()), 'event')}, were kept aside to test them."
-            )
-        else:
-            text += (
-                "All of them served to build the final models; each was judged by models that had "
-                "not learned from it."
-            )
+        text += (
+            f"{count(len(split) - len(test))} built the models; {count(len(test))} ({tested}) "
+            "tested them."
+            if holds_out(results["split"])
+            else "All built the final models; each was judged by models that had not learned "
+            "from it."
+        )
         points.append(("Outcome", text))
-        points.append(("Validation", validation_text(results.study.config)))
     return points
 
 
@@ -152,99 +166,55 @@ def _readers(results: Results) -> list[Point]:
     return points
 
 
-def _selection(results: Results) -> list[Point]:
-    chosen = results.modelling.selection
-    chosen = chosen[chosen["selected"].fillna(False).astype(bool)]
-    blocks = chosen["block"].value_counts()
-    text = (
-        f"{plural(int(blocks.get('radiomics', 0)), 'radiomic feature')} and "
-        f"{plural(int(blocks.get('clinical', 0)), 'clinical predictor')} were chosen, "
-        f"{order_words(results).chosen}."
-    )
-    return [("Selection", text)]
-
-
-def _performance(results: Results) -> list[Point]:
-    labels = model_labels(results)
-    if not labels:
+def _findings(results: Results) -> list[Point]:
+    """Return what was found: primary analysis, added value, baselines, calibration, validation."""
+    if not results.modelling.models:
         return [("Primary analysis", primary_sentence(results))]
-    # The one model that is singled out is chosen by inner folds: picking the best on the rows that
-    # judge it would make its own AUROC too good.
-    leader = results.modelling.winner["model"]
-    auroc = _with_interval(results, leader, "auroc")
-    meaning = (
-        f"the chance that of two {results['unit']}s the one with the outcome is given the higher "
-        "risk; 0.5 is guessing"
-    )
-    test_rows, on = holds_out(results["split"]), judged(results).on
-    where = on[:1].upper() + on[1:]
-    inner = "cross-validation of the training rows" if test_rows else "the inner folds"
-    if len(labels) > 1:
-        values = [metric(results, name, "auroc")["value"] for name in labels]
-        low, high = (number(value, 2, UNIT) for value in (min(values), max(values)))
-        text = (
-            f"{where} the AUROC ({meaning}) of the {plural(len(labels), 'model')} lies "
-            f"between {low} and {high}. {labels[leader]}, the best in "
-            f"{inner}, reaches {auroc}."
-        )
-    else:
-        text = f"{where} {labels[leader]} has an AUROC ({meaning}) of {auroc}."
-    if leader in results.modelling.nested and test_rows:
-        supported = number(results.modelling.nested[leader].info["auroc"], 2, UNIT)
-        whose = order_words(results).procedure
-        text += f" Nested cross-validation of the training rows puts {whose} at {supported}."
-    points = [("Primary analysis", primary_sentence(results)), ("Discrimination", text)]
-    comparisons = results.modelling.evaluation.comparisons
-    tested = int(comparisons["p_holm"].notna().sum())
-    if tested:
-        different = int((comparisons["p_holm"] < 0.05).sum())
-        text = (
-            f"Of {plural(tested, 'pair')} of models, {count(different)} "
-            f"{'differs' if different == 1 else 'differ'} in AUROC beyond "
-            "what chance explains (P < 0.05 after Holm)."
-            if different
-            else f"No two models differed significantly in AUROC ({plural(tested, 'pair')}, Holm). "
-            "That is no proof that they are equal."
-        )
-        points.append(("Comparison", text))
-    elif len(comparisons):
-        text = f"The differences in AUROC between the models are not estimable {on}."
-        points.append(("Comparison", text))
-    calibration = calibration_sentence(results, leader)
-    if calibration is not None:
-        text = f"Whether the predicted risks of {labels[leader]} come true: {calibration}."
-        points.append(("Calibration", text))
+    points = [("Primary analysis", _primary(results))]
+    if results.modelling.added_value.compared:
+        text = f"{arms_sentence(results)} {added_value_sentences(results)}"
+        points.append(("Added value of radiomics", text.strip()))
+    if text := baselines_sentence(results):
+        points.append(("Without radiomics", text))
+    model = leading_model(results)
+    if text := brief_calibration(results, model):
+        points.append(("Calibration", f"{model_labels(results)[model]}: {text}"))
+    kind = validation_kind(results["split"])
+    points.append(("Validation", f"{kind.name}."))
+    points.append(("Not for", _not_for(results)))
     return points
 
 
-def _with_interval(results: Results, model: str, name: str) -> str:
-    row = metric(results, model, name)
-    if row is None:
-        return NO_VALUE
-    return interval(row["value"], row["low"], row["high"], 2, METRIC_BOUNDS.get(name))
+def _primary(results: Results) -> str:
+    """Return the primary analysis in short; without one, what the best model reaches."""
+    if results["primary"] is not None:
+        return primary_sentence(results).removesuffix(" All other figures are secondary.")
+    leader = results.modelling.winner["model"]
+    row = metric(results, leader, "auroc")
+    value = interval(row["value"], row["low"], row["high"], 2, UNIT)
+    return (
+        "None was declared beforehand: all figures are exploratory. Best in cross-validation: "
+        f"{model_labels(results)[leader]}, AUROC {judged(results).on} {value}; 0.5 is guessing, "
+        "1 perfect."
+    )
 
 
-def _ablation(results: Results) -> list[Point]:
-    labels = model_labels(results)
-    sentences = []
-    for name, ablation in results.modelling.ablation.items():
-        table = ablation.table.set_index("step")
-        parts = []
-        for block in ("radiomics", "clinical"):
-            step = f"without-{block}"
-            if step in table.index and pd.notna(table.loc[step, "delta"]):
-                row = table.loc[step]
-                change = interval(row["delta"], row["delta_low"], row["delta_high"], 2, SIGNED)
-                data = "radiomics" if block == "radiomics" else "clinical data"
-                parts.append(f"by {change} without {data}")
-        if parts:
-            sentences.append(
-                f"The AUROC of {labels.get(name, name)} changes {sentence_list(parts)}."
-            )
-    if not sentences:
-        return []
-    sentences.append("If the interval includes 0, the change may be due to chance.")
-    return [("Ablation", " ".join(sentences))]
+def leading_model(results: Results) -> str:
+    """Return the model of the primary analysis, the winner where none was declared or fitted."""
+    declared = results["primary"]
+    model = None if declared is None else declared["model"]
+    fitted = results.modelling.models
+    return model if model in fitted else results.modelling.winner["model"]
+
+
+def _not_for(results: Results) -> str:
+    """Return what the model must not be used for."""
+    text = "Decisions on single patients: no other hospital has tested the model"
+    if validation_kind(results["split"]).name.startswith("Geographical"):
+        text = "Decisions on single patients: sites of this study alone have tested the model"
+    if learned_oversampled(results, leading_model(results)):
+        text += ", and after oversampling its risks are scores"
+    return f"{text}."
 
 
 def _facts(results: Results) -> list[tuple[str, str, str]]:

@@ -32,6 +32,7 @@ from pipeline.reporting.sections.fitting import hyperparameters_section
 from pipeline.reporting.sections.imaging import images_section
 from pipeline.reporting.sections.patients import characteristics_section
 from pipeline.reporting.sections.readers import agreement_section
+from pipeline.reporting.sections.summary import summary_section
 from pipeline.reporting.study_report import _breakable, build_sections, write_report
 from tests.support.small_study import PATIENTS, run_models, run_repetitions, write_study
 
@@ -238,6 +239,7 @@ TITLES = [
     "Selection of features",
     "How the models were fitted",
     "Performance of the models",
+    "Added value of radiomics",
     "Internal validation and simpler models",
     "Missing values and sensitivity",
     "Importance of features",
@@ -318,7 +320,7 @@ def test_the_best_model_is_the_one_chosen_before_the_test(page, table_study):
     winner = json.loads((table_study / "evaluation" / "winner.json").read_text(encoding="utf-8"))
     assert f"Where one model is called the best, it is {winner['label']}" in page.text
     assert "The cross-validated AUROC chose the parameters and is optimistic" in page.text
-    assert f"{winner['label']}, the best in cross-validation of the training rows" in page.text
+    assert f"Best in cross-validation: {winner['label']}, AUROC on the test rows" in page.text
 
 
 def test_the_sample_size_stands_beside_what_was_needed(page, table_study):
@@ -470,7 +472,7 @@ def test_figures_and_pictures_have_words(imaging_text):
     parsed = Page(imaging_text)
     assert all(attrs.get("alt") for tag, attrs in parsed.tags if tag == "img")
     drawings = [attrs for tag, attrs in parsed.tags if tag == "svg" and "role" in attrs]
-    assert len(drawings) == 17
+    assert len(drawings) == 18
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
     scopes = [attrs.get("scope") for tag, attrs in parsed.tags if tag == "th"]
     assert set(scopes) == {"row", "col"}
@@ -618,7 +620,7 @@ def test_of_several_readers_the_pair_that_decides_is_named(copied):
     (least,) = [b for b in section.all_blocks() if getattr(b, "name", "").startswith("least-")]
     assert {"A and B", "A and C"} == set(least.shown["Readers"])
     assert set(least.shown["Overall CCC"]) == {"0.775"}
-    summary = dict(build_sections(results)[0].blocks[1].points)
+    summary = dict(summary_section(replace(results, modelling=None), []).blocks[1].points)
     assert "by the two of 9 readers that agree least" in summary["Features"]
 
 

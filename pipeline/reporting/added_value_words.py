@@ -1,0 +1,116 @@
+"""What radiomics adds to clinical data, in sentences that a surgeon reads once."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.reporting.results import Results
+from pipeline.reporting.wording import SIGNED, UNIT, interval, number, p_value, sentence_list, share
+
+#: Printed name of each arm.
+ARMS = {
+    "both": "Clinical and radiomics",
+    "clinical": "Clinical alone",
+    "radiomics": "Radiomics alone",
+}
+
+#: What an arm is fitted to, within a sentence.
+_FROM = {
+    "clinical": "clinical data alone",
+    "radiomics": "radiomics alone",
+    "both": "both",
+}
+
+
+def where_judged(results: Results) -> str:
+    """Return on which rows the arms were judged, after a noun."""
+    nested = results.modelling.added_value.info["part"] == "nested"
+    return "in nested cross-validation of the training rows" if nested else "on the test rows"
+
+
+def arms_sentence(results: Results) -> str:
+    """Return the AUROC of each arm that could be fitted, as a sentence."""
+    added = results.modelling.added_value
+    known = added.arms[added.arms["auroc"].notna()].set_index("arm")
+    told = [
+        f"{number(known.loc[arm, 'auroc'], 2, UNIT)} from {what}"
+        for arm, what in _FROM.items()
+        if arm in known.index
+    ]
+    if not told:
+        return ""
+    return f"{added.info['label']} {where_judged(results)}: AUROC {sentence_list(told)}."
+
+
+def added_value_sentences(results: Results) -> str:
+    """Return what radiomics changes when clinical data are known, as sentences.
+
+    Where there is an interval, the first sentence follows from it; where there is none, as over
+    outer folds, nothing is said to be shown.
+    """
+    added = results.modelling.added_value
+    row = difference_row(added.differences, "both", "clinical")
+    if row is None:
+        return "The difference could not be computed."
+    info = added.info
+    if pd.isna(row["auroc_low"]):
+        spread = number(row["auroc_sd"], 2)
+        change = f"{number(row['auroc'], 2, SIGNED)} (mean over folds, SD {spread}; no P value)"
+        verdict = "Adding radiomics to clinical data changed it by"
+        end = "This describes the folds and tests nothing."
+        if info["part"] != "nested":
+            change = f"{number(row['auroc'], 2, SIGNED)} (no interval: {row['method']})"
+            end = ""
+    else:
+        limits = interval(row["auroc"], row["auroc_low"], row["auroc_high"], 2, SIGNED)
+        level = f"{100 * info['confidence']:g}%"
+        change = f"{limits.replace('(', f'({level} CI ')[:-1]}; P {_p_value(row['p_value'])})"
+        verdict, end = _verdict(row), ""
+    return " ".join(filter(None, [f"{verdict} {change}.", end, _other_scores(row, info)]))
+
+
+def _verdict(row: pd.Series) -> str:
+    """Say what an interval of the difference in AUROC shows."""
+    if row["auroc_low"] > 0:
+        return "Adding radiomics to clinical data improved it by"
+    if row["auroc_high"] < 0:
+        return "Adding radiomics to clinical data made it worse, by"
+    return "No added value of radiomics over clinical data was shown: difference"
+
+
+def _p_value(value: float) -> str:
+    text = p_value(value)
+    return text if text[:1] in "<>" else f"= {text}"
+
+
+def _other_scores(row: pd.Series, info: dict) -> str:
+    """Return the changes of Brier score and net benefit, as a sentence."""
+    brier = interval(row["brier"], row["brier_low"], row["brier_high"], 3, SIGNED)
+    benefit = interval(row["net_benefit"], row["net_benefit_low"], row["net_benefit_high"], 3)
+    at = share(info["risk"], 1)
+    return f"Brier score changed by {brier}; net benefit at a risk of {at} by {benefit}."
+
+
+def difference_row(differences: pd.DataFrame, arm: str, against: str) -> pd.Series | None:
+    """Return the row of two arms, None where one of them could not be fitted."""
+    rows = differences[(differences["arm"] == arm) & (differences["against"] == against)]
+    return rows.iloc[0] if len(rows) else None
+
+
+def baselines_sentence(results: Results) -> str:
+    """Return the AUROC of what a radiologist has without radiomics, as a sentence; may be empty."""
+    names = {
+        "volume": "volume",
+        "hu": "mean CT number",
+        "bmd": "bone mineral density",
+    }
+    table = results.modelling.references
+    if table.empty:
+        return ""
+    table = table.set_index("reference")
+    told = [
+        f"{words} {number(table.loc[name, 'auroc'], 2, UNIT)}"
+        for name, words in names.items()
+        if name in table.index and pd.notna(table.loc[name, "auroc"])
+    ]
+    return f"AUROC of one number alone: {sentence_list(told)}." if told else ""

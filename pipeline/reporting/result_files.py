@@ -1,0 +1,56 @@
+"""Files of a finished run, each of which must be there, and the small groups of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.errors import VertebromicsError
+from pipeline.core.files import read_json, read_table
+
+
+@dataclass(frozen=True)
+class AddedValue:
+    """The arms of the added value, their paired differences, and how they came about."""
+
+    arms: pd.DataFrame
+    differences: pd.DataFrame
+    info: dict
+
+    @property
+    def compared(self) -> bool:
+        """Whether there was anything to compare."""
+        return self.info["status"] == "compared"
+
+
+def read_added_value(folder: Path) -> AddedValue:
+    """Read what radiomics added to clinical data, from the study's folder."""
+    return AddedValue(
+        table_of(folder, "evaluation/added_value.parquet"),
+        table_of(folder, "evaluation/added_value_differences.parquet"),
+        facts_of(folder, "evaluation/added_value.json"),
+    )
+
+
+def table_of(folder: Path, name: str) -> pd.DataFrame:
+    """Read a table of the study's folder, which must be there."""
+    return read_table(_there(folder, name))
+
+
+def facts_of(folder: Path, name: str) -> dict:
+    """Read a JSON file of the study's folder, which must be there."""
+    return read_json(_there(folder, name))
+
+
+def _there(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise VertebromicsError(
+            "The report needs every result that the configuration calls for",
+            found=f"no {name}",
+            where=f"results of the study {folder.name}",
+            remedy="run `snakemake --configfile <your study>.yaml report`",
+        )
+    return path

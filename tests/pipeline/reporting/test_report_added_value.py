@@ -1,0 +1,117 @@
+"""The summary answers the first question; the section says how the answer came about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.reporting.added_value_words import (
+    added_value_sentences,
+    arms_sentence,
+    baselines_sentence,
+)
+from pipeline.reporting.blocks import Points, Table
+from pipeline.reporting.cautions import Caution, find_cautions
+from pipeline.reporting.sections.added_value import added_value_section
+from pipeline.reporting.sections.models import performance_section
+from pipeline.reporting.sections.summary import summary_section
+
+
+def words_of(section):
+    texts = []
+    for block in section.blocks:
+        texts += [getattr(block, "text", ""), getattr(block, "title", "")]
+        for pair in getattr(block, "points", []):
+            texts += pair
+    return " ".join(texts).split()
+
+
+def with_difference(results, **numbers):
+    """Return results whose first difference (both less clinical) holds other numbers."""
+    added = results.modelling.added_value
+    table = added.differences.copy()
+    for name, value in numbers.items():
+        table.loc[0, name] = value
+    changed = replace(added, differences=table)
+    return replace(results, modelling=replace(results.modelling, added_value=changed))
+
+
+def test_the_summary_answers_in_at_most_250_words(lr_results):
+    section = summary_section(lr_results, find_cautions(lr_results, None))
+    assert len(words_of(section)) <= 250
+    (points,) = [block for block in section.blocks if isinstance(block, Points)]
+    points = dict(points.points)
+    assert "(pain of VAS 4 or more on day 3)" in points["Question"]
+    assert "None was declared beforehand" in points["Primary analysis"]
+    assert "AUROC 0." in points["Added value of radiomics"]
+    assert "bone mineral density" in points["Without radiomics"]
+    assert points["Validation"] == "Internal validation on a split sample."
+    assert points["Not for"].startswith("Decisions on single patients")
+
+
+def test_three_limitations_are_named_those_of_performance_first(lr_results):
+    anchors = ("selection", "performance", "selection", "concordance", "summary")
+    cautions = [Caution(f"Limit {n}", "", anchor) for n, anchor in enumerate(anchors)]
+    text = summary_section(lr_results, cautions).blocks[-1].text
+    assert "limit 1, limit 0 and limit 2; 1 more there." in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "value", "expected"),
+    [
+        (0.01, 0.09, 0.05, "improved it by 0.05 (95% CI 0.01 to 0.09; P = 0.020)."),
+        (-0.09, -0.01, -0.05, "made it worse, by −0.05 (95% CI −0.09 to −0.01; P = 0.020)."),
+        (-0.01, 0.05, 0.02, "was shown: difference 0.02 (95% CI −0.01 to 0.05; P = 0.020)."),
+    ],
+)
+def test_the_verdict_follows_from_the_interval(lr_results, low, high, value, expected):
+    changed = with_difference(lr_results, auroc=value, auroc_low=low, auroc_high=high, p_value=0.02)
+    assert expected in added_value_sentences(changed)
+
+
+def test_without_an_interval_nothing_is_claimed(lr_results):
+    nothing = float("nan")
+    changed = with_difference(
+        lr_results, auroc=0.2, auroc_low=nothing, auroc_high=nothing, p_value=nothing, method="why"
+    )
+    text = added_value_sentences(changed)
+    assert "0.20 (no interval: why)" in text
+    assert "improved" not in text
+    added = changed.modelling.added_value
+    nested = replace(added, info=added.info | {"part": "nested"})
+    folds = replace(changed, modelling=replace(changed.modelling, added_value=nested))
+    assert "SD" in added_value_sentences(folds)
+    assert "tests nothing" in added_value_sentences(folds)
+    assert "in nested cross-validation of the training rows" in arms_sentence(folds)
+
+
+def test_the_figures_of_both_are_those_of_the_performance_section(lr_results):
+    section = added_value_section(lr_results)
+    (table, *_) = [block for block in section.blocks if isinstance(block, Table)]
+    both = table.shown.set_index("Given").loc["Clinical and radiomics", "AUROC"]
+    (known,) = [
+        block
+        for block in performance_section(lr_results).blocks
+        if isinstance(block, Table) and block.name == "metrics-probabilities"
+    ]
+    shown = known.shown.set_index("Metric").loc["AUROC", "Logistic regression"]
+    assert both.split(" (")[0] == shown.split("\n")[0]
+
+
+def test_what_cannot_be_compared_is_said(lr_results):
+    added = lr_results.modelling.added_value
+    gone = replace(added, info={"status": "not_compared", "reason": "the study has no x"})
+    changed = replace(lr_results, modelling=replace(lr_results.modelling, added_value=gone))
+    assert added_value_section(changed).absent == "Nothing to compare: the study has no x."
+    assert added_value_section(replace(lr_results, modelling=None)).absent
+    texts = words_of(summary_section(changed, []))
+    assert "Added" not in texts
+
+
+def test_baselines_that_are_not_there_are_not_told(lr_results):
+    table = lr_results.modelling.references
+    table = table[~table["reference"].isin(["volume", "hu", "bmd"])]
+    changed = replace(lr_results, modelling=replace(lr_results.modelling, references=table))
+    assert baselines_sentence(changed) == ""
+    assert "mean CT number" in baselines_sentence(lr_results)

@@ -23,7 +23,7 @@ from pipeline.running.one_command import PARTS
 from tests.support.commands import run_here
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("pipeline", "segmentation", "models", "intake", "demo", "proofs")
+PACKAGES = ("pipeline", "segmentation", "models", "deployment", "intake", "demo", "proofs")
 
 #: Files beside the folder docs that are pages of the site.
 COPIED = {

@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 #: What this program writes comes from these; the sources of this folder and the lists of names are
 #: left out, since they speak of people.
 SOURCES = (
-    *("pipeline", "segmentation", "models", "intake", "radiomics_params", "config"),
+    *("pipeline", "segmentation", "models", "deployment", "intake"),
+    *("radiomics_params", "config"),
     "Snakefile",
     *("requirements.txt", "environment.yml"),
 )

@@ -156,6 +156,10 @@ def imaging_facts(study: Study, folder: Path, training: pd.DataFrame) -> dict | 
         "ingest": dict(config["ingest"]),
         "masks": dict(config["masks"]),
         "checks": dict(config["checks"]),
+        "preflight": {
+            "timing": config["timing"],
+            "max_dense_share": config["preflight"]["max_dense_share"],
+        },
         "seen": seen,
     }
 

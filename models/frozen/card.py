@@ -203,7 +203,8 @@ def _imaging_parts(imaging: dict | None) -> list[Part]:
     return [Part("CT and masks", sentences, Table(["CT", "seen in training", "not known"], rows))]
 
 
-def _performance_part(rows: Sequence[dict]) -> Part:
+def performance_table(rows: Sequence[dict]) -> Table | None:
+    """Return what a study measured of its model as a table; None where it measured nothing."""
     told = []
     for part, words in PARTS.items():
         for row in rows:
@@ -212,9 +213,12 @@ def _performance_part(rows: Sequence[dict]) -> Part:
                 name = known.label if known else row["metric"]
                 interval = "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}"
                 told.append([name, words, f"{row['value']:.3f}", interval])
-    if not told:
-        return Part("Performance", ["The study did not measure it."])
-    return Part("Performance", [], Table(["measure", "on", "value", "interval"], told))
+    return Table(["measure", "on", "value", "interval"], told) if told else None
+
+
+def _performance_part(rows: Sequence[dict]) -> Part:
+    table = performance_table(rows)
+    return Part("Performance", [] if table else ["The study did not measure it."], table)
 
 
 def _risk_sentences(model: FrozenModel) -> list[str]:

@@ -21,7 +21,7 @@ from pipeline.core.files import file_hash
 from pipeline.running.words_in_code import VALUE_FREE, called, drop_words
 
 #: Top-level packages of this project; what else is imported is pinned by the lock file.
-PROJECT_PACKAGES = ("pipeline", "segmentation", "models", "intake", "demo", "proofs")
+PROJECT_PACKAGES = ("pipeline", "segmentation", "models", "deployment", "intake", "demo", "proofs")
 
 #: Name of a package's compiled module, and of the folder beside it that holds its C sources.
 COMPILED_MODULE, COMPILED_SOURCES = "_kernels", "native"

@@ -92,6 +92,11 @@ PARTS = {
         "write a study's model as a file that predicts new patients",
         "results/spine --model lr --out pain.vbm",
     ),
+    "predict": Part(
+        "deployment.predict",
+        "predict new patients with a frozen model",
+        "pain.vbm new_patients.csv --out risks",
+    ),
     "card": Part("models.frozen.card", "write the card of a frozen model", "pain.vbm"),
     "features": Part(
         "pipeline.extraction",

@@ -68,7 +68,7 @@ def program() -> str:
     """Return the strings of the program, each in lines of its own."""
     files = [
         path
-        for folder in ("pipeline", "segmentation", "models", "intake")
+        for folder in ("pipeline", "segmentation", "models", "deployment", "intake")
         for path in sorted((REPOSITORY / folder).rglob("*.py"))
     ]
     schemas = sorted((REPOSITORY / "pipeline" / "schemas").glob("*.yaml"))

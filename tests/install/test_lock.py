@@ -158,7 +158,7 @@ def test_the_package_installs_with_its_kernels(repository, tmp_path):
     for name in kept:
         shutil.copy(repository / name, tmp_path / name)
     compiled = shutil.ignore_patterns("*.so", "__pycache__")
-    for name in ("pipeline", "segmentation", "models", "intake", "demo"):
+    for name in ("pipeline", "segmentation", "models", "deployment", "intake", "demo"):
         shutil.copytree(repository / name, tmp_path / name, ignore=compiled)
     target = tmp_path / "installed"
     subprocess.run(

@@ -9,16 +9,24 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
+import pandas as pd
 import yaml
 
+from deployment.predict import option_of
 from models import freeze
+from models.freezing.contents import imaging_facts
 from models.frozen import card
 from models.frozen.container import read_members, write_members
 from models.frozen.model import FrozenModel, load_frozen
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table, write_json, write_table
+from tests.deployment.test_predict import given_of
+from tests.deployment.test_predict_images import with_imaging
+from tests.end_to_end.test_imaging_commands import write_hospital
+from tests.models.test_freeze_images import study_with_images
 from tests.remedies import Remedy, refused
-from tests.support.frozen_study import write_frozen_study
+from tests.support.commands import run_here
+from tests.support.frozen_study import write_frozen_models, write_frozen_study
 from tests.support.hostile_models import WAYS
 
 SECTION = "Frozen models"
@@ -41,7 +49,6 @@ def good(family: str) -> Path:
 
 def command(folder: Path, *more: str, model: str = "lr", out: str = "m.vbm") -> Callable[[], None]:
     """Return the command, ready to be called."""
-    from tests.support.commands import run_here
 
     def call() -> None:
         given = (folder, "--model", model, "--out", folder.parent / out, *more)
@@ -218,6 +225,118 @@ def values(bad_input: str) -> Remedy:
     return run_it
 
 
+@functools.cache
+def of_images() -> tuple[Path, Path, dict]:
+    """Return a hospital's folder, a model of a study with images, and clinical values for it."""
+    hospital, made = Path(mkdtemp()), Path(mkdtemp())
+    write_hospital(hospital)
+    file = with_imaging(write_frozen_models(made, ("lr",), features=20)["lr"])
+    model = load_frozen(file)
+    table = read_table(made / "study" / "tables" / "analysis.parquet")
+    row = model.inputs(table).iloc[0].to_dict()
+    clinical = {one.name: row[one.name] for one in model.predictors if one.block == "clinical"}
+    return hospital, file, clinical
+
+
+def predicted(file: Path, folder: Path, *given: object) -> Callable[[], None]:
+    """Return the command that predicts, ready to be called."""
+
+    def call() -> None:
+        done = run_here("deployment.predict", file, *given, "--out", folder / "out")
+        if done.returncode:
+            raise VertebromicsError(done.stderr.split(" ERROR ", 1)[1].strip())
+
+    return call
+
+
+def neither(folder: Path) -> None:
+    _, file, values = clinical_model()
+    name = "Predict: neither a table nor values, or both"
+    told(name, predicted(file, folder), "name a table of patients, or values such as --")
+    predicted(file, folder, *given_of(values))()
+
+
+def lacking_value(folder: Path) -> None:
+    _, file, values = clinical_model()
+    needed = next(one.name for one in load_frozen(file).predictors if one.required)
+    name = "Predict: a patient without a value that no training row lacked"
+    without = {key: value for key, value in values.items() if key != needed}
+    told(name, predicted(file, folder, *given_of(without)), f"give {option_of(needed)} VALUE")
+    predicted(file, folder, *given_of(values))()
+
+
+@functools.cache
+def clinical_model() -> tuple[None, Path, dict]:
+    made = Path(mkdtemp())
+    file = write_frozen_models(made, ("lr",), clinical_only=True)["lr"]
+    table = read_table(made / "study" / "tables" / "analysis.parquet")
+    return None, file, load_frozen(file).inputs(table).iloc[0].to_dict()
+
+
+#: By bad input: options that are wrong, words of the remedy, and the options as it asks.
+SCANS = {
+    "Predict: clinical values alone, of a model of radiomic features": (
+        (), "give --image, --mask and --level", ("image", "mask", "level", "label"),
+    ),
+    "Predict: an image without its mask": (
+        ("image", "level"), "give --image, --mask and --level",
+        ("image", "mask", "level", "label"),
+    ),
+    "Predict: a level that is none": (
+        ("image", "mask", "wrong level", "label"), "write C1-C7, T1-T13, L1-L6",
+        ("image", "mask", "level", "label"),
+    ),
+    "Predict: a CT or mask that breaks a rule of the model": (
+        ("image", "mask", "level", "wrong label"), "write the label's number",
+        ("image", "mask", "level", "label"),
+    ),
+}  # fmt: skip
+
+
+def scanned(bad_input: str) -> Remedy:
+    wrong, remedy, right = SCANS[bad_input]
+
+    def run_it(folder: Path) -> None:
+        hospital, file, clinical = of_images()
+        words = {
+            "image": ("--image", hospital / "dicom"),
+            "mask": ("--mask", hospital / "A.nrrd"),
+            "level": ("--level", "L1"),
+            "label": ("--label", "3"),
+            "wrong level": ("--level", "X1"),
+            "wrong label": ("--label", "9"),
+        }
+
+        def call(names: tuple[str, ...]) -> Callable[[], None]:
+            given = [word for name in names for word in words[name]]
+            return predicted(file, folder, *given, *given_of(clinical))
+
+        told(bad_input, call(wrong), remedy)
+        call(right)()
+
+    return run_it
+
+
+def no_images(folder: Path) -> None:
+    hospital, _, _ = of_images()
+    _, file, values = clinical_model()
+    scan = ("--image", hospital / "dicom", "--mask", hospital / "A.nrrd", "--level", "L1")
+    name = "Predict: a CT for a model that was made without images"
+    told(name, predicted(file, folder, *scan, *given_of(values)), "or give the values as options")
+    predicted(file, folder, *given_of(values))()
+
+
+def other_parameters(folder: Path) -> None:
+    study, path = study_with_images(folder)
+    good = path.read_text(encoding="utf-8")
+    path.write_text(good.replace("25", "50"), encoding="utf-8")
+    training = pd.DataFrame({"unit_id": ["P1-L1"]})
+    name = "Freeze: a parameter file that was changed after the extraction"
+    told(name, lambda: imaging_facts(study, study.folder, training), "put the file back as it was")
+    path.write_text(good, encoding="utf-8")
+    assert imaging_facts(study, study.folder, training)["parameter_file"] == path.name
+
+
 PREDICTS = "Freeze: a study without models of an outcome"
 LEAKS = "Freeze: a study in the published order, which leaks"
 REMEDIES: dict[str, Remedy] = {
@@ -237,6 +356,11 @@ REMEDIES: dict[str, Remedy] = {
     "Freeze: other versions than the study ran with, so that the fit differs": another_fit,
     "A card asked for in a folder that is not there": no_folder,
     "A frozen model cut short, or with a changed byte": changed_byte,
+    "Freeze: a parameter file that was changed after the extraction": other_parameters,
+    "Predict: neither a table nor values, or both": neither,
+    "Predict: a patient without a value that no training row lacked": lacking_value,
+    "Predict: a CT for a model that was made without images": no_images,
+    **{bad_input: scanned(bad_input) for bad_input in SCANS},
     **{bad_input: harm(bad_input) for bad_input in HARM},
     **{bad_input: values(bad_input) for bad_input in VALUES},
 }  # fmt: skip

@@ -28,7 +28,12 @@ SPACES = {
 
 
 def write_frozen_study(
-    folder: Path, families: tuple[str, ...] = ("lr",), *, features: int = 40, **options
+    folder: Path,
+    families: tuple[str, ...] = ("lr",),
+    *,
+    features: int = 40,
+    clinical_only=False,
+    **options,
 ) -> Path:
     """Train models of simulated patients, some of whose values are missing; return the folder."""
     config = resolve_config(
@@ -50,6 +55,9 @@ def write_frozen_study(
         }
     )
     table, info = simulate_tables(110, 11, features=feature_names()[:features]).analysis()
+    if clinical_only:
+        table = table.drop(columns=[name for name in table if ":" in name])
+        info |= {"features": [], "readers": [], "model_reader": None}
     random = np.random.default_rng(0)
     for name in info["features"]:
         table.loc[random.random(len(table)) < 0.05, f"A:{name}"] = np.nan
@@ -75,9 +83,11 @@ def write_frozen_study(
     return folder
 
 
-def write_frozen_models(folder: Path, families: tuple[str, ...] = ("lr",)) -> dict[str, Path]:
+def write_frozen_models(
+    folder: Path, families: tuple[str, ...] = ("lr",), **options
+) -> dict[str, Path]:
     """Freeze models of simulated patients without a study's search; return their files."""
-    study = write_frozen_study(folder / "study", families)
+    study = write_frozen_study(folder / "study", families, **options)
     files = {}
     for model in families:
         files[model] = folder / f"{model}.vbm"

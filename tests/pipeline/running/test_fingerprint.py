@@ -178,7 +178,7 @@ def test_each_file_is_parsed_once_for_all_fingerprints(repository: Path, monkeyp
     """Hundreds of rules' parameters are made of the same modules each time Snakemake starts."""
     files = [
         path
-        for package in ("pipeline", "segmentation", "models", "intake")
+        for package in ("pipeline", "segmentation", "models", "deployment", "intake")
         for path in (repository / package).rglob("*.py")
     ]
     parsed = []

@@ -17,7 +17,7 @@ STAGES = (
     *("models.selection", "models.train", "models.evaluate"),
 )
 
-PACKAGES = ("pipeline", "segmentation", "models", "intake")
+PACKAGES = ("pipeline", "segmentation", "models", "deployment", "intake")
 
 
 def kept(code: str) -> str:

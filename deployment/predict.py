@@ -1,0 +1,213 @@
+"""Predict new patients with a frozen model: one patient's values, with a CT or without, or a table.
+
+The options of one patient are the model's own: ``vertebromics predict MODEL --help`` lists them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from deployment.images import Scan, extract_features
+from deployment.page import patient_page, table_page
+from deployment.prediction import MISSING_PREDICTOR, PREDICTED, facts_of, predict
+from deployment.values import ONE, one_patient, read_patients
+from models.frozen.card import seen_of
+from models.frozen.model import FrozenModel, Predictor, load_frozen
+from pipeline.core import command
+from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.files import whole_file, write_json, write_table
+
+logger = logging.getLogger("vertebromics")
+
+#: Begins the name under which the command line keeps a predictor's value.
+VALUE = "value of "
+
+
+def predict_table(model: FrozenModel, path: Path, out: Path) -> pd.DataFrame:
+    """Predict the patients of a table and write ``predictions`` and ``prediction.html``.
+
+    Parameters
+    ----------
+    model : FrozenModel
+        The model.
+    path : pathlib.Path
+        Table of new patients.
+    out : pathlib.Path
+        Folder of the results.
+    """
+    rows = predict(model, read_patients(model, path))
+    write_table(rows, out / "predictions.parquet", csv=True)
+    _write_page(table_page(model, rows), out)
+    predicted = int((rows["status"] == PREDICTED).sum())
+    logger.info("%d predicted, %d without a risk", predicted, len(rows) - predicted)
+    return rows
+
+
+def predict_one(
+    model: FrozenModel, given: dict[str, str], out: Path, scan: Scan | None = None
+) -> dict:
+    """Predict one patient and write ``prediction.json`` and ``prediction.html``.
+
+    Parameters
+    ----------
+    model : FrozenModel
+        The model.
+    given : dict
+        Predictor -> value as text.
+    out : pathlib.Path
+        Folder of the results.
+    scan : Scan, optional
+        CT and mask, for a model of radiomic features.
+
+    Raises
+    ------
+    StudyError
+        If a value that the model needs is missing.
+    CaseError
+        If CT or mask break a rule of the model.
+    """
+    radiomic = any(one.block == "radiomics" and one.used for one in model.predictors)
+    if radiomic and scan is None:
+        raise StudyError(
+            "A model of radiomic features needs them of every patient",
+            found="clinical values alone",
+            where="command line",
+            remedy="give --image, --mask and --level; or a table that holds the features",
+        )
+    values = one_patient(model, given)
+    findings, facts_of_ct = [], []
+    if scan is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            extracted = extract_features(model, scan, Path(folder))
+        findings, facts_of_ct = extracted.findings, extracted.facts
+        for one in model.predictors:
+            if one.block == "radiomics":
+                values[one.name] = extracted.features[one.name]
+    row = predict(model, values).iloc[0].to_dict()
+    if row["reason"] == MISSING_PREDICTOR:
+        lacking = row["about"].split("|")
+        raise StudyError(
+            "A patient must have every value that the model cannot fill in",
+            found=f"none of {', '.join(lacking)}",
+            where=ONE,
+            remedy=f"give {' '.join(option_of(name) + ' VALUE' for name in lacking)}; no training "
+            "row was without it",
+        )
+    known = values.iloc[0].to_dict()
+    facts = facts_of(model, row) | {"values": _plain(known)}
+    facts["ct"] = [dict(zip(("fact", "value", "note"), fact, strict=True)) for fact in facts_of_ct]
+    facts["findings"] = [asdict(each) for each in findings]
+    write_json(facts, out / "prediction.json")
+    _write_page(patient_page(model, known, row, findings, facts_of_ct), out)
+    logger.info("risk of %s: %.1f%%", model.outcome["label"], 100 * row["risk"])
+    return facts
+
+
+def option_of(name: str) -> str:
+    """Return the option of the command line that gives a predictor's value."""
+    option = f"--{name.replace('_', '-')}"
+    return option if option not in OWN_OPTIONS else f"--value-{name.replace('_', '-')}"
+
+
+OWN_OPTIONS = ("--help", "--out", "--image", "--mask", "--level", "--series", "--label")
+
+
+def _plain(values: dict) -> dict:
+    return {name: None if pd.isna(value) else value for name, value in values.items()}
+
+
+def _write_page(page: str, out: Path) -> None:
+    with whole_file(out / "prediction.html") as beside:
+        beside.write_text(page, encoding="utf-8")
+
+
+def _help_of(one: Predictor) -> str:
+    needed = "required" if one.required else "may be left out"
+    return f"{one.title}; seen: {seen_of(one)}; {needed}".replace("%", "%%")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Predict what the command line asks for."""
+    model = load_frozen(options.model)
+    given = {
+        name.removeprefix(VALUE): value
+        for name, value in vars(options).items()
+        if name.startswith(VALUE) and value is not None
+    }
+    scan = _scan_of(options)
+    alone = bool(given) or scan is not None
+    if (options.table is not None) == alone:
+        raise StudyError(
+            "A model predicts a table, or one patient whose values are given as options",
+            found="both" if alone else "neither",
+            where="command line",
+            remedy="name a table of patients, or values such as "
+            f"{' '.join(option_of(one.name) + ' VALUE' for one in model.predictors[-2:])}",
+        )
+    if alone:
+        predict_one(model, given, options.out, scan)
+    else:
+        predict_table(model, options.table, options.out)
+    logger.info("page: %s", options.out / "prediction.html")
+
+
+def _scan_of(options: argparse.Namespace) -> Scan | None:
+    needed = [options.image, options.mask, options.level]
+    if not any(needed) and options.series is None and options.label is None:
+        return None
+    if not all(needed):
+        raise StudyError(
+            "An image needs its mask and its level, and they need an image",
+            found=", ".join(
+                f"no --{name}" for name in ("image", "mask", "level") if not getattr(options, name)
+            ),
+            where="command line",
+            remedy="give --image, --mask and --level",
+        )
+    return Scan(options.image, options.mask, options.level, options.series, options.label)
+
+
+def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the command's parser, with the options of the model that `argv` names."""
+    arguments = command.parser("deployment.predict", __doc__)
+    arguments.allow_abbrev = False
+    arguments.add_argument("model", type=Path, help="file of the model (.vbm)")
+    arguments.add_argument("table", type=Path, nargs="?", help="table of new patients")
+    arguments.add_argument("--out", required=True, type=Path, help="folder of the results")
+    group = arguments.add_argument_group("CT and mask of one patient")
+    for name, kind, text in (
+        ("image", Path, "CT: DICOM folder, NIfTI or NRRD"),
+        ("mask", Path, "mask of the vertebra"),
+        ("level", str, "its level, such as L1"),
+        ("series", str, "series of the DICOM folder, where it holds several"),
+        ("label", str, "number or name of the structure in the mask"),
+    ):
+        group.add_argument(f"--{name}", type=kind, help=text)
+    file = next((Path(word) for word in argv if word.endswith(".vbm")), None)
+    if file is not None and file.is_file():
+        group = arguments.add_argument_group("values of one patient")
+        for one in _predictors_of(file):
+            name, dest = option_of(one.name), f"{VALUE}{one.name}"
+            group.add_argument(name, dest=dest, metavar="VALUE", help=_help_of(one))
+    return arguments
+
+
+def _predictors_of(file: Path) -> list[Predictor]:
+    """Return the clinical predictors of a model; end the process where it is none."""
+    try:
+        model = load_frozen(file)
+    except VertebromicsError as error:
+        raise SystemExit(str(error)) from None
+    return [one for one in model.predictors if one.block == "clinical"]
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments(sys.argv[1:]))

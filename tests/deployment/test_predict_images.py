@@ -1,0 +1,156 @@
+"""From a CT and a mask to a risk: the same as from features computed by plain functions."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+import SimpleITK as sitk
+
+from demo.feature_names import feature_names
+from models.frozen.container import MODEL, object_bytes, read_members, write_members
+from models.frozen.model import load_frozen
+from pipeline.core.files import json_hash, read_json, read_table
+from pipeline.extraction import extract_features, load_params
+from pipeline.study.config import resolve_config
+from tests.deployment.test_predict import given_of
+from tests.end_to_end.test_imaging_commands import CANARY, write_hospital
+from tests.support.commands import run_here
+from tests.support.frozen_study import write_frozen_models
+
+PARAMETERS = {
+    "setting": {"binWidth": 25, "resampledPixelSpacing": [2, 2, 2], "interpolator": "sitkBSpline"},
+    "imageType": {"Original": {}},
+    "featureClass": {"shape": None, "firstorder": None, "glcm": None},
+}
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hospital")
+    write_hospital(folder)
+    return folder
+
+
+def with_imaging(file):
+    """Let a model's file say that its features are those of `PARAMETERS`; return it."""
+    members, _ = read_members(file)
+    facts = json.loads(members[MODEL])
+    config = resolve_config({"study": "x", "cases": "cases.csv"})
+    seen = {"kvp": {"low": 100.0, "high": 140.0, "missing": 0}}
+    seen["spacing_z"] = {"low": 0.5, "high": 1.25, "missing": 0}
+    seen["kernel"] = {"counts": {"STANDARD": 70}, "missing": 7}
+    seen["level"] = {"counts": {"L1": 77}, "missing": 0}
+    facts["imaging"] = {
+        "parameter_file": "small.yaml",
+        "parameters": PARAMETERS,
+        "parameters_sha256": json_hash(PARAMETERS),
+        "engine": "fast",
+        "aggregation": None,
+        "region": "body",
+        "ingest": config["ingest"],
+        "masks": config["masks"],
+        "checks": config["checks"],
+        "preflight": {"timing": "preoperative", "max_dense_share": 0.9},
+        "seen": seen,
+    }
+    members[MODEL] = object_bytes(facts)
+    write_members(members, file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    """Return a model of a study whose features are those of `PARAMETERS`, with images."""
+    return with_imaging(write_frozen_models(tmp_path_factory.mktemp("model"), ("lr",))["lr"])
+
+
+@pytest.fixture(scope="module")
+def clinical(model_file):
+    """Return clinical values of a patient of the model's study."""
+    model = load_frozen(model_file)
+    table = read_table(model_file.parent / "study" / "tables" / "analysis.parquet")
+    row = model.inputs(table).iloc[0].to_dict()
+    return {one.name: row[one.name] for one in model.predictors if one.block == "clinical"}
+
+
+def of_image(hospital, **other):
+    given = {"image": hospital / "dicom", "mask": hospital / "A.nrrd", "level": "L1", "label": "3"}
+    return [word for name, value in (given | other).items() for word in (f"--{name}", value)]
+
+
+def test_a_risk_from_a_ct_is_that_of_its_features(hospital, model_file, clinical, tmp_path):
+    assert set(feature_names()[:40]) >= {
+        one.name for one in load_frozen(model_file).predictors if one.block == "radiomics"
+    }
+    given = (*of_image(hospital), *given_of(clinical))
+    done = run_here("deployment.predict", model_file, *given, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    told, model = read_json(tmp_path / "prediction.json"), load_frozen(model_file)
+
+    files = sorted((hospital / "dicom").iterdir())
+    slices = sorted(map(pydicom.dcmread, files), key=lambda one: one.ImagePositionPatient[2])
+    mask = sitk.ReadImage(str(hospital / "A.nrrd"))
+    hu = np.stack(
+        [s.pixel_array * float(s.RescaleSlope) + float(s.RescaleIntercept) for s in slices]
+    )
+    ct = sitk.GetImageFromArray(hu.astype(np.int32))
+    ct.CopyInformation(mask)
+    features = extract_features(ct, mask == 3, load_params(PARAMETERS))
+    row = pd.DataFrame([{**features.to_dict(), **clinical}])
+    assert told["model_risk"] == pytest.approx(model.risk(row)[0], abs=1e-9)
+    for one in model.predictors:
+        if one.block == "radiomics":
+            assert told["values"][one.name] == pytest.approx(features[one.name], rel=1e-9)
+
+    page = (tmp_path / "prediction.html").read_text(encoding="utf-8")
+    assert "spacing along z (mm)</td><td>2.5</td><td>never seen in training" in page
+    assert CANARY not in page + done.stderr + json.dumps(told)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "prediction.html", "prediction.json",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"level": "X9"}, "The level must be one of a vertebra"),
+        ({"label": "9"}, "A CT and mask that a study would refuse get no risk"),
+        ({"mask": None}, "An image needs its mask and its level"),
+    ],
+)
+def test_no_risk_where_a_study_would_refuse(
+    change, words, hospital, model_file, clinical, tmp_path
+):
+    given = of_image(hospital, **change)
+    if change == {"mask": None}:
+        given = ["--image", hospital / "dicom"]
+    done = run_here(
+        "deployment.predict", model_file, *given, *given_of(clinical), "--out", tmp_path
+    )
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limit_of_the_model_is_kept(hospital, model_file, clinical, tmp_path):
+    members, _ = read_members(model_file)
+    facts = json.loads(members[MODEL])
+    facts["imaging"]["checks"]["max_slice_spacing_mm"] = 2.0
+    members[MODEL] = object_bytes(facts)
+    write_members(members, tmp_path / "m.vbm")
+    given = (*of_image(hospital), *given_of(clinical), "--out", tmp_path / "o")
+    done = run_here("deployment.predict", tmp_path / "m.vbm", *given)
+    assert done.returncode == 1
+    assert "The CT's slices lie 2.5 mm apart; at most 2 mm are accepted" in done.stderr
+
+
+def test_a_model_without_images_takes_none(hospital, model_file, clinical, tmp_path):
+    members, _ = read_members(model_file)
+    facts = json.loads(members[MODEL]) | {"imaging": None}
+    members[MODEL] = object_bytes(facts)
+    write_members(members, tmp_path / "m.vbm")
+    given = (*of_image(hospital), *given_of(clinical), "--out", tmp_path / "o")
+    done = run_here("deployment.predict", tmp_path / "m.vbm", *given)
+    assert "Only a model of a study with images predicts from a CT" in done.stderr

@@ -16,6 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from models.inputs import input_arguments, read_inputs, training_rows
+from models.learning.equation import equation_facts
 from models.learning.estimators import FAMILIES, device_of, family_of
 from models.learning.importance import COLUMNS as IMPORTANCE
 from models.learning.importance import importance_table
@@ -132,6 +133,7 @@ def write_model(
         "threads": config["threads"],
         "seed": config["seed"],
         "features": fitted.signature,
+        "equation": equation_facts(fitted),
         "preparation": {name: config[name] for name in ("imputation", "scaling", "oversampling")},
         "oversampled": oversampled,
         "threshold": trained.threshold,

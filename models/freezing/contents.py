@@ -201,11 +201,13 @@ def performance_of(folder: Path, model: str) -> list[dict]:
     path = folder / "evaluation" / "metrics.parquet"
     if path.exists():
         table = read_table(path)
-        parts = {"test": "test", "oof": "out_of_fold"}
+        parts = {"test": "test", "oof": "out_of_fold", "nested": "nested"}
         for row in table[table["model"] == model].to_dict("records"):
             rows.append(_measured(parts[row["part"]], row, row["value"], row["method"]))
     path = folder / "nested" / f"{model}.json"
-    if path.exists() and is_fitted(info := read_json(path)):
+    # Without a hold-out the evaluation is that of the nested folds, with intervals.
+    judged = any(row["part"] == "nested" for row in rows)
+    if not judged and path.exists() and is_fitted(info := read_json(path)):
         method = f"{info['folds']} folds, {info['repeats']} repeat(s); no interval"
         for metric in ("auroc", "brier"):
             rows.append(_measured("nested", {"metric": metric}, info[metric], method))

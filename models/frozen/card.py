@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from models.frozen.equation import equation_of
 from models.frozen.model import FrozenModel, Predictor, load_frozen
 from pipeline.core import command
 from pipeline.core.errors import StudyError
@@ -99,6 +100,7 @@ def card_parts(model: FrozenModel) -> list[Part]:
         ),
         _predictor_part(model.predictors),
         *_imaging_parts(facts["imaging"]),
+        *_equation_parts(model),
         _performance_part(facts["performance"]),
         Part("Risks", _risk_sentences(model)),
     ]
@@ -219,6 +221,22 @@ def performance_table(rows: Sequence[dict]) -> Table | None:
 def _performance_part(rows: Sequence[dict]) -> Part:
     table = performance_table(rows)
     return Part("Performance", [] if table else ["The study did not measure it."], table)
+
+
+def _equation_parts(model: FrozenModel) -> list[Part]:
+    equation = equation_of(model.procedure)
+    if equation is None:
+        return []
+    rows = [["(intercept)", f"{equation.intercept:.8g}", ""]]
+    for term in equation.terms:
+        missing = "" if term.missing is None else f"{term.missing:.8g}"
+        rows.append([term.column, f"{term.coefficient:.8g}", missing])
+    sentences = [
+        "Log odds of the risk = intercept + sum of coefficient x value, on the units of the table; "
+        "risk = 1 / (1 + exp(-log odds)). A column `name=level` is 1 for that level, else 0.",
+    ]
+    heads = ["column", "coefficient", "value where it is missing"]
+    return [Part("Equation", sentences, Table(heads, rows))]
 
 
 def _risk_sentences(model: FrozenModel) -> list[str]:

@@ -1,16 +1,12 @@
-"""A logistic model as an equation on natural units, which needs no software.
-
-The log odds of the risk are an intercept plus, of each column, a coefficient times its value as the
-table holds it: centre and scale of the training rows are worked into both.
-"""
+"""A frozen logistic model as an equation on natural units, which needs no software."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
+from models.frozen.natural_units import natural_units
 from models.frozen.procedure import Procedure
+from models.frozen.steps import MISSING
 
 LINEAR = ("logistic", "linear_machine")
 
@@ -25,8 +21,7 @@ class Term(NamedTuple):
     coefficient : float
         Change of the log odds per unit.
     missing : float or None
-        Value that stands for a missing one; None where a level is meant (the 0/1 columns of the
-        level that replaces it), or where other columns decide.
+        Value of the column where it is missing; None where other columns decide.
     """
 
     column: str
@@ -60,21 +55,35 @@ def equation_of(procedure: Procedure) -> Equation | None:
     facts = procedure.classifier
     if facts["kind"] not in LINEAR:
         return None
-    slope, offset = facts.get("slope", 1.0), facts.get("offset", 0.0)
+    slope = facts.get("slope", 1.0)
     weights = slope * procedure.arrays["coefficient"]
-    intercept = slope * facts["intercept"] + offset
+    intercept = slope * facts["intercept"] + facts.get("offset", 0.0)
     terms, at = [], 0
     for block in procedure.blocks:
         own = weights[at : at + len(block.kept)]
         at += len(block.kept)
-        arrays = {name: block.arrays[name][block.kept] for name in ("center", "scale", "constant")}
-        own = np.where(arrays["constant"], 0.0, own / arrays["scale"])
-        intercept -= float(own @ arrays["center"])
-        numbers = {one.column for one in block.inputs if not one.levels}
-        for place, coefficient in zip(block.kept, own, strict=True):
-            name = block.encoded[place]
-            if coefficient:
-                fills = block.impute["kind"] == "fill" and name in numbers
-                missing = float(block.arrays["fill"][place]) if fills else None
-                terms.append(Term(name, float(coefficient), missing))
-    return Equation(float(intercept), tuple(terms))
+        learned = [block.arrays[name][block.kept] for name in ("center", "scale", "constant")]
+        intercept, coefficients = natural_units(intercept, own, *learned)
+        names = block.encoded
+        missing = _when_missing(block)
+        terms += [
+            Term(names[place], float(coefficient), missing[names[place]])
+            for place, coefficient in zip(block.kept, coefficients, strict=True)
+            if coefficient
+        ]
+    return Equation(intercept, tuple(terms))
+
+
+def _when_missing(block: object) -> dict[str, float | None]:
+    """Return the value of each encoded column where its input is missing."""
+    found: dict[str, float | None] = {}
+    fill = block.arrays.get("fill")
+    for one in block.inputs:
+        for name in one.encoded:
+            if name == f"{one.column}={MISSING}":
+                found[name] = 1.0
+            elif one.levels:
+                found[name] = float(name == f"{one.column}={one.fill}")
+            else:
+                found[name] = None if fill is None else float(fill[len(found)])
+    return found

@@ -59,6 +59,9 @@ class Family:
         there is none. A search by AUROC needs no more.
     fit_lessons : callable
         As `fit_each`: fits the classifiers of a family that stops early, many at once where it can.
+    weights_of : callable or None
+        ``weights_of(classifier)`` gives intercept and weights of the log odds of a fitted one, or
+        None where they are no sum over its columns.
     stack_of : callable or None
         ``stack_of(classifier)`` gives a key that is equal for those which `fit_lessons` fits at
         once, and how many it takes; None where that gains nothing.
@@ -74,6 +77,7 @@ class Family:
     fit_lessons: Callable[[Sequence[Lesson]], list[DivergedError | None]] = fit_each
     stack_of: Callable[[BaseEstimator], tuple[tuple, int]] | None = None
     further: tuple[str, ...] = ()
+    weights_of: Callable[[BaseEstimator], tuple[float, np.ndarray] | None] | None = None
 
     @property
     def facts(self) -> ModelFamily:

@@ -88,7 +88,7 @@ def test_the_stage_writes_the_four_files(model, folder, config, tmp_path):
             "fit_endings",
         ),
         *("seconds", "device"),
-        *("threads", "seed", "features", "preparation"),
+        *("threads", "seed", "features", "equation", "preparation"),
         *(
             "oversampled",
             "threshold",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 from scipy.stats import loguniform
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
@@ -37,4 +38,16 @@ def make_lr(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
     )
 
 
-FAMILY = Family("lr", make_lr, ({"penalty": ["l1", "l2"], "C": loguniform(1e-2, 1e1)},))
+def weights_of_lr(estimator: BaseEstimator) -> tuple[float, np.ndarray] | None:
+    """Return intercept and weights; None where nothing was selected."""
+    if not isinstance(estimator, LogisticRegression):
+        return None
+    return float(estimator.intercept_[0]), estimator.coef_[0]
+
+
+FAMILY = Family(
+    "lr",
+    make_lr,
+    ({"penalty": ["l1", "l2"], "C": loguniform(1e-2, 1e1)},),
+    weights_of=weights_of_lr,
+)

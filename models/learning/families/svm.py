@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 from scipy.stats import loguniform
 from sklearn.base import BaseEstimator
 from sklearn.svm import SVC
@@ -22,6 +23,14 @@ def make_svm_ranking(parameters: Mapping, config: Mapping, seed: int) -> BaseEst
     return SVC(**parameters)
 
 
+def weights_of_svm(estimator: BaseEstimator) -> tuple[float, np.ndarray] | None:
+    """Return intercept and weights of a linear kernel, the sigmoid worked in; None of another."""
+    if not isinstance(estimator, PlattSVC) or estimator.kernel != "linear":
+        return None
+    machine, slope = estimator.machine_, estimator.slope_
+    return slope * float(machine.intercept_[0]) + estimator.intercept_, slope * machine.coef_[0]
+
+
 FAMILY = Family(
     "svm",
     make_svm,
@@ -34,4 +43,5 @@ FAMILY = Family(
     ),
     takes_folds=True,
     make_ranking=make_svm_ranking,
+    weights_of=weights_of_svm,
 )

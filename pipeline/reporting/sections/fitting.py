@@ -10,6 +10,7 @@ from pipeline.reporting.blocks import Block, Items, Section, Table
 from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
+from pipeline.reporting.sections.equations import equation_tables
 from pipeline.reporting.sections.models import model_labels, notes_of_models
 from pipeline.reporting.sections.selection import NO_OUTCOME
 from pipeline.reporting.wording import NO_VALUE, UNIT, count, number, plural
@@ -77,6 +78,7 @@ def hyperparameters_section(results: Results) -> Section:
             numeric=("Cross-validated AUROC (SD)", "Sets tried", "Fits", "Time"),
         ),
         _thresholds_table(results),
+        *equation_tables(results),
     ]
     if notes:
         blocks.append(Items(notes_of_models(notes, len(results.modelling.models))))

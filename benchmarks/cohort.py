@@ -40,6 +40,27 @@ def make_scan(folder: Path, seed: int = 0) -> Scan:
         CT in HU (int16) and one mask (uint8, region 1) per reader of `READERS`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    values, masks = drawn_scan(seed)
+    image = _write(values, folder / "ct.nii.gz")
+    written = [_write(mask, folder / f"mask_{reader}.nii.gz") for reader, mask in masks.items()]
+    return Scan(image, written)
+
+
+def drawn_scan(seed: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Draw one scan and its masks.
+
+    Parameters
+    ----------
+    seed : int
+        Of the noise and of the vertebra's place.
+
+    Returns
+    -------
+    hu : numpy.ndarray
+        int16, shape (z, y, x) of `SIZE`.
+    masks : dict
+        Reader of `READERS` to its mask (uint8, region 1), same shape.
+    """
     rng = np.random.default_rng(seed)
     z, y, x = np.ogrid[tuple(slice(n) for n in SIZE[::-1])]
     # Distances in mm from the middle of the field of view.
@@ -62,12 +83,8 @@ def make_scan(folder: Path, seed: int = 0) -> Scan:
     coarse = rng.normal(0, 60, (SIZE[2], SIZE[1] // 4, SIZE[0] // 4))
     values += np.where(bone, coarse.repeat(4, 1).repeat(4, 2), 0).astype(np.int16)
     values += rng.normal(0, 12, values.shape).astype(np.int16)
-    image = _write(values, folder / "ct.nii.gz")
-    masks = [
-        _write((inside < 1).astype(np.uint8), folder / f"mask_{reader}.nii.gz")
-        for reader, inside in distance.items()
-    ]
-    return Scan(image, masks)
+    masks = {reader: (inside < 1).astype(np.uint8) for reader, inside in distance.items()}
+    return values, masks
 
 
 def _write(values: np.ndarray, path: Path) -> Path:

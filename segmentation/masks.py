@@ -7,6 +7,7 @@ mask on any other grid is refused: resampling it would move the boundary that a 
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -119,7 +120,7 @@ def prepare_mask(
     source_hash = content_hash(source_files(case.mask), store)
 
     def make(folder: Path) -> None:
-        image = read_nrrd(store.path(ct["image"]))
+        image = _ct(str(store.path(ct["image"])))
         geometry = Geometry.of(image)
         placed, segment, findings = place_mask(case, geometry, reading, others)
         binary = placed.voxels
@@ -171,6 +172,10 @@ def prepare_mask(
     if row["status"] != "error":
         row["mask"] = store.relative(entry / "mask.nrrd")
     return row
+
+
+#: A scan's masks follow each other: its CT is read once for all of them.
+_ct = functools.lru_cache(maxsize=1)(read_nrrd)
 
 
 def check_file_name(mask: str | Path, level: str) -> list[Finding]:

@@ -287,6 +287,31 @@ def place_on_grid(
     return placed
 
 
+def occupied_box(voxels: np.ndarray) -> tuple[slice, ...] | None:
+    """Return the smallest box that holds all voxels that are not zero, or None without any.
+
+    Parameters
+    ----------
+    voxels : numpy.ndarray
+        Any shape.
+
+    Returns
+    -------
+    tuple of slice
+        One slice an axis.
+    """
+    box = []
+    for axis in range(voxels.ndim):
+        # Each axis is looked at within the box of those before.
+        part = voxels[(*box, ...)]
+        others = tuple(other for other in range(voxels.ndim) if other != axis)
+        found = np.flatnonzero(part.any(axis=others))
+        if not found.size:
+            return None
+        box.append(slice(int(found[0]), int(found[-1]) + 1))
+    return tuple(box)
+
+
 def paste(labels: np.ndarray, grid: GridMap, placed: np.ndarray) -> int:
     """Add the non-zero voxels of `labels` to `placed`, in place.
 
@@ -307,13 +332,18 @@ def paste(labels: np.ndarray, grid: GridMap, placed: np.ndarray) -> int:
     target = placed.transpose(2, 1, 0)
     turned = labels.transpose(2, 1, 0).transpose(grid.axes)
     turned = np.flip(turned, axis=[axis for axis in range(3) if grid.flips[axis]])
-    low = np.maximum(grid.start, 0)
-    high = np.minimum(np.add(grid.start, turned.shape), target.shape)
+    box = occupied_box(turned)
+    if box is None:
+        return 0
+    turned = turned[box]
+    start = np.add(grid.start, [side.start for side in box])
+    low = np.maximum(start, 0)
+    high = np.minimum(start + turned.shape, target.shape)
     kept = 0
     if (low < high).all():
         inner = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        outer = tuple(slice(a, b) for a, b in zip(low - grid.start, high - grid.start, strict=True))
+        outer = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
         part = turned[outer]
         kept = int(np.count_nonzero(part))
         target[inner] = np.where(part != 0, part, target[inner])
-    return int(np.count_nonzero(labels)) - kept
+    return int(np.count_nonzero(turned)) - kept

@@ -23,6 +23,7 @@ from pipeline.core.files import file_hash, raise_if_machine
 from pipeline.core.findings import Finding
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.nifti_headers import check_nifti_header, not_finite, read_voxels
+from pipeline.imaging.stored_volumes import read_stored_volume, write_stored
 from pipeline.imaging.volume_headers import (
     StoredAs,
     check_nrrd_header,
@@ -37,13 +38,6 @@ from pipeline.imaging.volume_headers import (
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 NRRD_SUFFIXES = (".nrrd",)
 VOLUME_SUFFIXES = NRRD_SUFFIXES + NIFTI_SUFFIXES
-
-#: zlib level of stored volumes: level 1 writes a CT four times as fast as level 6 and spares a
-#: third of the space; reading costs the same.
-COMPRESSION_LEVEL = 1
-
-#: Key of a stored volume's header under which its geometry stands as JSON.
-GEOMETRY_KEY = "geometry"
 
 _COMPLEX = (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
 
@@ -211,12 +205,12 @@ def write_nrrd(image: sitk.Image, path: str | Path, *, compressed: bool = True) 
 
     A NRRD header holds the product of direction and spacing, so that an oblique geometry comes
     back with other last bits; where a vertebra's edge lies half-way between two samples of the
-    1 mm grid, they decide. `GEOMETRY_KEY` therefore holds the geometry to the last bit.
+    1 mm grid, they decide. The header's key ``geometry`` therefore holds it to the last bit.
 
     Parameters
     ----------
     image : SimpleITK.Image
-        Three-dimensional volume; its metadata is erased.
+        Three-dimensional volume; its metadata is not written.
     path : path-like
         File to write (.nrrd).
     compressed : bool, optional
@@ -227,31 +221,20 @@ def write_nrrd(image: sitk.Image, path: str | Path, *, compressed: bool = True) 
     MachineError
         If the file cannot be written.
     """
-    without_metadata(image)
-    image.SetMetaData(GEOMETRY_KEY, json.dumps(Geometry.of(image).as_json()))
     try:
-        sitk.WriteImage(
-            image, str(path), useCompression=compressed, compressionLevel=COMPRESSION_LEVEL
-        )
-    except RuntimeError:
-        # ITK does not say what failed; its message holds a path and its own source line.
+        write_stored(image, path, compressed=compressed)
+    except OSError:
         raise MachineError(
             "A volume must be writable to the store",
             found=f"{shutil.disk_usage(Path(path).parent).free / 1e6:.0f} MB free on its disk",
             remedy="make room or check the permissions of results/, and start again: what is done "
             "is kept",
         ) from None
-    finally:
-        without_metadata(image)
 
 
 def read_nrrd(path: str | Path) -> sitk.Image:
     """Read a volume that `write_nrrd` wrote, equal to it in every bit."""
-    image = sitk.ReadImage(str(path), imageIO="NrrdImageIO")
-    if image.HasMetaDataKey(GEOMETRY_KEY):
-        known = json.loads(image.GetMetaData(GEOMETRY_KEY))
-        Geometry(**{name: tuple(value) for name, value in known.items()}).apply_to(image)
-    return without_metadata(image)
+    return read_stored_volume(path)
 
 
 def image_hash(image: sitk.Image) -> str:

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
-from pipeline.imaging.geometry import Geometry, map_grid, place_on_grid
+from pipeline.imaging.geometry import Geometry, map_grid, occupied_box, place_on_grid
 from pipeline.imaging.volume_headers import StoredAs
 from pipeline.imaging.volumes import read_stored
 from segmentation.structures.label_tables import names_of
@@ -90,7 +90,8 @@ def read_label_map(path: str | Path) -> LabelLayers:
     """
     image, findings, stored = read_stored(path)
     labels = whole_labels(sitk.GetArrayFromImage(image), stored)
-    values = np.unique(labels)
+    box = occupied_box(labels)
+    values = np.unique(labels[box]) if box else np.array([], labels.dtype)
     known = names_of(path)
     segments = [Segment(known.names.get(value), value) for value in values.tolist() if value]
     return LabelLayers(

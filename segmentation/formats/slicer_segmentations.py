@@ -23,7 +23,7 @@ import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
-from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.geometry import Geometry, occupied_box
 from pipeline.imaging.volume_headers import check_nrrd_header, check_nrrd_length
 from pipeline.imaging.volumes import read_volume, without_metadata
 from segmentation.formats.label_maps import LabelLayers, whole_labels
@@ -268,7 +268,9 @@ def _doubt(held: SlicerLayers, place: int, stated: dict[str, str]) -> CaseError 
     if "LabelValue" in stated:
         return None
     known = {0, *(one.value for one in held.segments if one.layer == segment.layer)}
-    found = sorted(set(np.unique(held.layers[segment.layer]).tolist()) - known)
+    layer = held.layers[segment.layer]
+    box = occupied_box(layer)
+    found = sorted(set(np.unique(layer[box]).tolist()) - known) if box else []
     if found:
         return _contradiction(
             f"no label value for segment '{segment.name}', and its layer holds the numbers "

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from pipeline.imaging.geometry import occupied_box
+
 #: Added to a tolerance, so that a distance of ten voxels of 0.1 mm is within 1 mm.
 _ROUNDING_MM = 1e-6
 
@@ -67,8 +69,7 @@ def surfaces(a: np.ndarray, b: np.ndarray, spacing: Sequence[float]) -> tuple[Su
     of_a, of_b : Surface
     """
     sampling = tuple(spacing)[::-1]
-    either = np.nonzero((a != 0) | (b != 0))
-    box = tuple(slice(axis.min(), axis.max() + 1) for axis in either)
+    box = _common_box(a, b)
     found, areas, to_surface = [], [], []
     for mask in (a, b):
         # Distances between surfaces inside the common box are the same as in the whole volume.
@@ -81,6 +82,15 @@ def surfaces(a: np.ndarray, b: np.ndarray, spacing: Sequence[float]) -> tuple[Su
     return (
         Surface(to_surface[1][found[0]], areas[0]),
         Surface(to_surface[0][found[1]], areas[1]),
+    )
+
+
+def _common_box(a: np.ndarray, b: np.ndarray) -> tuple[slice, ...]:
+    """Return the smallest box that holds both masks."""
+    boxes = [box for box in map(occupied_box, (a, b)) if box]
+    return tuple(
+        slice(min(side.start for side in sides), max(side.stop for side in sides))
+        for sides in zip(*boxes, strict=True)
     )
 
 
@@ -149,6 +159,8 @@ def compare_masks(
     .. [1] Maier-Hein L, Reinke A, Godau P, et al. Metrics reloaded: recommendations for image
        analysis validation. Nat Methods 2024;21:195-212.
     """
+    box = _common_box(a, b)  # nothing lies outside it
+    a, b = a[box], b[box]
     of_a, of_b = surfaces(a, b, spacing)
     distances = of_a.distance_mm, of_b.distance_mm
     voxel_ml = float(np.prod(spacing)) / 1000

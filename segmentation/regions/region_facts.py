@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
-from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.geometry import Geometry, occupied_box
 
 #: Below it lies gas: fat, the darkest tissue, ends near -150 HU, and gas that shares a voxel with
 #: bone is lighter than air.
@@ -94,7 +94,10 @@ def describe_region(mask: np.ndarray, ct: np.ndarray, geometry: Geometry) -> dic
         ``posterior_elements`` (`posterior_elements`); ``edge_hu``, ``offset_mm``,
         ``offset_gain_hu`` (`edge_facts`).
     """
-    inside = np.nonzero(mask)
+    around = occupied_box(mask)
+    inside = tuple(
+        side.start + axis for side, axis in zip(around, np.nonzero(mask[around]), strict=True)
+    )
     voxels = len(inside[0])
     low, high = np.min(inside, axis=1), np.max(inside, axis=1)
     values = ct[inside].astype(np.float64)

@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError, MachineError
 from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.stored_volumes import TYPES
 from pipeline.imaging.volume_headers import skew, straightened
 from pipeline.imaging.volumes import (
     check_finite,
@@ -66,7 +67,18 @@ def test_written_nrrd_holds_no_metadata_and_reads_back(image, tmp_path):
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read), VOXELS)
     assert Geometry.of(read) == Geometry.of(image)
     assert not read.GetMetaDataKeys()
-    assert not image.GetMetaDataKeys()
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("dtype", TYPES)
+def test_itk_reads_every_type_of_stored_volume_as_it_was(image, tmp_path, dtype, compressed):
+    voxels = sitk.GetImageFromArray(VOXELS.astype(dtype))
+    voxels.CopyInformation(image)
+    write_nrrd(voxels, tmp_path / "ct.nrrd", compressed=compressed)
+    for read in (sitk.ReadImage(tmp_path / "ct.nrrd"), read_nrrd(tmp_path / "ct.nrrd")):
+        assert read.GetPixelID() == voxels.GetPixelID()
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read), VOXELS.astype(dtype))
+        np.testing.assert_allclose(Geometry.of(read).affine, Geometry.of(image).affine, atol=1e-12)
 
 
 @given(

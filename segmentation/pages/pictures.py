@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from pipeline.imaging.geometry import occupied_box
+
 #: Bone window: what is darker or brighter is black or white, in HU.
 WINDOW_HU = (-450.0, 1050.0)
 #: Tissue shown around the masks, in mm.
@@ -115,11 +117,11 @@ def _crop(
         for reader, mask in masks.items()
     }
     spacing = np.array(ct.GetSpacing()[::-1])
-    inside = np.nonzero(np.any(list(arrays.values()), axis=0))
+    drawn = occupied_box(np.any(list(arrays.values()), axis=0))
     margin = np.ceil(MARGIN_MM / spacing).astype(int)
     box = tuple(
-        slice(max(int(axis.min()) - edge, 0), int(axis.max()) + edge + 1)
-        for axis, edge in zip(inside, margin, strict=True)
+        slice(max(side.start - edge, 0), side.stop + edge)
+        for side, edge in zip(drawn, margin, strict=True)
     )
     voxels = sitk.GetArrayViewFromImage(ct)[box].copy()
     return spacing, voxels, {reader: mask[box] for reader, mask in arrays.items()}

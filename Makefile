@@ -143,7 +143,7 @@ docs: $(TOOLS) ## build the site of the documentation into build/docs; a broken 
 	$(BIN)/python -m mkdocs build --quiet --strict
 	@echo "Open build/docs/index.html"
 
-options: $(STAMP) ## write default.yaml, schema.json and the page of options from their classes
+options: $(STAMP) ## write default.yaml, schema.json and the pages of options and columns from classes
 	$(BIN)/python -m pipeline.study.options.generate
 
 format: $(TOOLS) ## let ruff and snakefmt rewrite the files

@@ -41,8 +41,11 @@ from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
+from pipeline.core.table_schema import types_of
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.ablation import Ablation, AblationSeeds
+from pipeline.tables.schemas.training import Importance
 
 logger = logging.getLogger("vertebromics")
 
@@ -91,23 +94,10 @@ AT_THRESHOLD = (
     "much (SD over seeds), their scales do too: counts then differ between steps by chance."
 )
 
-COLUMNS = {
-    **dict.fromkeys(["model", "step", "kind", "removed", "same_as"], object),
-    **dict.fromkeys(["n_features", "seeds"], "Int64"),
-    **dict.fromkeys(["auroc", "auroc_low", "auroc_high", "auroc_sd"], "float64"),
-    **dict.fromkeys(["delta", "delta_low", "delta_high", "delta_sd", "brier"], "float64"),
-    "threshold": "float64",
-    **dict.fromkeys(["tp", "fp", "fn", "tn"], "Int64"),
-    **dict.fromkeys(["sensitivity", "specificity"], "float64"),
-    **dict.fromkeys(["parameters", "signature", "note"], object),
-}
+COLUMNS = types_of(Ablation)
 """Columns of the table; a step that was not done has no numbers."""
 
-SEED_COLUMNS = {
-    **dict.fromkeys(["model", "step"], object),
-    "seed": "int64",
-    **dict.fromkeys(["auroc", "delta", "brier"], "float64"),
-}
+SEED_COLUMNS = types_of(AblationSeeds)
 """Columns of the table of single fits."""
 
 AFTER_SELECTION = ("scaling", "oversampling")
@@ -328,7 +318,7 @@ def main(options: argparse.Namespace) -> None:
         test = training
         parameters = {f"outer fold {at}": each.parameters for at, each in enumerate(outer)}
     setting = Setting(options.model, training, folds, test, parameters, config, outer)
-    importance = read_table(options.importance)
+    importance = read_table(options.importance, Importance)
     if options.plan:
         _print_plan(plan_ablation(setting, columns, info, importance)[0])
         return
@@ -359,15 +349,15 @@ def _write(
     config: Mapping,
 ) -> None:
     """Write the files of one model's ablation."""
-    write_result(table, options.out_dir / f"{options.model}.parquet", config)
-    write_result(seeds, options.out_dir / f"{options.model}_seeds.parquet", config)
+    write_result(table, options.out_dir / f"{options.model}.parquet", config, Ablation)
+    write_result(seeds, options.out_dir / f"{options.model}_seeds.parquet", config, AblationSeeds)
     write_facts(facts, options.out_dir / f"{options.model}.json", config)
 
 
 def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
     """Write the files of an ablation that has no full model to compare its steps with."""
     facts = dropped_facts(options.model, reason)
-    _write(empty_table(COLUMNS), empty_table(SEED_COLUMNS), facts, options, config)
+    _write(empty_table(Ablation), empty_table(AblationSeeds), facts, options, config)
 
 
 if __name__ == "__main__":

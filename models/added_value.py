@@ -21,7 +21,7 @@ from models.learning.procedure import search_note
 from models.modes.mode import candidates_in_mode
 from models.outputs import empty_table, write_facts, write_result
 from models.repetitions.arms import BOTH, WITHOUT, Setting, in_outer_folds, on_test_rows, run_arms
-from models.scoring.added_value import COLUMNS, DIFFERENCES, compare_folds
+from models.scoring.added_value import COLUMNS, compare_folds
 from models.transformers.columns import Columns
 from models.workers.resuming import journal_until_done, stage_key
 from pipeline.core import command
@@ -29,6 +29,8 @@ from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
 from pipeline.core.mode_labels import labelled_log, rigorous
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.added_value import AddedValue, AddedValueDifferences
+from pipeline.tables.schemas.training import Predictions
 
 COMPARED, NOT_COMPARED = "compared", "not_compared"
 """Values of ``status``: whether there was anything to compare."""
@@ -163,7 +165,7 @@ def compare_nested(
         parameters |= {arm: run.parameters for arm, run in runs.items()}
     with journal_until_done(folder / "added_value.journal", key) as journal:
         judged, lost = in_outer_folds(setting, parameters, workers, journal)
-    tables = empty_table(COLUMNS), empty_table(DIFFERENCES)
+    tables = empty_table(AddedValue), empty_table(AddedValueDifferences)
     arms, differences = compare_folds(judged) if len(judged) else tables
     facts = {
         "search": options["search"],
@@ -185,7 +187,11 @@ def main(options: argparse.Namespace) -> None:
     model = judged_model(config, read_json(options.winner), infos)
     if reason := why_not(columns, model):
         facts = {"status": NOT_COMPARED, "reason": reason}
-        _write((empty_table(COLUMNS), empty_table(DIFFERENCES), facts), options.out_dir, config)
+        _write(
+            (empty_table(AddedValue), empty_table(AddedValueDifferences), facts),
+            options.out_dir,
+            config,
+        )
         return
     part, at = judged_part(config, test), risk_threshold(config, training)
     device = device_of(model, config)
@@ -204,7 +210,7 @@ def main(options: argparse.Namespace) -> None:
             arms, differences, facts = compare_nested(setting, workers, options.out_dir, key)
         else:
             paths = {path.parent.name: path for path in options.predictions}
-            predictions = read_table(paths[model])
+            predictions = read_table(paths[model], Predictions)
             arms, differences, facts = compare_on_test(
                 setting, predictions, test, workers, options.out_dir
             )
@@ -231,8 +237,9 @@ def _write(
     leaks: bool = True,
 ) -> None:
     arms, differences, facts = result
-    write_result(arms, folder / "added_value.parquet", config, leaks=leaks)
-    write_result(differences, folder / "added_value_differences.parquet", config, leaks=leaks)
+    write_result(arms, folder / "added_value.parquet", config, AddedValue, leaks=leaks)
+    path = folder / "added_value_differences.parquet"
+    write_result(differences, path, config, AddedValueDifferences, leaks=leaks)
     write_facts(facts, folder / "added_value.json", config, leaks=leaks)
 
 

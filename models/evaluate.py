@@ -27,14 +27,18 @@ from models.scoring.cross_validated import (
 from models.scoring.decision_curve import decision_curve, thresholds, with_intervals
 from models.scoring.intervals import Estimate
 from models.scoring.performance import METRICS, Sample, point_values
-from models.scoring.sample_tables import COLUMNS, PER_MODEL, as_rows, estimates_of, resamples_of
+from models.scoring.sample_tables import PER_MODEL, as_rows, estimates_of, resamples_of
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
 from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
+from pipeline.core.table_schema import types_of
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.evaluation import EVALUATION, DecisionCurve
+from pipeline.tables.schemas.nested import NestedPredictions
+from pipeline.tables.schemas.training import Predictions
 
 logger = logging.getLogger("vertebromics")
 
@@ -87,7 +91,7 @@ def evaluate(
         If models were not tested on the same units, or a prediction is no probability.
     """
     if not predictions:
-        return {name: empty_table(columns) for name, columns in COLUMNS.items()}
+        return {name: empty_table(schema) for name, schema in EVALUATION.items()}
     how = _how(config, fitted_here)
     by_part = _checked(predictions)
     primary = _primary_present(config, winner, predictions)
@@ -135,7 +139,7 @@ def evaluate_held_out(
         matrices and decisions are of the first repeat, in which each row is judged once.
     """
     if not held_out:
-        return {name: empty_table(columns) for name, columns in COLUMNS.items()}
+        return {name: empty_table(schema) for name, schema in EVALUATION.items()}
     how = _how(config, fitted_here=False)
     primary = _primary_present(config, winner, held_out)
     firsts = {model: each.samples[0] for model, each in held_out.items()}
@@ -209,7 +213,7 @@ def _decision_curves(
         curves.append(with_intervals(curve, first.outcome, probabilities, over, how["confidence"]))
     if len(curves) == 1:
         return curves[0]
-    numbers = list(COLUMNS["decision_curve"])[2:]
+    numbers = list(types_of(DecisionCurve))[2:]
     # Rows of all repeats stand in one order: models, and thresholds within them.
     means = np.mean([curve[numbers].to_numpy(float) for curve in curves], axis=0)
     return curves[0].assign(**dict(zip(numbers, means.T, strict=True)))
@@ -312,7 +316,7 @@ def _paired_paths(predictions: Sequence[Path], infos: Sequence[Path]) -> list[tu
 
 def _held_out(paths: Sequence[Path], models: Sequence[str]) -> dict[str, HeldOut]:
     """Read what nested cross-validation predicted; a model that it could not judge is left out."""
-    tables = {path.name.removesuffix(NESTED): read_table(path) for path in paths}
+    tables = {path.name.removesuffix(NESTED): read_table(path, NestedPredictions) for path in paths}
     return {
         model: HeldOut.of(tables[model])
         for model in models
@@ -327,7 +331,7 @@ def main(options: argparse.Namespace) -> None:
     for table, info in _paired_paths(options.predictions, options.models):
         model_info = read_json(info)
         if is_fitted(model_info):
-            predictions[model_info["model"]] = read_table(table)
+            predictions[model_info["model"]] = read_table(table, Predictions)
             infos[model_info["model"]] = model_info
     winner = read_json(options.winner)["model"] if options.winner else None
     with labelled_log(config):
@@ -337,7 +341,7 @@ def main(options: argparse.Namespace) -> None:
         else:
             tables = evaluate(predictions, infos, config, winner)
     for name, table in tables.items():
-        write_result(table, options.out_dir / f"{name}.parquet", config)
+        write_result(table, options.out_dir / f"{name}.parquet", config, EVALUATION[name])
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.seeds import derive_seed
 from pipeline.study.study import Study, open_study, predicts
+from pipeline.tables.schemas.training import Predictions
 
 logger = logging.getLogger("vertebromics")
 
@@ -152,7 +153,7 @@ def freeze(
         fitted = refit(model, columns, training, info["parameters"], config, seed)
         frozen = write_procedure(fitted, "procedure")
         _check_patients(frozen.facts, training_rows_too)
-        stored = read_table(folder / "models" / model / "predictions.parquet")
+        stored = read_table(folder / "models" / model / "predictions.parquet", Predictions)
         _check_fit(fitted, frozen, table, stored, readings_facts(columns))
     rows = tables / "analysis.json"
     facts = model_facts(

@@ -11,6 +11,7 @@ import pandas as pd
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
+from pipeline.tables.schemas.analysis import Analysis, Split
 
 
 def input_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def read_inputs(analysis: Path, info: Path, split: Path) -> tuple[Columns, pd.Da
     StudyError
         If analysis table and split do not hold the same units.
     """
-    table, parts = read_table(analysis), read_table(split)
+    table, parts = read_table(analysis, Analysis), read_table(split, Split)
     differ = set(table["unit_id"]).symmetric_difference(parts["unit_id"])
     if differ or table["unit_id"].duplicated().any() or len(table) != len(parts):
         raise StudyError(

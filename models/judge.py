@@ -34,6 +34,8 @@ from pipeline.tables.dictionary import MISSING
 from pipeline.tables.files.sheets import cell, read_sheet
 from pipeline.tables.id_checks import check_rows_of_patients, check_spellings
 from pipeline.tables.identifying.checks import check_identifying, shown
+from pipeline.tables.schemas.evaluation import JUDGED
+from pipeline.tables.schemas.regression import REGRESSION
 from pipeline.tables.values.counted_words import Advice, meanings, meanings_text, word_problems
 
 logger = logging.getLogger("vertebromics")
@@ -402,7 +404,8 @@ def _judge_model(options: argparse.Namespace) -> None:
         **judging_options(options),
     )
     for name, table in tables.items():
-        write_table(checked(name, table), options.out_dir / f"{name}.parquet", csv=True)
+        path = options.out_dir / f"{name}.parquet"
+        write_table(checked(name, table), path, REGRESSION[name], csv=True)
     for note in notes:
         logger.warning("%s", note)
     for row in tables["metrics"].query("metric == 'auroc'").itertuples():
@@ -437,7 +440,8 @@ def main(options: argparse.Namespace) -> None:
         **judging_options(options),
     )
     for name, table in tables.items():
-        write_table(table, options.out_dir / f"{name}.parquet", csv=True)
+        path = options.out_dir / f"{name}.parquet"
+        write_table(table, path, JUDGED[name], csv=True)
     for row in tables["metrics"].query("metric == 'auroc'").itertuples():
         value = printed(row.value, 4)
         logger.info("%s: AUROC %s (%s): %s", row.model, value, _limits(row), row.method)

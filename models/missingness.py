@@ -14,19 +14,11 @@ from models.scoring.intervals import has_clusters
 from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.files import write_table
+from pipeline.core.table_schema import types_of
 from pipeline.tables.readers import latest_label
+from pipeline.tables.schemas.missingness import Missingness
 
-COLUMNS = {
-    "predictor": object,
-    "label": object,
-    "n": "int64",
-    "missing": "int64",
-    "events": "int64",
-    "events_missing": "int64",
-    "non_events": "int64",
-    "non_events_missing": "int64",
-    "p_value": float,
-}
+COLUMNS = types_of(Missingness)
 
 
 def missingness(columns: Columns, table: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +75,7 @@ def _seen_label(columns: Columns, reader: str) -> str:
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table, write how its missing values part by outcome."""
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    write_table(missingness(columns, table), options.out, csv=True)
+    write_table(missingness(columns, table), options.out, Missingness, csv=True)
 
 
 if __name__ == "__main__":

@@ -34,28 +34,15 @@ from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import rigorous
+from pipeline.core.table_schema import types_of
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.nested import Nested, NestedPredictions
 
 logger = logging.getLogger("vertebromics")
 
-COLUMNS = {
-    "model": object,
-    "repeat": "int64",
-    "fold": "int64",
-    "n": "int64",
-    "events": "int64",
-    "auroc": float,
-    "brier": float,
-    "parameters": object,
-    "signature": object,
-}
+COLUMNS = types_of(Nested)
 
-PREDICTIONS = {
-    **dict.fromkeys(("unit_id", "patient_id"), object),
-    **dict.fromkeys(("outcome", "repeat", "fold"), "int64"),
-    **dict.fromkeys(("probability", "threshold"), float),
-}
-"""Columns of the predictions: the threshold is that of the model which made them."""
+PREDICTIONS = types_of(NestedPredictions)
 
 
 class Judged(NamedTuple):
@@ -242,15 +229,16 @@ def main(options: argparse.Namespace) -> None:
         except FitError as error:
             _write_dropped(error, options, config)
         else:
-            write_result(result, options.out, config, leaks=False)
-            write_result(predictions, options.predictions, config, leaks=False)
+            write_result(result, options.out, config, Nested, leaks=False)
+            write_result(predictions, options.predictions, config, NestedPredictions, leaks=False)
             write_facts(fitted_facts(facts), options.json, config, leaks=False)
 
 
 def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
     """Write the files of a model that an outer fold left without a fit."""
-    write_result(empty_table(COLUMNS), options.out, config, leaks=False)
-    write_result(empty_table(PREDICTIONS), options.predictions, config, leaks=False)
+    write_result(empty_table(Nested), options.out, config, Nested, leaks=False)
+    nobody = empty_table(NestedPredictions)
+    write_result(nobody, options.predictions, config, NestedPredictions, leaks=False)
     write_facts(dropped_facts(options.model, reason), options.json, config, leaks=False)
 
 

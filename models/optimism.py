@@ -58,8 +58,10 @@ from pipeline.core.files import read_json
 from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import is_leaking, rigorous
 from pipeline.core.seeds import derive_seed
+from pipeline.core.table_schema import types_of
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.optimism import Optimism
 
 logger = logging.getLogger("vertebromics")
 
@@ -69,14 +71,7 @@ DISTINCT = 0.632
 #: Largest share of resamples that may hold too few different patients for the procedure to run.
 MAX_LEFT_OUT = 0.2
 
-COLUMNS = {
-    "model": object,
-    "metric": object,
-    **dict.fromkeys(("apparent", "optimism", "optimism_se", "corrected", "out_of_bag"), float),
-    "corrected_632plus": float,
-    "resamples": "int64",
-    "note": object,
-}
+COLUMNS = types_of(Optimism)
 
 NO_INTERVAL = (
     "the location-shifted bootstrap interval takes its width from the apparent "
@@ -309,13 +304,13 @@ def main(options: argparse.Namespace) -> None:
             return
         if is_leaking(config):
             facts["notes"].append(OTHER_ORDER)
-        write_result(result, options.out, config, leaks=False)
+        write_result(result, options.out, config, Optimism, leaks=False)
         write_facts(fitted_facts(facts), options.json, config, leaks=False)
 
 
 def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
     """Write the files of a model that most resamples, or the whole study, left without a fit."""
-    write_result(empty_table(COLUMNS), options.out, config, leaks=False)
+    write_result(empty_table(Optimism), options.out, config, Optimism, leaks=False)
     write_facts(dropped_facts(options.model, reason), options.json, config, leaks=False)
 
 

@@ -17,12 +17,18 @@ import pandas as pd
 from pipeline.core.files import write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED, not_fitted
 from pipeline.core.mode_labels import COLUMN, LABEL, RIGOROUS, is_leaking
+from pipeline.core.table_schema import Table, types_of
 
 logger = logging.getLogger("vertebromics")
 
 
 def write_result(
-    table: pd.DataFrame, path: str | Path, config: Mapping, *, leaks: bool = True
+    table: pd.DataFrame,
+    path: str | Path,
+    config: Mapping,
+    schema: type[Table],
+    *,
+    leaks: bool = True,
 ) -> None:
     """Write a table with its CSV copy, labelled.
 
@@ -34,13 +40,15 @@ def write_result(
         Parquet file to write.
     config : mapping
         The study's resolved configuration; ``mode`` is used.
+    schema : type
+        Class of the table.
     leaks : bool
         Whether the table leaks in ``mode: as_published``; False for what is computed in the
         rigorous order whatever the mode.
     """
     if is_leaking(config):
         table = table.assign(**{COLUMN: LABEL if leaks else RIGOROUS})
-    write_table(table, path, csv=True)
+    write_table(table, path, schema, csv=True)
 
 
 def write_facts(facts: Mapping, path: str | Path, config: Mapping, *, leaks: bool = True) -> None:
@@ -68,6 +76,7 @@ def dropped_facts(model: str, reason: object) -> dict:
     return {"model": model, **not_fitted(reason)}
 
 
-def empty_table(columns: Mapping[str, object]) -> pd.DataFrame:
-    """Return a table of the given columns and types, without rows."""
-    return pd.DataFrame(columns=list(columns)).astype(dict(columns))
+def empty_table(schema: type[Table]) -> pd.DataFrame:
+    """Return a table of a class without rows."""
+    types = types_of(schema)
+    return pd.DataFrame(columns=list(types)).astype(types)

@@ -39,6 +39,7 @@ from pipeline.core.mode_labels import COLUMN, RIGOROUS, WORD
 from pipeline.core.seeds import derive_seed
 from pipeline.study.changed import with_option
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.oversampled_split import Orders
 
 logger = logging.getLogger("vertebromics")
 
@@ -216,7 +217,7 @@ def main(options: argparse.Namespace) -> None:
     columns, table = read_inputs(options.analysis, options.info, options.split)
     with threadpool_limits(config["threads"]):
         found, facts = compare_orders(columns, table, config)
-    write_table(found, options.out, csv=True)
+    write_table(found, options.out, Orders, csv=True)
     write_facts(facts, options.json, config)
     for (model, order), rows in found[found["outcome"] == PERMUTED].groupby(["model", "order"]):
         logger.info(

@@ -34,10 +34,13 @@ from pipeline.core.errors import FitError
 from pipeline.core.files import read_table
 from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
+from pipeline.core.table_schema import types_of
 from pipeline.study.changed import with_option
 from pipeline.study.study import open_study
 from pipeline.tables.baseline_names import mean_feature, names_density
 from pipeline.tables.readers import latest_label, latest_versions
+from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.references import References
 from pipeline.tables.volume_names import volume_feature
 
 VOLUME_COLUMN = ":volume"
@@ -59,17 +62,7 @@ LABELS = {
     "radiomics": "Radiomic features alone",
 }
 
-COLUMNS = {
-    "reference": object,
-    "label": object,
-    "n_features": "Int64",
-    "auroc": float,
-    "auroc_low": float,
-    "auroc_high": float,
-    "brier": float,
-    "scaled_brier": float,
-    "note": object,
-}
+COLUMNS = types_of(References)
 
 
 @dataclass(frozen=True)
@@ -312,10 +305,10 @@ def main(options: argparse.Namespace) -> None:
     config = open_study(options.study).config
     columns, table = read_inputs(options.analysis, options.info, options.split)
     columns = candidates_in_mode(columns, table, config["mode"])
-    masks = read_table(options.masks) if options.masks else None
+    masks = read_table(options.masks, Masks) if options.masks else None
     with labelled_log(config), threadpool_limits(config["threads"]):
         result = compare_references(columns, table, config, masks)
-    write_result(result, options.out, config)
+    write_result(result, options.out, config, References)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from pipeline.core import command
 from pipeline.core.mode_labels import is_leaking, labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.selection import Selection
 
 _BOUND = {"estimate": "", "lower": " (lower limit)"}
 _P_VALUE = {"none": "P", "fdr": "P (false discovery rate)"}
@@ -228,7 +229,7 @@ def main(options: argparse.Namespace) -> None:
     # As in training, so that both choose alike between features that are all but equal.
     with labelled_log(config), threadpool_limits(config["threads"]):
         selection, summary = report_selection(columns, table, config)
-    write_result(selection, options.out, config)
+    write_result(selection, options.out, config, Selection)
     if is_leaking(config):
         summary["assumptions"] = config["assumptions"] | ASSUMPTIONS
     write_facts(summary, options.json, config)

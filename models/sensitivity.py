@@ -40,8 +40,10 @@ from pipeline.core.files import read_json
 from pipeline.core.fit_status import is_fitted
 from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
+from pipeline.core.table_schema import types_of
 from pipeline.study.study import open_study
 from pipeline.tables.readers import latest_label
+from pipeline.tables.schemas.sensitivity import Sensitivity
 
 OTHER_READER = "other-reader"
 COMPLETE_CASES = "complete-cases"
@@ -49,23 +51,7 @@ COMPLETE_CASES = "complete-cases"
 FEWEST = 2
 """Rows of either outcome without which nothing is fitted, and no AUROC has an interval."""
 
-COLUMNS = {
-    "model": object,
-    "analysis": object,
-    "reader": object,
-    "training": "Int64",
-    "n": "Int64",
-    "events": "Int64",
-    "auroc": float,
-    "auroc_low": float,
-    "auroc_high": float,
-    "auroc_main": float,
-    "difference": float,
-    "difference_low": float,
-    "difference_high": float,
-    "method": object,
-    "note": object,
-}
+COLUMNS = types_of(Sensitivity)
 
 
 def read_by(columns: Columns, table: pd.DataFrame, reader: str) -> pd.DataFrame:
@@ -336,8 +322,8 @@ def main(options: argparse.Namespace) -> None:
         if is_fitted(info) and (outer or not no_hold_out):
             result = analyse(options.model, columns, table, info["parameters"], config, outer)
         else:
-            result = empty_table(COLUMNS)
-    write_result(result, options.out, config)
+            result = empty_table(Sensitivity)
+    write_result(result, options.out, config, Sensitivity)
 
 
 if __name__ == "__main__":

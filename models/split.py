@@ -22,6 +22,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.seeds import derive_seed
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.analysis import Analysis, Split
 from pipeline.tables.split_designs import FROM_COLUMN, holds_out, parts_from_column
 
 logger = logging.getLogger("vertebromics")
@@ -111,8 +112,8 @@ def split_table(table: pd.DataFrame, options: Mapping, seed: int) -> pd.DataFram
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table, split it, write the split."""
     config = open_study(options.study).config
-    split = split_table(read_table(options.analysis), config["split"], config["seed"])
-    write_table(split, options.out, csv=True)
+    split = split_table(read_table(options.analysis, Analysis), config["split"], config["seed"])
+    write_table(split, options.out, Split, csv=True)
     outcome = read_json(options.info)["outcome"]
     for part, rows in split.groupby("part"):
         logger.info(

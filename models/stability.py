@@ -39,6 +39,7 @@ from pipeline.core.mode_labels import rigorous
 from pipeline.core.seeds import derive_seed
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.stability import SelectionStability
 
 logger = logging.getLogger("vertebromics")
 
@@ -335,7 +336,7 @@ def main(options: argparse.Namespace) -> None:
     key = stage_key("models.stability", "", files, config)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
         result, facts = select_repeatedly(columns, training, honest, options.workers, journal)
-        write_result(result, options.out, config, leaks=False)
+        write_result(result, options.out, config, SelectionStability, leaks=False)
         write_facts(facts, options.json, config, leaks=False)
 
 

@@ -18,10 +18,8 @@ from threadpoolctl import threadpool_limits
 from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.equation import equation_facts
 from models.learning.estimators import FAMILIES, device_of, family_of
-from models.learning.importance import COLUMNS as IMPORTANCE
 from models.learning.importance import importance_table
 from models.learning.procedure import Procedure, ProcedureRun
-from models.learning.search import COLUMNS as SEARCH
 from models.modes.mode import candidates_in_mode
 from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring.threshold import threshold_source
@@ -32,15 +30,7 @@ from pipeline.core.mode_labels import is_leaking, labelled_log
 from pipeline.core.sections import section_of
 from pipeline.study.options.judging import Interpretation
 from pipeline.study.study import open_study
-
-PREDICTIONS = {
-    "unit_id": object,
-    "patient_id": object,
-    "outcome": "int64",
-    "part": object,
-    "probability": float,
-}
-"""Columns of the predictions."""
+from pipeline.tables.schemas.training import Importance, Predictions, Search
 
 JOURNAL = "search.journal"
 """File beside a model's results that a killed search leaves, and from which it goes on."""
@@ -113,9 +103,9 @@ def write_model(
     measured = section_of(Interpretation, config["interpretation"])
     shares, how = importance_table(fitted, training, measured, config["seed"])
     predictions = predictions_of(trained, training, test)
-    write_result(predictions, folder / "predictions.parquet", config)
-    write_result(search.table, folder / "search.parquet", config)
-    write_result(shares, folder / "importance.parquet", config)
+    write_result(predictions, folder / "predictions.parquet", config, Predictions)
+    write_result(search.table, folder / "search.parquet", config, Search)
+    write_result(shares, folder / "importance.parquet", config, Importance)
     learned_on_real_rows = family_of(model).takes_folds and not is_leaking(config)
     oversampled = fitted.oversampled(config["oversampling"])
     oversampled["harms_calibration"] = oversampled["added"] and not learned_on_real_rows
@@ -152,9 +142,9 @@ def write_dropped(model: str, error: FitError, config: Mapping, folder: Path) ->
 
     The study goes on with the models that are left; the report names this one.
     """
-    write_result(empty_table(PREDICTIONS), folder / "predictions.parquet", config)
-    write_result(empty_table(SEARCH), folder / "search.parquet", config)
-    write_result(empty_table(IMPORTANCE), folder / "importance.parquet", config)
+    write_result(empty_table(Predictions), folder / "predictions.parquet", config, Predictions)
+    write_result(empty_table(Search), folder / "search.parquet", config, Search)
+    write_result(empty_table(Importance), folder / "importance.parquet", config, Importance)
     facts = dropped_facts(model, error) | {"label": family_of(model).label}
     write_facts(facts, folder / "model.json", config)
 

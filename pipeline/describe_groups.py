@@ -15,6 +15,7 @@ from pipeline.core.files import write_json, write_table
 from pipeline.patient_flow import units_by_tables
 from pipeline.study.study import Study, open_study
 from pipeline.study.study_groups import compared_variables, groups_of_study
+from pipeline.tables.schemas.groups import Cells, ComparedGroups, GroupEffects
 
 logger = logging.getLogger("vertebromics")
 
@@ -89,9 +90,9 @@ def compare(study: Study) -> tuple[TableOne, dict]:
 def main(options: argparse.Namespace) -> None:
     """Compare one study's groups."""
     found, info = compare(open_study(options.study))
-    write_table(found.rows, options.out, csv=True)
-    write_table(found.cells, options.cells, csv=True)
-    write_table(found.effects, options.effects, csv=True)
+    write_table(found.rows, options.out, ComparedGroups, csv=True)
+    write_table(found.cells, options.cells, Cells, csv=True)
+    write_table(found.effects, options.effects, GroupEffects, csv=True)
     write_json(info, options.info)
     logger.info(
         "%d variables, %d groups, %d units", len(found.rows), len(found.groups), info["units"]

@@ -22,6 +22,7 @@ from pipeline.core.findings import (
     to_json,
 )
 from pipeline.core.store import Store
+from pipeline.core.table_schema import types_of
 from pipeline.extraction import (
     DEFAULT_ENGINE,
     Parameters,
@@ -34,20 +35,13 @@ from pipeline.extraction.params import library_versions
 from pipeline.extraction.verification import Sources, lots, quarantine, verify
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.extraction import Extraction, StoredFeatures, Verification
+from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.resample import Resample
 
-STATUS_COLUMNS = {
-    "case_id": object,
-    "scan_id": object,
-    "patient_id": object,
-    "level": object,
-    "reader": object,
-    "status": object,
-    "findings": object,
-    "engine": object,
-    "engine_reason": object,
-    "seconds": float,
-    "features_key": object,
-}
+STATUS_COLUMNS = types_of(Extraction)
 
 
 def check_features(features: pd.Series) -> list[Finding]:
@@ -120,7 +114,9 @@ def extract_crops(
                 with case_named(name):
                     entry = _features_entry(crop, store, params, provenance)
                     described = read_json(entry / "features.json")
-                    vector = read_table(entry / "features.parquet").set_index("feature")["value"]
+                    vector = read_table(entry / "features.parquet", StoredFeatures).set_index(
+                        "feature"
+                    )["value"]
                 findings += check_features(vector)
                 keys.append((crop["case_id"], crop["reader"]))
                 vectors.append(vector.reindex(names).to_numpy())
@@ -153,6 +149,7 @@ def _features_entry(crop: dict, store: Store, params: Parameters, provenance: di
         write_table(
             result.values.rename("value").rename_axis("feature").reset_index(),
             folder / "features.parquet",
+            StoredFeatures,
         )
         reasons = dict.fromkeys(filter(None, (volume.reason, result.reason)))
         for reason in reasons:
@@ -175,7 +172,7 @@ def main(options: argparse.Namespace) -> None:
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(study.config["threads"])
     params = load_params(study.config["extraction"]["params"])
     wanted = study.select_cases(options.batch, options.scan)["scan_id"]
-    crops = read_table(options.resample)
+    crops = read_table(options.resample, Resample)
     features, status = extract_crops(
         crops[crops["scan_id"].isin(wanted)],
         study.store,
@@ -192,13 +189,13 @@ def main(options: argparse.Namespace) -> None:
     drawn = (status["status"] != "error") & (
         lots(status, study.config["seed"]) < study.config["extraction"]["verify_fraction"]
     )
-    sources = Sources(read_table(options.ingest), read_table(options.masks))
+    sources = Sources(read_table(options.ingest, Ingest), read_table(options.masks, Masks))
     verification = verify(status[drawn], features, sources, study.store, params)
     # A case that differs does not end this job: what is done is kept, and the study's check stops.
     status, features = quarantine(status, features, verification)
-    write_table(features, options.out)
-    write_table(status, options.status)
-    write_table(verification, options.verification)
+    write_table(features, options.out, Features)
+    write_table(status, options.status, Extraction)
+    write_table(verification, options.verification, Verification)
 
 
 if __name__ == "__main__":

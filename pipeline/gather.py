@@ -17,15 +17,30 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import write_table
 from pipeline.core.problems import listing
+from pipeline.core.table_schema import Table
 from pipeline.study.study import open_study
 from pipeline.tables.feature_columns import Layout
 from pipeline.tables.feature_tables import feature_names, read_features
+from pipeline.tables.schemas.agreement import Agreement
+from pipeline.tables.schemas.extraction import Extraction
+from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
 logger = logging.getLogger("vertebromics")
+
+#: Classes of what is gathered, by the table's name.
+GATHERED: dict[str, type[Table]] = {
+    "ingest": Ingest,
+    "masks": Masks,
+    "agreement": Agreement,
+    "extraction": Extraction,
+    "features": Features,
+}
 
 #: Columns that identify a row, in sorting order; a table has some of them.
 KEY_COLUMNS = ("scan_id", "case_id", "reader", "reader_a", "reader_b")
@@ -158,13 +173,13 @@ def main(options: argparse.Namespace) -> None:
                 len(names),
                 listing(dropped, 20) or "none",
             )
-        write_table(gather_ready(ready), options.out, csv=True)
+        write_table(gather_ready(ready), options.out, Features, csv=True)
         return
     table = gather(
         [pq.read_table(path) for path in parts],
         [f"{path.parent.name}/{path.name}" for path in parts],
     )
-    write_table(table.to_pandas(), options.out, csv=True)
+    write_table(table.to_pandas(), options.out, GATHERED.get(options.out.stem), csv=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import case_named, from_exception, from_json, status_of, to_json
 from pipeline.core.problems import listing
 from pipeline.core.store import Store
+from pipeline.core.table_schema import TEXT, types_of
 from pipeline.imaging.ct_checks import check_ct, mean_and_sd
 from pipeline.imaging.ct_options import CtChecks, CtOptions
 from pipeline.imaging.read_ct import format_of, read_ct
@@ -30,6 +31,7 @@ from pipeline.imaging.sources import content_hash, placed, shown_name, source_fi
 from pipeline.imaging.volumes import image_hash, write_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.ingest import Ingest
 
 #: Libraries whose version may change a voxel or a header's reading.
 LIBRARIES = (
@@ -45,37 +47,7 @@ LIBRARIES = (
     "SimpleITK",
 )
 
-TEXT = object  # strings or None: pandas' own string type would make every None a pandas.NA
-COLUMNS = {
-    "scan_id": TEXT,
-    "patient_id": TEXT,
-    "status": TEXT,
-    "findings": TEXT,
-    "image": TEXT,
-    "source_hash": TEXT,
-    "image_hash": TEXT,
-    "format": TEXT,
-    "size_x": float,
-    "size_y": float,
-    "size_z": float,
-    "spacing_x": float,
-    "spacing_y": float,
-    "spacing_z": float,
-    "orientation": TEXT,
-    "hu_min": float,
-    "hu_max": float,
-    "hu_mean": float,
-    "hu_sd": float,
-    "padding_hu": float,
-    "padding_share": float,
-    "manufacturer": TEXT,
-    "scanner": TEXT,
-    "kvp": float,
-    "kernel": TEXT,
-    "slice_thickness_mm": float,
-    "transfer_syntax": TEXT,
-    "series_rule": TEXT,
-}
+COLUMNS = types_of(Ingest)
 
 
 def ingest_scan(
@@ -188,7 +160,7 @@ def ingest_scans(
         rows.append({"scan_id": scan["scan_id"], "patient_id": scan["patient_id"], **row})
         command.progress("ingest", done, len(scans), scan["scan_id"])
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
-    texts = [name for name, kind in COLUMNS.items() if kind is TEXT]
+    texts = [name for name, kind in COLUMNS.items() if kind == TEXT.stored]
     table[texts] = table[texts].where(table[texts].notna(), None)
     return table
 
@@ -215,7 +187,7 @@ def main(options: argparse.Namespace) -> None:
     table = ingest_scans(
         scans, study.store, study.config["checks"], CtOptions(**study.config["ingest"])
     )
-    write_table(table, options.out)
+    write_table(table, options.out, Ingest)
 
 
 if __name__ == "__main__":

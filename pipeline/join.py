@@ -34,6 +34,10 @@ from pipeline.tables.readers import (
     originals,
     split_label,
 )
+from pipeline.tables.schemas.analysis import Analysis
+from pipeline.tables.schemas.extraction import Extraction
+from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.preflight import Preflight
 from pipeline.tables.values.formula import Formula
 from pipeline.tables.values.implausible import implausible_columns
 
@@ -325,7 +329,7 @@ def main(options: argparse.Namespace) -> None:
         )
     gathered = pd.DataFrame({"case_id": [], "reader": []}, dtype=object)
     if with_features:
-        gathered = read_table(options.features)
+        gathered = read_table(options.features, Features)
     features, latest = by_reader(gathered)
     kept_out: dict[str, str] = {}
     notes: list[str] = []
@@ -340,8 +344,11 @@ def main(options: argparse.Namespace) -> None:
         left_out = columns_left_out(ready.columns, layout, gathered.columns)
         flow, outcome = build_flow(study, ready_cases=ready.cases, features=features)
     else:
-        preflight, extraction = read_table(options.preflight), read_table(options.extraction)
-        flow, outcome = build_flow(study, preflight=preflight, extraction=extraction)
+        flow, outcome = build_flow(
+            study,
+            preflight=read_table(options.preflight, Preflight),
+            extraction=read_table(options.extraction, Extraction),
+        )
     if options.flow_only:
         write_json({"steps": flow.steps}, options.flow)
         return
@@ -362,7 +369,7 @@ def main(options: argparse.Namespace) -> None:
     info |= {"left_out": left_out, "kept_out": kept_out}
     info["other_units"] = [each.text() for each in other_units(features, names)]
     info["implausible"] = _implausible(study)
-    write_table(table, options.out, csv=True)
+    write_table(table, options.out, Analysis, csv=True)
     write_json(info, options.info)
     write_json({"steps": flow.steps}, options.flow)
     logger.info(

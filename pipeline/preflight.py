@@ -29,25 +29,19 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.findings import SEVERITIES, Finding, from_json, status_of, to_json
+from pipeline.core.table_schema import types_of
 from pipeline.imaging.sources import shown_name
 from pipeline.study.study import Study, open_study
 from pipeline.tables.identifying.checks import shown, shown_id
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.preflight import Preflight
 
 #: The error that stops a study names at most this many masks; the page names all.
 NAMED_ERRORS = 20
 
 KEY = ["case_id", "reader"]
-COLUMNS = (
-    "case_id",
-    "scan_id",
-    "patient_id",
-    "level",
-    "reader",
-    "verdict",
-    "findings",
-    "image_file",
-    "mask_file",
-)
+COLUMNS = tuple(types_of(Preflight))
 
 
 def judge(
@@ -183,20 +177,21 @@ def main(options: argparse.Namespace) -> None:
         raise StudyError("Judging and gathering (--gather) needs --ingest and --masks")
     study = open_study(options.study)
     if options.check:
-        verdicts = read_table(options.check)
+        verdicts = read_table(options.check, Preflight)
         if study.config["on_bad_case"] == "stop":
             stop_on_errors(verdicts)
         errors = int((verdicts["verdict"] == "error").sum())
         write_json({"masks": len(verdicts), "errors": errors}, options.out)
         return
-    ingested, masks = read_table(options.ingest), read_table(options.masks)
+    ingested, masks = read_table(options.ingest, Ingest), read_table(options.masks, Masks)
     if options.gather:
-        parts = map(read_table, study.batch_files(options.gather, "preflight.parquet"))
-        write_table(gather(list(parts), ingested, masks), options.out, csv=True)
+        files = study.batch_files(options.gather, "preflight.parquet")
+        parts = [read_table(path, Preflight) for path in files]
+        write_table(gather(parts, ingested, masks), options.out, Preflight, csv=True)
     else:
         cases = study.select_cases(options.batch, options.scan)
         beside = compare(masks, cases, study)
-        write_table(judge(ingested, masks, cases, beside), options.out)
+        write_table(judge(ingested, masks, cases, beside), options.out, Preflight)
 
 
 def _arguments() -> argparse.ArgumentParser:

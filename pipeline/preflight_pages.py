@@ -24,6 +24,8 @@ from pipeline.core.files import read_table, whole_folder
 from pipeline.core.findings import SEVERITIES, from_json
 from pipeline.core.pages import page_templates
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.preflight import Preflight
 
 TEMPLATES = Path(__file__).parent / "checks" / "templates"
 #: Masks on one page: a few screens, and less than half a megabyte.
@@ -236,8 +238,8 @@ def main(options: argparse.Namespace) -> None:
     study = open_study(options.study)
     with whole_folder(options.out) as folder:
         write_pages(
-            read_table(options.table),
-            read_table(options.masks),
+            read_table(options.table, Preflight),
+            read_table(options.masks, Masks),
             study.batch_files(options.batches, "pictures") if options.batches else [],
             folder,
             study=study.name,

@@ -22,31 +22,18 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.problems import listing
+from pipeline.core.table_schema import types_of
 from pipeline.study.study import Study, open_study
 from pipeline.tables.feature_names import parse_feature_name
 from pipeline.tables.identifying.checks import shown, shown_id
 from pipeline.tables.readers import is_original
+from pipeline.tables.schemas.agreement import Agreement
+from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.reproducibility import Reproducibility, ReproducibilityFamilies
 
 logger = logging.getLogger("vertebromics")
 
-COLUMNS = {
-    "feature": object,
-    "image_type": object,
-    "feature_class": object,
-    "readers": "int64",
-    "n": "int64",
-    "ccc": float,
-    "ccc_low": float,
-    "ccc_high": float,
-    "reader_a": object,
-    "reader_b": object,
-    "ccc_overall": float,
-    "ccc_within": float,
-    "icc": float,
-    "icc_low": float,
-    "icc_high": float,
-    "reason": object,
-}
+COLUMNS = types_of(Reproducibility)
 
 #: Why a feature has no CCC, up to what readers and numbers are put in.
 NO_VALUE_OF = "no value of reader"
@@ -196,7 +183,7 @@ def main(options: argparse.Namespace) -> None:
     """Write the table of agreement per feature, and that of the families of features."""
     study = open_study(options.study)
     config = study.config
-    features = read_table(options.features)
+    features = read_table(options.features, Features)
     # Whatever was corrected later, readers agreed as well as their first masks did.
     features = features[features["reader"].map(is_original).astype(bool)]
     readers = sorted(features["reader"].unique())
@@ -208,11 +195,11 @@ def main(options: argparse.Namespace) -> None:
     if len(table):
         deviation = deviations(*paired_readings(features, readers))
     if len(table) and options.agreement:
-        dice = dice_of(read_table(options.agreement), readers)
+        dice = dice_of(read_table(options.agreement, Agreement), readers)
     threshold = stable_from(config["selection"]["ccc"]["threshold"])
     families = describe_families(table, deviation, dice, threshold, confidence)
-    write_table(table, options.out, csv=True)
-    write_table(families, options.families, csv=True)
+    write_table(table, options.out, Reproducibility, csv=True)
+    write_table(families, options.families, ReproducibilityFamilies, csv=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import Finding, case_named, from_exception, status_of, to_json
 from pipeline.core.store import Store
+from pipeline.core.table_schema import types_of
 from pipeline.extraction import (
     DEFAULT_ENGINE,
     Crop,
@@ -30,6 +31,10 @@ from pipeline.extraction.params import library_versions
 from pipeline.imaging.volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.resample import Resample
 
 #: Share of a region's voxels at the limits of the normalisation above which a warning is due: the
 #: histogram then ends in a spike, and texture within the spike is lost.
@@ -38,24 +43,7 @@ CLIPPED_SHARE_WARNING = 0.01
 #: Voxel value of the region in the masks of the store.
 REGION = 1
 
-COLUMNS = {
-    "case_id": object,
-    "scan_id": object,
-    "patient_id": object,
-    "level": object,
-    "reader": object,
-    "status": object,
-    "findings": object,
-    "crop": object,
-    "crop_key": object,
-    "clipped_share": float,
-    "image_mean_hu": float,
-    "image_sd_hu": float,
-    "clip_low_hu": float,
-    "clip_high_hu": float,
-    "engine": object,
-    "engine_reason": object,
-}
+COLUMNS = types_of(Resample)
 
 
 def check_clipping(share: float, params: Parameters) -> list[Finding]:
@@ -225,12 +213,12 @@ def main(options: argparse.Namespace) -> None:
     params = load_params(study.config["extraction"]["params"])
     masks = select_masks(
         study.select_cases(options.batch, options.scan),
-        read_table(options.ingest),
-        read_table(options.masks),
-        read_table(options.preflight),
+        read_table(options.ingest, Ingest),
+        read_table(options.masks, Masks),
+        read_table(options.preflight, Preflight),
     )
     engine = study.config["extraction"]["engine"]
-    write_table(resample_masks(masks, study.store, params, engine), options.out)
+    write_table(resample_masks(masks, study.store, params, engine), options.out, Resample)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pipeline.core.errors import StudyError
+from pipeline.core.table_schema import types_of
 from pipeline.study.config import resolve_config, study_folder
 from pipeline.study.study import Study, open_study
+from pipeline.tables.schemas.study_tables import Cases, Dictionary
 
 #: Options with which every stage has its rule, and the columns of tables that rules read.
 SPECIMEN = {
@@ -20,12 +22,9 @@ SPECIMEN = {
     "outcome": {"name": "event", "formula": "event == 1"},
 }
 COLUMNS = {
-    "cases": [
-        *("patient_id", "scan_id", "case_id", "level", "reader", "version", "image", "series"),
-        *("mask", "label", "days_from_surgery", "batch"),
-    ],
+    "cases": list(types_of(Cases)),
     "clinical": ["patient_id", "event"],
-    "dictionary": ["column", "label", "type", "unit", "levels", "timing", "role"],
+    "dictionary": list(types_of(Dictionary)),
 }
 
 

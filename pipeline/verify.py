@@ -17,6 +17,10 @@ from pipeline.core.files import read_table, write_json, write_table
 from pipeline.extraction import load_params
 from pipeline.extraction.verification import COLUMNS, Sources, check_verified, lots, verify
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.extraction import Extraction, Verification
+from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +42,7 @@ def lowest(extraction: pd.DataFrame, seed: int) -> pd.DataFrame:
 def main(options: argparse.Namespace) -> None:
     """Gather the batches' verifications, or check the gathered one."""
     if options.check:
-        verified = check_verified(read_table(options.check))
+        verified = check_verified(read_table(options.check, Verification))
         logger.info("verified: %(verified)d, largest relative difference %(largest)s", verified)
         write_json(verified, options.out)
         return
@@ -46,20 +50,21 @@ def main(options: argparse.Namespace) -> None:
         if getattr(options, name) is None:
             raise StudyError("Gathering verifications needs the study's tables", where=f"--{name}")
     study = open_study(options.study)
-    parts = map(read_table, study.batch_files(options.batches, "verification.parquet"))
+    files = study.batch_files(options.batches, "verification.parquet")
+    parts = [read_table(path, Verification) for path in files]
     filled = [part for part in parts if len(part)]
     if filled:
         table = pd.concat(filled, ignore_index=True)
     else:
         table = verify(
-            lowest(read_table(options.extraction), study.config["seed"]),
-            read_table(options.features),
-            Sources(read_table(options.ingest), read_table(options.masks)),
+            lowest(read_table(options.extraction, Extraction), study.config["seed"]),
+            read_table(options.features, Features),
+            Sources(read_table(options.ingest, Ingest), read_table(options.masks, Masks)),
             study.store,
             load_params(study.config["extraction"]["params"]),
         )
     table = table.sort_values(["case_id", "reader"], ignore_index=True)[list(COLUMNS)]
-    write_table(table, options.out, csv=True)
+    write_table(table, options.out, Verification, csv=True)
 
 
 if __name__ == "__main__":

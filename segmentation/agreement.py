@@ -15,11 +15,15 @@ import SimpleITK as sitk
 from pipeline.core import command
 from pipeline.core.files import read_json, read_table, whole_folder, write_json, write_table
 from pipeline.core.store import Store
+from pipeline.core.table_schema import types_of
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
 from pipeline.tables.readers import is_original, originals_first, reader_label, split_label
+from pipeline.tables.schemas.agreement import Agreement
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
 from segmentation.pages.pictures import write_picture
 from segmentation.regions.compare import compare_masks
 
@@ -28,22 +32,7 @@ LIBRARIES = ("matplotlib", "numpy", "scipy", "SimpleITK")
 #: What a row compares: the originals of two readers, or a reader's original and correction.
 BETWEEN_READERS, CORRECTION = "readers", "correction"
 
-TEXT = object
-COLUMNS = {
-    "case_id": TEXT,
-    "scan_id": TEXT,
-    "level": TEXT,
-    "reader_a": TEXT,
-    "reader_b": TEXT,
-    "comparison": TEXT,
-    "dice": float,
-    "surface_dice": float,
-    "hausdorff95_mm": float,
-    "mean_surface_distance_mm": float,
-    "volume_a_ml": float,
-    "volume_b_ml": float,
-    "volume_difference_percent": float,
-}
+COLUMNS = types_of(Agreement)
 
 
 def pairs_of(labels: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -176,14 +165,14 @@ def main(options: argparse.Namespace) -> None:
     study = open_study(options.study)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(study.config["threads"])
     chosen = study.select_cases(options.batch, options.scan)["case_id"]
-    masks = read_table(options.masks)
+    masks = read_table(options.masks, Masks)
     masks = masks[masks["case_id"].isin(chosen)]
     tolerance_mm = study.config["agreement"]["surface_tolerance_mm"]
     with whole_folder(options.pictures) as pictures:
         table = compare_cases(
-            masks, read_table(options.ingest), study.store, pictures, tolerance_mm
+            masks, read_table(options.ingest, Ingest), study.store, pictures, tolerance_mm
         )
-    write_table(table, options.out)
+    write_table(table, options.out, Agreement)
 
 
 if __name__ == "__main__":

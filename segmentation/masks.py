@@ -28,11 +28,14 @@ from pipeline.core.findings import (
     to_json,
 )
 from pipeline.core.store import Store
+from pipeline.core.table_schema import TEXT, types_of
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.sources import content_hash, placed, shown_name, source_files
 from pipeline.imaging.volumes import image_hash, read_nrrd, volume_suffix, write_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
 from segmentation.regions.placement import DEFAULTS, Case, Reading, place_mask
 from segmentation.regions.reference_series import Candidate, other_scans
 from segmentation.regions.region_checks import check_region
@@ -55,36 +58,7 @@ LIBRARIES = (
     "slicerio",
 )
 
-TEXT = object  # strings or None: pandas' own string type would make every None a pandas.NA
-COLUMNS = {
-    "case_id": TEXT,
-    "scan_id": TEXT,
-    "patient_id": TEXT,
-    "level": TEXT,
-    "reader": TEXT,
-    "status": TEXT,
-    "findings": TEXT,
-    "mask": TEXT,
-    "source_hash": TEXT,
-    "mask_hash": TEXT,
-    "label": TEXT,
-    "reoriented": object,
-    "voxels": float,
-    "volume_ml": float,
-    "mean_hu": float,
-    "tissue_hu": float,
-    "gas_share": float,
-    "dense_share": float,
-    "slices": float,
-    "components": float,
-    "stray_share": float,
-    "holes_share": float,
-    "touches_border": object,
-    "posterior_elements": object,
-    **{f"{fact}_{axis}_mm": float for fact in ("extent", "centre") for axis in "xyz"},
-    "edge_hu": float,
-    "offset_mm": float,
-}
+COLUMNS = types_of(Masks)
 
 
 def prepare_mask(
@@ -256,7 +230,7 @@ def prepare_masks(
         rows.append({**{key: case[key] for key in identifiers}, **row})
         command.progress("masks", done, len(cases), name)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
-    texts = [column for column, kind in COLUMNS.items() if kind is object]
+    texts = [column for column, kind in COLUMNS.items() if kind == TEXT.stored]
     table[texts] = table[texts].where(table[texts].notna(), None)
     return table
 
@@ -268,13 +242,13 @@ def main(options: argparse.Namespace) -> None:
     cases = study.select_cases(options.batch, options.scan)
     table = prepare_masks(
         cases,
-        read_table(options.ingest),
+        read_table(options.ingest, Ingest),
         study.store,
         study.config["checks"],
         Reading(**study.config["masks"]),
         study.cases,
     )
-    write_table(table, options.out)
+    write_table(table, options.out, Masks)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ from pipeline.running.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
 from pipeline.tables.readers import is_original, originals, originals_first
+from pipeline.tables.schemas.agreement import Agreement
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
 from segmentation.pages.viewer_page import TEMPLATES, Neighbours, case_page, index_page
 from segmentation.pages.viewer_volume import MOST_MASKS, case_volume
 
@@ -210,13 +213,13 @@ def main(options: argparse.Namespace) -> None:
             "At least one process must draw", found=options.processes, where="option --processes"
         )
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    masks, agreement = read_table(options.masks), read_table(options.agreement)
+    masks, agreement = read_table(options.masks, Masks), read_table(options.agreement, Agreement)
     rows = list_cases(masks, agreement)
     tolerance_mm = study.config["agreement"]["surface_tolerance_mm"]
     written = write_pages(
         rows,
         masks,
-        read_table(options.ingest),
+        read_table(options.ingest, Ingest),
         agreement,
         study.store,
         options.out.parent,

@@ -21,6 +21,10 @@ from pipeline.core.store import DEPENDS_ON
 from pipeline.running.provenance import python_version, software_version
 from pipeline.running.triggers import parameter_file
 from pipeline.study.study import Study
+from pipeline.tables.schemas.evaluation import Metrics
+from pipeline.tables.schemas.extraction import Extraction
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.optimism import Optimism
 
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")
 OF_MODELS = {"xgboost": ("xgboost-cpu",), "tabnet": ("torch", "pytorch-tabnet")}
@@ -141,7 +145,7 @@ def imaging_facts(study: Study, folder: Path, training: pd.DataFrame) -> dict | 
         )
     key = f"{config['unit']}_id"
     cases = study.cases[study.cases[key].isin(training["unit_id"])]
-    scans = read_table(folder / "tables" / "ingest.parquet")
+    scans = read_table(folder / "tables" / "ingest.parquet", Ingest)
     scans = scans[scans["scan_id"].isin(cases["scan_id"])]
     seen: dict[str, dict] = {fact: _ranged(scans[fact]) for fact in RANGED}
     seen |= {fact: _counted(scans[fact]) for fact in COUNTED}
@@ -167,7 +171,7 @@ def imaging_facts(study: Study, folder: Path, training: pd.DataFrame) -> dict | 
 def _recorded_parameters(study: Study, folder: Path) -> dict | None:
     """Return the parameters that an entry of the store was extracted with; None without one."""
     path = folder / "tables" / "extraction.parquet"
-    keys = read_table(path)["features_key"].dropna() if path.exists() else []
+    keys = read_table(path, Extraction)["features_key"].dropna() if path.exists() else []
     for key in keys:
         record = study.store.entry("features", key) / DEPENDS_ON
         if record.exists():
@@ -200,7 +204,7 @@ def performance_of(folder: Path, model: str) -> list[dict]:
     rows = []
     path = folder / "evaluation" / "metrics.parquet"
     if path.exists():
-        table = read_table(path)
+        table = read_table(path, Metrics)
         parts = {"test": "test", "oof": "out_of_fold", "nested": "nested"}
         for row in table[table["model"] == model].to_dict("records"):
             rows.append(_measured(parts[row["part"]], row, row["value"], row["method"]))
@@ -213,7 +217,7 @@ def performance_of(folder: Path, model: str) -> list[dict]:
             rows.append(_measured("nested", {"metric": metric}, info[metric], method))
     path = folder / "optimism" / f"{model}.parquet"
     if path.exists():
-        for row in read_table(path).to_dict("records"):
+        for row in read_table(path, Optimism).to_dict("records"):
             method = f"{row['resamples']} resamples; no interval"
             rows.append(_measured("optimism_corrected", row, row["corrected"], method))
     return rows

@@ -18,16 +18,14 @@ from models.learning.fitted_procedure import FittedModel
 from models.learning.one_fit import Fit
 from models.learning.tabnet import TabNet
 from pipeline.core.seeds import derive_seed
+from pipeline.core.table_schema import types_of
 from pipeline.study.options.judging import Interpretation
+from pipeline.tables.schemas.training import Importance
 
 MEASURES = ("attention", "permutation", "permutation_sd", "shap")
 """Columns of an importance table beside the share; null where a measure does not apply."""
 
-COLUMNS = {
-    "feature": object,
-    "block": object,
-    **dict.fromkeys(("importance", *MEASURES), float),
-}
+COLUMNS = types_of(Importance)
 """Columns of an importance table."""
 
 

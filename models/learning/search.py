@@ -22,23 +22,15 @@ from models.workers.parallel import Workers
 from pipeline.core.command import progress
 from pipeline.core.errors import FitError
 from pipeline.core.seeds import derive_seed
+from pipeline.core.table_schema import types_of
+from pipeline.tables.schemas.training import Search
 
 logger = logging.getLogger("vertebromics")
 
 ENDINGS = ("early_stopped", "reached_limit", "diverged")
 """How a training by epochs ends: by early stopping, at the largest number of epochs, nowhere."""
 
-COLUMNS = {
-    "iteration": "int64",
-    "phase": "int64",
-    "parameters": object,
-    "mean_auc": float,
-    "sd_auc": float,
-    "fits": "int64",
-    "early_stopped": "Int64",
-    "reached_limit": "Int64",
-    "diverged": "int64",
-}
+COLUMNS = types_of(Search)
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,14 @@ from models.regression.nomogram import Nomogram, build_nomogram, points_table, r
 from models.regression.optimism import Optimism, bootstrap_optimism
 from models.regression.roc import COLUMNS, learn_marker, roc_row, roc_table
 from models.regression.screening import screen
-from models.regression.tables import TABLES, facts_table
+from models.regression.tables import facts_table
 from models.regression.terms import coding_table
 from models.scoring.delong import Scale
 from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import AS_PUBLISHED, LABEL, RIGOROUS
 from pipeline.core.seeds import derive_seed
+from pipeline.core.table_schema import types_of
+from pipeline.tables.schemas.regression import Imputed
 
 logger = logging.getLogger("vertebromics")
 
@@ -102,7 +104,7 @@ class Regression:
     Attributes
     ----------
     tables : mapping of str to pandas.DataFrame
-        By name in `models.regression.tables.TABLES`.
+        By name in `pipeline.tables.schemas.regression.REGRESSION`.
     fit : Fit
         The multivariable fit.
     as_fitted : RegressionModel
@@ -335,7 +337,7 @@ def _imputed(cohort: Cohort, fit: Fit, options: Options) -> pd.DataFrame:
     """Return the pooled coefficients of the model's predictors over all rows with an outcome."""
     names = [term.name for term in fit.terms]
     if not options.impute or not cohort.whole[names].isna().any(axis=None):
-        return pd.DataFrame(columns=list(TABLES["imputed"]))
+        return pd.DataFrame(columns=list(types_of(Imputed)))
     terms = [replace(term, n_knots=0) for term in fit.terms]  # its knots, in every table
     pooled = imputed_fit(
         *(cohort.whole, cohort.whole_outcome, terms),

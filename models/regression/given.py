@@ -36,7 +36,7 @@ def judge_model(
     Returns
     -------
     tables : dict of str to pandas.DataFrame
-        By name in `models.regression.tables.TABLES`.
+        By name in `pipeline.tables.schemas.regression.REGRESSION`.
     notes : list of str
         What limits them.
     """

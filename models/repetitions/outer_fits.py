@@ -19,6 +19,7 @@ import pandas as pd
 from models.learning.folds import outer_seed
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table
+from pipeline.tables.schemas.nested import Nested, NestedPredictions
 
 NOT_JUDGED = "Nested cross-validation could not judge it, and the study has no test rows."
 
@@ -72,7 +73,10 @@ def read_outer_fits(options: argparse.Namespace, rows: pd.DataFrame, seed: int) 
             where=f"--model {options.model}",
             remedy="give both: nested/MODEL.parquet and nested/MODEL_predictions.parquet",
         )
-    tables = read_table(options.nested), read_table(options.nested_predictions)
+    tables = (
+        read_table(options.nested, Nested),
+        read_table(options.nested_predictions, NestedPredictions),
+    )
     return outer_fits(options.model, rows, *tables, seed)
 
 

@@ -25,25 +25,12 @@ from models.scoring.comparisons import compare_models
 from models.scoring.decision_curve import resampled_net_benefit
 from models.scoring.intervals import percentile_interval
 from models.scoring.performance import Sample, auroc_estimate
+from pipeline.core.table_schema import types_of
+from pipeline.tables.schemas.added_value import AddedValue, AddedValueDifferences
 
-COLUMNS = {
-    "arm": object,
-    "n_features": "Int64",
-    **dict.fromkeys(("n", "events"), "Int64"),
-    **dict.fromkeys(("auroc", "auroc_low", "auroc_high", "auroc_sd"), float),
-    **dict.fromkeys(("brier", "net_benefit"), float),
-    "note": object,
-}
-"""Columns of the table of arms; an arm that could not be fitted has no numbers."""
+COLUMNS = types_of(AddedValue)
 
-DIFFERENCES = {
-    **dict.fromkeys(("arm", "against"), object),
-    **dict.fromkeys(("auroc", "auroc_low", "auroc_high", "auroc_sd", "p_value", "p_holm"), float),
-    **dict.fromkeys(("brier", "brier_low", "brier_high"), float),
-    **dict.fromkeys(("net_benefit", "net_benefit_low", "net_benefit_high"), float),
-    "method": object,
-}
-"""Columns of the table of differences: `arm` less `against`."""
+DIFFERENCES = types_of(AddedValueDifferences)
 
 OVER_FOLDS = (
     "mean over outer folds; no interval and no P value: folds share their training rows, and no "

@@ -13,51 +13,6 @@ from models.scoring.hosmer_lemeshow import hosmer_lemeshow
 from models.scoring.intervals import Estimate, has_clusters, patient_resamples
 from models.scoring.performance import Sample, metric_estimates
 
-COLUMNS = {
-    "metrics": {
-        **dict.fromkeys(("model", "part", "metric"), object),
-        **dict.fromkeys(("value", "low", "high"), float),
-        "method": object,
-    },
-    "comparisons": {
-        **dict.fromkeys(("model_a", "model_b"), object),
-        **dict.fromkeys(("auc_difference", "low", "high", "p_value", "p_holm"), float),
-        **dict.fromkeys(("family", "method"), object),
-        **dict.fromkeys(("only_a_right", "only_b_right"), "int64"),
-        **dict.fromkeys(("mcnemar_p", "mcnemar_p_holm"), float),
-    },
-    "roc": {"model": object, **dict.fromkeys(("fpr", "tpr", "threshold"), float)},
-    "calibration": {
-        "model": object,
-        **dict.fromkeys(("predicted", "observed", "low", "high"), float),
-        "n": "int64",
-    },
-    "calibration_curve": {
-        "model": object,
-        **dict.fromkeys(("predicted", "observed", "low", "high"), float),
-    },
-    "calibration_tests": {
-        **dict.fromkeys(("model", "test"), object),
-        "statistic": float,
-        "df": "int64",
-        "p_value": float,
-        "groups": "int64",
-        "fitted_here": bool,
-        "note": object,
-    },
-    "decision_curve": {
-        "model": object,
-        **dict.fromkeys(("threshold", "net_benefit", "low", "high"), float),
-        **dict.fromkeys(("gain", "gain_low", "gain_high"), float),
-    },
-    "confusion": {
-        "model": object,
-        **dict.fromkeys(("tp", "fp", "fn", "tn"), "int64"),
-        "threshold": float,
-    },
-}
-"""Columns of the tables."""
-
 
 def as_rows(model: str, part: str, estimates: Mapping[str, Estimate]) -> pd.DataFrame:
     """Return estimates as rows of the table of metrics.

@@ -18,9 +18,11 @@ from typing import NoReturn
 
 import pandas as pd
 
-from pipeline.core.errors import MachineError
+from pipeline.core.errors import MachineError, ProgramError, StudyError
 from pipeline.core.leftovers import temporary_file, temporary_folder_in, umask
 from pipeline.core.notation import NUMBER
+from pipeline.core.problems import listing
+from pipeline.core.table_schema import Table, differences
 
 #: System errors that no content of a patient's file can cause: a full or read-only disk, an
 #: exhausted quota, memory or number of open files, missing rights, a disk or network that fails.
@@ -213,9 +215,35 @@ def _shown(name: object) -> str | None:
     return os.path.basename(os.fspath(name)) if isinstance(name, str | os.PathLike) else None
 
 
-def write_table(table: pd.DataFrame, path: str | Path, *, csv: bool = False) -> None:
-    """Write `table` as Parquet, whole or not at all, and a CSV copy beside it if asked."""
+def write_table(
+    table: pd.DataFrame, path: str | Path, schema: type[Table] | None = None, *, csv: bool = False
+) -> None:
+    """Write `table` as Parquet, whole or not at all, and a CSV copy beside it if asked.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What is written.
+    path : path-like
+        File to write.
+    schema : type, optional
+        Class of the table (`pipeline.tables.schemas`); every table of a study has one.
+    csv : bool, optional
+        Whether a copy for people is written beside it.
+
+    Raises
+    ------
+    ProgramError
+        If the table is not as its class says.
+    """
     path = Path(path)
+    if schema is not None and (wrong := list(differences(table, schema))):
+        raise ProgramError(
+            "A stage must write a table as its class says",
+            found=f"{schema.__name__}: {listing(wrong)}",
+            where=path.name,
+            remedy="report it: no value of a patient is at fault",
+        )
     with whole_file(path) as beside:
         table.to_parquet(beside, index=False)
         beside.write_bytes(_sealed(beside.read_bytes()))
@@ -290,15 +318,36 @@ def _begins_formula(text: str) -> bool:
     return begun[:1] in _STARTS and begun != "" and not _HARMLESS.fullmatch(begun)
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, schema: type[Table] | None = None) -> pd.DataFrame:
     """Read a Parquet table that a stage wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    schema : type, optional
+        Class of the table. Columns that it does not know are let pass.
 
     Raises
     ------
     MachineError
         If it is not as it was written.
+    StudyError
+        If it lacks a column of its class, or one holds something else.
     """
     path = Path(path)
+    table = _read_table(path)
+    if schema is not None and (wrong := list(differences(table, schema, spare=True))):
+        raise StudyError(
+            "A table that a stage wrote must have the columns of this version",
+            found=f"{schema.__name__}: {listing(wrong)}",
+            where="/".join(path.parts[-3:]),
+            remedy="delete this file and start again: the stage makes it anew",
+        )
+    return table
+
+
+def _read_table(path: Path) -> pd.DataFrame:
     content = path.read_bytes()
     before, mark, after = content.rpartition(_SEAL)
     whole = not mark or _sealed(before + after[_SEAL_BYTES:]) == content

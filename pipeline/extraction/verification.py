@@ -24,28 +24,20 @@ from pipeline.core.files import raise_if_machine, read_json, read_table, write_j
 from pipeline.core.findings import Finding, case_named, from_json, status_of, to_json
 from pipeline.core.seeds import derive_seed
 from pipeline.core.store import Store
+from pipeline.core.table_schema import types_of
 from pipeline.extraction import Parameters
 from pipeline.extraction.library import radiomics
 from pipeline.extraction.params import library_versions, schema_warnings_ignored
 from pipeline.imaging.volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
+from pipeline.tables.schemas.extraction import StoredFeatures, Verification
 
 logger = logging.getLogger(__name__)
 
 #: Voxel value of the region in the masks of the store.
 REGION = 1
 
-COLUMNS = {
-    "case_id": object,
-    "reader": object,
-    "engine": object,
-    "features": "int64",
-    "max_relative_difference": float,
-    "feature": object,
-    "seconds_engine": float,
-    "seconds_plain": float,
-    "status": object,
-}
+COLUMNS = types_of(Verification)
 
 
 class Sources(NamedTuple):
@@ -227,7 +219,7 @@ def _plain_features(
         seconds = time.perf_counter() - start
         numbers = {name: np.asarray(value).item() for name, value in values.items()}
         table = pd.Series(numbers, dtype=float).rename_axis("feature").rename("value")
-        write_table(table.reset_index(), folder / "features.parquet")
+        write_table(table.reset_index(), folder / "features.parquet", StoredFeatures)
         write_json({"seconds": round(seconds, 3), "problem": problem}, folder / "plain.json")
 
     entry = store.get_or_make(
@@ -242,5 +234,5 @@ def _plain_features(
         make,
     )
     described = read_json(entry / "plain.json")
-    plain = read_table(entry / "features.parquet").set_index("feature")["value"]
+    plain = read_table(entry / "features.parquet", StoredFeatures).set_index("feature")["value"]
     return plain, described["seconds"], described["problem"]

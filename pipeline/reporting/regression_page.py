@@ -27,6 +27,7 @@ from pipeline.reporting.regression_tables import (
 )
 from pipeline.reporting.study_report import render
 from pipeline.reporting.wording import NO_VALUE, UNIT, interval, number, p_value
+from pipeline.tables.schemas.regression import REGRESSION
 
 KIND = "Logistic regression"
 
@@ -64,7 +65,10 @@ def write_regression_page(folder: str | Path) -> None:
     """
     folder = Path(folder)
     facts = read_json(folder / "regression.json")
-    tables = {path.stem: read_table(path) for path in sorted((folder / "tables").glob("*.parquet"))}
+    tables = {
+        path.stem: read_table(path, REGRESSION.get(path.stem))
+        for path in sorted((folder / "tables").glob("*.parquet"))
+    }
     nomogram = folder / "nomogram.json"
     drawing = read_json(nomogram) if nomogram.exists() else None
     sections = [section for section in _sections(facts, tables, drawing) if section.blocks]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table
+from pipeline.tables.schemas.catalogue import schema_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def read_added_value(folder: Path) -> AddedValue:
 
 def table_of(folder: Path, name: str) -> pd.DataFrame:
     """Read a table of the study's folder, which must be there."""
-    return read_table(_there(folder, name))
+    return read_table(_there(folder, name), schema_of(name))
 
 
 def facts_of(folder: Path, name: str) -> dict:

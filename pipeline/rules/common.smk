@@ -35,6 +35,7 @@ from pipeline.running.triggers import (
     rows_hashes,
 )
 from pipeline.study_of_run import study_of_run
+from pipeline.tables.schemas.pages import write_study_page
 
 use_package(PACKAGE)
 remember_jobs()
@@ -83,8 +84,10 @@ def hold_study(arguments=()):
 
 
 def freeze_study():
-    """Write the study as all jobs of this run open it."""
+    """Write the study as all jobs of this run open it, and what its tables will hold."""
     clearly(write_study, study, study.folder / "study")
+    clinical = study.clinical is not None
+    clearly(write_study_page, study.folder, config, clinical=clinical)
 
 
 if not IS_JOB and not IS_LINT:

@@ -26,6 +26,7 @@ from pipeline.running.triggers import parameter_file
 from pipeline.study.study import Study, open_study
 from pipeline.tables.readers import split_label
 from pipeline.tables.registered import MARKER
+from pipeline.tables.schemas.catalogue import schema_of
 
 
 def trace_case(study: Study, case_id: str, reader: str | None = None) -> list[dict]:
@@ -153,7 +154,7 @@ def _row(study: Study, name: str, batch: str, where: Mapping[str, str]) -> dict:
         path = study.folder / folder / f"{name}.parquet"
         if not path.exists():
             continue
-        table = read_table(path)
+        table = read_table(path, schema_of(f"{folder}/{name}.parquet"))
         if not set(where) <= set(table.columns):
             continue
         for column, value in where.items():

@@ -5,19 +5,16 @@ Rewording them makes no other number, so that a fingerprint of code leaves them 
 table says of a file in words keeps the old sentence until the table is made anew.
 
 Code says by its form what is a sentence: the arguments of an error class, of a logger's methods and
-of `Problems.add`; message and remedy of a `Finding`; what an `option` says of itself; the `Look` of
-a model, and how a metric is `Printed`; help of a command line; and what is annotated as `Words`, a
-constant or what a function returns. No branch may depend on any of them
-(tests/pipeline/running/test_words_in_code.py looks for such branches).
+of `Problems.add`; message and remedy of a `Finding`; what an `option` or a `Column` says of itself;
+the `Look` of a model, and how a metric is `Printed`; help of a command line; and what is annotated
+as `Words` (`pipeline.core.words`), a constant or what a function returns. No branch may depend on
+any of them (tests/pipeline/running/test_words_in_code.py looks for such branches).
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-
-#: Type of a text that only people read. Annotate a constant or a function's result with it.
-Words = str
 
 #: Modules whose every line is about words, progress or housekeeping, and none about a value; of a
 #: package, all its modules. Stages read the frozen study, whatever the defaults of the options are.
@@ -50,8 +47,9 @@ _WORDS_OF_FINDING = frozenset({"message", "remedy"})
 #: What says how a thing looks in figures and is called in tables: it makes no number.
 _LOOKS = frozenset({"Look", "Printed"})
 
-#: What describes an option: of it a stage knows the default alone, the first argument.
-_OPTION = "option"
+#: What describes an option, or a column of a table: of it a stage knows the first argument alone,
+#: the default, or the type.
+_DESCRIPTIONS = frozenset({"option", "Column"})
 
 
 def drop_words(tree: ast.AST) -> None:
@@ -101,7 +99,7 @@ def _drop_arguments(call: ast.Call) -> None:
     elif name == _FINDING:
         del call.args[len(_FACTS_OF_FINDING) :]
         call.keywords = [each for each in call.keywords if each.arg not in _WORDS_OF_FINDING]
-    elif name == _OPTION:
+    elif name in _DESCRIPTIONS:
         call.args, call.keywords = call.args[:1], []
     elif name in _OF_COMMANDS:
         call.keywords = [each for each in call.keywords if each.arg not in _HELP]

@@ -20,9 +20,13 @@ from pipeline.core.remaking import remake
 from pipeline.core.store import Store, store_of
 from pipeline.study.analyses.prediction import PREDICTION
 from pipeline.tables.readers import originals
+from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
 
 #: File of a frozen study that says what ready feature tables say besides cases and numbers.
 READY = "ready.json"
+
+#: Classes of the frozen study's tables, by name.
+TABLES = {"cases": Cases, "clinical": Clinical, "dictionary": Dictionary, "ready": ReadyCases}
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ def open_study(folder: str | Path) -> Study:
 
     def table(name: str) -> pd.DataFrame | None:
         path = folder / f"{name}.parquet"
-        return read_table(path) if path.exists() else None
+        return read_table(path, TABLES[name]) if path.exists() else None
 
     ready = None
     if (folder / READY).exists():
@@ -183,7 +187,7 @@ def write_study(study: Study, folder: str | Path) -> None:
         if table is None:
             path.unlink(missing_ok=True)
         else:
-            write_table(table, path)
+            write_table(table, path, TABLES[name])
     if ready is not None:
         write_json({"notes": ready.notes, "columns": ready.columns}, folder / READY)
     with whole_file(folder / "study.yaml") as beside:

@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipeline.tables.schemas.pages import README
 from tests.support.clinical_study import COURSE, clinical_options, with_course, write_clinical
+from tests.support.described import described_tables
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,15 @@ def test_the_report_compares_the_groups_and_names_no_image(folder):
     assert table["variable"].tolist() == ["age", "sex", "bmi", "asa", "vas", "hu"]
     effects = pd.read_csv(folder / "results/groups/report/tables/group_effects.csv")
     assert set(effects["variable"]) == set(table["variable"])
+
+
+def test_every_table_and_column_is_described(folder):
+    results = folder / "results" / "groups"
+    tables = described_tables(results)
+    assert {"study/clinical.parquet", "outcomes/groups.parquet"} <= tables
+    assert "regression/tables/coefficients.parquet" in tables
+    beside = (results / README).read_text(encoding="utf-8")
+    assert all(f"`{name}`" in beside for name in tables)
 
 
 def test_a_column_that_nothing_uses_is_in_no_result(folder):

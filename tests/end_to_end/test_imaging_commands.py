@@ -21,6 +21,9 @@ import SimpleITK as sitk
 import yaml
 
 from pipeline.core.findings import from_json
+from pipeline.tables.schemas.study_tables import Cases
+from tests.support.described import described_tables
+from tests.support.filled import filled
 
 CANARY = "PHI-CANARY-0010-0010"
 UID = "1.2.826.0.1.3680043.10.999"
@@ -85,7 +88,7 @@ def study(tmp_path_factory) -> Path:
     folder = work / "results" / "mini" / "study"
     folder.mkdir(parents=True)
     # The study itself is handed in; what stages make of it is what is looked at below.
-    pd.DataFrame(rows).to_parquet(folder / "cases.parquet")
+    filled(Cases, rows).to_parquet(folder / "cases.parquet")
     defaults = Path(__file__).resolve().parents[2] / "config" / "default.yaml"
     config = yaml.safe_load(defaults.read_text()) | {"study": "mini", "results": "results"}
     (folder / "study.yaml").write_text(yaml.safe_dump(config))
@@ -160,6 +163,11 @@ def test_verdicts_name_the_files_as_written(study):
         "CT: An image or mask named in the table of cases must exist"
     )
     assert (study / "results/mini/tables/preflight.csv").exists()
+
+
+def test_every_table_and_column_is_described(study):
+    tables = described_tables(study / "results" / "mini")
+    assert {f"batches/b0/{name}.parquet" for name in ("ingest", "masks", "preflight")} <= tables
 
 
 def test_readers_are_compared_and_drawn(study):

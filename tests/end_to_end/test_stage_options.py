@@ -24,10 +24,12 @@ from models.split import split_table
 from pipeline.running.stage_options import READ_BY, READ_BY_MODEL, read_by
 from pipeline.study.changed import with_option
 from pipeline.study.study import Study, write_study
+from pipeline.tables.schemas.study_tables import Cases
 from pipeline.validate import validate_study
 from tests.support import small_study
 from tests.support.clinical_study import COURSE, clinical_study, with_course, write_clinical
 from tests.support.commands import run_here
+from tests.support.filled import filled
 from tests.support.recorded import KNOWN, Recorded
 from tests.support.small_tables import DICTIONARY, small_config, small_tables
 
@@ -162,7 +164,7 @@ def write_images(folder: Path) -> list[dict]:
         image.CopyInformation(ct)
         sitk.WriteImage(image, str(folder / "data" / f"{reader}.nrrd"))
         row = {"patient_id": "0001", "scan_id": "s1", "case_id": "s1_L1", "level": "L1"}
-        row |= {"reader": reader, "version": None, "image": "data/ct.nrrd", "series": None}
+        row |= {"reader": reader, "version": 1, "image": "data/ct.nrrd", "series": None}
         row |= {"mask": f"data/{reader}.nrrd", "label": "1", "days_from_surgery": -1.0}
         rows.append(row | {"batch": "b0"})
     return rows
@@ -178,7 +180,7 @@ def imaged(repository, tmp_path_factory) -> list[Run]:
     config["preflight"]["treated_level"] = "treated"
     (work / "few.yaml").write_text("featureClass: {firstorder: [Mean, Energy]}")
     clinical = pd.DataFrame({"patient_id": ["0001"], "treated": ["L1"]})
-    rows = pd.DataFrame(write_images(work))
+    rows = filled(Cases, write_images(work))
     write_study(Study(config, rows, clinical, None), work / "results/s/study")
     batch, tables = "results/s/batches/b0", "results/s/tables"
     made = {name: f"{batch}/{name}.parquet" for name in ("ingest", "masks", "agreement")}

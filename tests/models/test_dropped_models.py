@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models.evaluate import COLUMNS, evaluate
+from models.evaluate import evaluate
 from models.learning.one_fit import FitRows, GivenRows, fit_rows
 from models.winner import choose_winner
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.fit_status import not_fitted
+from pipeline.core.table_schema import types_of
 from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.results import read_results
 from pipeline.reporting.study_report import build_sections, render, write_report
 from pipeline.study.config import resolve_config
+from pipeline.tables.schemas.evaluation import EVALUATION
 from tests.support.small_study import PATIENTS, run_models, run_repetitions, write_study
 
 TRAINING_EVENTS = 3
@@ -125,11 +127,11 @@ def test_without_any_model_there_is_a_report_of_the_rest(tmp_path, repository):
 
 
 def test_tables_without_models_have_the_columns_of_tables_with_some(one_left):
-    for name, columns in COLUMNS.items():
+    for name, schema in EVALUATION.items():
         table = read_table(one_left / "evaluation" / f"{name}.parquet")
-        assert list(table.columns) == list(columns), name
+        assert list(table.columns) == list(types_of(schema)), name
     assert set(evaluate({}, {}, resolve_config({"study": "s", "features": {"A": "a.csv"}}))) == set(
-        COLUMNS
+        EVALUATION
     )
 
 

@@ -19,6 +19,11 @@ from pipeline.core.findings import Finding, from_json, to_json
 from pipeline.core.store import Store
 from pipeline.extract import check_features, extract_crops
 from pipeline.extraction import DEFAULT_ENGINE, Crop, features_of_crop, load_params, write_crop
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.study_tables import Cases
+from tests.support.filled import filled
 from tests.support.store_entries import put, reference
 
 CROP_A, CROP_B = reference("crop", "a"), reference("crop", "b")
@@ -150,10 +155,10 @@ def test_the_command_excludes_or_stops(store, tmp_path, on_bad_case):
     (study / "study.yaml").write_text(yaml.safe_dump(config))
     spoil(store)
     crops = crops_table()
-    write_table(crops.assign(batch="b0"), study / "cases.parquet")
+    write_table(filled(Cases, crops.assign(batch="b0")), study / "cases.parquet")
     # Nothing is drawn to be verified, so that of these tables the keys are enough.
-    for name in ("resample", "ingest", "masks"):
-        write_table(crops, tmp_path / f"{name}.parquet")
+    for name, schema in (("resample", Resample), ("ingest", Ingest), ("masks", Masks)):
+        write_table(filled(schema, crops), tmp_path / f"{name}.parquet")
     options = argparse.Namespace(
         study=study, batch=None, scan="007-s1", resample=tmp_path / "resample.parquet",
         ingest=tmp_path / "ingest.parquet", masks=tmp_path / "masks.parquet",

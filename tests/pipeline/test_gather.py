@@ -13,7 +13,9 @@ from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import write_table
 from pipeline.gather import gather, gather_ready
 from pipeline.tables.feature_tables import read_features
+from pipeline.tables.schemas.study_tables import Cases
 from tests.support.commands import run_here
+from tests.support.filled import filled
 
 
 def _features(cases: list[str], columns: list[str], seed: int = 0) -> pa.Table:
@@ -85,7 +87,8 @@ def test_the_command_writes_both_files(tmp_path: Path) -> None:
 
 def test_the_batches_are_those_of_the_study_however_many(tmp_path: Path) -> None:
     """Named one by one, thousands of tables would be longer than a command may be."""
-    write_table(pd.DataFrame({"batch": ["b1", "b0", "b1"]}), tmp_path / "study" / "cases.parquet")
+    cases = filled(Cases, pd.DataFrame({"batch": ["b1", "b0", "b1"]}))
+    write_table(cases, tmp_path / "study" / "cases.parquet")
     (tmp_path / "study" / "study.yaml").write_text("study: s\n", encoding="utf-8")
     for batch, case in (("b0", "0007"), ("b1", "0003"), ("b2", "of a study with more batches")):
         frame = _features([case], ["x"]).to_pandas()

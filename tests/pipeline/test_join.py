@@ -15,9 +15,12 @@ from pipeline.join import aggregate, analysis_table, wide_features
 from pipeline.patient_flow import build_flow
 from pipeline.study.config import resolve_config
 from pipeline.tables.registered import write_marker
+from pipeline.tables.schemas.extraction import Extraction
+from pipeline.tables.schemas.preflight import Preflight
 from pipeline.validate import validate_study, write_study
 from tests.support.clinical_study import clinical_study, write_clinical
 from tests.support.commands import run_here
+from tests.support.filled import filled
 
 DICTIONARY = """\
 column,label,type,unit,levels,timing,role
@@ -90,9 +93,10 @@ def write_stages(folder, bad: tuple[str, str] = ("0001-L1", "B")) -> None:
     error = to_json([Finding("mask-empty", "error", "The mask is empty")])
     findings = np.where(failed, error, "[]")
     preflight = cases.assign(verdict=np.where(failed, "error", "ok"), findings=findings)
-    preflight.to_parquet(folder / "preflight.parquet")
+    filled(Preflight, preflight).to_parquet(folder / "preflight.parquet")
     good = cases[~failed].reset_index(drop=True)
-    good.assign(status="ok", findings="[]").to_parquet(folder / "extraction.parquet")
+    extraction = filled(Extraction, good.assign(status="ok", findings="[]"))
+    extraction.to_parquet(folder / "extraction.parquet")
     number = good["case_id"].str[:4].astype(int) + 100.0 * good["case_id"].str.endswith("2")
     features = good.assign(f1=number, f2=number * 2 + (good["reader"] == "B"))
     features.to_parquet(folder / "features.parquet")

@@ -15,6 +15,8 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.reproducibility import describe_agreement
 from pipeline.study.study import Ready, Study
+from pipeline.tables.schemas.study_tables import Cases
+from tests.support.filled import filled
 
 NAMES = ["original_shape_MeshVolume", "wavelet-LLH_glcm_Idm", "bmd"]
 
@@ -164,9 +166,8 @@ def test_the_command_writes_table_and_copy(tmp_path, readers):
     }
     (study / "study.yaml").write_text(yaml.safe_dump(config))
     cases = [f"{i:03d}-L1" for i in range(12)]
-    write_table(
-        pd.DataFrame({"case_id": cases, "level": ["L1", "L2"] * 6}), study / "cases.parquet"
-    )
+    rows = pd.DataFrame({"case_id": cases, "level": ["L1", "L2"] * 6})
+    write_table(filled(Cases, rows), study / "cases.parquet")
     features = features_table(readers=readers or ("A",))
     write_table(features if readers else features.head(0), tmp_path / "features.parquet")
     out = tmp_path / "reproducibility.parquet"

@@ -24,8 +24,13 @@ from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.volumes import read_nrrd
 from pipeline.ingest import ingest_scan
 from pipeline.resample import check_clipping, resample_masks, select_masks
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.study_tables import Cases
 from segmentation.masks import prepare_mask
 from segmentation.regions.placement import Case
+from tests.support.filled import filled
 from tests.support.store_entries import put_volume, reference
 
 CT = reference("ct", "ct", "ct.nrrd")
@@ -228,10 +233,11 @@ def test_the_command_writes_the_batch_and_nothing_of_a_batch_without_masks(store
     }  # fmt: skip
     (study / "study.yaml").write_text(yaml.safe_dump(config))
     cases, ingest, masks, preflight = tables({"A": "ok", "B": "error"})
-    write_table(cases.assign(batch=["b0", "b1"]), study / "cases.parquet")
+    cases = filled(Cases, cases.assign(batch=["b0", "b1"]))
+    write_table(cases, study / "cases.parquet", Cases)
     paths = {"ingest": ingest, "masks": masks, "preflight": preflight}
-    for name, table in paths.items():
-        write_table(table, tmp_path / f"{name}.parquet")
+    for (name, table), schema in zip(paths.items(), (Ingest, Masks, Preflight), strict=True):
+        write_table(filled(schema, table), tmp_path / f"{name}.parquet")
     for batch, readers in {"b0": ["A"], "b1": [], None: ["A"]}.items():
         out = tmp_path / f"{batch}.parquet"
         resample.main(

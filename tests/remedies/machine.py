@@ -13,6 +13,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,12 @@ from pipeline.core.store import Store
 from pipeline.ingest import ingest_scans
 from pipeline.running.run_lock import LOCK_FILE, RUN, _clear_locks, begin_run, name_run, only_run
 from pipeline.study.config import DEFAULTS, load_yaml
+from pipeline.tables.schemas.reproducibility import ReproducibilityFamilies
 from tests.pipeline.core import test_store_damage as damaged
 from tests.pipeline.core.test_store import KEY, flip
 from tests.pipeline.running.test_run_lock import old
 from tests.remedies import Remedy, logged, refused, rule_of, says
+from tests.support.filled import filled
 
 SECTION = "Machine"
 REMEDIES: dict[str, Remedy] = {}
@@ -184,6 +187,18 @@ def damaged_table(folder: Path) -> None:
     pd.testing.assert_frame_equal(read_table(path), table)
 
 
+def other_table(folder: Path) -> None:
+    path = folder / "reproducibility.parquet"
+    table = pd.DataFrame({"image_type": [None], "feature_class": [None]})
+    write_table(table, path)
+    name = "A table of a batch or of the study that another version wrote"
+    door = partial(read_table, path, ReproducibilityFamilies)
+    refused(SECTION, name, door, "delete this file and start again")
+    path.unlink()
+    write_table(filled(ReproducibilityFamilies, table), path, ReproducibilityFamilies)
+    assert len(door()) == 1
+
+
 def damaged_journal(folder: Path) -> None:
     path = folder / "search.journal"
     with Journal(path, "key") as journal:
@@ -275,6 +290,7 @@ REMEDIES |= {
     "... and no table says which scan it is": nobody_knows_the_scan,
     "... and it cannot be made anew": cannot_be_made_anew,
     "A table of a batch or of the study is damaged": damaged_table,
+    "A table of a batch or of the study that another version wrote": other_table,
     "A line of a journal is damaged": damaged_journal,
     "A second run of a study while the first goes on": second_run,
     "A file in the place of the study's folder of results": file_for_folder,

@@ -20,6 +20,9 @@ import yaml
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.core.store import Store
+from pipeline.tables.schemas.agreement import Agreement
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
 from segmentation import viewer
 from segmentation.pages.viewer_page import Neighbours, case_page, index_page
 from segmentation.pages.viewer_volume import (
@@ -31,6 +34,7 @@ from segmentation.pages.viewer_volume import (
     packed_text,
 )
 from segmentation.viewer import list_cases, write_pages
+from tests.support.filled import filled
 from tests.support.store_entries import put_volume
 
 #: Where the marks of `marked_ct` lie, in HU.
@@ -303,8 +307,8 @@ def command_options(study, tmp_path, processes=1) -> argparse.Namespace:
     }
     (frozen / "study.yaml").write_text(yaml.safe_dump(config))
     given = {"masks": masks, "ingest": ingested, "agreement": agreement}
-    for name, table in given.items():
-        write_table(table, tmp_path / f"{name}.parquet")
+    for (name, table), schema in zip(given.items(), (Masks, Ingest, Agreement), strict=True):
+        write_table(filled(schema, table), tmp_path / f"{name}.parquet")
     return argparse.Namespace(
         study=frozen,
         out=tmp_path / "readers" / "index.html",

@@ -29,6 +29,8 @@ from demo.tables import simulate_tables
 from pipeline.comparison.feature_families import describe_families, deviations
 from pipeline.core.files import write_json, write_table
 from pipeline.reproducibility import describe_agreement, paired_readings
+from pipeline.tables.schemas.study_tables import Dictionary
+from tests.support.filled import filled
 
 PATIENTS = 90
 
@@ -50,7 +52,8 @@ def write_study(folder: Path, config: Mapping, flow: Mapping, n_features: int) -
     study, tables = folder / "study", folder / "tables"
     simulated = simulate_tables(PATIENTS, 5, features=feature_names()[:n_features])
     write_table(simulated.clinical, study / "clinical.parquet")
-    write_table(simulated.dictionary, study / "dictionary.parquet")
+    dictionary = filled(Dictionary, simulated.dictionary)
+    write_table(dictionary, study / "dictionary.parquet", Dictionary)
     analysis, info = simulated.analysis()
     write_table(analysis, tables / "analysis.parquet")
     write_json(info, tables / "analysis.json")

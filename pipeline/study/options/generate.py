@@ -1,6 +1,7 @@
-"""Write what is made of the options' classes: default.yaml, schema.json and the page of options.
+"""Write what is made of classes: default.yaml, schema.json, the pages of options and of columns.
 
-``make options`` runs it after a class was changed; a test holds the files to the classes.
+``make options`` runs it after a class of an option or of a table was changed; a test holds the
+files to the classes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pipeline.core.sections import SECTION, default_of, rule_of
 from pipeline.study.options.study_options import Options
 from pipeline.study.options.typed import json_schema
 from pipeline.study.options.words import wanted
+from pipeline.tables.schemas.pages import columns_page
 
 COMMENTS_AT, WIDTH = 30, 118
 """Column at which comments of default.yaml begin, and where its lines end at the latest."""
@@ -161,6 +163,7 @@ def made() -> dict[str, str]:
         "config/default.yaml": default_yaml(),
         "config/schema.json": schema_json(),
         "docs/options.md": options_page(),
+        "docs/columns.md": columns_page(),
     }
 
 

@@ -12,9 +12,10 @@ import pytest
 from models.regress import _arguments, main
 from models.regression.calculator import purpose_line
 from models.regression.model_file import read_model
-from models.regression.tables import TABLES
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_table
+from pipeline.core.table_schema import types_of
+from pipeline.tables.schemas.regression import REGRESSION
 from tests.models.regression.test_published import PUBLISHED, rong_example
 from tests.support.regression_cohorts import simulated
 
@@ -54,10 +55,10 @@ def results(tmp_path_factory):
 
 def test_every_table_keeps_to_its_schema_and_has_a_csv(results):
     written = {path.stem for path in (results / "tables").glob("*.parquet")}
-    assert written == set(TABLES) - {"predictions"}
+    assert written == set(REGRESSION) - {"predictions"}
     for name in written:
         table = read_table(results / "tables" / f"{name}.parquet")
-        assert list(table.columns) == list(TABLES[name])
+        assert list(table.columns) == list(types_of(REGRESSION[name]))
         assert (results / "tables" / f"{name}.csv").exists()
 
 

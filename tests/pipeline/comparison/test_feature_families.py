@@ -14,6 +14,9 @@ from pipeline.comparison.feature_families import COLUMNS, describe_families, dev
 from pipeline.comparison.rank_correlation import spearman_interval
 from pipeline.core.files import read_table, write_table
 from pipeline.reproducibility import describe_agreement, paired_readings
+from pipeline.tables.schemas.agreement import Agreement
+from pipeline.tables.schemas.study_tables import Cases
+from tests.support.filled import filled
 
 STABLE = ["original_shape_Sphericity", "original_glcm_Idm"]
 MOVED = ["wavelet-HHH_glcm_Idm", "wavelet-HHH_glszm_ZoneEntropy"]
@@ -136,7 +139,7 @@ def test_the_command_leaves_corrected_masks_out(tmp_path):
     corrected = features[features["reader"] == "A"].assign(reader="A.v2")
     corrected[STABLE] += 100
     write_table(pd.concat([features, corrected]), tmp_path / "features.parquet")
-    write_table(agreement, tmp_path / "agreement.parquet")
+    write_table(filled(Agreement, agreement), tmp_path / "agreement.parquet")
     study = tmp_path / "study"
     study.mkdir()
     config = {
@@ -146,7 +149,8 @@ def test_the_command_leaves_corrected_masks_out(tmp_path):
         "selection": {"ccc": {"threshold": 0.85}},
     }
     (study / "study.yaml").write_text(yaml.safe_dump(config))
-    write_table(pd.DataFrame({"case_id": CASES, "level": "L1"}), study / "cases.parquet")
+    cases = filled(Cases, pd.DataFrame({"case_id": CASES, "level": "L1"}))
+    write_table(cases, study / "cases.parquet")
     paths = {name: tmp_path / f"{name}.parquet" for name in ("features", "agreement", "families")}
     reproducibility.main(argparse.Namespace(study=study, out=tmp_path / "out.parquet", **paths))
     table = read_table(tmp_path / "out.parquet").set_index("feature")

@@ -35,6 +35,8 @@ from pipeline.core.files import (
 )
 from pipeline.core.store import Store
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.study_tables import Cases
+from tests.support.filled import filled
 
 
 class Killed(BaseException):
@@ -249,7 +251,7 @@ class TestStudy:
         cases = pd.DataFrame(
             {"scan_id": ["1", "1", "2"], "reader": ["B", "A", "A"], "batch": ["b0", "b0", "b1"]}
         )
-        write_table(cases, tmp_path / "cases.parquet")
+        write_table(filled(Cases, cases), tmp_path / "cases.parquet", Cases)
         return tmp_path
 
     def test_opens_what_was_validated(self, folder):

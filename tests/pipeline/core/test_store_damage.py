@@ -18,7 +18,9 @@ from pipeline import extract, ingest, preflight, resample
 from pipeline.core.errors import MachineError
 from pipeline.core.files import read_table
 from pipeline.study.config import DEFAULTS
+from pipeline.tables.schemas.study_tables import Cases
 from segmentation import agreement, masks, viewer
+from tests.support.filled import filled
 
 BATCH, STUDY, STORE = "results/d/batches/b0", "results/d/study", Path("results/store")
 #: Entries of the study: two scans, two readers of each.
@@ -99,7 +101,7 @@ def run_study(work: Path) -> None:
             for reader in "AB"
         ]  # fmt: skip
     (work / STUDY).mkdir(parents=True)
-    pd.DataFrame(rows).to_parquet(work / STUDY / "cases.parquet")
+    filled(Cases, rows).to_parquet(work / STUDY / "cases.parquet")
     (work / "params.yaml").write_text(yaml.safe_dump(PARAMETERS))
     config = yaml.safe_load(DEFAULTS.read_text("utf-8"))
     config |= {"study": "d", "results": "results", "cases": "cases.csv"}

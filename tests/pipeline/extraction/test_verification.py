@@ -21,6 +21,11 @@ from pipeline.extract import extract_crops
 from pipeline.extraction import load_params, verification
 from pipeline.extraction.verification import Sources, check_verified, lots, quarantine, verify
 from pipeline.resample import resample_masks
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.study_tables import Cases
+from tests.support.filled import filled
 from tests.support.store_entries import put_volume, reference
 
 CT = reference("ct", "ct", "ct.nrrd")
@@ -204,9 +209,12 @@ def study(store, sources, crops, tmp_path) -> argparse.Namespace:
     folder = store.root.parent / "s" / "study"
     folder.mkdir(parents=True)
     (tmp_path / "p.yaml").write_text(yaml.safe_dump(PARAMS))
-    write_table(sources.masks[KEYS].assign(batch="b0"), folder / "cases.parquet")
-    for name, table in (("resample", crops), *sources._asdict().items()):
-        write_table(table, tmp_path / f"{name}.parquet")
+    cases = filled(Cases, sources.masks[KEYS].assign(batch="b0"))
+    write_table(cases, folder / "cases.parquet")
+    given = ((Resample, crops), (Ingest, sources.ingest), (Masks, sources.masks))
+    for schema, table in given:
+        name = schema.__name__.lower()
+        write_table(filled(schema, table), tmp_path / f"{name}.parquet")
     settle(folder, tmp_path, 1.0)
     return argparse.Namespace(
         study=folder, batch="b0", scan=None, resample=tmp_path / "resample.parquet",

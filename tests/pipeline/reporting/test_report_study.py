@@ -21,6 +21,7 @@ import yaml
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, to_json
+from pipeline.core.table_schema import types_of
 from pipeline.reporting import selection_stability
 from pipeline.reporting.blocks import Figure, Paragraph, Table
 from pipeline.reporting.cautions import Caution, find_cautions
@@ -34,6 +35,11 @@ from pipeline.reporting.sections.patients import characteristics_section
 from pipeline.reporting.sections.readers import agreement_section
 from pipeline.reporting.sections.summary import summary_section
 from pipeline.reporting.study_report import _breakable, build_sections, write_report
+from pipeline.tables.schemas.catalogue import schema_of
+from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.study_tables import Cases
+from tests.support.described import described_tables
+from tests.support.filled import filled
 from tests.support.small_study import PATIENTS, run_models, run_repetitions, write_study
 
 CANARY = "PHI-CANARY-0010-0010"
@@ -93,6 +99,12 @@ def table_study(tmp_path_factory, config) -> Path:
     return folder
 
 
+def test_every_table_and_column_is_described(table_study):
+    tables = described_tables(table_study)
+    assert len(tables) > 30
+    assert {"tables/analysis.parquet", "ablation/rf_seeds.parquet"} <= tables
+
+
 @pytest.fixture
 def copied(table_study, tmp_path) -> Path:
     """Return a copy of the table study that a test may change."""
@@ -127,7 +139,8 @@ def add_images(folder: Path, repository: Path) -> None:
         extraction__params=str(repository / "radiomics_params" / "ge2025.yaml"),
     )
     given = masks.assign(image="ct", series=None, mask="mask.nrrd", label="1")
-    write_table(given.assign(days_from_surgery=-1), folder / "study" / "cases.parquet")
+    given = filled(Cases, given.assign(days_from_surgery=-1))
+    write_table(given, folder / "study" / "cases.parquet", Cases)
     ingest = cases[["scan_id", "patient_id"]].assign(
         status="ok", findings="[]", source_hash=[f"{n:064x}" for n in range(12)], format="DICOM",
         size_z=30.0, spacing_x=0.7, spacing_y=0.7, spacing_z=3.0, manufacturer="Synthetic",
@@ -153,9 +166,10 @@ def add_images(folder: Path, repository: Path) -> None:
     }  # fmt: skip
     tables["preflight"].loc[0, ["verdict", "findings"]] = ["warning", to_json([bad])]
     for name, table in tables.items():
-        write_table(table, folder / "tables" / f"{name}.parquet")
+        schema = schema_of(f"tables/{name}.parquet")
+        write_table(filled(schema, table), folder / "tables" / f"{name}.parquet", schema)
     for batch, rows in masks.groupby("batch"):
-        resampled = rows[keys].assign(status="ok", clipped_share=0.002)
+        resampled = filled(Resample, rows[keys].assign(status="ok", clipped_share=0.002))
         write_table(resampled, folder / "batches" / batch / "resample.parquet")
         pictures = folder / "batches" / batch / "pictures"
         pictures.mkdir()
@@ -1008,7 +1022,7 @@ def test_table_one_prints_two_levels_in_one_line_and_keeps_joined_levels_apart(c
 
 def test_a_batch_without_a_usable_mask_is_read(copied_images):
     path = copied_images / "batches" / "b0" / "resample.parquet"
-    nothing = pd.DataFrame(columns=["case_id", "reader", "clipped_share"], dtype=object)
+    nothing = pd.DataFrame(columns=list(types_of(Resample)), dtype=object)
     write_table(nothing, path)
     resample = read_results(copied_images / "study").imaging.resample
     assert len(resample) == 12

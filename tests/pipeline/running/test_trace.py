@@ -20,6 +20,8 @@ from pipeline.core.files import file_hash, read_table, write_table
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.running.trace import as_text, main, trace_case
 from pipeline.study.study import open_study
+from pipeline.tables.schemas.extraction import Verification
+from tests.support.filled import filled
 
 GATHERED = [
     f"results/t/tables/{name}.parquet"
@@ -149,12 +151,13 @@ def test_verification_is_shown_where_it_was_done(study, run, tmp_path, monkeypat
         shutil.copytree(run / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     case_id = study.cases["case_id"][0]
-    row = {"case_id": case_id, "reader": "A", "max_relative_difference": 1e-12, "status": "ok"}
-    write_table(pd.DataFrame([row]), "results/t/tables/verification.parquet")
+    row = {"case_id": case_id, "reader": "A", "max_relative_difference": 1e-12, "status": "equal"}
+    write_table(filled(Verification, [row]), "results/t/tables/verification.parquet")
     for path in Path("results/t/batches").glob("*/verification.parquet"):
         path.unlink()
     first, second = trace_case(study, case_id)
-    assert first["verification"] == {"max_relative_difference": 1e-12, "status": "ok"}
+    assert first["verification"]["max_relative_difference"] == 1e-12
+    assert first["verification"]["status"] == "equal"
     assert second["verification"] == "not drawn"
 
 

@@ -52,14 +52,18 @@ def told(**options: object) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["config/default.yaml", "config/schema.json", "docs/options.md"])
+MADE = ("config/default.yaml", "config/schema.json", "docs/options.md", "docs/columns.md")
+
+
+@pytest.mark.parametrize("name", MADE)
 def test_what_is_made_of_the_classes_is_in_step(repository: Path, name: str) -> None:
     """Else: `make options`."""
     assert (repository / name).read_text(encoding="utf-8") == made()[name]
 
 
 def test_the_command_writes_what_is_out_of_step_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("config/default.yaml", "config/schema.json", "docs/options.md"):
+    assert set(made()) == set(MADE)
+    for name in MADE:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(made()[name], encoding="utf-8")
     (tmp_path / "docs" / "options.md").write_text("old", encoding="utf-8")

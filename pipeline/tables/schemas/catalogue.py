@@ -1,0 +1,152 @@
+"""Every table of a study: where it lies, which rule writes it, and its class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.core.table_schema import Table
+from pipeline.tables.schemas.ablation import Ablation, AblationSeeds
+from pipeline.tables.schemas.added_value import AddedValue, AddedValueDifferences
+from pipeline.tables.schemas.agreement import Agreement
+from pipeline.tables.schemas.analysis import Analysis, Split
+from pipeline.tables.schemas.evaluation import EVALUATION
+from pipeline.tables.schemas.extraction import Extraction, Verification
+from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.groups import Cells, ComparedGroups, GroupEffects
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.missingness import Missingness
+from pipeline.tables.schemas.nested import Nested, NestedPredictions
+from pipeline.tables.schemas.optimism import Optimism
+from pipeline.tables.schemas.oversampled_split import Orders
+from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.references import References
+from pipeline.tables.schemas.regression import REGRESSION
+from pipeline.tables.schemas.reproducibility import Reproducibility, ReproducibilityFamilies
+from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.selection import Selection
+from pipeline.tables.schemas.sensitivity import Sensitivity
+from pipeline.tables.schemas.stability import SelectionStability
+from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
+from pipeline.tables.schemas.training import Importance, Predictions, Search
+
+
+@dataclass(frozen=True)
+class Place:
+    """A table of a study.
+
+    Attributes
+    ----------
+    path : str
+        Below ``results/<study>/``, with ``<batch>`` and ``<model>`` for one of several.
+    rule : str
+        Rule that writes it.
+    schema : type
+        Its class.
+    of : str
+        What a study needs to have it: ``images``, ``ready`` (feature tables), ``features`` (of
+        either origin), ``clinical`` (a clinical table), or the name of an analysis.
+    """
+
+    path: str
+    rule: str
+    schema: type[Table]
+    of: str
+
+    def fits(self, path: str) -> bool:
+        """Return whether a path below the study's folder is one of this table."""
+        parts = re.split(r"<\w+>", self.path)
+        return re.fullmatch("[^/]+".join(map(re.escape, parts)), path) is not None
+
+
+def _batch(name: str, rule: str, schema: type[Table]) -> Place:
+    return Place(f"batches/<batch>/{name}.parquet", rule, schema, "images")
+
+
+def _study(name: str, rule: str, schema: type[Table], of: str) -> Place:
+    return Place(f"tables/{name}.parquet", rule, schema, of)
+
+
+CATALOGUE = (
+    Place("study/cases.parquet", "validate", Cases, "images"),
+    Place("study/clinical.parquet", "validate", Clinical, "clinical"),
+    Place("study/dictionary.parquet", "validate", Dictionary, "clinical"),
+    Place("study/ready.parquet", "validate", ReadyCases, "ready"),
+    _batch("ingest", "ingest", Ingest),
+    _batch("masks", "masks", Masks),
+    _batch("agreement", "agreement", Agreement),
+    _batch("preflight", "preflight_batch", Preflight),
+    _batch("resample", "resample", Resample),
+    _batch("extraction", "extract", Extraction),
+    _batch("verification", "extract", Verification),
+    _batch("features", "extract", Features),
+    _study("ingest", "gather", Ingest, "images"),
+    _study("masks", "gather", Masks, "images"),
+    _study("agreement", "gather", Agreement, "images"),
+    _study("preflight", "preflight_study", Preflight, "images"),
+    _study("extraction", "gather", Extraction, "images"),
+    _study("verification", "verification", Verification, "images"),
+    _study("features", "gather, gather_ready", Features, "features"),
+    _study("reproducibility", "reproducibility", Reproducibility, "features"),
+    _study("reproducibility_families", "reproducibility", ReproducibilityFamilies, "features"),
+    _study("analysis", "join", Analysis, "prediction"),
+    _study("split", "split", Split, "prediction"),
+    _study("selection", "select", Selection, "prediction"),
+    _study("stability", "stability", SelectionStability, "prediction"),
+    _study("missingness", "missingness", Missingness, "prediction"),
+    Place("models/<model>/predictions.parquet", "train", Predictions, "prediction"),
+    Place("models/<model>/search.parquet", "train", Search, "prediction"),
+    Place("models/<model>/importance.parquet", "train", Importance, "prediction"),
+    *(
+        Place(f"evaluation/{name}.parquet", "evaluate", schema, "prediction")
+        for name, schema in EVALUATION.items()
+    ),
+    Place("evaluation/added_value.parquet", "added_value", AddedValue, "prediction"),
+    Place(
+        "evaluation/added_value_differences.parquet",
+        "added_value",
+        AddedValueDifferences,
+        "prediction",
+    ),
+    Place("evaluation/references.parquet", "references", References, "prediction"),
+    Place("sensitivity/<model>.parquet", "sensitivity", Sensitivity, "prediction"),
+    Place("nested/<model>_predictions.parquet", "nested", NestedPredictions, "prediction"),
+    Place("nested/<model>.parquet", "nested", Nested, "prediction"),
+    Place("optimism/<model>.parquet", "optimism", Optimism, "prediction"),
+    Place("ablation/<model>_seeds.parquet", "ablate", AblationSeeds, "prediction"),
+    Place("ablation/<model>.parquet", "ablate", Ablation, "prediction"),
+    Place("oversampled_split/orders.parquet", "oversampled_split", Orders, "prediction"),
+    Place("outcomes/groups.parquet", "describe_groups", ComparedGroups, "outcomes"),
+    Place("outcomes/cells.parquet", "describe_groups", Cells, "outcomes"),
+    Place("outcomes/effects.parquet", "describe_groups", GroupEffects, "outcomes"),
+    *(
+        Place(f"regression/tables/{name}.parquet", "regress", schema, "regression")
+        for name, schema in REGRESSION.items()
+        if name != "predictions"  # of a model that is judged
+    ),
+)
+"""All tables, in the order of the run; of two that fit a path the first is meant."""
+
+
+def schema_of(path: str) -> type[Table] | None:
+    """Return the class of the table at a path below the study's folder, None where none is."""
+    return next((place.schema for place in CATALOGUE if place.fits(path)), None)
+
+
+def places_of(config: Mapping[str, Any], *, clinical: bool) -> list[Place]:
+    """Return the tables that a study can have.
+
+    Parameters
+    ----------
+    config : mapping
+        Its ``cases``, ``features`` and ``analyses``.
+    clinical : bool
+        Whether it has a clinical table.
+    """
+    has = {"clinical", *config["analyses"]} if clinical else set()
+    has |= {"images", "features"} if config["cases"] is not None else set()
+    has |= {"ready", "features"} if config["features"] is not None else set()
+    return [place for place in CATALOGUE if place.of in has]

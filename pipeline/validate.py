@@ -8,19 +8,21 @@ its data dictionary; tells everything that is wrong with them; and freezes what 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.core import command
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import ReportError, StudyError
 from pipeline.core.mode_labels import is_leaking
-from pipeline.core.problems import Problems, listing
+from pipeline.core.problems import Problems, each_of, listing
 from pipeline.patient_flow import Flow, check_enough, check_parts, screen
 from pipeline.running.run_lock import only_run
-from pipeline.study.config import load_config, resolve_config
+from pipeline.study.config import load_config, resolve_config, tables_alone, user_config
 from pipeline.study.config_checks import check_model_reader
 from pipeline.study.foreseen_fits import foreseen, training_patients
 from pipeline.study.outcome_columns import course_columns
@@ -86,25 +88,71 @@ def validate_study(config: dict) -> Study:
     StudyError
         Telling what is wrong in which table, row and column, and what to do about it.
     """
-    cases = features = ready = None
-    clinical, dictionary = None, None
-    if config["clinical"] is not None or config["outcome"] is not None:
-        clinical, dictionary = clinical_tables(config)
-    if config["cases"] is not None:
-        cases = read_cases(config["cases"], config["scans_per_job"])
-        _check_convention(config)
-        _check_readers(config, cases)
-        check_parameter_file(config["extraction"]["params"])
-    elif config["features"] is not None:
-        ready = _read_ready(config, dictionary)
-        features = ready.cases
-    check_ids_spelled(clinical=clinical, cases=cases, features=features)
+    problems = Problems("the study")
+    tables = _read_tables(config, problems)
+    _check_tables(config, tables, problems)
+    problems.raise_if_any()
+    clinical = tables.clinical
     if clinical is not None:
-        check_formulas(config, clinical, dictionary)
-        _check_split_column(config, clinical, dictionary)
+        clinical = used_columns(clinical, config, tables.dictionary)
+    study = Study(config, tables.cases, clinical, tables.dictionary, ready=tables.ready)
+    if predicts(config):
+        _warn_if_too_few(study, tables.features)
+    return study
+
+
+@dataclass
+class _Tables:
+    """The tables of a study as far as they can be read."""
+
+    clinical: pd.DataFrame | None = None
+    dictionary: pd.DataFrame | None = None
+    cases: pd.DataFrame | None = None
+    ready: Ready | None = None
+
+    @property
+    def features(self) -> pd.DataFrame | None:
+        """Ids of ready feature tables."""
+        return None if self.ready is None else self.ready.cases
+
+
+def _read_tables(config: dict, problems: Problems) -> _Tables:
+    """Read every table, and note what is wrong with each."""
+    tables = _Tables()
+    if config["clinical"] is not None or config["outcome"] is not None:
+        with problems.step():
+            tables.clinical, tables.dictionary = clinical_tables(config, problems)
+    if config["cases"] is not None:
+        with problems.step():
+            tables.cases = read_cases(config["cases"], config["scans_per_job"])
+            _check_convention(config)
+            _check_readers(config, tables.cases)
+        with problems.step():
+            check_parameter_file(config["extraction"]["params"])
+    elif config["features"] is not None:
+        with problems.step():
+            tables.ready = _read_ready(config, tables.dictionary)
+    return tables
+
+
+def _check_tables(config: dict, tables: _Tables, problems: Problems) -> None:
+    """Note what does not belong together, one check after the other, as far as tables are there."""
+    clinical, dictionary = tables.clinical, tables.dictionary
+    cases, features = tables.cases, tables.features
+    with problems.step():
+        check_ids_spelled(clinical=clinical, cases=cases, features=features)
+    if clinical is not None and _is_typed(dictionary):
+        with problems.step():
+            check_formulas(config, clinical, dictionary)
+        with problems.step():
+            _check_split_column(config, clinical, dictionary)
         if cases is not None or features is not None:
-            check_together(config, clinical, cases, features)
-        check_groups(config, clinical, dictionary)
+            with problems.step():
+                check_together(config, clinical, cases, features)
+        with problems.step():
+            check_groups(config, clinical, dictionary)
+    if problems:
+        return  # what follows looks at tables that are right
     if predicts(config) and features is not None:
         named = named_features(
             next(iter(config["features"].values())), Layout.of(config, dictionary)
@@ -114,12 +162,12 @@ def validate_study(config: dict) -> Study:
     if config["ablation"]["features"] and predicts(config):
         check_ablated(config, dictionary)
     _check_treated_level(config["preflight"]["treated_level"], clinical)
-    if clinical is not None:
-        clinical = used_columns(clinical, config, dictionary)
-    study = Study(config, cases, clinical, dictionary, ready=ready)
-    if predicts(config):
-        _warn_if_too_few(study, features)
-    return study
+
+
+def _is_typed(dictionary: pd.DataFrame) -> bool:
+    """Return whether every column that a formula may use has a type."""
+    used = ~dictionary["role"].isin(["id", "other"])
+    return bool(dictionary.loc[used, "type"].notna().all())
 
 
 def _check_convention(config: dict) -> None:
@@ -401,12 +449,15 @@ def _check_treated_level(column: str | None, clinical: pd.DataFrame | None) -> N
 
 
 def main(options: argparse.Namespace) -> None:
-    """Validate one study and write its folder."""
-    if options.resolved is not None:
-        config = resolve_config(json.loads(options.resolved))
-    else:
-        config = load_config(options.config)
-    study = validate_study(config)
+    """Validate one study and write its folder; tell everything that is wrong at once."""
+    user = json.loads(options.resolved) if options.resolved is not None else None
+    try:
+        config = load_config(options.config) if user is None else resolve_config(user)
+        study = validate_study(config)
+    except StudyError as error:
+        if user is None:
+            user = user_config(options.config)
+        raise _everything(error, user) from None
     out = options.out or study.folder / "study"
     if out == study.folder / "study":
         with only_run(study.folder):  # a run under way reads what would be written
@@ -414,6 +465,41 @@ def main(options: argparse.Namespace) -> None:
     else:
         write_study(study, out)
     logger.info("study %s is valid; written to %s", study.name, out)
+
+
+def _everything(error: StudyError, user: dict) -> StudyError:
+    """Return one error for all problems of a study: also of its tables if the options are wrong.
+
+    Parameters
+    ----------
+    error : StudyError
+        What ended the check: of the configuration, or of the tables.
+    user : dict
+        What the study's own file states.
+    """
+    errors, config = each_of(error), None
+    try:
+        config = resolve_config(user)
+    except StudyError:
+        with contextlib.suppress(StudyError):
+            config = resolve_config(tables_alone(user))
+        if config is not None:
+            try:
+                validate_study(config)
+            except StudyError as more:
+                told = {str(one) for one in errors}
+                errors += [one for one in each_of(more) if str(one) not in told]
+    lines = []
+    if config is not None and config["clinical"] and config["dictionary"]:
+        from pipeline.study.draft.whats_wrong import lines_to_paste
+
+        with contextlib.suppress(StudyError):
+            lines = lines_to_paste(config)
+    if len(errors) == 1 and not lines:
+        return errors[0]
+    from pipeline.study.draft.whats_wrong import grouped, pasted
+
+    return ReportError(grouped(errors) + pasted(lines))
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -72,7 +72,7 @@ def person_columns(sheet: Sheet) -> PersonColumns:
         if kind == "birth":
             found.births.append(column.name)
             found.orders[column.name] = _order(sheet.cells[column.name])
-        elif said & vocabulary("sex"):
+        elif is_sex(column.name):
             found.sexes.append(column.name)
         elif said & vocabulary("age") and not said & vocabulary("other_ages"):
             found.ages.append(column.name)
@@ -83,6 +83,12 @@ def person_columns(sheet: Sheet) -> PersonColumns:
         ):
             found.names.append(column.name)
     return found
+
+
+def is_sex(header: str) -> bool:
+    """Return whether a header is that of the sex: by a word of it, or as a whole (`M/F`)."""
+    said = fold(header)
+    return bool({said, *said.split()} & vocabulary("sex"))
 
 
 def learn_codes(

@@ -152,8 +152,9 @@ def find_keys(sheet: Sheet, patients: dict[str, Known], named: str | None = None
         for rank, key, share, count in found
         if named is not None or share >= ENOUGH or (rank[0] and count >= ENOUGH * registered)
     ]
-    if not good:
-        raise _no_key(sheet, found, len(patients), named)
+    aside = max((count for *_, count in found), default=0) <= 1 < registered
+    if not good or (aside and named is None and _lies_on_its_side(sheet, patients)):
+        raise _no_key(sheet, found, patients, named)
     first, *others = good
     further: dict[str, Key] = {}
     for key, share, alike in others:
@@ -192,7 +193,7 @@ def _is_number_of_person(sheet: Sheet, name: str) -> bool:
 
 def no_column(option: str, name: str, sheets: list[Sheet]) -> StudyError:
     """Return the error about an option that names no column."""
-    headers = [column.name for sheet in sheets for column in sheet.columns]
+    headers = [safe_header(column.name) for sheet in sheets for column in sheet.columns]
     return StudyError(
         f"{option} must be a column of the clinical sheet",
         found=shown(name),
@@ -201,16 +202,29 @@ def no_column(option: str, name: str, sheets: list[Sheet]) -> StudyError:
     )
 
 
-def _no_key(sheet: Sheet, found: list, patients: int, named: str | None) -> StudyError:
-    headers = [one.name for one in sheet.columns]
+def safe_header(header: str) -> str:
+    """Return a header for a message: in a sheet that lies on its side it may name a person."""
+    plain = header_kind(header) or set(fold(header).split()) & words("date")
+    return header if plain else shown(header)
+
+
+def _no_key(sheet: Sheet, found: list, patients: dict[str, Known], named: str | None) -> StudyError:
+    headers = [safe_header(one.name) for one in sheet.columns]
     if named is not None and not any(same_header(one.name, named) for one in sheet.columns):
         return no_column("--clinical-key", named, [sheet])
     best = max(found, key=lambda one: one[3], default=None)
     nearest = "no column with the number of a single patient"
     if best is not None:
         nearest = (
-            f"at best the column {shown(best[1].column)}, which names {best[3]} of {patients} "
-            "patients"
+            f"at best the column {safe_header(best[1].column)}, which names {best[3]} of "
+            f"{len(patients)} patients"
+        )
+    if _lies_on_its_side(sheet, patients):
+        return StudyError(
+            "A clinical sheet must have one patient in each row",
+            found="patients' numbers beside one another, in one row",
+            where=sheet.where,
+            remedy="swap rows and columns: in Excel copy the table, then Paste Special, Transpose",
         )
     return StudyError(
         "A clinical sheet must have a column of the hospital's patient ids or accession numbers, "
@@ -220,6 +234,15 @@ def _no_key(sheet: Sheet, found: list, patients: int, named: str | None) -> Stud
         remedy="add such a column to the sheet; or name the column by --clinical-key, such as "
         f"--clinical-key '{headers[0]}'. Leading zeros, '.0', blanks and case do not matter",
     )
+
+
+def _lies_on_its_side(sheet: Sheet, patients: dict[str, Known]) -> bool:
+    """Return whether patients stand beside one another."""
+    known = {one for kinds in _index(patients).values() for one in kinds}
+    lines = [[column.name for column in sheet.columns]]
+    lines += [[text for text in row if text is not None] for row in sheet.cells.to_numpy()]
+    most = max(len({number_of(text) for text in line} & known) for line in lines)
+    return most >= max(3, ENOUGH * sum(one.registered for one in patients.values()))
 
 
 def pair_rows(

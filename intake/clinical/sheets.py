@@ -88,6 +88,13 @@ def read_sheets(path: Path) -> list[Sheet]:
     StudyError
         If the file is missing, damaged, or holds no table.
     """
+    if not path.is_file():
+        raise StudyError(
+            "The clinical sheet must be a file that is there",
+            found="a folder" if path.is_dir() else "no such file",
+            where=path.name,
+            remedy="correct the path behind --clinical",
+        )
     if path.suffix.lower() == ".xls":
         raise StudyError(
             "A clinical sheet must be .xlsx, .csv, .tsv, .txt or .parquet",
@@ -95,7 +102,7 @@ def read_sheets(path: Path) -> list[Sheet]:
             where=path.name,
             remedy="open it in Excel or LibreOffice and save it as .xlsx",
         )
-    if path.suffix.lower() not in FORMATS or not path.is_file():
+    if path.suffix.lower() not in FORMATS:
         read_sheet(path)  # its errors are these
     if path.suffix.lower() == ".parquet":
         cells = read_sheet(path)

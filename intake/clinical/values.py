@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from intake.clinical.agreement import sex_of
+from intake.clinical.agreement import is_sex, sex_of
 from intake.clinical.vocabulary import vocabulary
 from intake.handover.names import level_of
 from pipeline.core.notation import is_number
 from pipeline.core.spellings import NO, YES, means_unknown, plain_word
 from pipeline.tables.dictionary import MISSING
-from pipeline.tables.identifying.words import fold
 
 LONGEST_LEVEL = 80
 """Characters from which on a cell is text and no level."""
@@ -97,7 +96,7 @@ def tidy(values: pd.Series, header: str) -> Tidy:
     header : str
         Its name.
     """
-    if set(fold(header).split()) & vocabulary("sex"):
+    if is_sex(header):
         return _sexes(values)
     levels = _levels(values)
     if levels is not None:

@@ -142,9 +142,10 @@ def write_clinical(
         table.insert(1, "enrolment", enrolment.to_numpy(dtype=object))
     rows = [*([ENROLMENT] if enrolled else []), *(one.row() for one in guesses)]
     several = int((cases.groupby("patient_id")["case_id"].nunique() > 1).sum())
-    facts = Facts(
-        tuple(sorted(cases["reader"].unique())), cases["patient_id"].nunique(), several, enrolled
-    )
+    scans = cases.drop_duplicates("scan_id")
+    late = int((pd.to_numeric(scans["days_from_surgery"]) >= 0).sum())
+    readers = tuple(sorted(cases["reader"].unique()))
+    facts = Facts(readers, cases["patient_id"].nunique(), several, enrolled, late)
     questions = open_questions(guesses, facts)
     folder = out.as_posix()
     name = study_name(out.name if out.name != "study" else out.resolve().parent.name)

@@ -59,6 +59,13 @@ class StudyError(VertebromicsError):
     """The configuration or one of the study's tables is wrong; nothing can start."""
 
 
+class ReportError(StudyError):
+    """Several mistakes, laid out for a screen: printed as it stands."""
+
+    def __str__(self) -> str:
+        return self.rule
+
+
 class FitError(StudyError):
     """A model cannot be fitted to the rows at hand: it drops out, the other models go on."""
 

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 from pipeline.core.errors import StudyError
 
 SHOWN = 20
 """Problems an error prints; more than a screenful is not read."""
+
+
+class ManyProblemsError(StudyError):
+    """Several mistakes in one answer.
+
+    Parameters
+    ----------
+    what : str
+        What was checked.
+    errors : list of StudyError
+        Each mistake.
+    """
+
+    def __init__(self, what: str, errors: list[StudyError]) -> None:
+        self.what, self.errors = what, errors
+        lines = [f"  {number}. {error}" for number, error in enumerate(errors[:SHOWN], 1)]
+        hidden = len(errors) - SHOWN
+        if hidden > 0:
+            lines.append(f"  ... and {hidden} more")
+        super().__init__(f"There are {len(errors)} problems in {what}\n" + "\n".join(lines))
+
+    def __reduce__(self) -> tuple:
+        return partial(type(self), self.what), (self.errors,)
+
+
+def each_of(error: StudyError) -> list[StudyError]:
+    """Return the mistakes that an error tells, one by one."""
+    return list(error.errors) if isinstance(error, ManyProblemsError) else [error]
 
 
 class Problems:
@@ -44,13 +74,15 @@ class Problems:
             return
         if len(self.errors) == 1:
             raise self.errors[0]
-        lines = [f"  {number}. {error}" for number, error in enumerate(self.errors[:SHOWN], 1)]
-        hidden = len(self.errors) - SHOWN
-        if hidden > 0:
-            lines.append(f"  ... and {hidden} more")
-        raise StudyError(
-            f"There are {len(self.errors)} problems in {self.what}\n" + "\n".join(lines)
-        )
+        raise ManyProblemsError(self.what, self.errors)
+
+    @contextlib.contextmanager
+    def step(self) -> Iterator[None]:
+        """Note the mistakes of one check instead of ending with it, so that the next one runs."""
+        try:
+            yield
+        except StudyError as error:
+            self.errors += each_of(error)
 
 
 def listing(values: object, shown: int = 10) -> str:

@@ -82,10 +82,24 @@ def load_config(paths: Iterable[str | Path]) -> dict:
     dict
         Every option, as `resolve_config` returns it.
     """
+    return resolve_config(user_config(paths))
+
+
+def user_config(paths: Iterable[str | Path]) -> dict:
+    """Return what the configuration files of a study state, the later overriding."""
     user: dict = {}
     for path in paths:
         user = merge(user, load_yaml(path))
-    return resolve_config(user)
+    return user
+
+
+OF_TABLES = ("cases", "features", "clinical", "dictionary", "unit", "columns", "missing_values")
+"""Options that say where a study's tables are and how they are read."""
+
+
+def tables_alone(user: dict) -> dict:
+    """Return a configuration of a study's tables and nothing else, to check them at least."""
+    return {"study": "tables"} | {name: user[name] for name in OF_TABLES if name in user}
 
 
 def merge(lower: dict, upper: dict, path: tuple[str, ...] = ()) -> dict:

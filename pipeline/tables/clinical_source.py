@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.notation import is_number
-from pipeline.core.problems import listing, suggestion
+from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.spellings import typed_alike
 from pipeline.tables.clinical_table import (
     clinical_sheet,
@@ -37,20 +37,25 @@ UNUSED_ROLES = ("id", "other")
 """Roles of columns that enter no result, unless a formula or another option names them."""
 
 
-def clinical_tables(config: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
+def clinical_tables(
+    config: Mapping, problems: Problems | None = None
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     """Read the clinical values of a study and the dictionary that types them.
 
     Parameters
     ----------
     config : mapping
         The resolved configuration, with `clinical`, or with `features` and an outcome.
+    problems : Problems, optional
+        Receives what is wrong with both tables instead of the first error.
 
     Returns
     -------
-    clinical : pandas.DataFrame
+    clinical : pandas.DataFrame or None
         As `pipeline.tables.clinical_table.read_clinical` returns it.
-    dictionary : pandas.DataFrame
+    dictionary : pandas.DataFrame or None
         As `pipeline.tables.dictionary.read_dictionary` returns it, or made of the configuration.
+        Either is None, with `problems` alone, where nothing can be gone on with.
 
     Raises
     ------
@@ -59,12 +64,36 @@ def clinical_tables(config: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
         unit contradict one another.
     """
     key, path = f"{config['unit']}_id", config["clinical"]
-    dictionary = None if config["dictionary"] is None else read_dictionary(config["dictionary"])
+    if problems is None:
+        problems = Problems("the clinical table and its dictionary")
+        both = clinical_tables(config, problems)
+        problems.raise_if_any()
+        return both
+    dictionary, clinical = None, None
+    if config["dictionary"] is not None:
+        with problems.step():
+            dictionary = read_dictionary(config["dictionary"], problems)
+        if dictionary is None:
+            if path is not None:
+                with problems.step():  # what needs no dictionary
+                    clinical_sheet(path, config["columns"], key)
+            return None, None
+    with problems.step():
+        clinical, dictionary = _with_dictionary(config, dictionary, key, problems)
+    return clinical, dictionary
+
+
+def _with_dictionary(
+    config: Mapping, dictionary: pd.DataFrame | None, key: str, problems: Problems
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the clinical values typed by a dictionary, or by one made of the configuration."""
+    path = config["clinical"]
     if path is not None and dictionary is not None:
         missing = config["missing_values"]
         means = {analysis_name(name): each for name, each in config["readings"].items()}
         named = config["columns"]
-        return read_clinical(path, dictionary, key, named, missing, means), dictionary
+        clinical = read_clinical(path, dictionary, key, named, missing, means, problems)
+        return clinical, dictionary
     if path is not None:
         sheet, where = clinical_sheet(path, config["columns"], key), path
         sheet = without_missing(sheet, config["missing_values"])

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline.core.errors import StudyError
@@ -42,6 +43,7 @@ def read_clinical(
     names: Mapping[str, str | list[str]] | None = None,
     missing: Collection[str | float] = (),
     readings: Mapping[str, list[str]] | None = None,
+    problems: Problems | None = None,
 ) -> pd.DataFrame:
     """Read the clinical table and type it by the dictionary.
 
@@ -59,6 +61,8 @@ def read_clinical(
         Option ``missing_values``: what stands for a value that is not known.
     readings : mapping, optional
         Option ``readings``: columns that are means of others.
+    problems : Problems, optional
+        As `type_clinical` takes it.
 
     Returns
     -------
@@ -72,8 +76,15 @@ def read_clinical(
     """
     sheet = clinical_sheet(path, names or {}, key, all_levels(dictionary))
     sheet = without_missing(sheet, missing)
-    sheet = with_means(sheet, readings or {}, dictionary, path)
-    return type_clinical(sheet, dictionary, key, path, complete=True)
+    if problems is None:
+        sheet = with_means(sheet, readings or {}, dictionary, path)
+    else:
+        before = len(problems.errors)
+        with problems.step():
+            sheet = with_means(sheet, readings or {}, dictionary, path)
+        if len(problems.errors) > before:  # the columns of their means cannot be there
+            dictionary = dictionary[~dictionary["column"].isin(list(readings or {}))]
+    return type_clinical(sheet, dictionary, key, path, complete=True, problems=problems)
 
 
 def with_means(
@@ -211,6 +222,7 @@ def type_clinical(
     path: str | Path,
     *,
     complete: bool = False,
+    problems: Problems | None = None,
 ) -> pd.DataFrame:
     """Type clinical values by the dictionary.
 
@@ -227,6 +239,9 @@ def type_clinical(
     complete : bool, optional
         Whether the dictionary has to describe every column but the ids; otherwise the others are
         left out.
+    problems : Problems, optional
+        Receives what is wrong instead of an error; wrong values are missing in what is returned,
+        so that further checks of the study go on.
 
     Returns
     -------
@@ -239,7 +254,7 @@ def type_clinical(
     StudyError
         Telling every wrong row, column and value.
     """
-    problems = Problems(f"the clinical table {path}")
+    given, problems = problems, Problems(f"the clinical table {path}")
     described = list(dictionary["column"])
     # Pseudonyms need no description; everything else that enters has to be declared.
     spare = [name for name in sheet.columns if name not in {*described, key, "patient_id"}]
@@ -258,15 +273,17 @@ def type_clinical(
                 where=f"{path}, header",
                 remedy=suggestion(name, spare) or "add the column, or remove the row",
             )
-    problems.raise_if_any()
     check_columns(sheet, "clinical", path, problems)
     _check_key(sheet, key, path, problems)
     ids = [name for name in dict.fromkeys([key, "patient_id"]) if name in sheet.columns]
     typed = {name: sheet[name] for name in ids}
     for _, entry in dictionary.iterrows():
-        if entry["column"] not in ids:
+        if entry["column"] not in ids and entry["column"] in sheet.columns:
             typed[entry["column"]] = _typed(sheet[entry["column"]], entry, path, problems)
-    problems.raise_if_any()
+    if given is None:
+        problems.raise_if_any()
+    else:
+        given.errors += problems.errors
     for name, odd in implausible_columns(pd.DataFrame(typed), dictionary):
         for each in odd[:MAX_TOLD]:
             logger.warning(
@@ -318,7 +335,7 @@ def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Prob
             where=f"{path}, {rows_text(rows)}, column {values.name}",
             remedy=suggestion(value, levels) or "mend the value, or add it to the dictionary",
         )
-    return numbers
+    return numbers.where(~unknown, np.nan if entry["type"] in NUMERIC else None)
 
 
 def _spelled(values: pd.Series, levels: list[str]) -> pd.Series:

@@ -25,6 +25,8 @@ from pipeline.tables.values.implausible import parse_range
 logger = logging.getLogger(__name__)
 
 TIMINGS = ("preoperative", "intraoperative", "postoperative")
+TYPES = ("continuous", "ordinal", "categorical", "binary")
+ROLES = ("id", "predictor", "outcome", "eligibility", "split", "other")
 COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role", "range", "test")
 NUMERIC = ("continuous", "ordinal")
 MISSING = {
@@ -38,12 +40,21 @@ OF_SPLIT = {"part", "fold"}
 """Columns of the split, which stand beside the predictors."""
 
 
-def read_dictionary(path: str | Path) -> pd.DataFrame:
+def read_dictionary(path: str | Path, problems: Problems | None = None) -> pd.DataFrame | None:
     """Read and check a data dictionary.
+
+    Parameters
+    ----------
+    path : path-like
+        The table.
+    problems : Problems, optional
+        Receives what is wrong instead of an error, and what is right is returned: further checks
+        of the study then go on.
 
     Returns
     -------
-    pandas.DataFrame
+    pandas.DataFrame or None
+        None with `problems` alone, where nothing can be gone on with.
         One row per clinical column: ``column, label, type, unit, levels, timing, role, range,
         test``, text or None. A column that is called like one of the analysis table gets another
         name (`pipeline.tables.columns.analysis_name`).
@@ -53,16 +64,40 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
     StudyError
         Telling every wrong row, column and value.
     """
-    sheet = read_sheet(path, "dictionary")
+    if problems is not None:
+        own = Problems(f"the data dictionary {path}")
+        table = None
+        with own.step():
+            table = _checked(path, own)
+        problems.errors += own.errors
+        return table
     problems = Problems(f"the data dictionary {path}")
-    check_columns(sheet, "dictionary", path, problems)
+    table = _checked(path, problems)
     problems.raise_if_any()
+    return table
+
+
+def _checked(path: str | Path, problems: Problems) -> pd.DataFrame | None:
+    """Return the rows of a dictionary that can be gone on with; add what is wrong."""
+    sheet = read_sheet(path, "dictionary")
+    check_columns(sheet, "dictionary", path, problems)
+    if any(name not in sheet for name in ("column", "type", "timing", "role")):
+        return None
     for name in COLUMNS:
         if name not in sheet:
             sheet[name] = None
+    before = len(problems.errors)
     check_headers(sheet["column"], path, problems, own=KEYS)
     check_levels(sheet, path, problems)
-    problems.raise_if_any()  # before any level is quoted
+    if len(problems.errors) > before:
+        return None  # before any level is quoted
+    told = set()  # rows whose cells were told as such
+    for name, allowed in (("type", TYPES), ("timing", TIMINGS), ("role", ROLES)):
+        wrong = sheet[name].notna() & ~sheet[name].isin(allowed)
+        told |= set(sheet.index[wrong])
+        sheet[name] = sheet[name].where(~wrong, None)
+    told |= set(sheet.index[sheet["role"].isna()])
+    sheet = sheet[sheet["column"].notna()].copy()
     seen: dict[str, int] = {}
     for row, entry in sheet.iterrows():
         name = entry["column"]
@@ -74,9 +109,17 @@ def read_dictionary(path: str | Path) -> pd.DataFrame:
                 remedy="remove one of the two rows",
             )
         seen[name] = row
-        _check_entry(entry, row, path, problems)
-        _check_test(entry, row, path, problems)
-    problems.raise_if_any()
+        before = len(problems.errors)
+        if row not in told:
+            _check_entry(entry, row, path, problems)
+            _check_test(entry, row, path, problems)
+        if len(problems.errors) > before:
+            sheet.loc[row, ["levels", "range", "test"]] = None
+    if problems:  # what is wrong is told; the other checks of the study need something
+        sheet = sheet.drop_duplicates("column")
+        sheet["role"] = sheet["role"].where(sheet["role"].notna(), "other")
+        untimed = (sheet["role"] == "predictor") & sheet["timing"].isna()
+        sheet["timing"] = sheet["timing"].where(~untimed, TIMINGS[0])
     sheet["label"] = sheet["label"].where(sheet["label"].notna(), sheet["column"])
     # Written one way, so that no later reader of the frozen table takes "no " for another level.
     for row, entry in sheet.iterrows():

@@ -21,6 +21,22 @@ from tests.support.clinical_ward import Ward, reasons, values
 SECTION = "Tables"
 
 
+def not_there(folder: Path) -> None:
+    name = "Clinical sheet: a file that is not there"
+    refused(SECTION, name, lambda: read_sheets(folder / "no.csv"), "correct the path behind")
+    Ward(folder).write(Ward(folder).rows(), "yes.csv")
+    assert len(read_sheets(folder / "yes.csv")) == 1
+
+
+def on_its_side(folder: Path) -> None:
+    name = "Clinical sheet: patients in columns"
+    ward = Ward(folder)
+    table = ward.rows(BMI=[str(n) for n in range(31, 37)])
+    table[["Name", "MRN", "BMI"]].T.to_csv(folder / "side.csv", header=False)
+    refused(SECTION, name, lambda: ward.take(folder / "side.csv"), "swap rows and columns")
+    assert len(ward.table(table).patients) == 6
+
+
 def no_names(folder: Path) -> None:
     name = "Clinical sheet: no row of names above its patients"
     path = folder / "x.csv"
@@ -188,6 +204,8 @@ def words_among_numbers(folder: Path) -> None:
 
 
 REMEDIES: dict[str, Remedy] = {
+    "Clinical sheet: a file that is not there": not_there,
+    "Clinical sheet: patients in columns": on_its_side,
     "Clinical sheet: no row of names above its patients": no_names,
     "Clinical sheet: a workbook of Excel 97-2003": old_workbook,
     "Clinical sheet: a workbook without a table": no_table,

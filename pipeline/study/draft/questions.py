@@ -51,12 +51,15 @@ class Facts:
         How many of them have several vertebrae or scans.
     enrolled : bool
         Whether the order of enrolment is known of all.
+    late : int
+        Scans of the day of the operation or later.
     """
 
     readers: tuple[str, ...]
     patients: int
     several: int
     enrolled: bool
+    late: int = 0
 
 
 def quoted(column: str) -> str:
@@ -140,13 +143,18 @@ def _of_study(guesses: Sequence[Guess], facts: Facts) -> list[Question]:
                 True,
             )
         )
+    late = (
+        f" {facts.late} scans are of the day of the operation or later: a preoperative model must "
+        "not see them. Remove their rows from cases.csv, or choose a later timing"
+    )
     found.append(
         Question(
             "timing of the model",
-            "Up to when may a predictor be known?",
+            "Up to when may a predictor be known?" + (late if facts.late else ""),
             config,
             ("timing: preoperative", "timing: intraoperative", "timing: postoperative"),
             "timing: preoperative",
+            bool(facts.late),
         )
     )
     age = next((one.column for one in guesses if one.kind == "age"), "age")

@@ -85,6 +85,27 @@ def test_worksheets_are_joined_and_a_legend_is_left_out(ward):
     assert made.columns["vas"].context.startswith("Verlauf")
 
 
+def test_a_sheet_that_is_not_there_is_refused(tmp_path):
+    for path in (tmp_path, tmp_path / "no.xlsx"):
+        with pytest.raises(StudyError, match="must be a file that is there"):
+            read_sheets(path)
+
+
+def test_a_sheet_on_its_side_is_refused_without_a_name(ward):
+    table = ward.rows(BMI=NUMBERS)
+    table[["Name", "MRN", "BMI"]].T.to_csv(ward.root / "side.csv", header=False)
+    with pytest.raises(StudyError, match="one patient in each row") as told:
+        ward.take(ward.root / "side.csv")
+    assert "Transpose" in told.value.remedy
+    assert "Canar" not in str(told.value)
+
+
+def test_a_header_of_words_that_yaml_takes_for_truth_values(ward):
+    made = ward.table(ward.rows(No=list("123456"), **{"M/F": list("mfffmf")}))
+    assert "no" not in made.columns
+    assert values(made, "m_f") == ["male", *["female"] * 3, "male", "female"]
+
+
 # --- numbers of patients ---
 
 

@@ -153,6 +153,8 @@ def test_what_models_need_comes_first_in_both_lists():
     alone = open_questions(made, Facts(("A",), 20, 0, False))
     assert [one.topic for one in alone if one.needed] == ["outcome"]
     assert not any("enrolment" in line for one in alone for line in one.lines)
+    late = open_questions(made, Facts(("A",), 20, 0, False, 3))
+    assert [one.topic for one in late if one.needed] == ["outcome", "timing of the model"]
 
 
 def test_the_drafted_dictionary_is_read(tmp_path):

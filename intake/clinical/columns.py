@@ -17,6 +17,8 @@ from intake.clinical.vocabulary import vocabulary
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search
 from pipeline.core.notation import is_number, read_numbers
+from pipeline.core.spellings import plain_word
+from pipeline.study.draft.columns import MARKS
 from pipeline.tables.identifying.checks import WHAT, column_kind, header_kind
 from pipeline.tables.identifying.words import fold
 
@@ -182,7 +184,7 @@ def _why_not(column: Column, values: pd.Series, keep: set[str]) -> tuple[str, st
         return kind, f"{WHAT[kind]}, by the header"
     asked = fold(column.name) in keep or fold(column.header) in keep
     known = [text for text in values.dropna() if not is_unknown(text)]
-    if not known:
+    if not known and not {plain_word(text) for text in values.dropna()} & MARKS:
         return "", "no value in any row"
     if _counts(column, values):
         return "", "it only numbers the rows"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from intake.clinical.vocabulary import vocabulary
 from pipeline.core.errors import StudyError
 from pipeline.core.notation import is_number
 from pipeline.tables.identifying.dates import has_date
@@ -101,10 +102,9 @@ def _first_of_data(records: Records, widest: int) -> int | None:
     for at, (_, cells) in enumerate(records[:LOOKED_AT]):
         filled = _filled(cells)
         values = sum(is_value(cell) for cell in filled)
-        names = _filled(records[at - 1][1]) if at else []
-        above = len(names) if sum(map(is_value, names)) <= 0.3 * len(names) else 0
         if (
-            above >= max(1, MIN_FILLED * len(filled))
+            at
+            and _named_above(records, at) >= max(1, MIN_FILLED * len(filled))
             and len(filled) >= enough
             and values >= max(1, MIN_NUMBERS * len(filled))
         ):
@@ -115,6 +115,20 @@ def _first_of_data(records: Records, widest: int) -> int | None:
         if names and len(filled) >= max(2, 0.7 * widest):
             return at + 1 if at + 1 < len(records) else None
     return None
+
+
+def _named_above(records: Records, at: int) -> int:
+    """Return how many columns the lines directly above a row name; lines of values name none."""
+    named: set[int] = set()
+    for line in range(at - 1, max(-1, at - 1 - MOST_LINES), -1):
+        cells = records[line][1]
+        filled = _filled(cells)
+        if sum(map(is_value, filled)) > 0.3 * len(filled):
+            break
+        named |= {place for place, cell in enumerate(cells) if cell.strip()}
+        if line and records[line - 1][0] != records[line][0] - 1:
+            break
+    return len(named)
 
 
 def is_value(cell: str) -> bool:
@@ -142,17 +156,43 @@ def _joined(lines: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
     A heading stands over the columns to its right as far as these have a line of their own below.
     """
     *above, names = [list(line) for line in lines]
-    for line in above:
-        heading = ""
-        for at, cell in enumerate(line):
-            heading = cell or (heading if names[at] else "")
-            line[at] = heading
+    spans = [_spans(line, names) for line in above]
     found, groups = [], []
     for at, name in enumerate(names):
-        over = [cell for cell in dict.fromkeys(line[at] for line in above) if cell and cell != name]
-        found.append(name or " ".join(over))
-        groups.append(" ".join(over) if name else "")
+        over = [line[at] for line in spans if line[at][0]]
+        alone = [all(width == 1 for _, width in line) for line in spans if line[at][0]]
+        own, wide = [], []
+        for (text, width), single in zip(over, alone, strict=True):
+            if text != name:
+                joined = width == 1 and (single or _is_unit(name))
+                (own if joined else wide).append(text)
+        told = name or " ".join(dict.fromkeys(text for text, _ in over))
+        if name and own:  # a heading of this column alone, with its unit or a remark below
+            below = f"({name.strip('()[]')})" if _is_unit(name) else name
+            told = " ".join([*own, below])
+        found.append(told)
+        groups.append(" ".join(dict.fromkeys(wide)) if name else "")
     return found, groups
+
+
+def _is_unit(text: str) -> bool:
+    return text.strip("()[]").casefold() in vocabulary("units") or text[:1] in "(["
+
+
+def _spans(line: list[str], names: Sequence[str]) -> list[tuple[str, int]]:
+    """Return the heading over each column, and over how many columns it stands."""
+    heading, over = "", []
+    for at, cell in enumerate(line):
+        heading = cell or (heading if names[at] else "")
+        over.append(heading)
+    found, at = [], 0
+    while at < len(over):
+        end = at
+        while end + 1 < len(over) and over[end + 1] == over[at] and over[at]:
+            end += 1
+        found += [(over[at], end - at + 1)] * (end - at + 1)
+        at = end + 1
+    return found
 
 
 def _cells(cells: Sequence[str], width: int) -> list[str]:

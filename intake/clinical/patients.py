@@ -116,6 +116,14 @@ def number_of(text: str) -> str:
     return canonical(re.sub(r"(?<=\d)\.0+$", "", text.strip()))
 
 
+def meant_by(text: str, index: dict[str, set[str]]) -> set[str]:
+    """Return the patients whose number a cell is, also behind a word as in ``PID 0073194``."""
+    if meant := index.get(number_of(text)):
+        return meant
+    digits = re.fullmatch(rf"[^\W\d]+[^\w]*([0-9]{{{LONG},}})(?:\.0+)?", text.strip())
+    return index.get(number_of(digits[1]), set()) if digits else set()
+
+
 def find_keys(sheet: Sheet, patients: dict[str, Known], named: str | None = None) -> list[Key]:
     """Return the columns that hold numbers of the patients, the surest first.
 
@@ -137,12 +145,12 @@ def find_keys(sheet: Sheet, patients: dict[str, Known], named: str | None = None
     names = [one.name for one in sheet.columns if named is None or same_header(one.name, named)]
     found: list[tuple[tuple, Key, float, int]] = []
     for name in names:
-        texts = sheet.cells[name].dropna().map(number_of)
-        distinct = set(texts)
+        distinct = set(sheet.cells[name].dropna())
         for kind in KINDS:
-            told = {one for text in distinct for one in index[kind].get(text, ())}
+            meant = [meant_by(text, index[kind]) for text in distinct]
+            told = {one for several in meant for one in several}
             if told:
-                share = sum(text in index[kind] for text in distinct) / len(distinct)
+                share = sum(map(bool, meant)) / len(distinct)
                 rank = (_is_number_of_person(sheet, name), len(told), -KINDS.index(kind))
                 found.append((rank, Key(name, kind), share, len(told)))
     found.sort(key=lambda one: one[0], reverse=True)
@@ -275,7 +283,7 @@ def pair_rows(
             text = sheet.cells.at[row, key.column]
             if text is not None:
                 filled = True
-                if meant := index[key.kind].get(number_of(text)):
+                if meant := meant_by(text, index[key.kind]):
                     told.append(meant)
         both = set.intersection(*told) if told else set()
         if len(both) == 1:

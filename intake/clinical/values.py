@@ -14,7 +14,7 @@ import pandas as pd
 from intake.clinical.agreement import is_sex, sex_of
 from intake.clinical.vocabulary import vocabulary
 from intake.handover.names import level_of
-from pipeline.core.notation import is_number
+from pipeline.core.notation import is_number, read_numbers
 from pipeline.core.spellings import NO, YES, means_unknown, plain_word
 from pipeline.tables.dictionary import MISSING
 
@@ -165,12 +165,23 @@ def _without_unit(values: pd.Series) -> Tidy:
         if match and match[2].casefold() in vocabulary("units"):
             units[match[2]] += 1
             read[row] = match[1]
-    if len({unit.casefold() for unit in units}) != 1:
+    if len({unit.casefold() for unit in units}) != 1 or not _alike(values, read):
         return Tidy(values)
     ((unit, _),) = units.most_common(1)
     return Tidy(
         read, unit, (f"{units.total()} cells with `{unit}` behind the number: unit removed",)
     )
+
+
+def _alike(values: pd.Series, read: pd.Series) -> bool:
+    """Return whether numbers with a unit are of the size of those without: 1.62 m beside 162."""
+    with_unit = read[values != read].dropna()
+    bare = values[values == read].dropna()
+    numbers = read_numbers(bare[bare.map(is_number).astype(bool)]).values.dropna().abs()
+    stated = read_numbers(with_unit).values.dropna().abs()
+    if numbers.empty or stated.empty or numbers.max() == 0:
+        return True
+    return bool(stated.max() <= 10 * numbers.max() and stated.min() >= 0.1 * numbers.min())
 
 
 def _spelled(values: pd.Series) -> Tidy:

@@ -207,7 +207,7 @@ def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patie
     ]
     for what, says in (
         (REFUSED, "rows REFUSED: they contradict the images, or two of their numbers each other"),
-        (UNMATCHED, "rows of no patient"),
+        (UNMATCHED, "rows of no patient: summaries, remarks, numbers that no image has"),
         (ABSENT, "patients without a row"),
         (DOUBT, "rows to look at"),
         (CELL, "cells left out"),

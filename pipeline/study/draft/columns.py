@@ -200,7 +200,12 @@ def _as_numbers(made: Guess, given: Given, known: Mapping[str, int], what: Mappi
     if what.get("scale") and whole:
         made.type = "ordinal"
         made.reasons.append(f"ordinal: whole numbers of a {what['name']}")
-    elif what.get("type") == "continuous" or not whole or len(different) > MOST_GRADES:
+    elif (
+        what.get("type") == "continuous"
+        or given.unit == "days"
+        or not whole
+        or len(different) > MOST_GRADES
+    ):
         made.type = "continuous"
         made.reasons.append(
             f"continuous: {made.kind}"

@@ -28,7 +28,7 @@ model_reader: {reader}  # {readers}
 # (?) The outcome. Without one the study ends with the features and the report on the images.
 outcome: null
 {outcomes}
-eligibility: []               # such as [{{label: aged 50 or older, formula: age >= 50}}]
+eligibility: []               # such as [{{label: aged 50 or older, formula: {age} >= 50}}]
 timing: preoperative          # (?) latest timing of a predictor
 {split}
 # primary: {{model: tabnet}}    # what the study is judged by; declare it before the first run
@@ -69,7 +69,9 @@ def draft_config(
     split = (
         "# split: {design: temporal, column: enrolment, test_fraction: 0.3}   # (?) the last ones"
     )
+    age = next((one.column for one in guesses if one.kind == "age"), "age")
     return CONFIG.format(
+        age=age,
         name=name,
         folder=folder,
         missing=f"# (?) what stands for `not known`:\n{missing_line(words)}" if words else "",

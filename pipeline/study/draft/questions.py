@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.core.problems import listing
 from pipeline.study.draft.columns import Guess
+
+MOST_ROWS = 12
+"""Rows of the dictionary that a question lists."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,7 @@ def _of_study(guesses: Sequence[Guess], facts: Facts) -> list[Question]:
     found.append(
         Question(
             "timing of the model",
-            "Up to when may a predictor be known?" + (late if facts.late else ""),
+            "Up to which time may the model know a value?" + (late if facts.late else ""),
             config,
             ("timing: preoperative", "timing: intraoperative", "timing: postoperative"),
             "timing: preoperative",
@@ -160,7 +165,9 @@ def _of_study(guesses: Sequence[Guess], facts: Facts) -> list[Question]:
     age = next((one.column for one in guesses if one.kind == "age"), "age")
     rule = f"eligibility: [{{label: aged 50 or older, formula: {quoted(age)} >= 50}}]"
     found.append(
-        Question("eligibility", "Who belongs to the study? Such as", config, (rule,), "everybody")
+        Question(
+            "eligibility", "Who belongs to the study? For example:", config, (rule,), "everybody"
+        )
     )
     return found
 
@@ -170,16 +177,26 @@ def _of_times(guesses: Sequence[Guess]) -> list[Question]:
     left = [one for one in left if "not used: one value only" not in one.reasons]
     if not left:
         return []
+    rows = [_row(one) for one in left[:MOST_ROWS]]
     return [
         Question(
             "timing of columns",
             "When are these values known? Until somebody says it, no model sees them: "
-            + listing((one.column for one in left), 40),
+            + listing((one.column for one in left), 40)
+            + ". For those known before the operation put these rows in place of theirs:",
             "dictionary.csv",
-            ("timing: preoperative, role: predictor", "timing: postoperative, role: other"),
-            "timing blank, role: other",
+            tuple(rows),
+            "timing blank, role other",
         )
     ]
+
+
+def _row(one: Guess) -> str:
+    """Return a column's row of the dictionary as a predictor known before the operation."""
+    stream = io.StringIO()
+    told = one.row() | {"timing": "preoperative", "role": "predictor", "reason": "confirmed"}
+    csv.writer(stream, lineterminator="").writerow(told.values())
+    return stream.getvalue()
 
 
 def _of_missing(guesses: Sequence[Guess]) -> list[Question]:
@@ -257,7 +274,7 @@ def _of_split(facts: Facts) -> list[Question]:
     return [
         Question(
             "split",
-            "Which patients are held out for the test? Drawn at random, or the last ones enrolled",
+            "Which patients test the model? Drawn at random, or the last ones enrolled",
             "config.yaml",
             tuple(lines),
             lines[0],
@@ -312,7 +329,7 @@ def as_markdown(questions: Sequence[Question], guesses: Sequence[Guess], name: s
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith(("?", ".")) else f"{text}."
+    return text if text.endswith(("?", ".", ":")) else f"{text}."
 
 
 def on_screen(questions: Sequence[Question]) -> str:

@@ -38,6 +38,12 @@ def ward(tmp_path: Path) -> Ward:
         ([["ID", "Age"], ["7", "70"]], ("ID", "Age")),
         ([["ID", "VAS", "VAS"], ["", "pre", "d 3"], ["7", "5", "2"]], ("ID", "VAS pre", "VAS d 3")),
         ([["ID", "VAS", ""], ["", "pre", "d 3"], ["7", "5", "2"]], ("ID", "VAS pre", "VAS d 3")),
+        ([["Export", "2021-05-04", ""], ["ID", "Size", "Weight"], ["", "cm", "(kg)"],
+          ["7", "160", "5"]],
+         ("ID", "Size (cm)", "Weight (kg)")),
+        ([["ID", "DM", "Fx"], ["", "0/1", "level"], ["7", "1", "L1"]],
+         ("ID", "DM 0/1", "Fx level")),
+        ([["Who", "", "Labor"], ["ID", "Age", "CRP"], ["7", "70", "5"]], ("ID", "Age", "CRP")),
         ([["ID", "sex", "site"], ["a", "m", "x"], ["b", "f", "x"]], ("ID", "sex", "site")),
     ],
 )  # fmt: skip
@@ -117,6 +123,7 @@ def test_a_header_of_words_that_yaml_takes_for_truth_values(ward):
         lambda n, one: f" {int(one.id)}.0 ",
         lambda n, one: f"RX9{n:05d}",
         lambda n, one: f"rx 9{n:05d}",
+        lambda n, one: f"PID {int(one.id)}" if n % 2 else one.id,
     ],
 )
 def test_patients_are_found_by_their_numbers_however_written(ward, spelled):
@@ -393,6 +400,16 @@ def test_words_in_a_column_of_numbers_are_left_blank(ward):
 def test_cells_are_written_in_one_way(ward, header, cells, told):
     made = ward.table(ward.rows(**{header: cells}))
     assert values(made, column_name(header, set())) == told
+
+
+def test_a_unit_that_other_cells_cannot_have_stays(ward):
+    made = ward.table(ward.rows(Size=["162", "170", "1,62 m", "158", "165", "171"]))
+    assert values(made, "size")[2] == "1,62 m"
+
+
+def test_a_mark_alone_is_an_answer(ward):
+    made = ward.table(ward.rows(DM=["x", None, "x", None, None, None]))
+    assert values(made, "dm") == ["x", None, "x", None, None, None]
 
 
 # --- rows of one patient ---

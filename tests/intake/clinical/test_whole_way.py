@@ -151,6 +151,13 @@ def test_the_screen_says_what_was_left_out_and_what_is_open(made):
         assert one.id.lstrip("0") not in said
 
 
+def test_the_walk_through_quotes_what_the_screen_says(made, repository):
+    page = (repository / "docs" / "hospital.md").read_text(encoding="utf-8")
+    said = made[1]
+    quoted = page.split("```text\n")[1].split("\n```")[0]
+    assert quoted == said[said.index("Clinical sheet:") :].rstrip()
+
+
 def test_the_list_for_the_hospital_names_the_rows(ward):
     lines = ward.listed()
     (mean,) = [line for line in lines if "sums up" in line["why"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import pandas as pd
 import pytest
 import yaml
@@ -155,6 +157,16 @@ def test_what_models_need_comes_first_in_both_lists():
     assert not any("enrolment" in line for one in alone for line in one.lines)
     late = open_questions(made, Facts(("A",), 20, 0, False, 3))
     assert [one.topic for one in late if one.needed] == ["outcome", "timing of the model"]
+
+
+def test_a_row_of_a_question_makes_its_column_a_predictor(tmp_path):
+    made = [guessed(label, cells) for label, cells in COLUMNS]
+    (asked,) = [one for one in open_questions(made, FACTS) if one.topic == "timing of columns"]
+    rows = pd.DataFrame([one.row() for one in made])
+    rows.loc[len(rows)] = next(csv.reader(asked.lines))
+    rows.drop(rows.index[rows["column"] == "crp"][0]).to_csv(tmp_path / "d.csv", index=False)
+    crp = read_dictionary(tmp_path / "d.csv").set_index("column").loc["crp"]
+    assert (crp["timing"], crp["role"]) == ("preoperative", "predictor")
 
 
 def test_the_drafted_dictionary_is_read(tmp_path):

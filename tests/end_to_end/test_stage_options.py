@@ -390,6 +390,44 @@ READ_ELSEWHERE = {
 }
 
 
+_DRAFT, _LISTS = "pipeline/reporting/paper", "pipeline/reporting/checklists"
+READ_ELSEWHERE |= {
+    f"reporting.{name}": (f"{_DRAFT}/{module}", text.format(name))
+    for module, text, names in (
+        (
+            "methods.py",
+            '"{}"',
+            "design sampling setting dates ethics registration treatment blinding_readers "
+            "outcome_window outcome_assessment blinding_outcome analgesics predictor_choice "
+            "sample_size",
+        ),
+        (
+            "image_methods.py",
+            '"{}"',
+            "segmentation imaging_protocol contrast ct_interval software readers",
+        ),
+        ("model_facts.py", '.get("{}")', "centres"),
+    )
+    for name in names.split()
+}
+READ_ELSEWHERE |= {
+    f"reporting.{name}": (f"{_LISTS}/{file}.yaml", f"reporting.{name}")
+    for file, names in (
+        (
+            "clear",
+            "data_source overlap confounders data_availability code_availability "
+            "model_availability",
+        ),
+        (
+            "tripod_ai",
+            "participants intended_use fairness patient_involvement funding conflicts",
+        ),
+    )
+    for name in names.split()
+}
+READ_ELSEWHERE["reporting.not_for"] = ("pipeline/reporting/sections/summary.py", '["not_for"]')
+
+
 def test_every_option_is_read(runs: list[Run], repository: Path) -> None:
     read = set().union(*(run.read for run in runs))
     for option, (name, text) in READ_ELSEWHERE.items():
@@ -408,7 +446,7 @@ def test_every_rule_asks_for_what_its_own_stage_reads(repository: Path) -> None:
             for rule, body in zip(parts[1::2], parts[2::2], strict=True)
         }
     known = READ_BY | READ_BY_MODEL
-    assert set(asked) - set(known) == {"verified", "study_report"}
+    assert set(asked) - set(known) == {"verified", "study_report", "paper"}
     for rule, options in known.items():
         assert asked[rule] == ([rule] if options else []), rule
 

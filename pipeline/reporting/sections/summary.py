@@ -21,6 +21,7 @@ from pipeline.reporting.wording import (
     UNIT,
     count,
     first_lower,
+    first_upper,
     interval,
     number,
     plural,
@@ -214,7 +215,8 @@ def _not_for(results: Results) -> str:
         text = "Decisions on single patients: sites of this study alone have tested the model"
     if learned_oversampled(results, leading_model(results)):
         text += ", and after oversampling its risks are scores"
-    return f"{text}."
+    told = results["reporting"]["not_for"]
+    return f"{first_upper(told.rstrip('.'))}. {text}." if told else f"{text}."
 
 
 def _facts(results: Results) -> list[tuple[str, str, str]]:

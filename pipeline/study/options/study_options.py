@@ -23,6 +23,7 @@ from pipeline.study.options.judging import (
     Primary,
     Stability,
 )
+from pipeline.study.options.reporting import Reporting
 from pipeline.study.options.selecting import Imputation, Scaling, Selection, Split
 
 if TYPE_CHECKING:
@@ -374,6 +375,18 @@ class _Computed:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What only the authors know: what stands last."""
+
+    reporting: Reporting = section(
+        Reporting,
+        "what only the authors know, for the draft of the paper and its checklists",
+        "what only the authors know; what is left out stays a marked gap in the draft of the paper",
+        heading="for the paper",
+    )
+
+
 _ANALYSES = make_dataclass(
     "_Analyses",
     [
@@ -397,5 +410,5 @@ _FAMILIES = make_dataclass(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(_Computed, _FAMILIES, _Asked, _ANALYSES, _HandedIn):  # type: ignore[misc, valid-type]
+class Options(_Told, _Computed, _FAMILIES, _Asked, _ANALYSES, _HandedIn):  # type: ignore[misc, valid-type]
     """Every option of a study, in the order of the bases from the last to the first."""

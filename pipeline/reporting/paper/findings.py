@@ -1,0 +1,183 @@
+"""Paragraphs of results, in the past tense, from the tables of a run."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.reporting.added_value_words import (
+    added_value_sentences,
+    arms_sentence,
+    baselines_sentence,
+)
+from pipeline.reporting.calibration_words import brief_calibration
+from pipeline.reporting.evaluation_tables import threshold_ranges
+from pipeline.reporting.paper.passages import Passage
+from pipeline.reporting.results import Results, judged, metric
+from pipeline.reporting.sections.models import model_labels
+from pipeline.reporting.sections.primary import primary_sentence
+from pipeline.reporting.sections.summary import leading_model
+from pipeline.reporting.wording import (
+    SIGNED,
+    UNIT,
+    count,
+    first_upper,
+    interval,
+    number,
+    p_value,
+    plural,
+    sentence_list,
+    share,
+)
+
+
+def findings(results: Results) -> list[Passage]:
+    """Return the passages of results in the order of a paper."""
+    passages = [Passage("Patients", [_patients(results)])]
+    if len(results.reproducibility):
+        passages.append(Passage("Features", [_features(results)]))
+    modelling = results.modelling
+    if modelling is not None and modelling.models:
+        passages.append(Passage("Discrimination", _discrimination(results)))
+        if modelling.added_value.compared:
+            text = f"{arms_sentence(results)} {added_value_sentences(results)}"
+            passages.append(
+                Passage("Added value of radiomics", [f"{text} {baselines_sentence(results)}"])
+            )
+        passages.append(Passage("Calibration and clinical utility", _utility(results)))
+        if text := _resampled(results):
+            passages.append(Passage("Internal validation", [text]))
+        if text := _ablation(results):
+            passages.append(Passage("Ablation", [text]))
+    if results.regression is not None:
+        passages.append(Passage("Logistic regression", [_regression(results)]))
+    return passages
+
+
+def _patients(results: Results) -> str:
+    first, last = results.flow["steps"][0], results.flow["steps"][-1]
+    text = (
+        f"Of {plural(first['patients'], 'patient')}, {count(last['patients'])} were analysed "
+        "(flow diagram; characteristics in Table 1)."
+    )
+    if results.modelling is None:
+        return text
+    split = results.modelling.split
+    events = int(split["outcome"].sum())
+    return (
+        f"{text} The outcome occurred in {count(events)} of {plural(len(split), results['unit'])} "
+        f"({share(events, len(split))})."
+    )
+
+
+def _features(results: Results) -> str:
+    table = results.reproducibility
+    middle = table["ccc"].median()
+    text = f"Over {count(len(table))} features, the median CCC was {number(middle, 2, SIGNED)}."
+    if results.modelling is None:
+        return text
+    chosen = results.modelling.selection
+    chosen = chosen[chosen["selected"].fillna(False).astype(bool)]
+    blocks = chosen["block"].value_counts()
+    return (
+        f"{text} {first_upper(plural(int(blocks.get('radiomics', 0)), 'radiomic feature'))} and "
+        f"{plural(int(blocks.get('clinical', 0)), 'clinical predictor')} were selected."
+    )
+
+
+def _discrimination(results: Results) -> list[str]:
+    labels, told = model_labels(results), []
+    for name, label in labels.items():
+        row = metric(results, name, "auroc")
+        if row is not None and pd.notna(row["value"]):
+            told.append(f"{label} {interval(row['value'], row['low'], row['high'], 2, UNIT)}")
+    paragraphs = [primary_sentence(results)]
+    if told:
+        paragraphs.append(f"AUROC {judged(results).on}: {'; '.join(told)}.")
+    comparisons = results.modelling.evaluation.comparisons
+    tested = comparisons[comparisons["p_holm"].notna()]
+    if len(tested):
+        different = tested[tested["p_holm"] < 0.05]
+        if len(different):
+            pairs = [
+                f"{labels.get(row.model_a, row.model_a)} and "
+                f"{labels.get(row.model_b, row.model_b)} "
+                f"({number(row.auc_difference, 2, SIGNED)}, adjusted P {p_value(row.p_holm)})"
+                for row in different.itertuples()
+            ]
+            paragraphs.append(f"The AUROC differed between {sentence_list(pairs)}.")
+        else:
+            paragraphs.append(
+                f"None of {plural(len(tested), 'pair')} of models differed significantly in AUROC "
+                "(Holm)."
+            )
+    return paragraphs
+
+
+def _utility(results: Results) -> list[str]:
+    model = leading_model(results)
+    label = model_labels(results)[model]
+    paragraphs = []
+    if text := brief_calibration(results, model):
+        paragraphs.append(f"For {label}, {text}")
+    row = metric(results, model, "brier")
+    if row is not None and pd.notna(row["value"]):
+        shown = interval(row["value"], row["low"], row["high"], 3, UNIT)
+        paragraphs.append(f"Its Brier score was {shown}.")
+    curves = results.modelling.evaluation.decision_curve
+    own = curves[curves["model"] == model].sort_values("threshold")
+    ranges = threshold_ranges(own["threshold"], own["gain"] > 0) if len(own) else []
+    if ranges:
+        told = sentence_list(f"{number(low, 2)} to {number(high, 2)}" for low, high in ranges)
+        paragraphs.append(
+            f"Its net benefit exceeded that of treating all and treating nobody at threshold "
+            f"probabilities of {told}."
+        )
+    elif len(own):
+        paragraphs.append(
+            "Its net benefit exceeded that of treating all or nobody at no threshold probability."
+        )
+    return paragraphs
+
+
+def _resampled(results: Results) -> str:
+    labels = model_labels(results)
+    nested = [
+        f"{labels[name]} {number(entry.info['auroc'], 2, UNIT)}"
+        for name, entry in results.modelling.nested.items()
+        if name in labels
+    ]
+    corrected = []
+    for name, entry in results.modelling.optimism.items():
+        rows = entry.table.set_index("metric")["corrected"]
+        if name in labels and "auroc" in rows:
+            corrected.append(f"{labels[name]} {number(rows['auroc'], 2, UNIT)}")
+    parts = []
+    if nested:
+        parts.append(f"In nested cross-validation the mean AUROC was {'; '.join(nested)}.")
+    if corrected:
+        parts.append(f"After correction for optimism it was {'; '.join(corrected)}.")
+    return " ".join(parts)
+
+
+def _ablation(results: Results) -> str:
+    labels, parts = model_labels(results), []
+    for name, ablation in results.modelling.ablation.items():
+        table = ablation.table.set_index("step")
+        for block, words in (("radiomics", "radiomics"), ("clinical", "clinical data")):
+            step = f"without-{block}"
+            if step in table.index and pd.notna(table.loc[step, "delta"]):
+                row = table.loc[step]
+                change = interval(row["delta"], row["delta_low"], row["delta_high"], 2, SIGNED)
+                parts.append(f"{labels.get(name, name)} without {words}: {change}")
+    if not parts:
+        return ""
+    return f"Change in AUROC when a block of predictors was left out: {'; '.join(parts)}."
+
+
+def _regression(results: Results) -> str:
+    table = results.regression.tables["coefficients"]
+    rows = table[table["term"] != "constant"] if "term" in table else table
+    return (
+        f"The model had {plural(len(rows), 'term')}; odds ratios with intervals stand in the table "
+        "of coefficients."
+    )

@@ -73,3 +73,4 @@ for analysis in RUNNING:
 
 
 include: "pipeline/rules/report.smk"
+include: "pipeline/rules/paper.smk"

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.reporting.figures.printing import keep_copies
 from pipeline.study.model_families import MODEL_FAMILIES
 
 if TYPE_CHECKING:
@@ -113,12 +114,8 @@ def to_svg(drawing: Figure, name: str) -> str:
     name : str
         Name of the figure: a prefix to its ids, since a page holds many figures.
     """
-    buffer = io.StringIO()
-    with warnings.catch_warnings():
-        # Text stays text: the reader's own fonts draw what the bundled one lacks.
-        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
+    text = _svg_text(drawing)
+    keep_copies(drawing, name)
     text = text[text.index("<svg") :].rstrip()
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
@@ -127,6 +124,15 @@ def to_svg(drawing: Figure, name: str) -> str:
     # Text takes the page's font; the size in points goes, so that the page may scale it.
     text = re.sub(r'(<svg [^>]*?)\bwidth="[\d.]+pt"', r"\1", text, count=1)
     return re.sub(r'(<svg [^>]*?)\bheight="[\d.]+pt"', r"\1", text, count=1)
+
+
+def _svg_text(drawing: Figure) -> str:
+    buffer = io.StringIO()
+    with warnings.catch_warnings():
+        # Text stays text: the reader's own fonts draw what the bundled one lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        drawing.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
 
 
 def grid_shape(panels: int, most_columns: int) -> tuple[int, int]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import pandas as pd
 
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import listing
+from pipeline.reporting.caution import Caution
 from pipeline.reporting.leaking import learned_oversampled, order_words, rows_added
 from pipeline.reporting.results import Results, judged, measured_unit, metric
+from pipeline.reporting.threshold_caution import fixed_threshold
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list, share
 from pipeline.running.provenance import versions
@@ -31,26 +30,6 @@ MIN_CASES_OF_READERS = 30
 
 SUPPORTED = 0.1
 """AUROC by which a corrected figure may lie above the nested one, which learns from fewer rows."""
-
-
-@dataclass(frozen=True)
-class Caution:
-    """One limit of the results.
-
-    Attributes
-    ----------
-    title, text : str
-        What it is about, and what follows from it.
-    anchor : str
-        Section that it belongs to.
-    tone : {'warning', 'info'}
-        Whether it weakens the results or explains them.
-    """
-
-    title: str
-    text: str
-    anchor: str
-    tone: Literal["warning", "info"] = "warning"
 
 
 def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
@@ -78,6 +57,7 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
             *(check(results) for check in AGAINST_NESTED if holds_out(results["split"])),
             _clusters(results),
             _oversampling(results),
+            fixed_threshold(results),
             _corrected_above_nested(results),
         ]
     found.append(_lock())

@@ -115,3 +115,22 @@ def test_baselines_that_are_not_there_are_not_told(lr_results):
     changed = replace(lr_results, modelling=replace(lr_results.modelling, references=table))
     assert baselines_sentence(changed) == ""
     assert "mean CT number" in baselines_sentence(lr_results)
+
+
+def test_a_fixed_threshold_of_another_scale_is_warned_of(lr_results):
+    config = lr_results.study.config
+    fixed = config | {"evaluation": config["evaluation"] | {"threshold_rule": "fixed"}}
+    results = replace(lr_results, study=replace(lr_results.study, config=fixed))
+    titles = [caution.title for caution in find_cautions(results, None)]
+    assert "Fixed threshold beside the risks" not in titles
+    evaluation = results.modelling.evaluation
+    nobody = evaluation.confusion.assign(tp=0, fp=0, fn=9, tn=18)
+    evaluation = replace(evaluation, confusion=nobody)
+    changed = replace(results, modelling=replace(results.modelling, evaluation=evaluation))
+    (caution,) = [
+        each for each in find_cautions(changed, None) if each.title.startswith("Fixed threshold")
+    ]
+    assert "fixed at 0.50" in caution.text
+    assert "Logistic regression (every risk below it)" in caution.text
+    chosen = replace(changed, study=lr_results.study)
+    assert not [c for c in find_cautions(chosen, None) if c.title.startswith("Fixed threshold")]

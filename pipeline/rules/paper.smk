@@ -22,6 +22,7 @@ rule paper:
                 Path(PACKAGE, "pipeline/reporting/paper/references.yaml"),
                 Path(PACKAGE, "pipeline/study/model_families.py"),
                 Path(PACKAGE, "pipeline/study/metrics.py"),
+                Path(PACKAGE, "radiomics_params/ibsi_map.csv"),
             ]
         ),
         config=options(config),

@@ -39,6 +39,7 @@ rule study_report:
                 *Path(PACKAGE, "pipeline/reporting/templates").iterdir(),
                 Path(PACKAGE, "pipeline/study/model_families.py"),
                 Path(PACKAGE, "pipeline/study/metrics.py"),
+                Path(PACKAGE, "radiomics_params/ibsi_map.csv"),
             ]
         ),
         config=options(config),

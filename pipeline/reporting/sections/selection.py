@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import listing
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
+from pipeline.reporting.feature_meanings import meanings_table
 from pipeline.reporting.figures.selection import funnel_figure, stability_figure
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
@@ -78,6 +79,9 @@ def selection_section(results: Results) -> Section:
         blocks.append(left_out_table(results.modelling.info["left_out"]))
     if len(chosen):
         blocks.append(_chosen_table(results, chosen, frequency, len(folds)))
+        radiomic = chosen.loc[chosen["block"] == "radiomics", "feature"].to_list()
+        if (meanings := meanings_table(radiomic)) is not None:
+            blocks.append(meanings)
     if len(frequency) and folds:
         blocks += _stability(results, frequency, folds)
     labels = feature_names(results)

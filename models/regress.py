@@ -20,6 +20,7 @@ from models.regression.analysis import Options, Regression, regress
 from models.regression.calculator import calculator_page, page_title, purpose_line
 from models.regression.cohort import Cohort, read_cohort, ready_to_fit
 from models.regression.given import judge_model
+from models.regression.interactions import check_pairs
 from models.regression.model import TIMINGS, Purpose, RegressionModel, moment_of
 from models.regression.model_file import read_model, write_model
 from models.regression.nomogram import Nomogram, build_nomogram, nomogram_facts
@@ -218,6 +219,8 @@ def _fitted(options: argparse.Namespace) -> None:
         validation = _cohort(options, options.validation, cohort.terms)
     elif validation is not None:
         validation = replace(validation, terms=cohort.terms)
+    pairs = [tuple(pair.split(":", 1)) for pair in options.interactions]
+    check_pairs(pairs, [term.name for term in cohort.terms], "option --interactions")
     for term in cohort.terms:
         kind = f"levels {'|'.join(term.levels)}" if term.is_factor else "a number"
         logger.info("predictor %s: %s", term.name, kind)
@@ -235,6 +238,8 @@ def _fitted(options: argparse.Namespace) -> None:
         scale=options.interval,
         axis_limits=options.axis_limits,
         impute=options.impute,
+        interactions=tuple(pairs),
+        penalised=options.penalised,
         **judging_options(options),
     )
     title = options.title or f"Risk of {purpose.outcome}"
@@ -258,6 +263,7 @@ def _given(options: argparse.Namespace) -> None:
         **{"--factors": options.factors, "--reference": options.reference},
         **{"--splines": options.splines, "--screen": options.screen, "--impute": options.impute},
         **{"--validation": options.validation, "--validation-rows": options.validation_rows},
+        **{"--interactions": options.interactions, "--penalised": options.penalised},
     }
     spare = [name for name, value in given.items() if value]
     if spare:
@@ -338,6 +344,16 @@ def _arguments() -> argparse.ArgumentParser:
         default=0,
         metavar="TABLES",
         help="impute missing predictors in so many tables, beside the complete cases",
+    )
+    arguments.add_argument(
+        "--interactions",
+        nargs="+",
+        default=[],
+        metavar="FIRST:SECOND",
+        help="pairs of predictors, named beforehand, whose interaction is tested",
+    )
+    arguments.add_argument(
+        "--penalised", action="store_true", help="ridge and lasso coefficients beside the fit"
     )
     arguments.add_argument(
         "--mode",

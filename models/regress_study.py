@@ -10,6 +10,7 @@ from pathlib import Path
 from models.regress import write_regression
 from models.regression.analysis import Options, regress
 from models.regression.cohort import ready_to_fit
+from models.regression.interactions import check_pairs
 from models.regression.model import Purpose, moment_of
 from models.regression.study_cohort import study_cohort
 from pipeline.core import command
@@ -31,6 +32,8 @@ def regress_study(study: Study, folder: Path) -> None:
     config = study.config
     options, evaluation = config["regression"], config["evaluation"]
     whole, validation = study_cohort(study)
+    names = [term.name for term in whole.terms]
+    check_pairs(options["interactions"], names, "config key regression.interactions")
     cohort = ready_to_fit(whole)
     if validation is not None:
         validation = replace(validation, terms=cohort.terms)
@@ -47,6 +50,8 @@ def regress_study(study: Study, folder: Path) -> None:
         risks=options["risks"],
         resamples=options["resamples"],
         impute=options["impute"],
+        interactions=tuple((first, second) for first, second in options["interactions"]),
+        penalised=options["penalised"],
         seed=config["seed"],
         confidence=evaluation["confidence"],
         decision_curve=tuple(evaluation["decision_curve"]),

@@ -32,34 +32,46 @@ FOREST = {"n_estimators": 100, "max_depth": None, "max_features": "sqrt"}
 """Not searched: no parameters are better than others where there is nothing to find."""
 
 
-def null_cohort(seed: int) -> tuple[Columns, pd.DataFrame]:
-    """Return a cohort of the published size whose outcome was dealt at random."""
+def null_cohort(seed: int, kind: str = "published") -> tuple[Columns, pd.DataFrame]:
+    """Return a cohort of the published size whose outcome was dealt at random.
+
+    Parameters
+    ----------
+    seed : int
+        Of all draws.
+    kind : {'published', 'numbers'}
+        Predictors: those of the demo cohort, many of them levels; or ten independent normal ones.
+    """
     cohort = COHORTS[NAME]
     table, _ = simulate(NAME, seed)
     predictors = []
     for name, drawn in cohort.columns.items():
         if isinstance(drawn, Levels):
             levels = tuple(drawn.shares)
-            kind = "binary" if len(levels) == 2 else "categorical"
-            predictors.append(Predictor(name, drawn.label, kind, levels))
+            of_levels = "binary" if len(levels) == 2 else "categorical"
+            predictors.append(Predictor(name, drawn.label, of_levels, levels))
             continue
         predictors.append(Predictor(name, drawn.label, "continuous"))
         if drawn.readings:
             readings = [f"{name}_{at}" for at in range(1, drawn.readings + 1)]
             table[name] = table[readings].mean(axis=1)
     rng = np.random.default_rng(derive_seed(seed, "null"))
+    if kind == "numbers":
+        names = [f"x{at}" for at in range(10)]
+        table = table.assign(**dict(zip(names, rng.normal(size=(10, len(table))), strict=True)))
+        predictors = [Predictor(name, name, "continuous") for name in names]
     dealt = rng.permutation(np.arange(len(table)) < cohort.events)
     table = table.assign(unit_id=table["patient_id"], outcome=dealt.astype(int))
     return Columns((), None, (), tuple(predictors)), table
 
 
-def trials(runs: int, seed: int, config: dict) -> pd.DataFrame:
+def trials(runs: int, seed: int, config: dict, kind: str = "published") -> pd.DataFrame:
     """Return a row a run and order: ``run, order`` and the measures."""
     rows = []
     plain = with_option(config, "oversampling", "none")
     for run in range(runs):
         own = derive_seed(seed, "run", run)
-        columns, table = null_cohort(own)
+        columns, table = null_cohort(own, kind)
         outcome = table["outcome"].to_numpy()
         for order in (BEFORE, AFTER):
             parts = parts_of(order, columns, table, outcome, config, own)
@@ -83,7 +95,7 @@ def main(options: argparse.Namespace) -> None:
     """Run the simulation and write its tables."""
     config = load_config([options.config])
     with threadpool_limits(1):
-        table = trials(options.runs, options.seed, config)
+        table = trials(options.runs, options.seed, config, options.predictors)
     write_csv(table, options.out / "runs.csv")
     write_csv(summarise(table), options.out / "summary.csv")
 
@@ -91,7 +103,8 @@ def main(options: argparse.Namespace) -> None:
 def _arguments() -> argparse.ArgumentParser:
     arguments = command.parser("proofs.oversampled_split", __doc__)
     arguments.add_argument("--config", type=Path, default=Path("config/demo-zhang2025.yaml"))
-    arguments.add_argument("--runs", type=bounded_number(minimum=1), default=500, metavar="N")
+    arguments.add_argument("--predictors", choices=["published", "numbers"], default="published")
+    arguments.add_argument("--runs", type=bounded_number(minimum=1), default=100, metavar="N")
     arguments.add_argument("--seed", type=number_within(SEED), default=2025)
     arguments.add_argument("--out", required=True, type=Path, help="folder of the tables")
     return arguments

@@ -20,6 +20,8 @@ from models.regression.cohort import Cohort
 from models.regression.collinearity import variance_inflation
 from models.regression.diagnostics import influence, linearity
 from models.regression.imputation import imputed_fit
+from models.regression.imputed_optimism import imputed_optimism
+from models.regression.interactions import interactions
 from models.regression.logistic import (
     Fit,
     Method,
@@ -31,6 +33,7 @@ from models.regression.logistic import (
 from models.regression.model import Purpose, RegressionModel, model_of, shrunken
 from models.regression.nomogram import Nomogram, build_nomogram, points_table, risk_table
 from models.regression.optimism import Optimism, bootstrap_optimism
+from models.regression.penalised import penalised
 from models.regression.roc import COLUMNS, learn_marker, roc_row, roc_table
 from models.regression.screening import screen
 from models.regression.tables import facts_table
@@ -40,7 +43,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import AS_PUBLISHED, LABEL, RIGOROUS
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
-from pipeline.tables.schemas.regression import Imputed
+from pipeline.tables.schemas.regression import Imputed, ImputedOptimism, Penalised
 
 logger = logging.getLogger("vertebromics")
 
@@ -82,6 +85,10 @@ class Options:
     impute : int
         Completed tables of a multiple imputation, whose pooled coefficients stand beside those of
         the complete cases; 0 for none.
+    interactions : tuple of (str, str)
+        Pairs of predictors whose interaction is tested, named beforehand.
+    penalised : bool
+        Whether ridge and lasso stand beside the fit.
     """
 
     mode: str = RIGOROUS
@@ -95,6 +102,8 @@ class Options:
     scale: Scale = "logit"
     axis_limits: bool = False
     impute: int = 0
+    interactions: tuple[tuple[str, str], ...] = ()
+    penalised: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,6 +206,9 @@ def regress(
         "coefficients": coefficient_table(fit, options.confidence),
         "equation": _equation(fit, rigorous),
         "imputed": _imputed(cohort, fit, options),
+        "imputed_optimism": _imputed_optimism(cohort, options),
+        "interactions": interactions(fit, options.interactions),
+        "penalised": _penalised(cohort, fit, options),
         "collinearity": variance_inflation(fit),
         "linearity": linearity(fit, cohort.rows),
         "influence": influence(fit, cohort.rows),
@@ -350,6 +362,26 @@ def _imputed(cohort: Cohort, fit: Fit, options: Options) -> pd.DataFrame:
     limits = ["odds_ratio", "low", "high", "complete_cases"]
     pooled.loc[0, limits] = math.nan  # an intercept has no ratio
     return pooled
+
+
+def _imputed_optimism(cohort: Cohort, options: Options) -> pd.DataFrame:
+    """Return the optimism with imputation inside every resample, where values are missing."""
+    names = [term.name for term in cohort.terms]
+    if not options.impute or not cohort.whole[names].isna().any(axis=None):
+        return pd.DataFrame(columns=list(types_of(ImputedOptimism)))
+    return imputed_optimism(
+        *(cohort.whole, cohort.whole_outcome, cohort.terms),
+        threshold=options.screening,
+        resamples=options.resamples,
+        seed=options.seed,
+        patients=cohort.whole_patients,
+    )
+
+
+def _penalised(cohort: Cohort, fit: Fit, options: Options) -> pd.DataFrame:
+    if not options.penalised:
+        return pd.DataFrame(columns=list(types_of(Penalised)))
+    return penalised(fit, cohort.patients, options.seed)[0]
 
 
 def _flow(cohort: Cohort, validation: Cohort | None) -> pd.DataFrame:

@@ -74,10 +74,12 @@ def profile_limits(
     drop = float(stats.chi2.ppf(confidence, 1)) / 2
     middle = float(full.coefficients[column])
     error = math.sqrt(full.covariance[column, column])
+    along = full.covariance[:, column] / full.covariance[column, column]
 
     def fall(value: float) -> float:
-        start = full.coefficients.copy()
-        start[column] = value
+        # Where the others go as this one moves, by the curvature at the maximum: a start from which
+        # the steps arrive although one of the others is hardly known.
+        start = full.coefficients + along * (value - middle)
         return full.loglik - _restricted(design, outcome, [column], start).loglik - drop
 
     limits = []

@@ -100,7 +100,7 @@ def bootstrap_optimism(
     whole = _Whole(rows, outcome, tuple(terms))
     everything = np.arange(len(outcome))
     first, _ = _procedure(whole, everything, threshold, Counter())
-    apparent = _measures(first, outcome)
+    apparent = measures_of(first, outcome)
     found, inside, counted, chosen = [], [], Counter(), Counter()
     for index in indices:
         if len(np.unique(outcome[index])) < 2:
@@ -112,7 +112,7 @@ def bootstrap_optimism(
             counted["no fit"] += 1
             continue
         chosen.update(kept)
-        on_resample, on_rows = _measures(lp[index], outcome[index]), _measures(lp, outcome)
+        on_resample, on_rows = measures_of(lp[index], outcome[index]), measures_of(lp, outcome)
         found.append([on_resample[name] - on_rows[name] for name in MEASURES])
         inside.append(on_resample["c_index"])
     used = len(found)
@@ -198,7 +198,18 @@ def _varying(columns: np.ndarray, index: np.ndarray) -> np.ndarray:
     return columns[:, np.ptp(columns[index], axis=0) > 0]
 
 
-def _measures(lp: np.ndarray, outcome: np.ndarray) -> dict[str, float]:
+def learned_from(
+    rows: pd.DataFrame,
+    outcome: np.ndarray,
+    terms: Sequence[Term],
+    threshold: float | None,
+    index: np.ndarray,
+) -> np.ndarray:
+    """Screen and fit on the rows `index`; return the linear predictor of all rows: shape (n,)."""
+    return _procedure(_Whole(rows, outcome, tuple(terms)), index, threshold, Counter())[0]
+
+
+def measures_of(lp: np.ndarray, outcome: np.ndarray) -> dict[str, float]:
     """Return the measures of `MEASURES` on some rows; the slope of a constant is not defined."""
     ones = np.ones((len(lp), 1))
     try:

@@ -128,6 +128,8 @@ def model_section(facts: Mapping, tables: Mapping) -> Section:
     ]
     if len(tables["imputed"]):
         blocks.append(_imputed(tables["imputed"], level))
+    if len(tables["penalised"]):
+        blocks.append(_penalised(tables["penalised"]))
     equation = tables["equation"]
     shown = pd.DataFrame(
         {
@@ -150,6 +152,25 @@ def model_section(facts: Mapping, tables: Mapping) -> Section:
     return Section("model", "Multivariable model", blocks)
 
 
+def _penalised(table: pd.DataFrame) -> Table:
+    shown = pd.DataFrame(
+        {
+            "Column": table["column"],
+            "Ridge": table["ridge"].map(lambda one: number(one, 4)),
+            "Lasso": table["lasso"].map(lambda one: number(one, 4)),
+        }
+    )
+    return Table(
+        "penalised",
+        "Ridge and lasso beside the fit: coefficients (logit, scale of the table) under a penalty "
+        "that ten folds of patients choose. They have no P values; with few events the penalty "
+        "itself is unsure.",
+        shown,
+        table,
+        ("Ridge", "Lasso"),
+    )
+
+
 def _imputed(table: pd.DataFrame, level: str) -> Table:
     shown = pd.DataFrame(
         {
@@ -167,7 +188,7 @@ def _imputed(table: pd.DataFrame, level: str) -> Table:
         "imputed",
         "Multiple imputation of missing predictors by chained equations, the outcome among their "
         f"predictors; pooled by Rubin's rules, {level} limits. It stands beside the complete "
-        "cases; the bootstrap, the nomogram and the calculator are of the complete cases.",
+        "cases; the nomogram and the calculator are of the complete cases.",
         shown,
         table,
         tuple(shown.columns[1:]),
@@ -218,6 +239,8 @@ def checks_section(tables: Mapping) -> Section:
                 ("Chi-square of the bend", "df", "P"),
             )
         )
+    if len(tables["interactions"]):
+        blocks.append(_interactions(tables["interactions"]))
     table = tables["influence"]
     shown = pd.DataFrame(
         {
@@ -242,18 +265,59 @@ def checks_section(tables: Mapping) -> Section:
     return Section("checks", "Checks of the model", blocks)
 
 
+def _interactions(table: pd.DataFrame) -> Table:
+    shown = pd.DataFrame(
+        {
+            "Interaction": table["first"] + " x " + table["second"],
+            "Chi-square": table["chi_square"].map(lambda one: number(one, 2)),
+            "df": table["df"].astype(str),
+            "P": table["p_value"].map(p_value),
+            "Note": table["note"].where(table["note"] != "", NO_VALUE),
+        }
+    )
+    return Table(
+        "interactions",
+        "Interactions that were named beforehand, each added to the model alone (likelihood ratio "
+        "of the products). The model stays without them.",
+        shown,
+        table,
+        ("Chi-square", "df", "P"),
+    )
+
+
+def _imputed_optimism(table: pd.DataFrame) -> Table:
+    shown = pd.DataFrame(
+        {
+            "Measure": table["measure"].map(MEASURES),
+            "Apparent": table["apparent"].map(number),
+            "Optimism": table["optimism"].map(number),
+            "Corrected": table["corrected"].map(number),
+            "Resamples": table["resamples"].astype(str),
+        }
+    )
+    return Table(
+        "imputed_optimism",
+        "The same with missing values imputed, anew in every resample: all rows with an outcome.",
+        shown,
+        table,
+        tuple(shown.columns[1:]),
+    )
+
+
+MEASURES = {
+    "c_index": "AUROC (C-index)",
+    "brier": "Brier score",
+    "calibration_slope": "Calibration slope",
+    "calibration_intercept": "Calibration intercept",
+}
+
+
 def optimism_table(facts: Mapping, tables: Mapping) -> Table:
     """Return apparent figures, their optimism and the corrected ones; parameters as above."""
     table = tables["optimism"]
-    names = {
-        "c_index": "AUROC (C-index)",
-        "brier": "Brier score",
-        "calibration_slope": "Calibration slope",
-        "calibration_intercept": "Calibration intercept",
-    }
     shown = pd.DataFrame(
         {
-            "Measure": table["measure"].map(names),
+            "Measure": table["measure"].map(MEASURES),
             "Apparent": table["apparent"].map(number),
             "Optimism": table["optimism"].map(number),
             "Corrected": [interval(r.corrected, r.low, r.high) for r in table.itertuples()],
@@ -275,6 +339,8 @@ def optimism_table(facts: Mapping, tables: Mapping) -> Table:
 def optimism_section(facts: Mapping, tables: Mapping) -> Section:
     """Return what the rows of the fit flatter."""
     blocks: list[Block] = [optimism_table(facts, tables)]
+    if len(tables["imputed_optimism"]):
+        blocks.append(_imputed_optimism(tables["imputed_optimism"]))
     selected = tables["selected"]
     if len(selected):
         shown = pd.DataFrame(

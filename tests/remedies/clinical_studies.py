@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from models.regression.interactions import check_pairs
 from pipeline.describe_course import course
 from pipeline.join import _check_patients
 from pipeline.study.config import resolve_config
@@ -89,6 +90,14 @@ def of_course(name: str, folder: Path) -> None:
     assert course(clinical_study(folder, **(COURSE | good)))[0]
 
 
+def interaction(folder: Path) -> None:
+    name = "An interaction of a regression that is not of two of its predictors"
+    names, where = ["age", "bmi"], "config key regression.interactions"
+    for pair, remedy in ((["age", "bim"], "perhaps `bmi` is meant"), (["age", "age"], "age, bmi")):
+        refused(SECTION, name, lambda pair=pair: check_pairs([pair], names, where), remedy)
+    check_pairs([["age", "bmi"]], names, where)
+
+
 def unknown_patient(folder: Path) -> None:
     name = "Cases of a clinical table alone whose patient is not known"
     members = pd.DataFrame({"patient_id": ["P1", None], "unit_id": ["c1", "c2"]})
@@ -100,4 +109,5 @@ REMEDIES: dict[str, Remedy] = {
     **{name: functools.partial(options, name) for name in OPTIONS},
     **{name: functools.partial(of_course, name) for name in OF_COURSE},
     "Cases of a clinical table alone whose patient is not known": unknown_patient,
+    "An interaction of a regression that is not of two of its predictors": interaction,
 }

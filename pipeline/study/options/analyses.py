@@ -175,6 +175,20 @@ class Regression:
         unit="tables",
         ge=0,
     )
+    interactions: list[Annotated[list[Column], Rule(bounds={"min_length": 2, "max_length": 2})]] = (
+        option(
+            [],
+            "pairs of predictors whose interaction is tested, [[age, sex]]",
+            "[[age, sex]]: named beforehand; each is tested by the likelihood ratio, and the model "
+            "stays as it is",
+            remedy="such as `interactions: [[age, sex]]`",
+        )
+    )
+    penalised: bool = option(
+        False,
+        "whether ridge and lasso stand beside the fit",
+        "true: ridge and lasso coefficients beside, their penalty chosen by ten folds of patients",
+    )
     factors: list[str] = option(
         [],
         "predictors of numbers that enter as categories",

@@ -148,6 +148,42 @@ class Linearity(Result):
     note = Column(TEXT, "why there is no test", null="where there is one")
 
 
+class Interactions(Result):
+    """One row per pair of predictors whose interaction was named beforehand."""
+
+    first = Column(TEXT, "a predictor")
+    second = Column(TEXT, "another one")
+    chi_square = Column(
+        NUMBER,
+        "likelihood ratio of the products of their columns, alone in the model",
+        null=NO_TEST,
+    )
+    df = Column(COUNT, "degrees of freedom")
+    p_value = Column(NUMBER, "P value; the model stays as it was named", null=NO_TEST)
+    note = Column(TEXT, "why there is no test", null="where there is one")
+
+
+class Penalised(Result):
+    """One row per column of the design: ridge and lasso beside the fit."""
+
+    column = Column(TEXT, "column of the design, (intercept) first")
+    ridge = Column(NUMBER, "coefficient with a ridge penalty chosen by ten folds", unit="logit")
+    lasso = Column(
+        NUMBER, "the same with a lasso penalty; 0 where it leaves the column out", unit="logit"
+    )
+
+
+class ImputedOptimism(Result):
+    """One row per measure of the bootstrap that imputes anew in every resample."""
+
+    measure = Column(TEXT, "c_index, brier, calibration_slope or calibration_intercept")
+    apparent = Column(NUMBER, "mean over completed tables", null=NOT_ESTIMABLE)
+    optimism = Column(NUMBER, "mean over resamples", null=NOT_ESTIMABLE)
+    optimism_se = Column(NUMBER, "its Monte Carlo error", null=NOT_ESTIMABLE)
+    corrected = Column(NUMBER, "apparent less optimism", null=NOT_ESTIMABLE)
+    resamples = Column(COUNT, "resamples in which the measure is defined", unit="resamples")
+
+
 class Influence(Result):
     """One row per row of the fit."""
 
@@ -338,6 +374,9 @@ REGRESSION = {
     "imputed": Imputed,
     "collinearity": Collinearity,
     "linearity": Linearity,
+    "interactions": Interactions,
+    "penalised": Penalised,
+    "imputed_optimism": ImputedOptimism,
     "influence": Influence,
     "model": FactsOfFit,
     "roc": RocOfPredictors,

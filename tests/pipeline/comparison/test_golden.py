@@ -11,6 +11,7 @@ import pytest
 from pipeline.comparison import effects, incidence, paired, survival
 from pipeline.comparison.fisher_exact import fisher_p
 from pipeline.comparison.group_tests import number_test
+from pipeline.comparison.patient_clusters import rao_scott
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "comparison" / "values.csv"
 VALUES = pd.read_csv(GOLDEN).groupby("name")["value"].apply(list).to_dict()
@@ -79,3 +80,19 @@ def test_ancova() -> None:
     columns = ("difference", "low", "high", "p")
     flat = np.concatenate([found[name].to_numpy() for name in columns])
     assert flat == pytest.approx(np.array(VALUES["ancova"]), rel=1e-9)
+
+
+SURVEY = pd.read_csv(GOLDEN.with_name("survey.csv")).groupby("name")["value"].apply(list)
+
+
+@pytest.mark.parametrize("s", range(1, 5))
+def test_rao_scott(s: int) -> None:
+    """R's svychisq: patients as sampling units, rows of equal weight (make_survey.R)."""
+    row = np.arange(1, 61 + 20 * s)
+    patient = (row * row + s) % (len(row) // 2)
+    level = (row * 5 + s * (row % 7)) % (2 + s % 2)
+    of_rows = (row * 3 + row % 5) % (2 + s // 3)
+    group = of_rows if s % 2 == 1 else (patient * 7 + s) % 3
+    found = rao_scott(level, group, patient)
+    expected = SURVEY[f"rao-scott {s}"]
+    assert [found.statistic, found.df, found.df2, found.p] == pytest.approx(expected, rel=1e-8)

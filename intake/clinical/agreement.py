@@ -17,6 +17,7 @@ from intake.clinical.days import day_of_text
 from intake.clinical.patients import Known
 from intake.clinical.sheets import Sheet
 from intake.clinical.vocabulary import vocabulary
+from intake.handover.dates import days_between
 from intake.handover.persons import AGE_TOLERANCE, Person, is_placeholder, same_name
 from pipeline.core.notation import NUMBER
 from pipeline.tables.identifying.checks import column_kind, header_kind
@@ -24,6 +25,9 @@ from pipeline.tables.identifying.words import fold, words
 
 MIN_CODED, CODED = 8, 0.85
 """Rows, and their share, from which on a code for the sex is known by the headers of the images."""
+
+FAR_DAYS = 366
+"""Days between operation and scan beyond which somebody should look at the pair."""
 
 ALIKE, LONG = 0.85, 6
 """Likeness of two parts of a name, and letters of both, from which on one is a slip of the other.
@@ -209,6 +213,30 @@ def against(told: Told, patient: Known, operated: str | None = None) -> tuple[li
                 else "the name differs from that of the images"
             )  # fmt: skip
     return found, doubts
+
+
+def compared(told: Told, patient: Known) -> str:
+    """Return by what a row could be compared with the images: ``person``, ``age or sex``, nothing.
+
+    The birth date and the name are a person's; age and sex are shared by many.
+    """
+    persons = patient.persons
+    if told.birth and any(one.birth for one in persons):
+        return "person"
+    if told.names and any(one.name for one in persons):
+        return "person"
+    born = any(one.born for one in persons)
+    if (told.sex and _sexes(persons)) or (born and (told.born or told.age is not None)):
+        return "age or sex"
+    return ""
+
+
+def far_from_scans(operated: str | None, patient: Known) -> bool:
+    """Return whether an operation lies more than a year from every scan of its patient."""
+    if operated is None or not patient.scanned:
+        return False
+    apart = [abs(days_between(operated, day) or 0) for day in patient.scanned]
+    return min(apart) > FAR_DAYS
 
 
 def _sexes(persons: Iterable[Person]) -> set[str]:

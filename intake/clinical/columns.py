@@ -19,6 +19,7 @@ from intake.identity.patterns import Search
 from pipeline.core.notation import is_number, read_numbers
 from pipeline.core.spellings import plain_word
 from pipeline.study.draft.columns import MARKS
+from pipeline.study.draft.times import timing_of
 from pipeline.tables.identifying.checks import WHAT, column_kind, header_kind
 from pipeline.tables.identifying.words import fold
 
@@ -81,6 +82,8 @@ class Sorted:
         Row, header, cell and reason of single cells that were left out: for the hospital only.
     identity : set of Identity
         Values that must never be seen in a study.
+    doubts : list of (int, str, str)
+        Row, header and what a person should look at.
     """
 
     kept: list[Kept] = field(default_factory=list)
@@ -88,6 +91,7 @@ class Sorted:
     changes: list[tuple[str, str]] = field(default_factory=list)
     cells: list[tuple[int, str, str, str]] = field(default_factory=list)
     identity: set[Identity] = field(default_factory=set)
+    doubts: list[tuple[int, str, str]] = field(default_factory=list)
 
 
 def operation_days(sheet: Sheet, named: str | None) -> pd.Series | None:
@@ -264,6 +268,13 @@ def _add_days(
         why = "too far from the operation: left blank"
         found.cells.append((row, column.name, every[row], why))
     known = pd.to_numeric(distance.dropna())
+    said = timing_of(column.header)
+    for timing, wrong_side, why in (
+        ("postoperative", known < 0, "a day after the operation lies before it"),
+        ("preoperative", known > 0, "a day before the operation lies after it"),
+    ):
+        if said and said[0] == timing:
+            found.doubts += [(row, column.name, why) for row in known.index[wrong_side]]
     if len(known) and (known == 0).all():
         found.dropped.append((column.name, "the day of the operation: day 0 of everything"))
         return

@@ -6,6 +6,7 @@ it here. What concerns a row, a column or a cell is listed for the hospital, and
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pandas as pd
 from intake.clinical.agreement import (
     PersonColumns,
     against,
+    compared,
+    far_from_scans,
     learn_codes,
     person_columns,
     told_of,
@@ -138,6 +141,8 @@ class Clinical:
         Rows of all sheets.
     patients : set of str
         Original patients who have a row.
+    compared : dict of str to int
+        Rows by what they were compared with the images: ``person, age or sex``, or nothing.
     """
 
     columns: dict[str, Kept] = field(default_factory=dict)
@@ -146,6 +151,7 @@ class Clinical:
     identity: set[Identity] = field(default_factory=set)
     rows: int = 0
     patients: set[str] = field(default_factory=set)
+    compared: Counter[str] = field(default_factory=Counter)
 
     def counted(self, what: str) -> int:
         """Return how many lines say so."""
@@ -223,6 +229,10 @@ def prepare(
     for one, found in zip(sheets, sorted_ones, strict=True):
         leave_out_identity(found, search)
         _list(one.sheet, found, search, made)
+        made.lines += [
+            Line(one.sheet.where, row, column, DOUBT, why, one.rows.get(row, ""))
+            for row, column, why in found.doubts
+        ]
     times = [timing_of(one.sheet.context) for one in sheets]
     made.columns = joined(
         [(one.sheet, found.kept) for one, found in zip(sheets, sorted_ones, strict=True)],
@@ -275,6 +285,9 @@ def _compare(one: Paired, patients: dict[str, Known], made: Clinical) -> None:
         operated = None if one.operated is None else one.operated[row]
         told = told_of(one.sheet, row, one.persons)
         speaks_against, doubts = against(told, patients[patient], operated)
+        made.compared[compared(told, patients[patient])] += 1
+        if far_from_scans(operated, patients[patient]):
+            doubts.append("the operation lies more than a year from every scan of the patient")
         for why in doubts:
             made.lines.append(Line(one.sheet.where, row, "", DOUBT, why, patient))
         if speaks_against:

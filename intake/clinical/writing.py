@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,7 @@ from intake.clinical.preparing import (
 )
 from intake.handover.linkage import Linkage, write_private
 from pipeline.core.errors import StudyError
-from pipeline.core.files import csv_text, escaped, whole_file
+from pipeline.core.files import csv_text, whole_file
 from pipeline.study.draft.columns import Given, Guess, guess
 from pipeline.study.draft.configuration import draft_config, study_name
 from pipeline.study.draft.questions import (
@@ -48,6 +46,10 @@ ENROLMENT = {
 HEADER = ("sheet", "row", "column", "what", "why", "in the sheet", "pseudonym")
 
 ORDER = (REFUSED, UNMATCHED, ABSENT, DOUBT, LEFT_OUT, CELL, CHANGED)
+
+
+MOST_TOLD = 10
+"""Rows that the screen names; the list for the hospital has all."""
 
 
 @dataclass(frozen=True)
@@ -188,14 +190,13 @@ def _merged(path: Path, rows: list[dict]) -> tuple[pd.DataFrame, bool]:
 def write_list(clinical: Clinical, linkage: Linkage, path: Path) -> None:
     """Write what became of each row, column and cell, for the hospital: it holds its own words."""
     lines = sorted(clinical.lines, key=lambda line: ORDER.index(line.what))
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HEADER)
+    rows = []
     for line in lines:
         pseudonym = linkage.known(line.text) if line.what in (ABSENT, REFUSED, DOUBT) else None
-        cells = (line.sheet, line.row, line.column, line.what, line.why, line.text, pseudonym or "")
-        writer.writerow([escaped(cell) for cell in cells])
-    write_private(path, stream.getvalue())
+        told = (line.sheet, line.row, line.column, line.what, line.why, line.text, pseudonym or "")
+        rows.append([str(cell) for cell in told])
+    table = pd.DataFrame(rows, columns=list(HEADER), dtype=object)
+    write_private(path, csv_text(table))
 
 
 def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patients: int) -> str:
@@ -205,6 +206,11 @@ def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patie
         f"Clinical sheet: {clinical.rows} rows; {len(clinical.patients)} of {patients} patients of "
         "the study have one.",
     ]
+    count = clinical.compared
+    lines.append(
+        f"Compared with the headers of the images: {count['person']} rows by name or birth date, "
+        f"{count['age or sex']} by age or sex alone; {count['']} rows state none of these."
+    )
     for what, says in (
         (REFUSED, "rows REFUSED: they contradict the images, or two of their numbers each other"),
         (UNMATCHED, "rows of no patient: summaries, remarks, numbers that no image has"),
@@ -214,8 +220,10 @@ def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patie
     ):
         if number := clinical.counted(what):
             lines.append(f"{number:>8} {says}")
-    refused = [line for line in clinical.lines if line.what == REFUSED]
-    lines += [f"         row {line.row}: {line.why}" for line in refused[:10]]
+    told = [line for line in clinical.lines if line.what in (REFUSED, DOUBT) and line.row]
+    lines += [f"         {line.sheet}, row {line.row}: {line.why}" for line in told[:MOST_TOLD]]
+    if len(told) > MOST_TOLD:
+        lines.append(f"         and {len(told) - MOST_TOLD} more")
     reasons: dict[str, list[str]] = {}
     for line in clinical.lines:
         if line.what == LEFT_OUT and line.shown:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
+from pipeline.core.files import csv_text
 from pipeline.core.problems import listing
 from pipeline.study.draft.columns import Guess
 
@@ -193,10 +194,8 @@ def _of_times(guesses: Sequence[Guess]) -> list[Question]:
 
 def _row(one: Guess) -> str:
     """Return a column's row of the dictionary as a predictor known before the operation."""
-    stream = io.StringIO()
     told = one.row() | {"timing": "preoperative", "role": "predictor", "reason": "confirmed"}
-    csv.writer(stream, lineterminator="").writerow(told.values())
-    return stream.getvalue()
+    return csv_text(pd.DataFrame([told])).splitlines()[1]
 
 
 def _of_missing(guesses: Sequence[Guess]) -> list[Question]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from pipeline.core.errors import StudyError
+from pipeline.core.files import csv_text
 from pipeline.core.problems import Problems, listing
 from pipeline.study.draft.columns import Given, guess, is_unknown
 from pipeline.study.draft.questions import missing_line
@@ -118,9 +117,7 @@ def _others(values: pd.Series, levels: Sequence[str], stated: set[str]) -> list[
 
 
 def _row(values: Mapping[str, str]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="").writerow([values[name] for name in ROW])
-    return stream.getvalue()
+    return csv_text(pd.DataFrame([{name: values[name] for name in ROW}])).splitlines()[1]
 
 
 def pasted(lines: Sequence[tuple[str, Sequence[str]]]) -> str:

@@ -264,6 +264,25 @@ def test_fifty_confusions_and_no_question_about_right_rows(tmp_path):
     assert not reasons(made, DOUBT)
 
 
+def test_rows_are_counted_by_what_they_were_compared(ward):
+    made = ward.table(ward.rows())
+    assert made.compared == {"person": 6}
+    bare = ward.rows().drop(columns=["Name", "Geburtsdatum"])
+    bare.loc[0, "Geschlecht"] = None
+    assert ward.table(bare).compared == {"age or sex": 5, "": 1}
+
+
+def test_days_on_the_wrong_side_of_the_operation_are_doubts(ward):
+    table = ward.rows(Kontrolle=["2020-02-11", "2019-11-02", *["2020-02-12"] * 4])
+    table.loc[3, "OP-Datum"] = "2016-01-12"
+    made = ward.table(table)
+    told = [(line.row, line.why) for line in made.lines if line.what == DOUBT]
+    assert told == [
+        (5, "the operation lies more than a year from every scan of the patient"),
+        (3, "a day after the operation lies before it"),
+    ]
+
+
 def test_codes_of_the_sex_are_learned_from_the_headers(tmp_path):
     ward = Ward(tmp_path, count=24)
     codes = [{"M": "1", "F": "2"}[one.sex] for one in ward.persons]

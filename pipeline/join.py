@@ -18,7 +18,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.problems import listing
-from pipeline.patient_flow import Flow, build_flow, check_enough
+from pipeline.patient_flow import Flow, build_flow, check_enough, check_patients_named
 from pipeline.study.study import Study, open_study
 from pipeline.tables.columns import quoted, table_name
 from pipeline.tables.dictionary import allowed_predictors
@@ -225,7 +225,7 @@ def analysis_table(
         values = aggregate(wide, units, study.config["aggregation"])
     else:
         values = pd.DataFrame(index=sorted(units))
-        _check_patients(members)
+        check_patients_named(members)
     key = f"{study.config['unit']}_id"
     grouped = members.groupby("unit_id")
     clinical = study.clinical.set_index(key).drop(columns="patient_id", errors="ignore")
@@ -240,19 +240,6 @@ def analysis_table(
     described = [name for name in study.dictionary["column"] if name in clinical.columns]
     table = pd.concat([front, clinical.loc[values.index, described], values], axis=1)
     return table.rename_axis("unit_id").reset_index()
-
-
-def _check_patients(members: pd.DataFrame) -> None:
-    """Raise `StudyError` if a row of a clinical table alone belongs to nobody known."""
-    unknown = members.loc[members["patient_id"].isna(), "unit_id"]
-    if len(unknown):
-        raise StudyError(
-            "Rows of a patient must stay together, so that the clinical table must name the "
-            "patient of every case",
-            found=listing(map(shown_id, unknown)),
-            where="the clinical table, column patient_id",
-            remedy="add the column patient_id, or write `unit: patient` if a row is a patient",
-        )
 
 
 def check_no_outcome(table: pd.DataFrame, features: Sequence[str]) -> list[str]:

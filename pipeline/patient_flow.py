@@ -9,8 +9,10 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.findings import from_json
+from pipeline.core.problems import listing
 from pipeline.study.study import Study
 from pipeline.tables.dictionary import all_levels
+from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.readers import latest_versions
 from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, holds_out, parts_from_column
 from pipeline.tables.values.formula import Formula
@@ -443,6 +445,19 @@ def check_enough(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> Non
         check_events(outcome, 1.0, split["folds"])
     else:
         check_events(outcome, 1 - split["test_fraction"], split["folds"])
+
+
+def check_patients_named(members: pd.DataFrame) -> None:
+    """Raise `StudyError` if a row of a clinical table alone belongs to nobody known."""
+    unknown = members.loc[members["patient_id"].isna(), "unit_id"]
+    if len(unknown):
+        raise StudyError(
+            "Rows of a patient must stay together, so that the clinical table must name the "
+            "patient of every case",
+            found=listing(map(shown_id, unknown)),
+            where="the clinical table, column patient_id",
+            remedy="add the column patient_id, or write `unit: patient` if a row is a patient",
+        )
 
 
 def check_parts(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None:

@@ -20,7 +20,7 @@ from pipeline.core import command
 from pipeline.core.errors import ReportError, StudyError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, each_of, listing
-from pipeline.patient_flow import Flow, check_enough, check_parts, screen
+from pipeline.patient_flow import Flow, check_enough, check_parts, check_patients_named, screen
 from pipeline.running.run_lock import only_run
 from pipeline.study.config import load_config, resolve_config, tables_alone, user_config
 from pipeline.study.config_checks import check_model_reader
@@ -308,6 +308,8 @@ def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
     It is no error yet: images of the first patients are checked long before the last one is in.
     """
     flow, outcome = screen(study, features)
+    if study.cases is None and features is None:
+        check_patients_named(flow.members)
     _tell_events(flow, outcome)
     units = flow.members[["unit_id", "patient_id"]].drop_duplicates("unit_id")
     clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)

@@ -11,8 +11,8 @@ import pytest
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.findings import Finding, to_json
-from pipeline.join import aggregate, analysis_table, wide_features
-from pipeline.patient_flow import build_flow
+from pipeline.join import aggregate, wide_features
+from pipeline.patient_flow import check_patients_named
 from pipeline.study.config import resolve_config
 from pipeline.tables.registered import write_marker
 from pipeline.tables.schemas.extraction import Extraction
@@ -379,7 +379,10 @@ def test_cases_of_a_clinical_table_need_their_patients(tmp_path):
     table.rename(columns={"patient_id": "case_id"}).to_csv(tmp_path / "clinical.csv", index=False)
     asked = {"analyses": ["prediction"], "clinical_only": True, "unit": "case"}
     asked["outcome"] = {"name": "pain", "formula": "vas >= 5"}
-    study = clinical_study(tmp_path, **asked)
-    flow, outcome = build_flow(study)
-    with pytest.raises(StudyError, match="the clinical table must name the patient of every case"):
-        analysis_table(study, flow, outcome, {})
+    rule = "the clinical table must name the patient of every case"
+    with pytest.raises(StudyError, match=rule):
+        clinical_study(tmp_path, **asked)
+    members = pd.DataFrame({"unit_id": ["c1", "c2"], "patient_id": ["P1", None]})
+    with pytest.raises(StudyError, match=rule) as raised:
+        check_patients_named(members)
+    assert raised.value.found == "c2"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.regression.interactions import check_pairs
 from pipeline.describe_course import course
-from pipeline.join import _check_patients
+from pipeline.patient_flow import check_patients_named
 from pipeline.study.config import resolve_config
 from tests.models.test_oversampled_split import CONFIG
 from tests.pipeline.test_describe_course import REFUSED, other
@@ -101,8 +101,8 @@ def interaction(folder: Path) -> None:
 def unknown_patient(folder: Path) -> None:
     name = "Cases of a clinical table alone whose patient is not known"
     members = pd.DataFrame({"patient_id": ["P1", None], "unit_id": ["c1", "c2"]})
-    refused(SECTION, name, lambda: _check_patients(members), "add the column patient_id")
-    _check_patients(members.assign(patient_id=["P1", "P2"]))
+    refused(SECTION, name, lambda: check_patients_named(members), "add the column patient_id")
+    check_patients_named(members.assign(patient_id=["P1", "P2"]))
 
 
 REMEDIES: dict[str, Remedy] = {

@@ -22,6 +22,12 @@ from models.scoring.comparisons import compare_models
 from models.scoring.delong import Scale
 from models.scoring.intervals import Estimate, printed
 from models.scoring.performance import Sample, auroc_estimate
+from models.validation.validate import (
+    check_validation,
+    read_groups,
+    validation_arguments,
+    write_validation,
+)
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
@@ -147,12 +153,7 @@ def judge(
         infos = dict.fromkeys(probabilities, info)
         tables = evaluate(given, infos, config, fitted_here=fitted_here)
     samples = {
-        name: Sample(
-            rows["outcome"].to_numpy(int),
-            rows[name].to_numpy(float),
-            rows["patient_id"].to_numpy(),
-            threshold if name in probabilities else math.nan,
-        )
+        name: _sample(rows, name, threshold if name in probabilities else math.nan)
         for name in columns
     }
     areas = {name: auroc_estimate(sample, confidence, scale) for name, sample in samples.items()}
@@ -178,6 +179,11 @@ def judge(
         compared = compared.merge(decisions[own], on=["model_a", "model_b"], how="left")
     tables["comparisons"] = compared
     return tables
+
+
+def _sample(rows: pd.DataFrame, name: str, threshold: float) -> Sample:
+    outcome, patients = rows["outcome"].to_numpy(int), rows["patient_id"].to_numpy()
+    return Sample(outcome, rows[name].to_numpy(float), patients, threshold)
 
 
 def _check_range(decision_curve: tuple[float, float]) -> None:
@@ -380,6 +386,7 @@ def _judge_model(options: argparse.Namespace) -> None:
     from models.regression.given import judge_model
     from models.regression.model_file import read_model
     from models.regression.tables import checked
+    from models.validation.validate_model import check_risks, validate_model
 
     if options.probabilities or options.scores or options.fitted_here:
         raise StudyError(
@@ -389,6 +396,8 @@ def _judge_model(options: argparse.Namespace) -> None:
             remedy="leave the others out",
         )
     model = read_model(options.model)
+    if options.validation is not None:
+        check_risks(model, options.model)
     cohort = read_cohort(
         options.table,
         options.outcome,
@@ -410,10 +419,13 @@ def _judge_model(options: argparse.Namespace) -> None:
         logger.warning("%s", note)
     for row in tables["metrics"].query("metric == 'auroc'").itertuples():
         logger.info("%s: AUROC %s (%s)", model.title, printed(row.value, 4), _limits(row))
+    if options.validation is not None:
+        validate_model(options, model, cohort, tables, notes)
 
 
 def main(options: argparse.Namespace) -> None:
     """Judge the columns that the command line names, or a model's file, and write the tables."""
+    check_validation(options)
     if options.model is not None:
         _judge_model(options)
         return
@@ -442,6 +454,10 @@ def main(options: argparse.Namespace) -> None:
     for name, table in tables.items():
         path = options.out_dir / f"{name}.parquet"
         write_table(table, path, JUDGED[name], csv=True)
+    if options.validation is not None:
+        by = read_groups(options.table, options.by, rows.index)
+        samples = {name: _sample(rows, name, options.threshold) for name in options.probabilities}
+        write_validation(options, samples, tables, by)
     for row in tables["metrics"].query("metric == 'auroc'").itertuples():
         value = printed(row.value, 4)
         logger.info("%s: AUROC %s (%s): %s", row.model, value, _limits(row), row.method)
@@ -531,6 +547,7 @@ def _arguments() -> argparse.ArgumentParser:
         default="logit",
         help="scale of an AUROC's interval; plain is AUROC +- z SE, as pROC and SAS print it",
     )
+    validation_arguments(arguments)
     arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the tables")
     return arguments
 

@@ -49,6 +49,8 @@ def judge_model(
     try:
         points = points_of(build_nomogram(model), model, rows)
     except StudyError:
+        if not model.has_risk:  # then nothing is left to judge
+            raise
         points = unknown
     who = {"patient_id": cohort.patients, "outcome": cohort.outcome.astype(int)}
     named = {"probabilities": [NAME]} if model.has_risk else {"scores": [NAME]}

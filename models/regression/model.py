@@ -83,6 +83,8 @@ class RegressionModel:
         Where it comes from.
     n, events : int or None
         Rows and events of the fit.
+    updated : mapping or None
+        Of an updated model: how, on what, and the whole model that it was before.
     """
 
     title: str
@@ -100,6 +102,7 @@ class RegressionModel:
     source: str = ""
     n: int | None = None
     events: int | None = None
+    updated: Mapping | None = None
 
     @property
     def columns(self) -> list[str]:

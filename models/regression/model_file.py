@@ -106,6 +106,7 @@ def model_from(given: object, where: str) -> RegressionModel:
         source=given.get("source", ""),
         n=given.get("n"),
         events=given.get("events"),
+        updated=given.get("updated"),
     )
 
 
@@ -145,6 +146,8 @@ def model_facts(model: RegressionModel) -> dict:
     facts["worth"] = [
         {key: _null(value) for key, value in one.items()} for one in map(dict, model.worth)
     ]
+    if model.updated is not None:
+        facts["updated"] = dict(model.updated)
     return facts
 
 

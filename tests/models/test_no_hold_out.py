@@ -14,10 +14,12 @@ import yaml
 
 import models.evaluate
 import models.winner
+from models.freezing.contents import performance_of
 from models.inputs import read_inputs
 from models.learning.folds import outer_seed
 from models.plan import planned_fits
 from models.repetitions.outer_fits import folds_of, outer_fits, read_outer_fits
+from models.scoring.performance import METRICS
 from models.split import split_table
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
@@ -223,6 +225,13 @@ def test_a_model_that_nested_cross_validation_cannot_judge_has_no_figures(folder
     assert list(results.modelling.models) == ["lr"]
     assert [(each.stage, each.model) for each in results.modelling.dropped] == [("nested", "rf")]
     build_sections(results)
+
+
+def test_a_frozen_model_states_the_nested_figures_once(folder):
+    stated = [(row["part"], row["metric"]) for row in performance_of(folder, "lr")]
+    assert len(set(stated)) == len(stated)
+    assert sum(part == "nested" for part, _ in stated) == len(METRICS)
+    assert "test" not in {part for part, _ in stated}
 
 
 def test_an_ablation_is_planned_for_every_outer_fold(config):

@@ -194,6 +194,14 @@ def warnings_of(model: FrozenModel, row: Mapping, findings: Sequence[Finding] = 
     if row["outside"]:
         names = ", ".join(titles[name] for name in row["outside"].split("|"))
         told.append(f"Outside what the model has seen: {names}. The risk is an extrapolation.")
+    if row["unlike"]:
+        likeness = model.facts["likeness"]
+        told.append(
+            f"Unlike the training patients: the distance is {row['distance']:.1f}, the limit "
+            f"{likeness['limit']:.1f}. About 5% of patients of the same population exceed it. Of "
+            f"rows with shuffled values it notices {likeness['shuffled']:.0%}, of rows moved by "
+            f"two standard deviations {likeness['shifted']:.0%}."
+        )
     if row["filled_in"]:
         names = ", ".join(titles[name] for name in row["filled_in"].split("|"))
         told.append(f"Not known, and filled in as in training: {names}.")
@@ -204,7 +212,7 @@ def note_of(row: Mapping, about: str) -> str:
     """Return what is said of a row of a table of patients."""
     if row["reason"] == MISSING_PREDICTOR:
         return f"missing: {about}"
-    notes = []
+    notes = ["unlike the training patients"] if row["unlike"] else []
     if row["outside"]:
         notes.append(f"outside the range seen: {row['outside'].replace('|', ', ')}")
     if row["filled_in"]:

@@ -28,6 +28,8 @@ COLUMNS = {
     "event": object,
     "filled_in": object,
     "outside": object,
+    "distance": float,
+    "unlike": object,
 }
 """Columns of the predictions (docs/frozen_models.md)."""
 
@@ -53,7 +55,9 @@ def predict(model: FrozenModel, table: pd.DataFrame) -> pd.DataFrame:
         the model's risk over its refits; missing without refits)``, model_risk`` (as the study's
         model predicts it)``, above`` (share of the training rows with a lower risk)``, event``
         (whether model_risk reaches the threshold)``, filled_in`` (predictors without a value)``,
-        outside`` (predictors beyond what training held)``; the last two joined by '|'.
+        outside`` (predictors beyond what training held; both joined by '|')``, distance`` (from the
+        training rows)``, unlike`` (whether it is beyond the limit; both missing where the model
+        cannot tell).
     """
     inputs = model.inputs(table)
     lacking = model.missing_of(inputs)
@@ -66,6 +70,7 @@ def predict(model: FrozenModel, table: pd.DataFrame) -> pd.DataFrame:
     risk = model.risk(inputs)
     calibrated = model.calibrated(risk)
     low, high = interval(model, inputs)
+    distance = model.distance(inputs)
     rows = []
     for at, unit in enumerate(inputs.index):
         row = {"unit_id": unit, "status": PREDICTED}
@@ -79,6 +84,9 @@ def predict(model: FrozenModel, table: pd.DataFrame) -> pd.DataFrame:
             row |= {"model_risk": risk[at], "above": share_below(model, calibrated[at])}
             if model.threshold is not None:
                 row["event"] = bool(risk[at] >= model.threshold)
+        if distance is not None:
+            limit = model.facts["likeness"]["limit"]
+            row |= {"distance": distance[at], "unlike": bool(distance[at] > limit)}
         rows.append(row)
     found = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     texts = [name for name, kind in COLUMNS.items() if kind is object]

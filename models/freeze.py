@@ -10,39 +10,32 @@ import argparse
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.freezing.chain_arrays import write_blocks
-from models.freezing.classifier_arrays import holds_patients, write_classifier
-from models.freezing.contents import (
-    CAUTION,
-    imaging_facts,
-    latest_timing,
-    made_with,
-    performance_of,
-    predictors_of,
-    readings_facts,
-)
+from models.freezing.classifier_arrays import holds_patients
+from models.freezing.contents import imaging_facts, performance_of, readings_facts
+from models.freezing.description import Texts, model_facts
+from models.freezing.frozen_procedure import Frozen, write_procedure
+from models.freezing.likeness import learn_likeness
+from models.freezing.refits import refit_often
 from models.frozen.card import write_cards
 from models.frozen.container import MODEL, array_bytes, object_bytes, write_members
-from models.frozen.model import SCHEMA, check_facts, load_frozen, recalibrated
-from models.frozen.procedure import Procedure, read_procedure
+from models.frozen.model import LIKENESS, check_facts, load_frozen
 from models.frozen.steps import readings_of
 from models.inputs import read_inputs, training_rows
 from models.learning.estimators import FAMILIES
 from models.learning.fitted_procedure import FittedModel, refit
-from models.scoring.recalibration import fit_recalibration
-from models.transformers.columns import Columns
+from models.learning.procedure import Procedure
 from pipeline.core import command
 from pipeline.core.errors import ProgramError, StudyError
 from pipeline.core.files import file_hash, read_json, read_table
 from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.seeds import derive_seed
+from pipeline.study.option_numbers import bounded_number
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.schemas.training import Predictions
 
@@ -51,75 +44,19 @@ logger = logging.getLogger("vertebromics")
 SAME_AS_STUDY = 1e-6
 """How far a risk may be from what the study stored: fits on another machine round otherwise."""
 
-SAME_AS_FIT = {"lr": 1e-12, "svm": 1e-12, "rf": 0.0, "xgboost": 0.0, "tabnet": 1e-6}
-"""How far the frozen numbers may be from the fit: TabNet computes in single precision."""
-
-PERCENTILES = np.linspace(0, 1, 21)
-
-
-class Texts(NamedTuple):
-    """What a person says of a model, None where nobody did.
-
-    Attributes
-    ----------
-    purpose, population, licence : str or None
-        What it is for, whom it was made on, and under which terms it may be used.
-    """
-
-    purpose: str | None = None
-    population: str | None = None
-    licence: str | None = None
-
-
-class Frozen(NamedTuple):
-    """A procedure as members of a file.
-
-    Attributes
-    ----------
-    facts : dict
-        Its description.
-    arrays : dict of str to ndarray
-        By member.
-    trees : dict of str to bytes
-        XGBoost's own JSON, by member.
-    procedure : Procedure
-        The same, read back.
-    """
-
-    facts: dict
-    arrays: dict[str, np.ndarray]
-    trees: dict[str, bytes]
-    procedure: Procedure
-
-
-def write_procedure(fitted: FittedModel, name: str) -> Frozen:
-    """Write a fitted procedure as plain numbers.
-
-    Parameters
-    ----------
-    fitted : FittedModel
-        Selection and classifier.
-    name : str
-        ``procedure``, or ``refit0`` and so on: begins the names of members.
-    """
-    blocks = write_blocks(fitted.chain, fitted.columns)
-    classifier = write_classifier(fitted.model, fitted.fit.estimator)
-    facts = {"blocks": [block.facts for block in blocks], "classifier": classifier.facts}
-    arrays = {
-        f"arrays/{name}.block{number}.{path}.npy": values
-        for number, block in enumerate(blocks)
-        for path, values in block.arrays.items()
-    }
-    arrays |= {
-        f"arrays/{name}.classifier.{path}.npy": values for path, values in classifier.arrays.items()
-    }
-    trees = {} if classifier.trees is None else {f"trees/{name}.json": classifier.trees}
-    procedure = read_procedure(facts, name, trees, dict(arrays), name)
-    return Frozen(facts, arrays, trees, procedure)
+SAME_AS_FIT = {"lr": 1e-12, "svm": 1e-12, "rf": 0.0, "xgboost": 0.0, "tabnet": 1e-5}
+"""How far frozen numbers may be from the fit. TabNet rounds to single precision, which moves a risk
+by some 1e-7, and by up to 6e-6 in rows far from those of the training."""
 
 
 def freeze(
-    folder: Path, model: str, texts: Texts | None = None, *, training_rows_too: bool = False
+    folder: Path,
+    model: str,
+    texts: Texts | None = None,
+    *,
+    training_rows_too: bool = False,
+    refits: int = 0,
+    workers: int = 1,
 ) -> dict[str, bytes]:
     """Fit a study's model again and return it as the members of a frozen model's file.
 
@@ -133,6 +70,10 @@ def freeze(
         What a person says of it.
     training_rows_too : bool
         Whether the file may hold rows of training patients, without which some models do not work.
+    refits : int
+        Resamples of the training patients on which the whole procedure is repeated.
+    workers : int
+        Processes that share the refits.
 
     Raises
     ------
@@ -155,109 +96,32 @@ def freeze(
         _check_patients(frozen.facts, training_rows_too)
         stored = read_table(folder / "models" / model / "predictions.parquet", Predictions)
         _check_fit(fitted, frozen, table, stored, readings_facts(columns))
-    rows = tables / "analysis.json"
-    facts = model_facts(
-        study, model, info, read_json(rows), columns, training, stored, frozen, texts or Texts()
-    )
+        search = config["optimism"]["search"]
+        repeated = Procedure(model, columns, config, "reduced" if search == "fixed" else search)
+        again = refit_often(repeated, training, refits, config["seed"], workers)
+        for each in again:
+            _check_patients(each.frozen.facts, training_rows_too)
+        likeness = learn_likeness(
+            fitted.chain.transform(columns.take(training)).to_numpy(),
+            training["patient_id"].to_numpy(),
+            derive_seed(config["seed"], "freeze", "likeness"),
+        )
+    analysis = read_json(tables / "analysis.json")
+    given = (info, analysis, columns, training, stored, frozen, again, texts or Texts())
+    facts = model_facts(study, model, *given)
     facts["imaging"] = imaging_facts(study, folder, training)
     facts["performance"] = performance_of(folder, model)
     facts["study"]["analysis_sha256"] = file_hash(tables / "analysis.parquet")
+    arrays, trees = dict(frozen.arrays), dict(frozen.trees)
+    for each in again:
+        arrays |= each.frozen.arrays
+        trees |= each.frozen.trees
+    if likeness is not None:
+        facts["likeness"] = likeness.facts
+        arrays |= {LIKENESS[0]: likeness.center, LIKENESS[1]: likeness.precision}
     check_facts(facts, model)
-    members = {MODEL: object_bytes(facts), **frozen.trees}
-    return members | {name: array_bytes(values) for name, values in frozen.arrays.items()}
-
-
-def model_facts(
-    study: Study,
-    model: str,
-    info: Mapping,
-    analysis: Mapping,
-    columns: Columns,
-    training: pd.DataFrame,
-    stored: pd.DataFrame,
-    frozen: Frozen,
-    texts: Texts,
-) -> dict:
-    """Return ``model.json`` but for images, performance and the table's digest.
-
-    Parameters
-    ----------
-    study : Study
-        The frozen study.
-    model : str
-        Family.
-    info, analysis : mapping
-        ``model.json`` and ``analysis.json`` of the study.
-    columns : Columns
-        Candidates.
-    training : pandas.DataFrame
-        Training rows.
-    stored : pandas.DataFrame
-        Predictions of the study.
-    frozen : Frozen
-        The procedure.
-    texts : Texts
-        What a person says of it.
-    """
-    config = study.config
-    own = stored[stored["part"] == "oof"]
-    outcome, risk = own["outcome"].to_numpy(int), own["probability"].to_numpy(float)
-    found = fit_recalibration(outcome, risk)
-    recalibration = {"kind": "none", "why": found.why}
-    if found.why is None:
-        recalibration = {"kind": "logistic", "intercept": found.intercept, "slope": found.slope}
-        recalibration |= {"rows": len(own), "events": int(outcome.sum())}
-    predictors = predictors_of(columns, analysis["predictors"], training, [frozen.procedure])
-    label = analysis["outcome"].get("label") or analysis["outcome"]["name"]
-    threshold = info["threshold"]
-    title = config["title"] or study.name
-    return {
-        "schema": SCHEMA,
-        "title": f"{info['label']} of {label}: {title}",
-        "intended_use": {
-            "purpose": texts.purpose or f"estimate the risk of {label} for one {analysis['unit']}",
-            "population": texts.population
-            or config["regression"]["population"]
-            or f"patients as in the study {study.name}; not described further",
-            "moment": latest_timing(predictors),
-            "caution": CAUTION,
-        },
-        "licence": texts.licence or "none granted: ask whoever made the model",
-        "outcome": {
-            "name": analysis["outcome"]["name"],
-            "label": label,
-            "formula": analysis["outcome"]["formula"],
-            "unit": analysis["unit"],
-        },
-        "predictors": predictors,
-        "readings": readings_facts(columns),
-        "imaging": None,
-        "procedure": frozen.facts,
-        "refits": [],
-        "recalibration": recalibration,
-        "threshold": {
-            "value": threshold if np.isfinite(threshold) else None,
-            "rule": info["threshold_rule"],
-            "source": info["threshold_source"],
-        },
-        "training": {
-            "rows": len(training),
-            "patients": int(training["patient_id"].nunique()),
-            "events": int(training["outcome"].sum()),
-            "quantiles": np.quantile(recalibrated(recalibration, risk), PERCENTILES).tolist(),
-        },
-        "performance": [],
-        "study": {
-            "name": study.name,
-            "model": model,
-            "seed": config["seed"],
-            "parameters": info["parameters"],
-            "split": dict(config["split"]),
-            "analysis_sha256": "0" * 64,
-        },
-        "made_with": made_with(model, images=study.cases is not None),
-        "notes": list(info["notes"]),
-    }
+    written = {name: array_bytes(values) for name, values in arrays.items()}
+    return {MODEL: object_bytes(facts), **trees, **written}
 
 
 def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
@@ -375,11 +239,14 @@ def main(options: argparse.Namespace) -> None:
         options.model,
         Texts(options.intended_use, options.population, options.licence),
         training_rows_too=options.with_training_rows,
+        refits=options.refits,
+        workers=options.workers,
     )
     digest = write_members(members, options.out)
     cards = write_cards(load_frozen(options.out), options.out)
     size = options.out.stat().st_size
-    logger.info("%s: %.1f kB, digest %s", options.out.name, size / 1e3, digest)
+    name = options.out.name
+    logger.info("%s: %.1f kB, %d refits, digest %s", name, size / 1e3, options.refits, digest)
     logger.info("model card: %s", ", ".join(path.name for path in cards))
 
 
@@ -394,6 +261,14 @@ if __name__ == "__main__":
         ("--licence", "terms under which others may use it (default: none granted)"),
     ):
         arguments.add_argument(option, metavar="TEXT", help=text)
+    arguments.add_argument(
+        "--refits",
+        type=bounded_number(minimum=0, maximum=1000),
+        default=0,
+        help="resamples of the training patients on which the whole procedure is repeated, for the "
+        "interval of a risk: 200 for a report (default 0: no interval)",
+    )
+    arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
     arguments.add_argument(
         "--with-training-rows",
         action="store_true",

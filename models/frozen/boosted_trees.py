@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from models.frozen.container import object_bytes, read_object, refused
+from models.frozen.container import read_object, refused
 from pipeline.core.errors import StudyError
 
 MOST_TREES, MOST_NODES = 20_000, 2_000_000
@@ -72,7 +72,7 @@ def own_json(booster: object) -> bytes:
     model = json.loads(bytes(booster.save_raw("json")))
     model["learner"]["feature_names"] = model["learner"]["feature_types"] = []
     model["learner"]["attributes"] = {}
-    return object_bytes(model)
+    return json.dumps(model, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _checked(model: object, columns: int, where: str) -> dict:

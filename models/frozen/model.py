@@ -20,6 +20,12 @@ from pipeline.core.yaml_keys import read_yaml
 SCHEMA = "vertebromics-frozen-model/1"
 SCHEMA_FILE = Path(__file__).with_name("frozen_model.schema.yaml")
 
+LIKENESS = ("arrays/likeness.center.npy", "arrays/likeness.precision.npy")
+"""Members that say how far a patient is from the training rows."""
+
+LIKENESS_SHARE = 0.05
+"""Share of patients of the same population who are farther than the limit."""
+
 LOGIT_MARGIN = 1e-6
 """Risks nearer to 0 or 1 are moved here before they are recalibrated, since they have no logit."""
 
@@ -93,6 +99,8 @@ class FrozenModel:
         SHA-256 of everything in the file.
     where : str
         Name of the file.
+    likeness : tuple of ndarray or None
+        Centre and precision of the training rows as the classifier sees them.
     """
 
     facts: dict
@@ -101,6 +109,7 @@ class FrozenModel:
     predictors: tuple[Predictor, ...]
     digest: str
     where: str = "model"
+    likeness: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
     @property
     def outcome(self) -> Mapping:
@@ -166,8 +175,20 @@ class FrozenModel:
     def refitted(self, table: pd.DataFrame) -> np.ndarray:
         """Return the calibrated risk of each row by each refit, shape (n_refits, n_rows)."""
         inputs = self.inputs(table)
-        risks = [self.calibrated(each.risk(inputs)) for each in self.refits]
+        risks = [
+            recalibrated(facts["recalibration"], each.risk(inputs))
+            for each, facts in zip(self.refits, self.facts["refits"], strict=True)
+        ]
         return np.array(risks).reshape(len(risks), len(table))
+
+    def distance(self, table: pd.DataFrame) -> np.ndarray | None:
+        """Return how far each row is from the training rows, shape (n_rows,); None if not known.
+
+        Beyond ``facts["likeness"]["limit"]`` lie 5% of patients of the same population.
+        """
+        if self.likeness is None:
+            return None
+        return distances(self.procedure.design(self.inputs(table)), *self.likeness)
 
     def missing_of(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
         """Return which rows lack a required predictor, by predictor that any row lacks."""
@@ -239,6 +260,13 @@ def load_frozen(path: str | Path) -> FrozenModel:
     for name, one in procedures_of(facts):
         procedures.append(read_procedure(one, name, members, arrays, where))
         known |= array_names(one, name)
+    likeness = None
+    if facts["likeness"] is not None:
+        n = len(procedures[0].signature)
+        likeness = tuple(
+            read_shaped(arrays, name, shape, where)
+            for name, shape in zip(LIKENESS, ((n,), (n, n)), strict=True)
+        )
     strange = sorted({*arrays, *(set(members) - known)})
     if strange:
         raise refused(
@@ -247,7 +275,32 @@ def load_frozen(path: str | Path) -> FrozenModel:
     first, *refits = procedures
     predictors = tuple(_predictor(one) for one in facts["predictors"])
     _check_predictors(predictors, procedures, where)
-    return FrozenModel(facts, first, tuple(refits), predictors, digest, where)
+    return FrozenModel(facts, first, tuple(refits), predictors, digest, where, likeness)
+
+
+def read_shaped(
+    arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...], where: str
+) -> np.ndarray:
+    """Take an array of numbers out of those that were read, refusing another shape."""
+    values = arrays.pop(name, None)
+    if values is None or values.dtype.str != "<f8" or values.shape != shape:
+        found = "none" if values is None else f"{values.dtype.str} {values.shape}"
+        raise refused("A frozen model must hold its arrays", f"{found} for {name}", where)
+    return values
+
+
+def distances(Z: np.ndarray, center: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Return Mahalanobis' distance of rows.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_rows, n_columns)
+    center : ndarray of shape (n_columns,)
+    precision : ndarray of shape (n_columns, n_columns)
+        Inverse of the covariance.
+    """
+    away = Z - center
+    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", away, precision, away), 0.0))
 
 
 def recalibrated(found: Mapping, risk: np.ndarray) -> np.ndarray:

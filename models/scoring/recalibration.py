@@ -31,6 +31,13 @@ class Recalibration(NamedTuple):
     slope: float | None
     why: str | None = None
 
+    @property
+    def facts(self) -> dict:
+        """The same as JSON: ``kind`` (logistic or none) with its numbers, or why not."""
+        if self.why is not None:
+            return {"kind": "none", "why": self.why}
+        return {"kind": "logistic", "intercept": self.intercept, "slope": self.slope}
+
 
 def fit_recalibration(outcome: np.ndarray, probability: np.ndarray) -> Recalibration:
     """Fit intercept and slope together, by maximum likelihood [1]_.

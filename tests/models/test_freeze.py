@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import freeze
+from models.freezing.classifier_arrays import write_classifier
 from models.frozen.container import read_members
 from models.frozen.model import load_frozen
 from models.scoring.recalibration import fit_recalibration
@@ -291,7 +291,7 @@ def test_what_cannot_be_a_value_is_refused(study, frozen):
 
 def test_a_family_without_a_frozen_form_is_refused(study):
     with pytest.raises(StudyError, match=r"A model that is frozen is one of lr, .*Found: nb"):
-        freeze.write_classifier("nb", object())
+        write_classifier("nb", object())
 
 
 def test_the_file_holds_no_value_of_a_patient_by_name(study, frozen):

@@ -10,15 +10,17 @@ from tempfile import mkdtemp
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 
 from deployment.predict import option_of
 from models import freeze
+from models.freezing import refits
 from models.freezing.contents import imaging_facts
 from models.frozen import card
 from models.frozen.container import read_members, write_members
 from models.frozen.model import FrozenModel, load_frozen
-from pipeline.core.errors import VertebromicsError
+from pipeline.core.errors import FitError, VertebromicsError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from tests.deployment.test_predict import given_of
 from tests.deployment.test_predict_images import with_imaging
@@ -130,6 +132,17 @@ def another_fit(folder: Path) -> None:
     told(name, command(other), "or run the study again")
     write_table(stored, path)
     command(other)()
+
+
+def no_resamples(folder: Path) -> None:
+    def refused_run(*_: object, **__: object) -> None:
+        raise FitError("A fold must hold both outcomes")
+
+    name = "Freeze: resamples on which the procedure cannot run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(refits.Procedure, "run", refused_run)
+        told(name, lambda: freeze.freeze(study(), "lr", refits=2), "freeze without refits")
+        assert freeze.freeze(study(), "lr")
 
 
 def no_folder(folder: Path) -> None:
@@ -354,6 +367,7 @@ REMEDIES: dict[str, Remedy] = {
     "Freeze: a model that dropped out": dropped,
     "Freeze: a radial kernel, or imputation by knn": patients,
     "Freeze: other versions than the study ran with, so that the fit differs": another_fit,
+    "Freeze: resamples on which the procedure cannot run": no_resamples,
     "A card asked for in a folder that is not there": no_folder,
     "A frozen model cut short, or with a changed byte": changed_byte,
     "Freeze: a parameter file that was changed after the extraction": other_parameters,

@@ -16,12 +16,14 @@ from pipeline.comparison.outcomes import event_tables, scale_tables
 from pipeline.comparison.table_one_parts import Variable
 from pipeline.core import command
 from pipeline.core.files import whole_folder, write_json, write_table
+from pipeline.core.table_schema import Table, types_of
 from pipeline.patient_flow import units_by_tables
 from pipeline.study.course_plan import plan_of
 from pipeline.study.outcome_columns import course_columns
 from pipeline.study.study import Study, open_study
 from pipeline.study.study_groups import Groups, compared_variables, groups_of_study
 from pipeline.tables.columns import analysis_name
+from pipeline.tables.schemas.course import COURSE
 
 logger = logging.getLogger("vertebromics")
 
@@ -99,7 +101,8 @@ def _scales_and_events(
     for event in plan.events:
         for name, each in event_tables(table, event, group, groups.names, plan.adjust_for).items():
             found.setdefault(name, []).append(each.astype(object))
-    tables = {name: _typed(pd.concat(each, ignore_index=True)) for name, each in found.items()}
+    tables = {name: pd.concat(each, ignore_index=True) for name, each in found.items()}
+    tables = {name: _typed(table, COURSE[name]) for name, table in tables.items()}
     if len(levels):
         tables["levels"] = levels.rename_axis("level").reset_index()
     patients = table.reset_index(drop=True)
@@ -107,13 +110,14 @@ def _scales_and_events(
     return tables | {"patients": patients}
 
 
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose columns of numbers are numbers; of words and null, objects."""
-    typed = {}
+def _typed(table: pd.DataFrame, schema: type[Table]) -> pd.DataFrame:
+    """Return a table with the types of its class; words that are missing are None."""
+    types, typed = types_of(schema), {}
     for name, values in table.items():
-        words = values.map(lambda value: isinstance(value, str)).any()
+        stored = types.get(name, str(values.dtype))
+        words = stored == "object"
         kept = values.astype(object).where(values.notna(), None)
-        typed[name] = kept if words else pd.to_numeric(values)
+        typed[name] = kept if words else pd.to_numeric(values).astype(stored)
     return pd.DataFrame(typed)
 
 
@@ -202,7 +206,9 @@ def main(options: argparse.Namespace) -> None:
     with whole_folder(options.out) as folder:
         for name, table in tables.items():
             # What is of single patients serves figures, and lies in no table for people.
-            write_table(table, folder / f"{name}.parquet", csv=name not in ("patients", "columns"))
+            schema = COURSE.get(name)
+            kept = table if schema is None else _typed(table, schema)
+            write_table(kept, folder / f"{name}.parquet", schema, csv=schema is not None)
         write_json(info | {"tables": list(tables)}, folder / "course.json")
     logger.info("written: %s", ", ".join(tables))
 

@@ -12,6 +12,7 @@ from pipeline.tables.schemas.ablation import Ablation, AblationSeeds
 from pipeline.tables.schemas.added_value import AddedValue, AddedValueDifferences
 from pipeline.tables.schemas.agreement import Agreement
 from pipeline.tables.schemas.analysis import Analysis, Split
+from pipeline.tables.schemas.course import COURSE
 from pipeline.tables.schemas.evaluation import EVALUATION
 from pipeline.tables.schemas.extraction import Extraction, Verification
 from pipeline.tables.schemas.features import Features
@@ -122,6 +123,10 @@ CATALOGUE = (
     Place("outcomes/groups.parquet", "describe_groups", ComparedGroups, "outcomes"),
     Place("outcomes/cells.parquet", "describe_groups", Cells, "outcomes"),
     Place("outcomes/effects.parquet", "describe_groups", GroupEffects, "outcomes"),
+    *(
+        Place(f"outcomes/course/{name}.parquet", "describe_course", schema, "outcomes")
+        for name, schema in COURSE.items()
+    ),
     *(
         Place(f"regression/tables/{name}.parquet", "regress", schema, "regression")
         for name, schema in REGRESSION.items()

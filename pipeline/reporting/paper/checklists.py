@@ -159,6 +159,8 @@ def _answer(results: Results, item: Mapping[str, Any]) -> Answer:
 
 def _asks(results: Results, name: str) -> bool:
     """Return whether a missing fact is one that the authors may still supply."""
+    if results.modelling is None:  # the run made no model, which shows nothing of one
+        return True
     if name == "eligibility":  # patients may have been chosen before the tables were made
         return True
     if name in _OF_IMAGES and results.imaging is None:

@@ -29,6 +29,9 @@ from pipeline.reporting.wording import (
     share,
 )
 
+#: Odds ratios that the text quotes.
+_MOST_TERMS = 12
+
 
 def findings(results: Results) -> list[Passage]:
     """Return the passages of results in the order of a paper."""
@@ -176,8 +179,11 @@ def _ablation(results: Results) -> str:
 
 def _regression(results: Results) -> str:
     table = results.regression.tables["coefficients"]
-    rows = table[table["term"] != "constant"] if "term" in table else table
-    return (
-        f"The model had {plural(len(rows), 'term')}; odds ratios with intervals stand in the table "
-        "of coefficients."
-    )
+    known = table[table["odds_ratio"].notna()]
+    told = [
+        f"{row.column} {interval(row.odds_ratio, row.low, row.high, 2)}, P {p_value(row.p_value)}"
+        for row in known.head(_MOST_TERMS).itertuples()
+    ]
+    more = len(known) - len(told)
+    rest = f"; {count(more)} more stand in the table of coefficients" if more else ""
+    return f"Adjusted odds ratios: {'; '.join(told)}{rest}." if told else ""

@@ -141,6 +141,10 @@ def _primary(results: Results) -> Fact | None:
 
 
 def _counts(results: Results) -> Fact | None:
+    if results.modelling is None and results.groups is not None:
+        groups = results.groups.info["groups"]
+        told = "; ".join(f"{each['name']}: {count(each['units'])}" for each in groups)
+        return Fact(told, "outcomes/groups.json", "Comparison of groups")
     if results.modelling is None:
         return None
     split = results.modelling.split
@@ -213,6 +217,10 @@ def _feature_count(results: Results) -> Fact | None:
 
 
 def _missing_data(results: Results) -> Fact | None:
+    if results.modelling is None and results.regression is not None:
+        tables = results["regression.impute"]
+        told = f"multiple imputation, {plural(tables, 'table')}" if tables else "complete cases"
+        return Fact(told, "regression/regression.json", "Logistic regression")
     if results.modelling is None:
         return None
     table = results.modelling.missingness

@@ -185,7 +185,8 @@ def test_an_answer_flips_when_the_result_is_gone(results):
     added = replace(results.modelling.added_value, info=info)
     without = replace(results, modelling=replace(results.modelling, added_value=added))
     assert state_of(without, "clear", "42") == ABSENT
-    assert state_of(replace(results, modelling=None), "clear", "15") == ABSENT
+    # Without a model the run shows nothing of its split: it may have been made elsewhere.
+    assert state_of(replace(results, modelling=None), "clear", "15") == AUTHORS
 
 
 def test_the_score_of_metrics_is_a_range(results):

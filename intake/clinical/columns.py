@@ -278,8 +278,8 @@ def _add_days(
     if len(known) and (known == 0).all():
         found.dropped.append((column.name, "the day of the operation: day 0 of everything"))
         return
-    when = " after the operation" if (known > 0).all() else ""
-    when = " before the operation" if len(known) and (known <= 0).all() else when
+    when = "postop" if (known > 0).all() else ""
+    when = "preop" if len(known) and (known <= 0).all() else when
     note = "days from the operation, in place of a date"
     found.kept.append(Kept(f"{column.name}, days", distance, context=when, unit="days", note=note))
 

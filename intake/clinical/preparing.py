@@ -48,7 +48,7 @@ from intake.handover.sources import Handover
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from pipeline.core.errors import StudyError
-from pipeline.study.draft.times import timing_of
+from pipeline.study.draft.times import timing_around
 from pipeline.tables.identifying.checks import NOT_SHOWN
 from pipeline.tables.identifying.dates import has_date
 
@@ -233,17 +233,18 @@ def prepare(
             Line(one.sheet.where, row, column, DOUBT, why, one.rows.get(row, ""))
             for row, column, why in found.doubts
         ]
-    times = [timing_of(one.sheet.context) for one in sheets]
+    times = [timing_around(one.sheet.context) for one in sheets]
     made.columns = joined(
         [(one.sheet, found.kept) for one, found in zip(sheets, sorted_ones, strict=True)],
         [SHORT_TIMES[time[0]] if time else "" for time in times],
     )
     made.patients = {patient for one in sheets for patient in one.rows}
-    made.lines += [
-        Line("", "", "", ABSENT, "no row of the sheet has one of its numbers", original)
-        for original, one in patients.items()
-        if one.registered and original not in made.patients
-    ]
+    refused = {line.text for line in made.lines if line.what == REFUSED}
+    for original, one in patients.items():
+        if one.registered and original not in made.patients:
+            why = "no row of the sheet has one of its numbers"
+            why = "its row was refused" if original in refused else why
+            made.lines.append(Line("", "", "", ABSENT, why, original))
     return made
 
 

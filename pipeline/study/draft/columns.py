@@ -16,7 +16,7 @@ from pipeline.core.notation import is_number, read_numbers
 from pipeline.core.spellings import CODES, means_unknown, plain_word
 from pipeline.imaging.levels import levels_in
 from pipeline.study.described_columns import ordered_levels
-from pipeline.study.draft.times import timing_of
+from pipeline.study.draft.times import timing_around, timing_of
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.identifying.words import fold
 
@@ -284,7 +284,7 @@ def _when(made: Guess, given: Given, what: Mapping) -> None:
     elif what.get("timing"):
         made.timing = what["timing"]
         made.reasons.append(f"{made.timing}: {what['name']}")
-    elif around := timing_of(given.context):
+    elif around := timing_around(given.context):
         made.timing = around[0]
         made.reasons.append(f"{made.timing}: heading, visit, worksheet or file says `{around[1]}`")
 

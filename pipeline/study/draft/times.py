@@ -17,16 +17,14 @@ PATTERNS: dict[str, tuple[re.Pattern, ...]] = {
     "postoperative": (
         re.compile(rf"\bpost ?{_OP}\b|\bpostop\w*|\b(?:nach|after)(?: der| dem| the)? ?{_OP}\b"),
         re.compile(r"\bpost\b|\bfollow ?ups?\b|\bfu\d*\b|verlauf\w*|nachuntersuch\w*|nachsorge"),
-        re.compile(r"\w*kontroll\w*|\bdischarge\b|\bentlass\w*|\bfinal\b|\blast visit\b"),
+        re.compile(r"\w*kontroll\w*|\bdischarge\b|\bentlass\w*|\blast visit\b"),
         re.compile(r"术后|術後|\b(?:change|delta|differenz|anderung|improvement|besserung)\b"),
         re.compile(rf"\b{_SPAN} ?{_NUMBER}\b|\b{_NUMBER} ?{_SPAN}\b"),
     ),
     "preoperative": (
         re.compile(rf"\b(?:pra|prae|pre|vor|before|prior to)(?: der| dem| the)? ?{_OP}\b"),
         re.compile(r"\bprae?op\w*|\bpraop\w*|\bpreop\w*|\bprae?\b|\bpre\b|\bbaseline\b|\bt0\b"),
-        re.compile(
-            r"\baufnahme\w*|\badmission\b|\binitial\w*|\banamnes\w*|erstvorstell\w*|术前|術前"
-        ),
+        re.compile(r"\baufnahme\w*|\badmission\b|\banamnes\w*|erstvorstell\w*|术前|術前"),
     ),
     "intraoperative": (
         re.compile(
@@ -39,7 +37,36 @@ PATTERNS: dict[str, tuple[re.Pattern, ...]] = {
 SHORT = re.compile(rf"\b[dtwmyj] ?{_NUMBER}\b|\b{_NUMBER} ?[dtwmyj]\b")
 """Short forms of a time, understood beside a scale only: D12 is a vertebra elsewhere."""
 
-NAMES = {"preoperative": "before", "intraoperative": "during", "postoperative": "after"}
+BESIDE_SCALES = {
+    "preoperative": re.compile(r"\b(?:before|vorher|vor|initial\w*)\b"),
+    "postoperative": re.compile(r"\b(?:after|afterwards|nachher|nach|final|last)\b"),
+}
+"""Words that say a time beside a scale: `NRS before`, `VAS nach`."""
+
+AROUND = {
+    "preoperative": re.compile(
+        rf"\b(?:pra|prae|pre|vor|before) ?{_OP}\b|\bprae?op\w*|\bpraop\w*|\bpreop\w*|\bbaseline\b"
+        r"|\baufnahme\w*|\badmission\b|\banamnes\w*|术前|術前"
+    ),
+    "intraoperative": re.compile(rf"\bintra ?{_OP}\b|\bintraop\w*|术中"),
+    "postoperative": re.compile(
+        rf"\b(?:post|nach|after)(?: the)? ?{_OP}\b|\bpostop\w*|\bfollow ?ups?\b|\bfu\b|verlauf\w*"
+        rf"|nachuntersuch\w*|nachsorge|\w*kontroll\w*|术后|術後|\b{_NUMBER} ?{_SPAN}\b"
+    ),
+}
+"""Words of headings, worksheets and files: `final` and `version 3 days` say nothing of values."""
+
+
+def timing_around(text: str) -> tuple[str, str] | None:
+    """Return the timing that a heading, visit, worksheet or file says, as `timing_of` does.
+
+    >>> timing_around("data final v3") is None, timing_around("Nachsorge")
+    (True, ('postoperative', 'nachsorge'))
+    """
+    said = fold(text)
+    matches = {timing: pattern.search(said) for timing, pattern in AROUND.items()}
+    found = {timing: match[0] for timing, match in matches.items() if match}
+    return next(iter(found.items())) if len(found) == 1 else None
 
 
 def timing_of(text: str, *, scale: bool = False) -> tuple[str, str] | None:
@@ -68,6 +95,9 @@ def timing_of(text: str, *, scale: bool = False) -> tuple[str, str] | None:
                 break
     if scale and not found and (match := SHORT.search(said)):
         found["postoperative"] = match[0]
+    for timing, pattern in BESIDE_SCALES.items() if scale and not found else ():
+        if match := pattern.search(said):
+            found[timing] = match[0]
     if len(found) != 1:
         return None
     return next(iter(found.items()))

@@ -80,6 +80,25 @@ def test_a_time_alone_needs_its_heading():
     assert not only_time("ODI 4 Wochen")
 
 
+@pytest.mark.parametrize(
+    ("label", "timing"), [("NRS before", "preoperative"), ("VAS nach", "postoperative")]
+)
+def test_short_words_say_the_time_beside_a_scale(label, timing):
+    assert guessed(label, ["5", "7"]).timing == timing
+    assert guessed(label.split()[1], ["5", "7"]).timing == ""
+
+
+@pytest.mark.parametrize(
+    ("context", "timing"),
+    [
+        ("data collection final v3", ""), ("initial upload", ""), ("Kyphoplastie 2019", ""),
+        ("Baseline", "preoperative"), ("Nachsorge 6 Monate", "postoperative"),
+    ],
+)  # fmt: skip
+def test_a_files_name_says_a_time_by_plain_words_alone(context, timing):
+    assert guessed("CRP", ["5.1", "7.3"], context=context).timing == timing
+
+
 def test_the_context_says_the_time_where_the_name_does_not():
     assert guessed("CRP", ["5.1", "7.3"], context="Labor, Aufnahme").timing == "preoperative"
     assert guessed("Age", ["70", "71"], context="Verlauf").timing == "preoperative"

@@ -386,6 +386,7 @@ def _judge_model(options: argparse.Namespace) -> None:
     from models.regression.given import judge_model
     from models.regression.model_file import read_model
     from models.regression.tables import checked
+    from models.validation.judge_frozen import ENDING, judge_frozen
     from models.validation.validate_model import check_risks, validate_model
 
     if options.probabilities or options.scores or options.fitted_here:
@@ -395,6 +396,9 @@ def _judge_model(options: argparse.Namespace) -> None:
             where="command line",
             remedy="leave the others out",
         )
+    if options.model.suffix.lower() == ENDING:
+        judge_frozen(options)
+        return
     model = read_model(options.model)
     if options.validation is not None:
         check_risks(model, options.model)
@@ -514,7 +518,9 @@ def _arguments() -> argparse.ArgumentParser:
     ):
         arguments.add_argument(f"--{name}", nargs="+", default=[], metavar="COLUMN", help=text)
     arguments.add_argument(
-        "--model", type=Path, help="a model's file (docs/regression.md), computed on every row"
+        "--model",
+        type=Path,
+        help="a model's file (docs/regression.md), or a frozen model (.vbm), computed on every row",
     )
     for name, default, text in (
         ("threshold", 0.5, "lowest probability that counts as positive"),

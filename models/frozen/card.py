@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from models.frozen.equation import equation_of
 from models.frozen.model import FrozenModel, Predictor, load_frozen
+from models.frozen.updates import update_sentences
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file
@@ -104,6 +105,8 @@ def card_parts(model: FrozenModel) -> list[Part]:
         _performance_part(facts["performance"]),
         Part("Risks", _risk_sentences(model)),
     ]
+    if updates := update_sentences(facts):
+        parts.append(Part("Updates", updates))
     if facts["notes"]:
         parts.append(Part("Notes of the study", facts["notes"]))
     made = [[name, value] for name, value in facts["made_with"].items()]

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from models.frozen.model import load_frozen
+from models.frozen.updates import write_updated
 from models.judge import _arguments, main
 from models.regression.model_file import model_from
 from models.validation.recalibration import INTERCEPT, SLOPE, recalibrate
@@ -16,6 +18,7 @@ from models.validation.sample_size import needed_for_ratio
 from models.validation.validate_model import check_risks
 from tests.models.validation.test_validation import POINTS, drawn
 from tests.remedies import Remedy, refused
+from tests.support.frozen_study import write_frozen_models
 
 SECTION = "Tables"
 
@@ -75,6 +78,41 @@ def size_without_events(_: Path) -> None:
     assert needed_for_ratio(0.2) > 0
 
 
+def frozen_table(folder: Path) -> None:
+    words = "Judge: a table for a frozen model with a word for a number"
+    blank = "Judge: a table in which hardly any row has what a frozen model needs"
+    path = write_frozen_models(folder)["lr"]
+    model = load_frozen(path)
+    analysis = pd.read_parquet(folder / "study" / "tables" / "analysis.parquet")
+    table = model.inputs(analysis).assign(pain=analysis["outcome"].astype(int)).astype(object)
+    number = next(one.name for one in model.predictors if one.used and not one.levels)
+    needed = next(one.name for one in model.predictors if one.required)
+    given = ["--outcome", "pain", "--model", str(path), "--out-dir", str(folder / "out")]
+    options = _arguments().parse_args([str(folder / "table.csv"), *given, "--resamples", "100"])
+
+    def judged_with(column: str, value: object, rows: slice) -> None:
+        spoiled = table.copy()
+        spoiled.loc[rows, column] = value
+        spoiled.to_csv(folder / "table.csv", index=False)
+        main(options)
+
+    refused(SECTION, words, lambda: judged_with(number, "large", slice(3, 3)), "")
+    refused(SECTION, blank, lambda: judged_with(needed, None, slice(0, None)), "fill in the pred")
+    judged_with(number, table.loc[4, number], slice(3, 3))
+
+
+def wrong_way(folder: Path) -> None:
+    name = "A frozen model whose risks go the wrong way in the patients of a validation"
+    path = write_frozen_models(folder)["lr"]
+    told = {"validation": "temporal", "rows": 90, "events": 30, "intercept": 0.1}
+
+    def update(method: str, slope: float) -> str:
+        return write_updated(path, folder / "new.vbm", method=method, slope=slope, **told)
+
+    refused(SECTION, name, lambda: update(SLOPE, -0.1), "update by the intercept alone")
+    assert update(INTERCEPT, 1.0)
+
+
 RISK = "--probabilities risk"
 _CASES = {
     "Judge: subgroups, and no kind of validation stated": (
@@ -103,6 +141,9 @@ REMEDIES: dict[str, Remedy] = {
     **{name: judged(name, *case) for name, case in _CASES.items()},
     "Judge: a validation of a model of points without a risk axis": points_without_risks,
     "A sample size of a validation without events": size_without_events,
+    "Judge: a table for a frozen model with a word for a number": frozen_table,
+    "Judge: a table in which hardly any row has what a frozen model needs": frozen_table,
+    "A frozen model whose risks go the wrong way in the patients of a validation": wrong_way,
     "A validation whose rows have one outcome": updated(
         "A validation whose rows have one outcome", INTERCEPT, "patients of both outcomes",
         lambda outcome, risk: (np.zeros_like(outcome), risk), "both",

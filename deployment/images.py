@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from deployment.moved_masks import moved_features
 from models.frozen.card import SEEN, number
 from models.frozen.model import FrozenModel
 from pipeline.checks.rules import dense_material
@@ -20,7 +21,7 @@ from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import Finding, from_json
 from pipeline.core.store import Store
 from pipeline.extract import extract_crops
-from pipeline.extraction import load_params
+from pipeline.extraction import load_params, read_crop
 from pipeline.imaging.ct_options import CtOptions
 from pipeline.ingest import ingest_scans, scans_of
 from pipeline.preflight import judge
@@ -71,14 +72,19 @@ class Extracted:
         What the checks said, none of it an error.
     facts : list of (str, str, str)
         Facts of the CT as text: name, value, note where training held nothing like it.
+    moved : dict of str to (dict or None)
+        Features with the mask ``eroded`` and ``dilated`` by 1 mm; None where there are none.
     """
 
     features: dict[str, float]
     findings: list[Finding]
     facts: list[tuple[str, str, str]]
+    moved: dict[str, dict[str, float] | None] = field(default_factory=dict)
 
 
-def extract_features(model: FrozenModel, scan: Scan, folder: Path) -> Extracted:
+def extract_features(
+    model: FrozenModel, scan: Scan, folder: Path, *, move_mask: bool = False
+) -> Extracted:
     """Return the features of one vertebra as the model's study would compute them.
 
     Parameters
@@ -89,6 +95,8 @@ def extract_features(model: FrozenModel, scan: Scan, folder: Path) -> Extracted:
         CT and mask.
     folder : pathlib.Path
         Empty folder for what the stages hand to one another.
+    move_mask : bool
+        Whether the features of the eroded and the dilated mask are computed too.
 
     Raises
     ------
@@ -123,7 +131,11 @@ def extract_features(model: FrozenModel, scan: Scan, folder: Path) -> Extracted:
     findings += _passed(status["findings"].iloc[0])
     row = features.drop(columns=["case_id", "reader"]).iloc[0]
     facts = facts_of_ct(imaging["seen"], {**ingested.iloc[0].to_dict(), "level": scan.level})
-    return Extracted({name: float(value) for name, value in row.items()}, findings, facts)
+    moved = {}
+    if move_mask:
+        crop = read_crop(store.path(crops["crop"].iloc[0]))
+        moved = dict(moved_features(crop, params, imaging["engine"]))
+    return Extracted({name: float(value) for name, value in row.items()}, findings, facts, moved)
 
 
 def cases_of(scan: Scan) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from deployment.moved_masks import MOVED_MM
 from deployment.prediction import INTERVAL, MISSING_PREDICTOR, PREDICTED
 from models.frozen.card import MOMENTS, WHY_NOT_RECALIBRATED, number, performance_table, seen_of
 from models.frozen.model import FrozenModel
@@ -71,6 +72,7 @@ def patient_page(
     row: Mapping,
     findings: Sequence[Finding] = (),
     scan: Sequence[tuple[str, str, str]] = (),
+    moved: Mapping[str, float | None] | None = None,
 ) -> str:
     """Return the page of one patient.
 
@@ -86,6 +88,8 @@ def patient_page(
         What the checks said about CT and mask.
     scan : sequence of (str, str, str)
         Facts of the CT: name, value, and what has to be said of it.
+    moved : mapping, optional
+        Risk with the mask ``eroded`` and ``dilated`` by 1 mm, None where it has no features.
     """
     template = page_templates(TEMPLATES).get_template("patient.html.j2")
     return template.render(
@@ -94,7 +98,7 @@ def patient_page(
         outcome=model.outcome["label"],
         risk=percent(row["risk"]),
         interval=interval_words(model, row),
-        sentences=risk_sentences(model, row),
+        sentences=[*risk_sentences(model, row), *moved_sentences(moved or {})],
         warnings=warnings_of(model, row, findings),
         used=used_values(model, values, row),
         not_causes=NOT_CAUSES,
@@ -185,6 +189,17 @@ def risk_sentences(model: FrozenModel, row: Mapping) -> list[str]:
             f"threshold of {percent(model.threshold)}."
         )
     return sentences
+
+
+def moved_sentences(moved: Mapping[str, float | None]) -> list[str]:
+    """Say how far the risk moves with the mask's boundary."""
+    if not moved:
+        return []
+    told = [
+        f"{name} by {MOVED_MM:g} mm {percent(risk) or 'no risk (too little is left)'}"
+        for name, risk in moved.items()
+    ]
+    return [f"The same with another boundary of the mask: {', '.join(told)}."]
 
 
 def warnings_of(model: FrozenModel, row: Mapping, findings: Sequence[Finding] = ()) -> list[str]:

@@ -9,10 +9,12 @@ import argparse
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from deployment.images import Scan, extract_features
@@ -52,7 +54,12 @@ def predict_table(model: FrozenModel, path: Path, out: Path) -> pd.DataFrame:
 
 
 def predict_one(
-    model: FrozenModel, given: dict[str, str], out: Path, scan: Scan | None = None
+    model: FrozenModel,
+    given: dict[str, str],
+    out: Path,
+    scan: Scan | None = None,
+    *,
+    move_mask: bool = True,
 ) -> dict:
     """Predict one patient and write ``prediction.json`` and ``prediction.html``.
 
@@ -66,6 +73,8 @@ def predict_one(
         Folder of the results.
     scan : Scan, optional
         CT and mask, for a model of radiomic features.
+    move_mask : bool
+        Whether the page says how far the risk moves with the mask's boundary.
 
     Raises
     ------
@@ -83,14 +92,16 @@ def predict_one(
             remedy="give --image, --mask and --level; or a table that holds the features",
         )
     values = one_patient(model, given)
-    findings, facts_of_ct = [], []
+    findings, facts_of_ct, moved = [], [], {}
     if scan is not None:
         with tempfile.TemporaryDirectory() as folder:
-            extracted = extract_features(model, scan, Path(folder))
+            extracted = extract_features(model, scan, Path(folder), move_mask=move_mask)
         findings, facts_of_ct = extracted.findings, extracted.facts
-        for one in model.predictors:
-            if one.block == "radiomics":
-                values[one.name] = extracted.features[one.name]
+        moved = {
+            name: None if features is None else _risk_of(model, values, features)
+            for name, features in extracted.moved.items()
+        }
+        values = with_features(model, values, extracted.features)
     row = predict(model, values).iloc[0].to_dict()
     if row["reason"] == MISSING_PREDICTOR:
         lacking = row["about"].split("|")
@@ -105,19 +116,38 @@ def predict_one(
     facts = facts_of(model, row) | {"values": _plain(known)}
     facts["ct"] = [dict(zip(("fact", "value", "note"), fact, strict=True)) for fact in facts_of_ct]
     facts["findings"] = [asdict(each) for each in findings]
+    facts["moved_mask"] = moved
     write_json(facts, out / "prediction.json")
-    _write_page(patient_page(model, known, row, findings, facts_of_ct), out)
+    _write_page(patient_page(model, known, row, findings, facts_of_ct, moved), out)
     logger.info("risk of %s: %.1f%%", model.outcome["label"], 100 * row["risk"])
     return facts
 
 
+def with_features(
+    model: FrozenModel, values: pd.DataFrame, features: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return values with the features that the model wants, missing ones as NaN."""
+    wanted = [one.name for one in model.predictors if one.block == "radiomics"]
+    return values.assign(**{name: float(features.get(name, np.nan)) for name in wanted})
+
+
+def _risk_of(model: FrozenModel, values: pd.DataFrame, features: Mapping[str, float]) -> float:
+    return float(model.calibrated(model.risk(with_features(model, values, features)))[0])
+
+
 def option_of(name: str) -> str:
-    """Return the option of the command line that gives a predictor's value."""
+    """Return the option of the command line that gives a predictor's value.
+
+    Names that differ in nothing but hyphens and underscores keep their own spelling.
+    """
     option = f"--{name.replace('_', '-')}"
     return option if option not in OWN_OPTIONS else f"--value-{name.replace('_', '-')}"
 
 
-OWN_OPTIONS = ("--help", "--out", "--image", "--mask", "--level", "--series", "--label")
+OWN_OPTIONS = (
+    *("--help", "--out", "--image", "--mask", "--level", "--series", "--label"),
+    "--mask-as-it-is",
+)
 
 
 def _plain(values: dict) -> dict:
@@ -153,7 +183,7 @@ def main(options: argparse.Namespace) -> None:
             f"{' '.join(option_of(one.name) + ' VALUE' for one in model.predictors[-2:])}",
         )
     if alone:
-        predict_one(model, given, options.out, scan)
+        predict_one(model, given, options.out, scan, move_mask=not options.mask_as_it_is)
     else:
         predict_table(model, options.table, options.out)
     logger.info("page: %s", options.out / "prediction.html")
@@ -191,11 +221,19 @@ def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
         ("label", str, "number or name of the structure in the mask"),
     ):
         group.add_argument(f"--{name}", type=kind, help=text)
+    group.add_argument(
+        "--mask-as-it-is",
+        action="store_true",
+        help="leave out how far the risk moves with the mask eroded and dilated by 1 mm",
+    )
     file = next((Path(word) for word in argv if word.endswith(".vbm")), None)
     if file is not None and file.is_file():
         group = arguments.add_argument_group("values of one patient")
-        for one in _predictors_of(file):
+        predictors = _predictors_of(file)
+        options = Counter(option_of(one.name) for one in predictors)
+        for one in predictors:
             name, dest = option_of(one.name), f"{VALUE}{one.name}"
+            name = name if options[name] == 1 else f"--{one.name}"
             group.add_argument(name, dest=dest, metavar="VALUE", help=_help_of(one))
     return arguments
 

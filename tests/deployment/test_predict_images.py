@@ -12,7 +12,7 @@ from demo.feature_names import feature_names
 from models.frozen.container import MODEL, object_bytes, read_members, write_members
 from models.frozen.model import load_frozen
 from pipeline.core.files import json_hash, read_json, read_table
-from pipeline.extraction import extract_features, load_params
+from pipeline.extraction import extract_features, features_of_crop, load_crop, load_params
 from pipeline.study.config import resolve_config
 from tests.deployment.test_predict import given_of
 from tests.end_to_end.test_imaging_commands import CANARY, write_hospital
@@ -80,6 +80,19 @@ def of_image(hospital, **other):
     return [word for name, value in (given | other).items() for word in (f"--{name}", value)]
 
 
+def files_of(hospital):
+    """Return CT and mask, read without the project's own readers."""
+    files = sorted((hospital / "dicom").iterdir())
+    slices = sorted(map(pydicom.dcmread, files), key=lambda one: one.ImagePositionPatient[2])
+    mask = sitk.ReadImage(str(hospital / "A.nrrd"))
+    hu = np.stack(
+        [s.pixel_array * float(s.RescaleSlope) + float(s.RescaleIntercept) for s in slices]
+    )
+    ct = sitk.GetImageFromArray(hu.astype(np.int32))
+    ct.CopyInformation(mask)
+    return ct, mask == 3
+
+
 def test_a_risk_from_a_ct_is_that_of_its_features(hospital, model_file, clinical, tmp_path):
     assert set(feature_names()[:40]) >= {
         one.name for one in load_frozen(model_file).predictors if one.block == "radiomics"
@@ -89,21 +102,17 @@ def test_a_risk_from_a_ct_is_that_of_its_features(hospital, model_file, clinical
     assert done.returncode == 0, done.stderr
     told, model = read_json(tmp_path / "prediction.json"), load_frozen(model_file)
 
-    files = sorted((hospital / "dicom").iterdir())
-    slices = sorted(map(pydicom.dcmread, files), key=lambda one: one.ImagePositionPatient[2])
-    mask = sitk.ReadImage(str(hospital / "A.nrrd"))
-    hu = np.stack(
-        [s.pixel_array * float(s.RescaleSlope) + float(s.RescaleIntercept) for s in slices]
-    )
-    ct = sitk.GetImageFromArray(hu.astype(np.int32))
-    ct.CopyInformation(mask)
-    features = extract_features(ct, mask == 3, load_params(PARAMETERS))
+    features = extract_features(*files_of(hospital), load_params(PARAMETERS))
     row = pd.DataFrame([{**features.to_dict(), **clinical}])
     assert told["model_risk"] == pytest.approx(model.risk(row)[0], abs=1e-9)
     for one in model.predictors:
         if one.block == "radiomics":
             assert told["values"][one.name] == pytest.approx(features[one.name], rel=1e-9)
 
+    moved = told["moved_mask"]
+    assert moved.keys() == {"eroded", "dilated"}
+    # The grid of these features is coarser than 1 mm.
+    assert set(moved.values()) == {None}
     page = (tmp_path / "prediction.html").read_text(encoding="utf-8")
     assert "spacing along z (mm)</td><td>2.5</td><td>never seen in training" in page
     assert CANARY not in page + done.stderr + json.dumps(told)
@@ -154,3 +163,31 @@ def test_a_model_without_images_takes_none(hospital, model_file, clinical, tmp_p
     given = (*of_image(hospital), *given_of(clinical), "--out", tmp_path / "o")
     done = run_here("deployment.predict", tmp_path / "m.vbm", *given)
     assert "Only a model of a study with images predicts from a CT" in done.stderr
+
+
+def test_a_risk_moves_with_the_boundary_of_the_mask(hospital, model_file, clinical, tmp_path):
+    fine = PARAMETERS | {"setting": PARAMETERS["setting"] | {"resampledPixelSpacing": [1, 1, 1]}}
+    members, _ = read_members(model_file)
+    facts = json.loads(members[MODEL])
+    facts["imaging"] |= {"parameters": fine, "parameters_sha256": json_hash(fine)}
+    members[MODEL] = object_bytes(facts)
+    write_members(members, tmp_path / "m.vbm")
+    given = (*of_image(hospital), *given_of(clinical))
+    done = run_here("deployment.predict", tmp_path / "m.vbm", *given, "--out", tmp_path / "o")
+    assert done.returncode == 0, done.stderr
+    told, model = read_json(tmp_path / "o" / "prediction.json"), load_frozen(tmp_path / "m.vbm")
+    crop = load_crop(*files_of(hospital), load_params(fine))
+    for name, change in (("eroded", sitk.BinaryErode), ("dilated", sitk.BinaryDilate)):
+        mask = change(crop.mask, [1, 1, 1], sitk.sitkBall, 0, 1)
+        features = features_of_crop(crop._replace(mask=mask), load_params(fine)).values
+        row = pd.DataFrame([{**features.to_dict(), **clinical}])
+        risk = model.calibrated(model.risk(row))[0]
+        assert told["moved_mask"][name] == pytest.approx(risk, abs=1e-9)
+    page = (tmp_path / "o" / "prediction.html").read_text(encoding="utf-8")
+    assert "eroded by 1 mm" in page
+    done = run_here(
+        "deployment.predict", tmp_path / "m.vbm", *given, "--mask-as-it-is", "--out", tmp_path / "p"
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_json(tmp_path / "p" / "prediction.json")["moved_mask"] == {}
+    assert "eroded" not in (tmp_path / "p" / "prediction.html").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ import yaml
 from pipeline import validate
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import ManyProblemsError, Problems, each_of
+from pipeline.study.draft.whats_wrong import grouped
 from tests.pipeline.test_validate import Files
 
 
@@ -88,6 +89,12 @@ def test_the_lines_to_paste_mend_what_they_are_for(files):
     assert study.clinical["vas"].isna().sum() == 2
     assert "D" in set(study.clinical["sex"])
     assert study.dictionary.set_index("column").loc["bmi", "unit"] == "kg/m2"
+
+
+def test_mistakes_of_one_rule_alone_are_counted_once():
+    text = grouped([StudyError("The table must exist", where=each) for each in "ab"])
+    assert text.startswith("There are 2 problems:\n")
+    assert "(2 times)" in text
 
 
 def test_names_are_in_no_line_to_paste(files):

@@ -45,7 +45,7 @@ def grouped(errors: Sequence[StudyError]) -> str:
             lines.append(f"     Found: {listing(places, PLACES)}.")
             if remedy:
                 lines.append(f"     Remedy: {remedy.rstrip('.')}.")
-    kinds = f", of {len(by_rule)} kinds" if len(by_rule) < len(errors) else ""
+    kinds = f", of {len(by_rule)} kinds" if 1 < len(by_rule) < len(errors) else ""
     return f"There are {len(errors)} problems{kinds}:\n" + "\n".join(lines)
 
 

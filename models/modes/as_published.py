@@ -209,7 +209,7 @@ def _resampled(
     if method != "none" and Z.shape[1]:
         seed = derive_seed(config["seed"], "as published", "oversampling")
         drawn = resample_rows(Z, y, seed, method)
-        Z, y, origin, why_not = drawn
+        Z, y, origin, why_not = drawn.X, drawn.y, drawn.origin, drawn.why_not
         notes += [drawn.note] if drawn.note else []
     groups = patients_of(training["patient_id"].to_numpy(), origin)
     return LearningRows(chain, Z, y, groups, notes, why_not), origin

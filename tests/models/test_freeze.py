@@ -263,7 +263,7 @@ def test_rows_of_patients_leave_only_where_that_is_asked_for(family, options, tm
 
 
 def test_a_model_of_nothing_gives_everybody_the_same_risk(tmp_path):
-    strict = {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30}}
+    strict = {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30, "vif": None}}
     study = write_frozen_study(tmp_path / "study", ("rf",), selection=strict)
     out = tmp_path / "m.vbm"
     assert run_here("models.freeze", study, "--model", "rf", "--out", out).returncode == 0

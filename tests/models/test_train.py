@@ -193,7 +193,8 @@ def test_the_same_seed_gives_the_same_model(table, config):
 def test_a_study_in_which_nothing_is_selected_still_gets_its_model(folder, config, tmp_path):
     strict = {
         **config,
-        "selection": config["selection"] | {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30}},
+        "selection": config["selection"]
+        | {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30, "vif": None}},
     }
     study = tmp_path / "study"
     study.mkdir()

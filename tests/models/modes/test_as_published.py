@@ -171,7 +171,7 @@ def test_nothing_selected_predicts_the_share_of_events(study, config):
     training, test = parts_of(table)
     strict = config | {
         "selection": config["selection"]
-        | {"wilcoxon": {"p": 1e-30, "correction": "none"}, "clinical": {"p": 1e-30}}
+        | {"wilcoxon": {"p": 1e-30, "correction": "none"}, "clinical": {"p": 1e-30, "vif": None}}
     }
     folds = training["fold"].to_numpy()
     trained = fit_model("lr", columns, training, folds, strict)
@@ -183,7 +183,7 @@ def test_rows_that_tomek_links_removed_have_no_out_of_fold_prediction(study, con
     columns, table = study
     training, test = parts_of(table)
     # In a plane there are links between the outcomes; in many dimensions hardly any.
-    selection = config["selection"] | {"mrmr": {"k": 2}, "clinical": {"p": 1e-30}}
+    selection = config["selection"] | {"mrmr": {"k": 2}, "clinical": {"p": 1e-30, "vif": None}}
     flat = config | {"selection": selection}
     trained = fit_model("lr", columns, training, training["fold"].to_numpy(), flat)
     lost = np.isnan(trained.search.out_of_fold)

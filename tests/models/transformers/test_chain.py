@@ -165,7 +165,7 @@ def test_a_block_that_keeps_nothing_leaves_the_other(study, config, key, value, 
 
 
 def test_nothing_kept_is_said(study, config):
-    config["selection"] |= {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30}}
+    config["selection"] |= {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30, "vif": None}}
     table, columns, _ = study
     chain = fit(study, config)
     assert chain.transform(columns.take(table)).shape == (150, 0)

@@ -10,7 +10,7 @@ from pipeline.reporting import outcomes_page as page
 from pipeline.reporting.blocks import Block, Figure, Note, Paragraph, Section, Table
 from pipeline.reporting.figures.clinical import columns_by_group, heat_map
 from pipeline.reporting.results import Course, Results
-from pipeline.reporting.wording import SIGNED, interval, number, plural
+from pipeline.reporting.wording import SIGNED, interval, number, plural, sentence_list
 from pipeline.study.course_plan import plan_of
 
 
@@ -23,7 +23,13 @@ def course_section(results: Results) -> Section:
     plan, groups = plan_of(results.study.config["outcomes"]), course.info["groups"]
     patients = course.tables["patients"]
     group = np.array([groups.index(each) if each in groups else -1 for each in patients["group"]])
-    blocks: list[Block] = [Note(page.ASSOCIATION, "Association, not effect", "info")]
+    text = (
+        f"Groups by “{course.info['label']}”: {sentence_list(groups)}; the first is the reference."
+    )
+    blocks: list[Block] = [
+        Paragraph(text),
+        Note(page.ASSOCIATION, "Association, not effect", "info"),
+    ]
     for scale in plan.scales:
         found = _of(course, "scale", scale.label, ("over_time", "between"))
         blocks += _blocks(parts.scale_part(scale, found, patients, group, groups), found)

@@ -171,14 +171,16 @@ class _HandedIn:
         "tables have no clinical predictors",
         min_length=1,
     )
-    readings: dict[Column, Annotated[list[Column], Rule(bounds={"min_length": 2})]] = option(
-        {},
-        "clinical columns that are means of several readings, {hu: [hu_a, hu_b, hu_c]}",
-        "{hu: [hu_a, hu_b, hu_c]}: a clinical column that is made as the mean of readings; the "
-        "dictionary describes it, and the readings with the role `other`; the report has their "
-        "agreement",
-        remedy="such as `readings: {hu: [hu_a, hu_b, hu_c]}`",
-        replaced=True,
+    readings: dict[Column, Annotated[list[Column], Rule(unique=True, bounds={"min_length": 2})]] = (
+        option(
+            {},
+            "clinical columns that are means of several readings, {hu: [hu_a, hu_b, hu_c]}",
+            "{hu: [hu_a, hu_b, hu_c]}: a clinical column that is made as the mean of readings; the "
+            "dictionary describes it, and the readings with the role `other`; the report has their "
+            "agreement",
+            remedy="such as `readings: {hu: [hu_a, hu_b, hu_c]}`",
+            replaced=True,
+        )
     )
     unit: Literal["patient", "case"] = option(
         "patient",

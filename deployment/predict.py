@@ -227,7 +227,7 @@ def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
         help="leave out how far the risk moves with the mask eroded and dilated by 1 mm",
     )
     file = next((Path(word) for word in argv if word.endswith(".vbm")), None)
-    if file is not None and file.is_file():
+    if file is not None:
         group = arguments.add_argument_group("values of one patient")
         predictors = _predictors_of(file)
         options = Counter(option_of(one.name) for one in predictors)

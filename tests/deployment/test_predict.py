@@ -145,6 +145,7 @@ def test_refusals(clinical, radiomic, folder, tmp_path):
     one = patients(load_frozen(radiomic), folder / "radiomic").iloc[0].to_dict()
     clinical_values = {name: value for name, value in one.items() if name in values}
     assert "needs them of every patient" in told(*given_of(clinical_values), file=radiomic)
+    assert "The frozen model must exist" in told("--age", "71", file=tmp_path / "none.vbm")
     (tmp_path / "bad.vbm").write_bytes(clinical.read_bytes()[:-1])
     assert "must be whole" in told("--age", "71", file=tmp_path / "bad.vbm")
 

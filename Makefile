@@ -105,9 +105,10 @@ test: $(TOOLS) ## run the tests
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow"
 
 test-full: export NUMBA_DISABLE_JIT = 0
+test-full: COVERAGE := $(addprefix --cov=,pipeline segmentation models deployment intake) --cov-report=term:skip-covered
 test-full: $(TOOLS) ## run the tests and recompute what they take from stored values
-	@echo "Part 1 of 2: what make test runs"
-	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow"
+	@echo "Part 1 of 2: what make test runs, with the share of lines that it covers"
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow" $(COVERAGE)
 	@echo "Part 2 of 2: what make test takes from stored values, a line a test"
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m slow -v
 
@@ -131,11 +132,12 @@ proof-leakage: $(STAMP) ## prove on permuted outcomes that nothing leaks (docs/p
 proof-simulation: $(STAMP) ## measure on simulated cohorts what the chain finds and how well it knows
 	$(BIN)/python -m proofs.simulation --workers $(CORES)
 
-lint: $(TOOLS) $(TABLES) ## ruff, snakefmt, import contract, snakemake --lint, the docs' links
+lint: $(TOOLS) $(TABLES) ## ruff, snakefmt, import contract, types, snakemake --lint, the docs' links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile pipeline/rules
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint --configfile config/demo-tables.yaml
 	$(BIN)/python -m mkdocs build --quiet --strict
 

@@ -146,5 +146,5 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
             values = np.mean([self._reading(X, reader) for reader in seen.values()], axis=0)
         else:
             only = self.readers[0] if len(self.readers) == 1 else self.model_reader
-            values = self._reading(X, seen[only])
+            values = self._reading(X, seen[str(only)])
         return pd.DataFrame(values, index=X.index, columns=list(self.features))

@@ -64,7 +64,7 @@ class NamedColumns:
         validate_data(self, X, reset=reset, skip_check_array=True)
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True

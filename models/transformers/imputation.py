@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,8 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self.center_ = known.mean().fillna(0.0).to_numpy()
             spread = known.std(ddof=0).fillna(0.0).to_numpy()
             self.scale_ = np.where(spread > 0, spread, 1.0)
-        self.converged_, self.imputer_ = True, None
+        self.converged_ = True
+        self.imputer_: Any = None
         if width:
             self.imputer_ = self._imputer(width)
             with warnings.catch_warnings(record=True) as caught:

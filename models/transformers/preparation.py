@@ -69,7 +69,8 @@ class ClinicalEncoder(NamedColumns, TransformerMixin, BaseEstimator):
     def fit(self, X: pd.DataFrame, y: object = None) -> ClinicalEncoder:
         """Learn the levels that fill, and where values are missing; `y` is ignored."""
         self._check_table(X, reset=True)
-        self.fill_, self.indicated_ = {}, []
+        self.fill_: dict = {}
+        self.indicated_: list = []
         for predictor in self._present(X):
             known = X[predictor.column].dropna()
             self.fill_[predictor.column] = None
@@ -104,7 +105,7 @@ class ClinicalEncoder(NamedColumns, TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return the names of the encoded columns."""
         check_is_fitted(self)
-        names = []
+        names: list[str] = []
         for predictor in self.predictors:
             if predictor.column in self.fill_:
                 names += predictor.encoded

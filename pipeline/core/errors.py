@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 
 class VertebromicsError(Exception):
@@ -41,7 +42,7 @@ class VertebromicsError(Exception):
 
     def __reduce__(self) -> tuple:
         # Errors cross process pools; the default would hand the keywords over as positions.
-        keywords = {"found": self.found, "where": self.where, "remedy": self.remedy}
+        keywords: dict[str, Any] = {"found": self.found, "where": self.where, "remedy": self.remedy}
         return partial(type(self), **keywords), (self.rule,)
 
     def __str__(self) -> str:

@@ -126,7 +126,9 @@ def read_numbers(texts: pd.Series, *, decimal_comma: bool = False) -> Numbers:
         comma = "decimal"
     if (comma, point) in CONTRADICTIONS:
         comma, point = "both", ("both" if point == "thousands" else point)
-    values, wrong, kinds = {}, {}, {}
+    values: dict = {}
+    wrong: dict = {}
+    kinds: dict = {}
     for row, text in given.items():
         one = cells[row]
         plain_text = None if one is None else _plain(one, comma, point)
@@ -234,8 +236,8 @@ def _parts(text: str) -> tuple[tuple[str, str, str] | None, bool]:
     """Return sign, digits with their signs, and exponent; and whether blanks parted thousands."""
     wrapped = _WRAPPED.fullmatch(text)
     listed = re.fullmatch(r"\[\s*([^\s\[\],]+)\s*\]", wrapped[1] if wrapped else text)
-    if wrapped or listed:
-        inside = (listed or wrapped)[1]
+    if found := listed or wrapped:
+        inside = found[1]
         if not NUMBER.fullmatch(inside):
             return None, False
         text = inside

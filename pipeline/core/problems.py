@@ -85,7 +85,7 @@ class Problems:
             self.errors += each_of(error)
 
 
-def listing(values: object, shown: int = 10) -> str:
+def listing(values: Iterable, shown: int = 10) -> str:
     """Return `values` as a comma-separated list that stops after `shown` and says how many more.
 
     Examples

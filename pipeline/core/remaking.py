@@ -66,7 +66,7 @@ def remake(study: Path, batches: Path, kind: str, key: str) -> None:
     """
     maker = MAKERS.get(kind)
     found = maker and _scan_of(batches, maker, key)
-    if not found:
+    if maker is None or not found:
         return
     batch, scan = found
     with tempfile.TemporaryDirectory() as folder:

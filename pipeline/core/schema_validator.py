@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 
 @cache
@@ -23,6 +24,6 @@ def _validator_class() -> type:
     return extend(Draft202012Validator, {"pattern": pattern})
 
 
-def schema_validator(schema: dict):
+def schema_validator(schema: dict) -> Any:
     """Return a validator of `schema`, whose patterns describe whole texts."""
     return _validator_class()(schema)

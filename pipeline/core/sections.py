@@ -62,7 +62,7 @@ class Rule:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict]) -> dict:
         """Add the bounds to what pydantic makes of the type."""
-        schema = handler(source)
+        schema: Any = handler(source)
         (schema["schema"] if schema["type"] == "nullable" else schema).update(self.bounds)
         if not self.unique:
             return schema
@@ -73,7 +73,8 @@ class Rule:
                 raise PydanticCustomError("unique", "names something twice")
             return values
 
-        return core_schema.no_info_after_validator_function(named_once, schema)
+        held: Any = core_schema.no_info_after_validator_function(named_once, schema)
+        return held
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], dict]) -> dict:
         """Add the words to what pydantic writes of the type."""

@@ -159,12 +159,12 @@ def differences(table: pd.DataFrame, schema: type[Table], *, spare: bool = False
     for name, count in _repeated(present).items():
         yield f"{count} columns {name}"
     for at, (name, type_) in enumerate(zip(present, table.dtypes, strict=True)):
-        each = one.get(name) or _of_pattern(str(name), patterns)
-        if each is None:
+        described = one.get(name) or _of_pattern(str(name), patterns)
+        if described is None:
             if not spare:
                 yield f"a column {name} that it does not have"
-        elif each.values or not each.null or str(type_) not in each.kind.accepted:
-            yield from _wrong(table.iloc[:, at], str(name), each)
+        elif described.values or not described.null or str(type_) not in described.kind.accepted:
+            yield from _wrong(table.iloc[:, at], str(name), described)
 
 
 def _repeated(names: list) -> dict[str, int]:

@@ -28,7 +28,7 @@ NUMBER = "put it in quotes if it is text, or write a number that the option can 
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 as PyYAML reads it, not deeper than `MOST_DEPTH`."""
 
-    def fetch_flow_collection_start(self, token):
+    def fetch_flow_collection_start(self, token: object) -> None:
         """Begin a list or mapping in brackets, unless too many are open: each costs the next."""
         if self.flow_level > MOST_DEPTH:
             raise RecursionError

@@ -197,7 +197,8 @@ def metrics_score(results: Results, checklist: Checklist) -> Score:
     rules = {rule["item"]: told[rule["fact"]] for rule in checklist.data["conditions"]}
     unknown = [no for no, holds in rules.items() if holds is None]
     met = {item["item"]: _met(results, item) for item in checklist.data["items"]}
-    scores = []
+    scores: list[float] = []
+    counted: set[str] = set()
     for chosen in product((True, False), repeat=len(unknown)):
         holds = rules | dict(zip(unknown, chosen, strict=True))
         active = [
@@ -205,12 +206,14 @@ def metrics_score(results: Results, checklist: Checklist) -> Score:
             for item in checklist.data["items"]
             if all(holds[condition] for condition in item.get("if", []))
         ]
+        counted |= {item["item"] for item in active}
         whole = sum(item["weight"] for item in active)
         if whole:
             sure = sum(item["weight"] for item in active if met[item["item"]])
             possible = sum(item["weight"] for item in active if met[item["item"]] is not False)
             scores += [100 * sure / whole, 100 * possible / whole]
-    return Score(min(scores), max(scores), [no for no, state in met.items() if state is None])
+    left = [no for no, state in met.items() if state is None and no in counted]
+    return Score(min(scores), max(scores), left)
 
 
 def _met(results: Results, item: Mapping[str, Any]) -> bool | None:

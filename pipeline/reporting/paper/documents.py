@@ -160,6 +160,8 @@ def add_table(
                 cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.RIGHT
     if widths is not None:
         _set_widths(document, table, widths)
+    for row in table.rows:  # a row stays on one page
+        row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
     head = table.rows[0]
     again = OxmlElement("w:tblHeader")
     again.set(qn("w:val"), "true")

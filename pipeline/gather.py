@@ -21,6 +21,7 @@ from pipeline.core.table_schema import Table
 from pipeline.study.study import open_study
 from pipeline.tables.feature_columns import Layout
 from pipeline.tables.feature_tables import feature_names, read_features
+from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.schemas.agreement import Agreement
 from pipeline.tables.schemas.extraction import Extraction
 from pipeline.tables.schemas.features import Features
@@ -146,6 +147,26 @@ def gather_ready(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return gathered.sort_values(["case_id", "reader"], ignore_index=True)
 
 
+def check_cases(gathered: pd.DataFrame, frozen: pd.DataFrame) -> None:
+    """Raise `StudyError` unless ready tables still hold the cases that the study was frozen with.
+
+    Parameters
+    ----------
+    gathered : pandas.DataFrame
+        As `gather_ready` returns it.
+    frozen : pandas.DataFrame
+        Cases of the frozen study (`pipeline.study.study.Ready`).
+    """
+    differing = set(frozen["case_id"]) ^ set(gathered["case_id"])
+    if differing:
+        raise StudyError(
+            "Ready feature tables must hold the cases with which this run began",
+            found=f"{len(differing)} in one only: {listing(map(shown_id, sorted(differing)), 5)}",
+            where="config key features",
+            remedy="start the run again: it reads the tables as they are now",
+        )
+
+
 def main(options: argparse.Namespace) -> None:
     """Gather the tables that the command line names, or those that the study starts from."""
     import pyarrow.parquet as pq
@@ -173,7 +194,9 @@ def main(options: argparse.Namespace) -> None:
                 len(names),
                 listing(dropped, 20) or "none",
             )
-        write_table(gather_ready(ready), options.out, Features, csv=True)
+        gathered = gather_ready(ready)
+        check_cases(gathered, study.ready_tables().cases)
+        write_table(gathered, options.out, Features, csv=True)
         return
     table = gather(
         [pq.read_table(path) for path in parts],

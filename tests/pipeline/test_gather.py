@@ -12,10 +12,13 @@ import pytest
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import write_table
 from pipeline.gather import gather, gather_ready
+from pipeline.study.study import write_study
 from pipeline.tables.feature_tables import read_features
 from pipeline.tables.schemas.study_tables import Cases
+from pipeline.validate import validate_study
 from tests.support.commands import run_here
 from tests.support.filled import filled
+from tests.support.small_tables import DICTIONARY, small_config, small_tables
 
 
 def _features(cases: list[str], columns: list[str], seed: int = 0) -> pa.Table:
@@ -157,3 +160,28 @@ def test_decimal_commas_are_read_and_doubtful_ones_refused(tmp_path: Path) -> No
     path.write_text("patient_id,f1,f2\nP1,12 HU,1\nP2,14 HU,2\n", encoding="utf-8")
     with pytest.raises(StudyError, match="A feature must be a number"):
         read_features(path, "A", "patient_id")
+
+
+def test_cases_that_came_after_validation_are_refused_and_no_later_stage_reads_the_tables(
+    tmp_path: Path,
+) -> None:
+    tables, clinical = small_tables(readers="AB")
+    config = small_config(tmp_path, tables, clinical, DICTIONARY)
+    write_study(validate_study(config), tmp_path / "study")
+    study, features = ("--study", tmp_path / "study"), tmp_path / "features.parquet"
+    whole = Path(config["features"]["A"]).read_text()
+    Path(config["features"]["A"]).write_text(whole.replace("P007", "P907"))
+    done = run_here("pipeline.gather", *study, "--out", features)
+    assert "must hold the cases with which this run began. Found: 1 in one only" in done.stderr
+    assert not features.exists()
+    Path(config["features"]["A"]).write_text(whole)
+    assert run_here("pipeline.gather", *study, "--out", features).returncode == 0
+    for reader in "AB":
+        Path(config["features"][reader]).unlink()
+    given = (*study, "--features", features)
+    out = ("--out", tmp_path / "r.parquet", "--families", tmp_path / "f.parquet")
+    assert run_here("pipeline.reproducibility", *given, *out).returncode == 0
+    out = ("--out", tmp_path / "a.parquet", "--info", tmp_path / "a.json")
+    joined = run_here("pipeline.join", *given, *out, "--flow", tmp_path / "flow.json")
+    assert joined.returncode == 0, joined.stderr
+    assert len(pd.read_parquet(tmp_path / "a.parquet")) == len(clinical)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.gather import gather_ready
+from pipeline.gather import check_cases, gather_ready
 from pipeline.study.new_study import write_templates
 from pipeline.tables.clinical_table import read_clinical
 from pipeline.tables.dictionary import allowed_predictors, read_dictionary
@@ -149,6 +149,14 @@ def _only_words(folder: Path) -> None:
     assert len(gather_ready({"A": other, "B": other})) == 2
 
 
+def _changed(folder: Path) -> None:
+    frozen = pd.DataFrame({"case_id": ["a", "b"]})
+    now = gather_ready({"A": pd.DataFrame({"case_id": ["a", "c"], "f1": [1.0, 2.0]})})
+    refused(lambda: check_cases(now, frozen), "Ready feature tables must hold the cases",
+            "start the run again")  # fmt: skip
+    check_cases(now, now[["case_id"]])  # as the next run freezes them
+
+
 def _telling(folder: Path) -> None:
     def door(**options: object) -> None:
         made = table()
@@ -272,6 +280,7 @@ REMEDIES: dict[str, Remedy] = {
     **{bad_input: cells(bad_input) for bad_input in CELLS},
     **{bad_input: leaks(bad_input) for bad_input in LEAKS},
     "A feature that is numbers for one reader and words for another": _only_words,
+    "A ready feature table whose cases change while a run goes on": _changed,
     "A feature that tells the outcome without an error": _telling,
     "Columns of words among the features": _words,
     "New study: a table of features without ids": _nobody,

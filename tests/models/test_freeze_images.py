@@ -7,6 +7,8 @@ import yaml
 from models.freezing.contents import imaging_facts
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash, write_table
+from pipeline.extract import STATUS_COLUMNS
+from pipeline.ingest import COLUMNS
 from pipeline.study.config import resolve_config
 from pipeline.study.study import Study
 
@@ -27,11 +29,13 @@ def study_with_images(folder):
         ]
     )
     study = Study(config, cases, None, None)
-    scans = pd.DataFrame({"scan_id": ["S1", "S2", "S3"]})
+    scans = pd.DataFrame({"scan_id": ["S1", "S2", "S3"], "patient_id": ["P1", "P2", "P3"]})
+    scans["status"], scans["findings"] = "ok", "[]"
     scans["spacing_x"] = scans["spacing_y"] = [0.5, 0.75, 0.1]
     scans["spacing_z"], scans["slice_thickness_mm"] = [1.0, 1.25, 9.0], [None, 1.25, 9.0]
     scans["kvp"], scans["kernel"] = [120.0, 100.0, 1.0], ["B70", None, "X"]
     scans["manufacturer"], scans["orientation"], scans["format"] = "Maker", "LPS", "dicom"
+    scans = scans.reindex(columns=list(COLUMNS)).astype(COLUMNS)
     write_table(scans, study.folder / "tables" / "ingest.parquet")
 
     def make(entry):
@@ -39,7 +43,10 @@ def study_with_images(folder):
 
     known = {"crop": "c", "params": PARAMETERS, "engine": "fast", "code": "x", "versions": {}}
     entry = study.store.get_or_make("features", known, make)
-    status = pd.DataFrame({"case_id": ["P1-L1"], "features_key": [entry.name]})
+    row = {"case_id": "P1-L1", "scan_id": "S1", "patient_id": "P1", "level": "L1", "reader": "A"}
+    row |= {"status": "ok", "findings": "[]", "engine": "fast", "features_key": entry.name}
+    status = pd.DataFrame([row])
+    status = status.reindex(columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS)
     write_table(status, study.folder / "tables" / "extraction.parquet")
     return study, path
 

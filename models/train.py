@@ -27,7 +27,6 @@ from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.mode_labels import is_leaking, labelled_log
-from pipeline.core.sections import section_of
 from pipeline.study.options.judging import Interpretation
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.training import Importance, Predictions, Search
@@ -90,6 +89,10 @@ def predictions_of(
     return table.astype({"outcome": int})
 
 
+MEASURED = ("permutations", "shap", "shap_rows", "shap_background")
+"""Options of `interpretation` that say what is computed; the others say what is shown of it."""
+
+
 def write_model(
     trained: ProcedureRun,
     training: pd.DataFrame,
@@ -100,7 +103,8 @@ def write_model(
 ) -> None:
     """Write ``predictions``, ``search``, ``importance`` and ``model.json`` of a trained model."""
     fitted, search, model = trained.fitted, trained.search, trained.fitted.model
-    measured = section_of(Interpretation, config["interpretation"])
+    asked = config["interpretation"]
+    measured = Interpretation(**{name: asked[name] for name in MEASURED})
     shares, how = importance_table(fitted, training, measured, config["seed"])
     predictions = predictions_of(trained, training, test)
     write_result(predictions, folder / "predictions.parquet", config, Predictions)

@@ -373,6 +373,11 @@ def test_what_a_rule_lists_its_stage_reads(ruled: list[Run]) -> None:
 READ_ELSEWHERE = {
     "cases": ("pipeline/validate.py", 'config["cases"]'),
     "scans_per_job": ("pipeline/validate.py", 'config["scans_per_job"]'),
+    "clinical_only": ("pipeline/study/config_checks.py", 'config["clinical_only"]'),
+    "interpretation.top": (
+        "pipeline/reporting/sections/importance.py",
+        'results["interpretation.top"]',
+    ),
     "analyses": ("pipeline/study/analyses/analysis.py", 'config["analyses"]'),
     "protocol": ("pipeline/study/config.py", 'user.get("protocol")'),
     "study": ("pipeline/study/study.py", 'self.config["study"]'),

@@ -412,8 +412,8 @@ def test_a_study_without_a_hold_out_is_judged_by_its_outer_folds(checkout: Check
     assert "test rows" not in page
     assert set(checkout.planned(study)) == set()
     checkout.write(study, config | {"nested": {"folds": 4}})
-    again = {"winner", "evaluate", "references", "sensitivity", "ablate", "study_report"}
-    assert set(checkout.planned(study)) == again | {"nested"}
+    again = {"winner", "evaluate", "references", "sensitivity", "ablate", "added_value"}
+    assert set(checkout.planned(study)) == again | {"nested", "study_report"}
 
 
 @pytest.mark.parametrize(

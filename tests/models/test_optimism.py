@@ -28,6 +28,8 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED
 from pipeline.core.seeds import derive_seed
+from pipeline.tables.schemas.analysis import Analysis
+from tests.support.filled import filled
 
 #: Next to no penalty, so that the fit is the maximum likelihood's.
 PLAIN = {"penalty": "l2", "C": 1e5}
@@ -359,7 +361,7 @@ def options(tmp_path, config):
     columns, table = rows_of(90, 6, 8, (1.2,))
     split = table[["unit_id", "patient_id", "outcome"]].assign(part="train", fold=0)
     split.loc[:19, "part"] = "test"
-    write_table(table, tmp_path / "analysis.parquet")
+    write_table(filled(Analysis, table), tmp_path / "analysis.parquet")
     info = {"readers": ["A"], "model_reader": "A", "predictors": []}
     write_json(info | {"features": list(columns.features)}, tmp_path / "analysis.json")
     write_table(split, tmp_path / "split.parquet")

@@ -33,6 +33,7 @@ from pipeline.running.run import study_folder
 from pipeline.study.config import load_config, resolve_config
 from pipeline.study.new_study import write_templates
 from pipeline.study.option_numbers import config_number, number_within
+from pipeline.tables.schemas.nested import Nested, NestedPredictions
 from pipeline.tables.split_designs import parts_from_column
 from pipeline.tables.values.formula import Formula
 from tests.models import test_judge, test_no_hold_out
@@ -43,6 +44,7 @@ from tests.pipeline.tables import test_formula, test_split_designs
 from tests.pipeline.test_validate import Files
 from tests.remedies import Remedy, clinical_studies, refused, rules, says
 from tests.support.clinical_study import clinical_study, write_clinical
+from tests.support.filled import filled
 
 SECTION = "Configuration"
 REMEDIES: dict[str, Remedy] = rules.REMEDIES | clinical_studies.REMEDIES
@@ -670,8 +672,8 @@ REMEDIES["Too few patients for a model in one of its stages"] = too_few_patients
 
 def outer_folds_by_hand(folder: Path) -> None:
     rows, table, predictions = test_no_hold_out.judged_rows()
-    for name, judged in (("table", table), ("predictions", predictions)):
-        judged.to_parquet(folder / f"{name}.parquet")
+    filled(Nested, table).to_parquet(folder / "table.parquet")
+    filled(NestedPredictions, predictions).to_parquet(folder / "predictions.parquet")
     paths = {"nested": folder / "table.parquet"}
     predicted = {"nested_predictions": folder / "predictions.parquet"}
     name = "Without a hold-out: a stage by hand without the outer folds"

@@ -31,6 +31,7 @@ def config(repository):
         "shap": True,
         "shap_rows": 30,
         "shap_background": 12,
+        "top": 10,
     }
     return config | {"device": "cpu"}
 

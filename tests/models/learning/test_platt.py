@@ -50,10 +50,10 @@ def test_platt_svc_is_a_scikit_learn_classifier(estimator, check):
     seed=st.integers(0, 10_000),
     patients=st.integers(20, 60),
     rows_each=st.integers(1, 3),
-    oversample=st.booleans(),
+    oversampling=st.sampled_from(["none", "adasyn_tomek"]),
 )
 def test_no_machine_learns_from_a_patient_or_the_relatives_of_one_whose_risk_it_judges(
-    seed, patients, rows_each, oversample
+    seed, patients, rows_each, oversampling
 ):
     """Column 0 names the patient: a synthetic row holds a mixture of its two parents' names."""
     rng = np.random.default_rng(seed)
@@ -62,7 +62,7 @@ def test_no_machine_learns_from_a_patient_or_the_relatives_of_one_whose_risk_it_
     Z = np.column_stack([groups, *rng.normal(size=(2, len(y)))]).astype(float)
     where = {tuple(row): number for number, row in enumerate(Z)}
     seen, made = [], 0
-    for fold in calibration_folds(Z, y, groups, seed, oversample=oversample):
+    for fold in calibration_folds(Z, y, groups, seed, oversampling=oversampling):
         valid = [where[tuple(row)] for row in fold.X_valid]
         np.testing.assert_array_equal(fold.y_valid, y[valid])
         learn = [where[tuple(row)] for row in fold.X_learn if tuple(row) in where]
@@ -74,7 +74,7 @@ def test_no_machine_learns_from_a_patient_or_the_relatives_of_one_whose_risk_it_
             assert on_lines_between(synthetic, Z[(y == 1) & ~np.isin(groups, groups[valid])])
         seen += valid
     assert sorted(seen) == list(range(len(y)))
-    assert (made > 0) == oversample
+    assert (made > 0) == (oversampling != "none")
 
 
 def on_lines_between(points, ends):

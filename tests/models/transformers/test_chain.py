@@ -65,7 +65,9 @@ def test_the_steps_come_in_the_stated_order(study, config):
     chain = fit(study, config)
     blocks = chain["blocks"].named_transformers_
     assert list(blocks["radiomics"].named_steps) == ["ccc", "impute", "scale", "wilcoxon", "mrmr"]
-    assert list(blocks["clinical"].named_steps) == ["univariate", "encode", "impute", "scale"]
+    assert list(blocks["clinical"].named_steps) == [
+        *("univariate", "encode", "impute", "scale", "collinear"),
+    ]
 
 
 def test_a_chain_can_be_cloned_and_refitted(study, config):
@@ -151,7 +153,11 @@ def test_indicators_of_missing_values_belong_to_their_predictor(study, config):
     [
         ("ccc", {"threshold": 1.0}, "No radiomic feature passed the CCC filter."),
         ("wilcoxon", {"p": 1e-30}, "No radiomic feature passed the Wilcoxon filter."),
-        ("clinical", {"p": 1e-30}, "No clinical predictor passed the univariate filter."),
+        (
+            "clinical",
+            {"p": 1e-30, "vif": None},
+            "No clinical predictor passed the univariate filter.",
+        ),
     ],
 )
 def test_a_block_that_keeps_nothing_leaves_the_other(study, config, key, value, note):

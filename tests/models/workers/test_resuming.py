@@ -32,6 +32,8 @@ from models.workers.parallel import Workers
 from models.workers.resuming import IDLE_OPTIONS, journal_until_done, map_kept, stage_key
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED
+from pipeline.tables.schemas.training import Importance
+from tests.support.filled import filled
 
 #: What each stage's module calls for one repetition, and how often in the study of these tests.
 STAGES = {
@@ -68,7 +70,7 @@ def study(tmp_path_factory, repository) -> Path:
     (folder / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     named = list(Columns.from_info(info).features[:4])
     shares = pd.DataFrame({"feature": named, "importance": [0.4, 0.3, 0.2, 0.1]})
-    write_table(shares, folder / "importance.parquet")
+    write_table(filled(Importance, shares), folder / "importance.parquet")
     model = {"model": "lr", "parameters": {"C": 0.1}, "threshold": 0.3, "features": named}
     model |= WAS_FITTED
     write_json(model, folder / "model.json")
@@ -82,6 +84,7 @@ def options_of(study: Path, out: Path) -> SimpleNamespace:
         setattr(options, name, study / f"{name}.parquet")
     options.info, options.model_json = study / "analysis.json", study / "model.json"
     options.out, options.json = out / "lr.parquet", out / "lr.json"
+    options.predictions = out / "lr_predictions.parquet"
     return options
 
 

@@ -22,9 +22,6 @@ OWN = {
     "pipeline/running/triggers.py": "lines that are hashed, not written",
     "pipeline/study/new_study.py": "templates of this project's own words",
     "intake/handover/hospital_report.py": "escapes each cell",
-    "intake/clinical/writing.py": "escapes each cell",
-    "pipeline/study/draft/whats_wrong.py": "rows of a dictionary to paste",
-    "pipeline/study/draft/questions.py": "rows of a dictionary to paste",
     "intake/identity/containers.py": "text that is searched, not written",
 }
 

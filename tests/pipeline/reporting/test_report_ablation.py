@@ -96,7 +96,7 @@ def results_of(tables: dict[str, pd.DataFrame], info: dict = INFO) -> object:
     models = {name: SimpleNamespace(info={"label": label}) for name, label in labels.items()}
     predictors = [{"column": "pfo", "label": "Posterior fascia oedema"}]
     modelling = SimpleNamespace(ablation=ablations, models=models, info={"predictors": predictors})
-    config = {"mode": "rigorous"}
+    config = {"mode": "rigorous", "split": {"design": "holdout"}}
     return Some(modelling=modelling, study=SimpleNamespace(config=config))
 
 

@@ -13,6 +13,8 @@ from pipeline.running.triggers import parameter_file
 from pipeline.study.config import resolve_config
 from pipeline.study.study import Ready, Study, open_study, write_study
 from pipeline.study_of_run import SPECIMEN, study_of_run
+from pipeline.tables.schemas.study_tables import Cases
+from tests.support.filled import filled
 
 
 def test_a_run_needs_a_study() -> None:
@@ -33,7 +35,7 @@ def test_a_job_reads_the_frozen_study_alone(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config = SPECIMEN | {"study": "s"} | ({"results": results} if results else {})
-    cases = pd.DataFrame({"patient_id": ["P1"]})
+    cases = filled(Cases, [{"patient_id": "P1"}])
     write_study(Study(resolve_config(config), cases, None, None), f"{results or 'results'}/s/study")
     # None of the tables exists, and an option has changed since.
     study = study_of_run(config | {"seed": 7}, is_job=True)
@@ -56,7 +58,7 @@ def test_what_ready_tables_say_is_frozen_too(tmp_path: Path) -> None:
     assert opened.cases["days_from_surgery"].dtype == "Int64"
     assert opened.cases["case_id"].to_list() == ["P1", "P2"]
     # Nothing of it stays where the study starts from images now.
-    write_study(Study(resolve_config(SPECIMEN), cases, None, None), tmp_path)
+    write_study(Study(resolve_config(SPECIMEN), filled(Cases, cases), None, None), tmp_path)
     assert open_study(tmp_path).ready is None
     assert not list(tmp_path.glob("ready*"))
 

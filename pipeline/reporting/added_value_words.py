@@ -7,6 +7,10 @@ import pandas as pd
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import SIGNED, UNIT, interval, number, p_value, sentence_list, share
 
+#: Fewest patients with the outcome, and without it, among those judged for whom an interval of a
+#: difference in AUROC says anything: with fewer its normal approximation does not hold.
+MIN_OF_EACH = 10
+
 #: Printed name of each arm.
 ARMS = {
     "both": "Clinical and radiomics",
@@ -64,9 +68,21 @@ def added_value_sentences(results: Results) -> str:
     else:
         limits = interval(row["auroc"], row["auroc_low"], row["auroc_high"], 2, SIGNED)
         level = f"{100 * info['confidence']:g}%"
-        change = f"{limits.replace('(', f'({level} CI ')[:-1]}; P {_p_value(row['p_value'])})"
-        verdict, end = _verdict(row), ""
+        change = limits.replace("(", f"({level} CI ")
+        if few := _few_judged(added.arms):
+            verdict, end = f"{few} are too few to tell what radiomics adds: difference", ""
+        else:
+            change = f"{change[:-1]}; P {_p_value(row['p_value'])})"
+            verdict, end = _verdict(row), ""
     return " ".join(filter(None, [f"{verdict} {change}.", end, _other_scores(row, info)]))
+
+
+def _few_judged(arms: pd.DataFrame) -> str:
+    """Return how many patients were judged where they are too few, else nothing."""
+    events, rows = int(arms["events"].max()), int(arms["n"].max())
+    if min(events, rows - events) >= MIN_OF_EACH:
+        return ""
+    return f"{events} rows with and {rows - events} without the outcome"
 
 
 def _verdict(row: pd.Series) -> str:

@@ -27,13 +27,14 @@ def words_of(section):
     return " ".join(texts).split()
 
 
-def with_difference(results, **numbers):
-    """Return results whose first difference (both less clinical) holds other numbers."""
+def with_difference(results, *, rows=100, events=40, **numbers):
+    """Return results of so many rows whose first difference (both less clinical) is another."""
     added = results.modelling.added_value
     table = added.differences.copy()
     for name, value in numbers.items():
         table.loc[0, name] = value
-    changed = replace(added, differences=table)
+    arms = added.arms.assign(n=rows, events=events)
+    changed = replace(added, differences=table, arms=arms)
     return replace(results, modelling=replace(results.modelling, added_value=changed))
 
 
@@ -68,6 +69,16 @@ def test_three_limitations_are_named_those_of_performance_first(lr_results):
 def test_the_verdict_follows_from_the_interval(lr_results, low, high, value, expected):
     changed = with_difference(lr_results, auroc=value, auroc_low=low, auroc_high=high, p_value=0.02)
     assert expected in added_value_sentences(changed)
+
+
+@pytest.mark.parametrize(("events", "rows"), [(9, 100), (91, 100), (3, 6)])
+def test_of_few_patients_nothing_is_claimed(lr_results, events, rows):
+    numbers = {"auroc": 0.9, "auroc_low": 0.6, "auroc_high": 1.0, "p_value": 1e-4}
+    text = added_value_sentences(with_difference(lr_results, rows=rows, events=events, **numbers))
+    told = f"{events} rows with and {rows - events} without the outcome are too few to tell what "
+    assert text.startswith(f"{told}radiomics adds: difference 0.90 (95% CI 0.60 to 1.00).")
+    assert "P " not in text
+    assert "improved" not in text
 
 
 def test_without_an_interval_nothing_is_claimed(lr_results):

@@ -78,11 +78,15 @@ class Problems:
 
     @contextlib.contextmanager
     def step(self) -> Iterator[None]:
-        """Note the mistakes of one check instead of ending with it, so that the next one runs."""
+        """Note the mistakes of one check instead of ending with it, so that the next one runs.
+
+        What was noted already is not told again: two checks may read the same table.
+        """
         try:
             yield
         except StudyError as error:
-            self.errors += each_of(error)
+            known = {str(noted) for noted in self.errors}
+            self.errors += [each for each in each_of(error) if str(each) not in known]
 
 
 def listing(values: Iterable, shown: int = 10) -> str:

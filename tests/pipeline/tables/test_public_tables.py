@@ -166,8 +166,8 @@ def test_a_row_per_region_says_what_to_write(tmp_path):
     given = {"columns": {"patient_id": "Patient"}} | target("label == 'ja'")
     with pytest.raises(StudyError, match="must have one row per patient") as told:
         joined(tmp_path, {"A": path}, **given)
-    assert "columns: {case_id: [<patient>, <region>]}" in str(told.value)
-    assert "`aggregation: mean`" in str(told.value)
+    assert "columns: {case_id: [<patient>, <region>]}" in told.value.remedy
+    assert "`aggregation: mean`" in told.value.remedy
     # Numbered rows: the number of the region is a column of numbers, and kept out by its name.
     numbered, info = joined(tmp_path, {"A": path}, aggregation="mean", **given)
     assert info["features"] == NAMES
@@ -205,7 +205,7 @@ def test_a_nameless_column_of_ids_and_an_outcome_called_outcome(tmp_path):
     features = {"A": str(tmp_path / "f.csv")}
     with pytest.raises(StudyError, match="must have the column case_id or patient_id") as told:
         joined(tmp_path, features, **target("outcome == 'malignant'"))
-    assert "columns: {patient_id: 'Unnamed: 0'}" in str(told.value)
+    assert "columns: {patient_id: 'Unnamed: 0'}" in told.value.remedy
     (tmp_path / "d.csv").write_text(
         "column,label,type,unit,levels,timing,role\n"
         "outcome,,categorical,,benign|malignant,,outcome\n"
@@ -268,7 +268,7 @@ def test_one_table_may_hold_the_rows_of_all_readers(tmp_path):
     assert analysis["outcome"].sum() == outcome.sum()
     with pytest.raises(StudyError, match="must have rows of each reader") as told:
         joined(tmp_path, {"A": path, "R2": path}, **given | {"model_reader": "A"})
-    assert "name the readers as the table does" in str(told.value)
+    assert "name the readers as the table does" in told.value.remedy
 
 
 def test_rows_of_readers_whom_the_study_does_not_name_are_told(tmp_path, caplog):
@@ -317,7 +317,7 @@ def test_the_outcome_under_another_name_is_refused(tmp_path):
     given["also_features"] = ["grade", "OS_days"]
     with pytest.raises(StudyError, match="must not be the outcome itself") as told:
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given)
-    assert "not_features: [grade]" in str(told.value)
+    assert "not_features: [grade]" in told.value.remedy
     named = {"not_features": ["grade"]}
     _, info = joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given | named)
     assert info["foreign"] == info["telling"] == ["OS_days"]
@@ -370,7 +370,7 @@ def test_words_among_the_numbers_of_an_outcome_are_refused_until_named(tmp_path,
     with pytest.raises(StudyError, match="`not known` must not count as no event") as told:
         joined(tmp_path, given, **target("Target == 1"))
     assert "column Target holds numbers and words (unclear)" in caplog.text
-    assert "missing_values: ['unclear']" in str(told.value)
+    assert "missing_values: ['unclear']" in told.value.remedy
     analysis, _ = joined(tmp_path, given, missing_values=["unclear"], **target("Target == 1"))
     assert len(analysis) == 28
 
@@ -411,7 +411,7 @@ def test_a_feature_whose_name_would_be_parted_is_told(tmp_path):
     (tmp_path / "f.csv").write_text("patient_id,glcm|Idm,entropy,y\nP1,1,2,0\nP2,2,1,1\n")
     with pytest.raises(StudyError, match=r"name must not hold '\|'") as told:
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **target("y == 1"))
-    assert "not_features: ['*|*']" in str(told.value)
+    assert "not_features: ['*|*']" in told.value.remedy
 
 
 def test_a_damaged_packed_table_is_told(tmp_path):

@@ -28,7 +28,8 @@ from pipeline.imaging.ct_checks import check_ct, mean_and_sd
 from pipeline.imaging.ct_options import CtChecks, CtOptions
 from pipeline.imaging.read_ct import format_of, read_ct
 from pipeline.imaging.sources import content_hash, placed, shown_name, source_files
-from pipeline.imaging.volumes import image_hash, write_nrrd
+from pipeline.imaging.stored_volumes import write_nrrd
+from pipeline.imaging.volumes import image_hash
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.ingest import Ingest

@@ -28,7 +28,7 @@ from pipeline.extraction import (
     write_crop,
 )
 from pipeline.extraction.params import library_versions
-from pipeline.imaging.volumes import read_nrrd
+from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.ingest import Ingest

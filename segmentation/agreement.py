@@ -17,7 +17,7 @@ from pipeline.core.files import read_json, read_table, whole_folder, write_json,
 from pipeline.core.store import Store
 from pipeline.core.table_schema import types_of
 from pipeline.imaging.geometry import Geometry
-from pipeline.imaging.volumes import read_nrrd
+from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
 from pipeline.tables.readers import is_original, originals_first, reader_label, split_label

@@ -31,7 +31,8 @@ from pipeline.core.store import Store
 from pipeline.core.table_schema import TEXT, types_of
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.sources import content_hash, placed, shown_name, source_files
-from pipeline.imaging.volumes import image_hash, read_nrrd, volume_suffix, write_nrrd
+from pipeline.imaging.stored_volumes import read_nrrd, write_nrrd
+from pipeline.imaging.volumes import image_hash, volume_suffix
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.ingest import Ingest

@@ -22,7 +22,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash, read_table, whole_file
 from pipeline.core.store import Store
-from pipeline.imaging.volumes import read_nrrd
+from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import SimpleITK as sitk
 
 from pipeline.core.files import read_json, write_json
-from pipeline.imaging.volumes import read_nrrd, write_nrrd
+from pipeline.imaging.stored_volumes import read_nrrd, write_nrrd
 
 
 class Normalisation(NamedTuple):

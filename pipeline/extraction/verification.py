@@ -28,7 +28,7 @@ from pipeline.core.table_schema import types_of
 from pipeline.extraction import Parameters
 from pipeline.extraction.library import radiomics
 from pipeline.extraction.params import library_versions, schema_warnings_ignored
-from pipeline.imaging.volumes import read_nrrd
+from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.tables.schemas.extraction import StoredFeatures, Verification
 

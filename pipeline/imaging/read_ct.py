@@ -30,6 +30,7 @@ from pipeline.imaging.dicom_series import choose_series
 from pipeline.imaging.dicom_volume import read_series
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.sources import placed, shown_name, source_files
+from pipeline.imaging.stored_volumes import write_nrrd
 from pipeline.imaging.volume_headers import StoredAs
 from pipeline.imaging.volumes import (
     NRRD_SUFFIXES,
@@ -37,7 +38,6 @@ from pipeline.imaging.volumes import (
     check_finite,
     read_stored,
     volume_suffix,
-    write_nrrd,
 )
 
 

@@ -7,12 +7,14 @@ bytes, and opens it twice as fast; what a stage does with a CT takes less time t
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from isal import isal_zlib
 
+from pipeline.core.errors import MachineError
 from pipeline.imaging.geometry import Geometry
 
 #: Key of a stored volume's header under which its geometry stands as JSON.
@@ -41,13 +43,17 @@ TYPES = {
 _DTYPES = {name: np.dtype(dtype).newbyteorder("<") for dtype, name in TYPES.items()}
 
 
-def write_stored(image: sitk.Image, path: str | Path, *, compressed: bool = True) -> None:
-    """Write voxels and geometry of a volume, nothing else.
+def write_nrrd(image: sitk.Image, path: str | Path, *, compressed: bool = True) -> None:
+    """Write `image` as a NRRD that carries voxels and geometry, nothing else.
+
+    A NRRD header holds the product of direction and spacing, so that an oblique geometry comes
+    back with other last bits; where a vertebra's edge lies half-way between two samples of the
+    1 mm grid, they decide. The header's `GEOMETRY_KEY` therefore holds it to the last bit.
 
     Parameters
     ----------
     image : SimpleITK.Image
-        Three-dimensional, one real number per voxel.
+        Three-dimensional volume, one real number per voxel; its metadata is not written.
     path : path-like
         File to write (.nrrd).
     compressed : bool, optional
@@ -55,7 +61,7 @@ def write_stored(image: sitk.Image, path: str | Path, *, compressed: bool = True
 
     Raises
     ------
-    OSError
+    MachineError
         If the file cannot be written.
     """
     voxels = sitk.GetArrayViewFromImage(image)
@@ -78,17 +84,26 @@ def write_stored(image: sitk.Image, path: str | Path, *, compressed: bool = True
         "",
     )
     data = np.ascontiguousarray(voxels, _DTYPES[TYPES[voxels.dtype.name]]).data.cast("B")
-    with open(path, "wb") as stream:
-        stream.write("\n".join(lines).encode("ascii"))
-        stream.write(isal_zlib.compress(data, COMPRESSION_LEVEL, GZIP) if compressed else data)
+    packed = isal_zlib.compress(data, COMPRESSION_LEVEL, GZIP) if compressed else data
+    try:
+        with open(path, "wb") as stream:
+            stream.write("\n".join(lines).encode("ascii"))
+            stream.write(packed)
+    except OSError:
+        raise MachineError(
+            "A volume must be writable to the store",
+            found=f"{shutil.disk_usage(Path(path).parent).free / 1e6:.0f} MB free on its disk",
+            remedy="make room or check the permissions of results/, and start again: what is done "
+            "is kept",
+        ) from None
 
 
 def _vector(values: np.ndarray) -> str:
     return f"({','.join(repr(float(value)) for value in values)})"
 
 
-def read_stored_volume(path: str | Path) -> sitk.Image:
-    """Read what `write_stored` wrote, equal in every bit.
+def read_nrrd(path: str | Path) -> sitk.Image:
+    """Read what `write_nrrd` wrote, equal in every bit.
 
     Parameters
     ----------

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +17,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from pipeline.core.errors import CaseError, MachineError
+from pipeline.core.errors import CaseError
 from pipeline.core.files import file_hash, raise_if_machine
 from pipeline.core.findings import Finding
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.nifti_headers import check_nifti_header, not_finite, read_voxels
-from pipeline.imaging.stored_volumes import read_stored_volume, write_stored
 from pipeline.imaging.volume_headers import (
     StoredAs,
     check_nrrd_header,
@@ -198,43 +196,6 @@ def without_metadata(image: sitk.Image) -> sitk.Image:
         bare.CopyInformation(image)
         return bare
     return image
-
-
-def write_nrrd(image: sitk.Image, path: str | Path, *, compressed: bool = True) -> None:
-    """Write `image` as a NRRD that carries voxels and geometry, nothing else.
-
-    A NRRD header holds the product of direction and spacing, so that an oblique geometry comes
-    back with other last bits; where a vertebra's edge lies half-way between two samples of the
-    1 mm grid, they decide. The header's key ``geometry`` therefore holds it to the last bit.
-
-    Parameters
-    ----------
-    image : SimpleITK.Image
-        Three-dimensional volume; its metadata is not written.
-    path : path-like
-        File to write (.nrrd).
-    compressed : bool, optional
-        Whether to pack the voxels.
-
-    Raises
-    ------
-    MachineError
-        If the file cannot be written.
-    """
-    try:
-        write_stored(image, path, compressed=compressed)
-    except OSError:
-        raise MachineError(
-            "A volume must be writable to the store",
-            found=f"{shutil.disk_usage(Path(path).parent).free / 1e6:.0f} MB free on its disk",
-            remedy="make room or check the permissions of results/, and start again: what is done "
-            "is kept",
-        ) from None
-
-
-def read_nrrd(path: str | Path) -> sitk.Image:
-    """Read a volume that `write_nrrd` wrote, equal to it in every bit."""
-    return read_stored_volume(path)
 
 
 def image_hash(image: sitk.Image) -> str:

@@ -17,7 +17,7 @@ from pipeline.core.errors import CaseError
 from pipeline.core.findings import from_json
 from pipeline.core.store import Store
 from pipeline.imaging.geometry import Geometry
-from pipeline.imaging.volumes import read_nrrd
+from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.ingest import ingest_scan
 from pipeline.study.config import load_yaml
 from segmentation.masks import prepare_mask

@@ -21,7 +21,7 @@ from pipeline.core.findings import from_json
 from pipeline.core.store import Store
 from pipeline.extraction import load_crop, load_params, read_crop
 from pipeline.imaging.geometry import Geometry
-from pipeline.imaging.volumes import read_nrrd
+from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.ingest import ingest_scan
 from pipeline.resample import check_clipping, resample_masks, select_masks
 from pipeline.tables.schemas.ingest import Ingest

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from pipeline.core.files import json_hash
 from pipeline.core.store import Store
-from pipeline.imaging.volumes import write_nrrd
+from pipeline.imaging.stored_volumes import write_nrrd
 
 
 def reference(kind: str, name: str, file: str | None = None) -> str:

@@ -20,16 +20,14 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError, MachineError
 from pipeline.imaging.geometry import Geometry
-from pipeline.imaging.stored_volumes import TYPES
+from pipeline.imaging.stored_volumes import TYPES, read_nrrd, write_nrrd
 from pipeline.imaging.volume_headers import skew, straightened
 from pipeline.imaging.volumes import (
     check_finite,
     image_hash,
-    read_nrrd,
     read_volume,
     volume_suffix,
     without_metadata,
-    write_nrrd,
 )
 
 VOXELS = np.arange(60, dtype=np.int16).reshape(3, 4, 5) - 1000

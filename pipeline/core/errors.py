@@ -19,6 +19,9 @@ class VertebromicsError(Exception):
         File, row and column, or case and reader, that hold the value.
     remedy : str, optional
         What to do about it.
+    code : str, optional
+        Stable short name of the rule in kebab case, such as ``mask-too-small``, for tests and for
+        programs that read logs; a sentence may be reworded, a code stays.
 
     Examples
     --------
@@ -33,16 +36,19 @@ class VertebromicsError(Exception):
         found: object = None,
         where: str | None = None,
         remedy: str | None = None,
+        code: str | None = None,
     ) -> None:
         self.rule = rule.rstrip(".")
         self.found = found
         self.where = where
         self.remedy = remedy
+        self.code = code
         super().__init__(self.rule)
 
     def __reduce__(self) -> tuple:
         # Errors cross process pools; the default would hand the keywords over as positions.
-        keywords: dict[str, Any] = {"found": self.found, "where": self.where, "remedy": self.remedy}
+        names = ("found", "where", "remedy", "code")
+        keywords: dict[str, Any] = {name: getattr(self, name) for name in names}
         return partial(type(self), **keywords), (self.rule,)
 
     def __str__(self) -> str:

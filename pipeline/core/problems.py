@@ -61,9 +61,10 @@ class Problems:
         found: object = None,
         where: str | None = None,
         remedy: str | None = None,
+        code: str | None = None,
     ) -> None:
         """Note one problem; the arguments are those of `VertebromicsError`."""
-        self.errors.append(StudyError(rule, found=found, where=where, remedy=remedy))
+        self.errors.append(StudyError(rule, found=found, where=where, remedy=remedy, code=code))
 
     def __bool__(self) -> bool:
         return bool(self.errors)

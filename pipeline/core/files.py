@@ -159,12 +159,14 @@ def machine_error(error: BaseException, where: str | None = None) -> MachineErro
             "A job must have memory enough",
             where=where,
             remedy="give the rule more memory (resources: mem_mb), or run fewer jobs at once",
+            code="memory-exhausted",
         )
     if isinstance(error, BrokenExecutor):
         return MachineError(
             "Every worker process must live until its work is done",
             found="one that was ended from outside, most often for want of memory",
             remedy="give the rule more memory (resources: mem_mb), or use fewer processes",
+            code="worker-ended",
         )
     if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
         return _system_error(error, where)
@@ -188,6 +190,7 @@ def _system_error(error: OSError, where: str | None) -> MachineError:
             where=where or _shown(error.filename),
             remedy="give this user the rights (chmod, or ask who owns the files), and start again: "
             "what is done is kept",
+            code="rights-missing",
         )
     if error.errno in _ROOM:
         return MachineError(
@@ -196,6 +199,7 @@ def _system_error(error: OSError, where: str | None) -> MachineError:
             where=where,
             remedy="make room (results/, temporary folder, quota) and start again: what is done "
             "is kept",
+            code="results-not-writable",
         )
     return MachineError(
         "The machine must be able to read and write files",
@@ -203,6 +207,7 @@ def _system_error(error: OSError, where: str | None) -> MachineError:
         where=where,
         remedy="look at the disk, the network drive and the limits of this user, and start again: "
         "what is done is kept",
+        code="machine-files-unreadable",
     )
 
 
@@ -243,6 +248,7 @@ def write_table(
             found=f"{schema.__name__}: {listing(wrong)}",
             where=path.name,
             remedy="report it: no value of a patient is at fault",
+            code="table-breaks-schema",
         )
     with whole_file(path) as beside:
         table.to_parquet(beside, index=False)
@@ -343,6 +349,7 @@ def read_table(path: str | Path, schema: type[Table] | None = None) -> pd.DataFr
             found=f"{schema.__name__}: {listing(wrong)}",
             where="/".join(path.parts[-3:]),
             remedy="delete this file and start again: the stage makes it anew",
+            code="table-of-another-version",
         )
     return table
 
@@ -375,6 +382,7 @@ def _damaged(path: Path) -> NoReturn:
         found="a damaged file",
         where="/".join(path.parts[-3:]),
         remedy="delete this file and start again: the stage makes it anew",
+        code="table-damaged",
     ) from None
 
 

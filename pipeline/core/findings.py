@@ -106,7 +106,7 @@ def from_exception(error: Exception, code: str, name: str) -> Finding:
             raise error
     logger.error("%s: %s", name, error)
     remedy = error.remedy or ""
-    message = str(CaseError(error.rule, found=error.found, where=error.where))
+    message = str(CaseError(error.rule, found=error.found, where=error.where, code=error.code))
     return Finding(code, "error", message, remedy)
 
 
@@ -154,4 +154,5 @@ def case_named(name: str, file: str | None = None) -> Iterator[None]:
             where=file,
             remedy="report it with this job's log, which says where it happened; to go on "
             "meanwhile, take the row of this case out of the table of cases",
+            code="unforeseen-error",
         ) from error

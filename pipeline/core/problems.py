@@ -30,7 +30,10 @@ class ManyProblemsError(StudyError):
         hidden = len(errors) - SHOWN
         if hidden > 0:
             lines.append(f"  ... and {hidden} more")
-        super().__init__(f"There are {len(errors)} problems in {what}\n" + "\n".join(lines))
+        super().__init__(
+            f"There are {len(errors)} problems in {what}\n" + "\n".join(lines),
+            code="several-problems",
+        )
 
     def __reduce__(self) -> tuple:
         return partial(type(self), self.what), (self.errors,)

@@ -80,6 +80,7 @@ def remake(study: Path, batches: Path, kind: str, key: str) -> None:
             "What is damaged or missing in the store must be made anew",
             found=f"an error of {maker.command} for scan {scan}, which stands above in this log",
             remedy="mend what that error names, and start again: what is done is kept",
+            code="store-not-remade",
         )
 
 

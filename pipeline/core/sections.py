@@ -170,6 +170,7 @@ def section_of(kind: type[Section], values: Mapping) -> Section:
             found=f"more or less: {listing(sorted(map(str, differing)))}",
             where=f"section {kind.__name__.lower()}",
             remedy="run snakemake, or python -m pipeline.validate, on its configuration",
+            code="study-of-another-version",
         )
     return kind(**{one.name: _typed(one, values[one.name]) for one in known})
 

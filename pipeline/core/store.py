@@ -80,6 +80,7 @@ class Store:
                     found=f"no {relative}, or one that is damaged",
                     remedy="run the study again with --forcerun "
                     f"{MAKERS.get(kind, 'ingest')}, which makes it anew and keeps what is whole",
+                    code="store-entry-missing",
                 )
         return self.root / relative
 
@@ -186,6 +187,7 @@ class Store:
             found=error.strerror,
             where=kind,
             remedy="check its permissions and that its disk is mounted, and start again",
+            code="results-folder-unusable",
         )
 
     @staticmethod

@@ -48,11 +48,16 @@ def check_rules(version: str, read: Callable[[str], str], rules: Path = RULES) -
             found=f"Snakefile {version}, package {VERSION}",
             where=str(PACKAGES),
             remedy=_INSTALL,
+            code="package-of-another-version",
         )
     files = sorted(rules.glob("*.smk"))
     if not files:
         raise VertebromicsError(
-            rule, found="a package without rules", where=str(PACKAGES), remedy=_INSTALL
+            rule,
+            found="a package without rules",
+            where=str(PACKAGES),
+            remedy=_INSTALL,
+            code="package-of-another-version",
         )
     for path in files:
         # Of a file in a repository, Snakemake reads the text without its last line break.
@@ -62,6 +67,7 @@ def check_rules(version: str, read: Callable[[str], str], rules: Path = RULES) -
                 found=f"both say {VERSION}, but their rules differ ({path.name})",
                 where=str(PACKAGES),
                 remedy=_INSTALL,
+                code="package-of-another-version",
             )
 
 
@@ -93,6 +99,7 @@ def check_working_directory(folder: Path) -> None:
             found=", ".join(others),
             where=str(folder),
             remedy="run with another working directory: snakemake --directory FOLDER",
+            code="package-shadowed",
         )
 
 
@@ -120,4 +127,5 @@ def check_paths(paths: Iterable[str], moved: Callable[[str], str]) -> None:
                 "A module of vertebromics must have neither `prefix` nor `replace_prefix`",
                 found=f"{path} would become {moved(path)}",
                 remedy="leave it out of the module statement and set the option `results`",
+                code="module-prefix-refused",
             )

@@ -74,6 +74,7 @@ def project_modules(module: str, root: Path | None = None) -> tuple[str, ...]:
             "A code fingerprint needs a module of this project",
             found=module,
             remedy=f"name one below {', '.join(PROJECT_PACKAGES)}",
+            code="fingerprint-module-foreign",
         )
     seen: set[str] = set()
     waiting = [module]
@@ -104,7 +105,11 @@ def _located(module: str, root: Path) -> tuple[str, Path, int, int]:
     """Return what `_parsed` caches by: an edited file has another time or size."""
     path = _find(module, root)
     if path is None:  # every caller has looked before
-        raise VertebromicsError("A code fingerprint needs an existing module", found=module)
+        raise VertebromicsError(
+            "A code fingerprint needs an existing module",
+            found=module,
+            code="fingerprint-module-missing",
+        )
     states = [file.stat() for file in _files(path)]
     return (
         module,
@@ -132,6 +137,7 @@ def _parsed(module: str, path: Path, _mtime: int, _size: int) -> tuple[str, froz
             "Every module of the project must be valid Python",
             found=error.msg,
             where=f"{module}, line {error.lineno}",
+            code="module-not-python",
         ) from None
     imports = frozenset(_imports(tree, module, is_package=path.name == "__init__.py"))
     drop_words(tree)

@@ -84,6 +84,7 @@ def versions(lock: str | Path = LOCK_FILE) -> pd.DataFrame:
             "Provenance needs a lock file that pins packages",
             where=lock.name,
             remedy="run from a checkout of the repository, installed with `make install`",
+            code="lock-file-without-packages",
         )
     rows = []
     for package, locked in pins:

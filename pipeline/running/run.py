@@ -65,6 +65,7 @@ def study_folder(configfiles: Sequence[Path], overrides: Sequence[str]) -> Path:
             "A study needs a name",
             where=", ".join(str(path) for path in configfiles),
             remedy="write `study: <name>`",
+            code="study-name-missing",
         )
     if (problem := study_name_problem(str(named["study"]))) is not None:
         raise problem

@@ -163,6 +163,7 @@ def _open(folder: Path) -> int:
             found=error.strerror,
             where=folder.name,
             remedy="give another folder as `results`, or another name to the study",
+            code="results-folder-not-writable",
         ) from error
 
 
@@ -188,6 +189,7 @@ def _refusal(folder: Path, words: Sequence[str]) -> VertebromicsError:
         found=f"another one under way{f' ({who})' if process else ''}",
         where=str(folder),
         remedy=remedy,
+        code="study-already-running",
     )
 
 

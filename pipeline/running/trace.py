@@ -73,6 +73,7 @@ def _unknown(what: str, name: str, known) -> StudyError:
         remedy=f"perhaps {' or '.join(folded[one] for one in near)} is meant"
         if near
         else f"there are {len(known)}: {listing(known, 5)}",
+        code="trace-name-unknown",
     )
 
 
@@ -271,6 +272,7 @@ def main(options: argparse.Namespace) -> None:
             "A trace needs a study that starts from images",
             found=f"study {study.name} starts from ready feature tables",
             remedy="ask who made those tables",
+            code="trace-without-images",
         )
     traces = trace_case(study, options.case, options.reader)
     if options.json:

@@ -129,12 +129,14 @@ def parameter_file(path: str | Path) -> str:
             where="config key extraction.params",
             remedy="paths count from the folder in which snakemake runs; radiomics_params/ is the "
             "package's where that folder has none",
+            code="parameter-file-missing",
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(
             "The parameter file of the extraction must be YAML",
             found=str(error).replace("\n", " "),
             where=path.name,
+            code="parameter-file-not-yaml",
         ) from None
     return _canonical(value)
 

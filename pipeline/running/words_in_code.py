@@ -5,10 +5,11 @@ Rewording them makes no other number, so that a fingerprint of code leaves them 
 table says of a file in words keeps the old sentence until the table is made anew.
 
 Code says by its form what is a sentence: the arguments of an error class, of a logger's methods and
-of `Problems.add`; message and remedy of a `Finding`; what an `option` or a `Column` says of itself;
-the `Look` of a model, and how a metric is `Printed`; help of a command line; and what is annotated
-as `Words` (`pipeline.core.words`), a constant or what a function returns. No branch may depend on
-any of them (tests/pipeline/running/test_words_in_code.py looks for such branches).
+of `Problems.add`, and the `code` that a function hands on to them; message and remedy of a
+`Finding`; what an `option` or a `Column` says of itself; the `Look` of a model, and how a metric is
+`Printed`; help of a command line; and what is annotated as `Words` (`pipeline.core.words`), a
+constant or what a function returns. No branch may depend on any of them
+(tests/pipeline/running/test_words_in_code.py looks for such branches).
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ _OF_PROBLEMS = frozenset({"found", "where", "remedy"})
 
 _LOGGERS = frozenset({"logger", "logging"})
 _LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
+
+#: What names the rule that an error tells.
+_CODE = "code"
 
 #: Methods that describe a command line, and the keywords of theirs that are words.
 _OF_COMMANDS = frozenset({"ArgumentParser", "add_argument", "add_argument_group", "add_parser"})
@@ -69,8 +73,10 @@ def drop_words(tree: ast.AST) -> None:
             _drop_arguments(node)
         elif isinstance(node, ast.AnnAssign) and _is_words(node.annotation):
             node.value = None
-        elif isinstance(node, ast.FunctionDef) and _is_words(node.returns):
-            node.body = []
+        elif isinstance(node, ast.FunctionDef):
+            _drop_code(node.args)
+            if _is_words(node.returns):
+                node.body = []
 
 
 def words_in(tree: ast.AST) -> Iterator[str]:
@@ -103,6 +109,21 @@ def _drop_arguments(call: ast.Call) -> None:
         call.args, call.keywords = call.args[:1], []
     elif name in _OF_COMMANDS:
         call.keywords = [each for each in call.keywords if each.arg not in _HELP]
+    else:
+        call.keywords = [each for each in call.keywords if not _is_code(each)]
+
+
+def _is_code(given: ast.keyword) -> bool:
+    """Return whether a keyword is an error's code; what prints a table has columns of that name."""
+    return given.arg == _CODE and not isinstance(given.value, ast.Tuple)
+
+
+def _drop_code(arguments: ast.arguments) -> None:
+    """Remove the parameter by which a function takes the code of the error that it makes."""
+    pairs = list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+    pairs = [pair for pair in pairs if pair[0].arg != _CODE]
+    arguments.kwonlyargs = [parameter for parameter, _ in pairs]
+    arguments.kw_defaults = [default for _, default in pairs]
 
 
 def _tells_an_error(name: str, call: ast.Call) -> bool:

@@ -71,6 +71,7 @@ def read_outcomes(
                 found=name,
                 where=f"{path}, header",
                 remedy=suggestion(name, sheet.columns) or f"columns: {listing(sheet.columns)}",
+                code="plan-column-missing",
             )
     problems.raise_if_any()
     if "patient_id" in sheet and sheet["patient_id"].dropna().duplicated().any():
@@ -79,6 +80,7 @@ def read_outcomes(
             found=f"{int(sheet['patient_id'].dropna().duplicated().sum())} rows of known patients",
             where=f"{path}, column patient_id",
             remedy="make one row of each patient; levels may stand in one cell, such as T12, L1",
+            code="outcomes-patient-repeated",
         )
     columns = {name: _numbers(sheet[name], path, problems) for name in numbers}
     levels = pd.DataFrame()
@@ -104,6 +106,7 @@ def _in_order(plan: OutcomePlan, there: tuple[str, ...], path: str | Path) -> tu
             found=listing(map(shown, strange or plan.groups)),
             where=f"{path}, column {plan.by}",
             remedy=f"the column holds {listing(map(shown, there))}",
+            code="plan-groups-not-values",
         )
     return tuple(plan.groups)
 
@@ -123,6 +126,7 @@ def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Seri
             found=shown(values[row][:60]),
             where=cell(path, row, str(values.name)),
             remedy=remedy,
+            code="value-not-a-number",
         )
     return read.values
 

@@ -49,6 +49,7 @@ def compare(study: Study) -> tuple[TableOne, dict]:
             found="no such column besides the groups",
             where="the data dictionary",
             remedy="write `predictor` into the column role of what is to be compared",
+            code="groups-without-columns",
         )
     table = clinical[[each.column for each in variables]].copy()
     for each in variables:

@@ -185,6 +185,7 @@ def main(options: argparse.Namespace) -> None:
             "Every case must yield its features (on_bad_case: stop)",
             found=f"{len(failed)} without: {', '.join(failed)}",
             remedy="mend them, see the lines above, or set on_bad_case: exclude",
+            code="cases-without-features",
         )
     drawn = (status["status"] != "error") & (
         lots(status, study.config["seed"]) < study.config["extraction"]["verify_fraction"]

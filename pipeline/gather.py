@@ -73,7 +73,7 @@ def gather(parts: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
     import pyarrow as pa
 
     if not parts:
-        raise VertebromicsError("Gathering needs at least one table")
+        raise VertebromicsError("Gathering needs at least one table", code="gather-nothing")
     filled = [(part, name) for part, name in zip(parts, names, strict=True) if part.num_rows]
     if not filled:
         return max(parts, key=lambda part: part.num_columns)
@@ -87,6 +87,7 @@ def gather(parts: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
                 found=f"{len(difference)} columns in one only: {shown}",
                 where=f"{first_name} and {name}",
                 remedy="remove both and run again; report it if it comes back",
+                code="batch-columns-differ",
             )
     columns = first.column_names
     table = pa.concat_tables(
@@ -100,6 +101,7 @@ def gather(parts: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
             found=f"{table.num_rows - distinct} repeated rows",
             where=f"{first_name} and the other batches' tables",
             remedy="remove the tables of batches that the study no longer has, and run again",
+            code="row-repeated",
         )
     return table.sort_by([(key, "ascending") for key in keys])
 
@@ -136,6 +138,7 @@ def gather_ready(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 found=f"only words for {first} or {other}: {listing(sorted(differing), 5)}",
                 where="config key features",
                 remedy="correct the columns, or remove them from all tables",
+                code="feature-without-numbers",
             )
     parts = []
     for reader, table in sorted(tables.items()):
@@ -164,6 +167,7 @@ def check_cases(gathered: pd.DataFrame, frozen: pd.DataFrame) -> None:
             found=f"{len(differing)} in one only: {listing(map(shown_id, sorted(differing)), 5)}",
             where="config key features",
             remedy="start the run again: it reads the tables as they are now",
+            code="ready-tables-changed",
         )
 
 
@@ -174,7 +178,11 @@ def main(options: argparse.Namespace) -> None:
     parts = options.parts
     if options.batches is not None:
         if options.study is None:
-            raise StudyError("Gathering the batches of a study needs --study", where="--batches")
+            raise StudyError(
+                "Gathering the batches of a study needs --study",
+                where="--batches",
+                code="gather-without-study",
+            )
         parts = open_study(options.study).batch_files(options.batches, options.out.name)
     elif options.study is not None:
         study = open_study(options.study)
@@ -183,6 +191,7 @@ def main(options: argparse.Namespace) -> None:
             raise StudyError(
                 "Gathering without tables of batches needs a study that starts from `features`",
                 where=f"study {config['study']}",
+                code="gather-without-batches",
             )
         key, layout = f"{config['unit']}_id", Layout.of(config, study.dictionary)
         ready = {}

@@ -147,6 +147,7 @@ def aggregate(values: pd.DataFrame, units: pd.Series, how: str | None) -> pd.Dat
             found=listing(map(shown_id, sorted(units[units.duplicated()].unique()))),
             where="config key aggregation",
             remedy="write `aggregation: mean`, median or first, or `unit: case`",
+            code="several-cases-of-a-patient",
         )
     if how in ("mean", "median"):
         return values.groupby(units, sort=True).agg(how)
@@ -218,6 +219,7 @@ def analysis_table(
             found=f"none is left; {flow.reasons_text()}",
             where=f"study {study.name}",
             remedy="look into the tables, tables/preflight.csv and the reasons above",
+            code="no-unit-left",
         )
     units = members["unit_id"]
     if features:
@@ -281,6 +283,7 @@ def check_no_outcome(table: pd.DataFrame, features: Sequence[str]) -> list[str]:
             where="config key features",
             remedy=f"write `not_features: [{', '.join(map(quoted, copies))}]`, or describe them in "
             "the data dictionary",
+            code="feature-is-the-outcome",
         )
     return list(dict.fromkeys(name for name, at in zip(bare, parted, strict=True) if at))
 
@@ -307,12 +310,15 @@ def main(options: argparse.Namespace) -> None:
     needed += ["preflight", "extraction"] if study.cases is not None else []
     for name in needed:
         if getattr(options, name) is None:
-            raise StudyError("The join needs more tables", where=f"option --{name}")
+            raise StudyError(
+                "The join needs more tables", where=f"option --{name}", code="join-tables-missing"
+            )
     if study.config["outcome"] is None and not options.flow_only:
         raise StudyError(
             "An analysis table needs an outcome",
             where="config key outcome",
             remedy="set `clinical`, `dictionary` and `outcome`, or pass --flow-only",
+            code="join-without-outcome",
         )
     gathered = pd.DataFrame({"case_id": [], "reader": []}, dtype=object)
     if with_features:

@@ -422,6 +422,7 @@ def check_events(outcome: pd.Series, train_rows: float, folds: int) -> None:
                 if train_rows < 1 and rarer >= MIN_PER_FOLD * folds
                 else ""
             ),
+            code="training-rows-too-few",
         )
 
 
@@ -457,6 +458,7 @@ def check_patients_named(members: pd.DataFrame) -> None:
             found=listing(map(shown_id, unknown)),
             where="the clinical table, column patient_id",
             remedy="add the column patient_id, or write `unit: patient` if a row is a patient",
+            code="patient-of-case-unknown",
         )
 
 
@@ -491,6 +493,7 @@ def check_parts(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None
             where="config key split",
             remedy="correct the column of the split, or hold out other sites, a later or earlier "
             "`test_from`, or another `test_fraction`",
+            code="split-part-without-outcome",
         )
 
 

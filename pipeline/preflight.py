@@ -76,6 +76,7 @@ def judge(
                 "Every mask of the study must have passed through ingest and masks",
                 found=f"case {shown_id(key[0])}, reader {shown(key[1])} in one table only",
                 remedy="run the stages again for this batch",
+                code="mask-not-processed",
             )
         ct = scans[case["scan_id"]]
         findings = [replace(finding, about="ct") for finding in from_json(ct["findings"])]
@@ -168,13 +169,17 @@ def stop_on_errors(verdicts: pd.DataFrame) -> None:
         found=f"{len(wrong)} of {len(verdicts)} masks with errors:\n  " + "\n  ".join(lines + more),
         remedy="mend the files that the page report/preflight/index.html names, or set "
         "on_bad_case: exclude",
+        code="masks-refused-by-preflight",
     )
 
 
 def main(options: argparse.Namespace) -> None:
     """Judge a batch; or gather the verdicts of the study; or say whether the study may go on."""
     if not options.check and not (options.ingest and options.masks):
-        raise StudyError("Judging and gathering (--gather) needs --ingest and --masks")
+        raise StudyError(
+            "Judging and gathering (--gather) needs --ingest and --masks",
+            code="preflight-tables-missing",
+        )
     study = open_study(options.study)
     if options.check:
         verdicts = read_table(options.check, Preflight)

@@ -162,6 +162,7 @@ def paired_readings(features: pd.DataFrame, readers: list[str]) -> list[pd.DataF
                 (f"{shown_id(case)} {shown(who)}" for case, who in doubled.to_numpy()), 5
             ),
             where="features.parquet",
+            code="features-row-repeated",
         )
     names = [column for column in features.columns if column not in (key, "reader")]
     of_reader = [features[features["reader"] == reader].set_index(key)[names] for reader in readers]

@@ -109,6 +109,7 @@ def select_masks(
             found=f"{len(unknown)} without: {names}",
             where="preflight.parquet",
             remedy="run the stages in their order: ingest, masks, preflight, resample",
+            code="mask-without-verdict",
         )
     rows = rows[rows["verdict"] != "error"]
     rows = rows.merge(masks[[*key, "mask", "mask_hash"]], on=key, validate="one_to_one")

@@ -51,6 +51,7 @@ def study_of_run(config: Mapping, *, is_job: bool = False, is_lint: bool = False
             "A run needs a study",
             remedy="snakemake --configfile <study>.yaml, or `config:` of a module; "
             "vertebromics new NAME writes a template",
+            code="run-without-study",
         )
     if is_job:
         return open_study(study_folder(config) / "study")

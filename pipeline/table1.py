@@ -88,6 +88,7 @@ def _published(options: argparse.Namespace) -> None:
                 found=f"columns {listing(map(shown, sheet.columns))}",
                 where=f"{options.table}, header",
                 remedy="name them variable and group, as docs/table1.md, Published tables, shows",
+                code="published-columns-missing",
             )
     found = published_tests(sheet)
     write_csv(found, options.out / "published.csv")

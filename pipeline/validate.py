@@ -403,6 +403,7 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
             found=column,
             where=where,
             remedy="write `split` into the column role of its row, or name another column",
+            code="split-column-role",
         )
     entry = rows.iloc[0]
     numeric, levels = entry["type"] in NUMERIC, set(levels_of(entry) or ())
@@ -418,6 +419,7 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
             found=f"{entry['type']}, {entry['levels']}",
             where=where,
             remedy="correct type and levels in the data dictionary, or name another column",
+            code="split-column-type",
         )
     blank = clinical.loc[clinical[column].isna(), f"{config['unit']}_id"]
     if not blank.empty:
@@ -426,6 +428,7 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
             found=f"blank for {listing(map(shown_id, blank))}",
             where=f"the clinical table, column {column}",
             remedy="fill these cells, or remove the rows",
+            code="split-column-blank",
         )
     absent = sorted({str(site) for site in split["test_sites"]}.difference(clinical[column]))
     if design == "by_site" and absent:
@@ -434,6 +437,7 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
             found=listing(absent),
             where="config key split.test_sites",
             remedy=f"choose among {listing(sorted(clinical[column].unique()))}",
+            code="split-sites-unknown",
         )
     if not numeric:
         check_sites(column, clinical[column])
@@ -447,6 +451,7 @@ def _check_treated_level(column: str | None, clinical: pd.DataFrame | None) -> N
             found=column if clinical is not None else f"{column}, and no clinical table",
             where="config key preflight.treated_level",
             remedy="name the column as the data dictionary does, or write null",
+            code="treated-column-missing",
         )
 
 
@@ -501,7 +506,7 @@ def _everything(error: StudyError, user: dict) -> StudyError:
         return errors[0]
     from pipeline.study.draft.whats_wrong import grouped, pasted
 
-    return ReportError(grouped(errors) + pasted(lines))
+    return ReportError(grouped(errors) + pasted(lines), code="several-problems")
 
 
 def _arguments() -> argparse.ArgumentParser:

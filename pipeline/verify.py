@@ -48,7 +48,11 @@ def main(options: argparse.Namespace) -> None:
         return
     for name in ("study", "batches", "extraction", "features", "ingest", "masks"):
         if getattr(options, name) is None:
-            raise StudyError("Gathering verifications needs the study's tables", where=f"--{name}")
+            raise StudyError(
+                "Gathering verifications needs the study's tables",
+                where=f"--{name}",
+                code="verification-tables-missing",
+            )
     study = open_study(options.study)
     files = study.batch_files(options.batches, "verification.parquet")
     parts = [read_table(path, Verification) for path in files]

@@ -133,6 +133,7 @@ class _Work:
                 found=f"a table of {shape}, n = {self.counts.sum()}",
                 remedy="name another test for this variable, such as `pearson` in the column "
                 "`test` of the data dictionary",
+                code="fisher-too-many-tables",
             )
         return parts
 

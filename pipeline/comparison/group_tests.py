@@ -141,7 +141,9 @@ def count_test(
     """
     if test not in COUNT_TESTS:
         raise VertebromicsError(
-            f"A test of counts must be one of {', '.join(COUNT_TESTS)}", found=test
+            f"A test of counts must be one of {', '.join(COUNT_TESTS)}",
+            found=test,
+            code="test-of-counts-unknown",
         )
     counts = np.asarray(counts, dtype=float)
     levels, groups = counts.sum(axis=1) > 0, counts.sum(axis=0) > 0
@@ -158,6 +160,7 @@ def count_test(
             "Yates' correction must have a table of two by two",
             found=f"{counts.shape[0]} levels in {counts.shape[1]} groups",
             remedy="name `pearson` or `fisher` for this variable",
+            code="yates-not-two-by-two",
         )
     if test == "fisher":
         return _fisher(counts, name, max_paths)
@@ -211,7 +214,9 @@ def number_test(samples: Sequence[np.ndarray], test: str) -> GroupTest:
     """
     if test not in NUMBER_TESTS:
         raise VertebromicsError(
-            f"A test of numbers must be one of {', '.join(NUMBER_TESTS)}", found=test
+            f"A test of numbers must be one of {', '.join(NUMBER_TESTS)}",
+            found=test,
+            code="test-of-numbers-unknown",
         )
     samples = [np.asarray(values, dtype=float) for values in samples]
     _check_groups(test, len(samples))
@@ -285,6 +290,7 @@ def summary_test(
             f"A test of published means must be one of {', '.join(BY_MEANS)}",
             found=test,
             remedy="ranks cannot be had from means: hand in the values",
+            code="test-of-means-unknown",
         )
     n, m, s = (np.asarray(each, dtype=float) for each in (sizes, means, deviations))
     _check_groups(test, len(n))
@@ -319,4 +325,5 @@ def _check_groups(test: str, groups: int) -> None:
             "groups",
             found=groups,
             remedy="name `anova` or `kruskal` for more than two groups",
+            code="test-of-other-groups",
         )

@@ -66,6 +66,7 @@ def person_time(followed: np.ndarray, first_event: np.ndarray) -> np.ndarray:
             "Times must be known and above zero",
             found=f"{int((~(followed > 0)).sum() + (first_event <= 0).sum())} others",
             remedy="write the time from the operation to the last follow-up for every patient",
+            code="times-not-positive",
         )
     late = first_event > followed
     if late.any():
@@ -73,6 +74,7 @@ def person_time(followed: np.ndarray, first_event: np.ndarray) -> np.ndarray:
             "An event must not come after the end of follow-up",
             found=f"{int(late.sum())} later, the first at row {int(np.flatnonzero(late)[0]) + 1}",
             remedy="correct the event's time, or the time of the last follow-up",
+            code="event-after-follow-up",
         )
     return np.fmin(followed, first_event)
 
@@ -86,7 +88,9 @@ def rate(events: float, time: float, confidence: float = 0.95) -> Rate:
     [0.0368, 0.0214, 0.0589]
     """
     if not time > 0:
-        raise VertebromicsError("Person-time must be above zero", found=time)
+        raise VertebromicsError(
+            "Person-time must be above zero", found=time, code="person-time-not-positive"
+        )
     outside = (1 - confidence) / 2
     low = stats.chi2.ppf(outside, 2 * events) / 2 if events else 0.0
     high = stats.chi2.isf(outside, 2 * events + 2) / 2
@@ -119,7 +123,9 @@ def rate_ratio(
     """
     method = "conditional exact"
     if not (times[0] > 0 and times[1] > 0):
-        raise VertebromicsError("Person-time must be above zero", found=min(times))
+        raise VertebromicsError(
+            "Person-time must be above zero", found=min(times), code="person-time-not-positive"
+        )
     n = int(sum(events))
     if n == 0:
         return RateRatio(math.nan, 0.0, math.inf, 1.0, method)

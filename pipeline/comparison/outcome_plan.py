@@ -139,6 +139,7 @@ def read_plan(path: str | Path) -> OutcomePlan:
             "The plan of the outcomes must exist",
             where=str(path),
             remedy="give the path of the plan: --plan; docs/outcomes.md shows one",
+            code="plan-missing",
         )
     given = read_yaml(path.read_bytes())
     if not isinstance(given, dict) or not (given.get("scales") or given.get("events")):
@@ -146,6 +147,7 @@ def read_plan(path: str | Path) -> OutcomePlan:
             "A plan of outcomes must name scales or events",
             where=str(path),
             remedy="begin with the example of docs/outcomes.md",
+            code="plan-without-outcomes",
         )
     return plan_from(given, str(path))
 
@@ -171,4 +173,5 @@ def plan_from(given: Mapping, where: str) -> OutcomePlan:
             where=where,
             remedy="write the keys as in docs/outcomes.md; a scale needs label, unit, range and "
             "columns",
+            code="plan-part-invalid",
         ) from None

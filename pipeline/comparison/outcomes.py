@@ -218,6 +218,7 @@ def person_times(table: pd.DataFrame, plan: EventPlan) -> tuple[np.ndarray, np.n
             found=f"{int((~np.isin(events, (0, 1))).sum())} others",
             where=f"column {plan.event}",
             remedy="write 1 for patients who had it, and 0 for all others",
+            code="event-not-zero-or-one",
         )
     followed = table[plan.followed].to_numpy(dtype=float)
     first = np.full(len(table), np.nan)
@@ -229,6 +230,7 @@ def person_times(table: pd.DataFrame, plan: EventPlan) -> tuple[np.ndarray, np.n
                 found=f"{int((np.isnan(first) == (events == 1)).sum())} patients",
                 where=f"columns {plan.event}, {plan.time}",
                 remedy="fill in the times, or leave out `time` to count the whole follow-up",
+                code="event-time-without-event",
             )
     return events, incidence.person_time(followed, first)
 

@@ -70,6 +70,7 @@ class Scale:
                 where=where,
                 remedy="correct the values, or the range of the scale (ODI is 0 to 50 points, or 0 "
                 "to 100%)",
+                code="scale-out-of-range",
             )
 
     def improvement(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -105,7 +106,9 @@ def paired_test(before: np.ndarray, after: np.ndarray, test: str) -> GroupTest:
         If the test is another.
     """
     if test not in ("paired-t", "wilcoxon"):
-        raise VertebromicsError("A paired test must be paired-t or wilcoxon", found=test)
+        raise VertebromicsError(
+            "A paired test must be paired-t or wilcoxon", found=test, code="paired-test-unknown"
+        )
     before, after = complete_pairs(before, after)
     name, difference = PAIRED_TESTS[test], after - before
     if len(difference) < 2 or (test == "paired-t" and np.ptp(difference) == 0):
@@ -198,6 +201,7 @@ def friedman(values: np.ndarray) -> GroupTest:
             "Friedman's test must have at least three measurements",
             found=times,
             remedy="compare two by paired-t or wilcoxon",
+            code="friedman-too-few-times",
         )
     name = PAIRED_TESTS["friedman"]
     if patients < 2 or (np.ptp(values, axis=1) == 0).all():
@@ -307,6 +311,7 @@ def reached(before: np.ndarray, after: np.ndarray, scale: Scale) -> tuple[int, i
             "The share of patients who improved must have a least change that matters",
             found=f"no mcid for {scale.label}",
             remedy="write `mcid` for the scale, with its source",
+            code="improvement-without-mcid",
         )
     before, after = complete_pairs(before, after)
     # A difference of two decimals is not exact: 5.3 - 3.3 falls short of 2 by 4e-16.

@@ -85,6 +85,7 @@ def printed_fits(printed: str, low: float, high: float) -> bool:
             found=printed,
             remedy="write it as .029 or <0.001; for words, such as n.s., write >.05 or leave the "
             "cell blank",
+            code="published-p-invalid",
         )
     sign, value = match[1], float(match[2])
     if sign == "<":
@@ -150,6 +151,7 @@ def _number(variable: str, text: str) -> float:
             found=text,
             where=f"variable {variable}",
             remedy="write the number alone, such as 72.23, without a unit or its deviation",
+            code="published-value-not-a-number",
         )
     return value
 
@@ -166,4 +168,5 @@ def _incomplete(variable: str) -> VertebromicsError:
         where=f"variable {variable}",
         remedy="write a row for each level and group, with a count of 0 where nobody is; of a "
         "number, write n, mean and sd of each group",
+        code="published-row-incomplete",
     )

@@ -102,6 +102,7 @@ def cumulative_incidence(times: np.ndarray, ends: np.ndarray) -> pd.DataFrame:
         raise VertebromicsError(
             "What ended a patient's time must be 0 (end of follow-up), 1 (event) or 2 (death)",
             found=sorted(set(ends.tolist()) - {0, 1, 2}),
+            code="end-of-time-unknown",
         )
     if not (ends > 0).any():
         return pd.DataFrame(columns=["time", "event", "event_se", "death"])
@@ -135,5 +136,6 @@ def _checked(times: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, np.ndar
             "Times must be known and above zero",
             found=f"{int((~(times > 0)).sum())} others",
             remedy="write the time from the operation to the last follow-up for every patient",
+            code="times-not-positive",
         )
     return times, events

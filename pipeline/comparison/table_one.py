@@ -104,6 +104,7 @@ def table_one(
             "A table by groups must have at least two groups",
             found=f"{by}: {', '.join(groups) or 'no value'}",
             remedy="name another column with --by, or leave it out to describe all units",
+            code="groups-too-few",
         )
     rules = Rules(test, normality, small_cells, confidence)
     known = None if patients is None else _patients(patients)
@@ -188,6 +189,7 @@ def _named(values: pd.Series, variable: Variable, rules: Rules, groups: int) -> 
             "A test named for a variable must fit it",
             found=f"{named} for {variable.column}: {kind}, {levels} values, {groups} groups",
             remedy="name another in the column `test` of the data dictionary, or leave it blank",
+            code="test-misfits-variable",
         )
     # A code of two values is a category, unless its own row of the dictionary says otherwise.
     code = variable.as_counts and levels <= 2 and rules.test not in COUNT_TESTS

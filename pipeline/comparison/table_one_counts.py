@@ -100,6 +100,7 @@ def _tested(part: Part, counts: np.ndarray, levels: Sequence[str]) -> dict:
                 f"groups, n = {counts.sum()}",
                 remedy="name another test for this variable, such as `pearson` in the column "
                 "`test` of the data dictionary",
+                code="fisher-too-many-tables",
             ) from None
         found = count_test(counts, "pearson")
         found = replace(found, note="approximate: too many tables for an exact test")

@@ -71,6 +71,7 @@ class BinnedImage:
                 f"A region must have {MOST_LEVELS:,} grey levels at most for its texture matrices",
                 found=f"{len(self.values):,}",
                 remedy="set a larger binWidth, or a binCount, in the parameter file",
+                code="grey-levels-too-many",
             )
         number = np.zeros(self.values[-1] + 1, np.uint16)
         number[self.values] = np.arange(1, len(self.values) + 1)

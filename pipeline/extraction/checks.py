@@ -28,6 +28,7 @@ def open_volume(image: Image, what: str) -> sitk.Image:
                 f"The {what} must be an existing NRRD or NIfTI file",
                 found=os.path.basename(path),
                 remedy="check the path and the mount",
+                code="volume-file-missing",
             )
         try:
             image, findings = read_volume(path)
@@ -40,6 +41,7 @@ def open_volume(image: Image, what: str) -> sitk.Image:
             f"The {what} must be a three-dimensional volume with one number per voxel",
             found=f"{image.GetDimension()} dimensions, {image.GetNumberOfComponentsPerPixel()} "
             "numbers per voxel",
+            code="volume-not-scalar-3d",
         )
     if sitk.GetArrayViewFromImage(image).dtype.kind == "f":
         check_finite(image)
@@ -55,12 +57,14 @@ def check_label(mask: sitk.Image, label: int) -> None:
             f"A mask must hold voxels of the value {label}",
             found=f"only {others}" if others else "an empty mask",
             remedy="name the region's value in the column `label`" if others else "draw the region",
+            code="label-missing-in-mask",
         )
     if len(labels) == 1:
         raise CaseError(
             "A mask must hold voxels outside its region: PyRadiomics finds no label without them",
             found=f"the value {label} in every voxel",
             remedy="draw the region on the grid of the CT",
+            code="mask-without-background",
         )
 
 
@@ -75,6 +79,7 @@ def check_extent(region: sitk.Image, params: Parameters) -> None:
             found="none: the region is thinner than the grid",
             remedy="draw the whole region; if it is meant to be so thin, set a finer "
             "resampledPixelSpacing in the parameter file, for all cases",
+            code="region-lost-on-grid",
         )
     drawn = inside.any(axis=0)
     along = (inside.any(axis=(1, 2)), drawn.any(axis=1), drawn.any(axis=0))
@@ -86,6 +91,7 @@ def check_extent(region: sitk.Image, params: Parameters) -> None:
             f"A region must be more than one voxel wide in at least {directions} directions",
             found=f"{voxels} voxels in a box of {box} on {where}",
             remedy="a stray click of the drawing tool looks like this: draw the region again",
+            code="region-too-narrow",
         )
     smallest = params.settings.get("minimumROISize")
     if smallest is not None and voxels <= smallest:
@@ -94,6 +100,7 @@ def check_extent(region: sitk.Image, params: Parameters) -> None:
             found=f"{voxels} on {where}",
             remedy="draw the whole region, leave out the case, or lower minimumROISize in the "
             "parameter file, for all cases",
+            code="region-too-small",
         )
 
 
@@ -107,6 +114,7 @@ def thinner_than_the_grid() -> CaseError:
         "A region must hold voxels on the grid of its CT",
         found="none: the region is thinner than the grid",
         remedy="draw the region on the grid of the CT",
+        code="region-lost-on-grid",
     )
 
 
@@ -116,6 +124,7 @@ def check_grey_values(low: float, high: float) -> None:
         raise CaseError(
             "A CT must hold more than one grey value to be normalised",
             found=f"{low:g} in every voxel",
+            code="ct-constant",
         )
 
 
@@ -132,6 +141,7 @@ def no_step_fits(distances: Sequence[int]) -> CaseError:
         found=f"no two places in its box at the distances {[int(d) for d in distances]}",
         remedy="name a smaller one under `distances` in the parameter file; with `force2D` the box "
         "is that of a slice",
+        code="region-narrower-than-distances",
     )
 
 
@@ -153,4 +163,5 @@ def check_complete(names: Collection[str], expected: Sequence[str]) -> None:
             found=f"{len(missing)} missing, of the image types {', '.join(images)}",
             remedy="the region's surroundings are too small for these filters: check the mask, or "
             "leave them out of the parameter file for all cases",
+            code="features-missing",
         )

@@ -255,4 +255,5 @@ def _check_engine(engine: str) -> None:
             found=engine,
             where="extraction.engine",
             remedy="write one of them",
+            code="engine-unknown",
         )

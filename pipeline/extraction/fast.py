@@ -249,6 +249,7 @@ def _check_inside(mask: Geometry, image: Geometry, box: tuple[int, ...]) -> None
             found=f"voxels {np.round(below, 2).tolist()} to {np.round(above, 2).tolist()} "
             f"(x, y, z) of a CT of {' x '.join(map(str, image.size))}",
             remedy=INSIDE_THE_CT,
+            code="region-outside-ct",
         )
 
 
@@ -280,6 +281,7 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
         raise CaseError(
             "PyRadiomics must be able to compute every feature of the region",
             found=" ".join(str(error).split()),
+            code="feature-not-computable",
         ) from error
     expected = feature_names(params)
     check_complete(values, expected)

@@ -32,6 +32,7 @@ def kernels() -> ModuleType:
             found=type(error).__name__,
             where="pipeline/extraction/native",
             remedy=REMEDY,
+            code="kernels-missing",
         ) from None
     built, here = getattr(_kernels, "SOURCES_HASH", "an older version"), sources_hash()
     if here not in (None, built):
@@ -40,5 +41,6 @@ def kernels() -> ModuleType:
             found=f"kernels of {built}, sources of {here}",
             where="pipeline/extraction/native",
             remedy=REMEDY,
+            code="kernels-outdated",
         )
     return _kernels

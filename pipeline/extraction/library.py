@@ -165,6 +165,7 @@ def _feature_names(content: str) -> tuple[str, ...]:
                 found=image_type,
                 remedy=f"take {image_type} out of `imageType`: LBP2D and LBP3D need scikit-image "
                 "and trimesh, which are no part of this installation",
+                code="image-type-without-image",
             )
         names += [
             full

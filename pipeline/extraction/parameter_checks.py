@@ -92,6 +92,7 @@ def _check_sections(content: Mapping, name: str, problems: Problems) -> None:
                 found=section,
                 where=name,
                 remedy=f"write `setting:` and, indented below it, `{section}: ...`",
+                code="setting-outside-section",
             )
         elif section == "voxelSetting":
             problems.add(
@@ -99,6 +100,7 @@ def _check_sections(content: Mapping, name: str, problems: Problems) -> None:
                 found=section,
                 where=name,
                 remedy="leave the section voxelSetting out",
+                code="voxel-setting-refused",
             )
         elif not _is_known("section", section, SECTIONS, name, problems):
             continue
@@ -110,6 +112,7 @@ def _check_sections(content: Mapping, name: str, problems: Problems) -> None:
                 remedy=f"leave {section} out for PyRadiomics' defaults"
                 if entries is None
                 else "write `name: value` in each line",
+                code="section-not-a-mapping",
             )
         elif not entries and section != "setting":
             problems.add(
@@ -117,6 +120,7 @@ def _check_sections(content: Mapping, name: str, problems: Problems) -> None:
                 found="an empty section",
                 where=name,
                 remedy="leave it out for PyRadiomics' defaults",
+                code="section-empty",
             )
 
 
@@ -135,6 +139,7 @@ def _check_settings(settings: Mapping, where: str, what: str, problems: Problems
                 found="nothing (null)" if value is None else value,
                 where=where,
                 remedy=slip(value, rule) or _instead(key),
+                code="setting-invalid",
             )
 
 
@@ -156,6 +161,7 @@ def _check_image_type(image_type: str, options: object, name: str, problems: Pro
             found="nothing" if options is None else options,
             where=name,
             remedy=f"write `{image_type}: {{}}` for none",
+            code="image-type-without-settings",
         )
         return
     where = f"{name}, imageType {image_type}"
@@ -168,6 +174,7 @@ def _check_image_type(image_type: str, options: object, name: str, problems: Pro
             where=where,
             remedy="move it there, where it holds for all image types; here PyRadiomics would not "
             "look at it",
+            code="setting-misplaced",
         )
 
 
@@ -188,6 +195,7 @@ def _check_feature_class(
             found="an empty list" if features == [] else features,
             where=name,
             remedy="write nothing behind the colon for all features",
+            code="feature-class-without-list",
         )
         return
     known = classes[feature_class].getFeatureNames()
@@ -199,6 +207,7 @@ def _check_feature_class(
                 found=feature,
                 where=where,
                 remedy=f"take {DEPRECATED.get(feature, 'it out')}",
+                code="feature-deprecated",
             )
     doubled = sorted({str(one) for one in features if features.count(one) > 1})
     if doubled:
@@ -207,6 +216,7 @@ def _check_feature_class(
             found=", ".join(doubled),
             where=where,
             remedy="remove the second",
+            code="feature-named-twice",
         )
 
 
@@ -220,6 +230,7 @@ def _check_combinations(content: Mapping, name: str, problems: Problems) -> None
             found=f"binWidth {settings['binWidth']} and binCount {settings['binCount']}",
             where=f"{name}, setting",
             remedy="remove one of them; PyRadiomics would take binCount without a word",
+            code="bin-width-and-count",
         )
     if settings.get("resampledPixelSpacing") and settings.get("interpolator", "") is None:
         problems.add(
@@ -227,6 +238,7 @@ def _check_combinations(content: Mapping, name: str, problems: Problems) -> None
             found="null beside resampledPixelSpacing",
             where=f"{name}, setting",
             remedy="write `interpolator: sitkBSpline`; PyRadiomics would not resample at all",
+            code="interpolator-missing",
         )
     log = (content.get("imageType") or {}).get("LoG")
     if log is not None and "sigma" not in {*log, *settings}:
@@ -235,6 +247,7 @@ def _check_combinations(content: Mapping, name: str, problems: Problems) -> None
             found="none",
             where=f"{name}, imageType LoG",
             remedy="write `LoG: {sigma: [1.0, 3.0, 5.0]}`, in mm",
+            code="log-without-sigma",
         )
     if "shape2D" in classes and not settings.get("force2D", False):
         problems.add(
@@ -242,6 +255,7 @@ def _check_combinations(content: Mapping, name: str, problems: Problems) -> None
             found="a three-dimensional extraction",
             where=name,
             remedy="take `shape` in its place for a vertebra: shape2D is of single slices",
+            code="shape2d-in-3d",
         )
     _check_bins_after_normalisation(settings, name, problems)
 
@@ -259,6 +273,7 @@ def _check_bins_after_normalisation(settings: Mapping, name: str, problems: Prob
             where=f"{name}, setting",
             remedy="set normalizeScale to 100, as published, or a smaller binWidth: one bin has "
             "no texture",
+            code="bins-too-wide",
         )
 
 
@@ -274,5 +289,6 @@ def _is_known(
         found=name,
         where=where,
         remedy=nearest(name, known) or f"choose from {', '.join(known)}",
+        code="pyradiomics-name-unknown",
     )
     return False

@@ -155,6 +155,7 @@ def _read(path: Path) -> dict:
             where="config key extraction.params",
             remedy="correct the path; a relative one starts at the working directory, or names a "
             "file of the package's radiomics_params/",
+            code="parameter-file-missing",
         ) from None
     except IsADirectoryError:
         raise StudyError(
@@ -162,6 +163,7 @@ def _read(path: Path) -> dict:
             found="a folder",
             where="config key extraction.params",
             remedy="name the .yaml file in it",
+            code="parameter-file-is-a-folder",
         ) from None
     except OSError as error:
         raise unreadable(error, path, "parameter file") from None
@@ -171,6 +173,7 @@ def _read(path: Path) -> dict:
             found=yaml_words(error),
             where=path.name,
             remedy=yaml_remedy(error, _yaml_remedy(path)),
+            code="parameter-file-not-yaml",
         ) from None
     if not isinstance(content, dict):
         raise StudyError(
@@ -178,6 +181,7 @@ def _read(path: Path) -> dict:
             found="nothing" if content is None else type(content).__name__,
             where=path.name,
             remedy="start from a file of radiomics_params/",
+            code="parameter-file-not-sections",
         )
     return content
 

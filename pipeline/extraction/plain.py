@@ -106,6 +106,7 @@ class PlainScan:
                 "The region must lie within the CT",
                 found=" ".join(str(error).split()),
                 remedy=INSIDE_THE_CT,
+                code="region-outside-ct",
             ) from error
         except RuntimeError as error:
             raise_if_machine(error)
@@ -148,6 +149,7 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
         raise CaseError(
             "PyRadiomics must be able to compute every feature of the region",
             found=" ".join(str(error).split()),
+            code="feature-not-computable",
         ) from error
     except RuntimeError as error:
         raise_if_machine(error)
@@ -168,6 +170,7 @@ def _on_another_grid(image: sitk.Image, mask: sitk.Image) -> CaseError:
         f"{' x '.join(map(str, image.GetSize()))}",
         remedy="set correctMask: true in the parameter file (and no preCrop), or "
         "resampledPixelSpacing",
+        code="mask-off-grid-of-ct",
     )
 
 

@@ -187,6 +187,7 @@ def check_verified(verification: pd.DataFrame) -> dict:
             where="tables/verification.csv",
             remedy="nothing is modelled with such features; set extraction.engine: pyradiomics, "
             "which computes them anew, and report the parameter file and the feature",
+            code="features-differ-from-pyradiomics",
         )
     largest = verification["max_relative_difference"].max()
     return {"verified": len(verification), "largest": None if pd.isna(largest) else largest}

@@ -142,6 +142,7 @@ def loss_of(found: str, allow_lossy: bool) -> list[Finding]:
             found=found,
             remedy="export the original series from the archive; ingest.allow_lossy (--allow-lossy "
             "of a command) accepts it",
+            code="ct-compressed-with-loss",
         )
     return [
         Finding(

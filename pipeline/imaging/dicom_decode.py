@@ -89,21 +89,25 @@ def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[
         header contradicts itself.
     """
 
-    def refuse(rule: str, wrong: list[Slice], what: str, remedy: str) -> None:
+    def refuse(rule: str, wrong: list[Slice], what: str, remedy: str, *, code: str) -> None:
         if wrong:
-            raise CaseError(rule, found=f"{what} in {_some(wrong, slices)}", remedy=remedy)
+            raise CaseError(
+                rule, found=f"{what} in {_some(wrong, slices)}", remedy=remedy, code=code
+            )
 
     refuse(
         "A classic CT file must hold one slice",
         [one for one in slices if one.frame is None and one.frames > 1],
         "several frames",
         "export it as CT Image Storage or enhanced CT, or as NRRD from 3D Slicer",
+        code="classic-file-of-several-frames",
     )
     refuse(
         "A CT file must hold at least one frame",
         [one for one in slices if one.frames < 1],
         "none, says the header,",
         "export the original series from the archive",
+        code="ct-file-without-frame",
     )
     wrong = [
         one for one in slices if one.pixels.photometric != "MONOCHROME2" or one.pixels.samples != 1
@@ -120,6 +124,7 @@ def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[
             )
         ),
         "export the original series, no screenshots",
+        code="ct-not-monochrome",
     )
     findings = _check_loss(slices, allow_lossy)
     wrong = [one for one in slices if one.transfer_syntax not in NATIVE | LOSSLESS | LOSSY]
@@ -128,6 +133,7 @@ def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[
         wrong,
         listing(sorted({syntax_name(one.transfer_syntax) for one in wrong})),
         "export the series uncompressed (Explicit VR Little Endian)",
+        code="transfer-syntax-unknown",
     )
     wrong = [one for one in slices if not _consistent(one)]
     refuse(
@@ -142,18 +148,21 @@ def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[
             )
         ),
         "export the original series from the archive",
+        code="pixel-bits-contradict",
     )
     refuse(
         "A CT must state whether its stored values have a sign",
         [one for one in slices if one.pixels.signed is None],
         "a pixel representation that is neither 0 nor 1",
         "export the original series from the archive",
+        code="pixel-sign-missing",
     )
     refuse(
         "A CT must state its rescale slope and intercept",
         [one for one in slices if not one.slope or one.intercept is None],
         "none, or a slope of zero,",
         "export the original series from the archive",
+        code="rescaling-missing",
     )
     wild = [one for one in slices if abs(one.slope) > LARGEST or abs(one.intercept) > LARGEST]
     refuse(
@@ -161,6 +170,7 @@ def check_pixels(slices: Sequence[Slice], *, allow_lossy: bool = False) -> list[
         wild,
         listing(sorted({f"slope {one.slope:g} and intercept {one.intercept:g}" for one in wild})),
         "export the original series from the archive",
+        code="rescaled-values-too-large",
     )
     return findings
 
@@ -246,12 +256,14 @@ def stored_values(slices: Sequence[Slice]) -> Iterator[np.ndarray]:
                 found=f"{_cause(error)} in {one.label} ({syntax_name(one.transfer_syntax)})",
                 remedy="copy the series again; if that does not help, export it uncompressed "
                 "(Explicit VR Little Endian)",
+                code="slice-not-decodable",
             ) from None
         if pixels.shape != one.shape or pixels.dtype.kind not in "iu":
             raise CaseError(
                 "The pixels of a CT slice must be whole numbers in the stated rows and columns",
                 found=f"{one.label}: {pixels.dtype} of shape {pixels.shape}",
                 remedy="export the series again",
+                code="pixels-not-whole-numbers",
             )
         yield pixels
 

@@ -253,7 +253,7 @@ def read_headers(files: Iterable[Path]) -> list[Slice]:
         except CaseError as error:
             where = _named(file, place, len(files))
             raise CaseError(
-                error.rule, found=f"{error.found}, {where}", remedy=error.remedy
+                error.rule, found=f"{error.found}, {where}", remedy=error.remedy, code=error.code
             ) from None
     return slices
 
@@ -318,6 +318,7 @@ def _damaged(found: str) -> CaseError:
         "Every DICOM file in the folder must be readable",
         found=found,
         remedy="copy or export the folder again",
+        code="dicom-unreadable",
     )
 
 

@@ -208,6 +208,7 @@ def _chosen(slices: Sequence[Slice], series: str | None, rule: Rule) -> Choice:
             "A DICOM folder must hold a CT series",
             found=f"{len(slices)} DICOM image(s), none of them a CT slice",
             remedy="point column `image` to the folder of the CT series",
+            code="ct-series-missing",
         )
     if len(candidates) == 1:
         return Choice(list(candidates[0].slices), "the only CT series")
@@ -218,6 +219,7 @@ def _chosen(slices: Sequence[Slice], series: str | None, rule: Rule) -> Choice:
             found=f"{len(single)} slices, each with a SeriesInstanceUID of its own",
             remedy="export the series again from the archive; a program that anonymises may have "
             "given each slice a new UID, and must give all slices of a series the same",
+            code="slices-of-several-series",
         )
     left = [] if rule == "refuse" else _narrowed(candidates, rule)
     if len(left) != 1:
@@ -227,6 +229,7 @@ def _chosen(slices: Sequence[Slice], series: str | None, rule: Rule) -> Choice:
             found=f"{listed(left or candidates)} (rule {rule})",
             remedy="write the SeriesInstanceUID or the SeriesDescription into column `series`; "
             "vertebromics series FOLDER lists them",
+            code="series-ambiguous",
         )
     chosen = left[0]
     return Choice(
@@ -282,11 +285,13 @@ def _named(candidates: list[Series], name: str) -> Choice:
             found=listed(described),
             remedy="write the SeriesInstanceUID into column `series`; "
             "vertebromics series FOLDER lists them",
+            code="series-description-ambiguous",
         )
     raise CaseError(
         "The series named in column `series` must be a CT series in the folder",
         found=f"no CT slice of it, but {listed(candidates)}",
         remedy="correct the SeriesInstanceUID or SeriesDescription, or leave the column empty",
+        code="series-not-in-folder",
     )
 
 

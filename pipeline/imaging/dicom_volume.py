@@ -85,7 +85,10 @@ def read_series(slices: Sequence[Slice], options: CtOptions | None = None) -> Vo
     options = options or CtOptions()
     if len(slices) < 2:
         raise CaseError(
-            "A CT must have at least 2 slices", found=len(slices), remedy="export the whole series"
+            "A CT must have at least 2 slices",
+            found=len(slices),
+            remedy="export the whole series",
+            code="slices-too-few",
         )
     findings = check_pixels(slices, allow_lossy=options.allow_lossy)
     rows, columns = _check_planes(slices)
@@ -116,6 +119,7 @@ def _check_planes(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
             "Every CT slice must state its pixel spacing, orientation and position",
             found="a slice without one of them",
             remedy="export the original series from the archive",
+            code="slice-geometry-missing",
         )
     shapes = sorted({one.shape for one in slices})
     if len(shapes) > 1 or 0 in shapes[0]:
@@ -123,6 +127,7 @@ def _check_planes(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
             "All slices of a series must have the same rows and columns",
             found=listing(f"{rows} x {columns}" for rows, columns in shapes),
             remedy="export the series again; name it in column `series` if the folder holds others",
+            code="slices-differ-in-size",
         )
     spacings = np.array([one.pixel_spacing for one in slices])
     if np.ptp(spacings, axis=0).max() > PIXEL_SPACING_RELATIVE_TOLERANCE * spacings.min() or (
@@ -132,6 +137,7 @@ def _check_planes(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
             "All slices of a series must have the same pixel spacing above zero",
             found=f"{spacings.min():g} to {spacings.max():g} mm",
             remedy="export the series again",
+            code="slices-differ-in-pixel-spacing",
         )
     orientations = np.array([one.orientation for one in slices])
     if np.ptp(orientations, axis=0).max() > ORIENTATION_TOLERANCE:
@@ -139,6 +145,7 @@ def _check_planes(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
             "All slices of a series must have the same orientation",
             found=f"direction cosines that differ by {np.ptp(orientations, axis=0).max():.4f}",
             remedy="export the series without its reformations",
+            code="slices-differ-in-orientation",
         )
     rows, columns = orientations[0, :3], orientations[0, 3:]
     lengths = np.linalg.norm([rows, columns], axis=1)
@@ -149,6 +156,7 @@ def _check_planes(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
             "Rows and columns of a slice must be perpendicular unit vectors",
             found=f"lengths {lengths[0]:.4f} and {lengths[1]:.4f}, cosine {rows @ columns:.4f}",
             remedy="export the original series from the archive",
+            code="slice-axes-not-perpendicular",
         )
     rows = rows / lengths[0]
     columns = columns - (columns @ rows) * rows
@@ -164,6 +172,7 @@ def _check_mixture(slices: Sequence[Slice]) -> list[Finding]:
                 f"All slices of a series must have the same {what}",
                 found=listing(sorted(values)),
                 remedy="export each reconstruction as a series of its own",
+                code="slices-differ",
             )
 
     refuse("kernel", {one.facts["kernel"] or "none stated" for one in slices})
@@ -179,6 +188,7 @@ def _check_mixture(slices: Sequence[Slice]) -> list[Finding]:
             "All slices of a series must have the same frame of reference",
             found=f"{frames} of them, so that positions cannot be compared",
             remedy="export the series again",
+            code="slices-differ-in-frame",
         )
     findings = []
     kinds = {one.rescale_type for one in slices} - {"", "HU"}
@@ -240,6 +250,7 @@ def _sorted_along(slices: Sequence[Slice], normal: np.ndarray) -> tuple[list[Sli
                 f"{parted}",
                 remedy="export each phase as a series of its own, or leave the files of one phase "
                 "only in the folder",
+                code="several-phases",
             )
         raise CaseError(
             "No two slices of a series may lie at the same place",
@@ -249,6 +260,7 @@ def _sorted_along(slices: Sequence[Slice], normal: np.ndarray) -> tuple[list[Sli
             remedy="remove the copies from the folder"
             if copies
             else "export one phase and reconstruction only, each slice once",
+            code="slices-at-one-place",
         )
     median = float(np.median(steps))
     tolerance = max(SLICE_SPACING_RELATIVE_TOLERANCE * median, SLICE_SPACING_ROUNDING_MM)
@@ -264,6 +276,7 @@ def _sorted_along(slices: Sequence[Slice], normal: np.ndarray) -> tuple[list[Sli
             found=f"{what} between {after.label} and {before.label}: {step:.3f} mm apart "
             f"where the others are {median:.3f} mm; {uneven.size} such place(s)",
             remedy="export the whole series, and one reconstruction only",
+            code="slices-unevenly-spaced",
         )
     return ordered, float((along[-1] - along[0]) / (len(ordered) - 1))
 
@@ -312,6 +325,7 @@ def _shifts_along_columns(
             "columns",
             found=f"slices up to {farthest:.1f} mm to the side",
             remedy="export the original series; reformations with a curved path are no volume",
+            code="slices-not-in-line",
         )
     if options.gantry_tilt == "refuse":
         raise CaseError(
@@ -320,6 +334,7 @@ def _shifts_along_columns(
             f"slices up to {farthest:.1f} mm to the side",
             remedy="ask for a reconstruction without tilt, or let ingest.gantry_tilt correct it; "
             "masks must then be drawn on the corrected volume",
+            code="gantry-tilt",
         )
     return along * slope / slices[0].pixel_spacing[0]
 
@@ -377,6 +392,7 @@ def _hounsfield(
                 "Rescaled values must be of the size of Hounsfield units",
                 found=f"{plane.min()} to {plane.max()} ({one.label})",
                 remedy="export the original series from the archive",
+                code="rescaled-values-too-large",
             )
         voxels[index] = plane
     named = next((one for one in slices if one.pixels.padding is not None), None)

@@ -82,6 +82,7 @@ class Geometry:
                 "A volume must state the direction and spacing of its three axes",
                 found=f"axes {np.round(axes, 6).tolist()}",
                 remedy="export the file again from the program that made it",
+                code="volume-axes-missing",
             )
         direction = axes / spacing
         return cls(
@@ -244,6 +245,7 @@ def mismatch(source: Geometry, target: Geometry, where: str | None = None) -> Gr
         found=f"{difference(source, target)}. Mask: {source}. CT: {target}",
         where=where,
         remedy=SLICER_REMEDY,
+        code="mask-off-grid",
     )
 
 
@@ -283,6 +285,7 @@ def place_on_grid(
             f"Mask: {source}. CT: {target}",
             where=where,
             remedy="name the CT on which the mask was drawn",
+            code="mask-outside-ct",
         )
     return placed
 

@@ -79,6 +79,7 @@ def check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None, Stor
             "A .nii.gz file must not lie beside an uncompressed file of the same name",
             found=f"{path.name} and {sibling.name}",
             remedy="move one of them away",
+            code="nifti-packed-and-plain",
         )
     _check_packing(path)
     # A quarter of the start of a command that meets no NIfTI: it imports all that it can read.
@@ -102,6 +103,7 @@ def check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None, Stor
             "A NIfTI file must start with a readable header",
             found=f"a header cut short or damaged ({type(error).__name__})",
             remedy="export it again",
+            code="nifti-header-damaged",
         ) from None
     _check_nifti_values(header, unit)
     # The header itself forgets its offset when it is read.
@@ -116,6 +118,7 @@ def check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None, Stor
                 "The qform and the sform of a NIfTI file must say the same",
                 found=f"voxels up to {distance:.3f} mm apart (codes {q_code} and {s_code})",
                 remedy="ask who converted the file which is right, and convert the DICOM again",
+                code="nifti-forms-differ",
             )
     spacing = [float(value) for value in stated["pixdim"][1:4]]
     if not s_code and not all(0 < value < math.inf for value in spacing):
@@ -124,6 +127,7 @@ def check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None, Stor
             "A volume must state the direction and spacing of its three axes",
             found=f"pixdim {' x '.join(f'{value:g}' for value in spacing)}",
             remedy="export the file again from the program that made it",
+            code="volume-axes-missing",
         )
     if not q_code and not s_code:
         return [no_patient_space("NIfTI header has neither qform nor sform")], None, stored
@@ -166,6 +170,7 @@ def _check_packing(path: Path) -> None:
             "The name of a NIfTI file must end in .nii.gz if it is packed, else in .nii",
             found="a packed file" if packed else "a file that is not packed by gzip",
             remedy="rename it; if that does not help, it is damaged: copy or export it again",
+            code="nifti-name-misleads",
         )
 
 
@@ -179,6 +184,7 @@ def _stored_as(stated: nibabel.Nifti1Header) -> StoredAs:
             "The voxels of a NIfTI file must be whole numbers, float32 or float64",
             found=f"voxels of type code {code}",
             remedy="save it as 16-bit whole numbers, or convert the DICOM again",
+            code="nifti-voxel-type",
         )
     slope, intercept = float(stated["scl_slope"]), float(stated["scl_inter"])
     if slope == 0 or math.isnan(slope):
@@ -191,6 +197,7 @@ def _stored_as(stated: nibabel.Nifti1Header) -> StoredAs:
             "The rescaling of a NIfTI file must be readable in one way only",
             found=f"slope {float(stated['scl_slope']):g} with intercept {intercept:g}",
             remedy="convert the DICOM again",
+            code="nifti-rescaling-ambiguous",
         )
     kind = np.dtype(stated.get_data_dtype())
     return StoredAs(kind.name, 8 * kind.itemsize if kind.kind in "iu" else 0, slope)
@@ -205,12 +212,14 @@ def _check_nifti_values(header: nibabel.Nifti1Header, unit: str) -> None:
             "A NIfTI file must be of version 1",
             found="version 2",
             remedy="export it as NRRD or NIfTI-1",
+            code="nifti-version",
         )
     if unit not in ("mm", "unknown"):
         raise CaseError(
             "The unit of a NIfTI file must be millimetres",
             found=unit,
             remedy="convert the DICOM again, in millimetres",
+            code="nifti-unit",
         )
 
 
@@ -245,6 +254,7 @@ def _check_voxels(path: Path, offset: int, header: nibabel.Nifti1Header) -> None
             "A NIfTI file must hold all of its voxels",
             found=f"{found} of {needed} bytes",
             remedy="copy or export the file again",
+            code="nifti-cut-short",
         )
     if wrong:
         raise not_finite(int(wrong))
@@ -257,4 +267,5 @@ def not_finite(voxels: int) -> CaseError:
         found=f"{voxels} voxels that are NaN or infinite",
         remedy="convert the DICOM again, or write what the program means there (-1024 outside the "
         "field of view of a CT, 0 in a mask) and save the file",
+        code="voxels-not-finite",
     )

@@ -75,6 +75,7 @@ def format_of(path: str | Path) -> str:
             "A CT must exist",
             found="no such file or folder",
             remedy="check the path and the mount",
+            code="ct-missing",
         )
     suffix = volume_suffix(path)
     if suffix is None or path.name.lower().endswith(".seg.nrrd"):
@@ -85,6 +86,7 @@ def format_of(path: str | Path) -> str:
             if suffix
             else "for DICOM name the folder that holds the slices, not one file; export a volume "
             "of another format as NRRD or NIfTI",
+            code="ct-of-unknown-kind",
         )
     return "NRRD" if suffix in NRRD_SUFFIXES else "NIfTI"
 
@@ -195,6 +197,7 @@ def refuse_errors(ct: Ct, limits: CtChecks) -> Ct:
         raise CaseError(
             "; ".join(one.message for one in wrong),
             remedy="; ".join(dict.fromkeys(one.remedy for one in wrong)),
+            code="ct-refused",
         )
     return replace(ct, findings=findings)
 
@@ -202,7 +205,9 @@ def refuse_errors(ct: Ct, limits: CtChecks) -> Ct:
 def main(options: argparse.Namespace) -> None:
     """Write a CT as ingest would store it, and print what there is to say about it."""
     if not options.out.name.lower().endswith(NRRD_SUFFIXES):
-        raise CaseError("The file to write must end in .nrrd", found=options.out.name)
+        raise CaseError(
+            "The file to write must end in .nrrd", found=options.out.name, code="output-not-nrrd"
+        )
     ct = accepted_ct(options.image, options.series, options_of(options), limits_of(options))
     with whole_file(options.out) as beside:
         write_nrrd(ct.image, beside)

@@ -25,6 +25,7 @@ def source_files(path: str | Path) -> list[Path]:
             "An image or mask named in the table of cases must exist",
             found="no such file or folder",
             remedy="check the path in the table; it is relative to the table's folder",
+            code="image-file-missing",
         )
     files = []
     for folder, subfolders, names in walk(path):
@@ -92,7 +93,10 @@ def placed(error: Exception, where: str) -> Exception:
             found=error.strerror or type(error).__name__,
             where=where,
             remedy="check that the file is there, and that the disk is mounted",
+            code="image-file-unreadable",
         )
     if isinstance(error, CaseError) and error.where is None:
-        return CaseError(error.rule, found=error.found, where=where, remedy=error.remedy)
+        return CaseError(
+            error.rule, found=error.found, where=where, remedy=error.remedy, code=error.code
+        )
     return error

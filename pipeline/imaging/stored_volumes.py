@@ -95,6 +95,7 @@ def write_nrrd(image: sitk.Image, path: str | Path, *, compressed: bool = True) 
             found=f"{shutil.disk_usage(Path(path).parent).free / 1e6:.0f} MB free on its disk",
             remedy="make room or check the permissions of results/, and start again: what is done "
             "is kept",
+            code="disk-full-for-volume",
         ) from None
 
 

@@ -92,6 +92,7 @@ def check_nrrd_length(path: Path, needed: int) -> None:
             "A NRRD file must hold its voxels and nothing else",
             found=f"{found} bytes where {needed} are needed",
             remedy="copy or export the file again",
+            code="nrrd-spare-bytes",
         )
 
 
@@ -133,12 +134,14 @@ def check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None, Store
             "A .nrrd file must start with a readable NRRD header",
             found=f"a header cut short or damaged ({type(error).__name__})",
             remedy="export it again",
+            code="nrrd-header-damaged",
         ) from None
     if "data file" in header or "datafile" in header:
         raise CaseError(
             "A .nrrd file must hold its own voxels",
             found="a header that names another data file",
             remedy="export it as one .nrrd file",
+            code="nrrd-detached",
         )
     bits = _NRRD_BITS.get(str(header.get("type")).lower(), 0)
     findings = _check_nrrd_fields(header)
@@ -150,6 +153,7 @@ def check_nrrd_header(path: Path) -> tuple[list[Finding], Geometry | None, Store
             "The header of a .nrrd file must say how its voxels are written",
             found=f"no {' and no '.join(missing)}",
             remedy="export it again from the program that made it",
+            code="nrrd-header-incomplete",
         )
     if not packed or not {"line skip", "lineskip"} & header.keys():
         _check_enough(header, held, bits)
@@ -166,6 +170,7 @@ def _check_enough(header: dict, held: int, bits: int) -> None:
             "A NRRD file must hold all of its voxels",
             found=f"{held} of {needed} bytes",
             remedy="copy or export the file again",
+            code="nrrd-cut-short",
         )
 
 
@@ -180,6 +185,7 @@ def _check_nrrd_fields(header: dict) -> list[Finding]:
             remedy="export it from 3D Slicer"
             if "encoding" in header
             else "it may be cut short: copy or export it again",
+            code="nrrd-encoding",
         )
     units = {str(unit).strip('"') for unit in header.get("space units", ())}
     if units - {"mm", "millimeter", "millimeters", "", "nan", "none", "None"}:
@@ -187,6 +193,7 @@ def _check_nrrd_fields(header: dict) -> list[Finding]:
             "The unit of a .nrrd file must be millimetres",
             found=f"{len(units)} other space unit(s)",
             remedy="export it from 3D Slicer",
+            code="nrrd-unit",
         )
     scaled = sorted({"old min", "oldmin", "old max", "oldmax"} & header.keys())
     if scaled:
@@ -195,6 +202,7 @@ def _check_nrrd_fields(header: dict) -> list[Finding]:
             found=f"a header with {' and '.join(scaled)}: the values were squeezed into the range "
             "of another type",
             remedy="convert the DICOM again, as 16-bit whole numbers",
+            code="nrrd-scaled",
         )
     if header.get("dimension") == 3:
         _check_nrrd_axes(header)
@@ -203,6 +211,7 @@ def _check_nrrd_fields(header: dict) -> list[Finding]:
             "A .nrrd file with space directions must name their space",
             found="no space in its header",
             remedy="export it from 3D Slicer",
+            code="nrrd-space-missing",
         )
     if "space" not in header:
         return [no_patient_space("NRRD header has no space field")]
@@ -224,6 +233,7 @@ def _check_nrrd_axes(header: dict) -> None:
             "A .nrrd file must state the distances of its voxels",
             found="no length of at least one axis in its header",
             remedy="export it from 3D Slicer",
+            code="nrrd-spacing-missing",
         )
     check_right_angles(axes, "the space directions of its header")
 
@@ -243,6 +253,7 @@ def unpacked(stream: BinaryIO) -> Iterator[bytes]:
             "A compressed volume must be whole and have the right checksum",
             found="a file that was cut off or damaged",
             remedy="copy or export the file again",
+            code="compressed-volume-damaged",
         ) from None
 
 
@@ -283,6 +294,7 @@ def check_right_angles(axes: np.ndarray, stated_by: str) -> None:
             remedy="hand in the DICOM series of the CT itself (if its gantry was tilted, with "
             "ingest.gantry_tilt: correct), and masks drawn on the volume that "
             "vertebromics read-ct writes of it",
+            code="volume-axes-skewed",
         )
 
 

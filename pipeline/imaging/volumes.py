@@ -79,6 +79,7 @@ def read_stored(path: str | Path) -> tuple[sitk.Image, list[Finding], StoredAs]:
             f"A volume must be one of {', '.join(VOLUME_SUFFIXES)}",
             found=f"name ending '{''.join(path.suffixes[-2:])}'",
             remedy="export it as NRRD or NIfTI",
+            code="volume-of-unknown-kind",
         )
     check_header = check_nrrd_header if suffix in NRRD_SUFFIXES else check_nifti_header
     with plainly_named(path) as path:
@@ -98,6 +99,7 @@ def read_stored(path: str | Path) -> tuple[sitk.Image, list[Finding], StoredAs]:
                     "A volume must be a whole, readable file with three perpendicular axes",
                     found=f"a {suffix} file of {path.stat().st_size} bytes that ITK refuses",
                     remedy="export it again from the program that made it",
+                    code="volume-unreadable",
                 ) from None
             image, straight = _straight_image(read_voxels(path), expected)
             findings, expected = [*findings, straight], None
@@ -170,6 +172,7 @@ def _check_one_value(image: sitk.Image) -> None:
             found=f"{image.GetDimension()} dimensions of size "
             f"{' x '.join(map(str, image.GetSize()))}, {values} value(s) per voxel",
             remedy="export one phase as a three-dimensional volume with one grey value per voxel",
+            code="volume-not-scalar-3d",
         )
 
 
@@ -181,6 +184,7 @@ def _check_agreement(read: Geometry, expected: Geometry) -> None:
             "The orientation of a NIfTI file must be readable in one way only",
             found=f"voxels up to {distance:.3f} mm apart between two readers of the header",
             remedy="convert the DICOM again",
+            code="nifti-orientation-ambiguous",
         )
 
 

@@ -115,7 +115,9 @@ def compare_numbers(a: np.ndarray, b: np.ndarray, test: str = "rank-sum") -> Tes
     """
     if test not in _NUMBER_TESTS:
         raise VertebromicsError(
-            f"A test for numbers must be one of {', '.join(_NUMBER_TESTS)}", found=test
+            f"A test for numbers must be one of {', '.join(_NUMBER_TESTS)}",
+            found=test,
+            code="test-of-numbers-unknown",
         )
     if test != "rank-sum":
         found = number_test([a, b], _NAMED_HERE.get(test, test))
@@ -169,13 +171,16 @@ def characteristics(
         percentages and tests.
     """
     if len(groups) != 2:
-        raise VertebromicsError("Characteristics compare two groups", found=len(groups))
+        raise VertebromicsError(
+            "Characteristics compare two groups", found=len(groups), code="groups-not-two"
+        )
     rows: list[dict] = []
     for entry in dictionary.to_dict("records"):
         if entry["column"] not in table:
             raise VertebromicsError(
                 "Every described variable must be a column of the analysis table",
                 found=entry["column"],
+                code="described-column-missing",
             )
         values, numbers = table[entry["column"]], entry["type"] in ("continuous", "ordinal")
         test = _named_test(values, entry)
@@ -194,6 +199,7 @@ def characteristics(
         raise VertebromicsError(
             "Labels of groups must differ from each other and from the table's own columns",
             found=", ".join(label for _, label in groups),
+            code="group-labels-clash",
         )
     return pd.DataFrame(rows, columns=columns)
 
@@ -216,6 +222,7 @@ def _named_test(values: pd.Series, entry: dict) -> str | None:
             "A test named for a variable must fit it",
             found=f"{test} for {entry['column']}: {entry['type']}, {levels} values",
             remedy="name another in the column `test` of the data dictionary, or leave it blank",
+            code="test-misfits-variable",
         )
     return test
 

@@ -229,6 +229,7 @@ def rows_added(results: Results, model: str) -> Mapping:
             found="a model.json of an earlier version",
             where=f"models/{model}/model.json",
             remedy="run the study again: the same command trains its models anew",
+            code="model-of-another-version",
         )
     return info["oversampled"]
 

@@ -53,5 +53,6 @@ def _there(folder: Path, name: str) -> Path:
             found=f"no {name}",
             where=f"results of the study {folder.name}",
             remedy="run `snakemake --configfile <your study>.yaml report`",
+            code="report-result-missing",
         )
     return path

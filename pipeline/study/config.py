@@ -56,6 +56,7 @@ def load_yaml(path: str | Path) -> dict:
                 "save it as UTF-8, indent with spaces, write `key: value`, and quote text with "
                 "': ' or '#'",
             ),
+            code="configuration-not-yaml",
         ) from None
     if value is None:
         return {}
@@ -65,6 +66,7 @@ def load_yaml(path: str | Path) -> dict:
             found=type(value).__name__,
             where=str(path),
             remedy="write `option: value` lines, as in config/default.yaml",
+            code="configuration-not-a-mapping",
         )
     return value
 
@@ -198,5 +200,6 @@ def _load_protocol(name: str) -> dict:
             found=name,
             where="config key protocol",
             remedy=suggestion(name, known) or f"choose from {listing(known)}",
+            code="protocol-unknown",
         )
     return load_yaml(path)

@@ -36,6 +36,7 @@ def study_name_problem(name: str) -> StudyError | None:
             found=found if len(found) <= LONGEST_NAME else f"{found[:LONGEST_NAME]}...",
             where="config key study",
             remedy="write such a name, such as `study: pain-2025`",
+            code="study-name-invalid",
         )
     if name.lower() in TAKEN_NAMES:
         return StudyError(
@@ -44,6 +45,7 @@ def study_name_problem(name: str) -> StudyError | None:
             found=name,
             where="config key study",
             remedy=f"give it another name, such as `study: {name}-study`",
+            code="study-name-taken",
         )
     if len(name) > LONGEST_NAME:
         return StudyError(
@@ -51,6 +53,7 @@ def study_name_problem(name: str) -> StudyError | None:
             found=f"{len(name)} letters",
             where="config key study",
             remedy="give it a shorter name, and write the long one as `title`",
+            code="study-name-too-long",
         )
     return None
 
@@ -65,6 +68,7 @@ def _check_names(config: dict, problems: Problems) -> None:
             found=repr(results),
             where="config key results",
             remedy="rename the folder, or give another one",
+            code="path-with-braces",
         )
 
 
@@ -84,6 +88,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             else "give the path of one of them; for groups of a clinical table alone write "
             "`analyses: [outcomes]`, for a regression of it `analyses: [regression]`, for models "
             "of it `clinical_only: true`",
+            code="cases-or-features",
         )
     _check_analyses(config, problems)
     _check_names(config, problems)
@@ -95,6 +100,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
                 f"`{key}` is of ready feature tables",
                 where=f"config key {key}",
                 remedy=f"remove `{key}`; register names the columns of a table of masks",
+                code="option-of-ready-features",
             )
     _check_published_order(config, problems)
     if config["features"] is not None:
@@ -109,6 +115,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             found=[low, high],
             where="config key evaluation.decision_curve",
             remedy="write the lower one first, such as [0.01, 0.99]",
+            code="decision-curve-range",
         )
     _check_primary(config, problems)
     convention = config["masks"]["convention"]
@@ -120,6 +127,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             found=listing(f"{level}: {label}" for level, label in convention.items()),
             where="config key masks.convention",
             remedy="correct the labels, or name a convention: this one has a label twice",
+            code="label-convention-ambiguous",
         )
     _check_repeated_models(config, problems)
 
@@ -132,6 +140,7 @@ def _check_clinical_alone(config: dict, given: Sequence[str], problems: Problems
             found=f"clinical_only: true and {listing(given)}",
             where="config key clinical_only",
             remedy=f"remove `clinical_only`, or {listing(given)}",
+            code="clinical-only-with-images",
         )
     for key in ("clinical", "dictionary", "outcome"):
         if config[key] is None and "prediction" in config["analyses"]:
@@ -139,6 +148,7 @@ def _check_clinical_alone(config: dict, given: Sequence[str], problems: Problems
                 f"Models of clinical predictors alone need `{key}`",
                 where=f"config key {key}",
                 remedy="give it; `vertebromics new NAME` writes templates of the tables",
+                code="clinical-only-option-missing",
             )
     if is_leaking(config) and "prediction" in config["analyses"]:
         problems.add(
@@ -148,6 +158,7 @@ def _check_clinical_alone(config: dict, given: Sequence[str], problems: Problems
             where="config key mode",
             remedy="write `mode: rigorous`; `oversampled_split: {models: [rf]}` sets the leaking "
             "order of zhang2025 beside it",
+            code="clinical-only-as-published",
         )
 
 
@@ -161,6 +172,7 @@ def _check_analyses(config: dict, problems: Problems) -> None:
                 f"The analysis `{clinical[0].name}` is of a clinical table, and needs `{key}`",
                 where=f"config key {key}",
                 remedy="give its path; `vertebromics new NAME` writes templates",
+                code="analysis-of-clinical-table",
             )
     for each in clinical:
         if each.needs_outcome and config["outcome"] is None:
@@ -168,6 +180,7 @@ def _check_analyses(config: dict, problems: Problems) -> None:
                 f"The analysis `{each.name}` needs an outcome",
                 where="config key outcome",
                 remedy="such as `outcome: {name: pain, formula: vas >= 4}`",
+                code="analysis-without-outcome",
             )
     for each in asked:
         if each.check is not None:
@@ -183,6 +196,7 @@ def _check_paths(config: dict, problems: Problems) -> None:
                 found=repr(path),
                 where=f"config key features.{reader}",
                 remedy="rename the file or folder",
+                code="path-with-braces",
             )
 
 
@@ -198,6 +212,7 @@ def _check_split(split: dict, problems: Problems) -> None:
             rules[split["design"]],
             where="config key split.column",
             remedy="name the column, with role `split` in the dictionary",
+            code="split-column-unnamed",
         )
     if split["declared"] is not None and split["design"] != "imported":
         problems.add(
@@ -205,12 +220,14 @@ def _check_split(split: dict, problems: Problems) -> None:
             found=f"declared: {split['declared']} with design: {split['design']}",
             where="config key split.declared",
             remedy="remove it; the design says it already",
+            code="split-declared-not-imported",
         )
     if split["design"] == "by_site" and not split["test_sites"]:
         problems.add(
             "A split by site needs the sites to hold out",
             where="config key split.test_sites",
             remedy="list at least one, as the column spells it",
+            code="split-sites-unnamed",
         )
 
 
@@ -225,6 +242,7 @@ def _check_no_hold_out(config: dict, problems: Problems) -> None:
             found=f"not {listing(missing)}",
             where="config key nested.models",
             remedy="write `nested: {models: all}`, or keep test rows with another `split.design`",
+            code="no-hold-out-models-not-nested",
         )
     if nested["search"] == "fixed":
         problems.add(
@@ -233,6 +251,7 @@ def _check_no_hold_out(config: dict, problems: Problems) -> None:
             found="fixed",
             where="config key nested.search",
             remedy="write `nested: {search: reduced}` or `full`",
+            code="no-hold-out-nested-fixed",
         )
     if ablation["models"] and ablation["where"] == "signature":
         problems.add(
@@ -241,6 +260,7 @@ def _check_no_hold_out(config: dict, problems: Problems) -> None:
             found="signature",
             where="config key ablation.where",
             remedy="write `ablation: {where: before_selection}`, or `ablation: {models: []}`",
+            code="no-hold-out-ablation-signature",
         )
 
 
@@ -253,6 +273,7 @@ def _check_repeated_models(config: dict, problems: Problems) -> None:
             found="oversampling: none",
             where="config key oversampled_split.models",
             remedy="write `oversampling: smote`, or `oversampled_split: {models: []}`",
+            code="oversampled-split-without-oversampling",
         )
     for what, section in asked.items():
         names = config[section]["models"]
@@ -266,6 +287,7 @@ def _check_repeated_models(config: dict, problems: Problems) -> None:
             found=listing(extra),
             where=f"config key {section}.models",
             remedy=f"take from `models`: {listing(config['models'])}, or add it there",
+            code="model-not-trained",
         )
 
 
@@ -282,6 +304,7 @@ def _check_published_order(config: dict, problems: Problems) -> None:
             where="config key mode",
             remedy="write `mode: rigorous`, or take the design holdout, or imported as drawn at "
             "random",
+            code="as-published-split",
         )
     if rule != "fixed":
         problems.add(
@@ -290,6 +313,7 @@ def _check_published_order(config: dict, problems: Problems) -> None:
             found=rule,
             where="config key evaluation.threshold_rule",
             remedy="write `protocol: ge2025`, or `threshold_rule: fixed`",
+            code="as-published-threshold",
         )
     if config["selection"]["ccc"]["within_level"]:
         problems.add(
@@ -297,6 +321,7 @@ def _check_published_order(config: dict, problems: Problems) -> None:
             found="true",
             where="config key selection.ccc.within_level",
             remedy="write false, or `mode: rigorous`",
+            code="as-published-within-level",
         )
     repeated = {"nested": "Nested cross-validation", "optimism": "The correction for optimism"}
     for section, what in repeated.items():
@@ -307,6 +332,7 @@ def _check_published_order(config: dict, problems: Problems) -> None:
                 found="fixed",
                 where=f"config key {section}.search",
                 remedy="write `search: reduced` or `search: full`, or `models: []`",
+                code="as-published-search-fixed",
             )
 
 
@@ -319,6 +345,7 @@ def _check_primary(config: dict, problems: Problems) -> None:
             "A primary analysis needs an outcome",
             where="config key outcome",
             remedy="state the outcome, or remove `primary`",
+            code="primary-without-outcome",
         )
     model, nested = declared["model"], config["nested"]["models"]
     if model not in [*config["models"], "winner"]:
@@ -327,6 +354,7 @@ def _check_primary(config: dict, problems: Problems) -> None:
             found=model,
             where="config key primary.model",
             remedy=f"take from `models`: {listing(config['models'])}, or write winner",
+            code="primary-model-not-trained",
         )
     if not holds_out(config["split"]):
         if declared.get("part", "nested") == "test":
@@ -335,6 +363,7 @@ def _check_primary(config: dict, problems: Problems) -> None:
                 found="part: test",
                 where="config key primary.part",
                 remedy="write `part: nested`, or keep test rows with another `split.design`",
+                code="no-hold-out-primary",
             )
         return
     if declared.get("part") != "nested":
@@ -346,6 +375,7 @@ def _check_primary(config: dict, problems: Problems) -> None:
             found=model,
             where="config key nested.models",
             remedy="add the model there; for winner write `nested: {models: all}`",
+            code="primary-model-not-nested",
         )
     if declared.get("metric", "auroc") not in ("auroc", "brier"):
         problems.add(
@@ -353,6 +383,7 @@ def _check_primary(config: dict, problems: Problems) -> None:
             found=declared["metric"],
             where="config key primary.metric",
             remedy="write one of them, or `part: test`",
+            code="primary-metric-not-nested",
         )
 
 
@@ -366,6 +397,7 @@ def _check_clinical_keys(config: dict, problems: Problems) -> None:
                     f"`{key}` needs the table `clinical`",
                     where="config key clinical",
                     remedy=f"give the path of the clinical table, or remove `{key}`",
+                    code="option-of-clinical-table",
                 )
     if config["dictionary"] is not None:
         return
@@ -375,12 +407,14 @@ def _check_clinical_keys(config: dict, problems: Problems) -> None:
             found=listing(config["predictors"]),
             where="config key dictionary",
             remedy="`vertebromics new NAME` writes a template",
+            code="predictors-without-dictionary",
         )
     elif config["cases"] is not None and config["clinical"] is not None:
         problems.add(
             "A clinical table needs a data dictionary with the type and timing of each column",
             where="config key dictionary",
             remedy="`vertebromics new NAME` writes a template",
+            code="clinical-without-dictionary",
         )
 
 
@@ -392,6 +426,7 @@ def check_model_reader(config: dict, readers: Sequence[str], problems: Problems)
             "No reader may be called 'mean': the word stands for the mean of the readers",
             where="readers of the study",
             remedy="rename the reader",
+            code="reader-called-mean",
         )
     if choice is None and len(readers) > 1 and config["outcome"] is not None:
         problems.add(
@@ -399,6 +434,7 @@ def check_model_reader(config: dict, readers: Sequence[str], problems: Problems)
             found=f"readers {listing(readers)}",
             where="config key model_reader",
             remedy=f"write one of {listing([*readers, 'mean'])}",
+            code="model-reader-unnamed",
         )
     if choice is not None and choice not in [*readers, "mean"]:
         problems.add(
@@ -406,6 +442,7 @@ def check_model_reader(config: dict, readers: Sequence[str], problems: Problems)
             found=choice,
             where="config key model_reader",
             remedy=suggestion(choice, readers) or f"write one of {listing([*readers, 'mean'])}",
+            code="model-reader-unknown",
         )
     simulated = config["simulated_reader"]
     if simulated is not None and simulated not in readers:
@@ -414,4 +451,5 @@ def check_model_reader(config: dict, readers: Sequence[str], problems: Problems)
             found=simulated,
             where="config key simulated_reader",
             remedy=suggestion(simulated, readers) or f"write one of {listing(readers)}, or null",
+            code="simulated-reader-unknown",
         )

@@ -135,6 +135,7 @@ def read_units(
             found=f"columns {listing(sheet.columns)}",
             where=str(path),
             remedy="add columns such as age and sex, or leave out --by",
+            code="nothing-to-describe",
         )
     patients = sheet.get("patient_id")
     if patients is not None and not patients.dropna().duplicated().any():
@@ -166,6 +167,7 @@ def _rows_of_part(
             found=f"columns {listing(sheet.columns)}",
             where=f"{path}, header",
             remedy="leave out --part, or name the column in the data dictionary",
+            code="parts-column-missing",
         )
     there = sheet[name].dropna().unique()
     wanted = [part, *next((words for words in PARTS.values() if part.lower() in words), ())]
@@ -178,6 +180,7 @@ def _rows_of_part(
             found=part,
             where=f"{path}, column {name}",
             remedy=f"write --part {' or --part '.join(map(shown, sorted(there)))}",
+            code="part-unknown",
         )
     return sheet[sheet[name] == meant[0]], [name]
 
@@ -192,6 +195,7 @@ def groups_of(
             found=by,
             where=f"{path}, header",
             remedy=suggestion(by, sheet.columns) or f"columns: {listing(sheet.columns)}",
+            code="groups-column-missing",
         )
     listed = levels_of(entry) if entry is not None else None
     values = typed_alike(sheet[by])
@@ -206,6 +210,7 @@ def groups_of(
             found=listing(map(shown, strange or [each for pair in alike for each in pair])),
             where=f"{path}, column {values.name}",
             remedy="write each group one way in the table, and list it in the dictionary",
+            code="groups-not-levels",
         )
     if not 1 < len(there) <= MOST_GROUPS:
         raise StudyError(
@@ -213,6 +218,7 @@ def groups_of(
             found=len(there),
             where=f"{path}, column {values.name}",
             remedy="name a column of groups; cut a number into groups in a column of its own",
+            code="groups-count",
         )
     in_order = [level for level in listed if level in there] if listed else ordered_levels(there)[0]
     missing = int(values.isna().sum())
@@ -299,6 +305,7 @@ def _described(
                 found=shown(strange),
                 where=f"{path}, {rows_text(rows)}, column {name}",
                 remedy=suggestion(strange, levels) or "mend it, or add it to the dictionary",
+                code="value-not-a-level",
             )
     return numbers, variable_of(entry, numbers), None
 
@@ -311,6 +318,7 @@ def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Seri
             found=shown(values[row][:60]),
             where=cell(path, row, str(values.name)),
             remedy=remedy,
+            code="value-not-a-number",
         )
     return read.values
 
@@ -345,6 +353,7 @@ def _inferred(
             found=listing(" and ".join(map(shown, group)) for group in alike),
             where=f"{path}, column {name}",
             remedy="write each level one way in the table",
+            code="levels-spelled-alike",
         )
     in_order, has_order = ordered_levels(levels)
     return values, Variable(name, name, levels=tuple(in_order), ordered=has_order), None

@@ -151,6 +151,7 @@ def write_templates(name: str, folder: str | Path, features: Sequence[Path] = ()
             "The name of a study must be letters, digits, '_' and '-'",
             found=name,
             remedy="begin with a letter or digit, such as pain-2025",
+            code="study-name-invalid",
         )
     if (problem := study_name_problem(name)) is not None:
         raise problem
@@ -165,6 +166,7 @@ def write_templates(name: str, folder: str | Path, features: Sequence[Path] = ()
             found=", ".join(existing),
             where=str(folder),
             remedy="choose another --folder, or move the files away",
+            code="template-would-overwrite",
         )
     for path in paths:
         with (

@@ -50,7 +50,13 @@ def checked_number(value: float, schema: Mapping, where: str) -> float:
     fits = math.isfinite(value) and (not whole or float(value).is_integer())
     if fits and all(keeps(value, schema[key]) for key, keeps in _KEPT.items() if key in schema):
         return value
-    raise StudyError(_rule(schema), found=f"{value:g}", where=where, remedy=_remedy(schema))
+    raise StudyError(
+        _rule(schema),
+        found=f"{value:g}",
+        where=where,
+        remedy=_remedy(schema),
+        code="option-number-out-of-bounds",
+    )
 
 
 def config_number(key: str) -> Callable[[str], float]:

@@ -58,6 +58,7 @@ def course_columns(
                 where="config key outcomes",
                 remedy=suggestion(name, map(table_name, entries))
                 or f"columns: {listing(map(table_name, entries))}",
+                code="outcomes-column-undescribed",
             )
             continue
         entry, values = entries[own], clinical[own]
@@ -69,6 +70,7 @@ def course_columns(
                     found=f"{name}, {entry['type']}",
                     where="config key outcomes.levels",
                     remedy="give it the type categorical, without levels",
+                    code="levels-column-not-words",
                 )
             columns[name] = values
         elif entry["type"] in NUMERIC:
@@ -83,6 +85,7 @@ def course_columns(
                 found=f"{name}, {entry['type']}",
                 where="config key outcomes",
                 remedy="give it the type continuous, ordinal, or binary with the levels no|yes",
+                code="scale-column-not-numbers",
             )
     problems.raise_if_any()
     kinds: dict[str, pd.Series] = {}
@@ -129,6 +132,7 @@ def kinds_and_levels(
                     found=shown(text[:60]),
                     where=cell(path, row, name),
                     remedy="write them as T12, L1 or T12-L2; leave the cell blank where none broke",
+                    code="levels-cell-unreadable",
                 )
             found.append(named or [])
         return found

@@ -119,6 +119,7 @@ class Study:
                 found="none: it was frozen by an earlier version",
                 where=f"study {self.name}",
                 remedy="run snakemake, or python -m pipeline.validate, on its configuration",
+                code="frozen-cases-missing",
             )
         return self.ready
 
@@ -129,6 +130,7 @@ class Study:
                 "An imaging stage needs the table `cases`",
                 where=f"study {self.name}",
                 remedy="a study that starts from `features` has no imaging stages",
+                code="cases-table-missing",
             )
         column, value = ("batch", batch) if batch is not None else ("scan_id", scan)
         if value is None:
@@ -136,7 +138,10 @@ class Study:
         rows = self.cases[self.cases[column] == value]
         if rows.empty:
             raise StudyError(
-                f"The {column} must be one of the study's", found=value, where="table `cases`"
+                f"The {column} must be one of the study's",
+                found=value,
+                where="table `cases`",
+                code="study-key-unknown",
             )
         return rows
 
@@ -160,6 +165,7 @@ def open_study(folder: str | Path) -> Study:
             "A stage needs the folder of a validated study, with study.yaml in it",
             where=str(folder),
             remedy="run `snakemake --configfile <your study>.yaml`, or python -m pipeline.validate",
+            code="study-folder-missing",
         )
     config = yaml.safe_load((folder / "study.yaml").read_text(encoding="utf-8"))
 

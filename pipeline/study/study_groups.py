@@ -71,6 +71,7 @@ def groups_by_column(by: str, clinical: pd.DataFrame, dictionary: pd.DataFrame) 
             where="config key outcomes.by",
             remedy=suggestion(by, map(table_name, dictionary["column"]))
             or f"columns: {listing(map(table_name, dictionary['column']))}",
+            code="outcomes-groups-undescribed",
         )
     entry = rows.iloc[0]
     if entry["type"] in NUMERIC:
@@ -79,6 +80,7 @@ def groups_by_column(by: str, clinical: pd.DataFrame, dictionary: pd.DataFrame) 
             found=f"{by}, {entry['type']}",
             where="config key outcomes.by",
             remedy="make a column of groups, of the type binary or categorical with its levels",
+            code="outcomes-groups-numbers",
         )
     values = clinical[name].astype(object).where(clinical[name].notna(), None)
     there = set(values.dropna())
@@ -89,6 +91,7 @@ def groups_by_column(by: str, clinical: pd.DataFrame, dictionary: pd.DataFrame) 
             found=f"{listing(names) or 'no value'} in every row of {by}",
             where="config key outcomes.by",
             remedy="name another column",
+            code="outcomes-groups-too-few",
         )
     return Groups(name, entry["label"] or by, names, values, (name,))
 

@@ -86,6 +86,7 @@ def propose_config(name: str, tables: Sequence[str | Path]) -> str:
             found=listing(sheet.columns, 4),
             where=str(tables[0]),
             remedy="add a column with each patient's pseudonym, such as patient_id",
+            code="feature-table-without-ids",
         )
     patient = patient or foreign[0]
     rest = [column for column in foreign if column not in (patient, NAMELESS)]

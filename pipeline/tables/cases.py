@@ -70,6 +70,7 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
             where=str(path),
             remedy="give its path relative to the folder in which snakemake runs; "
             "vertebromics intake DICOM_ROOT MASK_ROOT --out STUDY writes one, cases.csv",
+            code="cases-table-not-found",
         )
     read_marker(path)
     sheet = read_sheet(path, "cases")
@@ -142,6 +143,7 @@ def _check_unique(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
         for values, rows in rows_of_repeated(sheet[columns]):
             problems.add(
                 rule,
+                code="mask-repeated" if "case_id" in columns else "level-repeated",
                 found=" ".join(map(shown_id, values)),
                 where=f"{path}, {rows_text(rows)}, columns {', '.join(columns)}",
                 remedy="remove the duplicate, or correct its ids",
@@ -166,6 +168,7 @@ def _check_versions(sheet: pd.DataFrame, path: Path, problems: Problems) -> None
                 f"{listing(versions)}",
                 where=f"{path}, {rows_text(rows.index)}, column version",
                 remedy="keep the original's row, and number its corrections 2, 3, ...",
+                code="mask-versions-gap",
             )
 
 
@@ -185,6 +188,7 @@ def _check_one(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
                     found=f"{shown_id(name)} with {listing(map(_quoted, values[rows].unique()))}",
                     where=f"{path}, {rows_text(rows)}, column {column}",
                     remedy="correct the row that differs, or give it another id",
+                    code="id-with-two-meanings",
                 )
     volumes = sheet["image"] + "\0" + sheet["series"].fillna("")
     for volume in _differing(sheet["scan_id"], volumes):
@@ -194,6 +198,7 @@ def _check_one(sheet: pd.DataFrame, path: Path, problems: Problems) -> None:
             found=f"scans {listing(map(shown_id, sheet.loc[rows, 'scan_id'].unique()))}",
             where=f"{path}, {rows_text(rows)}, column image",
             remedy="give its rows one scan_id, or tell its series apart in the column series",
+            code="image-of-several-scans",
         )
 
 
@@ -225,5 +230,6 @@ def _resolve_paths(values: pd.Series, path: Path, problems: Problems) -> pd.Seri
             found=shown_path(value),
             where=f"{path}, {rows_text(rows)}, column {values.name}",
             remedy="correct the path, or copy the file there",
+            code="path-not-found",
         )
     return values.map(resolved)

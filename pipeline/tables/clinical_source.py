@@ -168,6 +168,7 @@ def _beside_features(
             found=listing(map(shown, sheet.columns)),
             where="config key features",
             remedy=f"name it, `columns: {{{key}: <your column>}}`, or set `unit` accordingly",
+            code="feature-tables-without-unit",
         )
     described = [name for name in sheet.columns if name not in KEYS]
     # 1, 1.0 and 1.00 are one value, and so are TRUE and true, whoever wrote the table.
@@ -186,6 +187,7 @@ def _beside_features(
                 ),
                 where=f"{where}, column {table_name(name)}",
                 remedy="mend the values, or write `unit: case` if a row is what has an outcome",
+                code="clinical-rows-disagree",
             )
     # The first value that is stated: a reader's table may leave blank what another's states.
     return sheet.groupby(key, as_index=False, sort=False).first(), where
@@ -241,6 +243,7 @@ def _check_there(roles: Mapping[str, str], columns: object, where: str) -> None:
                 found=table_name(name),
                 where=f"{where}; config key {role}",
                 remedy=suggestion(name, known) or f"columns: {listing(map(table_name, known))}",
+                code="named-column-missing",
             )
 
 

@@ -125,6 +125,7 @@ def with_means(
                 found=mean,
                 where=where,
                 remedy="remove the column from the table, or the entry from `readings`",
+                code="reading-mean-exists",
             )
         for name in [mean, *columns]:
             if name != mean and name not in sheet.columns:
@@ -133,6 +134,7 @@ def with_means(
                     found=name,
                     where=where,
                     remedy=suggestion(name, sheet.columns) or f"correct the name, or add {name}",
+                    code="reading-column-missing",
                 )
             elif name not in described.index or described.loc[name, "type"] != "continuous":
                 problems.add(
@@ -141,6 +143,7 @@ def with_means(
                     found=name,
                     where=where,
                     remedy=f"give {name} a row of the type continuous",
+                    code="reading-not-continuous",
                 )
             elif name != mean and described.loc[name, "role"] != "other":
                 problems.add(
@@ -148,6 +151,7 @@ def with_means(
                     found=f"{name}, role {described.loc[name, 'role']}",
                     where=where,
                     remedy=f"give {name} the role `other` in the data dictionary",
+                    code="reading-not-other",
                 )
     problems.raise_if_any()
     for mean, columns in readings.items():
@@ -192,6 +196,7 @@ def clinical_sheet(
             found=f"columns {listing(map(shown, sheet.columns))}",
             where=f"{path}, header",
             remedy=f"{naming_remedy(key, sheet.columns, names)}; or set `unit` to what a row is",
+            code="clinical-key-missing",
         )
     sheet = write_ids(sheet, path).rename(columns=analysis_name)
     problems = Problems(f"the clinical table {path}")
@@ -264,6 +269,7 @@ def type_clinical(
             found=listing(spare),
             where=f"{path}, header",
             remedy="add a row per column to the dictionary, or remove the column from the table",
+            code="clinical-column-undescribed",
         )
     for name in described:
         if name not in sheet.columns:
@@ -272,6 +278,7 @@ def type_clinical(
                 found=name,
                 where=f"{path}, header",
                 remedy=suggestion(name, spare) or "add the column, or remove the row",
+                code="dictionary-column-missing",
             )
     check_columns(sheet, "clinical", path, problems)
     _check_key(sheet, key, path, problems)
@@ -308,6 +315,7 @@ def _check_key(sheet: pd.DataFrame, key: str, path: str | Path, problems: Proble
             found=f"{shown_id(value)} in {rows_text(rows)}",
             where=f"{path}, column {key}",
             remedy="keep one of the rows, or set `unit: case` if a row is a vertebra",
+            code="clinical-row-repeated",
         )
 
 
@@ -327,6 +335,7 @@ def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Prob
                 found=listing(map(shown, sorted(values.dropna().unique()))),
                 where=f"{path}, column {values.name}",
                 remedy="give it the type categorical, or list its two levels",
+                code="binary-column-not-two-values",
             )
     for value, rows in values[unknown].groupby(values[unknown], sort=False).groups.items():
         problems.add(
@@ -334,6 +343,7 @@ def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Prob
             found=shown(value),
             where=f"{path}, {rows_text(rows)}, column {values.name}",
             remedy=suggestion(value, levels) or "mend the value, or add it to the dictionary",
+            code="value-not-a-level",
         )
     return numbers.where(~unknown, np.nan if entry["type"] in NUMERIC else None)
 
@@ -361,5 +371,6 @@ def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Seri
             found=shown(values[row][:SHOWN]),
             where=cell(path, row, values.name),
             remedy=remedy,
+            code="value-not-a-number",
         )
     return read.values

@@ -99,6 +99,7 @@ def name_columns(
                 found=f"{own} and {listing(there)}",
                 where=f"{path}, header; config key columns.{own}",
                 remedy=f"remove columns.{own} from the configuration, if {own} is right",
+                code="column-ambiguous",
             )
         if len(there) < len(parts):
             absent = [each for each, part in zip(asked, parts, strict=True) if part is None]
@@ -108,6 +109,7 @@ def name_columns(
                 where=f"{path}, header; config key columns.{own}",
                 remedy=suggestion(absent[0], sheet.columns)
                 or f"write names of this table's columns under columns.{own}",
+                code="column-parts-missing",
             )
         value = sheet[there[0]]
         for part in there[1:]:
@@ -177,6 +179,7 @@ def write_ids(sheet: pd.DataFrame, path: str | Path) -> pd.DataFrame:
                 found=f"{values.nunique()} ids become {written.nunique()}",
                 where=f"{path}, column {name}",
                 remedy="write ids of letters, digits, '_' and '-'",
+                code="ids-alike-without-signs",
             )
         logger.info("%s: %d ids of the column %s lose a sign or '.0'", path, len(changed), name)
         sheet = sheet.assign(**{name: written.reindex(sheet.index)})

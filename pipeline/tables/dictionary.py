@@ -107,6 +107,7 @@ def _checked(path: str | Path, problems: Problems) -> pd.DataFrame | None:
                 found=name,
                 where=cell(path, row, "column"),
                 remedy="remove one of the two rows",
+                code="column-described-twice",
             )
         seen[name] = row
         before = len(problems.errors)
@@ -186,6 +187,7 @@ def allowed_predictors(
                     remedy=f"give {name} the role `predictor`, if it is one"
                     if known
                     else suggestion(name, rows["column"]) or f"known: {listing(rows['column'])}",
+                    code="predictor-without-role",
                 )
         late = rows[rows["column"].isin(predictors) & ~early]
         for _, entry in late.iterrows():
@@ -194,6 +196,7 @@ def allowed_predictors(
                 found=f"{entry['column']} ({entry['timing']})",
                 where="config key predictors",
                 remedy=f"remove it, or set `timing: {entry['timing']}`",
+                code="predictor-known-later",
             )
         chosen = rows[rows["column"].isin(predictors)]
     for name in chosen["column"]:
@@ -203,6 +206,7 @@ def allowed_predictors(
                 found=name,
                 where="config keys outcome.formula, predictors",
                 remedy=f"give {name} the role `outcome` in the data dictionary",
+                code="predictor-in-outcome",
             )
     problems.raise_if_any()
     return chosen.reset_index(drop=True)
@@ -246,6 +250,7 @@ def check_program_names(rows: pd.DataFrame, features: Sequence[str]) -> None:
             f"[{', '.join(map(quoted, names))}]`"
             if any(name in set(features) for name in names)
             else "rename the column in both tables",
+            code="column-named-like-model-column",
         )
 
 
@@ -256,6 +261,7 @@ def _check_test(entry: pd.Series, row: int, path: str | Path, problems: Problems
             found=f"{entry['test']}, and the type {entry['type']}",
             where=cell(path, row, "test"),
             remedy="write pearson, yates, fisher, likelihood-ratio or trend, or leave it blank",
+            code="test-of-numbers-for-words",
         )
 
 
@@ -268,6 +274,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             found=name,
             where=cell(path, row, "column"),
             remedy="rename it in both tables",
+            code="column-name-with-signs",
         )
     if kind is None and role not in ("id", "other"):
         problems.add(
@@ -275,6 +282,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             found=name,
             where=cell(path, row, "type"),
             remedy="write continuous, ordinal, categorical or binary",
+            code="type-missing",
         )
     if role == "predictor" and entry["timing"] is None:
         problems.add(
@@ -282,6 +290,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             found=name,
             where=cell(path, row, "timing"),
             remedy=f"write {', '.join(TIMINGS)}",
+            code="timing-missing",
         )
     levels = levels_of(entry)
     needs_levels = kind in ("categorical", "binary") and role in ("predictor", "split")
@@ -291,6 +300,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             found=name,
             where=cell(path, row, "levels"),
             remedy="write them separated by '|', the reference first, such as no|yes",
+            code="levels-unlisted",
         )
     alike = spelled_twice(levels or ())
     if alike and len(set(levels)) == len(levels):
@@ -299,6 +309,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             found=listing(" and ".join(group) for group in alike),
             where=cell(path, row, "levels"),
             remedy="write each level one way, here and in the clinical table",
+            code="levels-spelled-alike",
         )
     if levels is not None and (len(set(levels)) != len(levels) or "" in levels):
         problems.add(
@@ -306,6 +317,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             found=entry["levels"],
             where=cell(path, row, "levels"),
             remedy="list each level once, with a | between two of them, such as no|yes",
+            code="levels-repeated",
         )
     if levels is not None and kind == "binary" and len(levels) != 2:
         problems.add(
@@ -313,6 +325,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             found=entry["levels"],
             where=cell(path, row, "levels"),
             remedy="give it the type categorical, or list two levels",
+            code="binary-levels-not-two",
         )
     try:
         bounds = parse_range(entry["range"])
@@ -322,6 +335,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             found=entry["range"],
             where=cell(path, row, "range"),
             remedy="such as 10|80, or 0| where there is no highest one",
+            code="range-invalid",
         )
     else:
         if bounds is not None and kind not in NUMERIC:
@@ -330,6 +344,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
                 found=f"{entry['range']}, and the type {kind}",
                 where=cell(path, row, "range"),
                 remedy="leave the cell blank, or give the column the type continuous or ordinal",
+                code="range-of-no-number",
             )
     if levels is not None and kind == "ordinal":
         bad = [level for level in levels if not NUMBER.fullmatch(level)]
@@ -339,4 +354,5 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
                 found=listing(bad),
                 where=cell(path, row, "levels"),
                 remedy="code the grades 0|1|2..., or give it the type categorical",
+                code="ordinal-levels-not-numbers",
             )

@@ -126,4 +126,5 @@ def check_candidates(names: Sequence[str], known: Collection[str]) -> None:
                 remedy=suggestion(name, known)
                 or "name features as PyRadiomics or the feature table does, and clinical "
                 "predictors by their column",
+                code="ablated-feature-unknown",
             )

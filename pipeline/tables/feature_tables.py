@@ -110,6 +110,7 @@ def read_feature_keys(
                 found=listing(map(shown_id, counts.index[counts > 1])),
                 where="config key features",
                 remedy=f"correct the column {name}",
+                code="readers-disagree-on-case",
             )
     problems.raise_if_any()
     if DAYS in cases:
@@ -215,6 +216,7 @@ def read_features(
             found="words, dates or codes only, or a count of the rows",
             where=str(path),
             remedy="give the table that holds the values of the features, one column for each",
+            code="feature-table-not-numbers",
         )
         problems.raise_if_any()
     dropped = [name for name in sheet.columns if name not in {*names, *IDENTIFIERS}]
@@ -249,6 +251,7 @@ def _read_columns(
                 where=f"{path}, {rows_text(one.wrong)}, column {name}",
                 remedy=f"{one.wrong[row]}; or leave the column out, "
                 f"`not_features: [{quoted(name)}]`",
+                code="feature-not-a-number",
             )
     told = {name: one.read_as for name, one in read.items() if one.read_as}
     for name in list(told)[:SHOWN_COLUMNS]:
@@ -304,6 +307,7 @@ def _check_readers_meet(sheets: Mapping[str, pd.DataFrame], paths: Mapping[str, 
             "of the site, and write `features: {A: <that table>}`; to hold one out, `split: "
             "{design: by_site, column: <the column>, test_sites: [<a site>]}`. Otherwise look for "
             "ids that are written differently",
+            code="readers-share-no-case",
         )
     for reader, each in ids.items():
         lonely = sorted(everybody - each)
@@ -395,6 +399,7 @@ def _rows_of(sheet: pd.DataFrame, reader: str, path: str | Path) -> pd.DataFrame
             where=f"{path}, column reader; config key features",
             remedy="name the readers as the table does, such as "
             f"`features: {{{named[0]}: {path}, {named[1]}: {path}}}`",
+            code="reader-missing-in-table",
         )
     return rows
 
@@ -415,6 +420,7 @@ def _check_keys(
             found=f"columns {listing(_other_columns(sheet), 12)}",
             where=f"{path}, header",
             remedy=naming_remedy(unit_key, sheet.columns, layout.names),
+            code="feature-table-without-key",
         )
         return
     if "patient_id" not in keys and unit_key == "patient_id":
@@ -424,6 +430,7 @@ def _check_keys(
             where=f"{path}, header",
             remedy=naming_remedy("patient_id", sheet.columns, layout.names)
             + "; or set `unit: case`",
+            code="feature-table-without-patient",
         )
     for name in keys:
         for row, value in sheet[name].items():
@@ -435,6 +442,7 @@ def _check_keys(
                     remedy="letters, digits, '_' and '-' only, beginning with a letter or digit"
                     if value
                     else "name the patient, or remove the row: totals below a table are no patient",
+                    code="id-malformed",
                 )
     for row, value in sheet[DAYS].items() if DAYS in sheet.columns else ():
         if value is not None and not WHOLE.fullmatch(value):
@@ -443,6 +451,7 @@ def _check_keys(
                 found=shown(value),
                 where=f"{path}, row {row}, column {DAYS}",
                 remedy="write a number such as -3, or leave the cell blank",
+                code="days-not-whole",
             )
     repeated = dict(rows_of_repeated(sheet[keys[0]]))
     if repeated:
@@ -455,6 +464,7 @@ def _check_keys(
             remedy="remove the duplicate; where rows are regions of a patient, tell them apart, "
             "such as `columns: {case_id: [<patient>, <region>]}`, or, with one reader, write "
             "`aggregation: mean`",
+            code="feature-row-repeated",
         )
     divided = [name for name in layout.features_among(sheet.columns) if "|" in name]
     if divided:
@@ -463,6 +473,7 @@ def _check_keys(
             found=listing(divided, 4),
             where=f"{path}, header",
             remedy="rename the columns, or leave them out, `not_features: ['*|*']`",
+            code="feature-name-with-bar",
         )
     if not layout.features_among(sheet.columns):
         kept_out = layout.kept_out(sheet.columns)
@@ -472,6 +483,7 @@ def _check_keys(
             remedy=kept_out_text(kept_out)
             if kept_out
             else "give the table that holds the features, or take them out of `not_features`",
+            code="feature-table-without-features",
         )
 
 
@@ -497,6 +509,7 @@ def _check_same_features(
                     found=f"{len(missing)} of {one} are not in {two}: {listing(missing, 5)}",
                     where="config key features",
                     remedy="extract both with the same parameter file",
+                    code="readers-features-differ",
                 )
         if keys[first] != keys[other]:
             problems.add(
@@ -505,4 +518,5 @@ def _check_same_features(
                 f"{other}",
                 where="config key features",
                 remedy="give each table the same columns of ids, or rename them alike",
+                code="readers-id-columns-differ",
             )

@@ -119,6 +119,7 @@ def check_rows_of_patients(ids: pd.Series, where: str, problems: Problems) -> No
         found=listing(odd),
         where=f"{where}, {rows_text(odd.index)}, column {ids.name}",
         remedy="remove these rows; if one is a patient, give it another id",
+        code="row-of-no-patient",
     )
 
 
@@ -150,4 +151,5 @@ def check_spellings(tables: Mapping[str, Iterable[str]], column: str, problems: 
         where=listing(tables),
         remedy="write the id of one patient one way in every table; different patients need ids "
         "that differ otherwise, such as P007 and P107",
+        code="ids-spelled-alike",
     )

@@ -35,6 +35,7 @@ def check_together(
             found=f"columns {listing(map(shown, clinical.columns))}",
             where=f"{config['clinical'] or 'the feature tables'}, header",
             remedy="add the column patient_id: cases of a patient must not be parted",
+            code="patient-column-missing",
         )
     if config["outcome"] is not None and config["unit"] == "patient":
         check_aggregation(imaged, clinical, config["aggregation"])
@@ -84,6 +85,7 @@ def check_ids_meet(
             found=f"{listing(imaged.columns)}",
             where="config key features",
             remedy=f"add {unit_key} to every feature table, or set `unit` accordingly",
+            code="feature-tables-without-clinical-key",
         )
     one, other = set(clinical[unit_key]), set(imaged[unit_key])
     if not one & other:
@@ -96,6 +98,7 @@ def check_ids_meet(
             "table, delete `clinical`, `dictionary` and `eligibility`, and write `outcome: null`"
             if all(str(key).startswith("EXAMPLE") for key in one)
             else "look for lost leading zeros, other prefixes, or the wrong column",
+            code="tables-share-no-id",
         )
     for name, lonely in ((source, sorted(other - one)), ("clinical", sorted(one - other))):
         if lonely:
@@ -133,6 +136,7 @@ def check_timing(cases: pd.DataFrame, timing: str) -> None:
             ),
             where="the table of masks or of features, column days_from_surgery",
             remedy="remove these rows, correct the days, or set `timing: postoperative`",
+            code="scan-after-predictors",
         )
 
 
@@ -153,6 +157,7 @@ def check_aggregation(
             ),
             where="config key aggregation",
             remedy="write `aggregation: mean`, median or first, or `unit: case`",
+            code="several-cases-of-a-patient",
         )
 
 
@@ -172,4 +177,5 @@ def _check_patients_agree(clinical: pd.DataFrame, cases: pd.DataFrame, unit_key:
             ),
             where="the clinical table, column patient_id",
             remedy="correct patient_id in one of the two, or remove the clinical table's column",
+            code="tables-disagree-on-patient",
         )

@@ -95,6 +95,7 @@ def read_marker(table: str | Path) -> dict:
             where=str(table),
             remedy=f"{remedy}  (or, without a table: vertebromics intake DICOM_ROOT "
             f"MASK_ROOT --out STUDY); then set `cases` to the cases.csv that it writes",
+            code="table-not-registered",
         )
     try:
         marker = json.loads(path.read_text(encoding="utf-8"))
@@ -107,6 +108,7 @@ def read_marker(table: str | Path) -> dict:
             found=found,
             where=str(path),
             remedy=f"register again: {remedy}",
+            code="marker-of-another-version",
         )
     return marker
 
@@ -127,10 +129,10 @@ def check_registered(sheet: pd.DataFrame, path: Path) -> None:
     known = set(read_marker(path)["patients"])
     problems = Problems(f"the pseudonyms of {path}")
 
-    def refuse(bad: pd.Series, column: str, rule: str, remedy: str) -> None:
+    def refuse(bad: pd.Series, column: str, rule: str, remedy: str, *, code: str) -> None:
         if bad.any():
             rows = rows_text(sheet.index[bad])
-            problems.add(rule, where=f"{path}, {rows}, column {column}", remedy=remedy)
+            problems.add(rule, where=f"{path}, {rows}, column {column}", remedy=remedy, code=code)
 
     again = f"register the new files: vertebromics intake ... --out {path.parent}"
     refuse(
@@ -138,6 +140,7 @@ def check_registered(sheet: pd.DataFrame, path: Path) -> None:
         "patient_id",
         "Every patient of the table must have been registered",
         again,
+        code="patient-not-registered",
     )
     for column in ("image", "mask"):
         outside = {value: leaves(path.parent, value) for value in sheet[column].unique()}
@@ -146,6 +149,7 @@ def check_registered(sheet: pd.DataFrame, path: Path) -> None:
             column,
             f"The {column} must lie in the folder of the registered study",
             again,
+            code="path-outside-study",
         )
     if "series" in sheet:
         refuse(
@@ -153,6 +157,7 @@ def check_registered(sheet: pd.DataFrame, path: Path) -> None:
             "series",
             "A registered study must not name a series by its UID, which identifies a person",
             "leave it blank: register puts each series into a folder of its own",
+            code="series-named-by-uid",
         )
     problems.raise_if_any()
 
@@ -191,6 +196,7 @@ def suspicious_ids(ids: Iterable[str], column: str, where: str) -> str | None:
             found=f"{len(ids)} ids that look like names",
             where=f"{where}, column {column}",
             remedy="number the patients anew, and keep the list of both outside the study",
+            code="ids-are-names",
         )
     refused = sum(IDENTIFYING.fullmatch(one) is not None for one in ids)
     if refused:
@@ -199,6 +205,7 @@ def suspicious_ids(ids: Iterable[str], column: str, where: str) -> str | None:
             found=f"{refused} of {len(ids)} ids that are a date or a UID",
             where=f"{where}, column {column}",
             remedy="number the patients anew, and keep the list of both outside the study",
+            code="ids-are-dates-or-uids",
         )
     doubtful = sum(SUSPICIOUS.fullmatch(one) is not None for one in ids)
     if not doubtful:

@@ -54,6 +54,7 @@ def check_columns(sheet: pd.DataFrame, name: str, path: str | Path, problems: Pr
                     found=f"columns {listing(map(shown, sheet.columns), 20)}",
                     where=f"{path}, header",
                     remedy=f"rename {near[0]} to {column}, if that is meant" if near else None,
+                    code="column-missing",
                 )
             continue
         validator = schema_validator(rules)
@@ -64,6 +65,7 @@ def check_columns(sheet: pd.DataFrame, name: str, path: str | Path, problems: Pr
                 f"{column} ({rules['description']}) must not be blank",
                 where=f"{path}, {rows_text(sheet.index[blank])}, column {column}",
                 remedy="fill the cell, or remove the row",
+                code="cell-blank",
             )
         wrong = {value for value in values[~blank].unique() if not validator.is_valid(value)}
         for value, rows in rows_of(values, wrong):
@@ -75,4 +77,5 @@ def check_columns(sheet: pd.DataFrame, name: str, path: str | Path, problems: Pr
                 if len(rows) == 1
                 else f"{path}, {rows_text(rows)}, column {column}",
                 remedy=(suggestion(value, allowed) if allowed else None) or rules.get("remedy"),
+                code="cell-not-allowed",
             )

@@ -70,6 +70,7 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
             found=column,
             where="config key split.column",
             remedy="write the name of a column of the clinical table",
+            code="split-column-missing",
         )
     blank = table[column].isna()
     if blank.any():
@@ -78,6 +79,7 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
             found=f"blank for {_units(table[blank])}",
             where=f"column {column}",
             remedy="fill these cells of the clinical table, or remove the rows",
+            code="split-column-blank",
         )
     if design == "temporal":
         return _temporal(table, split)
@@ -90,6 +92,7 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
             found=f"{shown(wrong[column].iloc[0])!r} and {len(wrong) - 1} more",
             where=f"column {column}, unit {shown_id(wrong['unit_id'].iloc[0])}",
             remedy="write train or test into each row of the clinical table",
+            code="split-part-unknown",
         )
     return _undivided(table, table[column].to_numpy(dtype=object), column)
 
@@ -102,6 +105,7 @@ def _temporal(table: pd.DataFrame, split: Mapping) -> np.ndarray:
             found=shown(values.iloc[0]),
             where=f"column {split['column']}",
             remedy="give the column the type continuous or ordinal in the dictionary; never dates",
+            code="split-order-not-numbers",
         )
     entered = values.groupby(table["patient_id"]).transform("min")
     start = split["test_from"]
@@ -122,6 +126,7 @@ def _by_site(table: pd.DataFrame, split: Mapping) -> np.ndarray:
             found=listing(absent) if absent else "none",
             where="config key split.test_sites",
             remedy=f"choose among {listing(map(shown, sorted(set(present))))}",
+            code="split-sites-unknown",
         )
     return _undivided(table, np.where(present.isin(sites), "test", "train"), column)
 
@@ -134,6 +139,7 @@ def _undivided(table: pd.DataFrame, parts: np.ndarray, column: str) -> np.ndarra
             "All units of a patient belong to one part",
             found=f"{len(divided)} divided patients: {listing(map(shown_id, divided))}",
             where=f"column {column}",
+            code="split-divides-patient",
         )
     return parts
 

@@ -54,6 +54,7 @@ def compare_settings(base: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
             f"Two tables of features must share at least {FEWEST} rows and a feature",
             found=f"{len(both)} rows and {len(names)} features in both",
             remedy="take features.parquet of two runs of one study",
+            code="feature-tables-share-nothing",
         )
     a, b = (both.merge(table)[names] for table in (base, other))
     a, b = a.where(b.notna()), b.where(a.notna())

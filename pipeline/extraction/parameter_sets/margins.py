@@ -93,6 +93,7 @@ def compare_margins(
             "Margins must be smaller than the one that they are compared with",
             found=f"{max(margins)} against {reference}",
             remedy="choose a larger --reference",
+            code="margin-not-smaller",
         )
 
     def features(margin: int) -> pd.Series:

@@ -36,6 +36,7 @@ def parameter_file(results: Results) -> Path | None:
             found=f"no {relative_name(path)}",
             where="config key extraction.params",
             remedy="run in the folder in which the study was run",
+            code="report-parameter-file-missing",
         )
     return path
 

@@ -21,6 +21,7 @@ def check_groups(config: Mapping[str, Any], problems: Problems) -> None:
             found="neither `outcomes.by` nor `outcome`",
             where="config key outcomes.by",
             remedy="name a clinical column: `outcomes: {by: fracture}`; or define the outcome",
+            code="outcomes-without-groups",
         )
 
     check_plan(config, problems)
@@ -43,6 +44,7 @@ def check_plan(config: Mapping[str, Any], problems: Problems) -> None:
             where="config key outcomes.levels",
             remedy="such as `levels: {treated: treated, new: new_fractures}`; or name a column of "
             "the event",
+            code="outcomes-derived-event",
         )
 
 

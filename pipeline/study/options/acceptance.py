@@ -89,10 +89,16 @@ def _tell(place: _Place, kind: str, config: Mapping, problems: Problems) -> None
             "Every option must be one of config/default.yaml",
             where=_where(path),
             remedy=suggestion(path[-1], known) or f"known here: {listing(sorted(known), 12)}",
+            code="option-unknown",
         )
         return
     if kind == "missing":
-        problems.add(f"`{path[-1]}` must be given", where=_where(path), remedy=expected(schema))
+        problems.add(
+            f"`{path[-1]}` must be given",
+            where=_where(path),
+            remedy=expected(schema),
+            code="option-missing",
+        )
         return
     found = path[-1] if place.is_name else _at(config, path)
     if isinstance(found, float) and math.isnan(found):
@@ -105,6 +111,7 @@ def _tell(place: _Place, kind: str, config: Mapping, problems: Problems) -> None
         found=shown(found),
         where=_where(path),
         remedy=remedy(schema, found),
+        code="option-value-invalid",
     )
 
 
@@ -139,4 +146,5 @@ def _check_numbers(value: object, path: list[str], problems: Problems) -> None:
             found=".nan",
             where="config key " + ".".join(path),
             remedy="write a number, or leave the option out for its default",
+            code="option-number-not-plain",
         )

@@ -62,6 +62,7 @@ def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
             found=str(error),
             where=f"{path}, after row {number}",
             remedy="look for a lone double quote, or save the table as .xlsx",
+            code="csv-quote-open",
         ) from None
     if len(text) > 1 and text[-1] not in "\r\n" and len(last) < width:
         raise StudyError(
@@ -69,6 +70,7 @@ def csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
             found=f"a last row of {len(last)} of {width} columns, whose line does not end",
             where=f"{path}, row {number}",
             remedy="the file may be cut: fetch or save it again; if the row is whole, end its line",
+            code="table-cut-short",
         )
 
 
@@ -110,6 +112,7 @@ def _check_ends(text: str, path: Path) -> None:
             found=f"{len(_LONE_RETURN.findall(outside))} carriage returns within lines",
             where=f"{path}, line {len(outside[: lone.start()].splitlines())}",
             remedy="remove them, or put the text that holds them in double quotes",
+            code="csv-line-ends-mixed",
         )
 
 
@@ -124,6 +127,7 @@ def _check_swallowed(row: list[str], delimiter: str, width: int, path: Path, num
                     found="a cell that holds whole rows",
                     where=f"{path}, row {number}",
                     remedy="look for a lone double quote, or save the table as .xlsx",
+                    code="csv-quote-open",
                 )
 
 
@@ -133,4 +137,5 @@ def _long_cell(path: Path, number: int) -> StudyError:
         where=f"{path}, row {number}",
         remedy="shorten the text, or leave the column out; a lone double quote makes one cell of "
         "many rows",
+        code="cell-too-long",
     )

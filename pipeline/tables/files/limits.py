@@ -58,6 +58,7 @@ def read_bytes(path: str | Path, what: str = "table") -> bytes:
                 f"The {what} must exist",
                 where=str(path),
                 remedy="correct its path; a relative one starts at the working directory",
+                code="file-missing",
             ) from None
         if error.errno == errno.EISDIR:
             raise StudyError(
@@ -65,6 +66,7 @@ def read_bytes(path: str | Path, what: str = "table") -> bytes:
                 found="a folder",
                 where=str(path),
                 remedy="name the file in it that is meant",
+                code="file-is-a-folder",
             ) from None
         raise unreadable(error, path, what) from None
 
@@ -77,6 +79,7 @@ def unreadable(error: OSError, path: str | Path, what: str = "table") -> Machine
         where=str(path),
         remedy="give the right to read it (`chmod u+r`, and `u+x` for its folder), or copy it to "
         "another place",
+        code="file-not-readable",
     )
 
 
@@ -88,4 +91,5 @@ def too_large(found: str, path: str | Path) -> StudyError:
         found=found,
         where=str(path),
         remedy="leave out rows and columns that the study does not need",
+        code="table-too-large",
     )

@@ -64,6 +64,7 @@ class ParquetTable:
                 found=listing(sorted({name for name in names if names.count(name) > 1}), 4),
                 where=str(self.path),
                 remedy="rename or remove one of them",
+                code="column-name-repeated",
             )
         self._check_kinds()
         index = [name for name in self._pandas_index() if name in names]
@@ -128,6 +129,7 @@ class ParquetTable:
                 found=f"{held.type}, of which a value is none ({type(error).__name__})",
                 where=f"{self.path}, column {name}",
                 remedy="write it as text",
+                code="parquet-column-type",
             ) from None
 
     def _check_kinds(self) -> None:
@@ -140,6 +142,7 @@ class ParquetTable:
                     found=str(field.type),
                     where=f"{self.path}, column {field.name}",
                     remedy="write a column for each value, or leave the column out",
+                    code="parquet-column-type",
                 )
 
     def _pandas_index(self) -> list[str]:
@@ -158,6 +161,7 @@ class ParquetTable:
                 where=str(self.path),
                 remedy="join them before writing, such as "
                 "`table.columns = ['_'.join(map(str, name)) for name in table.columns]`",
+                code="header-of-several-rows",
             )
         return index
 
@@ -172,6 +176,7 @@ class ParquetTable:
             found=f"a damaged file, or another kind of file ({words})",
             where=str(self.path),
             remedy="fetch or write it again",
+            code="parquet-damaged",
         )
 
 

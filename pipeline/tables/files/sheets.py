@@ -66,6 +66,7 @@ def read_sheet(
             found=path.suffix or "no file extension",
             where=str(path),
             remedy="save it as CSV UTF-8",
+            code="table-of-unknown-kind",
         )
     if not path.is_file():
         raise StudyError(
@@ -73,6 +74,7 @@ def read_sheet(
             found="a folder" if path.is_dir() else None,
             where=str(path),
             remedy="give its path relative to the folder in which snakemake runs",
+            code="table-not-found",
         )
     if path.suffix.lower() == ".parquet":
         return _from_parquet(path, columns)
@@ -125,6 +127,7 @@ def _from_records(
             found=f"{len(records)} filled rows",
             where=str(path),
             remedy="write a row for each patient or case below the header, and save it again",
+            code="table-without-rows",
         )
     check_title(records, path)
     (_, header), *rows = records
@@ -142,6 +145,7 @@ def _from_records(
                 "Every column must have a name",
                 where=f"{path}, column {at + 1}",
                 remedy="name it, or remove the column",
+                code="column-without-name",
             )
         elif name in header[:at] and _column(rows, at) == _column(rows, header.index(name)):
             copies.add(at)
@@ -151,6 +155,7 @@ def _from_records(
                 found=f"{name} twice, with different values",
                 where=f"{path}, header",
                 remedy="rename or remove one of them",
+                code="column-name-repeated",
             )
     wide = [number for number, row in rows if any(value.strip() for value in row[width:])]
     if wide:
@@ -160,6 +165,7 @@ def _from_records(
             where=f"{path}, {rows_text(wide)}",
             remedy="put text that holds the delimiter in double quotes, and decimals with a "
             "point; or name every column in the header",
+            code="row-too-wide",
         )
     problems.raise_if_any()
     if copies:
@@ -216,6 +222,7 @@ def _check_failed(
             remedy="mend the formula, or clear the cell"
             if not text.startswith("##")
             else "widen the column in the spreadsheet, and save the table again",
+            code="cell-failed-formula",
         )
 
 

@@ -69,6 +69,7 @@ def unpacked(path: Path) -> bytes:
             found="a damaged or cut one",
             where=str(path),
             remedy="fetch or pack it again",
+            code="table-gzip-damaged",
         )
     return b"".join(found)
 
@@ -110,6 +111,7 @@ def decode(data: bytes, where: str) -> tuple[str, str]:
         "A table must be text in UTF-8, UTF-16, cp1252 or GB18030",
         where=where,
         remedy="save it as `CSV UTF-8` in Excel or LibreOffice, or as .xlsx",
+        code="table-encoding-unknown",
     )
 
 
@@ -125,6 +127,7 @@ def _check_no_damaged_utf8(data: bytes, where: str) -> None:
             found="a letter that is damaged",
             where=f"{where}, line {at}",
             remedy="fetch the file again, or save it anew as `CSV UTF-8`",
+            code="table-letter-damaged",
         )
 
 
@@ -137,6 +140,7 @@ def _without_zeros(text: str, where: str) -> str:
             found=f"{text.count(chr(0))} zero bytes",
             where=f"{where}, line {len(text[:at].splitlines()) or 1}",
             remedy="the file is damaged: fetch or save it again",
+            code="table-zero-bytes",
         )
     return text.lstrip("\ufeff")
 

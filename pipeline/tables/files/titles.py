@@ -43,6 +43,7 @@ def check_title(records: Sequence[tuple[int, list[str]]], path: object) -> None:
                 found=f"{rows} like a title, and row {number} like the header",
                 where=f"{path}, row {first}",
                 remedy=f"delete what stands above row {number}",
+                code="header-below-title",
             )
 
 

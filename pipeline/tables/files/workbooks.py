@@ -113,6 +113,7 @@ def _worksheet_records(path: str, sheet: str | None, *_: int) -> Records:
             found=listing(asked or [page.title for page in hidden]),
             where=path,
             remedy="right-click on a tab, `Unhide`; or delete the worksheet, if another is meant",
+            code="worksheet-hidden",
         )
     if len(filled) != 1:
         raise StudyError(
@@ -120,6 +121,7 @@ def _worksheet_records(path: str, sheet: str | None, *_: int) -> Records:
             found=f"worksheets {listing(filled)}" if filled else "an empty workbook",
             where=path,
             remedy="rename the worksheet, or keep one table per file",
+            code="worksheet-ambiguous",
         )
     if hidden:
         logger.info("%s: not read: hidden worksheets %s", path, listing(p.title for p in hidden))
@@ -181,6 +183,7 @@ def _check_parts(data: bytes, path: str) -> tuple[int, bool]:
                         "An .xlsx file must not be a Strict Open XML Spreadsheet",
                         where=path,
                         remedy="save it as `Excel Workbook (*.xlsx)`",
+                        code="workbook-strict",
                     )
     return sheets, uncomputed
 
@@ -258,6 +261,7 @@ def parsed(page: ReadOnlyWorksheet, path: str, uncomputed: bool) -> tuple[Record
             found=f"{len(parser.pending)} formulas without a result",
             where=f"{path}, worksheet {page.title}, cell {listing(parser.pending, 3)}",
             remedy="open the file in Excel or LibreOffice and save it; or write values",
+            code="formulas-not-computed",
         )
     return records, parser
 
@@ -291,6 +295,7 @@ class _Texts:
                 found=value,
                 where=self._where(cell),
                 remedy="mend the formula, or clear the cell",
+                code="cell-failed-formula",
             )
         if isinstance(value, str):
             if len(value) > MOST_SIGNS:
@@ -333,6 +338,7 @@ def _check_merged(parser: _Parser, records: Records, where: str) -> None:
             found=listing(merged, 4),
             where=where,
             remedy="unmerge them, and fill each cell",
+            code="cells-merged",
         )
 
 
@@ -374,6 +380,7 @@ def _long_cell(length: int, where: str) -> StudyError:
         found=f"{length:,}",
         where=where,
         remedy="shorten the text, or leave the column out",
+        code="cell-too-long",
     )
 
 
@@ -384,6 +391,7 @@ def _too_large(found: str, path: str) -> StudyError:
         found=found,
         where=path,
         remedy=SEVERAL,
+        code="workbook-too-large",
     )
 
 
@@ -401,4 +409,5 @@ def _unsound(where: str, data: bytes, error: Exception) -> StudyError:
         found=found,
         where=where,
         remedy="open it in Excel and save it anew as .xlsx, without a password",
+        code="workbook-unreadable",
     )

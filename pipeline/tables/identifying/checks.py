@@ -258,6 +258,7 @@ def _refuse(name: str, kind: str, why: str, path: object, problems: Problems) ->
         where=f"{path}, column {name if header_kind(name) else shown(name)}",
         remedy="remove the column from the table, and its row from the data dictionary if it has "
         f"one; pseudonyms are enough. If it says nothing of a person, {way_out}",
+        code="column-identifies-patients",
     )
 
 
@@ -309,6 +310,7 @@ def check_identifying(
             where=f"{path}, {rows_text(rows if len(rows) else cells.index)}, column {shown(name)}",
             remedy="remove the column, or write days from the operation (or an age) in place of "
             "each date",
+            code="column-holds-dates",
         )
 
 
@@ -324,4 +326,5 @@ def check_levels(dictionary: pd.DataFrame, path: object, problems: Problems) -> 
                 found=f"{len(levels)} levels, which are not shown",
                 where=cell(path, row, "levels"),
                 remedy="code them in both tables, such as A|B|C, or remove the column",
+                code="levels-identify-people",
             )

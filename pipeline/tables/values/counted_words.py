@@ -172,12 +172,14 @@ def word_problems(
     problems: list[StudyError] = []
     told: set[str] = set()
 
-    def add(rule: str, texts: Collection[str], remedy: str) -> None:
+    def add(rule: str, texts: Collection[str], remedy: str, *, code: str) -> None:
         told.update(texts)
         found = listing(
             (f"{_quoted(t)} {of_value[t].n} ({of_value[t].counts_as})" for t in texts), SHOWN
         )
-        problems.append(StudyError(f"{rule} {column}", found=found, where=where, remedy=remedy))
+        problems.append(
+            StudyError(f"{rule} {column}", found=found, where=where, remedy=remedy, code=code)
+        )
 
     unnamed = [value for value in of_value if value not in named_texts]
     groups = [g for g in spelled_twice(of_value) if any(each in unnamed for each in g)]
@@ -186,7 +188,12 @@ def word_problems(
         remedy = "write each value one way in the table"
         if wanted:
             remedy += f"; or name every spelling that is meant, {advice.naming(group)}"
-        add("One value must have one spelling in the column", group, remedy)
+        add(
+            "One value must have one spelling in the column",
+            group,
+            remedy,
+            code="value-spelled-alike",
+        )
     unknown = [value for value in unnamed if means_unknown(value)]
     if "+" in map(plain_word, of_value):  # then a minus is its contrary, not a blank
         unknown = [value for value in unknown if plain_word(value) != "-"]
@@ -200,6 +207,7 @@ def word_problems(
             f"A word that says `not known` must not count as {decided(unknown)}: the column",
             unknown,
             advice.leaving(unknown),
+            code="word-for-unknown-counts",
         )
     for same in _of_one_meaning(of_value, unnamed, unknown, groups):
         add(
@@ -207,6 +215,7 @@ def word_problems(
             same,
             "write one word for each in the table; or name all that are meant, "
             f"{advice.naming(same)}",
+            code="words-of-one-meaning",
         )
     numbers_only = bool(named) and all(NUMBER.fullmatch(text) for text in named_texts)
     other = [v for v in unnamed if not NUMBER.fullmatch(v) and v not in unknown]
@@ -215,13 +224,23 @@ def word_problems(
             f"A word must not count as {words[False]} in a column that is compared with numbers:",
             other,
             f"correct the table; or, if it stands for `not known`, {advice.leaving(other)}",
+            code="word-among-numbers",
         )
     left = [value for value in unnamed if value not in told] if decides else []
     for rule, texts in _undecided(values, truth, named, left, declared=declared).items():
         if rule == UNNAMED_YES and decided(texts) != words[False]:
             continue
         known = [text for text in of_value if text in named_texts]
-        add(rule.format(decided(texts)), texts, advice.decide(texts, known))
+        add(
+            rule.format(decided(texts)),
+            texts,
+            advice.decide(texts, known),
+            code={
+                DOUBT: "word-of-doubt-counts",
+                UNNAMED_YES: "word-for-yes-unnamed",
+                NEAR: "word-holds-a-named-one",
+            }[rule],
+        )
     numbers = [value for value in of_value if NUMBER.fullmatch(value)]
     if numbers and numbers_only:
         as_numbers = pd.to_numeric(values[values.isin(numbers)])
@@ -310,10 +329,10 @@ def number_problems(
     named = {float(each) for each in named}
     problems = []
 
-    def add(rule: str, found: pd.Series, more: str, remedy: str) -> None:
+    def add(rule: str, found: pd.Series, more: str, remedy: str, *, code: str) -> None:
         table = meanings(found, truth[found.index], words)
         text = f"{meanings_text(table)}{more}"
-        problems.append(StudyError(rule, found=text, where=where, remedy=remedy))
+        problems.append(StudyError(rule, found=text, where=where, remedy=remedy, code=code))
 
     whole = known.map(float.is_integer)
     equal = bool(named) and all(each.is_integer() for each in named)
@@ -325,6 +344,7 @@ def number_problems(
             found,
             f", of {listing(map(str, found.index), 5)}",
             "remove rows that sum up the table (mean, deviation), or correct the values",
+            code="number-not-whole",
         )
     if named and not equal:
         return problems
@@ -336,6 +356,7 @@ def number_problems(
             codes,
             f" beside {listing(map(shown_value, sorted(set(rest))), SHOWN)}",
             advice.leaving([shown_value(each) for each in sorted(set(codes))]),
+            code="number-for-unknown-counts",
         )
     third, beside = _third(rest, named)
     if decides and not declared and len(third):
@@ -347,6 +368,7 @@ def number_problems(
             "",
             f"if it is an event too, {advice.naming([*known_texts, *texts])}; if it is none, "
             f"{advice.denying(texts)}; if it is not known, {advice.leaving(texts)}",
+            code="number-besides-coding",
         )
     return problems
 

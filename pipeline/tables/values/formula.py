@@ -116,6 +116,7 @@ class Formula:
                 f"A formula must not be longer than {MAX_LENGTH} characters",
                 found=f"{len(text)} characters",
                 remedy="make a column of the table of what it works out",
+                code="formula-too-long",
             )
         source = _NAMES.sub(self._name_quoted, text.replace("\n", " "))
         try:
@@ -127,12 +128,14 @@ class Formula:
             raise self._error(
                 "A formula must be a condition over columns",
                 remedy="write == for equality; " + LANGUAGE,
+                code="formula-not-a-condition",
             ) from None
         if _is_deeper(self._tree, MAX_DEPTH):
             raise self._error(
                 f"A formula must not have more than {MAX_DEPTH} parts within one another",
                 remedy="leave out signs and parentheses that change nothing, or make a column of "
                 "the table of what it works out",
+                code="formula-too-deep",
             )
         columns: dict[str, None] = {}
         for node in _in_order(self._tree):
@@ -141,7 +144,9 @@ class Formula:
                 columns[self._column_name(node)] = None
         self.columns = tuple(columns)
         if not columns:
-            raise self._error("A formula must name at least one column")
+            raise self._error(
+                "A formula must name at least one column", code="formula-without-column"
+            )
         self.compared = self._literals()
 
     def evaluate(
@@ -174,6 +179,7 @@ class Formula:
                 "A formula must name columns of the clinical table",
                 found=listing(unknown),
                 remedy=suggestion(unknown[0], table.columns) or f"known: {listing(table.columns)}",
+                code="formula-column-unknown",
             )
         result = self._value(self._tree, table, levels or {})
         self._want(result, "truth", "The result of a formula")
@@ -207,9 +213,11 @@ class Formula:
         self._quoted[name] = column
         return name
 
-    def _error(self, rule: str, *, found: object = None, remedy: str | None = None) -> StudyError:
+    def _error(
+        self, rule: str, *, code: str, found: object = None, remedy: str | None = None
+    ) -> StudyError:
         where = f"{self.where}, `{_shortened(self.text)}`"
-        return StudyError(rule, found=found, where=where, remedy=remedy or LANGUAGE)
+        return StudyError(rule, found=found, where=where, remedy=remedy or LANGUAGE, code=code)
 
     def _check_node(self, node: ast.AST) -> None:
         """Refuse every kind of syntax that is not on the list."""
@@ -228,6 +236,7 @@ class Formula:
                     found=node.value,
                     remedy="in quotes as the table writes it, such as == 'TRUE'; a missing value "
                     "is isnull(column)",
+                    code="formula-compares-truth",
                 )
             good = type(node.value) in (int, float, str)
             number = type(node.value) in (int, float)
@@ -239,6 +248,7 @@ class Formula:
                     "taken for 0",
                     found=_shortened(written),
                     remedy="write the number that is meant",
+                    code="formula-number-out-of-bounds",
                 )
         elif isinstance(node, ast.Compare):
             pairs = zip(node.ops, node.comparators, strict=True)
@@ -268,7 +278,9 @@ class Formula:
             )
         if not good:
             raise self._error(
-                "A formula must keep to conditions over columns", found=type(node).__name__
+                "A formula must keep to conditions over columns",
+                found=type(node).__name__,
+                code="formula-syntax-refused",
             )
 
     def _want(self, value: _Value, kind: str, what: str) -> None:
@@ -281,6 +293,7 @@ class Formula:
                 remedy="compare it with a value, such as `age > 50` or `sex == 'F'`"
                 if kind == "truth"
                 else LANGUAGE,
+                code="formula-part-of-another-kind",
             )
 
     def _value(self, node: ast.AST, table: pd.DataFrame, levels: Mapping) -> _Value:
@@ -320,14 +333,20 @@ class Formula:
             value = self._compare(node, inner, levels)
         else:
             raise self._error(
-                "A list may only stand after `in`", found=ast.unparse(node), remedy=LANGUAGE
+                "A list may only stand after `in`",
+                found=ast.unparse(node),
+                remedy=LANGUAGE,
+                code="formula-list-misplaced",
             )
         return value
 
     def _column(self, node: ast.Name, table: pd.DataFrame) -> _Value:
         name = self._column_name(node)
         if name not in table.columns:  # only `isnull` without its parentheses gets here
-            raise self._error("`isnull` must be followed by a column in parentheses")
+            raise self._error(
+                "`isnull` must be followed by a column in parentheses",
+                code="formula-isnull-misused",
+            )
         values = table[name]
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             return _Value("number", values.astype("float64").astype("Float64"), column=name)
@@ -362,7 +381,11 @@ class Formula:
     def _pair(self, op: ast.cmpop, left: _Value, right: _Value, levels: Mapping) -> pd.Series:
         for one, other in ((left, right), (right, left)):
             if one.kind == "truth":
-                raise self._error("A condition must not be compared", remedy="use and, or, not")
+                raise self._error(
+                    "A condition must not be compared",
+                    remedy="use and, or, not",
+                    code="formula-condition-compared",
+                )
             if one.kind == "text" and other.kind == "number" and other.literal is not None:
                 # `pfo == 1` where pfo is a category: its level is the text "1".
                 text = _as_level(other.literal)
@@ -381,6 +404,7 @@ class Formula:
                 found=f"{left.column or left.literal} and {right.column or right.literal}",
                 remedy="compare numbers with numbers, or give the column the type that the "
                 "comparison needs, in the dictionary",
+                code="formula-kinds-differ",
             )
         if left.kind == "text" and not isinstance(op, ast.Eq | ast.NotEq):
             name = left.column or right.column
@@ -388,6 +412,7 @@ class Formula:
                 "Categories have no order: < <= > >= need numbers",
                 found=name,
                 remedy=f"give {name} the type ordinal or continuous in the dictionary",
+                code="formula-category-ordered",
             )
         for one, other in ((left, right), (right, left)):
             allowed = levels.get(one.column) if one.kind == "text" and one.column else None
@@ -404,6 +429,7 @@ class Formula:
                     f"A value that {one.column} is compared with must be one of its levels",
                     found=other.literal,
                     remedy=suggestion(other.literal, allowed) or f"levels: {listing(allowed)}",
+                    code="formula-value-not-a-level",
                 )
         return COMPARISONS[type(op)](left.values, right.values).astype("boolean")
 

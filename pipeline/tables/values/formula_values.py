@@ -187,6 +187,9 @@ def _check_named(
         return True
     problems.add(
         rule,
+        code="formula-value-absent"
+        if len(absent) == len(named) and words is OUTCOME_WORDS
+        else "formula-value-misspelled",
         found=f"{listing(map(repr, absent))}; column {table_name(values.name)} holds {held}",
         where=where,
         remedy=f"write the value as the table does, such as {_in_formula(values.name)} == "
@@ -221,6 +224,7 @@ def check_sites(column: str, values: pd.Series) -> None:
             found=listing(" and ".join(f"`{shown(each)}`" for each in group) for group in groups),
             where=f"the clinical table, column {table_name(column)}",
             remedy="write each site one way: patients of one site must not stand in both parts",
+            code="site-spelled-alike",
         )
 
 

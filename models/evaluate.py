@@ -242,6 +242,7 @@ def primary_model(config: Mapping, winner: str | None) -> str | None:
             "A primary analysis of the winner needs to know it",
             where="config key primary.model",
             remedy="run the stage winner and pass its file as --winner",
+            code="primary-winner-unknown",
         )
     return winner
 
@@ -279,6 +280,7 @@ def _checked(predictions: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.
                 found=f"{int(bad.sum())} others, first {values[bad][0]}",
                 where=f"predictions of model {model}",
                 remedy="run the stage train again",
+                code="prediction-not-a-probability",
             )
         for part, kept in parts.items():
             rows = table[table["part"] == part].sort_values("unit_id", ignore_index=True)
@@ -289,6 +291,7 @@ def _checked(predictions: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.
                 "Every model needs predictions of test rows",
                 where=f"predictions of model {model}",
                 remedy="run the stages split and train again",
+                code="test-predictions-missing",
             )
         key = parts["test"][model][["unit_id", "patient_id", "outcome"]]
         units = key if units is None else units
@@ -298,6 +301,7 @@ def _checked(predictions: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.
                 found=f"{len(key)} units, other models {len(units)}, or other outcomes",
                 where=f"predictions of model {model}",
                 remedy="run the stage train again for all models",
+                code="models-tested-on-other-units",
             )
     return parts
 
@@ -310,6 +314,7 @@ def _paired_paths(predictions: Sequence[Path], infos: Sequence[Path]) -> list[tu
         raise StudyError(
             "--predictions and --models need one file each of every model, in one folder",
             found=f"{len(predictions)} predictions, {len(infos)} models",
+            code="prediction-files-unpaired",
         )
     return [(path, by_folder[path.parent]) for path in predictions]
 

@@ -132,12 +132,14 @@ def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
             found=f"analyses: {', '.join(study.config['analyses'])}",
             where=f"study {study.name}",
             remedy="add prediction to `analyses`, and run the study",
+            code="freeze-without-prediction",
         )
     if is_leaking(study.config):
         raise StudyError(
             "A model of mode: as_published is not frozen, since its figures leak",
             where=f"study {study.name}",
             remedy="run the study with `mode: rigorous`, and freeze that model",
+            code="freeze-as-published",
         )
     path = folder / "models" / model / "model.json"
     if not path.exists():
@@ -147,6 +149,7 @@ def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
             found=model,
             where=f"study {study.name}",
             remedy=f"its models are {', '.join(trained)}" if trained else "run the study first",
+            code="freeze-model-not-trained",
         )
     info = read_json(path)
     if not is_fitted(info):
@@ -155,6 +158,7 @@ def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
             found=info[REASON],
             where=f"study {study.name}, model {model}",
             remedy="freeze another model of the study",
+            code="freeze-model-dropped",
         )
     return info
 
@@ -168,6 +172,7 @@ def _check_patients(facts: dict, allowed: bool) -> None:
             where="the model",
             remedy="freeze another model (a linear kernel, imputation by the median), or say "
             "--with-training-rows if those patients' values may be given away",
+            code="frozen-model-holds-patients",
         )
 
 
@@ -189,6 +194,7 @@ def _check_fit(
             where=f"model {fitted.model}",
             remedy="freeze with the versions (requirements.txt) and the device that the study ran "
             "with, or run the study again",
+            code="refit-predicts-otherwise",
         )
     features = set(fitted.columns.features)
     wanted = [one.column for one in frozen.procedure.inputs if one.column in features]
@@ -200,6 +206,7 @@ def _check_fit(
             "Frozen numbers must predict as the model that they were taken from",
             found=f"a difference of {apart:.2g} in a risk",
             where=f"model {fitted.model}",
+            code="frozen-predicts-otherwise",
         )
     logger.info(
         "%s: %d test rows predicted as the study did (largest difference %.2g); frozen and fitted "
@@ -222,6 +229,7 @@ def study_folder(given: Path) -> Path:
         found="no study/study.yaml in it",
         where=str(given),
         remedy="name results/<study>, which `vertebromics run` made",
+        code="freeze-results-missing",
     )
 
 
@@ -233,6 +241,7 @@ def main(options: argparse.Namespace) -> None:
             found=options.out.name,
             where="option --out",
             remedy=f"write --out {options.out.stem}.vbm",
+            code="frozen-file-name",
         )
     members = freeze(
         study_folder(options.study),

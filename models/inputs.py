@@ -50,6 +50,7 @@ def read_inputs(analysis: Path, info: Path, split: Path) -> tuple[Columns, pd.Da
             found=f"{len(table)} and {len(parts)} rows, {len(differ)} units in one only",
             where=str(split.name),
             remedy="run the stage split again",
+            code="split-of-other-units",
         )
     columns = Columns.from_info(read_json(info))
     table = table.drop(columns=["part", "fold"], errors="ignore")

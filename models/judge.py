@@ -132,6 +132,7 @@ def judge(
             found=listing(columns) if columns else "no column",
             where="options --probabilities, --scores",
             remedy="name each column of predictions once, under one of the two options",
+            code="judged-column-repeated",
         )
     for name in probabilities:
         outside = rows.loc[~rows[name].between(0, 1), name]
@@ -141,6 +142,7 @@ def judge(
                 found=f"{len(outside)} others, first {outside.iloc[0]:g}",
                 where=f"column {name}",
                 remedy=f"--scores {name} judges its AUROC alone",
+                code="probability-out-of-bounds",
             )
     tables = {}
     if probabilities:
@@ -198,6 +200,7 @@ def _check_range(decision_curve: tuple[float, float]) -> None:
             found=f"{low:g} to {high:g}",
             where=where,
             remedy="name the lower end first, such as --decision-curve 0.0 0.95",
+            code="decision-curve-range",
         )
 
 
@@ -254,6 +257,7 @@ def read_predictions(
                 found=name,
                 where=f"{path}, header",
                 remedy=suggestion(name, sheet.columns) or f"columns: {listing(sheet.columns)}",
+                code="judged-column-missing",
             )
     check_identifying(sheet, path, problems, own=named)
     problems.raise_if_any()
@@ -280,6 +284,7 @@ def read_predictions(
                 found=shown(complete.loc[row, name]),
                 where=cell(path, row, name),
                 remedy=remedy,
+                code="prediction-not-a-number",
             )
     problems.raise_if_any()
     if rows["outcome"].nunique() < 2:
@@ -289,6 +294,7 @@ def read_predictions(
             found=f"{listing(map(shown, words))}, of which {event or 1} is the event",
             where=f"{path}, column {outcome}",
             remedy="name the event as the column writes it: --event",
+            code="outcome-constant",
         )
     numbers = {name: one.values for name, one in read.items()}
     return rows.assign(**numbers), len(sheet) - len(complete)
@@ -309,6 +315,7 @@ def _events(
                 found=shown(text),
                 where=cell(path, row, str(values.name)),
                 remedy="such as --event TRUE; all other words then are no event",
+                code="outcome-not-zero-or-one",
             )
         events = values.isin(EVENT_WORDS)
     else:
@@ -323,6 +330,7 @@ def _events(
                 found=text,
                 where=where,
                 remedy="take it out of --event or of --no-event",
+                code="outcome-word-both-ways",
             )
         for text in sorted(set(values[~events]) - set(others)) if others else ():
             problems.add(
@@ -330,6 +338,7 @@ def _events(
                 found=shown(text),
                 where=where,
                 remedy="add it to --event, --no-event or --missing",
+                code="outcome-word-unnamed",
             )
         problems.errors += word_problems(
             values,
@@ -395,6 +404,7 @@ def _judge_model(options: argparse.Namespace) -> None:
             found="--model beside --probabilities, --scores or --fitted-here",
             where="command line",
             remedy="leave the others out",
+            code="model-judged-beside-others",
         )
     if options.model.suffix.lower() == ENDING:
         judge_frozen(options)

@@ -158,6 +158,7 @@ def correct_optimism(
             found=f"{len(refused)} of {wanted} do not, the first because of: {refused[0]}",
             where="config key optimism",
             remedy="use fewer folds (split.folds), or leave `optimism.models` empty",
+            code="resamples-too-few",
         )
     own_notes = []
     if refused:

@@ -128,6 +128,7 @@ def _check_folder(folder: Path) -> None:
             found="a file" if not folder.is_dir() else "other files",
             where=str(folder),
             remedy="name another folder: --out",
+            code="regression-folder-in-use",
         )
 
 
@@ -146,6 +147,7 @@ def _pairs(option: str, texts: Sequence[str], read: Callable[[str], object]) -> 
                 found=text,
                 where=f"option --{option}",
                 remedy=f"such as --{option} " + ("age=4" if option == "splines" else "grade=0-1"),
+                code="option-pairs-invalid",
             ) from None
     return found
 
@@ -162,6 +164,7 @@ def _split(cohort: Cohort, options: argparse.Namespace) -> tuple[Cohort, Cohort 
             found=listing(options.validation_rows),
             where="option --validation-rows",
             remedy="such as --validation-rows part validation",
+            code="validation-rows-unnamed",
         )
     values = sheet[column].reindex(cohort.whole.index)
     apart = same_words(values, words).to_numpy()
@@ -171,6 +174,7 @@ def _split(cohort: Cohort, options: argparse.Namespace) -> tuple[Cohort, Cohort 
             found=column,
             where="option --validation-rows",
             remedy="name another column, or take it out of the predictors",
+            code="validation-column-is-a-term",
         )
     if not apart.any() or apart.all():
         raise StudyError(
@@ -178,6 +182,7 @@ def _split(cohort: Cohort, options: argparse.Namespace) -> tuple[Cohort, Cohort 
             found=f"{int(apart.sum())} of {len(apart)} rows have {listing(words)} there",
             where=f"{options.table}, column {column}",
             remedy=f"words of the column: {listing(sorted(values.dropna().unique()))}",
+            code="validation-rows-empty",
         )
     both = set(cohort.whole_patients[apart]) & set(cohort.whole_patients[~apart])
     if both:
@@ -186,6 +191,7 @@ def _split(cohort: Cohort, options: argparse.Namespace) -> tuple[Cohort, Cohort 
             found=f"{len(both)} patients in both",
             where=f"{options.table}, column {column}",
             remedy="give all rows of a patient the same word",
+            code="validation-divides-patient",
         )
     return cohort.part(~apart), cohort.part(apart)
 
@@ -215,6 +221,7 @@ def _fitted(options: argparse.Namespace) -> None:
                 found="--validation and --validation-rows",
                 where="command line",
                 remedy="leave one of the two out",
+                code="validation-named-twice",
             )
         validation = _cohort(options, options.validation, cohort.terms)
     elif validation is not None:
@@ -272,6 +279,7 @@ def _given(options: argparse.Namespace) -> None:
             found=listing(spare),
             where="command line",
             remedy="leave these options out: the model's file says what they would",
+            code="given-model-with-fit-options",
         )
     tables, notes = {}, []
     if options.table is not None:
@@ -296,6 +304,7 @@ def main(options: argparse.Namespace) -> None:
             "A table needs its outcome named",
             where="command line",
             remedy="add --outcome and the column's name",
+            code="outcome-unnamed",
         )
     if options.model is not None:
         _given(options)
@@ -306,6 +315,7 @@ def main(options: argparse.Namespace) -> None:
             found="neither",
             where="command line",
             remedy="name TABLE, --outcome and --predictors; or --model FILE",
+            code="regression-nothing-to-fit",
         )
     _fitted(options)
 

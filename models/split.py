@@ -66,6 +66,7 @@ def holdout_parts(table: pd.DataFrame, test_fraction: float, seed: int) -> np.nd
             f"event; {error}",
             where="config key split.test_fraction",
             remedy="change the fraction, or add patients",
+            code="hold-out-too-small",
         ) from None
     return np.where(table["patient_id"].isin(test), "test", "train")
 
@@ -101,6 +102,7 @@ def split_table(table: pd.DataFrame, options: Mapping, seed: int) -> pd.DataFram
                 f"The {part} part must hold both outcomes",
                 found=f"{int((split['part'] == part).sum())} units",
                 where="config key split",
+                code="split-part-without-outcome",
             )
     train = split["part"] == "train"
     split.loc[train, "fold"] = assign_folds(

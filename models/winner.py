@@ -53,6 +53,7 @@ def choose_winner(infos: Sequence[dict]) -> dict:
             "A model can only be called best by a cross-validated AUROC",
             found=f"none of {len(infos)} models has one",
             remedy="run the stage train again",
+            code="no-cross-validated-auroc",
         )
     best = max(scored, key=lambda info: info["cv_auc"])
     return {

@@ -213,6 +213,7 @@ def prepare_masks(
                     "A mask needs a CT that passed its checks",
                     found=f"the CT of scan {case['scan_id']} has errors",
                     remedy="mend the CT first",
+                    code="ct-has-errors",
                 )
             with case_named(name, file):
                 row = prepare_mask(

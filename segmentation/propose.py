@@ -83,12 +83,17 @@ def propose(
         If seed, box or limits make no sense in this image, or no body is found.
     """
     if seed_mm is None and box_mm is None:
-        raise CaseError("A proposal needs a seed or a box", remedy="pass --seed or --box")
+        raise CaseError(
+            "A proposal needs a seed or a box",
+            remedy="pass --seed or --box",
+            code="proposal-without-seed",
+        )
     if not (math.isfinite(threshold_hu) and math.isfinite(closing_mm) and closing_mm >= 0):
         raise CaseError(
             "The threshold must be a number, and the closing zero or more",
             found=f"{threshold_hu:g} HU, {closing_mm:g} mm",
             remedy="leave out --threshold and --closing, or give such numbers",
+            code="proposal-numbers-invalid",
         )
     if seed_mm is None:
         seed_mm = tuple((a + b) / 2 for a, b in zip(box_mm[:3], box_mm[3:], strict=True))
@@ -104,6 +109,7 @@ def propose(
             found=_written(seed_mm),
             where="option --seed",
             remedy="leave out --seed (the middle of the box is taken), or correct one of the two",
+            code="seed-outside-box",
         )
     level = None
     if limits_mm is not None:
@@ -116,6 +122,7 @@ def propose(
                 where="option --limits",
                 remedy="give the heights z of the two endplates in mm, one on each side of the "
                 "seed, or leave out --limits",
+                code="seed-outside-limits",
             )
     mask, notes = propose_body(hu, spacing, seed, threshold_hu, closing_mm, box, level)
     proposed = sitk.GetImageFromArray(mask.astype(np.uint8))
@@ -182,6 +189,7 @@ def _voxel(image: sitk.Image, point_mm: tuple[float, ...]) -> tuple[int, int, in
             found=f"{_written(point_mm)} mm (LPS); the image goes {_extent(image)}",
             where="option --seed or --box",
             remedy="3D Slicer shows RAS: pass --ras, or change the signs of the first two numbers",
+            code="seed-outside-image",
         )
     return index[::-1]
 
@@ -198,6 +206,7 @@ def _voxel_box(image: sitk.Image, box_mm: tuple[float, ...]) -> tuple[slice, sli
             found=f"{_written(box_mm)} mm (LPS); the image goes {_extent(image)}",
             where="option --box",
             remedy="give two opposite corners; 3D Slicer shows RAS: pass --ras",
+            code="box-outside-image",
         )
     return tuple(slice(int(a), int(b)) for a, b in zip(low[::-1], high[::-1], strict=True))
 
@@ -223,6 +232,7 @@ def _numbers(text: str, count: int, option: str) -> tuple[float, ...]:
             f"Option {option} takes {count} numbers separated by commas, in mm",
             found=text,
             remedy=f"such as {_SUCH_AS[option]}",
+            code="coordinates-invalid",
         )
     return values
 
@@ -241,6 +251,7 @@ def main(options: argparse.Namespace) -> None:
             found=options.level,
             where="option --level",
             remedy="write T1-T13 or L1-L6",
+            code="level-not-thoracolumbar",
         )
     if not options.out.name.lower().endswith(SUFFIX):
         raise StudyError(
@@ -248,12 +259,14 @@ def main(options: argparse.Namespace) -> None:
             found=options.out.name,
             where="option --out",
             remedy=f"let its name end in {SUFFIX}",
+            code="proposal-file-name",
         )
     if options.out.exists() and not options.overwrite:
         raise StudyError(
             "A proposal must not replace a file, which may have been corrected since",
             where=options.out.name,
             remedy="choose another name, or pass --overwrite",
+            code="proposal-would-overwrite",
         )
     seed = options.seed and _points(options.seed, "--seed", options.ras)
     box = options.box and _points(options.box, "--box", options.ras, 6)

@@ -210,7 +210,10 @@ def main(options: argparse.Namespace) -> None:
     study = open_study(options.study)
     if options.processes < 1:
         raise StudyError(
-            "At least one process must draw", found=options.processes, where="option --processes"
+            "At least one process must draw",
+            found=options.processes,
+            where="option --processes",
+            code="processes-too-few",
         )
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     masks, agreement = read_table(options.masks, Masks), read_table(options.agreement, Agreement)

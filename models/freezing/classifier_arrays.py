@@ -45,6 +45,7 @@ def write_classifier(model: str, estimator: BaseEstimator) -> WrittenClassifier:
             found=model,
             where="option --model",
             remedy="write how it is computed from plain numbers (CONTRIBUTING.md)",
+            code="freeze-model-unknown",
         )
     return WRITERS[model](estimator)
 

@@ -142,6 +142,7 @@ def imaging_facts(study: Study, folder: Path, training: pd.DataFrame) -> dict | 
             found="another content",
             where=name,
             remedy="put the file back as it was, or run the study again",
+            code="parameter-file-changed",
         )
     key = f"{config['unit']}_id"
     cases = study.cases[study.cases[key].isin(training["unit_id"])]

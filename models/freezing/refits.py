@@ -72,6 +72,7 @@ def refit_often(
             found=f"{len(found) - len(done)} of {count} do not, the first because of: {refused}",
             where="option --refits",
             remedy="freeze without refits, or a model of fewer folds (split.folds)",
+            code="resamples-too-few",
         )
     return [_named(each, f"refit{number}") for number, each in enumerate(done)]
 

@@ -161,6 +161,7 @@ def _refused(found: str, where: str) -> StudyError:
         "writes it",
         found,
         where,
+        code="frozen-trees-unknown",
     )
 
 

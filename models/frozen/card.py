@@ -285,6 +285,7 @@ def main(options: argparse.Namespace) -> None:
             "The folder of a model's card must exist",
             where=str(options.out),
             remedy="make it, or leave --out away: the card then lies beside the model",
+            code="card-folder-missing",
         )
     beside = options.model if options.out is None else options.out / options.model.name
     for path in write_cards(model, beside):

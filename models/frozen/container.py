@@ -52,7 +52,7 @@ _DAMAGE = (
 )
 
 
-def refused(rule: str, found: object, where: str) -> StudyError:
+def refused(rule: str, found: object, where: str, *, code: str) -> StudyError:
     """Return the error for a file that is no frozen model, or a damaged one."""
     return StudyError(
         rule,
@@ -60,6 +60,7 @@ def refused(rule: str, found: object, where: str) -> StudyError:
         where=where,
         remedy="ask whoever made the model for its file again, and compare the digest that "
         "`vertebromics freeze` printed",
+        code=code,
     )
 
 
@@ -89,19 +90,31 @@ def read_members(path: str | Path) -> tuple[dict[str, bytes], str]:
             f"The file of a frozen model has at most {MOST_BYTES // 1_000_000} MB",
             f"{len(content) / 1e6:,.0f} MB",
             where,
+            code="frozen-file-too-large",
         )
     if not content.startswith(b"PK\x03\x04"):
-        raise refused("A frozen model is a zip file (.vbm)", "another kind of file", where)
+        raise refused(
+            "A frozen model is a zip file (.vbm)",
+            "another kind of file",
+            where,
+            code="frozen-file-not-zip",
+        )
     try:
         members = _members(content, where)
     except _DAMAGE as error:
         raise_if_machine(error)
-        raise refused("The file of a frozen model must be whole", _words(error), where) from None
+        raise refused(
+            "The file of a frozen model must be whole",
+            _words(error),
+            where,
+            code="frozen-file-damaged",
+        ) from None
     if zip_of(members) != content:
         raise refused(
             "The file of a frozen model must be as it was written, byte for byte",
             "bytes that belong to no member, or a header that was changed",
             where,
+            code="frozen-file-changed",
         )
     given = members.pop(DIGESTS, None)
     if given is None or MODEL not in members:
@@ -109,12 +122,14 @@ def read_members(path: str | Path) -> tuple[dict[str, bytes], str]:
             f"A frozen model must hold {MODEL} and {DIGESTS}",
             f"{len(members)} members without it",
             where,
+            code="frozen-members-missing",
         )
     if given != _digests(members):
         raise refused(
             "Each member of a frozen model must have the digest that the file states",
             "another digest, or another list of members",
             where,
+            code="frozen-digest-differs",
         )
     return members, hashlib.sha256(given).hexdigest()
 
@@ -139,6 +154,7 @@ def write_members(members: Mapping[str, bytes], path: str | Path) -> str:
             found=f"{len(content) / 1e6:,.0f} MB",
             where=Path(path).name,
             remedy="store fewer refits (--refits)",
+            code="frozen-file-too-large",
         )
     with whole_file(path) as beside:
         beside.write_bytes(content)
@@ -163,6 +179,7 @@ def read_object(data: bytes, where: str) -> object:
             f"A JSON member of a frozen model has at most {MOST_JSON_BYTES // 1_000_000} MB",
             f"{len(data) / 1e6:,.0f} MB",
             where,
+            code="frozen-json-too-large",
         )
     try:
         return json.loads(
@@ -173,7 +190,10 @@ def read_object(data: bytes, where: str) -> object:
         )
     except (ValueError, RecursionError) as error:
         raise refused(
-            "A JSON member of a frozen model must be readable", _words(error), where
+            "A JSON member of a frozen model must be readable",
+            _words(error),
+            where,
+            code="frozen-json-unreadable",
         ) from None
 
 
@@ -202,13 +222,17 @@ def read_array(data: bytes, where: str) -> np.ndarray:
         )
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise refused(
-            "An array of a frozen model must be a .npy file", _words(error), where
+            "An array of a frozen model must be a .npy file",
+            _words(error),
+            where,
+            code="frozen-array-unreadable",
         ) from None
     if kind.str not in KINDS or in_columns or len(shape) not in (1, 2):
         raise refused(
             f"An array of a frozen model has the type {', '.join(KINDS)} and one or two dimensions",
             f"{kind.str!r:.40}, {len(shape)} dimensions",
             where,
+            code="frozen-array-type",
         )
     begins = stream.tell()
     if math.prod(shape) * kind.itemsize != len(data) - begins or min(shape) < 0:
@@ -216,12 +240,23 @@ def read_array(data: bytes, where: str) -> np.ndarray:
             "An array of a frozen model must hold as many values as its header says",
             f"{len(data) - begins} bytes for the shape {shape}",
             where,
+            code="frozen-array-size",
         )
     values = np.frombuffer(data, KINDS[kind.str], offset=begins).reshape(shape)
     if kind.str == "|b1" and (np.frombuffer(data, np.uint8, offset=begins) > 1).any():
-        raise refused("A truth value of a frozen model is 0 or 1", "another byte", where)
+        raise refused(
+            "A truth value of a frozen model is 0 or 1",
+            "another byte",
+            where,
+            code="frozen-truth-value",
+        )
     if not np.isfinite(values).all():
-        raise refused("The numbers of a frozen model must be finite", "NaN or infinity", where)
+        raise refused(
+            "The numbers of a frozen model must be finite",
+            "NaN or infinity",
+            where,
+            code="frozen-number-not-finite",
+        )
     return values
 
 
@@ -238,7 +273,10 @@ def _members(content: bytes, where: str) -> dict[str, bytes]:
         infos = archive.infolist()
         if len(infos) > MOST_MEMBERS:
             raise refused(
-                f"A frozen model has at most {MOST_MEMBERS:,} members", f"{len(infos):,}", where
+                f"A frozen model has at most {MOST_MEMBERS:,} members",
+                f"{len(infos):,}",
+                where,
+                code="frozen-members-too-many",
             )
         for info in infos:
             if info.orig_filename != info.filename or not NAMES.fullmatch(info.filename):
@@ -246,14 +284,21 @@ def _members(content: bytes, where: str) -> dict[str, bytes]:
                     "A frozen model holds model.json, digests.json, arrays and trees",
                     f"a member called {info.orig_filename!r:.80}",
                     where,
+                    code="frozen-member-name",
                 )
             if info.filename in members:
                 raise refused(
-                    "Each member of a frozen model must be there once", info.filename, where
+                    "Each member of a frozen model must be there once",
+                    info.filename,
+                    where,
+                    code="frozen-member-repeated",
                 )
             if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
                 raise refused(
-                    "Members of a frozen model are stored, not compressed", info.filename, where
+                    "Members of a frozen model are stored, not compressed",
+                    info.filename,
+                    where,
+                    code="frozen-member-compressed",
                 )
             members[info.filename] = b""
         if sum(info.file_size for info in infos) > len(content):
@@ -261,6 +306,7 @@ def _members(content: bytes, where: str) -> dict[str, bytes]:
                 "Members of a frozen model must not be larger than its file",
                 "members that overlap, or sizes that are not true",
                 where,
+                code="frozen-members-overlap",
             )
         for info in infos:
             members[info.filename] = archive.read(info)

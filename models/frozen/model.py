@@ -270,7 +270,10 @@ def load_frozen(path: str | Path) -> FrozenModel:
     strange = sorted({*arrays, *(set(members) - known)})
     if strange:
         raise refused(
-            "A frozen model must hold no member that its procedures do not need", strange[0], where
+            "A frozen model must hold no member that its procedures do not need",
+            strange[0],
+            where,
+            code="frozen-member-spare",
         )
     first, *refits = procedures
     predictors = tuple(_predictor(one) for one in facts["predictors"])
@@ -285,7 +288,12 @@ def read_shaped(
     values = arrays.pop(name, None)
     if values is None or values.dtype.str != "<f8" or values.shape != shape:
         found = "none" if values is None else f"{values.dtype.str} {values.shape}"
-        raise refused("A frozen model must hold its arrays", f"{found} for {name}", where)
+        raise refused(
+            "A frozen model must hold its arrays",
+            f"{found} for {name}",
+            where,
+            code="frozen-array-missing",
+        )
     return values
 
 
@@ -332,6 +340,7 @@ def check_facts(facts: object, where: str) -> None:
         "A frozen model must keep to its schema (models/frozen/frozen_model.schema.yaml)",
         f"{error.message:.200}",
         f"{where}, {MODEL}, {place:.200}",
+        code="frozen-schema-broken",
     )
 
 
@@ -351,6 +360,7 @@ def _check_predictors(
             "The predictors of a frozen model must be those that its procedure starts from",
             "others, or other levels",
             where,
+            code="frozen-predictors-differ",
         )
     for one in predictors:
         number = one.type in ("continuous", "ordinal")
@@ -361,4 +371,5 @@ def _check_predictors(
                 "A predictor of a frozen model has a range seen, or levels with their counts",
                 one.name[:80],
                 where,
+                code="frozen-predictor-incomplete",
             )

@@ -130,7 +130,12 @@ def read_procedure(
         member = f"arrays/{name}.{path}.npy"
         values = taken.pop(member, None)
         if values is None:
-            raise refused("A frozen model must hold its arrays", f"no {member}", where)
+            raise refused(
+                "A frozen model must hold its arrays",
+                f"no {member}",
+                where,
+                code="frozen-array-missing",
+            )
         fits = values.ndim == len(shape) and all(
             wanted in (None, size) for wanted, size in zip(shape, values.shape, strict=True)
         )
@@ -140,6 +145,7 @@ def read_procedure(
                 "An array of a frozen model must have the type and shape that its model states",
                 f"{values.dtype.str} {values.shape}, where {kind} {due} is due",
                 f"{where}, {member}",
+                code="frozen-array-shape",
             )
         return values
 
@@ -148,7 +154,10 @@ def read_procedure(
     columns = [one.column for block in blocks for one in block.inputs]
     if len(set(columns)) < len(columns) or len(set(signature)) < len(signature):
         raise refused(
-            "Each column must stand in a frozen procedure once", "one that stands twice", where
+            "Each column must stand in a frozen procedure once",
+            "one that stands twice",
+            where,
+            code="frozen-column-repeated",
         )
     kind = facts["classifier"]["kind"]
     if (kind == "constant") != (not signature):
@@ -156,12 +165,18 @@ def read_procedure(
             "A frozen classifier needs columns, and only the constant one needs none",
             f"{kind} with {len(signature)} columns",
             where,
+            code="frozen-classifier-columns",
         )
     member = f"trees/{name}.json"
     trees = None
     if kind == "boosted_trees":
         if member not in members:
-            raise refused("A frozen model must hold its trees", f"no {member}", where)
+            raise refused(
+                "A frozen model must hold its trees",
+                f"no {member}",
+                where,
+                code="frozen-trees-missing",
+            )
         trees = BoostedTrees(members[member], len(signature), f"{where}, {member}")
     return _with_classifier(facts["classifier"], blocks, signature, get, trees, where)
 
@@ -185,9 +200,15 @@ def _block(facts: Mapping, number: int, get: Get, where: str) -> Block:
                 "Levels of a frozen predictor must differ, and the one that fills be one of them",
                 one.column[:80],
                 where,
+                code="frozen-levels-repeated",
             )
         if not one.levels and one.fill is not None:
-            raise refused("A number is not filled by a level", one.column[:80], where)
+            raise refused(
+                "A number is not filled by a level",
+                one.column[:80],
+                where,
+                code="frozen-number-filled-by-level",
+            )
     encoded = [name for one in inputs for name in one.encoded]
     n = len(encoded)
     if len(set(encoded)) < n or not set(facts["kept"]) <= set(encoded) or n > MOST_COLUMNS:
@@ -195,6 +216,7 @@ def _block(facts: Mapping, number: int, get: Get, where: str) -> Block:
             "The columns that a frozen block hands on must be columns that it has, each once",
             f"{len(facts['kept'])} of {n}",
             where,
+            code="frozen-block-columns",
         )
     kept = np.array([encoded.index(name) for name in facts["kept"]], dtype=np.int64)
     b, kind = f"block{number}", facts["impute"]["kind"]
@@ -213,7 +235,12 @@ def _block(facts: Mapping, number: int, get: Get, where: str) -> Block:
         arrays["initial"] = get(f"{b}.initial", "<f8", n)
         arrays |= _regressions(get, b, n, where)
     if any((arrays[name] <= 0).any() for name in positive):
-        raise refused("A scale of a frozen model must be above 0", "one that is not", where)
+        raise refused(
+            "A scale of a frozen model must be above 0",
+            "one that is not",
+            where,
+            code="frozen-scale-not-positive",
+        )
     return Block(inputs, facts["impute"], kept, arrays)
 
 
@@ -223,7 +250,10 @@ def _regressions(get: Get, b: str, n: int, where: str) -> Arrays:
     source = get(f"{b}.source", "<i4", None)
     if not (_within(target, n) and _within(source, n) and _rises(begin, len(source))):
         raise refused(
-            "Regressions of a frozen imputation must name columns that there are", "another", where
+            "Regressions of a frozen imputation must name columns that there are",
+            "another",
+            where,
+            code="frozen-imputation-columns",
         )
     return {
         "target": target,
@@ -282,19 +312,33 @@ def _forest(get: Get, n: int, where: str) -> Arrays:
     arrays |= {name: get(f"classifier.{name}", "<f8", size) for name in ("threshold", "share")}
     if not _rises(begin, size) or len(begin) < 2:
         raise refused(
-            "Trees of a frozen forest must lie one behind another", "another order", where
+            "Trees of a frozen forest must lie one behind another",
+            "another order",
+            where,
+            code="frozen-forest-order",
         )
     inner = left >= 0
     if not _within(arrays["column"][inner], n):
-        raise refused("A tree must split by a column that there is", "another column", where)
+        raise refused(
+            "A tree must split by a column that there is",
+            "another column",
+            where,
+            code="frozen-tree-column",
+        )
     if ((arrays["share"] < 0) | (arrays["share"] > 1)).any():
-        raise refused("A leaf must hold a share from 0 to 1", "another number", where)
+        raise refused(
+            "A leaf must hold a share from 0 to 1",
+            "another number",
+            where,
+            code="frozen-leaf-share",
+        )
     for number, (first, end) in enumerate(pairwise(begin)):
         if not is_tree(left[first:end], arrays["right"][first:end]):
             raise refused(
                 "A tree must be one: no cycle, no loose end, no child of two parents",
                 f"tree {number}",
                 where,
+                code="frozen-tree-broken",
             )
     return arrays
 

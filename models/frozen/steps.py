@@ -122,6 +122,7 @@ def encode(table: pd.DataFrame, inputs: Sequence[Input]) -> np.ndarray:
                     found=listing(strange),
                     where=f"column {one.column}",
                     remedy=f"its levels are {' | '.join(one.levels)}",
+                    code="level-unknown-to-model",
                 )
             columns += [(levels == level).to_numpy(np.float64) for level in one.levels[1:]]
         else:
@@ -140,6 +141,7 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
             found=listing(sorted({str(v) for v in values.dropna() if not _is_number(v)}), 3),
             where=f"column {column}",
             remedy="write a number with a decimal point, or leave the cell blank",
+            code="predictor-not-a-number",
         ) from None
     if np.isinf(numbers).any():
         raise StudyError(
@@ -147,6 +149,7 @@ def _numbers(values: pd.Series, column: str) -> np.ndarray:
             found="infinity",
             where=f"column {column}",
             remedy="leave the cell blank where the value is not known",
+            code="value-infinite",
         )
     return numbers
 
@@ -244,4 +247,5 @@ def check_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
             "A table for a frozen model must hold every column that it starts from",
             found=f"none called {listing(lacking)}",
             remedy="add the column; where a value is not known, leave its cell blank",
+            code="frozen-columns-missing",
         )

@@ -65,6 +65,7 @@ def write_updated(
             where=Path(path).name,
             remedy="do not use the model in these patients; update by the intercept alone, or "
             "develop another one",
+            code="update-reverses-risks",
         )
     members, digest = read_members(path)
     facts = read_object(members[MODEL], MODEL)

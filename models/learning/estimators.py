@@ -22,7 +22,10 @@ def family_of(model: str) -> Family:
     """Return the family that the config calls `model`."""
     if model not in FAMILIES:
         raise StudyError(
-            f"A model is one of {', '.join(FAMILIES)}", found=model, where="config key models"
+            f"A model is one of {', '.join(FAMILIES)}",
+            found=model,
+            where="config key models",
+            code="model-unknown",
         )
     return FAMILIES[model]
 

@@ -119,6 +119,7 @@ class Family:
                 found=", ".join(unknown),
                 where=f"config key search.spaces.{self.name}",
                 remedy=suggestion(unknown[0], self.parameters) or "remove it",
+                code="search-parameter-unknown",
             )
         key = f"search.spaces.{self.name}"
         read = {n: read_values(values, f"{key}.{n}") for n, values in own.items()}

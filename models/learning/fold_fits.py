@@ -173,4 +173,5 @@ def _check_outcomes(folds: list[FoldData]) -> None:
                     found=f"{int(outcome.sum())} events among {len(outcome)} rows",
                     where=f"fold {fold.fold}",
                     remedy="use fewer folds (config key split.folds)",
+                    code="fold-without-both-outcomes",
                 )

@@ -54,6 +54,7 @@ def assign_folds(training: pd.DataFrame, n_folds: int, seed: int) -> np.ndarray:
             found=f"{fewest} training patients of the rarer outcome for {n_folds} folds",
             where="config key split.folds",
             remedy="use fewer folds or a larger training part",
+            code="fold-without-both-outcomes",
         )
     return folds
 

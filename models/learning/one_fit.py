@@ -329,6 +329,7 @@ def _check_outcomes(rows: FitRows) -> None:
             "A classifier needs rows of both outcomes to learn from",
             found=f"{len(rows.y)} rows of one outcome",
             remedy="use fewer folds, more patients, or no oversampling",
+            code="training-one-outcome",
         )
 
 
@@ -369,4 +370,5 @@ def early_stopping_rows(
         "Early stopping needs patients of both outcomes on both sides of its split",
         found=f"{fewest} patients of the rarer outcome among {len(y)} training rows",
         remedy="use fewer folds or more patients, or leave tabnet out of models",
+        code="early-stopping-too-few",
     )

@@ -93,6 +93,7 @@ def calibration_folds(
             "outside every fold from which they are learned",
             found=f"{fewest} patients of the rarer outcome among {len(y)} training rows",
             remedy="use more patients, or leave svm out of models",
+            code="platt-too-few",
         )
     found = []
     for number, (learn, valid) in enumerate(folds):

@@ -95,6 +95,7 @@ class Procedure:
                 f"A repetition finds its parameters by one of {', '.join(SEARCHES)}",
                 found=self.search,
                 where="config key search of the stage",
+                code="search-unknown",
             )
         if (self.search == "fixed") != (self.parameters is not None):
             raise StudyError(
@@ -102,6 +103,7 @@ class Procedure:
                 found=self.search,
                 where=f"the procedure of model {self.model}",
                 remedy="pass --model-json of the trained model, or let every repetition search",
+                code="search-fixed-parameters",
             )
 
     @property

@@ -251,6 +251,7 @@ def _best_of(rows: list[dict], model: str) -> dict:
             found=f"none of {len(rows)}",
             where=f"model {model}",
             remedy="narrow its space with config key search.spaces",
+            code="no-parameters-fitted",
         )
     return json.loads(max(finite, key=lambda row: row["mean_auc"])["parameters"])
 

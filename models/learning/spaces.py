@@ -44,6 +44,7 @@ def read_values(values: object, where: str) -> object:
             found="an empty list",
             where=f"config key {where}",
             remedy="list its values, or remove it to keep the default",
+            code="searched-values-empty",
         )
     return list(values)
 
@@ -66,6 +67,7 @@ def _read_range(values: Mapping, where: str) -> object:
         found=dict(values),
         where=f"config key {where}",
         remedy="write a list of values, {uniform: [low, high]} or {log_uniform: [low, high]}",
+        code="searched-range-invalid",
     )
 
 

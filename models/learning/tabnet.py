@@ -170,6 +170,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
                 "TabNet needs both outcomes among its training and its validation rows",
                 found=f"{len(y)} training rows, {len(y_valid)} validation rows",
                 remedy="use more patients, fewer folds or a larger tabnet.validation_fraction",
+                code="tabnet-one-outcome",
             )
         self.device_ = resolve_device(self.device)
         self.batch_size_ = min(self.batch_size, len(y))
@@ -351,6 +352,7 @@ def resolve_device(device: str) -> str:
             found=f"none (torch {torch.__version__})",
             where="config key device",
             remedy="install torch for CUDA, or set device to auto or cpu",
+            code="gpu-missing",
         )
     return "cuda" if device in ("cuda", "auto") and available else "cpu"
 
@@ -372,6 +374,7 @@ def _diverged(found: str) -> DivergedError:
         "TabNet's training must converge",
         found=found,
         remedy="search smaller values of learning_rate",
+        code="tabnet-diverged",
     )
 
 

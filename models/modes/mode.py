@@ -97,5 +97,6 @@ def _selects_on_everyone(columns: Columns, config: Mapping) -> bool:
             found="rows of everyone" if columns.everyone is not None else "training rows alone",
             where=f"mode: {config['mode']}",
             remedy="take the candidates from candidates_in_mode, or call rigorous on the config",
+            code="as-published-rows-of-everyone",
         )
     return columns.everyone is not None

@@ -176,6 +176,7 @@ def regress(
             found=f"none with P up to {options.screening:g}; smallest {alone['score_p'].min():.3g}",
             where="option --screen",
             remedy="raise the P value, or name the predictors beforehand and leave --screen out",
+            code="screening-kept-nothing",
         )
     how = {"method": options.method, "risks": options.risks}
     fit = fit_logistic(cohort.rows, cohort.outcome, terms, **how)
@@ -196,6 +197,7 @@ def regress(
             found=f"a corrected calibration slope of {optimism.shrinkage:.3f}",
             where="the rows of the fit",
             remedy="name fewer candidates; `--mode as_published` prints what a paper would have",
+            code="shrinkage-leaves-nothing",
         )
     models = {AS_FITTED: as_fitted} | ({RIGOROUS: rigorous} if rigorous else {})
     tables, performance = _performance(cohort, validation, models, terms, options)

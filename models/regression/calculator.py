@@ -106,6 +106,7 @@ def check_words(model: RegressionModel) -> None:
                 found=text,
                 where="title, outcome, day, population or source of the model",
                 remedy="say when it can be used (`--moment`), or take the word out",
+                code="model-not-preoperative",
             )
 
 

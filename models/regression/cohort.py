@@ -150,6 +150,7 @@ def read_cohort(
                 found=name,
                 where=f"{path}, header",
                 remedy=suggestion(name, sheet.columns) or f"columns: {listing(sheet.columns)}",
+                code="regression-column-missing",
             )
     problems.raise_if_any()
     events, _ = read_predictions(
@@ -196,6 +197,7 @@ def ready_to_fit(cohort: Cohort) -> Cohort:
             found=f"{cohort.events} events in {left}",
             where="the rows of the fit",
             remedy="leave out the predictors that many rows lack",
+            code="outcome-constant",
         )
     terms = []
     for term in cohort.terms:
@@ -205,6 +207,7 @@ def ready_to_fit(cohort: Cohort) -> Cohort:
                 found=f"one value in {left}",
                 where=f"predictor {term.name}",
                 remedy="leave it out, or the predictors that many rows lack",
+                code="predictor-constant",
             )
         terms.append(_with_seen_levels(term, set(cohort.rows[term.name])))
     problems.raise_if_any()
@@ -236,6 +239,7 @@ def _check_names(
             found=listing(predictors) or "no predictor",
             where="option --predictors",
             remedy="name the columns of the predictors, each once",
+            code="predictor-repeated",
         )
     if outcome in predictors:
         problems.add(
@@ -243,6 +247,7 @@ def _check_names(
             found=outcome,
             where="options --outcome, --predictors",
             remedy="take it out of the predictors",
+            code="outcome-predicts-itself",
         )
     for option, names in (("factors", factors), ("reference", references), ("splines", splines)):
         for name in names:
@@ -252,6 +257,7 @@ def _check_names(
                     found=name,
                     where=f"option --{option}",
                     remedy=suggestion(name, predictors) or f"predictors: {listing(predictors)}",
+                    code="option-names-no-predictor",
                 )
     for name, knots in splines.items():
         if not FEWEST_KNOTS <= knots <= MOST_KNOTS:
@@ -260,6 +266,7 @@ def _check_names(
                 found=f"{name}={knots}",
                 where="option --splines",
                 remedy=f"such as --splines {name}=4",
+                code="spline-knots-count",
             )
         if name in factors:
             problems.add(
@@ -267,6 +274,7 @@ def _check_names(
                 found=name,
                 where="options --factors, --splines",
                 remedy="name the predictor under one of the two",
+                code="spline-of-a-category",
             )
 
 
@@ -290,6 +298,7 @@ def _described(
                 found=name,
                 where=str(dictionary),
                 remedy=suggestion(name, given["column"]) or "add a row for it",
+                code="predictor-undescribed",
             )
     chosen = given[given["column"].isin(values.columns)].copy()
     return (
@@ -313,6 +322,7 @@ def _proposed(values: pd.Series, factor: bool, problems: Problems, path: Path) -
             found=f"{shown(distinct[0])} in every row" if distinct else "no value",
             where=f"{path}, column {name}",
             remedy="leave it out",
+            code="predictor-constant",
         )
     if numeric and len(distinct) > 2 and not factor:
         return {"column": name, "label": name, "type": "continuous", "role": "predictor"}
@@ -323,6 +333,7 @@ def _proposed(values: pd.Series, factor: bool, problems: Problems, path: Path) -
             where=f"{path}, column {name}",
             remedy="join levels that belong together, or leave the column out; a number with a "
             "unit or a comma in its cells is no number yet",
+            code="category-of-many-levels",
         )
     levels = _ordered(distinct, numbers.values.dropna() if not numbers.wrong else None, given)
     kind = "binary" if len(levels) == 2 else "categorical"
@@ -403,6 +414,7 @@ def terms_of(
                     found=f"{name}, a number",
                     where="option --reference",
                     remedy=f"add --factors {name}, or take the reference out",
+                    code="reference-of-a-number",
                 )
             terms.append(Term(name, "continuous", n_knots=splines.get(name, 0), **facts))
             continue
@@ -412,6 +424,7 @@ def terms_of(
                 found=f"{name}, a category",
                 where="option --splines",
                 remedy="take it out of --splines",
+                code="spline-of-a-category",
             )
         if pd.notna(entry["levels"]) and entry["levels"]:
             levels = [level.strip() for level in entry["levels"].split("|")]
@@ -426,6 +439,7 @@ def terms_of(
                 found=f"{name}={shown(first)}",
                 where="option --reference",
                 remedy=f"levels: {listing(map(shown, levels))}",
+                code="reference-not-a-level",
             )
             continue
         ordered = (first, *(level for level in levels if level != first))
@@ -479,6 +493,7 @@ def complete_cohort(
             found="none",
             where=listing(f"{name}: {count} missing" for name, count in counts.items()),
             remedy="leave out the predictor that most rows lack",
+            code="no-complete-row",
         )
     return Cohort(
         typed[complete],

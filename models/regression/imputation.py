@@ -162,6 +162,7 @@ def imputed_fit(
                 found=f"separation by {', '.join(fit.separation.columns)}",
                 where="option --impute",
                 remedy="leave --impute out, or join rare levels",
+                code="imputed-table-separated",
             )
         fits.append(fit.maximum)
     estimates = np.array([fit.coefficients for fit in fits])

@@ -83,4 +83,5 @@ def check_pairs(pairs: Sequence[Sequence[str]], names: Sequence[str], where: str
                 where=where,
                 remedy=(suggestion(strange[0], names) if strange else None)
                 or f"name two of {listing(names)}",
+                code="interaction-not-of-two",
             )

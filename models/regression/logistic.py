@@ -120,6 +120,7 @@ def fit_logistic(
             found="none",
             where="predictors",
             remedy="name one at least; where a screening kept none, there is no model to print",
+            code="regression-without-predictor",
         )
     if len(np.unique(outcome)) < 2:
         raise FitError(
@@ -127,6 +128,7 @@ def fit_logistic(
             found=f"{int(outcome.sum())} events in {len(outcome)} rows",
             where="the rows without a missing value",
             remedy="leave out the predictors that many rows lack",
+            code="outcome-constant",
         )
     design, names = design_matrix(terms, rows), column_names(terms)
     require_independent(design, names)
@@ -137,6 +139,7 @@ def fit_logistic(
             found=f"{separation.kind} separation by {', '.join(separation.columns)}",
             where="the rows that the model is fitted to",
             remedy="take Firth's method (`firth`, or `auto`, which takes it where it must)",
+            code="outcome-separated",
         )
     share = outcome.mean()
     null = float(outcome.sum() * math.log(share) + (1 - outcome).sum() * math.log(1 - share))

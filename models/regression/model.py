@@ -178,6 +178,7 @@ class RegressionModel:
                 where=self.title,
                 remedy="read two risks and their total points off the published risk axis and "
                 "write them as `anchors`; or judge the points alone",
+                code="points-without-anchors",
             )
         at, risks = np.array(self.anchors, float).T
         slope, start = np.polyfit(at, logit(risks), 1)
@@ -265,6 +266,7 @@ def moment_of(terms: tuple[Term, ...], stated: str | None) -> str:
                 found=f"{', '.join(late)} ({latest})",
                 where="option --moment, and the timing in the data dictionary",
                 remedy=f"leave the predictor out, or say --moment {latest}",
+                code="model-known-later",
             )
         return stated
     return latest if len(known) == len(terms) else ""

@@ -53,6 +53,7 @@ def read_model(path: str | Path) -> RegressionModel:
             found=path.suffix or "no file extension",
             where=str(path),
             remedy="docs/regression.md shows what such a file looks like",
+            code="model-file-name",
         )
     if not path.is_file():
         raise StudyError(
@@ -60,6 +61,7 @@ def read_model(path: str | Path) -> RegressionModel:
             found="a folder" if path.is_dir() else None,
             where=str(path),
             remedy="give the path of the file",
+            code="model-file-missing",
         )
     return model_from(_parsed(path), str(path))
 
@@ -168,6 +170,7 @@ def _parsed(path: Path) -> object:
             found=" ".join(str(error).split()),
             where=str(path),
             remedy="mend the line that is named; docs/regression.md shows such a file",
+            code="model-file-unreadable",
         ) from None
 
 
@@ -188,6 +191,7 @@ def _tell(error: object, schema: Mapping, where: str, problems: Problems) -> Non
                 found=key,
                 where=f"{where}, {place}",
                 remedy=suggestion(key, known) or f"known: {listing(known, 40)}",
+                code="model-file-key-unknown",
             )
         return
     about = error.schema.get("description", "")
@@ -200,6 +204,7 @@ def _tell(error: object, schema: Mapping, where: str, problems: Problems) -> Non
         found=error.message,
         where=f"{where}, {place}",
         remedy="; ".join(told),
+        code="model-file-breaks-schema",
     )
 
 
@@ -221,6 +226,7 @@ def _check(given: Mapping, where: str, problems: Problems) -> None:
             found=listing(group),
             where=where,
             remedy="remove one of them",
+            code="model-predictor-repeated",
         )
     kinds = _kinds(given)
     if kinds not in ({"coefficients"}, {"points"}):
@@ -230,6 +236,7 @@ def _check(given: Mapping, where: str, problems: Problems) -> None:
             where=f"{where}, predictors",
             remedy="write `coefficients` of a model, or `points` and `points_per_unit` of a "
             "nomogram, of every predictor",
+            code="model-kinds-mixed",
         )
     if "coefficients" in kinds and "intercept" not in given:
         problems.add(
@@ -237,6 +244,7 @@ def _check(given: Mapping, where: str, problems: Problems) -> None:
             where=where,
             remedy="write `intercept`, which papers call constant; without it no risk can be "
             "computed: give the points of the paper's nomogram instead",
+            code="model-without-intercept",
         )
     sizes = [
         _check_predictor(one, kinds, f"{where}, {one['name']}", problems)
@@ -255,6 +263,7 @@ def _check(given: Mapping, where: str, problems: Problems) -> None:
             found=listing(f"{p:g}: {r:g}" for p, r in zip(at, risks, strict=True)),
             where=f"{where}, anchors",
             remedy="read them off the axis again",
+            code="anchors-not-rising",
         )
 
 
@@ -275,6 +284,7 @@ def _check_predictor(one: Mapping, kinds: set[str], where: str, problems: Proble
             found=one[key],
             where=where,
             remedy="remove the key, or change `type`",
+            code="predictor-key-misplaced",
         )
     if factor and (not levels or len(set(levels)) < len(levels) or spelled_twice(levels)):
         problems.add(
@@ -282,6 +292,7 @@ def _check_predictor(one: Mapping, kinds: set[str], where: str, problems: Proble
             found=listing(levels) or "no levels",
             where=where,
             remedy='such as `levels: ["no", "yes"]`, in quotes',
+            code="factor-levels-repeated",
         )
     if knots and (len(knots) < FEWEST_KNOTS or (np.diff(knots) <= 0).any()):
         problems.add(
@@ -289,6 +300,7 @@ def _check_predictor(one: Mapping, kinds: set[str], where: str, problems: Proble
             found=listing(knots),
             where=where,
             remedy="write them as the model's report gives them",
+            code="spline-knots-not-rising",
         )
     low, high = one.get("low"), one.get("high")
     if low is not None and high is not None and low >= high:
@@ -297,6 +309,7 @@ def _check_predictor(one: Mapping, kinds: set[str], where: str, problems: Proble
             found=f"{low:g} to {high:g}",
             where=where,
             remedy="write the lowest value under `low`",
+            code="range-seen-not-rising",
         )
     size = len(levels) - 1 if factor else max(len(knots) - 1, 1)
     if kinds == {"coefficients"} and len(one.get("coefficients", [])) != size:
@@ -305,6 +318,7 @@ def _check_predictor(one: Mapping, kinds: set[str], where: str, problems: Proble
             found=f"{len(one.get('coefficients', []))}, where {size} are due",
             where=where,
             remedy="one of a number; knots less one of a spline; levels less one of a factor",
+            code="coefficients-missing",
         )
     if kinds == {"points"}:
         good = (
@@ -320,6 +334,7 @@ def _check_predictor(one: Mapping, kinds: set[str], where: str, problems: Proble
                 where=where,
                 remedy="such as `points: {no: 0, yes: 20}`; or `points_per_unit: 0.95` and "
                 "`zero_at: 40`",
+                code="points-incomplete",
             )
     return size
 
@@ -336,6 +351,7 @@ def _check_covariance(given: list, size: int, where: str, problems: Problems) ->
         found=f"{len(given)} rows, where {size} are due" if shape != {size} else "none such",
         where=f"{where}, covariance",
         remedy="copy the whole matrix, or leave it out: risks then have no interval",
+        code="covariance-invalid",
     )
 
 

@@ -149,4 +149,5 @@ def _no_maximum() -> FitError:
         "A logistic model must have one set of coefficients that fits best",
         found="none: predictors depend on one another, or separate the outcomes",
         remedy="leave out one of the predictors that say the same, or fit by Firth's method",
+        code="likelihood-without-maximum",
     )

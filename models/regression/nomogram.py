@@ -121,6 +121,7 @@ def build_nomogram(
             found="coefficients of 0 only",
             where=model.title,
             remedy="correct the coefficients of the model's file, or fit other predictors",
+            code="nomogram-without-effect",
         )
     of_points = model.coefficients is None
     scale = 1.0 if of_points else MOST_POINTS / widest
@@ -175,6 +176,7 @@ def axis_values(term: Term) -> tuple:
             found=f"no range of {term.name}",
             where=f"predictor {term.name}",
             remedy="write `low` and `high` into the model's file, as the paper reports them",
+            code="nomogram-without-range",
         )
     return tuple(float(tick) for tick in pretty(term.low, term.high))
 

@@ -91,7 +91,11 @@ def _furthest(sides: np.ndarray, objective: np.ndarray, bounds: object = (-1, 1)
 
     found = linprog(-objective, A_ub=-sides, b_ub=np.zeros(len(sides)), bounds=bounds)
     if found.status != 0:
-        raise ProgramError("A linear program that has a solution must be solved", found=found)
+        raise ProgramError(
+            "A linear program that has a solution must be solved",
+            found=found,
+            code="linear-program-unsolved",
+        )
     return found.x
 
 
@@ -119,4 +123,5 @@ def require_independent(design: np.ndarray, names: Sequence[str]) -> None:
             found=f"{listing(spare)}: constant, or a sum of the columns before",
             where="the rows that the model is fitted to",
             remedy="leave such a predictor out, or join levels that hold no row",
+            code="predictor-redundant",
         )

@@ -51,6 +51,7 @@ def default_knots(values: np.ndarray, number: int) -> tuple[float, ...]:
             "A spline needs more distinct values than knots, by three at least",
             found=f"{len(distinct)} distinct values, {number} knots",
             remedy="ask for fewer knots, or take the predictor as linear or as categories",
+            code="spline-too-few-values",
         )
     outer, wanted = _OUTER[number], number
     first: list[float] = []
@@ -81,6 +82,7 @@ def default_knots(values: np.ndarray, number: int) -> tuple[float, ...]:
             "A spline needs three different knots",
             found=f"{len(knots)} different quantiles of the values",
             remedy="too many values are equal: take the predictor as linear or as categories",
+            code="spline-knots-coincide",
         )
     return tuple(float(knot) for knot in knots)
 

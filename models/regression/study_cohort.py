@@ -43,6 +43,7 @@ def study_cohort(study: Study) -> tuple[Cohort, Cohort | None]:
             found=f"none up to {config['timing']}",
             where="the data dictionary, column role",
             remedy="write `predictor` into the column role, or set a later `timing`",
+            code="regression-without-predictor",
         )
     _check_names(options, list(described["column"]))
     clinical, patients, outcome = units_by_tables(study)
@@ -79,5 +80,6 @@ def _check_names(options: dict, names: list[str]) -> None:
                 found=str(name),
                 where=f"config key regression.{option}",
                 remedy=suggestion(str(name), names) or f"predictors: {listing(names)}",
+                code="option-names-no-predictor",
             )
     problems.raise_if_any()

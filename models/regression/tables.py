@@ -26,6 +26,7 @@ def checked(name: str, table: pd.DataFrame) -> pd.DataFrame:
         raise ProgramError(
             f"The table {name} must have the columns of its schema",
             found=f"{sorted(set(table.columns) ^ set(types))} missing or spare",
+            code="result-columns-differ",
         )
     return table[list(types)].astype(types)
 

@@ -134,6 +134,7 @@ class Term:
                     found=error.found,
                     where=f"predictor {self.name}",
                     remedy=error.remedy,
+                    code=error.code,
                 ) from None
         few = tuple(float(one) for one in distinct) if len(distinct) <= DISCRETE else ()
         low, high = float(distinct[0]), float(distinct[-1])
@@ -149,6 +150,7 @@ class Term:
                 found=listing(map(shown, strange)),
                 where=f"predictor {self.name}",
                 remedy="write the level as the model does, or leave the cell blank",
+                code="level-unknown-to-model",
             )
         columns = np.column_stack([(values == level).to_numpy(float) for level in self.levels[1:]])
         columns[missing] = np.nan
@@ -206,4 +208,5 @@ def require_columns(terms: Sequence[Term], rows: pd.DataFrame | Mapping, where: 
             found=f"no column {listing(lacking)}",
             where=where,
             remedy="add the columns, under the names that the model gives its predictors",
+            code="model-columns-missing",
         )

@@ -72,6 +72,7 @@ def read_outer_fits(options: argparse.Namespace, rows: pd.DataFrame, seed: int) 
             found="no --nested, or no --nested-predictions",
             where=f"--model {options.model}",
             remedy="give both: nested/MODEL.parquet and nested/MODEL_predictions.parquet",
+            code="nested-results-missing",
         )
     tables = (
         read_table(options.nested, Nested),
@@ -117,6 +118,7 @@ def outer_fits(
             f"{len(set(first.index) & set(rows['unit_id']))}",
             where=f"nested/{model}_predictions.parquet",
             remedy="run the stage nested again",
+            code="nested-rows-missing",
         )
     dealt = first[rows["unit_id"]].to_numpy(int)
     of_fold = table[table["repeat"] == 0].set_index("fold")["parameters"]

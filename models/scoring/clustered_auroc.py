@@ -56,6 +56,7 @@ def clustered_covariance(
         raise VertebromicsError(
             "Obuchowski's variance needs two patients with an event and two with a non-event",
             found=f"{with_events} with an event, {with_others} with a non-event",
+            code="obuchowski-too-few",
         )
     n_patients = patient.max() + 1
     events, others = len(of_event), len(of_other)

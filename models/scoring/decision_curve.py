@@ -37,6 +37,7 @@ def thresholds(low: float, high: float) -> np.ndarray:
             found=[low, high],
             where="config key evaluation.decision_curve",
             remedy="for instance [0.0, 0.95]",
+            code="decision-curve-range",
         )
     return np.round(np.arange(low, high + STEP / 2, STEP), 6)
 

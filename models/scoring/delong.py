@@ -83,6 +83,7 @@ def delong_covariance(outcome: np.ndarray, scores: np.ndarray) -> tuple[np.ndarr
         raise VertebromicsError(
             "DeLong's variance needs at least two events and two non-events",
             found=f"{events} events, {others} non-events",
+            code="delong-too-few",
         )
     placed = [placements(outcome, score) for score in scores]
     of_events = np.array([pair[0] for pair in placed])

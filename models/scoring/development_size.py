@@ -63,6 +63,7 @@ def minimum_sample_size(parameters: int, prevalence: float, r2: float) -> dict[s
             "A minimum sample size needs a parameter, a share of events between 0 and 1 and an R2 "
             "between 0 and that of a perfect model",
             found=f"{parameters} parameters, share {prevalence:g}, R2 {r2:g}",
+            code="development-size-invalid",
         )
     # Shrinkage at which R2 is optimistic by 0.05 on Nagelkerke's scale.
     for_optimism = r2 / (r2 + OPTIMISM * largest_r2(prevalence))

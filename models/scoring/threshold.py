@@ -138,4 +138,5 @@ def _parsed(rule: str | Mapping[str, float]) -> tuple[str, float | None]:
         where="config key evaluation.threshold_rule",
         remedy=f"write {', '.join(NAMED)}, fixed, or one of "
         + ", ".join(f"{{{name}: 0.9}}" for name in TARGETS),
+        code="threshold-rule-unknown",
     )

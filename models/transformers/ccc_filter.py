@@ -96,6 +96,7 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
                 "The CCC filter looks at the estimate or at its lower limit",
                 found=self.bound,
                 where="config key selection.ccc.bound",
+                code="ccc-bound-unknown",
             )
         features = list(self.features)
         readings = {reader: self._reading(X, reader) for reader in self.readers}
@@ -137,6 +138,7 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
                 found=f"{int((~known).sum())} of {len(X)} rows without a level",
                 where="config key selection.ccc.within_level",
                 remedy="state the levels in column `level` of the masks' or the features' table",
+                code="ccc-level-unknown",
             )
         return X[LEVEL].to_numpy(dtype=str)
 

@@ -90,6 +90,7 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
             "A model needs at least one candidate",
             found="no radiomic feature and no clinical predictor",
             remedy="give features or clinical predictors; see config keys timing and predictors",
+            code="model-without-candidate",
         )
     union = ColumnTransformer(blocks, remainder="drop", verbose_feature_names_out=False)
     return Pipeline([("blocks", union)]).set_output(transform="pandas")

@@ -112,6 +112,7 @@ class Columns:
                 found=model_reader,
                 where="config key model_reader",
                 remedy=f"choose one of {', '.join((*readers, MEAN_OF_READERS))}",
+                code="model-reader-unknown",
             )
         predictors = tuple(_predictor(row) for row in info["predictors"])
         seen = readers if model_reader in (None, MEAN_OF_READERS) else (model_reader,)
@@ -154,6 +155,7 @@ class Columns:
                 "The analysis table must hold every column that analysis.json names",
                 found=f"{len(missing)} missing, first {missing[0]}",
                 remedy="run the stage join again",
+                code="analysis-columns-missing",
             )
         levels = [p.column for p in self.predictors if not p.is_numeric]
         numbers = [p.column for p in self.predictors if p.is_numeric]
@@ -183,7 +185,11 @@ class Columns:
         gone = {self.candidate_of(name) for name in names}
         unknown = gone.difference(self.features, self.clinical)
         if unknown:
-            raise StudyError("Only a candidate can be removed", found=", ".join(sorted(unknown)))
+            raise StudyError(
+                "Only a candidate can be removed",
+                found=", ".join(sorted(unknown)),
+                code="removed-not-a-candidate",
+            )
         return replace(
             self,
             features=tuple(f for f in self.features if f not in gone),
@@ -196,7 +202,11 @@ class Columns:
         everything = (*self.features, *self.clinical)
         unknown = kept.difference(everything)
         if unknown:
-            raise StudyError("Only a candidate can be kept", found=", ".join(sorted(unknown)))
+            raise StudyError(
+                "Only a candidate can be kept",
+                found=", ".join(sorted(unknown)),
+                code="kept-not-a-candidate",
+            )
         return self.without(*(name for name in everything if name not in kept))
 
     def without_blocks(self, *blocks: Block) -> Columns:
@@ -204,7 +214,9 @@ class Columns:
         unknown = set(blocks).difference(BLOCKS)
         if unknown:
             raise StudyError(
-                f"A block is one of {', '.join(BLOCKS)}", found=", ".join(sorted(unknown))
+                f"A block is one of {', '.join(BLOCKS)}",
+                found=", ".join(sorted(unknown)),
+                code="block-unknown",
             )
         return replace(
             self,
@@ -236,5 +248,6 @@ def _predictor(row: Mapping) -> Predictor:
             found=text,
             where=f"dictionary, column {predictor.column}",
             remedy="list its levels, separated by '|', reference first",
+            code="predictor-one-level",
         )
     return predictor

@@ -132,6 +132,7 @@ class MRMRFilter(Selector):
                 found=self.scheme,
                 where="config key selection.mrmr.scheme",
                 remedy="write one of them",
+                code="mrmr-scheme-unknown",
             )
         values = numbers_of(self, X, reset=True)
         events = event_rows(column_or_1d(y))

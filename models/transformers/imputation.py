@@ -73,6 +73,7 @@ class Imputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 found=self.method,
                 where="config key imputation.method",
                 remedy="write one of them",
+                code="imputation-unknown",
             )
         values = numbers_of(self, X, reset=True, missing=True)
         width = values.shape[1]

@@ -121,6 +121,7 @@ class ClinicalEncoder(NamedColumns, TransformerMixin, BaseEstimator):
                 found=", ".join(map(str, unknown)),
                 where=f"clinical table, column {predictor.column}",
                 remedy=f"its levels are {' | '.join(predictor.levels)}",
+                code="level-undescribed",
             )
         return {
             name: (values == level).to_numpy(np.float64)
@@ -231,6 +232,7 @@ class AdaptiveScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                     found=getattr(self, option),
                     where=f"config key scaling.{option}",
                     remedy="write one of them",
+                    code="scaling-option-unknown",
                 )
 
     def _bell_shaped(self, values: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ def event_rows(y: np.ndarray) -> np.ndarray:
             "A training part must hold both outcomes",
             found=f"{len(y)} rows with {len(classes)} distinct outcome(s)",
             remedy="use fewer folds, a larger training part or more patients",
+            code="training-one-outcome",
         )
     return np.asarray(y) == classes[1]
 
@@ -69,6 +70,7 @@ def adjusted_p(p_values: np.ndarray, correction: str) -> np.ndarray:
             "P values are corrected by none or fdr",
             found=correction,
             where="config key selection.wilcoxon.correction",
+            code="correction-unknown",
         )
     known = np.isfinite(p_values)
     if correction == "none" or not known.any():

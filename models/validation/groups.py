@@ -48,6 +48,7 @@ def check_groups(values: pd.Series, where: str) -> None:
         found=f"{groups}: {few}",
         where=where,
         remedy="name another column, or put its numbers into classes, such as under 70 and 70+",
+        code="subgroups-count",
     )
 
 

@@ -80,6 +80,7 @@ def predictor_table(model: FrozenModel, path: Path, missing: list[str]) -> pd.Da
                     found=shown(values[row]),
                     where=cell(path, row, name),
                     remedy=remedy,
+                    code="value-not-a-number",
                 )
             found[name] = read.values.astype(float)
     problems.raise_if_any()
@@ -116,6 +117,7 @@ def judge_frozen(options: argparse.Namespace) -> None:
             found=f"{int(rows['outcome'].sum())} events among {len(rows)} rows with a risk",
             where=f"{options.table}; {len(events) - len(rows)} rows lack a predictor",
             remedy="fill in the predictors that the model needs: its card names them",
+            code="validated-one-outcome",
         )
     risk = model.risk(kept)
     rows = rows.assign(**{NAME: model.calibrated(risk)})

@@ -108,6 +108,7 @@ def recalibrate(
             "An update needs rows with the event and without",
             found=f"{int(outcome.sum())} events among {len(outcome)} rows",
             remedy="validate on patients of both outcomes",
+            code="update-one-outcome",
         )
     if method == AS_IS:
         return Recalibration(AS_IS, 0.0, 1.0, np.zeros((2, 2)), _log_likelihood(outcome, lp))
@@ -117,6 +118,7 @@ def recalibrate(
             "A calibration slope needs risks that differ and do not separate the outcomes",
             found=_inestimable(outcome, lp),
             remedy="update by the intercept alone, or add patients",
+            code="calibration-slope-inestimable",
         )
     design = np.column_stack([np.ones(len(lp)), lp]) if with_slope else np.ones((len(lp), 1))
     # From the intercept at which the mean risk is the share of events, Newton cannot run away.

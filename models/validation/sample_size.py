@@ -144,4 +144,5 @@ def _check(prevalence: float, width: float) -> None:
             "The size of a validation needs a share of events between 0 and 1, and a width above 0",
             found=f"share {prevalence:g}, width {width:g}",
             remedy="name the event as the table writes it, and an interval that has a width",
+            code="validation-size-invalid",
         )

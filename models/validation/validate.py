@@ -74,6 +74,7 @@ def check_validation(options: argparse.Namespace) -> None:
             found="--by without --validation",
             where="command line",
             remedy=f"add --validation, one of {listing(sorted(KINDS))}",
+            code="subgroups-without-validation",
         )
     if options.validation is None:
         return
@@ -83,6 +84,7 @@ def check_validation(options: argparse.Namespace) -> None:
             found="--validation beside --fitted-here",
             where="command line",
             remedy="leave one of the two out",
+            code="validation-of-fitted-rows",
         )
     if options.model is None and not options.probabilities:
         raise StudyError(
@@ -90,6 +92,7 @@ def check_validation(options: argparse.Namespace) -> None:
             found="--validation without --probabilities or --model",
             where="command line",
             remedy="name a column of predicted probabilities, or leave --validation out",
+            code="validation-of-scores",
         )
 
 
@@ -124,6 +127,7 @@ def read_groups(path: Path, columns: Sequence[str], rows: pd.Index) -> dict[str,
                 found=name,
                 where=f"{path}, header",
                 remedy=suggestion(name, sheet.columns) or f"columns: {listing(sheet.columns)}",
+                code="subgroups-column-missing",
             )
         values = sheet[name].loc[rows]
         values = values.where(~values.isin(MISSING), None).fillna(UNKNOWN).astype(str)

@@ -83,4 +83,5 @@ def check_risks(model: RegressionModel, path: Path) -> None:
             where=str(path),
             remedy="add two anchors of its risk axis (docs/regression.md), or leave --validation "
             "out to judge the points",
+            code="validation-of-points",
         )

@@ -54,6 +54,7 @@ class Workers:
                 "A job needs at least one process to compute in",
                 found=count,
                 where="option --workers",
+                code="processes-too-few",
             )
         self.count = count
         self.shared = shared
@@ -154,6 +155,7 @@ class Workers:
                 "No worker process may be killed",
                 found=f"one of {self.count} ended in the middle of its task",
                 remedy="most often memory runs out: ask for more, or use fewer workers",
+                code="worker-ended",
             ) from None
 
 

@@ -76,6 +76,7 @@ def careful() -> Iterator[None]:
                 if isinstance(error, OSError | EOFError | struct.error)
                 else f"a header with a value that cannot be read ({type(error).__name__})",
                 remedy="copy or export it again",
+                code="dicom-mask-unreadable",
             ) from None
 
 
@@ -161,6 +162,7 @@ def mask_of_folder(folder: Path) -> Path:
         "A folder given as mask must hold exactly one DICOM segmentation or RT structure set",
         found=", ".join(counts) or "an empty folder",
         remedy="name the file itself in column `mask`",
+        code="mask-folder-ambiguous",
     )
 
 

@@ -133,4 +133,5 @@ def _undecodable(index: int) -> CaseError:
         "Every frame of a DICOM segmentation must be readable",
         found=f"frame {index + 1}, which does not decode",
         remedy="copy or export it again",
+        code="seg-frame-unreadable",
     )

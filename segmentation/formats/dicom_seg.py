@@ -134,6 +134,7 @@ class FrameStack(MaskFile):
                     found=f"frames {taken[slice_index] + 1} and {frame.index + 1} of {segment} "
                     "at the same place",
                     remedy="open it in 3D Slicer, check the segment, and save it as .seg.nrrd",
+                    code="seg-frame-repeated",
                 )
             taken[slice_index] = frame.index
             if lost := paste(mask[None], grid, placed):
@@ -142,6 +143,7 @@ class FrameStack(MaskFile):
                     found=f"{lost} voxels of frame {frame.index + 1} outside. "
                     f"Mask: {self.geometry}. CT: {target}",
                     remedy="name the CT on which the mask was drawn",
+                    code="mask-outside-ct",
                 )
         check_slices_follow(list(taken), "frames")
         findings = []
@@ -270,6 +272,7 @@ def _check_pixels(dataset: pydicom.Dataset) -> None:
             "A DICOM segmentation must be stored without loss",
             found=f"transfer syntax {syntax}",
             remedy="export it uncompressed",
+            code="seg-compressed-with-loss",
         )
     if not compressed:
         needed = dataset.Rows * dataset.Columns * frames * bits
@@ -278,6 +281,7 @@ def _check_pixels(dataset: pydicom.Dataset) -> None:
                 "A DICOM segmentation must hold all of its pixels",
                 found=f"{len(dataset.PixelData)} of {(needed + 7) // 8} bytes",
                 remedy="copy or export it again",
+                code="seg-cut-short",
             )
 
 
@@ -292,6 +296,7 @@ def _check_end(path: Path, dataset: pydicom.Dataset) -> None:
             "A DICOM segmentation must end with its pixels, or with whole elements behind them",
             found="other bytes behind the pixels: some were inserted or lost before them",
             remedy="copy or export it again",
+            code="seg-spare-bytes",
         ) from None
 
 
@@ -364,6 +369,7 @@ def _frames(dataset: pydicom.Dataset, faults: dict[int, CaseError]) -> list[Fram
                 "Every frame of a DICOM segmentation must say where it lies in the patient",
                 found=f"frame {index + 1} without a valid position, orientation or pixel spacing",
                 remedy="export it again from the program that made it",
+                code="seg-frame-unplaced",
             )
             if segment is None:
                 raise fault
@@ -384,4 +390,5 @@ def _contradiction(found: str) -> CaseError:
         "A DICOM segmentation must describe its frames and segments",
         found=found,
         remedy="copy or export it again from the program that made it",
+        code="seg-undescribed",
     )

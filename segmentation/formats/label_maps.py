@@ -58,6 +58,7 @@ class LabelLayers(MaskFile):
                 found=f"label {segment.value} is called {names}",
                 remedy="remove the table that is wrong from the mask's folder, or export the label "
                 "map again",
+                code="label-names-disagree",
             )
 
     def is_empty(self, segment: Segment) -> bool:
@@ -138,6 +139,7 @@ def whole_labels(labels: np.ndarray, stored: StoredAs | None = None) -> np.ndarr
             "A mask must hold label numbers",
             found=f"fractions {values}",
             remedy="export a label map, not an image or a probability map",
+            code="label-map-fractional",
         )
     off = np.abs(finite - np.rint(finite)).max() if finite.size else 0.0
     raise CaseError(
@@ -146,4 +148,5 @@ def whole_labels(labels: np.ndarray, stored: StoredAs | None = None) -> np.ndarr
         f"stored numbers by scl_slope {slope:g}",
         remedy="save the label map again as whole numbers without a slope (scl_slope 1, scl_inter "
         "0), from the program that drew it",
+        code="label-map-fractional",
     )

@@ -50,6 +50,7 @@ def format_of(path: str | Path) -> str:
         "structure set",
         found=found,
         remedy="export the segmentation from the program that made it in one of these formats",
+        code="mask-of-unknown-kind",
     )
 
 

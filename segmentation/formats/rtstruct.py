@@ -99,6 +99,7 @@ class ContourSet(MaskFile):
                 "A region of interest must have closed contours",
                 found=f"none for {segment}; regions with contours: {self._drawn()}",
                 remedy="draw it, or name another region in column `label`",
+                code="contours-missing",
             )
         to_index = np.linalg.inv(target.affine)
         contours = [
@@ -157,6 +158,7 @@ def _slice_axis(contours: list[np.ndarray], where: str) -> int:
         "Contours must lie in the planes of the CT's slices",
         found=f"contours that run through {spread.min():.2g} slices. {where}",
         remedy="name the CT on which they were drawn",
+        code="contours-off-planes",
     )
 
 
@@ -176,6 +178,7 @@ def _slices_of(contours: list[np.ndarray], axis: int, target: Geometry, where: s
             f"{', '.join(millimetres)}{' ...' * (len(between) > _LISTED)} mm, where "
             f"{PLANE_TOLERANCE_SLICES:g} of {target.spacing[axis]:.6g} mm are allowed. {where}",
             remedy="name the CT on which they were drawn, or draw them on its slices",
+            code="contours-off-planes",
         )
     return nearest
 
@@ -193,6 +196,7 @@ def _check_inside(contours: list[np.ndarray], target: Geometry, where: str) -> N
             "A mask must lie inside its CT",
             found=f"{outside} of {len(contours)} contours outside. {where}",
             remedy="name the CT on which the mask was drawn",
+            code="mask-outside-ct",
         )
 
 
@@ -345,6 +349,7 @@ def _closed_contours(roi: pydicom.Dataset, region: str) -> list[np.ndarray]:
                 "Contours of a mask must be closed and flat (CLOSED_PLANAR)",
                 found=f"{shown}, which is open or of an unknown kind",
                 remedy="close the contours in the program that drew them, and export again",
+                code="contours-not-closed",
             )
         vertices = np.reshape(points, (-1, 3))
         if len(vertices) > 2:  # one point, or two, enclose nothing
@@ -357,4 +362,5 @@ def _contradiction(found: str) -> CaseError:
         "A RT structure set must describe its regions and contours",
         found=found,
         remedy="copy or export it again from the program that made it",
+        code="rtstruct-undescribed",
     )

@@ -148,6 +148,7 @@ def _read(path: Path) -> tuple[sitk.Image, list[Finding]]:
             "The layers of a .seg.nrrd file must be the first of its four dimensions",
             found="four dimensions of other kinds than a list and three of space",
             remedy="open it in 3D Slicer and save it again",
+            code="seg-nrrd-layers",
         )
     check_nrrd_length(path, sitk.GetArrayViewFromImage(image).nbytes)
     _check_axes(path, image)
@@ -165,6 +166,7 @@ def _check_axes(path: Path, image: sitk.Image) -> None:
             "A .seg.nrrd file must state three perpendicular axes",
             found="axes that are not perpendicular" if stated else "no space directions",
             remedy="open it in 3D Slicer, check the segments on the CT, and save it again",
+            code="seg-nrrd-axes",
         )
 
 
@@ -188,6 +190,7 @@ def _check_binary(representation: str) -> None:
             "A segmentation must hold binary labels",
             found=f"master representation '{representation}'",
             remedy="in 3D Slicer make the binary labelmap the source representation, and save",
+            code="seg-nrrd-not-binary",
         )
 
 
@@ -233,6 +236,7 @@ def _segment(stated: dict[str, str], number: int, numbers: list[int], layers: in
             found=f"{shown} on layer {layer + 1} of {layers}"
             + ("" if "Layer" in values else " (the file states none: it is the segment's place)"),
             remedy="open it in 3D Slicer, check the segment, and save it again",
+            code="seg-nrrd-layer-missing",
         )
     if value == 0:
         raise _contradiction(f"label value 0, which is the background, for {shown}")
@@ -264,6 +268,7 @@ def _doubt(held: SlicerLayers, place: int, stated: dict[str, str]) -> CaseError 
             f"{segment.layer + 1}",
             remedy="open it in 3D Slicer, check that each segment shows its own vertebra, and save "
             "it again",
+            code="seg-nrrd-shared-label",
         )
     if "LabelValue" in stated:
         return None
@@ -284,4 +289,5 @@ def _contradiction(found: str) -> CaseError:
         "A .seg.nrrd file must say where each of its segments lies",
         found=found,
         remedy="open it in 3D Slicer, check the segment, and save it again",
+        code="seg-nrrd-undescribed",
     )

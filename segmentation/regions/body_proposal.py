@@ -142,6 +142,7 @@ def propose_body(
             "There must be bone around the seed",
             found=f"nothing at or above {threshold_hu:g} HU",
             remedy="set the seed into the middle of the vertebral body, or lower --threshold",
+            code="no-bone-at-seed",
         )
     # The plane behind which the arch lies closes the body's back, so that its holes are enclosed.
     body = _filled(body | behind) & region
@@ -299,6 +300,7 @@ def _widest(mask: np.ndarray, spacing, centre) -> np.ndarray:
             found=f"nothing that a disc of {BODY_RADIUS_MM:g} mm radius fits into",
             remedy="set the seed into the middle of the vertebral body, or change --threshold; "
             "cervical bodies are too small for this command",
+            code="proposal-too-narrow",
         )
     return _piece(kept, centre)
 

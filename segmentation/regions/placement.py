@@ -119,6 +119,7 @@ def place_mask(
             "A mask must not be empty",
             found=f"no voxel of {segment}",
             remedy="draw the vertebra, or correct the label",
+            code="mask-empty",
         )
     findings = held.findings + chosen + placed.findings
     if placed.reoriented:

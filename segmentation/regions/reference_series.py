@@ -168,6 +168,7 @@ def naming_candidates(
         where=error.where,
         remedy="name that CT in columns `image` and `series` if the mask was drawn on it; else "
         + (error.remedy or ""),
+        code=error.code,
     )
 
 

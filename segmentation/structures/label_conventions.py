@@ -119,6 +119,7 @@ def choose_segment(
             "The convention of labels must say which label a level has",
             found=f"no {level} in the convention {convention.name}",
             remedy="write the label into column `label`, or add the level to masks.convention",
+            code="convention-without-level",
         )
     if not found and numbers_count(mask_file, convention):
         found = [one for one in mask_file.segments if one.value == wanted]
@@ -216,12 +217,14 @@ def check_name(segment: Segment, level: str, label: str | None) -> list[Finding]
             found=f"{segment}, whose code means {' and '.join(sorted(other))}",
             remedy="correct the name or the code (terminology) in the program that drew it; or "
             "write the name into column `label`, if it is right",
+            code="structure-code-disagrees",
         )
     raise CaseError(
         "A structure must not bear the name of another level than its case",
         found=f"{segment} for {level}",
         remedy="correct column `level` or `label`; if this structure is meant, write its name into "
         "column `label`, or rename it in the file",
+        code="structure-of-another-level",
     )
 
 
@@ -253,6 +256,7 @@ def _not_chosen(
         found=f"{'more than one' if found else 'no'} {meant} (for {level} in the convention "
         f"{convention.name}); {held_by(mask_file)}{_fitting(mask_file, level, convention)}",
         remedy="write the label into column `label`, or correct masks.convention",
+        code="labels-off-convention",
     )
 
 

@@ -272,6 +272,7 @@ def pick_segment(mask_file: MaskFile, label: str | None) -> Segment:
         else "Without a label, a mask file must hold exactly one structure",
         found=(f"label '{label.strip()}'; " if label is not None else "") + held_by(mask_file),
         remedy=_how_to_name(mask_file, found),
+        code="structure-ambiguous",
     )
 
 
@@ -309,6 +310,7 @@ def check_drawn(mask_file: MaskFile) -> None:
             "Something must be drawn in a mask",
             found="the file is empty",
             remedy="draw the vertebra, and export the mask again",
+            code="mask-empty",
         )
 
 
@@ -334,4 +336,5 @@ def check_slices_follow(slices: Sequence[int], what: str) -> None:
             found=f"{what} that lie {int(steps[0])} slices of the CT apart, with none between",
             remedy="name the series on which the mask was drawn, or fill the slices between in "
             "3D Slicer (Segment Editor, Fill between slices) and save as .seg.nrrd",
+            code="mask-skips-slices",
         )

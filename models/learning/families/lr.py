@@ -23,7 +23,10 @@ def make_lr(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
     penalty = parameters.get("penalty", "l2")
     if penalty not in _L1_RATIO:
         raise StudyError(
-            "The penalty of lr is l1 or l2", found=penalty, where="config key search.spaces.lr"
+            "The penalty of lr is l1 or l2",
+            found=penalty,
+            where="config key search.spaces.lr",
+            code="lr-penalty-unknown",
         )
     return LogisticRegression(
         C=parameters.get("C", 1.0),

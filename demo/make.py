@@ -302,7 +302,9 @@ def make_study(folder: Path, n_patients: int, seed: int, jobs: int = 1) -> dict:
         Processes; 1 stays in this one.
     """
     if not 1 <= n_patients <= 9999:
-        raise StudyError("The demo has 1 to 9999 patients", found=n_patients)
+        raise StudyError(
+            "The demo has 1 to 9999 patients", found=n_patients, code="demo-patients-count"
+        )
     write = partial(write_patient, seed=seed, folder=folder)
     numbers = range(1, n_patients + 1)
     with ExitStack() as stack:

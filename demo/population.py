@@ -200,6 +200,7 @@ def draw_population(
         raise StudyError(
             "Each planted feature needs a block of its own",
             found=f"{block_of.max() + 1} blocks for {n_planted} planted features",
+            code="demo-blocks-too-few",
         )
     chosen = rng("planted").permutation(block_of.max() + 1)[:n_planted]
     planted = np.array([np.flatnonzero(block_of == block)[0] for block in chosen], dtype=int)
@@ -263,6 +264,7 @@ def _outcome(log_odds: np.ndarray, events: int | None, rng: np.random.Generator)
         "So many events must be possible in the population",
         found=f"{events} events, {expit(log_odds).sum():.0f} expected among {len(log_odds)}",
         remedy="change the number of events or of patients",
+        code="demo-events-impossible",
     )
 
 

@@ -175,6 +175,7 @@ def download(package: Package, archives: Path) -> Path:
                 found=last,
                 remedy="check the network and pip's index settings, or put the archive from "
                 "another machine into the folder given as --archives",
+                code="demo-package-unavailable",
             )
     return found()
 
@@ -233,6 +234,7 @@ def unpack(package: Package, archive: Path, out: Path) -> None:
                 else "no such file",
                 where=f"{package.requirement}, {package.folder}/{source}",
                 remedy="remove the downloaded archive and run again",
+                code="demo-file-changed",
             )
         for path, data in zip(targets, inside, strict=True):
             write_if_changed(path, data)

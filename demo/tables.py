@@ -169,11 +169,16 @@ def simulate_tables(
     """
     names = np.array(feature_names() if features is None else features)
     if n_patients < 20:
-        raise StudyError("A simulated study needs at least 20 patients", found=n_patients)
+        raise StudyError(
+            "A simulated study needs at least 20 patients",
+            found=n_patients,
+            code="demo-patients-count",
+        )
     if len(names) < PLANTED_BLOCK_SIZE * n_planted:
         raise StudyError(
             f"Each planted feature needs a block of {PLANTED_BLOCK_SIZE} features",
             found=f"{len(names)} features for {n_planted} planted ones",
+            code="demo-blocks-too-few",
         )
 
     def rng(what: str) -> np.random.Generator:

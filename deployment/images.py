@@ -112,6 +112,7 @@ def extract_features(
             found="a model that began with tables of features, or has none",
             where=model.where,
             remedy="predict a table, or give the values as options",
+            code="model-without-images",
         )
     cases = cases_of(scan)
     store = Store(folder)
@@ -146,6 +147,7 @@ def cases_of(scan: Scan) -> pd.DataFrame:
             found=scan.level,
             where="option --level",
             remedy="write C1-C7, T1-T13, L1-L6 or S1, in capitals",
+            code="level-not-a-vertebra",
         )
     row = {
         "patient_id": NEW,
@@ -205,5 +207,6 @@ def _passed(text: str) -> list[Finding]:
             found=f"{first.sentence.rstrip('.')}.{more}".rstrip("."),
             where="CT" if first.about == "ct" else "mask",
             remedy=first.remedy or "mend the file",
+            code="image-refused",
         )
     return findings

@@ -90,6 +90,7 @@ def predict_one(
             found="clinical values alone",
             where="command line",
             remedy="give --image, --mask and --level; or a table that holds the features",
+            code="radiomic-values-missing",
         )
     values = one_patient(model, given)
     findings, facts_of_ct, moved = [], [], {}
@@ -111,6 +112,7 @@ def predict_one(
             where=ONE,
             remedy=f"give {' '.join(option_of(name) + ' VALUE' for name in lacking)}; no training "
             "row was without it",
+            code="patient-values-missing",
         )
     known = values.iloc[0].to_dict()
     facts = facts_of(model, row) | {"values": _plain(known)}
@@ -181,6 +183,7 @@ def main(options: argparse.Namespace) -> None:
             where="command line",
             remedy="name a table of patients, or values such as "
             f"{' '.join(option_of(one.name) + ' VALUE' for one in model.predictors[-2:])}",
+            code="predict-table-or-patient",
         )
     if alone:
         predict_one(model, given, options.out, scan, move_mask=not options.mask_as_it_is)
@@ -201,6 +204,7 @@ def _scan_of(options: argparse.Namespace) -> Scan | None:
             ),
             where="command line",
             remedy="give --image, --mask and --level",
+            code="image-mask-level-together",
         )
     return Scan(options.image, options.mask, options.level, options.series, options.label)
 

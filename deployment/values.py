@@ -117,6 +117,7 @@ def typed(model: FrozenModel, sheet: pd.DataFrame, key: str, where: str) -> pd.D
                 where=f"{where}, header; columns {listing(sheet.columns, 8)}",
                 remedy=suggestion(one.name, sheet.columns)
                 or "add the column; where a value is not known, leave its cell blank",
+                code="frozen-columns-missing",
             )
     problems.raise_if_any()
     clinical = type_clinical(sheet, dictionary_of(model.predictors), key, where)
@@ -131,6 +132,7 @@ def typed(model: FrozenModel, sheet: pd.DataFrame, key: str, where: str) -> pd.D
                     found=str(sheet[one.name][row])[:40],
                     where=cell(where, row, one.name),
                     remedy=remedy,
+                    code="value-not-a-number",
                 )
             features[one.name] = read.values
     problems.raise_if_any()

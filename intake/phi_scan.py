@@ -137,7 +137,10 @@ def _files(roots: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
     for root in roots:
         if not root.exists():
             raise StudyError(
-                "What is to be scanned must exist", found=root.name, remedy="correct its path"
+                "What is to be scanned must exist",
+                found=root.name,
+                remedy="correct its path",
+                code="phi-target-missing",
             )
         yield root, root
         if root.is_dir():
@@ -321,6 +324,7 @@ def identities_of_linkage(path: Path) -> list[Identity]:
             "--against must be a linkage file that vertebromics intake wrote",
             found="no such file" if not path.exists() else "a file of another kind",
             remedy="name the file that register wrote beside the study, STUDY.linkage.json",
+            code="linkage-invalid",
         ) from None
 
 
@@ -364,12 +368,16 @@ def main(options: argparse.Namespace) -> None:
     for source in options.source or ():
         if not source.is_dir():
             raise StudyError(
-                "--source must be a folder that a hospital handed over", remedy="correct its path"
+                "--source must be a folder that a hospital handed over",
+                remedy="correct its path",
+                code="phi-source-not-a-folder",
             )
         identities |= of_folder(source)
     if options.against is None and not options.source:
         raise StudyError(
-            "The scan must know what to search for", remedy="name --against LINKAGE or --source"
+            "The scan must know what to search for",
+            remedy="name --against LINKAGE or --source",
+            code="phi-source-missing",
         )
     if options.against is not None:
         identities |= set(identities_of_linkage(options.against))
@@ -379,6 +387,7 @@ def main(options: argparse.Namespace) -> None:
             "The source must hold values to search for",
             found=f"{len(identities)} values, none of them long enough",
             remedy="name the folder that was handed over, or the linkage file",
+            code="phi-source-empty",
         )
     roots = list(options.paths)
     if not options.only and SNAKEMAKE.is_dir() and SNAKEMAKE not in roots:
@@ -392,12 +401,14 @@ def main(options: argparse.Namespace) -> None:
             found=f"{len(outcome.leaks)} places in "
             f"{len({leak.file for leak in outcome.leaks})} files",
             remedy="remove these files, mend what wrote them, and run the study again",
+            code="phi-found",
         )
     if outcome.unreadable:
         raise VertebromicsError(
             "Every file must be looked into",
             found=f"{len(outcome.unreadable)} that cannot be",
             remedy="remove these files, or make them anew, and scan again",
+            code="phi-files-unread",
         )
 
 

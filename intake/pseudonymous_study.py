@@ -87,7 +87,11 @@ def collect(
     """
     for name, root in (("DICOM_ROOT", dicom_root), ("MASK_ROOT", mask_root)):
         if not root.is_dir():
-            raise StudyError(f"{name} must be a folder", remedy="check the path and the mount")
+            raise StudyError(
+                f"{name} must be a folder",
+                remedy="check the path and the mount",
+                code="folder-missing",
+            )
     found = {root: below(root) for root in (dicom_root, mask_root)}
     handover = read_handovers([(root, one.files) for root, one in found.items()], by=by)
     handover.unreadable = [path for one in found.values() for path in one.unreadable]
@@ -187,6 +191,7 @@ def register(
             "At least one mask must be matched to a CT series",
             found=f"{len(handover.series)} series, {len(matched.failed)} masks",
             remedy=f"{report_path(linkage_path).name} says why, file by file",
+            code="no-mask-matched",
         )
     linkage.remember(handover.identity)
     searched = {one for one in linkage.identities() if one.kind not in ("uid", "time")}
@@ -206,6 +211,7 @@ def register(
         raise StudyError(
             "At least one mask must be readable together with its CT",
             remedy=f"{report_path(linkage_path).name} says why, file by file",
+            code="no-mask-readable",
         )
     strangers = set(surgery or ()) - set(linkage.patients.values())
     if surgery:
@@ -262,6 +268,7 @@ def _check_series(handover: Handover) -> None:
             remedy="check the folder; CTs in NIfTI or NRRD are registered from a table that names "
             "each image and mask: vertebromics intake --cases TABLE.csv --out STUDY "
             "(docs/privacy.md)",
+            code="no-dicom-series",
         )
 
 
@@ -276,7 +283,12 @@ def check_places(out: Path, linkage_path: Path, handed_in: Iterable[Path] = ()) 
         Folders whose files are read.
     """
     if out.exists() and not out.is_dir():
-        raise StudyError("--out must be a folder", found="a file", remedy="name another place")
+        raise StudyError(
+            "--out must be a folder",
+            found="a file",
+            remedy="name another place",
+            code="out-not-a-folder",
+        )
     for folder in handed_in:
         places = (out.resolve(), folder.resolve())
         if places[0] == places[1] or any(one in two.parents for one, two in (places, places[::-1])):
@@ -285,18 +297,21 @@ def check_places(out: Path, linkage_path: Path, handed_in: Iterable[Path] = ()) 
                 "registered again",
                 where="--out",
                 remedy="name a folder beside them",
+                code="study-inside-handover",
             )
     if out.resolve() in linkage_path.resolve().parents:
         raise StudyError(
             "The linkage must lie outside the study, which must identify nobody",
             where="--linkage",
             remedy="name a file in another folder, best on another disk",
+            code="linkage-inside-study",
         )
     if (out / MARKER).exists() and not linkage_path.exists():
         raise StudyError(
             "A study that was registered before needs its linkage, or patients get new pseudonyms",
             found=f"{MARKER} without {linkage_path.name}",
             remedy="name the linkage by --linkage, or write to a new folder",
+            code="linkage-missing",
         )
     if not (out / MARKER).exists() and out.is_dir() and any(out.iterdir()):
         allowed = WRITTEN if linkage_path.exists() else frozenset()  # broken off before
@@ -304,6 +319,7 @@ def check_places(out: Path, linkage_path: Path, handed_in: Iterable[Path] = ()) 
             raise StudyError(
                 "--out must be a new folder, or one that register wrote",
                 remedy="name a folder that does not exist yet",
+                code="out-not-new",
             )
 
 
@@ -349,6 +365,7 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
                 "Give either DICOM_ROOT and MASK_ROOT, or --cases",
                 found="both",
                 remedy="leave one of them out",
+                code="sources-both",
             )
         sheet = read_handed_in(options.cases)
         folders = {path for path in sheet["image"] if path.is_dir()}
@@ -359,6 +376,7 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
             "Give DICOM_ROOT and MASK_ROOT, or a table by --cases",
             found="neither",
             remedy="name both folders, or write --cases TABLE.csv",
+            code="sources-neither",
         )
     else:
         rules = Rules(

@@ -199,7 +199,7 @@ def main(options: argparse.Namespace) -> None:
     write_leakage_page(results, summary, facts, said, (TOLERANCE, LEAST_EXCESS), options.out)
     print(summary.round(3).to_string(index=False))
     if said:
-        raise VertebromicsError("The proof must hold", found="; ".join(said))
+        raise VertebromicsError("The proof must hold", found="; ".join(said), code="proof-failed")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ def asked_of(options: argparse.Namespace) -> Asked | None:
                 "Options of a clinical sheet need the sheet",
                 found="no --clinical",
                 remedy="add --clinical SHEET.xlsx",
+                code="clinical-sheet-option-alone",
             )
         return None
     return Asked(

@@ -84,6 +84,7 @@ def find_header(records: Records, where: str) -> Header:
             found="no such row" if records else "an empty sheet",
             where=where,
             remedy="write a name above each column, and one patient in each row below",
+            code="clinical-sheet-without-header",
         )
     width = max(len(cells) for _, cells in records[first - 1 :])
     lines = [first - 1]

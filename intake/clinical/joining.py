@@ -41,6 +41,7 @@ def windows_of(texts: list[str]) -> dict[str, tuple[int, int]]:
                 "--visit must say a name and the days from the operation that count for it",
                 found=shown(text),
                 remedy="such as --visit day3=2..5 --visit day30=20..45",
+                code="visit-invalid",
             )
         low, high = int(match[2]), int(match[3])
         clash = [name for name, (a, b) in found.items() if low <= b and a <= high]
@@ -49,6 +50,7 @@ def windows_of(texts: list[str]) -> dict[str, tuple[int, int]]:
                 "The days of two visits must not overlap",
                 found=listing([*clash, match[1]]),
                 remedy="write --visit windows one behind the other, such as day3=2..5 day30=20..45",
+                code="visits-overlap",
             )
         found[match[1]] = (low, high)
     return found
@@ -156,6 +158,7 @@ def _several_rows(
         found=f"{len(patients)} patients whose rows differ in {listing(map(shown, clashes), 6)}",
         where=f"{sheet.where}, {rows_text(rows)}",
         remedy=remedy,
+        code="visits-disagree",
     )
 
 
@@ -226,6 +229,7 @@ def visits_of(
             where=f"{sheet.where}, column {shown(name)}",
             remedy="add the days from the operation, such as --visit day3=2..5 "
             "--visit day30=20..45",
+            code="visit-days-missing",
         )
     found: dict[int, str | None] = {}
     for row, text in distance.items():

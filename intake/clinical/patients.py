@@ -207,6 +207,7 @@ def no_column(option: str, name: str, sheets: list[Sheet]) -> StudyError:
         found=shown(name),
         where=listing(one.where for one in sheets),
         remedy=f"take one of its columns: {listing(headers, 40)}",
+        code="clinical-sheet-column-missing",
     )
 
 
@@ -233,6 +234,7 @@ def _no_key(sheet: Sheet, found: list, patients: dict[str, Known], named: str | 
             found="patients' numbers beside one another, in one row",
             where=sheet.where,
             remedy="swap rows and columns: in Excel copy the table, then Paste Special, Transpose",
+            code="clinical-sheet-several-patients-a-row",
         )
     return StudyError(
         "A clinical sheet must have a column of the hospital's patient ids or accession numbers, "
@@ -241,6 +243,7 @@ def _no_key(sheet: Sheet, found: list, patients: dict[str, Known], named: str | 
         where=sheet.where,
         remedy="add such a column to the sheet; or name the column by --clinical-key, such as "
         f"--clinical-key '{headers[0]}'. Leading zeros, '.0', blanks and case do not matter",
+        code="clinical-sheet-without-ids",
     )
 
 

@@ -303,6 +303,7 @@ def _compare(one: Paired, patients: dict[str, Known], made: Clinical) -> None:
             where=one.sheet.where,
             remedy="perhaps a column was sorted without the others, or the column of numbers is "
             "another one (--clinical-key): correct the sheet",
+            code="clinical-sheet-contradicts-images",
         )
     one.rows = one.rows.drop(refused)
 

@@ -94,6 +94,7 @@ def read_sheets(path: Path) -> list[Sheet]:
             found="a folder" if path.is_dir() else "no such file",
             where=path.name,
             remedy="correct the path behind --clinical",
+            code="clinical-sheet-missing",
         )
     if path.suffix.lower() == ".xls":
         raise StudyError(
@@ -101,6 +102,7 @@ def read_sheets(path: Path) -> list[Sheet]:
             found=".xls, of Excel 97-2003",
             where=path.name,
             remedy="open it in Excel or LibreOffice and save it as .xlsx",
+            code="clinical-sheet-of-unknown-kind",
         )
     if path.suffix.lower() not in FORMATS:
         read_sheet(path)  # its errors are these
@@ -129,6 +131,7 @@ def read_sheets(path: Path) -> list[Sheet]:
             found=f"worksheets {listing(left)}" if left else "an empty workbook",
             where=path.name,
             remedy="name the right file by --clinical",
+            code="clinical-sheet-without-table",
         )
     return found
 

@@ -108,6 +108,7 @@ def check_unedited(out: Path, linkage: Linkage) -> None:
             found="a file that was changed by hand" if before else "a file of your own",
             where="clinical.csv of the study",
             remedy="make the changes in the sheet, and move this file away",
+            code="clinical-table-changed-by-hand",
         )
 
 

@@ -84,6 +84,7 @@ def clean_volume(source: Path, target: Path, rename: Rename, allows: Allows = al
             "A volume must be a whole NIfTI or NRRD file",
             found=type(error).__name__,
             remedy="open it in 3D Slicer and export it again",
+            code="volume-unreadable",
         ) from None
 
 

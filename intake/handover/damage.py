@@ -62,6 +62,7 @@ def named() -> Iterator[None]:
                 "A DICOM file must be readable to its end",
                 found=type(error).__name__,
                 remedy="copy or export it again",
+                code="dicom-damaged",
             ) from None
 
 

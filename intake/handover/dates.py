@@ -41,6 +41,7 @@ def surgery_dates(path: Path) -> dict[str, str]:
                 f"The table of dates must have the column {column}",
                 where=path.name,
                 remedy="name its columns patient_id and surgery_date",
+                code="column-missing",
             )
     problems.raise_if_any()
     found: dict[str, str] = {}
@@ -53,6 +54,7 @@ def surgery_dates(path: Path) -> dict[str, str]:
                 "The table of dates must give each patient one day of surgery",
                 where=f"{path.name}, row {row}",
                 remedy="write 2020-01-31, 20200131 or 31.01.2020; 01/02/2020 may be read two ways",
+                code="surgery-day-ambiguous",
             )
         else:
             found[patient] = day

@@ -98,4 +98,5 @@ def check_readable(unreadable: list[Path], report: str) -> None:
             found=f"{len(unreadable)} files or folders without the right to read; {report} lists "
             "them",
             remedy="give this user the right (chmod -R u+rX FOLDER), and register again",
+            code="handover-unreadable",
         )

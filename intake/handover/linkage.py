@@ -198,6 +198,7 @@ def read_linkage(path: Path) -> Linkage:
             f"The linkage must be a file that register wrote, schema {SCHEMA}",
             where=path.name,
             remedy="name the right file by --linkage; without it patients get new pseudonyms",
+            code="linkage-invalid",
         ) from None
 
 

@@ -188,6 +188,7 @@ def _series_of(
             "The patient that --mask-pattern reads in a name must have a CT series",
             found="an id or name that no header bears",
             remedy="correct the name or the pattern, or hand in the CT",
+            code="mask-of-a-stranger",
         )
     referenced = [one for one in handover.series if one.uid in mask_file.references]
     votes = {
@@ -209,6 +210,7 @@ def _series_of(
             found=f"neither{hint}",
             remedy="write the patient's id into the file's name (ids of one or two letters need "
             "--mask-pattern), or hand in a table (--cases)",
+            code="mask-matches-no-patient",
         )
     common = set.intersection(*votes.values())
     if not common:
@@ -216,12 +218,14 @@ def _series_of(
             "What tells a mask's patient must agree",
             found=" against ".join(votes),
             remedy="correct the file's name or its folder, or hand in a table (--cases)",
+            code="mask-patients-disagree",
         )
     if len(common) > 1:
         raise CaseError(
             "A mask must be matched to one patient",
             found=f"{len(common)} patients by {', '.join(votes)}",
             remedy="name one patient in the file's path, or hand in a table (--cases)",
+            code="mask-matches-several-patients",
         )
     patient = common.pop()
     candidates = [one for one in referenced or handover.series if one.patient == patient]
@@ -238,13 +242,14 @@ def _series_of(
         "A mask must be matched to one series of its patient",
         found=f"{len(fits)} of {len(candidates)} series with its grid",
         remedy="hand in the series on which it was drawn only, or a table (--cases)",
+        code="mask-matches-no-one-series",
     )
 
 
 def _sound(series: Series) -> Series:
     """Return a series, or refuse it where its headers contradict one another."""
     if series.problem:
-        raise CaseError(series.problem)
+        raise CaseError(series.problem, code="series-contradictory")
     return series
 
 
@@ -308,6 +313,7 @@ def structures(
             "A mask's name must hold one level, or the levels of its structures",
             found=told.contradiction,
             remedy="name the file by one level, or its structures by those levels",
+            code="mask-levels-contradict",
         )
     if told.level is not None and not mask_file.segments:
         return [(told.level, None)]  # nothing drawn: preflight tells the reader
@@ -325,6 +331,7 @@ def structures(
             "A mask file must hold one structure of the level in its name",
             found=f"{len(mask_file.segments)} structures, {len(fitting)} of them of {told.level}",
             remedy="name the structures by level, give --convention, or hand in a table (--cases)",
+            code="mask-structures-ambiguous",
         )
     chosen = [(level, found[0]) for level, found in levels.items() if len(found) == 1]
     for level, segment in chosen:
@@ -334,6 +341,7 @@ def structures(
             "A mask must tell its level, in its name or in those of its structures",
             found=f"{len(mask_file.segments)} structures without a level",
             remedy="rename the file, give --mask-pattern or --convention, or a table (--cases)",
+            code="mask-level-unknown",
         )
     return chosen
 
@@ -362,6 +370,7 @@ def _check_number(
             found=f"{level} in its name, label {segment.value}, which is {meant} in the convention "
             f"{convention.name}",
             remedy="correct the name; or leave out --convention if it does not hold for this file",
+            code="mask-level-disagrees",
         )
 
 

@@ -139,6 +139,7 @@ def pattern_of(text: str) -> Pattern:
             "--mask-pattern must name each of {patient}, {level}, {reader} at most once",
             found=text,
             remedy="such as '{patient}_{level}_{reader}' or '{reader}/{patient}/{level}'",
+            code="mask-pattern-invalid",
         )
     parts = re.split(r"\{(\w+)\}", text)
     shape = {"level": LEVEL.pattern[1:-1], "patient": "[^/]+?", "reader": "[^/]+?"}

@@ -53,4 +53,5 @@ def _busy() -> StudyError:
         "One registration at a time may write a study and its linkage",
         found="another one that goes on",
         remedy="wait until it ends, and start again",
+        code="registration-already-running",
     )

@@ -145,6 +145,7 @@ class StudyTree:
                 "A series must have one SeriesInstanceUID where headers are kept",
                 found=f"{len(series.uids)}",
                 remedy="leave out --headers keep: copies get one",
+                code="series-uid-ambiguous",
             )
         patient = self.linkage.patient(series.patient)
         scan_id = self.linkage.scan(patient, series.uid)
@@ -225,6 +226,7 @@ class StudyTree:
                     "A word of the header that results repeat must not name a patient",
                     found=keyword,
                     remedy="register with --headers clean, which leaves it out",
+                    code="header-word-names-patient",
                 )
 
 

@@ -62,6 +62,7 @@ def read_handed_in(path: Path) -> pd.DataFrame:
                 where=f"{path.name}, header",
                 remedy="add it, or rename the column that holds it; needed are "
                 + ", ".join(REQUIRED),
+                code="column-missing",
             )
     problems.raise_if_any()
     for column in OPTIONAL:
@@ -74,6 +75,7 @@ def read_handed_in(path: Path) -> pd.DataFrame:
                 f"{column} must not be blank",
                 where=f"{path.name}, {rows_text(blank)}",
                 remedy="fill the cell, or remove the row",
+                code="cell-blank",
             )
     problems.raise_if_any()
     _check_spellings(sheet, path, problems)
@@ -83,6 +85,7 @@ def read_handed_in(path: Path) -> pd.DataFrame:
             "level must be a vertebra: C1-C7, T1-T13, L1-L6 or S1",
             where=f"{path.name}, {rows_text(sheet.index[levels.isna()])}, column level",
             remedy="write the name of one vertebra, such as L1 or T12",
+            code="level-not-a-vertebra",
         )
     sheet["level"] = levels
     for column in ("image", "mask"):
@@ -93,6 +96,7 @@ def read_handed_in(path: Path) -> pd.DataFrame:
                 f"The {column} must exist, relative to the folder of its table",
                 where=f"{path.name}, {rows_text(gone)}, column {column}",
                 remedy="correct the path, or put the file there",
+                code="path-not-found",
             )
     for column, pattern, remedy in NUMBERS:
         wrong = sheet.index[~sheet[column].fillna("1").str.fullmatch(pattern)]
@@ -101,6 +105,7 @@ def read_handed_in(path: Path) -> pd.DataFrame:
                 f"{column} must be a whole number",
                 where=f"{path.name}, {rows_text(wrong)}, column {column}",
                 remedy=remedy,
+                code="cell-not-whole-number",
             )
     problems.raise_if_any()
     return sheet
@@ -116,6 +121,7 @@ def _check_spellings(sheet: pd.DataFrame, path: Path, problems: Problems) -> Non
             found=f"{len(several)} spellings of one id",
             where=f"{path.name}, {rows_text(sorted(rows))}, column patient_id",
             remedy="write one of them into every row of the patient",
+            code="patient-spelled-alike",
         )
 
 
@@ -152,7 +158,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
             segment, note = _segment(mask_file, row["label"], row["level"])
             series = _choose(candidates, row["series"], mask_file, segment)
             if series.problem:
-                raise CaseError(series.problem)
+                raise CaseError(series.problem, code="series-contradictory")
             for instance in series.instances or {""}:
                 owners.setdefault((series.uid, instance), set()).add(row["patient_id"])
             series.patient = row["patient_id"]
@@ -273,6 +279,7 @@ def _volume(image: Path) -> Series:
         raise CaseError(
             "A CT must be a DICOM folder, a NIfTI or a NRRD file",
             remedy="correct the column image",
+            code="ct-of-unknown-kind",
         )
     read, _ = read_volume(image)
     return Series(f"file {image.resolve()}", "", [image], grid=Geometry.of(read))
@@ -293,6 +300,7 @@ def _choose(
             raise CaseError(
                 "Column series must name a CT series of the image by UID or description",
                 remedy="correct the column series, or leave it blank",
+                code="series-not-in-folder",
             )
     if len(candidates) == 1:
         return candidates[0]
@@ -310,6 +318,7 @@ def _choose(
         remedy="name the series in the column series, by UID or description"
         if fits
         else "correct image or mask: the mask was drawn on another CT",
+        code="image-matches-no-one-series",
     )
 
 

@@ -19,7 +19,7 @@ from models.frozen.model import FrozenModel
 from pipeline.checks.rules import dense_material
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import Finding, from_json
-from pipeline.core.store import Store
+from pipeline.core.store import PassingStore
 from pipeline.extract import extract_crops
 from pipeline.extraction import load_params, read_crop
 from pipeline.imaging.ct_options import CtOptions
@@ -115,7 +115,7 @@ def extract_features(
             code="model-without-images",
         )
     cases = cases_of(scan)
-    store = Store(folder)
+    store = PassingStore(folder)
     ingested = ingest_scans(
         scans_of(cases), store, imaging["checks"], CtOptions(**imaging["ingest"])
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from pathlib import Path
 
@@ -100,8 +101,8 @@ def extract_crops(
     provenance = {
         "params": params.content,
         "engine": engine,
-        "code": code_fingerprint("pipeline.extraction"),
-        "versions": library_versions(),
+        "code": functools.cache(functools.partial(code_fingerprint, "pipeline.extraction")),
+        "versions": library_versions,
     }
     names = feature_names(params)
     keys, vectors, status = [], [], []

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def ingest_scan(
         ct = read_ct(image, series, options, files)
         mean, deviation = mean_and_sd(ct.image)
         facts = ct.facts | {"hu_mean": mean, "hu_sd": deviation}
-        write_nrrd(ct.image, folder / "ct.nrrd")
+        write_nrrd(ct.image, folder / "ct.nrrd", compressed=store.lasting)
         write_json(
             {
                 "image_hash": image_hash(ct.image),
@@ -107,8 +108,8 @@ def ingest_scan(
             "format": file_format,
             "series": series,
             "options": asdict(options),
-            "code": code_fingerprint("pipeline.ingest"),
-            "versions": {name: version(name) for name in LIBRARIES},
+            "code": partial(code_fingerprint, "pipeline.ingest"),
+            "versions": lambda: {name: version(name) for name in LIBRARIES},
         },
         make,
     )

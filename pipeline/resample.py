@@ -174,8 +174,8 @@ def resample_masks(
     provenance = {
         "params": params.crop_settings,
         "engine": engine,
-        "code": code_fingerprint("pipeline.extraction"),
-        "versions": library_versions(),
+        "code": functools.cache(functools.partial(code_fingerprint, "pipeline.extraction")),
+        "versions": library_versions,
     }
     rows = []
     # The last volume only is kept: a normalised CT of 500 slices takes a gigabyte.

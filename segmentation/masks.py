@@ -124,8 +124,8 @@ def prepare_mask(
             "tables": list(tables_beside(Path(case.mask))) if volume_suffix(case.mask) else [],
             "reading": asdict(reading),
             "ct": [ct["image_hash"], ct.get("source_hash")],
-            "code": code_fingerprint("segmentation.masks"),
-            "versions": {name: version(name) for name in LIBRARIES},
+            "code": functools.partial(code_fingerprint, "segmentation.masks"),
+            "versions": lambda: {name: version(name) for name in LIBRARIES},
         },
         make,
     )

@@ -49,6 +49,9 @@ class Store:
         (`pipeline.core.remaking.remake`). Without it, a stage that needs such an entry ends.
     """
 
+    lasting = True
+    """Whether entries outlive the process, so that packing them pays."""
+
     def __init__(self, root: str | Path, remake: Callable[[str, str], None] | None = None) -> None:
         self.root = Path(root)
         self._remake = remake
@@ -108,7 +111,8 @@ class Store:
             ``ct``, ``mask``, ``crop`` or ``features``.
         depends_on : dict
             Everything the result depends on, as JSON values: hashes of inputs, parameters,
-            the code fingerprint and library versions.
+            the code fingerprint and library versions; or a function without arguments that
+            returns one, for what takes long to tell and stays the same in a process.
         make : callable
             Writes the entry's files into the folder it is given. If it raises, no entry appears.
 
@@ -122,6 +126,7 @@ class Store:
         MachineError
             If the store cannot be read or written.
         """
+        depends_on = self._told(depends_on)
         key = json_hash(depends_on)
         entry = self.entry(kind, key)
         if self._is_usable(kind, key):
@@ -129,11 +134,7 @@ class Store:
         try:
             with temporary_folder(entry) as folder:
                 make(folder)
-                if "code" in depends_on:
-                    known = {name: depends_on[name] for name in RECORDED if name in depends_on}
-                    write_json(known, folder / DEPENDS_ON)
-                seal(folder, f"{kind}/{key}")
-                flush(folder)
+                self._complete(folder, f"{kind}/{key}", depends_on)
                 self._put(folder, entry)
         except OSError as error:
             # What `make` reads from elsewhere is the patient's; the store itself is the machine's.
@@ -144,6 +145,18 @@ class Store:
             raise self._fault(kind, error) from error
         self._compared.add(entry)
         return entry
+
+    def _told(self, depends_on: dict) -> dict:
+        """Return what an entry's key is made of."""
+        return {name: v() if callable(v) else v for name, v in depends_on.items()}
+
+    def _complete(self, folder: Path, name: str, depends_on: dict) -> None:
+        """Add to an entry's files what it depends on and their digests; bring them to the disk."""
+        if "code" in depends_on:
+            known = {name: depends_on[name] for name in RECORDED if name in depends_on}
+            write_json(known, folder / DEPENDS_ON)
+        seal(folder, name)
+        flush(folder)
 
     def _is_usable(self, kind: str, key: str) -> bool:
         """Return whether a whole entry lies there, and set a damaged one aside."""
@@ -203,6 +216,25 @@ class Store:
             if not entry.exists():
                 raise
         flush(entry.parent)
+
+
+class PassingStore(Store):
+    """Entries that one process makes and reads, gone with its folder: for one patient's risk.
+
+    Nobody finds them later. So their keys hold neither code nor versions, which stay the same in
+    a process; nothing is sealed, compared or flushed.
+    """
+
+    lasting = False
+
+    def _told(self, depends_on: dict) -> dict:
+        return {name: value for name, value in depends_on.items() if not callable(value)}
+
+    def _complete(self, folder: Path, name: str, depends_on: dict) -> None:
+        """Leave the files as they are."""
+
+    def _is_usable(self, kind: str, key: str) -> bool:
+        return self.entry(kind, key).exists()
 
 
 def store_of(results: str | Path, remake: Callable[[str, str], None] | None = None) -> Store:

@@ -8,6 +8,10 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+import pipeline.extract
+import pipeline.ingest
+import pipeline.resample
+import segmentation.masks
 from demo.feature_names import feature_names
 from models.frozen.container import MODEL, object_bytes, read_members, write_members
 from models.frozen.model import load_frozen
@@ -119,6 +123,17 @@ def test_a_risk_from_a_ct_is_that_of_its_features(hospital, model_file, clinical
     assert sorted(each.name for each in tmp_path.iterdir()) == [
         "prediction.html", "prediction.json",
     ]  # fmt: skip
+
+
+def test_a_risk_waits_for_no_fingerprint(hospital, model_file, clinical, tmp_path, monkeypatch):
+    """Nobody finds the entries of one patient later: hashing the program's code is no use."""
+    asked = []
+    for module in (pipeline.ingest, segmentation.masks, pipeline.resample, pipeline.extract):
+        monkeypatch.setattr(module, "code_fingerprint", asked.append)
+    given = (*of_image(hospital), *given_of(clinical), "--mask-as-it-is", "--out", tmp_path)
+    done = run_here("deployment.predict", model_file, *given)
+    assert done.returncode == 0, done.stderr
+    assert asked == []
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pipeline.core import findings
 from pipeline.core.digests import DIGESTS
 from pipeline.core.errors import CaseError, MachineError, ProgramError
 from pipeline.core.files import MACHINE_ERRORS, machine_error
-from pipeline.core.store import Store
+from pipeline.core.store import DEPENDS_ON, PassingStore, Store
 from pipeline.imaging.sources import placed
 from pipeline.imaging.volumes import read_volume
 from pipeline.ingest import ingest_scans
@@ -211,22 +211,50 @@ def test_what_another_job_made_meanwhile_stays(tmp_path, make, made, entry):
     assert [path.name for path in entry.parent.iterdir()] == [entry.name]
 
 
+def test_what_takes_long_to_tell_makes_the_same_key(tmp_path, make, made, entry):
+    later = {name: lambda value=value: value for name, value in KEY.items()}
+    assert Store(tmp_path).get_or_make("crop", later, make) == entry
+    assert len(made) == 1
+
+
+def test_a_passing_store_asks_for_no_code(tmp_path, make, made):
+    """Entries that nobody finds later are made once, and are neither sealed nor described."""
+
+    def never():
+        raise AssertionError
+
+    store = PassingStore(tmp_path)
+    known = {"input": "x", "code": never}
+    entry = store.get_or_make("crop", known, make)
+    assert store.get_or_make("crop", known, make) == entry
+    assert store.get_or_make("crop", {**known, "input": "z"}, make) != entry
+    assert len(made) == 2
+    assert sorted(path.name for path in entry.iterdir()) == ["crop.json", "image.nrrd"]
+    assert store.path(store.relative(entry / "crop.json")).read_text().startswith("{")
+    with pytest.raises(MachineError, match="or one that is damaged"):
+        store.path("crop/00/none/crop.json")
+    lasting = Store(tmp_path / "lasting").get_or_make("crop", KEY, make)
+    assert {DEPENDS_ON, DIGESTS} <= {path.name for path in lasting.iterdir()}
+
+
+@pytest.mark.parametrize("kind", [Store, PassingStore])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), MemoryError()])
-def test_a_fault_of_the_machine_is_no_finding(tmp_path, error):
+def test_a_fault_of_the_machine_is_no_finding(tmp_path, error, kind):
     def full(folder):
         raise error
 
     with pytest.raises(type(error)) as raised:
-        Store(tmp_path).get_or_make("ct", {}, full)
+        kind(tmp_path).get_or_make("ct", {}, full)
     with pytest.raises(MachineError):
         findings.from_exception(placed(raised.value, "ct.nii"), "ct-failed", "S001")
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
 
 
-def test_a_store_that_cannot_be_written_is_no_finding(tmp_path):
+@pytest.mark.parametrize("kind", [Store, PassingStore])
+def test_a_store_that_cannot_be_written_is_no_finding(tmp_path, kind):
     (tmp_path / "store").write_text("a file where the folder should be")
     with pytest.raises(MachineError, match=r"readable and writable\. Found: Not a directory"):
-        Store(tmp_path / "store").get_or_make("ct", {}, lambda folder: None)
+        kind(tmp_path / "store").get_or_make("ct", {}, lambda folder: None)
 
 
 def test_rights_are_no_patients_fault(tmp_path):

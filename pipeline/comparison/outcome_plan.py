@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.comparison.paired import Scale
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
 from pipeline.core.yaml_keys import read_yaml
+
+if TYPE_CHECKING:
+    from pipeline.comparison.paired import Scale
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -58,6 +60,9 @@ class ScalePlan(_Strict):
 
     def scale(self) -> Scale:
         """Return the scale as the statistics take it."""
+        # Each start of Snakemake reads this module, and scipy.stats takes half as long as all else.
+        from pipeline.comparison.paired import Scale
+
         return Scale(self.label, self.unit, *self.range, self.mcid, self.good == "low")
 
 

@@ -20,7 +20,7 @@ from pipeline.core.problems import listing
 from pipeline.running.run_lock import begin_run
 from pipeline.running.run_log import NOTICE
 from pipeline.running.run_start import at_start
-from pipeline.running.slurm_jobs import remember_jobs
+from pipeline.running.slurm_jobs import mend_executor
 from pipeline.running.stage_options import read_by
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.analyses.prediction import judged_models
@@ -38,7 +38,7 @@ from pipeline.study_of_run import study_of_run
 from pipeline.tables.schemas.pages import write_study_page
 
 use_package(PACKAGE)
-remember_jobs()
+mend_executor()
 
 # What validation has to say although the run goes on; the runner (pipeline/running/run.py) shows it.
 if not logging.getLogger("pipeline").handlers:

@@ -60,7 +60,7 @@ class ScalePlan(_Strict):
 
     def scale(self) -> Scale:
         """Return the scale as the statistics take it."""
-        # Each start of Snakemake reads this module, and scipy.stats takes half as long as all else.
+        # It loads scipy.stats, and a study is validated at each start of Snakemake.
         from pipeline.comparison.paired import Scale
 
         return Scale(self.label, self.unit, *self.range, self.mcid, self.good == "low")

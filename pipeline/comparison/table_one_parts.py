@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.effects import Effect
-from pipeline.comparison.group_tests import GroupTest
+if TYPE_CHECKING:  # these load scipy.stats, and a study is validated at each start of Snakemake
+    from pipeline.comparison.effects import Effect
+    from pipeline.comparison.group_tests import GroupTest
 
 LEVEL_OF_SIGNIFICANCE = 0.05
 """A variable whose P lies on both sides of it is listed."""

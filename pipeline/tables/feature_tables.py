@@ -442,7 +442,7 @@ def _check_keys(
                     remedy="letters, digits, '_' and '-' only, beginning with a letter or digit"
                     if value
                     else "name the patient, or remove the row: totals below a table are no patient",
-                    code="id-malformed",
+                    code="cell-not-allowed",
                 )
     for row, value in sheet[DAYS].items() if DAYS in sheet.columns else ():
         if value is not None and not WHOLE.fullmatch(value):

@@ -303,6 +303,7 @@ def test_a_fourth_analysis_is_its_files_and_two_lines(tree: Path, tmp_path: Path
         '    "counts": AnalysisSections((counts_section,)),\n    "outcomes": AnalysisSections(',
     )
     (tree / "docs").mkdir()
+    (tree / "docs/bad_inputs.yaml").write_text("[]\n", encoding="utf-8")
     python(tree, "-m", "pipeline.study.options.generate")  # as `make options` does
     table = write_clinical(tmp_path)
     given = clinical_options(tmp_path, analyses=["counts"], counts={"of": "sex"})

@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import VertebromicsError
+from pipeline.study.options.bad_inputs import Row
 from tests.docs.test_bad_inputs_doc import ROWS
+from tests.support.refusals import codes_of
 
 Remedy = Callable[[Path], None]
 
@@ -29,10 +31,21 @@ def says(text: object, *patterns: str) -> None:
         assert re.search(pattern, str(text)), f"{pattern!r} is not in: {text}"
 
 
+def row_of(section: str, bad_input: str) -> Row:
+    """Return a row of docs/bad_inputs.md."""
+    (row,) = [row for row in ROWS if (row.section, row.bad_input) == (section, bad_input)]
+    return row
+
+
 def rule_of(section: str, bad_input: str) -> str:
     """Return what a row of docs/bad_inputs.md says that the program says, as an expression."""
-    (row,) = [row for row in ROWS if (row.section, row.bad_input) == (section, bad_input)]
-    return ".*".join(map(re.escape, row.message.split("...")))
+    return ".*".join(map(re.escape, row_of(section, bad_input).message.split("...")))
+
+
+def has_code(error: Exception, row: Row) -> None:
+    """Look that an error has the code of its row; one that a process printed has none."""
+    if (codes := codes_of(error)) and row.code:
+        assert row.code in codes, f"{codes} instead of {row.code}: {error}"
 
 
 def refused(
@@ -45,6 +58,7 @@ def refused(
     """Look that `door` refuses in the words of the row, and with a remedy that says `remedy`."""
     with pytest.raises(kind, match=rule_of(section, bad_input)) as told:
         door()
+    has_code(told.value, row_of(section, bad_input))
     says(told.value, f"Remedy: .*{remedy}")
     return told.value
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipeline.core.errors import VertebromicsError
-from tests.docs.test_bad_inputs_doc import ROWS
-from tests.remedies import Remedy, says
+from tests.remedies import Remedy, has_code, row_of, says
+from tests.remedies import rule_of as words_of
+
+SECTION = "Masks"
 
 #: A door, or what makes or mends an input: called with the folder of the test.
 Step = Callable[[Path], object]
 
 
-def rule_of(bad_input: str, section: str = "Masks") -> str:
-    """Return the message of a row as a regular expression."""
-    (row,) = [one for one in ROWS if (one.section, one.bad_input) == (section, bad_input)]
-    return ".*".join(map(re.escape, row.message.split("...")))
+def rule_of(bad_input: str) -> str:
+    """Return the message of a row about masks as a regular expression."""
+    return words_of(SECTION, bad_input)
 
 
 def refused(bad_input: str, spoil: Step, door: Step, words: str, mend: Step) -> Remedy:
@@ -41,6 +41,7 @@ def refused(bad_input: str, spoil: Step, door: Step, words: str, mend: Step) -> 
         spoil(folder)
         with pytest.raises(VertebromicsError, match=rule_of(bad_input)) as caught:
             door(folder)
+        has_code(caught.value, row_of(SECTION, bad_input))
         says(caught.value.remedy, words)
         mend(folder)
         door(folder)
@@ -63,7 +64,9 @@ def warned(bad_input: str, before: Step, words: str, after: Step | None) -> Reme
     """
 
     def remedy(folder: Path) -> None:
-        (finding,) = [one for one in before(folder) if re.match(rule_of(bad_input), one.message)]
+        code = row_of(SECTION, bad_input).code
+        (finding,) = [one for one in before(folder) if one.code == code]
+        says(finding.message, rule_of(bad_input))
         says(finding.remedy, words)
         if after is None:
             assert finding.severity == "warning"

@@ -1,7 +1,7 @@
-"""Write what is made of classes: default.yaml, schema.json, the pages of options and of columns.
+"""Write what is made of the program: default.yaml, schema.json, pages of options, columns, errors.
 
-``make options`` runs it after a class of an option or of a table was changed; a test holds the
-files to the classes.
+``make options`` runs it after a class of an option or of a table was changed, or the sentence of an
+error; a test holds the files to them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pipeline.core import command
 from pipeline.core.files import whole_file
 from pipeline.core.own_files import PACKAGES
 from pipeline.core.sections import SECTION, default_of, rule_of
+from pipeline.study.options.bad_inputs import bad_inputs_page
 from pipeline.study.options.study_options import Options
 from pipeline.study.options.typed import json_schema
 from pipeline.study.options.words import wanted
@@ -134,7 +135,7 @@ def _value(value: object) -> str:
 
 
 def write_all(folder: Path) -> list[Path]:
-    """Write all files that are made of the classes into a checkout.
+    """Write all files that are made of the program into a checkout.
 
     Parameters
     ----------
@@ -158,12 +159,13 @@ def write_all(folder: Path) -> list[Path]:
 
 
 def made() -> dict[str, str]:
-    """Return path within the checkout -> text of every file that is made of the classes."""
+    """Return path within the checkout -> text of every file that is made of the program."""
     return {
         "config/default.yaml": default_yaml(),
         "config/schema.json": schema_json(),
         "docs/options.md": options_page(),
         "docs/columns.md": columns_page(),
+        "docs/bad_inputs.md": bad_inputs_page(),
     }
 
 

@@ -1,0 +1,186 @@
+"""Every error of ours carries the code of its rule; a code says one rule, and a rule has one."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.core import errors
+from pipeline.core.problems import ManyProblemsError
+from pipeline.study.options.error_codes import PROGRAM, said_by, said_in
+from tests.support.refusals import refused
+
+KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+#: Codes of one rule that several places say in words of their own.
+FAMILIES = {
+    *("cell-blank", "cell-not-allowed", "column-missing", "ct-of-unknown-kind"),
+    *("decision-curve-range", "demo-blocks-too-few", "demo-patients-count", "dense-material"),
+    *("fold-without-both-outcomes", "label-names-unreadable", "level-not-a-vertebra"),
+    *("level-unknown-to-model", "linkage-invalid", "mask-empty", "model-reader-unknown"),
+    *("names-over-numbers", "option-names-no-predictor", "parameter-file-missing"),
+    *("parameter-file-not-yaml", "path-with-braces", "processes-too-few", "region-lost-on-grid"),
+    *("regression-without-predictor", "series-not-in-folder", "spline-of-a-category"),
+    *("split-column-blank", "split-column-unnamed", "split-part-without-outcome"),
+    *("split-sites-unknown", "structure-ambiguous", "study-name-invalid"),
+    *("test-of-numbers-unknown", "training-one-outcome", "value-not-a-number"),
+    *("volume-not-scalar-3d", "volume-unreadable", "worker-ended"),
+}
+
+#: Errors that bring a code of their own.
+WITH_OWN = {"ManyProblemsError"}
+
+#: Keywords that a call of `Problems.add` has at least one of.
+OF_PROBLEMS = {"found", "where", "remedy", "code"}
+
+
+def own_errors(trees: dict[str, ast.Module]) -> set[str]:
+    """Return the names of the classes that descend from `VertebromicsError`."""
+    bases = {
+        node.name: {getattr(base, "id", getattr(base, "attr", "")) for base in node.bases}
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    found = {errors.VertebromicsError.__name__}
+    while more := {name for name, of in bases.items() if of & found} - found:
+        found |= more
+    return found
+
+
+def without_code(tree: ast.AST, kinds: set[str]) -> Iterator[int]:
+    """Yield the lines of errors and problems without a code that can be read from the source."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        given = {each.arg: each.value for each in node.keywords}
+        added = (
+            name == "add" and isinstance(node.func, ast.Attribute) and given.keys() & OF_PROBLEMS
+        )
+        if (name in kinds or added) and not is_code(given.get("code")):
+            yield node.lineno
+
+
+def is_code(node: ast.AST | None) -> bool:
+    """Return whether an expression is a literal code, one of some, or one that is handed on."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str)
+    if isinstance(node, ast.IfExp):
+        return is_code(node.body) and is_code(node.orelse)
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Dict):
+        return all(map(is_code, node.value.values))
+    return getattr(node, "id", getattr(node, "attr", "")) == "code"
+
+
+@pytest.fixture(scope="module")
+def trees(repository: Path) -> dict[str, ast.Module]:
+    return {
+        path.relative_to(repository).as_posix(): ast.parse(path.read_bytes())
+        for package in PROGRAM
+        for path in sorted((repository / package).rglob("*.py"))
+    }
+
+
+def test_every_error_names_its_rule_by_a_code(trees: dict[str, ast.Module]) -> None:
+    """Else: give it `code="what-is-wrong"`, the code of the same rule where there is one."""
+    kinds = own_errors(trees) - WITH_OWN
+    assert {"StudyError", "GridMismatchError", "DamagedError"} <= kinds
+    found = [f"{name}:{line}" for name, tree in trees.items() for line in without_code(tree, kinds)]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("raise StudyError('It is', found=1)", [1]),
+        ("raise StudyError('It is', code=name)", [1]),
+        ("raise errors.StudyError('It is', code=f'{name}-missing')", [1]),
+        ("problems.add('It is', where='x')", [1]),
+        ("raise StudyError('It is', code='it-is')", []),
+        ("raise StudyError(error.rule, code=error.code)", []),
+        ("problems.add('It is', code='a-b' if x else 'c-d')", []),
+        ("names.add('It is'); raise ValueError('It is')", []),
+    ],
+)
+def test_an_error_without_a_code_is_seen(code: str, lines: list[int]) -> None:
+    assert list(without_code(ast.parse(code), {"StudyError"})) == lines
+
+
+def test_codes_are_in_kebab_case() -> None:
+    assert [one for one in said_in() if not KEBAB.fullmatch(one.code)] == []
+
+
+def test_a_code_says_one_rule() -> None:
+    """Else: give the other rule a code of its own, or one code two ways to say one rule."""
+    texts: dict[str, set[str]] = {}
+    for one in said_in():
+        texts.setdefault(one.code, set()).add(one.text)
+    several = {code for code, of in texts.items() if len(of - {""}) > 1}
+    assert several == FAMILIES, {code: texts.get(code) for code in several ^ FAMILIES}
+
+
+def test_a_rule_has_one_code() -> None:
+    codes: dict[str, set[str]] = {}
+    for one in said_in():
+        # What is said before and after a value tells rules apart; a value alone tells nothing.
+        if one.kind == "error" and one.text.strip(". "):
+            codes.setdefault(one.text, set()).add(one.code)
+    assert {text: of for text, of in codes.items() if len(of) > 1} == {}
+
+
+def test_errors_and_findings_share_no_code() -> None:
+    of = {
+        kind: {one.code for one in said_in() if one.kind == kind} for kind in ("error", "finding")
+    }
+    assert of["error"] & of["finding"] == set()
+    assert len(of["error"]) > 600
+    assert len(of["finding"]) > 50
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "severity", "text"),
+    [
+        ("raise CaseError(f'At most {n:g}.', code='at-most')", "at-most", "error", "At most ..."),
+        ("RULE = 'It ' 'is'\nraise StudyError(RULE, code='it-is')", "it-is", "error", "It is"),
+        ("refuse(bad, 'name', 'It is', code='it-is')", "it-is", "error", "It is"),
+        ("Finding('a-b', 'warning', f'{n} of it', 'mend it')", "a-b", "warning", "... of it"),
+        ("Finding('a-b', border, 'It is')", "a-b", "", "It is"),
+        ("raise StudyError('; '.join(told), code='a-b')", "a-b", "error", ""),
+    ],
+)
+def test_codes_are_read_from_the_source(source: str, code: str, severity: str, text: str) -> None:
+    (said,) = said_by(source, "one.py")
+    assert (said.code, said.severity, said.text) == (code, severity, text)
+
+
+def test_a_choice_of_codes_is_read_with_its_texts() -> None:
+    source = """
+A, B = 'It is {}', 2
+NO = 'It is not {}'
+def f(x):
+    if x:
+        rule = 'One is'
+    else:
+        rule = 'Two are'
+    problems.add(rule, code='one-is' if x else 'two-are', where=x)
+    problems.add(NO.format(x), code={NO: 'is-not'}[NO], where=x)
+"""
+    said = {one.code: one.text for one in said_by(source, "one.py")}
+    assert said == {"one-is": "One is", "two-are": "Two are", "is-not": "It is not ..."}
+
+
+def test_a_refusal_is_matched_by_its_code() -> None:
+    with refused("it-is") as told:
+        raise errors.StudyError("It is", found=3, code="it-is")
+    assert told.value.found == 3
+    with refused("it-is", match="Found: 3", kind=errors.StudyError):
+        raise ManyProblemsError("all", [errors.StudyError("It is", found=3, code="it-is")])
+    with pytest.raises(AssertionError, match="instead of it-is"), refused("it-is"):
+        raise errors.StudyError("It is", code="it-was")
+    with pytest.raises(errors.CaseError), refused("it-is", kind=errors.StudyError):
+        raise errors.CaseError("It is", code="it-is")

@@ -1,0 +1,36 @@
+"""What a test asks of a refusal: the code of its rule, which stays when the sentence changes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.core.errors import VertebromicsError
+
+
+def codes_of(error: BaseException) -> set[str]:
+    """Return the code of an error of ours, or those of each mistake that it tells."""
+    several = getattr(error, "errors", [error])
+    return {code for one in several if (code := getattr(one, "code", None))}
+
+
+@contextlib.contextmanager
+def refused(
+    code: str, match: str | None = None, kind: type[VertebromicsError] = VertebromicsError
+) -> Iterator[pytest.ExceptionInfo]:
+    """Look that the block raises an error of ours with a code, as `pytest.raises` does.
+
+    Parameters
+    ----------
+    code : str
+        Code of the rule; of several mistakes told at once, that of one.
+    match : str, optional
+        Expression for what the code does not say: the value found, the file, the remedy.
+    kind : type, optional
+        Class of the error, where it decides what follows.
+    """
+    with pytest.raises(kind, match=match) as told:
+        yield told
+    assert code in codes_of(told.value), f"{codes_of(told.value)} instead of {code}: {told.value}"

@@ -97,6 +97,11 @@ PARTS = {
         "predict new patients with a frozen model",
         "pain.vbm new_patients.csv --out risks",
     ),
+    "share": Part(
+        "deployment.share",
+        "share a study's results without a patient, or put hospitals' results together",
+        'results/spine --site "Hospital A" --out shared',
+    ),
     "card": Part("models.frozen.card", "write the card of a frozen model", "pain.vbm"),
     "features": Part(
         "pipeline.extraction",

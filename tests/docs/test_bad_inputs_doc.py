@@ -23,7 +23,7 @@ from pipeline.study.options.error_codes import said_in, texts_of
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECTIONS = (
     *("DICOM", "Volumes", "Masks", "Tables", "Configuration", "Parameter files"),
-    *("Frozen models", "Machine"),
+    *("Frozen models", "Shared results", "Machine"),
 )
 
 #: Codes of errors that no row shows yet: this number only falls. Many are of calls in Python, which

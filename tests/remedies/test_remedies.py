@@ -17,6 +17,7 @@ MODULES = {
     "Configuration": "configuration",
     "Parameter files": "parameter_files",
     "Frozen models": "frozen_models",
+    "Shared results": "shared_results",
     "Machine": "machine",
 }
 REMEDIES = {

@@ -1,0 +1,1 @@
+"""What leaves a study as results: counts and figures of groups, none of a single patient."""

@@ -28,6 +28,7 @@ from models.scoring.decision_curve import decision_curve, thresholds, with_inter
 from models.scoring.intervals import Estimate
 from models.scoring.performance import METRICS, Sample, point_values
 from models.scoring.sample_tables import PER_MODEL, as_rows, estimates_of, resamples_of
+from models.validation.study_groups import on_test_rows, study_subgroups
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
@@ -38,6 +39,7 @@ from pipeline.core.table_schema import types_of
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.evaluation import EVALUATION, DecisionCurve
 from pipeline.tables.schemas.nested import NestedPredictions
+from pipeline.tables.schemas.subgroups import Subgroups
 from pipeline.tables.schemas.training import Predictions
 
 logger = logging.getLogger("vertebromics")
@@ -331,7 +333,8 @@ def _held_out(paths: Sequence[Path], models: Sequence[str]) -> dict[str, HeldOut
 
 def main(options: argparse.Namespace) -> None:
     """Read the models of a study, evaluate them and write the tables."""
-    config = open_study(options.study).config
+    study = open_study(options.study)
+    config = study.config
     predictions, infos = {}, {}
     for table, info in _paired_paths(options.predictions, options.models):
         model_info = read_json(info)
@@ -339,14 +342,19 @@ def main(options: argparse.Namespace) -> None:
             predictions[model_info["model"]] = read_table(table, Predictions)
             infos[model_info["model"]] = model_info
     winner = read_json(options.winner)["model"] if options.winner else None
+    judged: Mapping[str, Sample | HeldOut]
     with labelled_log(config):
         if options.nested:
-            held_out = _held_out(options.nested, list(predictions))
-            tables = evaluate_held_out(held_out, predictions, infos, config, winner)
+            judged = _held_out(options.nested, list(predictions))
+            tables = evaluate_held_out(judged, predictions, infos, config, winner)
         else:
             tables = evaluate(predictions, infos, config, winner)
+            judged = on_test_rows(predictions, infos)
+        given = (options.analysis, options.split, options.ingest)
+        tables["subgroups"] = study_subgroups(judged, study, *given)
+    schemas = EVALUATION | {"subgroups": Subgroups}
     for name, table in tables.items():
-        write_result(table, options.out_dir / f"{name}.parquet", config, EVALUATION[name])
+        write_result(table, options.out_dir / f"{name}.parquet", config, schemas[name])
 
 
 if __name__ == "__main__":
@@ -365,5 +373,8 @@ if __name__ == "__main__":
         nargs="+",
         help="MODEL_predictions.parquet of nested cross-validation, in a study without test rows",
     )
+    arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
+    arguments.add_argument("--split", required=True, type=Path, help="split.parquet")
+    arguments.add_argument("--ingest", type=Path, help="ingest.parquet of a study with images")
     arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the tables")
     command.run(main, arguments)

@@ -52,6 +52,7 @@ from pipeline.tables.reader_units import other_units
 from pipeline.tables.readers import originals
 from pipeline.tables.registered import read_marker, suspicious_ids
 from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, PARTS, holds_out
+from pipeline.tables.subgroup_columns import check_subgroups
 from pipeline.tables.values.formula import Formula
 from pipeline.tables.values.formula_values import (
     ELIGIBLE_WORDS,
@@ -146,6 +147,10 @@ def _check_tables(config: dict, tables: _Tables, problems: Problems) -> None:
             check_formulas(config, clinical, dictionary)
         with problems.step():
             _check_split_column(config, clinical, dictionary)
+        if predicts(config):
+            with problems.step():
+                asked = config["evaluation"]["subgroups"]
+                check_subgroups(asked, dictionary, images=cases is not None)
         if cases is not None or features is not None:
             with problems.step():
                 check_together(config, clinical, cases, features)

@@ -23,6 +23,7 @@ from pipeline.reporting.sections.primary import sample_size_section
 from pipeline.reporting.sections.regression import regression_section
 from pipeline.reporting.sections.selection import selection_section
 from pipeline.reporting.sections.sensitivity import sensitivity_section
+from pipeline.reporting.sections.subgroups import subgroups_section
 from pipeline.reporting.sections.validation import validation_section
 
 Build = Callable[[Results], Section]
@@ -55,8 +56,8 @@ ANALYSIS_SECTIONS: dict[str, AnalysisSections] = {
         of_patients=(sample_size_section,),
         of_features=(
             *(selection_section, hyperparameters_section, performance_section),
-            *(added_value_section, validation_section, orders_section, sensitivity_section),
-            *(importance_section, ablation_section),
+            *(subgroups_section, added_value_section, validation_section),
+            *(orders_section, sensitivity_section, importance_section, ablation_section),
         ),
         missed=True,
     ),

@@ -124,6 +124,7 @@ class Modelling:
     optimism: dict[str, Optimism]
     ablation: dict[str, Ablation]
     dropped: tuple[Dropped, ...]
+    subgroups: pd.DataFrame
     orders: Orders | None = None
 
 
@@ -425,6 +426,7 @@ def _modelling(folder: Path, config: dict) -> Modelling:
             for name in fitted["ablation"]
         },
         dropped=dropped_models(infos, printed),
+        subgroups=table_of(folder, "evaluation/subgroups.parquet"),
         orders=_orders(folder) if config["oversampled_split"]["models"] else None,
     )
 

@@ -144,6 +144,8 @@ if HAS_IMAGES:
     TO_JOIN["extraction"] = f"{FOLDER}/tables/extraction.parquet"
 # Nothing is joined, and so nothing modelled, before what was verified agrees with PyRadiomics.
 VERIFIED = {"verified": f"{FOLDER}/tables/verified.json"} if HAS_IMAGES else {}
+# How scans were acquired, where there are images.
+ACQUIRED = {"ingest": f"{FOLDER}/tables/ingest.parquet"} if HAS_IMAGES else {}
 # How well readers' masks overlap, where there are images.
 AGREEMENT = {"agreement": f"{FOLDER}/tables/agreement.parquet"} if HAS_IMAGES else {}
 ROWS_TO_JOIN = [
@@ -165,6 +167,7 @@ EVALUATION = [
         "calibration_tests",
         "decision_curve",
         "confusion",
+        "subgroups",
     ]
 ]
 

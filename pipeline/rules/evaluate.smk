@@ -34,11 +34,14 @@ rule evaluate:
         predictions=of_models("predictions.parquet"),
         models=of_models("model.json"),
         winner=f"{FOLDER}/evaluation/winner.json",
+        analysis=f"{FOLDER}/tables/analysis.parquet",
+        split=f"{FOLDER}/tables/split.parquet",
         nested=(
             []
             if HAS_TEST_ROWS
             else [f"{FOLDER}/nested/{model}_predictions.parquet" for model in NESTED]
         ),
+        **ACQUIRED,
     output:
         EVALUATION,
     log:
@@ -57,10 +60,14 @@ rule evaluate:
         study=f"{FOLDER}/study",
         folder=lambda wildcards, output: Path(output[0]).parent,
         nested=lambda wildcards, input: nested_files(input.nested),
+        ingest=lambda wildcards, input: (
+            f"--ingest {quote(str(input.ingest))}" if HAS_IMAGES else ""
+        ),
     shell:
         "python -m models.evaluate --study {params.study:q}"
         " --predictions {input.predictions:q} --models {input.models:q}"
-        " --winner {input.winner:q} {params.nested} --out-dir {params.folder:q}"
+        " --winner {input.winner:q} {params.nested} --analysis {input.analysis:q}"
+        " --split {input.split:q} {params.ingest} --out-dir {params.folder:q}"
         " > {log:q} 2>&1"
 
 

@@ -563,6 +563,21 @@ AGAINST_TABLES = {
         "name the column as the data dictionary does, or write null",
         [{"preflight": {"treated_level": good}} for good in ("sex", None)],
     ),
+    "`evaluation.subgroups` names a column that no table has": (
+        {"evaluation": {"subgroups": {"smoker": []}}},
+        "name one of level, manufacturer, scanner",
+        [{"evaluation": {"subgroups": good}} for good in ({"level": []}, {"kernel": []}, {})],
+    ),
+    "`evaluation.subgroups` cuts a column of words": (
+        {"evaluation": {"subgroups": {"sex": [1.0]}}},
+        r"write `sex: \[\]`",
+        [{"evaluation": {"subgroups": {"sex": []}}}],
+    ),
+    "Cuts of `evaluation.subgroups` that do not rise": (
+        {"evaluation": {"subgroups": {"age": [70, 60]}}},
+        r"write `age: \[60",
+        [{"evaluation": {"subgroups": {"age": [60, 70]}}}],
+    ),
 }  # fmt: skip
 
 

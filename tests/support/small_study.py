@@ -99,6 +99,8 @@ def run_models(folder: Path, config: Mapping) -> None:
         models=infos,
         winner=evaluated / "winner.json",
         nested=predicted,
+        **{name: given[name] for name in ("analysis", "split")},
+        ingest=None,
         out_dir=evaluated,
     )
     call(models.sample_size, **given, models=infos, out=evaluated / "sample_size.json")

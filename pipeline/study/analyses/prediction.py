@@ -79,7 +79,7 @@ PREDICTION = Analysis(
         "winner": ("mode",),
         "evaluate": (
             *("seed", "mode", "primary", "evaluation.confidence", "evaluation.bootstrap"),
-            *("evaluation.decision_curve",),
+            *("evaluation.decision_curve", "evaluation.subgroups", "unit"),
         ),
         "sample_size": ("mode", "evaluation.expected_r2"),
         "missingness": (),

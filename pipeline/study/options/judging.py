@@ -74,6 +74,16 @@ class Evaluation:
         min_length=2,
         max_length=2,
     )
+    subgroups: Literal["auto"] | dict[str, list[float]] = option(
+        "auto",
+        "columns in whose groups every model is judged too, or auto",
+        "auto: sex, age and site by their names, vertebral level, with images scanner and kernel; "
+        "or {column: cuts}, such as {sex: [], age: [65, 80], kernel: []}: [] takes a column's own "
+        "values, and of numbers the median of the training rows; {} for none",
+        accepts="auto, or a column of the dictionary, level, manufacturer, scanner, kernel, kvp or "
+        "slice_thickness_mm with its cuts",
+        replaced=True,
+    )
     expected_r2: float = option(
         0.15,
         "share of the largest possible R2 expected before the study",

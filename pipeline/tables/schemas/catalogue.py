@@ -32,6 +32,7 @@ from pipeline.tables.schemas.selection import Selection
 from pipeline.tables.schemas.sensitivity import Sensitivity
 from pipeline.tables.schemas.stability import SelectionStability
 from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
+from pipeline.tables.schemas.subgroups import Subgroups
 from pipeline.tables.schemas.training import Importance, Predictions, Search
 
 
@@ -105,6 +106,7 @@ CATALOGUE = (
         Place(f"evaluation/{name}.parquet", "evaluate", schema, "prediction")
         for name, schema in EVALUATION.items()
     ),
+    Place("evaluation/subgroups.parquet", "evaluate", Subgroups, "prediction"),
     Place("evaluation/added_value.parquet", "added_value", AddedValue, "prediction"),
     Place(
         "evaluation/added_value_differences.parquet",

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from models.inputs import input_arguments, read_inputs, training_rows
+from models.learning.signature_tables import signature_tables
 from models.modes.as_published import ASSUMPTIONS
 from models.modes.mode import candidates_in_mode, learning_rows, selection_rows, transform_folds
 from models.outputs import write_facts, write_result
@@ -29,6 +30,7 @@ from pipeline.core.mode_labels import is_leaking, labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.selection import Selection
+from pipeline.tables.schemas.signature import SIGNATURE
 
 _BOUND = {"estimate": "", "lower": " (lower limit)"}
 _P_VALUE = {"none": "P", "fdr": "P (false discovery rate)"}
@@ -229,7 +231,10 @@ def main(options: argparse.Namespace) -> None:
     # As in training, so that both choose alike between features that are all but equal.
     with labelled_log(config), threadpool_limits(config["threads"]):
         selection, summary = report_selection(columns, table, config)
+        described = signature_tables(columns, table, config)
     write_result(selection, options.out, config, Selection)
+    for (name, schema), made in zip(SIGNATURE.items(), described, strict=True):
+        write_result(made, options.out.parent / f"{name}.parquet", config, schema)
     if is_leaking(config):
         summary["assumptions"] = config["assumptions"] | ASSUMPTIONS
     write_facts(summary, options.json, config)
@@ -238,6 +243,11 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("models.selection", __doc__)
     input_arguments(arguments)
-    arguments.add_argument("--out", required=True, type=Path, help="selection.parquet to write")
+    arguments.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        help="selection.parquet to write; what describes the signature comes beside it",
+    )
     arguments.add_argument("--json", required=True, type=Path, help="selection.json to write")
     command.run(main, arguments)

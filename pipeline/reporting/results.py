@@ -18,6 +18,7 @@ from pipeline.reporting.result_files import AddedValue, facts_of, read_added_val
 from pipeline.study.analyses.outcomes import has_course
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.readers import latest_label
+from pipeline.tables.schemas.signature import SIGNATURE
 from pipeline.tables.split_designs import holds_out
 
 
@@ -125,6 +126,7 @@ class Modelling:
     ablation: dict[str, Ablation]
     dropped: tuple[Dropped, ...]
     subgroups: pd.DataFrame
+    signature: dict[str, pd.DataFrame]
     orders: Orders | None = None
 
 
@@ -427,6 +429,7 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         },
         dropped=dropped_models(infos, printed),
         subgroups=table_of(folder, "evaluation/subgroups.parquet"),
+        signature={name: table_of(folder, f"tables/{name}.parquet") for name in SIGNATURE},
         orders=_orders(folder) if config["oversampled_split"]["models"] else None,
     )
 

@@ -36,6 +36,7 @@ from pipeline.running.triggers import (
 )
 from pipeline.study_of_run import study_of_run
 from pipeline.tables.schemas.pages import write_study_page
+from pipeline.tables.schemas.signature import SIGNATURE
 
 use_package(PACKAGE)
 mend_executor()
@@ -353,7 +354,7 @@ def report_inputs(wildcards):
         files += [f"{FOLDER}/report/preflight"]
         files += of_batches("resample.parquet") + of_batches("pictures")
     if HAS_MODELS:
-        tables += ["analysis", "split", "selection", "stability"]
+        tables += ["analysis", "split", "selection", "stability", *SIGNATURE]
         files += [f"{FOLDER}/tables/{name}.json" for name in ["selection", "stability"]]
         files += model_targets(wildcards)
     return files + [f"{FOLDER}/tables/{name}.parquet" for name in tables]

@@ -6,6 +6,7 @@ rule select:
     output:
         table=f"{FOLDER}/tables/selection.parquet",
         json=f"{FOLDER}/tables/selection.json",
+        signature=[f"{FOLDER}/tables/{name}.parquet" for name in SIGNATURE],
     log:
         f"{FOLDER}/log/select/select.log",
     benchmark:

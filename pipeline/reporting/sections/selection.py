@@ -15,6 +15,7 @@ from pipeline.reporting.figures.selection import funnel_figure, stability_figure
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
 from pipeline.reporting.selection_stability import stability_blocks
+from pipeline.reporting.signature_blocks import signature_blocks
 from pipeline.reporting.wording import NO_VALUE, SIGNED, count, number, p_value, plural, share
 
 #: Rows of the stability figure; a wider choice is cut to the most often selected.
@@ -82,9 +83,12 @@ def selection_section(results: Results) -> Section:
         radiomic = chosen.loc[chosen["block"] == "radiomics", "feature"].to_list()
         if (meanings := meanings_table(radiomic)) is not None:
             blocks.append(meanings)
+    labels = feature_names(results)
+    blocks += signature_blocks(
+        results.modelling.signature, lambda name: printed_feature(name, labels), words.selected_on
+    )
     if len(frequency) and folds:
         blocks += _stability(results, frequency, folds)
-    labels = feature_names(results)
     names = results.modelling.stability["feature"]
     blocks += stability_blocks(results, {name: printed_feature(name, labels) for name in names})
     return Section("selection", title, blocks)

@@ -30,6 +30,7 @@ from pipeline.tables.schemas.reproducibility import Reproducibility, Reproducibi
 from pipeline.tables.schemas.resample import Resample
 from pipeline.tables.schemas.selection import Selection
 from pipeline.tables.schemas.sensitivity import Sensitivity
+from pipeline.tables.schemas.signature import SIGNATURE
 from pipeline.tables.schemas.stability import SelectionStability
 from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
 from pipeline.tables.schemas.subgroups import Subgroups
@@ -97,6 +98,7 @@ CATALOGUE = (
     _study("analysis", "join", Analysis, "prediction"),
     _study("split", "split", Split, "prediction"),
     _study("selection", "select", Selection, "prediction"),
+    *(_study(name, "select", schema, "prediction") for name, schema in SIGNATURE.items()),
     _study("stability", "stability", SelectionStability, "prediction"),
     _study("missingness", "missingness", Missingness, "prediction"),
     Place("models/<model>/predictions.parquet", "train", Predictions, "prediction"),

@@ -23,6 +23,7 @@ from pipeline.tables.subgroup_columns import (
     ACQUISITION,
     AUTO,
     LEVEL,
+    acquisition_of_units,
     automatic_groups,
     groups_of_numbers,
     groups_of_words,
@@ -118,7 +119,7 @@ def groups_of_units(
     """
     table = analysis.set_index("unit_id")
     if ingest is not None:
-        facts = _acquisition(ingest, study.cases, f"{unit}_id")
+        facts = acquisition_of_units(ingest, study.cases, f"{unit}_id", ACQUISITION)
         # A column of the study's own goes before one of the headers.
         table = table.join(facts[facts.columns.difference(table.columns)])
     dictionary = study.dictionary
@@ -140,22 +141,6 @@ def groups_of_units(
         if named.nunique() > 1:
             groups[column] = named
     return groups
-
-
-def _acquisition(ingest: pd.DataFrame, cases: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Return facts of the scans by unit; several values of a unit are joined, numbers averaged."""
-    scans = cases[[key, "scan_id"]].drop_duplicates()
-    facts = [name for name in ACQUISITION if name in ingest]
-    joined = scans.merge(ingest[["scan_id", *facts]], on="scan_id").groupby(key)
-
-    def together(values: pd.Series) -> object:
-        known = sorted(values.dropna().unique())
-        if len(known) < 2:
-            return known[0] if known else None
-        numbers = pd.api.types.is_numeric_dtype(values)
-        return float(np.mean(known)) if numbers else " and ".join(map(str, known))
-
-    return joined[facts].agg(together)
 
 
 def subgroup_table(

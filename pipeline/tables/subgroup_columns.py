@@ -115,6 +115,42 @@ def check_subgroups(
             )
 
 
+def acquisition_of_units(
+    ingest: pd.DataFrame, cases: pd.DataFrame, key: str, facts: Sequence[str]
+) -> pd.DataFrame:
+    """Return facts of the scans by unit.
+
+    Parameters
+    ----------
+    ingest : pandas.DataFrame
+        ``scan_id`` and facts of each scan.
+    cases : pandas.DataFrame
+        ``scan_id`` and `key` of each case.
+    key : {'patient_id', 'case_id'}
+        What a row of the analysis is.
+    facts : sequence of str
+        Columns of `ingest`; those that it lacks are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per unit. Of a unit with several scans, different words are joined and different
+        numbers averaged.
+    """
+    scans = cases[[key, "scan_id"]].drop_duplicates()
+    held = [name for name in facts if name in ingest]
+    joined = scans.merge(ingest[["scan_id", *held]], on="scan_id").groupby(key)
+
+    def together(values: pd.Series) -> object:
+        known = sorted(values.dropna().unique())
+        if len(known) < 2:
+            return known[0] if known else None
+        numbers = pd.api.types.is_numeric_dtype(values)
+        return float(np.mean(known)) if numbers else " and ".join(map(str, known))
+
+    return joined[held].agg(together)
+
+
 def groups_of_numbers(values: pd.Series, cuts: Sequence[float]) -> pd.Series:
     """Return the group of each number: ``below 65``, ``65 to below 80``, ``80 and above``.
 

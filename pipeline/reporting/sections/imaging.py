@@ -7,6 +7,7 @@ from collections import Counter
 import pandas as pd
 
 from pipeline.comparison.equality import EQUALITY_LIMIT
+from pipeline.reporting.acquisition import acquisition_by_outcome
 from pipeline.reporting.blocks import Facts, Paragraph, Section, Table
 from pipeline.reporting.results import Imaging, Results, region, regions
 from pipeline.reporting.wording import NO_VALUE, count, number, plural, share
@@ -76,7 +77,8 @@ def images_section(results: Results) -> Section:
         "Slice spacing is measured between slice positions.",
         shown=pd.DataFrame(rows),
     )
-    return Section("images", title, [facts, table, Paragraph(_verified(imaging))])
+    by_outcome = acquisition_by_outcome(results)
+    return Section("images", title, [facts, table, *by_outcome, Paragraph(_verified(imaging))])
 
 
 def _verified(imaging: Imaging) -> str:

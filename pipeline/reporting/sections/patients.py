@@ -6,20 +6,14 @@ import re
 
 import pandas as pd
 
-from pipeline.comparison.group_tests import COUNT_TESTS
 from pipeline.core.findings import SEVERITIES, from_json
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
-from pipeline.reporting.characteristics import (
-    CHI_SQUARE,
-    CLUSTERED_CHI_SQUARE,
-    CLUSTERED_RANK_SUM,
-    PATIENTS,
-    RANK_SUM,
-    characteristics,
-)
+from pipeline.reporting.characteristics import characteristics
+from pipeline.reporting.characteristics_rows import columns_of_numbers, printed_rows
 from pipeline.reporting.figures.flow_diagram import flow_diagram
 from pipeline.reporting.results import Results, region
-from pipeline.reporting.wording import NO_VALUE, count, number, p_value, plural, share
+from pipeline.reporting.told_by_authors import told_by_authors
+from pipeline.reporting.wording import count, plural, share
 from pipeline.tables.split_designs import holds_out
 
 #: Ids named per reason on the page; the table's file holds all of them.
@@ -195,12 +189,13 @@ def characteristics_section(results: Results) -> Section:
         Table(
             name="characteristics-by-outcome",
             caption=f"Characteristics by outcome. {tests}",
-            shown=_printed(by_outcome, groups, len(units)),
+            shown=printed_rows(by_outcome, groups, len(units)),
             raw=by_outcome,
-            numeric=(*groups.values(), f"All\n(n = {len(units)})", "Missing", "P"),
+            numeric=columns_of_numbers(groups, len(units)),
         ),
     ]
     blocks += _by_part(results, units, dictionary)
+    blocks += told_by_authors(results)
     later = dictionary[~dictionary["column"].isin([*_allowed(results), "level"])]
     if len(later):
         blocks.append(
@@ -231,12 +226,34 @@ def _by_part(results: Results, units: pd.DataFrame, dictionary: pd.DataFrame) ->
             name="characteristics-by-part",
             caption=f"Characteristics of training and test rows, same statistics. "
             f"{_held_out(results)}",
-            shown=_printed(by_part, part_labels, len(units)),
+            shown=printed_rows(by_part, part_labels, len(units)),
             raw=by_part,
-            numeric=(*part_labels.values(), f"All\n(n = {len(units)})", "Missing", "P"),
-            collapsed="Training against test rows",
-        )
+            numeric=columns_of_numbers(part_labels, len(units)),
+            collapsed="Derivation (training rows) against validation (test rows)",
+        ),
+        _of_training(units[part == "train"], dictionary),
     ]
+
+
+def _of_training(rows: pd.DataFrame, dictionary: pd.DataFrame) -> Table:
+    """Return table 1 of the training rows alone, by outcome: what the models learned from."""
+    rows = rows.reset_index(drop=True)
+    events = rows["outcome"].astype(int)
+    table = characteristics(
+        rows, dictionary, events, [(0, "no event"), (1, "event")], patients=rows["patient_id"]
+    )
+    groups = {
+        "no event": f"No event\n(n = {int((events == 0).sum())})",
+        "event": f"Event\n(n = {int(events.sum())})",
+    }
+    return Table(
+        name="characteristics-of-training",
+        caption="Characteristics of the training rows by outcome, same statistics.",
+        shown=printed_rows(table, groups, len(rows)),
+        raw=table,
+        numeric=columns_of_numbers(groups, len(rows)),
+        collapsed="Training rows by outcome",
+    )
 
 
 def _has_clusters(units: pd.DataFrame) -> bool:
@@ -327,66 +344,6 @@ def _named_tests(dictionary: pd.DataFrame) -> str:
     if "test" not in dictionary or not dictionary["test"].notna().any():
         return ""
     return " Tests that differ were named beforehand, in the data dictionary."
-
-
-def _printed(table: pd.DataFrame, groups: dict[str, str], units: int) -> pd.DataFrame:
-    """Return `characteristics` as it is printed: one line per variable or level.
-
-    A variable of two levels takes one line, with its second level: the first follows from it.
-    """
-    lines = []
-    for _, variable in table.groupby(table["level"].isna().cumsum(), sort=False):
-        head, *levels = variable.to_dict("records")
-        unit = f", {head['unit']}" if isinstance(head["unit"], str) and head["unit"] else ""
-        rest = {
-            "Missing": count(head["missing"]),
-            "P": p_value(head["p"])
-            + ("†" if head["approximate"] is True else "")
-            + ("‡" if head["compared"] == PATIENTS else ""),
-            "Test": _test(head),
-        }
-        if len(levels) == 2:
-            name = f"{head['variable']}{unit}: {levels[1]['level']}"
-            lines.append({**_cells(name, levels[1], groups, units), **rest})
-            continue
-        name = f"{head['variable']}{unit}"
-        lines.append({**_cells(name, {} if levels else head, groups, units), **rest})
-        blank = dict.fromkeys(rest, "")
-        for row in levels:
-            lines.append({**_cells(f"\u2003{row['level']}", row, groups, units), **blank})
-    return pd.DataFrame(lines)
-
-
-def _cells(name: str, row: dict, groups: dict[str, str], units: int) -> dict[str, str]:
-    """Return a line's name and numbers; a variable whose levels follow has no numbers itself."""
-    cells = {"overall": f"All\n(n = {units})"} | groups
-    texts = {label: row.get(key, "") for key, label in cells.items()}
-    return {
-        "Characteristic": name,
-        # A minus sign instead of a hyphen, so that negative numbers line up and do not break.
-        **{
-            label: text.replace("-", "−") if isinstance(text, str) else NO_VALUE
-            for label, text in texts.items()
-        },
-    }
-
-
-def _test(row: dict) -> str:
-    statistics = {
-        CHI_SQUARE: "chi\u2011square",
-        RANK_SUM: "rank\u2011sum U",
-        # Short, and clear from the variable's type and the caption; the table's file says all.
-        CLUSTERED_CHI_SQUARE: "clustered χ²",
-        CLUSTERED_RANK_SUM: "clustered χ²",
-    }
-    name = statistics.get(row["test"], row["test"])
-    if row["test"].startswith(COUNT_TESTS["fisher"]) and not pd.isna(row["p"]):
-        return name  # it has no statistic that anybody reads
-    if pd.isna(row["statistic"]):
-        return f"{name}: not possible"
-    # U counts pairs, ties as halves.
-    value = f"{row['statistic']:,g}" if row["test"] == RANK_SUM else number(row["statistic"], 2)
-    return f"{name} = {value}".replace(" ", "\u00a0")
 
 
 def _some(ids: list) -> str:

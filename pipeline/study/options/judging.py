@@ -82,6 +82,7 @@ class Evaluation:
         "values, and of numbers the median of the training rows; {} for none",
         accepts="auto, or a column of the dictionary, level, manufacturer, scanner, kernel, kvp or "
         "slice_thickness_mm with its cuts",
+        unit="as the column",
         replaced=True,
     )
     expected_r2: float = option(

@@ -31,6 +31,7 @@ rule winner:
 
 rule evaluate:
     input:
+        **ACQUIRED,
         predictions=of_models("predictions.parquet"),
         models=of_models("model.json"),
         winner=f"{FOLDER}/evaluation/winner.json",
@@ -41,7 +42,6 @@ rule evaluate:
             if HAS_TEST_ROWS
             else [f"{FOLDER}/nested/{model}_predictions.parquet" for model in NESTED]
         ),
-        **ACQUIRED,
     output:
         EVALUATION,
     log:

@@ -16,7 +16,9 @@ import yaml
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from pipeline.core.files import write_json, write_table
+from pipeline.tables.schemas.study_tables import Dictionary
 from tests.support.commands import run_here
+from tests.support.filled import filled
 
 MODEL = "lr"
 PATIENTS = 160
@@ -60,6 +62,8 @@ def run(tmp_path_factory, config) -> Path:
     study.mkdir()
     (study / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     simulated = simulate_tables(PATIENTS, 5, features=feature_names()[:150])
+    dictionary = filled(Dictionary, simulated.dictionary)
+    write_table(dictionary, study / "dictionary.parquet", Dictionary)
     analysis, info = simulated.analysis()
     write_table(analysis, folder / "analysis.parquet")
     write_json(info, folder / "analysis.json")
@@ -78,6 +82,7 @@ def run(tmp_path_factory, config) -> Path:
         in_a_process(
             *("models.evaluate", "--study", study, "--predictions", model / "predictions.parquet"),
             *("--models", model / "model.json", "--out-dir", folder / "evaluation"),
+            *("--analysis", folder / "analysis.parquet", *split),
         ),
         run_here(
             *("models.ablate", "--model", MODEL, *table, *split, *trained),

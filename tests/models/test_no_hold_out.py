@@ -215,6 +215,9 @@ def test_a_model_that_nested_cross_validation_cannot_judge_has_no_figures(folder
         models=infos,
         winner=copied / "evaluation" / "winner.json",
         nested=[nested / f"{name}_predictions.parquet" for name in names],
+        analysis=copied / "tables" / "analysis.parquet",
+        split=copied / "tables" / "split.parquet",
+        ingest=None,
         out_dir=copied / "evaluation",
     )
     winner = read_json(copied / "evaluation" / "winner.json")

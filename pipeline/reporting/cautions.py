@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import listing
 from pipeline.reporting.caution import Caution
+from pipeline.reporting.few_events import MIN_TEST_EVENTS, judged_events
 from pipeline.reporting.leaking import learned_oversampled, order_words, rows_added
 from pipeline.reporting.results import Results, judged, measured_unit, metric
 from pipeline.reporting.threshold_caution import fixed_threshold
@@ -14,10 +15,6 @@ from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list, share
 from pipeline.running.provenance import versions
 from pipeline.tables.split_designs import holds_out
-
-#: Events (and non-events) that a test of a model should hold (Vergouwe et al., J Clin Epidemiol
-#: 2005;58:475-483; Collins et al., Stat Med 2016;35:214-226).
-MIN_TEST_EVENTS = 100
 
 #: Training events per candidate parameter below which a fit is unstable (Peduzzi et al., J Clin
 #: Epidemiol 1996;49:1373-1379): a rough guide, kept as a warning sign.
@@ -218,7 +215,7 @@ def _few_events_to_fit(results: Results) -> Caution | None:
 
 def _few_events_to_test(results: Results) -> Caution | None:
     on = judged(results)
-    events, rows = _events(results, "test" if on.part == "test" else "train")
+    events, rows = judged_events(results)
     if min(events, rows - events) >= MIN_TEST_EVENTS:
         return None
     text = (

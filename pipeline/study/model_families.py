@@ -17,6 +17,8 @@ from pipeline.study.options.tabnet import Tabnet
 class Look(NamedTuple):
     """How a family looks in a figure: colours are kept apart for the colour-blind.
 
+    Those of the five families are of the palette of Okabe and Ito (Wong, Nat Methods 2011;8:441).
+
     Attributes
     ----------
     colour : str
@@ -82,14 +84,14 @@ class ModelFamily:
 MODEL_FAMILIES: dict[str, ModelFamily] = {
     family.name: family
     for family in (
-        ModelFamily("lr", "Logistic regression", Look("#0b62a4", "-", "o")),
-        ModelFamily("svm", "Support vector machine", Look("#b4540a", "--", "s"), divides_rows=True),
-        ModelFamily("rf", "Random forest", Look("#2f7d32", "-.", "^")),
-        ModelFamily("xgboost", "XGBoost", Look("#7a3e9d", (0, (1, 1.2)), "D")),
+        ModelFamily("lr", "Logistic regression", Look("#0072b2", "-", "o")),
+        ModelFamily("svm", "Support vector machine", Look("#d55e00", "--", "s"), divides_rows=True),
+        ModelFamily("rf", "Random forest", Look("#009e73", "-.", "^")),
+        ModelFamily("xgboost", "XGBoost", Look("#cc79a7", (0, (1, 1.2)), "D")),
         ModelFamily(
             "tabnet",
             "TabNet",
-            Look("#b0174b", "-", "v"),
+            Look("#000000", (0, (8, 1.5, 1, 1.5, 1, 1.5)), "v"),
             options=Tabnet,
             on_gpu=True,
             stops_early=True,

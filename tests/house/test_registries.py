@@ -126,7 +126,7 @@ def test_colours_and_labels_train_nothing_anew(tree: Path) -> None:
     stages = ("models.train", "models.evaluate", "pipeline.describe_groups")
     before = [code_fingerprint(stage, tree) for stage in stages]
     families, metrics = (tree / f"pipeline/study/{n}.py" for n in ("model_families", "metrics"))
-    edited(families, "#b0174b", "#000000")
+    edited(families, "#000000", "#b0174b")
     edited(metrics, '"Brier score"', '"Score of Brier"')
     edited(tree / "pipeline/study/analyses/outcomes.py", '"groups compared by', '"groups told by')
     assert [code_fingerprint(stage, tree) for stage in stages] == before

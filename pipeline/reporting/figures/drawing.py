@@ -148,3 +148,14 @@ def hide_unused(axes: Sequence[Axes], used: int, columns: int) -> None:
         above.tick_params(axis="x", labelbottom=True)
     for spare in axes[used:]:
         spare.remove()
+
+
+def legend_beside(drawing: Figure, axis: Axes, title: str | None = None) -> None:
+    """Put a legend at the right of a figure, off its curves, with lines long enough to be told."""
+    drawing.legend(
+        *axis.get_legend_handles_labels(),
+        loc="outside right upper",
+        title=title,
+        alignment="left",
+        handlelength=4.2,
+    )

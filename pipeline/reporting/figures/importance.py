@@ -36,6 +36,8 @@ def importance_figure(importance: dict[str, pd.DataFrame], labels: dict[str, str
     str
         An ``<svg>`` element.
     """
+    from matplotlib.ticker import MaxNLocator
+
     rows, columns = grid_shape(len(importance), 2)
     most = max(len(table) for table in importance.values())
     with figure(9.5, rows * (0.215 * most + 0.75), rows, columns) as (drawing, axes):
@@ -61,5 +63,6 @@ def importance_figure(importance: dict[str, pd.DataFrame], labels: dict[str, str
             axis.spines["left"].set_visible(False)
             axis.tick_params(axis="y", length=0)
             axis.grid(axis="x")
+            axis.xaxis.set_major_locator(MaxNLocator(4))
         hide_unused(axes, len(importance), columns)
         return to_svg(drawing, "importance")

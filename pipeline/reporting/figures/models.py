@@ -16,6 +16,7 @@ from pipeline.reporting.figures.drawing import (
     figure,
     grid_shape,
     hide_unused,
+    legend_beside,
     model_style,
     to_svg,
 )
@@ -91,17 +92,19 @@ def roc_figure(roc: pd.DataFrame, aurocs: dict[str, float], labels: dict[str, st
     str
         An ``<svg>`` element.
     """
-    with figure(6.2, 5.4) as (drawing, axes):
+    with figure(8.2, 5.2) as (drawing, axes):
         axis = axes[0]
-        axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
-        for model, label in labels.items():
+        axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
+        for at, (model, label) in enumerate(labels.items()):
             curve = roc[roc["model"] == model]
-            style = model_style(model, list(labels)) | {"marker": None}
+            # Markers at other places for each model: curves that lie on each other stay apart.
             axis.plot(
                 curve["fpr"],
                 curve["tpr"],
                 label=f"{label}  {number(aurocs[model], bounds=UNIT)}",
-                **style,
+                markevery=(0.03 + 0.035 * at, 0.2),
+                markersize=5,
+                **model_style(model, list(labels)),
             )
         axis.set_xlabel("1 − specificity (false positive rate)")
         axis.set_ylabel("Sensitivity (true positive rate)")
@@ -109,7 +112,7 @@ def roc_figure(roc: pd.DataFrame, aurocs: dict[str, float], labels: dict[str, st
         axis.set_ylim(-0.01, 1.01)
         axis.set_aspect("equal")
         axis.grid()
-        axis.legend(loc="lower right", title="AUROC", alignment="left")
+        legend_beside(drawing, axis, "AUROC")
         return to_svg(drawing, "roc")
 
 
@@ -132,7 +135,9 @@ def calibration_figure(bins: pd.DataFrame, curve: pd.DataFrame, labels: dict[str
     """
     rows, columns = grid_shape(len(labels), 3)
     size = {"sharex": True, "sharey": True}
-    with figure(9.5, 3.1 * rows + 0.3, rows, columns, **size) as (drawing, axes):
+    width = min(3.1 * columns + 0.6, 9.5) if columns > 1 else 4.6
+    height = 3.1 * rows + 0.3 if columns > 1 else 4.2
+    with figure(width, height, rows, columns, **size) as (drawing, axes):
         for axis, (model, label) in zip(axes, labels.items(), strict=False):
             style = model_style(model, list(labels))
             axis.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
@@ -150,8 +155,12 @@ def calibration_figure(bins: pd.DataFrame, curve: pd.DataFrame, labels: dict[str
             axis.set_aspect("equal")
             axis.grid()
         hide_unused(axes, len(labels), columns)
-        drawing.supxlabel("Predicted risk", fontsize=9)
-        drawing.supylabel("Observed share of events", fontsize=9)
+        if columns == 1:  # a label of the whole would lie far from the one panel
+            axes[0].set_xlabel("Predicted risk")
+            axes[0].set_ylabel("Observed share of events")
+        else:
+            drawing.supxlabel("Predicted risk", fontsize=9)
+            drawing.supylabel("Observed share of events", fontsize=9)
         return to_svg(drawing, "calibration")
 
 
@@ -173,7 +182,7 @@ def decision_figure(curves: pd.DataFrame, labels: dict[str, str], banded: str) -
         An ``<svg>`` element.
     """
     best = float(curves["net_benefit"].max())
-    with figure(8.2, 4.4) as (drawing, axes):
+    with figure(9.5, 4.4) as (drawing, axes):
         axis = axes[0]
         references = {"all": ("treat all", INK, ":"), "none": ("treat none", MUTED, "-")}
         for model, (label, colour, line) in references.items():
@@ -186,10 +195,17 @@ def decision_figure(curves: pd.DataFrame, labels: dict[str, str], banded: str) -
                 linewidth=1.3,
                 label=label,
             )
-        for model, label in labels.items():
+        for at, (model, label) in enumerate(labels.items()):
             rows = curves[curves["model"] == model]
-            style = model_style(model, list(labels)) | {"marker": None}
-            axis.plot(rows["threshold"], rows["net_benefit"], label=label, **style)
+            style = model_style(model, list(labels))
+            axis.plot(
+                rows["threshold"],
+                rows["net_benefit"],
+                label=label,
+                markevery=(0.02 + 0.03 * at, 0.17),
+                markersize=4.5,
+                **style,
+            )
             if model == banded:  # five bands on each other hide them all
                 _band(axis, rows["threshold"], rows["low"], rows["high"], style["color"])
         axis.set_ylim(max(best, 0.01) * _LOWEST_NET_BENEFIT * 2, max(best, 0.01) * 1.08)
@@ -197,7 +213,7 @@ def decision_figure(curves: pd.DataFrame, labels: dict[str, str], banded: str) -
         axis.set_xlabel("Threshold probability")
         axis.set_ylabel("Net benefit")
         axis.grid()
-        axis.legend(loc="upper right")
+        legend_beside(drawing, axis)
         return to_svg(drawing, "decision-curve")
 
 

@@ -17,6 +17,9 @@ from pipeline.reporting.figures.drawing import (
 )
 from pipeline.reporting.wording import count, share
 
+#: Where the bars of the funnel begin: below one, so that a single candidate has a bar.
+_FOOT = 0.5
+
 
 def funnel_figure(funnel: list[dict]) -> str:
     """Draw how many radiomic and clinical candidates each step of the selection leaves.
@@ -31,21 +34,35 @@ def funnel_figure(funnel: list[dict]) -> str:
     str
         An ``<svg>`` element.
     """
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
     labels = ["\n".join(textwrap.wrap(step["label"].replace(">=", "≥"), 34)) for step in funnel]
     places = np.arange(len(funnel))
-    height = 0.42 * len(funnel) + 0.9
-    with figure(9.5, height, 1, 2, sharey=True, width_ratios=[2, 1]) as (drawing, axes):
-        for axis, block in zip(axes, BLOCK_COLOURS, strict=True):
+    height = 0.42 * len(funnel) + 1.2
+    # A study of clinical predictors alone has no radiomic panel, and the other way round.
+    blocks = [name for name in BLOCK_COLOURS if any(step[name] for step in funnel)]
+    blocks = blocks or list(BLOCK_COLOURS)
+    largest = max(max(step[name] or 0 for step in funnel) for name in blocks)
+    size = {"sharex": True, "sharey": True}
+    with figure(9.5, height, 1, len(blocks), **size) as (drawing, axes):
+        for axis, block in zip(axes, blocks, strict=True):
             values = np.array([step[block] or 0 for step in funnel])
-            widest = max(values.max(), 1)
-            axis.barh(places, values, height=0.62, color=BLOCK_COLOURS[block])
+            # One scale for both: a logarithm, since a thousand features stand beside ten columns.
+            axis.set_xscale("log")
+            axis.barh(
+                places, np.maximum(values - _FOOT, 0), 0.62, left=_FOOT, color=BLOCK_COLOURS[block]
+            )
             for place, value in zip(places, values, strict=True):
-                axis.text(value + widest * 0.015, place, count(value), va="center", color=INK)
+                at = max(value, _FOOT) * 1.08
+                axis.text(at, place, count(value), va="center", color=INK)
             axis.set_title(f"{block.capitalize()} candidates")
-            axis.set_xlim(0, widest * 1.12)
-            axis.set_xticks([])
-            axis.spines[["bottom", "left"]].set_visible(False)
+            axis.set_xlim(_FOOT, max(largest, 2) * 2.6)
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+            axis.xaxis.set_minor_locator(NullLocator())
+            axis.set_xlabel("Number (logarithmic scale)")
+            axis.spines[["left"]].set_visible(False)
             axis.tick_params(axis="y", length=0)
+            axis.grid(axis="x")
         axes[0].set_yticks(places, labels, color=INK)
         axes[0].invert_yaxis()
         return to_svg(drawing, "funnel")
@@ -67,9 +84,9 @@ def stability_figure(frequency: pd.DataFrame) -> str:
     """
     folds = [name for name in frequency.columns if name not in ("feature", "block", "selected")]
     rows = len(frequency)
-    with figure(9.5, 0.235 * rows + 1.0) as (drawing, axes):
+    with figure(9.5, 0.235 * rows + 1.15) as (drawing, axes):
         axis = axes[0]
-        names = ["all training rows", *(f"without fold {int(fold) + 1}" for fold in folds)]
+        names = ["all training\nrows", *(f"without\nfold {int(fold) + 1}" for fold in folds)]
         chosen = frequency[["selected", *folds]].to_numpy(bool)
         colours = np.array([BLOCK_COLOURS[block] for block in frequency["block"]])
         row, column = np.nonzero(~chosen)

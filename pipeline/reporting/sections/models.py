@@ -9,6 +9,7 @@ from pipeline.reporting.calibration_words import calibration_sentence
 from pipeline.reporting.comparison_tables import comparison_table
 from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.evaluation_tables import goodness_of_fit_table, useful_ranges_table
+from pipeline.reporting.few_events import at_figure
 from pipeline.reporting.figures.drawing import model_style
 from pipeline.reporting.figures.models import (
     calibration_figure,
@@ -65,6 +66,7 @@ def performance_section(results: Results) -> Section:
         f"{row.label} {interval(row.value, row.low, row.high, bounds=UNIT)}"
         for row in ordered.itertuples()
     )
+    few = at_figure(results)
     blocks: list[Block] = [
         Paragraph(
             f"{_judged_on(results, len(test), events, len(labels))} Intervals are {level} "
@@ -76,7 +78,7 @@ def performance_section(results: Results) -> Section:
             svg=forest_figure(ordered, "auroc", f"AUROC {on.on}", 0.5, colours),
             alt=f"AUROC with intervals: {described}.",
             caption=f"AUROC {on.on} with {level} intervals, in the order of the "
-            "configuration. Dashed: 0.5, no discrimination.",
+            f"configuration. Dashed: 0.5, no discrimination.{few}",
         ),
         Figure(
             name="roc",
@@ -86,8 +88,9 @@ def performance_section(results: Results) -> Section:
                 labels,
             ),
             alt=f"ROC curves {on.on}. AUROC: {described}.",
-            caption=f"Receiver operating characteristic {on.on}.{on.of_curves}",
-            width=480,
+            caption=f"Receiver operating characteristic {on.on}.{on.of_curves} Dotted: guessing. "
+            f"Markers tell curves apart that lie on each other.{few}",
+            width=620,
         ),
         _metric_table(
             results,
@@ -111,7 +114,7 @@ def performance_section(results: Results) -> Section:
             caption=f"Calibration {on.on}: groups of predicted risk with Wilson intervals "
             f"(dots) and a LOWESS curve (line) with its pointwise {level} band over resampled "
             "patients. On the dashed diagonal, predicted risks are true; "
-            f"below it they are too high.{on.of_one_repeat}",
+            f"below it they are too high.{on.of_one_repeat}{few}",
         ),
         *_calibration_items(results, labels),
         goodness_of_fit_table(evaluation.calibration_tests, labels, on),
@@ -131,7 +134,7 @@ def performance_section(results: Results) -> Section:
             caption=f"Confusion matrices {on.on}. Rows: what happened; columns: what was "
             "predicted; percentages of the row. A risk from the stated threshold on counts as "
             "event; how each threshold was chosen stands with how the models were fitted."
-            f"{_own_thresholds(on)}{on.of_one_repeat}",
+            f"{_own_thresholds(on)}{on.of_one_repeat}{few}",
         ),
         _metric_table(
             results,
@@ -222,7 +225,7 @@ def _two_lines(row: pd.Series) -> str:
     text = number(row["value"], bounds=bounds)
     if text == NO_VALUE or pd.isna(row["low"]) or pd.isna(row["high"]):
         return text
-    return f"{text}\n{number(row['low'], 2, bounds)} to {number(row['high'], 2, bounds)}"
+    return f"{text}\n{number(row['low'], bounds=bounds)} to {number(row['high'], bounds=bounds)}"
 
 
 def _best_values(kind: str) -> str:
@@ -270,7 +273,7 @@ def _decision(results: Results, labels: dict[str, str], level: str) -> Figure:
         f"{number(high, 2)}. Shaded: pointwise {level} band over resampled patients of "
         f"{results.modelling.winner['label']}, the best in cross-validation; those of the others "
         "stand in evaluation/decision_curve.csv. A model helps where it lies "
-        "above both treating all and treating none. The axis is cut below.",
+        f"above both treating all and treating none. The axis is cut below.{at_figure(results)}",
         width=620,
     )
 

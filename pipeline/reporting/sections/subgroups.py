@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Paragraph, Section, Table
+from pipeline.reporting.few_events import at_figure
 from pipeline.reporting.figures.subgroups import subgroups_figure
 from pipeline.reporting.results import Results, judged
 from pipeline.reporting.wording import METRIC_BOUNDS, NO_VALUE, UNIT, count, interval, number
@@ -60,7 +61,7 @@ def subgroups_section(results: Results) -> Section:
                 alt=f"AUROC of {winner['label']} with intervals by group. {told}.",
                 caption=f"{winner['label']} {on.on}: AUROC, and observed over expected events "
                 f"(O/E) on a scale of ratios, with {level} intervals by group. Dashed: 0.5 (no "
-                "discrimination) and 1 (as many events as predicted).",
+                f"discrimination) and 1 (as many events as predicted).{at_figure(results)}",
             )
         )
     blocks.append(_table(rows, table, winner["label"], level, on.on))
@@ -108,22 +109,20 @@ def group_rows(own: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
 
 
 def _table(rows: pd.DataFrame, raw: pd.DataFrame, label: str, level: str, on: str) -> Table:
-    lines, before = [], None
+    lines = []
     for row in rows.itertuples():
         small = "too few" if row.too_small else NO_VALUE
         area = interval(row.auroc, row.auroc_low, row.auroc_high, 2, UNIT)
         ratio = interval(row.oe, row.oe_low, row.oe_high, 2, METRIC_BOUNDS.get("oe_ratio"))
         lines.append(
             {
-                "Column": row.column if row.column != before else "",
-                "Group": row.group,
+                "Group": f"{row.column}: {row.group}",
                 "Rows": count(row.rows),
                 "Events": f"{count(row.events)} ({number(100 * row.events / row.rows, 0)}%)",
                 f"AUROC ({level} interval)": small if pd.isna(row.auroc) else area,
                 f"O/E ({level} interval)": small if pd.isna(row.oe) else ratio,
             }
         )
-        before = row.column
     shown = pd.DataFrame(lines)
     return Table(
         name="subgroups",
@@ -133,5 +132,5 @@ def _table(rows: pd.DataFrame, raw: pd.DataFrame, label: str, level: str, on: st
         "interval.",
         shown=shown,
         raw=raw,
-        numeric=tuple(shown.columns[2:]),
+        numeric=tuple(shown.columns[1:]),
     )

@@ -34,6 +34,57 @@
       });
     });
   });
+  // A button above each table copies it: as a table for a document, as columns for a spreadsheet.
+  function plain(cell) {
+    var text = cell.innerText === undefined ? cell.textContent : cell.innerText;
+    return text.replace(/\u2212/g, "-").replace(/[\u2195\u2191\u2193]/g, "").replace(/\s+/g, " ").trim();
+  }
+  function columns(table) {
+    return Array.prototype.map.call(table.rows, function (row) {
+      return Array.prototype.map.call(row.cells, plain).join("\t");
+    }).join("\n");
+  }
+  function markup(table) {
+    var rows = Array.prototype.map.call(table.rows, function (row) {
+      var cells = Array.prototype.map.call(row.cells, function (cell) {
+        var place = document.createElement(cell.tagName);
+        place.textContent = plain(cell);
+        return place.outerHTML;
+      });
+      return "<tr>" + cells.join("") + "</tr>";
+    });
+    return "<table>" + rows.join("") + "</table>";
+  }
+  function copy(table) {
+    var done = false;
+    function fill(event) {
+      event.clipboardData.setData("text/plain", columns(table));
+      event.clipboardData.setData("text/html", markup(table));
+      event.preventDefault();
+      done = true;
+    }
+    // Not navigator.clipboard: browsers withhold it from pages that are opened from a folder.
+    document.addEventListener("copy", fill);
+    try { done = document.execCommand("copy") && done; } catch (error) { done = false; }
+    document.removeEventListener("copy", fill);
+    return done;
+  }
+  document.querySelectorAll("main .wide > table").forEach(function (table) {
+    var bar = document.createElement("p");
+    var button = document.createElement("button");
+    var said = document.createElement("span");
+    bar.className = "copy";
+    button.type = "button";
+    button.textContent = "Copy table";
+    button.setAttribute("aria-label", "Copy table " + table.id.replace(/^table-/, ""));
+    said.setAttribute("role", "status");
+    button.addEventListener("click", function () {
+      said.textContent = copy(table) ? "Copied" : "Not copied: select the table and press Ctrl+C";
+    });
+    bar.appendChild(button);
+    bar.appendChild(said);
+    table.parentNode.parentNode.insertBefore(bar, table.parentNode);
+  });
   // A printed page shows what is folded away on the screen, unless it is long.
   var opened = [];
   window.addEventListener("beforeprint", function () {

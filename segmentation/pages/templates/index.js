@@ -13,7 +13,7 @@
     { key: "mean_surface_distance_mm", title: "Mean distance, mm", digits: 2 },
     { key: "volume_difference_percent", title: "Volume, %", digits: 1 },
     { key: "corrected", title: "Corrected", text: true },
-    { key: "note", title: "", text: true },
+    { key: "note", title: "Note", text: true },
   ];
   const field = (id) => document.getElementById(id);
   let sorted = { key: "rank", down: false };

@@ -143,5 +143,11 @@ def test_a_fixed_threshold_of_another_scale_is_warned_of(lr_results):
     ]
     assert "fixed at 0.50" in caution.text
     assert "Logistic regression (every risk below it)" in caution.text
+    # One event of ten above it is beside the risks as well; half of them is not.
+    for tp, told in ((0, True), (5, False)):
+        most = evaluation.confusion.assign(tp=tp, fn=10 - tp, fp=1, tn=17)
+        few = replace(results.modelling, evaluation=replace(evaluation, confusion=most))
+        texts = [c.text for c in find_cautions(replace(results, modelling=few), None)]
+        assert any("10 of 10 events below it" in text for text in texts) == told
     chosen = replace(changed, study=lr_results.study)
     assert not [c for c in find_cautions(chosen, None) if c.title.startswith("Fixed threshold")]

@@ -179,7 +179,7 @@ FIGURES = {
     ),
     "stability": (
         lambda: figures_selection.stability_figure(stability()),
-        ["gradient_glcm_Id", "without fold 1", "without fold 2"],
+        ["gradient_glcm_Id", "fold 1", "fold 2"],
     ),
     "importance": (
         lambda: figures_importance.importance_figure(importance(), LABELS),

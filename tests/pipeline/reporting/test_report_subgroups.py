@@ -48,10 +48,15 @@ def section(lr_results, table: pd.DataFrame):
 def test_groups_come_in_order_and_a_small_one_has_no_figure(lr_results, table):
     found = section(lr_results, table)
     (shown,) = [block for block in found.blocks if isinstance(block, Table)]
-    assert shown.shown["Group"].tolist() == ["female", "male", "T12", "L1"]
+    assert shown.shown["Group"].tolist() == [
+        "Sex: female",
+        "Sex: male",
+        "Vertebral level: T12",
+        "Vertebral level: L1",
+    ]
     cells = shown.shown.set_index("Group")
-    assert cells.loc["male"].tolist()[-2:] == ["too few", "too few"]
-    assert cells.loc["female"].tolist()[-2:] == ["0.80 (0.67 to 0.88)", "0.80 (0.67 to 0.88)"]
+    assert cells.loc["Sex: male"].tolist()[-2:] == ["too few", "too few"]
+    assert cells.loc["Sex: female"].tolist()[-2:] == ["0.80 (0.67 to 0.88)", "0.80 (0.67 to 0.88)"]
     (text,) = [block.text for block in found.blocks if isinstance(block, Paragraph)]
     assert "1 of 4 groups is smaller" in text
     (drawn,) = [block for block in found.blocks if isinstance(block, Figure)]

@@ -102,7 +102,7 @@ def read(run: Path, name: str) -> pd.DataFrame:
 def test_the_evaluation_writes_every_table_and_a_copy_for_people(run):
     names = {
         *("metrics", "comparisons", "roc", "calibration", "calibration_curve"),
-        *("calibration_tests", "decision_curve", "confusion"),
+        *("calibration_tests", "decision_curve", "confusion", "subgroups"),
     }
     for suffix in (".parquet", ".csv"):
         assert {path.stem for path in (run / "evaluation").glob(f"*{suffix}")} == names

@@ -7,9 +7,11 @@ import pandas as pd
 from pipeline.reporting.added_value_words import added_value_sentences, arms_sentence
 from pipeline.reporting.paper.fact import Fact, Find, registered
 from pipeline.reporting.results import Results, metric
+from pipeline.reporting.sections.subgroups import column_labels
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list
 from pipeline.running.provenance import software_version
+from pipeline.study.metrics import METRICS
 
 
 def _fitted(results: Results) -> bool:
@@ -24,7 +26,10 @@ def _algorithms(results: Results) -> Fact | None:
 
 
 def _tuning(results: Results) -> Fact | None:
-    if not _fitted(results):
+    # A model whose family has nothing to search has no row.
+    if not _fitted(results) or not any(
+        len(model.search) for model in results.modelling.models.values()
+    ):
         return None
     return Fact(
         f"randomised search, {plural(results['search.iterations'], 'parameter set')}, "
@@ -84,15 +89,19 @@ def _several_centres(results: Results) -> Fact | None:
 def _metrics(results: Results) -> Fact | None:
     if not _fitted(results):
         return None
+    table = results.modelling.evaluation.metrics
+    known = set(table.loc[table["value"].notna(), "metric"])
+    if not known:
+        return None
     return Fact(
-        "AUROC, AUPRC, Brier score, calibration, net benefit, confusion matrix",
+        ", ".join(each.words for name, each in METRICS.items() if name in known),
         "evaluation/metrics.parquet",
         "Performance of the models",
     )
 
 
 def _uncertainty(results: Results) -> Fact | None:
-    if not _fitted(results):
+    if not _fitted(results) or not results.modelling.evaluation.metrics["low"].notna().any():
         return None
     level = f"{100 * results['evaluation.confidence']:g}%"
     return Fact(
@@ -173,7 +182,9 @@ def _baselines(results: Results) -> Fact | None:
 
 
 def _interpretability(results: Results) -> Fact | None:
-    if not _fitted(results):
+    if not _fitted(results) or not any(
+        len(model.importance) for model in results.modelling.models.values()
+    ):
         return None
     return Fact(
         "importance of each column" + (", SHAP" if results["interpretation.shap"] else ""),
@@ -214,6 +225,28 @@ def _characteristics(results: Results) -> Fact | None:
     if results.modelling is None and results.groups is None:
         return None
     return Fact("table 1", "report/tables", "Characteristics (table 1)")
+
+
+def _by_part(results: Results) -> Fact | None:
+    if not _test_rows(results):
+        return None
+    return Fact("training against test rows", "report/tables", "Characteristics (table 1)")
+
+
+def _subgroups(results: Results) -> Fact | None:
+    if not _fitted(results):
+        return None
+    table = results.modelling.subgroups
+    known = table[(table["metric"] == "auroc") & table["value"].notna()]
+    if known.empty:
+        return None
+    labels = column_labels(results)
+    told = sentence_list(labels.get(name, name) for name in dict.fromkeys(known["by"]))
+    return Fact(
+        f"AUROC and observed over expected events by {told}",
+        "evaluation/subgroups.parquet",
+        "Performance in subgroups",
+    )
 
 
 def _code(results: Results) -> Fact:
@@ -274,6 +307,8 @@ MODEL_FACTS: dict[str, Find] = registered(
     _resampling_validation,
     _threshold,
     _characteristics,
+    _by_part,
+    _subgroups,
     _code,
     _sensitivity,
     _regression,

@@ -221,7 +221,7 @@ def _missing_data(results: Results) -> Fact | None:
         tables = results["regression.impute"]
         told = f"multiple imputation, {plural(tables, 'table')}" if tables else "complete cases"
         return Fact(told, "regression/regression.json", "Logistic regression")
-    if results.modelling is None:
+    if results.modelling is None or results.modelling.missingness.empty:
         return None
     table = results.modelling.missingness
     gaps = int((table["missing"] > 0).sum())
@@ -234,7 +234,7 @@ def _missing_data(results: Results) -> Fact | None:
 
 
 def _missing_counts(results: Results) -> Fact | None:
-    if results.modelling is None:
+    if results.modelling is None or results.modelling.missingness.empty:
         return None
     return Fact("by candidate", "tables/missingness.parquet", "Missing values and sensitivity")
 

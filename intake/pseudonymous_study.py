@@ -31,9 +31,10 @@ from intake.handover.earlier import leave_out_strangers
 from intake.handover.folders import below, check_readable
 from intake.handover.hospital_report import report_path, write_report
 from intake.handover.linkage import Linkage, read_linkage, write_linkage
-from intake.handover.matching import Matched, Rules, is_volume, match_masks
+from intake.handover.matching import Matched, Rules, conventions_of, is_volume, match_masks
 from intake.handover.names import pattern_of
 from intake.handover.only_one import only_one
+from intake.handover.phases import CHOICES
 from intake.handover.reading import read_handovers
 from intake.handover.sources import Handover
 from intake.handover.study_tree import (
@@ -44,6 +45,7 @@ from intake.handover.study_tree import (
     write_tables,
 )
 from intake.handover.tables import match_table, read_handed_in
+from intake.handover.volume_cts import take_volumes, without_other_structures
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from pipeline.core import command
@@ -52,7 +54,7 @@ from pipeline.core.leftovers import clear_leftovers
 from pipeline.core.problems import listing
 from pipeline.tables.registered import MARKER, read_marker
 from segmentation.formats.mask_files import ACCEPTED
-from segmentation.structures.label_conventions import BUILT_IN, convention_of
+from segmentation.structures.label_conventions import BUILT_IN
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +97,11 @@ def collect(
     found = {root: below(root) for root in (dicom_root, mask_root)}
     handover = read_handovers([(root, one.files) for root, one in found.items()], by=by)
     handover.unreadable = [path for one in found.values() for path in one.unreadable]
-    masks = [path for path in found[mask_root].files if is_volume(path)]
+    images = take_volumes(handover, found[dicom_root].files, dicom_root, mask_root)
+    masks = [path for path in found[mask_root].files if is_volume(path) and path not in images]
     masks += [path for path in handover.masks if path.is_relative_to(mask_root)]
-    masks = sorted(set(masks))
+    masks, left_out = without_other_structures(sorted(set(masks)))
+    handover.other += left_out
     for one in found.values():
         handover.other += one.passed
     files = {path for one in found.values() for path in one.files}
@@ -105,7 +109,7 @@ def collect(
     matched = match_masks(
         masks, mask_root, dicom_root, handover, rules,
         lambda done, total, of_them: command.progress(
-            "register", done, total, f"masks looked at, {of_them} matched"
+            "register", done, total, f"masks: {of_them} matched, {done - of_them} not"
         ),
     )  # fmt: skip
     return matched, handover
@@ -245,6 +249,10 @@ def register(
         "cases": cases["case_id"].nunique(),
         "masks": len(cases),
         "masks not matched": len(matched.failed),
+        "masks without a reader, all taken as reader A's": _without_reader(written),
+        "patients known by folder or file name, as their CTs name none": sum(
+            one.startswith("folder ") for one in {row.series.patient for row, _ in written}
+        ),
         "masks to check, as the report says": sum(bool(row.note) for row, _ in written),
         "series whose headers contradict": sum(bool(one.problem) for one in handover.series),
         "series without mask": sum(id(one) not in used for one in handover.series),
@@ -258,16 +266,20 @@ def register(
     }
 
 
+def _without_reader(written: list) -> int:
+    """Return how many masks tell no reader, where none does."""
+    return 0 if any(row.reader for row, _ in written) else len(written)
+
+
 def _check_series(handover: Handover) -> None:
     """Refuse folders without a DICOM CT by their cause, which no line about a mask would name."""
     if not handover.series and handover.by != "table":
         raise StudyError(
-            "There must be a CT series in DICOM below DICOM_ROOT",
+            "There must be a CT below DICOM_ROOT: a DICOM series, or a volume that holds air",
             found=f"none; {len(handover.damaged)} damaged DICOM files and "
             f"{len(handover.other)} files that are no CT slice",
-            remedy="check the folder; CTs in NIfTI or NRRD are registered from a table that names "
-            "each image and mask: vertebromics intake --cases TABLE.csv --out STUDY "
-            "(docs/privacy.md)",
+            remedy="check the folder; or name each image and mask in a table: "
+            "vertebromics intake --cases TABLE.csv --out STUDY (docs/privacy.md)",
             code="no-dicom-series",
         )
 
@@ -379,11 +391,12 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
             code="sources-neither",
         )
     else:
+        everywhere, sources = conventions_of(options.convention)
         rules = Rules(
             pattern_of(options.mask_pattern) if options.mask_pattern else None,
             tuple(one for one in options.readers.split(",") if one),
-            convention_of(options.convention),
-        )
+            everywhere, sources, options.phase,
+        )  # fmt: skip
         matched, handover = collect(
             options.dicom_root, options.mask_root, rules, by=options.patients
         )
@@ -440,8 +453,14 @@ def _arguments() -> argparse.ArgumentParser:
         "--readers", default="", help="names of readers in paths, separated by commas"
     )
     arguments.add_argument(
-        "--convention", choices=["none", *BUILT_IN], default="none",
-        help="which label number is which level, in files without names (none)",
+        "--convention", action="append", default=[], metavar="[FOLDER=]NAME",
+        help="which label number is which level, in files without names: none, "
+        + ", ".join(BUILT_IN) + "; FOLDER=NAME for the masks of a folder; may be repeated (none)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--phase", default="ask",
+        help="which phase is meant where one series holds several on one grid: "
+        f"{', '.join(CHOICES[1:])}, or a part such as 'acquisition 2' (ask)",
     )  # fmt: skip
     arguments.add_argument(
         "--patients", choices=["header", "folder"], default="header",

@@ -29,9 +29,10 @@ def report_path(linkage_path: Path) -> Path:
 def write_report(matched: Matched, handover: Handover, written: list, path: Path) -> None:
     """Write what became of every file, for the people who handed it over: it holds their names."""
     lines = []
+    some = any(row.reader for row, _ in written)  # where nobody is told, all are one reader's
     for row, values in written:
         check = [row.note] if row.note else []
-        if not row.reader:
+        if some and not row.reader:
             check.append("no reader told: taken as A")
         if row.version > int(values["version"]):
             check.append(f"named version {row.version} without its original: taken as the first")
@@ -51,7 +52,10 @@ def write_report(matched: Matched, handover: Handover, written: list, path: Path
               for file in handover.damaged]  # fmt: skip
     closed = ["file or folder", "NOT READABLE", "", "", "", "", "give the right to read"]
     lines += [[str(path), *closed] for path in handover.unreadable]
-    lines += [[str(file), what, "left out", "", "", "", "", ""] for file, what in handover.other]
+    lines += [
+        [str(file), what, "left out", "", "", "", "", ""]
+        for file, what in (*handover.other, *matched.copies)
+    ]
     order = {
         "NOT MATCHED": 0,
         "DAMAGED": 0,

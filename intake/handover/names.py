@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from intake.handover.persons import canonical
 from pipeline.core.errors import StudyError
+from segmentation.structures.level_names import worded_levels
 
 FIELDS = ("patient", "level", "reader")
 
@@ -23,10 +24,31 @@ LEVEL = re.compile(
     re.IGNORECASE,
 )
 _LETTERS = {"TH": "T", "D": "T", "BWK": "T", "HWK": "C", "LWK": "L", "SWK": "S"}
-_NAMED_LEVEL = re.compile(r"(?:vertebrae?|body|corpus)?[-_ ]?" + LEVEL.pattern, re.IGNORECASE)
+_NAMED_LEVEL = re.compile(
+    r"(?:vertebrae?|body|corpus)?[-_ ]?" + LEVEL.pattern + "(?:椎体|椎體|椎)?", re.IGNORECASE
+)
 _READER = re.compile(r"(?:reader|observer|obs|rater|annotator)[-_ ]?([^\W\d_]+|[0-9]+)", re.I)
-_SHORT_READER = re.compile(r"(R[0-9]{1,2}|[A-E])", re.IGNORECASE)
-_VERSION_END = re.compile(r"[-_. ]?(?:v|version|rev)[2-9]$", re.IGNORECASE)
+_SHORT_READER = re.compile(r"([Rr][0-9]{1,2}|[A-Ea-e])|(?:r([A-E])|[Rr]([ABab]))")
+#: A title before a name: Dr. Wang, DrWang, Prof_Li; not the beginning of a word such as drawn.
+_TITLED = re.compile(r"(?:^|[/_\-. ])(?i:dr|prof|doctor)(?:[-_. ]+|(?=[A-ZÄÖÜŠŽ]))([^\W\d_]{2,})")
+#: What people add to the name of a mask that takes the place of another.
+CORRECTED = frozenset(
+    (
+        *("corrected", "corr", "correction", "corrections", "fixed", "revised", "edited", "final"),
+        *("korrigiert", "korrektur", "korr", "endgültig", "endgueltig", "überarbeitet"),
+        *("corrigé", "corrige", "corrigee", "corrigée", "corregido", "corregida", "definitivo"),
+        *("修正", "已修正", "修改", "最终", "最終"),
+    )
+)
+_CORRECTED = "|".join(sorted(CORRECTED, key=len, reverse=True))
+_VERSION_END = re.compile(rf"[-_. ]?(?:(?:v|version|rev)[2-9]|(?<=[-_. ])(?:{_CORRECTED}))$", re.I)
+#: Other words for the state of a mask, which make no order of versions.
+_STATES = frozenset(
+    (
+        *("old", "new", "neu", "alt", "orig", "original", "originals", "backup", "copy", "kopie"),
+        *("draft", "entwurf", "v1", "first", "raw", "tmp", "temp", "旧", "新"),
+    )
+)
 _ENDING = re.compile(r"(?:\.seg)?\.(?:nrrd|nii|nii\.gz|dcm|ima)$", re.IGNORECASE)
 _VERSION = re.compile(r"(?:v|version|rev)([2-9])", re.IGNORECASE)
 
@@ -55,6 +77,8 @@ class Told:
         Levels between which the path leaves it.
     stranger : bool
         Whether a pattern reads a patient whom nobody knows.
+    families : Mapping
+        Surnames that the name of the file holds -> patients who bear it.
     """
 
     patients: frozenset[str] = frozenset()
@@ -64,6 +88,7 @@ class Told:
     contradiction: str | None = None
     levels: frozenset[str] = frozenset()
     stranger: bool = False
+    families: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,10 +120,13 @@ def level_of(word: str) -> str | None:
 
     >>> level_of("th12"), level_of("vertebrae_L1"), level_of("LWK1"), level_of("L7")
     ('T12', 'L1', 'L1', None)
+    >>> level_of("第1腰椎"), level_of("ThXII"), level_of("lumbalis2")
+    ('L1', 'T12', 'L2')
     """
     match = _NAMED_LEVEL.fullmatch(word.strip())
     if match is None:
-        return None
+        found = worded_levels(word.strip())
+        return found.pop() if len(found) == 1 else None
     letters, digits = re.fullmatch(r"([A-Za-z]+)0?(\d+)", match[1]).groups()
     return f"{_LETTERS.get(letters.upper(), letters.upper())}{digits}"
 
@@ -166,6 +194,7 @@ def read_path(
     readers: Iterable[str] = (),
     folders: Mapping[str, set[str]] | None = None,
     short: Mapping[str, set[str]] | None = None,
+    families: Mapping[str, set[str]] | None = None,
 ) -> Told:
     """Return what a path below the masks' folder tells.
 
@@ -185,6 +214,8 @@ def read_path(
     short : Mapping, optional
         Ids and names that are too short, or spelt too freely, to be looked for among words; a
         pattern says where they stand.
+    families : Mapping, optional
+        Normalised surname -> patients who bear it.
     """
     folders, short = folders or {}, short or {}
     relative = PurePath(unicodedata.normalize("NFC", str(relative)))
@@ -199,7 +230,7 @@ def read_path(
             frozenset(met[0] if met else ()),
             level_of(told["level"]) if told.get("level") else None,
             told.get("reader"),
-            _version(stem),
+            _version(stem, ()),
             stranger=bool(written and not met),
         )
     by_part = [re.findall(r"[^\W_]+", part) for part in (*relative.parts[:-1], stem)]
@@ -208,18 +239,46 @@ def read_path(
     doubt = f"its name holds the levels {', '.join(sorted(levels))}" if len(levels) > 1 else None
     reader = _reader(whole, by_part, readers)
     patients = _patients(by_part, known) or _patients(by_part, folders)
-    return Told(patients, level, reader, _version(stem), doubt, levels if doubt else frozenset())
+    version = _version(stem, relative.parts[:-1])
+    met = {
+        run: frozenset(families[run])
+        for words in by_part
+        for _, run in _runs(words)
+        if families and run in families and run != normal(reader or "")
+    }
+    return Told(patients, level, reader, version, doubt, levels if doubt else frozenset(),
+                families=met)  # fmt: skip
 
 
-def _version(stem: str) -> int:
-    found = [match for word in re.findall(r"[^\W_]+", stem) if (match := _VERSION.fullmatch(word))]
-    return int(found[-1][1]) if found else 1
+def _version(stem: str, folders: Iterable[str]) -> int:
+    """Return the version that a name tells, or a folder that is called nothing but a version."""
+    for text, whole in ((stem, False), *((folder, True) for folder in folders)):
+        words = re.findall(r"[^\W_]+", text)
+        numbers = [int(match[1]) for word in words if (match := _VERSION.fullmatch(word))]
+        corrected = [2 for word in words if word.casefold() in CORRECTED]
+        found = numbers or corrected
+        if found and (not whole or len(words) == len(numbers) + len(corrected)):
+            return found[-1]
+    return 1
+
+
+def says_version(folder: str) -> bool:
+    """Return whether a folder is called nothing but a version, so that it names no reader.
+
+    >>> says_version("corrected"), says_version("v2"), says_version("old"), says_version("DrLi")
+    (True, True, True, False)
+    """
+    words = re.findall(r"[^\W_]+", folder.casefold())
+    return bool(words) and all(
+        word in CORRECTED or word in _STATES or _VERSION.fullmatch(word) for word in words
+    )
 
 
 def _levels(by_part: list[list[str]]) -> frozenset[str]:
     """Return the levels that the last part of a path names which names any."""
     for words in reversed(by_part):
         found = frozenset(one for word in words if (one := level_of(word)) is not None)
+        found = found or frozenset(worded_levels(" ".join(words)))  # LWK 1, vertebra lumbalis I
         if found:
             return found
     return frozenset()
@@ -260,8 +319,10 @@ def _reader(whole: str, by_part: list[list[str]], readers: Iterable[str]) -> str
                 return wanted[run]
     if match := re.search(rf"(?:^|[/_\-. ]){_READER.pattern}(?:$|[/_\-. ])", whole, re.I):
         return match[1]
+    if match := _TITLED.search(whole):
+        return match[1]
     for words in reversed(by_part):
         for word in reversed(words):
-            if _SHORT_READER.fullmatch(word):
-                return word
+            if match := _SHORT_READER.fullmatch(word):
+                return next(filter(None, match.groups()))
     return None

@@ -22,10 +22,8 @@ from intake.handover.persons import (
     different_names,
     one_person,
 )
+from intake.handover.phases import FEWEST_SLICES, contrast_of, parts_of
 from intake.handover.sources import Handover, Image, Series, series_of, stack
-
-#: Slices that no volume can be made of: a part of a series that small was torn off.
-FEWEST_SLICES = 3
 
 REMEDY = (
     "hand in one folder for each patient directly below DICOM_ROOT and add --patients folder, or "
@@ -73,12 +71,16 @@ def settle(
     for uid, members in _by_uid(images).items():
         for key, part in _parts(members, spellings).items():
             groups[uid, key] = part
-    groups = _joined(groups)
+    groups, parts = _taken_apart(_joined(groups))
     made: dict[Key, list[Series]] = defaultdict(list)
     for (uid, key), part in groups.items():
         one = series_of(uid, spellings.name(key), part)
-        for what, count in told.get(uid, {}).items():
+        original, one.part = parts.get((uid, key), (uid, ""))
+        one.contrast = contrast_of(part)
+        for what, count in told.get(original, {}).items():
             one.note(f"{count} {what}")
+        if one.part:
+            one.note(f"its SeriesInstanceUID holds several parts: this is {one.part}")
         if len(one.uids) > 1:
             one.note(f"its slices had {len(one.uids)} SeriesInstanceUIDs: taken as one series")
         made[key].append(one)
@@ -168,27 +170,64 @@ def _alike(parts: Iterable[list[Image]]) -> bool:
     return any(one_person(a, b) for one, two in combinations(persons, 2) for a in one for b in two)
 
 
-def _joined(groups: dict[tuple[str, Key], list[Image]]) -> dict[tuple[str, Key], list[Image]]:
-    """Join single slices of one patient, study and folder that are a stack only together.
+Groups = dict[tuple[str, Key], list[Image]]
+"""Files by SeriesInstanceUID and patient."""
 
-    Some anonymisers write a SeriesInstanceUID of its own into each slice.
+
+def _joined(groups: Groups) -> Groups:
+    """Join single slices of one patient and study that are a stack only together.
+
+    Some anonymisers write a SeriesInstanceUID of its own into each slice. Slices of one folder,
+    number and description are tried first, then those of one frame of reference and orientation,
+    wherever they lie and however they are numbered.
     """
-    single: dict[tuple, list[tuple[str, Key]]] = defaultdict(list)
-    for (uid, key), part in groups.items():
-        if len(part) == 1 and len(part[0].places) == 1:
-            one = part[0]
-            place = (key, one.path.parent, one.person.study, one.number, one.description)
-            single[place].append((uid, key))
-    for several in single.values():
-        if len(several) < FEWEST_SLICES:
-            continue
-        together = [image for group in several for image in groups[group]]
-        if stack([place for image in together for place in image.places]) is not None:
-            for group in several:
-                del groups[group]
-            uid = min(uid for uid, _ in several)
-            groups[uid, several[0][1]] = together
+    for place_of in (_beside, _in_space):
+        single: dict[tuple, list[tuple[str, Key]]] = defaultdict(list)
+        for (uid, key), part in groups.items():
+            if len(part) == 1 and len(part[0].places) == 1:
+                place = place_of(part[0])
+                if place is not None:
+                    single[key, place].append((uid, key))
+        for several in single.values():
+            if len(several) < FEWEST_SLICES:
+                continue
+            together = [image for group in several for image in groups[group]]
+            if stack([place for image in together for place in image.places]) is not None:
+                for group in several:
+                    del groups[group]
+                uid = min(uid for uid, _ in several)
+                groups[uid, several[0][1]] = together
     return groups
+
+
+def _beside(image: Image) -> tuple:
+    return image.path.parent, image.person.study, image.number, image.description
+
+
+def _in_space(image: Image) -> tuple | None:
+    """Return in which space a slice lies: frame, orientation, size; None where it says none."""
+    place = image.places[0]
+    if not image.frame or "ImageOrientationPatient" not in place:
+        return None
+    try:
+        along = tuple(round(float(one), 3) for one in place.ImageOrientationPatient)
+    except (TypeError, ValueError):
+        return None
+    size = (place.get("Rows"), place.get("Columns"), str(place.get("PixelSpacing")))
+    return image.person.study, image.frame, along, size, image.description
+
+
+def _taken_apart(groups: Groups) -> tuple[Groups, dict[tuple[str, Key], tuple[str, str]]]:
+    """Return the groups with phases and thicknesses apart, and of each part UID and name."""
+    found: Groups = {}
+    names: dict[tuple[str, Key], tuple[str, str]] = {}
+    for (uid, key), part in groups.items():
+        for name, images in parts_of(part).items():
+            group = (f"{uid} {name}" if name else uid, key)
+            found[group] = images
+            if name:
+                names[group] = (uid, name)
+    return found, names
 
 
 def _name_folders(

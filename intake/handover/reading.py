@@ -207,6 +207,12 @@ def _image(path: Path, root: Path, person: Person, header: Dataset) -> Image:
         description=str(header.get("SeriesDescription") or ""),
         places=_places(header),
         accession=str(header.get("AccessionNumber") or "").strip(),
+        families=frozenset(_families(header)),
+        acquisition=_whole(header.get("AcquisitionNumber")),
+        temporal=_whole(_first(header, "TemporalPositionIdentifier", "TemporalPositionIndex")),
+        contrast=bool(_first(header, "ContrastBolusAgent", "ContrastBolusVolume")),
+        thickness=_real(header.get("SliceThickness")),
+        frame=str(header.get("FrameOfReferenceUID") or ""),
     )  # fmt: skip
 
 
@@ -276,6 +282,24 @@ def _names(header: Dataset) -> set[str]:
             parts = [part for part in group.split("^") if part]
             found |= {"".join(parts), "".join(parts[:2]), "".join(parts[1::-1])}
     return {one for one in found if one}
+
+
+def _families(header: Dataset) -> set[str]:
+    """Return the surname of a header, in each group of the name; a name without parts has none."""
+    text = str(header.get("PatientName") or "").strip()
+    groups = [re.split(r"[\^,]", group) for group in text.split("=")]
+    return {parts[0].strip() for parts in groups if len(parts) > 1 and parts[0].strip()}
+
+
+def _first(header: Dataset, *keywords: str) -> object:
+    return next((header[word].value for word in keywords if word in header), None)
+
+
+def _real(value: object) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _places(header: Dataset) -> list[Dataset]:

@@ -46,6 +46,16 @@ class Image:
         What the grid needs of each slice.
     accession : str
         AccessionNumber, by which a clinical sheet may name the examination.
+    families : frozenset of str
+        Surname, in each group of the name.
+    acquisition, temporal : int or None
+        AcquisitionNumber, TemporalPositionIdentifier (or -Index).
+    contrast : bool
+        Whether the header names a contrast agent.
+    thickness : float or None
+        SliceThickness, mm.
+    frame : str
+        FrameOfReferenceUID.
     """
 
     path: Path
@@ -60,6 +70,12 @@ class Image:
     description: str
     places: list[Dataset] = field(repr=False)
     accession: str = ""
+    families: frozenset[str] = frozenset()
+    acquisition: int | None = None
+    temporal: int | None = None
+    contrast: bool = False
+    thickness: float | None = None
+    frame: str = ""
 
 
 @dataclass
@@ -94,6 +110,12 @@ class Series:
         SeriesInstanceUIDs of its files, where each slice has its own.
     accessions : set of str
         AccessionNumbers of its files.
+    families : set of str
+        Surnames of the patient.
+    part : str
+        Which part of its SeriesInstanceUID it is, where phases or thicknesses share one.
+    contrast : bool or None
+        Whether its slices say that contrast was given; None where they differ.
     problem : str
         Why nothing of it may be registered, where its headers contradict one another.
     notes : list of str
@@ -113,6 +135,9 @@ class Series:
     instances: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
     accessions: set[str] = field(default_factory=set)
+    families: set[str] = field(default_factory=set)
+    part: str = ""
+    contrast: bool | None = None
     problem: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -167,6 +192,7 @@ def series_of(uid: str, patient: str, images: list[Image]) -> Series:
         one.instances.add(image.instance)
         one.uids.add(image.uid)
         one.accessions |= {image.accession} - {""}
+        one.families |= image.families
         one.number = image.number
         one.description = one.description or image.description
         one.date = one.date or image.date

@@ -9,7 +9,7 @@ import pandas as pd
 
 from intake.handover.dates import day_of
 from intake.handover.folders import below
-from intake.handover.matching import Matched, Row, label_of, reason_of, without_doubles
+from intake.handover.matching import Matched, Row, reason_of, without_doubles
 from intake.handover.names import level_of
 from intake.handover.persons import (
     Person,
@@ -20,9 +20,10 @@ from intake.handover.persons import (
 )
 from intake.handover.reading import read_handover
 from intake.handover.sources import Handover, Series
+from intake.handover.structures_of_mask import label_of
 from intake.identity.identities import Identity
 from pipeline.core.errors import CaseError
-from pipeline.core.problems import Problems
+from pipeline.core.problems import Problems, listing
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.volumes import read_volume, volume_suffix
 from pipeline.tables.files.sheets import read_sheet, rows_text
@@ -294,7 +295,8 @@ def _choose(
         candidates = [
             one
             for one in candidates
-            if wanted == one.uid or words == one.description.casefold().split()
+            if wanted in (one.uid, *one.uids)
+            or words in (one.description.casefold().split(), one.part.casefold().split())
         ]
         if not candidates:
             raise CaseError(
@@ -316,6 +318,11 @@ def _choose(
         "The image of a row must hold one CT series with the mask's grid",
         found=f"{len(candidates)} series, {len(fits)} with its grid",
         remedy="name the series in the column series, by UID or description"
+        + (
+            f"; or its part: {listing(one.part for one in fits)}"
+            if all(one.part for one in fits)
+            else ""
+        )
         if fits
         else "correct image or mask: the mask was drawn on another CT",
         code="image-matches-no-one-series",

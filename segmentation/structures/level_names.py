@@ -62,6 +62,35 @@ _VERTEBRA = frozenset(
 #: Beginnings of words for structures that bear a level's name and are no vertebra.
 _OTHER = re.compile(r"(?<![a-z])(?:rib|rippe|dis[ck]|ivd|interv|nerve|root|gangl|musc|psoas|canal)")
 _WORDS = re.compile(r"[^\W_]+")
+#: Words for the regions, of two letters or more, so that no letter of a reader or a series is one.
+_REGIONS = {
+    "L": "lwk lw lendenwirbel lendenwirbelkörper lumbar lumbale lumbalis lumbaire lombaire lombare"
+    " 腰椎 腰",
+    "T": "bwk bw brustwirbel brustwirbelkörper thoracic thoracica thoracicus thoracalis thoracique"
+    " torácica torácico toracica dorsal dorsale dorsalis th 胸椎 胸",
+    "C": "hwk hw halswirbel halswirbelkörper cervical cervicale cervicalis 颈椎 頸椎 颈 頸",
+    "S": "swk sacral sacrale sacralis sacrée 骶椎 骶",
+}
+_REGION_OF = {word: letter for letter, words in _REGIONS.items() for word in words.split()}
+_REGION_WORDS = "|".join(sorted(_REGION_OF, key=len, reverse=True))
+_ROMAN = {
+    **{"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9},
+    **{"x": 10, "xi": 11, "xii": 12},
+}
+_SIGNS = {
+    **{"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9},
+    **{"十": 10, "十一": 11, "十二": 12},
+}
+_COUNTED = "|".join(sorted((*_ROMAN, *_SIGNS), key=len, reverse=True)) + "|0?[1-9]|1[0-3]"
+#: A region and its number: lumbalis II, LWK 1, 胸椎十二, 腰1.
+_REGION_NUMBER = re.compile(
+    rf"(?<![a-z])({_REGION_WORDS})[ _.-]*(?:vert[eèé]bra?e?[ _-]*)?第?({_COUNTED})(?![a-z0-9]|\.\d)"
+)
+#: A number and its region: 第1腰椎, 12ª dorsal, 1re lombaire, 4e vertèbre lombaire.
+_NUMBER_REGION = re.compile(
+    rf"(?<![^\W_])(?:第({_COUNTED})|({_COUNTED})(?:\.|[eº°ª]|er|re|ère|ème|a|st|nd|rd|th))"
+    rf"[ _-]*(?:vert[eèé]bra?e?[ _-]*)?({_REGION_WORDS})(?![a-z])"
+)
 
 
 _SCT = {
@@ -101,8 +130,36 @@ def vertebra_of(name: str) -> str | None:
     """
     plain = _plain(name)
     found = _levels(plain)
-    rest = set(_WORDS.findall(_LEVEL.sub(" ", plain)))
+    rest = plain
+    for pattern in (_LEVEL, _REGION_NUMBER, _NUMBER_REGION):
+        rest = pattern.sub(" ", rest)
+    rest = set(_WORDS.findall(rest))
     return found.pop() if len(found) == 1 and rest <= _VERTEBRA else None
+
+
+def worded_levels(text: str) -> set[str]:
+    """Return the levels that a text names by a word for the region and a number.
+
+    German, Latin, French, Spanish, Italian and Chinese as hospitals write them; a single letter is
+    no word, since it may be a reader's.
+
+    Examples
+    --------
+    >>> [sorted(worded_levels(text)) for text in ("LWK 1", "vertebra lumbalis IV", "第十二胸椎")]
+    [['L1'], ['L4'], ['T12']]
+    >>> [sorted(worded_levels(text)) for text in ("1re vertèbre lombaire", "12ª dorsal", "D 12")]
+    [['L1'], ['T12'], []]
+    """
+    plain = comparable(text).casefold()
+    if _OTHER.search(plain):
+        return set()
+    pairs = [(match[1], match[2]) for match in _REGION_NUMBER.finditer(plain)]
+    pairs += [(match[3], match[1] or match[2]) for match in _NUMBER_REGION.finditer(plain)]
+    numbered = {
+        f"{_REGION_OF[region]}{_ROMAN.get(count) or _SIGNS.get(count) or int(count)}"
+        for region, count in pairs
+    }
+    return numbered & set(body_sizes())
 
 
 def levels_of_file(path: str | PurePath) -> set[str]:
@@ -127,4 +184,4 @@ def _plain(name: str) -> str:
 def _levels(plain: str) -> set[str]:
     known = body_sizes()
     found = (f"{_REGION[match[1][0]]}{int(match[2])}" for match in _LEVEL.finditer(plain))
-    return {level for level in found if level in known}
+    return {level for level in found if level in known} or worded_levels(plain)

@@ -277,8 +277,9 @@ def test_no_file_of_the_masks_vanishes_from_the_report(hospital):
 
 def test_two_files_of_one_vertebra_and_reader_are_not_matched(hospital):
     write_ct(ANNA, hospital.dicom)
-    for name in ("KH-0000471-A_L1_A.nrrd", "KH-0000471-A_L1_A copy.nrrd", "KH-0000471-A_L2_A.nrrd"):
+    for name in ("KH-0000471-A_L1_A.nrrd", "KH-0000471-A_L2_A.nrrd"):
         write_mask(hospital.masks / name)
+    write_mask(hospital.masks / "KH-0000471-A_L1_A copy.nrrd", width=20)
     (row,) = hospital.run()
     assert row["level"] == "L2"
     assert "Another file is of the same CT" in hospital.report()["KH-0000471-A_L1_A.nrrd"][2]

@@ -214,7 +214,7 @@ def test_folders_of_nifti_are_registered_from_a_table(folder):
     ct = sitk.GetImageFromArray(np.random.default_rng(1).integers(-50, 900, SMALL).astype("int16"))
     ct.CopyInformation(sitk.ReadImage(str(one / "segmentations" / "vertebrae_L1.nii.gz")))
     sitk.WriteImage(ct, str(one / "ct.nii.gz"))
-    with pytest.raises(StudyError, match=r"There must be a CT series in DICOM.*--cases") as caught:
+    with pytest.raises(StudyError, match=r"There must be a CT below DICOM_ROOT.*--cases") as caught:
         folder.run()
     assert "s0001" not in str(caught.value)
     table = folder.dicom / "cases.csv"

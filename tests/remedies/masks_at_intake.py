@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
 from intake.handover.cleaning_volumes import clean_volume
+from intake.handover.matching import conventions_of
+from pipeline.core.errors import StudyError
 from tests.intake.test_register_patients import Folder
 from tests.remedies import Remedy, says
 from tests.remedies.doors import refused, rule_of
+from tests.support.dicom_files import uid
 from tests.support.hospital import ANNA, write_ct, write_segments, write_small, write_small_mask
 
 REMEDIES: dict[str, Remedy] = {}
@@ -99,7 +104,43 @@ def right_grid(root: Path) -> None:
 
 def twice(root: Path) -> None:
     named("4711_L1_rA.nrrd")(root)
-    write_small_mask(root / "x" / "4711_L1_rA copy.nrrd")
+    write_small_mask(root / "x" / "4711_L1_rA copy.nrrd", value=2)
+
+
+def of_another(root: Path) -> None:
+    write_small(root / "x", "4711", level=None)
+    write_small(root / "y", "8822", level=None, lift=90)
+    write_small_mask(root / "far" / "4711_L1_rA.nrrd", lift=90)
+
+
+def two_phases(root: Path) -> None:
+    for number in (1, 2):
+        write_small(
+            root / "x" / str(number), "4711", level=None, AcquisitionNumber=number,
+            SeriesInstanceUID=uid("shared"), StudyInstanceUID=uid("study"),
+        )  # fmt: skip
+    write_small_mask(root / "x" / "4711_L1_rA.nrrd")
+
+
+def of_a_surname(*ids: str, lift: float = 0.0) -> Change:
+    def write(root: Path) -> None:
+        for place, one in enumerate(ids):
+            name = f"Canarelli^{'AB'[place]}"
+            write_small(root / one, one, level=None, name=name, lift=90.0 * place)
+        write_small_mask(root / "far" / "Canarelli_L1_rA.nrrd", lift=lift)
+
+    return write
+
+
+def of_two_names(root: Path) -> None:
+    for place, name in enumerate(("Canarelli", "Canaruso")):
+        write_small(root / name, f"471{place}", level=None, name=f"{name}^A", lift=90.0 * place)
+    write_small_mask(root / "far" / "4710_Canaruso_L1_rA.nrrd")
+
+
+def no_correction(root: Path) -> None:
+    named("4711_L1_rA.nrrd")(root)
+    write_small_mask(root / "x" / "4711_L1_rA_corrected.nrrd")
 
 
 def structures(*levels: str) -> Change:
@@ -158,6 +199,52 @@ register(
 register(
     "Register: `--mask-pattern` reads a patient without a CT", named("4712_L1_rA.nrrd"),
     "correct the name or the pattern", rename("x/4712_L1_rA.nrrd", "x/4711_L1_rA.nrrd"), PATTERN,
+)  # fmt: skip
+
+register(
+    "Register: a mask on the CT of another patient", of_another, "correct the id in its name",
+    rename("far/4711_L1_rA.nrrd", "far/8822_L1_rA.nrrd"),
+)  # fmt: skip
+register(
+    "Register: several phases of one series on one grid", two_phases, "say which by --phase",
+    lambda _: None, (), ("--phase", "acquisition 1"),
+)  # fmt: skip
+register(
+    "Register: a surname of two patients", of_a_surname("4711", "8822"), "the whole name",
+    rename("far/Canarelli_L1_rA.nrrd", "far/Canarelli A_L1_rA.nrrd"),
+)  # fmt: skip
+register(
+    "Register: a surname, and another grid than that patient's", of_a_surname("4711", lift=0.7),
+    "write the patient's id", rename("far/Canarelli_L1_rA.nrrd", "far/4711_L1_rA.nrrd"),
+)  # fmt: skip
+register(
+    "Register: an id and the surname of another patient", of_two_names, "correct the file's name",
+    rename("far/4710_Canaruso_L1_rA.nrrd", "far/4710_Canarelli_L1_rA.nrrd"),
+)  # fmt: skip
+register(
+    "Register: a correction that is its original", no_correction, "save the corrected mask",
+    lambda root: write_small_mask(root / "x" / "4711_L1_rA_corrected.nrrd", value=2),
+)  # fmt: skip
+
+
+def convention(bad_input: str, wrong: list[str], right: list[str], words: str) -> None:
+    """Add an entry of options of --convention."""
+
+    def remedy(_: Path) -> None:
+        with pytest.raises(StudyError, match=rule_of(bad_input)) as caught:
+            conventions_of(wrong)
+        says(caught.value.remedy, words)
+        conventions_of(right)
+
+    REMEDIES[bad_input] = remedy
+
+
+convention(
+    "Register: `--convention` with a name that is none", ["versa"], ["verse"], "write one of"
+)
+convention(
+    "Register: two conventions for all masks", ["verse", "totalsegmentator"],
+    ["verse", "ts=totalsegmentator"], "write FOLDER=NAME",
 )  # fmt: skip
 
 # --- copies --------------------------------------------------------------------------------------

@@ -197,7 +197,7 @@ REGISTERING: dict[str, Remedy] = {
         patients.test_two_spellings_of_an_id_are_one_patient, "P007", "p007"
     ),
     "Register: a later patient of the same id who is somebody else": somebody_else_later,
-    "Register: folders without DICOM, as public data sets have": tested(
+    "Register: folders without a CT, in DICOM or in volumes that hold air": tested(
         remedies.test_folders_of_nifti_are_registered_from_a_table
     ),
     "Register: a header whose needed attribute cannot be copied, pixels that are missing": (

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from intake.handover.cleaning_volumes import clean_volume
-from intake.handover.matching import structures
 from intake.handover.names import Told
+from intake.handover.structures_of_mask import structures
 from intake.handover.tables import _label, _segment
 from pipeline.core.errors import CaseError
 from segmentation.formats.mask_files import read_mask_file

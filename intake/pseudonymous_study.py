@@ -29,6 +29,7 @@ from intake.clinical.writing import (
 from intake.handover.dates import days_between, enrolment, surgery_dates
 from intake.handover.earlier import leave_out_strangers
 from intake.handover.folders import below, check_readable
+from intake.handover.handover_page import page_path, write_page
 from intake.handover.hospital_report import report_path, write_report
 from intake.handover.linkage import Linkage, read_linkage, write_linkage
 from intake.handover.matching import Matched, Rules, conventions_of, is_volume, match_masks
@@ -108,11 +109,17 @@ def collect(
     handover.other += _not_read(files, masks, handover)
     matched = match_masks(
         masks, mask_root, dicom_root, handover, rules,
-        lambda done, total, of_them: command.progress(
-            "register", done, total, f"masks: {of_them} matched, {done - of_them} not"
+        lambda done, total, of_them: _tell(
+            "match", done, total, f"masks: {of_them} matched, {done - of_them} not"
         ),
     )  # fmt: skip
     return matched, handover
+
+
+def _tell(stage: str, done: int, total: int, what: str) -> None:
+    """Say how far a step is, in at most some hundred lines."""
+    if done == total or done % max(1, total // 100) == 0:
+        command.progress(stage, done, total, what)
 
 
 def _not_read(
@@ -237,6 +244,10 @@ def register(
     tree.clear_orphans()
     write_linkage(linkage, linkage_path)
     write_report(matched, handover, written, report_path(linkage_path))
+    write_page(
+        matched, handover, written, linkage, linkage_path,
+        lambda done, total: _tell("confirm", done, total, "patients drawn"),
+    )  # fmt: skip
     if tree.names.left_out:
         logger.warning(
             "Left out of the copies, since they hold a name, an id or a date: %s",
@@ -419,6 +430,7 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
     print(
         f"Study: {options.out}\nLinkage (who is who; keep it away from the study): {linkage_path}"
         f"\nWhat became of each file, for the hospital: {report}"
+        f"\nThe same as a page to confirm, with pictures: {page_path(linkage_path)}"
     )
     if told := read_marker(options.out / "cases.csv").get("convention"):
         print(f"For the configuration of the study: masks: {{convention: {told}}}")

@@ -179,7 +179,7 @@ class Choosing:
     def _nobody(self, path: Path, mask_file: MaskFile) -> CaseError:
         """Return the error of a mask of which nothing tells the patient."""
         for one in self.handover.series:
-            if path.parent in {file.parent for file in one.files}:
+            if any(path.parent in file.parents for file in one.files):
                 _sound(one)
         fits = fitting(mask_file, self.handover.series)
         hint = f"; it lies on the grid of the series in {_places(fits)}" if fits else ""

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from intake.handover.choosing import Choosing, surname_conflicts
 from intake.handover.folders import in_utf_8
 from intake.handover.names import Pattern, level_of, normal, read_path
+from intake.handover.outlines import Outline, outline_of
 from intake.handover.parting import readers_by_parting
 from intake.handover.sources import Handover, Series
 from intake.handover.structures_of_mask import follows, label_of, structures
@@ -51,6 +52,8 @@ class Row:
         1 for the reader's first mask, 2 and up for corrections, as the name tells.
     days : int or None
         Days from surgery to the scan, where a table says so.
+    outline : Outline or None
+        Where it lies on its CT.
     """
 
     series: Series
@@ -62,6 +65,7 @@ class Row:
     note: str = ""
     version: int = 1
     days: int | None = None
+    outline: Outline | None = None
 
 
 @dataclass
@@ -171,8 +175,9 @@ def match_masks(
                     if convention != rules.convention or not follows(segment, level, convention):
                         result.convention = ""
                     result.rows.append(
-                        Row(series, path, level, told.reader, label, rule, note, told.version)
-                    )
+                        Row(series, path, level, told.reader, label, rule, note, told.version,
+                            outline=outline_of(mask_file, segment, series))
+                    )  # fmt: skip
         except CaseError as error:
             result.failed.append((path, reason_of(error)))
         progress(done, len(masks), done - len(result.failed))

@@ -102,6 +102,8 @@ class Series:
         Series description, by which a table may name it.
     grid : Geometry or None
         None where the slices do not lie in a regular stack.
+    order : tuple of int
+        Place in `files` (or frame) of each slice of the grid; empty without a grid.
     persons : set of Person
         Who its headers say was scanned.
     instances : set of str
@@ -131,6 +133,7 @@ class Series:
     number: int | None = None
     description: str = ""
     grid: Geometry | None = None
+    order: tuple[int, ...] = ()
     persons: set[Person] = field(default_factory=set)
     instances: set[str] = field(default_factory=set)
     uids: set[str] = field(default_factory=set)
@@ -198,6 +201,9 @@ def series_of(uid: str, patient: str, images: list[Image]) -> Series:
         one.date = one.date or image.date
         places += image.places
     one.grid = stack(places)
+    if one.grid is not None and (len(one.files) == 1 or len(places) == len(one.files)):
+        heights = _heights(places)
+        one.order = tuple(int(place) for place in np.argsort(heights))
     return one
 
 
@@ -207,6 +213,13 @@ def stack(slices: list[Dataset]) -> Geometry | None:
         return _stack(slices)
     except (CaseError, *DAMAGE):
         return None
+
+
+def _heights(slices: list[Dataset]) -> np.ndarray:
+    """Return where slices lie along their normal, in mm."""
+    along = np.array(slices[0].ImageOrientationPatient, dtype=float).reshape(2, 3)
+    places = np.array([one.ImagePositionPatient for one in slices], dtype=float)
+    return places @ np.cross(*along)
 
 
 def _stack(slices: list[Dataset]) -> Geometry | None:

@@ -11,6 +11,7 @@ from intake.handover.dates import day_of
 from intake.handover.folders import below
 from intake.handover.matching import Matched, Row, reason_of, without_doubles
 from intake.handover.names import level_of
+from intake.handover.outlines import outline_of
 from intake.handover.persons import (
     Person,
     canonical,
@@ -175,6 +176,7 @@ def match_table(sheet: pd.DataFrame, folder: Path) -> tuple[Matched, Handover]:
                     version=int(float(row["version"] or 1)),
                     days=None if row["days_from_surgery"] is None
                     else int(float(row["days_from_surgery"])),
+                    outline=outline_of(mask_file, segment, series),
                 )
             )  # fmt: skip
         except CaseError as error:

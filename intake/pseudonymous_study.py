@@ -37,6 +37,7 @@ from intake.handover.names import pattern_of
 from intake.handover.only_one import only_one
 from intake.handover.phases import CHOICES
 from intake.handover.reading import read_handovers
+from intake.handover.same_grid import ask_about_same_grids
 from intake.handover.sources import Handover
 from intake.handover.study_tree import (
     Names,
@@ -113,6 +114,7 @@ def collect(
             "match", done, total, f"masks: {of_them} matched, {done - of_them} not"
         ),
     )  # fmt: skip
+    matched.rows = ask_about_same_grids(matched.rows, handover)
     return matched, handover
 
 

@@ -7,7 +7,8 @@ nowhere else: a wrong pairing cannot be noticed by anything that sees pseudonyms
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
@@ -213,6 +214,24 @@ def against(told: Told, patient: Known, operated: str | None = None) -> tuple[li
                 else "the name differs from that of the images"
             )  # fmt: skip
     return found, doubts
+
+
+def namesakes(patients: Mapping[str, Known]) -> dict[str, list[str]]:
+    """Return, of each patient, others of the same surname and birth date, such as twins.
+
+    A row that states no given name fits both, whatever number it bears.
+    """
+    alike: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for original, patient in patients.items():
+        for one in patient.persons:
+            family = fold(re.split(r"[\^,= ]", one.name)[0])
+            if family and one.birth:
+                alike[family, one.birth].add(original)
+    found: dict[str, list[str]] = {}
+    for several in alike.values():
+        for original in several if len(several) > 1 else ():
+            found[original] = sorted({*found.get(original, ()), *several} - {original})
+    return found
 
 
 def compared(told: Told, patient: Known) -> str:

@@ -14,10 +14,12 @@ import pandas as pd
 
 from intake.clinical.agreement import (
     PersonColumns,
+    Told,
     against,
     compared,
     far_from_scans,
     learn_codes,
+    namesakes,
     person_columns,
     told_of,
 )
@@ -282,6 +284,7 @@ def _compare(one: Paired, patients: dict[str, Known], made: Clinical) -> None:
     """Refuse the rows that cannot be of the person whose images they were paired with."""
     learn_codes(one.persons, one.sheet, one.rows, patients)
     refused = []
+    twins = namesakes(patients)
     for row, patient in one.rows.items():
         operated = None if one.operated is None else one.operated[row]
         told = told_of(one.sheet, row, one.persons)
@@ -289,6 +292,13 @@ def _compare(one: Paired, patients: dict[str, Known], made: Clinical) -> None:
         made.compared[compared(told, patients[patient])] += 1
         if far_from_scans(operated, patients[patient]):
             doubts.append("the operation lies more than a year from every scan of the patient")
+        others = [patients[twin] for twin in twins.get(patient, ())]
+        if told != Told() and any(not against(told, other, operated)[0] for other in others):
+            doubts.append(
+                "it fits another patient of the same surname and birth date"
+                + ("" if speaks_against else " as well")
+                + ": is the number of the patient right?"
+            )
         for why in doubts:
             made.lines.append(Line(one.sheet.where, row, "", DOUBT, why, patient))
         if speaks_against:

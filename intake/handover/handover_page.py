@@ -7,6 +7,7 @@ its pictures in a folder beside it. Pictures are made anew only where a CT or a 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -65,6 +66,8 @@ def write_page(
         Told how many patients are drawn, of how many.
     """
     folder = pictures_path(linkage_path)
+    places = _Places([*(path for path, _ in matched.failed), *(row.mask for row, _ in written),
+                      *(one.files[0] for one in handover.series), *handover.damaged])  # fmt: skip
     pictures = _Pictures(folder)
     colours = dict(zip(sorted({values["reader"] for _, values in written}), _endless(),
                        strict=False))  # fmt: skip
@@ -76,16 +79,18 @@ def write_page(
         rows[row.series.patient].append((row, values))
     patients = []
     for done, (original, series) in enumerate(sorted(by_patient.items()), start=1):
-        patients.append(_patient(original, series, rows[original], linkage, pictures, colours))
+        patients.append(_patient(original, series, rows[original], linkage, pictures, colours,
+                                 places))  # fmt: skip
         progress(done, len(by_patient))
     pictures.close()
-    failed = [_failed(path, reason) for path, reason in matched.failed]
+    failed = [_failed(places(path), reason) for path, reason in matched.failed]
     masks = Counter(values["reader"] for _, values in written)
     template = page_templates(Path(__file__).parent / "templates").get_template("handover.html.j2")
     page = template.render(
         patients=sorted(patients, key=lambda one: ("check", "none", "ok").index(one["state"])),
         failed=failed,
-        damaged=[str(path) for path in handover.damaged],
+        damaged=[places(path) for path in handover.damaged],
+        root=places.root,
         readers=[
             {"letter": letter, "name": linkage.readers.get(letter, letter), "colour": colour,
              "masks": masks[letter]}
@@ -103,6 +108,22 @@ def write_page(
     path = page_path(linkage_path)
     write_private(path, page)
     return path
+
+
+class _Places:
+    """Paths as the page shows them: below the folder that all of them share.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+        All that may be shown.
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.root = os.path.commonpath([path.parent for path in paths]) if paths else ""
+
+    def __call__(self, path: Path) -> str:
+        return os.path.relpath(path, self.root or ".")
 
 
 class _Pictures:
@@ -183,6 +204,7 @@ def _patient(
     linkage: Linkage,
     pictures: _Pictures,
     colours: dict[str, str],
+    places: _Places,
 ) -> dict:
     """Return what the page says of a patient."""
     cases: dict[str, list[tuple[Row, dict]]] = defaultdict(list)
@@ -205,7 +227,7 @@ def _patient(
     who = sorted({f"{one.name} {one.birth} {one.sex}".strip() for one in persons} - {""})
     pseudonym = linkage.known(original) or ""
     masks = [
-        {"file": str(row.mask), "level": row.level, "reader": values["reader"],
+        {"file": places(row.mask), "level": row.level, "reader": values["reader"],
          "version": int(values["version"]), "rule": row.rule, "check": row.note}
         for row, values in rows
     ]  # fmt: skip
@@ -214,27 +236,27 @@ def _patient(
     if problems or any(one["check"] for one in masks):
         state = "check"
     search = " ".join((original, pseudonym, *who, *(one["file"] for one in masks),
-                       *(str(one.files[0].parent) for one in series)))  # fmt: skip
+                       *(places(one.files[0].parent) for one in series)))  # fmt: skip
     return {
         "original": original, "pseudonym": pseudonym, "who": " · ".join(who), "state": state,
         "cases": shown, "masks": masks, "search": search.casefold(),
-        "series": [_series(one) for one in series],
+        "series": [_series(one, places) for one in series],
         "problems": [{"text": one, "clip": f"Patient {original}: {one}"} for one in problems],
     }  # fmt: skip
 
 
-def _series(one: Series) -> str:
+def _series(one: Series, places: _Places) -> str:
     facts = [f"CT of {len(one.files)} files", one.description, one.part]
     if one.date:
         facts.insert(0, f"{one.date[:4]}-{one.date[4:6]}-{one.date[6:]}")
     facts += one.notes
-    return f"{' · '.join(filter(None, facts))} · {one.files[0].parent}"
+    return f"{' · '.join(filter(None, facts))} · {places(one.files[0].parent)}"
 
 
-def _failed(path: Path, reason: str) -> dict:
+def _failed(path: str, reason: str) -> dict:
     """Return a mask that was not matched: rule, what was found, remedy, and the text to copy."""
     said, _, remedy = reason.partition(". Remedy: ")
     match = re.fullmatch(r"(.*?) \(found: (.*)\)", said, re.DOTALL)
     rule, found = (match[1], match[2]) if match else (said, "")
-    return {"file": str(path), "rule": f"{rule}.", "found": found, "remedy": remedy,
+    return {"file": path, "rule": f"{rule}.", "found": found, "remedy": remedy,
             "clip": f"{path}: {reason}"}  # fmt: skip

@@ -191,7 +191,7 @@ def match_masks(
         replace(one, reader=one.reader or parting.get(one.mask.relative_to(mask_root)))
         for one in result.rows
     ]
-    return without_doubles(result)
+    return without_doubles(_without_copies(result))
 
 
 def _refuse_surnames(
@@ -233,7 +233,6 @@ def reason_of(error: CaseError) -> str:
 
 def without_doubles(matched: Matched) -> Matched:
     """Move masks that claim the same vertebra and reader to those that were not matched."""
-    _without_copies(matched)
     claims: dict[tuple, list[Row]] = {}
     for row in matched.rows:
         reader = (row.reader or "").casefold()
@@ -253,7 +252,7 @@ def without_doubles(matched: Matched) -> Matched:
     return matched
 
 
-def _without_copies(matched: Matched) -> None:
+def _without_copies(matched: Matched) -> Matched:
     """Keep one of several files of one vertebra and reader that are alike, byte for byte."""
     claims: dict[tuple, dict[Path, Row]] = {}
     for row in matched.rows:
@@ -278,6 +277,7 @@ def _without_copies(matched: Matched) -> None:
                 else:
                     matched.copies.append((path, f"a copy of {original.name}, byte for byte"))
     matched.rows = [row for row in matched.rows if row.mask not in copies]
+    return matched
 
 
 def conventions_of(options: Sequence[str]) -> tuple[Convention | None, dict]:

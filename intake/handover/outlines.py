@@ -12,7 +12,7 @@ import pydicom
 import SimpleITK as sitk
 from matplotlib.image import imsave
 from pydicom.pixels import pixel_array
-from scipy.ndimage import binary_dilation, binary_erosion, zoom
+from scipy.ndimage import binary_erosion, zoom
 
 from intake.handover.damage import DamagedError, named
 from intake.handover.folders import in_utf_8
@@ -29,8 +29,6 @@ MARGIN_MM = 30.0
 WINDOW = (-250.0, 1250.0)
 #: One colour for each reader, told apart by people who do not see red and green.
 COLOURS = ("#ffb000", "#4fc3ff", "#ff6ec7", "#8bff8b", "#ffffff", "#ff7043", "#b39ddb", "#80cbc4")
-#: Voxels around a mask that are compared with it.
-SHELL = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,22 +115,6 @@ def slice_of(series: Series, index: int) -> np.ndarray | None:
             return stored.astype(np.float32) * float(slope) + float(intercept)
     except (CaseError, DamagedError):
         return None
-
-
-def contrast(hu: np.ndarray, drawn: np.ndarray) -> float | None:
-    """Return by how many HU a mask is denser than what lies around it on a slice.
-
-    Parameters
-    ----------
-    hu : numpy.ndarray
-        Shape (y, x).
-    drawn : numpy.ndarray
-        bool, shape (y, x).
-    """
-    around = binary_dilation(drawn, iterations=SHELL) & ~binary_dilation(drawn)
-    if not drawn.any() or not around.any():
-        return None
-    return float(hu[drawn].mean() - hu[around].mean())
 
 
 def picture(hu: np.ndarray, drawn: Mapping[str, np.ndarray], spacing: tuple[float, float]) -> bytes:

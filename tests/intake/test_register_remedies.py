@@ -139,13 +139,13 @@ def test_two_levels_in_a_name_are_those_of_its_structures(folder):
 @pytest.mark.parametrize("remedy", ["readers", "version", "pattern"])
 def test_two_files_of_one_reader(folder, remedy):
     write_small(folder.dicom / "x", "4711", mask="4711_L1.nrrd")
-    write_small_mask(folder.dicom / "x" / "4711_L1_corrected.nrrd")
+    write_small_mask(folder.dicom / "x" / "4711_L1_smooth.nrrd", value=2)
     write_small(folder.dicom / "good", "GOOD", lift=500)
     folder.run()
     failed = [line["check"] for line in folder.lines() if line["result"] == "NOT MATCHED"]
     assert len(failed) == 2
     assert "end the name of a correction in _v2" in failed[0]
-    corrected = folder.dicom / "x" / "4711_L1_corrected.nrrd"
+    corrected = folder.dicom / "x" / "4711_L1_smooth.nrrd"
     drawn = sitk.GetArrayFromImage(sitk.ReadImage(str(corrected)))
     image = sitk.GetImageFromArray(np.roll(drawn, 1, axis=2))
     image.CopyInformation(sitk.ReadImage(str(corrected)))

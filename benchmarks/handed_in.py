@@ -1,9 +1,9 @@
-"""How long the intake of a large hospital takes, how much memory it needs, what a second run reads.
+"""How long the intake of a large hospital takes, its memory, and what a second run reads.
 
-``python -m benchmarks.handed_in --patients 100 --slices 300 --out FOLDER``: headers of a real
-scanner's extent (pydicom's example CT, changed for each patient), tiny pixels, two readers' masks of
-each patient. Registers them, then again without a change, then with one changed mask, and prints
-seconds, peak memory and the sizes of what lies beside the study.
+``python -m benchmarks.handed_in --patients 100 --slices 300 --out FOLDER``: headers as long as a
+real scanner's (pydicom's example CT, changed for each patient), tiny pixels, masks of two readers.
+Registers them, then again without a change, then with one changed mask, and prints seconds, peak
+memory and the sizes of what lies beside the study.
 """
 
 from __future__ import annotations

@@ -11,20 +11,33 @@ import runpy
 import sys
 import sysconfig
 from importlib.metadata import distributions
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
-NATIVE = "pipeline/extraction/native"
-
-SOURCES = ("module", "statistics", "spline", "nearest", "matrices", "runs", "cooccurrence", "shape")
+#: Compiled modules: the folder of the C sources of each, and those that are compiled by themselves.
+NATIVE = {
+    "pipeline.extraction._kernels": (
+        "pipeline/extraction/native",
+        ("module", "statistics", "spline", "nearest", "matrices", "runs", "cooccurrence", "shape"),
+    ),
+    "models.learning._kernels": ("models/learning/native", ("module", "network")),
+}
 
 #: Results must not depend on the machine: products and sums round one by one (no fused
 #: multiply-add), and nothing is rearranged.
 FLAGS = [] if sys.platform == "win32" else ["-std=c11", "-O3", "-ffp-contract=off", "-Wall"]
 
-#: The engine refuses kernels that were built from other sources than it finds.
-SOURCES_HASH = runpy.run_path("pipeline/extraction/native_sources.py")["sources_hash"]()
+#: Nobody looks at what a comparison or a root may signal, which would keep loops from wide registers.
+OTHER_FLAGS = {
+    "models.learning._kernels": (
+        [] if sys.platform == "win32" else ["-fno-trapping-math", "-fno-math-errno"]
+    )
+}
+
+#: Kernels are refused that were built from other sources than lie beside them.
+SOURCES_HASH = runpy.run_path("pipeline/core/native_sources.py")["sources_hash"]
 
 #: Where an installed package finds what lies beside the packages in a checkout
 #: (pipeline/core/own_files.py), and what that is. Paths within it are those of the checkout, since
@@ -95,11 +108,12 @@ setup(
     cmdclass={"build_py": BuildWithOwnFiles},
     ext_modules=[
         Extension(
-            "pipeline.extraction._kernels",
-            [f"{NATIVE}/{name}.c" for name in SOURCES],
-            depends=[f"{NATIVE}/kernels.h"],
-            define_macros=[("SOURCES_HASH", f'"{SOURCES_HASH}"')],
-            extra_compile_args=FLAGS,
+            module,
+            [f"{folder}/{name}.c" for name in sources],
+            depends=sorted(glob.glob(f"{folder}/*.h")),
+            define_macros=[("SOURCES_HASH", f'"{SOURCES_HASH(Path(folder))}"')],
+            extra_compile_args=[*FLAGS, *OTHER_FLAGS.get(module, [])],
         )
+        for module, (folder, sources) in NATIVE.items()
     ],
 )

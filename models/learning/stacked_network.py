@@ -8,13 +8,13 @@ joins two networks: what one computes does not depend on those beside it. This m
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import NamedTuple
 
 import torch
-from torch.nn import functional
 
-HALF = torch.tensor(0.5).sqrt().item()
-"""Scale of the sum of a layer and what it adds: rounded to float32, as in the library."""
+from models.learning import compiled_layers, torch_layers
+from models.learning.torch_layers import normed
 
 
 class Layer(NamedTuple):
@@ -120,81 +120,39 @@ def compute(
     sparsity : Tensor of shape (n_networks,)
         Mean negative entropy of the attention.
     """
+    layers = layers_for(rows.device)
 
-    def normed(x: torch.Tensor, name: str) -> torch.Tensor:
-        n, channels, size = x.shape
-        return functional.batch_norm(
-            x.reshape(1, n * channels, size),
-            statistics[f"{name}.running_mean"].view(-1),
-            statistics[f"{name}.running_var"].view(-1),
-            weights[f"{name}.weight"].reshape(-1),
-            weights[f"{name}.bias"].reshape(-1),
-            training,
-            wiring.momentum,
-        ).view(n, channels, size)
+    def scale(name: str) -> tuple[torch.Tensor, ...]:
+        """Return gain, shift, running mean and running variance of a batch normalisation."""
+        parts = [weights[f"{name}.{part}"] for part in ("weight", "bias")]
+        return *parts, *(statistics[f"{name}.running_{part}"] for part in ("mean", "var"))
 
-    def linear(x: torch.Tensor, layer: Layer) -> torch.Tensor:
-        return normed(torch.bmm(weights[layer.weight], x), layer.norm)
-
-    def gated(x: torch.Tensor, layers: tuple[Layer, ...]) -> torch.Tensor:
-        out = functional.glu(linear(x, layers[0]), dim=1)
-        for layer in layers[1:]:
-            out = (out + functional.glu(linear(out, layer), dim=1)) * HALF
+    def gated(x: torch.Tensor, gates: tuple[Layer, ...]) -> torch.Tensor:
+        out = None
+        for layer in gates:
+            before = torch.bmm(weights[layer.weight], x if out is None else out)
+            out = layers.gate(before, scale(layer.norm), momentum, training, out)
         return out
 
-    x = normed(rows, wiring.norm)
+    momentum = wiring.momentum
+    x = normed(rows, scale(wiring.norm), momentum, training)
     prior = torch.ones_like(x)
     sparsity = x.new_zeros(len(x))
     decision = None
     attention = gated(x, wiring.splitter)[:, wiring.n_d :]
-    for attentive, layers in zip(wiring.attentions, wiring.transformers, strict=True):
-        mask = sparsemax(linear(attention, attentive) * prior)
-        sparsity = sparsity + (mask * torch.log(mask + wiring.epsilon)).sum(dim=1).mean(dim=-1)
-        prior = (wiring.gamma - mask) * prior
-        out = gated(mask * x, layers)
-        decided = torch.relu(out[:, : wiring.n_d])
+    for attentive, gates in zip(wiring.attentions, wiring.transformers, strict=True):
+        before = torch.bmm(weights[attentive.weight], attention)
+        masked, prior, entropy = layers.attend(
+            before, scale(attentive.norm), momentum, training, wiring, prior, x
+        )
+        sparsity = sparsity + entropy
+        out = gated(masked, gates)
+        decided, attention = out.split([wiring.n_d, out.shape[1] - wiring.n_d], dim=1)
+        decided = torch.relu(decided)
         decision = decided if decision is None else decision + decided
-        attention = out[:, wiring.n_d :]
     return torch.bmm(weights[wiring.final], decision), sparsity / len(wiring.attentions)
 
 
-class Sparsemax(torch.autograd.Function):
-    """Projection onto the simplex along dimension 1 [1]_, without sorting [2]_.
-
-    References
-    ----------
-    .. [1] Martins AFT, Astudillo RF. From softmax to sparsemax. ICML 2016;48:1614-1623.
-    .. [2] Michelot C. A finite algorithm for finding the projection of a point onto the canonical
-       simplex of R^n. J Optim Theory Appl 1986;50:195-200.
-    """
-
-    @staticmethod
-    def forward(context: torch.autograd.function.FunctionCtx, z: torch.Tensor) -> torch.Tensor:
-        """Return weights of shape `z` that sum to 1 along dimension 1."""
-        z = z - z.amax(dim=1, keepdim=True)
-        # Below the largest minus 1 nothing is in the support; from there it can only shrink, at
-        # most once for each entry.
-        support = z > -1
-        for _ in range(z.shape[1]):
-            count = support.sum(dim=1, keepdim=True)
-            threshold = ((z * support).sum(dim=1, keepdim=True) - 1) / count
-            inside = support & (z > threshold)
-            if torch.equal(inside, support):
-                break
-            support = inside
-        out = torch.clamp(z - threshold, min=0)
-        context.save_for_backward(out > 0)
-        return out
-
-    @staticmethod
-    def backward(context: torch.autograd.function.FunctionCtx, slope: torch.Tensor) -> torch.Tensor:
-        """Return the gradient: within the support, less its mean there."""
-        (support,) = context.saved_tensors
-        inside = slope * support
-        mean = inside.sum(dim=1, keepdim=True) / support.sum(dim=1, keepdim=True)
-        return (inside - mean) * support
-
-
-def sparsemax(z: torch.Tensor) -> torch.Tensor:
-    """Return the projection of `z`, shape (n_networks, n_features, n_rows), onto the simplex."""
-    return Sparsemax.apply(z)
+def layers_for(device: torch.device) -> ModuleType:
+    """Return who computes gates and attention: compiled kernels on a CPU, torch elsewhere."""
+    return compiled_layers if device.type == "cpu" else torch_layers

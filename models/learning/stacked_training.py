@@ -16,14 +16,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from models.learning.stacked_network import Wiring, compute, wiring_of
-
-BETAS = 0.9, 0.999
-EPSILON = 1e-8
-"""Of Adam, torch's defaults."""
-
-CLIPPED_NORM = 1.0
-"""Norm to which a network's gradient is cut, the library's default."""
+from models.learning.stacked_network import Wiring, compute, layers_for, wiring_of
+from models.learning.torch_layers import BETAS
 
 
 @dataclass(eq=False)
@@ -123,7 +117,7 @@ class Stack:
             return torch.tensor(values, dtype=of.dtype, device=of.device)
 
         self.rates = torch.tensor([pupil.learning_rate for pupil in self.pupils]).double()
-        self.decay = column([pupil.weight_decay for pupil in self.pupils])[:, None]
+        self.decay = column([pupil.weight_decay for pupil in self.pupils])
         self.sparse = column([pupil.lambda_sparse for pupil in self.pupils])
 
     def leaves(self, n: int) -> dict[str, torch.Tensor]:
@@ -169,19 +163,14 @@ class Stack:
     def step(self, slopes: torch.Tensor) -> torch.Tensor:
         """Move the first networks by Adam; return the norms of their gradients, shape (n,)."""
         n = len(slopes)
-        norms = torch.linalg.vector_norm(slopes, dim=1)
-        slopes = slopes * torch.clamp(CLIPPED_NORM / (norms + 1e-6), max=1.0)[:, None]
         weights = self.weights[:n]
-        slopes = torch.addcmul(slopes, self.decay[:n], weights)
         self.steps[:n] += 1
-        first, second = (moment[:n] for moment in self.moments)
-        first.lerp_(slopes, 1 - BETAS[0])
-        second.mul_(BETAS[1]).addcmul_(slopes, slopes, value=1 - BETAS[1])
         corrected = [1 - beta ** self.steps[:n] for beta in BETAS]
-        rates = (self.rates[:n] / corrected[0]).to(weights)[:, None]
-        root = (second.sqrt() / corrected[1].sqrt().to(weights)[:, None]).add_(EPSILON)
-        weights.sub_(rates * first / root)
-        return norms
+        rates = (self.rates[:n] / corrected[0]).to(weights)
+        roots = corrected[1].sqrt().to(weights)
+        moments = (moment[:n] for moment in self.moments)
+        move = layers_for(weights.device).move
+        return move(weights, slopes, *moments, rates, roots, self.decay[:n])
 
     def epoch(self) -> np.ndarray:
         """Train one epoch; return which networks are still finite, shape (n_networks,)."""

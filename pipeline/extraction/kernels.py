@@ -1,46 +1,23 @@
-"""The compiled kernels, or one clear error where they were not built, or from other sources."""
+"""The compiled kernels of the fast engine."""
 
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from types import ModuleType
 
-from pipeline.core.errors import MachineError
-from pipeline.extraction.native_sources import sources_hash
+from pipeline.core.compiled import compiled
 
-REMEDY = (
-    "run `make install` (or `python setup.py build_ext --inplace`), or set "
-    "extraction.engine: pyradiomics"
-)
+FOLDER = Path(__file__).parent / "native"
 
 
 @functools.cache
 def kernels() -> ModuleType:
-    """Return the compiled module.
+    """Return the compiled module; see `pipeline.core.compiled.compiled` for what it raises."""
+    return compiled(_load, "The fast engine", FOLDER, "extraction.engine: pyradiomics")
 
-    Raises
-    ------
-    MachineError
-        If it was not built, since there is no slow path that would silently take its place; or if
-        it was built from C sources other than those that lie here, and that results are told by.
-    """
-    try:
-        from pipeline.extraction import _kernels
-    except ImportError as error:
-        raise MachineError(
-            "The fast engine needs its compiled kernels",
-            found=type(error).__name__,
-            where="pipeline/extraction/native",
-            remedy=REMEDY,
-            code="kernels-missing",
-        ) from None
-    built, here = getattr(_kernels, "SOURCES_HASH", "an older version"), sources_hash()
-    if here not in (None, built):
-        raise MachineError(
-            "The compiled kernels must be built from the C sources that lie beside them",
-            found=f"kernels of {built}, sources of {here}",
-            where="pipeline/extraction/native",
-            remedy=REMEDY,
-            code="kernels-outdated",
-        )
+
+def _load() -> ModuleType:
+    from pipeline.extraction import _kernels
+
     return _kernels

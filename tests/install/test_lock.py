@@ -166,7 +166,11 @@ def test_the_package_installs_with_its_kernels(repository, tmp_path):
          "--target", target, tmp_path],
         check=True,
     )  # fmt: skip
-    code = "from pipeline.extraction.kernels import kernels; print(kernels().__file__)"
+    code = (
+        "from models.learning.kernels import kernels as others\n"
+        "from pipeline.extraction.kernels import kernels\n"
+        "print(kernels().__file__, others().__file__, sep='\\n')"
+    )
     found = subprocess.run(
         [sys.executable, "-c", code],
         check=True,
@@ -175,5 +179,8 @@ def test_the_package_installs_with_its_kernels(repository, tmp_path):
         cwd=target,
         env=os.environ | {"PYTHONPATH": str(target)},
     )
-    assert found.stdout.startswith(str(target))
+    files = found.stdout.splitlines()
+    assert len(files) == 2
+    assert all(file.startswith(str(target)) for file in files)
     assert (target / "pipeline/extraction/native/spline.c").exists()
+    assert (target / "models/learning/native/network.h").exists()

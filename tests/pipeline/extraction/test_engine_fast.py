@@ -13,20 +13,20 @@ from radiomics import cMatrices, firstorder, imageoperations
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError, MachineError
+from pipeline.core.native_sources import sources_hash
 from pipeline.extraction import (
     binning,
     extract_features,
     features_of_crop,
     load_crop,
     load_params,
-    native_sources,
 )
+from pipeline.extraction import kernels as module_of_kernels
 from pipeline.extraction.binning import BinnedImage
 from pipeline.extraction.fast import FastScan
 from pipeline.extraction.firstorder import first_order
 from pipeline.extraction.kernels import kernels
 from pipeline.extraction.matrices import Region, count
-from pipeline.extraction.native_sources import sources_hash
 from pipeline.extraction.resampling import (
     Scaling,
     Volume,
@@ -377,13 +377,13 @@ def test_kernels_of_other_sources_are_one_clear_error(monkeypatch, built):
     with pytest.raises(MachineError, match=rf"must be built from.*{found}.*make install"):
         load_crop(ct, mask, parameters(), engine="fast")
     monkeypatch.undo()
-    assert sources_hash() == kernels().SOURCES_HASH
+    assert sources_hash(module_of_kernels.FOLDER) == kernels().SOURCES_HASH
 
 
 def test_kernels_without_sources_beside_them_are_taken_as_they_are(monkeypatch, tmp_path):
     kernels.cache_clear()
-    monkeypatch.setattr(native_sources, "FOLDER", tmp_path)
-    assert sources_hash() is None
+    monkeypatch.setattr(module_of_kernels, "FOLDER", tmp_path)
+    assert sources_hash(tmp_path) is None
     assert kernels().label_box(np.ones((1, 1, 1), np.uint8), 1) == (0,) * 6
     kernels.cache_clear()
 

@@ -1,4 +1,4 @@
-"""Which C sources the kernels are made of: setup.py tells it to them, the engine asks them.
+"""Which C sources compiled kernels are made of: setup.py tells it to them, their users ask them.
 
 Nothing of the project is imported, since setup.py runs this file by itself.
 """
@@ -8,12 +8,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "native"
 
-
-def sources_hash() -> str | None:
-    """Return a hash over the C sources, None where an installation came without them."""
-    files = sorted(path for path in FOLDER.glob("*") if path.suffix in (".c", ".h"))
+def sources_hash(folder: Path) -> str | None:
+    """Return a hash over the C sources in `folder`, None where an installation came without."""
+    files = sorted(path for path in folder.glob("*") if path.suffix in (".c", ".h"))
     if not files:
         return None
     digest = hashlib.sha256()

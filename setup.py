@@ -29,7 +29,7 @@ NATIVE = {
 #: multiply-add), and nothing is rearranged.
 FLAGS = [] if sys.platform == "win32" else ["-std=c11", "-O3", "-ffp-contract=off", "-Wall"]
 
-#: Nobody looks at what a comparison or a root may signal, which would keep loops from wide registers.
+#: Nobody looks at what a comparison or a root may signal, and wide registers need that.
 OTHER_FLAGS = {
     "models.learning._kernels": (
         [] if sys.platform == "win32" else ["-fno-trapping-math", "-fno-math-errno"]

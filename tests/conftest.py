@@ -25,6 +25,11 @@ os.fsync = os.fstat
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# A test fails by what it finds, never by how long a busy machine takes.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

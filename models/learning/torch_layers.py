@@ -1,6 +1,7 @@
 """Layers of a stack of TabNets by torch's own operations.
 
-They run on a GPU, and are what the compiled kernels are held to. Arrays are (n_networks, n_channels, n_rows); this module imports torch.
+They run on a GPU, and are what the compiled kernels are held to. Arrays are
+(n_networks, n_channels, n_rows); this module imports torch.
 """
 
 from __future__ import annotations

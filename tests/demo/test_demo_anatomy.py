@@ -58,7 +58,7 @@ def test_body_has_about_the_volume_of_its_box_less_waist_and_hollows(vertebra):
     assert 0.6 * box < volume < 0.85 * box
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(-30, 30), st.floats(-25, 25), st.floats(-20, 20), st.floats(0.0, 0.38))
 def test_moving_the_contour_outwards_keeps_every_point_that_was_inside(u, v, w, wedge):
     body = Vertebra(

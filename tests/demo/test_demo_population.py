@@ -78,7 +78,7 @@ def test_readers_agree_on_a_part_of_the_features(cohort):
     assert ccc.min() < 0.75
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**31 - 1))
 def test_standard_normal_values_stay_so(seed):
     """Whatever is drawn, the shares of a feature's variance sum to one."""

@@ -135,7 +135,7 @@ def test_every_vertebra_has_two_readers():
     assert table.groupby("case_id")["level"].nunique().eq(1).all()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 2**31), st.sampled_from([(3.0, 0.7, 0.7), (1.5, 1.5, 1.5), (2.0, 1.0, 1.0)]))
 def test_the_simulated_reader_disagrees_at_the_boundary_only(seed, spacing):
     grid = np.indices((24, 30, 28)) - np.array([12, 15, 14])[:, None, None, None]

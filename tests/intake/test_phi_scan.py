@@ -205,7 +205,7 @@ def test_dates_are_found_in_every_form(tmp_path, search, text):
 
 
 @given(st.dates(datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_every_form_of_a_date_is_searched(day):
     texts = forms(Identity("date", "t", f"{day:%Y%m%d}"))
     assert {f"{day:%Y-%m-%d}", f"{day:%d.%m.%Y}", f"{day:%m/%d/%Y}"} <= texts

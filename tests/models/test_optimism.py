@@ -229,7 +229,7 @@ def test_patients_come_and_go_with_all_their_rows(config, monkeypatch):
         assert len(per_patient) < 60
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_copies_of_a_patient_share_an_inner_fold_and_a_side_of_the_early_stop(data):
     """Whatever patients are drawn, and however many rows they have."""

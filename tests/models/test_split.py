@@ -31,7 +31,7 @@ def cohort(n_patients=100, share=0.3, units=1, seed=0):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), units=st.integers(1, 3), share=st.floats(0.2, 0.8))
 def test_split_divides_no_patient_and_balances_the_outcome(seed, units, share):
     table = cohort(80, share, units, seed)

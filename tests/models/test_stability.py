@@ -77,7 +77,7 @@ def test_what_is_never_or_always_chosen_has_no_index():
     assert np.isnan(stability_of(np.zeros((3, 0))).index)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 8), st.integers(1, 6), st.integers(0, 10**6))
 def test_for_selections_of_one_size_it_is_the_mean_of_kunchevas_index(count, size, seed):
     rng, candidates = np.random.default_rng(seed), 9
@@ -91,7 +91,7 @@ def test_for_selections_of_one_size_it_is_the_mean_of_kunchevas_index(count, siz
     assert stability_of(chosen).index == pytest.approx(np.mean(kuncheva))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 8), st.integers(2, 9), st.integers(0, 10**6))
 def test_limits_lie_within_the_range_of_the_index(count, candidates, seed):
     found = stability_of(np.random.default_rng(seed).random((count, candidates)) < 0.5)

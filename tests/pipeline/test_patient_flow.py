@@ -38,7 +38,7 @@ members = st.lists(st.integers(0, 5), min_size=1, max_size=12).map(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(members, st.data())
 def test_counts_of_any_exclusions_add_up(table, data):
     flow = Flow("start", table)
@@ -191,7 +191,7 @@ rows = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(patients, min_size=1, max_size=10),
     st.dictionaries(patients, rows, min_size=1),

@@ -556,7 +556,7 @@ def test_command(files, tmp_path, repository):
 scan_ids = st.lists(st.from_regex(r"[A-Za-z0-9]{1,6}", fullmatch=True), min_size=1, unique=True)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(scan_ids, st.integers(1, 9), st.randoms())
 def test_batches_depend_on_the_id_alone(ids, per_job, random):
     batch = batches(pd.Series(ids), per_job)

@@ -44,7 +44,7 @@ def surface_points(mask: np.ndarray, spacing) -> np.ndarray:
     return np.array(points)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1))
 def test_distances_equal_those_of_a_search_tree(seed):
     generator = np.random.default_rng(seed)

@@ -38,9 +38,8 @@ def compare(function, leaves, scale, *, training):
         gain, shift = (part.detach().clone().requires_grad_() for part in scale[:2])
         running = [part.clone() for part in scale[2:]]
         outputs = function(layers, mine, (gain, shift, *running), training)
-        loss = sum(
-            (out * torch.cos(torch.arange(out.numel()).view_as(out))).sum() for out in outputs
-        )
+        wave = [torch.cos(torch.arange(out.numel()).view_as(out)) for out in outputs]
+        loss = sum((out * each).sum() for out, each in zip(outputs, wave, strict=True))
         slopes = torch.autograd.grad(loss, [*mine, gain, shift])
         found.append([*(out.detach() for out in outputs), *slopes, *running])
     for mine, expected in zip(found[1], found[0], strict=True):

@@ -45,7 +45,7 @@ def test_platt_svc_is_a_scikit_learn_classifier(estimator, check):
     check(estimator)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
     patients=st.integers(20, 60),

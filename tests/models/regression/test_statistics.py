@@ -179,7 +179,7 @@ def model():
     return model_of(fit_logistic(rows, outcome, terms), "m", Purpose("pain"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     age=st.floats(20, 110),
     grade=st.sampled_from(["0-1", "2", "3-4"]),
@@ -208,7 +208,7 @@ def test_the_widest_effect_has_a_hundred_points(model):
     assert table.loc[table["predictor"] == "age", "per_unit"].isna().all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
 def test_round_ticks_cover_the_range_evenly(low, width):
     high = low + width
@@ -221,7 +221,7 @@ def test_round_ticks_cover_the_range_evenly(low, width):
     assert 4 <= len(ticks) <= 25
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-8, 8), min_size=4, max_size=40), st.integers(1, 3))
 def test_a_recentred_intercept_gives_the_event_share(offsets, events):
     outcome = np.zeros(len(offsets))

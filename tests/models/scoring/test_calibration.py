@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit, logit
@@ -186,7 +186,6 @@ def test_few_units_make_no_curve():
 tied = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=20, max_size=60)
 
 
-@settings(deadline=None)
 @given(tied, st.sampled_from([1, 4, 1000]))
 def test_curve_and_index_stay_within_bounds_under_ties(rows, scale):
     outcome = np.array([row[0] for row in rows], float)
@@ -196,7 +195,6 @@ def test_curve_and_index_stay_within_bounds_under_ties(rows, scale):
     assert curve["observed"].between(0, 1).all()
 
 
-@settings(deadline=None)
 @given(tied)
 def test_bins_hold_every_unit_once(rows):
     outcome = np.array([row[0] for row in rows], float)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -75,7 +75,6 @@ def taken(sample):
     return outcome, np.array([sample[1], sample[2]], float), patients
 
 
-@settings(deadline=None)
 @given(clustered_sample)
 def test_equals_the_papers_formulas_written_out(sample):
     outcome, scores, patients = taken(sample)
@@ -85,7 +84,6 @@ def test_equals_the_papers_formulas_written_out(sample):
     np.testing.assert_allclose(covariance, expected, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(clustered_sample)
 def test_one_unit_a_patient_is_delongs(sample):
     outcome, scores, _ = taken(sample)
@@ -95,7 +93,6 @@ def test_one_unit_a_patient_is_delongs(sample):
     np.testing.assert_allclose(covariance, expected, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(clustered_sample, st.integers(2, 4))
 def test_copies_of_patients_units_add_no_information(sample, copies):
     outcome, scores, patients = taken(sample)

@@ -92,7 +92,6 @@ tied_sample = st.integers(4, 30).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(tied_sample)
 def test_midranks_equal_the_definition(sample):
     outcome = np.array([1, 1, 0, 0, *sample[0][4:]])
@@ -103,7 +102,6 @@ def test_midranks_equal_the_definition(sample):
     np.testing.assert_allclose(covariance, expected_covariance, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(tied_sample)
 def test_area_is_mann_whitneys_and_ranks_alone_matter(sample):
     outcome = np.array([1, 1, 0, 0, *sample[0][4:]])
@@ -117,7 +115,6 @@ def test_area_is_mann_whitneys_and_ranks_alone_matter(sample):
     assert stretched_variance == pytest.approx(variance)
 
 
-@settings(deadline=None)
 @given(tied_sample)
 def test_swapping_the_models_turns_the_difference(sample):
     outcome = np.array([1, 1, 0, 0, *sample[0][4:]])
@@ -173,7 +170,7 @@ def test_the_difference_of_models_that_rank_alike_is_not_estimable():
         assert np.isnan(test[1:]).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     arrays(np.float64, st.tuples(st.just(2), st.integers(4, 14)), elements=st.floats(0, 1)),
     st.sampled_from([0.6, 0.95, 0.999]),

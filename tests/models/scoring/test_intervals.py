@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.scoring.intervals import (
@@ -45,7 +45,6 @@ def test_a_metric_that_cannot_move_has_no_interval():
 units = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1)), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(units, st.booleans())
 def test_units_of_a_patient_come_along_together(rows, stratified):
     patients = np.array([f"P{row[0]}" for row in rows])
@@ -87,7 +86,6 @@ def test_clusters():
     assert not has_clusters(np.array(["0010", "0011"]))
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.integers(1, 4))
 def test_a_printed_share_reaches_0_or_1_only_where_it_is(value, digits):
     text = printed(value, digits)

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -29,7 +29,6 @@ predictions = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(predictions)
 def test_equal_scikit_learn_with_weights(rows):
     outcome = np.array([1, 0, *(row[0] for row in rows[2:])])
@@ -47,7 +46,6 @@ def test_equal_scikit_learn_with_weights(rows):
         assert function(outcome, probability) == pytest.approx(found[1])
 
 
-@settings(deadline=None)
 @given(predictions)
 def test_confusion_metrics_equal_scikit_learn(rows):
     outcome = np.array([1, 0, *(row[0] for row in rows[2:])])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.scoring.metrics import confusion, confusion_metrics
@@ -68,7 +68,6 @@ def test_the_source_tells_what_the_threshold_reaches_on_the_rows_it_came_from():
     )
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9)), min_size=2, max_size=40),
     st.floats(0.05, 0.95),

@@ -205,7 +205,7 @@ def fcq(X, y, k):
     return chosen
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000))
 def test_mrmr_equals_the_textbook(seed):
     rng = np.random.default_rng(seed)

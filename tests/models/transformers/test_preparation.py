@@ -115,7 +115,7 @@ def test_a_column_constant_in_training_stays_zero_elsewhere():
     np.testing.assert_array_equal(scaler.transform(np.array([[7.0], [9.0]])), [[0.0], [0.0]])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     shift=st.floats(-1e3, 1e3),

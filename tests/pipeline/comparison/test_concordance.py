@@ -150,7 +150,6 @@ def test_ratings_of_other_shapes_and_levels_are_refused():
         lin_ccc_interval(np.ones((3, 1)), np.ones((3, 1)), confidence=95)
 
 
-@settings(deadline=None)
 @given(READINGS)
 def test_ccc_is_symmetric_and_at_most_the_correlation(readings):
     a, b = readings
@@ -163,7 +162,6 @@ def test_ccc_is_symmetric_and_at_most_the_correlation(readings):
         assert low - 1e-9 <= forth[0] <= high + 1e-9
 
 
-@settings(deadline=None)
 @given(READINGS, st.floats(0.5, 100))
 def test_a_shift_lowers_agreement_that_was_perfect(readings, shift):
     a = readings[0]
@@ -267,7 +265,7 @@ def test_what_differs_between_levels_alone_is_no_agreement():
 
 
 @given(readings=READINGS, offsets=arrays(np.float64, 3, elements=st.floats(-1e3, 1e3, width=32)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_levels_own_offsets_do_not_count_within(readings, offsets):
     groups = np.arange(readings.shape[1]) % 3
     found = lin_ccc(*readings, groups)
@@ -278,7 +276,7 @@ def test_levels_own_offsets_do_not_count_within(readings, offsets):
 
 
 @given(readings=READINGS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_one_group_gives_the_coefficient_without_groups(readings):
     one = np.zeros(readings.shape[1])
     for found, expected in zip(
@@ -288,7 +286,7 @@ def test_one_group_gives_the_coefficient_without_groups(readings):
 
 
 @given(readings=READINGS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_within_groups_it_lies_between_minus_one_and_one(readings):
     found = lin_ccc(*readings, np.arange(readings.shape[1]) // 2)
     assert np.isnan(found) or -1 - 1e-9 <= found <= 1 + 1e-9
@@ -330,7 +328,7 @@ RATINGS = arrays(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RATINGS)
 def test_the_overall_ccc_is_the_weighted_mean_of_the_pairs(ratings):
     readers = [ratings[:, at] for at in range(ratings.shape[1])]
@@ -383,7 +381,7 @@ def test_an_icc_of_few_subjects_is_cut_at_the_range_of_a_correlation():
     assert icc_2_1_interval(ratings)[0] == [-1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(RATINGS)
 @example(np.array([[[-21.0], [-6.0]], [[-29.0], [-2.0]]]))  # hardly any freedom: infinite quantiles
 @example(np.array([[[-475.0], [0], [0]], [[0], [0], [-511.0]]]))  # as good as none

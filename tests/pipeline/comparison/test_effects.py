@@ -45,7 +45,7 @@ def test_hodges_lehmann_of_hollander_and_wolfe() -> None:
 
 
 @given(st.integers(1, 6), st.integers(1, 6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_exact_distribution_of_the_rank_sum(n1: int, n2: int) -> None:
     n1, n2 = sorted((n1, n2))
     found = effects._rank_sum_distribution(n1, n2)

@@ -69,7 +69,7 @@ def test_published_values(name: str) -> None:
 
 
 @given(hnp.arrays(int, st.tuples(st.integers(2, 3), st.integers(2, 3)), elements=st.integers(0, 4)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_equals_enumeration(table: np.ndarray) -> None:
     if (table.sum(axis=0) == 0).any() or (table.sum(axis=1) == 0).any():
         return
@@ -77,7 +77,7 @@ def test_equals_enumeration(table: np.ndarray) -> None:
 
 
 @given(hnp.arrays(int, (2, 2), elements=st.integers(0, 300)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_equals_scipy_on_two_by_two(table: np.ndarray) -> None:
     if (table.sum(axis=0) == 0).any() or (table.sum(axis=1) == 0).any():
         assert fisher_p(table) == (1.0, 1.0)

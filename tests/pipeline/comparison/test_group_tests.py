@@ -107,7 +107,7 @@ COUNTS = st.lists(st.lists(st.integers(1, 40), min_size=3, max_size=3), min_size
 
 
 @given(COUNTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_counts_equal_scipy(counts: np.ndarray) -> None:
     for test, options in (
         ("pearson", {"correction": False}),
@@ -148,7 +148,7 @@ SAMPLE = st.lists(st.integers(0, 60).map(lambda n: n / 4), min_size=4, max_size=
 
 
 @given(st.lists(SAMPLE, min_size=2, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_numbers_equal_scipy(samples: list[np.ndarray]) -> None:
     if any(np.ptp(values) == 0 for values in samples):
         return

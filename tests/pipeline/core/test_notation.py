@@ -85,7 +85,7 @@ def test_other_columns_of_the_table_decide():
     assert read(["12,345,678", "1,250"], decimal_comma=True)[0] == [12345678, 1250]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-1e12, 1e12).map(lambda value: round(value, 3)), min_size=1))
 def test_every_way_to_write_numbers_gives_them_back(values):
     values = [*values, 1234567.891]  # proves what the signs mean; 1,000 alone would not

@@ -91,7 +91,7 @@ def _one_thread():
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     size=st.tuples(*[st.integers(5, 40)] * 3),
     spacing=st.tuples(*[st.sampled_from([0.5, 0.7, 0.75, 1.5, 2.5, 0.9765625])] * 3),
@@ -174,7 +174,7 @@ def test_statistics_are_itks_to_the_last_bit(dtype):
     assert (found.mean, found.sd) == (statistics.GetMean(), statistics.GetSigma())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(*[st.integers(1, 9)] * 3),
     bins=st.integers(1, 9),
@@ -225,7 +225,6 @@ def test_matrices_are_those_of_the_library(shape, bins, filled, distances, plane
     np.testing.assert_allclose(found.ngtdm, ngtdm[:, :2], rtol=1e-13, atol=1e-13)
 
 
-@settings(deadline=None)
 @given(
     values=st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=50),
     low=st.integers(-20, 20),

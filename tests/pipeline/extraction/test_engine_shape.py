@@ -19,7 +19,7 @@ def assert_as_in_the_library(inside: np.ndarray, spacing: tuple[float, ...]) -> 
     assert found[2] == pytest.approx(diameters, rel=1e-13)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(*[st.integers(1, 12)] * 3),
     spacing=st.tuples(*[st.sampled_from([1.0, 0.7, 2.5])] * 3),
@@ -42,7 +42,7 @@ def test_a_box_away_from_the_corner():
     assert mesh(inside, (1.0, 1.0, 1.0))[2][3] == pytest.approx(np.sqrt(1 + 16 + 36))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(*[st.integers(1, 12)] * 3),
     spacing=st.tuples(*[st.sampled_from([1.0, 0.7, 0.75, 2.5])] * 3),

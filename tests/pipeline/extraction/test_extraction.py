@@ -374,7 +374,7 @@ def test_undefined_features_are_nan(engine):
     assert features.index.tolist() == feature_names(load_params(content))
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.integers(0, 10**6), st.sampled_from([(0.7, 0.7, 3.0), (0.5, 0.9, 1.5), (1.5, 1.5, 1.5)]))
 def test_normalising_once_for_several_masks_changes_nothing(seed, spacing):
     params = load_params(SMALL)

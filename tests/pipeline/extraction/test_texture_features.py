@@ -41,7 +41,7 @@ def own_features(feature_class: str, image: np.ndarray, inside: np.ndarray, opti
 
 
 @pytest.mark.parametrize("feature_class", TEXTURE_CLASSES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(*[st.integers(1, 7)] * 3),
     bins=st.integers(1, 12),

@@ -105,7 +105,7 @@ def test_every_bit(tmp_path, explicit):
     assert seen["told"] > 10
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_header_that_breaks_off_or_is_overwritten(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bits")

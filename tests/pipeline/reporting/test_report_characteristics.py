@@ -172,7 +172,7 @@ def test_characteristics_describe_every_type(cohort):
     assert found[found["variable"] == "Bone density"].iloc[0]["overall"].startswith("-2.12 [")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.floats(-1e4, 1e4), min_size=2, max_size=12),
     st.integers(-6, 2),

@@ -7,7 +7,7 @@ import math
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.reporting import calibration_words, selection_stability
@@ -124,7 +124,6 @@ def test_an_index_without_an_interval_is_graded_by_itself():
     assert "no clearer than with permuted outcomes" in text
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.integers(0, 4))
 def test_rounding_reaches_a_bound_only_where_the_value_does(value, digits):
     text = number(value, digits, UNIT)
@@ -135,7 +134,6 @@ def test_rounding_reaches_a_bound_only_where_the_value_does(value, digits):
     assert p_value(value) not in ("0.000", "1.000") or value == 1
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2000), st.integers(1, 2000), st.integers(0, 1))
 def test_some_are_not_none_and_most_are_not_all(part, whole, digits):
     part = min(part, whole)

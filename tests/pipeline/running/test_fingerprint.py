@@ -120,7 +120,7 @@ def test_what_changes_behaviour_changes_the_fingerprint(
     assert code_fingerprint("pipeline.stage", project) != first
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(comment=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"])))
 def test_no_comment_changes_the_fingerprint(project: Path, comment: str) -> None:
     _write(project, "pipeline/core/numbers.py", "LIMIT = 3\n")

@@ -66,7 +66,7 @@ def can(stage: str, model: str, rows: pd.DataFrame, config: dict, seed: int) -> 
     return True
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     rarer=st.integers(2, 14),
     more=st.integers(0, 30),

@@ -7,7 +7,7 @@ import re
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.judge import BOUNDED_BY
@@ -52,7 +52,6 @@ def test_every_number_of_judge_is_an_option_of_the_configuration():
     assert set(BOUNDED_BY.values()) == set(KEYS)
 
 
-@settings(deadline=None)
 @given(st.integers(-5, 40))
 def test_bounds_of_its_own(value):
     kind = bounded_number(minimum=1, maximum=30)

@@ -37,13 +37,13 @@ def written(*values: str | None) -> list[str | None]:
     return write_ids(sheet(*values), "t.csv")["patient_id"].tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(ids, min_size=1, unique=True))
 def test_well_formed_ids_stay_as_they_are(values):
     assert written(*values) == values
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 999), min_size=1, unique=True))
 def test_ids_that_were_read_as_numbers_become_whole_ones(values):
     floats = [f"{value}.0" for value in values]

@@ -174,7 +174,7 @@ def test_decimal_comma_is_read_where_it_means_nothing_else():
         assert numbers(texts)[1], texts
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1))
 def test_numbers_survive_their_text(values):
     found, problems = numbers([repr(value) for value in values])

@@ -74,7 +74,7 @@ def kleene(op: str, a, b):
 truth = st.sampled_from([True, False, None])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(truth, truth), min_size=1), st.sampled_from(["and", "or"]))
 def test_missing_values_follow_kleene(pairs, op):
     to_number = {True: 1.0, False: 0.0, None: None}
@@ -95,7 +95,7 @@ def test_a_code_without_levels_equals_its_number_to_the_last_digit(code):
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(numbers, numbers, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]))
 def test_comparisons_are_those_of_numbers(a, b, sign):
     functions = {

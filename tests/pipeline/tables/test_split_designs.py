@@ -26,7 +26,7 @@ def test_imported_parts_are_taken_as_they_are():
     assert list(parts_from_column(units(parts), IMPORTED)) == parts
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     days=st.lists(st.integers(0, 30), min_size=4, max_size=60),
     fraction=st.floats(0.05, 0.9),

@@ -61,7 +61,7 @@ def test_measurements_of_a_block():
     assert check_region(facts, "L1", CHECKS) == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     order=st.permutations([0, 1, 2]),
     signs=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3),

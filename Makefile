@@ -123,7 +123,8 @@ bench-cohort: $(STAMP) ## time the imaging half of a study stage by stage, from 
 bench-preflight: $(STAMP) ## count the planted faults that the preflight finds
 	$(BIN)/python -m benchmarks.preflight_faults
 
-bench-models: $(STAMP) ## time the parameter search at the published size (FULL=1 fits every set)
+bench-models: $(STAMP) ## time TabNet beside plain pytorch-tabnet, and the published search (FULL=1 fits every set)
+	$(BIN)/python -m benchmarks.networks
 	$(BIN)/python -m benchmarks.search $(if $(FULL),--full)
 
 proof-leakage: $(STAMP) ## prove on permuted outcomes that nothing leaks (docs/proofs.md)

@@ -23,6 +23,9 @@ DPI = (300, 600)
 #: Most that a figure may grow in height where its letters cannot shrink with it.
 _MOST_STRETCH = 1.8
 
+#: Least share of their thickness that lines and markers keep.
+_THINNEST = 0.6
+
 _COPIES: ContextVar[dict[str, dict[str, bytes]] | None] = ContextVar("copies", default=None)
 
 
@@ -51,15 +54,53 @@ def keep_copies(drawing: Figure, name: str) -> None:
         return
     native = tuple(drawing.get_size_inches())
     sizes = {id(text): text.get_fontsize() for text in _texts(drawing)}
+    lines = [(line, line.get_linewidth(), line.get_markersize()) for line in _lines(drawing)]
     made[name] = {}
     # Panels side by side are not readable in one column.
     several = len(drawing.axes) > 1
-    for column, width in WIDTHS.items():
+    # The widest first: what is moved for the narrow copy does not come back.
+    for column, width in sorted(WIDTHS.items(), key=lambda each: -each[1]):
         if several and column == "one-column":
             continue
+        if column == "one-column":
+            native = _legends_below(drawing, native)
+        thinner = max(width / native[0], _THINNEST)
+        for line, linewidth, marker in lines:
+            line.set(linewidth=linewidth * thinner, markersize=marker * thinner)
         _lay_out(drawing, native, width, sizes)
         for end, content in _files(drawing).items():
             made[name][f"{column}{end}"] = content
+
+
+def _legends_below(drawing: Figure, native: tuple[float, float]) -> tuple[float, float]:
+    """Move legends from beside the axes to below them; return the size that the figure then has.
+
+    Beside them, the legend would take most of a column.
+    """
+    width, height = native
+    for legend in list(drawing.legends):
+        extent = legend.get_window_extent()
+        handles = legend.legend_handles
+        labels = [text.get_text() for text in legend.get_texts()]
+        title = legend.get_title().get_text()
+        legend.remove()
+        drawing.legend(
+            handles,
+            labels,
+            title=title,
+            loc="outside lower left",
+            alignment="left",
+            handlelength=4.2,
+        )
+        width -= extent.width / drawing.dpi
+        height += extent.height / drawing.dpi
+    return width, height
+
+
+def _lines(drawing: Figure) -> list:
+    from matplotlib.lines import Line2D
+
+    return [line for axis in drawing.axes for line in axis.lines if isinstance(line, Line2D)]
 
 
 def _texts(drawing: Figure) -> list:

@@ -281,6 +281,32 @@ def test_figures_have_the_size_and_the_fonts_of_print(folder):
         assert "<text" not in svg
 
 
+def test_a_legend_leaves_one_column_to_the_curves(results):
+    """Beside them it would take most of the column: they get at least half of the copy's width."""
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from pipeline.reporting.figures import printing
+
+    shares = []
+
+    def files(drawing: Figure) -> dict:
+        drawing.draw_without_rendering()
+        axis: Axes = drawing.axes[0]
+        shares.append(axis.get_position().width)
+        (legend,) = drawing.legends
+        assert legend.get_window_extent().width <= drawing.bbox.width
+        return {}
+
+    labels = model_labels(results)
+    roc = results.modelling.evaluation.roc
+    with printing.keeping_copies(), mock.patch.object(printing, "_files", files):
+        roc_figure(roc, dict.fromkeys(labels, 0.8), labels)
+    two, one = shares
+    assert one > 0.7
+    assert one > two
+
+
 def test_the_text_numbers_its_works_and_marks_its_gaps(folder):
     document = Document(str(folder / "text.docx"))
     text = "\n".join(paragraph.text for paragraph in document.paragraphs)

@@ -33,6 +33,7 @@ from intake.handover.handover_page import page_path, write_page
 from intake.handover.hospital_report import report_path, write_report
 from intake.handover.linkage import Linkage, read_linkage, write_linkage
 from intake.handover.matching import Matched, Rules, conventions_of, is_volume, match_masks
+from intake.handover.memory import Memory, memory_path
 from intake.handover.names import pattern_of
 from intake.handover.only_one import only_one
 from intake.handover.phases import CHOICES
@@ -71,7 +72,12 @@ WRITTEN = frozenset(
 
 
 def collect(
-    dicom_root: Path, mask_root: Path, rules: Rules, *, by: str = "header"
+    dicom_root: Path,
+    mask_root: Path,
+    rules: Rules,
+    *,
+    by: str = "header",
+    memory: Memory | None = None,
 ) -> tuple[Matched, Handover]:
     """Find series and masks below two folders (they may be one) and match them.
 
@@ -83,6 +89,8 @@ def collect(
         How masks are read.
     by : {'header', 'folder'}
         What tells patients apart.
+    memory : Memory, optional
+        What was read before.
 
     Raises
     ------
@@ -97,7 +105,10 @@ def collect(
                 code="folder-missing",
             )
     found = {root: below(root) for root in (dicom_root, mask_root)}
-    handover = read_handovers([(root, one.files) for root, one in found.items()], by=by)
+    handover = read_handovers(
+        [(root, one.files) for root, one in found.items()], by=by, memory=memory,
+        progress=lambda done, total: _tell("read", done, total, "files looked at"),
+    )  # fmt: skip
     handover.unreadable = [path for one in found.values() for path in one.unreadable]
     images = take_volumes(handover, found[dicom_root].files, dicom_root, mask_root)
     masks = [path for path in found[mask_root].files if is_volume(path) and path not in images]
@@ -113,6 +124,7 @@ def collect(
         lambda done, total, of_them: _tell(
             "match", done, total, f"masks: {of_them} matched, {done - of_them} not"
         ),
+        memory,
     )  # fmt: skip
     matched.rows = ask_about_same_grids(matched.rows, handover)
     return matched, handover
@@ -410,9 +422,14 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
             tuple(one for one in options.readers.split(",") if one),
             everywhere, sources, options.phase,
         )  # fmt: skip
-        matched, handover = collect(
-            options.dicom_root, options.mask_root, rules, by=options.patients
-        )
+        memory = Memory(memory_path(linkage_path))
+        try:
+            matched, handover = collect(
+                options.dicom_root, options.mask_root, rules, by=options.patients, memory=memory
+            )
+            print(memory.told())
+        finally:
+            memory.close()
     leave_out_damaged(matched, handover)
     clinical = None
     if asked is not None:

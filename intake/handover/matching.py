@@ -13,8 +13,9 @@ from pathlib import Path, PurePath
 
 from intake.handover.choosing import Choosing, surname_conflicts
 from intake.handover.folders import in_utf_8
+from intake.handover.memory import Memory
 from intake.handover.names import Pattern, level_of, normal, read_path
-from intake.handover.outlines import Outline, outline_of
+from intake.handover.outlines import Outline
 from intake.handover.parting import readers_by_parting
 from intake.handover.sources import Handover, Series
 from intake.handover.structures_of_mask import follows, label_of, structures
@@ -137,6 +138,7 @@ def match_masks(
     handover: Handover,
     rules: Rules,
     progress: Callable[[int, int, int], None] = lambda done, total, matched: None,
+    memory: Memory | None = None,
 ) -> Matched:
     """Match every mask to a series.
 
@@ -152,7 +154,10 @@ def match_masks(
         How.
     progress : callable
         Told how many masks were looked at, of how many, and how many of them were matched.
+    memory : Memory, optional
+        What was read of masks before.
     """
+    memory = memory or Memory()
     choosing = Choosing(handover, mask_root, dicom_root, rules.phase)
     patients = choosing.known.keys() | choosing.folders.keys()
     readers = rules.readers or _reader_folders(masks, mask_root, patients, choosing.holds_cts)
@@ -168,7 +173,7 @@ def match_masks(
         convention = rules.convention_of(relative)
         try:
             with in_utf_8(path) as readable:
-                mask_file = read_mask_file(readable)
+                mask_file = memory.mask(path, lambda one=readable: read_mask_file(one))
                 series, rule, note = choosing.series_of(path, told, mask_file)
                 for level, segment in structures(mask_file, told, convention):
                     label = label_of(mask_file, segment)
@@ -176,7 +181,7 @@ def match_masks(
                         result.convention = ""
                     result.rows.append(
                         Row(series, path, level, told.reader, label, rule, note, told.version,
-                            outline=outline_of(mask_file, segment, series))
+                            outline=mask_file.outline(segment, series))
                     )  # fmt: skip
         except CaseError as error:
             result.failed.append((path, reason_of(error)))

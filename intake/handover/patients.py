@@ -207,13 +207,10 @@ def _beside(image: Image) -> tuple:
 def _in_space(image: Image) -> tuple | None:
     """Return in which space a slice lies: frame, orientation, size; None where it says none."""
     place = image.places[0]
-    if not image.frame or "ImageOrientationPatient" not in place:
+    if not image.frame or place.orientation is None:
         return None
-    try:
-        along = tuple(round(float(one), 3) for one in place.ImageOrientationPatient)
-    except (TypeError, ValueError):
-        return None
-    size = (place.get("Rows"), place.get("Columns"), str(place.get("PixelSpacing")))
+    along = tuple(round(one, 3) for one in place.orientation)
+    size = (place.rows, place.columns, place.spacing)
     return image.person.study, image.frame, along, size, image.description
 
 
@@ -304,14 +301,14 @@ def _continues(single: Image, rest: list[Image]) -> bool:
     places = [place for image in rest for place in image.places]
     try:
         mine, first = single.places[0], places[0]
-        along = np.array(first.ImageOrientationPatient, dtype=float).reshape(2, 3)
+        along = np.array(first.orientation, dtype=float).reshape(2, 3)
         same = all(
-            np.allclose(np.array(mine[name].value, float), np.array(first[name].value, float))
-            for name in ("PixelSpacing", "ImageOrientationPatient", "Rows", "Columns")
+            np.allclose(np.array(getattr(mine, name), float), np.array(getattr(first, name), float))
+            for name in ("spacing", "orientation", "rows", "columns")
         )
         normal = np.cross(*along)
-        stacked = np.array([place.ImagePositionPatient for place in places], dtype=float)
-        offset = np.array(mine.ImagePositionPatient, dtype=float) - stacked[0]
+        stacked = np.array([place.position for place in places], dtype=float)
+        offset = np.array(mine.position, dtype=float) - stacked[0]
     except (AttributeError, KeyError, TypeError, ValueError):
         return False
     heights = np.sort((stacked - stacked[0]) @ normal)

@@ -10,39 +10,25 @@ from __future__ import annotations
 import contextlib
 import filecmp
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID_dictionary
 
 from intake.handover.damage import DamagedError, named, read_mapped
+from intake.handover.facts import Facts, facts_of
+from intake.handover.memory import Memory
 from intake.handover.patients import settle
 from intake.handover.persons import (
     Person,
     canonical,
     contradictions,
     one_person,
-    person_of,
 )
 from intake.handover.sources import Handover, Image
-from intake.identity.identities import Identity, of_header, of_path
-
-#: CT Image Storage, Enhanced CT, Legacy Converted Enhanced CT.
-CT_CLASSES = (
-    "1.2.840.10008.5.1.4.1.1.2",
-    "1.2.840.10008.5.1.4.1.1.2.1",
-    "1.2.840.10008.5.1.4.1.1.2.2",
-)
-SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
-RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
-DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
-
-#: Date attributes of a slice, the nearest to the moment of the scan first.
-DATES = ("AcquisitionDate", "AcquisitionDateTime", "SeriesDate", "ContentDate", "StudyDate")
+from intake.identity.identities import Identity, of_path
 
 #: Share of the smallest slice's size above which an unknown file beside slices may be one.
 ALIKE = 0.8
@@ -70,13 +56,33 @@ def read_handover(root: Path, files: Iterable[Path], *, by: str = "header") -> H
 
 
 def read_handovers(
-    folders: Iterable[tuple[Path, Iterable[Path]]], *, by: str = "header"
+    folders: Iterable[tuple[Path, Iterable[Path]]],
+    *,
+    by: str = "header",
+    memory: Memory | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Handover:
-    """Read the headers of files below several roots, each with its files, as one handover."""
-    reading = _Reading()
-    for root, files in folders:
-        for path in sorted(files):
+    """Read the headers of files below several roots, each with its files, as one handover.
+
+    Parameters
+    ----------
+    folders : iterable of (pathlib.Path, iterable of pathlib.Path)
+        Roots, each with its files.
+    by : {'header', 'folder', 'table'}
+        What tells patients apart.
+    memory : Memory, optional
+        What was read before.
+    progress : callable
+        Told how many files were looked at, of how many.
+    """
+    reading = _Reading(memory or Memory())
+    several = [(root, sorted(files)) for root, files in folders]
+    done, total = 0, sum(len(files) for _, files in several)
+    for root, files in several:
+        for path in files:
             reading.read(path, root)
+            done += 1
+            progress(done, total)
     reading.find_torn()
     return settle(reading.found, reading.images, reading.masks, reading.told, by)
 
@@ -92,12 +98,15 @@ class _Reading:
         CT files.
     masks : list of (pathlib.Path, str, Person)
         Structure sets and segmentations with folder and person.
+    memory : Memory
+        What was read before.
     told : dict of str to dict of str to int
         By series, what a person should know of its files, and of how many.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory) -> None:
         self.found = Handover()
+        self.memory = memory
         self.images: list[Image] = []
         self.masks: list[tuple[Path, str, Person]] = []
         self.told: dict[str, dict[str, int]] = {}
@@ -111,33 +120,25 @@ class _Reading:
         if path.resolve() in self._seen:
             return
         self._seen.add(path.resolve())
-        try:
-            with named():
-                header = _header_of(path)
-                if header is None:
-                    self._unknown.append(path)
-                    return
-                identity = set(of_header(header))
-                kind = kind_of(header)
-                if kind == "damaged":
-                    raise ValueError
-                person = person_of(header)
-                folder = top_folder(path, root)
-                image = _image(path, root, person, header) if kind == "CT" else None
-                uid = str(header.get("SeriesInstanceUID") or "")
-        except DamagedError:
+        told = self.memory.facts(path, _facts_of)
+        if told.kind == "unknown":
+            self._unknown.append(path)
+            return
+        if told.kind == "damaged":
             self.found.damaged.append(path)
             return
-        self.found.identity.update(identity)
-        if kind == "mask":
+        self.found.identity.update(told.identity)
+        if told.kind == "mask":
             self.found.masks.append(path)
-            self.masks.append((path, folder, person))
-        elif image is None:
-            self.found.other.append((path, kind))
-            if kind != "a localizer":
-                self._tell(uid, "images of its series say that they are no CT, and were left out")
+            self.masks.append((path, top_folder(path, root), told.person))
+        elif told.kind == "CT":
+            self._take(_image(path, root, told))
         else:
-            self._take(image)
+            self.found.other.append((path, told.kind))
+            if told.kind != "a localizer":
+                self._tell(
+                    told.uid, "images of its series say that they are no CT, and were left out"
+                )
 
     def find_torn(self) -> None:
         """Count files of no known kind as damaged where they look like the slices beside them.
@@ -185,6 +186,16 @@ def _of_path(path: Path, root: Path) -> Iterator[Identity]:
                 yield replace(one, value=raw.decode(encoding))
 
 
+def _facts_of(path: Path) -> Facts:
+    """Return what a file's header says; ``unknown`` of a file that is no DICOM."""
+    try:
+        with named():
+            header = _header_of(path)
+            return Facts("unknown") if header is None else facts_of(header)
+    except DamagedError:
+        return Facts("damaged")
+
+
 def _header_of(path: Path) -> Dataset | None:
     """Return the header of a DICOM file; None for another file."""
     try:
@@ -195,24 +206,15 @@ def _header_of(path: Path) -> Dataset | None:
         return None
 
 
-def _image(path: Path, root: Path, person: Person, header: Dataset) -> Image:
-    dates = (_day(header.get(keyword)) for keyword in DATES)
+def _image(path: Path, root: Path, told: Facts) -> Image:
+    """Return a CT file as the series are made of it."""
     return Image(
-        path, path.relative_to(root).parts[:-1], top_folder(path, root), person,
-        uid=str(header.get("SeriesInstanceUID") or path.parent),
-        instance=str(header.get("SOPInstanceUID") or path),
-        known_as=frozenset(_names(header)),
-        date=next((day for day in dates if day), None),
-        number=_whole(header.get("SeriesNumber")),
-        description=str(header.get("SeriesDescription") or ""),
-        places=_places(header),
-        accession=str(header.get("AccessionNumber") or "").strip(),
-        families=frozenset(_families(header)),
-        acquisition=_whole(header.get("AcquisitionNumber")),
-        temporal=_whole(_first(header, "TemporalPositionIdentifier", "TemporalPositionIndex")),
-        contrast=bool(_first(header, "ContrastBolusAgent", "ContrastBolusVolume")),
-        thickness=_real(header.get("SliceThickness")),
-        frame=str(header.get("FrameOfReferenceUID") or ""),
+        path, path.relative_to(root).parts[:-1], top_folder(path, root), told.person,
+        uid=told.uid or str(path.parent), instance=told.instance or str(path),
+        known_as=frozenset(told.known_as), date=told.date, number=told.number,
+        description=told.description, places=list(told.places), accession=told.accession,
+        families=frozenset(told.families), acquisition=told.acquisition, temporal=told.temporal,
+        contrast=told.contrast, thickness=told.thickness, frame=told.frame,
     )  # fmt: skip
 
 
@@ -248,95 +250,3 @@ def _was_dicom(path: Path) -> bool:
         start = stream.read(136)
     emptied = not start.strip(b"\0") and path.suffix.lower() in ("", ".dcm", ".ima", ".img")
     return emptied or start[132:] == b"\2\0\0\0"
-
-
-def kind_of(header: Dataset) -> str:
-    """Return ``CT``, ``mask``, ``damaged``, or in words what else a DICOM file is."""
-    announced = str(header.file_meta.get("MediaStorageSOPClassUID") or "")
-    sop_class = str(header.get("SOPClassUID") or "")
-    modality = str(header.get("Modality") or "")
-    if announced in CT_CLASSES and ("Rows" not in header or not _is_class(sop_class)):
-        return "damaged"  # a slice whose header is cut short, or whose class is none
-    if not sop_class and not modality and announced != DIRECTORY_CLASS:
-        return "damaged"  # no image says neither
-    if sop_class in (*SEG_CLASSES, RTSTRUCT_CLASS) or modality in ("SEG", "RTSTRUCT"):
-        return "mask"
-    words = {str(one).upper() for one in header.get("ImageType") or ()}
-    if "LOCALIZER" in words:
-        return "a localizer"
-    if modality == "CT" and (not sop_class or sop_class in CT_CLASSES):
-        return "CT" if "Rows" in header else "damaged"
-    return f"no CT slice (modality {modality})" if re.fullmatch("[A-Z]{2,8}", modality) else "no CT"
-
-
-def _is_class(text: str) -> bool:
-    return not text or text in UID_dictionary
-
-
-def _names(header: Dataset) -> set[str]:
-    """Return by what a file name may mean the patient of a header."""
-    found = set()
-    for keyword in ("PatientID", "AccessionNumber", "PatientName"):
-        text = str(header.get(keyword) or "").strip()
-        for group in text.split("="):
-            parts = [part for part in group.split("^") if part]
-            found |= {"".join(parts), "".join(parts[:2]), "".join(parts[1::-1])}
-    return {one for one in found if one}
-
-
-def _families(header: Dataset) -> set[str]:
-    """Return the surname of a header, in each group of the name; a name without parts has none."""
-    text = str(header.get("PatientName") or "").strip()
-    groups = [re.split(r"[\^,]", group) for group in text.split("=")]
-    return {parts[0].strip() for parts in groups if len(parts) > 1 and parts[0].strip()}
-
-
-def _first(header: Dataset, *keywords: str) -> object:
-    return next((header[word].value for word in keywords if word in header), None)
-
-
-def _real(value: object) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _places(header: Dataset) -> list[Dataset]:
-    """Return the few values that the grid needs, of a slice or of each frame of an enhanced CT."""
-    frames = header.get("PerFrameFunctionalGroupsSequence")
-    if not frames:
-        return [_place([header], header)]
-    shared = list(header.get("SharedFunctionalGroupsSequence") or ())
-    return [
-        _place([*_inner(frame), *(inner for one in shared for inner in _inner(one))], header)
-        for frame in frames
-    ]
-
-
-def _inner(groups: Dataset) -> list[Dataset]:
-    return [element.value[0] for element in groups if element.VR == "SQ" and element.value]
-
-
-def _place(sources: list[Dataset], header: Dataset) -> Dataset:
-    kept = Dataset()
-    for keyword in ("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient"):
-        for source in sources:
-            if keyword in source and keyword not in kept:
-                kept[keyword] = source[keyword]
-    for keyword in ("Rows", "Columns"):
-        if keyword in header:
-            kept[keyword] = header[keyword]
-    return kept
-
-
-def _day(value: object) -> str | None:
-    match = re.match(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", str(value or ""))
-    return "".join(match.groups()) if match else None
-
-
-def _whole(value: object) -> int | None:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        return None

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset
 
 from intake.handover.damage import DAMAGE
+from intake.handover.facts import Place
 from intake.handover.persons import Person
 from intake.identity.identities import Identity
 from pipeline.core.errors import CaseError
@@ -42,7 +42,7 @@ class Image:
         Series number, as a viewer shows it.
     description : str
         Series description.
-    places : list of pydicom.dataset.Dataset
+    places : list of Place
         What the grid needs of each slice.
     accession : str
         AccessionNumber, by which a clinical sheet may name the examination.
@@ -68,7 +68,7 @@ class Image:
     date: str | None
     number: int | None
     description: str
-    places: list[Dataset] = field(repr=False)
+    places: list[Place] = field(repr=False)
     accession: str = ""
     families: frozenset[str] = frozenset()
     acquisition: int | None = None
@@ -187,7 +187,7 @@ class Handover:
 def series_of(uid: str, patient: str, images: list[Image]) -> Series:
     """Return the series of images that belong together."""
     one = Series(uid, patient)
-    places: list[Dataset] = []
+    places: list[Place] = []
     for image in images:
         one.files.append(image.path)
         one.known_as |= image.known_as
@@ -207,7 +207,7 @@ def series_of(uid: str, patient: str, images: list[Image]) -> Series:
     return one
 
 
-def stack(slices: list[Dataset]) -> Geometry | None:
+def stack(slices: list[Place]) -> Geometry | None:
     """Return the grid of slices, None where they do not lie in a regular stack."""
     try:
         return _stack(slices)
@@ -215,22 +215,22 @@ def stack(slices: list[Dataset]) -> Geometry | None:
         return None
 
 
-def _heights(slices: list[Dataset]) -> np.ndarray:
+def _heights(slices: list[Place]) -> np.ndarray:
     """Return where slices lie along their normal, in mm."""
-    along = np.array(slices[0].ImageOrientationPatient, dtype=float).reshape(2, 3)
-    places = np.array([one.ImagePositionPatient for one in slices], dtype=float)
+    along = np.array(slices[0].orientation, dtype=float).reshape(2, 3)
+    places = np.array([one.position for one in slices], dtype=float)
     return places @ np.cross(*along)
 
 
-def _stack(slices: list[Dataset]) -> Geometry | None:
+def _stack(slices: list[Place]) -> Geometry | None:
     first = slices[0]
-    along = np.array(first.ImageOrientationPatient, dtype=float).reshape(2, 3)
+    along = np.array(first.orientation, dtype=float).reshape(2, 3)
     normal = np.cross(*along)
-    places = np.array([one.ImagePositionPatient for one in slices], dtype=float)
-    spacing = np.array(first.PixelSpacing, dtype=float)
+    places = np.array([one.position for one in slices], dtype=float)
+    spacing = np.array(first.spacing, dtype=float)
     same = all(
-        (one.Rows, one.Columns) == (first.Rows, first.Columns)
-        and np.allclose(np.array(one.ImageOrientationPatient, dtype=float), along.ravel())
+        (one.rows, one.columns) == (first.rows, first.columns)
+        and np.allclose(np.array(one.orientation, dtype=float), along.ravel())
         for one in slices
     )
     if not same or len(slices) < 2 or not np.isfinite(places).all():
@@ -246,4 +246,4 @@ def _stack(slices: list[Dataset]) -> Geometry | None:
     affine[:3, 3] = places[0]
     if not np.linalg.norm(affine[:3, 2]):
         return None
-    return Geometry.from_affine(affine, (int(first.Columns), int(first.Rows), len(slices)))
+    return Geometry.from_affine(affine, (int(first.columns), int(first.rows), len(slices)))

@@ -26,19 +26,18 @@ from intake.clinical.writing import (
     write_clinical,
     write_list,
 )
+from intake.handover.collecting import collect, leave_out_damaged, tell
 from intake.handover.dates import days_between, enrolment, surgery_dates
 from intake.handover.earlier import leave_out_strangers
-from intake.handover.folders import below, check_readable
+from intake.handover.folders import check_readable
 from intake.handover.handover_page import page_path, write_page
 from intake.handover.hospital_report import report_path, write_report
 from intake.handover.linkage import Linkage, read_linkage, write_linkage
-from intake.handover.matching import Matched, Rules, conventions_of, is_volume, match_masks
+from intake.handover.matching import Matched, Rules, conventions_of
 from intake.handover.memory import Memory, memory_path
 from intake.handover.names import pattern_of
 from intake.handover.only_one import only_one
 from intake.handover.phases import CHOICES
-from intake.handover.reading import read_handovers
-from intake.handover.same_grid import ask_about_same_grids
 from intake.handover.sources import Handover
 from intake.handover.study_tree import (
     Names,
@@ -48,7 +47,6 @@ from intake.handover.study_tree import (
     write_tables,
 )
 from intake.handover.tables import match_table, read_handed_in
-from intake.handover.volume_cts import take_volumes, without_other_structures
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from pipeline.core import command
@@ -56,7 +54,6 @@ from pipeline.core.errors import StudyError
 from pipeline.core.leftovers import clear_leftovers
 from pipeline.core.problems import listing
 from pipeline.tables.registered import MARKER, read_marker
-from segmentation.formats.mask_files import ACCEPTED
 from segmentation.structures.label_conventions import BUILT_IN
 
 logger = logging.getLogger(__name__)
@@ -69,98 +66,6 @@ PEOPLE = ("name", "id", "date")
 WRITTEN = frozenset(
     ("images", "masks", "cases.csv", "clinical_template.csv", "dictionary_template.csv", *CLINICAL)
 )
-
-
-def collect(
-    dicom_root: Path,
-    mask_root: Path,
-    rules: Rules,
-    *,
-    by: str = "header",
-    memory: Memory | None = None,
-) -> tuple[Matched, Handover]:
-    """Find series and masks below two folders (they may be one) and match them.
-
-    Parameters
-    ----------
-    dicom_root, mask_root : pathlib.Path
-        What was handed over.
-    rules : Rules
-        How masks are read.
-    by : {'header', 'folder'}
-        What tells patients apart.
-    memory : Memory, optional
-        What was read before.
-
-    Raises
-    ------
-    StudyError
-        If a folder does not exist, or holds what may not be read.
-    """
-    for name, root in (("DICOM_ROOT", dicom_root), ("MASK_ROOT", mask_root)):
-        if not root.is_dir():
-            raise StudyError(
-                f"{name} must be a folder",
-                remedy="check the path and the mount",
-                code="folder-missing",
-            )
-    found = {root: below(root) for root in (dicom_root, mask_root)}
-    handover = read_handovers(
-        [(root, one.files) for root, one in found.items()], by=by, memory=memory,
-        progress=lambda done, total: _tell("read", done, total, "files looked at"),
-    )  # fmt: skip
-    handover.unreadable = [path for one in found.values() for path in one.unreadable]
-    images = take_volumes(handover, found[dicom_root].files, dicom_root, mask_root)
-    masks = [path for path in found[mask_root].files if is_volume(path) and path not in images]
-    masks += [path for path in handover.masks if path.is_relative_to(mask_root)]
-    masks, left_out = without_other_structures(sorted(set(masks)))
-    handover.other += left_out
-    for one in found.values():
-        handover.other += one.passed
-    files = {path for one in found.values() for path in one.files}
-    handover.other += _not_read(files, masks, handover)
-    matched = match_masks(
-        masks, mask_root, dicom_root, handover, rules,
-        lambda done, total, of_them: _tell(
-            "match", done, total, f"masks: {of_them} matched, {done - of_them} not"
-        ),
-        memory,
-    )  # fmt: skip
-    matched.rows = ask_about_same_grids(matched.rows, handover)
-    return matched, handover
-
-
-def _tell(stage: str, done: int, total: int, what: str) -> None:
-    """Say how far a step is, in at most some hundred lines."""
-    if done == total or done % max(1, total // 100) == 0:
-        command.progress(stage, done, total, what)
-
-
-def _not_read(
-    files: Iterable[Path], masks: Iterable[Path], handover: Handover
-) -> list[tuple[Path, str]]:
-    """Return the files that are neither a mask nor DICOM: the report must not pass over one."""
-    told = {path for series in handover.series for path in series.files}
-    told.update(masks, handover.damaged, (path for path, _ in handover.other))
-    formats = f"neither DICOM nor a mask ending in {', '.join(ACCEPTED)}"
-    elsewhere = "a mask that does not lie below MASK_ROOT"
-    return [
-        (path, elsewhere if is_volume(path) or path in handover.masks else formats)
-        for path in sorted(set(files) - told)
-    ]
-
-
-def leave_out_damaged(matched: Matched, handover: Handover) -> None:
-    """Leave out series beside whose slices a damaged DICOM file lies: it may be one of them."""
-    folders = {path.parent for path in handover.damaged}
-    kept = []
-    for row in matched.rows:
-        if any(file.parent in folders for file in row.series.files):
-            reason = "A DICOM file in the folder of its CT is damaged: copy or export it again"
-            matched.failed.append((row.mask, reason))
-        else:
-            kept.append(row)
-    matched.rows = kept
 
 
 def register(
@@ -260,7 +165,7 @@ def register(
     write_report(matched, handover, written, report_path(linkage_path))
     write_page(
         matched, handover, written, linkage, linkage_path,
-        lambda done, total: _tell("confirm", done, total, "patients drawn"),
+        lambda done, total: tell("confirm", done, total, "patients drawn"),
     )  # fmt: skip
     if tree.names.left_out:
         logger.warning(
@@ -278,6 +183,7 @@ def register(
         "patients known by folder or file name, as their CTs name none": sum(
             one.startswith("folder ") for one in {row.series.patient for row, _ in written}
         ),
+        "masks edited in place since the last time, or copies of them": len(tree.edited),
         "masks to check, as the report says": sum(bool(row.note) for row, _ in written),
         "series whose headers contradict": sum(bool(one.problem) for one in handover.series),
         "series without mask": sum(id(one) not in used for one in handover.series),
@@ -425,8 +331,9 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
         memory = Memory(memory_path(linkage_path))
         try:
             matched, handover = collect(
-                options.dicom_root, options.mask_root, rules, by=options.patients, memory=memory
-            )
+                options.dicom_root, options.mask_root, rules, by=options.patients, memory=memory,
+                linkage=read_linkage(linkage_path),
+            )  # fmt: skip
             print(memory.told())
         finally:
             memory.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from intake.handover.names import Told, is_telling, normal
+from intake.handover.linkage import Linkage
+from intake.handover.names import Told, is_telling, normal, stem_of
 from intake.handover.persons import canonical
 from intake.handover.phases import of_phase
 from intake.handover.sources import Handover, Series
@@ -28,10 +30,17 @@ class Choosing:
         The folders that were handed over.
     phase : str
         Which phase of a series is meant where a mask lies on the grid of several.
+    linkage : Linkage, optional
+        Of the registrations before: a correction of a study's copy bears its pseudonym.
     """
 
     def __init__(
-        self, handover: Handover, mask_root: Path, dicom_root: Path, phase: str = "ask"
+        self,
+        handover: Handover,
+        mask_root: Path,
+        dicom_root: Path,
+        phase: str = "ask",
+        linkage: Linkage | None = None,
     ) -> None:
         self.handover, self.mask_root, self.dicom_root = handover, mask_root, dicom_root
         self.phase = phase
@@ -47,6 +56,19 @@ class Choosing:
                 for above in (folder, *folder.parents):
                     self._there[above].add(one.patient)
             self._learn(one)
+        self.letters = linkage.readers if linkage else {}
+        self.pseudonyms: set[str] = set()
+        for pseudonym, original in (linkage.patients if linkage else {}).items():
+            if original in self.by_patient:
+                self.known.setdefault(normal(pseudonym), set()).add(original)
+                self.pseudonyms.add(normal(pseudonym))
+
+    def reader_of(self, relative: PurePath, reader: str | None) -> str | None:
+        """Return the reader whom a path means: beside a pseudonym a letter is the study's."""
+        words = {normal(word) for word in re.findall(r"[^\W_]+", stem_of(relative.name))}
+        if reader is None or not words & self.pseudonyms:
+            return reader
+        return self.letters.get(reader.upper(), reader)
 
     def _learn(self, one: Series) -> None:
         """Learn the words that mean the patient of a series."""

@@ -45,7 +45,7 @@ class Linkage:
     scans : dict of str to dict
         Scan -> ``patient, series, date, accessions, source`` (folder), ``state`` (of its files).
     masks : dict of str to list of dict
-        ``<case>|<reader>`` -> its versions: ``source, sha256``.
+        ``<case>|<reader>`` -> its versions: ``source, sha256, copy`` (content of the study's copy).
     readers : dict of str to str
         Letter -> original reader.
     persons : dict of str to list of dict
@@ -150,6 +150,14 @@ class Linkage:
             return replaces, True
         versions.append(entry)
         return len(versions), True
+
+    def written(self, case_id: str, reader: str, version: int, sha256: str) -> None:
+        """Remember the content of the study's copy of a mask."""
+        self.masks[f"{case_id}|{reader}"][version - 1]["copy"] = sha256
+
+    def copy_of(self, case_id: str, reader: str, version: int) -> str | None:
+        """Return the content of the study's copy of a mask as it was written."""
+        return self.masks[f"{case_id}|{reader}"][version - 1].get("copy")
 
     def uid(self, original: str) -> str:
         """Return the UID that stands for another in cleaned files: equal for equal originals."""

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 
 from intake.handover.choosing import Choosing, surname_conflicts
 from intake.handover.folders import in_utf_8
+from intake.handover.linkage import Linkage
 from intake.handover.memory import Memory
 from intake.handover.names import Pattern, level_of, normal, read_path
 from intake.handover.outlines import Outline
@@ -139,6 +140,7 @@ def match_masks(
     rules: Rules,
     progress: Callable[[int, int, int], None] = lambda done, total, matched: None,
     memory: Memory | None = None,
+    linkage: Linkage | None = None,
 ) -> Matched:
     """Match every mask to a series.
 
@@ -156,9 +158,11 @@ def match_masks(
         Told how many masks were looked at, of how many, and how many of them were matched.
     memory : Memory, optional
         What was read of masks before.
+    linkage : Linkage, optional
+        Of the registrations before: a correction of a study's copy bears its pseudonym.
     """
     memory = memory or Memory()
-    choosing = Choosing(handover, mask_root, dicom_root, rules.phase)
+    choosing = Choosing(handover, mask_root, dicom_root, rules.phase, linkage)
     patients = choosing.known.keys() | choosing.folders.keys()
     readers = rules.readers or _reader_folders(masks, mask_root, patients, choosing.holds_cts)
     result = Matched(convention=rules.convention.name if rules.convention else "")
@@ -170,6 +174,7 @@ def match_masks(
             choosing.families,
         )  # fmt: skip
         families[path] = told.families
+        reader = choosing.reader_of(relative, told.reader)
         convention = rules.convention_of(relative)
         try:
             with in_utf_8(path) as readable:
@@ -180,7 +185,7 @@ def match_masks(
                     if convention != rules.convention or not follows(segment, level, convention):
                         result.convention = ""
                     result.rows.append(
-                        Row(series, path, level, told.reader, label, rule, note, told.version,
+                        Row(series, path, level, reader, label, rule, note, told.version,
                             outline=mask_file.outline(segment, series))
                     )  # fmt: skip
         except CaseError as error:

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -94,6 +95,12 @@ class StudyTree:
         Renames segments that identify.
     changed : {'version', 'replace'}
         What a mask is whose content changed since it was registered.
+
+    Attributes
+    ----------
+    edited : dict of pathlib.Path to str
+        Masks that were edited in place since the last registration, or whose copies in the study
+        were, with what became of them.
     """
 
     def __init__(
@@ -103,6 +110,7 @@ class StudyTree:
         self.out, self.linkage, self.headers, self.names = out, linkage, headers, names
         self.changed = changed
         self.linked = self.copied = self.untouched = 0
+        self.edited: dict[Path, str] = {}
         self._series_of: dict[str, str] = {}
 
     def know(self, series: Iterable[Series]) -> None:
@@ -181,6 +189,8 @@ class StudyTree:
             Whether the file holds several cases: it is named by the scan then.
         """
         case_id = f"{scan_id}-{row.level}"
+        before = self.linkage.masks.get(f"{case_id}|{reader}", ())
+        in_place = any(known["source"] == str(row.mask) for known in before)
         version, new = self.linkage.version(
             case_id, reader, file_hash(row.mask), str(row.mask),
             row.version if self.changed == "replace" else None,
@@ -191,9 +201,24 @@ class StudyTree:
         target = self.out / "masks" / name
         if target.exists() and not new:
             self.untouched += 1
+            self._check_copy(row.mask, target, self.linkage.copy_of(case_id, reader, version))
         else:
             self._write(row.mask, target)
+            self.linkage.written(case_id, reader, version, file_hash(target))
+        if new and in_place:
+            instead = "" if self.changed == "version" else ", in place of the old one"
+            self.edited[row.mask] = (
+                f"edited in place since the last time: taken as version {version}{instead}"
+            )
         return case_id, version, target.relative_to(self.out).as_posix()
+
+    def _check_copy(self, source: Path, target: Path, written: str | None) -> None:
+        """Say of a copy in the study that somebody edited it: no later intake takes that in."""
+        if written is not None and file_hash(target) != written:
+            self.edited[source] = (
+                f"its copy {target.relative_to(self.out).as_posix()} in the study was edited: save "
+                "that file beside this original, with _v2 behind its name, and run the intake again"
+            )
 
     def _write(self, source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -270,7 +295,8 @@ def write_rows(
             *(scan_id, case_id, row.level, reader, str(version), image, None, mask),
             *(label, None if row.days is None else str(row.days)),
         ]
-        written.append((row, dict(zip(HANDED_IN, values, strict=True))))
+        note = "; ".join(filter(None, (row.note, tree.edited.get(row.mask, ""))))
+        written.append((replace(row, note=note), dict(zip(HANDED_IN, values, strict=True))))
     return written
 
 

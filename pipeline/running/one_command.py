@@ -41,6 +41,11 @@ PARTS = {
         "make a pseudonymous study of a hospital's folders",
         "DICOM_ROOT MASK_ROOT --clinical sheet.xlsx --out study",
     ),
+    "correct": Part(
+        "intake.correct",
+        "open masks with an error in 3D Slicer, with their CTs",
+        "study --case P4K7XQ2-ct1-L1 --reader A",
+    ),
     "propose": Part(
         "segmentation.propose",
         "draw a first mask of a vertebral body, to be corrected",

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from intake import correct
 from intake.handover.cleaning_volumes import clean_volume
 from intake.handover.matching import conventions_of
 from pipeline.core.errors import StudyError
+from pipeline.core.files import write_table
+from pipeline.tables.schemas.preflight import Preflight
 from tests.intake.test_register_patients import Folder
 from tests.remedies import Remedy, says
 from tests.remedies.doors import refused, rule_of
@@ -245,6 +249,63 @@ convention(
 convention(
     "Register: two conventions for all masks", ["verse", "totalsegmentator"],
     ["verse", "ts=totalsegmentator"], "write FOLDER=NAME",
+)  # fmt: skip
+
+# --- corrections ---------------------------------------------------------------------------------
+
+
+def corrected(
+    bad_input: str, wrong: Callable[[Folder], list], right: Callable[[Folder], list], words: str
+) -> None:
+    """Add an entry of `vertebromics correct`: what is wrongly and then rightly asked."""
+
+    def remedy(root: Path) -> None:
+        folder = Folder(root)
+        write_small(folder.dicom / "x", "4711", mask="4711_L1_rA.nrrd")
+        folder.run()
+        parse = correct._arguments().parse_args
+        with pytest.raises(StudyError, match=rule_of(bad_input)) as caught:
+            correct.main(parse(list(map(str, wrong(folder)))))
+        says(caught.value.remedy, words)
+        correct.main(parse(list(map(str, right(folder)))))
+
+    REMEDIES[bad_input] = remedy
+
+
+def of_case(folder: Folder, *more: object) -> list:
+    case = f"{folder.pseudonyms()['4711']}-ct1-L1"
+    return [folder.out, "--linkage", folder.linkage, "--case", case, *more]
+
+
+def with_preflight(folder: Folder) -> list:
+    (folder.root / "tables").mkdir()
+    columns = list(Preflight.columns())
+    none = pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+    write_table(none, folder.root / "tables" / "preflight.parquet", Preflight)
+    return [folder.out, "--linkage", folder.linkage, "--results", folder.root]
+
+
+corrected(
+    "Correct: a case or reader that the study has not",
+    lambda folder: of_case(folder, "--reader", "B"), of_case, "copy both from the preflight page",
+)  # fmt: skip
+corrected(
+    "Correct: neither a case nor results are named",
+    lambda folder: [folder.out, "--linkage", folder.linkage], with_preflight, "write --results",
+)  # fmt: skip
+corrected(
+    "Correct: results without a preflight",
+    lambda folder: [folder.out, "--linkage", folder.linkage, "--results", folder.root],
+    with_preflight, "run it: vertebromics run preflight",
+)  # fmt: skip
+corrected(
+    "Correct: a folder that is no study of the intake",
+    lambda folder: [folder.root, *of_case(folder)[1:]], of_case, "name the folder that --out",
+)  # fmt: skip
+corrected(
+    "Correct: a linkage that is not there",
+    lambda folder: [folder.out, "--linkage", folder.root / "no.json", *of_case(folder)[3:]],
+    of_case, "correct the path",
 )  # fmt: skip
 
 # --- copies --------------------------------------------------------------------------------------

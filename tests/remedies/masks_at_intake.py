@@ -13,6 +13,7 @@ from intake.handover.cleaning_volumes import clean_volume
 from intake.handover.matching import conventions_of
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
+from pipeline.core.table_schema import columns_of
 from pipeline.tables.schemas.preflight import Preflight
 from tests.intake.test_register_patients import Folder
 from tests.remedies import Remedy, says
@@ -279,7 +280,7 @@ def of_case(folder: Folder, *more: object) -> list:
 
 def with_preflight(folder: Folder) -> list:
     (folder.root / "tables").mkdir()
-    columns = list(Preflight.columns())
+    columns = list(columns_of(Preflight))
     none = pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
     write_table(none, folder.root / "tables" / "preflight.parquet", Preflight)
     return [folder.out, "--linkage", folder.linkage, "--results", folder.root]

@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.comparison.concordance import icc_2_1_interval, lowest_pair
 from pipeline.comparison.correlations import correlations
+from pipeline.comparison.graded_agreement import graded_agreement
 from pipeline.comparison.outcomes import event_tables, scale_tables
 from pipeline.comparison.table_one_parts import Variable
 from pipeline.core import command
@@ -23,7 +24,8 @@ from pipeline.study.outcome_columns import course_columns
 from pipeline.study.study import Study, open_study
 from pipeline.study.study_groups import Groups, compared_variables, groups_of_study
 from pipeline.tables.columns import analysis_name
-from pipeline.tables.schemas.course import COURSE
+from pipeline.tables.joined_readings import MADE, coded, joined_codes
+from pipeline.tables.schemas.course import COURSE, GradedReadings
 
 logger = logging.getLogger("vertebromics")
 
@@ -44,7 +46,7 @@ def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
     tables : dict of str to pandas.DataFrame
         As far as they are asked for: ``over_time, between, rates, ratios, curves, levels,
         patients`` (the columns of scales and events, a row a patient)``, columns`` (the compared
-        columns, a row a patient)``, correlations, readings``.
+        columns, a row a patient)``, correlations, readings, graded_readings``.
     info : dict
         ``groups`` (labels, the reference first)``, label`` (of what makes them)``, labels`` (of
         columns)``, numbers`` (columns that are measured).
@@ -72,9 +74,21 @@ def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
         tables["correlations"] = correlations(numbers)
     if study.config["readings"]:
         confidence = study.config["evaluation"]["confidence"]
-        tables["readings"] = agreement_of_readings(clinical, study.config["readings"], confidence)
-        described = study.dictionary.set_index("column")["label"]
-        labels |= {name: described[analysis_name(name)] for name in study.config["readings"]}
+        ties = study.config["reading_ties"]
+        described = study.dictionary.set_index("column", drop=False)
+        kinds = {name: described.loc[analysis_name(name), "type"]
+                 for name in study.config["readings"]}  # fmt: skip
+        means = {name: each for name, each in study.config["readings"].items()
+                 if kinds[name] == "continuous"}  # fmt: skip
+        graded = {name: each for name, each in study.config["readings"].items()
+                  if name not in means}  # fmt: skip
+        if means:
+            tables["readings"] = agreement_of_readings(clinical, means, confidence)
+        if graded:
+            tables["graded_readings"] = agreement_of_grades(
+                clinical, graded, described, ties, confidence,
+            )  # fmt: skip
+        labels |= {name: described.loc[analysis_name(name), "label"] for name in kinds}
     info = {
         "groups": list(groups.names),
         "label": groups.label,
@@ -144,6 +158,60 @@ def as_numbers(
             columns[name] = (values == level).astype(float).where(values.notna())
             labels[name] = f"{each.label}: {level}"
     return pd.DataFrame(columns, index=clinical.index), labels
+
+
+def agreement_of_grades(
+    clinical: pd.DataFrame,
+    readings: Mapping[str, list[str]],
+    described: pd.DataFrame,
+    ties: Mapping[str, str],
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Return how well readings agree of which grades or yes and no were made.
+
+    Parameters
+    ----------
+    clinical : pandas.DataFrame
+        One row per unit, typed.
+    readings : mapping
+        Column -> the columns of its readings.
+    described : pandas.DataFrame
+        The dictionary, by column.
+    ties : mapping
+        Option ``reading_ties``.
+    confidence : float
+        Level of the intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `GradedReadings` describes it: a row a measure.
+    """
+    found = []
+    for made, names in readings.items():
+        entry = described.loc[analysis_name(made)]
+        columns = clinical[[analysis_name(name) for name in names]]
+        if entry["type"] == "binary":
+            columns = coded(columns, entry)[0]
+        values = columns.to_numpy(dtype=float)
+        rule = MADE[entry["type"]]
+        _, tied = joined_codes(pd.DataFrame(values), rule, "blank")
+        known = ~np.isnan(values)
+        complete = values[known.all(axis=1)]
+        alike = (complete == complete[:, :1]).all(axis=1)
+        table = graded_agreement(
+            values, list(names), graded=rule == "median", confidence=confidence
+        )
+        facts = {
+            "column": made, "made": rule, "tied": int(tied.sum()),
+            "tie_rule": ties.get(made, "blank"), "readings": len(names), "n": len(complete),
+            "incomplete": int((known.any(axis=1) & ~known.all(axis=1)).sum()),
+            "all_alike": float(alike.mean()) if len(complete) else np.nan,
+        }  # fmt: skip
+        for place, (name, value) in enumerate(facts.items()):
+            table.insert(place, name, value)
+        found.append(table.astype(object))
+    return _typed(pd.concat(found, ignore_index=True), GradedReadings)
 
 
 def agreement_of_readings(

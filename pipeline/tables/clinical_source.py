@@ -92,7 +92,8 @@ def _with_dictionary(
         missing = config["missing_values"]
         means = {analysis_name(name): each for name, each in config["readings"].items()}
         named = config["columns"]
-        clinical = read_clinical(path, dictionary, key, named, missing, means, problems)
+        ties = {analysis_name(name): each for name, each in config["reading_ties"].items()}
+        clinical = read_clinical(path, dictionary, key, named, missing, means, problems, ties)
         return clinical, dictionary
     if path is not None:
         sheet, where = clinical_sheet(path, config["columns"], key), path

@@ -24,6 +24,7 @@ from pipeline.tables.columns import (
 from pipeline.tables.dictionary import MISSING, NUMERIC, all_levels, levels_of
 from pipeline.tables.files.sheets import cell, read_sheet, rows_of_repeated, rows_text
 from pipeline.tables.identifying.checks import check_identifying, shown, shown_id
+from pipeline.tables.joined_readings import with_joined
 from pipeline.tables.schema import check_columns
 from pipeline.tables.values.implausible import implausible_columns
 
@@ -44,6 +45,7 @@ def read_clinical(
     missing: Collection[str | float] = (),
     readings: Mapping[str, list[str]] | None = None,
     problems: Problems | None = None,
+    ties: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read the clinical table and type it by the dictionary.
 
@@ -60,9 +62,11 @@ def read_clinical(
     missing : collection of str or number, optional
         Option ``missing_values``: what stands for a value that is not known.
     readings : mapping, optional
-        Option ``readings``: columns that are means of others.
+        Option ``readings``: columns that are made of others.
     problems : Problems, optional
         As `type_clinical` takes it.
+    ties : mapping, optional
+        Option ``reading_ties``: what holds where readings tie.
 
     Returns
     -------
@@ -77,95 +81,14 @@ def read_clinical(
     sheet = clinical_sheet(path, names or {}, key, all_levels(dictionary))
     sheet = without_missing(sheet, missing)
     if problems is None:
-        sheet = with_means(sheet, readings or {}, dictionary, path)
+        sheet = with_joined(sheet, readings or {}, dictionary, path, ties)
     else:
         before = len(problems.errors)
         with problems.step():
-            sheet = with_means(sheet, readings or {}, dictionary, path)
+            sheet = with_joined(sheet, readings or {}, dictionary, path, ties)
         if len(problems.errors) > before:  # the columns of their means cannot be there
             dictionary = dictionary[~dictionary["column"].isin(list(readings or {}))]
     return type_clinical(sheet, dictionary, key, path, complete=True, problems=problems)
-
-
-def with_means(
-    sheet: pd.DataFrame,
-    readings: Mapping[str, list[str]],
-    dictionary: pd.DataFrame,
-    path: str | Path,
-) -> pd.DataFrame:
-    """Return a table of text with a column more for each mean of readings.
-
-    The mean is of the readings that are known; how many rows have fewer than all is logged. What
-    is no number is left to `type_clinical`, which tells it of the reading.
-
-    Parameters
-    ----------
-    sheet : pandas.DataFrame
-        Text.
-    readings : mapping
-        Column to make -> the columns of its readings, in one unit.
-    dictionary : pandas.DataFrame
-        As `read_dictionary` returns it: it describes all of them as continuous, and the readings
-        with the role `other`, so that they are no predictors beside their mean.
-    path : path-like
-        Where the values come from, for errors.
-
-    Raises
-    ------
-    StudyError
-        If a column of readings is missing or not described so, or if the mean is there already.
-    """
-    problems = Problems("the readings")
-    described = dictionary.set_index("column")
-    for mean, columns in readings.items():
-        where = f"config key readings.{mean}"
-        if mean in sheet.columns:
-            problems.add(
-                "A mean of readings must not be a column of the clinical table already",
-                found=mean,
-                where=where,
-                remedy="remove the column from the table, or the entry from `readings`",
-                code="reading-mean-exists",
-            )
-        for name in [mean, *columns]:
-            if name != mean and name not in sheet.columns:
-                problems.add(
-                    "Every column of readings must be in the clinical table",
-                    found=name,
-                    where=where,
-                    remedy=suggestion(name, sheet.columns) or f"correct the name, or add {name}",
-                    code="reading-column-missing",
-                )
-            elif name not in described.index or described.loc[name, "type"] != "continuous":
-                problems.add(
-                    "Readings and their mean must be described as continuous in the data "
-                    "dictionary",
-                    found=name,
-                    where=where,
-                    remedy=f"give {name} a row of the type continuous",
-                    code="reading-not-continuous",
-                )
-            elif name != mean and described.loc[name, "role"] != "other":
-                problems.add(
-                    "A single reading must have the role `other`: its mean stands for it",
-                    found=f"{name}, role {described.loc[name, 'role']}",
-                    where=where,
-                    remedy=f"give {name} the role `other` in the data dictionary",
-                    code="reading-not-other",
-                )
-    problems.raise_if_any()
-    for mean, columns in readings.items():
-        texts = sheet[columns].where(~sheet[columns].isin(MISSING), None)
-        values = pd.concat([read_numbers(texts[name]).values for name in columns], axis=1)
-        fewer = values.isna().any(axis=1) & values.notna().any(axis=1)
-        if fewer.any():
-            logger.warning(
-                "%s: %d rows have fewer than %d readings; their mean is of those that are known",
-                *(mean, int(fewer.sum()), len(columns)),
-            )
-        means = values.mean(axis=1)
-        sheet = sheet.assign(**{mean: means.map(repr).where(means.notna(), None)})
-    return sheet
 
 
 def clinical_sheet(

@@ -116,6 +116,40 @@ def test_a_mean_is_of_the_readings_that_are_known(folder, tmp_path, caplog):
     assert (row["n"], row["incomplete"]) == (58, 1)
 
 
+def test_grades_and_yes_or_no_of_several_readers_enter_with_their_kappas(folder, tmp_path):
+    table = raw(folder)
+    rng = np.random.default_rng(4)
+    grade = rng.integers(0, 4, len(table))
+    for reader in "abc":
+        table[f"genant_{reader}"] = np.clip(grade + rng.integers(-1, 2, len(table)), 0, 3)
+        flipped = rng.random(len(table)) < 0.15
+        table[f"wedge_{reader}"] = np.where((grade > 1) ^ flipped, "yes", "no")
+    table.to_csv(tmp_path / "clinical.csv", index=False)
+    rows = [
+        f"genant{end},Genant,ordinal,,,preoperative,{role},,"
+        for end, role in (("", "predictor"), ("_a", "other"), ("_b", "other"), ("_c", "other"))
+    ]
+    rows += [f"wedge{end},Wedge,binary,,no|yes,preoperative,{role},,"
+             for end, role in (("", "predictor"), ("_a", "other"), ("_b", "other"),
+                               ("_c", "other"))]  # fmt: skip
+    dictionary = (folder / "dictionary.csv").read_text().rstrip("\n")
+    (tmp_path / "dictionary.csv").write_text("\n".join([dictionary, *rows]) + "\n")
+    readings = {name: [f"{name}_{reader}" for reader in "abc"] for name in ("genant", "wedge")}
+    study = study_of(tmp_path, readings=COURSE["readings"] | readings)
+    first = table[[f"genant_{reader}" for reader in "abc"]]
+    assert study.clinical["genant"].tolist() == first.median(axis=1).tolist()
+    tables, info = course(study)
+    assert list(tables["readings"]["column"]) == ["hu"]
+    told = tables["graded_readings"]
+    assert list(told["measure"]) == ["weighted kappa", "weighted kappa", "kappa", "Fleiss' kappa"]
+    assert list(told["weights"]) == ["linear", "quadratic", "", ""]
+    assert (told["value"].between(0.2, 0.95)).all()
+    assert (told["tied"] == 0).all()
+    section = sections.readings_section(Page(study, tables, info))
+    names = [block.name for block in section.all_blocks() if block.kind == "table"]
+    assert names == ["readings", "graded_readings"]
+
+
 def test_events_that_follow_from_levels_are_no_columns():
     given = clinical_options(Path(), outcomes=COURSE["outcomes"])
     options = resolve_config(given)["outcomes"]
@@ -168,7 +202,7 @@ REFUSED = {
     ),
     "a reading of words": (
         {"readings": {"hu": ["hu_1", "treated"]}},
-        "Readings and their mean must be described as continuous",
+        "Readings and what is made of them must be described as continuous, ordinal or binary",
     ),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from models.regression.interactions import check_pairs
 from pipeline.describe_course import course
 from pipeline.patient_flow import check_patients_named
 from pipeline.study.config import resolve_config
+from pipeline.tables.joined_readings import with_joined
 from tests.models.test_oversampled_split import CONFIG
 from tests.pipeline.test_describe_course import REFUSED, other
 from tests.remedies import Remedy, refused
@@ -105,7 +106,16 @@ def unknown_patient(folder: Path) -> None:
     check_patients_named(members.assign(patient_id=["P1", "P2"]))
 
 
+def tied_readings(folder: Path) -> None:
+    name = "Readings of a grade or of yes and no tie, and no rule is given"
+    rows = [{"column": one, "type": "ordinal", "levels": None, "role": "other"} for one in "mab"]
+    given = (pd.DataFrame({"a": ["1"], "b": ["2"]}), {"m": ["a", "b"]}, pd.DataFrame(rows), "x.csv")
+    refused(SECTION, name, lambda: with_joined(*given), "write `reading_ties: {m: higher}`")
+    assert list(with_joined(*given, {"m": "higher"})["m"]) == ["2.0"]
+
+
 REMEDIES: dict[str, Remedy] = {
+    "Readings of a grade or of yes and no tie, and no rule is given": tied_readings,
     **{name: functools.partial(options, name) for name in OPTIONS},
     **{name: functools.partial(of_course, name) for name in OF_COURSE},
     "Cases of a clinical table alone whose patient is not known": unknown_patient,

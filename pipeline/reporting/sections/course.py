@@ -101,8 +101,19 @@ def readings_section(results: Results) -> Section:
     """Build the section on columns that are means of readings; without any it has no block."""
     title = "Agreement of the readings that were averaged"
     course = results.course
-    if course is None or "readings" not in course.tables:
+    if course is None or not {"readings", "graded_readings"} & set(course.tables):
         return Section("averaged", title)
+    if "graded_readings" in course.tables:
+        title = "Agreement of the readings that were made one"
+    blocks: list[Block] = []
+    if "readings" in course.tables:
+        blocks += _of_means(results, course)
+    if "graded_readings" in course.tables:
+        blocks += _of_grades(results, course)
+    return Section("averaged", title, blocks)
+
+
+def _of_means(results: Results, course: Course) -> list[Block]:
     found = course.tables["readings"]
     shown = pd.DataFrame(
         {
@@ -128,7 +139,40 @@ def readings_section(results: Results) -> Section:
         raw=found,
         numeric=tuple(shown.columns[1:]),
     )
-    return Section("averaged", title, [Paragraph(text), table])
+    return [Paragraph(text), table]
+
+
+def _of_grades(results: Results, course: Course) -> list[Block]:
+    found = course.tables["graded_readings"]
+    limits = [
+        interval(row["value"], row["low"], row["high"], 2, SIGNED)
+        for row in found.to_dict("records")
+    ]
+    shown = pd.DataFrame(
+        {
+            "Column": [course.info["labels"][name] for name in found["column"]],
+            "Made of": found["made"] + " of " + found["readings"].astype(str),
+            "Units with all": found["n"].astype(str),
+            "All alike": [f"{100 * one:.0f}%" for one in found["all_alike"]],
+            "Ties": found["tied"].astype(str) + " (" + found["tie_rule"] + ")",
+            "Measure": found["measure"]
+            + found["weights"].map(lambda one: f", {one}" if one else ""),
+            "Of": found["of"],
+            "Value": limits,
+        }
+    )
+    table = Table(
+        name="graded_readings",
+        caption="Agreement of the readings of which grades, or yes and no, were made, with "
+        f"{100 * results['evaluation.confidence']:g}% intervals. Weighted kappa by the distance of "
+        "two grades (linear, quadratic) of the pair that agrees least; Fleiss' kappa of all, with "
+        "limits by a bootstrap over units. Ties: units whose median lies between two grades or "
+        "whose readings draw, and what holds then.",
+        shown=shown,
+        raw=found,
+        numeric=("Units with all", "All alike", "Value"),
+    )
+    return [table]
 
 
 def _limits(found: pd.DataFrame, name: str) -> list[str]:

@@ -65,7 +65,15 @@ OUTCOMES = Analysis(
             *(f"outcomes.{name}" for name in ("by", "normality", "small_cells", "adjust")),
         ),
         "describe_course": (
-            *("unit", *OUTCOME, "eligibility", "features", "evaluation.confidence", "readings"),
+            *(
+                "unit",
+                *OUTCOME,
+                "eligibility",
+                "features",
+                "evaluation.confidence",
+                "readings",
+                "reading_ties",
+            ),
             *(f"outcomes.{name}" for name in ("by", "adjust_for", "scales", "events", "levels")),
             "outcomes.figures",
         ),

@@ -174,13 +174,21 @@ class _HandedIn:
     readings: dict[Column, Annotated[list[Column], Rule(unique=True, bounds={"min_length": 2})]] = (
         option(
             {},
-            "clinical columns that are means of several readings, {hu: [hu_a, hu_b, hu_c]}",
-            "{hu: [hu_a, hu_b, hu_c]}: a clinical column that is made as the mean of readings; the "
-            "dictionary describes it, and the readings with the role `other`; the report has their "
-            "agreement",
+            "clinical columns that are made of several readings, {hu: [hu_a, hu_b, hu_c]}",
+            "{hu: [hu_a, hu_b, hu_c]}: a clinical column that is made of readings: the mean "
+            "(continuous), the median grade (ordinal), the majority (binary); the dictionary "
+            "describes it, and the readings with the role `other`; the report has their agreement",
             remedy="such as `readings: {hu: [hu_a, hu_b, hu_c]}`",
             replaced=True,
         )
+    )
+    reading_ties: dict[Column, Literal["lower", "higher", "blank"]] = option(
+        {},
+        "what holds where readings tie, {genant: higher}",
+        "{genant: higher, fracture: blank}: where the median lies between two grades, or yes and "
+        "no draw; lower | higher (the second level of yes and no) | blank; asked for where needed",
+        remedy="such as `reading_ties: {genant: higher}`",
+        replaced=True,
     )
     unit: Literal["patient", "case"] = option(
         "patient",

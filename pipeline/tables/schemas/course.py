@@ -137,6 +137,27 @@ class Readings(Table):
     sd_within = Column(NUMBER, "SD of one unit's readings", unit="of the column", null=NO_LIMIT)
 
 
+class GradedReadings(Table):
+    """One row per measure of agreement of the readings of which grades or yes and no are made."""
+
+    column = Column(TEXT, "column")
+    made = Column(TEXT, "what is made of the readings", values=("median", "majority"))
+    tied = Column(COUNT, "units whose readings tie", unit="units")
+    tie_rule = Column(TEXT, "what holds then", values=("lower", "higher", "blank"))
+    readings = Column(COUNT, "readings of a unit")
+    n = Column(COUNT, "units with all readings", unit="units")
+    incomplete = Column(COUNT, "units with some readings only", unit="units")
+    all_alike = Column(NUMBER, "share of units whose readings are all alike", null=NO_LIMIT)
+    measure = Column(
+        TEXT, "measure of agreement", values=("kappa", "weighted kappa", "Fleiss' kappa")
+    )
+    weights = Column(TEXT, "weights of the distance of two grades; empty where none")
+    of = Column(TEXT, "the pair that agrees least, or all")
+    value = Column(NUMBER, "the measure", null=NO_LIMIT)
+    low = Column(NUMBER, "lower limit", null=NO_LIMIT)
+    high = Column(NUMBER, "upper limit", null=NO_LIMIT)
+
+
 COURSE: dict[str, type[Table]] = {
     "over_time": OverTime,
     "between": Between,
@@ -146,5 +167,6 @@ COURSE: dict[str, type[Table]] = {
     "levels": LevelCounts,
     "correlations": Correlations,
     "readings": Readings,
+    "graded_readings": GradedReadings,
 }
 """Name -> class. What figures draw of single patients has the columns of the clinical table."""

@@ -93,7 +93,10 @@ def _with_dictionary(
         means = {analysis_name(name): each for name, each in config["readings"].items()}
         named = config["columns"]
         ties = {analysis_name(name): each for name, each in config["reading_ties"].items()}
-        clinical = read_clinical(path, dictionary, key, named, missing, means, problems, ties)
+        derived = {analysis_name(name): each for name, each in config["derived"].items()}
+        clinical = read_clinical(
+            path, dictionary, key, named, missing, means, problems, ties, derived
+        )
         return clinical, dictionary
     if path is not None:
         sheet, where = clinical_sheet(path, config["columns"], key), path

@@ -21,6 +21,7 @@ from pipeline.tables.columns import (
     table_name,
     write_ids,
 )
+from pipeline.tables.derived_columns import with_derived, without_derived
 from pipeline.tables.dictionary import MISSING, NUMERIC, all_levels, levels_of
 from pipeline.tables.files.sheets import cell, read_sheet, rows_of_repeated, rows_text
 from pipeline.tables.identifying.checks import check_identifying, shown, shown_id
@@ -46,6 +47,7 @@ def read_clinical(
     readings: Mapping[str, list[str]] | None = None,
     problems: Problems | None = None,
     ties: Mapping[str, str] | None = None,
+    derived: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read the clinical table and type it by the dictionary.
 
@@ -67,6 +69,8 @@ def read_clinical(
         As `type_clinical` takes it.
     ties : mapping, optional
         Option ``reading_ties``: what holds where readings tie.
+    derived : mapping, optional
+        Option ``derived``: columns that formulas work out.
 
     Returns
     -------
@@ -88,7 +92,15 @@ def read_clinical(
             sheet = with_joined(sheet, readings or {}, dictionary, path, ties)
         if len(problems.errors) > before:  # the columns of their means cannot be there
             dictionary = dictionary[~dictionary["column"].isin(list(readings or {}))]
-    return type_clinical(sheet, dictionary, key, path, complete=True, problems=problems)
+    given = without_derived(dictionary, derived or {})
+    typed = type_clinical(sheet, given, key, path, complete=True, problems=problems)
+    if not derived:
+        return typed
+    if problems is None:
+        return with_derived(typed, derived, dictionary)
+    with problems.step():
+        typed = with_derived(typed, derived, dictionary)
+    return typed
 
 
 def clinical_sheet(

@@ -11,6 +11,7 @@ from models.regression.interactions import check_pairs
 from pipeline.describe_course import course
 from pipeline.patient_flow import check_patients_named
 from pipeline.study.config import resolve_config
+from pipeline.tables.derived_columns import with_derived
 from pipeline.tables.joined_readings import with_joined
 from tests.models.test_oversampled_split import CONFIG
 from tests.pipeline.test_describe_course import REFUSED, other
@@ -114,7 +115,37 @@ def tied_readings(folder: Path) -> None:
     assert list(with_joined(*given, {"m": "higher"})["m"]) == ["2.0"]
 
 
+def derived(name: str, wrong: tuple[dict, str], right: tuple[dict, str], remedy: str) -> Remedy:
+    """Return the entry of a derived column: formulas and what the dictionary says of ``y``."""
+
+    def of(formulas: dict, kind: str) -> pd.DataFrame:
+        rows = [{"column": "x", "type": "continuous", "levels": None, "unit": ""}]
+        if kind:
+            levels = "no|yes" if kind == "binary" else None
+            rows.append({"column": "y", "type": kind, "levels": levels, "unit": ""})
+        return with_derived(pd.DataFrame({"x": [1.0, 2.0]}), formulas, pd.DataFrame(rows))
+
+    def entry(_: Path) -> None:
+        refused(SECTION, name, lambda: of(*wrong), remedy)
+        of(*right)
+
+    return entry
+
+
+DERIVED = {
+    "A derived column is in the table already": (
+        ({"x": "x + 1"}, "continuous"), ({}, "continuous"), "or the entry from `derived`",
+    ),
+    "A derived column is not in the dictionary": (
+        ({"y": "x + 1"}, ""), ({"y": "x + 1"}, "continuous"), "add a row with its type",
+    ),
+    "A derived column of another type than its formula works out": (
+        ({"y": "x > 1"}, "continuous"), ({"y": "x > 1"}, "binary"), "or binary with the levels",
+    ),
+}  # fmt: skip
+
 REMEDIES: dict[str, Remedy] = {
+    **{name: derived(name, *each) for name, each in DERIVED.items()},
     "Readings of a grade or of yes and no tie, and no rule is given": tied_readings,
     **{name: functools.partial(options, name) for name in OPTIONS},
     **{name: functools.partial(of_course, name) for name in OF_COURSE},

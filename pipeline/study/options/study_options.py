@@ -190,6 +190,15 @@ class _HandedIn:
         remedy="such as `reading_ties: {genant: higher}`",
         replaced=True,
     )
+    derived: dict[Column, str] = option(
+        {},
+        'clinical columns that formulas work out, {avh: "anterior / posterior * 100"}',
+        '{change: "vas_day3 - vas_pre", low_muscle: "smi < 36 and sex == \'male\'"}: a number is a '
+        "column of the type continuous or ordinal, a condition one of the type binary; in the "
+        "order in which they stand; the dictionary describes them, and `check` prints their range",
+        remedy='such as `derived: {change: "vas_day3 - vas_pre"}`',
+        replaced=True,
+    )
     unit: Literal["patient", "case"] = option(
         "patient",
         "what a row of the clinical table and of the model is",

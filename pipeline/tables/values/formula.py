@@ -173,6 +173,42 @@ class Formula:
             For an unknown column, a comparison of text with numbers, or a formula whose result
             is no condition.
         """
+        self._check_known(table)
+        result = self._value(self._tree, table, levels or {})
+        self._want(result, "truth", "The result of a formula")
+        return result.values
+
+    def worked_out(
+        self, table: pd.DataFrame, levels: Mapping[str, list[str]] | None = None
+    ) -> tuple[Literal["number", "text", "truth"], pd.Series]:
+        """Return what the formula works out for each row: numbers, or the truth of a condition.
+
+        Parameters
+        ----------
+        table, levels
+            As `evaluate` takes them.
+
+        Returns
+        -------
+        (str, pandas.Series)
+            ``number`` and float64, NaN where a value is missing or was divided by zero; ``truth``
+            and nullable booleans; ``text`` of a column of words.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"a": [9.0, 8.0, None], "b": [10.0, 0.0, 4.0]})
+        >>> Formula("a / b * 100").worked_out(table)[1].tolist()
+        [90.0, nan, nan]
+        """
+        self._check_known(table)
+        with np.errstate(all="ignore"):
+            result = self._value(self._tree, table, levels or {})
+        if result.kind != "number":
+            return result.kind, result.values
+        numbers = pd.to_numeric(result.values).astype("float64")
+        return "number", numbers.where(np.isfinite(numbers))
+
+    def _check_known(self, table: pd.DataFrame) -> None:
         unknown = [name for name in self.columns if name not in table.columns]
         if unknown:
             raise self._error(
@@ -181,9 +217,6 @@ class Formula:
                 remedy=suggestion(unknown[0], table.columns) or f"known: {listing(table.columns)}",
                 code="formula-column-unknown",
             )
-        result = self._value(self._tree, table, levels or {})
-        self._want(result, "truth", "The result of a formula")
-        return result.values
 
     def _literals(self) -> dict[str, tuple[str | float, ...]]:
         found: dict[str, dict[str | float, None]] = {}

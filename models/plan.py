@@ -21,7 +21,7 @@ from pipeline.tables.feature_names import FILTER_FAMILIES
 from pipeline.tables.split_designs import holds_out
 
 #: Stages that fit models, in the order in which they run.
-STAGES = ("train", "added_value", "nested", "optimism", "ablate")
+STAGES = ("train", "added_value", "nested", "optimism", "learning_curve", "ablate")
 
 
 def planned_fits(config: Mapping) -> dict[str, dict[str, int]]:
@@ -40,6 +40,7 @@ def planned_fits(config: Mapping) -> dict[str, dict[str, int]]:
     if not predicts(config):
         return {stage: {} for stage in STAGES}
     nested, optimism = config["nested"], config["optimism"]
+    curve = config["learning_curve"]
     dealt = nested["folds"] * nested["repeats"]
     return {
         "train": {name: _of_one(name, config, "full") for name in config["models"]},
@@ -48,6 +49,8 @@ def planned_fits(config: Mapping) -> dict[str, dict[str, int]]:
                    for name in nested["models"]},
         "optimism": {name: 1 + optimism["resamples"] * _of_one(name, config, optimism["search"])
                      for name in optimism["models"]},
+        "learning_curve": {name: len(curve["shares"]) * curve["repeats"]
+                           * _of_one(name, config, curve["search"]) for name in curve["models"]},
         "ablate": {name: _of_ablation(name, config) for name in config["ablation"]["models"]},
     }  # fmt: skip
 

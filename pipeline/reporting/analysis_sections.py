@@ -17,6 +17,7 @@ from pipeline.reporting.sections.course import (
 from pipeline.reporting.sections.fitting import hyperparameters_section
 from pipeline.reporting.sections.groups import groups_section
 from pipeline.reporting.sections.importance import importance_section
+from pipeline.reporting.sections.learning import learning_section
 from pipeline.reporting.sections.models import performance_section
 from pipeline.reporting.sections.orders import orders_section
 from pipeline.reporting.sections.primary import sample_size_section
@@ -57,7 +58,8 @@ ANALYSIS_SECTIONS: dict[str, AnalysisSections] = {
         of_features=(
             *(selection_section, hyperparameters_section, performance_section),
             *(subgroups_section, added_value_section, validation_section),
-            *(orders_section, sensitivity_section, importance_section, ablation_section),
+            *(learning_section, orders_section, sensitivity_section, importance_section),
+            ablation_section,
         ),
         missed=True,
     ),

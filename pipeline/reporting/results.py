@@ -6,7 +6,7 @@ configuration left behind are never shown, and a file that is missing is an erro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -91,6 +91,14 @@ class Optimism:
 
 
 @dataclass(frozen=True)
+class Learning:
+    """One model's learning curve: a row a repeat and share, and what was done."""
+
+    table: pd.DataFrame
+    info: dict
+
+
+@dataclass(frozen=True)
 class Orders:
     """Oversampling before the split beside the right order: rows of both, and what was done."""
 
@@ -128,6 +136,7 @@ class Modelling:
     subgroups: pd.DataFrame
     signature: dict[str, pd.DataFrame]
     orders: Orders | None = None
+    learning: dict[str, Learning] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -430,8 +439,19 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         dropped=dropped_models(infos, printed),
         subgroups=table_of(folder, "evaluation/subgroups.parquet"),
         signature={name: table_of(folder, f"tables/{name}.parquet") for name in SIGNATURE},
+        learning=_learning(folder, config),
         orders=_orders(folder) if config["oversampled_split"]["models"] else None,
     )
+
+
+def _learning(folder: Path, config: dict) -> dict[str, Learning]:
+    return {
+        name: Learning(
+            table_of(folder, f"learning_curve/{name}.parquet"),
+            facts_of(folder, f"learning_curve/{name}.json"),
+        )
+        for name in config["learning_curve"]["models"]
+    }
 
 
 def _orders(folder: Path) -> Orders:

@@ -110,6 +110,7 @@ MODELS = config["models"] if HAS_MODELS else []
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
 NESTED = config["nested"]["models"] if HAS_MODELS else []
 RESAMPLED = config["optimism"]["models"] if HAS_MODELS else []
+CURVED = config["learning_curve"]["models"] if HAS_MODELS else []
 REORDERED = config["oversampled_split"]["models"] if HAS_MODELS else []
 # Without test rows, what the outer folds of nested cross-validation predict judges the models.
 HAS_TEST_ROWS = holds_out(config["split"])
@@ -329,6 +330,7 @@ def model_targets(wildcards):
         *[f"{FOLDER}/sensitivity/{model}.parquet" for model in MODELS],
         *[f"{FOLDER}/nested/{model}.json" for model in NESTED],
         *[f"{FOLDER}/optimism/{model}.json" for model in RESAMPLED],
+        *[f"{FOLDER}/learning_curve/{model}.json" for model in CURVED],
         *[f"{FOLDER}/ablation/{model}.json" for model in ABLATED],
         *([f"{FOLDER}/oversampled_split/orders.json"] if REORDERED else []),
     ]

@@ -31,6 +31,7 @@ TYPICAL_SECONDS = {
     "missingness": 2.0,
     "nested": 8.0,
     "optimism": 10.0,
+    "learning_curve": 10.0,
     "ablate": 120.0,
     "study_report": 8.0,
     "gather": 4.0,

@@ -267,6 +267,7 @@ def _check_no_hold_out(config: dict, problems: Problems) -> None:
 def _check_repeated_models(config: dict, problems: Problems) -> None:
     asked = {"ablated": "ablation", "cross-validated": "nested", "resampled": "optimism"}
     asked["oversampled before the split"] = "oversampled_split"
+    asked["given a learning curve"] = "learning_curve"
     if config["oversampled_split"]["models"] and config["oversampling"] == "none":
         problems.add(
             "Oversampling before the split can be shown of a study that oversamples only",

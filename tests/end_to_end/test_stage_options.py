@@ -68,6 +68,7 @@ def configured(repository: Path, **changes: dict) -> dict:
     config["nested"] |= {"models": ["lr"], "folds": 2}
     config["stability"] |= {"resamples": 2, "permutations": 1}
     config["optimism"] |= {"models": ["lr"], "resamples": 2}
+    config["learning_curve"] |= {"models": ["lr"], "shares": [0.5, 1.0], "repeats": 2}
     config["ablation"] |= {"models": ["lr"], "top": 1, "single": 1, "seeds": 1}
     config["ablation"] |= {"families": [], "steps": ["mrmr"]}
     config["tabnet"] |= {"max_epochs": 1, "patience": 1}
@@ -84,6 +85,7 @@ MODELLED = {
         "search": {"spaces": {"lr": {"C": [1.0, 2.0]}}},
         "nested": {"search": "reduced"},
         "optimism": {"search": "full"},
+        "learning_curve": {"search": "reduced"},
         "ablation": {"search": "reduced"},
         "primary": {"model": "tabnet", "part": "nested", "metric": "auroc"},
         "oversampling": "adasyn_tomek",
@@ -385,6 +387,10 @@ READ_ELSEWHERE = {
     "models": ("pipeline/rules/common.smk", 'config["models"]'),
     "nested.models": ("pipeline/rules/common.smk", 'config["nested"]["models"]'),
     "optimism.models": ("pipeline/rules/common.smk", 'config["optimism"]["models"]'),
+    "learning_curve.models": (
+        "pipeline/rules/common.smk",
+        'config["learning_curve"]["models"]',
+    ),
     "ablation.models": ("pipeline/rules/common.smk", 'config["ablation"]["models"]'),
     "workers": ("pipeline/rules/common.smk", 'config["workers"]'),
     "extraction.params": ("pipeline/extract.py", '["extraction"]["params"]'),

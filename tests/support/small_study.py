@@ -12,6 +12,7 @@ import yaml
 import models.ablate
 import models.added_value
 import models.evaluate
+import models.learning_curve
 import models.missingness
 import models.nested
 import models.optimism
@@ -160,6 +161,17 @@ def run_repetitions(folder: Path, config: Mapping) -> None:
             workers=1,
             out=folder / "optimism" / f"{model}.parquet",
             json=folder / "optimism" / f"{model}.json",
+        )
+
+    for model in config["learning_curve"]["models"]:
+        call(
+            models.learning_curve,
+            **given,
+            model=model,
+            model_json=folder / "models" / model / "model.json",
+            workers=1,
+            out=folder / "learning_curve" / f"{model}.parquet",
+            json=folder / "learning_curve" / f"{model}.json",
         )
 
 

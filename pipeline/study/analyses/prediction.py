@@ -25,6 +25,9 @@ READ_BY_MODEL: dict[str, tuple[str, ...]] = {
     "sensitivity": ("evaluation.confidence",),
     "nested": ("nested.folds", "nested.repeats", "nested.search"),
     "optimism": ("optimism.resamples", "optimism.search"),
+    "learning_curve": (
+        *("learning_curve.shares", "learning_curve.repeats", "learning_curve.search"),
+    ),
     "ablate": (
         *("ablation.where", "ablation.search", "ablation.top", "ablation.single"),
         *("ablation.features", "ablation.blocks", "ablation.families", "ablation.steps"),
@@ -33,7 +36,12 @@ READ_BY_MODEL: dict[str, tuple[str, ...]] = {
 }
 """Rule of one model -> what its stage reads besides."""
 
-SEARCHING = {"nested": "nested", "optimism": "optimism", "ablate": "ablation"}
+SEARCHING = {
+    "nested": "nested",
+    "optimism": "optimism",
+    "learning_curve": "learning_curve",
+    "ablate": "ablation",
+}
 """Rule -> the section that says how its repetitions find their parameters."""
 
 SEARCHED = {
@@ -70,7 +78,8 @@ PREDICTION = Analysis(
     "models of the outcome",
     rules=(
         *("split", "select", "stability", "train", "evaluate", "references", "sensitivity"),
-        *("added_value", "nested", "optimism", "ablate", "oversampled_split"),
+        *("added_value", "nested", "optimism", "learning_curve", "ablate"),
+        "oversampled_split",
     ),
     reads={
         "split": ("seed", *SPLIT),

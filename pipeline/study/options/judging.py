@@ -197,6 +197,41 @@ class Optimism:
     )
 
 
+Share = Annotated[float, Rule("a share of the patients", bounds={"gt": 0, "le": 1})]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningCurve:
+    """The procedure run on growing shares of the training patients."""
+
+    models: Families = option(
+        [],
+        "models whose learning curve is drawn",
+        "a list taken from `models`; [] for none. A model costs shares x repeats runs of the "
+        "procedure; `vertebromics run -n` says how many fits that is",
+    )
+    shares: list[Share] = option(
+        [0.2, 0.4, 0.6, 0.8, 1.0],
+        "shares of the patients that are learned from",
+        "shares of four fifths of the training patients; the others judge",
+        unit="share of patients",
+        min_length=2,
+        unique=True,
+    )
+    repeats: int = option(
+        10,
+        "times that the patients are dealt anew",
+        unit="repeats",
+        ge=2,
+        le=1000,
+    )
+    search: Repetition = option(
+        "fixed",
+        "how parameters are found in a share",
+        "fixed (parameters of the final model, which has seen all training rows) | reduced | full",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class OversampledSplit:
     """Oversampling before the split, which leaks, beside the right order."""

@@ -17,6 +17,7 @@ from pipeline.study.options.judging import (
     Ablation,
     Evaluation,
     Interpretation,
+    LearningCurve,
     Nested,
     Optimism,
     OversampledSplit,
@@ -375,6 +376,11 @@ class _Computed:
         Optimism,
         "bootstrap correction of the apparent performance for its optimism",
         "Harrell's bootstrap: how much the training rows flatter the final model",
+    )
+    learning_curve: LearningCurve = section(
+        LearningCurve,
+        "the procedure run on growing shares of the training patients",
+        "whether more patients would help: the procedure on growing shares of training patients",
     )
     oversampled_split: OversampledSplit = section(
         OversampledSplit,

@@ -18,6 +18,7 @@ from pipeline.tables.schemas.extraction import Extraction, Verification
 from pipeline.tables.schemas.features import Features
 from pipeline.tables.schemas.groups import Cells, ComparedGroups, GroupEffects
 from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.learning_curve import LearningCurve
 from pipeline.tables.schemas.masks import Masks
 from pipeline.tables.schemas.missingness import Missingness
 from pipeline.tables.schemas.nested import Nested, NestedPredictions
@@ -121,6 +122,7 @@ CATALOGUE = (
     Place("nested/<model>_predictions.parquet", "nested", NestedPredictions, "prediction"),
     Place("nested/<model>.parquet", "nested", Nested, "prediction"),
     Place("optimism/<model>.parquet", "optimism", Optimism, "prediction"),
+    Place("learning_curve/<model>.parquet", "learning_curve", LearningCurve, "prediction"),
     Place("ablation/<model>_seeds.parquet", "ablate", AblationSeeds, "prediction"),
     Place("ablation/<model>.parquet", "ablate", Ablation, "prediction"),
     Place("oversampled_split/orders.parquet", "oversampled_split", Orders, "prediction"),

@@ -1,0 +1,248 @@
+"""Learning curve: how good the procedure is when it learns from fewer patients.
+
+The training patients are dealt to five parts by outcome, anew in each repeat. One part judges; from
+the others growing shares are drawn, each holding the smaller ones, and the whole procedure
+(selection, search, fit) is run on each. A curve that still rises says that more patients would
+help; one that is flat says that they would not, with these features. The test part plays no role.
+
+References
+----------
+.. [1] Figueroa RL, Zeng-Treitler Q, Kandula S, Ngo LH. Predicting sample size required for
+   classification performance. BMC Med Inform Decis Mak 2012;12:8.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from models.inputs import input_arguments, read_inputs, training_rows
+from models.learning.estimators import FAMILIES, device_of
+from models.learning.folds import assign_folds
+from models.learning.procedure import Procedure, search_note
+from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
+from models.scoring import metrics
+from models.workers.journal import Journal
+from models.workers.parallel import Workers
+from models.workers.resuming import journal_until_done, map_kept, stage_key
+from pipeline.core import command
+from pipeline.core.errors import FitError
+from pipeline.core.files import read_json
+from pipeline.core.fit_status import REASON, is_fitted
+from pipeline.core.mode_labels import rigorous
+from pipeline.core.seeds import derive_seed
+from pipeline.core.table_schema import types_of
+from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.study.study import open_study
+from pipeline.tables.schemas.learning_curve import LearningCurve
+
+logger = logging.getLogger("vertebromics")
+
+PARTS = 5
+"""Parts to which the training patients are dealt; one of them judges."""
+
+
+class Task(NamedTuple):
+    """One fit: rows to learn from and to judge on, as positions, and its seed."""
+
+    repeat: int
+    share: float
+    learned: np.ndarray
+    judged: np.ndarray
+    seed: int
+
+
+def tasks_of(training: pd.DataFrame, config: Mapping, model: str) -> list[Task]:
+    """Deal the training patients to shares and judging parts, in every repeat.
+
+    Parameters
+    ----------
+    training : pandas.DataFrame
+        ``patient_id, outcome``, one row per unit.
+    config : mapping
+        Resolved configuration; ``seed`` and ``learning_curve`` are used.
+    model : str
+        Name of the family, for the seeds of its fits.
+
+    Returns
+    -------
+    list of Task
+        By repeat and share. A share counts patients, as many of each outcome as the whole has; the
+        patients of a smaller one are among those of a larger one.
+
+    Raises
+    ------
+    FitError
+        If a part would lack an outcome.
+    """
+    options, tasks = config["learning_curve"], []
+    patients = training["patient_id"].to_numpy()
+    event = training.groupby("patient_id")["outcome"].max()
+    for repeat in range(options["repeats"]):
+        drawn = derive_seed(config["seed"], "learning_curve", repeat)
+        judging = assign_folds(training, PARTS, drawn) == 0
+        rest = event.drop(np.unique(patients[judging]))
+        rng = np.random.default_rng(drawn)
+        order = [rng.permutation(sorted(rest.index[rest == value])) for value in (0, 1)]
+        for share in sorted(options["shares"]):
+            chosen = [one for each in order for one in each[: math.ceil(share * len(each))]]
+            learned = np.flatnonzero(np.isin(patients, chosen))
+            seed = derive_seed(config["seed"], "learning_curve", model, repeat)
+            tasks.append(Task(repeat, share, learned, np.flatnonzero(judging), seed))
+    return tasks
+
+
+def run_task(shared: tuple[Procedure, pd.DataFrame], task: Task) -> dict[str, Any] | str:
+    """Run the procedure on one share; where it holds too few patients, return why not.
+
+    Returns
+    -------
+    dict or str
+        ``auroc, auroc_own`` (of the rows judged on, and of those learned from), ``brier,
+        brier_own, fits``.
+    """
+    procedure, training = shared
+    learned = training.iloc[task.learned].reset_index(drop=True)
+    try:
+        run = procedure.run(learned, task.seed)
+    except FitError as error:
+        return error.rule
+    found: dict[str, Any] = {"fits": run.fits}
+    for end, rows in (("", training.iloc[task.judged]), ("_own", learned)):
+        outcome = rows["outcome"].to_numpy(int)
+        risk = run.fitted.predict(rows.reset_index(drop=True))
+        found[f"auroc{end}"] = metrics.auroc(outcome, risk)
+        found[f"brier{end}"] = metrics.brier(outcome, risk)
+    return found
+
+
+def learning_curve(
+    procedure: Procedure, training: pd.DataFrame, workers: int = 1, journal: Journal | None = None
+) -> tuple[pd.DataFrame, dict]:
+    """Run the procedure on growing shares of the training patients.
+
+    Parameters
+    ----------
+    procedure : Procedure
+        What every share repeats; ``learning_curve`` of its configuration says which and how often.
+    training : pandas.DataFrame
+        Training rows of the analysis table.
+    workers : int
+        Processes; the result does not depend on it.
+    journal : Journal, optional
+        Open journal of finished fits, from which a curve that was killed goes on.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        One row per repeat and share, with the columns of `LearningCurve`.
+    facts : dict
+        ``model, shares, repeats, parts, search, fits, seconds, search_note``.
+
+    Raises
+    ------
+    FitError
+        If a judging part would lack an outcome.
+    """
+    started = time.monotonic()
+    config, model = procedure.config, procedure.model
+    tasks = tasks_of(training, config, model)
+    with Workers(workers, (procedure, training), config["threads"]) as pool:
+        results = map_kept(
+            pool,
+            run_task,
+            tasks,
+            [f"{task.repeat}-{task.share:g}" for task in tasks],
+            journal,
+            stage=f"learning curve {model}",
+            describe=_described,
+            pack=lambda result: {"refused": result} if isinstance(result, str) else result,
+            unpack=lambda kept: kept.get("refused", kept),
+        )
+    rows = []
+    for task, result in zip(tasks, results, strict=True):
+        own = training.iloc[task.learned]
+        row = {
+            "model": model,
+            "repeat": task.repeat,
+            "share": task.share,
+            "patients": own["patient_id"].nunique(),
+            "events": int(own["outcome"].sum()),
+            "note": result if isinstance(result, str) else "",
+        }
+        rows.append(row | ({} if isinstance(result, str) else result))
+    types = types_of(LearningCurve)
+    table = pd.DataFrame(rows).reindex(columns=list(types)).astype(types)
+    facts = {
+        "model": model,
+        "shares": sorted(config["learning_curve"]["shares"]),
+        "repeats": config["learning_curve"]["repeats"],
+        "parts": PARTS,
+        "search": procedure.search,
+        "fits": sum(result["fits"] for result in results if isinstance(result, dict)),
+        "seconds": round(time.monotonic() - started, 1),
+        "search_note": search_note(procedure.search, config, "share"),
+    }
+    return table, facts
+
+
+def _described(task: Task, result: dict[str, Any] | str) -> str:
+    if isinstance(result, str):
+        return f"{task.share:g} left out"
+    return f"AUROC {result['auroc']:.3f} from {task.share:.0%} of the patients"
+
+
+def main(options: argparse.Namespace) -> None:
+    """Read the analysis table and its split, draw one model's learning curve, write its table."""
+    config = open_study(options.study).config
+    columns, table = read_inputs(options.analysis, options.info, options.split)
+    training, _ = training_rows(table)
+    final = read_json(options.model_json)
+    if not is_fitted(final):
+        _write_dropped(final[REASON], options, config)
+        return
+    search = config["learning_curve"]["search"]
+    fixed = final["parameters"] if search == "fixed" else None
+    procedure = Procedure(options.model, columns, rigorous(config), search, fixed)
+    files = (options.analysis, options.info, options.split, options.model_json)
+    key = stage_key(
+        "models.learning_curve", options.model, files, config, device_of(options.model, config)
+    )
+    with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
+        try:
+            result, facts = learning_curve(procedure, training, options.workers, journal)
+        except FitError as error:
+            _write_dropped(error, options, config)
+            return
+        if result["auroc"].isna().all():
+            _write_dropped(f"No share could be fitted: {result['note'].iloc[0]}", options, config)
+            return
+        write_result(result, options.out, config, LearningCurve, leaks=False)
+        write_facts(fitted_facts(facts), options.json, config, leaks=False)
+
+
+def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
+    """Write the files of a model whose curve could not be drawn."""
+    write_result(empty_table(LearningCurve), options.out, config, LearningCurve, leaks=False)
+    write_facts(dropped_facts(options.model, reason), options.json, config, leaks=False)
+
+
+if __name__ == "__main__":
+    arguments = command.parser("models.learning_curve", __doc__)
+    arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
+    input_arguments(arguments)
+    arguments.add_argument("--model-json", required=True, type=Path, help="the model's model.json")
+    arguments.add_argument(
+        "--workers", type=number_within(PROCESSES), default=1, help="processes, default 1"
+    )
+    arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
+    arguments.add_argument("--json", required=True, type=Path, help="facts to write, .json")
+    command.run(main, arguments)

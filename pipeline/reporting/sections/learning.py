@@ -11,8 +11,11 @@ from pipeline.reporting.results import Results
 from pipeline.reporting.wording import UNIT, count, number, plural
 from pipeline.study.model_families import MODEL_FAMILIES
 
-#: Gain of AUROC over the last step above which a curve is called rising.
-_RISES = 0.01
+#: Change of the AUROC over the last step that is small.
+_SMALL = 0.01
+
+#: Share of the repeats that must gain for a curve to be called rising.
+_MOST = 0.75
 
 
 def learning_section(results: Results) -> Section:
@@ -31,7 +34,7 @@ def learning_section(results: Results) -> Section:
         text = (
             f"{label} learned from growing shares of the training patients, "
             f"{plural(info['repeats'], 'time')}: each time one of {info['parts']} parts judged. "
-            f"{_said(means)} {info['search_note']}"
+            f"{_said(curve.table)} {info['search_note']}"
         )
         if left_out:
             text += (
@@ -75,20 +78,25 @@ def mean_curve(table: pd.DataFrame) -> pd.DataFrame:
     return means.round({"patients": 0, "events": 0})
 
 
-def _said(means: pd.DataFrame) -> str:
-    """Say whether the curve still rises at its end."""
-    if len(means) < 2:
+def _said(table: pd.DataFrame) -> str:
+    """Say whether the curve still rises in its last step, by the repeats that hold both shares."""
+    wide = table.pivot(index="repeat", columns="share", values="auroc")
+    wide = wide.dropna(axis=1, how="all")
+    if wide.shape[1] < 2:
         return "One share alone could be fitted, which is no curve."
-    before, last = means["auroc"].iloc[-2], means["auroc"].iloc[-1]
-    gain = number(last - before, 2)
-    if last - before > _RISES:
-        return (
-            f"The AUROC still rose at the end, by {gain} in the last step: more patients may help."
-        )
-    return (
-        f"The AUROC changed by {gain} in the last step: more patients of this kind may help "
-        "little with these features."
+    gains = (wide.iloc[:, -1] - wide.iloc[:, -2]).dropna()
+    if gains.empty:
+        return "No repeat holds the last two shares."
+    mean = gains.mean()
+    told = (
+        f"In the last step the AUROC changed by {number(mean, 2)} on average "
+        f"({number(gains.min(), 2)} to {number(gains.max(), 2)} over the repeats): "
     )
+    if mean > _SMALL and (gains > 0).mean() >= _MOST:
+        return f"{told}it still rose, so that more patients may help."
+    if gains.abs().max() <= 2 * _SMALL:
+        return f"{told}it was flat, so that more patients of this kind may help little."
+    return f"{told}whether more patients would help is open."
 
 
 def _table(means: pd.DataFrame, raw: pd.DataFrame, name: str, label: str) -> Table:

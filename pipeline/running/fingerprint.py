@@ -18,6 +18,8 @@ from pathlib import Path
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import file_hash
+from pipeline.running import words_in_code
+from pipeline.running.readings_of_code import Reading, Readings, beside_compiled
 from pipeline.running.words_in_code import VALUE_FREE, called, drop_words
 
 #: Top-level packages of this project; what else is imported is pinned by the lock file.
@@ -27,6 +29,8 @@ PROJECT_PACKAGES = ("pipeline", "segmentation", "models", "deployment", "intake"
 COMPILED_MODULE, COMPILED_SOURCES = "_kernels", "native"
 
 _ROOT = Path(__file__).resolve().parents[2]
+
+_READINGS = Readings(beside_compiled(__file__), [Path(__file__), Path(words_in_code.__file__)])
 
 
 def code_fingerprint(module: str, root: Path | None = None) -> str:
@@ -125,13 +129,22 @@ def _files(path: Path) -> list[Path]:
 
 
 @cache
-def _parsed(module: str, path: Path, _mtime: int, _size: int) -> tuple[str, frozenset[str]]:
+def _parsed(module: str, path: Path, _mtime: int, _size: int) -> Reading:
     """Return the hash of one module's code and the project names that it imports."""
     if path.is_dir():
         code = [(file.name, _c_code(file.read_text(encoding="utf-8"))) for file in _files(path)]
         return hashlib.sha256(repr(code).encode()).hexdigest(), frozenset()
+    content, is_package = path.read_bytes(), path.name == "__init__.py"
+    if not path.is_relative_to(_ROOT):
+        return _read(content, module, is_package=is_package)
+    name = f"{module} {path.name}"
+    return _READINGS.of(name, content, lambda: _read(content, module, is_package=is_package))
+
+
+def _read(content: bytes, module: str, *, is_package: bool) -> Reading:
+    """Read the text of a module."""
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = ast.parse(content)
     except SyntaxError as error:
         raise VertebromicsError(
             "Every module of the project must be valid Python",
@@ -139,7 +152,7 @@ def _parsed(module: str, path: Path, _mtime: int, _size: int) -> tuple[str, froz
             where=f"{module}, line {error.lineno}",
             code="module-not-python",
         ) from None
-    imports = frozenset(_imports(tree, module, is_package=path.name == "__init__.py"))
+    imports = frozenset(_imports(tree, module, is_package=is_package))
     drop_words(tree)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports
 

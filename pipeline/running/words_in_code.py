@@ -23,6 +23,7 @@ VALUE_FREE = frozenset(
     {
         "pipeline.core.job_environment",
         "pipeline.core.leftovers",
+        "pipeline.running.readings_of_code",
         "pipeline.running.run_log",
         "pipeline.running.words_in_code",
         "pipeline.study.analyses",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import textwrap
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import VertebromicsError
 from pipeline.running import fingerprint
 from pipeline.running.fingerprint import code_fingerprint, files_fingerprint, project_modules
+from pipeline.running.readings_of_code import Reading, Readings
 
 STAGE = '''
 """A stage."""
@@ -174,19 +174,26 @@ def test_files_count_by_name_and_content(tmp_path: Path) -> None:
     assert files_fingerprint([one, two]) != first
 
 
-def test_each_file_is_parsed_once_for_all_fingerprints(repository: Path, monkeypatch) -> None:
+def test_each_file_is_read_once_for_all_fingerprints(
+    repository: Path, tmp_path: Path, monkeypatch
+) -> None:
     """Hundreds of rules' parameters are made of the same modules each time Snakemake starts."""
     files = [
         path
         for package in ("pipeline", "segmentation", "models", "deployment", "intake")
         for path in (repository / package).rglob("*.py")
     ]
-    parsed = []
-    parse = ast.parse
-    monkeypatch.setattr(ast, "parse", lambda text: parsed.append(text) or parse(text))
+    reads, read = [], fingerprint._read
+
+    def counted(content: bytes, module: str, **how: bool) -> Reading:
+        reads.append(module)
+        return read(content, module, **how)
+
+    monkeypatch.setattr(fingerprint, "_read", counted)
+    monkeypatch.setattr(fingerprint, "_READINGS", Readings(tmp_path / "readings.json", []))
     fingerprint._parsed.cache_clear()
     for _ in range(2):
         for path in files:
             name = ".".join(path.relative_to(repository).with_suffix("").parts)
             code_fingerprint(name.removesuffix(".__init__"), repository)
-    assert len(parsed) == len(files)
+    assert len(reads) == len(files)

@@ -33,15 +33,19 @@ bundle: $(STAMP) ## pack checkout and all packages into one file, to install whe
 	$(BIN)/python install/bundle.py pack dist
 
 # The first two lines refuse a machine that cannot install this, before anything is downloaded.
-# numpy and setuptools come before PyRadiomics, which builds against them while PyTorch is fetched.
+# numpy and setuptools come before PyRadiomics, which builds against them while PyTorch and all that
+# comes as wheels are fetched; what a bundle brings, and what the lock needs besides, comes after it.
 # Three packages come as source that setuptools alone builds: pip would fetch setuptools for each.
 # In the mode `compat` Snakemake finds this project's logger, which it looks for in folders that
-# Python searches. Compiling comes last, on all cores; what Python cannot compile, nobody imports.
-COMPILE = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+# Python searches. Compiling comes last, on all cores, and leaves out the libraries' own tests; what
+# Python cannot compile, nobody imports. (pip reads a switch that begins with `no` the wrong way
+# round from its environment: 0 compiles nothing, 1 everything, one file after the other.)
+COMPILE = $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 SOURCES := autograd-gamma|connection_pool|docopt
+WHEELS  := $(VENV)/wheels.txt
 locked = $$(grep -E '^($(1))==' requirements.txt)
 
-$(STAMP) $(TOOLS): export PIP_NO_COMPILE := 1
+$(STAMP) $(TOOLS): export PIP_NO_COMPILE := 0
 $(STAMP): requirements.txt pyproject.toml setup.py environment.post-deploy.sh $(wildcard install/*.py pipeline/extraction/native/* models/learning/native/*)
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not on this machine. Remedy: install python3, python3-venv and python3-dev (3.11 to 3.13), or add PYTHON=<its path> to the command."; exit 1; }
 	@"$(PYTHON)" install/check_python.py $(VENV)
@@ -49,9 +53,12 @@ $(STAMP): requirements.txt pyproject.toml setup.py environment.post-deploy.sh $(
 	@echo "Installing into $(VENV) (a few minutes)"
 	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install -q $(call locked,pip|setuptools|numpy)
+	grep -vE '^(torch|pyradiomics|$(SOURCES))==' requirements.txt >$(WHEELS)
 	PATH="$$PWD/$(BIN):$$PATH" bash environment.post-deploy.sh & building=$$!; \
+		$(BIN)/python -m pip install -q --no-deps -r $(WHEELS) & fetching=$$!; \
 		$(if $(BUNDLE),true,$(BIN)/python install/torch_build.py $(TORCH)); torch=$$?; \
-		wait $$building && exit $$torch
+		wait $$building; built=$$?; wait $$fetching; fetched=$$?; \
+		[ "$$built $$fetched $$torch" = "0 0 0" ]
 	$(BIN)/python -m pip install -q --no-build-isolation --no-deps $(call locked,$(SOURCES))
 	$(BIN)/python -m pip install -q -r requirements.txt
 	$(BIN)/python -m pip install -q --no-build-isolation --no-deps --config-settings editable_mode=compat -e .
@@ -108,9 +115,9 @@ test-full: export NUMBA_DISABLE_JIT = 0
 test-full: COVERAGE := $(addprefix --cov=,pipeline segmentation models deployment intake) --cov-report=term:skip-covered
 test-full: $(TOOLS) ## run the tests and recompute what they take from stored values
 	@echo "Part 1 of 2: what make test runs, with the share of lines that it covers"
-	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow" $(COVERAGE)
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow" --hypothesis-profile default $(COVERAGE)
 	@echo "Part 2 of 2: what make test takes from stored values, a line a test"
-	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m slow -v
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m slow --hypothesis-profile default -v
 
 bench: bench-extraction bench-cohort bench-preflight bench-models ## run all benchmarks
 

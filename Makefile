@@ -115,9 +115,9 @@ test-full: export NUMBA_DISABLE_JIT = 0
 test-full: COVERAGE := $(addprefix --cov=,pipeline segmentation models deployment intake) --cov-report=term:skip-covered
 test-full: $(TOOLS) ## run the tests and recompute what they take from stored values
 	@echo "Part 1 of 2: what make test runs, with the share of lines that it covers"
-	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow" --hypothesis-profile default $(COVERAGE)
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow" --hypothesis-profile full $(COVERAGE)
 	@echo "Part 2 of 2: what make test takes from stored values, a line a test"
-	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m slow --hypothesis-profile default -v
+	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m slow --hypothesis-profile full -v
 
 bench: bench-extraction bench-cohort bench-preflight bench-models ## run all benchmarks
 

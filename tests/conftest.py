@@ -27,9 +27,11 @@ from pathlib import Path  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
-# A test fails by what it finds, never by how long a busy machine takes.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")
+# A test fails by what it finds, never by how long a busy machine takes. Properties are tried on 40
+# draws, where a test does not say on how many; `make test-full` takes hypothesis' own 100.
+settings.register_profile("full", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("full"), max_examples=40)
+settings.load_profile("quick")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -14,6 +14,8 @@ rule ablate:
         f"{FOLDER}/log/ablate/{{model}}.log",
     benchmark:
         f"{FOLDER}/benchmark/ablate/{{model}}.tsv"
+    # The longest of the last jobs: the others run beside it.
+    priority: 1
     conda:
         "../../environment.yml"
     threads: cores

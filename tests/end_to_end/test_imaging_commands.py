@@ -10,6 +10,7 @@ import gzip
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ import yaml
 
 from pipeline.core.findings import from_json
 from pipeline.tables.schemas.study_tables import Cases
+from tests.support.commands import run_here
 from tests.support.described import described_tables
 from tests.support.filled import filled
 
@@ -123,6 +125,7 @@ def study(tmp_path_factory) -> Path:
 
 
 def run(work: Path, module: str, *options: str) -> subprocess.CompletedProcess:
+    """Run a command as a process: what libraries print past Python is kept, too."""
     return subprocess.run(
         [sys.executable, "-m", module, "--study", "results/mini/study", *options],
         cwd=work,
@@ -133,7 +136,12 @@ def run(work: Path, module: str, *options: str) -> subprocess.CompletedProcess:
     )
 
 
-def gather(work: Path) -> list[subprocess.CompletedProcess]:
+def run_again(work: Path, module: str, *options: str) -> subprocess.CompletedProcess:
+    """Run a command in this process."""
+    return run_here(module, "--study", "results/mini/study", *options, cwd=work)
+
+
+def gather(work: Path, run: Callable = run) -> list[subprocess.CompletedProcess]:
     """Gather the verdicts and write the pages; the batch is the whole study."""
     batch, tables = "results/mini/batches/b0", "results/mini/tables"
     return [
@@ -221,14 +229,14 @@ def test_with_stop_the_gate_closes_and_the_page_says_so(study):
     text = config.read_text()
     page = study / "results/mini/report/preflight/index.html"
     check = ("--check", "results/mini/tables/preflight.parquet", "--out", "results/mini/gate.json")
-    assert run(study, "pipeline.preflight", *check).returncode == 0
+    assert run_again(study, "pipeline.preflight", *check).returncode == 0
     (study / "results/mini/gate.json").unlink()
     assert "on_bad_case: exclude" in page.read_text()
     try:
         config.write_text(text.replace("exclude", "stop"))
-        assert all(done.returncode == 0 for done in gather(study))
+        assert all(done.returncode == 0 for done in gather(study, run_again))
         assert "on_bad_case: stop" in page.read_text()
-        closed = run(study, "pipeline.preflight", *check)
+        closed = run_again(study, "pipeline.preflight", *check)
         assert closed.returncode == 1
         assert "2 of 4 masks with errors" in closed.stderr
         assert "Traceback" not in closed.stderr
@@ -239,17 +247,17 @@ def test_with_stop_the_gate_closes_and_the_page_says_so(study):
 
 @pytest.mark.parametrize("options", [[], ["--gather", "x"]])
 def test_preflight_says_what_it_needs(study, options):
-    done = run(study, "pipeline.preflight", "--out", "x.parquet", *options)
+    done = run_again(study, "pipeline.preflight", "--out", "x.parquet", *options)
     assert done.returncode == 1
     assert "needs --ingest and --masks" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_one_scan_can_be_debugged(study):
-    done = run(study, "pipeline.ingest", "--scan", "s1", "--out", "one.parquet")
+    done = run_again(study, "pipeline.ingest", "--scan", "s1", "--out", "one.parquet")
     assert done.returncode == 0
     assert "progress ingest 1/1 s1" in done.stderr
     assert len(pd.read_parquet(study / "one.parquet")) == 1
-    unknown = run(study, "pipeline.ingest", "--scan", "s9", "--out", "none.parquet")
+    unknown = run_again(study, "pipeline.ingest", "--scan", "s9", "--out", "none.parquet")
     assert unknown.returncode == 1
     assert "Found: s9" in unknown.stderr

@@ -511,7 +511,7 @@ def _everything(error: StudyError, user: dict) -> StudyError:
         return errors[0]
     from pipeline.study.draft.whats_wrong import grouped, pasted
 
-    return ReportError(grouped(errors) + pasted(lines), code="several-problems")
+    return ReportError(grouped(errors) + pasted(lines))
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -80,14 +80,14 @@ def _run(
     try:
         main(options)
     except VertebromicsError as error:
-        logger.error("%s", error)
+        logger.error("%s", error.with_code())
         raise SystemExit(1) from None
     except BrokenPipeError:
         os._exit(1)  # nobody reads: flushing the output would fail once more
     except Exception as error:
         if not (machine := machine_error(error)):
             raise
-        logger.error("%s", machine)
+        logger.error("%s", machine.with_code())
         raise SystemExit(1) from None
 
 

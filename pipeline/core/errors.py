@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from pipeline.core.words import Words
+
 
 class VertebromicsError(Exception):
     """Bad input or an impossible request, worded for the person who can mend it.
@@ -51,6 +53,10 @@ class VertebromicsError(Exception):
         keywords: dict[str, Any] = {name: getattr(self, name) for name in names}
         return partial(type(self), **keywords), (self.rule,)
 
+    def with_code(self) -> Words:
+        """Return the sentence with its code in brackets, as logs show it."""
+        return f"{self} [{self.code}]" if self.code else str(self)
+
     def __str__(self) -> str:
         sentences = [f"{self.rule}."]
         if self.found is not None:
@@ -67,7 +73,7 @@ class StudyError(VertebromicsError):
 
 
 class ReportError(StudyError):
-    """Several mistakes, laid out for a screen: printed as it stands."""
+    """Several mistakes, each with its code, laid out for a screen: printed as it stands."""
 
     def __str__(self) -> str:
         return self.rule

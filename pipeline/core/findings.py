@@ -104,7 +104,7 @@ def from_exception(error: Exception, code: str, name: str) -> Finding:
     if not isinstance(error, CaseError):
         with case_named(name):
             raise error
-    logger.error("%s: %s", name, error)
+    logger.error("%s: %s", name, error.with_code())
     remedy = error.remedy or ""
     message = str(CaseError(error.rule, found=error.found, where=error.where, code=error.code))
     return Finding(code, "error", message, remedy)

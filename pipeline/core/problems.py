@@ -14,7 +14,7 @@ SHOWN = 20
 
 
 class ManyProblemsError(StudyError):
-    """Several mistakes in one answer.
+    """Several mistakes in one answer; each has a code, all of them together have none.
 
     Parameters
     ----------
@@ -30,10 +30,7 @@ class ManyProblemsError(StudyError):
         hidden = len(errors) - SHOWN
         if hidden > 0:
             lines.append(f"  ... and {hidden} more")
-        super().__init__(
-            f"There are {len(errors)} problems in {what}\n" + "\n".join(lines),
-            code="several-problems",
-        )
+        super().__init__(f"There are {len(errors)} problems in {what}\n" + "\n".join(lines))
 
     def __reduce__(self) -> tuple:
         return partial(type(self), self.what), (self.errors,)

@@ -12,7 +12,7 @@ import pytest
 from pipeline.core import errors
 from pipeline.core.problems import ManyProblemsError
 from pipeline.study.options.error_codes import PROGRAM, said_by, said_in
-from tests.support.refusals import refused
+from tests.support.refusals import refusal
 
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -31,8 +31,8 @@ FAMILIES = {
     *("volume-not-scalar-3d", "volume-unreadable", "worker-ended"),
 }
 
-#: Errors that bring a code of their own.
-WITH_OWN = {"ManyProblemsError"}
+#: Errors of several mistakes, each of which has its code.
+OF_SEVERAL = {"ManyProblemsError", "ReportError"}
 
 #: Keywords that a call of `Problems.add` has at least one of.
 OF_PROBLEMS = {"found", "where", "remedy", "code"}
@@ -88,7 +88,7 @@ def trees(repository: Path) -> dict[str, ast.Module]:
 
 def test_every_error_names_its_rule_by_a_code(trees: dict[str, ast.Module]) -> None:
     """Else: give it `code="what-is-wrong"`, the code of the same rule where there is one."""
-    kinds = own_errors(trees) - WITH_OWN
+    kinds = own_errors(trees) - OF_SEVERAL
     assert {"StudyError", "GridMismatchError", "DamagedError"} <= kinds
     found = [f"{name}:{line}" for name, tree in trees.items() for line in without_code(tree, kinds)]
     assert found == []
@@ -175,12 +175,12 @@ def f(x):
 
 
 def test_a_refusal_is_matched_by_its_code() -> None:
-    with refused("it-is") as told:
+    with refusal("it-is") as told:
         raise errors.StudyError("It is", found=3, code="it-is")
     assert told.value.found == 3
-    with refused("it-is", match="Found: 3", kind=errors.StudyError):
+    with refusal("it-is", errors.StudyError, match="Found: 3"):
         raise ManyProblemsError("all", [errors.StudyError("It is", found=3, code="it-is")])
-    with pytest.raises(AssertionError, match="instead of it-is"), refused("it-is"):
+    with pytest.raises(AssertionError, match="instead of it-is"), refusal("it-is"):
         raise errors.StudyError("It is", code="it-was")
-    with pytest.raises(errors.CaseError), refused("it-is", kind=errors.StudyError):
+    with pytest.raises(errors.CaseError), refusal("it-is", errors.StudyError):
         raise errors.CaseError("It is", code="it-is")

@@ -53,7 +53,7 @@ def test_problems_of_all_tables_are_told_together(files):
     for part in (
         "A predictor must say when it is known",
         "Every clinical column must be described in the data dictionary. Found: bmi",
-        "A value of vas must be a number (2 times)",
+        "A value of vas must be a number (2 times). [value-not-a-number]",
         "A value of sex must be one of its levels F|M (2 times)",
         "level must be",
         "Found: Q1",

@@ -24,6 +24,9 @@ from tests.support.refusals import codes_of
 
 Remedy = Callable[[Path], None]
 
+#: The code of an error at the end of a line of a log.
+PRINTED = re.compile(r"\[([a-z0-9-]+)\]\.?$", re.MULTILINE)
+
 
 def says(text: object, *patterns: str) -> None:
     """Look that a message or a remedy says each of `patterns` (regular expressions)."""
@@ -43,8 +46,8 @@ def rule_of(section: str, bad_input: str) -> str:
 
 
 def has_code(error: Exception, row: Row) -> None:
-    """Look that an error has the code of its row; one that a process printed has none."""
-    if (codes := codes_of(error)) and row.code:
+    """Look that an error, or what a process printed of it, has the code of its row."""
+    if (codes := codes_of(error) or set(PRINTED.findall(str(error)))) and row.code:
         assert row.code in codes, f"{codes} instead of {row.code}: {error}"
 
 

@@ -17,8 +17,8 @@ def codes_of(error: BaseException) -> set[str]:
 
 
 @contextlib.contextmanager
-def refused(
-    code: str, match: str | None = None, kind: type[VertebromicsError] = VertebromicsError
+def refusal(
+    code: str, kind: type[VertebromicsError] = VertebromicsError, *, match: str | None = None
 ) -> Iterator[pytest.ExceptionInfo]:
     """Look that the block raises an error of ours with a code, as `pytest.raises` does.
 
@@ -26,10 +26,10 @@ def refused(
     ----------
     code : str
         Code of the rule; of several mistakes told at once, that of one.
+    kind : type, optional
+        Class of the error: it decides who goes on.
     match : str, optional
         Expression for what the code does not say: the value found, the file, the remedy.
-    kind : type, optional
-        Class of the error, where it decides what follows.
     """
     with pytest.raises(kind, match=match) as told:
         yield told

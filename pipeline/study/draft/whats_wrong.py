@@ -31,9 +31,10 @@ def grouped(errors: Sequence[StudyError]) -> str:
     lines = []
     for number, (rule, several) in enumerate(by_rule.items(), 1):
         if len(several) == 1:
-            lines.append(f"{number:>3}. {several[0]}")
+            lines.append(f"{number:>3}. {several[0].with_code()}")
             continue
-        lines.append(f"{number:>3}. {rule} ({len(several)} times).")
+        counted = StudyError(f"{rule} ({len(several)} times)", code=several[0].code)
+        lines.append(f"{number:>3}. {counted.with_code()}")
         by_remedy: dict[str | None, list[StudyError]] = {}
         for error in several:
             by_remedy.setdefault(error.remedy, []).append(error)

@@ -28,9 +28,9 @@ file and what to do; nothing is half-written. An **error** about a scan or a mas
 of its case (`on_bad_case: stop | exclude` decides what follows), one about a table, the
 configuration or the parameter file is told before anything runs. A **warning** keeps the case.
 `...` stands for what differs from case to case. The code names the rule: a sentence may be
-reworded, a code stays. The test named in the last column, with its case in brackets, makes the
-input and checks the answer. Damaged files of every format, thousands of them, are tried by
-`tests/fuzz/test_fuzz.py`.
+reworded, a code stays; logs and `vertebromics check` print it in brackets behind the sentence. The
+test named in the last column, with its case in brackets, makes the input and checks the answer.
+Damaged files of every format, thousands of them, are tried by `tests/fuzz/test_fuzz.py`.
 
 This page is made by `make options` from `docs/bad_inputs.yaml` and the words of the program.
 """

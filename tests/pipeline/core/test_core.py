@@ -33,10 +33,12 @@ from pipeline.core.files import (
     write_json,
     write_table,
 )
+from pipeline.core.problems import ManyProblemsError
 from pipeline.core.store import Store
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 
 
 class Killed(BaseException):
@@ -51,14 +53,21 @@ class TestErrors:
     def test_error_without_details_is_the_rule(self):
         assert str(StudyError("A is B")) == "A is B."
 
+    def test_a_log_shows_the_code_behind_the_sentence(self):
+        error = StudyError("A is B", found=3, code="a-is-b")
+        assert error.with_code() == "A is B. Found: 3. [a-is-b]"
+        assert str(error) == "A is B. Found: 3."
+        assert ManyProblemsError("all", [error, error]).with_code().startswith("There are 2")
+
     def test_error_survives_a_process_pool(self):
         import pickle
 
-        error = CaseError("A is B", found=0, where="S001")
+        error = CaseError("A is B", found=0, where="S001", code="a-is-b")
         with pytest.raises(TypeError):
             CaseError("A is B", 0)  # details are named, so that their order cannot be confused
         copy = pickle.loads(pickle.dumps(error))
         assert str(copy) == str(error)
+        assert copy.code == "a-is-b"
 
 
 class TestFindings:
@@ -268,24 +277,27 @@ class TestStudy:
             open_study(folder).select_cases(scan="9")
 
     def test_not_a_study(self, tmp_path):
-        with pytest.raises(StudyError, match="validated study"):
+        with refusal("study-folder-missing", StudyError):
             open_study(tmp_path)
 
     def test_study_of_feature_tables_has_no_imaging(self, folder):
         (folder / "cases.parquet").unlink()
-        with pytest.raises(StudyError, match="needs the table `cases`"):
+        with refusal("cases-table-missing", StudyError):
             open_study(folder).select_cases()
 
 
 class TestCommand:
     def test_bad_input_ends_in_one_line(self, caplog):
         def main(options: argparse.Namespace) -> None:
-            raise StudyError("A study has a name", found="''", remedy="name it")
+            raise StudyError(
+                "A study has a name", found="''", remedy="name it", code="study-without-name"
+            )
 
         with pytest.raises(SystemExit) as end:
             command.run(main, command.parser("pipeline.x", "Does x.\n\nMore."), [])
         assert end.value.code == 1
-        assert caplog.messages == ["A study has a name. Found: ''. Remedy: name it."]
+        (line,) = caplog.messages
+        assert line == "A study has a name. Found: ''. Remedy: name it. [study-without-name]"
 
     def test_defects_keep_their_traceback(self):
         def main(options: argparse.Namespace) -> None:

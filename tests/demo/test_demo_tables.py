@@ -15,6 +15,7 @@ from demo.tables import READERS, simulate_tables
 from pipeline.comparison.concordance import lin_ccc
 from pipeline.core.errors import StudyError
 from tests.support.commands import run_here
+from tests.support.refusals import refusal
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ def test_analysis_has_the_columns_of_the_contract(tables):
 
 
 def test_too_few_patients_or_features_are_refused():
-    with pytest.raises(StudyError, match=r"at least 20 patients\. Found: 19"):
+    with refusal("demo-patients-count", StudyError, match="Found: 19"):
         simulate_tables(19, 1)
     with pytest.raises(StudyError, match="block of 3 features"):
         simulate_tables(50, 1, features=feature_names()[:10])

@@ -8,6 +8,7 @@ from models.evaluate import _paired_paths, evaluate
 from models.scoring.performance import METRICS
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
+from tests.support.refusals import refusal
 
 CONFIG = {
     "seed": 1,
@@ -155,7 +156,7 @@ def test_a_declared_primary_analysis_has_its_own_family(predictions, infos):
     of_winner = {"primary": declared["primary"] | {"model": "winner"}}
     table = evaluate(predictions, infos, CONFIG | of_winner, "lr")["comparisons"]
     assert table["family"].to_list() == ["primary", "primary", "secondary"]
-    with pytest.raises(StudyError, match="needs to know it"):
+    with refusal("primary-winner-unknown", StudyError):
         evaluate(predictions, infos, CONFIG | of_winner)
 
 
@@ -175,21 +176,21 @@ def test_curves_have_bands(predictions, infos):
 
 def test_models_tested_on_other_units_are_refused(predictions, infos):
     predictions["rf"] = predictions["rf"].iloc[:-1]
-    with pytest.raises(StudyError, match="tested on the same units") as caught:
+    with refusal("models-tested-on-other-units", StudyError) as caught:
         evaluate(predictions, infos, CONFIG)
     assert caught.value.where == "predictions of model rf"
 
 
 def test_a_model_without_test_rows_is_refused(predictions, infos):
     predictions["rf"] = predictions["rf"].query("part == 'oof'")
-    with pytest.raises(StudyError, match="needs predictions of test rows"):
+    with refusal("test-predictions-missing", StudyError):
         evaluate(predictions, infos, CONFIG)
 
 
 @pytest.mark.parametrize("value", [-0.2, 1.3, np.nan])
 def test_what_is_no_probability_is_refused(predictions, infos, value):
     predictions["rf"].loc[150, "probability"] = value
-    with pytest.raises(StudyError, match="must be a probability") as caught:
+    with refusal("prediction-not-a-probability", StudyError) as caught:
         evaluate(predictions, infos, CONFIG)
     assert caught.value.found == f"1 others, first {value}"
 
@@ -201,5 +202,5 @@ def test_files_are_matched_by_folder(tmp_path):
         [rf / "model.json", lr / "model.json"],
     )
     assert [info.parent.name for _, info in pairs] == ["lr", "rf"]
-    with pytest.raises(StudyError, match="one file each of every model"):
+    with refusal("prediction-files-unpaired", StudyError):
         _paired_paths([lr / "predictions.parquet"], [lr / "model.json", rf / "model.json"])

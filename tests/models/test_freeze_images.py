@@ -1,7 +1,6 @@
 """What a frozen model says of the images of its study."""
 
 import pandas as pd
-import pytest
 import yaml
 
 from models.freezing.contents import imaging_facts
@@ -11,6 +10,7 @@ from pipeline.extract import STATUS_COLUMNS
 from pipeline.ingest import COLUMNS
 from pipeline.study.config import resolve_config
 from pipeline.study.study import Study
+from tests.support.refusals import refusal
 
 PARAMETERS = {"setting": {"binWidth": 25}, "imageType": {"Original": {}}}
 
@@ -70,7 +70,7 @@ def test_the_training_rows_alone_say_what_was_seen(tmp_path):
 def test_a_changed_parameter_file_is_refused(tmp_path):
     study, path = study_with_images(tmp_path)
     path.write_text(yaml.safe_dump({"setting": {"binWidth": 10}}), encoding="utf-8")
-    with pytest.raises(StudyError, match="must be the one that the features were extracted with"):
+    with refusal("parameter-file-changed", StudyError):
         imaging_facts(study, study.folder, pd.DataFrame({"unit_id": ["P1-L1"]}))
 
 

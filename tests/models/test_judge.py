@@ -11,6 +11,7 @@ from models.evaluate import evaluate
 from models.judge import _arguments, judge, main, read_predictions
 from pipeline.core.errors import StudyError
 from tests.models.scoring.test_delong import OVARIAN_CANCER
+from tests.support.refusals import refusal
 
 COLUMNS = ("albumin", "protein", "kg", "benefit")
 
@@ -135,7 +136,7 @@ def test_what_cannot_be_judged_is_told(tmp_path, columns, event, rule, said):
 def test_an_outcome_in_words_needs_the_events_word(tmp_path):
     path = tmp_path / "given.csv"
     path.write_text("died,risk\nTRUE,0.5\nFALSE,0.2\n", encoding="utf-8")
-    with pytest.raises(StudyError, match="An outcome must be 1") as told:
+    with refusal("outcome-not-zero-or-one", StudyError) as told:
         read_predictions(path, "died", ["risk"])
     assert "--event TRUE" in str(told.value)
 
@@ -223,6 +224,6 @@ def test_what_is_judged_is_named_once(columns):
 
 
 def test_a_score_passed_as_a_probability_is_refused():
-    with pytest.raises(StudyError, match="A probability must be from 0 to 1") as told:
+    with refusal("probability-out-of-bounds", StudyError) as told:
         judge(drawn(), ["risk", "marker"])
     assert "--scores marker" in str(told.value)

@@ -28,6 +28,7 @@ from pipeline.reporting.blocks import Table
 from pipeline.reporting.results import read_results
 from pipeline.reporting.study_report import build_sections, write_report
 from tests.support import small_study
+from tests.support.refusals import refusal
 
 ROWS = 100
 STEP = {"label": "Handed in", "patients": ROWS, "cases": ROWS, "excluded": []}
@@ -255,7 +256,7 @@ def test_outer_fits_have_their_own_parameters_and_seeds():
 
 def test_outer_folds_of_other_rows_are_refused():
     rows, table, predictions = judged_rows()
-    with pytest.raises(StudyError, match=r"must have judged the rows of the study.*3 rows, of"):
+    with refusal("nested-rows-missing", StudyError, match="3 rows, of"):
         outer_fits("lr", rows.assign(unit_id=["a", "b", "x"]), table, predictions, 7)
 
 
@@ -265,5 +266,5 @@ def test_a_stage_needs_the_outer_folds(folder):
         inputs / "analysis.parquet", inputs / "analysis.json", inputs / "split.parquet"
     )
     given = argparse.Namespace(model="lr", nested=None, nested_predictions=None)
-    with pytest.raises(StudyError, match=r"judged on the outer folds.*give both"):
+    with refusal("nested-results-missing", StudyError, match="give both"):
         read_outer_fits(given, table, 1)

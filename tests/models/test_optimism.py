@@ -30,6 +30,7 @@ from pipeline.core.fit_status import WAS_FITTED
 from pipeline.core.seeds import derive_seed
 from pipeline.tables.schemas.analysis import Analysis
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 
 #: Next to no penalty, so that the fit is the maximum likelihood's.
 PLAIN = {"penalty": "l2", "C": 1e5}
@@ -340,7 +341,7 @@ def test_a_cohort_too_small_for_resamples_is_refused_in_words(config):
     columns, table = rows_of(80, 6, 7)
     rare = table.assign(outcome=(np.arange(80) < 3).astype(int))
     final = {"parameters": PLAIN, "threshold": 0.1}
-    with pytest.raises(StudyError, match=r"Nearly every resample.*of 12 do not.*split\.folds"):
+    with refusal("resamples-too-few", StudyError, match=r"of 12 do not.*split\.folds"):
         correct_optimism(Procedure("lr", columns, config, "reduced"), rare, final)
 
 

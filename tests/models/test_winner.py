@@ -13,6 +13,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED
 from pipeline.study.config import resolve_config
+from tests.support.refusals import refusal
 
 
 def info(model: str, auc: float | None) -> dict:
@@ -27,7 +28,7 @@ def test_the_highest_cross_validated_auroc_wins_and_of_equals_the_first():
 
 
 def test_without_cross_validation_there_is_no_winner():
-    with pytest.raises(StudyError, match="only be called best by"):
+    with refusal("no-cross-validated-auroc", StudyError):
         choose_winner([info("lr", None)])
 
 

@@ -18,6 +18,7 @@ from pipeline.tables.schemas.study_tables import Cases
 from pipeline.validate import validate_study
 from tests.support.commands import run_here
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 from tests.support.small_tables import DICTIONARY, small_config, small_tables
 
 
@@ -60,7 +61,7 @@ def test_what_does_not_fit_together_is_refused() -> None:
         gather([one, other], ["b0", "b1"])
     with pytest.raises(VertebromicsError, match="1 repeated rows"):
         gather([one, _features(["0001"], ["a"])], ["b0", "b1"])
-    with pytest.raises(VertebromicsError, match="at least one table"):
+    with refusal("gather-nothing"):
         gather([], [])
 
 
@@ -131,7 +132,7 @@ def test_columns_of_words_are_no_features_and_missing_words_are_undefined(tmp_pa
 def test_words_among_numbers_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "features.csv"
     path.write_text("patient_id,f1\nP1,1.5\nP2,high\n", encoding="utf-8")
-    with pytest.raises(StudyError, match="A feature must be a number") as caught:
+    with refusal("feature-not-a-number", StudyError) as caught:
         read_features(path, "A", "patient_id")
     assert caught.value.found == "high"
     path.write_text("patient_id,f1\nP1,low\nP2,high\n", encoding="utf-8")
@@ -141,7 +142,7 @@ def test_words_among_numbers_are_refused(tmp_path: Path) -> None:
 
 def test_a_column_of_words_for_one_reader_only_is_refused() -> None:
     one = pd.DataFrame({"case_id": ["a"], "f1": [1.0], "f2": [2.0]})
-    with pytest.raises(StudyError, match="numbers in every reader's table") as caught:
+    with refusal("feature-without-numbers", StudyError) as caught:
         gather_ready({"A": one, "B": one.drop(columns="f2")})
     assert caught.value.found == "only words for A or B: f2"
 
@@ -154,11 +155,11 @@ def test_decimal_commas_are_read_and_doubtful_ones_refused(tmp_path: Path) -> No
     assert table["f1"].to_list() == [1.5e-05, -0.25]
     # 1,250 may be a thousand and more: neither a number nor a word.
     path.write_text("patient_id;f1;f2\nP1;1,250;12\nP2;2,500;1\n", encoding="utf-8")
-    with pytest.raises(StudyError, match="A feature must be a number"):
+    with refusal("feature-not-a-number", StudyError):
         read_features(path, "A", "patient_id")
     # Nor are numbers with a unit words.
     path.write_text("patient_id,f1,f2\nP1,12 HU,1\nP2,14 HU,2\n", encoding="utf-8")
-    with pytest.raises(StudyError, match="A feature must be a number"):
+    with refusal("feature-not-a-number", StudyError):
         read_features(path, "A", "patient_id")
 
 

@@ -21,6 +21,7 @@ from pipeline.validate import validate_study, write_study
 from tests.support.clinical_study import clinical_study, write_clinical
 from tests.support.commands import run_here
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 
 DICTIONARY = """\
 column,label,type,unit,levels,timing,role
@@ -342,7 +343,7 @@ def test_aggregation():
     assert first.index.tolist() == ["a", "b"]
     assert first.loc["b", "f"] == 1.0
     assert np.isnan(first.loc["b", "g"])
-    with pytest.raises(StudyError, match=r"how they become one row.*Found: b"):
+    with refusal("several-cases-of-a-patient", StudyError, match="Found: b"):
         aggregate(values, units, None)
 
 

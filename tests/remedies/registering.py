@@ -26,6 +26,7 @@ from tests.intake.test_register import write_named_ct
 from tests.intake.test_register_patients import Folder
 from tests.remedies import Remedy, says
 from tests.support.hospital import Hospital, write_small
+from tests.support.refusals import refusal
 
 PERSON = {"PatientBirthDate": "19400203", "name": "Canary^Anna"}
 
@@ -94,7 +95,7 @@ def copied_again(spoil: Callable[[bytes], bytes]) -> Remedy:
         whole = path.read_bytes()
         path.write_bytes(spoil(whole))
         arguments = (path, tmp_path / "b.dcm", Linkage().uid, disk.same)
-        with pytest.raises(CaseError, match="A DICOM file must be readable to its end") as caught:
+        with refusal("dicom-damaged", CaseError) as caught:
             clean_dicom(*arguments)
         says(caught.value.remedy, "copy or export it again")
         path.write_bytes(whole)
@@ -115,7 +116,7 @@ def study_inside(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     write_small(folder.dicom / "a", "4711")
     command = (folder.dicom, folder.dicom, "--linkage", folder.linkage, "--out")
-    with pytest.raises(StudyError, match="must lie outside of the folders") as caught:
+    with refusal("study-inside-handover", StudyError) as caught:
         folder.command(*command, folder.dicom / "study")
     says(caught.value.remedy, "name a folder beside them")
     folder.command(*command, folder.root / "study")
@@ -127,7 +128,7 @@ def file_in_its_place(tmp_path: Path) -> None:
     write_small(folder.dicom / "a", "4711")
     folder.out.parent.mkdir()
     folder.out.touch()
-    with pytest.raises(StudyError, match="--out must be a folder") as caught:
+    with refusal("out-not-a-folder", StudyError) as caught:
         folder.run()
     says(caught.value.remedy, "name another place")
     folder.out = folder.root / "elsewhere"

@@ -18,6 +18,7 @@ from segmentation import propose as module
 from segmentation.propose import propose, write_proposal
 from segmentation.regions.compare import dice
 from segmentation.regions.placement import DEFAULTS, Case, place_mask
+from tests.support.refusals import refusal
 
 SEED = (5.0, -3.0, 12.0)
 
@@ -228,7 +229,7 @@ def test_the_command_proposes_and_keeps_what_was_corrected(ct_file, tmp_path, ca
     run(ct_file, "--seed=5,-3,12", "--level", "L1", "--out", out)
     assert "ml proposed; correct it before use" in caplog.text
     first = nrrd.read(str(out))[0]
-    with pytest.raises(StudyError, match="must not replace a file, which may have been corrected"):
+    with refusal("proposal-would-overwrite", StudyError):
         run(ct_file, "--seed=5,-3,12", "--level", "L1", "--out", out)
     run(ct_file, "--seed=-5,3,12", "--ras", "--level", "L1", "--out", out, "--overwrite")
     np.testing.assert_array_equal(nrrd.read(str(out))[0], first)
@@ -253,13 +254,13 @@ def test_the_command_refuses(ct_file, tmp_path, arguments, message):
 
 
 def test_other_files_are_refused(ct_file, tmp_path):
-    with pytest.raises(StudyError, match="A proposal is written as"):
+    with refusal("proposal-file-name", StudyError):
         run(ct_file, "--seed=5,-3,12", "--level", "L1", "--out", tmp_path / "L1.nii.gz")
     text = tmp_path / "ct.txt"
     text.write_text("no CT")
-    with pytest.raises(CaseError, match="A CT must be a DICOM folder or a file ending in"):
+    with refusal("ct-of-unknown-kind", CaseError):
         run(text, "--seed=5,-3,12", "--level", "L1", "--out", tmp_path / "a.seg.nrrd")
-    with pytest.raises(CaseError, match=r"A CT must exist\. Found: no such file or folder"):
+    with refusal("ct-missing", CaseError, match="Found: no such file or folder"):
         run(tmp_path / "gone", "--seed=5,-3,12", "--level", "L1", "--out", tmp_path / "a.seg.nrrd")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ct.txt"]
 

@@ -19,6 +19,7 @@ from intake.clinical.sheets import read_sheets
 from intake.pseudonymous_study import _arguments
 from pipeline.core.errors import StudyError
 from tests.support.clinical_ward import Ward, person, reasons, values
+from tests.support.refusals import refusal
 
 NUMBERS = ["31", "42", "53", "64", "75", "86"]
 
@@ -66,16 +67,16 @@ def test_a_header_repeated_below_a_page_is_no_row(tmp_path):
     "records", [[], [(1, ["a title alone"])], [(1, ["1", "2"]), (2, ["3", "4"])]]
 )
 def test_a_sheet_without_a_header_is_refused(records):
-    with pytest.raises(StudyError, match="must have a row with the columns' names"):
+    with refusal("clinical-sheet-without-header", StudyError):
         find_header(records, "x")
 
 
 def test_old_workbooks_and_empty_ones_are_refused(tmp_path):
     (tmp_path / "x.xls").write_bytes(b"\xd0\xcf\x11\xe0")
-    with pytest.raises(StudyError, match=r"must be .xlsx, .csv"):
+    with refusal("clinical-sheet-of-unknown-kind", StudyError):
         read_sheets(tmp_path / "x.xls")
     openpyxl.Workbook().save(tmp_path / "x.xlsx")
-    with pytest.raises(StudyError, match="must hold a table"):
+    with refusal("clinical-sheet-without-table", StudyError):
         read_sheets(tmp_path / "x.xlsx")
 
 
@@ -93,7 +94,7 @@ def test_worksheets_are_joined_and_a_legend_is_left_out(ward):
 
 def test_a_sheet_that_is_not_there_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "no.xlsx"):
-        with pytest.raises(StudyError, match="must be a file that is there"):
+        with refusal("clinical-sheet-missing", StudyError):
             read_sheets(path)
 
 
@@ -135,7 +136,7 @@ def test_patients_are_found_by_their_numbers_however_written(ward, spelled):
 
 def test_a_sheet_without_numbers_of_patients_is_refused_until_one_is_named(ward):
     table = ward.rows(BMI=NUMBERS).drop(columns="MRN")
-    with pytest.raises(StudyError, match="column of the hospital's patient ids") as caught:
+    with refusal("clinical-sheet-without-ids", StudyError) as caught:
         ward.table(table)
     assert "at best" in str(caught.value) or "no column" in str(caught.value)
     with pytest.raises(StudyError, match="--clinical-key must be a column"):
@@ -443,7 +444,7 @@ def test_rows_that_repeat_or_complete_one_another_are_one(ward):
 
 def test_rows_that_contradict_are_refused_by_column_and_row(ward):
     table = ward.rows(BMI=NUMBERS)
-    with pytest.raises(StudyError, match="Rows of one patient must agree") as caught:
+    with refusal("visits-disagree", StudyError) as caught:
         ward.table(pd.concat([table, table[:1].assign(BMI="99")]))
     assert "1 patients whose rows differ in BMI" in str(caught.value)
     assert "rows 2 and 8" in str(caught.value) or "rows 2, 8" in str(caught.value)
@@ -456,7 +457,7 @@ def test_a_row_for_each_visit_becomes_columns_by_a_rule(ward):
         for visit, add in (("prä-OP", 4), ("Tag 30", 0))
     )
     long = pd.concat([first, second], ignore_index=True)
-    with pytest.raises(StudyError, match="which visit each row is") as caught:
+    with refusal("visits-disagree", StudyError) as caught:
         ward.table(long)
     assert "add --visits 'Visite'" in caught.value.remedy
     made = ward.table(long, visits="Visite")
@@ -474,10 +475,10 @@ def test_visits_by_their_date_need_days(ward):
         for day, value in (("01-15", "5"), ("02-10", "2"), ("08-30", "1"))
     ]
     long = pd.concat(tables, ignore_index=True)
-    with pytest.raises(StudyError, match="which visit each row is") as caught:
+    with refusal("visits-disagree", StudyError) as caught:
         ward.table(long)
     assert "--visits 'Datum'" in caught.value.remedy
-    with pytest.raises(StudyError, match="need the days that count for each"):
+    with refusal("visit-days-missing", StudyError):
         ward.table(long, visits="Datum")
     made = ward.table(long, visits="Datum", windows=windows_of(["day3=2..5", "day30=20..45"]))
     assert (values(made, "vas_day3"), values(made, "vas_day30")) == (["5"] * 6, ["2"] * 6)
@@ -486,12 +487,12 @@ def test_visits_by_their_date_need_days(ward):
 
 @pytest.mark.parametrize("text", ["day3", "day3=5..2", "3=1..2"])
 def test_a_window_that_is_none_is_refused(text):
-    with pytest.raises(StudyError, match="--visit must say a name and the days"):
+    with refusal("visit-invalid", StudyError):
         windows_of([text])
 
 
 def test_windows_that_overlap_are_refused():
-    with pytest.raises(StudyError, match="days of two visits must not overlap"):
+    with refusal("visits-overlap", StudyError):
         windows_of(["a=1..5", "b=5..9"])
 
 
@@ -504,6 +505,6 @@ def test_a_column_of_two_sheets_is_one_where_they_agree(ward):
 
 def test_options_of_a_sheet_need_the_sheet():
     options = _arguments().parse_args(["a", "b", "--out", "c", "--visits", "x"])
-    with pytest.raises(StudyError, match="Options of a clinical sheet need the sheet"):
+    with refusal("clinical-sheet-option-alone", StudyError):
         asked_of(options)
     assert asked_of(_arguments().parse_args(["a", "b", "--out", "c"])) is None

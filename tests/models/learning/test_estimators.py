@@ -12,6 +12,7 @@ from models.learning.estimators import FAMILIES, device_of, family_of
 from models.learning.one_fit import Fit, early_stopping_rows, fit_estimator
 from models.learning.spaces import draw_parameters
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_early_stopping_rows_divide_patients_not_rows(data):
 
 def test_early_stopping_needs_two_patients_of_each_outcome():
     y, groups = np.array([0] * 10 + [1, 1]), np.array([*range(10), 10, 10])
-    with pytest.raises(StudyError, match=r"both sides.*1 patients of the rarer outcome"):
+    with refusal("early-stopping-too-few", StudyError, match="1 patients of the rarer outcome"):
         early_stopping_rows(y, groups, 0.2, seed=0)
 
 
@@ -175,7 +176,7 @@ def test_unknown_names_are_refused(config, data):
     with pytest.raises(StudyError, match=r"lr, svm, rf, xgboost, tabnet.*Found: catboost"):
         family_of("catboost")
     Z, y, groups = data
-    with pytest.raises(StudyError, match="penalty of lr"):
+    with refusal("lr-penalty-unknown", StudyError):
         fit_estimator("lr", {"penalty": "l3"}, Z, y, groups, config, seed=0)
 
 

@@ -14,6 +14,7 @@ from models.scoring.threshold import threshold_of
 from models.split import split_table
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 FIXED = {"penalty": "l2", "C": 0.1}
 
@@ -116,7 +117,7 @@ def test_two_seeds_draw_other_folds_and_parameters(study, config):
 
 @pytest.mark.parametrize(("search", "fixed"), [("fixed", None), ("reduced", FIXED)])
 def test_fixed_parameters_must_be_given_and_only_then(study, config, search, fixed):
-    with pytest.raises(StudyError, match="only then, parameters must be given"):
+    with refusal("search-fixed-parameters", StudyError):
         Procedure("lr", study[0], config, search, fixed)
 
 

@@ -13,6 +13,7 @@ from models.learning.search import plan_search, search_model
 from models.learning.spaces import draw_parameters, read_values
 from models.modes.rows import FoldData
 from pipeline.core.errors import DivergedError, StudyError, VertebromicsError
+from tests.support.refusals import refusal
 
 N = 150
 
@@ -133,7 +134,7 @@ def test_a_fold_without_both_outcomes_is_refused(table, config):
     Z, y, number = table
     lonely = y.copy()
     lonely[number == 1] = 0
-    with pytest.raises(StudyError, match=r"validation rows.*0 events among 50 rows.*fold 1"):
+    with refusal("fold-without-both-outcomes", StudyError, match=r"0 events among 50 rows.*fold 1"):
         search_model("lr", folds_of((Z, lonely, number)), N, config, seed=0)
 
 
@@ -205,7 +206,7 @@ def test_values_of_a_space_are_lists_or_ranges():
         {},
     ]
     for values in wrong:
-        with pytest.raises(StudyError, match=r"lower and a higher end.*search\.spaces\.lr\.C"):
+        with refusal("searched-range-invalid", StudyError, match=r"search\.spaces\.lr\.C"):
             read_values(values, "search.spaces.lr.C")
-    with pytest.raises(StudyError, match="at least one value"):
+    with refusal("searched-values-empty", StudyError):
         read_values([], "k")

@@ -22,6 +22,7 @@ from models.transformers.columns import Columns
 from models.transformers.preparation import AdaptiveScaler
 from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import labelled_log, rigorous
+from tests.support.refusals import refusal
 
 ROWS = 200
 
@@ -229,9 +230,9 @@ def test_mode_and_rows_must_agree(study, config, carries):
     training, _ = parts_of(table)
     given = columns if carries else columns_without(columns)
     other = rigorous(config) if carries else config
-    with pytest.raises(StudyError, match="the candidates carry everyone's rows"):
+    with refusal("as-published-rows-of-everyone", StudyError):
         learning_rows(given, training, other)
-    with pytest.raises(StudyError, match="the candidates carry everyone's rows"):
+    with refusal("as-published-rows-of-everyone", StudyError):
         transform_folds(given, training, training["fold"].to_numpy(), other)
 
 

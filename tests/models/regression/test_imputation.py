@@ -6,12 +6,12 @@ import json
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from models.regression.imputation import impute, imputed_fit, pool
 from models.regression.logistic import fit_logistic
 from models.regression.terms import Term
 from pipeline.core.errors import FitError
+from tests.support.refusals import refusal
 from tests.support.regression_cohorts import GOLDEN, SIMULATED_TERMS, simulated
 
 
@@ -91,5 +91,5 @@ def test_imputation_mends_what_complete_cases_lose():
 def test_separated_tables_are_not_pooled():
     rows, outcome = simulated(80)
     rows["sign"] = np.where(outcome == 1, "yes", "no")
-    with pytest.raises(FitError, match="must not be separated, or coefficients cannot be pooled"):
+    with refusal("imputed-table-separated", FitError):
         imputed_fit(rows, outcome, SIMULATED_TERMS[2:3], number=2)

@@ -22,6 +22,7 @@ from models.regression.screening import score_test
 from models.regression.terms import Term
 from models.scoring.metrics import auroc
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 PUBLISHED = Path(models.regression.__file__).parent / "published"
 
@@ -117,7 +118,7 @@ def test_the_printed_nomogram_gives_the_points_of_the_example():
 def test_points_alone_give_a_risk_only_with_two_anchors():
     model = read_model(PUBLISHED / "rong2025_points.yaml")
     assert not model.has_risk
-    with pytest.raises(StudyError, match="only with two anchors"):
+    with refusal("points-without-anchors", StudyError):
         model.risk(rong_example())
     with pytest.raises(StudyError, match="Found: 1 anchors"):
         replace(model, anchors=((100, 0.1),)).risk(rong_example())
@@ -223,5 +224,5 @@ def test_judge_takes_a_models_file(tmp_path):
     area = pd.read_csv(tmp_path / "judged" / "metrics.csv").set_index("metric").loc["auroc"]
     assert area["value"] == pytest.approx(auroc(rows["pain"].to_numpy(), -rows["age"].to_numpy()))
     both = _arguments().parse_args([str(one) for one in [*given, *model, "--scores", "age"]])
-    with pytest.raises(StudyError, match="A model's file is judged by itself"):
+    with refusal("model-judged-beside-others", StudyError):
         main(both)

@@ -10,6 +10,7 @@ from models.repetitions.ablation_steps import CHAIN_STEPS, plan_steps, top_candi
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.tables.feature_names import filter_family
+from tests.support.refusals import refusal
 
 SHAPE, ORIGINAL = "original_shape_Sphericity", "original_glcm_Idm"
 LOG, WAVELET = "log-sigma-1-0-mm-3D_glszm_ZoneEntropy", "wavelet-LLH_firstorder_Mean"
@@ -220,5 +221,5 @@ def test_columns_keep_what_is_named(columns):
     kept = columns.only("trauma=crash", LOG)
     assert kept.features == (LOG,)
     assert kept.clinical == ["trauma"]
-    with pytest.raises(StudyError, match=r"Only a candidate can be kept\. Found: nobody"):
+    with refusal("kept-not-a-candidate", StudyError, match="Found: nobody"):
         columns.only("nobody")

@@ -13,6 +13,7 @@ from models.scoring.decision_curve import (
 )
 from models.scoring.intervals import patient_resamples
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_thresholds():
 
 @pytest.mark.parametrize("limits", [(0.0, 1.0), (0.5, 0.5), (-0.1, 0.5)])
 def test_impossible_ranges_are_refused(limits):
-    with pytest.raises(StudyError, match="must rise within 0 and 1"):
+    with refusal("decision-curve-range", StudyError):
         thresholds(*limits)
 
 

@@ -9,6 +9,7 @@ from models.scoring.metrics import confusion, confusion_metrics
 from models.scoring.threshold import threshold_of, threshold_source
 from pipeline.core.errors import StudyError
 from pipeline.study.config import resolve_config
+from tests.support.refusals import refusal
 
 # From 0.6 on: 2 of 3 events, 0 of 4 others; from 0.4 on: 3 of 3 and 1 of 4.
 Y = np.array([0, 0, 0, 0, 1, 1, 1])
@@ -93,7 +94,7 @@ def test_targets_hold_and_are_met_as_narrowly_as_may_be(rows, target):
     "rule", ["best", {"sensitivity": 1.5}, {"sensitivity": 0.9, "specificity": 0.9}, {"f1": 0.5}]
 )
 def test_an_unknown_rule_is_refused(rule):
-    with pytest.raises(StudyError, match="must be one that is known") as caught:
+    with refusal("threshold-rule-unknown", StudyError) as caught:
         threshold_of(Y, PROBABILITY, rule, 0.5)
     assert "youden, closest, fixed" in caught.value.remedy
 

@@ -22,6 +22,7 @@ from models.transformers.columns import LEVEL, Columns
 from models.transformers.imputation import IMPUTATIONS
 from pipeline.comparison.concordance import lin_ccc
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 N_FEATURES = 120
 
@@ -182,7 +183,7 @@ def test_one_block_alone_and_none(study, config):
     _, columns, _ = study
     only = fit(study, config, columns.without_blocks("radiomics"))
     assert set(signature_of(only)) <= {n for p in columns.predictors for n in p.encoded}
-    with pytest.raises(StudyError, match="at least one candidate"):
+    with refusal("model-without-candidate", StudyError):
         selection_chain(columns.without_blocks("radiomics", "clinical"), config)
 
 

@@ -25,6 +25,7 @@ from pipeline.imaging.sources import placed
 from pipeline.imaging.volumes import read_volume
 from pipeline.ingest import ingest_scans
 from pipeline.study.config import DEFAULTS, load_yaml
+from tests.support.refusals import refusal
 
 KEY = {"input": "x", "code": "y"}
 
@@ -175,7 +176,7 @@ def test_who_cannot_make_it_anew_says_what_to_run(tmp_path, entry):
     relative = Store(tmp_path).relative(entry)
     flip(entry / "image.nrrd", 77)
     for store in (Store(tmp_path), Store(tmp_path, lambda kind, key: None)):
-        with pytest.raises(MachineError, match=r"damaged\. Remedy: .*--forcerun resample"):
+        with refusal("store-entry-missing", MachineError, match=r"Remedy: .*--forcerun resample"):
             store.path(relative)
     with pytest.raises(MachineError, match=r"Found: no mask/ab/c, .*--forcerun masks"):
         Store(tmp_path).path("mask/ab/c")
@@ -253,7 +254,7 @@ def test_a_fault_of_the_machine_is_no_finding(tmp_path, error, kind):
 @pytest.mark.parametrize("kind", [Store, PassingStore])
 def test_a_store_that_cannot_be_written_is_no_finding(tmp_path, kind):
     (tmp_path / "store").write_text("a file where the folder should be")
-    with pytest.raises(MachineError, match=r"readable and writable\. Found: Not a directory"):
+    with refusal("results-folder-unusable", MachineError, match="Found: Not a directory"):
         kind(tmp_path / "store").get_or_make("ct", {}, lambda folder: None)
 
 

@@ -31,6 +31,7 @@ from pipeline.extraction import (
     write_crop,
 )
 from tests.support.commands import run_here
+from tests.support.refusals import refusal
 
 #: A few features of every kind: shape, grey values, matrices, filters.
 SMALL = {
@@ -245,7 +246,7 @@ def test_a_region_that_is_none_is_refused_in_plain_words(params, paint, label, m
 
 def test_a_mask_without_background_is_refused(params, engine):
     ct, mask = ct_and_mask()
-    with pytest.raises(CaseError, match=r"outside its region.*Found: the value 1 in every voxel"):
+    with refusal("mask-without-background", CaseError, match="Found: the value 1 in every voxel"):
         load_crop(ct, mask * 0 + 1, params, engine=engine)
 
 
@@ -255,7 +256,7 @@ def test_a_region_thinner_than_the_grid_is_refused(params):
     array[5, 15, 15] = array[6, 16, 15] = array[5, 16, 16] = 1
     drawn = sitk.GetImageFromArray(array)
     drawn.CopyInformation(mask)
-    with pytest.raises(CaseError, match=r"thinner than the grid|more than one voxel wide"):
+    with refusal("region-lost-on-grid", CaseError):
         load_crop(ct, drawn, params)
 
 
@@ -270,7 +271,7 @@ def test_a_region_smaller_than_every_distance_is_refused(feature_class, engine):
         "imageType": {"Original": {}},
         "featureClass": {feature_class: None},
     }
-    with pytest.raises(CaseError, match=r"wider than the smallest distance.*distances \[2, 3\]"):
+    with refusal("region-narrower-than-distances", CaseError, match=r"distances \[2, 3\]"):
         extract_features(ct, mask, content, engine=engine)
     # Runs and zones go by neighbours at distance 1 whatever the file says.
     content["featureClass"] = {"glrlm": None, "glszm": None}
@@ -279,14 +280,14 @@ def test_a_region_smaller_than_every_distance_is_refused(feature_class, engine):
     array[:] = 0
     array[2:6, 3, 3] = 1
     across_slices = sitk.GetImageFromArray(array)
-    with pytest.raises(CaseError, match=r"wider than the smallest distance.*distances \[1\]"):
+    with refusal("region-narrower-than-distances", CaseError, match=r"distances \[1\]"):
         extract_features(ct, across_slices, content, engine=engine)
 
 
 def test_a_region_outside_the_ct_is_refused(params, engine):
     ct, mask = ct_and_mask()
     mask.SetOrigin((400.0, 0.0, 0.0))
-    with pytest.raises(CaseError, match="must lie within the CT"):
+    with refusal("region-outside-ct", CaseError):
         load_crop(ct, mask, params, engine=engine)
 
 
@@ -299,7 +300,7 @@ def test_a_smallest_size_of_the_parameters_holds():
 
 def test_a_ct_of_one_grey_value_is_refused(params, engine):
     ct, mask = ct_and_mask()
-    with pytest.raises(CaseError, match=r"more than one grey value.*Found: 0 in every voxel"):
+    with refusal("ct-constant", CaseError, match="Found: 0 in every voxel"):
         load_crop(ct * 0, mask, params, engine=engine)
 
 
@@ -320,7 +321,7 @@ def test_a_mask_of_another_size_without_resampling(engine):
     small = {"imageType": {"Original": {}}, "featureClass": {"firstorder": ["Mean"]}}
     part = mask[1:, :, :]
     for setting in ({"label": 1}, {"label": 1, "preCrop": True}):
-        with pytest.raises(CaseError, match=r"must lie on the grid of its CT.*correctMask"):
+        with refusal("mask-off-grid-of-ct", CaseError, match="correctMask"):
             extract_features(ct, part, small | {"setting": setting}, engine=engine)
     corrected = small | {"setting": {"label": 1, "correctMask": True}}
     expected = extract_features(ct, mask, small | {"setting": {"label": 1}}, engine=engine)
@@ -339,7 +340,7 @@ def test_a_region_between_the_voxels_of_the_ct(engine):
         "featureClass": {"firstorder": ["Mean"]},
         "setting": {"label": 1, "resampledPixelSpacing": spacing},
     }
-    with pytest.raises(CaseError, match="A region must hold voxels on the grid of its CT"):
+    with refusal("region-lost-on-grid", CaseError):
         extract_features(ct, fine, content, engine=engine)
 
 
@@ -355,7 +356,7 @@ def test_a_mask_off_the_grid_without_resampling_is_refused(engine):
     content = {**SMALL, "setting": {**SMALL["setting"], "resampledPixelSpacing": None}}
     ct, mask = ct_and_mask()
     mask.SetSpacing((0.7, 0.8, 3.0))
-    with pytest.raises(CaseError, match=r"compute every feature.*mismatch"):
+    with refusal("feature-not-computable", CaseError, match="mismatch"):
         extract_features(ct, mask, content, engine=engine)
 
 

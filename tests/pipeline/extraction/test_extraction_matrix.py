@@ -25,6 +25,7 @@ from tests.extraction_matrix.comparison import (
 from tests.extraction_matrix.drawn_cases import drawn_case
 from tests.extraction_matrix.parameters import PARAMETERS, STEPS
 from tests.extraction_matrix.volumes import VOXEL_TYPES
+from tests.support.refusals import refusal
 
 #: Warnings of the library: its bin edges overflow in volumes of single bytes, its import is old.
 pytestmark = [
@@ -111,7 +112,7 @@ def compare_drawn(number: int) -> None:
         return
     if len(expected) < len(feature_names(load_params(params))):
         # PyRadiomics leaves out a filter for which the crop is too small.
-        with pytest.raises(CaseError, match="A region must yield all"):
+        with refusal("features-missing", CaseError):
             extract_features(*pair, params, engine="fast")
         return
     found = extract_features(*pair, params, engine="fast")

@@ -19,6 +19,7 @@ from pipeline.extraction.parameter_sets.sensitivity import FOLDER, sensitivity_s
 from pipeline.extraction.params import parameter_notes
 from pipeline.extraction.setting_rules import settings_rules
 from tests.support.commands import run_here
+from tests.support.refusals import refusal
 
 FILES = sorted(path for path in FOLDER.rglob("*.yaml") if path.name != "sensitivity.yaml")
 SETS = [path for path in FILES if path.parent.name == "sensitivity"]
@@ -84,7 +85,7 @@ def test_each_sensitivity_file_changes_what_it_says_and_nothing_else():
 
 def test_a_variation_of_nothing_is_refused():
     text = (FOLDER / "ge2025.yaml").read_text(encoding="utf-8")
-    with pytest.raises(StudyError, match=r"must change settings.*Found: binwidth\..*, finer"):
+    with refusal("variation-changes-nothing", StudyError, match=r"Found: binwidth\..*, finer"):
         vary(text, "finer", {"reason": "x", "change": {"binwidth": 10}})
 
 
@@ -159,7 +160,7 @@ def test_a_wider_margin_changes_less(region):
     assert table["mean_difference"].iloc[0] > 1e-3 > table["mean_difference"].iloc[-1]
     assert table["above_1_percent"].iloc[0] > table["above_1_percent"].iloc[-1]
     assert as_markdown(table).splitlines()[2].startswith("| 1 | ")
-    with pytest.raises(StudyError, match=r"smaller than the one.*Found: 14 against 14"):
+    with refusal("margin-not-smaller", StudyError, match="Found: 14 against 14"):
         compare_margins(*region, params, label=3, margins=(14,), reference=14)
 
 

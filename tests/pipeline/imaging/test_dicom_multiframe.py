@@ -30,6 +30,7 @@ from tests.support.dicom_files import (
     load,
     write_slice,
 )
+from tests.support.refusals import refusal
 
 ORDER = [2, 0, 5, 1, 4, 3]  # places of the frames, in the order of the file
 
@@ -153,7 +154,7 @@ def test_headers_of_frames_must_be_there(tmp_path):
 
 def test_frames_cut_short_are_refused(tmp_path):
     write_enhanced(tmp_path / "one", PixelData=b"\0" * 900)
-    with pytest.raises(CaseError, match="must decode"):
+    with refusal("slice-not-decodable", CaseError):
         load(tmp_path)
 
 
@@ -163,7 +164,7 @@ def test_a_doubled_frame_is_refused_by_number(tmp_path):
     frames = one.PerFrameFunctionalGroupsSequence
     frames[1].PlanePositionSequence = frames[0].PlanePositionSequence
     one.save_as(tmp_path / "one")
-    with pytest.raises(CaseError, match=r"same place.*\(frame 1 and frame 2\)"):
+    with refusal("slices-at-one-place", CaseError, match=r"\(frame 1 and frame 2\)"):
         load(tmp_path)
 
 

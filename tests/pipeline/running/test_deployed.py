@@ -19,6 +19,7 @@ from pipeline.running.deployed import (
     check_rules,
     check_working_directory,
 )
+from tests.support.refusals import refusal
 
 
 def test_one_version(repository: Path) -> None:
@@ -58,7 +59,7 @@ def test_packages_in_the_working_directory_are_refused(tmp_path: Path, name: str
     (tmp_path / "models").mkdir()
     check_working_directory(tmp_path)  # a folder that is no package hides none
     (tmp_path / name).write_text("")
-    with pytest.raises(VertebromicsError, match="must hold no other Python package"):
+    with refusal("package-shadowed"):
         check_working_directory(tmp_path)
 
 
@@ -68,7 +69,7 @@ def test_the_checkout_is_a_working_directory(repository: Path) -> None:
 
 def test_a_prefix_is_refused() -> None:
     check_paths(["results/s", "data/a.csv"], lambda path: path)
-    with pytest.raises(VertebromicsError, match=r"neither `prefix` nor.*x/results/s"):
+    with refusal("module-prefix-refused", match="x/results/s"):
         check_paths(["results/s"], lambda path: f"x/{path}")
 
 

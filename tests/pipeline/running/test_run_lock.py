@@ -23,6 +23,7 @@ from pipeline.core.files import whole_file, whole_folder
 from pipeline.core.leftovers import clear_leftovers
 from pipeline.running.run_lock import LOCK_FILE, RUN, begin_run, name_run, only_run
 from pipeline.tables.registered import write_marker
+from tests.support.refusals import refusal
 
 SCANS = 4
 
@@ -48,7 +49,7 @@ def test_looking_holds_nothing(tmp_path):
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
     (tmp_path / "s").write_text("a file")
     with (
-        pytest.raises(VertebromicsError, match=r"must be a folder that can be written.*another"),
+        refusal("results-folder-not-writable", match="another"),
         only_run(tmp_path / "s"),
     ):
         pass

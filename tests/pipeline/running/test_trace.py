@@ -15,13 +15,14 @@ import pytest
 import yaml
 
 from demo.make import make_study
-from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.errors import StudyError
 from pipeline.core.files import file_hash, read_table, write_table
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.running.trace import as_text, main, trace_case
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.extraction import Verification
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 
 GATHERED = [
     f"results/t/tables/{name}.parquet"
@@ -205,5 +206,5 @@ def test_study_of_feature_tables_has_nothing_to_trace(tmp_path):
     folder = tmp_path / "study"
     folder.mkdir()
     (folder / "study.yaml").write_text("study: t\nfeatures: {A: a.csv}\nresults: results\n")
-    with pytest.raises(VertebromicsError, match="needs a study that starts from images"):
+    with refusal("trace-without-images"):
         main(Namespace(case="x", reader=None, results=tmp_path, json=False))

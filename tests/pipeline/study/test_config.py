@@ -18,6 +18,7 @@ from pipeline.study.config import (
     resolve_config,
 )
 from pipeline.study.config_checks import study_name_problem
+from tests.support.refusals import refusal
 
 IMAGES = {"study": "s", "cases": "cases.csv"}
 MODELLED = {
@@ -418,14 +419,14 @@ def test_names_that_the_remedies_give_are_taken():
 
 @pytest.mark.parametrize("results", ["out{pilot}", "a\nb", "{study}"])
 def test_a_folder_of_results_that_is_a_pattern_is_refused(results):
-    with pytest.raises(StudyError, match="without braces and line breaks"):
+    with refusal("path-with-braces", StudyError):
         resolve_config({"study": "a", "features": {"A": "a.csv"}, "results": results})
 
 
 @pytest.mark.parametrize("path", ["a{b}.csv", "a}.csv", "a\nb.csv"])
 def test_a_path_that_snakemake_would_read_as_a_pattern(path):
     given = {"study": "s", "outcome": {"name": "y", "formula": "y == 1"}}
-    with pytest.raises(StudyError, match="A path must not hold a brace") as told:
+    with refusal("path-with-braces", StudyError) as told:
         resolve_config(given | {"features": {"A": path}})
     assert told.value.where == "config key features.A"
     resolve_config(given | {"features": {"A": "a.csv"}, "title": "Pain {pilot}"})

@@ -14,6 +14,7 @@ from models.judge import BOUNDED_BY
 from pipeline.core.errors import StudyError
 from pipeline.study.config import resolve_config
 from pipeline.study.option_numbers import bounded_number, checked_number, config_number
+from tests.support.refusals import refusal
 
 KEYS = ["evaluation.confidence", "evaluation.threshold", "evaluation.bootstrap", "seed"]
 
@@ -82,6 +83,6 @@ def test_a_number_in_a_function_says_which_option_holds_it():
 
 
 def test_a_configuration_refuses_what_is_no_number():
-    with pytest.raises(StudyError, match="must be a number where it is written as one") as told:
+    with refusal("option-number-not-plain", StudyError) as told:
         resolve_config({"study": "pain", "evaluation": {"threshold": float("nan")}})
     assert "config key evaluation.threshold" in str(told.value)

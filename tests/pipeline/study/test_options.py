@@ -22,6 +22,7 @@ from pipeline.study.options.study_options import Options
 from pipeline.study.options.tabnet import Tabnet
 from pipeline.study.options.typed import json_schema
 from pipeline.study.options.words import whole_schema
+from tests.support.refusals import refusal
 
 READY = {"study": "s", "features": {"A": "a.csv"}}
 
@@ -137,8 +138,8 @@ def test_a_study_that_another_version_froze_is_named(change: dict) -> None:
     values = resolve_config(READY)["tabnet"] | change
     if change == {"patience": None}:
         del values["patience"]
-    with pytest.raises(
-        StudyError, match=r"options of this version\. Found: more or less: pat"
+    with refusal(
+        "study-of-another-version", StudyError, match="Found: more or less: pat"
     ) as refused:
         section_of(Tabnet, values)
     assert "In: section tabnet" in str(refused.value)

@@ -15,10 +15,11 @@ from pipeline.study.study import Ready, Study, open_study, write_study
 from pipeline.study_of_run import SPECIMEN, study_of_run
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 
 
 def test_a_run_needs_a_study() -> None:
-    with pytest.raises(StudyError, match="A run needs a study"):
+    with refusal("run-without-study", StudyError):
         study_of_run({})
 
 
@@ -41,7 +42,7 @@ def test_a_job_reads_the_frozen_study_alone(
     study = study_of_run(config | {"seed": 7}, is_job=True)
     assert study.config["seed"] == resolve_config(config)["seed"] != 7
     assert list(study.cases["patient_id"]) == ["P1"]
-    with pytest.raises(StudyError, match="The table must exist"):
+    with refusal("table-not-found", StudyError):
         study_of_run(config)
 
 
@@ -66,13 +67,13 @@ def test_what_ready_tables_say_is_frozen_too(tmp_path: Path) -> None:
 def test_a_study_of_ready_tables_frozen_without_them_says_so(tmp_path: Path) -> None:
     config = resolve_config({"study": "s", "features": {"A": "a.csv"}, "model_reader": "A"})
     write_study(Study(config, None, None, None), tmp_path)
-    with pytest.raises(StudyError, match="must hold the cases of its ready feature tables"):
+    with refusal("frozen-cases-missing", StudyError):
         open_study(tmp_path).ready_tables()
 
 
 def test_a_job_of_a_study_that_is_not_frozen_says_so(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(StudyError, match="needs the folder of a validated study"):
+    with refusal("study-folder-missing", StudyError):
         study_of_run(SPECIMEN, is_job=True)
 
 
@@ -93,7 +94,7 @@ def test_the_packages_parameter_files_are_found_from_anywhere(
 @pytest.mark.parametrize("name", ["radiomics_params/none.yaml", "radiomics_params/../README.md"])
 def test_no_other_file_is_taken(tmp_path: Path, monkeypatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(StudyError, match="parameter file must exist"):
+    with refusal("parameter-file-missing", StudyError):
         load_params(name)
-    with pytest.raises(StudyError, match="parameter file of the extraction must exist"):
+    with refusal("parameter-file-missing", StudyError):
         parameter_file(name)

@@ -16,6 +16,7 @@ from pipeline.tables import id_checks
 from pipeline.tables.columns import write_ids
 from pipeline.tables.id_checks import check_rows_of_patients, is_summary
 from pipeline.tables.pairs import check_ids_spelled
+from tests.support.refusals import refusal
 from tests.support.small_tables import DICTIONARY, small_study, small_tables
 
 PAIRS = ["p001", "P-001", "P1", "P0001", "p_1", "P01"]
@@ -26,7 +27,7 @@ def test_one_id_in_two_spellings_is_refused_within_a_table(tmp_path, other):
     features, clinical = small_tables()
     for table in (features["A"], clinical):
         table.loc[5, "patient_id"] = other
-    with pytest.raises(StudyError, match="Ids must differ by more than case") as caught:
+    with refusal("ids-spelled-alike", StudyError) as caught:
         small_study(tmp_path, features, clinical, DICTIONARY)
     assert "P001" in caught.value.found
     assert "1 pairs" in caught.value.found
@@ -35,7 +36,7 @@ def test_one_id_in_two_spellings_is_refused_within_a_table(tmp_path, other):
 def test_the_pair_may_stand_in_two_tables(tmp_path):
     features, clinical = small_tables(readers="AB")
     features["B"].loc[0, "patient_id"] = "p001"
-    with pytest.raises(StudyError, match="Ids must differ by more than case") as caught:
+    with refusal("ids-spelled-alike", StudyError) as caught:
         small_study(tmp_path, features, clinical, DICTIONARY)
     assert caught.value.found == "1 pairs: P001 (clinical) and p001 (features)"
     clinical.loc[1, "patient_id"] = "P02"
@@ -50,7 +51,7 @@ def test_two_rows_of_a_person_in_two_spellings(tmp_path):
     cases = [f"C{n:03d}" for n in range(60)]
     table = features["A"].assign(patient_id=patients, case_id=cases)
     clinical = clinical.assign(patient_id=patients, case_id=cases)
-    with pytest.raises(StudyError, match="Ids must differ") as caught:
+    with refusal("ids-spelled-alike", StudyError) as caught:
         small_study(tmp_path, {"A": table}, clinical, DICTIONARY, unit="case")
     assert caught.value.found.startswith("30 pairs: P001 and p001, ")
     assert "and 22 more" in caught.value.found
@@ -62,7 +63,7 @@ def test_two_rows_of_a_person_in_two_spellings(tmp_path):
 
 def test_a_case_has_one_spelling_too():
     cases = pd.DataFrame({"patient_id": ["P1", "P2"], "case_id": ["P1-L1", "p1-l1"]})
-    with pytest.raises(StudyError, match="the column case_id"):
+    with refusal("ids-spelled-alike", StudyError, match="the column case_id"):
         check_ids_spelled(cases=cases)
     check_ids_spelled(cases=cases.iloc[:1], clinical=None)
 
@@ -90,7 +91,7 @@ def test_summary_rows_are_no_patients(tmp_path, rows):
     table = features["A"].assign(Target=clinical["pain"]).set_index("patient_id")
     for row in rows:
         table.loc[row] = table.mean()
-    with pytest.raises(StudyError, match="not a summary of the table") as caught:
+    with refusal("row-of-no-patient", StudyError) as caught:
         small_study(tmp_path, {"A": table.reset_index()}, formula="Target == 1")
     assert caught.value.found == ", ".join(rows)
     numbers = ", ".join(str(62 + at) for at in range(len(rows)))
@@ -101,21 +102,21 @@ def test_summary_rows_are_no_patients(tmp_path, rows):
 def test_a_summary_in_the_clinical_table_and_a_row_without_an_id(tmp_path):
     features, clinical = small_tables()
     below = pd.DataFrame({"patient_id": ["average"], "age": [60], "pain": [0]})
-    with pytest.raises(StudyError, match="not a summary"):
+    with refusal("row-of-no-patient", StudyError):
         small_study(tmp_path, features, pd.concat([clinical, below]), DICTIONARY)
     below["patient_id"] = None
-    with pytest.raises(StudyError, match="must not be blank"):
+    with refusal("cell-blank", StudyError):
         small_study(tmp_path, features, pd.concat([clinical, below]), DICTIONARY)
     table = features["A"].copy()
     table.loc[60] = table.mean(numeric_only=True)
-    with pytest.raises(StudyError, match="must be well formed") as caught:
+    with refusal("cell-not-allowed", StudyError) as caught:
         small_study(tmp_path, {"A": table}, clinical, DICTIONARY)
     assert "totals below a table are no patient" in str(caught.value)
 
 
 def test_the_mean_of_ids_that_are_numbers_is_a_summary():
     sheet = pd.DataFrame({"patient_id": [*map(str, range(1, 31)), "15.5"]}, dtype=object)
-    with pytest.raises(StudyError, match="not a summary") as caught:
+    with refusal("row-of-no-patient", StudyError) as caught:
         write_ids(sheet, "t.csv")
     assert caught.value.found == "15.5"
 

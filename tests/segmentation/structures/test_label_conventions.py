@@ -20,6 +20,7 @@ from segmentation.structures.label_conventions import (
 )
 from segmentation.structures.level_names import vertebra_of
 from segmentation.structures.segments import Segment
+from tests.support.refusals import refusal
 
 GRID = Geometry((1, 1, 1), (1, 1, 1), (0, 0, 0), tuple(np.eye(3).ravel()))
 
@@ -71,7 +72,7 @@ def test_segments_numbered_from_one_are_no_levels(convention, level):
     """Segment 1 of a program is not C1, though a label map's 1 is by this convention."""
     number = BUILT_IN[convention][level]
     held = holding(("Segment_A", number), ("Segment_B", number + 1))
-    with pytest.raises(CaseError, match="Without column `label`") as caught:
+    with refusal("labels-off-convention", CaseError) as caught:
         choose_segment(held, None, level, convention_of(convention))
     assert "write the label into column `label`" in caught.value.remedy
     assert choose_segment(held, "Segment_B", level, convention_of(convention))[0] == Segment(
@@ -90,7 +91,7 @@ def test_an_own_map_of_numbers_or_names():
 
 def test_without_a_convention_the_file_must_hold_one_structure():
     assert choose_segment(holding(7), None, "L1", convention_of("none"))[0].value == 7
-    with pytest.raises(CaseError, match="exactly one structure"):
+    with refusal("structure-ambiguous", CaseError):
         choose_segment(holding(30, 31), None, "L1", convention_of("none"))
 
 
@@ -160,7 +161,7 @@ def test_a_number_of_an_own_map_in_any_spelling(label):
 
 @pytest.mark.parametrize("label", ["20.5", "2e1", "20,0", "0x14"])
 def test_what_is_no_whole_number_is_no_label(label):
-    with pytest.raises(CaseError, match="must name exactly one structure"):
+    with refusal("structure-ambiguous", CaseError):
         choose_segment(holding(20, 2), label, "L1", None)
 
 

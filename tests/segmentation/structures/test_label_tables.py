@@ -20,6 +20,7 @@ from segmentation.formats.mask_files import read_mask_file
 from segmentation.structures.label_conventions import choose_segment, convention_of
 from segmentation.structures.label_tables import extension_names, table_labels, vertebra_extension
 from segmentation.structures.segments import Segment, pick_segment
+from tests.support.refusals import refusal
 
 V1 = {22: "vertebrae_L1", 31: "vertebrae_T4"}
 
@@ -211,7 +212,7 @@ def test_the_table_of_case_10_is_not_that_of_case_1(tmp_path):
 
 def test_structures_of_one_name_need_names_of_their_own():
     twice = [Segment("L1", 1), Segment("L1", 1, 1)]
-    with pytest.raises(CaseError, match="exactly one structure") as refused:
+    with refusal("structure-ambiguous", CaseError) as refused:
         pick_segment(SimpleNamespace(segments=twice), "L1")
     assert "give each structure a name of its own" in refused.value.remedy
     numbered = SimpleNamespace(segments=[Segment("L1", 1), Segment("L1", 2)])
@@ -305,7 +306,7 @@ def test_register_takes_the_structure_that_the_file_names(tmp_path, label, level
         assert (again, bool(findings)) == (segment, bool(note))
     assert (segment and segment.value) == chosen
     assert said.startswith(note)
-    with pytest.raises(CaseError, match="must not bear the name of another level"):
+    with refusal("structure-of-another-level", CaseError):
         _segment(held, "31", "L1")
 
 
@@ -332,7 +333,7 @@ def test_a_name_that_tells_nothing_leaves_the_level_to_the_path(tmp_path):
     ((level, segment),) = structures(held, Told(level="L1"), None)
     assert (level, segment.value) == ("L1", 5)
     held = read_mask_file(label_map(tmp_path / "n.nii.gz", xml({5: "T12"}), values=(5,)))
-    with pytest.raises(CaseError, match="one structure of the level in its name"):
+    with refusal("mask-structures-ambiguous", CaseError):
         structures(held, Told(level="L1"), None)
 
 

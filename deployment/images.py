@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from deployment.moved_masks import moved_features
+from deployment.moved_masks import SECOND, moved_features
 from models.frozen.card import SEEN, number
 from models.frozen.model import FrozenModel
 from pipeline.checks.rules import dense_material
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import Finding, from_json
-from pipeline.core.store import PassingStore
+from pipeline.core.store import PassingStore, Store
 from pipeline.extract import extract_crops
-from pipeline.extraction import load_params, read_crop
+from pipeline.extraction import Parameters, load_params, read_crop
 from pipeline.imaging.ct_options import CtOptions
 from pipeline.ingest import ingest_scans, scans_of
 from pipeline.preflight import judge
@@ -51,6 +51,10 @@ class Scan:
         Series of the folder, where it holds several.
     label : str or None
         Number or name of the structure in the mask.
+    second_mask : pathlib.Path or None
+        The mask of another reader, or the same reader's second one.
+    second_label : str or None
+        The same as `label`, in the second mask.
     """
 
     image: Path
@@ -58,6 +62,8 @@ class Scan:
     level: str
     series: str | None = None
     label: str | None = None
+    second_mask: Path | None = None
+    second_label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ class Extracted:
     facts : list of (str, str, str)
         Facts of the CT as text: name, value, note where training held nothing like it.
     moved : dict of str to (dict or None)
-        Features with the mask ``eroded`` and ``dilated`` by 1 mm; None where there are none.
+        Features with the mask ``eroded`` and ``dilated`` by 1 mm; None where there are none; with
+        the mask of the ``second reader`` where there is one.
     """
 
     features: dict[str, float]
@@ -119,24 +126,61 @@ def extract_features(
     ingested = ingest_scans(
         scans_of(cases), store, imaging["checks"], CtOptions(**imaging["ingest"])
     )
+    params = load_params(imaging["parameters"])
+    features, findings, crop = _features(cases, ingested, store, imaging, params, "mask")
+    facts = facts_of_ct(imaging["seen"], {**ingested.iloc[0].to_dict(), "level": scan.level})
+    moved: dict[str, dict[str, float] | None] = {}
+    if move_mask:
+        moved = dict(moved_features(read_crop(store.path(crop)), params, imaging["engine"]))
+    if scan.second_mask is not None:
+        other = replace(scan, mask=scan.second_mask, label=scan.second_label)
+        given = (cases_of(other), ingested, store, imaging, params, "second mask")
+        moved[SECOND], noted, _ = _features(*given)
+        known = {each.code for each in findings}
+        findings += [each for each in noted if each.code not in known]
+    return Extracted(features, findings, facts, moved)
+
+
+def _features(
+    cases: pd.DataFrame,
+    ingested: pd.DataFrame,
+    store: Store,
+    imaging: Mapping,
+    params: Parameters,
+    mask: str,
+) -> tuple[dict[str, float], list[Finding], str]:
+    """Return one mask's features, what the checks said, and where its crop lies.
+
+    Parameters
+    ----------
+    cases, ingested : pandas.DataFrame
+        One case, and its CT.
+    store : Store
+        Holds the CT.
+    imaging : mapping
+        The model's options of imaging.
+    params : Parameters
+        Of the extraction.
+    mask : str
+        What an error calls the mask.
+
+    Raises
+    ------
+    CaseError
+        If a study would refuse the CT or the mask.
+    """
     masks = prepare_masks(cases, ingested, store, imaging["checks"], Reading(**imaging["masks"]))
     days = masks.assign(days_from_surgery=pd.NA)
     limits = imaging["preflight"]
     dense = dense_material(days, {NEW}, limits["timing"], limits["max_dense_share"])
     verdicts = judge(ingested, masks, cases, dense)
-    findings = _passed(verdicts["findings"].iloc[0])
-    params = load_params(imaging["parameters"])
+    findings = _passed(verdicts["findings"].iloc[0], mask)
     chosen = select_masks(cases, ingested, masks, verdicts)
     crops = resample_masks(chosen, store, params, imaging["engine"])
     features, status = extract_crops(crops, store, params, imaging["engine"])
-    findings += _passed(status["findings"].iloc[0])
+    findings += _passed(status["findings"].iloc[0], mask)
     row = features.drop(columns=["case_id", "reader"]).iloc[0]
-    facts = facts_of_ct(imaging["seen"], {**ingested.iloc[0].to_dict(), "level": scan.level})
-    moved = {}
-    if move_mask:
-        crop = read_crop(store.path(crops["crop"].iloc[0]))
-        moved = dict(moved_features(crop, params, imaging["engine"]))
-    return Extracted({name: float(value) for name, value in row.items()}, findings, facts, moved)
+    return {name: float(value) for name, value in row.items()}, findings, crops["crop"].iloc[0]
 
 
 def cases_of(scan: Scan) -> pd.DataFrame:
@@ -195,7 +239,7 @@ def facts_of_ct(seen: Mapping, facts: Mapping) -> list[tuple[str, str, str]]:
     return told
 
 
-def _passed(text: str) -> list[Finding]:
+def _passed(text: str, mask: str) -> list[Finding]:
     """Return findings, or raise the first errors among them."""
     findings = from_json(text)
     wrong = [each for each in findings if each.severity == "error"]
@@ -205,7 +249,7 @@ def _passed(text: str) -> list[Finding]:
         raise CaseError(
             "A CT and mask that a study would refuse get no risk",
             found=f"{first.sentence.rstrip('.')}.{more}".rstrip("."),
-            where="CT" if first.about == "ct" else "mask",
+            where="CT" if first.about == "ct" else mask,
             remedy=first.remedy or "mend the file",
             code="image-refused",
         )

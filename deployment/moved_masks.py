@@ -14,6 +14,9 @@ MOVED_MM = 1.0
 
 ERODED, DILATED = "eroded", "dilated"
 
+SECOND = "second reader"
+"""Name of the features, and of the risk, with another reader's mask."""
+
 
 def moved_features(
     crop: Crop, params: Parameters, engine: str

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from deployment.moved_masks import MOVED_MM
+from deployment.moved_masks import MOVED_MM, SECOND
 from deployment.prediction import INTERVAL, MISSING_PREDICTOR, PREDICTED
 from models.frozen.card import MOMENTS, WHY_NOT_RECALIBRATED, number, performance_table, seen_of
 from models.frozen.model import FrozenModel
@@ -192,14 +192,16 @@ def risk_sentences(model: FrozenModel, row: Mapping) -> list[str]:
 
 
 def moved_sentences(moved: Mapping[str, float | None]) -> list[str]:
-    """Say how far the risk moves with the mask's boundary."""
-    if not moved:
-        return []
+    """Say how far the risk moves with the mask's boundary, and with another reader's mask."""
     told = [
         f"{name} by {MOVED_MM:g} mm {percent(risk) or 'no risk (too little is left)'}"
         for name, risk in moved.items()
+        if name != SECOND
     ]
-    return [f"The same with another boundary of the mask: {', '.join(told)}."]
+    sentences = [f"The same with another boundary of the mask: {', '.join(told)}."] if told else []
+    if SECOND in moved:
+        sentences.append(f"With the second reader's mask: {percent(moved[SECOND])}.")
+    return sentences
 
 
 def warnings_of(model: FrozenModel, row: Mapping, findings: Sequence[Finding] = ()) -> list[str]:

@@ -148,7 +148,7 @@ def option_of(name: str) -> str:
 
 OWN_OPTIONS = (
     *("--help", "--out", "--image", "--mask", "--level", "--series", "--label"),
-    "--mask-as-it-is",
+    *("--mask-as-it-is", "--second-mask", "--second-label"),
 )
 
 
@@ -194,7 +194,8 @@ def main(options: argparse.Namespace) -> None:
 
 def _scan_of(options: argparse.Namespace) -> Scan | None:
     needed = [options.image, options.mask, options.level]
-    if not any(needed) and options.series is None and options.label is None:
+    alone = (options.series, options.label, options.second_mask, options.second_label)
+    if not any(needed) and all(each is None for each in alone):
         return None
     if not all(needed):
         raise StudyError(
@@ -206,7 +207,8 @@ def _scan_of(options: argparse.Namespace) -> Scan | None:
             remedy="give --image, --mask and --level",
             code="image-mask-level-together",
         )
-    return Scan(options.image, options.mask, options.level, options.series, options.label)
+    second = (options.second_mask, options.second_label)
+    return Scan(options.image, options.mask, options.level, options.series, options.label, *second)
 
 
 def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
@@ -223,6 +225,8 @@ def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
         ("level", str, "its level, such as L1"),
         ("series", str, "series of the DICOM folder, where it holds several"),
         ("label", str, "number or name of the structure in the mask"),
+        ("second-mask", Path, "another reader's mask, to see how far the risk moves"),
+        ("second-label", str, "number or name of the structure in the second mask"),
     ):
         group.add_argument(f"--{name}", type=kind, help=text)
     group.add_argument(

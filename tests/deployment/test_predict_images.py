@@ -1,5 +1,6 @@
 """From a CT and a mask to a risk: the same as from features computed by plain functions."""
 
+import io
 import json
 
 import numpy as np
@@ -13,7 +14,13 @@ import pipeline.ingest
 import pipeline.resample
 import segmentation.masks
 from demo.feature_names import feature_names
-from models.frozen.container import MODEL, object_bytes, read_members, write_members
+from models.frozen.container import (
+    MODEL,
+    array_bytes,
+    object_bytes,
+    read_members,
+    write_members,
+)
 from models.frozen.model import load_frozen
 from pipeline.core.files import json_hash, read_json, read_table
 from pipeline.extraction import extract_features, features_of_crop, load_crop, load_params
@@ -64,10 +71,23 @@ def with_imaging(file):
     return file
 
 
+def calmed(file):
+    """Shrink a model's coefficients in its file: simulated features have another scale than a CT's.
+
+    Without it every risk from a CT is 0 or 1, whatever the mask.
+    """
+    members, _ = read_members(file)
+    (name,) = (each for each in members if each.endswith("coefficient.npy"))
+    members[name] = array_bytes(np.load(io.BytesIO(members[name])) * 1e-5)
+    write_members(members, file)
+    return file
+
+
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     """Return a model of a study whose features are those of `PARAMETERS`, with images."""
-    return with_imaging(write_frozen_models(tmp_path_factory.mktemp("model"), ("lr",))["lr"])
+    file = write_frozen_models(tmp_path_factory.mktemp("model"), ("lr",))["lr"]
+    return calmed(with_imaging(file))
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +129,7 @@ def test_a_risk_from_a_ct_is_that_of_its_features(hospital, model_file, clinical
     features = extract_features(*files_of(hospital), load_params(PARAMETERS))
     row = pd.DataFrame([{**features.to_dict(), **clinical}])
     assert told["model_risk"] == pytest.approx(model.risk(row)[0], abs=1e-9)
+    assert 0.01 < told["model_risk"] < 0.99
     for one in model.predictors:
         if one.block == "radiomics":
             assert told["values"][one.name] == pytest.approx(features[one.name], rel=1e-9)
@@ -134,6 +155,33 @@ def test_a_risk_waits_for_no_fingerprint(hospital, model_file, clinical, tmp_pat
     done = run_here("deployment.predict", model_file, *given)
     assert done.returncode == 0, done.stderr
     assert asked == []
+
+
+def test_another_reader_s_mask_moves_the_risk(hospital, model_file, clinical, tmp_path):
+    """The risk with a second mask is that of a prediction with this mask alone."""
+    _, mask = files_of(hospital)
+    other = sitk.BinaryDilate(mask, [2, 2, 1], sitk.sitkBall, 0, 1)
+    sitk.WriteImage(other, str(tmp_path / "B.nrrd"))
+    values, alone = given_of(clinical), ("--mask-as-it-is", "--out")
+    second = ("--second-mask", tmp_path / "B.nrrd", "--second-label", "1")
+    both = (*of_image(hospital), *second, *values, *alone, tmp_path / "both")
+    done = run_here("deployment.predict", model_file, *both)
+    assert done.returncode == 0, done.stderr
+    only = of_image(hospital, mask=tmp_path / "B.nrrd", label="1")
+    for scan, name in ((only, "b"), (of_image(hospital), "a")):
+        done = run_here("deployment.predict", model_file, *scan, *values, *alone, tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    told, a, b = (read_json(tmp_path / name / "prediction.json") for name in ("both", "a", "b"))
+    assert told["risk"] == a["risk"]
+    assert told["moved_mask"] == {"second reader": b["risk"]}
+    assert a["risk"] != b["risk"]
+    page = (tmp_path / "both" / "prediction.html").read_text(encoding="utf-8")
+    assert f"With the second reader&#39;s mask: {100 * b['risk']:.1f}%" in page
+    bad = (*of_image(hospital), "--second-mask", hospital / "A.nrrd", "--second-label", "9")
+    done = run_here("deployment.predict", model_file, *bad, *values, *alone, tmp_path / "bad")
+    assert done.returncode == 1
+    assert "In: second mask" in done.stderr
+    assert not (tmp_path / "bad").exists()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from deployment.form import form_page
 from deployment.images import Scan, extract_features
 from deployment.page import patient_page, table_page
 from deployment.prediction import MISSING_PREDICTOR, PREDICTED, facts_of, predict
@@ -147,7 +148,7 @@ def option_of(name: str) -> str:
 
 
 OWN_OPTIONS = (
-    *("--help", "--out", "--image", "--mask", "--level", "--series", "--label"),
+    *("--help", "--out", "--form", "--image", "--mask", "--level", "--series", "--label"),
     *("--mask-as-it-is", "--second-mask", "--second-label"),
 )
 
@@ -175,6 +176,11 @@ def main(options: argparse.Namespace) -> None:
         if name.startswith(VALUE) and value is not None
     }
     scan = _scan_of(options)
+    if options.form:
+        with whole_file(options.out / "form.html") as beside:
+            beside.write_text(form_page(model), encoding="utf-8")
+        logger.info("page: %s", options.out / "form.html")
+        return
     alone = bool(given) or scan is not None
     if (options.table is not None) == alone:
         raise StudyError(
@@ -218,6 +224,12 @@ def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
     arguments.add_argument("model", type=Path, help="file of the model (.vbm)")
     arguments.add_argument("table", type=Path, nargs="?", help="table of new patients")
     arguments.add_argument("--out", required=True, type=Path, help="folder of the results")
+    arguments.add_argument(
+        "--form",
+        action="store_true",
+        help="write form.html: an offline page on which values are typed (logistic models without "
+        "images)",
+    )
     group = arguments.add_argument_group("CT and mask of one patient")
     for name, kind, text in (
         ("image", Path, "CT: DICOM folder, NIfTI or NRRD"),

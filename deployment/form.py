@@ -71,7 +71,7 @@ def page_facts(model: FrozenModel) -> dict:
     images = [one.name for one in used if one.block == "radiomics"]
     if images or any(each is None for each in equations):
         raise StudyError(
-            "Only a logistic model or a linear support vector machine of clinical values has a form",
+            "Only a logistic model or a linear machine, of clinical values alone, has a form",
             found="features of a CT" if images else model.procedure.classifier["kind"],
             where=model.where,
             remedy="let `vertebromics predict` compute the risk from values, a table or a CT",

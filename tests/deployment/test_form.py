@@ -83,15 +83,13 @@ def test_the_form_computes_what_the_program_computes(file, tmp_path) -> None:
     risk = model.risk(rows)
     found = np.array([told[at]["risk"] for at in whole])
     np.testing.assert_allclose(found, model.calibrated(risk)[whole], rtol=0, atol=1e-9)
-    assert np.ptp(found) > 0.1
+    assert np.ptp(found) > 0.05
     low, high = interval(model, rows)
     np.testing.assert_allclose([told[at]["low"] for at in whole], low[whole], rtol=0, atol=1e-9)
     np.testing.assert_allclose([told[at]["high"] for at in whole], high[whole], rtol=0, atol=1e-9)
     assert [told[at]["event"] for at in whole] == list(risk[whole] >= model.threshold)
     beyond = model.outside(rows).groupby("row")["predictor"].agg(set).to_dict()
-    assert [set(one["outside"]) for one in told] == [
-        beyond.get(at, set()) for at in range(len(told))
-    ]
+    assert [set(one["outside"]) for one in told] == [beyond.get(at, set()) for at in rows.index]
     assert any(one["filled"] for one in told)
 
 
@@ -104,19 +102,16 @@ def test_the_page_is_alone_and_holds_no_patient(file) -> None:
     assert len(page_facts(model)["equations"]) == 5
 
 
-@pytest.mark.parametrize(
-    ("family", "found"), [("lr", "features of a CT"), ("rf", "features of a CT")]
-)
-def test_a_model_of_features_has_no_form(family, found) -> None:
-    with pytest.raises(StudyError, match=found) as told:
-        form_page(load_frozen(STORED / f"{family}.vbm"))
+def test_a_model_of_features_has_no_form() -> None:
+    with pytest.raises(StudyError, match="Found: features of a CT") as told:
+        form_page(load_frozen(STORED / "lr.vbm"))
     assert told.value.code == "form-not-possible"
 
 
-def test_trees_have_no_form(tmp_path_factory) -> None:
-    folder = tmp_path_factory.mktemp("trees")
-    study = write_frozen_study(folder / "study", ("rf",), clinical_only=True)
-    write_members(freeze(study, "rf"), folder / "rf.vbm")
-    with pytest.raises(StudyError, match="Found: (forest|trees|random)") as told:
-        form_page(load_frozen(folder / "rf.vbm"))
-    assert told.value.code == "form-not-possible"
+def test_trees_have_no_form(tmp_path) -> None:
+    study = write_frozen_study(tmp_path / "study", ("rf",), clinical_only=True)
+    write_members(freeze(study, "rf"), tmp_path / "rf.vbm")
+    done = run_here("deployment.predict", tmp_path / "rf.vbm", "--form", "--out", tmp_path / "o")
+    assert done.returncode == 1
+    assert "has a form. Found: forest." in done.stderr
+    assert not (tmp_path / "o" / "form.html").exists()

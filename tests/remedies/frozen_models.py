@@ -278,6 +278,15 @@ def lacking_value(folder: Path) -> None:
     predicted(file, folder, *given_of(values))()
 
 
+def no_form(folder: Path) -> None:
+    name = "Predict: a form of trees, a network or a model that needs a CT"
+    told(name, predicted(good("rf"), folder, "--form"), "compute the risk from values, a table")
+    table = read_table(study() / "tables" / "analysis.parquet").head(3)
+    rows = load_frozen(good("rf")).inputs(table).set_axis(["N1", "N2", "N3"], axis=0)
+    rows.rename_axis("case_id").to_csv(folder / "new.csv")
+    predicted(good("rf"), folder, folder / "new.csv")()
+
+
 @functools.cache
 def clinical_model() -> tuple[None, Path, dict]:
     made = Path(mkdtemp())
@@ -374,6 +383,7 @@ REMEDIES: dict[str, Remedy] = {
     "Predict: neither a table nor values, or both": neither,
     "Predict: a patient without a value that no training row lacked": lacking_value,
     "Predict: a CT for a model that was made without images": no_images,
+    "Predict: a form of trees, a network or a model that needs a CT": no_form,
     **{bad_input: scanned(bad_input) for bad_input in SCANS},
     **{bad_input: harm(bad_input) for bad_input in HARM},
     **{bad_input: values(bad_input) for bad_input in VALUES},

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from deployment.moved_masks import MOVED_MM, SECOND
-from deployment.prediction import INTERVAL, MISSING_PREDICTOR, PREDICTED
+from deployment.prediction import INTERVAL, MISSING_PREDICTOR, NO_FEATURES, PREDICTED
 from models.frozen.card import MOMENTS, WHY_NOT_RECALIBRATED, number, performance_table, seen_of
 from models.frozen.model import FrozenModel
 from pipeline.core.findings import Finding
@@ -229,6 +229,8 @@ def note_of(row: Mapping, about: str) -> str:
     """Return what is said of a row of a table of patients."""
     if row["reason"] == MISSING_PREDICTOR:
         return f"missing: {about}"
+    if row["reason"] == NO_FEATURES:
+        return "no features: the preflight of its study says why"
     notes = ["unlike the training patients"] if row["unlike"] else []
     if row["outside"]:
         notes.append(f"outside the range seen: {row['outside'].replace('|', ', ')}")

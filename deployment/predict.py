@@ -20,7 +20,15 @@ import pandas as pd
 from deployment.form import form_page
 from deployment.images import Scan, extract_features
 from deployment.page import patient_page, table_page
-from deployment.prediction import MISSING_PREDICTOR, PREDICTED, facts_of, predict
+from deployment.prediction import (
+    MISSING_PREDICTOR,
+    NO_FEATURES,
+    PREDICTED,
+    REFUSED,
+    facts_of,
+    predict,
+)
+from deployment.studies import read_study
 from deployment.values import ONE, one_patient, read_patients
 from models.frozen.card import seen_of
 from models.frozen.model import FrozenModel, Predictor, load_frozen
@@ -46,7 +54,34 @@ def predict_table(model: FrozenModel, path: Path, out: Path) -> pd.DataFrame:
     out : pathlib.Path
         Folder of the results.
     """
-    rows = predict(model, read_patients(model, path))
+    return _write_rows(model, predict(model, read_patients(model, path)), out)
+
+
+def predict_study(
+    model: FrozenModel, folder: Path, out: Path, reader: str | None = None
+) -> pd.DataFrame:
+    """Predict the patients of a study with images and write what `predict_table` writes.
+
+    Parameters
+    ----------
+    model : FrozenModel
+        The model.
+    folder : pathlib.Path
+        ``results/<study>`` of the new patients, run to its features.
+    out : pathlib.Path
+        Folder of the results.
+    reader : str, optional
+        Whose masks count.
+    """
+    values, without = read_study(model, folder, reader)
+    rows = predict(model, values)
+    lost = pd.DataFrame({"unit_id": without, "status": REFUSED, "reason": NO_FEATURES, "about": ""})
+    if len(lost):
+        rows = pd.concat([rows, lost.reindex(columns=rows.columns).astype(rows.dtypes)])
+    return _write_rows(model, rows.reset_index(drop=True), out)
+
+
+def _write_rows(model: FrozenModel, rows: pd.DataFrame, out: Path) -> pd.DataFrame:
     write_table(rows, out / "predictions.parquet", csv=True)
     _write_page(table_page(model, rows), out)
     predicted = int((rows["status"] == PREDICTED).sum())
@@ -148,7 +183,18 @@ def option_of(name: str) -> str:
 
 
 OWN_OPTIONS = (
-    *("--help", "--out", "--form", "--image", "--mask", "--level", "--series", "--label"),
+    *(
+        "--help",
+        "--out",
+        "--form",
+        "--study",
+        "--reader",
+        "--image",
+        "--mask",
+        "--level",
+        "--series",
+        "--label",
+    ),
     *("--mask-as-it-is", "--second-mask", "--second-label"),
 )
 
@@ -182,17 +228,21 @@ def main(options: argparse.Namespace) -> None:
         logger.info("page: %s", options.out / "form.html")
         return
     alone = bool(given) or scan is not None
-    if (options.table is not None) == alone:
+    ways = [alone, options.table is not None, options.study is not None]
+    if sum(ways) != 1:
         raise StudyError(
-            "A model predicts a table, or one patient whose values are given as options",
-            found="both" if alone else "neither",
+            "A model predicts a table, a study, or one patient whose values are given as options",
+            found="neither" if not any(ways) else "both",
             where="command line",
             remedy="name a table of patients, or values such as "
-            f"{' '.join(option_of(one.name) + ' VALUE' for one in model.predictors[-2:])}",
+            f"{' '.join(option_of(one.name) + ' VALUE' for one in model.predictors[-2:])}, or "
+            "--study results/NEW",
             code="predict-table-or-patient",
         )
     if alone:
         predict_one(model, given, options.out, scan, move_mask=not options.mask_as_it_is)
+    elif options.study is not None:
+        predict_study(model, options.study, options.out, options.reader)
     else:
         predict_table(model, options.table, options.out)
     logger.info("page: %s", options.out / "prediction.html")
@@ -230,6 +280,9 @@ def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
         help="write form.html: an offline page on which values are typed (logistic models without "
         "images)",
     )
+    group = arguments.add_argument_group("A study of new patients, run to its features")
+    group.add_argument("--study", type=Path, help="its results: results/<study>")
+    group.add_argument("--reader", help="whose masks count, where there are several readers")
     group = arguments.add_argument_group("CT and mask of one patient")
     for name, kind, text in (
         ("image", Path, "CT: DICOM folder, NIfTI or NRRD"),

@@ -24,6 +24,7 @@ from pipeline.core.errors import FitError, VertebromicsError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from tests.deployment.test_predict import given_of
 from tests.deployment.test_predict_images import with_imaging
+from tests.deployment.test_studies import clinical_of, new_study
 from tests.end_to_end.test_imaging_commands import write_hospital
 from tests.models.test_freeze_images import study_with_images
 from tests.remedies import Remedy, refused
@@ -288,6 +289,59 @@ def no_form(folder: Path) -> None:
 
 
 @functools.cache
+def model_of_images() -> tuple[Path, Path, dict]:
+    """Return a hospital's folder, a model of its features, and a patient's clinical values."""
+    made = Path(mkdtemp())
+    write_hospital(made / "hospital")
+    file = with_imaging(write_frozen_models(made, ("lr",), features=20)["lr"])
+    return made / "hospital", file, clinical_of(file)
+
+
+def a_new_study(folder: Path, *readers: str, **options: object) -> Path:
+    hospital, _, clinical = model_of_images()
+    return new_study(folder, hospital, clinical, *readers, **options)
+
+
+def study_predicted(results: Path, folder: Path, *given: object) -> Callable[[], None]:
+    return predicted(model_of_images()[1], folder, "--study", results, *given)
+
+
+def not_run_to_features(folder: Path) -> None:
+    results = a_new_study(folder / "study")
+    features = results / "tables" / "features.parquet"
+    features.rename(folder / "kept")
+    name = "Predict: a study of new patients that was not run to its features"
+    told(name, study_predicted(results, folder), "features preflight")
+    (folder / "kept").rename(features)  # what the run makes
+    study_predicted(results, folder)()
+
+
+def several_readers(folder: Path) -> None:
+    results = a_new_study(folder / "study", "AB")
+    name = "Predict: a study of new patients with several readers, none named"
+    told(name, study_predicted(results, folder), "say --reader with one of A, B")
+    study_predicted(results, folder, "--reader", "B")()
+
+
+def read_otherwise(folder: Path) -> None:
+    other = a_new_study(folder / "other", checks={"max_slice_spacing_mm": 3.0})
+    name = (
+        "Predict: a study of new patients that reads, checks or extracts otherwise than the model"
+    )
+    told(name, study_predicted(other, folder), "as the model's card has them")
+    study_predicted(a_new_study(folder / "study"), folder)()
+
+
+def without_images(folder: Path) -> None:
+    _, file, values = clinical_model()
+    results = a_new_study(folder / "study")
+    name = "Predict: a study of new patients without images, or for a model without images"
+    told(name, predicted(file, folder, "--study", results), "predict a table of values")
+    pd.DataFrame([{"case_id": "N1", **values}]).to_csv(folder / "new.csv", index=False)
+    predicted(file, folder, folder / "new.csv")()
+
+
+@functools.cache
 def clinical_model() -> tuple[None, Path, dict]:
     made = Path(mkdtemp())
     file = write_frozen_models(made, ("lr",), clinical_only=True)["lr"]
@@ -384,6 +438,14 @@ REMEDIES: dict[str, Remedy] = {
     "Predict: a patient without a value that no training row lacked": lacking_value,
     "Predict: a CT for a model that was made without images": no_images,
     "Predict: a form of trees, a network or a model that needs a CT": no_form,
+    "Predict: a study of new patients that was not run to its features": not_run_to_features,
+    "Predict: a study of new patients with several readers, none named": several_readers,
+    "Predict: a study of new patients that reads, checks or extracts otherwise than the model": (
+        read_otherwise
+    ),
+    "Predict: a study of new patients without images, or for a model without images": (
+        without_images
+    ),
     **{bad_input: scanned(bad_input) for bad_input in SCANS},
     **{bad_input: harm(bad_input) for bad_input in HARM},
     **{bad_input: values(bad_input) for bad_input in VALUES},

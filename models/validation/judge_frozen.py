@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from models.frozen.equation import LINEAR
 from models.frozen.model import FrozenModel, load_frozen
 from models.frozen.updates import write_updated
 from models.judge import judge, judging_options, read_predictions, reading_options
@@ -164,7 +165,12 @@ def judge_frozen(options: argparse.Namespace) -> None:
             continue
         written.append(f"{FILES[method]} ({method}; digest {digest}; it holds what it changed)")
     by = read_groups(options.table, options.by, rows.index)
-    write_validation(options, {NAME: sample}, tables, by, notes=notes, changed=written)
+    design = None
+    if model.procedure.classifier["kind"] in LINEAR:
+        design = model.procedure.design(model.inputs(kept))
+    count = None if design is None else design.shape[1]
+    told = {"notes": notes, "changed": written, "parameters": count, "design": design}
+    write_validation(options, {NAME: sample}, tables, by, **told)
 
 
 def _notes(

@@ -20,6 +20,7 @@ from models.validation.recalibration import (
     closed_test,
     recalibrate,
 )
+from models.validation.refitting import NOTE, refit_row
 from models.validation.sample_size import needed_for_auroc, needed_for_ratio, needed_for_slope
 from pipeline.core.errors import StudyError
 from pipeline.core.table_schema import types_of
@@ -63,6 +64,7 @@ def update_table(
     n_resamples: int,
     seed: int,
     parameters: int | None = None,
+    design: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Set the updates of a model side by side.
 
@@ -80,6 +82,9 @@ def update_table(
         Seed of the resamples.
     parameters : int, optional
         Coefficients of the model but for the intercept; without it a refit has no number needed.
+    design : numpy.ndarray, optional
+        Shape (n, p), the rows as a linear model's classifier sees them; without it there is no
+        refit.
 
     Returns
     -------
@@ -122,11 +127,10 @@ def update_table(
         else:
             row["note"] = f"not done: {update}"
         rows.append(row)
-    note = "another model, which has to be validated again"
-    rows.append(
-        {"model": model, "method": REFIT, "needed": needed[REFIT], "patients": patients,
-         "note": note}
-    )  # fmt: skip
+    row = {"model": model, "method": REFIT, "needed": needed[REFIT], "patients": patients}
+    how = {"n_resamples": min(n_resamples, RESAMPLES), "seed": seed}
+    again = {"note": NOTE} if design is None else refit_row(sample, design, **how)
+    rows.append(row | again)
     return pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
 
 

@@ -145,6 +145,7 @@ def validation_tables(
     resamples: int,
     seed: int,
     parameters: int | None = None,
+    design: np.ndarray | None = None,
 ) -> tuple[dict[str, pd.DataFrame], dict]:
     """Return what a validation tells of each model.
 
@@ -160,6 +161,8 @@ def validation_tables(
         As for `models.judge.judge`.
     parameters : int, optional
         Coefficients of the model, for the patients that a refit would need.
+    design : numpy.ndarray, optional
+        The rows as the classifier of a linear model sees them, to refit it.
 
     Returns
     -------
@@ -176,7 +179,7 @@ def validation_tables(
         rows = pd.concat([own.assign(part=PART), more], ignore_index=True)
         order = rows["metric"].map(list(SHOWN).index)
         figures.append(rows.loc[order.sort_values(kind="stable").index])
-        updates.append(update_table(model, sample, parameters=parameters, **how))
+        updates.append(update_table(model, sample, parameters=parameters, design=design, **how))
         groups.append(group_table(model, sample, by, confidence))
         sizes[model] = size_of(sample)
     tables = {
@@ -228,6 +231,7 @@ def write_validation(
     by: Mapping[str, np.ndarray],
     *,
     parameters: int | None = None,
+    design: np.ndarray | None = None,
     notes: Sequence[str] = (),
     changed: Sequence[str] = (),
 ) -> None:
@@ -245,6 +249,8 @@ def write_validation(
         Groups of the rows.
     parameters : int, optional
         Coefficients of the model.
+    design : numpy.ndarray, optional
+        The rows as the classifier of a linear model sees them, to refit it.
     notes : sequence of str
         What limits the figures.
     changed : sequence of str
@@ -261,6 +267,7 @@ def write_validation(
         resamples=options.resamples,
         seed=options.seed,
         parameters=parameters,
+        design=design,
     )
     for name, table in tables.items():
         write_table(table, options.out_dir / f"{name}.parquet", VALIDATION[name], csv=True)

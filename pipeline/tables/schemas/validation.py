@@ -11,6 +11,7 @@ from pipeline.core.table_schema import (
     Column,
     Table,
 )
+from pipeline.core.words import Words
 from pipeline.tables.schemas.evaluation import NOT_ESTIMABLE, UNDEFINED
 
 
@@ -46,6 +47,9 @@ class ValidationGroups(Table):
     method = Column(TEXT, "how the interval was obtained, or why there is no value")
 
 
+NOT_FITTED: Words = "where it was not done, as a refit of trees or networks"
+
+
 class Updates(Table):
     """One row per model and way of updating it."""
 
@@ -57,9 +61,9 @@ class Updates(Table):
     slope = Column(NUMBER, "the logit is multiplied with it", null="of a refit")
     slope_low = Column(NUMBER, "lower limit", null="where it is not estimated")
     slope_high = Column(NUMBER, "upper limit", null="where it is not estimated")
-    brier = Column(NUMBER, "Brier score on the rows of the validation", null="of a refit")
-    brier_corrected = Column(NUMBER, "the same, less the optimism", null="of a refit")
-    log_likelihood = Column(NUMBER, "of the rows, taken for independent", null="of a refit")
+    brier = Column(NUMBER, "Brier score on the rows of the validation", null=NOT_FITTED)
+    brier_corrected = Column(NUMBER, "the same, less the optimism", null=NOT_FITTED)
+    log_likelihood = Column(NUMBER, "of the rows, taken for independent", null=NOT_FITTED)
     p_value = Column(NUMBER, "of the test against intercept and slope", null="of the others")
     needed = Column(COUNT_OR_BLANK, "patients that it needs", unit="patients", null="where unknown")
     patients = Column(COUNT_OR_BLANK, "patients here", unit="patients")

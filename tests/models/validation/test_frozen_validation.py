@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy.special import expit, logit
 
 from models.frozen.card import card_markdown
 from models.frozen.container import read_members, write_members
 from models.frozen.model import load_frozen
 from models.frozen.updates import members_before, write_updated
+from models.scoring.performance import Sample
+from models.validation.refitting import refit_row
 from pipeline.core.errors import StudyError
 from tests.support.commands import run_here
 from tests.support.frozen_study import write_frozen_models
@@ -131,3 +134,42 @@ def test_rows_that_lack_what_the_model_needs_have_no_risk(frozen, tmp_path):
     done = run_here("models.judge", tmp_path / "none.csv", *asked)
     assert done.returncode == 1
     assert "Rows with a risk must hold patients with the outcome" in done.stderr
+
+
+def test_a_refit_stands_beside_the_updates(frozen):
+    """The columns that the model chose, fitted anew, as statsmodels fits them."""
+    done = judge(frozen, "--validation", "geographical")
+    assert done.returncode == 0, done.stderr
+    updates = pd.read_parquet(frozen / "out" / "updates.parquet").set_index("method")
+    told = pd.read_parquet(frozen / "out" / "predictions.parquet")
+    model = load_frozen(frozen / "model.vbm")
+    table = pd.read_parquet(frozen / "study" / "tables" / "analysis.parquet")
+    lacking = np.any([*model.missing_of(table).values(), np.zeros(len(table), bool)], axis=0)
+    design = model.procedure.design(model.inputs(table[~lacking]))
+    outcome = told["outcome"].to_numpy(int)
+    fit = sm.GLM(outcome, sm.add_constant(design), family=sm.families.Binomial()).fit()
+    refit = updates.loc["refit"]
+    assert refit["brier"] == pytest.approx(np.mean((fit.fittedvalues - outcome) ** 2), rel=1e-8)
+    assert refit["log_likelihood"] == pytest.approx(fit.llf, rel=1e-8)
+    # It fits these rows best, and is the most flattered by them.
+    others = updates.drop(index="refit")
+    assert refit["brier"] < others["brier"].min()
+    gains = others["brier_corrected"] - others["brier"]
+    assert refit["brier_corrected"] - refit["brier"] > gains.max()
+    assert refit["needed"] > 0
+    assert f"{design.shape[1]} coefficients" in refit["note"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "design", "found"),
+    [
+        ([0, 0, 0, 0, 0, 0], [[1.0], [2.0], [3.0], [4.0], [5.0], [7.0]], "have one outcome"),
+        ([0, 0, 0, 1, 1, 1], [[1.0], [2.0], [3.0], [4.0], [5.0], [7.0]], "separate the outcomes"),
+        ([0, 1, 0, 1, 0, 1], [[1, 2], [2, 4], [3, 6], [1, 2], [5, 10], [7, 14]], "depend on one"),
+    ],
+)
+def test_a_refit_that_has_no_estimate_says_why(outcome, design, found):
+    sample = Sample(np.array(outcome), np.full(6, 0.4), np.arange(6), 0.5)
+    row = refit_row(sample, np.array(design, float), n_resamples=5, seed=1)
+    assert list(row) == ["note"]
+    assert found in row["note"]

@@ -118,6 +118,7 @@ def share(options: argparse.Namespace) -> None:
             release.predictions,
             release.edges,
             digest_of(release.facts),
+            release.numbers,
         )
     hidden = sum(len(names) for _, names in release.tables)
     counts = sum(len(table.system.cells) for table, _ in release.tables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -122,7 +122,7 @@ def step_name(at: int, label: str) -> str:
 
 
 def number_rows(
-    table: pd.DataFrame, predictors: Sequence[Mapping], tables: Sequence[Table], fewest: int
+    table: pd.DataFrame, predictors: Sequence[Mapping], columns: Collection[str], fewest: int
 ) -> list[dict]:
     """Return mean, standard deviation and percentiles of every number, all and by outcome.
 
@@ -137,15 +137,14 @@ def number_rows(
         ``analysis.parquet``, indexed by unit.
     predictors : sequence of mapping
         ``predictors`` of ``analysis.json``.
-    tables : sequence of Table
-        Those that are shared.
+    columns : collection of str
+        Those whose figures may be given.
     fewest : int
         Patients from which on a figure may be given.
     """
-    shared = {each.name for each in tables}
     rows = []
     for one in predictors:
-        if one["column"] not in shared or not is_number(one):
+        if one["column"] not in columns or not is_number(one):
             continue
         values = table[one["column"]].dropna().astype(float)
         known = table.loc[values.index]

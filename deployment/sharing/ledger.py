@@ -92,6 +92,44 @@ class Ledger:
                 return release["edges"]
         return None
 
+    def known_values(self, table: pd.DataFrame, column: str) -> dict[str, list[str]]:
+        """Return the units with a value of a column, as keyed hashes: outcome and value of each."""
+        known = table[column].dropna()
+        marks = self.marks(known.index)
+        values = self.marks(f"{unit} {value!r}" for unit, value in known.items())
+        outcomes = table["outcome"]
+        return {
+            marks[unit]: [str(outcomes[unit]), values[f"{unit} {value!r}"]]
+            for unit, value in known.items()
+        }
+
+    def is_steady(self, column: str, now: Mapping[str, Sequence[str]], fewest: int) -> bool:
+        """Return whether means of a column, beside earlier ones, tell of nobody or of enough units.
+
+        Parameters
+        ----------
+        column : str
+            The column.
+        now : mapping
+            From `known_values`.
+        fewest : int
+            Units by which the known values of all, and of either outcome, may differ at least.
+        """
+        for release in self.releases:
+            before = release["numbers"].get(column)
+            if before is None:
+                continue
+            for group in (None, "0", "1"):
+                new = {unit: tuple(each) for unit, each in now.items() if group in (None, each[0])}
+                old = {
+                    unit: tuple(each) for unit, each in before.items() if group in (None, each[0])
+                }
+                come, gone = new.keys() - old.keys(), old.keys() - new.keys()
+                moved = [unit for unit in new.keys() & old.keys() if new[unit] != old[unit]]
+                if any(0 < len(each) < fewest for each in (come, gone, moved)):
+                    return False
+        return True
+
     def with_earlier(self, table: Table) -> System:
         """Return a table's counts together with those of earlier releases of the same name.
 
@@ -113,6 +151,7 @@ class Ledger:
         predictions: str,
         edges: Sequence[float],
         digest: str,
+        numbers: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     ) -> None:
         """Remember a release and write the ledger.
 
@@ -128,6 +167,8 @@ class Ledger:
             Limits of these groups.
         digest : str
             Of the release.
+        numbers : mapping, optional
+            Column, of which means are given, to its `known_values`.
         """
         kept = {}
         for table, hidden in tables:
@@ -151,6 +192,7 @@ class Ledger:
                 "predictions": predictions,
                 "edges": list(edges),
                 "tables": kept,
+                "numbers": {name: dict(each) for name, each in (numbers or {}).items()},
             }
         )
         write_json({"key": self.key, "releases": self.releases}, self.path)

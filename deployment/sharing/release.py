@@ -50,6 +50,7 @@ class Release:
     populations: dict[str, pd.Series]
     predictions: str
     edges: list[float]
+    numbers: dict[str, dict]
     ids: frozenset[str]
 
 
@@ -111,9 +112,15 @@ def build(
     enough = not hidden_units & {f"{judged}|{group}" for group in counts.GROUPS}
     edges = []
     if enough:
-        known = ledger.edges(predictions)
-        edges = risks.risk_edges(sample, fewest) if known is None else known
+        before = ledger.edges(predictions)
+        edges = risks.risk_edges(sample, fewest) if before is None else before
     contract = contract_of(study, analysis, model, part)
+    known = {
+        one["column"]: ledger.known_values(table, one["column"])
+        for one in analysis["predictors"]
+        if counts.is_number(one) and one["column"] in told
+    }
+    steady = {name: each for name, each in known.items() if ledger.is_steady(name, each, fewest)}
     facts = {
         "schema": SCHEMA,
         "made_with": VERSION,
@@ -128,7 +135,7 @@ def build(
         "model": info["label"],
         "judged_on": judged,
         "counts": told,
-        "numbers": counts.number_rows(table, analysis["predictors"], made[1:], fewest),
+        "numbers": counts.number_rows(table, analysis["predictors"], steady, fewest),
         "signature": list(info["features"]),
         "equation": _equation(info.get("equation")),
         "performance": _performance(sample, edges) if enough else None,
@@ -137,7 +144,7 @@ def build(
     if study.cases is not None:
         for name in ("patient_id", "case_id", "scan_id"):
             ids |= set(study.cases[name].astype(str))
-    return Release(facts, kept, populations, predictions, edges, frozenset(ids))
+    return Release(facts, kept, populations, predictions, edges, steady, frozenset(ids))
 
 
 def check_no_id(texts: Iterable[str], ids: Iterable[str]) -> None:

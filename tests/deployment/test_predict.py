@@ -135,7 +135,7 @@ def test_refusals(clinical, radiomic, folder, tmp_path):
 
     assert "every value that the model cannot fill in" in told(*given_of(values | {needed: None}))
     assert f"Remedy: give {option_of(needed)} VALUE" in told(*given_of(values | {needed: None}))
-    assert "A model predicts a table, or one patient" in told()
+    assert "A model predicts a table, a study, or one patient" in told()
     (tmp_path / "t.csv").write_text("case_id\nN1\n")
     assert "Found: both" in told(tmp_path / "t.csv", *given_of(values))
     assert "every column that it starts from" in told(tmp_path / "t.csv")

@@ -128,6 +128,26 @@ def test_shared_again_it_is_the_same(study, shared, tmp_path) -> None:
     assert (study / "tables").is_dir()
 
 
+def test_a_corrected_number_hides_its_means(study, shared, rows, tmp_path) -> None:
+    """One patient's new age, or three new values of a column, follow from two means."""
+    table, info = rows
+    table = table.copy()
+    table.loc[5, "age"] += 9
+    gaps = table.index[table["albumin"].isna()][:3]
+    assert len(gaps) == 3
+    table.loc[gaps, "albumin"] = 40.0
+    later = write_shared_study(tmp_path / "later", rows=(table, info))
+    write_json(read_json(study / LEDGER), later / LEDGER)
+    done = run_here("deployment.share", later, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    first, now = (
+        {row["column"] for row in read_json(each / "release.json")["numbers"]}
+        for each in (shared, tmp_path / "out")
+    )
+    assert first - now == {"age", "albumin"}
+    assert "bmi" in now
+
+
 def test_a_few_patients_later(study, shared, tmp_path) -> None:
     more = write_shared_study(tmp_path / "more", rows=study_rows(404, 7))
     write_json(read_json(study / LEDGER), more / LEDGER)

@@ -181,15 +181,13 @@ def lowest_pair(
     """
     if len(readings) < 2:
         raise ValueError(f"a pair needs two readers, found {len(readings)}")
-    readings = [np.asarray(values, dtype=np.float64) for values in readings]
-    pairs = list(combinations(range(len(readings)), 2))
-    found = np.array(
-        [lin_ccc_interval(readings[a], readings[b], confidence, groups) for a, b in pairs]
-    )
+    given = [np.asarray(values, dtype=np.float64) for values in readings]
+    pairs = list(combinations(range(len(given)), 2))
+    found = np.array([lin_ccc_interval(given[a], given[b], confidence, groups) for a, b in pairs])
     # Where a coefficient is NaN, argmin takes the first such pair.
     which = np.argmin(found[:, 0], axis=0)
     ccc, low, high = np.take_along_axis(found, which[np.newaxis, np.newaxis], axis=0)[0]
-    finite = np.isfinite(readings)
+    finite = np.isfinite(np.stack(given))
     both = np.array([(finite[a] & finite[b]).sum(axis=0) for a, b in pairs])
     first, second = np.array(pairs)[which].T
     return LowestPair(

@@ -214,13 +214,13 @@ def standardised_difference_of_levels(counts: np.ndarray, confidence: float = 0.
         return Effect(name)
     shares = (counts / totals)[1:]
     difference = shares[:, 1] - shares[:, 0]
-    covariance = sum(np.diag(p) - np.outer(p, p) for p in shares.T) / 2
+    covariance = np.asarray(sum(np.diag(p) - np.outer(p, p) for p in shares.T)) / 2
     if np.linalg.matrix_rank(covariance) < len(covariance):
         return Effect(name)
     value = math.sqrt(max(float(difference @ np.linalg.solve(covariance, difference)), 0.0))
     if len(difference) == 1:
         value = math.copysign(value, difference[0]) if value else 0.0
-    return _standardised(value, *totals, confidence)
+    return _standardised(value, totals[0], totals[1], confidence)
 
 
 def _standardised(value: float, n1: float, n2: float, confidence: float) -> Effect:

@@ -263,7 +263,10 @@ def _summaries(samples: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, n
 
 
 def summary_test(
-    sizes: Sequence[int], means: Sequence[float], deviations: Sequence[float], test: str
+    sizes: Sequence[float] | np.ndarray,
+    means: Sequence[float] | np.ndarray,
+    deviations: Sequence[float] | np.ndarray,
+    test: str,
 ) -> GroupTest:
     """Compare published means by their standard deviations and numbers of units.
 

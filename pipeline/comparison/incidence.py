@@ -223,8 +223,8 @@ def adjusted_rate_ratio(
     fit = model.fit(cov_type="HC0")
     value, error = float(fit.params[1]), float(fit.bse[1])
     half = float(stats.norm.ppf((1 + confidence) / 2)) * error
-    limits = (math.exp(each) for each in (value, value - half, value + half))
-    return RateRatio(*limits, float(fit.pvalues[1]), method)
+    ratio, low, high = (math.exp(each) for each in (value, value - half, value + half))
+    return RateRatio(ratio, low, high, float(fit.pvalues[1]), method)
 
 
 def _log_rate_error(events: np.ndarray, times: np.ndarray) -> float:

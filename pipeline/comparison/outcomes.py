@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline.comparison import effects, incidence, paired, survival
 from pipeline.comparison.choice_of_test import ALPHA, choose_for_counts
-from pipeline.comparison.group_tests import count_test, number_test
+from pipeline.comparison.group_tests import GroupTest, count_test, number_test
 from pipeline.comparison.outcome_plan import EventPlan, ScalePlan
 from pipeline.core.errors import StudyError
 
@@ -40,7 +40,7 @@ def scale_over_time(
         `paired.over_time` with ``scale, group`` (null: all patients) in front, and for three times
         or more a row whose time is null: Friedman's test of the patients measured every time.
     """
-    parts = [(None, np.ones(len(table), dtype=bool))]
+    parts: list[tuple[str | None, np.ndarray]] = [(None, np.ones(len(table), dtype=bool))]
     parts += [(label, group == at) for at, label in enumerate(groups)]
     columns, tables = list(plan.columns.values()), []
     for label, members in parts:
@@ -57,8 +57,10 @@ def scale_over_time(
     return pd.concat(tables, ignore_index=True)
 
 
-BETWEEN = ("scale", "time", "group", "against", "n", "what", "value", "low", "high", "test")
-BETWEEN += ("statistic", "df", "p_value", "note")
+BETWEEN = (
+    *("scale", "time", "group", "against", "n", "what", "value", "low", "high", "test"),
+    *("statistic", "df", "p_value", "note"),
+)
 
 
 def scale_between(
@@ -82,7 +84,7 @@ def scale_between(
     rows: list[tuple] = []
     for time in later:
         after = table[plan.columns[time]].to_numpy(dtype=float)
-        adjusted = [("adjusted for the value before", None)]
+        adjusted: list[tuple[str, np.ndarray | None]] = [("adjusted for the value before", None)]
         if covariates is not None and covariates.shape[1]:
             adjusted.append(("adjusted for the value before and other variables", covariates))
         for what, others in adjusted:
@@ -121,8 +123,10 @@ def _shares(parts: Sequence[tuple[int, int]]) -> tuple:
     return (*shift[1:], test.test, test.statistic, test.df, test.p, told)
 
 
-RATES = ("event", "group", "patients", "events", "person_time", "unit", "rate", "low", "high")
-RATES += ("method", "followed_median")
+RATES = (
+    *("event", "group", "patients", "events", "person_time", "unit", "rate", "low", "high"),
+    *("method", "followed_median"),
+)
 RATIOS = ("event", "group", "against", "what", "value", "low", "high", "p_value", "method")
 
 
@@ -132,7 +136,7 @@ def event_rates(
     """Return events per person-time in all patients and in each group (columns `RATES`)."""
     events, times = person_times(table, plan)
     followed = table[plan.followed].to_numpy(dtype=float)
-    parts = [(None, np.ones(len(table), dtype=bool))]
+    parts: list[tuple[str | None, np.ndarray]] = [(None, np.ones(len(table), dtype=bool))]
     parts += [(label, group == at) for at, label in enumerate(groups)]
     rows = []
     for label, members in parts:
@@ -172,10 +176,9 @@ def event_ratios(
     for at, label in enumerate(groups[1:], 1):
         members = [group == at, group == 0]
         head = (plan.label, label, groups[0])
-        exact = incidence.rate_ratio(
-            tuple(int(events[of].sum()) for of in members),
-            tuple(float(times[of].sum()) for of in members),
-        )
+        one, other = (int(events[of].sum()) for of in members)
+        watched, others_watched = (float(times[of].sum()) for of in members)
+        exact = incidence.rate_ratio((one, other), (watched, others_watched))
         rows.append((*head, "ratio of rates, crude", *exact))
         if covariates is not None and covariates.shape[1]:
             either = members[0] | members[1]
@@ -199,7 +202,7 @@ def event_ratios(
     return pd.DataFrame(rows, columns=list(RATIOS))
 
 
-def _chi(test: object) -> str:
+def _chi(test: GroupTest) -> str:
     return f"log-rank, chi-square {test.statistic:.3f}, df {test.df:.0f}"
 
 
@@ -250,7 +253,7 @@ def event_curves(
     if not plan.time:
         return pd.DataFrame(columns=names)
     events, times = person_times(table, plan)
-    parts = [(None, np.ones(len(table), dtype=bool))]
+    parts: list[tuple[str | None, np.ndarray]] = [(None, np.ones(len(table), dtype=bool))]
     parts += [(label, group == at) for at, label in enumerate(groups)]
     curves = []
     for label, members in parts:

@@ -360,6 +360,6 @@ def over_time(
             if scale.mcid is not None:
                 row["reached"], row["reached_of"] = reached(before, after, scale)
         rows.append(row)
-    names = ["time", "n", "mean", "sd", "median", "q1", "q3", "pairs", "test", "statistic", "df"]
-    names += ["p_value", "reason", "effect", "change", "change_low", "change_high"]
-    return pd.DataFrame(rows, columns=[*names, "reached", "reached_of"])
+    order = ["time", "n", "mean", "sd", "median", "q1", "q3", "pairs", "test", "statistic", "df"]
+    order += ["p_value", "reason", "effect", "change", "change_low", "change_high"]
+    return pd.DataFrame(rows, columns=[*order, "reached", "reached_of"])

@@ -25,8 +25,10 @@ from pipeline.comparison.group_tests import (
 )
 from pipeline.core.errors import VertebromicsError
 
-COLUMNS = ("variable", "test", "test_name", "statistic", "df", "df2", "p_value")
-COLUMNS += ("p_low", "p_high", "printed_p", "fits")
+COLUMNS = (
+    *("variable", "test", "test_name", "statistic", "df", "df2", "p_value"),
+    *("p_low", "p_high", "printed_p", "fits"),
+)
 
 _PRINTED = re.compile(r"\s*(?:[Pp]\s*)?([<>=]?)\s*(0?\.\d+|1(?:\.0+)?|0)\s*")
 

@@ -29,8 +29,10 @@ ROW_COLUMNS = (
 )
 """Columns of the rows, without those of the groups, which are called ``<by>=<group>``."""
 
-EFFECTS = ("variable", "level", "group", "against", *EFFECT_COLUMNS)
-EFFECTS += ("standardised", "standardised_low", "standardised_high")
+EFFECTS = (
+    *("variable", "level", "group", "against", *EFFECT_COLUMNS),
+    *("standardised", "standardised_low", "standardised_high"),
+)
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,10 @@ BESIDE_PATHS = 300_000
 """Work that Fisher's exact test may take where it only stands beside another (about a second)."""
 
 
-EFFECT_COLUMNS = ("effect", "difference", "difference_low", "difference_high")
-EFFECT_COLUMNS += ("ratio_name", "ratio", "ratio_low", "ratio_high")
+EFFECT_COLUMNS = (
+    *("effect", "difference", "difference_low", "difference_high"),
+    *("ratio_name", "ratio", "ratio_low", "ratio_high"),
+)
 
 
 def describe_counts(part: Part) -> tuple[dict, list[dict], list[dict]]:
@@ -122,7 +124,7 @@ def _tested(part: Part, counts: np.ndarray, levels: Sequence[str]) -> dict:
 
 def _clustered(part: Part, level: np.ndarray, counts: np.ndarray) -> dict:
     rows, group = part.compared_rows()
-    level, patients = level[rows], part.patients[rows]
+    level, patients = level[rows], np.asarray(part.patients)[rows]
     used = np.flatnonzero(counts.sum(axis=1) > 0)
     choice = choose_clustered(group, patients, len(used))
     columns = np.column_stack(

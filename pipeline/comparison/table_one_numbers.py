@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -50,7 +51,7 @@ def describe_numbers(part: Part) -> tuple[dict, list[dict], list[dict]]:
         row |= found[0]
     cells = []
     for group, sample in zip([None, *part.groups], [every, *samples], strict=True):
-        cell = {"variable": part.variable.column, "group": group, "n": len(sample)}
+        cell: dict[str, Any] = {"variable": part.variable.column, "group": group, "n": len(sample)}
         if len(sample):
             q1, median, q3 = np.percentile(sample, [25, 50, 75])
             sd = float(sample.std(ddof=1)) if len(sample) > 1 else np.nan

@@ -105,7 +105,9 @@ def read_units(
     split = [name for name, entry in entries.items() if entry["role"] == "split"]
     if part is not None:
         sheet, split = _rows_of_part(sheet, part, split or ["part"], path)
-    columns, groups, notes = {}, (), []
+    columns: dict[str, pd.Series] = {}
+    groups: tuple[str, ...] = ()
+    notes: list[str] = []
     if by is not None:
         columns[by], groups, notes = groups_of(sheet, by, entries.get(by), path)
     ids = {*IDS, *split, *(name for name, entry in entries.items() if entry["role"] == "id")}
@@ -241,10 +243,11 @@ def ordered_levels(levels: list[str]) -> tuple[list[str], bool]:
     """
     spine = {level: levels_in(level) for level in levels}
     if all(named is not None and len(named) == 1 for named in spine.values()):
-        return sorted(levels, key=lambda level: order(spine[level][0])), True
-    begun = {level: _NUMBER_FIRST.match(level) for level in levels}
-    if all(begun.values()):
-        return sorted(levels, key=lambda level: (float(begun[level][1]), level)), True
+        first = {level: order(named[0]) for level, named in spine.items() if named}
+        return sorted(levels, key=lambda level: first[level]), True
+    begun = {level: found[1] for level in levels if (found := _NUMBER_FIRST.match(level))}
+    if begun.keys() == spine.keys():
+        return sorted(levels, key=lambda level: (float(begun[level]), level)), True
     words = {plain_word(level): level for level in levels}
     if len(levels) == 2 and NO & set(words) and YES & set(words):
         return sorted(levels, key=lambda level: plain_word(level) in YES), True
@@ -266,7 +269,7 @@ def variable_of(entry: Mapping, values: pd.Series) -> Variable:
     there = sorted(values.dropna().unique())
     if numeric:
         few = ordinal and len(there) <= MOST_LEVELS
-        levels = tuple(code_text(code) for code in there) if few else ()
+        levels = tuple(str(code_text(code)) for code in there) if few else ()
     else:
         levels = tuple(levels_of(entry) or ordered_levels(there)[0])
     has_order = ordinal or (not numeric and ordered_levels(list(levels))[1])
@@ -287,7 +290,7 @@ def _described(
     values: pd.Series, entry: pd.Series, path: str | Path, problems: Problems
 ) -> tuple[pd.Series, Variable | None, str | None]:
     """Return a column as its dictionary's row says."""
-    name, kind, levels = str(values.name), entry["type"], levels_of(entry)
+    name, kind, levels = str(values.name), entry["type"], levels_of(entry) or []
     if kind in NUMERIC:
         numbers = _numbers(values, path, problems).rename(name)
     else:
@@ -338,8 +341,8 @@ def _inferred(
         numbers = read.values
         codes = sorted(numbers.dropna().unique())
         few = len(codes) <= MOST_CODES and all(code.is_integer() for code in codes)
-        levels = tuple(code_text(code) for code in codes) if few else ()
-        variable = Variable(name, name, True, levels, ordered=few, as_counts=few)
+        written = tuple(str(code_text(code)) for code in codes) if few else ()
+        variable = Variable(name, name, True, written, ordered=few, as_counts=few)
         return numbers, variable, None
     if different > MOST_LEVELS:
         if len(read.wrong) <= len(known) / 5:  # a column of numbers with some other words

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -175,7 +176,8 @@ def open_study(folder: str | Path) -> Study:
 
     ready = None
     if (folder / READY).exists():
-        ready = Ready(table("ready"), **read_json(folder / READY))
+        said: Any = read_json(folder / READY)
+        ready = Ready(table("ready"), **said)
     return Study(config, table("cases"), table("clinical"), table("dictionary"), folder, ready)
 
 

@@ -75,10 +75,11 @@ def propose_config(name: str, tables: Sequence[str | Path]) -> str:
     """
     sheet = read_sheet(tables[0], "features")
     foreign = [column for column in sheet.columns if _is_foreign(column)]
-    key = next((own for own in reversed(KEYS) if own in sheet.columns), None)
+    key = next((name for name in reversed(KEYS) if name in sheet.columns), None)
     patient = key or likely_patient(foreign)
     problems = Problems(f"the feature table {tables[0]}")
-    check_identifying(sheet[foreign], tables[0], problems, own=[*KEYS, patient])
+    own = [*KEYS, patient] if patient else list(KEYS)
+    check_identifying(sheet[foreign], tables[0], problems, own=own)
     problems.raise_if_any()
     if not foreign:
         raise StudyError(

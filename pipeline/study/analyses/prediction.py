@@ -11,8 +11,10 @@ from pipeline.tables.split_designs import OPTIONS as SPLIT
 from pipeline.tables.split_designs import holds_out
 
 #: From raw readings and clinical values to the numbers that a model sees.
-_CHAIN = ("selection.ccc", "selection.wilcoxon", "selection.mrmr", "selection.clinical")
-_CHAIN += ("imputation", "scaling")
+_CHAIN = (
+    *("selection.ccc", "selection.wilcoxon", "selection.mrmr", "selection.clinical"),
+    *("imputation", "scaling"),
+)
 
 FITTED = ("seed", "mode", "threads", *_CHAIN, "oversampling")
 """What every fit of a model depends on."""

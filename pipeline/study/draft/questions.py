@@ -224,11 +224,11 @@ def _of_missing(guesses: Sequence[Guess]) -> list[Question]:
                     "taken for not known",
                 )
             )
-    for one, codes in clashes.items():
+    for column, codes in clashes.items():
         found.append(
             Question(
                 "missing values",
-                f"{one}: {listing(codes)} looks like a code for `not known`, but is a value of "
+                f"{column}: {listing(codes)} looks like a code for `not known`, but is a value of "
                 "another column. If it is a code, clear these cells in the sheet and run intake "
                 "again",
                 "the sheet",
@@ -321,8 +321,9 @@ def as_markdown(questions: Sequence[Question], guesses: Sequence[Guess], name: s
             number += 1
     lines += ["## What each column was taken for", ""]
     lines += ["| column | in the sheet | type | timing | role | why |", "|---|---|---|---|---|---|"]
-    for one in guesses:
-        cells = (one.column, one.label, one.type, one.timing, one.role, "; ".join(one.reasons))
+    for guess in guesses:
+        cells = [guess.column, guess.label, guess.type, guess.timing, guess.role]
+        cells += ["; ".join(guess.reasons)]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join([*lines, ""])
 

@@ -7,7 +7,7 @@ what to do. Of an option that accepts several types there is one sentence, not o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pipeline.core.problems import Problems, listing, suggestion
@@ -54,7 +54,7 @@ def check_options(config: Mapping, problems: Problems) -> None:
     try:
         accepted().validate_python(config)
     except ValidationError as refused:
-        told = {}
+        told: dict[tuple, tuple[_Place, str]] = {}
         for error in refused.errors(include_url=False, include_context=False):
             place = _place(error["loc"])
             told.setdefault((*map(str, place.path), place.is_name), (place, error["type"]))
@@ -64,7 +64,8 @@ def check_options(config: Mapping, problems: Problems) -> None:
 
 def _place(loc: Sequence) -> _Place:
     """Follow pydantic's way to a mistake down the schema, as far as that names options."""
-    schema, path = whole_schema(), ()
+    schema: Mapping = whole_schema()
+    path: tuple = ()
     for number, part in enumerate(loc):
         names = schema.get("properties")
         if loc[number + 1 : number + 2] == (_KEY,) and names is None:
@@ -84,7 +85,7 @@ def _place(loc: Sequence) -> _Place:
 def _tell(place: _Place, kind: str, config: Mapping, problems: Problems) -> None:
     path, schema = place.path, place.schema
     if schema is None:
-        known = _place(path[:-1]).schema["properties"]
+        known = (_place(path[:-1]).schema or {})["properties"]
         problems.add(
             "Every option must be one of config/default.yaml",
             where=_where(path),
@@ -136,7 +137,7 @@ def _keyword(schema: Mapping, kind: str) -> str:
 
 def _check_numbers(value: object, path: list[str], problems: Problems) -> None:
     """Refuse NaN, which keeps to any bound as far as a schema can tell."""
-    parts = value.items() if isinstance(value, dict) else ()
+    parts: Iterable[tuple] = value.items() if isinstance(value, dict) else ()
     parts = enumerate(value) if isinstance(value, list) else parts
     for name, part in parts:
         _check_numbers(part, [*path, str(name)], problems)

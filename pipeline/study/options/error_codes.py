@@ -8,7 +8,7 @@ words from here, so that a sentence stands in one place. Nothing is executed.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -85,7 +85,11 @@ def said_by(source: str, name: str) -> Iterator[Said]:
     functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
     for scope in [*reversed(functions), module]:
         nodes = list(ast.walk(scope))
-        calls = [node for node in nodes if _tells(node) and node not in seen]
+        calls = [
+            node
+            for node in nodes
+            if isinstance(node, ast.Call) and _tells(node) and node not in seen
+        ]
         seen.update(calls)
         names = everywhere | _given(nodes) if calls else {}
         for call in calls:
@@ -97,10 +101,8 @@ def said_by(source: str, name: str) -> Iterator[Said]:
 _OF_FINDINGS = ("Finding", "from_exception")
 
 
-def _tells(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and (
-        _called(node) in _OF_FINDINGS or any(each.arg == "code" for each in node.keywords)
-    )
+def _tells(call: ast.Call) -> bool:
+    return _called(call) in _OF_FINDINGS or any(each.arg == "code" for each in call.keywords)
 
 
 def _called(call: ast.Call) -> str:
@@ -181,7 +183,7 @@ def _texts(node: ast.AST | None, names: Names) -> list[str]:
     return found
 
 
-def _given(statements: Iterator[ast.AST] | list[ast.stmt]) -> Names:
+def _given(statements: Iterable[ast.AST]) -> Names:
     """Return the texts that assignments among `statements` give to names."""
     found: Names = {}
     for node in statements:

@@ -9,7 +9,8 @@ from pipeline.core.sections import Rule, option
 from pipeline.study.model_families import MODEL_FAMILIES
 
 if TYPE_CHECKING:
-    Family = Judged = str
+    Family = str
+    Judged = str
 else:
     Family = Literal[*MODEL_FAMILIES]
     Judged = Literal[*MODEL_FAMILIES, "winner"]

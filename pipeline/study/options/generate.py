@@ -104,11 +104,11 @@ def _lines_of(kind: type, depth: int) -> Iterator[str]:
         if rule.heading:
             yield ""
             yield f"# --- {rule.heading} ".ljust(100, "-")
-        inner = one.metadata.get(SECTION)
+        inner: type | None = one.metadata.get(SECTION)
         whole = inner is not None and default_of(one) is not None
         value = "" if whole else f" {_value(default_of(one))}"
         yield from _commented(f"{'  ' * depth}{one.name}:{value}", rule.reason)
-        if whole:
+        if inner is not None and whole:
             yield from _lines_of(inner, depth + 1)
 
 

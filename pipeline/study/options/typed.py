@@ -41,7 +41,9 @@ def _mapping_of(kind: type) -> Any:
     """
     hints = get_type_hints(kind, include_extras=True)
     parts = {one.name: _annotated(one, hints[one.name]) for one in fields(kind)}
-    made = TypedDict(kind.__name__, parts)  # type: ignore[operator]
+    # A class that is made as it runs is none that a checker of types could know.
+    make: Any = TypedDict
+    made = make(kind.__name__, parts)
     made.__pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=True)
     return made
 
@@ -51,8 +53,8 @@ def _annotated(one: Field, hint: Any) -> Any:
         hint = _mapping_of(kind) | None if default_of(one) is None else _mapping_of(kind)
     elif (kind := one.metadata.get(SECTIONS)) is not None:
         what = kind.__doc__.rstrip(".")
-        item = Annotated[_mapping_of(kind), Rule(what[0].lower() + what[1:])]
-        hint = list[item]  # type: ignore[valid-type]
+        item: Any = Annotated[_mapping_of(kind), Rule(what[0].lower() + what[1:])]
+        hint = list[item]
     rule = rule_of(one)
     return (Required if rule.required else NotRequired)[Annotated[hint, rule]]
 

@@ -42,7 +42,7 @@ def wanted(schema: Mapping, keyword: str = "") -> str:
         return "one of " + ", ".join(map(shown, schema["enum"]))
     special = {
         "pattern": f"text of the pattern {schema.get('pattern')}",
-        "anyOf": schema.get("accepts"),
+        "anyOf": schema.get("accepts", ""),
         "uniqueItems": "a list that names nothing twice",
         "minItems": f"a list of {_count(schema)} entries",
         "maxItems": f"a list of {_count(schema)} entries",

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.judge import BOUNDED_BY, judging_options, reading_options
+from models.judging.judgement import BOUNDED_BY, judging_options
+from models.judging.predictions import reading_options
 from models.regression.analysis import Options, Regression, regress
 from models.regression.calculator import calculator_page, page_title, purpose_line
 from models.regression.cohort import Cohort, read_cohort, ready_to_fit

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from models.judge import judge
+from models.judging.judgement import judge
 from models.regression.cohort import Cohort
 from models.regression.collinearity import variance_inflation
 from models.regression.diagnostics import influence, linearity
@@ -308,7 +308,7 @@ def _performance(
     return tables, tables["metrics"]
 
 
-#: Tables of `models.judge.judge` that are kept.
+#: Tables of `models.judging.judgement.judge` that are kept.
 JUDGED = (
     *("metrics", "roc", "calibration", "calibration_curve", "calibration_tests"),
     *("decision_curve", "confusion"),

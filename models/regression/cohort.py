@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.judge import read_predictions
+from models.judging.predictions import read_predictions
 from models.regression.splines import FEWEST_KNOTS, MOST_KNOTS
 from models.regression.terms import Term
 from pipeline.core.errors import StudyError
@@ -119,7 +119,7 @@ def read_cohort(
     predictors : sequence of str
         Columns of the predictors.
     event, other, missing, patient
-        As `models.judge.read_predictions` takes them.
+        As `models.judging.predictions.read_predictions` takes them.
     dictionary : path-like, optional
         The data dictionary, which gives types, levels, labels, units and timing.
     factors : sequence of str

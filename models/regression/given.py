@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from models.judge import judge
+from models.judging.judgement import judge
 from models.regression.analysis import JUDGED
 from models.regression.cohort import Cohort
 from models.regression.model import RegressionModel

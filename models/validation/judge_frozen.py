@@ -12,7 +12,8 @@ import pandas as pd
 from models.frozen.equation import LINEAR
 from models.frozen.model import FrozenModel, load_frozen
 from models.frozen.updates import write_updated
-from models.judge import judge, judging_options, read_predictions, reading_options
+from models.judging.judgement import judge, judging_options
+from models.judging.predictions import read_predictions, reading_options
 from models.scoring.performance import Sample
 from models.validation.recalibration import AS_IS, Recalibration
 from models.validation.updating import updates_of

@@ -1,7 +1,7 @@
 """Validate risks on patients that their model was not fitted to: figures, updates, groups, sizes.
 
-A room of `models.judge`: the metrics of every evaluation come from there, this adds what only a
-validation has, under the kind that its author states.
+The metrics of every evaluation come from `models.judging`; this adds what only a validation has,
+under the kind that its author states.
 """
 
 from __future__ import annotations
@@ -154,11 +154,11 @@ def validation_tables(
     samples : mapping of str to Sample
         By model, its risks of the rows.
     measured : pandas.DataFrame
-        The metrics that `models.judge.judge` made of the same rows.
+        The metrics that `models.judging.judgement.judge` made of the same rows.
     by : mapping of str to numpy.ndarray
         Groups of the rows, by column.
     confidence, resamples, seed
-        As for `models.judge.judge`.
+        As for `models.judging.judgement.judge`.
     parameters : int, optional
         Coefficients of the model, for the patients that a refit would need.
     design : numpy.ndarray, optional
@@ -244,7 +244,7 @@ def write_validation(
     samples : mapping of str to Sample
         By model.
     judged : mapping of str to pandas.DataFrame
-        What `models.judge.judge` returned: metrics, curves.
+        What `models.judging.judgement.judge` returned: metrics, curves.
     by : mapping of str to numpy.ndarray
         Groups of the rows.
     parameters : int, optional

@@ -1,0 +1,1 @@
+"""Given predictions: how a table of them is read, and what they are worth."""

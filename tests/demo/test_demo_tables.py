@@ -157,7 +157,7 @@ def test_analysis_has_the_columns_of_the_contract(tables):
 def test_too_few_patients_or_features_are_refused():
     with refusal("demo-patients-count", StudyError, match="Found: 19"):
         simulate_tables(19, 1)
-    with pytest.raises(StudyError, match="block of 3 features"):
+    with refusal("demo-blocks-too-few", StudyError, match="block of 3 features"):
         simulate_tables(50, 1, features=feature_names()[:10])
 
 

@@ -40,7 +40,7 @@ from intake.identity.identities import Identity, of_folder, of_header
 from intake.identity.patterns import Search, patterns_of
 from intake.identity.variants import date_forms, forms
 from intake.phi_scan import identities_of_linkage, main, scan, summary
-from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.errors import StudyError
 from tests.support.refusals import refusal
 
 CANARY = "PHI-CANARY-0010-0010"
@@ -897,7 +897,7 @@ def test_linkage_is_a_source_too(tmp_path, capsys):
     assert identities_of_linkage(linkage) == [ID]
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "a.txt").write_text(CANARY)
-    with pytest.raises(VertebromicsError, match="1 places in 1 files"):
+    with refusal("phi-found", match="1 places in 1 files"):
         main(options(tmp_path / "results", against=linkage))
     assert CANARY not in capsys.readouterr().out
 
@@ -909,7 +909,7 @@ def test_snakemakes_folder_is_searched_unasked(tmp_path, monkeypatch, capsys):
     (tmp_path / "results").mkdir()
     linkage = tmp_path / "linkage.json"
     linkage.write_text(json.dumps({"identity": {"id": {"(0010,0020)": [CANARY]}}}))
-    with pytest.raises(VertebromicsError, match="1 places"):
+    with refusal("phi-found", match="1 places"):
         main(options(tmp_path / "results", against=linkage, only=False))
     main(options(tmp_path / "results", against=linkage))
     assert "nothing found" in capsys.readouterr().out
@@ -935,10 +935,10 @@ def test_scan_must_know_what_to_search_for(tmp_path):
         main(options(tmp_path))
     with refusal("phi-source-empty", StudyError):
         main(options(tmp_path, against=tmp_path / "a.json"))
-    with pytest.raises(StudyError, match="must be a folder"):
+    with refusal("phi-source-not-a-folder", StudyError):
         main(options(tmp_path, source=[tmp_path / "none"]))
     (tmp_path / "a.json").write_text('{"identity": {"id": {"(0010,0020)": ["PHI-CANARY"]}}}')
-    with pytest.raises(StudyError, match="must exist"):
+    with refusal("phi-target-missing", StudyError):
         main(options(tmp_path / "none", against=tmp_path / "a.json"))
 
 

@@ -281,7 +281,9 @@ def test_what_may_not_be_read_ends_before_anything_is_written(folder, monkeypatc
     monkeypatch.setattr(
         folders.os, "access", lambda path, how: Path(path) != closed and access(path, how)
     )
-    with pytest.raises(StudyError, match=r"must be readable.*1 files.*chmod") as caught:
+    with refusal(
+        "handover-unreadable", StudyError, match=r"must be readable.*1 files.*chmod"
+    ) as caught:
         folder.run()
     assert str(folder.dicom) not in str(caught.value)
     assert not folder.out.exists()
@@ -388,7 +390,7 @@ def test_a_ct_whose_mask_cannot_be_copied_is_not_left_behind(folder, monkeypatch
 def test_a_wrong_place_names_a_remedy_that_works(folder):
     (folder.root / "other").mkdir()
     (folder.root / "other" / "mine.txt").touch()
-    with pytest.raises(StudyError, match="name a folder that does not exist yet"):
+    with refusal("out-not-new", StudyError, match="name a folder that does not exist yet"):
         folder.command(folder.dicom, folder.dicom, "--out", folder.root / "other")
     folder.command(folder.dicom, folder.dicom, "--out", folder.root / "new")
     assert (folder.root / "new" / "registered.json").exists()

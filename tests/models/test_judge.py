@@ -219,7 +219,7 @@ def test_the_command_says_whose_rows_they_are_taken_for(fitted, tmp_path, caplog
 
 @pytest.mark.parametrize("columns", [([], []), (["risk"], ["risk"])])
 def test_what_is_judged_is_named_once(columns):
-    with pytest.raises(StudyError, match="named once"):
+    with refusal("judged-column-repeated", StudyError):
         judge(drawn(), *columns)
 
 

@@ -13,6 +13,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.study.config import resolve_config
 from tests.support.clinical_study import clinical_options, clinical_study, write_clinical
+from tests.support.refusals import refusal
 
 PAIN = {"name": "pain", "label": "pain of at least 5", "formula": "vas >= 5"}
 ASKED = {
@@ -74,7 +75,7 @@ def test_a_reference_is_the_level_that_is_named(table, tmp_path):
 
 
 def test_a_regression_needs_an_outcome(tmp_path):
-    with pytest.raises(StudyError, match="`regression` needs an outcome"):
+    with refusal("analysis-without-outcome", StudyError, match="`regression` needs an outcome"):
         resolve_config(clinical_options(tmp_path, analyses=["regression"]))
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from models.learning.folds import assign_folds
 from models.split import holdout_parts, split_table
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 OPTIONS = {
     "design": "holdout",
@@ -87,12 +88,16 @@ def test_imported_split_is_taken_as_it_is():
 
 def test_too_few_events_are_refused():
     config = {"split": OPTIONS, "seed": 0}
-    with pytest.raises(StudyError, match="1 patients with and 39 without"):
+    with refusal("hold-out-too-small", StudyError, match="1 patients with and 39 without"):
         split_table(cohort(40, 1 / 40), config["split"], config["seed"])
-    with pytest.raises(StudyError, match=r"rarer outcome for 5 folds.*split.folds"):
+    with refusal(
+        "fold-without-both-outcomes", StudyError, match=r"rarer outcome for 5 folds.*split.folds"
+    ):
         split_table(cohort(40, 5 / 40), config["split"], config["seed"])
     table = cohort(40, 0.5)
     table["published"] = np.where(table["outcome"] == 1, "train", "test")
     options = OPTIONS | {"design": "imported", "column": "published"}
-    with pytest.raises(StudyError, match="The train part must hold both outcomes"):
+    with refusal(
+        "split-part-without-outcome", StudyError, match="The train part must hold both outcomes"
+    ):
         split_table(table, options, 0)

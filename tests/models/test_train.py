@@ -17,6 +17,7 @@ from models.train import fit_model, main
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
+from tests.support.refusals import refusal
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +254,11 @@ def test_oversampling_that_added_no_row_is_not_claimed(folder, config, tmp_path)
 def test_tables_of_different_units_are_refused(folder, tmp_path):
     split = read_table(folder / "split.parquet")
     write_table(split.iloc[1:], tmp_path / "split.parquet")
-    with pytest.raises(StudyError, match=r"120 and 119 rows, 1 units in one only.*split.parquet"):
+    with refusal(
+        "split-of-other-units",
+        StudyError,
+        match=r"120 and 119 rows, 1 units in one only.*split.parquet",
+    ):
         read_inputs(
             folder / "analysis.parquet", folder / "analysis.json", tmp_path / "split.parquet"
         )

@@ -24,6 +24,7 @@ from pipeline.tables.schemas.masks import Masks
 from pipeline.tables.schemas.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 from tests.support.store_entries import put, reference
 
 CROP_A, CROP_B = reference("crop", "a"), reference("crop", "b")
@@ -108,7 +109,7 @@ def test_a_bad_crop_is_a_row_and_the_others_go_on(store, params):
 
 
 def test_a_cleared_store_is_no_patients_fault(store, params):
-    with pytest.raises(MachineError, match="--forcerun resample"):
+    with refusal("store-entry-missing", MachineError, match="--forcerun resample"):
         extract_crops(crops_table(crop=["crop/go/gone", CROP_B]), store, params)
 
 
@@ -166,7 +167,7 @@ def test_the_command_excludes_or_stops(store, tmp_path, on_bad_case):
         verification=tmp_path / "verification.parquet",
     )  # fmt: skip
     if on_bad_case == "stop":
-        with pytest.raises(CaseError, match=r"Found: 1 without: 007-L1 A"):
+        with refusal("cases-without-features", CaseError, match=r"Found: 1 without: 007-L1 A"):
             extract.main(options)
         assert not options.out.exists()
     else:

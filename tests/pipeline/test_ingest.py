@@ -32,6 +32,7 @@ from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.sources import content_hash, placed, shown_name, source_files
 from pipeline.ingest import COLUMNS, ingest_scan, ingest_scans, scans_of
 from tests.support.dicom_files import CANARY, write_series
+from tests.support.refusals import refusal
 
 CHECKS = {"min_slices": 3, "max_slice_spacing_mm": 6.0}
 
@@ -265,7 +266,7 @@ def test_a_scan_has_one_image():
     cases = pd.DataFrame(
         {"scan_id": ["s", "s"], "patient_id": "p", "image": ["a", "b"], "series": None}
     )
-    with pytest.raises(StudyError, match="different ones for scan s"):
+    with refusal("scan-ambiguous", StudyError, match="different ones for scan s"):
         scans_of(cases)
     assert scans_of(cases[:1]).to_dict("records") == [
         {"scan_id": "s", "patient_id": "p", "image": "a", "series": None}
@@ -321,7 +322,7 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(tmp_path, m
     scans = pd.DataFrame(
         {"scan_id": ["s1"], "patient_id": "1", "image": str(tmp_path / "scan"), "series": None}
     )
-    with pytest.raises(MachineError, match=r"Permission denied\. In: scan\."):
+    with refusal("rights-missing", MachineError, match=r"Permission denied\. In: scan\."):
         ingest_scans(scans, Store(tmp_path / "store"), CHECKS)
 
 

@@ -13,6 +13,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.findings import Finding, to_json
 from pipeline.patient_flow import Flow, _reasons, build_flow, check_enough, check_events
 from pipeline.study.study import Study
+from tests.support.refusals import refusal
 
 REASONS = ["too young", "no outcome", "mask empty"]
 
@@ -264,7 +265,9 @@ def test_too_few_of_either_outcome_are_refused():
     check_events(outcome(15, 85), 0.7, 5)
     check_events(outcome(85, 15), 0.7, 5)
     for few in (outcome(14, 86), outcome(86, 14), outcome(0, 100)):
-        with pytest.raises(StudyError, match="2 units of either outcome per fold"):
+        with refusal(
+            "training-rows-too-few", StudyError, match="2 units of either outcome per fold"
+        ):
             check_events(few, 0.7, 5)
 
 
@@ -273,5 +276,5 @@ def test_an_imported_split_counts_its_own_training_rows():
     clinical["unit_id"] = clinical["patient_id"] = [f"{i:02d}" for i in range(40)]
     split = {"design": "imported", "column": "part", "folds": 5, "test_fraction": 0.3}
     check_enough(pd.Series([1] * 10 + [0] * 30), clinical, split)
-    with pytest.raises(StudyError, match="9 with and 11 without"):
+    with refusal("training-rows-too-few", StudyError, match="9 with and 11 without"):
         check_enough(pd.Series([1] * 9 + [0] * 31), clinical, split)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import Finding, from_json, status_of, to_json
 from pipeline.preflight import compare, gather, judge, stop_on_errors
 from pipeline.study.study import Study
+from tests.support.refusals import refusal
 
 WARNING = Finding("mask-touches-border", "warning", "The mask touches the edge", "look")
 ERROR = Finding("mask-failed", "error", "A mask must not be <empty> & lost", "draw it")
@@ -71,9 +71,9 @@ def test_findings_stand_in_the_order_of_mending():
 
 def test_a_mask_that_no_stage_saw_is_an_error():
     ingested, masks, cases = tables({"s1": []}, [("c1", "s1", "A", [], "h")])
-    with pytest.raises(CaseError, match="case c1, reader A"):
+    with refusal("mask-not-processed", CaseError, match="case c1, reader A"):
         judge(ingested, masks[:0], cases, {})
-    with pytest.raises(CaseError, match="case c1, reader A"):
+    with refusal("mask-not-processed", CaseError, match="case c1, reader A"):
         judge(ingested[:0], masks, cases, {})
 
 
@@ -171,7 +171,9 @@ def test_the_cohort_adds_its_findings_when_batches_are_gathered():
 
 def test_the_gate_closes_on_errors_only():
     table = verdicts()
-    with pytest.raises(StudyError, match="2 of 5 masks with errors") as caught:
+    with refusal(
+        "masks-refused-by-preflight", StudyError, match="2 of 5 masks with errors"
+    ) as caught:
         stop_on_errors(table)
     assert "c2 A: CT: Slices are missing" in str(caught.value)
     stop_on_errors(table[table["verdict"] != "error"])
@@ -179,5 +181,5 @@ def test_the_gate_closes_on_errors_only():
 
 def test_many_errors_are_counted_not_all_named():
     table = pd.concat([verdicts()] * 15)
-    with pytest.raises(StudyError, match="and 10 more"):
+    with refusal("masks-refused-by-preflight", StudyError, match="and 10 more"):
         stop_on_errors(table)

@@ -17,6 +17,7 @@ from pipeline.reproducibility import describe_agreement
 from pipeline.study.study import Ready, Study
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 
 NAMES = ["original_shape_MeshVolume", "wavelet-LLH_glcm_Idm", "bmd"]
 
@@ -96,7 +97,9 @@ def test_one_reader_has_nothing_to_compare():
 
 def test_two_rows_of_one_case_and_reader_are_refused():
     features = pd.concat([features_table(), features_table()[:1]])
-    with pytest.raises(StudyError, match=r"one row per case and reader. Found: 000-L1 A"):
+    with refusal(
+        "features-row-repeated", StudyError, match=r"one row per case and reader. Found: 000-L1 A"
+    ):
         describe_agreement(features, ["A", "B"])
 
 

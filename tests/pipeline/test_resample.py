@@ -31,6 +31,7 @@ from pipeline.tables.schemas.study_tables import Cases
 from segmentation.masks import prepare_mask
 from segmentation.regions.placement import Case
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 from tests.support.store_entries import put_volume, reference
 
 CT = reference("ct", "ct", "ct.nrrd")
@@ -218,7 +219,11 @@ def test_masks_with_an_error_go_no_further():
 
 def test_a_mask_without_a_verdict_is_refused():
     cases, ingest, masks, preflight = tables({"A": "ok", "B": "ok"})
-    with pytest.raises(StudyError, match=r"verdict of the preflight. Found: 1 without: 007-L1 B"):
+    with refusal(
+        "mask-without-verdict",
+        StudyError,
+        match=r"verdict of the preflight. Found: 1 without: 007-L1 B",
+    ):
         select_masks(cases, ingest, masks, preflight[:1])
 
 

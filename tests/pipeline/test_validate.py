@@ -613,10 +613,14 @@ def test_the_treated_level_must_be_a_clinical_column(tmp_path):
     files = Files(tmp_path)
     named = files.config(preflight={"treated_level": "sex"})
     assert validate.validate_study(named).config["preflight"]["treated_level"] == "sex"
-    with pytest.raises(StudyError, match=r"must be one of the clinical table's. Found: where"):
+    with refusal(
+        "treated-column-missing",
+        StudyError,
+        match=r"must be one of the clinical table's. Found: where",
+    ):
         validate.validate_study(files.config(preflight={"treated_level": "where"}))
     alone = {**named, "clinical": None, "dictionary": None, "outcome": None}
-    with pytest.raises(StudyError, match="Found: sex, and no clinical table"):
+    with refusal("treated-column-missing", StudyError, match="Found: sex, and no clinical table"):
         validate.validate_study(alone)
 
 

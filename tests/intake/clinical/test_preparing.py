@@ -101,7 +101,7 @@ def test_a_sheet_that_is_not_there_is_refused(tmp_path):
 def test_a_sheet_on_its_side_is_refused_without_a_name(ward):
     table = ward.rows(BMI=NUMBERS)
     table[["Name", "MRN", "BMI"]].T.to_csv(ward.root / "side.csv", header=False)
-    with pytest.raises(StudyError, match="one patient in each row") as told:
+    with refusal("clinical-sheet-several-patients-a-row", StudyError) as told:
         ward.take(ward.root / "side.csv")
     assert "Transpose" in told.value.remedy
     assert "Canar" not in str(told.value)
@@ -139,10 +139,12 @@ def test_a_sheet_without_numbers_of_patients_is_refused_until_one_is_named(ward)
     with refusal("clinical-sheet-without-ids", StudyError) as caught:
         ward.table(table)
     assert "at best" in str(caught.value) or "no column" in str(caught.value)
-    with pytest.raises(StudyError, match="--clinical-key must be a column"):
+    with refusal(
+        "clinical-sheet-column-missing", StudyError, match="--clinical-key must be a column"
+    ):
         ward.table(ward.rows(), key="Case")
     few = pd.concat([ward.rows()[:1], *[ward.rows().assign(MRN=f"99{n}00") for n in range(9)]])
-    with pytest.raises(StudyError, match="which names 1 of 6 patients"):
+    with refusal("clinical-sheet-without-ids", StudyError, match="which names 1 of 6 patients"):
         ward.table(few)
     assert ward.table(few[:1], key="mrn").patients == {ward.persons[0].id}
 
@@ -295,7 +297,7 @@ def test_codes_of_the_sex_are_learned_from_the_headers(tmp_path):
 def test_a_sheet_that_contradicts_most_images_is_refused_whole(ward):
     table = ward.rows()
     table["MRN"] = table["MRN"].to_numpy()[[1, 2, 3, 4, 5, 0]]
-    with pytest.raises(StudyError, match="6 of 6 rows contradict"):
+    with refusal("clinical-sheet-contradicts-images", StudyError, match="6 of 6 rows contradict"):
         ward.table(table)
 
 
@@ -342,7 +344,9 @@ def test_dates_without_a_day_of_the_operation_are_left_out_until_one_is_named(wa
     )
     made = ward.table(table, operation="Tag X")
     assert values(made, "kontrolle_days") == ["30"] * 6
-    with pytest.raises(StudyError, match="--operation-date must be a column"):
+    with refusal(
+        "clinical-sheet-column-missing", StudyError, match="--operation-date must be a column"
+    ):
         ward.table(table, operation="Tag Y")
 
 
@@ -465,7 +469,7 @@ def test_a_row_for_each_visit_becomes_columns_by_a_rule(ward):
     assert values(made, "vas_tag_30") == [str(n) for n in range(6)]
     assert values(made, "bmi") == NUMBERS
     assert "visite" not in made.columns
-    with pytest.raises(StudyError, match="--visits must be a column"):
+    with refusal("clinical-sheet-column-missing", StudyError, match="--visits must be a column"):
         ward.table(long, visits="Besuch")
 
 

@@ -83,19 +83,21 @@ def test_a_changed_byte_anywhere_is_noticed(good, tmp_path):
 def test_limits_hold_before_anything_is_read(good, tmp_path, monkeypatch):
     members, _ = read_members(good["lr"])
     monkeypatch.setattr(container, "MOST_MEMBERS", 5)
-    with pytest.raises(StudyError, match="has at most 5 members"):
+    with refusal("frozen-members-too-many", StudyError, match="has at most 5 members"):
         load_frozen(good["lr"])
     monkeypatch.setattr(container, "MOST_MEMBERS", 50)
     monkeypatch.setattr(container, "MOST_JSON_BYTES", 100)
     with refusal("frozen-json-too-large", StudyError):
         load_frozen(good["lr"])
     monkeypatch.setattr(container, "MOST_BYTES", 1000)
-    with pytest.raises(StudyError, match=r"has at most 0 MB.*Remedy: ask whoever made"):
+    with refusal(
+        "frozen-file-too-large", StudyError, match=r"has at most 0 MB.*Remedy: ask whoever made"
+    ):
         load_frozen(good["lr"])
-    with pytest.raises(StudyError, match=r"has at most 0 MB.*--refits"):
+    with refusal("frozen-file-too-large", StudyError, match=r"has at most 0 MB.*--refits"):
         write_members(members, tmp_path / "m.vbm")
     assert not (tmp_path / "m.vbm").exists()
-    with pytest.raises(StudyError, match="The frozen model must exist"):
+    with refusal("file-missing", StudyError, match="The frozen model must exist"):
         load_frozen(tmp_path / "m.vbm")
 
 

@@ -167,13 +167,17 @@ def test_spaces_of_the_config_replace_a_familys_own(config):
     config["search"]["spaces"] = {"tabnet": {"n_d": [4], "learning_rate": 0.01}}
     assert family.search_phases(config) == ({"n_d": [4]}, {"learning_rate": [0.01]})
     config["search"]["spaces"] = {"tabnet": {"depth": [3]}}
-    with pytest.raises(StudyError, match=r"Found: depth.*search.spaces.tabnet"):
+    with refusal(
+        "search-parameter-unknown", StudyError, match=r"Found: depth.*search.spaces.tabnet"
+    ):
         family.search_phases(config)
     assert family_of("lr").search_phases(config) == family_of("lr").phases
 
 
 def test_unknown_names_are_refused(config, data):
-    with pytest.raises(StudyError, match=r"lr, svm, rf, xgboost, tabnet.*Found: catboost"):
+    with refusal(
+        "model-unknown", StudyError, match=r"lr, svm, rf, xgboost, tabnet.*Found: catboost"
+    ):
         family_of("catboost")
     Z, y, groups = data
     with refusal("lr-penalty-unknown", StudyError):

@@ -122,7 +122,7 @@ def test_fixed_parameters_must_be_given_and_only_then(study, config, search, fix
 
 
 def test_another_search_is_refused(study, config):
-    with pytest.raises(StudyError, match=r"one of fixed, reduced, full.*Found: some"):
+    with refusal("search-unknown", StudyError, match=r"one of fixed, reduced, full.*Found: some"):
         Procedure("lr", study[0], config, "some")
 
 

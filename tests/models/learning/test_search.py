@@ -12,7 +12,7 @@ from models.learning.one_fit import Fit
 from models.learning.search import plan_search, search_model
 from models.learning.spaces import draw_parameters, read_values
 from models.modes.rows import FoldData
-from pipeline.core.errors import DivergedError, StudyError, VertebromicsError
+from pipeline.core.errors import DivergedError, StudyError
 from tests.support.refusals import refusal
 
 N = 150
@@ -126,7 +126,7 @@ def test_a_set_that_diverges_cannot_win(table, config, monkeypatch):
     # Three of nine: two sets on three folds, and the better one once more for its predictions.
     assert result.notes == ["In 3 of 9 fits: A parameter set failed: Training must converge."]
     config["search"]["spaces"] = {"lr": {"C": [1.0]}}
-    with pytest.raises(VertebromicsError, match=r"none of 1\. In: model lr"):
+    with refusal("no-parameters-fitted", match=r"none of 1\. In: model lr"):
         search_model("lr", folds_of(table), N, config, seed=0)
 
 

@@ -94,7 +94,7 @@ def test_trains_on_the_gpu(data):
 
 def test_one_outcome_among_the_validation_rows_is_refused(data):
     X, y, X_valid, _ = data
-    with pytest.raises(StudyError, match="both outcomes"):
+    with refusal("tabnet-one-outcome", StudyError):
         TabNet(device="cpu").fit(X, y, X_valid, np.zeros(len(X_valid), dtype=int))
 
 

@@ -105,7 +105,7 @@ def test_what_is_wrong_with_a_model_is_told(name):
 
 def test_a_covariance_of_another_size_is_told():
     wrong = changed(GOOD, "covariance", [[1.0, 0.0], [0.0, 1.0]])
-    with pytest.raises(StudyError, match="2 rows, where 4 are due"):
+    with refusal("covariance-invalid", StudyError, match="2 rows, where 4 are due"):
         model_from(wrong, "own.yaml")
 
 
@@ -151,7 +151,7 @@ def test_a_nomogram_needs_ranges_and_effects():
 
 def test_a_table_needs_the_columns_of_the_model():
     model = model_from(GOOD, "own.yaml")
-    with pytest.raises(StudyError, match="no column grade"):
+    with refusal("model-columns-missing", StudyError, match="no column grade"):
         model.risk(pd.DataFrame({"age": [70.0]}))
     unknown = pd.DataFrame({"age": [70.0], "grade": ["7"]})
     with refusal("level-unknown-to-model", StudyError):

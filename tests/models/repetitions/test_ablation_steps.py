@@ -191,7 +191,9 @@ def test_named_candidates_go_alone_and_unknown_ones_are_refused(columns, config)
         "An ablation can only remove candidates of the models. Found: agee. In: config key "
         "ablation.features. Remedy: perhaps `age` is meant."
     )
-    with pytest.raises(StudyError, match="clinical predictors by their column"):
+    with refusal(
+        "ablated-feature-unknown", StudyError, match="clinical predictors by their column"
+    ):
         plan_steps(columns, [], [], nothing(config, features=["Q"]))
 
 

@@ -102,7 +102,7 @@ def test_an_unknown_rule_is_refused(rule):
 @pytest.mark.parametrize("rule", ["best", {"sensitivity": 1.5}, {"f1": 0.5}, {}])
 def test_the_configuration_refuses_it_first(rule):
     user = {"study": "s", "cases": "cases.csv", "evaluation": {"threshold_rule": rule}}
-    with pytest.raises(StudyError, match="threshold_rule"):
+    with refusal("option-value-invalid", StudyError, match="threshold_rule"):
         resolve_config(user)
 
 

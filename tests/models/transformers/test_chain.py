@@ -369,7 +369,7 @@ def test_agreement_within_levels_is_chosen_by_configuration(study, config):
     _, summary = report_selection(columns, table, config)
     assert summary["funnel"][1]["label"] == "CCC between readers within levels >= 0.85"
     without = table.drop(columns="level")
-    with pytest.raises(StudyError, match="150 of 150 rows without a level"):
+    with refusal("ccc-level-unknown", StudyError, match="150 of 150 rows without a level"):
         selection_chain(columns, config).fit(columns.take(without), without["outcome"])
 
 

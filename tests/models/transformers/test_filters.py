@@ -21,6 +21,7 @@ from models.transformers.filters import (
 )
 from models.transformers.univariate import adjusted_p, chi_square_p, rank_sum_p
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 REFUSES_ONE_ROW = {"check_fit2d_1sample": "one row has one outcome: a StudyError says so"}
 
@@ -101,7 +102,7 @@ def test_the_lower_limit_of_the_ccc_asks_how_sure_it_is():
     strict = clone(lower).set_params(confidence=1 - 1e-9).fit(X)
     assert strict.kept_ == []
     assert strict.ccc_["agree"] >= 0.98
-    with pytest.raises(StudyError, match=r"Found: upper.*selection\.ccc\.bound"):
+    with refusal("ccc-bound-unknown", StudyError, match=r"Found: upper.*selection\.ccc\.bound"):
         CCCFilter(("A", "B"), NAMES, "A", bound="upper").fit(X)
 
 
@@ -114,7 +115,11 @@ def test_false_discoveries_are_bounded():
     assert adjusted[3] == pytest.approx(0.0095 * 15 / 4)
     assert np.isnan(adjusted[-1])
     np.testing.assert_array_equal(adjusted_p(np.array(p), "none"), p)
-    with pytest.raises(StudyError, match=r"Found: bonferroni.*selection\.wilcoxon\.correction"):
+    with refusal(
+        "correction-unknown",
+        StudyError,
+        match=r"Found: bonferroni.*selection\.wilcoxon\.correction",
+    ):
         adjusted_p(np.array(p), "bonferroni")
 
 
@@ -148,7 +153,9 @@ def test_agreement_within_levels_sees_through_size():
 @pytest.mark.parametrize("added", [{}, {LEVEL: ["L1"] * 59 + [None]}])
 def test_agreement_within_levels_needs_the_levels(added):
     X = readings(np.random.default_rng(12)).assign(**added)
-    with pytest.raises(StudyError, match=r"rows without a level.*selection\.ccc\.within_level"):
+    with refusal(
+        "ccc-level-unknown", StudyError, match=r"rows without a level.*selection\.ccc\.within_level"
+    ):
         CCCFilter(("A", "B"), NAMES, "A", within_level=True).fit(X)
 
 
@@ -189,7 +196,9 @@ def test_a_filter_may_keep_nothing(filter_):
 
 @pytest.mark.parametrize("filter_", [WilcoxonFilter(), MRMRFilter(3)])
 def test_one_outcome_is_refused(filter_):
-    with pytest.raises(StudyError, match=r"both outcomes.*20 rows with 1 distinct"):
+    with refusal(
+        "training-one-outcome", StudyError, match=r"both outcomes.*20 rows with 1 distinct"
+    ):
         filter_.fit(np.ones((20, 2)), np.ones(20))
 
 
@@ -258,7 +267,11 @@ def test_the_forests_scheme_equals_the_librarys():
     fitted = MRMRFilter(6, "rfcq").fit(X, y)
     assert list(np.argsort(fitted.rank_)[:6]) == theirs
     assert fitted.relevance_.sum() == pytest.approx(1)
-    with pytest.raises(StudyError, match=r"Found: miq\. In: config key selection\.mrmr\.scheme"):
+    with refusal(
+        "mrmr-scheme-unknown",
+        StudyError,
+        match=r"Found: miq\. In: config key selection\.mrmr\.scheme",
+    ):
         MRMRFilter(6, "miq").fit(X, y)
 
 

@@ -5,6 +5,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from models.transformers.imputation import IMPUTATIONS, Imputer
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 
 @parametrize_with_checks([Imputer(method) for method in IMPUTATIONS])
@@ -70,5 +71,7 @@ def test_known_values_stay_and_no_column_is_no_error(method):
 def test_what_it_cannot_do_is_refused():
     with pytest.raises(ValueError, match="infinity"):
         Imputer().fit(pd.DataFrame({"a": [1.0, np.inf]}))
-    with pytest.raises(StudyError, match=r"Found: mice\. In: config key imputation\.method"):
+    with refusal(
+        "imputation-unknown", StudyError, match=r"Found: mice\. In: config key imputation\.method"
+    ):
         Imputer("mice").fit(pd.DataFrame({"a": [1.0]}))

@@ -25,8 +25,9 @@ from models.validation.sample_size import (
 )
 from models.validation.updated_model import updated_model
 from models.validation.validate import size_of
-from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.errors import StudyError
 from tests.support.commands import run_here
+from tests.support.refusals import refusal
 
 HOW = {"confidence": 0.95, "n_resamples": 40, "seed": 2}
 
@@ -152,7 +153,7 @@ def test_a_larger_width_needs_fewer_and_its_interval_has_it():
     assert needed_for_slope(np.full(9, -1.0)) is None
     assert needed_for_auroc(1.0, 0.2) is None
     assert needed_for_auroc(0.7, 0.5, 3.9) == 2
-    with pytest.raises(VertebromicsError, match="share of events between 0 and 1"):
+    with refusal("validation-size-invalid"):
         needed_for_net_benefit(0.8, 0.8, 0.0, 0.2)
     perfect = Sample(np.array([0, 1]), np.array([0.0, 1.0]), np.arange(2), 0.5)
     assert size_of(perfect)["needed"]["auroc"] is None

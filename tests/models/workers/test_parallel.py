@@ -10,6 +10,7 @@ import pytest
 
 from models.workers.parallel import Workers
 from pipeline.core.errors import MachineError, StudyError
+from tests.support.refusals import refusal
 
 TASKS = """
 import os, signal, time
@@ -79,7 +80,10 @@ def test_the_first_failing_task_is_told_whoever_fails_first(tasks, count):
 
 
 def test_a_killed_worker_is_an_error_of_the_machine(tasks):
-    with pytest.raises(MachineError, match=r"one of 2 ended.*fewer workers"), Workers(2) as workers:
+    with (
+        refusal("worker-ended", MachineError, match=r"one of 2 ended.*fewer workers"),
+        Workers(2) as workers,
+    ):
         workers.map(tasks.die, range(3))
 
 
@@ -91,7 +95,7 @@ def test_each_process_computes_with_the_threads_it_is_given(tasks):
 
 
 def test_there_is_at_least_one_worker():
-    with pytest.raises(StudyError, match="Found: 0"):
+    with refusal("processes-too-few", StudyError, match="Found: 0"):
         Workers(0)
     with Workers(1, shared=[1, 2]) as workers:
         assert workers.map(operator.getitem, [1, 0]) == [2, 1]

@@ -264,7 +264,9 @@ def test_rights_are_no_patients_fault(tmp_path):
 
     with pytest.raises(PermissionError) as raised:
         Store(tmp_path).get_or_make("ct", {}, unreadable)
-    with pytest.raises(MachineError, match=r"Permission denied\. In: ct\.nii\. Remedy: give"):
+    with refusal(
+        "rights-missing", MachineError, match=r"Permission denied\. In: ct\.nii\. Remedy: give"
+    ):
         findings.from_exception(placed(raised.value, "ct.nii"), "ct-failed", "S001")
     shown = str(machine_error(raised.value))
     assert "In: ct.nii" in shown
@@ -390,13 +392,15 @@ def test_a_disk_that_fails_in_the_middle_of_a_volume_ends_the_job(volume, tmp_pa
         raise OSError(errno.EIO, "Input/output error", str(path))
 
     monkeypatch.setattr(sitk, "ReadImage", refusing)
-    with pytest.raises(CaseError, match="that ITK refuses"):
+    with refusal("volume-unreadable", CaseError, match="that ITK refuses"):
         read_volume(volume)
     monkeypatch.setattr("pipeline.imaging.volumes.file_hash", failing)
     scans = pd.DataFrame(
         {"scan_id": ["s1"], "patient_id": "p1", "image": str(volume), "series": None}
     )
-    with pytest.raises(MachineError, match=r"Input/output error\. In: ct\.nrrd"):
+    with refusal(
+        "machine-files-unreadable", MachineError, match=r"Input/output error\. In: ct\.nrrd"
+    ):
         ingest_scans(scans, Store(tmp_path / "store"), load_yaml(DEFAULTS)["checks"])
 
 
@@ -408,5 +412,5 @@ def test_a_mistake_of_a_library_excludes_nobody(volume, tmp_path, monkeypatch):
     scans = pd.DataFrame(
         {"scan_id": ["s1"], "patient_id": "p1", "image": str(volume), "series": None}
     )
-    with pytest.raises(ProgramError, match=r"AttributeError at s1\. In: ct\.nrrd"):
+    with refusal("unforeseen-error", ProgramError, match=r"AttributeError at s1\. In: ct\.nrrd"):
         ingest_scans(scans, Store(tmp_path / "store"), load_yaml(DEFAULTS)["checks"])

@@ -21,6 +21,7 @@ from pipeline.study.config import DEFAULTS
 from pipeline.tables.schemas.study_tables import Cases
 from segmentation import agreement, masks, viewer
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 
 BATCH, STUDY, STORE = "results/d/batches/b0", "results/d/study", Path("results/store")
 #: Entries of the study: two scans, two readers of each.
@@ -265,7 +266,7 @@ def test_what_cannot_be_made_anew_ends_the_job(study, capfd):
     source = Path(f"{rows['scan_id'][0]}-{rows['reader'][0]}.nrrd")
     content = source.read_bytes()
     source.unlink()
-    with pytest.raises(MachineError, match="--forcerun masks"):
+    with refusal("store-entry-missing", MachineError, match="--forcerun masks"):
         run_agreement()
     source.write_bytes(content)
     run_all()
@@ -276,7 +277,9 @@ def test_an_error_of_the_stage_before_ends_the_job(study, capfd):
     shutil.rmtree(STORE / "agreement")
     flip(STORE / read_table(table("masks"))["mask"][0], 0.5)
     table("ingest").rename("ingest.parquet")
-    with pytest.raises(MachineError, match=r"an error of segmentation\.masks for scan s1"):
+    with refusal(
+        "store-not-remade", MachineError, match=r"an error of segmentation\.masks for scan s1"
+    ):
         call(
             agreement, ingest=Path("ingest.parquet"), masks=table("masks"),
             out=table("agreement"), pictures=Path(BATCH, "pictures"),

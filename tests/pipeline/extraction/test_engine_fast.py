@@ -36,6 +36,7 @@ from pipeline.extraction.resampling import (
     resampling_grid,
 )
 from pipeline.imaging.geometry import Geometry
+from tests.support.refusals import refusal
 
 SETTINGS = {
     "normalize": True, "normalizeScale": 100, "removeOutliers": 3, "binWidth": 25,
@@ -355,7 +356,11 @@ def test_without_the_compiled_kernels_there_is_one_clear_error(monkeypatch):
     monkeypatch.delattr(pipeline.extraction, "_kernels", raising=False)
     monkeypatch.setitem(sys.modules, "pipeline.extraction._kernels", None)
     ct, mask = ct_and_mask()
-    with pytest.raises(MachineError, match=r"compiled kernels.*make install.*engine: pyradiomics"):
+    with refusal(
+        "kernels-missing",
+        MachineError,
+        match=r"compiled kernels.*make install.*engine: pyradiomics",
+    ):
         load_crop(ct, mask, parameters(), engine="fast")
     assert load_crop(ct, mask, parameters(), engine="pyradiomics").engine == "pyradiomics"
     monkeypatch.undo()
@@ -407,7 +412,9 @@ def test_more_grey_levels_than_the_kernels_number_are_refused(monkeypatch):
         np.array([[[0, 30], [60, 90]]]), Region(inside, (1.0,) * 3), {"binWidth": 25}
     )
     assert first_order(binned)["Maximum"] == 90
-    with pytest.raises(CaseError, match=r"2 grey levels at most.*Found: 4.*larger binWidth"):
+    with refusal(
+        "grey-levels-too-many", CaseError, match=r"2 grey levels at most.*Found: 4.*larger binWidth"
+    ):
         binned.levels  # noqa: B018
 
 

@@ -294,7 +294,11 @@ def test_a_region_outside_the_ct_is_refused(params, engine):
 def test_a_smallest_size_of_the_parameters_holds():
     ct, mask = ct_and_mask()
     content = {**SMALL, "setting": {**SMALL["setting"], "minimumROISize": 100_000}}
-    with pytest.raises(CaseError, match=r"more than 100000 voxels \(minimumROISize\). Found: \d+"):
+    with refusal(
+        "region-too-small",
+        CaseError,
+        match=r"more than 100000 voxels \(minimumROISize\). Found: \d+",
+    ):
         load_crop(ct, mask, load_params(content))
 
 
@@ -306,12 +310,18 @@ def test_a_ct_of_one_grey_value_is_refused(params, engine):
 
 def test_what_is_no_volume_is_refused(params, tmp_path):
     ct, mask = ct_and_mask()
-    with pytest.raises(CaseError, match=r"CT must be a three-dimensional volume.*Found: 2 dim"):
+    with refusal(
+        "volume-not-scalar-3d",
+        CaseError,
+        match=r"CT must be a three-dimensional volume.*Found: 2 dim",
+    ):
         load_crop(ct[:, :, 3], mask, params)
-    with pytest.raises(CaseError, match=r"mask must be.*2 numbers per voxel"):
+    with refusal("volume-not-scalar-3d", CaseError, match=r"mask must be.*2 numbers per voxel"):
         load_crop(ct, sitk.Compose(mask, mask), params)
     (tmp_path / "ct.txt").write_text("none")
-    with pytest.raises(CaseError, match=r"name ending '\.txt'. In: ct\.txt\. Rem") as caught:
+    with refusal(
+        "volume-of-unknown-kind", CaseError, match=r"name ending '\.txt'. In: ct\.txt\. Rem"
+    ) as caught:
         load_crop(tmp_path / "ct.txt", mask, params)
     assert str(tmp_path) not in str(caught.value)
 
@@ -348,7 +358,9 @@ def test_a_filter_that_pyradiomics_would_skip_is_an_error(engine):
     # PyRadiomics leaves the columns out with a warning; a table cannot miss them for one case.
     content = {**SMALL, "imageType": {"Original": {}, "LoG": {"sigma": [40.0]}}}
     ct, mask = ct_and_mask()
-    with pytest.raises(CaseError, match=r"all 16 features.*7 missing, .*log-sigma-40-0-mm-3D"):
+    with refusal(
+        "features-missing", CaseError, match=r"all 16 features.*7 missing, .*log-sigma-40-0-mm-3D"
+    ):
         extract_features(ct, mask, content, engine=engine)
 
 
@@ -435,7 +447,9 @@ def test_several_masks_of_one_ct_stand_side_by_side(tmp_path, params):
 
 def test_an_unknown_engine_is_refused(params):
     ct, mask = ct_and_mask()
-    with pytest.raises(StudyError, match=r"must be one of fast, pyradiomics. Found: pyradiomix"):
+    with refusal(
+        "engine-unknown", StudyError, match=r"must be one of fast, pyradiomics. Found: pyradiomix"
+    ):
         extract_features(ct, mask, params, engine="pyradiomix")
-    with pytest.raises(StudyError, match="Found: other"):
+    with refusal("engine-unknown", StudyError, match="Found: other"):
         features_of_crop(load_crop(ct, mask, params), params, engine="other")

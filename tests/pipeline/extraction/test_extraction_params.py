@@ -24,6 +24,7 @@ from pipeline.extraction.params import (
 )
 from pipeline.extraction.setting_rules import settings_rules
 from pipeline.tables.feature_names import parse_feature_name
+from tests.support.refusals import refusal
 
 
 @pytest.fixture(scope="module")
@@ -428,9 +429,13 @@ def test_another_form_of_file_is_refused(tmp_path, name):
 def test_another_encoding_and_a_folder_are_refused(tmp_path):
     path = tmp_path / "p.yaml"
     path.write_bytes("setting: {}  # Größe".encode("cp1252"))
-    with pytest.raises(StudyError, match="must be YAML in UTF-8"):
+    with refusal("parameter-file-not-yaml", StudyError):
         load_params(path)
-    with pytest.raises(StudyError, match=r"must be a file. Found: a folder.*extraction\.params"):
+    with refusal(
+        "parameter-file-is-a-folder",
+        StudyError,
+        match=r"must be a file. Found: a folder.*extraction\.params",
+    ):
         load_params(tmp_path)
 
 
@@ -501,7 +506,9 @@ def test_what_is_valid_but_perhaps_not_meant_is_noted(published, section, change
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(StudyError, match=r"must exist.*none\.yaml.*extraction\.params"):
+    with refusal(
+        "parameter-file-missing", StudyError, match=r"must exist.*none\.yaml.*extraction\.params"
+    ):
         load_params(tmp_path / "none.yaml")
 
 

@@ -200,7 +200,7 @@ def test_ranks_and_values_are_told_apart():
 
 def test_tables_without_common_rows_are_refused():
     base = table_of({"original_firstorder_Mean": [1.0, 2.0, 3.0]})
-    with pytest.raises(StudyError, match="0 rows and 1 features in both"):
+    with refusal("feature-tables-share-nothing", StudyError, match="0 rows and 1 features in both"):
         compare_settings(base, base.assign(reader="B"))
 
 

@@ -136,7 +136,11 @@ def test_a_wrong_value_is_quarantined_and_stops_the_study(extracted, sources, st
     assert finding.code == "differs-from-pyradiomics"
     assert "gradient_glcm_Idm differs by 2.0e-06" in finding.message
     assert "extraction.engine: pyradiomics" in finding.remedy
-    with pytest.raises(StudyError, match=r"Found: 007-L1 B: gradient_glcm_Idm differs by 2\.0e-06"):
+    with refusal(
+        "features-differ-from-pyradiomics",
+        StudyError,
+        match=r"Found: 007-L1 B: gradient_glcm_Idm differs by 2\.0e-06",
+    ):
         check_verified(table)
 
 
@@ -152,7 +156,11 @@ def test_the_worst_of_several_is_named(extracted, sources, store, params):
     features = wrong(features)
     features.loc[0, "original_firstorder_Mean"] = np.nan
     table = verify(extraction, features, sources, store, params)
-    with pytest.raises(StudyError, match=r"007-L1 A and 1 more: original_firstorder_Mean: nothing"):
+    with refusal(
+        "features-differ-from-pyradiomics",
+        StudyError,
+        match=r"007-L1 A and 1 more: original_firstorder_Mean: nothing",
+    ):
         check_verified(table)
 
 
@@ -170,7 +178,11 @@ def test_what_pyradiomics_refuses_is_different(extracted, sources, store, params
     put_volume(store, "mask", "B", empty)
     table = verify(extraction, features, sources, store, params)
     assert table["status"].tolist() == ["equal", "different"]
-    with pytest.raises(StudyError, match=r"PyRadiomics refuses the region \(ValueError\): nothing"):
+    with refusal(
+        "features-differ-from-pyradiomics",
+        StudyError,
+        match=r"PyRadiomics refuses the region \(ValueError\): nothing",
+    ):
         check_verified(table)
 
 
@@ -301,12 +313,16 @@ def test_a_wrong_engine_stops_the_study_and_keeps_the_rest(study, tmp_path, monk
     assert (read_table(study.status)["status"] == "error").tolist() == [True, False]
     gathered = gather(study, tmp_path)
     assert gathered["status"].tolist() == ["different", "equal"]
-    with pytest.raises(StudyError, match="007-L1 A: original_firstorder_Mean differs by"):
+    with refusal(
+        "features-differ-from-pyradiomics",
+        StudyError,
+        match="007-L1 A: original_firstorder_Mean differs by",
+    ):
         check(tmp_path)
     assert not (tmp_path / "verified.json").exists()
     assert (tmp_path / "gathered.parquet").exists()
 
 
 def test_gathering_says_what_it_needs(study, tmp_path):
-    with pytest.raises(StudyError, match="In: --features"):
+    with refusal("verification-tables-missing", StudyError, match="In: --features"):
         gather(study, tmp_path, features=None)

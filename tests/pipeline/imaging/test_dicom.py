@@ -215,7 +215,7 @@ def test_gantry_tilt_is_refused(tmp_path):
         x, y, z = one.ImagePositionPatient
         one.ImagePositionPatient = [x, y + 0.2 * (z - 33), z]
         one.save_as(path)
-    with pytest.raises(CaseError, match=r"a tilt of 11\.3 degrees"):
+    with refusal("gantry-tilt", CaseError, match=r"a tilt of 11\.3 degrees"):
         load(tmp_path)
 
 
@@ -255,7 +255,7 @@ def test_copies_of_one_image_are_refused_as_such(tmp_path):
     (tmp_path / "b").mkdir()
     one = source_files(tmp_path / "a")[2]
     (tmp_path / "b" / "copy").write_bytes(one.read_bytes())
-    with pytest.raises(CaseError, match="copies of one image") as caught:
+    with refusal("slices-at-one-place", CaseError, match="copies of one image") as caught:
         load(tmp_path)
     assert "remove the copies" in caught.value.remedy
 
@@ -266,7 +266,7 @@ def test_a_damaged_slice_is_not_left_out(tmp_path, kept):
     write_series(tmp_path)
     last = next(p for p in source_files(tmp_path) if pydicom.dcmread(p).InstanceNumber == 1)
     last.write_bytes(last.read_bytes()[:kept])
-    with pytest.raises(CaseError, match="must be readable") as caught:
+    with refusal("dicom-unreadable", CaseError) as caught:
         load(tmp_path)
     assert "CANARY" not in str(caught.value)
 
@@ -333,7 +333,7 @@ def test_a_named_series_is_taken_silently(tmp_path):
 @pytest.mark.parametrize("named", ["capture", "mr", "nowhere"])
 def test_a_named_series_that_is_no_ct_is_refused(tmp_path, named):
     several(tmp_path)
-    with pytest.raises(CaseError, match="must be a CT series") as caught:
+    with refusal("series-not-in-folder", CaseError) as caught:
         load(tmp_path, uid(named))
     assert "2.25." not in str(caught.value)
 
@@ -341,14 +341,18 @@ def test_a_named_series_that_is_no_ct_is_refused(tmp_path, named):
 def test_equal_series_are_refused_and_listed(tmp_path):
     write_series(tmp_path / "a")
     write_series(tmp_path / "b", SeriesInstanceUID=uid("other"), ConvolutionKernel="B30s")
-    with pytest.raises(CaseError, match=r"kernel B70s\); series 2 .*kernel B30s") as caught:
+    with refusal(
+        "series-ambiguous", CaseError, match=r"kernel B70s\); series 2 .*kernel B30s"
+    ) as caught:
         load(tmp_path)
     assert "2.25." not in str(caught.value)
 
 
 def test_a_folder_without_ct_is_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("no DICOM")
-    with pytest.raises(CaseError, match=r"0 DICOM image\(s\), none of them a CT slice"):
+    with refusal(
+        "ct-series-missing", CaseError, match=r"0 DICOM image\(s\), none of them a CT slice"
+    ):
         load(tmp_path)
 
 
@@ -378,5 +382,5 @@ def test_thickness_is_not_spacing_in_a_real_series(testdata):
 
 
 def test_a_real_tilted_series_beside_localizer_and_capture(testdata):
-    with pytest.raises(CaseError, match=r"a tilt of 18\.5 degrees"):
+    with refusal("gantry-tilt", CaseError, match=r"a tilt of 18\.5 degrees"):
         load(testdata / "dcm_qa_ct" / "Philips_S21610")

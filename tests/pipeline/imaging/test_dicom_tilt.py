@@ -49,7 +49,7 @@ def write_tilted(folder, degrees: float = DEGREES, sideways=(0.0, 0.0)) -> None:
 
 def test_tilt_is_refused_unless_asked_for(tmp_path):
     write_tilted(tmp_path)
-    with pytest.raises(CaseError, match=r"a tilt of 12\.0 degrees") as caught:
+    with refusal("gantry-tilt", CaseError, match=r"a tilt of 12\.0 degrees") as caught:
         load(tmp_path)
     assert "gantry_tilt" in caught.value.remedy
 

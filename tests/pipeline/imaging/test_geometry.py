@@ -160,13 +160,13 @@ def test_zeros_outside_the_ct_are_cropped_and_ones_are_refused():
     moved = grid(origin=(-3.0, 0.0, 0.0))
     assert np.argwhere(place_on_grid(labels, moved, grid())).tolist() == [[5, 5, 2]]
     labels[0, 0, 0] = 1
-    with pytest.raises(CaseError, match="1 of 2 voxels outside"):
+    with refusal("mask-outside-ct", CaseError, match="1 of 2 voxels outside"):
         place_on_grid(labels, moved, grid())
 
 
 def test_a_mask_far_from_its_ct_is_outside():
     labels = np.ones((10, 10, 10), dtype=np.uint8)
-    with pytest.raises(CaseError, match="1000 of 1000 voxels outside"):
+    with refusal("mask-outside-ct", CaseError, match="1000 of 1000 voxels outside"):
         place_on_grid(labels, grid(origin=(100.0, 0.0, 0.0)), grid())
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pipeline.comparison.clustered_tests import clustered_score_test
-from pipeline.core.errors import VertebromicsError
 from pipeline.reporting.characteristics import (
     CHI_SQUARE,
     CLUSTERED_CHI_SQUARE,
@@ -109,7 +108,7 @@ def test_t_of_two_constants_is_not_possible():
 
 
 def test_unknown_test_is_refused():
-    with pytest.raises(VertebromicsError, match=r"rank-sum, t, welch, .*Found: yates"):
+    with refusal("test-of-numbers-unknown", match=r"rank-sum, t, welch, .*Found: yates"):
         compare_numbers(np.arange(3.0), np.arange(3.0), "yates")
 
 

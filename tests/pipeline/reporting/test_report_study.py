@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from pipeline.core.errors import StudyError, VertebromicsError
+from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, to_json
 from pipeline.core.table_schema import types_of
@@ -40,6 +40,7 @@ from pipeline.tables.schemas.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.described import described_tables
 from tests.support.filled import filled
+from tests.support.refusals import refusal
 from tests.support.small_study import PATIENTS, run_models, run_repetitions, write_study
 
 CANARY = "PHI-CANARY-0010-0010"
@@ -543,7 +544,7 @@ def test_tables_and_figures_lie_beside_the_page(table_study, page):
 
 def test_a_missing_result_is_an_error(copied):
     (copied / "evaluation" / "roc.parquet").unlink()
-    with pytest.raises(VertebromicsError, match=r"no evaluation/roc\.parquet.*Remedy: run"):
+    with refusal("report-result-missing", match=r"no evaluation/roc\.parquet.*Remedy: run"):
         read_results(copied / "study")
 
 
@@ -741,7 +742,7 @@ def test_results_of_an_earlier_configuration_are_not_shown(copied):
 
 def test_a_missing_parameter_file_is_an_error(copied_images):
     change(copied_images, extraction__params="nowhere/none.yaml")
-    with pytest.raises(VertebromicsError, match=r"Found: no nowhere/none\.yaml"):
+    with refusal("report-parameter-file-missing", match=r"Found: no nowhere/none\.yaml"):
         build_sections(read_results(copied_images / "study"))
 
 

@@ -45,12 +45,12 @@ def test_other_rules_of_the_same_version_are_refused() -> None:
     def read(name: str) -> str:
         return (RULES / name).read_text(encoding="utf-8") + "#" * (name == "train.smk")
 
-    with pytest.raises(VertebromicsError, match=r"both say .*rules differ \(train\.smk\)"):
+    with refusal("package-of-another-version", match=r"both say .*rules differ \(train\.smk\)"):
         check_rules(VERSION, read)
 
 
 def test_a_package_without_rules_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(VertebromicsError, match="Found: a package without rules"):
+    with refusal("package-of-another-version", match="Found: a package without rules"):
         check_rules(VERSION, lambda name: "", tmp_path)
 
 

@@ -6,7 +6,6 @@ from importlib.metadata import version
 
 import pytest
 
-from pipeline.core.errors import VertebromicsError
 from pipeline.running.provenance import (
     STAGE_MODULES,
     printable_config,
@@ -16,6 +15,7 @@ from pipeline.running.provenance import (
     stage_fingerprints,
     versions,
 )
+from tests.support.refusals import refusal
 
 
 def test_versions_of_the_checkout_agree_with_its_lock():
@@ -48,8 +48,8 @@ def test_a_lock_that_pins_nothing_is_refused(tmp_path, content):
     lock = tmp_path / "requirements.txt"
     if content is not None:
         lock.write_text(content)
-    with pytest.raises(
-        VertebromicsError, match=r"lock file that pins packages. In: requirements\.txt"
+    with refusal(
+        "lock-file-without-packages", match=r"lock file that pins packages. In: requirements\.txt"
     ):
         versions(lock)
 

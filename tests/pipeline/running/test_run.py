@@ -14,6 +14,7 @@ import pytest
 from pipeline.core.errors import VertebromicsError
 from pipeline.running.run import main, parse, study_folder, to_open
 from pipeline.running.run_lock import only_run
+from tests.support.refusals import refusal
 
 
 def test_the_study_is_named_by_the_last_that_names_it(tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_the_study_is_named_by_the_last_that_names_it(tmp_path: Path) -> None:
     assert study_folder([one, two], []) == Path("here/two")
     assert study_folder([one, two], ["--config", "study=3", "results=there"]) == Path("there/3")
     one.write_text("title: none\n", encoding="utf-8")
-    with pytest.raises(VertebromicsError, match=r"needs a name. In: .*one\.yaml"):
+    with refusal("study-name-missing", match=r"needs a name. In: .*one\.yaml"):
         study_folder([one], [])
 
 

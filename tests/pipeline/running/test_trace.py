@@ -181,9 +181,11 @@ def test_unknown_names_come_with_suggestions(study, run):
     case_id = study.cases["case_id"][0]
     with pytest.raises(StudyError, match=rf"must have the case.*perhaps {case_id} is meant"):
         main(options(case_id.lower()[:-1], run))
-    with pytest.raises(StudyError, match="there are 1"):
+    with refusal("trace-name-unknown", StudyError, match="there are 1"):
         main(options("zzz", run))
-    with pytest.raises(StudyError, match=r"must have the reader of .*there are 2: A, B"):
+    with refusal(
+        "trace-name-unknown", StudyError, match=r"must have the reader of .*there are 2: A, B"
+    ):
         main(options(case_id, run, reader="wang"))
 
 

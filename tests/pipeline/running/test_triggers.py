@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.core.errors import StudyError
 from pipeline.running.triggers import files_state, options, parameter_file, rows_hash, rows_hashes
+from tests.support.refusals import refusal
 
 CONFIG = {"seed": 1, "selection": {"mrmr": {"k": 20}, "ccc": {"threshold": 0.85}}, "title": "é"}
 
@@ -81,9 +82,9 @@ def test_a_parameter_file_counts_by_its_meaning(tmp_path: Path) -> None:
     path.write_text("setting: {binWidth: 50, label: 1}\n", encoding="utf-8")
     assert parameter_file(path) != first
     path.write_text("setting: {binWidth: [\n", encoding="utf-8")
-    with pytest.raises(StudyError, match=r"must be YAML.*In: p\.yaml"):
+    with refusal("parameter-file-not-yaml", StudyError, match=r"must be YAML.*In: p\.yaml"):
         parameter_file(path)
-    with pytest.raises(StudyError, match=r"must exist. Found: gone\.yaml"):
+    with refusal("parameter-file-missing", StudyError, match=r"must exist. Found: gone\.yaml"):
         parameter_file(tmp_path / "gone.yaml")
 
 

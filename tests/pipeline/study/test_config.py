@@ -361,7 +361,7 @@ def test_a_file_without_the_right_to_read_it_is_the_machines_fault(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(StudyError, match=r"must exist.*none\.yaml"):
+    with refusal("file-missing", StudyError, match=r"must exist.*none\.yaml"):
         load_config([tmp_path / "none.yaml"])
 
 

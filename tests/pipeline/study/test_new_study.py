@@ -21,7 +21,9 @@ def test_templates_become_a_valid_study(tmp_path, monkeypatch, repository):
     (tmp_path / "radiomics_params").symlink_to(repository / "radiomics_params")
     write_templates("pain-2025", "studies/pain-2025")
     config = load_config(["studies/pain-2025/config.yaml"])
-    with pytest.raises(StudyError, match=r"vertebromics intake DICOM_ROOT MASK_ROOT"):
+    with refusal(
+        "cases-table-not-found", StudyError, match=r"vertebromics intake DICOM_ROOT MASK_ROOT"
+    ):
         validate_study(config)
     folder = tmp_path / "studies" / "pain-2025"
     study_folder = folder / "study"
@@ -51,14 +53,16 @@ def test_example_rows_are_marked():
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "clinical.csv").write_text("mine")
-    with pytest.raises(StudyError, match=r"must not overwrite.*clinical\.csv"):
+    with refusal(
+        "template-would-overwrite", StudyError, match=r"must not overwrite.*clinical\.csv"
+    ):
         write_templates("s", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["clinical.csv"]
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "a/b"])
 def test_name_is_a_plain_word(tmp_path, name):
-    with pytest.raises(StudyError, match="name of a study"):
+    with refusal("study-name-invalid", StudyError):
         write_templates(name, tmp_path)
 
 
@@ -112,7 +116,7 @@ def test_what_cannot_be_guessed_is_left_to_be_written(tmp_path):
     text = (tmp_path / "s" / "config.yaml").read_text(encoding="utf-8")
     assert "model_reader: A" in text
     assert "bear no name of PyRadiomics: pid, age." in text
-    with pytest.raises(StudyError, match="`formula`"):
+    with refusal("option-value-invalid", StudyError, match="`formula`"):
         load_config([tmp_path / "s" / "config.yaml"])
 
 

@@ -78,7 +78,7 @@ def test_a_remedy_of_the_configuration_is_told_and_works():
 
 
 def test_a_number_in_a_function_says_which_option_holds_it():
-    with pytest.raises(StudyError, match=r"Found: 3\. In: option --here"):
+    with refusal("option-number-out-of-bounds", StudyError, match=r"Found: 3\. In: option --here"):
         checked_number(3, {"type": "integer", "maximum": 2}, "option --here")
 
 

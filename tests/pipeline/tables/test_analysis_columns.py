@@ -52,7 +52,9 @@ def test_without_removes_features_predictors_and_encoded_columns(columns):
     assert left.features == ("original_shape_Sphericity",)
     assert left.clinical == ["age", "goutallier", "cleft"]
     assert columns.without() == columns
-    with pytest.raises(StudyError, match=r"Only a candidate.*original_glcm_Idn"):
+    with refusal(
+        "removed-not-a-candidate", StudyError, match=r"Only a candidate.*original_glcm_Idn"
+    ):
         columns.without("original_glcm_Idn")
 
 
@@ -83,7 +85,7 @@ def test_take_types_and_orders_the_columns(columns):
     assert X.loc["0002", "shape"] is None
     with_level = columns.take(table.assign(level=pd.array(["L1", pd.NA], dtype="string")))
     assert list(with_level[LEVEL]) == ["L1", None]
-    with pytest.raises(StudyError, match="1 missing, first age"):
+    with refusal("analysis-columns-missing", StudyError, match="1 missing, first age"):
         columns.take(table.drop(columns="age"))
 
 

@@ -103,7 +103,7 @@ def test_a_missing_word_counts_even_as_a_level_and_in_any_spelling(tmp_path):
     with pytest.raises(StudyError, match="must be one of its levels"):
         small_study(tmp_path, features, clinical, dictionary)
     clinical.loc[2, "pain"] = "unknown"
-    with pytest.raises(StudyError, match="must not count as no event"):
+    with refusal("word-for-unknown-counts", StudyError, match="must not count as no event"):
         small_study(tmp_path, features, clinical, dictionary)
     study = small_study(tmp_path, features, clinical, dictionary, missing_values=["UNKNOWN", 999])
     assert study.clinical["pain"].isna().sum() == 2
@@ -123,7 +123,9 @@ def test_a_word_in_a_column_that_is_compared_with_numbers(tmp_path):
     features, clinical = small_tables()
     clinical["pain"] = clinical["pain"].astype(object)
     clinical.loc[5, "pain"] = "maybe"
-    with pytest.raises(StudyError, match="A word must not count as no event in a column") as caught:
+    with refusal(
+        "word-among-numbers", StudyError, match="A word must not count as no event in a column"
+    ) as caught:
         small_study(tmp_path, features, clinical, None, "pain == 1")
     assert "missing_values: ['maybe']" in caught.value.remedy
     study = small_study(tmp_path, features, clinical, None, "pain == 1", missing_values=["maybe"])
@@ -307,7 +309,9 @@ def test_eligibility_warns_of_doubts(tmp_path, caplog):
 def test_a_third_number_beside_0_and_1_is_refused_until_it_is_named(tmp_path, number):
     features, clinical = small_tables()
     clinical.loc[[1, 2], "pain"] = number
-    with pytest.raises(StudyError, match="A third number must not count as no event") as caught:
+    with refusal(
+        "number-besides-coding", StudyError, match="A third number must not count as no event"
+    ) as caught:
         small_study(tmp_path, features, clinical, None, "pain == 1")
     assert f"'{number}' 2 (no event)" in caught.value.found
     formula = re.search(r"write `(pain in .*?)`", caught.value.remedy)[1]
@@ -379,7 +383,7 @@ def test_readers_tables_may_write_one_number_in_two_ways(tmp_path):
     study = small_study(tmp_path, features, formula="Target == 'TRUE'")
     assert (study.clinical["Target"] == "TRUE").sum() == 20
     features["B"].loc[3, "Target"] = "FALSE"
-    with pytest.raises(StudyError, match="must have the same Target") as caught:
+    with refusal("clinical-rows-disagree", StudyError, match="must have the same Target") as caught:
         small_study(tmp_path, features, formula="Target == 'TRUE'")
     assert caught.value.found == "P004 (TRUE and FALSE)"
 
@@ -500,7 +504,7 @@ def test_a_published_table_of_true_and_false_is_taken_as_it_is(testdata, tmp_pat
 
 def test_config_refuses_other_things_as_missing(tmp_path):
     features, clinical = small_tables()
-    with pytest.raises(StudyError, match="missing_values"):
+    with refusal("option-value-invalid", StudyError, match="missing_values"):
         small_config(tmp_path, features, clinical, None, "pain == 1", missing_values="unknown")
 
 

@@ -15,6 +15,7 @@ from pipeline.tables.dictionary import (
     allowed_predictors,
     read_dictionary,
 )
+from tests.support.refusals import refusal
 
 HEADER = "column,label,type,unit,levels,timing,role\n"
 ROWS = (
@@ -81,7 +82,9 @@ def test_wrong_row_is_told(tmp_path, row, words):
 
 
 def test_column_described_twice_is_told(tmp_path):
-    with pytest.raises(StudyError, match=r"described once \(also in row 2\).*row 3"):
+    with refusal(
+        "column-described-twice", StudyError, match=r"described once \(also in row 2\).*row 3"
+    ):
         read(tmp_path, 2 * "x,,continuous,,,preoperative,predictor\n")
 
 
@@ -151,7 +154,9 @@ def test_at_most_a_screenful_is_told(tmp_path, dictionary):
 
 def test_binary_without_levels_has_two_values(tmp_path):
     dictionary = read(tmp_path, "done,,binary,,,postoperative,other\n")
-    with pytest.raises(StudyError, match=r"must have two values.*no, perhaps, yes"):
+    with refusal(
+        "binary-column-not-two-values", StudyError, match=r"must have two values.*no, perhaps, yes"
+    ):
         clinical(tmp_path, dictionary, "patient_id,done\n1,yes\n2,no\n3,perhaps\n")
 
 

@@ -165,7 +165,7 @@ def regions(folder) -> str:
 def test_a_row_per_region_says_what_to_write(tmp_path):
     path = regions(tmp_path)
     given = {"columns": {"patient_id": "Patient"}} | target("label == 'ja'")
-    with pytest.raises(StudyError, match="must have one row per patient") as told:
+    with refusal("feature-row-repeated", StudyError, match="must have one row per patient") as told:
         joined(tmp_path, {"A": path}, **given)
     assert "columns: {case_id: [<patient>, <region>]}" in told.value.remedy
     assert "`aggregation: mean`" in told.value.remedy
@@ -247,7 +247,11 @@ def test_two_readers_whose_tables_hold_the_outcome(tmp_path, suffix):
     }
     spoilt = other.assign(malignant=~outcome)
     {"csv": spoilt.to_csv, "parquet": spoilt.to_parquet}[suffix](paths["B"], index=False)
-    with pytest.raises(StudyError, match="Rows of one patient must have the same malignant"):
+    with refusal(
+        "clinical-rows-disagree",
+        StudyError,
+        match="Rows of one patient must have the same malignant",
+    ):
         joined(tmp_path, paths, **given)
 
 
@@ -368,7 +372,9 @@ def test_words_among_the_numbers_of_an_outcome_are_refused_until_named(tmp_path,
     table.loc[[1, 2], "Target"] = "unclear", "NA"
     table.to_csv(tmp_path / "f.csv", index=False)
     given = {"A": str(tmp_path / "f.csv")}
-    with pytest.raises(StudyError, match="`not known` must not count as no event") as told:
+    with refusal(
+        "word-for-unknown-counts", StudyError, match="`not known` must not count as no event"
+    ) as told:
         joined(tmp_path, given, **target("Target == 1"))
     assert "column Target holds numbers and words (unclear)" in caplog.text
     assert "missing_values: ['unclear']" in told.value.remedy
@@ -382,7 +388,9 @@ def test_a_column_that_became_an_id_is_no_column_of_a_formula(tmp_path):
     with refusal("named-column-missing", StudyError):
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given, **target("ID > 1"))
     eligible = {"eligibility": [{"label": "lumbar", "formula": "level in ('L1', 'L3')"}]}
-    with pytest.raises(StudyError, match="train part of the split must hold patients") as told:
+    with refusal(
+        "split-part-without-outcome", StudyError, match="train part of the split must hold patients"
+    ) as told:
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given, **eligible, **target("y == 1"))
     assert "nobody, of 1 units" in str(told.value)
 
@@ -425,7 +433,11 @@ def test_a_damaged_packed_table_is_told(tmp_path):
 def test_units_that_the_feature_tables_do_not_name(tmp_path):
     (tmp_path / "f.csv").write_text("patient_id,entropy,Target\nP1,0.5,0\nP2,0.4,1\n")
     given = {"unit": "case"} | target("Target == 1")
-    with pytest.raises(StudyError, match="must have the column case_id, since `unit` is case"):
+    with refusal(
+        "feature-tables-without-unit",
+        StudyError,
+        match="must have the column case_id, since `unit` is case",
+    ):
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, **given)
 
 
@@ -487,7 +499,7 @@ def test_decimal_commas_of_three_digits_are_read_alike_by_validate_and_run(tmp_p
     ambiguous = table[["patient_id", NAMES[1], "Target"]]
     ambiguous.to_csv(path, index=False, sep=";")
     given = {"study": "s", "features": {"A": str(path)}, "results": str(tmp_path)}
-    with pytest.raises(StudyError, match="whichever is meant"):
+    with refusal("feature-not-a-number", StudyError, match="whichever is meant"):
         validate_study(resolve_config(given | target("Target == 1")))
 
 

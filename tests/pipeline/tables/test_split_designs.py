@@ -8,6 +8,7 @@ from models.split import split_table
 from pipeline.core.errors import StudyError
 from pipeline.study.options.words import schema_of
 from pipeline.tables.split_designs import OPTIONS, parts_from_column
+from tests.support.refusals import refusal
 
 SPLIT = {"column": "x", "test_fraction": 0.3, "test_from": None, "test_sites": [], "folds": 5}
 IMPORTED, TEMPORAL = SPLIT | {"design": "imported"}, SPLIT | {"design": "temporal"}
@@ -87,13 +88,15 @@ def test_a_column_that_cannot_split_is_refused(split, x, message):
 
 @pytest.mark.parametrize(("split", "x"), [(IMPORTED, ["train", "test"]), (BY_SITE, ["A", "B"])])
 def test_no_patient_is_divided(split, x):
-    with pytest.raises(StudyError, match="1 divided patients: 0000"):
+    with refusal("split-divides-patient", StudyError, match="1 divided patients: 0000"):
         parts_from_column(units(x, per_patient=2), split)
 
 
 def test_a_temporal_split_without_training_rows_is_refused():
     table = units(np.arange(40)).assign(outcome=[0, 1] * 20)
-    with pytest.raises(StudyError, match="The train part must hold both outcomes"):
+    with refusal(
+        "split-part-without-outcome", StudyError, match="The train part must hold both outcomes"
+    ):
         split_table(table, TEMPORAL | {"test_from": 0}, 0)
 
 

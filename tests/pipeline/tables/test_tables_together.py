@@ -115,11 +115,13 @@ def test_a_test_part_without_events_is_refused(tmp_path):
     clinical["order"] = np.arange(60)
     clinical.loc[40:, "pain"] = 0
     split = {"design": "temporal", "column": "order", "test_from": 40, "folds": 3}
-    with pytest.raises(StudyError, match="The test part of the split must hold") as told:
+    with refusal(
+        "split-part-without-outcome", StudyError, match="The test part of the split must hold"
+    ) as told:
         small_study(tmp_path, features, clinical, None, "pain == 1", split=split)
     assert told.value.found == "0 with and 20 without the outcome"
     split = {"design": "temporal", "column": "order", "test_from": 1e6, "folds": 3}
-    with pytest.raises(StudyError, match="nobody, of 60 units"):
+    with refusal("split-part-without-outcome", StudyError, match="nobody, of 60 units"):
         small_study(tmp_path, features, clinical, None, "pain == 1", split=split)
 
 

@@ -332,7 +332,9 @@ def test_a_segment_spoils_no_other(tmp_path, slices, ct, change):
 def test_two_segments_of_one_number_are_refused(tmp_path, slices):
     path = written(tmp_path / "a.dcm", slices, both())
     path = changed(path, lambda d: setattr(d.SegmentSequence[1], "SegmentNumber", 1))
-    with pytest.raises(CaseError, match="two segments of one number, 1: 'L1' and 'L2'"):
+    with refusal(
+        "seg-undescribed", CaseError, match="two segments of one number, 1: 'L1' and 'L2'"
+    ):
         pick_segment(read_dicom_seg(path), "L2")
 
 
@@ -349,14 +351,14 @@ def test_lossy_frames_are_refused(tmp_path, slices):
 def test_fractions_without_a_largest_value_are_refused(tmp_path, slices):
     path = written(tmp_path / "a.dcm", slices, both(), "FRACTIONAL")
     changed(path, lambda dataset: delattr(dataset, "MaximumFractionalValue"))
-    with pytest.raises(CaseError, match="MaximumFractionalValue"):
+    with refusal("seg-undescribed", CaseError, match="MaximumFractionalValue"):
         read_dicom_seg(path)
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, "1.2.840.10008.1.2.8.1"])
 def test_a_frame_that_does_not_decode_is_named(tmp_path, slices, ct, syntax):
     path = reencoded(written(tmp_path / "a.dcm", slices, both()), lambda _: b"\x07\x99", syntax)
-    with pytest.raises(CaseError, match="frame 1, which does not decode"):
+    with refusal("seg-frame-unreadable", CaseError, match="frame 1, which does not decode"):
         mask_of(path, "L1", ct)
 
 
@@ -390,21 +392,27 @@ def test_frames_between_the_slices_are_refused(tmp_path, slices, ct):
             frame.PlanePositionSequence[0].ImagePositionPatient = [x, y, float(z) + 1.5]
 
     changed(path, lift)
-    with pytest.raises(GridMismatchError, match=r"between the voxels .*, off by 0 x 0 x 1\.5 mm"):
+    with refusal(
+        "mask-off-grid", GridMismatchError, match=r"between the voxels .*, off by 0 x 0 x 1\.5 mm"
+    ):
         mask_of(path, "L1", ct)
 
 
 def test_frames_beyond_the_ct_are_refused(tmp_path, slices, ct):
     path = written(tmp_path / "a.dcm", slices, both())
     changed(path, lambda dataset: move_frame(dataset, -100))
-    with pytest.raises(GridMismatchError, match="30 voxels of frame 1 outside"):
+    with refusal("mask-outside-ct", GridMismatchError, match="30 voxels of frame 1 outside"):
         mask_of(path, "L1", ct)
 
 
 def test_two_frames_at_one_place_are_refused(tmp_path, slices, ct):
     path = written(tmp_path / "a.dcm", slices, both())
     changed(path, lambda dataset: move_frame(dataset, -34))
-    with pytest.raises(CaseError, match=r"frames 1 and 2 of 'L1' \(label 1\) at the same place"):
+    with refusal(
+        "seg-frame-repeated",
+        CaseError,
+        match=r"frames 1 and 2 of 'L1' \(label 1\) at the same place",
+    ):
         mask_of(path, "L1", ct)
 
 
@@ -413,7 +421,9 @@ def test_a_segmentation_of_thicker_slices_is_refused(tmp_path, slices, ct):
     path = written(
         tmp_path / "a.dcm", slices[::2], np.ones((3, 33, 35, 1), np.uint8), labels=["L1"]
     )
-    with pytest.raises(GridMismatchError, match="frames that lie 2 slices of the CT apart"):
+    with refusal(
+        "mask-skips-slices", GridMismatchError, match="frames that lie 2 slices of the CT apart"
+    ):
         mask_of(path, "L1", ct)
 
 
@@ -464,11 +474,15 @@ def test_a_folder_with_one_segmentation_among_other_files(tmp_path, slices, ct):
 
 def test_a_folder_with_two_or_no_segmentations_is_refused(tmp_path, slices):
     slices[0].save_as(tmp_path / "IM2")
-    with pytest.raises(CaseError, match=r"exactly one.* Found: 1 other DICOM file\(s\)"):
+    with refusal(
+        "mask-folder-ambiguous", CaseError, match=r"exactly one.* Found: 1 other DICOM file\(s\)"
+    ):
         read_mask_file(tmp_path)
     for name in ("a", "b"):
         written(tmp_path / name, slices, both())
-    with pytest.raises(CaseError, match=r"Found: 2 DICOM segmentation\(s\), 1 other DICOM"):
+    with refusal(
+        "mask-folder-ambiguous", CaseError, match=r"Found: 2 DICOM segmentation\(s\), 1 other DICOM"
+    ):
         read_mask_file(tmp_path)
 
 
@@ -476,21 +490,23 @@ def test_a_damaged_file_beside_a_segmentation_is_told_and_the_remedy_works(tmp_p
     path = written(tmp_path / "a", slices, both())
     damaged = path.read_bytes().replace(b"\x08\0\x16\0UI", b"\x08\0\x16\0QQ")
     (tmp_path / "b").write_bytes(damaged)
-    with pytest.raises(
-        CaseError, match=r"1 DICOM segmentation\(s\), 1 DICOM file\(s\) that cannot"
+    with refusal(
+        "mask-folder-ambiguous",
+        CaseError,
+        match=r"1 DICOM segmentation\(s\), 1 DICOM file\(s\) that cannot",
     ):
         read_mask_file(tmp_path)
     np.testing.assert_array_equal(mask_of(path, "L1", ct), L1)
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(CaseError, match="an empty folder"):
+    with refusal("mask-folder-ambiguous", CaseError, match="an empty folder"):
         read_mask_file(tmp_path)
 
 
 def test_a_ct_slice_is_no_mask(tmp_path, slices):
     slices[0].save_as(tmp_path / "a.dcm")
-    with pytest.raises(CaseError, match="a DICOM file that is neither"):
+    with refusal("mask-of-unknown-kind", CaseError, match="a DICOM file that is neither"):
         read_mask_file(tmp_path / "a.dcm")
 
 
@@ -606,6 +622,6 @@ def test_a_claimed_length_of_gigabytes_asks_for_no_memory(tmp_path, slices):
     claims = b"\x08\0\x70\0UN\0\0\xf0\xff\xff\xffMa"  # four gigabytes
     path.write_bytes(content.replace(manufacturer, claims))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(CaseError, match="DICOM"):
+    with refusal("dicom-mask-unreadable", CaseError, match="DICOM"):
         read_mask_file(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000  # kB

@@ -81,7 +81,7 @@ def test_whole_numbers_in_floating_point_are_labels_and_fractions_are_not(tmp_pa
     held = read_mask_file(label_map(tmp_path / "a.nrrd", LABELS.astype(np.float32)))
     assert held.segments == [Segment(None, 22), Segment(None, 23)]
     label_map(tmp_path / "b.nrrd", LABELS * np.float32(0.01))
-    with pytest.raises(CaseError, match=r"fractions from 0 to 0\.23"):
+    with refusal("label-map-fractional", CaseError, match=r"fractions from 0 to 0\.23"):
         read_mask_file(tmp_path / "b.nrrd")
 
 
@@ -108,7 +108,11 @@ def test_a_label_map_saved_again_with_a_slope_is_read_where_rounding_left_whole_
 
 def test_a_slope_that_leaves_fractions_is_named_and_its_remedy_works(tmp_path):
     path = rescaled(tmp_path / "a.nii.gz", MANY, np.uint8)
-    with pytest.raises(CaseError, match=r"header multiplies stored numbers by scl_slope 0\.458"):
+    with refusal(
+        "label-map-fractional",
+        CaseError,
+        match=r"header multiplies stored numbers by scl_slope 0\.458",
+    ):
         read_mask_file(path)
     image = nibabel.Nifti1Image(MANY.transpose(2, 1, 0), np.diag([1.0, 1, 1, 1]))
     nibabel.save(image, path)
@@ -117,7 +121,9 @@ def test_a_slope_that_leaves_fractions_is_named_and_its_remedy_works(tmp_path):
 
 def test_a_label_map_without_finite_numbers_is_refused(tmp_path):
     label_map(tmp_path / "a.nrrd", np.full((4, 5, 6), np.nan, np.float32))
-    with pytest.raises(CaseError, match="none finite, 120 voxels that are no number"):
+    with refusal(
+        "label-map-fractional", CaseError, match="none finite, 120 voxels that are no number"
+    ):
         read_mask_file(tmp_path / "a.nrrd")
 
 
@@ -158,7 +164,7 @@ def test_a_sibling_of_an_ending_in_capitals_is_noticed(tmp_path):
 @pytest.mark.parametrize("name", ["m.dcm", "m.mha", "m.nhdr", "m"])
 def test_other_formats_are_refused_by_name(tmp_path, name):
     (tmp_path / name).write_bytes(bytes(200))
-    with pytest.raises(CaseError, match=r"\.nrrd, \.seg\.nrrd, \.nii, \.nii\.gz"):
+    with refusal("mask-of-unknown-kind", CaseError, match=r"\.nrrd, \.seg\.nrrd, \.nii, \.nii\.gz"):
         read_mask_file(tmp_path / name)
 
 
@@ -196,7 +202,9 @@ def test_overlapping_segments_lie_on_layers():
     ribs = pick_segment(held, "ribs")
     first, second = (mask_on_grid(held, one, held.geometry) for one in (ribs, sphere))
     assert (first & second).any() or not np.array_equal(first, second)
-    with pytest.raises(CaseError, match=r"label '1'; the file holds 'ribs' \(label 1\)"):
+    with refusal(
+        "structure-ambiguous", CaseError, match=r"label '1'; the file holds 'ribs' \(label 1\)"
+    ):
         pick_segment(held, "1")
 
 
@@ -249,14 +257,14 @@ def test_empty_segments_are_no_choice(tmp_path):
 def test_two_segments_of_one_name_are_refused(tmp_path):
     header = {**NAMED, "Segment1_ID": "s", "Segment1_Name": "L3", "Segment1_LabelValue": "23"}
     held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
-    with pytest.raises(CaseError, match=r"'L3' \(label 22\), 'L3' \(label 23\)"):
+    with refusal("structure-ambiguous", CaseError, match=r"'L3' \(label 22\), 'L3' \(label 23\)"):
         pick_segment(held, "L3")
     assert pick_segment(held, "23").value == 23
 
 
 def test_a_fractional_segmentation_is_refused(tmp_path):
     header = {**NAMED, "Segmentation_MasterRepresentation": "Fractional labelmap"}
-    with pytest.raises(CaseError, match="Fractional labelmap"):
+    with refusal("seg-nrrd-not-binary", CaseError, match="Fractional labelmap"):
         read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
 
 
@@ -285,7 +293,7 @@ UPPER, LOWER = (LABELS == 23).astype(np.uint8), (LABELS == 22).astype(np.uint8)
 def test_a_layer_beyond_the_file_is_refused_where_its_segment_is_wanted(tmp_path):
     header = segments({"Name": "L3", "LabelValue": "22", "Layer": "1"}, {"Name": "L4", **FOURTH})
     held = read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
-    with pytest.raises(CaseError, match=r"segment 'L3' on layer 2 of 1\."):
+    with refusal("seg-nrrd-layer-missing", CaseError, match=r"segment 'L3' on layer 2 of 1\."):
         pick_segment(held, "L3")
     assert pick_segment(held, "L4") == Segment("L4", 23, 0)
 
@@ -342,7 +350,11 @@ def test_gaps_in_the_numbers_of_segments_leave_a_missing_layer_open(tmp_path):
     header = segments({"Name": "T12"}, {}, {"Name": "L1"})
     header = {key: value for key, value in header.items() if "Segment1" not in key}
     held = read_mask_file(layered(tmp_path / "m.seg.nrrd", np.stack([UPPER, LOWER]), header))
-    with pytest.raises(CaseError, match="no layer for segment 'L1', and the segments' numbers"):
+    with refusal(
+        "seg-nrrd-undescribed",
+        CaseError,
+        match="no layer for segment 'L1', and the segments' numbers",
+    ):
         pick_segment(held, "L1")
     assert pick_segment(held, "T12").layer == 0
 
@@ -407,7 +419,7 @@ def test_a_closed_surface_as_source_is_refused(tmp_path, key):
     """Slicer renamed the key in 2023."""
     header = {name: value for name, value in NAMED.items() if "Representation" not in name}
     header[f"Segmentation_{key}"] = "Closed surface"
-    with pytest.raises(CaseError, match="Closed surface"):
+    with refusal("seg-nrrd-not-binary", CaseError, match="Closed surface"):
         read_mask_file(seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, header))
 
 
@@ -472,7 +484,9 @@ def test_a_name_that_is_not_utf_8_is_said_and_its_number_can_be_named(tmp_path):
     path = named(tmp_path / "m.seg.nrrd", b"L1", "腰椎".encode("gb18030"))
     held = read_mask_file(path)
     assert pick_segment(held, "L1").value == 22
-    with pytest.raises(CaseError, match=r"\(a name not stored as UTF-8\)' \(label 23\)"):
+    with refusal(
+        "structure-ambiguous", CaseError, match=r"\(a name not stored as UTF-8\)' \(label 23\)"
+    ):
         pick_segment(held, "腰椎")
     assert pick_segment(held, "23").value == 23
 
@@ -536,7 +550,7 @@ def test_voxels_in_another_file_are_refused(tmp_path):
 
 def test_another_unit_is_refused(tmp_path):
     path = seg_nrrd(tmp_path / "m.seg.nrrd", LABELS, {**NAMED, "space units": ["cm"] * 3})
-    with pytest.raises(CaseError, match="must be millimetres"):
+    with refusal("nrrd-unit", CaseError):
         read_mask_file(path)
 
 
@@ -561,7 +575,7 @@ def test_sheared_axes_are_refused(tmp_path):
 
 def test_fractions_are_refused(tmp_path):
     path = seg_nrrd(tmp_path / "m.seg.nrrd", LABELS * np.float32(0.01), NAMED)
-    with pytest.raises(CaseError, match=r"fractions from 0 to 0\.23"):
+    with refusal("label-map-fractional", CaseError, match=r"fractions from 0 to 0\.23"):
         read_mask_file(path)
 
 
@@ -571,5 +585,5 @@ def test_a_segmentation_in_four_dimensions_without_layers_is_refused(tmp_path):
     header |= {"space directions": directions, "space": "left-posterior-superior"}
     voxels = np.stack([LABELS, LABELS]).transpose(3, 2, 1, 0)
     nrrd.write(str(tmp_path / "m.seg.nrrd"), voxels, header)
-    with pytest.raises(CaseError, match=r"dimensions|perpendicular axes"):
+    with refusal("seg-nrrd-layers", CaseError):
         read_mask_file(tmp_path / "m.seg.nrrd")

@@ -283,7 +283,9 @@ def test_rounded_planes_are_taken_and_contours_between_slices_are_refused(tmp_pa
 
 def test_contours_on_every_second_slice_are_refused(tmp_path):
     path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2, 4, 6)})
-    with pytest.raises(GridMismatchError, match="contours that lie 2 slices of the CT apart"):
+    with refusal(
+        "mask-skips-slices", GridMismatchError, match="contours that lie 2 slices of the CT apart"
+    ):
         mask_of(path, CT)
 
 
@@ -297,14 +299,18 @@ def test_contours_turned_against_the_slices_are_refused(tmp_path):
 @pytest.mark.parametrize("moved", [(40.0, 0.0, 0.0), (0.0, 40.0, 0.0), (0.0, 0.0, 60.0)])
 def test_contours_outside_the_ct_are_refused(tmp_path, moved):
     path = structure_set(tmp_path / "a.dcm", {"L1": [one + moved for one in drawn_on(2, 3)]})
-    with pytest.raises(GridMismatchError, match="2 of 2 contours outside"):
+    with refusal("mask-outside-ct", GridMismatchError, match="2 of 2 contours outside"):
         mask_of(path, CT)
 
 
 def test_a_region_without_contours_says_which_have_some(tmp_path):
     path = structure_set(tmp_path / "a.dcm", {"L1": [], "L2": drawn_on(2)})
     assert pick_segment(read_mask_file(path), None) == Segment("L2", 6)
-    with pytest.raises(CaseError, match=r"none for 'L1' \(label 5\); regions .*'L2' \(label 6\)"):
+    with refusal(
+        "contours-missing",
+        CaseError,
+        match=r"none for 'L1' \(label 5\); regions .*'L2' \(label 6\)",
+    ):
         mask_of(path, CT, "L1")
 
 
@@ -363,7 +369,7 @@ def test_a_structure_set_without_regions_is_refused(tmp_path):
     data = pydicom.dcmread(path)
     del data.StructureSetROISequence
     data.save_as(path)
-    with pytest.raises(CaseError, match="no region of interest"):
+    with refusal("rtstruct-undescribed", CaseError, match="no region of interest"):
         read_mask_file(path)
 
 
@@ -387,7 +393,7 @@ def test_two_regions_of_one_number_are_refused_and_spoil_no_third(tmp_path):
     data.StructureSetROISequence[1].ROINumber = 5
     data.ROIContourSequence[1].ReferencedROINumber = 5
     data.save_as(path)
-    with pytest.raises(CaseError, match="of one number, 5: 'L1' and 'T12'"):
+    with refusal("rtstruct-undescribed", CaseError, match="of one number, 5: 'L1' and 'T12'"):
         mask_of(path, CT, "L1")
     np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(4))
 
@@ -400,14 +406,14 @@ def test_two_sets_of_contours_of_one_region_are_refused_and_spoil_no_other(tmp_p
     first = data.ROIContourSequence[0].ReferencedROINumber
     data.ROIContourSequence[1].ReferencedROINumber = first
     data.save_as(path)
-    with pytest.raises(CaseError, match="two sets of contours for 'L1'"):
+    with refusal("rtstruct-undescribed", CaseError, match="two sets of contours for 'L1'"):
         mask_of(path, CT, "L1")
     np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(4))
 
 
 def test_two_regions_of_one_name_can_be_told_by_number(tmp_path):
     path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2), "L1 ": drawn_on(3)})
-    with pytest.raises(CaseError, match=r"'L1' \(label 5\), 'L1' \(label 6\)"):
+    with refusal("structure-ambiguous", CaseError, match=r"'L1' \(label 5\), 'L1' \(label 6\)"):
         mask_of(path, CT, "L1")
     np.testing.assert_array_equal(mask_of(path, CT, "6"), expected_on(3))
 
@@ -457,7 +463,7 @@ def test_unknown_bytes_that_are_no_numbers_are_no_contour(tmp_path):
     data = pydicom.dcmread(path)
     data.ROIContourSequence[0].ContourSequence[0][0x30060050] = damaged
     data.save_as(path)
-    with pytest.raises(CaseError, match="without whole points"):
+    with refusal("rtstruct-undescribed", CaseError, match="without whole points"):
         mask_of(path, CT, "L1")
     np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(3))
 

@@ -139,12 +139,12 @@ def test_a_segment_called_by_another_level_is_refused_unless_its_name_is_written
     """Slicer, SEG and RTSTRUCT: the number 1 says nothing, the name says T12."""
     held = holding(("T12", 1))
     option = convention_of(convention or "none")
-    with pytest.raises(CaseError, match=r"'T12' \(label 1\) for L1"):
+    with refusal("structure-of-another-level", CaseError, match=r"'T12' \(label 1\) for L1"):
         choose_segment(held, "1", "L1", option)
     assert choose_segment(held, "T12", "L1", option)[1][0].code == "label-of-another-level"
     assert choose_segment(held, "1", "T12", option)[1] == []
     if convention is None:
-        with pytest.raises(CaseError, match=r"'T12' \(label 1\) for L1"):
+        with refusal("structure-of-another-level", CaseError, match=r"'T12' \(label 1\) for L1"):
             choose_segment(held, None, "L1", option)
 
 

@@ -84,7 +84,9 @@ def test_version_1_of_a_convention_is_read_by_its_names(tmp_path):
     assert (finding.code, finding.severity) == ("names-over-numbers", "info")
     assert "L1 is label 31" in finding.message
     assert choose_segment(held, None, "L1", convention_of("totalsegmentator_v1")) == (segment, [])
-    with pytest.raises(CaseError, match=r"no segment 'L2' .*'vertebrae_T4' \(label 31\)"):
+    with refusal(
+        "labels-off-convention", CaseError, match=r"no segment 'L2' .*'vertebrae_T4' \(label 31\)"
+    ):
         choose_segment(held, None, "L2", convention_of("totalsegmentator"))
 
 
@@ -93,7 +95,9 @@ def test_a_number_whose_name_is_another_level_is_refused_and_the_name_is_taken(
     tmp_path, convention
 ):
     held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml(V1)))
-    with pytest.raises(CaseError, match=r"'vertebrae_T4' \(label 31\) for L1"):
+    with refusal(
+        "structure-of-another-level", CaseError, match=r"'vertebrae_T4' \(label 31\) for L1"
+    ):
         choose_segment(held, "31", "L1", convention_of(convention))
     segment, (finding,) = choose_segment(held, "vertebrae_T4", "L1", convention_of(convention))
     assert (segment.value, finding.code) == (31, "label-of-another-level")
@@ -102,7 +106,9 @@ def test_a_number_whose_name_is_another_level_is_refused_and_the_name_is_taken(
 
 def test_the_only_structure_of_a_file_may_not_be_called_another_level(tmp_path):
     held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml(V1), values=(31,)))
-    with pytest.raises(CaseError, match=r"'vertebrae_T4' \(label 31\) for L1"):
+    with refusal(
+        "structure-of-another-level", CaseError, match=r"'vertebrae_T4' \(label 31\) for L1"
+    ):
         choose_segment(held, None, "L1", None)
     assert choose_segment(held, None, "T4", None)[0].value == 31
 
@@ -118,7 +124,7 @@ def test_a_number_without_name_counts_where_the_other_names_agree_with_the_conve
     held = read_mask_file(label_map(tmp_path / "a.nii", xml({32: "vertebrae_T12"}), (31, 32)))
     assert choose_segment(held, None, "L1", convention_of("totalsegmentator"))[0].value == 31
     held = read_mask_file(label_map(tmp_path / "b.nii", xml({32: "vertebrae_T3"}), (31, 32)))
-    with pytest.raises(CaseError, match="no segment 'L1'"):
+    with refusal("labels-off-convention", CaseError, match="no segment 'L1'"):
         choose_segment(held, None, "L1", convention_of("totalsegmentator"))
 
 
@@ -149,7 +155,7 @@ def test_names_that_stand_in_a_damaged_table_still_decide(tmp_path, content):
     held = read_mask_file(label_map(tmp_path / "m.nii", content))
     assert [one.code for one in held.findings] == ["label-names-unreadable"]
     assert choose_segment(held, None, "L1", convention_of("totalsegmentator"))[0].value == 22
-    with pytest.raises(CaseError, match=r"\(label 31\) for L1"):
+    with refusal("structure-of-another-level", CaseError, match=r"\(label 31\) for L1"):
         choose_segment(held, "31", "L1", None)
 
 
@@ -169,7 +175,9 @@ def test_a_label_of_two_names_is_refused_where_it_is_wanted(tmp_path):
     other = b'<LabelTable><Label Key="31">L1</Label>'
     twice = xml({31: "vertebrae_T4"}).replace(b"<LabelTable>", other)
     held = read_mask_file(label_map(tmp_path / "m.nii", twice))
-    with pytest.raises(CaseError, match="label 31 is called 'L1' and 'vertebrae_T4'"):
+    with refusal(
+        "label-names-disagree", CaseError, match="label 31 is called 'L1' and 'vertebrae_T4'"
+    ):
         pick_segment(held, "31")
     assert pick_segment(held, "22").value == 22
 
@@ -195,7 +203,7 @@ def test_a_table_beside_the_mask_names_its_labels(tmp_path, beside, text, expect
     held = read_mask_file(label_map(tmp_path / "m.nii.gz"))
     assert {one.value: one.name for one in held.segments} == expected
     assert choose_segment(held, None, "L1", convention_of("totalsegmentator"))[0].value == 22
-    with pytest.raises(CaseError, match=r"\(label 31\) for L1"):
+    with refusal("structure-of-another-level", CaseError, match=r"\(label 31\) for L1"):
         choose_segment(held, "31", "L1", None)
 
 
@@ -235,7 +243,7 @@ def test_the_table_of_another_mask_says_nothing(tmp_path):
 def test_tables_that_differ_from_the_header_are_refused(tmp_path):
     (tmp_path / "m.label").write_text(ITK_SNAP.replace("T4", "L1"), encoding="utf-8")
     held = read_mask_file(label_map(tmp_path / "m.nii.gz", xml({31: "vertebrae_T4"})))
-    with pytest.raises(CaseError, match="called 'vertebrae_T4' and 'L1'"):
+    with refusal("label-names-disagree", CaseError, match="called 'vertebrae_T4' and 'L1'"):
         choose_segment(held, "31", "T4", None)
 
 
@@ -388,7 +396,7 @@ def decides(path: Path) -> bool:
     """Return whether names choose 22 for L1, where the number of L1 is 31."""
     held = read_mask_file(path)
     assert choose_segment(held, None, "L1", convention_of("totalsegmentator"))[0].value == 22
-    with pytest.raises(CaseError, match=r"\(label 31\) for L1"):
+    with refusal("structure-of-another-level", CaseError, match=r"\(label 31\) for L1"):
         choose_segment(held, "31", "L1", convention_of("totalsegmentator"))
     return True
 

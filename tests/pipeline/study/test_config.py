@@ -365,13 +365,14 @@ def test_a_missing_file_is_named(tmp_path):
         load_config([tmp_path / "none.yaml"])
 
 
-def test_resampling_leaves_tabnet_out_unless_asked():
+def test_resampling_takes_all_models_or_leaves_tabnet_out():
     def corrected(**changes):
         return resolve_config(MODELLED | changes)["optimism"]["models"]
 
-    assert corrected(models=["lr", "tabnet", "rf"]) == ["lr", "rf"]
-    assert corrected(models=["lr", "tabnet"], optimism={"models": "all"}) == ["lr", "tabnet"]
-    assert corrected(models=["tabnet"]) == []
+    but_one = {"models": "all-but-tabnet"}
+    assert corrected(models=["lr", "tabnet"]) == ["lr", "tabnet"]
+    assert corrected(models=["lr", "tabnet", "rf"], optimism=but_one) == ["lr", "rf"]
+    assert corrected(models=["tabnet"], optimism=but_one) == []
     assert corrected(optimism={"models": []}) == []
 
 

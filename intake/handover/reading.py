@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
@@ -111,15 +112,17 @@ class _Reading:
         self.masks: list[tuple[Path, str, Person]] = []
         self.told: dict[str, dict[str, int]] = {}
         self._first: dict[tuple[str, str], Image] = {}
-        self._seen: set[Path] = set()
+        self._kept: dict[Any, Any] = {}
+        self._seen: set[str] = set()
         self._unknown: list[Path] = []
 
     def read(self, path: Path, root: Path) -> None:
         """Read one file, unless it was read below another root."""
         self.found.identity.update(_of_path(path, root))
-        if path.resolve() in self._seen:
+        real = os.path.realpath(path)
+        if real in self._seen:
             return
-        self._seen.add(path.resolve())
+        self._seen.add(real)
         told = self.memory.facts(path, _facts_of)
         if told.kind == "unknown":
             self._unknown.append(path)
@@ -132,13 +135,17 @@ class _Reading:
             self.found.masks.append(path)
             self.masks.append((path, top_folder(path, root), told.person))
         elif told.kind == "CT":
-            self._take(_image(path, root, told))
+            self._take(_image(path, root, told, self._shared))
         else:
             self.found.other.append((path, told.kind))
             if told.kind != "a localizer":
                 self._tell(
                     told.uid, "images of its series say that they are no CT, and were left out"
                 )
+
+    def _shared(self, value: Any) -> Any:
+        """Return one object for all equal ones: slices of a series say the same."""
+        return self._kept.setdefault(value, value)
 
     def find_torn(self) -> None:
         """Count files of no known kind as damaged where they look like the slices beside them.
@@ -206,15 +213,18 @@ def _header_of(path: Path) -> Dataset | None:
         return None
 
 
-def _image(path: Path, root: Path, told: Facts) -> Image:
+def _image(path: Path, root: Path, told: Facts, shared: Callable[[Any], Any]) -> Image:
     """Return a CT file as the series are made of it."""
     return Image(
-        path, path.relative_to(root).parts[:-1], top_folder(path, root), told.person,
-        uid=told.uid or str(path.parent), instance=told.instance or str(path),
-        known_as=frozenset(told.known_as), date=told.date, number=told.number,
-        description=told.description, places=list(told.places), accession=told.accession,
-        families=frozenset(told.families), acquisition=told.acquisition, temporal=told.temporal,
-        contrast=told.contrast, thickness=told.thickness, frame=told.frame,
+        path, shared(path.relative_to(root).parts[:-1]), shared(top_folder(path, root)),
+        shared(told.person), uid=shared(told.uid or str(path.parent)),
+        instance=told.instance or str(path), known_as=shared(frozenset(told.known_as)),
+        date=shared(told.date), number=told.number, description=shared(told.description),
+        places=[one._replace(spacing=shared(one.spacing), orientation=shared(one.orientation))
+                for one in told.places],
+        accession=shared(told.accession), families=shared(frozenset(told.families)),
+        acquisition=told.acquisition, temporal=told.temporal, contrast=told.contrast,
+        thickness=told.thickness, frame=shared(told.frame),
     )  # fmt: skip
 
 

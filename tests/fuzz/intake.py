@@ -83,7 +83,7 @@ class Intake:
             path.write_bytes(good)
             shutil.rmtree(out, ignore_errors=True)
             for one in self.folder.glob("who.*"):
-                one.unlink()
+                shutil.rmtree(one) if one.is_dir() else one.unlink()
 
     def _judge(self, path: Path, out: Path) -> str:  # noqa: PLR0911
         if list(out.rglob(".*")):

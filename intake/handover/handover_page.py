@@ -152,7 +152,7 @@ class _Pictures:
         """Return the path of a picture from the page, None where none can be made."""
         drawn = {colours[values["reader"]]: row.outline for row, values in rows if row.outline}
         state = json_hash(
-            [DRAWN, [str(one) for one in series.files], _stamp(series.files),
+            [DRAWN, [ascii(str(one)) for one in series.files], _stamp(series.files),
              [[colour, one.start, one.shape, json_hash(one.bits.hex())]
               for colour, one in drawn.items()]]
         )  # fmt: skip

@@ -46,7 +46,7 @@ WHEELS  := $(VENV)/wheels.txt
 locked = $$(grep -E '^($(1))==' requirements.txt)
 
 $(STAMP) $(TOOLS): export PIP_NO_COMPILE := 0
-$(STAMP): requirements.txt pyproject.toml setup.py environment.post-deploy.sh $(wildcard install/*.py pipeline/extraction/native/* models/learning/native/*)
+$(STAMP): requirements.txt pyproject.toml setup.py environment.post-deploy.sh $(wildcard install/*.py pipeline/extraction/native/* pipeline/extraction/maps/native/* models/learning/native/*)
 	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) is not on this machine. Remedy: install python3, python3-venv and python3-dev (3.11 to 3.13), or add PYTHON=<its path> to the command."; exit 1; }
 	@"$(PYTHON)" install/check_python.py $(VENV)
 	$(if $(BUNDLE),@"$(PYTHON)" install/bundle.py open "$(BUNDLE)" $(OPENED))

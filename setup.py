@@ -22,6 +22,11 @@ NATIVE = {
         "pipeline/extraction/native",
         ("module", "statistics", "spline", "nearest", "matrices", "runs", "cooccurrence", "shape"),
     ),
+    # A module of its own, so that no feature is computed anew for it.
+    "pipeline.extraction.maps._kernels": (
+        "pipeline/extraction/maps/native",
+        ("module", "first_order", "textures"),
+    ),
     "models.learning._kernels": ("models/learning/native", ("module", "network")),
 }
 

@@ -67,6 +67,11 @@ PARTS = {
         "say where a result comes from",
         "P0001-L1 --results results/spine",
     ),
+    "maps": Part(
+        "segmentation.maps",
+        "draw features voxel by voxel on the CT, also for 3D Slicer",
+        "results/spine --case P0001-L1 --features original_glcm_Contrast",
+    ),
     "phi-scan": Part(
         "intake.phi_scan",
         "search folders for what identifies a person",

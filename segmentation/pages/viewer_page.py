@@ -16,6 +16,7 @@ import numpy as np
 from markupsafe import Markup
 
 from pipeline.core.pages import page_templates
+from segmentation.pages.map_overlay import PageMap, colours, described, packed
 from segmentation.pages.viewer_volume import LEVELS_HU, CaseVolume, packed_text
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -62,6 +63,8 @@ def case_page(
     neighbours: Neighbours,
     key: str,
     tolerance_mm: float,
+    maps: Sequence[PageMap] = (),
+    kernel: str = "",
 ) -> str:
     """Return the page of a case as one self-contained HTML text.
 
@@ -79,6 +82,10 @@ def case_page(
         Hash of everything that the page depends on; it stands in the page's head.
     tolerance_mm : float
         Tolerance of the surface Dice, in mm.
+    maps : sequence of PageMap, optional
+        Features voxel by voxel, shown one at a time over the CT.
+    kernel : str, optional
+        Of maps, which voxels around a voxel its value is computed from, in words.
     """
     facts = {
         "size": list(volume.levels.shape[::-1]),
@@ -94,6 +101,8 @@ def case_page(
             {"name": name, "centre": centre, "width": width} for name, centre, width in WINDOWS
         ],
         "compared": _compared(volume.readers, pairs),
+        "maps": described(maps),
+        "colours": colours() if maps else [],
     }
     oblique = volume.obliqueness_degrees
     return (
@@ -110,8 +119,28 @@ def case_page(
             neighbours=neighbours,
             oblique=f"{oblique:.0f}" if oblique > OBLIQUE_DEGREES else None,
             tolerance=f"{tolerance_mm:g}",
+            maps=packed(maps) if maps else "",
+            kernel=kernel,
         )
     )
+
+
+def map_index_page(study: str, rows: Sequence[dict], features: Sequence[dict], kernel: str) -> str:
+    """Return the list of mapped cases as one self-contained HTML text.
+
+    Parameters
+    ----------
+    study : str
+        Title of the study.
+    rows : sequence of dict
+        ``case_id, level, reader, why`` (it was chosen)``, page, folder`` (of its files).
+    features : sequence of dict
+        ``name, unit, low, high`` of the mapped ones, and ``note`` of those without a map.
+    kernel : str
+        Which voxels around a voxel its value is computed from, in words.
+    """
+    template = page_templates(TEMPLATES).get_template("maps.html.j2")
+    return template.render(study=study, rows=rows, features=features, kernel=kernel)
 
 
 def index_page(study: str, rows: Sequence[dict], tolerance_mm: float) -> str:

@@ -42,7 +42,7 @@ from tests.pipeline.extraction import test_engine_fast
 from tests.pipeline.study.test_config import LAUGHS, MODELLED, REPLAYED
 from tests.pipeline.tables import test_formula, test_split_designs
 from tests.pipeline.test_validate import Files
-from tests.remedies import Remedy, clinical_studies, refused, rules, says
+from tests.remedies import Remedy, clinical_studies, maps, refused, rules, says
 from tests.support.clinical_study import clinical_study, write_clinical
 from tests.support.filled import filled
 
@@ -713,3 +713,5 @@ def outer_folds_of_others(_: Path) -> None:
 
 REMEDIES["Without a hold-out: a stage by hand without the outer folds"] = outer_folds_by_hand
 REMEDIES["Without a hold-out: outer folds of another study"] = outer_folds_of_others
+
+REMEDIES |= maps.REMEDIES

@@ -18,7 +18,8 @@
   const shown = facts.masks.map(() => true);
   let hidden = false;
   let grey = { centre: facts.windows[0].centre, width: facts.windows[0].width };
-  let voxels, labels;
+  let voxels, labels, values;
+  let map = facts.maps.length ? 0 : -1, mapHidden = false; // which map is shown
 
   async function unpacked(id) {
     const text = document.getElementById(id).textContent;
@@ -59,19 +60,22 @@
     const low = grey.centre - grey.width / 2;
     const tone = facts.hu.map((hu) => Math.max(0, Math.min(255, ((hu - low) / grey.width) * 255)));
     const start = at[view.normal] * STRIDE[view.normal];
+    const painted = map >= 0 && !mapHidden, of = painted ? map * NX * NY * NZ : 0;
     for (let row = 0, out = 0; row < rows; row += 1) {
       const down = view.reversed ? rows - 1 - row : row;
       let from = start + down * STRIDE[view.down];
       for (let column = 0; column < columns; column += 1, out += 4) {
         const value = tone[voxels[from]];
         image.data[out] = image.data[out + 1] = image.data[out + 2] = value;
+        const step = painted ? values[of + from] : 0;
+        if (step) facts.colours[step - 1].forEach((part, n) => { image.data[out + n] = part; });
         image.data[out + 3] = 255;
         from += STRIDE[view.across];
       }
     }
     view.cut.putImageData(image, 0, 0);
     const context = view.canvas.getContext("2d");
-    context.imageSmoothingEnabled = true;
+    context.imageSmoothingEnabled = !painted; // a map's voxels keep their edges
     context.imageSmoothingQuality = "high";
     context.drawImage(view.cut.canvas, 0, 0, view.width, view.height);
   }
@@ -208,7 +212,31 @@
     document.querySelectorAll("#masks button").forEach((button, bit) => {
       button.setAttribute("aria-pressed", shown[bit] && !hidden);
     });
+    document.querySelectorAll("#maps button").forEach((button, index) => {
+      button.setAttribute("aria-pressed", index === map && !mapHidden);
+    });
+    paintBar();
     describe();
+  }
+
+  const number = (value) => Number(value.toPrecision(3)).toString();
+
+  function paintBar() {
+    if (map < 0) return;
+    const bar = document.getElementById("bar").getContext("2d");
+    facts.colours.forEach((colour, step) => {
+      bar.fillStyle = `rgb(${colour.join(",")})`;
+      bar.fillRect(step, 0, 1, 12);
+    });
+    document.getElementById("low").textContent = `≤ ${number(facts.maps[map].low)}`;
+    document.getElementById("high").textContent = `≥ ${number(facts.maps[map].high)} (${facts.maps[map].unit})`;
+  }
+
+  function mapped(index) { // the value of the map at a voxel, as exact as its colour
+    if (map < 0) return "";
+    const step = values[map * NX * NY * NZ + index], { name, low, high } = facts.maps[map];
+    if (!step) return ` · ${name}: none`;
+    return ` · ${name}: about ${number(low + ((step - 1) / (facts.colours.length - 1)) * (high - low))}`;
   }
 
   let waiting = false;
@@ -224,7 +252,7 @@
       [0, 1, 2].reduce((sum, axis) => sum + facts.axes[row][axis] * facts.spacing[axis] * at[axis], 0));
     const inside = facts.masks.filter((_, bit) => (labels[index] >> bit) & 1).map((mask) => mask.reader);
     here.textContent = `${facts.hu[voxels[index]]} HU at ${millimetres.map((v) => v.toFixed(1)).join(", ")} mm (LPS)` +
-      ` · inside ${inside.length ? inside.join(", ") : "none"} · window ${Math.round(grey.centre)} / ${Math.round(grey.width)}`;
+      ` · inside ${inside.length ? inside.join(", ") : "none"} · window ${Math.round(grey.centre)} / ${Math.round(grey.width)}` + mapped(index);
   }
 
   function move(axis, to) {
@@ -317,7 +345,9 @@
       return;
     }
     [voxels, labels] = await Promise.all([unpacked("voxels"), unpacked("labels")]);
-    if (voxels.length !== NX * NY * NZ || labels.length !== voxels.length) throw new Error("the volume is not whole");
+    if (map >= 0) values = await unpacked("values");
+    const whole = map < 0 || values.length === facts.maps.length * voxels.length;
+    if (voxels.length !== NX * NY * NZ || labels.length !== voxels.length || !whole) throw new Error("the volume is not whole");
     for (const view of VIEWS) {
       const section = document.getElementById(view.name);
       [view.canvas, view.strip] = section.querySelectorAll("canvas");
@@ -340,6 +370,11 @@
       if (mask.dashes.length) swatch.style.borderTopStyle = "dashed";
       button.prepend(swatch);
     });
+    facts.maps.forEach((each, index) => addButton(document.getElementById("maps"), each.name, () => {
+      mapHidden = index === map && !mapHidden;
+      map = index;
+      repaint();
+    }));
     const jumper = document.getElementById("jump");
     jumper.addEventListener("click", jump);
     jumper.hidden = !facts.compared;
@@ -347,6 +382,7 @@
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key >= "1" && event.key <= "9") choose(Number(event.key) - 1);
       else if (event.key === "d") jump();
+      else if (event.key === "m") { mapHidden = !mapHidden; repaint(); }
       else if (event.key === "h") { hidden = !hidden; repaint(); }
     });
     window.addEventListener("resize", () => { layOut(); repaint(); });

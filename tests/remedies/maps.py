@@ -1,0 +1,122 @@
+"""Remedies of what `vertebromics maps` refuses, rows of the section Configuration."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import pipeline.extraction.maps
+from pipeline.core.files import write_json
+from pipeline.extraction.maps.kernels import kernels
+from segmentation.maps import _arguments, main
+from tests.remedies import Remedy, refused
+from tests.support.mapped_study import MEAN, SHAPE, write_importance, write_mapped_study
+
+SECTION = "Configuration"
+
+
+def draw(folder: Path, *arguments: str) -> None:
+    out = folder.parent.parent / "out"
+    main(_arguments().parse_args([str(folder), "--out", str(out), *arguments]))
+    assert (out / "index.html").exists()
+
+
+def nothing(_: Path) -> None:
+    """Leave the study as it is: the arguments are at fault."""
+
+
+def no_model(folder: Path) -> None:
+    write_json({"model": None}, folder / "evaluation" / "winner.json")
+
+
+def clinical_model(folder: Path) -> None:
+    write_importance(folder, ["age"])
+
+
+def no_images(folder: Path) -> None:
+    (folder / "study" / "cases.parquet").rename(folder / "kept.parquet")
+
+
+def images(folder: Path) -> None:
+    shutil.move(folder / "kept.parquet", folder / "study" / "cases.parquet")
+
+
+#: By row: what spoils the study, the arguments, the remedy, what mends it, and the new arguments.
+ROWS: dict[str, tuple] = {
+    "Maps: a feature that the study has not": (
+        nothing, ["--features", "original_glcm_Contrasts"], "original_firstorder_Mean",
+        nothing, ["--features", MEAN],
+    ),
+    "Maps: shapes alone": (
+        nothing, ["--features", SHAPE], "name first-order or texture features",
+        nothing, ["--features", SHAPE, MEAN],
+    ),
+    "Maps: a case without a usable mask of the reader": (
+        nothing, ["--case", "p9-L1"], "name a case of tables/extraction.csv",
+        nothing, ["--case", "p1-L1"],
+    ),
+    "Maps: a reader who is none of the study's": (
+        nothing, ["--reader", "B"], "name one of A", nothing, ["--reader", "A"],
+    ),
+    "Maps: no fitted model, and no feature named": (
+        no_model, [], "name features: --features original_firstorder_Mean",
+        nothing, ["--features", MEAN],
+    ),
+    "Maps: a model that selected clinical columns alone": (
+        clinical_model, [], "name features: --features original_firstorder_Mean",
+        nothing, ["--features", MEAN],
+    ),
+    "Maps: a study of ready feature tables": (
+        no_images, [], "in a study with a table `cases`", images, [],
+    ),
+}  # fmt: skip
+
+
+def mended(name: str, folder: Path) -> None:
+    spoil, bad, remedy, mend, good = ROWS[name]
+    study = write_mapped_study(folder)
+    spoil(study)
+    refused(SECTION, name, lambda: draw(study, *bad), remedy)
+    mend(study)
+    draw(study, *good)
+
+
+def kernels_that_do_not_fit(
+    name: str, spoil: Callable[[pytest.MonkeyPatch], None], folder: Path
+) -> None:
+    """The remedy builds them (as this checkout's are built); the other engine needs none."""
+    study = write_mapped_study(folder)
+    kernels.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        spoil(patch)
+        refused(SECTION, name, lambda: draw(study), "make install.*--engine pyradiomics")
+        draw(study, "--engine", "pyradiomics", "--features", MEAN, "--case", "p1-L1")
+    kernels.cache_clear()
+    draw(study, "--case", "p1-L1")
+
+
+def no_kernels(patch: pytest.MonkeyPatch) -> None:
+    patch.delattr(pipeline.extraction.maps, "_kernels", raising=False)
+    patch.setitem(sys.modules, "pipeline.extraction.maps._kernels", None)
+
+
+def other_kernels(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(kernels(), "SOURCES_HASH", "0123456789abcdef")
+    kernels.cache_clear()
+
+
+REMEDIES: dict[str, Remedy] = {
+    **{name: functools.partial(mended, name) for name in ROWS},
+    **{
+        name: functools.partial(kernels_that_do_not_fit, name, spoil)
+        for name, spoil in {
+            "Maps: kernels that were not built": no_kernels,
+            "Maps: kernels of other C sources": other_kernels,
+        }.items()
+    },
+}

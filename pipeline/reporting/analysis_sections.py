@@ -9,6 +9,7 @@ from pipeline.reporting.blocks import Section
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections.ablation import ablation_section
 from pipeline.reporting.sections.added_value import added_value_section
+from pipeline.reporting.sections.controls import controls_section
 from pipeline.reporting.sections.course import (
     columns_section,
     course_section,
@@ -57,7 +58,7 @@ ANALYSIS_SECTIONS: dict[str, AnalysisSections] = {
         of_patients=(sample_size_section,),
         of_features=(
             *(selection_section, hyperparameters_section, performance_section),
-            *(subgroups_section, added_value_section, validation_section),
+            *(subgroups_section, added_value_section, controls_section, validation_section),
             *(learning_section, orders_section, sensitivity_section, importance_section),
             ablation_section,
         ),

@@ -35,6 +35,27 @@ def read_added_value(folder: Path) -> AddedValue:
     )
 
 
+@dataclass(frozen=True)
+class Controls:
+    """The arms of the negative controls, and how they came about."""
+
+    arms: pd.DataFrame
+    info: dict
+
+    @property
+    def compared(self) -> bool:
+        """Whether there was anything to compare."""
+        return self.info["status"] == "compared"
+
+
+def read_controls(folder: Path) -> Controls:
+    """Read the negative controls from the study's folder."""
+    return Controls(
+        table_of(folder, "evaluation/controls.parquet"),
+        facts_of(folder, "evaluation/controls.json"),
+    )
+
+
 def table_of(folder: Path, name: str) -> pd.DataFrame:
     """Read a table of the study's folder, which must be there."""
     return read_table(_there(folder, name), schema_of(name))

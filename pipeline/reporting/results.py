@@ -14,7 +14,14 @@ import pandas as pd
 from pipeline.core.fit_status import is_fitted
 from pipeline.reporting.dropped import Dropped, dropped_models
 from pipeline.reporting.judged_rows import JudgedRows, judged_rows
-from pipeline.reporting.result_files import AddedValue, facts_of, read_added_value, table_of
+from pipeline.reporting.result_files import (
+    AddedValue,
+    Controls,
+    facts_of,
+    read_added_value,
+    read_controls,
+    table_of,
+)
 from pipeline.study.analyses.outcomes import has_course
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.readers import latest_label
@@ -137,6 +144,7 @@ class Modelling:
     signature: dict[str, pd.DataFrame]
     orders: Orders | None = None
     learning: dict[str, Learning] = field(default_factory=dict)
+    controls: Controls | None = None
 
 
 @dataclass(frozen=True)
@@ -441,6 +449,7 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         signature={name: table_of(folder, f"tables/{name}.parquet") for name in SIGNATURE},
         learning=_learning(folder, config),
         orders=_orders(folder) if config["oversampled_split"]["models"] else None,
+        controls=read_controls(folder) if config["controls"]["kinds"] else None,
     )
 
 

@@ -327,6 +327,11 @@ def model_targets(wildcards):
         f"{FOLDER}/evaluation/references.parquet",
         f"{FOLDER}/evaluation/added_value.json",
         f"{FOLDER}/tables/missingness.parquet",
+        *(
+            [f"{FOLDER}/evaluation/controls.json"]
+            if config["controls"]["kinds"]
+            else []
+        ),
         *[f"{FOLDER}/sensitivity/{model}.parquet" for model in MODELS],
         *[f"{FOLDER}/nested/{model}.json" for model in NESTED],
         *[f"{FOLDER}/optimism/{model}.json" for model in RESAMPLED],

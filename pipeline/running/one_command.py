@@ -72,6 +72,11 @@ PARTS = {
         "draw features voxel by voxel on the CT, also for 3D Slicer",
         "results/spine --case P0001-L1 --features original_glcm_Contrast",
     ),
+    "settings": Part(
+        "pipeline.settings",
+        "measure a cohort, and say which parameter file fits it",
+        "results/spine",
+    ),
     "phi-scan": Part(
         "intake.phi_scan",
         "search folders for what identifies a person",

@@ -17,6 +17,7 @@ from pipeline.study.analyses.prediction import (
     SEARCHED,
     SEARCHING,
     added_value_options,
+    control_options,
 )
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.study.options.handed_in import OUTCOME
@@ -43,6 +44,10 @@ READ_BY: dict[str, tuple[str, ...]] = {
         *("threads", "seed", "on_bad_case", "extraction.engine", "extraction.verify_fraction"),
     ),
     "verification": ("seed",),
+    "control_features": (
+        *("threads", "seed", "extraction.engine", "controls.kinds", "controls.draws"),
+    ),
+    "control_rows": (*OUTCOME, "eligibility", "aggregation", "unit"),
     "gather": (),
     "gather_ready": _READY,
     "reproducibility": ("evaluation.confidence", "selection.ccc.threshold"),
@@ -83,6 +88,8 @@ def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
             more += [name for each in asked for name in MODEL_FAMILIES[each].own_options()]
         if rule == "added_value":
             more += added_value_options(config)
+        if rule == "controls":
+            more += control_options(config)
         return list(dict.fromkeys([*READ_BY[rule], *more]))
     names = [*FITTED, *READ_BY_MODEL[rule], *MODEL_FAMILIES[model].own_options()]
     if rule == "sensitivity":  # parameters are those of the model, and no threshold is chosen

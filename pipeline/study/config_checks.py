@@ -130,6 +130,18 @@ def check_combinations(config: dict, problems: Problems) -> None:
             code="label-convention-ambiguous",
         )
     _check_repeated_models(config, problems)
+    if config["controls"]["kinds"] and (
+        config["cases"] is None or "prediction" not in config["analyses"]
+    ):
+        problems.add(
+            "Negative controls need images, whose voxels are mixed, and a prediction",
+            found="a study without `cases`"
+            if config["cases"] is None
+            else "`analyses` without prediction",
+            where="config key controls.kinds",
+            remedy="write `controls: {kinds: []}`",
+            code="controls-without-images",
+        )
 
 
 def _check_clinical_alone(config: dict, given: Sequence[str], problems: Problems) -> None:

@@ -29,6 +29,7 @@ from pipeline.validate import validate_study
 from tests.support import small_study
 from tests.support.clinical_study import COURSE, clinical_study, with_course, write_clinical
 from tests.support.commands import run_here
+from tests.support.controlled_study import controlled_files, write_controlled_study
 from tests.support.filled import filled
 from tests.support.recorded import KNOWN, Recorded
 from tests.support.small_tables import DICTIONARY, small_config, small_tables
@@ -73,6 +74,7 @@ def configured(repository: Path, **changes: dict) -> dict:
     config["ablation"] |= {"families": [], "steps": ["mrmr"]}
     config["tabnet"] |= {"max_epochs": 1, "patience": 1}
     config["interpretation"]["permutations"] = 1
+    config["controls"] |= {"kinds": ["shuffled_inside"], "draws": 1}
     for section, options in changes.items():
         known = config[section]
         config[section] = known | options if isinstance(known, dict) else options
@@ -107,7 +109,7 @@ MODELLED = {
     },
 }
 
-RULES = {"selection": "select"}
+RULES = {"selection": "select", "negative_controls": "controls"}
 """Stage -> its rule, where that has another name."""
 
 
@@ -180,6 +182,7 @@ def imaged(repository, tmp_path_factory) -> list[Run]:
     config |= {"study": "s", "cases": "cases.csv", "clinical": "clinical.csv"}
     config["extraction"] |= {"params": "few.yaml", "verify_fraction": 0.0}
     config["preflight"]["treated_level"] = "treated"
+    config["controls"] |= {"kinds": ["shuffled_inside"], "draws": 1}
     (work / "few.yaml").write_text("featureClass: {firstorder: [Mean, Energy]}")
     clinical = pd.DataFrame({"patient_id": ["0001"], "treated": ["L1"]})
     rows = filled(Cases, write_images(work))
@@ -223,6 +226,9 @@ def imaged(repository, tmp_path_factory) -> list[Run]:
     out = {"out": made["features"], "status": made["extraction"]}
     out["verification"] = made["verification"]
     run("extract", "pipeline.extract", **of_batch, **both, **given("resample"), **out)
+    mixed = {"out": f"{batch}/control_features.parquet"}
+    run("control_features", "pipeline.control_features", **of_batch, **both,
+        **given("extraction"), **mixed)  # fmt: skip
     of_all = {"batches": "results/s/batches", "out": f"{tables}/verification.parquet"}
     run("verification", "pipeline.verify", **both, **given("extraction", "features"), **of_all)
     parts = {"batches": "results/s/batches", "out": f"{tables}/features.parquet"}
@@ -307,9 +313,21 @@ def clinical(tmp_path_factory) -> list[Run]:
 
 
 @pytest.fixture(scope="module")
-def runs(modelled, imaged, tabled, divided, clinical) -> list[Run]:
+def controlled(tmp_path_factory) -> list[Run]:
+    """Return the run of the stage that lays controls out, of a study with two readers."""
+    work, read = tmp_path_factory.mktemp("controlled"), set()
+    config = write_controlled_study(work)
+    words = [f"--{name}={path}" for name, path in controlled_files(work).items()]
+    with recording(read):
+        done = run_here("pipeline.control_rows", *words)
+    assert done.returncode == 0, done.stderr
+    return [Run("control_rows", None, config, read)]
+
+
+@pytest.fixture(scope="module")
+def runs(modelled, imaged, tabled, divided, clinical, controlled) -> list[Run]:
     """Return every run."""
-    return [*modelled, *imaged, *tabled, *divided, *clinical]
+    return [*modelled, *imaged, *tabled, *divided, *clinical, *controlled]
 
 
 @pytest.fixture(scope="module")

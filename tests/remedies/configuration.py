@@ -225,6 +225,10 @@ OPTIONS: dict[str, Sequence[tuple[dict, str, list[dict]]]] = {
          "write false, or `mode: rigorous`",
          [{"selection": {"ccc": {"within_level": False}}}, {"mode": "rigorous"}]),
     ],
+    "Negative controls of a study without images, or without a prediction": [
+        ({"controls": {"kinds": ["shuffled_inside"]}}, r"`controls: \{kinds: \[\]\}`",
+         [{"controls": {"kinds": []}}]),
+    ],
     "The published order with a split by time or site": [
         (REPLAYED | {"split": TEMPORAL},
          "`mode: rigorous`, or take the design holdout, or imported",

@@ -1,7 +1,8 @@
-"""Remedies of what `vertebromics maps` refuses, rows of the section Configuration."""
+"""Remedies of what `vertebromics maps` and `settings` refuse, rows of Configuration."""
 
 from __future__ import annotations
 
+import argparse
 import functools
 import shutil
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import pipeline.extraction.maps
+from pipeline import settings
 from pipeline.core.files import write_json
 from pipeline.extraction.maps.kernels import kernels
 from segmentation.maps import _arguments, main
@@ -110,7 +112,20 @@ def other_kernels(patch: pytest.MonkeyPatch) -> None:
     kernels.cache_clear()
 
 
+def advice_without_features(folder: Path) -> None:
+    """The remedy computes them: as a run up to `features` leaves its tables."""
+    name, study = "Settings: a study without images or without features", write_mapped_study(folder)
+    features, kept = study / "tables" / "features.parquet", study / "kept.parquet"
+    features.rename(kept)
+    asked = argparse.Namespace(results=study, out=folder / "settings")
+    refused(SECTION, name, lambda: settings.main(asked), "run `snakemake features")
+    kept.rename(features)
+    settings.main(asked)
+    assert (folder / "settings" / "settings.html").exists()
+
+
 REMEDIES: dict[str, Remedy] = {
+    "Settings: a study without images or without features": advice_without_features,
     **{name: functools.partial(mended, name) for name in ROWS},
     **{
         name: functools.partial(kernels_that_do_not_fit, name, spoil)

@@ -14,6 +14,7 @@ import models.added_value
 import models.evaluate
 import models.learning_curve
 import models.missingness
+import models.negative_controls
 import models.nested
 import models.optimism
 import models.oversampled_split
@@ -30,6 +31,7 @@ from demo.tables import simulate_tables
 from pipeline.comparison.feature_families import describe_families, deviations
 from pipeline.core.files import write_json, write_table
 from pipeline.reproducibility import describe_agreement, paired_readings
+from pipeline.tables.schemas.controls import ControlRows
 from pipeline.tables.schemas.study_tables import Dictionary
 from tests.support.filled import filled
 
@@ -125,6 +127,8 @@ def run_models(folder: Path, config: Mapping) -> None:
     call(models.missingness, **given, out=tables / "missingness.parquet")
     call(models.references, **given, masks=None, out=evaluated / "references.parquet")
     run_added_value(folder, config)
+    if config["controls"]["kinds"]:
+        run_controls(folder, config)
     if config["oversampled_split"]["models"]:
         orders = folder / "oversampled_split"
         made = {"out": orders / "orders.parquet", "json": orders / "orders.json"}
@@ -139,6 +143,31 @@ def run_added_value(folder: Path, config: Mapping) -> None:
         **_inputs(folder),
         models=[path / "model.json" for path in made],
         predictions=[path / "predictions.parquet" for path in made],
+        winner=folder / "evaluation" / "winner.json",
+        workers=1,
+        out_dir=folder / "evaluation",
+    )
+
+
+def run_controls(folder: Path, config: Mapping) -> None:
+    """Fit the radiomic arm to controls: the study's own features, dealt anew among the patients."""
+    tables = folder / "tables"
+    analysis = pd.read_parquet(tables / "analysis.parquet")
+    features = [name for name in analysis if ":" in name]
+    parts = []
+    for kind in config["controls"]["kinds"]:
+        for draw in range(config["controls"]["draws"]):
+            mixed = analysis[features].sample(frac=1, random_state=draw).set_axis(analysis.index)
+            front = analysis[["unit_id"]].assign(kind=kind, draw=draw)
+            parts.append(pd.concat([front[["kind", "draw", "unit_id"]], mixed], axis=1))
+    rows = pd.concat(parts, ignore_index=True)
+    write_table(rows, tables / "control_rows.parquet", ControlRows)
+    call(
+        models.negative_controls,
+        **_inputs(folder),
+        rows=tables / "control_rows.parquet",
+        masks=None,
+        models=[folder / "models" / model / "model.json" for model in config["models"]],
         winner=folder / "evaluation" / "winner.json",
         workers=1,
         out_dir=folder / "evaluation",

@@ -62,6 +62,11 @@ def judged_models(config: Mapping[str, Any]) -> list[str]:
     return [declared["model"]]
 
 
+def control_options(config: Mapping[str, Any]) -> list[str]:
+    """Return what the negative controls read besides; how they search they are told themselves."""
+    return [name for name in added_value_options(config) if name != "nested.search"]
+
+
 def added_value_options(config: Mapping[str, Any]) -> list[str]:
     """Return what the added value reads besides: of its model, and of the folds it is judged in."""
     names = []
@@ -80,7 +85,7 @@ PREDICTION = Analysis(
     "models of the outcome",
     rules=(
         *("split", "select", "stability", "train", "evaluate", "references", "sensitivity"),
-        *("added_value", "nested", "optimism", "learning_curve", "ablate"),
+        *("added_value", "controls", "nested", "optimism", "learning_curve", "ablate"),
         "oversampled_split",
     ),
     reads={
@@ -106,6 +111,11 @@ PREDICTION = Analysis(
         "added_value": (
             *(*FITTED, *SEARCHED["reduced"], "primary", "added_value", "evaluation.confidence"),
             *("evaluation.bootstrap", "evaluation.threshold_rule", "evaluation.threshold"),
+        ),
+        "controls": (
+            *(*FITTED, *SEARCHED["reduced"], "unit", "primary", "controls.draws"),
+            *("controls.search", "evaluation.confidence"),
+            *("evaluation.threshold_rule", "evaluation.threshold"),
         ),
     },
     needs_outcome=True,

@@ -10,6 +10,7 @@ from pipeline.imaging.ct_options import CtOptions
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.study.options.added_value import AddedValue
+from pipeline.study.options.controls import Controls
 from pipeline.study.options.fitting import Family, Search
 from pipeline.study.options.handed_in import Condition, Outcome
 from pipeline.study.options.imaging import Agreement, Checks, Extraction, Masks, Preflight
@@ -361,6 +362,12 @@ class _Computed:
         AddedValue,
         "what radiomics adds to clinical data",
         "the model of `primary`, or the best one, fitted to clinical, radiomic and all candidates",
+    )
+    controls: Controls = section(
+        Controls,
+        "negative controls: the study's procedure on features of mixed voxels",
+        "negative controls: how much is texture, how much shape, volume and density "
+        "(docs/controls.md)",
     )
     nested: Nested = section(
         Nested,

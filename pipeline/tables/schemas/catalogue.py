@@ -12,6 +12,7 @@ from pipeline.tables.schemas.ablation import Ablation, AblationSeeds
 from pipeline.tables.schemas.added_value import AddedValue, AddedValueDifferences
 from pipeline.tables.schemas.agreement import Agreement
 from pipeline.tables.schemas.analysis import Analysis, Split
+from pipeline.tables.schemas.controls import ControlFeatures, ControlRows, Controls
 from pipeline.tables.schemas.course import COURSE
 from pipeline.tables.schemas.evaluation import EVALUATION
 from pipeline.tables.schemas.extraction import Extraction, Verification
@@ -87,6 +88,7 @@ CATALOGUE = (
     _batch("extraction", "extract", Extraction),
     _batch("verification", "extract", Verification),
     _batch("features", "extract", Features),
+    _batch("control_features", "control_features", ControlFeatures),
     _study("ingest", "gather", Ingest, "images"),
     _study("masks", "gather", Masks, "images"),
     _study("agreement", "gather", Agreement, "images"),
@@ -97,6 +99,7 @@ CATALOGUE = (
     _study("reproducibility", "reproducibility", Reproducibility, "features"),
     _study("reproducibility_families", "reproducibility", ReproducibilityFamilies, "features"),
     _study("analysis", "join", Analysis, "prediction"),
+    _study("control_rows", "control_rows", ControlRows, "prediction"),
     _study("split", "split", Split, "prediction"),
     _study("selection", "select", Selection, "prediction"),
     *(_study(name, "select", schema, "prediction") for name, schema in SIGNATURE.items()),
@@ -117,6 +120,7 @@ CATALOGUE = (
         AddedValueDifferences,
         "prediction",
     ),
+    Place("evaluation/controls.parquet", "controls", Controls, "prediction"),
     Place("evaluation/references.parquet", "references", References, "prediction"),
     Place("sensitivity/<model>.parquet", "sensitivity", Sensitivity, "prediction"),
     Place("nested/<model>_predictions.parquet", "nested", NestedPredictions, "prediction"),

@@ -60,6 +60,12 @@ def test_a_protocol_can_be_replayed_in_the_published_order():
     assert resolve_config(MODELLED | {"protocol": "ge2025"})["mode"] == "rigorous"
 
 
+def test_controls_need_images_and_a_prediction():
+    said = problem(controls={"kinds": ["shuffled_inside"]})
+    assert "Negative controls need images, whose voxels are mixed, and a prediction" in said
+    assert "Found: a study without `cases`. In: config key controls.kinds" in said
+
+
 @pytest.mark.parametrize("design", ["temporal", "by_site"])
 def test_the_published_order_has_no_external_part(design):
     split = {"design": design, "column": "x", "test_sites": ["B"]}

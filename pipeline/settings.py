@@ -1,0 +1,331 @@
+"""Measure a cohort, and say on one page which parameter file fits it, why, and at what cost.
+
+Everything is read from the tables that a run up to `features` leaves; no image is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from pipeline.core import command
+from pipeline.core.errors import StudyError
+from pipeline.core.files import read_table, whole_file, write_csv
+from pipeline.extraction.parameter_sets.advice import (
+    CLIPPED,
+    DOES_NOT_FIT,
+    FITS,
+    HELPS,
+    REACH,
+    Cohort,
+    advise,
+    file_name,
+    measured_costs,
+)
+from pipeline.extraction.params import Parameters, load_params
+from pipeline.reporting.blocks import Items, Paragraph, Section, Table
+from pipeline.reporting.study_report import render
+from pipeline.study.study import Study, open_study
+from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.reproducibility import Reproducibility
+from pipeline.tables.schemas.resample import Resample
+
+logger = logging.getLogger("vertebromics")
+
+#: What stands behind each figure of a measurement: quantiles of the cohort.
+QUANTILES = {"least": 0.0, "5%": 0.05, "median": 0.5, "95%": 0.95, "greatest": 1.0}
+
+
+def measurement(what: str, unit: str, values: Iterable[float]) -> dict:
+    """Return one row of the measurements: how many values, and their quantiles."""
+    known = np.asarray(list(values), float)
+    known = known[np.isfinite(known)]
+    figures = {name: float(np.quantile(known, q)) if known.size else np.nan
+               for name, q in QUANTILES.items()}  # fmt: skip
+    return {"what": what, "unit": unit, "n": len(known), **figures}
+
+
+def bins_of(features: pd.DataFrame, image: str, width: float) -> pd.Series:
+    """Return how many bins of a width the grey values of each region reach over.
+
+    PyRadiomics' bins begin at a multiple of the width at or below the least value.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        With ``<image>_firstorder_Minimum`` and ``Maximum``.
+    image : str
+        Image type, as features are named.
+    width : float
+        In the image's grey values.
+    """
+    low, high = (features[f"{image}_firstorder_{end}"] for end in ("Minimum", "Maximum"))
+    return np.floor(high / width) - np.floor(low / width) + 1
+
+
+def interpolated(spacing: pd.DataFrame, grid: Iterable[float]) -> pd.DataFrame:
+    """Return the share of the grid's voxels that lie between measured ones, along each axis.
+
+    Parameters
+    ----------
+    spacing : pandas.DataFrame
+        ``spacing_x, spacing_y, spacing_z`` of each scan, in mm.
+    grid : iterable of float
+        Spacing of the resampled grid along x, y and z, in mm; 0 keeps an axis as it is.
+    """
+    shares = {}
+    for axis, target in zip("xyz", grid, strict=True):
+        own = spacing[f"spacing_{axis}"]
+        measured = np.minimum(1, (target or own) / own)
+        shares[axis] = 1 - measured
+    return pd.DataFrame(shares)
+
+
+def measure(
+    params: Parameters, ingest: pd.DataFrame, resample: pd.DataFrame, features: pd.DataFrame
+) -> tuple[pd.DataFrame, Cohort]:
+    """Measure a cohort.
+
+    Parameters
+    ----------
+    params : Parameters
+        Of the study's extraction.
+    ingest, resample, features : pandas.DataFrame
+        The study's tables.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        ``what, unit, n`` and quantiles, a row a measurement.
+    cohort : Cohort
+        What rules go by.
+    """
+    setting = params.settings
+    grid = setting.get("resampledPixelSpacing")
+    scans = ingest[ingest["image"].notna()]
+    distance = scans["spacing_z"]
+    rows = [
+        measurement("distance of slices", "mm", distance),
+        measurement("slice thickness", "mm", scans["slice_thickness_mm"]),
+        measurement("pixel spacing", "mm", scans["spacing_x"]),
+    ]
+    if grid is not None:
+        shares = interpolated(scans, grid)
+        rows += [
+            measurement(f"interpolated along {axis}, grid of {target:g} mm", "share", shares[axis])
+            for axis, target in zip("xyz", grid, strict=True)
+        ]
+    width, bins = setting.get("binWidth"), None
+    fixed = setting.get("binCount") is not None
+    images = [
+        name.removesuffix("_firstorder_Minimum")
+        for name in features
+        if name.endswith("_firstorder_Minimum")
+    ]
+    if width and not fixed:
+        for image in images:
+            if f"{image}_firstorder_Maximum" not in features:
+                continue
+            found = bins_of(features, image, width)
+            bins = float(found.median()) if image == "original" else bins
+            rows.append(measurement(f"bins of {width:g} in a region, {image}", "bins", found))
+    smallest = None
+    if "original_shape_VoxelVolume" in features:
+        voxel = float(np.prod(grid)) if grid is not None and all(grid) else np.nan
+        voxels = features["original_shape_VoxelVolume"] / voxel
+        smallest = None if np.isnan(voxel) else float(voxels.min())
+        rows.append(measurement("size of a region on the grid", "voxels", voxels))
+    width_hu = clipped = None
+    if setting.get("normalize"):
+        per_scan = resample.drop_duplicates("scan_id")["image_sd_hu"].dropna()
+        if width and not fixed and len(per_scan):
+            in_hu = per_scan * width / float(setting.get("normalizeScale", 1))
+            width_hu = (float(in_hu.min()), float(in_hu.max()))
+            rows.append(measurement("width of a bin, normalised scan by scan", "HU", in_hu))
+        cut = resample["clipped_share"].dropna()
+        if len(cut):
+            clipped = float((cut > CLIPPED).mean())
+            rows.append(measurement("voxels cut by the normalisation", "share of a region", cut))
+    reach = margin = None
+    sigmas = (params.content.get("imageType") or {}).get("LoG", {}) or {}
+    if sigmas.get("sigma"):
+        reach = REACH * float(max(sigmas["sigma"]))
+        step = min(grid) if grid is not None and all(grid) else float(scans["spacing_x"].min())
+        margin = float(setting.get("padDistance", 5)) * step
+        rows.append(measurement("margin around a region", "mm", [margin]))
+        rows.append(measurement(f"reach of LoG ({REACH:g} x largest sigma)", "mm", [reach]))
+    ends = (float(distance.min()), float(distance.median()), float(distance.max()))
+    cohort = Cohort(
+        ends if len(distance) else None, float(grid[2]) if grid is not None else None, bins,
+        width if not fixed else None, width_hu, clipped, smallest, reach, margin,
+    )  # fmt: skip
+    return pd.DataFrame(rows), cohort
+
+
+def robust_features(results: Path, study: Study) -> dict[str, tuple[int, int]]:
+    """Return features with a CCC, and the robust ones, by parameter file.
+
+    Parameters
+    ----------
+    results : path
+        Folder of all studies; those that name the same table of cases count.
+    study : Study
+        Whose threshold of the CCC says what is robust; 0.85 where it sets none.
+    """
+    threshold = study.config["selection"]["ccc"]["threshold"] or 0.85
+    found = {}
+    for frozen in sorted(results.glob("*/study/study.yaml")):
+        config = yaml.safe_load(frozen.read_text(encoding="utf-8"))
+        path = frozen.parent.parent / "tables" / "reproducibility.parquet"
+        if config["cases"] != study.config["cases"] or not path.exists():
+            continue
+        ccc = read_table(path, Reproducibility)["ccc"].dropna()
+        if len(ccc):
+            name = file_name(config["extraction"]["params"])
+            found[name] = (len(ccc), int((ccc >= threshold).sum()))
+    return found
+
+
+def families_cost(results: Path, study: Study) -> list[str]:
+    """Return how many features of each image type stay robust, in a sentence each."""
+    path = results / study.name / "tables" / "reproducibility.parquet"
+    if not path.exists():
+        return []
+    table = read_table(path, Reproducibility).dropna(subset=["ccc"])
+    threshold = study.config["selection"]["ccc"]["threshold"] or 0.85
+    return [
+        f"{image}: {(rows['ccc'] >= threshold).sum()} of {len(rows)} features have a CCC of "
+        f"{threshold:g} or more"
+        for image, rows in table.groupby("image_type", sort=True)
+    ]
+
+
+def page_of(study: Study, measured: pd.DataFrame, advice: pd.DataFrame, families: list[str]) -> str:
+    """Return the page as HTML."""
+    by = {verdict: rows["file"].tolist() for verdict, rows in advice.groupby("verdict")}
+    own = advice.iloc[0]
+    text = (
+        f"The study's parameter file {own['file']} fits: {own['why']}."
+        if own["verdict"] == FITS
+        else f"The study's parameter file {own['file']} does not fit: {own['why']}."
+    )
+    if own["verdict"] == DOES_NOT_FIT and by.get(FITS):
+        text += f" Of the project's files these answer it: {', '.join(by[FITS])}."
+    elif own["verdict"] == DOES_NOT_FIT:
+        helping = f": each of {', '.join(by[HELPS])} answers a part" if by.get(HELPS) else ""
+        text += (
+            f" None of the project's files answers all of it{helping}. Copy the nearest one and "
+            "change what the table names."
+        )
+    shown = measured.copy()
+    for name in QUANTILES:
+        shown[name] = [f"{value:.3g}" if np.isfinite(value) else "–" for value in shown[name]]
+    shown["n"] = shown["n"].astype(str)
+    sections = [
+        Section(
+            "advice",
+            "Which parameter file fits",
+            [
+                Paragraph(text),
+                Table(
+                    "settings-advice",
+                    "The project's parameter files (radiomics_params), judged by the measurements "
+                    "below. A file changes one thing, or a few, of the published one. Robust: CCC "
+                    "between readers at or above the study's threshold, where a study of the same "
+                    "cases was run with the file, up to `snakemake features`.",
+                    advice.rename(columns=str.capitalize),
+                ),
+                Paragraph(
+                    "A file that fits on one ground may cost features on another: compare both, as "
+                    "docs/parameters.md says. Choose before looking at any outcome."
+                ),
+            ],
+        ),
+        Section(
+            "measured",
+            "What was measured",
+            [
+                Table(
+                    "settings-measured",
+                    "Quantiles over scans (distances, spacing, interpolation) and over masks "
+                    "(bins, sizes, cut voxels).",
+                    shown,
+                    raw=measured,
+                    numeric=("n", *QUANTILES),
+                )
+            ],
+        ),
+    ]
+    if families:
+        sections.append(Section("robust", "Robust features by image type", [Items(families)]))
+    title = study.config["title"] or study.name
+    return render(f"Settings for {title}", sections, "Settings of the extraction")
+
+
+def advice_table(
+    cohort: Cohort, current: str, studies: Mapping[str, tuple[int, int]]
+) -> pd.DataFrame:
+    """Return what is advised, a row a parameter file: ``file, verdict, why, cost``."""
+    rows = [
+        {**each._asdict(), "cost": measured_costs(studies, each.file)}
+        for each in advise(cohort, current)
+    ]
+    return pd.DataFrame(rows)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Measure a study's cohort, and write the page and its tables."""
+    study = open_study(options.results / "study")
+    tables = study.folder / "tables"
+    needed = [tables / "ingest.parquet", tables / "features.parquet"]
+    missing = [path.name for path in needed if not path.exists()]
+    if study.cases is None or missing:
+        raise StudyError(
+            "Advice on settings needs a study of images whose features were computed",
+            found="a study without `cases`" if study.cases is None else f"no {missing[0]}",
+            where=str(study.folder),
+            remedy="run `snakemake features --configfile <your study>.yaml`, then this command",
+            code="settings-without-features",
+        )
+    batches = study.batch_files(study.folder / "batches", "resample.parquet")
+    resample = pd.concat([read_table(path, Resample) for path in batches], ignore_index=True)
+    path = study.config["extraction"]["params"]
+    measured, cohort = measure(
+        load_params(path),
+        read_table(needed[0], Ingest),
+        resample,
+        read_table(needed[1], Features),
+    )
+    studies = robust_features(study.folder.parent, study)
+    advice = advice_table(cohort, file_name(path), studies)
+    folder = options.out or study.folder / "report" / "settings"
+    folder.mkdir(parents=True, exist_ok=True)
+    page = page_of(study, measured, advice, families_cost(study.folder.parent, study))
+    with whole_file(folder / "settings.html") as beside:
+        beside.write_text(page, encoding="utf-8")
+    (folder / "tables").mkdir(exist_ok=True)
+    write_csv(advice, folder / "tables" / "settings-advice.csv")
+    write_csv(measured, folder / "tables" / "settings-measured.csv")
+    for row in advice[advice["verdict"].isin([FITS, HELPS])].itertuples():
+        logger.info("%s %s: %s; %s", row.file, row.verdict, row.why, row.cost)
+    logger.info("open %s", folder / "settings.html")
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = command.parser("pipeline.settings", __doc__)
+    arguments.add_argument("results", type=Path, help="folder of the study, results/<study>")
+    arguments.add_argument(
+        "--out", type=Path, help="folder to write (results/<study>/report/settings)"
+    )
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, _arguments())

@@ -21,7 +21,10 @@ from pipeline.tables.feature_names import FILTER_FAMILIES
 from pipeline.tables.split_designs import holds_out
 
 #: Stages that fit models, in the order in which they run.
-STAGES = ("train", "added_value", "nested", "optimism", "learning_curve", "ablate")
+STAGES = ("train", "added_value", "controls", "nested", "optimism", "learning_curve", "ablate")
+
+#: Of one extraction by the fast engine, of a vertebra (docs/extraction.md).
+SECONDS_A_MASK = 0.3
 
 
 def planned_fits(config: Mapping) -> dict[str, dict[str, int]]:
@@ -45,6 +48,8 @@ def planned_fits(config: Mapping) -> dict[str, dict[str, int]]:
     return {
         "train": {name: _of_one(name, config, "full") for name in config["models"]},
         "added_value": {name: _of_added_value(name, config) for name in judged_models(config)},
+        "controls": {name: _of_controls(name, config) for name in judged_models(config)
+                     if config["controls"]["kinds"]},
         "nested": {name: dealt * _of_one(name, config, nested["search"])
                    for name in nested["models"]},
         "optimism": {name: 1 + optimism["resamples"] * _of_one(name, config, optimism["search"])
@@ -88,6 +93,17 @@ def _of_added_value(model: str, config: Mapping) -> int:
     )
 
 
+def _of_controls(model: str, config: Mapping) -> int:
+    """Return the fits of the true features and of each kind and draw, on every judged part."""
+    options, declared, nested = config["controls"], config["primary"], config["nested"]
+    outer = (declared is not None and declared["part"] == "nested") or not holds_out(
+        config["split"]
+    )
+    parts = nested["folds"] * nested["repeats"] if outer else 1
+    tables = 1 + len(options["kinds"]) * options["draws"]
+    return tables * parts * _of_one(model, config, options["search"])
+
+
 def _of_ablation(model: str, config: Mapping) -> int:
     options = config["ablation"]
     rule, folds = config["evaluation"]["threshold_rule"], config["split"]["folds"]
@@ -105,6 +121,13 @@ def described(config: Mapping) -> list[str]:
             shown = ", ".join(f"{name} {fits:,}" for name, fits in models.items())
             of = f" ({ablation_steps(config)} steps a model)" if stage == "ablate" else ""
             lines.append(f"{stage}{of}: {shown}")
+    options = config["controls"]
+    if lines and options["kinds"]:
+        times = len(options["kinds"]) * options["draws"]
+        lines.append(
+            f"control_features (no fits): extracts every mask {times} times more, about "
+            f"{SECONDS_A_MASK * times:.0f} s a mask with ge2025.yaml"
+        )
     return lines
 
 

@@ -47,6 +47,25 @@ def test_the_arms_of_the_added_value_are_counted(config, changes, fits):
 
 
 @pytest.mark.parametrize(
+    ("changes", "fits"),
+    [
+        ({}, 11 * 16),  # true features and two kinds of five draws: (2 sets + 1) x 5 folds + 1
+        ({"primary": {"model": "lr", "part": "nested", "metric": "auroc"}}, 5 * 11 * 16),
+    ],
+)
+def test_controls_are_counted_with_what_they_extract(config, changes, fits):
+    config["search"]["reduced_iterations"] = 2
+    config |= {"primary": {"model": "lr", "part": "test", "metric": "auroc"}} | changes
+    assert planned_fits(config)["controls"] == {}
+    config["controls"] |= {"kinds": ["shuffled_inside", "sampled_inside"]}
+    assert planned_fits(config)["controls"] == {"lr": fits}
+    assert described(config)[-1] == (
+        "control_features (no fits): extracts every mask 10 times more, about 3 s a mask with "
+        "ge2025.yaml"
+    )
+
+
+@pytest.mark.parametrize(
     ("search", "rule", "fits"), [("fixed", "fixed", 2), ("full", "youden", 57)]
 )
 def test_thresholds_and_searches_count_in_every_step(config, search, rule, fits):

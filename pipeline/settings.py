@@ -110,7 +110,7 @@ def measure(
     setting = params.settings
     grid = setting.get("resampledPixelSpacing")
     scans = ingest[ingest["image"].notna()]
-    distance = scans["spacing_z"]
+    distance = scans["spacing_z"].dropna()
     rows = [
         measurement("distance of slices", "mm", distance),
         measurement("slice thickness", "mm", scans["slice_thickness_mm"]),
@@ -161,9 +161,11 @@ def measure(
         margin = float(setting.get("padDistance", 5)) * step
         rows.append(measurement("margin around a region", "mm", [margin]))
         rows.append(measurement(f"reach of LoG ({REACH:g} x largest sigma)", "mm", [reach]))
-    ends = (float(distance.min()), float(distance.median()), float(distance.max()))
+    ends = None
+    if len(distance):
+        ends = (float(distance.min()), float(distance.median()), float(distance.max()))
     cohort = Cohort(
-        ends if len(distance) else None, float(grid[2]) if grid is not None else None, bins,
+        ends, float(grid[2]) if grid is not None else None, bins,
         width if not fixed else None, width_hu, clipped, smallest, reach, margin,
     )  # fmt: skip
     return pd.DataFrame(rows), cohort

@@ -10,7 +10,7 @@ from models.negative_controls import Judging, judging_of, replaced, table_of_arm
 from pipeline.tables.schemas.controls import KINDS
 from proofs.negative_controls import judged_cohort, simulate_patient
 
-PATIENTS, DRAWS = 70, 3
+PATIENTS, DRAWS = 70, 5
 
 
 def arms_of(signal: str, *kinds: str, seed: int = 1) -> pd.DataFrame:

@@ -30,7 +30,6 @@ from pipeline.tables.schemas.reproducibility import Reproducibility
 from pipeline.tables.schemas.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
-from tests.support.refusals import refused
 
 WELL = Cohort((1.0, 1.0, 1.1), 1.0, 40.0, 25.0, (25.0, 26.0), 0.0, 20_000.0, 20.0, 25.0)
 
@@ -189,5 +188,6 @@ def test_without_features_nothing_can_be_advised(tmp_path):
     config = resolve_config({"study": "s", "cases": "cases.csv", "results": str(tmp_path)})
     (tmp_path / "s" / "study").mkdir(parents=True)
     (tmp_path / "s" / "study" / "study.yaml").write_text(yaml.safe_dump(config))
-    with refused("settings-without-features", "without `cases`", StudyError):
+    with pytest.raises(StudyError, match="a study without `cases`") as told:
         main(argparse.Namespace(results=tmp_path / "s", out=None))
+    assert told.value.code == "settings-without-features"

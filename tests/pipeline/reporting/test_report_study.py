@@ -254,6 +254,7 @@ TITLES = [
     "Selection of features",
     "How the models were fitted",
     "Performance of the models",
+    "Performance in subgroups",
     "Added value of radiomics",
     "Internal validation and simpler models",
     "Missing values and sensitivity",
@@ -487,7 +488,7 @@ def test_figures_and_pictures_have_words(imaging_text):
     parsed = Page(imaging_text)
     assert all(attrs.get("alt") for tag, attrs in parsed.tags if tag == "img")
     drawings = [attrs for tag, attrs in parsed.tags if tag == "svg" and "role" in attrs]
-    assert len(drawings) == 18
+    assert len(drawings) == 20
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in drawings)
     scopes = [attrs.get("scope") for tag, attrs in parsed.tags if tag == "th"]
     assert set(scopes) == {"row", "col"}
@@ -684,7 +685,7 @@ def test_several_cases_of_a_patient_are_not_compared_as_independent(copied):
     write_table(doubled, path)
     section = characteristics_section(read_results(copied / "study"))
     assert f"{half} patients have {2 * half} cases" in section.blocks[0].text
-    first, second = (block for block in section.all_blocks() if isinstance(block, Table))
+    first, second, _ = (block for block in section.all_blocks() if isinstance(block, Table))
     assert "Rows of one patient are not independent" in first.caption
     # A patient's rows are alike, and so is their outcome; the parts are those of other patients.
     assert set(first.raw["compared"].dropna()) == {"patients"}

@@ -141,6 +141,16 @@ def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
             remedy="run the study with `mode: rigorous`, and freeze that model",
             code="freeze-as-published",
         )
+    if study.config["harmonisation"]["method"] != "none":
+        raise StudyError(
+            "A model of harmonised features is not frozen: it could predict patients of its own "
+            "sites only",
+            found=f"harmonisation: {{method: {study.config['harmonisation']['method']}}}",
+            where=f"study {study.name}",
+            remedy="run the study with `harmonisation: {method: none}`, and freeze that model, "
+            "which another hospital can validate and recalibrate",
+            code="freeze-harmonised",
+        )
     path = folder / "models" / model / "model.json"
     if not path.exists():
         trained = sorted(each.parent.name for each in (folder / "models").glob("*/model.json"))

@@ -20,13 +20,15 @@ from pipeline.core.problems import listing
 from pipeline.core.table_schema import Table
 from pipeline.study.study import open_study
 from pipeline.tables.feature_columns import Layout
-from pipeline.tables.feature_tables import feature_names, read_features
+from pipeline.tables.feature_tables import feature_names
 from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.schemas.agreement import Agreement
 from pipeline.tables.schemas.extraction import Extraction
 from pipeline.tables.schemas.features import Features
 from pipeline.tables.schemas.ingest import Ingest
 from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.site_features import ready_tables
+from pipeline.tables.sites import has
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,16 +189,16 @@ def main(options: argparse.Namespace) -> None:
     elif options.study is not None:
         study = open_study(options.study)
         config = study.config
-        if not config["features"]:
+        if not has(config, "features"):
             raise StudyError(
                 "Gathering without tables of batches needs a study that starts from `features`",
                 where=f"study {config['study']}",
                 code="gather-without-batches",
             )
-        key, layout = f"{config['unit']}_id", Layout.of(config, study.dictionary)
         ready = {}
-        for reader, path in config["features"].items():
-            ready[reader], names, dropped = read_features(path, reader, key, layout)
+        layout = Layout.of(config, study.dictionary)
+        for reader, (table, names, dropped) in ready_tables(config, layout).items():
+            ready[reader] = table
             logger.info(
                 "reader %s: %d features; no features: %s",
                 reader,

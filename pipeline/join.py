@@ -38,6 +38,7 @@ from pipeline.tables.schemas.analysis import Analysis
 from pipeline.tables.schemas.extraction import Extraction
 from pipeline.tables.schemas.features import Features
 from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.sites import feature_readers, has, site_columns
 from pipeline.tables.values.formula import Formula
 from pipeline.tables.values.implausible import implausible_columns
 
@@ -169,6 +170,13 @@ def describe(
         dictionary, config["timing"], config["predictors"], formula.columns
     )
     rows = predictors.astype(object).where(predictors.notna(), None).to_dict("records")
+    more = {}
+    if config["harmonisation"]["method"] != "none":
+        kept = dictionary[dictionary["column"].isin(config["harmonisation"]["covariates"])]
+        more["harmonisation"] = {
+            "site": site_columns(dictionary)[0],
+            "covariates": kept.astype(object).where(kept.notna(), None).to_dict("records"),
+        }
     return {
         "unit": config["unit"],
         "readers": list(readers),
@@ -178,7 +186,7 @@ def describe(
         "predictors": rows,
         "outcome": {name: config["outcome"][name] for name in ("name", "label", "formula")},
         "notes": list(notes),
-    }
+    } | more
 
 
 def analysis_table(
@@ -301,7 +309,7 @@ def _implausible(study: Study) -> list[str]:
 def main(options: argparse.Namespace) -> None:
     """Join one study's tables."""
     study = open_study(options.study)
-    with_features = study.cases is not None or study.config["features"] is not None
+    with_features = study.cases is not None or has(study.config, "features")
     if options.flow_only and not with_features:
         flow, _ = build_flow(study)
         write_json({"steps": flow.steps}, options.flow)
@@ -332,7 +340,7 @@ def main(options: argparse.Namespace) -> None:
     elif study.cases is None:
         layout = Layout.of(study.config, study.dictionary)
         ready = study.ready_tables()
-        kept_out = layout.kept_out(ready.columns[next(iter(study.config["features"]))])
+        kept_out = layout.kept_out(ready.columns[feature_readers(study.config)[0]])
         notes = ready.notes
         left_out = columns_left_out(ready.columns, layout, gathered.columns)
         flow, outcome = build_flow(study, ready_cases=ready.cases, features=features)

@@ -14,6 +14,7 @@ from pipeline.study.study import Study
 from pipeline.tables.dictionary import all_levels
 from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.readers import latest_versions
+from pipeline.tables.sites import has
 from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, holds_out, parts_from_column
 from pipeline.tables.values.formula import Formula
 
@@ -191,7 +192,7 @@ def units_by_tables(study: Study) -> tuple[pd.DataFrame, pd.Series, pd.Series | 
     outcome : pandas.Series or None
         Boolean of each; None without an outcome.
     """
-    ready = None if study.config["features"] is None else study.ready_tables().cases
+    ready = study.ready_tables().cases if has(study.config, "features") else None
     flow, outcome = screen(study, ready)
     members = flow.members.drop_duplicates("unit_id").set_index("unit_id")
     clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)

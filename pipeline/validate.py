@@ -26,12 +26,14 @@ from pipeline.study.config import load_config, resolve_config, tables_alone, use
 from pipeline.study.config_checks import check_model_reader
 from pipeline.study.foreseen_fits import foreseen, training_patients
 from pipeline.study.outcome_columns import course_columns
+from pipeline.study.site_checks import check_site
 from pipeline.study.study import Ready, Study, predicts, write_study
 from pipeline.study.study_groups import groups_by_column
-from pipeline.tables.cases import read_cases
+from pipeline.tables.cases import read_cases_of_sites
 from pipeline.tables.clinical_source import clinical_tables, used_columns
 from pipeline.tables.dictionary import (
     NUMERIC,
+    ROLE_OF_SITE,
     all_levels,
     allowed_predictors,
     check_program_names,
@@ -39,18 +41,14 @@ from pipeline.tables.dictionary import (
 )
 from pipeline.tables.feature_columns import Layout
 from pipeline.tables.feature_names import check_candidates, foreign_names
-from pipeline.tables.feature_tables import (
-    kept_out_text,
-    named_features,
-    read_feature_keys,
-    read_features,
-)
-from pipeline.tables.files.sheets import column_names
+from pipeline.tables.feature_tables import kept_out_text, named_features
 from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.pairs import check_ids_spelled, check_together
 from pipeline.tables.reader_units import other_units
 from pipeline.tables.readers import originals
 from pipeline.tables.registered import read_marker, suspicious_ids
+from pipeline.tables.site_features import ready_columns, ready_keys, ready_tables
+from pipeline.tables.sites import feature_files, has, sites_of
 from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, PARTS, holds_out
 from pipeline.tables.subgroup_columns import check_subgroups
 from pipeline.tables.values.formula import Formula
@@ -120,17 +118,17 @@ class _Tables:
 def _read_tables(config: dict, problems: Problems) -> _Tables:
     """Read every table, and note what is wrong with each."""
     tables = _Tables()
-    if config["clinical"] is not None or config["outcome"] is not None:
+    if has(config, "clinical") or config["outcome"] is not None:
         with problems.step():
             tables.clinical, tables.dictionary = clinical_tables(config, problems)
-    if config["cases"] is not None:
+    if has(config, "cases"):
         with problems.step():
-            tables.cases = read_cases(config["cases"], config["scans_per_job"])
+            tables.cases = read_cases_of_sites(config)
             _check_convention(config)
             _check_readers(config, tables.cases)
         with problems.step():
             check_parameter_file(config["extraction"]["params"])
-    elif config["features"] is not None:
+    elif has(config, "features"):
         with problems.step():
             tables.ready = _read_ready(config, tables.dictionary)
     return tables
@@ -151,6 +149,8 @@ def _check_tables(config: dict, tables: _Tables, problems: Problems) -> None:
             with problems.step():
                 asked = config["evaluation"]["subgroups"]
                 check_subgroups(asked, dictionary, images=cases is not None)
+        with problems.step():
+            check_site(config, clinical, dictionary)
         if cases is not None or features is not None:
             with problems.step():
                 check_together(config, clinical, cases, features)
@@ -159,9 +159,7 @@ def _check_tables(config: dict, tables: _Tables, problems: Problems) -> None:
     if problems:
         return  # what follows looks at tables that are right
     if predicts(config) and features is not None:
-        named = named_features(
-            next(iter(config["features"].values())), Layout.of(config, dictionary)
-        )
+        named = named_features(feature_files(config)[0], Layout.of(config, dictionary))
         rows = allowed_predictors(dictionary, config["timing"], config["predictors"])
         check_program_names(rows, named)
     if config["ablation"]["features"] and predicts(config):
@@ -177,32 +175,32 @@ def _is_typed(dictionary: pd.DataFrame) -> bool:
 
 def _check_convention(config: dict) -> None:
     """Warn if the configuration names another convention than register was told of all masks."""
-    told = read_marker(config["cases"]).get("convention")
     stated = config["masks"]["convention"]
-    if told is not None and stated not in ("none", told):
-        logger.warning(
-            "The masks were registered by the convention %s, but masks.convention is %s: write "
-            "masks: {convention: %s}",
-            told,
-            stated if isinstance(stated, str) else "an own map",
-            told,
-        )
+    for _, of_site in sites_of(config):
+        told = read_marker(of_site["cases"]).get("convention")
+        if told is not None and stated not in ("none", told):
+            logger.warning(
+                "The masks were registered by the convention %s, but masks.convention is %s: write "
+                "masks: {convention: %s}",
+                told,
+                stated if isinstance(stated, str) else "an own map",
+                told,
+            )
 
 
 def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> Ready:
     """Return what the ready feature tables say; log which columns are no features."""
     layout = Layout.of(config, dictionary)
-    features, notes = read_feature_keys(config["features"], f"{config['unit']}_id", layout)
+    features, notes = ready_keys(config, layout)
     for note in notes:
         logger.info(note)
-    unit_key = f"{config['unit']}_id"
+    columns = ready_columns(config)
     tables, features_of = {}, {}
-    for reader, path in sorted(config["features"].items()):
-        # What `gather` will read: a cell that is no number is told before anything runs.
-        table, names, _ = read_features(path, reader, unit_key, layout)
+    # What `gather` will read: a cell that is no number is told before anything runs.
+    for reader, (table, names, _) in ready_tables(config, layout).items():
         key = "case_id" if "case_id" in table else "patient_id"
         tables[reader], features_of[reader] = table.set_index(key), names
-        words = sorted(set(named_features(path, layout)) - set(names))
+        words = sorted(set(layout.features_among(columns[reader])) - set(names))
         if words:
             logger.warning(
                 "%d columns of the table of reader %s hold words, dates or codes and no numbers, "
@@ -211,11 +209,11 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> Ready:
             )
     for each in other_units(tables, next(iter(features_of.values()))):
         logger.warning("%s", each.text())
-    path = next(iter(config["features"].values()))
-    kept_out = layout.kept_out(column_names(path, "features"))
+    first = next(iter(columns.values()))
+    kept_out = layout.kept_out(first)
     if kept_out:
         logger.warning("%s", kept_out_text(kept_out))
-    foreign = foreign_names(named_features(path, layout))
+    foreign = foreign_names(layout.features_among(first))
     if foreign:
         logger.warning(
             "%d columns taken for features bear no name of PyRadiomics: %s. A time or a grade that "
@@ -227,9 +225,6 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> Ready:
         warning = suspicious_ids(features[column].dropna().unique(), column, "features")
         if warning is not None:
             logger.warning("%s", warning)
-    columns = {
-        reader: column_names(path, "features") for reader, path in config["features"].items()
-    }
     return Ready(features, notes, columns)
 
 
@@ -294,13 +289,13 @@ def check_groups(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame)
 
 def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:
     """Raise `StudyError` unless the features named for the ablation are candidates."""
-    if config["cases"] is not None:
+    if has(config, "cases"):
         from pipeline.extraction import feature_names, load_params
 
         features = feature_names(load_params(config["extraction"]["params"]))
-    elif config["features"] is not None:
+    elif has(config, "features"):
         layout = Layout.of(config, dictionary)
-        features = named_features(next(iter(config["features"].values())), layout)
+        features = named_features(feature_files(config)[0], layout)
     else:
         features = []
     predictors = allowed_predictors(dictionary, config["timing"], config["predictors"])
@@ -402,7 +397,8 @@ def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Dat
     if design not in FROM_COLUMN:
         return
     rows = dictionary[dictionary["column"] == column]
-    if rows.empty or rows.iloc[0]["role"] != "split":
+    roles = ("split", ROLE_OF_SITE) if design == "by_site" else ("split",)
+    if rows.empty or rows.iloc[0]["role"] not in roles:
         raise StudyError(
             f"The column of the split {design} must have the role `split` in the data dictionary",
             found=column,

@@ -14,6 +14,12 @@ from models.transformers.ccc_filter import CCCFilter
 from models.transformers.collinearity import CollinearityFilter
 from models.transformers.columns import LEVEL, Columns, candidates_of
 from models.transformers.filters import ClinicalFilter, MRMRFilter, WilcoxonFilter
+from models.transformers.harmonisation import (
+    HARMONISE,
+    SitePipeline,
+    harmonisation_note,
+    harmoniser_of,
+)
 from models.transformers.imputation import Imputer
 from models.transformers.preparation import AdaptiveScaler, ClinicalEncoder
 from pipeline.core.errors import StudyError
@@ -22,7 +28,8 @@ from pipeline.core.errors import StudyError
 def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     """Build the unfitted selection chain of a study.
 
-    Radiomics: CCC between readers on raw values, imputation, scaling, Wilcoxon rank-sum, mRMR.
+    Radiomics: CCC between readers on raw values, imputation, harmonisation between sites where the
+    study asks for it, scaling, Wilcoxon rank-sum, mRMR.
     Clinical, beside it: univariate test on raw values, encoding, imputation, scaling, removal of
     collinear columns.
     Everything is learned in ``fit``, so that fitting the chain to a fold's training rows leaks
@@ -37,7 +44,8 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     columns : Columns
         Candidates; a block without candidates is left out of the chain.
     config : mapping
-        A study's resolved configuration; ``selection``, ``scaling`` and ``imputation`` are used.
+        A study's resolved configuration; ``selection``, ``scaling`` and ``imputation`` are used,
+        and ``harmonisation`` where `columns` names a site.
 
     Returns
     -------
@@ -73,7 +81,11 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
             ("mrmr", MRMRFilter(**chosen["mrmr"])),
         ]
         levels = [LEVEL] if chosen["ccc"].get("within_level") else []
-        blocks.append(("radiomics", Pipeline(steps), columns.radiomics + levels))
+        block = Pipeline(steps)
+        if columns.site is not None:
+            steps.insert(2, (HARMONISE, harmoniser_of(config, columns)))
+            block = SitePipeline(steps)
+        blocks.append(("radiomics", block, columns.radiomics + levels + columns.beside))
     if columns.predictors:
         codes = [name for p in columns.predictors if not p.is_numeric for name in p.encoded]
         codes += [predictor.indicator for predictor in columns.predictors]
@@ -124,6 +136,8 @@ def chain_notes(chain: Pipeline) -> list[str]:
             if len(radiomics[step].get_feature_names_out()) == 0:
                 notes.append(f"No radiomic feature passed the {what} filter.")
                 break
+    if radiomics is not None and HARMONISE in radiomics.named_steps:
+        notes.append(harmonisation_note(radiomics[HARMONISE]))
     if clinical is not None and not clinical["univariate"].support_.any():
         notes.append("No clinical predictor passed the univariate filter.")
     if clinical is not None and clinical["collinear"].removed_:

@@ -21,6 +21,11 @@ MISSING = "(missing)"
 NUMERIC_TYPES = ("continuous", "ordinal")
 MEAN_OF_READERS = "mean"
 
+SITE_OF_ROW = ":site"
+"""Column of X with each unit's site, where features are harmonised; no candidate, as `LEVEL`."""
+KEPT = ":kept:"
+"""Stands before the name of a column of X whose effect on the features a harmonisation keeps."""
+
 LEVEL = ":level"
 """Column of X with each unit's vertebral level, which is no candidate; without a reader's name it
 clashes with no other."""
@@ -85,6 +90,13 @@ class Columns:
     everyone : pandas.DataFrame or None
         Rows of all patients, test rows included, from which ``mode: as_published`` selects; None
         where selection is learned from training rows alone.
+    site : str or None
+        Column of the site, where features are harmonised between sites; None where they are not.
+    kept : tuple of Predictor
+        Clinical columns whose effects on the features a harmonisation keeps.
+    transductive : bool
+        Whether a site without training rows is harmonised by its own rows: for labelled figures of
+        a validation site by site alone.
     """
 
     readers: tuple[str, ...]
@@ -93,6 +105,9 @@ class Columns:
     predictors: tuple[Predictor, ...]
     corrected: tuple[str, ...] = ()
     everyone: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    site: str | None = None
+    kept: tuple[Predictor, ...] = ()
+    transductive: bool = False
 
     @classmethod
     def from_info(cls, info: Mapping) -> Columns:
@@ -117,7 +132,12 @@ class Columns:
         predictors = tuple(_predictor(row) for row in info["predictors"])
         seen = readers if model_reader in (None, MEAN_OF_READERS) else (model_reader,)
         corrected = tuple(reader for reader in seen if info.get("corrected", {}).get(reader))
-        return cls(readers, model_reader, tuple(info["features"]), predictors, corrected)
+        asked = info.get("harmonisation") or {"site": None, "covariates": ()}
+        return cls(
+            *(readers, model_reader, tuple(info["features"]), predictors, corrected),
+            site=asked["site"],
+            kept=tuple(map(_predictor, asked["covariates"])),
+        )
 
     @property
     def radiomics(self) -> list[str]:
@@ -149,7 +169,8 @@ class Columns:
             Numbers as float64, levels as str or None; rows in the table's order. Behind the
             candidates stands `LEVEL`: str, None where the table does not tell it.
         """
-        missing = [name for name in self.names if name not in table.columns]
+        beside = [self.site] * (self.site is not None) + [each.column for each in self.kept]
+        missing = [name for name in self.names + beside if name not in table.columns]
         if missing:
             raise StudyError(
                 "The analysis table must hold every column that analysis.json names",
@@ -166,7 +187,23 @@ class Columns:
         X = pd.concat(parts, axis=1)[self.names]
         level = table.get("level", pd.Series(None, table.index)).astype(object)
         X[LEVEL] = level.where(level.notna(), None)
+        if self.site is not None:
+            X[SITE_OF_ROW] = table[self.site].astype(object).where(table[self.site].notna(), None)
+        for each in self.kept:
+            values = table[each.column]
+            X[KEPT + each.column] = (
+                values.astype(np.float64)
+                if each.is_numeric
+                else values.astype(object).where(values.notna(), None)
+            )
         return X.set_axis(pd.Index(table["unit_id"], name="unit_id"), axis=0)
+
+    @property
+    def beside(self) -> list[str]:
+        """Columns of X that are no candidates, for the harmonisation of features."""
+        if self.site is None:
+            return []
+        return [SITE_OF_ROW, *(KEPT + each.column for each in self.kept)]
 
     def block_of(self, name: str) -> Block:
         """Return the block of a feature, a predictor or an encoded column."""

@@ -17,8 +17,9 @@ from pipeline.core.problems import listing
 
 Section = TypeVar("Section")
 
-RULE, SECTION, SECTIONS = "rule", "section", "sections"
-"""Keys of a field's metadata: its `Rule`, the class of a section, that of a list of sections."""
+RULE, SECTION, SECTIONS, NAMED = "rule", "section", "sections", "named"
+"""Keys of a field's metadata: its `Rule`, the class of a section, that of a list of sections, that
+of sections by name."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,15 @@ def sections(kind: type, description: str, reason: str = "", **rules: Any) -> An
     return field(default_factory=list, metadata=metadata)
 
 
+def named_sections(kind: type, description: str, reason: str = "", **rules: Any) -> Any:
+    """Return the field of sections by name, None where there are none.
+
+    The field's type is a mapping whose keys are the names; its values are of `kind`.
+    """
+    metadata = {RULE: Rule(description, reason, **rules), NAMED: kind}
+    return field(default=None, metadata=metadata)
+
+
 def rule_of(one: Field) -> Rule:
     """Return what is said of a field."""
     return one.metadata[RULE]
@@ -180,4 +190,6 @@ def _typed(one: Field, value: Any) -> Any:
         return section_of(one.metadata[SECTION], value)
     if SECTIONS in one.metadata:
         return [section_of(one.metadata[SECTIONS], each) for each in value]
+    if value is not None and NAMED in one.metadata:
+        return {name: section_of(one.metadata[NAMED], each) for name, each in value.items()}
     return value

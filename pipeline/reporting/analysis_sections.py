@@ -25,6 +25,7 @@ from pipeline.reporting.sections.primary import sample_size_section
 from pipeline.reporting.sections.regression import regression_section
 from pipeline.reporting.sections.selection import selection_section
 from pipeline.reporting.sections.sensitivity import sensitivity_section
+from pipeline.reporting.sections.sites import sites_section
 from pipeline.reporting.sections.subgroups import subgroups_section
 from pipeline.reporting.sections.validation import validation_section
 
@@ -59,6 +60,7 @@ ANALYSIS_SECTIONS: dict[str, AnalysisSections] = {
         of_features=(
             *(selection_section, hyperparameters_section, performance_section),
             *(subgroups_section, added_value_section, controls_section, validation_section),
+            sites_section,
             *(learning_section, orders_section, sensitivity_section, importance_section),
             ablation_section,
         ),

@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table
 from pipeline.tables.schemas.catalogue import schema_of
+from pipeline.tables.schemas.site_validation import SITE_VALIDATION
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,26 @@ def read_controls(folder: Path) -> Controls:
     return Controls(
         table_of(folder, "evaluation/controls.parquet"),
         facts_of(folder, "evaluation/controls.json"),
+    )
+
+
+@dataclass(frozen=True)
+class Sites:
+    """What a validation site by site found: its tables by name, and its facts."""
+
+    outcome: pd.DataFrame
+    left_out: pd.DataFrame
+    pooled: pd.DataFrame
+    harmonised: pd.DataFrame
+    features: pd.DataFrame
+    info: dict
+
+
+def read_sites(folder: Path) -> Sites:
+    """Read the validation site by site, from the study's folder."""
+    return Sites(
+        **{name: table_of(folder, f"site_validation/{name}.parquet") for name in SITE_VALIDATION},
+        info=facts_of(folder, "site_validation/site_validation.json"),
     )
 
 

@@ -17,15 +17,18 @@ from pipeline.reporting.judged_rows import JudgedRows, judged_rows
 from pipeline.reporting.result_files import (
     AddedValue,
     Controls,
+    Sites,
     facts_of,
     read_added_value,
     read_controls,
+    read_sites,
     table_of,
 )
 from pipeline.study.analyses.outcomes import has_course
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.readers import latest_label
 from pipeline.tables.schemas.signature import SIGNATURE
+from pipeline.tables.sites import has
 from pipeline.tables.split_designs import holds_out
 
 
@@ -143,6 +146,7 @@ class Modelling:
     subgroups: pd.DataFrame
     signature: dict[str, pd.DataFrame]
     orders: Orders | None = None
+    sites: Sites | None = None
     learning: dict[str, Learning] = field(default_factory=dict)
     controls: Controls | None = None
 
@@ -230,7 +234,7 @@ class Results:
 
 def has_images(config: dict) -> bool:
     """Return whether a configuration asks for the imaging half."""
-    return config["cases"] is not None
+    return has(config, "cases")
 
 
 def has_models(config: dict) -> bool:
@@ -240,7 +244,7 @@ def has_models(config: dict) -> bool:
 
 def has_features(config: dict) -> bool:
     """Return whether a configuration asks for features, of images or of ready tables."""
-    return config["cases"] is not None or config["features"] is not None
+    return has(config, "cases") or has(config, "features")
 
 
 def regresses(config: dict) -> bool:
@@ -450,6 +454,7 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         learning=_learning(folder, config),
         orders=_orders(folder) if config["oversampled_split"]["models"] else None,
         controls=read_controls(folder) if config["controls"]["kinds"] else None,
+        sites=read_sites(folder) if config["site_validation"]["models"] else None,
     )
 
 

@@ -26,6 +26,7 @@ from pipeline.study.analyses import ANALYSES
 from pipeline.study.analyses.prediction import judged_models
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.study.study import write_study
+from pipeline.tables.sites import feature_files, has
 from pipeline.tables.split_designs import holds_out
 from pipeline.running.triggers import (
     files_state,
@@ -74,7 +75,7 @@ config = study.config
 FOLDER = study.folder.as_posix()
 clearly(
     deployed.check_paths,
-    [FOLDER, *(config["features"] or {}).values()],
+    [FOLDER, *feature_files(config)],
     workflow.modifier.path_modifier.replace_prefix,
 )
 
@@ -97,7 +98,7 @@ if not IS_JOB and not IS_LINT:
     at_start(workflow, hold_study, freeze_study)
 
 HAS_IMAGES = study.cases is not None
-HAS_FEATURES = HAS_IMAGES or config["features"] is not None
+HAS_FEATURES = HAS_IMAGES or has(config, "features")
 # What the study's tables are asked, as far as they go.
 RUNNING = [
     each
@@ -112,6 +113,7 @@ NESTED = config["nested"]["models"] if HAS_MODELS else []
 RESAMPLED = config["optimism"]["models"] if HAS_MODELS else []
 CURVED = config["learning_curve"]["models"] if HAS_MODELS else []
 REORDERED = config["oversampled_split"]["models"] if HAS_MODELS else []
+BY_SITE = config["site_validation"]["models"] if HAS_MODELS else []
 # Without test rows, what the outer folds of nested cross-validation predict judges the models.
 HAS_TEST_ROWS = holds_out(config["split"])
 JUDGED_BY_NESTED = (
@@ -338,6 +340,7 @@ def model_targets(wildcards):
         *[f"{FOLDER}/learning_curve/{model}.json" for model in CURVED],
         *[f"{FOLDER}/ablation/{model}.json" for model in ABLATED],
         *([f"{FOLDER}/oversampled_split/orders.json"] if REORDERED else []),
+        *([f"{FOLDER}/site_validation/site_validation.json"] if BY_SITE else []),
     ]
 
 

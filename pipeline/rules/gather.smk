@@ -28,7 +28,7 @@ else:
 
     rule gather_ready:
         input:
-            list(config["features"].values()),
+            feature_files(config),
         output:
             table=FEATURES,
             csv=f"{FOLDER}/tables/features.csv",

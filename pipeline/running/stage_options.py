@@ -25,10 +25,13 @@ from pipeline.tables.split_designs import OPTIONS as SPLIT
 from pipeline.tables.split_designs import holds_out
 
 #: What ready feature tables call their columns, and which of them are features.
-_READY = ("features", "columns", "not_features", "also_features", "aggregation", "unit")
+_READY = ("features", "sites", "columns", "not_features", "also_features", "aggregation", "unit")
 
 #: Limits of what a CT has to be; the other checks are of masks.
 _OF_CT = ("min_slices", "max_slice_spacing_mm", "max_slice_thickness_mm", "hu_range")
+
+#: What a fit of the selection reads of a harmonisation; covariates come with the analysis table.
+_HARMONISER = ("reference", "tiny_site", "min_rows")
 
 READ_BY: dict[str, tuple[str, ...]] = {
     "ingest": ("threads", "ingest", *(f"checks.{name}" for name in _OF_CT)),
@@ -53,12 +56,31 @@ READ_BY: dict[str, tuple[str, ...]] = {
     "reproducibility": ("evaluation.confidence", "selection.ccc.threshold"),
     "join": (
         *(*_READY, "model_reader", *OUTCOME, "eligibility", "timing", "predictors"),
-        *SPLIT,
+        *(*SPLIT, "harmonisation.method"),
     ),
     "flow": (*_READY, *OUTCOME, "eligibility"),
     **{rule: names for each in ANALYSES.values() for rule, names in each.reads.items()},
 }
 """Rule -> the options that its stage reads, whatever the model."""
+
+
+def _read_of_sites(rule: str, config: Mapping) -> list[str]:
+    """Return what a stage reads besides of a harmonisation, and of a validation site by site."""
+    fits = "scaling" in READ_BY[rule]  # the chain of selection
+    if not fits and rule != "join":
+        return []
+    harmonised = config["harmonisation"]["method"] != "none"
+    if rule == "join":
+        return ["harmonisation.covariates"] * harmonised
+    if rule != "site_validation":
+        return [f"harmonisation.{name}" for name in _HARMONISER] * harmonised
+    asked, spaces = config["site_validation"]["models"], config["search"]["spaces"]
+    more = [name for each in asked for name in MODEL_FAMILIES[each].own_options()]
+    more += [f"harmonisation.{name}" for name in _HARMONISER]
+    more += ["harmonisation.unseen_site"] * harmonised
+    more += [f"search.spaces.{name}" for name in asked if name in spaces]
+    more += ["search.reduced_iterations"] * (config["site_validation"]["search"] == "reduced")
+    return more
 
 
 def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
@@ -81,8 +103,9 @@ def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
     if model is None:
         # The order of the published study oversamples before it looks at the folds.
         more = ["assumptions", "oversampling"] if rule == "select" and is_leaking(config) else []
+        more += _read_of_sites(rule, config)
         if rule == "references" and not holds_out(config["split"]):
-            more = ["nested.folds", "nested.repeats"]
+            more += ["nested.folds", "nested.repeats"]
         if rule == "oversampled_split":
             asked = config["oversampled_split"]["models"]
             more += [name for each in asked for name in MODEL_FAMILIES[each].own_options()]
@@ -92,6 +115,8 @@ def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
             more += control_options(config)
         return list(dict.fromkeys([*READ_BY[rule], *more]))
     names = [*FITTED, *READ_BY_MODEL[rule], *MODEL_FAMILIES[model].own_options()]
+    if config["harmonisation"]["method"] != "none":
+        names += [f"harmonisation.{name}" for name in _HARMONISER]
     if rule == "sensitivity":  # parameters are those of the model, and no threshold is chosen
         return names
     search = config[SEARCHING[rule]]["search"] if rule in SEARCHING else "full"

@@ -24,9 +24,11 @@ from pipeline.running.fingerprint import code_fingerprint
 from pipeline.running.provenance import relative_name, software_version
 from pipeline.running.triggers import parameter_file
 from pipeline.study.study import Study, open_study
+from pipeline.tables.columns import JOINED
 from pipeline.tables.readers import split_label
 from pipeline.tables.registered import MARKER
 from pipeline.tables.schemas.catalogue import schema_of
+from pipeline.tables.sites import ALONE, has_sites, site_of_id, sites_of
 
 
 def trace_case(study: Study, case_id: str, reader: str | None = None) -> list[dict]:
@@ -191,8 +193,11 @@ def _shown_entry(kind: str, reference: str | None, state: str | None) -> str | N
 
 def _registered(study: Study, scan_id: str) -> dict:
     """Return what register recorded of a scan; empty where the study's folder moved away."""
-    path = Path(study.config["cases"]).parent / MARKER
-    return read_json(path)["scans"].get(scan_id, {}) if path.exists() else {}
+    name = site_of_id(scan_id) if has_sites(study.config) else ALONE
+    cases = dict(sites_of(study.config))[name]["cases"]
+    path = Path(cases).parent / MARKER
+    own = scan_id if name == ALONE else scan_id.removeprefix(f"{name}{JOINED}")
+    return read_json(path)["scans"].get(own, {}) if path.exists() else {}
 
 
 def _parameters(study: Study, recorded: Mapping) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
@@ -12,14 +13,16 @@ import yaml
 from pipeline.core.errors import StudyError
 from pipeline.core.own_files import OWN_FILES
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.sections import replaced_options
+from pipeline.core.sections import default_of, replaced_options
 from pipeline.core.yaml_keys import read_yaml, yaml_remedy, yaml_words
 from pipeline.study.config_checks import check_combinations
 from pipeline.study.options.acceptance import check_options
 from pipeline.study.options.fitting import Family
+from pipeline.study.options.handed_in import Site
 from pipeline.study.options.study_options import Options
 from pipeline.tables.columns import analysis_name
 from pipeline.tables.files.limits import read_bytes
+from pipeline.tables.sites import SITE
 from pipeline.tables.split_designs import holds_out
 
 DEFAULTS = OWN_FILES / "config" / "default.yaml"
@@ -95,7 +98,10 @@ def user_config(paths: Iterable[str | Path]) -> dict:
     return user
 
 
-OF_TABLES = ("cases", "features", "clinical", "dictionary", "unit", "columns", "missing_values")
+OF_TABLES = (
+    *("cases", "features", "sites", "clinical", "dictionary", "unit", "columns"),
+    "missing_values",
+)
 """Options that say where a study's tables are and how they are read."""
 
 
@@ -151,6 +157,7 @@ def resolve_config(user: dict) -> dict:
     problems = Problems("the configuration")
     check_options(config, problems)
     if not problems:
+        _complete_sites(config)
         check_combinations(config, problems)
     problems.raise_if_any()
     _name_inside(config)
@@ -172,6 +179,17 @@ def resolve_config(user: dict) -> dict:
     return config
 
 
+def _complete_sites(config: dict) -> None:
+    """Give each site all options of a site, and a split by site the column that is made."""
+    if config["sites"] is None:
+        return
+    for name, given in config["sites"].items():
+        missing = {one.name: default_of(one) for one in fields(Site) if one.name not in given}
+        config["sites"][name] = missing | given
+    if config["split"]["design"] == "by_site" and config["split"]["column"] is None:
+        config["split"]["column"] = SITE
+
+
 def study_folder(user: Mapping) -> Path:
     """Return ``results/<study>`` of what a study's own file and the command line state.
 
@@ -182,6 +200,8 @@ def study_folder(user: Mapping) -> Path:
 
 def _name_inside(config: dict) -> None:
     """Give clinical columns that options name the names that they have inside the project."""
+    kept = config["harmonisation"]["covariates"]
+    config["harmonisation"]["covariates"] = [analysis_name(name) for name in kept]
     if isinstance(config["predictors"], list):
         config["predictors"] = [analysis_name(name) for name in config["predictors"]]
     named = config["ablation"]["features"]

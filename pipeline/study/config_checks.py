@@ -9,6 +9,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.study.analyses import ANALYSES
+from pipeline.tables.sites import OPTIONS, feature_readers, has, has_sites, sites_of
 from pipeline.tables.split_designs import holds_out
 
 #: What Windows keeps for its devices, and the folder beside the studies in which results of single
@@ -74,7 +75,11 @@ def _check_names(config: dict, problems: Problems) -> None:
 
 def check_combinations(config: dict, problems: Problems) -> None:
     """Add the rules that join several options."""
-    given = [key for key in ("cases", "features") if config[key] is not None]
+    if has_sites(config):
+        _check_sites(config, problems)
+        if problems:
+            return
+    given = [key for key in ("cases", "features") if has(config, key)]
     alone = config["clinical_only"]
     if alone:
         _check_clinical_alone(config, given, problems)
@@ -95,7 +100,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
     _check_clinical_keys(config, problems)
     _check_paths(config, problems)
     for key in ("columns", "not_features", "also_features"):
-        if config[key] and config["features"] is None:
+        if config[key] and not has(config, "features"):
             problems.add(
                 f"`{key}` is of ready feature tables",
                 where=f"config key {key}",
@@ -103,9 +108,10 @@ def check_combinations(config: dict, problems: Problems) -> None:
                 code="option-of-ready-features",
             )
     _check_published_order(config, problems)
-    if config["features"] is not None:
-        check_model_reader(config, sorted(config["features"]), problems)
+    if has(config, "features"):
+        check_model_reader(config, feature_readers(config), problems)
     _check_split(config["split"], problems)
+    _check_harmonisation(config, problems)
     if not holds_out(config["split"]) and "prediction" in config["analyses"]:
         _check_no_hold_out(config, problems)
     low, high = config["evaluation"]["decision_curve"]
@@ -144,6 +150,56 @@ def check_combinations(config: dict, problems: Problems) -> None:
         )
 
 
+def _check_sites(config: dict, problems: Problems) -> None:
+    """Add what keeps the tables of several sites from being those of one study."""
+    sites = config["sites"]
+    beside = [key for key in OPTIONS if config[key] is not None]
+    if beside:
+        problems.add(
+            "A study of several sites has its tables below `sites`",
+            found=f"sites and {listing(beside)}",
+            where="config key sites",
+            remedy=f"move {listing(beside)} below the site that the tables are of",
+            code="sites-and-tables",
+        )
+    if len(sites) < 2:
+        problems.add(
+            "A study with `sites` must name at least two",
+            found=listing(sites) or "none",
+            where="config key sites",
+            remedy="add the other site, or write its tables at the top, without `sites`",
+            code="one-site",
+        )
+    if len({name.casefold() for name in sites}) < len(sites):
+        problems.add(
+            "Sites must differ by more than capitals, since ids begin with their names",
+            found=listing(sorted(sites)),
+            where="config key sites",
+            remedy="rename one of them",
+            code="sites-alike",
+        )
+    for key in OPTIONS:
+        without = sorted(name for name, given in sites.items() if given[key] is None)
+        if without and len(without) < len(sites):
+            problems.add(
+                f"Every site must have `{key}`, or none",
+                found=f"not {listing(without)}",
+                where="config key sites",
+                remedy=f"give `{key}` of {listing(without)} too, or of nobody",
+                code="sites-differ-in-tables",
+            )
+    readers = {name: sorted(given["features"] or {}) for name, given in sites.items()}
+    if len(set(map(tuple, readers.values()))) > 1:
+        problems.add(
+            "Every site must have the same names of readers",
+            found=listing(f"{name}: {listing(each)}" for name, each in sorted(readers.items())),
+            where="config key sites",
+            remedy="call the readers alike, such as `features: {R1: ..., R2: ...}` at each site: "
+            "R1 of one site may be another person than R1 of the other",
+            code="sites-differ-in-readers",
+        )
+
+
 def _check_clinical_alone(config: dict, given: Sequence[str], problems: Problems) -> None:
     """Add what a study of clinical predictors alone has too much, or lacks."""
     if given:
@@ -155,7 +211,8 @@ def _check_clinical_alone(config: dict, given: Sequence[str], problems: Problems
             code="clinical-only-with-images",
         )
     for key in ("clinical", "dictionary", "outcome"):
-        if config[key] is None and "prediction" in config["analyses"]:
+        absent = not has(config, key) if key == "clinical" else config[key] is None
+        if absent and "prediction" in config["analyses"]:
             problems.add(
                 f"Models of clinical predictors alone need `{key}`",
                 where=f"config key {key}",
@@ -179,7 +236,7 @@ def _check_analyses(config: dict, problems: Problems) -> None:
     asked = [each for name, each in ANALYSES.items() if name in config["analyses"]]
     clinical = [each for each in asked if each.clinical_only]
     for key in ("clinical", "dictionary") if clinical else ():
-        if config[key] is None:
+        if not (has(config, key) if key == "clinical" else config[key] is not None):
             problems.add(
                 f"The analysis `{clinical[0].name}` is of a clinical table, and needs `{key}`",
                 where=f"config key {key}",
@@ -201,12 +258,17 @@ def _check_analyses(config: dict, problems: Problems) -> None:
 
 def _check_paths(config: dict, problems: Problems) -> None:
     """Add paths of feature tables that Snakemake would read as patterns."""
-    for reader, path in (config["features"] or {}).items():
+    paths = {
+        f"sites.{site}.features.{reader}" if has_sites(config) else f"features.{reader}": path
+        for site, of_site in sites_of(config)
+        for reader, path in (of_site["features"] or {}).items()
+    }
+    for option, path in paths.items():
         if set("{}\n") & set(path):
             problems.add(
                 "A path must not hold a brace or a line break, which Snakemake reads as its own",
                 found=repr(path),
-                where=f"config key features.{reader}",
+                where=f"config key {option}",
                 remedy="rename the file or folder",
                 code="path-with-braces",
             )
@@ -240,6 +302,38 @@ def _check_split(split: dict, problems: Problems) -> None:
             where="config key split.test_sites",
             remedy="list at least one, as the column spells it",
             code="split-sites-unnamed",
+        )
+
+
+def _check_harmonisation(config: dict, problems: Problems) -> None:
+    """Add what keeps features from being harmonised as the configuration asks."""
+    options, split = config["harmonisation"], config["split"]
+    if options["method"] == "none":
+        return
+    if config["clinical_only"] or "prediction" not in config["analyses"]:
+        problems.add(
+            "What is harmonised between sites are the radiomic features of a prediction",
+            found=f"method: {options['method']} in a study without them",
+            where="config key harmonisation.method",
+            remedy="write `harmonisation: {method: none}`",
+            code="harmonisation-without-features",
+        )
+    if is_leaking(config):
+        problems.add(
+            "The published order knows no harmonisation between sites",
+            found="mode: as_published",
+            where="config key harmonisation.method",
+            remedy="write `mode: rigorous`, or `harmonisation: {method: none}`",
+            code="harmonisation-as-published",
+        )
+    if split["design"] == "by_site":
+        problems.add(
+            "Features of a site that is held out cannot be harmonised: no training row is of it",
+            found=f"design: by_site with method: {options['method']}",
+            where="config key harmonisation.method",
+            remedy="write `harmonisation: {method: none}`, which validates on another hospital as "
+            "it is, or another `split.design`, and `site_validation` (docs/sites.md)",
+            code="harmonisation-of-held-out-site",
         )
 
 
@@ -279,6 +373,7 @@ def _check_no_hold_out(config: dict, problems: Problems) -> None:
 def _check_repeated_models(config: dict, problems: Problems) -> None:
     asked = {"ablated": "ablation", "cross-validated": "nested", "resampled": "optimism"}
     asked["oversampled before the split"] = "oversampled_split"
+    asked["validated site by site"] = "site_validation"
     asked["given a learning curve"] = "learning_curve"
     if config["oversampled_split"]["models"] and config["oversampling"] == "none":
         problems.add(
@@ -401,9 +496,10 @@ def _check_primary(config: dict, problems: Problems) -> None:
 
 
 def _check_clinical_keys(config: dict, problems: Problems) -> None:
-    if config["clinical"] is None:
+    clinical = has(config, "clinical")
+    if not clinical:
         # Ready feature tables may carry the outcome themselves.
-        beside = config["features"] is not None and config["outcome"] is not None
+        beside = has(config, "features") and config["outcome"] is not None
         for key in () if beside else ("outcome", "eligibility", "dictionary"):
             if config[key]:
                 problems.add(
@@ -422,7 +518,7 @@ def _check_clinical_keys(config: dict, problems: Problems) -> None:
             remedy="`vertebromics new NAME` writes a template",
             code="predictors-without-dictionary",
         )
-    elif config["cases"] is not None and config["clinical"] is not None:
+    elif has(config, "cases") and clinical:
         problems.add(
             "A clinical table needs a data dictionary with the type and timing of each column",
             where="config key dictionary",

@@ -22,6 +22,7 @@ from pipeline.core.store import Store, store_of
 from pipeline.study.analyses.prediction import PREDICTION
 from pipeline.tables.readers import originals
 from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
+from pipeline.tables.sites import feature_readers
 
 #: File of a frozen study that says what ready feature tables say besides cases and numbers.
 READY = "ready.json"
@@ -102,7 +103,7 @@ class Study:
         """Names of the readers, sorted; corrected masks are no reader of their own."""
         if self.cases is not None:
             return originals(self.cases["reader"])
-        return sorted(self.config["features"] or {})
+        return feature_readers(self.config)
 
     def batch_files(self, folder: Path, name: str) -> list[Path]:
         """Return the file `name` of each batch below `folder`, ``results/<study>/batches``.

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ from pipeline.tables.identifying.checks import check_identifying, shown, shown_i
 from pipeline.tables.readers import reader_label, split_label
 from pipeline.tables.registered import check_registered, read_marker
 from pipeline.tables.schema import check_columns, load_schema
+from pipeline.tables.sites import has_sites, sites_of, with_site
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +41,11 @@ HANDED_IN = [
     "days_from_surgery",
 ]
 COLUMNS = [*HANDED_IN, "batch"]
+ORDER = ["patient_id", "scan_id", "case_id", "reader"]
 
 
 def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
-    """Read and check the table of masks.
+    """Read and check the table of masks of a study of one site.
 
     Parameters
     ----------
@@ -100,8 +103,37 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
     days = pd.to_numeric(sheet["days_from_surgery"])
     sheet["days_from_surgery"] = days.astype("Int64")
     sheet["batch"] = batches(sheet["scan_id"], scans_per_job)
-    order = ["patient_id", "scan_id", "case_id", "reader"]
-    return sheet[COLUMNS].sort_values(order, kind="stable").reset_index(drop=True)
+    return sheet[COLUMNS].sort_values(ORDER, kind="stable").reset_index(drop=True)
+
+
+def read_cases_of_sites(config: Mapping) -> pd.DataFrame:
+    """Read and check a study's table of masks, or those of all its sites.
+
+    Parameters
+    ----------
+    config : mapping
+        The resolved configuration.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `read_cases` returns it; ids of several sites begin with the site's name.
+
+    Raises
+    ------
+    StudyError
+        Telling every wrong row of every site's table.
+    """
+    tables, problems = [], Problems("the tables of masks")
+    for site, of_site in sites_of(config):
+        with problems.step():
+            table = read_cases(of_site["cases"], config["scans_per_job"])
+            tables.append(with_site(table, site))
+    problems.raise_if_any()
+    whole = pd.concat(tables, ignore_index=True)
+    if has_sites(config):
+        whole["batch"] = batches(whole["scan_id"], config["scans_per_job"])
+    return whole.sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 
 def batches(scan_ids: pd.Series, scans_per_job: int) -> pd.Series:

@@ -28,6 +28,18 @@ from pipeline.tables.feature_columns import Layout
 from pipeline.tables.feature_tables import described_values
 from pipeline.tables.files.sheets import column_names
 from pipeline.tables.identifying.checks import shown, shown_id
+from pipeline.tables.sites import (
+    ALONE,
+    SITE,
+    dictionary_with_site,
+    has,
+    has_sites,
+    sites_of,
+    spelled,
+    spellings_of,
+    with_site,
+    without_own,
+)
 from pipeline.tables.split_designs import FROM_COLUMN, PARTS
 from pipeline.tables.values.formula import Formula
 
@@ -87,36 +99,61 @@ def _with_dictionary(
     config: Mapping, dictionary: pd.DataFrame | None, key: str, problems: Problems
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the clinical values typed by a dictionary, or by one made of the configuration."""
-    path = config["clinical"]
-    if path is not None and dictionary is not None:
-        missing = config["missing_values"]
-        means = {analysis_name(name): each for name, each in config["readings"].items()}
-        named = config["columns"]
-        ties = {analysis_name(name): each for name, each in config["reading_ties"].items()}
-        derived = {analysis_name(name): each for name, each in config["derived"].items()}
-        clinical = read_clinical(
-            path, dictionary, key, named, missing, means, problems, ties, derived
-        )
-        return clinical, dictionary
-    if path is not None:
-        sheet, where = clinical_sheet(path, config["columns"], key), path
-        sheet = without_missing(sheet, config["missing_values"])
-    else:
-        sheet, where = _beside_features(config, dictionary, key)
+    if dictionary is not None and has_sites(config):
+        described = dictionary_with_site(dictionary, config)
+    sheets: dict[str, tuple[pd.DataFrame, str]] = {}
+    tables: dict[str, pd.DataFrame] = {}
+    for site, of_site in sites_of(config):
+        path, spellings = of_site["clinical"], spellings_of(config, site)
+        if path is not None and dictionary is not None:
+            missing, named = config["missing_values"], config["columns"]
+            means, ties, derived = (
+                {analysis_name(name): each for name, each in config[option].items()}
+                for option in ("readings", "reading_ties", "derived")
+            )
+            tables[site] = read_clinical(
+                *(path, dictionary, key, named, missing, means, problems, ties, derived),
+                *(spellings, site),
+            )
+            continue
+        if path is not None:
+            sheet, where = clinical_sheet(path, config["columns"], key), path
+            sheet = without_missing(sheet, config["missing_values"])
+        else:
+            sheet, where = _beside_features(of_site, dictionary, key)
+        if site != ALONE:
+            sheet = spelled(without_own(sheet), spellings, site)
+        sheets[site] = sheet, where
     if dictionary is None:
-        roles = _named_columns(config)
+        dictionary = _dictionary_of_sheets(config, list(sheets.values()))
+        described = dictionary
+        if has_sites(config):
+            described = dictionary_with_site(dictionary, config)
+    for site, (sheet, where) in sheets.items():
+        tables[site] = type_clinical(sheet, dictionary, key, where)
+    if not has_sites(config):
+        return tables[ALONE], dictionary
+    parts = [with_site(table, site).assign(**{SITE: site}) for site, table in tables.items()]
+    clinical = pd.concat(parts, ignore_index=True)
+    return clinical.sort_values(key, kind="stable").reset_index(drop=True), described
+
+
+def _dictionary_of_sheets(config: Mapping, sheets: list[tuple[pd.DataFrame, str]]) -> pd.DataFrame:
+    """Return a dictionary of the columns that the configuration names, by what sheets hold."""
+    roles = _named_columns(config)
+    for sheet, where in sheets:
         _check_there(roles, sheet.columns, where)
-        dictionary = _dictionary_of(sheet, roles, config["split"])
         left = [name for name in sheet.columns if name not in {*roles, *KEYS}]
-        if left and path is not None:
+        if left and has(config, "clinical"):
             logger.info(
                 "no dictionary: of %s only %s is used, and there are no clinical predictors; not "
                 "used: %s",
-                path,
+                where,
                 listing(map(table_name, roles)),
                 listing(map(table_name, left)),
             )
-    return type_clinical(sheet, dictionary, key, where), dictionary
+    whole = pd.concat([sheet for sheet, _ in sheets], ignore_index=True)
+    return _dictionary_of(whole, roles, config["split"])
 
 
 def used_columns(clinical: pd.DataFrame, config: Mapping, dictionary: pd.DataFrame) -> pd.DataFrame:
@@ -215,6 +252,8 @@ def _named_columns(config: Mapping) -> dict[str, str]:
             roles.setdefault(analysis_name(name), "outcomes")
     for columns in config["readings"].values():
         roles |= {name: roles.get(name, "readings") for name in map(analysis_name, columns)}
+    if has_sites(config):  # made of the sites' names, and in no table
+        roles.pop(SITE, None)
     return roles
 
 

@@ -27,6 +27,7 @@ from pipeline.tables.files.sheets import cell, read_sheet, rows_of_repeated, row
 from pipeline.tables.identifying.checks import check_identifying, shown, shown_id
 from pipeline.tables.joined_readings import with_joined
 from pipeline.tables.schema import check_columns
+from pipeline.tables.sites import ALONE, check_levels, every_spelling, spelled, without_own
 from pipeline.tables.values.implausible import implausible_columns
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ def read_clinical(
     problems: Problems | None = None,
     ties: Mapping[str, str] | None = None,
     derived: Mapping[str, str] | None = None,
+    spellings: Mapping[str, Mapping[str, object]] | None = None,
+    site: str = ALONE,
 ) -> pd.DataFrame:
     """Read the clinical table and type it by the dictionary.
 
@@ -71,18 +74,28 @@ def read_clinical(
         Option ``reading_ties``: what holds where readings tie.
     derived : mapping, optional
         Option ``derived``: columns that formulas work out.
+    spellings : mapping, optional
+        Option ``sites.<site>.levels``: how the table's site spells levels.
+    site : str, optional
+        The table's site, in a study of several.
 
     Returns
     -------
     pandas.DataFrame
-        As `type_clinical` returns it.
+        As `type_clinical` returns it; without the site.
 
     Raises
     ------
     StudyError
         Telling every wrong row, column and value.
     """
-    sheet = clinical_sheet(path, names or {}, key, all_levels(dictionary))
+    levels, spellings = all_levels(dictionary), spellings or {}
+    for name, more in spellings.items():  # a level is no name of a patient, however it is spelled
+        levels.setdefault(analysis_name(name), []).extend(every_spelling(more))
+    sheet = clinical_sheet(path, names or {}, key, levels)
+    if site != ALONE:
+        check_levels(dictionary, spellings, site)
+        sheet = spelled(without_own(sheet), spellings, site)
     sheet = without_missing(sheet, missing)
     if problems is None:
         sheet = with_joined(sheet, readings or {}, dictionary, path, ties)

@@ -26,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 TIMINGS = ("preoperative", "intraoperative", "postoperative")
 TYPES = ("continuous", "ordinal", "categorical", "binary")
-ROLES = ("id", "predictor", "outcome", "eligibility", "split", "other")
+ROLE_OF_SITE = "site"
+"""Role of the column that names the hospital or centre of a unit."""
+ROLES = ("id", "predictor", "outcome", "eligibility", "split", ROLE_OF_SITE, "other")
 COLUMNS = ("column", "label", "type", "unit", "levels", "timing", "role", "range", "test")
 NUMERIC = ("continuous", "ordinal")
 MISSING = {
@@ -116,6 +118,7 @@ def _checked(path: str | Path, problems: Problems) -> pd.DataFrame | None:
             _check_test(entry, row, path, problems)
         if len(problems.errors) > before:
             sheet.loc[row, ["levels", "range", "test"]] = None
+    _check_site(sheet, path, problems)
     if problems:  # what is wrong is told; the other checks of the study need something
         sheet = sheet.drop_duplicates("column")
         sheet["role"] = sheet["role"].where(sheet["role"].notna(), "other")
@@ -254,6 +257,28 @@ def check_program_names(rows: pd.DataFrame, features: Sequence[str]) -> None:
         )
 
 
+def _check_site(sheet: pd.DataFrame, path: str | Path, problems: Problems) -> None:
+    """Add what keeps one column of words from naming the site."""
+    of_site = sheet[sheet["role"] == ROLE_OF_SITE]
+    if len(of_site) > 1:
+        problems.add(
+            "One column must name the site",
+            found=listing(of_site["column"]),
+            where=f"{path}, column role",
+            remedy=f"leave the role `{ROLE_OF_SITE}` to one of them",
+            code="two-columns-of-sites",
+        )
+    for row, entry in of_site.iterrows():
+        if entry["type"] in NUMERIC:
+            problems.add(
+                "The column of the site must be of the type categorical, or binary for two",
+                found=f"{entry['column']}, {entry['type']}",
+                where=cell(path, row, "type"),
+                remedy="write categorical, and the names of the sites into `levels`",
+                code="site-column-of-numbers",
+            )
+
+
 def _check_test(entry: pd.Series, row: int, path: str | Path, problems: Problems) -> None:
     if entry["test"] in TESTS_OF_NUMBERS and entry["type"] in ("categorical", "binary"):
         problems.add(
@@ -293,7 +318,9 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             code="timing-missing",
         )
     levels = levels_of(entry)
-    needs_levels = kind in ("categorical", "binary") and role in ("predictor", "split")
+    needs_levels = kind in ("categorical", "binary") and role in (
+        *("predictor", "split", ROLE_OF_SITE),
+    )
     if levels is None and needs_levels:
         problems.add(
             f"A {kind} {role} must list its levels",

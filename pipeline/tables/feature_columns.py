@@ -14,6 +14,7 @@ from pipeline.core.notation import NUMBER, Numbers, is_number, plain_numbers, re
 from pipeline.tables.columns import KEYS, given_names, table_name
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.feature_suspects import suspects
+from pipeline.tables.sites import feature_readers
 
 DAYS = "days_from_surgery"
 """Whole days from surgery to the scan, negative before it."""
@@ -88,7 +89,7 @@ class Layout:
             config["columns"],
             frozenset(map(table_name, described)) - {*KEYS, DAYS},
             tuple(config["not_features"]),
-            len(config["features"]) == 1 and config["aggregation"] is not None,
+            len(feature_readers(config)) == 1 and config["aggregation"] is not None,
             tuple(config["also_features"]),
         )
 

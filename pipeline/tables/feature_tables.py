@@ -303,9 +303,10 @@ def _check_readers_meet(sheets: Mapping[str, pd.DataFrame], paths: Mapping[str, 
             found=listing(f"{len(each)} ids of {reader}" for reader, each in ids.items())
             + ", and none of them in all tables",
             where=f"{listing(paths.values(), 4)}; config key features",
-            remedy="two hospitals are no two readers: put their rows into one table with a column "
-            "of the site, and write `features: {A: <that table>}`; to hold one out, `split: "
-            "{design: by_site, column: <the column>, test_sites: [<a site>]}`. Otherwise look for "
+            remedy="two hospitals are no two readers: write `sites: {A: {features: {R: <its "
+            "table>}, clinical: <its clinical table>}, B: {...}}` in place of `features` and "
+            "`clinical`, or put their rows into one table with a column of the site; to hold one "
+            "out, `split: {design: by_site, test_sites: [B]}` (docs/sites.md). Otherwise look for "
             "ids that are written differently",
             code="readers-share-no-case",
         )

@@ -11,6 +11,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
 from pipeline.tables.id_checks import check_spellings
 from pipeline.tables.identifying.checks import shown, shown_id
+from pipeline.tables.sites import ALONE, rows_of_site, sites_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,14 +27,21 @@ def check_together(
     imaged = features if cases is None else cases
     if config["outcome"] is not None and "days_from_surgery" in imaged.columns:
         check_timing(imaged, config["timing"])
-    check_ids_meet(clinical, imaged, unit_key, config)
+    problems = Problems("the ids of the tables")
+    for site, of_site in sites_of(config):
+        with problems.step():
+            check_ids_meet(
+                *(rows_of_site(clinical, unit_key, site), rows_of_site(imaged, unit_key, site)),
+                *(unit_key, of_site, site),
+            )
+    problems.raise_if_any()
     if cases is not None:
         _check_patients_agree(clinical, cases, unit_key)
     elif "patient_id" not in {*imaged.columns, *clinical.columns}:
         raise StudyError(
             "With `unit: case`, the clinical table or the feature tables must name the patient",
             found=f"columns {listing(map(shown, clinical.columns))}",
-            where=f"{config['clinical'] or 'the feature tables'}, header",
+            where="the clinical table, or the feature tables; header",
             remedy="add the column patient_id: cases of a patient must not be parted",
             code="patient-column-missing",
         )
@@ -71,7 +79,11 @@ def _patients(tables: Mapping[str, pd.DataFrame | None]) -> set[str]:
 
 
 def check_ids_meet(
-    clinical: pd.DataFrame, imaged: pd.DataFrame, unit_key: str, config: dict
+    clinical: pd.DataFrame,
+    imaged: pd.DataFrame,
+    unit_key: str,
+    config: Mapping,
+    site: str = ALONE,
 ) -> None:
     """Log the ids that only one source has; raise `StudyError` if no id is in both.
 
@@ -79,6 +91,7 @@ def check_ids_meet(
     is no mistake of the tables.
     """
     source = "cases" if config["cases"] is not None else "features"
+    place = "" if site == ALONE else f"sites.{site}."
     if unit_key not in imaged.columns:
         raise StudyError(
             f"The feature tables must have the column {unit_key}, the key of the clinical table",
@@ -93,7 +106,7 @@ def check_ids_meet(
             f"The tables `clinical` and `{source}` must share ids in the column {unit_key}",
             found=f"{listing(map(shown_id, sorted(one)), 3)} against "
             f"{listing(map(shown_id, sorted(other)), 3)}",
-            where=f"config keys clinical, {source}",
+            where=f"config keys {place}clinical, {place}{source}",
             remedy="replace the template's EXAMPLE rows by your patients; without a clinical "
             "table, delete `clinical`, `dictionary` and `eligibility`, and write `outcome: null`"
             if all(str(key).startswith("EXAMPLE") for key in one)

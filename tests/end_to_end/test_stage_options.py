@@ -100,6 +100,12 @@ MODELLED = {
         "interpretation": {"shap": True, "shap_rows": 3, "shap_background": 2},
     },
     "no hold-out": {"split": {"design": "none"}},
+    "sites": {
+        "harmonisation": {"method": "combat", "tiny_site": "pass", "min_rows": 5},
+        "site_validation": {"models": ["lr"], "folds": 2},
+        "search": {"spaces": {"lr": {"C": [1.0, 2.0]}}},
+        "ablation": {"models": []},
+    },
     "as published": {
         "mode": "as_published",
         "evaluation": {"threshold_rule": "fixed"},
@@ -391,8 +397,9 @@ def test_what_a_rule_lists_its_stage_reads(ruled: list[Run]) -> None:
 #: Option -> file and text that read it: before any stage, in the rules, or for the report, which
 #: is made of the whole configuration.
 READ_ELSEWHERE = {
-    "cases": ("pipeline/validate.py", 'config["cases"]'),
-    "scans_per_job": ("pipeline/validate.py", 'config["scans_per_job"]'),
+    "cases": ("pipeline/validate.py", 'has(config, "cases")'),
+    "scans_per_job": ("pipeline/tables/cases.py", 'config["scans_per_job"]'),
+    "harmonisation.covariates": ("pipeline/join.py", 'config["harmonisation"]["covariates"]'),
     "clinical_only": ("pipeline/study/config_checks.py", 'config["clinical_only"]'),
     "interpretation.top": (
         "pipeline/reporting/sections/importance.py",

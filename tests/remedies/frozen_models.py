@@ -414,6 +414,7 @@ def other_parameters(folder: Path) -> None:
 
 
 PREDICTS = "Freeze: a study without models of an outcome"
+HARMONISES = "Freeze: a study that harmonises features between sites"
 LEAKS = "Freeze: a study in the published order, which leaks"
 REMEDIES: dict[str, Remedy] = {
     "Freeze: a folder that is no study's results": no_study,
@@ -425,6 +426,10 @@ REMEDIES: dict[str, Remedy] = {
     LEAKS: options_of(
         LEAKS, {"mode": "as_published"}, "run the study with `mode: rigorous`",
         {"mode": "rigorous"},
+    ),
+    HARMONISES: options_of(
+        HARMONISES, {"harmonisation": {"method": "combat"}}, "with `harmonisation: {method: none}`",
+        {"harmonisation": {"method": "none"}},
     ),
     "Freeze: a model that the study has not trained": untrained,
     "Freeze: a model that dropped out": dropped,

@@ -12,13 +12,14 @@ from tests.remedies import (
     tables_people,
     tables_ready,
     tables_regression,
+    tables_sites,
     tables_validation,
     tables_values,
 )
 
 PARTS = [
     *(tables_files, tables_values, tables_ready, tables_people, tables_late, tables_groups),
-    *(tables_regression, tables_models, tables_clinical_sheets, tables_validation),
+    *(tables_regression, tables_models, tables_clinical_sheets, tables_validation, tables_sites),
 ]
 REMEDIES: dict[str, Remedy] = {
     bad_input: remedy for part in PARTS for bad_input, remedy in part.REMEDIES.items()

@@ -394,7 +394,8 @@ def two_hospitals(folder: Path) -> None:
     small = Small(folder, "AB")
     hospitals(small)
     refused(small.study, "Some case must be in the tables of all readers",
-            "one table with a column of the site", "design: by_site")  # fmt: skip
+            "sites: {A: {features", "one table with a column of the site",
+            "design: by_site")  # fmt: skip
     one_table(small)
     assert len(small.study().clinical) == 120
 

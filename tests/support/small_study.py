@@ -22,6 +22,7 @@ import models.references
 import models.sample_size
 import models.selection
 import models.sensitivity
+import models.site_validation
 import models.split
 import models.stability
 import models.train
@@ -56,8 +57,15 @@ def write_study(folder: Path, config: Mapping, flow: Mapping, n_features: int) -
     simulated = simulate_tables(PATIENTS, 5, features=feature_names()[:n_features])
     write_table(simulated.clinical, study / "clinical.parquet")
     dictionary = filled(Dictionary, simulated.dictionary)
-    write_table(dictionary, study / "dictionary.parquet", Dictionary)
     analysis, info = simulated.analysis()
+    if config["site_validation"]["models"]:
+        analysis["hospital"] = ["north", "south", "west"] * (PATIENTS // 3)
+        row = {"column": "hospital", "type": "categorical", "role": "site"}
+        row |= {"label": "Hospital", "levels": "north|south|west"}
+        dictionary = filled(Dictionary, pd.concat([dictionary, pd.DataFrame([row])]))
+    if config["harmonisation"]["method"] != "none":
+        info["harmonisation"] = {"site": "hospital", "covariates": []}
+    write_table(dictionary, study / "dictionary.parquet", Dictionary)
     write_table(analysis, tables / "analysis.parquet")
     write_json(info, tables / "analysis.json")
     write_json(flow, tables / "flow.json")
@@ -129,6 +137,8 @@ def run_models(folder: Path, config: Mapping) -> None:
     run_added_value(folder, config)
     if config["controls"]["kinds"]:
         run_controls(folder, config)
+    if config["site_validation"]["models"]:
+        call(models.site_validation, **given, workers=1, out_dir=folder / "site_validation")
     if config["oversampled_split"]["models"]:
         orders = folder / "oversampled_split"
         made = {"out": orders / "orders.parquet", "json": orders / "orders.json"}

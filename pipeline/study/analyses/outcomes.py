@@ -61,7 +61,7 @@ OUTCOMES = Analysis(
     rules=("describe_groups", "describe_course"),
     reads={
         "describe_groups": (
-            *("unit", *OUTCOME, "eligibility", "features", "evaluation.confidence"),
+            *("unit", *OUTCOME, "eligibility", "features", "sites", "evaluation.confidence"),
             *(f"outcomes.{name}" for name in ("by", "normality", "small_cells", "adjust")),
         ),
         "describe_course": (
@@ -70,6 +70,7 @@ OUTCOMES = Analysis(
                 *OUTCOME,
                 "eligibility",
                 "features",
+                "sites",
                 "evaluation.confidence",
                 "readings",
                 "reading_ties",

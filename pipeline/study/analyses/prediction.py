@@ -86,7 +86,7 @@ PREDICTION = Analysis(
     rules=(
         *("split", "select", "stability", "train", "evaluate", "references", "sensitivity"),
         *("added_value", "controls", "nested", "optimism", "learning_curve", "ablate"),
-        "oversampled_split",
+        *("oversampled_split", "site_validation"),
     ),
     reads={
         "split": ("seed", *SPLIT),
@@ -103,6 +103,11 @@ PREDICTION = Analysis(
             *("seed", "mode", "threads", *_CHAIN, "oversampling", "oversampled_split"),
             *("split.test_fraction", "split.folds", "search.iterations", "search.scoring"),
             "search.spaces",
+        ),
+        "site_validation": (
+            *("seed", "mode", "threads", *_CHAIN, "oversampling", "site_validation"),
+            *("evaluation.confidence", "evaluation.threshold_rule", "evaluation.threshold"),
+            *("split.folds", "search.iterations", "search.scoring"),
         ),
         "references": (
             *("seed", "mode", "threads", "unit", *_CHAIN, "oversampling"),

@@ -14,7 +14,8 @@ REGRESSION = Analysis(
     reads={
         "regress": (
             *("seed", "mode", "title", "unit", "regression", *OUTCOME, "eligibility", "timing"),
-            *("predictors", "features", "evaluation.confidence", "evaluation.decision_curve"),
+            *("predictors", "features", "sites", "evaluation.confidence"),
+            "evaluation.decision_curve",
             *(name for name in SPLIT if name != "split.folds"),
         ),
     },

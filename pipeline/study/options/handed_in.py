@@ -1,10 +1,22 @@
-"""Sections of what a study asks of its clinical table."""
+"""Sections of what a study is handed in, and of what it asks of its clinical table."""
 
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass
+from typing import Annotated
 
-from pipeline.core.sections import option
+from pipeline.core.sections import Rule, option
+
+NAME = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
+
+Reader = Annotated[str, Rule("name of a reader", bounds={"pattern": NAME})]
+Path = Annotated[str, Rule("path of a reader's feature table", bounds={"min_length": 1})]
+Column = Annotated[str, Rule("name of a column", bounds={"min_length": 1})]
+Level = Annotated[str, Rule("a level of the data dictionary", bounds={"min_length": 1})]
+Spelling = Annotated[
+    Annotated[str, Rule(bounds={"min_length": 1})] | float | bool,
+    Rule("how a site spells a level; several with `|` between them", accepts="text or a number"),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +56,33 @@ class Condition:
         MISSING, "the condition in words, for the flow diagram", required=True, min_length=1
     )
     formula: str = option(MISSING, "condition over clinical columns", required=True, min_length=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Tables of one site, of a study that has several."""
+
+    cases: str | None = option(
+        None,
+        "path of the site's table of masks",
+        "table that intake wrote for this site",
+        min_length=1,
+    )
+    features: Annotated[dict[Reader, Path], Rule(bounds={"min_length": 1})] | None = option(
+        None,
+        "one ready feature table per reader of the site, {reader: path}",
+        "{reader: path}; every site has the same names of readers",
+        remedy="such as `features: {A: a.csv}`",
+    )
+    clinical: str | None = option(
+        None,
+        "path of the site's clinical table",
+        "one row per unit of this site, with the same columns as at the other sites",
+        min_length=1,
+    )
+    levels: dict[Column, dict[Level, Spelling]] = option(
+        {},
+        "how the site spells levels, {HPV: {positive: Positive -Strong}}",
+        "{HPV: {positive: Positive -Strong | pos}}: how this site spells the levels of a column",
+        remedy="such as `levels: {HPV: {positive: Positive -Strong | pos}}`",
+    )

@@ -5,14 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pipeline.core.sections import Rule, option, optional_section, section, sections
+from pipeline.core.sections import (
+    Rule,
+    named_sections,
+    option,
+    optional_section,
+    section,
+    sections,
+)
 from pipeline.imaging.ct_options import CtOptions
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.study.options.added_value import AddedValue
 from pipeline.study.options.controls import Controls
 from pipeline.study.options.fitting import Family, Search
-from pipeline.study.options.handed_in import Condition, Outcome
+from pipeline.study.options.handed_in import (
+    NAME,
+    Column,
+    Condition,
+    Outcome,
+    Path,
+    Reader,
+    Site,
+)
 from pipeline.study.options.imaging import Agreement, Checks, Extraction, Masks, Preflight
 from pipeline.study.options.judging import (
     Ablation,
@@ -27,17 +42,21 @@ from pipeline.study.options.judging import (
 )
 from pipeline.study.options.reporting import Reporting
 from pipeline.study.options.selecting import Imputation, Scaling, Selection, Split
+from pipeline.study.options.sites import Harmonisation, SiteValidation
 
 if TYPE_CHECKING:
     Analysis = str
 else:
     Analysis = Literal[*ANALYSES]
 
-NAME = "^[A-Za-z0-9][A-Za-z0-9_-]*$"
-
-Reader = Annotated[str, Rule("name of a reader", bounds={"pattern": NAME})]
-Path = Annotated[str, Rule("path of a reader's feature table", bounds={"min_length": 1})]
-Column = Annotated[str, Rule("name of a column", bounds={"min_length": 1})]
+SiteName = Annotated[
+    str,
+    Rule(
+        "name of a site",
+        remedy="letters, digits and '_', at most 16: ids begin with it and a '-'",
+        bounds={"pattern": "^[A-Za-z0-9][A-Za-z0-9_]{0,15}$"},
+    ),
+]
 Pattern = Annotated[
     str, Rule("name of a column, `*` standing for anything", bounds={"min_length": 1})
 ]
@@ -127,6 +146,15 @@ class _HandedIn:
         "one ready feature table per reader, {reader: path}",
         "{reader: path} ready feature tables; the study then needs no image",
         remedy="such as `features: {A: a.csv, B: b.csv}`; put a reader named by a number in quotes",
+        replaced=True,
+    )
+    sites: Annotated[dict[SiteName, Site], Rule(bounds={"min_length": 2})] | None = named_sections(
+        Site,
+        "tables of several sites, {name: {features, clinical}}",
+        "{A: {features: {R: a.csv}, clinical: a_clinical.csv}, B: {...}}: a study of several "
+        "sites, in place of `cases`, `features` and `clinical`; ids begin with the site's name, "
+        "and a column `site` is made (docs/sites.md)",
+        remedy="such as `sites: {A: {features: {R: a.csv}, clinical: a_clinical.csv}, B: {...}}`",
         replaced=True,
     )
     columns: dict[OwnColumn, TheirColumn] = option(
@@ -303,6 +331,11 @@ class _Asked:
         "what replaces missing values",
         "of missing values, learned inside every training fold",
     )
+    harmonisation: Harmonisation = section(
+        Harmonisation,
+        "how features of several sites are harmonised",
+        "of radiomic features between sites, learned inside every training fold",
+    )
     scaling: Scaling = section(
         Scaling, "how a feature is standardised, and the limits within which it is z-scored"
     )
@@ -393,6 +426,11 @@ class _Computed:
         OversampledSplit,
         "oversampling before the split, which leaks, set beside the right order",
         "the order of zhang2025, on the study's patients and on permuted outcomes; it LEAKS",
+    )
+    site_validation: SiteValidation = section(
+        SiteValidation,
+        "what is shown of the sites of a study",
+        "of a study with a column of the role `site`: each site left out in turn; what sites do",
     )
     interpretation: Interpretation = section(
         Interpretation,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import Field, fields
 from functools import cache
-from typing import Annotated, Any, NotRequired, Required, get_type_hints
+from typing import Annotated, Any, NotRequired, Required, get_args, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict
 
-from pipeline.core.sections import SECTION, SECTIONS, Rule, default_of, rule_of
+from pipeline.core.sections import NAMED, SECTION, SECTIONS, Rule, default_of, rule_of
 from pipeline.study.options.study_options import Options
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -55,6 +55,11 @@ def _annotated(one: Field, hint: Any) -> Any:
         what = kind.__doc__.rstrip(".")
         item: Any = Annotated[_mapping_of(kind), Rule(what[0].lower() + what[1:])]
         hint = list[item]
+    elif (kind := one.metadata.get(NAMED)) is not None:
+        (mapping, *_) = get_args(hint)  # Annotated[dict[...], ...] | None
+        names: Any = get_args(get_args(mapping)[0])[0]
+        item = Annotated[_mapping_of(kind), Rule(kind.__doc__.rstrip("."))]
+        hint = dict[names, item] | None
     rule = rule_of(one)
     return (Required if rule.required else NotRequired)[Annotated[hint, rule]]
 

@@ -33,10 +33,12 @@ from pipeline.tables.schemas.resample import Resample
 from pipeline.tables.schemas.selection import Selection
 from pipeline.tables.schemas.sensitivity import Sensitivity
 from pipeline.tables.schemas.signature import SIGNATURE
+from pipeline.tables.schemas.site_validation import SITE_VALIDATION
 from pipeline.tables.schemas.stability import SelectionStability
 from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
 from pipeline.tables.schemas.subgroups import Subgroups
 from pipeline.tables.schemas.training import Importance, Predictions, Search
+from pipeline.tables.sites import has as handed_in
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,10 @@ CATALOGUE = (
     Place("learning_curve/<model>.parquet", "learning_curve", LearningCurve, "prediction"),
     Place("ablation/<model>_seeds.parquet", "ablate", AblationSeeds, "prediction"),
     Place("ablation/<model>.parquet", "ablate", Ablation, "prediction"),
+    *(
+        Place(f"site_validation/{name}.parquet", "site_validation", schema, "prediction")
+        for name, schema in SITE_VALIDATION.items()
+    ),
     Place("oversampled_split/orders.parquet", "oversampled_split", Orders, "prediction"),
     Place("outcomes/groups.parquet", "describe_groups", ComparedGroups, "outcomes"),
     Place("outcomes/cells.parquet", "describe_groups", Cells, "outcomes"),
@@ -157,11 +163,11 @@ def places_of(config: Mapping[str, Any], *, clinical: bool) -> list[Place]:
     Parameters
     ----------
     config : mapping
-        Its ``cases``, ``features`` and ``analyses``.
+        Its ``cases``, ``features``, ``sites`` and ``analyses``.
     clinical : bool
         Whether it has a clinical table.
     """
     has = {"clinical", *config["analyses"]} if clinical else set()
-    has |= {"images", "features"} if config["cases"] is not None else set()
-    has |= {"ready", "features"} if config["features"] is not None else set()
+    has |= {"images", "features"} if handed_in(config, "cases") else set()
+    has |= {"ready", "features"} if handed_in(config, "features") else set()
     return [place for place in CATALOGUE if place.of in has]

@@ -59,7 +59,7 @@ class Dictionary(Table):
     role = Column(
         TEXT,
         "what it serves as",
-        values=("id", "predictor", "outcome", "eligibility", "split", "other"),
+        values=("id", "predictor", "outcome", "eligibility", "split", "site", "other"),
     )
     range = Column(TEXT, "least and greatest plausible value, `18|110`", null="where none is given")
     test = Column(TEXT, "test named for the comparison of groups", null="where none is named")

@@ -34,6 +34,7 @@ from tests.support.refusals import refusal
 
 ALL = {place.schema for place in CATALOGUE}
 READY = {"study": "s", "cases": None, "features": {"A": "a.csv"}, "analyses": ["prediction"]}
+READY |= {"clinical": None, "sites": None}
 
 
 class Lengths(Table):

@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install bundle demo demo-tables demo-studies slurm real simulated test test-full bench bench-extraction bench-cohort bench-preflight bench-models proof-leakage proof-simulation lint docs examples options format clean
+.PHONY: help install bundle demo demo-tables demo-studies slurm real simulated test test-full bench bench-extraction bench-robustness bench-cohort bench-preflight bench-models proof-leakage proof-simulation lint docs examples options format clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -119,10 +119,13 @@ test-full: $(TOOLS) ## run the tests and recompute what they take from stored va
 	@echo "Part 2 of 2: what make test takes from stored values, a line a test"
 	$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m slow --hypothesis-profile full -v
 
-bench: bench-extraction bench-cohort bench-preflight bench-models ## run all benchmarks
+bench: bench-extraction bench-robustness bench-cohort bench-preflight bench-models ## run all benchmarks
 
 bench-extraction: $(STAMP) ## compare speed, memory and values of the extraction with PyRadiomics
 	$(BIN)/python -m benchmarks.extraction $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-robustness: $(STAMP) ## compare perturbed extractions that share work with separate ones
+	$(BIN)/python -m benchmarks.robustness
 
 bench-cohort: $(STAMP) ## time the imaging half of a study stage by stage, from DICOM to features and preflight
 	$(BIN)/python -m benchmarks.imaging

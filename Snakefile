@@ -57,6 +57,11 @@ if HAS_IMAGES:
     include: "pipeline/rules/verification.smk"
 
 
+if PERTURBS:
+
+    include: "pipeline/rules/perturb.smk"
+
+
 if HAS_FEATURES:
 
     include: "pipeline/rules/gather.smk"

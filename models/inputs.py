@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from models.transformers.columns import Columns
+from models.transformers.perturbed import PerturbedRows
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.tables.schemas.analysis import Analysis, Split
+from pipeline.tables.schemas.perturbations import PerturbedUnits
 
 
 def input_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -28,7 +31,8 @@ def read_inputs(analysis: Path, info: Path, split: Path) -> tuple[Columns, pd.Da
     Parameters
     ----------
     analysis, info, split : path
-        ``analysis.parquet``, ``analysis.json`` and ``split.parquet`` of one study.
+        ``analysis.parquet``, ``analysis.json`` and ``split.parquet`` of one study. Where the second
+        names a table of perturbed extractions, it lies beside the first.
 
     Returns
     -------
@@ -52,7 +56,11 @@ def read_inputs(analysis: Path, info: Path, split: Path) -> tuple[Columns, pd.Da
             remedy="run the stage split again",
             code="split-of-other-units",
         )
-    columns = Columns.from_info(read_json(info))
+    facts = read_json(info)
+    columns = Columns.from_info(facts)
+    if facts.get("perturbed"):
+        rows = read_table(analysis.with_name(facts["perturbed"]), PerturbedUnits)
+        columns = replace(columns, perturbed=PerturbedRows(rows))
     table = table.drop(columns=["part", "fold"], errors="ignore")
     added = parts.set_index("unit_id")[["part", "fold"]].loc[table["unit_id"]]
     # Thousands of columns: one concatenation instead of two insertions.

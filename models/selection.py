@@ -65,10 +65,27 @@ def funnel_of(chain: Pipeline, columns: Columns, chosen: Mapping) -> list[dict]:
     one_reader = len(columns.readers) < 2
     return [
         _step("candidates", "Candidates", len(columns.features), n_clinical),
-        _step("ccc", _ccc_label(chosen["ccc"], one_reader), agreed, n_clinical),
+        _step("ccc", _agreement_label(chosen, one_reader), agreed, n_clinical),
         _step("univariate", _univariate_label(chosen), univariate, kept_clinical),
         _step("mrmr", _mrmr_label(chosen["mrmr"]), final, kept_clinical),
     ]
+
+
+def _agreement_label(chosen: Mapping, one_reader: bool) -> str:
+    """Name the agreement that features have to pass."""
+    asked, labels = chosen["robustness"], []
+    if asked != "perturbations":
+        labels.append(_ccc_label(chosen["ccc"], one_reader))
+    if asked != "readers":
+        labels.append(_icc_label(chosen["perturbations"]))
+    return "; ".join(labels)
+
+
+def _icc_label(limits: Mapping) -> str:
+    if limits["threshold"] is None:
+        return "ICC between perturbed extractions: off"
+    bound = _BOUND[limits["bound"]]
+    return f"ICC between perturbed extractions{bound} >= {limits['threshold']:g}"
 
 
 def _ccc_label(ccc: dict, one_reader: bool) -> str:

@@ -27,6 +27,7 @@ from pipeline.tables.schemas.extraction import Extraction
 from pipeline.tables.schemas.features import Features
 from pipeline.tables.schemas.ingest import Ingest
 from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.perturbations import Perturbations
 from pipeline.tables.site_features import ready_tables
 from pipeline.tables.sites import has
 
@@ -43,10 +44,11 @@ GATHERED: dict[str, type[Table]] = {
     "agreement": Agreement,
     "extraction": Extraction,
     "features": Features,
+    "perturbations": Perturbations,
 }
 
 #: Columns that identify a row, in sorting order; a table has some of them.
-KEY_COLUMNS = ("scan_id", "case_id", "reader", "reader_a", "reader_b")
+KEY_COLUMNS = ("scan_id", "case_id", "reader", "reader_a", "reader_b", "repetition")
 
 
 def gather(parts: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:

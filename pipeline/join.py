@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.comparison.perturbed_units import moments_table
 from pipeline.core import command
 from pipeline.core.errors import StudyError
-from pipeline.core.files import read_table, write_json, write_table
+from pipeline.core.files import file_hash, read_table, write_json, write_table
 from pipeline.core.problems import listing
 from pipeline.patient_flow import Flow, build_flow, check_enough, check_patients_named
 from pipeline.study.study import Study, open_study
@@ -37,6 +38,7 @@ from pipeline.tables.readers import (
 from pipeline.tables.schemas.analysis import Analysis
 from pipeline.tables.schemas.extraction import Extraction
 from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.perturbations import PerturbedFeatures, PerturbedUnits
 from pipeline.tables.schemas.preflight import Preflight
 from pipeline.tables.sites import feature_readers, has, site_columns
 from pipeline.tables.values.formula import Formula
@@ -306,6 +308,28 @@ def _implausible(study: Study) -> list[str]:
     ]
 
 
+def _write_perturbed(
+    study: Study,
+    options: argparse.Namespace,
+    flow: Flow,
+    table: pd.DataFrame,
+    names: Sequence[str],
+) -> dict:
+    """Write the perturbed extractions of the units of an analysis table, and say where they are."""
+    paths = study.batch_files(options.perturbed, "perturbed.parquet")
+    moments = moments_table(
+        (read_table(path, PerturbedFeatures) for path in paths),
+        flow.members.set_index("case_id")["unit_id"],
+        table.set_index("unit_id")["patient_id"],
+        names,
+        study.config["aggregation"],
+    )
+    beside = options.out.with_name("analysis_perturbed.parquet")
+    write_table(moments, beside, PerturbedUnits)
+    # Journals of the stages of modelling go by the facts of the analysis table.
+    return {"perturbed": beside.name, "perturbed_digest": file_hash(beside)}
+
+
 def main(options: argparse.Namespace) -> None:
     """Join one study's tables."""
     study = open_study(options.study)
@@ -366,10 +390,16 @@ def main(options: argparse.Namespace) -> None:
             listing(telling),
         )
     info = describe(study.config, sorted(features), names, study.dictionary, notes, corrected)
-    info |= {"foreign": foreign_names(names), "telling": telling}
-    info |= {"left_out": left_out, "kept_out": kept_out}
-    info["other_units"] = [each.text() for each in other_units(features, names)]
-    info["implausible"] = _implausible(study)
+    info |= {
+        "foreign": foreign_names(names),
+        "telling": telling,
+        "left_out": left_out,
+        "kept_out": kept_out,
+        "other_units": [each.text() for each in other_units(features, names)],
+        "implausible": _implausible(study),
+    }
+    if options.perturbed is not None:
+        info |= _write_perturbed(study, options, flow, table, names)
     write_table(table, options.out, Analysis, csv=True)
     write_json(info, options.info)
     write_json({"steps": flow.steps}, options.flow)
@@ -393,6 +423,11 @@ def _arguments() -> argparse.ArgumentParser:
         ("info", "JSON to write: what the analysis table's columns are"),
     ):
         arguments.add_argument(f"--{name}", type=Path, help=text)
+    arguments.add_argument(
+        "--perturbed",
+        type=Path,
+        help="folder of the batches' results, where the selection asks for robust features",
+    )
     arguments.add_argument("--flow", required=True, type=Path, help="JSON to write: the flow")
     arguments.add_argument(
         "--flow-only", action="store_true", help="write the flow of a study without outcome"

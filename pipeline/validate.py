@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from pipeline.study.config import load_config, resolve_config, tables_alone, use
 from pipeline.study.config_checks import check_model_reader
 from pipeline.study.foreseen_fits import foreseen, training_patients
 from pipeline.study.outcome_columns import course_columns
+from pipeline.study.perturbed_masks import cost_of, perturbed_reader, perturbs
 from pipeline.study.site_checks import check_site
 from pipeline.study.study import Ready, Study, predicts, write_study
 from pipeline.study.study_groups import groups_by_column
@@ -126,8 +128,10 @@ def _read_tables(config: dict, problems: Problems) -> _Tables:
             tables.cases = read_cases_of_sites(config)
             _check_convention(config)
             _check_readers(config, tables.cases)
+            _tell_perturbations(config, tables.cases)
         with problems.step():
-            check_parameter_file(config["extraction"]["params"])
+            perturbed = config["perturbations"]["chain"] if perturbs(config) else ()
+            check_parameter_file(config["extraction"]["params"], perturbed)
     elif has(config, "features"):
         with problems.step():
             tables.ready = _read_ready(config, tables.dictionary)
@@ -165,6 +169,14 @@ def _check_tables(config: dict, tables: _Tables, problems: Problems) -> None:
     if config["ablation"]["features"] and predicts(config):
         check_ablated(config, dictionary)
     _check_treated_level(config["preflight"]["treated_level"], clinical)
+
+
+def _tell_perturbations(config: dict, cases: pd.DataFrame) -> None:
+    """Tell what the perturbations of a study cost, before anything runs."""
+    if perturbs(config):
+        reader = perturbed_reader(config, originals(cases["reader"]))
+        masks = int((cases["reader"] == reader).sum())
+        counts.info("perturbations of reader %s: %s", reader, cost_of(config, masks).text())
 
 
 def _is_typed(dictionary: pd.DataFrame) -> bool:
@@ -228,10 +240,11 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> Ready:
     return Ready(features, notes, columns)
 
 
-def check_parameter_file(path: str) -> None:
+def check_parameter_file(path: str, perturbed: Sequence[str] = ()) -> None:
     """Raise `StudyError` unless PyRadiomics can compute what the parameter file asks for.
 
-    What is valid, but perhaps not meant, is logged.
+    What is valid, but perhaps not meant, is logged. `perturbed` names the steps in which images are
+    perturbed, if they are.
     """
     # Only a study of images needs PyRadiomics, whose start takes longer than all other checks.
     from pipeline.extraction import feature_names, load_params
@@ -239,6 +252,10 @@ def check_parameter_file(path: str) -> None:
 
     params = load_params(path)
     feature_names(params)
+    if perturbed:
+        from pipeline.extraction.perturbations.drawing import check_chain
+
+        check_chain(perturbed, params)
     for note in parameter_notes(params):
         logger.warning(note)
 

@@ -215,22 +215,35 @@ def _chain_steps(columns: Columns, config: Mapping, changes: tuple) -> Iterator[
     wanted = config["ablation"]["steps"]
     fixed = config["ablation"]["where"] == "signature"
     for name in CHAIN_STEPS if wanted == ALL else wanted:
-        key, off = CHAIN_STEPS[name]
+        switched = _switched(name, columns, config)
         why = ""
         if fixed and name in FILTERS:
             why = "the signature is fixed, so that no filter is applied"
-        elif _get(config, key) == off:
-            why = "the study does without it"
-        elif name == "ccc" and len(columns.readers) < 2:
+        elif not switched:
             why = "the study has one reader"
+        elif all(_get(config, key) == off for key, off in switched):
+            why = "the study does without it"
         elif name == "clinical_filter" and not columns.clinical:
             why = "the study has no clinical candidate"
         elif name in ("ccc", "wilcoxon", "mrmr") and not columns.features:
             why = "the study has no radiomics candidate"
         if not why:
-            yield Step(f"skip-{name}", "chain", (name,), columns, (*changes, (key, off)))
+            yield Step(f"skip-{name}", "chain", (name,), columns, (*changes, *switched))
         elif wanted != ALL:
             yield Step(f"skip-{name}", "chain", (name,), note=f"not done: {why}")
+
+
+def _switched(name: str, columns: Columns, config: Mapping) -> list[tuple[str, object]]:
+    """Return the options that turn a step off; none where the study cannot have it.
+
+    Agreement is that of readers, of perturbed extractions, or both: the step is all of it.
+    """
+    if name != "ccc":
+        return [CHAIN_STEPS[name]]
+    asked = config["selection"]["robustness"]
+    of_readers = asked != "perturbations" and len(columns.readers) > 1
+    perturbed = ("selection.perturbations.threshold", None)
+    return [CHAIN_STEPS[name]] * of_readers + [perturbed] * (asked != "readers")
 
 
 def _without_repetition(steps: list[Step]) -> list[Step]:

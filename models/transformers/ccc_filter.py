@@ -1,8 +1,8 @@
-"""Filter by agreement of the readers, which hands on one value per feature."""
+"""Filter by agreement of readers, or of perturbed extractions: hands on one value per feature."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from models.transformers.columns import LEVEL, MEAN_OF_READERS
 from models.transformers.frames import NamedColumns
+from models.transformers.perturbed import PerturbedRows
 from pipeline.comparison.concordance import lowest_pair
+from pipeline.comparison.repeated import lower_limit, spread
 from pipeline.core.errors import StudyError
 from pipeline.tables.readers import latest_label
 
 CCC_BOUNDS = ("estimate", "lower")
+
+ROBUSTNESS = ("readers", "perturbations", "both")
+"""What features have to agree between: readers, perturbed extractions of one mask, or both."""
 
 
 class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
@@ -28,6 +33,10 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
     (`pipeline.comparison.concordance.lowest_pair`, which describes a study's features too). A
     feature without two values, or constant, has no CCC and is dropped. Without a threshold, and
     with one reader, every feature passes (`skipped_`) that has a value to hand on.
+
+    With `robustness` of ``perturbations`` or ``both``, a feature has to agree between perturbed
+    extractions of one mask, by ICC(1,1) over the rows fitted to (`pipeline.comparison.repeated`),
+    which are looked up by the index of X.
 
     Parameters
     ----------
@@ -50,6 +59,14 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
     within_level : bool
         Whether agreement is measured within vertebral levels (column `LEVEL` of `columns`, of X).
         Over all levels, what differs between them, size first of all, counts as agreement.
+    robustness : {'readers', 'perturbations', 'both'}
+        Which agreement a feature has to pass.
+    perturbed : PerturbedRows or None
+        Perturbed extractions; needed unless `robustness` is ``readers``.
+    perturbations : mapping or None
+        Their ``threshold, bound, confidence, resamples``, the section of this name.
+    seed : int
+        Of the bootstrap of patients.
 
     Attributes
     ----------
@@ -57,10 +74,16 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
         Lowest CCC over the pairs of readers by feature; NaN where undefined or with one reader.
     ccc_low_ : pandas.Series
         Lowest lower limit over the pairs.
+    icc_, icc_low_ : pandas.Series
+        ICC of perturbed extractions and its lower limit, by feature; NaN where undefined, or where
+        it is not asked for.
     kept_ : list of str
         Features handed on.
     skipped_ : bool
-        Whether nothing was filtered: there is one reader only, or no threshold.
+        Whether nothing was filtered by readers: there is one only, no threshold, or they are not
+        asked.
+    unperturbed_ : bool
+        Whether nothing was filtered by perturbations: they are not asked for, or no threshold.
 
     References
     ----------
@@ -78,6 +101,10 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
         bound: str = "estimate",
         confidence: float = 0.95,
         within_level: bool = False,
+        robustness: str = "readers",
+        perturbed: PerturbedRows | None = None,
+        perturbations: Mapping | None = None,
+        seed: int = 0,
     ) -> None:
         self.readers = readers
         self.features = features
@@ -87,6 +114,10 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
         self.bound = bound
         self.confidence = confidence
         self.within_level = within_level
+        self.robustness = robustness
+        self.perturbed = perturbed
+        self.perturbations = perturbations
+        self.seed = seed
 
     def fit(self, X: pd.DataFrame, y: object = None) -> CCCFilter:
         """Measure the agreement over the rows of `X`; `y` is ignored."""
@@ -98,6 +129,14 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
                 where="config key selection.ccc.bound",
                 code="ccc-bound-unknown",
             )
+        if self.robustness not in ROBUSTNESS:
+            raise StudyError(
+                f"Robustness is one of {', '.join(ROBUSTNESS)}",
+                found=self.robustness,
+                where="config key selection.robustness",
+                remedy="write one of them",
+                code="robustness-unknown",
+            )
         features = list(self.features)
         readings = {reader: self._reading(X, reader) for reader in self.readers}
         self.ccc_ = self.ccc_low_ = pd.Series(np.nan, index=features)
@@ -105,14 +144,44 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
             lowest = lowest_pair(list(readings.values()), self.confidence, self._levels(X))
             self.ccc_ = pd.Series(lowest.ccc, index=features)
             self.ccc_low_ = pd.Series(lowest.lowest_low, index=features)
-        self.skipped_ = len(readings) < 2 or self.threshold is None
+        self.skipped_ = (
+            len(readings) < 2 or self.threshold is None or self.robustness == "perturbations"
+        )
+        passed = self._robust(X)
         if self.skipped_:
             observed = self._handed_on(X).notna().any()
-            self.kept_ = [feature for feature in features if observed[feature]]
+            self.kept_ = [f for f in features if observed[f] and passed[f]]
             return self
         judged = self.ccc_ if self.bound == "estimate" else self.ccc_low_
-        self.kept_ = [f for f in features if judged[f] >= self.threshold]
+        self.kept_ = [f for f in features if judged[f] >= self.threshold and passed[f]]
         return self
+
+    def _robust(self, X: pd.DataFrame) -> pd.Series:
+        """Measure the agreement of perturbed extractions; return which features reach the limit."""
+        features = list(self.features)
+        self.icc_ = self.icc_low_ = pd.Series(np.nan, index=features)
+        everything = pd.Series(True, index=features)
+        self.unperturbed_ = self.robustness == "readers"
+        if self.unperturbed_:
+            return everything
+        if self.perturbed is None or self.perturbations is None:
+            raise StudyError(
+                "A filter by perturbations needs perturbed extractions",
+                found=f"robustness: {self.robustness}",
+                where="config key selection.robustness",
+                remedy="set perturbations.repetitions, and run the study from its images",
+                code="perturbed-rows-missing",
+            )
+        limits = self.perturbations
+        measured, patients = self.perturbed.take(list(X.index), features)
+        self.icc_ = pd.Series(spread(measured).icc, index=features)
+        low = lower_limit(measured, patients, limits["confidence"], limits["resamples"], self.seed)
+        self.icc_low_ = pd.Series(low, index=features)
+        self.unperturbed_ = limits["threshold"] is None
+        if self.unperturbed_:
+            return everything
+        judged = self.icc_ if limits["bound"] == "estimate" else self.icc_low_
+        return judged >= limits["threshold"]
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the kept features of the model's reader, named without reader."""

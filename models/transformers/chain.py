@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
@@ -23,6 +22,7 @@ from models.transformers.harmonisation import (
 from models.transformers.imputation import Imputer
 from models.transformers.preparation import AdaptiveScaler, ClinicalEncoder
 from pipeline.core.errors import StudyError
+from pipeline.core.seeds import derive_seed
 
 
 def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
@@ -73,6 +73,7 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
                     columns.model_reader,
                     corrected=columns.corrected,
                     **chosen["ccc"],
+                    **_robustness(columns, config),
                 ),
             ),
             ("impute", Imputer(**imputation)),
@@ -108,6 +109,19 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     return Pipeline([("blocks", union)]).set_output(transform="pandas")
 
 
+def _robustness(columns: Columns, config: Mapping) -> dict:
+    """Return what the filter of agreement is told of perturbed extractions."""
+    chosen = config["selection"]
+    if chosen["robustness"] == "readers":
+        return {}
+    return {
+        "robustness": chosen["robustness"],
+        "perturbed": columns.perturbed,
+        "perturbations": chosen["perturbations"],
+        "seed": derive_seed(config["seed"], "perturbed patients"),
+    }
+
+
 def signature_of(chain: Pipeline) -> list[str]:
     """Return the columns that a fitted chain hands to the model."""
     return [str(name) for name in chain.get_feature_names_out()]
@@ -125,14 +139,21 @@ def chain_notes(chain: Pipeline) -> list[str]:
     notes = off_notes(chain)
     radiomics, clinical = (block_pipeline(chain, block) for block in ("radiomics", "clinical"))
     if radiomics is not None:
-        if len(radiomics["ccc"].readers) < 2 and radiomics["ccc"].threshold is not None:
+        agreement = radiomics["ccc"]
+        asked = agreement.robustness != "perturbations" and agreement.threshold is not None
+        if len(agreement.readers) < 2 and asked:
             notes.append("One reader only: the CCC step was skipped.")
         if radiomics["ccc"].corrected:
             notes.append(
                 f"Some masks of reader {', '.join(radiomics['ccc'].corrected)} were corrected: "
                 "values are those of the latest masks, agreement is that of the originals."
             )
-        for step, what in (("ccc", "CCC"), ("wilcoxon", "Wilcoxon"), ("mrmr", "mRMR")):
+        first = {"readers": "CCC", "perturbations": "ICC", "both": "CCC and ICC"}
+        for step, what in (
+            ("ccc", first[agreement.robustness]),
+            ("wilcoxon", "Wilcoxon"),
+            ("mrmr", "mRMR"),
+        ):
             if len(radiomics[step].get_feature_names_out()) == 0:
                 notes.append(f"No radiomic feature passed the {what} filter.")
                 break
@@ -164,13 +185,36 @@ def steps_off(chain: Pipeline) -> list[str]:
     radiomics, clinical = (block_pipeline(chain, block) for block in ("radiomics", "clinical"))
     off = []
     if radiomics is not None:
-        off += ["CCC filter"] * (radiomics["ccc"].threshold is None)
+        agreement = radiomics["ccc"]
+        if agreement.robustness != "perturbations":
+            off += ["CCC filter"] * (agreement.threshold is None)
+        if agreement.robustness != "readers":
+            off += ["ICC filter"] * (agreement.perturbations["threshold"] is None)
         off += ["Wilcoxon filter"] * (radiomics["wilcoxon"].p is None)
         off += ["mRMR"] * (radiomics["mrmr"].k is None)
     if clinical is not None:
         off += ["univariate filter of the clinical predictors"] * (clinical["univariate"].p is None)
     scaled = [block["scale"] for block in (radiomics, clinical) if block is not None]
     return off + ["scaling"] * (scaled[0].method == "none")
+
+
+PERTURBED = {"icc": "float64", "icc_low": "float64", "kept_perturbed": "boolean"}
+"""Columns of `selection_table` in a study that filters by perturbations."""
+
+
+def _perturbed_columns(agreement: CCCFilter) -> pd.DataFrame:
+    limits = agreement.perturbations or {}
+    judged = agreement.icc_low_ if limits["bound"] == "lower" else agreement.icc_
+    kept = pd.NA if agreement.unperturbed_ else judged >= limits["threshold"]
+    return pd.DataFrame(
+        {"icc": agreement.icc_, "icc_low": agreement.icc_low_, "kept_perturbed": kept}
+    )
+
+
+def _agreed(agreement: CCCFilter) -> pd.Series:
+    """Return which features readers agree on, whatever perturbations say."""
+    judged = agreement.ccc_ if agreement.bound == "estimate" else agreement.ccc_low_
+    return judged >= agreement.threshold
 
 
 def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
@@ -192,14 +236,15 @@ def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
         table["block"] = "radiomics"
         table["ccc"] = ccc.ccc_
         table["ccc_low"] = ccc.ccc_low_
+        if ccc.robustness != "readers":
+            perturbed = _perturbed_columns(ccc)
+            table[list(perturbed)] = perturbed
         table["test"] = pd.Series("rank-sum", index=tested, dtype=object)
         table["p_value"] = pd.Series(wilcoxon.p_values_, index=tested)
         table["p_adjusted"] = pd.Series(wilcoxon.adjusted_, index=tested)
         table["relevance"] = pd.Series(mrmr.relevance_, index=ranked)
         table["rank"] = pd.Series(mrmr.rank_, index=ranked)
-        table["kept_ccc"] = (
-            pd.NA if ccc.skipped_ else pd.Series(np.isin(columns.features, tested), table.index)
-        )
+        table["kept_ccc"] = pd.NA if ccc.skipped_ else _agreed(ccc).reindex(table.index)
         table["kept_univariate"] = (
             pd.NA
             if wilcoxon.p is None
@@ -230,5 +275,8 @@ def selection_table(chain: Pipeline, columns: Columns) -> pd.DataFrame:
     numbers = ("ccc", "ccc_low", "p_value", "p_adjusted", "relevance", "rank")
     types = dict.fromkeys(numbers, "float64")
     types |= dict.fromkeys(("kept_ccc", "kept_univariate", "kept_mrmr"), "boolean")
+    if "icc" in parts[0]:
+        order += list(PERTURBED)
+        types |= PERTURBED
     whole = pd.concat([part.reindex(columns=order).astype(types) for part in parts])
     return whole.astype({"rank": "Int64", "selected": bool}).reset_index()

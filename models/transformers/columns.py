@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from models.transformers.perturbed import PerturbedRows
 from pipeline.core.errors import StudyError
 from pipeline.tables.readers import latest_label
 
@@ -97,6 +98,8 @@ class Columns:
     transductive : bool
         Whether a site without training rows is harmonised by its own rows: for labelled figures of
         a validation site by site alone.
+    perturbed : PerturbedRows or None
+        Perturbed extractions of the units, where the selection asks for robust features.
     """
 
     readers: tuple[str, ...]
@@ -108,6 +111,7 @@ class Columns:
     site: str | None = None
     kept: tuple[Predictor, ...] = ()
     transductive: bool = False
+    perturbed: PerturbedRows | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_info(cls, info: Mapping) -> Columns:

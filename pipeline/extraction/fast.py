@@ -19,6 +19,7 @@ here is handed to plain.py, with the reason.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +70,9 @@ VOXEL_TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32",
 #: Smallest side of a CT, in voxels, whose spline coefficients the kernel mirrors as ITK does.
 SMALLEST_SIDE = 4
 
+#: Filters whose image depends on the mask: local binary patterns are taken around its voxels.
+FILTERS_OF_A_MASK = ("LBP3D",)
+
 #: Largest integer that every sum of integers below it represents exactly as float64.
 EXACT = 2**53
 
@@ -100,6 +104,11 @@ class FastScan:
             self.volume = Volume(sitk.GetArrayViewFromImage(self.image), Geometry.of(self.image))
             if self.settings.get("normalize"):
                 self._sum_up()
+
+    @property
+    def handed_over(self) -> str | None:
+        """Why PyRadiomics makes the crops of this CT, None where they are made here."""
+        return self._reason
 
     def crop(self, mask: Image, label: int | None = None) -> Crop:
         """Resample the CT and one region of a mask, cropped to the region and its margin.
@@ -259,24 +268,65 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
     Parameters, result and errors are those of `pipeline.extraction.plain.features_of_crop`. Image
     and mask have one grid (`why_not_features`).
     """
+    return features_of_masks(image, [mask], params)[0]
+
+
+def features_of_masks(
+    image: sitk.Image, masks: Sequence[sitk.Image], params: Parameters
+) -> list[pd.Series]:
+    """Return the features of several masks on one crop, whose filters are computed once.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image
+        Of a crop.
+    masks : sequence of SimpleITK.Image
+        On its grid, 1 inside.
+    params : Parameters
+        All but the settings that made the crop.
+
+    Returns
+    -------
+    list of pandas.Series of float64
+        In the order of `masks`.
+
+    Raises
+    ------
+    CaseError
+        As `features_of_crop`, whichever mask is at fault.
+    """
     library, operations = extractor(params), radiomics().imageoperations
     settings = library.settings
-    drawn = mask
-    values: dict[str, object] = {}
-    check_extent(mask, params)
+    values: list[dict[str, object]] = []
+    regions: list[Region] = []
+    used: list[sitk.Image] = []
+    for mask in masks:
+        check_extent(mask, params)
     try:
-        if settings.get("resegmentRange") is not None:
-            mask = operations.resegmentMask(image, mask, **settings)
-            operations.checkMask(image, mask, **settings)
-            if settings.get("resegmentShape", False):
-                drawn = mask
-        region = Region(sitk.GetArrayViewFromImage(mask) != 0, mask.GetSpacing())
-        values |= _shape(image, drawn, region, params)
+        for as_drawn in masks:
+            drawn = mask = as_drawn
+            if settings.get("resegmentRange") is not None:
+                mask = operations.resegmentMask(image, mask, **settings)
+                operations.checkMask(image, mask, **settings)
+                if settings.get("resegmentShape", False):
+                    drawn = mask
+            region = Region(sitk.GetArrayViewFromImage(mask) != 0, mask.GetSpacing())
+            values.append(_shape(image, drawn, region, params))
+            regions.append(region)
+            used.append(mask)
         for image_type, changes in library.enabledImagetypes.items():
             make = getattr(operations, f"get{image_type}Image")
-            for filtered, name, changed in make(image, mask, **{**settings, **changes}):
-                binned = BinnedImage(sitk.GetArrayViewFromImage(filtered), region, changed)
-                values |= _features_of_image(name, binned, library.enabledFeatures)
+            asked = {**settings, **changes}
+            # No other filter looks at the mask.
+            groups = [[at] for at in range(len(used))]
+            if image_type not in FILTERS_OF_A_MASK:
+                groups = [list(range(len(used)))] if used else []
+            for group in groups:
+                for filtered, name, changed in make(image, used[group[0]], **asked):
+                    voxels = sitk.GetArrayViewFromImage(filtered)
+                    for at in group:
+                        binned = BinnedImage(voxels, regions[at], changed)
+                        values[at] |= _features_of_image(name, binned, library.enabledFeatures)
     except ValueError as error:
         raise CaseError(
             "PyRadiomics must be able to compute every feature of the region",
@@ -284,8 +334,9 @@ def features_of_crop(image: sitk.Image, mask: sitk.Image, params: Parameters) ->
             code="feature-not-computable",
         ) from error
     expected = feature_names(params)
-    check_complete(values, expected)
-    return as_series(values, expected)
+    for each in values:
+        check_complete(each, expected)
+    return [as_series(each, expected) for each in values]
 
 
 def why_not_features(image: sitk.Image, mask: sitk.Image) -> str | None:

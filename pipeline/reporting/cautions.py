@@ -86,8 +86,15 @@ def _one_reader(results: Results) -> Caution | None:
         f"All features come from reader {readers[0]}. Without a second reading no concordance can "
         "be computed, and how much a feature depends on who draws the contour is not known."
     )
-    if results.modelling is not None:
-        text += " The CCC step of the selection is skipped: such features stay in."
+    if results.modelling is None:
+        return Caution("One reader: no CCC filter", text, "concordance")
+    if results["selection.robustness"] != "readers":
+        text += (
+            " The selection keeps features that survive perturbations of image and mask instead, "
+            "which stand for small differences of a contour and not for another person's opinion."
+        )
+        return Caution("One reader", text, "concordance")
+    text += " The CCC step of the selection is skipped: such features stay in."
     return Caution("One reader: no CCC filter", text, "concordance")
 
 

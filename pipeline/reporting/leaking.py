@@ -22,6 +22,7 @@ from pipeline.tables.split_designs import holds_out
 SAME_IN_BOTH_MODES = frozenset(
     (
         *("flow", "characteristics", "groups", "images", "agreement", "concordance"),
+        "robustness",
         *("course", "columns", "averaged"),
         *("absent", "provenance"),
         "regression",  # labels itself: it leaks in another way, and not by its radiomics

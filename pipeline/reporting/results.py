@@ -25,6 +25,7 @@ from pipeline.reporting.result_files import (
     table_of,
 )
 from pipeline.study.analyses.outcomes import has_course
+from pipeline.study.perturbed_masks import perturbs
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.readers import latest_label
 from pipeline.tables.schemas.signature import SIGNATURE
@@ -178,6 +179,14 @@ class Regression:
 
 
 @dataclass(frozen=True)
+class Perturbed:
+    """Perturbed extractions: what was done to each mask, and which features survive it."""
+
+    table: pd.DataFrame
+    repetitions: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything the report reads.
 
@@ -203,6 +212,8 @@ class Results:
         None for a study without one.
     course : Course or None
         None for a study that asks for no scales, events, levels, figures or readings.
+    perturbed : Perturbed or None
+        None for a study that perturbs nothing.
     """
 
     study: Study
@@ -215,6 +226,7 @@ class Results:
     groups: Groups | None = None
     regression: Regression | None = None
     course: Course | None = None
+    perturbed: Perturbed | None = None
 
     def __getitem__(self, option: str) -> object:
         """Return an option of the configuration, nested ones as ``"selection.ccc.threshold"``."""
@@ -284,6 +296,14 @@ def read_results(study_folder: str | Path) -> Results:
         groups=_groups(folder) if compares(config) else None,
         regression=_regression(folder) if regresses(config) else None,
         course=_course(folder) if compares(config) and has_course(config) else None,
+        perturbed=_perturbed(folder) if perturbs(config) else None,
+    )
+
+
+def _perturbed(folder: Path) -> Perturbed:
+    return Perturbed(
+        table_of(folder, "tables/robustness.parquet"),
+        table_of(folder, "tables/perturbations.parquet"),
     )
 
 

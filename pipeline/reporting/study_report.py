@@ -27,6 +27,7 @@ from pipeline.reporting.sections.imaging import images_section
 from pipeline.reporting.sections.patients import characteristics_section, flow_section
 from pipeline.reporting.sections.provenance import parameter_file, provenance_section
 from pipeline.reporting.sections.readers import agreement_section
+from pipeline.reporting.sections.robustness import robustness_section
 from pipeline.reporting.sections.summary import summary_section
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -68,7 +69,7 @@ def _builders(results: Results) -> list[Build]:
     return [
         *(flow_section, characteristics_section),
         *(build for each in analyses for build in each.of_patients),
-        *(images_section, agreement_section, concordance_section),
+        *(images_section, agreement_section, concordance_section, robustness_section),
         *(build for each in analyses for build in each.of_features),
         provenance_section,
     ]

@@ -25,6 +25,7 @@ from pipeline.running.stage_options import read_by
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.analyses.prediction import judged_models
 from pipeline.study.model_families import MODEL_FAMILIES
+from pipeline.study.perturbed_masks import perturbs
 from pipeline.study.study import write_study
 from pipeline.tables.sites import feature_files, has
 from pipeline.tables.split_designs import holds_out
@@ -98,6 +99,7 @@ if not IS_JOB and not IS_LINT:
     at_start(workflow, hold_study, freeze_study)
 
 HAS_IMAGES = study.cases is not None
+PERTURBS = perturbs(config)
 HAS_FEATURES = HAS_IMAGES or has(config, "features")
 # What the study's tables are asked, as far as they go.
 RUNNING = [
@@ -137,7 +139,7 @@ if WORKERS == "auto":
 wildcard_constraints:
     batch="b[0-9]+" if BATCHES else "none",
     model="|".join(config["models"]),
-    table="ingest|masks|agreement|extraction|features",
+    table="ingest|masks|agreement|extraction|features|perturbations",
 
 
 FEATURES = f"{FOLDER}/tables/features.parquet"
@@ -150,6 +152,12 @@ if HAS_IMAGES:
 VERIFIED = {"verified": f"{FOLDER}/tables/verified.json"} if HAS_IMAGES else {}
 # How scans were acquired, where there are images.
 ACQUIRED = {"ingest": f"{FOLDER}/tables/ingest.parquet"} if HAS_IMAGES else {}
+# How well features survive perturbations, where the study asks for them.
+ROBUSTNESS = (
+    [f"{FOLDER}/tables/{name}.parquet" for name in ("robustness", "perturbations")]
+    if PERTURBS
+    else []
+)
 # How well readers' masks overlap, where there are images.
 AGREEMENT = {"agreement": f"{FOLDER}/tables/agreement.parquet"} if HAS_IMAGES else {}
 ROWS_TO_JOIN = [
@@ -179,6 +187,13 @@ EVALUATION = [
 def of_batches(name):
     """Return the files `name` of all batches."""
     return [f"{FOLDER}/batches/{batch}/{name}" for batch in BATCHES]
+
+
+# What the filter of robust features is learned from, beside the analysis table.
+PERTURBED, PERTURBED_UNITS = {}, {}
+if PERTURBS and config["selection"]["robustness"] != "readers":
+    PERTURBED = {"perturbed": of_batches("perturbed.parquet")}
+    PERTURBED_UNITS = {"perturbed": f"{FOLDER}/tables/analysis_perturbed.parquet"}
 
 
 def folder_of_batches(wildcards):
@@ -311,6 +326,7 @@ def feature_targets(wildcards):
         f"{FOLDER}/tables/reproducibility.parquet",
         f"{FOLDER}/tables/reproducibility_families.parquet",
         *VERIFIED.values(),
+        *ROBUSTNESS,
     ]
 
 
@@ -363,6 +379,7 @@ def report_inputs(wildcards):
         ]
         files += [f"{FOLDER}/report/preflight"]
         files += of_batches("resample.parquet") + of_batches("pictures")
+        files += ROBUSTNESS
     if HAS_MODELS:
         tables += ["analysis", "split", "selection", "stability", *SIGNATURE]
         files += [f"{FOLDER}/tables/{name}.json" for name in ["selection", "stability"]]

@@ -4,7 +4,9 @@ if HAS_MODELS:
         input:
             **TO_JOIN,
             **VERIFIED,
+            **PERTURBED,
         output:
+            **PERTURBED_UNITS,
             analysis=f"{FOLDER}/tables/analysis.parquet",
             csv=f"{FOLDER}/tables/analysis.csv",
             info=f"{FOLDER}/tables/analysis.json",
@@ -17,13 +19,16 @@ if HAS_MODELS:
             "../../environment.yml"
         threads: 1
         resources:
-            mem_mb=memory(2000),
+            mem_mb=memory(8000 if PERTURBED else 2000),
             runtime=minutes(10),
         params:
             code=code_fingerprint("pipeline.join"),
             options=options(config, *read_by("join", config)),
             rows=ROWS_TO_JOIN,
-            tables=[f"--{name} {quote(path)}" for name, path in TO_JOIN.items()],
+            tables=[
+                *[f"--{name} {quote(path)}" for name, path in TO_JOIN.items()],
+                *[f"--perturbed {quote(FOLDER)}/batches" for _ in PERTURBED_UNITS],
+            ],
             study=f"{FOLDER}/study",
         shell:
             "python -m pipeline.join --study {params.study:q} {params.tables}"

@@ -29,6 +29,8 @@ STAGE_MODULES = (
     "pipeline.preflight_pages",
     "pipeline.resample",
     "pipeline.extract",
+    "pipeline.perturb",
+    "pipeline.robustness",
     "pipeline.verify",
     "pipeline.gather",
     "pipeline.reproducibility",

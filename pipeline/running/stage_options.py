@@ -51,6 +51,8 @@ READ_BY: dict[str, tuple[str, ...]] = {
         *("threads", "seed", "extraction.engine", "controls.kinds", "controls.draws"),
     ),
     "control_rows": (*OUTCOME, "eligibility", "aggregation", "unit"),
+    "perturb": ("threads", "seed", "extraction.engine", "perturbations", "model_reader"),
+    "robustness": (*("seed", "perturbations.reader", "model_reader", "selection.perturbations"),),
     "gather": (),
     "gather_ready": _READY,
     "reproducibility": ("evaluation.confidence", "selection.ccc.threshold"),
@@ -100,6 +102,19 @@ def read_by(rule: str, config: Mapping, model: str | None = None) -> list[str]:
     KeyError
         If no such rule is known.
     """
+    return _asked(_read_by(rule, config, model), rule, config)
+
+
+def _asked(names: list[str], rule: str, config: Mapping) -> list[str]:
+    """Leave out how perturbations filter where the selection does not ask for them."""
+    filters = "selection.perturbations"
+    if rule == "robustness" or filters not in names:
+        return names
+    asked = config["selection"]["robustness"] != "readers"
+    return names if asked else [name for name in names if name != filters]
+
+
+def _read_by(rule: str, config: Mapping, model: str | None) -> list[str]:
     if model is None:
         # The order of the published study oversamples before it looks at the folds.
         more = ["assumptions", "oversampling"] if rule == "select" and is_leaking(config) else []

@@ -9,6 +9,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.study.analyses import ANALYSES
+from pipeline.study.perturbed_masks import check_perturbations
 from pipeline.tables.sites import OPTIONS, feature_readers, has, has_sites, sites_of
 from pipeline.tables.split_designs import holds_out
 
@@ -107,6 +108,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
                 remedy=f"remove `{key}`; register names the columns of a table of masks",
                 code="option-of-ready-features",
             )
+    check_perturbations(config, problems)
     _check_published_order(config, problems)
     if has(config, "features"):
         check_model_reader(config, feature_readers(config), problems)
@@ -528,7 +530,16 @@ def _check_clinical_keys(config: dict, problems: Problems) -> None:
 
 
 def check_model_reader(config: dict, readers: Sequence[str], problems: Problems) -> None:
-    """Add what is wrong with `model_reader` and `simulated_reader`, given the study's readers."""
+    """Add what is wrong with the readers that options name, given the study's readers."""
+    perturbed = config["perturbations"]["reader"]
+    if perturbed is not None and perturbed not in readers:
+        problems.add(
+            "`perturbations.reader` must be one of the readers",
+            found=perturbed,
+            where="config key perturbations.reader",
+            remedy=suggestion(perturbed, readers) or f"write one of {listing(readers)}, or null",
+            code="perturbed-reader-unknown",
+        )
     choice = config["model_reader"]
     if "mean" in readers:
         problems.add(

@@ -189,6 +189,7 @@ def imaged(repository, tmp_path_factory) -> list[Run]:
     config["extraction"] |= {"params": "few.yaml", "verify_fraction": 0.0}
     config["preflight"]["treated_level"] = "treated"
     config["controls"] |= {"kinds": ["shuffled_inside"], "draws": 1}
+    config["perturbations"] |= {"repetitions": 10, "chain": ["volume"]}
     (work / "few.yaml").write_text("featureClass: {firstorder: [Mean, Energy]}")
     clinical = pd.DataFrame({"patient_id": ["0001"], "treated": ["L1"]})
     rows = filled(Cases, write_images(work))
@@ -235,6 +236,10 @@ def imaged(repository, tmp_path_factory) -> list[Run]:
     mixed = {"out": f"{batch}/control_features.parquet"}
     run("control_features", "pipeline.control_features", **of_batch, **both,
         **given("extraction"), **mixed)  # fmt: skip
+    out = {"out": f"{batch}/perturbed.parquet", "status": f"{batch}/perturbations.parquet"}
+    run("perturb", "pipeline.perturb", **of_batch, **both, **given("resample"), **out)
+    of_all = {"batches": "results/s/batches", "out": f"{tables}/robustness.parquet"}
+    run("robustness", "pipeline.robustness", **of_all)
     of_all = {"batches": "results/s/batches", "out": f"{tables}/verification.parquet"}
     run("verification", "pipeline.verify", **both, **given("extraction", "features"), **of_all)
     parts = {"batches": "results/s/batches", "out": f"{tables}/features.parquet"}

@@ -8,14 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.inputs import read_inputs
 from pipeline.core.errors import StudyError
-from pipeline.core.files import read_json, read_table
+from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.findings import Finding, to_json
 from pipeline.join import aggregate, wide_features
 from pipeline.patient_flow import check_patients_named
 from pipeline.study.config import resolve_config
+from pipeline.study.study import open_study
 from pipeline.tables.registered import write_marker
+from pipeline.tables.schemas.analysis import Split
 from pipeline.tables.schemas.extraction import Extraction
+from pipeline.tables.schemas.perturbations import PerturbedFeatures, PerturbedUnits
 from pipeline.tables.schemas.preflight import Preflight
 from pipeline.validate import validate_study, write_study
 from tests.support.clinical_study import clinical_study, write_clinical
@@ -158,6 +162,51 @@ def test_join_of_images(folder, repository):
         (34, 35),
         (34, 35),
     ]
+
+
+def test_perturbed_extractions_of_the_units(folder, repository):
+    freeze(folder)
+    write_stages(folder)
+    features = read_table(folder / "features.parquet")
+    rows = features[features["reader"] == "A"].merge(pd.DataFrame({"repetition": [1, 2]}), "cross")
+    rows["f1"] += rows["repetition"]
+    study = open_study(folder / "study")
+    batches = study.cases.drop_duplicates("case_id").set_index("case_id")["batch"]
+
+    def write(more: float) -> None:
+        for batch, part in rows.groupby(rows["case_id"].map(batches)):
+            path = folder / "batches" / batch / "perturbed.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            moved = part.assign(f1=part["f1"] + more)
+            moved = moved[["case_id", "reader", "repetition", "f1", "f2"]]
+            write_table(moved.reset_index(drop=True), path, PerturbedFeatures)
+
+    digests = []
+    for more in (0.0, 1.0):
+        write(more)
+        result = join(repository, folder, "--perturbed", folder / "batches")
+        assert result.returncode == 0, result.stderr
+        info = read_json(folder / "a.json")
+        digests.append(info["perturbed_digest"])
+        table = read_table(folder / info["perturbed"], PerturbedUnits)
+        analysis = read_table(folder / "a.parquet")
+        means = table[table["moment"] == "mean"].set_index("unit_id")
+        # The mean of two cases, and of the repetitions 1 and 2 of each.
+        assert means.index.tolist() == analysis["unit_id"].tolist()
+        np.testing.assert_allclose(means["f1"], analysis["A:f1"] + 1.5 + more)
+        assert (table.loc[table["moment"] == "count", "f1"] == 2).all()
+        assert (table.loc[table["moment"] == "squares", "f1"] == 0.5).all()
+        assert table["patient_id"].tolist() == table["unit_id"].tolist()
+    assert digests[0] != digests[1]
+    # What reads the analysis table finds the rows beside it, and only where its facts name them.
+    parts = folder / "split.parquet"
+    split = analysis[["unit_id", "patient_id", "outcome"]].assign(part="train", fold=0)
+    write_table(split, parts, Split)
+    columns, _ = read_inputs(folder / "a.parquet", folder / "a.json", parts)
+    assert columns.perturbed.take(["0000"], ["f2"])[0].count.tolist() == [[2]]
+    assert join(repository, folder).returncode == 0
+    columns, _ = read_inputs(folder / "a.parquet", folder / "a.json", parts)
+    assert columns.perturbed is None
 
 
 def test_join_by_case(folder, repository):

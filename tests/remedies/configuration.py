@@ -42,12 +42,24 @@ from tests.pipeline.extraction import test_engine_fast
 from tests.pipeline.study.test_config import LAUGHS, MODELLED, REPLAYED
 from tests.pipeline.tables import test_formula, test_split_designs
 from tests.pipeline.test_validate import Files
-from tests.remedies import Remedy, clinical_studies, maps, refused, rules, says
+from tests.remedies import (
+    Remedy,
+    clinical_studies,
+    maps,
+    perturbations,
+    refused,
+    rules,
+    says,
+)
 from tests.support.clinical_study import clinical_study, write_clinical
 from tests.support.filled import filled
 
 SECTION = "Configuration"
-REMEDIES: dict[str, Remedy] = rules.REMEDIES | clinical_studies.REMEDIES
+REMEDIES: dict[str, Remedy] = {
+    **rules.REMEDIES,
+    **clinical_studies.REMEDIES,
+    **perturbations.REMEDIES,
+}
 
 MASKS = {"features": None, "cases": "c.csv"}
 ONE = {"models": ["lr"], "ablation": {"models": []}}

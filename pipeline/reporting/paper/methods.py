@@ -12,6 +12,7 @@ from pipeline.core.mode_labels import is_leaking
 from pipeline.reporting.paper.image_methods import extraction_paragraph, image_paragraph
 from pipeline.reporting.paper.passages import Passage, gap, told
 from pipeline.reporting.results import Results, has_features
+from pipeline.reporting.robustness_words import PERTURBED_STEPS, perturbed_words
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import count, number, p_value, plural, sentence_list, share
 from pipeline.running.provenance import python_version, software_version, versions
@@ -26,7 +27,8 @@ def methods(results: Results) -> list[Passage]:
     if has_features(results.study.config):
         images = [image_paragraph(results), extraction_paragraph(results)]
         passages.append(Passage("Imaging, segmentation and features", images))
-        passages.append(Passage("Reproducibility of features", [_reproducibility(results)]))
+        agreement = [_reproducibility(results), *_perturbations(results)]
+        passages.append(Passage("Reproducibility of features", agreement))
     if results.modelling is not None:
         passages += [
             Passage("Predictors and selection", list(_selection(results))),
@@ -94,19 +96,40 @@ def _outcome(results: Results) -> Iterator[str]:
 
 def _reproducibility(results: Results) -> str:
     table = results.reproducibility
-    threshold = results["selection.ccc.threshold"]
+    threshold, asked = results["selection.ccc.threshold"], results["selection.robustness"]
     if not len(table):
         return "All features came from one reading, so that no agreement was computed."
     readers = int(table["readers"].max())
     filtered = (
         f" Features with a CCC below {number(threshold, 2)} were dropped."
-        if threshold is not None and results.modelling is not None
+        if threshold is not None and results.modelling is not None and asked != "perturbations"
         else ""
     )
     return (
         f"Agreement between {plural(readers, 'reader')} was Lin's concordance correlation "
         f"coefficient (CCC) on raw values [@lin1989ccc].{filtered} "
         + told(results, "blinding_readers", "Readers: {}.", "what readers were blinded to")
+    )
+
+
+def _perturbations(results: Results) -> Iterator[str]:
+    if results.perturbed is None:
+        return
+    options, limits = results["perturbations"], results["selection.perturbations"]
+    steps = [text for step, text in PERTURBED_STEPS.items() if step in options["chain"]]
+    filtered = (
+        f" Features were kept only with a {perturbed_words(limits)}."
+        if results.modelling is not None
+        and results["selection.robustness"] != "readers"
+        and limits["threshold"] is not None
+        else ""
+    )
+    yield (
+        f"Image and mask of each case were perturbed {options['repetitions']} times "
+        f"({sentence_list(steps)}) "
+        "and features extracted again [@zwanenburg2019perturbation]. Agreement was ICC(1,1); its "
+        f"{share(limits['confidence'], 1)} interval was from a bootstrap of patients "
+        f"({count(limits['resamples'])} resamples).{filtered}"
     )
 
 
@@ -131,8 +154,12 @@ def _selection(results: Results) -> Iterator[str]:
         )
     steps = []
     if modelling.info["features"]:
-        if options["ccc"]["threshold"] is not None and len(modelling.info["readers"]) > 1:
+        asked = options["robustness"]
+        of_readers = asked != "perturbations" and len(modelling.info["readers"]) > 1
+        if options["ccc"]["threshold"] is not None and of_readers:
             steps.append(f"CCC of at least {number(options['ccc']['threshold'], 2)}")
+        if asked != "readers" and options["perturbations"]["threshold"] is not None:
+            steps.append(perturbed_words(options["perturbations"]))
         if options["wilcoxon"]["p"] is not None:
             steps.append(f"Wilcoxon rank-sum P below {number(options['wilcoxon']['p'], 2)}")
         if options["mrmr"]["k"] is not None:

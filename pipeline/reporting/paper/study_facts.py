@@ -19,7 +19,9 @@ from pipeline.reporting.paper.image_methods import (
     resampling_text,
 )
 from pipeline.reporting.results import Results, has_features
+from pipeline.reporting.robustness_words import perturbed_words
 from pipeline.reporting.sections.provenance import parameter_file
+from pipeline.reporting.sections.robustness import judged
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import count, number, plural, sentence_list, share
 from pipeline.running.provenance import versions
@@ -254,7 +256,7 @@ def _imbalance(results: Results) -> Fact | None:
 def _reliability(results: Results) -> Fact | None:
     table = results.reproducibility
     if not len(table):
-        return None
+        return _robustness(results)
     least = stable_from(results["selection.ccc.threshold"])
     kept = int((table["ccc"] >= least).sum())
     return Fact(
@@ -264,10 +266,30 @@ def _reliability(results: Results) -> Fact | None:
     )
 
 
-def _ccc_filter(results: Results) -> Fact | None:
-    if results.modelling is None or results["selection.ccc.threshold"] is None:
+def _robustness(results: Results) -> Fact | None:
+    """Tell how many features survive perturbations."""
+    if results.perturbed is None:
         return None
-    return _reliability(results)
+    table = judged(results, results.perturbed.table)
+    words = perturbed_words(results["selection.perturbations"])
+    kept = count(int(table["passes"].sum()))
+    return Fact(
+        f"{kept} of {count(len(table))} features with a {words}",
+        "tables/robustness.parquet",
+        "Robustness of features",
+    )
+
+
+def _ccc_filter(results: Results) -> Fact | None:
+    """Tell which agreement the selection asks of a feature, if any."""
+    if results.modelling is None:
+        return None
+    asked = results["selection.robustness"]
+    if asked != "readers" and results["selection.perturbations.threshold"] is not None:
+        return _robustness(results)
+    if asked == "perturbations" or results["selection.ccc.threshold"] is None:
+        return None
+    return _reliability(results) if len(results.reproducibility) else None
 
 
 def _scaling(results: Results) -> Fact | None:

@@ -14,6 +14,7 @@ from pipeline.reporting.feature_meanings import meanings_table
 from pipeline.reporting.figures.selection import funnel_figure, stability_figure
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results
+from pipeline.reporting.robustness_words import perturbed_words
 from pipeline.reporting.selection_stability import stability_blocks
 from pipeline.reporting.signature_blocks import signature_blocks
 from pipeline.reporting.wording import NO_VALUE, SIGNED, count, number, p_value, plural, share
@@ -109,14 +110,19 @@ def _steps(options: dict, readings: str, readers: int) -> str:
     ccc, p, k = options["ccc"], options["wilcoxon"]["p"], options["mrmr"]["k"]
     clinical, scheme = options["clinical"]["p"], options["mrmr"]["scheme"].upper()
     within = " within vertebral levels" if ccc["within_level"] else ""
-    steps = [
+    of_readers = (
         "no filter by agreement of the readers (off)"
         if ccc["threshold"] is None
         else "no filter by agreement (one reader)"
         if readers < 2
         else f"{_BOUND[ccc['bound']]} between "
         f"{'readers' if readers == 2 else 'the two readers that agree least'}{within} of at least "
-        f"{number(ccc['threshold'], 2)} on {readings}",
+        f"{number(ccc['threshold'], 2)} on {readings}"
+    )
+    asked = options["robustness"]
+    steps = [
+        *[of_readers] * (asked != "perturbations"),
+        *[perturbed_words(options["perturbations"])] * (asked != "readers"),
         "no rank-sum filter (off)"
         if p is None
         else f"rank-sum {_P_VALUE[options['wilcoxon']['correction']]} below {number(p, 2)}",
@@ -166,6 +172,8 @@ def _preparation(results: Results, learned: str) -> str:
 
 def _without_ccc(results: Results, table: pd.DataFrame) -> list[str]:
     """Name the features that the filter drops since they have no CCC, which is no low one."""
+    if results["selection.robustness"] == "perturbations":
+        return []
     if len(results.modelling.info["readers"]) < 2 or results["selection.ccc.threshold"] is None:
         return []
     lacking = table.loc[(table["block"] == "radiomics") & table["ccc"].isna(), "feature"]

@@ -12,8 +12,8 @@ from pipeline.tables.split_designs import holds_out
 
 #: From raw readings and clinical values to the numbers that a model sees.
 _CHAIN = (
-    *("selection.ccc", "selection.wilcoxon", "selection.mrmr", "selection.clinical"),
-    *("imputation", "scaling"),
+    *("selection.robustness", "selection.perturbations", "selection.ccc"),
+    *("selection.wilcoxon", "selection.mrmr", "selection.clinical", "imputation", "scaling"),
 )
 
 FITTED = ("seed", "mode", "threads", *_CHAIN, "oversampling")

@@ -95,6 +95,41 @@ class Ccc:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerturbedAgreement:
+    """Filter by agreement of a mask's perturbed extractions."""
+
+    threshold: float | None = option(
+        0.90,
+        "smallest ICC(1,1) between perturbed extractions; null switches the filter off",
+        "ICC(1,1) on raw values; below it a feature is dropped (Zwanenburg 2019)",
+        unit="ICC",
+        ge=-1,
+        le=1,
+    )
+    bound: Literal["estimate", "lower"] = option(
+        "lower",
+        "what has to reach the threshold, the estimate or its lower limit",
+        "estimate | lower (as published): which of the two has to reach the threshold",
+    )
+    confidence: float = option(
+        0.95,
+        "level of the interval that the lower limit belongs to",
+        "level of the two-sided interval, by a bootstrap of patients",
+        unit="level of the interval",
+        ge=0.5,
+        le=0.999,
+    )
+    resamples: int = option(
+        200,
+        "bootstrap resamples of patients for the lower limit",
+        "of patients; a tenth of a second for 200 at 600 patients, in every fit",
+        unit="resamples",
+        ge=50,
+        le=10000,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wilcoxon:
     """Univariate filter of the radiomic features."""
 
@@ -158,7 +193,16 @@ class ClinicalTest:
 class Selection:
     """The funnel of the features."""
 
+    robustness: Literal["readers", "perturbations", "both"] = option(
+        "readers",
+        "which agreement a feature must pass first",
+        "readers (CCC between readers; skipped where there is one) | perturbations (ICC between "
+        "perturbed extractions, also of one reader; needs `perturbations.repetitions`) | both",
+    )
     ccc: Ccc = section(Ccc, "filter by agreement of the readers")
+    perturbations: PerturbedAgreement = section(
+        PerturbedAgreement, "filter by agreement of a mask's perturbed extractions"
+    )
     wilcoxon: Wilcoxon = section(Wilcoxon, "univariate filter of the radiomic features")
     mrmr: Mrmr = section(Mrmr, "minimum redundancy, maximum relevance")
     clinical: ClinicalTest = section(ClinicalTest, "univariate filter of the clinical predictors")

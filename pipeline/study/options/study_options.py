@@ -40,6 +40,7 @@ from pipeline.study.options.judging import (
     Primary,
     Stability,
 )
+from pipeline.study.options.perturbing import Perturbations
 from pipeline.study.options.reporting import Reporting
 from pipeline.study.options.selecting import Imputation, Scaling, Selection, Split
 from pipeline.study.options.sites import Harmonisation, SiteValidation
@@ -317,6 +318,12 @@ class _Asked:
     checks: Checks = section(Checks, "limits of the checks of images and masks")
     preflight: Preflight = section(Preflight, "checks of a mask against the study's other tables")
     agreement: Agreement = section(Agreement, "comparison of the readers' masks")
+    perturbations: Perturbations = section(
+        Perturbations,
+        "images and masks changed a little, and extracted again",
+        "which features survive a shift of a part of a voxel, noise, or another outline; off by "
+        "default (docs/robustness.md)",
+    )
 
     split: Split = section(Split, "how training and test rows part", heading="splitting")
 

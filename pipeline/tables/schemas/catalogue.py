@@ -25,6 +25,12 @@ from pipeline.tables.schemas.missingness import Missingness
 from pipeline.tables.schemas.nested import Nested, NestedPredictions
 from pipeline.tables.schemas.optimism import Optimism
 from pipeline.tables.schemas.oversampled_split import Orders
+from pipeline.tables.schemas.perturbations import (
+    Perturbations,
+    PerturbedFeatures,
+    PerturbedUnits,
+    Robustness,
+)
 from pipeline.tables.schemas.preflight import Preflight
 from pipeline.tables.schemas.references import References
 from pipeline.tables.schemas.regression import REGRESSION
@@ -91,6 +97,8 @@ CATALOGUE = (
     _batch("verification", "extract", Verification),
     _batch("features", "extract", Features),
     _batch("control_features", "control_features", ControlFeatures),
+    _batch("perturbed", "perturb", PerturbedFeatures),
+    _batch("perturbations", "perturb", Perturbations),
     _study("ingest", "gather", Ingest, "images"),
     _study("masks", "gather", Masks, "images"),
     _study("agreement", "gather", Agreement, "images"),
@@ -100,8 +108,11 @@ CATALOGUE = (
     _study("features", "gather, gather_ready", Features, "features"),
     _study("reproducibility", "reproducibility", Reproducibility, "features"),
     _study("reproducibility_families", "reproducibility", ReproducibilityFamilies, "features"),
+    _study("perturbations", "gather", Perturbations, "images"),
+    _study("robustness", "robustness", Robustness, "images"),
     _study("analysis", "join", Analysis, "prediction"),
     _study("control_rows", "control_rows", ControlRows, "prediction"),
+    _study("analysis_perturbed", "join", PerturbedUnits, "prediction"),
     _study("split", "split", Split, "prediction"),
     _study("selection", "select", Selection, "prediction"),
     *(_study(name, "select", schema, "prediction") for name, schema in SIGNATURE.items()),

@@ -33,3 +33,21 @@ class Selection(Result):
     kept_univariate = Column(FLAG_OR_BLANK, "kept by the univariate filter", null=NOT_DONE)
     kept_mrmr = Column(FLAG_OR_BLANK, "kept by mRMR", null=NOT_DONE)
     selected = Column(FLAG, "in the signature")
+    icc = Column(
+        NUMBER,
+        "ICC(1,1) between perturbed extractions over training patients",
+        null=NOT_REACHED,
+        optional="of a study whose `selection.robustness` asks for perturbations",
+    )
+    icc_low = Column(
+        NUMBER,
+        "its lower limit, by a bootstrap of patients",
+        null=NOT_REACHED,
+        optional="of a study whose `selection.robustness` asks for perturbations",
+    )
+    kept_perturbed = Column(
+        FLAG_OR_BLANK,
+        "kept by the ICC filter",
+        null=NOT_DONE,
+        optional="of a study whose `selection.robustness` asks for perturbations",
+    )

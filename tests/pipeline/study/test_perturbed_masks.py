@@ -1,0 +1,65 @@
+"""Whose masks are perturbed, what that costs, and what options demand of one another."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import Problems
+from pipeline.study.config import resolve_config
+from pipeline.study.config_checks import check_model_reader
+from pipeline.study.perturbed_masks import cost_of, perturbed_reader, perturbs
+from tests.pipeline.study.test_config import MODELLED, REPLAYED
+
+MASKS = {"features": None, "cases": "c.csv"}
+TEN = {"perturbations": {"repetitions": 10}}
+ROBUST = {"selection": {"robustness": "both"}}
+
+
+def test_by_default_nothing_is_perturbed():
+    config = resolve_config(MODELLED | MASKS)
+    assert not perturbs(config)
+    assert config["selection"]["robustness"] == "readers"
+    assert perturbs(resolve_config(MODELLED | MASKS | TEN))
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (TEN, "need images"),
+        (MASKS | ROBUST, "needs perturbed extractions"),
+        (REPLAYED | MASKS | ROBUST | TEN, "published order"),
+    ],
+)
+def test_what_options_demand_of_one_another(options, rule):
+    with pytest.raises(StudyError, match=rule):
+        resolve_config(MODELLED | options)
+
+
+def test_a_reader_who_is_none_of_the_study():
+    problems = Problems("the readers")
+    config = resolve_config(MODELLED | MASKS | {"perturbations": {"reader": "C"}})
+    check_model_reader(config, ["A", "B"], problems)
+    with pytest.raises(StudyError, match=r"perturbations\.reader"):
+        problems.raise_if_any()
+
+
+@pytest.mark.parametrize(
+    ("stated", "model_reader", "expected"),
+    [(None, "B", "B"), (None, "mean", "A"), (None, None, "A"), ("C", "B", "C")],
+)
+def test_whose_masks_are_perturbed(stated, model_reader, expected):
+    config = {"perturbations": {"reader": stated}, "model_reader": model_reader}
+    assert perturbed_reader(config, ["C", "B", "A"]) == expected
+
+
+def test_what_it_costs():
+    options = {"repetitions": 30, "chain": ["noise", "volume"]}
+    cost = cost_of({"perturbations": options}, 856)
+    assert cost.extractions == 25_680
+    assert "25,680 perturbed extractions, about 1.6 hours of one core" in cost.text()
+    masks_alone = cost_of({"perturbations": options | {"chain": ["volume", "contour"]}}, 856)
+    assert masks_alone.hours < cost.hours / 2
+    assert cost_of({"perturbations": options | {"repetitions": 10}}, 2).text() == (
+        "20 perturbed extractions, about 0 minutes of one core and 1 MB"
+    )

@@ -398,7 +398,7 @@ def main(options: argparse.Namespace) -> None:
         "other_units": [each.text() for each in other_units(features, names)],
         "implausible": _implausible(study),
     }
-    if options.perturbed is not None:
+    if getattr(options, "perturbed", None) is not None:
         info |= _write_perturbed(study, options, flow, table, names)
     write_table(table, options.out, Analysis, csv=True)
     write_json(info, options.info)

@@ -39,7 +39,7 @@ def unit_moments(
     """
     names = list(names)
     known = (part[part["case_id"].isin(units.index)] for part in parts)
-    filled = (part for part in known if len(part))
+    filled: Iterable[pd.DataFrame] = (part for part in known if len(part))
     if units.duplicated().any():
         whole = [part[["case_id", "repetition", *names]] for part in filled]
         filled = iter([_of_units(pd.concat(whole), units, how)] if whole else [])

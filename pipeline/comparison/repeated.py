@@ -40,7 +40,7 @@ class Moments(NamedTuple):
         Sum of their squared deviations from it; 0 of fewer than two.
     """
 
-    count: Floats
+    count: Floats  # type: ignore[assignment]
     mean: Floats
     squares: Floats
 

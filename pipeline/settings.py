@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError
@@ -26,7 +25,12 @@ from pipeline.extraction.parameter_sets.advice import (
     Cohort,
     advise,
     file_name,
-    measured_costs,
+)
+from pipeline.extraction.parameter_sets.robust_costs import (
+    Limits,
+    Robust,
+    by_image_type,
+    measured_by_studies,
 )
 from pipeline.extraction.params import Parameters, load_params
 from pipeline.reporting.blocks import Items, Paragraph, Section, Table
@@ -34,7 +38,6 @@ from pipeline.reporting.study_report import render
 from pipeline.study.study import Study, open_study
 from pipeline.tables.schemas.features import Features
 from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.reproducibility import Reproducibility
 from pipeline.tables.schemas.resample import Resample
 
 logger = logging.getLogger("vertebromics")
@@ -171,45 +174,13 @@ def measure(
     return pd.DataFrame(rows), cohort
 
 
-def robust_features(results: Path, study: Study) -> dict[str, tuple[int, int]]:
-    """Return features with a CCC, and the robust ones, by parameter file.
-
-    Parameters
-    ----------
-    results : path
-        Folder of all studies; those that name the same table of cases count.
-    study : Study
-        Whose threshold of the CCC says what is robust; 0.85 where it sets none.
-    """
-    threshold = study.config["selection"]["ccc"]["threshold"] or 0.85
-    found = {}
-    for frozen in sorted(results.glob("*/study/study.yaml")):
-        config = yaml.safe_load(frozen.read_text(encoding="utf-8"))
-        path = frozen.parent.parent / "tables" / "reproducibility.parquet"
-        if config["cases"] != study.config["cases"] or not path.exists():
-            continue
-        ccc = read_table(path, Reproducibility)["ccc"].dropna()
-        if len(ccc):
-            name = file_name(config["extraction"]["params"])
-            found[name] = (len(ccc), int((ccc >= threshold).sum()))
-    return found
-
-
-def families_cost(results: Path, study: Study) -> list[str]:
-    """Return how many features of each image type stay robust, in a sentence each."""
-    path = results / study.name / "tables" / "reproducibility.parquet"
-    if not path.exists():
-        return []
-    table = read_table(path, Reproducibility).dropna(subset=["ccc"])
-    threshold = study.config["selection"]["ccc"]["threshold"] or 0.85
-    return [
-        f"{image}: {(rows['ccc'] >= threshold).sum()} of {len(rows)} features have a CCC of "
-        f"{threshold:g} or more"
-        for image, rows in table.groupby("image_type", sort=True)
-    ]
-
-
-def page_of(study: Study, measured: pd.DataFrame, advice: pd.DataFrame, families: list[str]) -> str:
+def page_of(
+    study: Study,
+    measured: pd.DataFrame,
+    advice: pd.DataFrame,
+    limits: Limits,
+    families: list[str],
+) -> str:
     """Return the page as HTML."""
     by = {verdict: rows["file"].tolist() for verdict, rows in advice.groupby("verdict")}
     own = advice.iloc[0]
@@ -239,10 +210,11 @@ def page_of(study: Study, measured: pd.DataFrame, advice: pd.DataFrame, families
                 Table(
                     "settings-advice",
                     "The project's parameter files (radiomics_params), judged by the measurements "
-                    "below. A file changes one thing, or a few, of the published one. Robust: CCC "
-                    "between readers at or above the study's threshold, where a study of the same "
-                    "cases was run with the file, up to `snakemake features`.",
-                    advice.rename(columns=str.capitalize),
+                    "below. A file changes one thing, or a few, of the published one. Features "
+                    "that stay robust are counted where a study of the same cases was run with "
+                    f"the file: {limits.text()}. Both: of the features that both tests judged.",
+                    shown_advice(advice),
+                    raw=advice,
                 ),
                 Paragraph(
                     "A file that fits on one ground may cost features on another: compare both, as "
@@ -271,15 +243,36 @@ def page_of(study: Study, measured: pd.DataFrame, advice: pd.DataFrame, families
     return render(f"Settings for {title}", sections, "Settings of the extraction")
 
 
-def advice_table(
-    cohort: Cohort, current: str, studies: Mapping[str, tuple[int, int]]
-) -> pd.DataFrame:
-    """Return what is advised, a row a parameter file: ``file, verdict, why, cost``."""
-    rows = [
-        {**each._asdict(), "cost": measured_costs(studies, each.file)}
-        for each in advise(cohort, current)
-    ]
-    return pd.DataFrame(rows)
+def advice_table(cohort: Cohort, current: str, robust: Mapping[str, Robust]) -> pd.DataFrame:
+    """Return what is advised, a row a parameter file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``file, verdict, why, cost`` in words, and for ``agreed, survived, both`` the number of
+        robust features and, with ``_of``, of those that were judged; blank where not measured.
+    """
+    rows = []
+    for each in advise(cohort, current):
+        known = robust.get(each.file, Robust())
+        rows.append({**each._asdict(), "cost": known.text(), **known.columns()})
+    return pd.DataFrame(rows).astype(dict.fromkeys(Robust().columns(), "Int64"))
+
+
+def shown_advice(advice: pd.DataFrame) -> pd.DataFrame:
+    """Return the advice as the page shows it: each count beside what it is of."""
+    shown = advice[["file", "verdict", "why"]].rename(columns=str.capitalize)
+    for name, title in (
+        ("agreed", "Readers agree"),
+        ("survived", "Survive perturbations"),
+        ("both", "Both"),
+    ):
+        pairs = zip(advice[name], advice[f"{name}_of"], strict=True)
+        shown[title] = [
+            "not measured" if pd.isna(robust) else f"{robust:,} of {judged:,}"
+            for robust, judged in pairs
+        ]
+    return shown
 
 
 def main(options: argparse.Namespace) -> None:
@@ -305,11 +298,12 @@ def main(options: argparse.Namespace) -> None:
         resample,
         read_table(needed[1], Features),
     )
-    studies = robust_features(study.folder.parent, study)
-    advice = advice_table(cohort, file_name(path), studies)
+    limits = Limits.of(study.config)
+    robust = measured_by_studies(study, limits)
+    advice = advice_table(cohort, file_name(path), robust.by_file)
     folder = options.out or study.folder / "report" / "settings"
     folder.mkdir(parents=True, exist_ok=True)
-    page = page_of(study, measured, advice, families_cost(study.folder.parent, study))
+    page = page_of(study, measured, advice, limits, by_image_type(robust.features, limits))
     with whole_file(folder / "settings.html") as beside:
         beside.write_text(page, encoding="utf-8")
     (folder / "tables").mkdir(exist_ok=True)

@@ -20,12 +20,12 @@ from pipeline.extraction.parameter_sets.advice import (
     NOT_NEEDED,
     Cohort,
     advise,
-    measured_costs,
     needs_of,
 )
 from pipeline.settings import bins_of, interpolated, main, measure
 from pipeline.study.config import resolve_config
 from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.perturbations import Robustness
 from pipeline.tables.schemas.reproducibility import Reproducibility
 from pipeline.tables.schemas.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
@@ -97,11 +97,6 @@ def test_the_studys_own_file_is_not_advised_twice():
     assert len(found) == len(set(found))
 
 
-def test_costs_are_those_of_a_study_that_was_run():
-    assert measured_costs({"hu": (1223, 900)}, "hu") == "900 of 1,223 features stay robust"
-    assert measured_costs({"hu": (1223, 900)}, "ge2025") == "not measured yet"
-
-
 def test_bins_begin_at_a_multiple_of_the_width():
     features = pd.DataFrame(
         {
@@ -171,15 +166,27 @@ def test_the_command_writes_page_and_tables(tmp_path):
         ]
         path = folder / "tables" / "reproducibility.parquet"
         write_table(filled(Reproducibility, agreed), path, Reproducibility)
+        survived = [
+            {"feature": f"original_glcm_{n}", "image_type": "original", "icc_low": value}
+            for n, value in enumerate([0.95, 0.2])
+        ]
+        path = folder / "tables" / "robustness.parquet"
+        write_table(filled(Robustness, survived), path, Robustness)
     main(argparse.Namespace(results=tmp_path / "mine", out=None))
     out = tmp_path / "mine" / "report" / "settings"
     advice = pd.read_csv(out / "tables" / "settings-advice.csv").set_index("file")
     assert advice.loc["ge2025", "verdict"] == DOES_NOT_FIT
-    assert advice.loc["ge2025", "cost"] == "1 of 2 features stay robust"
-    assert advice.loc["hu", "cost"] == "2 of 2 features stay robust"
+    assert advice.loc["ge2025", "cost"] == (
+        "readers agree on 1 of 2 features, 1 of 2 survive perturbations, 1 of 2 both"
+    )
+    counts = ["agreed", "agreed_of", "survived", "survived_of", "both", "both_of"]
+    assert advice.loc["hu", counts].tolist() == [2, 2, 1, 2, 1, 2]
+    assert advice.loc["margin-25", counts].isna().all()
     page = (out / "settings.html").read_text(encoding="utf-8")
     assert "The study&#39;s parameter file ge2025 does not fit" in page
-    assert "original: 1 of 2 features have a CCC of 0.85 or more" in page
+    assert "original: readers agree on 1 of 2 features, 1 of 2 survive" in page
+    assert ">2 of 2<" in page
+    assert "lower limit of ICC(1,1) between perturbed extractions of at least 0.9" in page
     measured = pd.read_csv(out / "tables" / "settings-measured.csv")
     assert np.isfinite(measured["median"]).all()
 

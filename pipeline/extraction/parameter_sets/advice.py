@@ -11,7 +11,6 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -206,22 +205,6 @@ def _against(file: str, cohort: Cohort) -> str | None:
         if left < FEW_VOXELS:
             return f"the smallest region would keep {left:.0f} voxels"
     return None
-
-
-def measured_costs(studies: Mapping[str, tuple[int, int]], file: str) -> str:
-    """Return what a file costs in robust features, where a study with it was run.
-
-    Parameters
-    ----------
-    studies : mapping of str to (int, int)
-        By name of a parameter file, features with a CCC and how many of them are robust.
-    file : str
-        The file that is asked about.
-    """
-    if file in studies:
-        total, robust = studies[file]
-        return f"{robust:,} of {total:,} features stay robust"
-    return "not measured yet"
 
 
 def file_name(path: str) -> str:

@@ -318,6 +318,16 @@ def main(options: argparse.Namespace) -> None:
             remedy="run the extraction in a study with a table `cases`",
             code="maps-without-images",
         )
+    tables = study.folder / "tables"
+    needed = [tables / f"{each}.parquet" for each in ("ingest", "masks", "features")]
+    if missing := [path.name for path in needed if not path.exists()]:
+        raise StudyError(
+            "Maps need a study whose features were computed",
+            found=f"no {missing[0]}",
+            where=str(tables),
+            remedy="run `snakemake features --configfile <your study>.yaml`, then this command",
+            code="maps-without-features",
+        )
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(study.config["threads"])
     names, of_model = options.features, ""
     if names is None:
@@ -328,10 +338,20 @@ def main(options: argparse.Namespace) -> None:
     if options.case:
         cases = [Chosen(case_id, "named") for case_id in dict.fromkeys(options.case)]
     else:
-        features = read_table(study.folder / "tables" / "features.parquet", Features)
+        features = read_table(tables / "features.parquet", Features)
         features = latest_versions(features)
         mapped = [name for name in names if why_no_map(name) is None and name in features]
-        cases = choose_cases(features[features["reader"] == reader], mapped)
+        of_reader = features[features["reader"] == reader]
+        cases = choose_cases(of_reader, mapped)
+        if mapped and not cases:
+            raise StudyError(
+                f"Maps need a case of reader {reader} with a value of a mapped feature",
+                found=f"{len(of_reader)} masks with features, none with a value",
+                where=str(tables / "features.parquet"),
+                remedy="name another reader with --reader, other features with --features, or a "
+                "case with --case",
+                code="no-case-to-map",
+            )
     folder = options.out or study.folder / "report" / "maps"
     folder.mkdir(parents=True, exist_ok=True)
     rows = write_maps(study, cases, names, reader, folder, options.radius, options.engine)

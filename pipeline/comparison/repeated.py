@@ -175,7 +175,9 @@ def lower_limit(
     Returns
     -------
     ndarray of shape (p,)
-        NaN where the coefficient is, or in more than half of the resamples.
+        NaN where the coefficient is, or in more than half of the resamples, and where fewer than
+        two patients have a value: resamples of one patient are all alike, and would call the
+        estimate its own limit.
     """
     names, of_unit = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
     rng = np.random.default_rng(seed)
@@ -183,7 +185,10 @@ def lower_limit(
     iccs = spread(measured, drawn[:, of_unit]).icc
     known = np.isfinite(iccs)
     low = np.full(iccs.shape[1], np.nan)
+    valued = np.zeros((len(names), low.size), dtype=bool)
+    np.logical_or.at(valued, of_unit, measured.count > 0)
     usable = (known.mean(axis=0) > 0.5) & np.isfinite(spread(measured).icc)
+    usable &= valued.sum(axis=0) >= 2
     if usable.any():
         low[usable] = np.nanquantile(iccs[:, usable], (1 - confidence) / 2, axis=0)
     return low

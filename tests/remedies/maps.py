@@ -9,15 +9,23 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pipeline.extraction.maps
 from pipeline import settings
-from pipeline.core.files import write_json
+from pipeline.core.files import read_table, write_json, write_table
 from pipeline.extraction.maps.kernels import kernels
+from pipeline.tables.schemas.features import Features
 from segmentation.maps import _arguments, main
 from tests.remedies import Remedy, refused
-from tests.support.mapped_study import MEAN, SHAPE, write_importance, write_mapped_study
+from tests.support.mapped_study import (
+    CONTRAST,
+    MEAN,
+    SHAPE,
+    write_importance,
+    write_mapped_study,
+)
 
 SECTION = "Configuration"
 
@@ -48,6 +56,26 @@ def images(folder: Path) -> None:
     shutil.move(folder / "kept.parquet", folder / "study" / "cases.parquet")
 
 
+def without(table: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        shutil.move(folder / "tables" / table, folder / table)
+
+    return spoil
+
+
+def again(table: str) -> Callable[[Path], None]:
+    def mend(folder: Path) -> None:
+        shutil.move(folder / table, folder / "tables" / table)
+
+    return mend
+
+
+def no_values(folder: Path) -> None:
+    """Leave the reader's masks without a value of what the model selected."""
+    path = folder / "tables" / "features.parquet"
+    write_table(read_table(path, Features).assign(**{CONTRAST: np.nan, MEAN: np.nan}), path)
+
+
 #: By row: what spoils the study, the arguments, the remedy, what mends it, and the new arguments.
 ROWS: dict[str, tuple] = {
     "Maps: a feature that the study has not": (
@@ -72,6 +100,13 @@ ROWS: dict[str, tuple] = {
     "Maps: a model that selected clinical columns alone": (
         clinical_model, [], "name features: --features original_firstorder_Mean",
         nothing, ["--features", MEAN],
+    ),
+    "Maps: a study whose features were not computed": (
+        without("features.parquet"), [], "run `snakemake features", again("features.parquet"), [],
+    ),
+    "Maps: a reader of whom no mask has a value of the features": (
+        no_values, [], "name another reader with --reader, other features .* or a case",
+        nothing, ["--case", "p1-L1"],
     ),
     "Maps: a study of ready feature tables": (
         no_images, [], "in a study with a table `cases`", images, [],

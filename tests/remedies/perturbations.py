@@ -13,8 +13,9 @@ import SimpleITK as sitk
 from models.transformers.ccc_filter import CCCFilter
 from pipeline.core.problems import Problems
 from pipeline.extraction import open_scan
-from pipeline.extraction.perturbations.drawing import check_chain
+from pipeline.extraction.perturbations.drawing import Strength, check_chain, draws_of
 from pipeline.extraction.perturbations.grids import Move, moved_crop, place
+from pipeline.extraction.perturbations.repeating import repeat_masks
 from pipeline.study.config import resolve_config
 from pipeline.study.config_checks import check_model_reader
 from tests.models.transformers import test_perturbed
@@ -105,6 +106,21 @@ def no_spline(_: Path) -> None:
     perturbed(sitk.Cast(wide, sitk.sitkInt16))
 
 
+def few_supervoxels(_: Path) -> None:
+    name = "A region of fewer than four supervoxels, with `contour` in the chain"
+    params = test_grids.params_of()
+    ct, mask = test_grids.images()
+
+    def perturbed(chain: tuple[str, ...]) -> list:
+        draws = draws_of(Strength(chain), [1], 1, "S", "C")
+        return list(repeat_masks(open_scan(ct, params).crop(mask, 1), draws, params, "fast"))
+
+    whole = ("volume", "contour")
+    remedy = "leave contour out of perturbations.chain for all cases; with it this one does not"
+    refused(SECTION, name, lambda: perturbed(whole), remedy)
+    perturbed(("volume",))
+
+
 def filtered(**options: object) -> CCCFilter:
     """Fit the filter to units of which two features were perturbed."""
     rng = np.random.default_rng(0)
@@ -148,5 +164,6 @@ REMEDIES: dict[str, Remedy] = {
     "A feature of the analysis that perturbed masks lack": other_features,
     "`perturbations.reader` is none of the readers": unknown_reader,
     "A chain that moves or blurs images which are not interpolated by B-splines": no_grid,
+    "A region of fewer than four supervoxels, with `contour` in the chain": few_supervoxels,
     "A CT that the fast engine cannot interpolate, with a chain that changes images": no_spline,
 }

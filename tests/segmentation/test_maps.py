@@ -14,10 +14,11 @@ import SimpleITK as sitk
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from pipeline.core.errors import StudyError
-from pipeline.core.files import write_json
+from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.store import Store
 from pipeline.extraction import load_params, read_crop
 from pipeline.extraction.maps import feature_maps
+from pipeline.tables.schemas.features import Features
 from segmentation.maps import _arguments, choose_cases, main, selected_features
 from segmentation.pages.map_overlay import STEPS, colour_limits, page_map
 from segmentation.pages.viewer_volume import case_volume
@@ -31,6 +32,7 @@ from tests.support.mapped_study import (
     write_importance,
     write_mapped_study,
 )
+from tests.support.refusals import refusal as refused
 from tests.support.store_entries import reference
 
 
@@ -202,6 +204,27 @@ def test_without_a_model_features_must_be_named(made, tmp_path):
     write_importance(copy, ["age"])
     with pytest.raises(StudyError, match="needs a model that selected radiomic features"):
         selected_features(copy)
+
+
+@pytest.mark.parametrize("table", ["features", "masks", "ingest"])
+def test_a_study_without_its_tables_is_refused(tmp_path, table):
+    copy = write_mapped_study(tmp_path)
+    (copy / "tables" / f"{table}.parquet").unlink()
+    with refused("maps-without-features", StudyError, match=f"no {table}.parquet"):
+        run(copy, tmp_path / "out", "--case", "p1-L1", "--features", MEAN)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("rows", ["none of the reader", "without a value"])
+def test_a_reader_without_features_has_no_maps(tmp_path, rows):
+    copy = write_mapped_study(tmp_path)
+    path = copy / "tables" / "features.parquet"
+    table = read_table(path, Features)
+    spoilt = {"reader": "B"} if rows == "none of the reader" else {MEAN: np.nan, CONTRAST: np.nan}
+    write_table(table.assign(**spoilt), path)
+    with refused("no-case-to-map", StudyError, match="of reader A"):
+        run(copy, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_study_without_images_has_no_maps(made, tmp_path):

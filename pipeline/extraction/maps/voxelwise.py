@@ -15,6 +15,7 @@ import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
 from pipeline.extraction.binning import BinnedImage
+from pipeline.extraction.checks import check_complete
 from pipeline.extraction.crops import Crop
 from pipeline.extraction.engine import ENGINES
 from pipeline.extraction.library import extractor, radiomics
@@ -72,7 +73,7 @@ def feature_maps(
     ValueError
         If the radius is not allowed, or there is no such engine.
     CaseError
-        If PyRadiomics refuses the region.
+        If PyRadiomics refuses the region, or makes no image of it.
 
     References
     ----------
@@ -100,6 +101,7 @@ def feature_maps(
                 flat = np.full(np.prod(shape), np.nan)
                 flat[places] = values
                 maps[mapped.name] = flat.reshape(shape)
+    check_complete(maps, [mapped.name for mapped in wanted])
     return {mapped.name: maps[mapped.name] for mapped in wanted}
 
 

@@ -38,8 +38,11 @@ def robustness_section(results: Results) -> Section:
     if results.perturbed is None:
         return Section("robustness", title)
     table = judged(results, results.perturbed.table)
-    if not len(table) or table["icc"].isna().all():
+    if not len(table) or not table["n"].any():
         return Section("robustness", title, absent="No mask could be perturbed.")
+    lower = results["selection.perturbations.bound"] == "lower"
+    if table["icc_low" if lower else "icc"].isna().all():
+        return Section("robustness", title, absent=_undefined(table, lower))
     limit = _threshold(results)
     blocks: list[Block] = [Paragraph(_introduction(results, results.perturbed, table))]
     if table["ccc"].notna().any():
@@ -81,6 +84,18 @@ def judged(results: Results, robustness: pd.DataFrame) -> pd.DataFrame:
         ccc=ccc,
         passes=known >= _threshold(results),
         agreed=ccc >= stable_from(results["selection.ccc.threshold"]),
+    )
+
+
+def _undefined(table: pd.DataFrame, lower: bool) -> str:
+    """Return why no feature could be judged."""
+    of = plural(int(table["n"].max()), "case")
+    who = plural(int(table["patients"].max()), "patient")
+    needed = "two patients" if lower else "two cases"
+    what = "The lower limit of the ICC" if lower else "The ICC"
+    return (
+        f"{what} between perturbed extractions needs features that differ between at least "
+        f"{needed}; {of} of {who} were perturbed. No feature passes."
     )
 
 

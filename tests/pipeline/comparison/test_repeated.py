@@ -114,6 +114,17 @@ def test_weights_are_units_taken_again():
     np.testing.assert_allclose(spread(holed, weights).icc[0], spread(holed.rows(drawn)).icc)
 
 
+def test_one_patient_has_no_lower_limit():
+    # Cases of one patient are drawn together: every resample would give the estimate itself.
+    rng = np.random.default_rng(0)
+    values = np.repeat(rng.normal(size=(4, 2)), 5, axis=0) + rng.normal(0, 0.1, (20, 2))
+    values[10:, 1] = np.nan  # the second feature has values of the first patient alone
+    measured = moments(values, np.repeat(range(4), 5), 4)
+    assert np.isnan(lower_limit(measured, ["p1"] * 4, 0.95, 100, 1)).all()
+    low = lower_limit(measured, ["p1", "p1", "p2", "p2"], 0.95, 100, 1)
+    assert np.isfinite(low).tolist() == [True, False]
+
+
 def test_the_lower_limit_holds_the_truth_and_counts_patients():
     rng = np.random.default_rng(5)
     n, k, p = 60, 10, 40

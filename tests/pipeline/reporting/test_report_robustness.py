@@ -86,9 +86,25 @@ def test_one_reader_has_its_own_figure_and_no_empty_column(results):
 
 
 def test_no_mask_that_could_be_perturbed_is_said(results):
-    table = results.perturbed.table.assign(icc=np.nan, icc_low=np.nan)
+    table = results.perturbed.table.assign(icc=np.nan, icc_low=np.nan, n=0, patients=0)
     nothing = replace(results, perturbed=replace(results.perturbed, table=table))
     assert robustness_section(nothing).absent == "No mask could be perturbed."
+
+
+@pytest.mark.parametrize(
+    ("values", "bound", "said"),
+    [
+        ({"icc_low": np.nan}, "lower", "at least two patients; 2 cases of 1 patient were"),
+        ({"icc_low": np.nan, "icc": np.nan}, "estimate", "at least two cases; 2 cases of 1"),
+    ],
+)
+def test_too_few_patients_to_judge_are_said(results, values, bound, said):
+    results.study.config["selection"]["perturbations"]["bound"] = bound
+    table = results.perturbed.table.assign(n=2, patients=1, **values)
+    section = robustness_section(
+        replace(results, perturbed=replace(results.perturbed, table=table))
+    )
+    assert said in section.absent
 
 
 def test_the_threshold_of_null_describes_by_the_published_limit(results):

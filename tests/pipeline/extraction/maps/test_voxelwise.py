@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 import pipeline.extraction.maps
-from pipeline.core.errors import MachineError, StudyError
+from pipeline.core.errors import CaseError, MachineError, StudyError
 from pipeline.core.native_sources import sources_hash
 from pipeline.extraction import load_params
 from pipeline.extraction.crops import Crop
@@ -20,6 +20,7 @@ from pipeline.extraction.library import feature_names
 from pipeline.extraction.maps import feature_maps, unit_of, why_no_map
 from pipeline.extraction.maps.kernels import FOLDER, kernels
 from pipeline.extraction.maps.names import mapped_features, parts_of
+from tests.support.refusals import refusal as refused
 
 #: Largest difference from PyRadiomics' voxel mode, relative, and absolute below 1.
 TOLERANCE = 1e-6
@@ -158,6 +159,15 @@ def test_a_turned_input_turns_its_map(axes, flips, seed):
 def test_a_feature_without_a_map_is_refused(name, why):
     with pytest.raises(StudyError, match=f"{name}: {why}"):
         feature_maps(crop(4), parameters(), [name])
+
+
+def test_an_image_that_pyradiomics_does_not_make_is_named():
+    # LoG needs four voxels along each axis; PyRadiomics logs that and goes on.
+    inside = np.zeros((2, 12, 12), bool)
+    inside[:, 3:9, 3:9] = True
+    flat = crop_of(np.random.default_rng(0).normal(0, 60, inside.shape), inside)
+    with refused("features-missing", CaseError, match="log-sigma-2-0-mm-3D"):
+        feature_maps(flat, parameters(("Original", "LoG")), ["log-sigma-2-0-mm-3D_firstorder_Mean"])
 
 
 def test_radius_and_engine_are_looked_at():

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from pipeline.core.errors import CaseError
 from pipeline.extraction.perturbations.noise import noise_level
 from pipeline.extraction.perturbations.outlines import (
     changed_volume,
     new_outline,
     supervoxels,
 )
+from tests.support.refusals import refusal as refused
 
 fractions = st.floats(-0.5, 0.5)
 
@@ -84,6 +86,23 @@ def test_an_outline_drawn_anew_keeps_what_is_surely_inside(seed):
     dice = 2 * (drawn & mask).sum() / (drawn.sum() + mask.sum())
     assert dice > 0.7
     np.testing.assert_array_equal(drawn, new_outline(mask, parts, seed))
+
+
+@pytest.mark.parametrize(
+    ("axes", "spacing", "found"),
+    [
+        ((2, 1, 1), (1.0, 1.0, 1.0), "9 mm3; a supervoxel has 500 mm3"),
+        ((7, 7, 7), (1.0, 1.0, 1.0), "1419 mm3; a supervoxel has 500 mm3"),
+        # Voxels so coarse that 20 of them are more than 500 mm3.
+        ((3, 2, 2), (4.0, 4.0, 4.0), "3264 mm3; a supervoxel has 1280 mm3"),
+    ],
+)
+def test_a_region_of_few_supervoxels_has_no_new_outline(axes, spacing, found):
+    mask = ellipsoid(axes)
+    image = np.random.default_rng(0).normal(size=mask.shape)
+    with refused("region-smaller-than-supervoxels", CaseError) as told:
+        supervoxels(image, mask, spacing)
+    assert told.value.found == found
 
 
 def test_an_outline_is_drawn_of_a_mask_smaller_than_any_supervoxel():

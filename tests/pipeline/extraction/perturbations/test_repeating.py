@@ -82,8 +82,8 @@ def test_repetitions_without_any_change_are_the_study_s_features(scan, params):
             assert each.voxels == each.voxels_before
 
 
-def test_a_chain_changes_volume_outline_and_image(scan, params):
-    mask = images()[1]
+def test_a_chain_changes_volume_outline_and_image(params):
+    scan, mask = open_scan(images(11)[0], params), images(11)[1]
     placed = place(scan, mask, 1)
     level = measured_noise(scan, placed)
     draws = draws_of(

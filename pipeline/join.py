@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.perturbed_units import moments_table
+from pipeline.comparison.perturbed_units import check_any_perturbed, moments_table
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import file_hash, read_table, write_json, write_table
@@ -324,6 +324,7 @@ def _write_perturbed(
         names,
         study.config["aggregation"],
     )
+    check_any_perturbed(moments)
     beside = options.out.with_name("analysis_perturbed.parquet")
     write_table(moments, beside, PerturbedUnits)
     # Journals of the stages of modelling go by the facts of the analysis table.

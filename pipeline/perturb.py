@@ -153,7 +153,7 @@ def perturb_masks(
                     found = read_table(entry / "repetitions.parquet", StoredRepetitions)
                     seconds = read_json(entry / "perturbed.json")["seconds"] / len(draws)
             except CaseError as error:
-                command.logger.warning("%s", error)
+                command.logger.warning("%s: %s", name, error)
                 why = f"{error.rule}: {error.found}"
                 status += [
                     {**known, "repetition": number, "status": "error", "problem": why}

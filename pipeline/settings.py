@@ -91,6 +91,48 @@ def interpolated(spacing: pd.DataFrame, grid: Iterable[float]) -> pd.DataFrame:
     return pd.DataFrame(shares)
 
 
+def settings_of(image: str, params: Parameters) -> dict:
+    """Return the settings that a parameter file gives to one type of images alone.
+
+    Parameters
+    ----------
+    image : str
+        Image, as features are named: ``original``, ``wavelet-LLH``, ``log-sigma-2-0-mm-3D``.
+    params : Parameters
+        Of the study's extraction.
+    """
+    kind = image.lower().partition("-")[0]
+    types = params.content.get("imageType") or {}
+    return next((own or {} for name, own in types.items() if name.lower() == kind), {})
+
+
+def measured_bins(params: Parameters, features: pd.DataFrame) -> tuple[list[dict], float | None]:
+    """Measure the bins of the regions in each image.
+
+    Returns
+    -------
+    rows : list of dict
+        A row an image that is binned by a width.
+    median : float or None
+        Bins of a region in the original image; None where no region's ends are known.
+    """
+    rows, median = [], None
+    for name in features:
+        image = str(name).removesuffix("_firstorder_Minimum")
+        if image == name or f"{image}_firstorder_Maximum" not in features:
+            continue
+        own = {**params.settings, **settings_of(image, params)}
+        width = own.get("binWidth")
+        if not width or own.get("binCount") is not None:
+            continue
+        found = bins_of(features, image, width)
+        known = found[np.isfinite(found)]
+        if image == "original" and len(known):
+            median = float(known.median())
+        rows.append(measurement(f"bins of {width:g} in a region, {image}", "bins", found))
+    return rows, median
+
+
 def measure(
     params: Parameters, ingest: pd.DataFrame, resample: pd.DataFrame, features: pd.DataFrame
 ) -> tuple[pd.DataFrame, Cohort]:
@@ -125,20 +167,10 @@ def measure(
             measurement(f"interpolated along {axis}, grid of {target:g} mm", "share", shares[axis])
             for axis, target in zip("xyz", grid, strict=True)
         ]
-    width, bins = setting.get("binWidth"), None
-    fixed = setting.get("binCount") is not None
-    images = [
-        name.removesuffix("_firstorder_Minimum")
-        for name in features
-        if name.endswith("_firstorder_Minimum")
-    ]
-    if width and not fixed:
-        for image in images:
-            if f"{image}_firstorder_Maximum" not in features:
-                continue
-            found = bins_of(features, image, width)
-            bins = float(found.median()) if image == "original" else bins
-            rows.append(measurement(f"bins of {width:g} in a region, {image}", "bins", found))
+    original = {**setting, **settings_of("original", params)}
+    width, fixed = original.get("binWidth"), original.get("binCount") is not None
+    of_images, bins = measured_bins(params, features)
+    rows += of_images
     smallest = None
     if "original_shape_VoxelVolume" in features:
         voxel = float(np.prod(grid)) if grid is not None and all(grid) else np.nan
@@ -280,23 +312,27 @@ def main(options: argparse.Namespace) -> None:
     study = open_study(options.results / "study")
     tables = study.folder / "tables"
     needed = [tables / "ingest.parquet", tables / "features.parquet"]
-    missing = [path.name for path in needed if not path.exists()]
-    if study.cases is None or missing:
+    batches = []
+    if study.cases is not None:
+        batches = study.batch_files(study.folder / "batches", "resample.parquet")
+    missing = [path.relative_to(study.folder) for path in needed + batches if not path.exists()]
+    features = None if missing else read_table(needed[1], Features)
+    if study.cases is None or features is None or features.empty:
+        found = f"no {missing[0]}" if missing else "no mask that has features"
         raise StudyError(
             "Advice on settings needs a study of images whose features were computed",
-            found="a study without `cases`" if study.cases is None else f"no {missing[0]}",
+            found="a study without `cases`" if study.cases is None else found,
             where=str(study.folder),
             remedy="run `snakemake features --configfile <your study>.yaml`, then this command",
             code="settings-without-features",
         )
-    batches = study.batch_files(study.folder / "batches", "resample.parquet")
     resample = pd.concat([read_table(path, Resample) for path in batches], ignore_index=True)
     path = study.config["extraction"]["params"]
     measured, cohort = measure(
         load_params(path),
         read_table(needed[0], Ingest),
         resample,
-        read_table(needed[1], Features),
+        features,
     )
     limits = Limits.of(study.config)
     robust = measured_by_studies(study, limits)

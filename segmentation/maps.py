@@ -294,7 +294,7 @@ def _write(path: Path, text: str) -> None:
 def _crops(study: Study, cases: Sequence[Chosen], reader: str) -> dict[str, str]:
     """Return where the crop of each case lies in the store."""
     batches = study.batch_files(study.folder / "batches", "resample.parquet")
-    known = pd.concat([read_table(path, Resample) for path in batches if path.exists()])
+    known = pd.concat([read_table(path, Resample) for path in batches])
     known = latest_versions(known[known["crop"].notna()])
     crops = known[known["reader"] == reader].set_index("case_id")["crop"].to_dict()
     if missing := [case.case_id for case in cases if case.case_id not in crops]:
@@ -320,11 +320,12 @@ def main(options: argparse.Namespace) -> None:
         )
     tables = study.folder / "tables"
     needed = [tables / f"{each}.parquet" for each in ("ingest", "masks", "features")]
-    if missing := [path.name for path in needed if not path.exists()]:
+    needed += study.batch_files(study.folder / "batches", "resample.parquet")
+    if missing := [path.relative_to(study.folder) for path in needed if not path.exists()]:
         raise StudyError(
             "Maps need a study whose features were computed",
             found=f"no {missing[0]}",
-            where=str(tables),
+            where=str(study.folder),
             remedy="run `snakemake features --configfile <your study>.yaml`, then this command",
             code="maps-without-features",
         )

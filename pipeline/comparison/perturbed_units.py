@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.comparison.repeated import Moments, moments
+from pipeline.core.errors import StudyError
 
 
 def unit_moments(
@@ -87,6 +88,25 @@ def moments_table(
         for moment, values in measured._asdict().items()
     ]
     return pd.concat(rows, ignore_index=True)
+
+
+def check_any_perturbed(rows: pd.DataFrame) -> None:
+    """Refuse a selection by perturbations where no unit has a perturbed extraction.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        `analysis_perturbed.parquet`.
+    """
+    if rows.empty:
+        raise StudyError(
+            "A selection by perturbations needs units of which a perturbed mask has features",
+            found="none",
+            where="results/<study>/log/perturb, which says why of each mask",
+            remedy="mend what it says: often `perturbations: {chain: [volume]}` helps; or write "
+            "`selection: {robustness: readers}`",
+            code="nothing-perturbed",
+        )
 
 
 def _of_units(table: pd.DataFrame, units: pd.Series, how: str | None) -> pd.DataFrame:

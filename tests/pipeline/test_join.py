@@ -164,6 +164,19 @@ def test_join_of_images(folder, repository):
     ]
 
 
+def test_a_selection_by_perturbations_of_nothing_is_refused(folder, repository):
+    freeze(folder)
+    write_stages(folder)
+    keys = pd.DataFrame(columns=["case_id", "reader", "repetition", "f1", "f2"])
+    for batch in open_study(folder / "study").cases["batch"].unique():
+        write_table(keys, folder / "batches" / batch / "perturbed.parquet", PerturbedFeatures)
+    result = join(repository, folder, "--perturbed", folder / "batches")
+    assert result.returncode == 1
+    assert "[nothing-perturbed]" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (folder / "a.parquet").exists()
+
+
 def test_perturbed_extractions_of_the_units(folder, repository):
     freeze(folder)
     write_stages(folder)

@@ -150,7 +150,7 @@ def test_what_decides_about_a_repetition_makes_it_anew(made, params, change):
     assert after.equals(before) == (change == "parameters")  # no texture is asked for here
 
 
-def test_a_mask_that_cannot_be_perturbed_does_not_stop_the_others(made):
+def test_a_mask_that_cannot_be_perturbed_does_not_stop_the_others(made, caplog):
     store, *tables = made
     linear = PARAMS["setting"] | {"interpolator": "sitkLinear"}
     params = load_params(PARAMS | {"setting": linear})
@@ -158,6 +158,7 @@ def test_a_mask_that_cannot_be_perturbed_does_not_stop_the_others(made):
     assert features.empty
     assert status["status"].tolist() == ["error"] * 10
     assert status["problem"].str.contains("the interpolator sitkLinear").all()
+    assert "c1 A: Image perturbations need" in caplog.text
 
 
 def test_a_repetition_without_features_is_named(made):

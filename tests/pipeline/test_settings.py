@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pipeline.core.errors import StudyError
-from pipeline.core.files import write_table
+from pipeline.core.files import read_table, write_table
 from pipeline.extraction import load_params
 from pipeline.extraction.parameter_sets.advice import (
     DOES_NOT_FIT,
@@ -24,12 +24,14 @@ from pipeline.extraction.parameter_sets.advice import (
 )
 from pipeline.settings import bins_of, interpolated, main, measure
 from pipeline.study.config import resolve_config
+from pipeline.tables.schemas.features import Features
 from pipeline.tables.schemas.ingest import Ingest
 from pipeline.tables.schemas.perturbations import Robustness
 from pipeline.tables.schemas.reproducibility import Reproducibility
 from pipeline.tables.schemas.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
+from tests.support.mapped_study import write_mapped_study
 
 WELL = Cohort((1.0, 1.0, 1.1), 1.0, 40.0, 25.0, (25.0, 26.0), 0.0, 20_000.0, 20.0, 25.0)
 
@@ -189,6 +191,48 @@ def test_the_command_writes_page_and_tables(tmp_path):
     assert "lower limit of ICC(1,1) between perturbed extractions of at least 0.9" in page
     measured = pd.read_csv(out / "tables" / "settings-measured.csv")
     assert np.isfinite(measured["median"]).all()
+
+
+def test_an_image_type_with_bins_of_its_own_is_measured_by_them():
+    content = {
+        "setting": {"binWidth": 25},
+        "imageType": {"Original": {}, "LoG": {"sigma": [1.0], "binWidth": 5}},
+        "featureClass": {"firstorder": None},
+    }
+    scans, crops, features = cohort_tables()
+    image = "log-sigma-1-0-mm-3D"
+    ends = {f"{image}_firstorder_Minimum": 0.0, f"{image}_firstorder_Maximum": 99.0}
+    table, _ = measure(load_params(content), scans, crops, features.assign(**ends))
+    by = table.set_index("what")["median"]
+    assert by[f"bins of 5 in a region, {image}"] == 20
+    assert by["bins of 25 in a region, original"] == 12
+
+
+def test_values_that_are_none_leave_the_bins_unknown():
+    scans, crops, features = cohort_tables()
+    features["original_firstorder_Maximum"] = [np.nan, np.inf]
+    _, cohort = measure(load_params("radiomics_params/ge2025.yaml"), scans, crops, features)
+    assert cohort.bins is None
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        ("tables/features", "no tables/features.parquet"),
+        ("batches/b0/resample", "no batches/b0/resample.parquet"),
+        (None, "no mask that has features"),
+    ],
+)
+def test_a_run_that_did_not_reach_its_features_is_named(tmp_path, table, found):
+    folder = write_mapped_study(tmp_path)
+    if table is None:
+        path = folder / "tables" / "features.parquet"
+        write_table(read_table(path, Features).iloc[:0], path)
+    else:
+        (folder / f"{table}.parquet").unlink()
+    with pytest.raises(StudyError) as told:
+        main(argparse.Namespace(results=folder, out=None))
+    assert (told.value.code, told.value.found) == ("settings-without-features", found)
 
 
 def test_without_features_nothing_can_be_advised(tmp_path):

@@ -11,6 +11,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from models.transformers.ccc_filter import CCCFilter
+from pipeline.comparison.perturbed_units import check_any_perturbed
 from pipeline.core.problems import Problems
 from pipeline.extraction import open_scan
 from pipeline.extraction.perturbations.drawing import Strength, check_chain, draws_of
@@ -106,6 +107,17 @@ def no_spline(_: Path) -> None:
     perturbed(sitk.Cast(wide, sitk.sitkInt16))
 
 
+def nothing_perturbed(_: Path) -> None:
+    name = "A selection by perturbations where no mask could be perturbed"
+    found = pd.DataFrame({"unit_id": ["u"], "moment": ["count"]})
+    remedy = r"often `perturbations: \{chain: \[volume\]\}` helps; or write `selection:"
+    refused(SECTION, name, lambda: check_any_perturbed(found.iloc[:0]), remedy)
+    check_any_perturbed(found)
+    # What it names: a chain that takes masks of few supervoxels, and a selection without it.
+    for good in ({"perturbations": {"repetitions": 10, "chain": ["volume"]}} | ROBUST, READERS):
+        resolve_config(MODELLED | MASKS | good)
+
+
 def few_supervoxels(_: Path) -> None:
     name = "A region of fewer than four supervoxels, with `contour` in the chain"
     params = test_grids.params_of()
@@ -158,6 +170,7 @@ def other_features(_: Path) -> None:
 
 
 REMEDIES: dict[str, Remedy] = {
+    "A selection by perturbations where no mask could be perturbed": nothing_perturbed,
     **{name: functools.partial(options, name) for name in OPTIONS},
     "A filter by perturbations without perturbed extractions": no_rows,
     "An unknown kind of robustness": unknown_kind,

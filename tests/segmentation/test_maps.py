@@ -206,10 +206,12 @@ def test_without_a_model_features_must_be_named(made, tmp_path):
         selected_features(copy)
 
 
-@pytest.mark.parametrize("table", ["features", "masks", "ingest"])
+@pytest.mark.parametrize(
+    "table", ["tables/features", "tables/masks", "tables/ingest", "batches/b0/resample"]
+)
 def test_a_study_without_its_tables_is_refused(tmp_path, table):
     copy = write_mapped_study(tmp_path)
-    (copy / "tables" / f"{table}.parquet").unlink()
+    (copy / f"{table}.parquet").unlink()
     with refused("maps-without-features", StudyError, match=f"no {table}.parquet"):
         run(copy, tmp_path / "out", "--case", "p1-L1", "--features", MEAN)
     assert not (tmp_path / "out").exists()

@@ -180,8 +180,9 @@ def _perturbed_so(folder: Path, wanted: Mapping[str, Any] | None) -> bool:
 
 def _frozen(folder: Path) -> dict[str, Any]:
     text = (folder / "study" / "study.yaml").read_text(encoding="utf-8")
-    config: dict[str, Any] = yaml.safe_load(text)
-    return config
+    # Another study's file may be torn or of another version: it then names no table of cases.
+    config = yaml.safe_load(text)
+    return config if isinstance(config, dict) else {}
 
 
 def counted(features: pd.DataFrame, limits: Limits) -> Robust:
@@ -226,7 +227,7 @@ def measured_by_studies(study: Study, limits: Limits) -> Measured:
     others = sorted(path.parent.parent for path in study.folder.parent.glob("*/study/study.yaml"))
     folders = [study.folder, *(each for each in others if each.name != study.folder.name)]
     configs = {folder: _frozen(folder) for folder in folders}
-    same = [each for each in folders if configs[each]["cases"] == study.config["cases"]]
+    same = [each for each in folders if configs[each].get("cases") == study.config["cases"]]
     tables = ((each, each / "tables" / "robustness.parquet") for each in same)
     first = next((folder for folder, table in tables if table.exists()), None)
     perturbed = None if first is None else how_perturbed(configs[first])

@@ -94,6 +94,14 @@ def test_a_study_perturbed_otherwise_or_of_other_cases_does_not_count(make, capl
     assert "bin-width-10" not in found
 
 
+@pytest.mark.parametrize("text", ["", "study: other\n", "- torn\n"])
+def test_a_torn_or_older_study_beside_does_not_count(make, tmp_path, text):
+    study = open_study(make("mine", [0.9, 0.9, 0.9]))
+    (tmp_path / "other" / "study").mkdir(parents=True)
+    (tmp_path / "other" / "study" / "study.yaml").write_text(text)
+    assert set(measure(study, LIMITS).by_file) == {"ge2025"}
+
+
 def test_of_two_studies_with_one_file_the_one_that_measured_more_counts(make):
     study = open_study(make("mine", [0.9, 0.9, 0.9]))
     make("also", [0.1, 0.1, 0.1])

@@ -199,6 +199,10 @@ OWN_OPTIONS = (
 )
 
 
+SITE = "--site"
+"""Second name of the option of the site, whatever its column is called."""
+
+
 def _plain(values: dict) -> dict:
     return {name: None if pd.isna(value) else value for name, value in values.items()}
 
@@ -306,18 +310,20 @@ def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
         options = Counter(option_of(one.name) for one in predictors)
         for one in predictors:
             name, dest = option_of(one.name), f"{VALUE}{one.name}"
-            name = name if options[name] == 1 else f"--{one.name}"
-            group.add_argument(name, dest=dest, metavar="VALUE", help=_help_of(one))
+            names = [name if options[name] == 1 else f"--{one.name}"]
+            if one.block == "site" and SITE not in options:
+                names.append(SITE)
+            group.add_argument(*names, dest=dest, metavar="VALUE", help=_help_of(one))
     return arguments
 
 
 def _predictors_of(file: Path) -> list[Predictor]:
-    """Return the clinical predictors of a model; end the process where it is none."""
+    """Return a model's predictors without features; end the process where it is none."""
     try:
         model = load_frozen(file)
     except VertebromicsError as error:
         raise SystemExit(str(error)) from None
-    return [one for one in model.predictors if one.block == "clinical"]
+    return [one for one in model.predictors if one.block != "radiomics"]
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def predict(model: FrozenModel, table: pd.DataFrame) -> pd.DataFrame:
             row |= {"model_risk": risk[at], "above": share_below(model, calibrated[at])}
             if model.threshold is not None:
                 row["event"] = bool(risk[at] >= model.threshold)
-        if distance is not None:
+        if distance is not None and not np.isnan(distance[at]):
             limit = model.facts["likeness"]["limit"]
             row |= {"distance": distance[at], "unlike": bool(distance[at] > limit)}
         rows.append(row)

@@ -73,7 +73,7 @@ def read_study(
     values = aggregate(features, units.loc[features.index], model.facts["imaging"]["aggregation"])
     wanted = [one.name for one in model.predictors if one.block == "radiomics"]
     sheet = values.reindex(columns=wanted).astype(object)
-    clinical = [one.name for one in model.predictors if one.block == "clinical"]
+    clinical = [one.name for one in model.predictors if one.block != "radiomics"]
     if clinical and study.clinical is not None:
         known = study.clinical.set_index(study.clinical[key].astype(str))
         sheet = sheet.join(known.reindex(columns=[name for name in clinical if name in known]))

@@ -106,11 +106,11 @@ def typed(model: FrozenModel, sheet: pd.DataFrame, key: str, where: str) -> pd.D
     Raises
     ------
     StudyError
-        Telling every wrong column and value.
+        Telling every wrong column and value, or a site that the model does not serve.
     """
     problems = Problems(f"the values in {where}")
     for one in model.predictors:
-        if one.name not in sheet.columns:
+        if one.name not in sheet.columns and one.block != "site":
             problems.add(
                 "A table for a frozen model must hold every column that it starts from",
                 found=f"none called {one.name}",
@@ -120,6 +120,7 @@ def typed(model: FrozenModel, sheet: pd.DataFrame, key: str, where: str) -> pd.D
                 code="frozen-columns-missing",
             )
     problems.raise_if_any()
+    model.check_sites(sheet)
     clinical = type_clinical(sheet, dictionary_of(model.predictors), key, where)
     clinical = clinical.set_index(key).drop(columns="patient_id", errors="ignore")
     features = {}
@@ -135,6 +136,8 @@ def typed(model: FrozenModel, sheet: pd.DataFrame, key: str, where: str) -> pd.D
                     code="value-not-a-number",
                 )
             features[one.name] = read.values
+        elif one.block == "site":
+            features[one.name] = sheet[one.name]
     problems.raise_if_any()
     if not features:
         return clinical

@@ -141,16 +141,6 @@ def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
             remedy="run the study with `mode: rigorous`, and freeze that model",
             code="freeze-as-published",
         )
-    if study.config["harmonisation"]["method"] != "none":
-        raise StudyError(
-            "A model of harmonised features is not frozen: it could predict patients of its own "
-            "sites only",
-            found=f"harmonisation: {{method: {study.config['harmonisation']['method']}}}",
-            where=f"study {study.name}",
-            remedy="run the study with `harmonisation: {method: none}`, and freeze that model, "
-            "which another hospital can validate and recalibrate",
-            code="freeze-harmonised",
-        )
     path = folder / "models" / model / "model.json"
     if not path.exists():
         trained = sorted(each.parent.name for each in (folder / "models").glob("*/model.json"))
@@ -209,7 +199,10 @@ def _check_fit(
     features = set(fitted.columns.features)
     wanted = [one.column for one in frozen.procedure.inputs if one.column in features]
     own = readings_of(table, wanted, **readings) if wanted else pd.DataFrame(index=table.index)
-    inputs = pd.concat([own, table[fitted.columns.clinical]], axis=1)
+    columns = fitted.columns
+    beside = [*columns.clinical, *(each.column for each in columns.kept), columns.site]
+    beside = list(dict.fromkeys(name for name in beside if name is not None))
+    inputs = pd.concat([own, table[beside]], axis=1)
     apart = float(np.abs(frozen.procedure.risk(inputs) - fit.to_numpy()).max())
     if not apart <= SAME_AS_FIT[fitted.model]:
         raise ProgramError(

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from models.frozen.steps import Input
 from models.transformers.chain import block_pipeline
 from models.transformers.columns import Columns
+from models.transformers.harmonisation import HARMONISE, Harmoniser
 from models.transformers.imputation import Imputer
 from models.transformers.preparation import AdaptiveScaler, ClinicalEncoder
 
@@ -43,7 +44,9 @@ def write_blocks(chain: Pipeline, columns: Columns) -> list[Written]:
         names = list(radiomics["ccc"].get_feature_names_out())
         kept = list(radiomics["mrmr"].get_feature_names_out())
         inputs = [Input(name) for name in names]
-        written.append(_block(inputs, radiomics["impute"], radiomics["scale"], kept))
+        step = radiomics.named_steps.get(HARMONISE)
+        sites = None if step is None else harmoniser_arrays(step, columns.site)
+        written.append(_block(inputs, radiomics["impute"], radiomics["scale"], kept, sites))
     if clinical is not None:
         inputs = encoder_inputs(clinical["encode"])
         kept = [str(name) for name in clinical["collinear"].get_feature_names_out()]
@@ -100,8 +103,53 @@ def scaler_arrays(scaler: AdaptiveScaler) -> Arrays:
     }
 
 
+def harmoniser_arrays(step: Harmoniser, site: str) -> Written:
+    """Return what a fitted harmonisation learned, over all its columns.
+
+    Parameters
+    ----------
+    step : Harmoniser
+        Fitted.
+    site : str
+        Column of the site.
+    """
+    found, n = step.combat_, step.n_features_in_
+    counts = [] if found is None else list(found.sites)
+    passed = sorted({*step.counts_, *step.tiny_} - set(counts))
+    facts = {"method": "combat", "column": site, "sites": counts, "passed": passed}
+    facts |= {"reference": None if found is None else found.reference}
+    facts["covariates"] = [
+        {"column": each.column}
+        | (
+            {}
+            if each.is_numeric
+            else {"levels": list(each.levels), "fill": step.fill_[each.column]}
+        )
+        for each in step.covariates
+    ]
+    encoded = [(each, name) for each in step.covariates for name in each.encoded]
+    fill = [step.fill_[each.column] if each.is_numeric else 0.0 for each, _ in encoded]
+    weight = np.zeros((len(encoded), n))
+    if found is None:
+        flat, even, rows = np.zeros(n), np.ones(n), np.zeros((0, n))
+        learned = (flat, even, flat, even, flat.astype(bool), rows, rows)
+    else:
+        weight[step.varies_] = found.weights
+        learned = (step.middle_, step.unit_, found.center, found.spread, found.adjusted)
+        learned += (found.shift, found.stretch)
+    names = ("middle", "unit", "center", "spread", "adjusted", "shift", "stretch")
+    arrays = dict(zip(names, learned, strict=True)) | {"fill": fill, "weight": weight}
+    adjusted = np.asarray(arrays.pop("adjusted"), dtype=bool)
+    written = {name: _floats(values) for name, values in arrays.items()}
+    return Written(facts, written | {"adjusted": adjusted})
+
+
 def _block(
-    inputs: list[Input], imputer: Imputer, scaler: AdaptiveScaler, kept: list[str]
+    inputs: list[Input],
+    imputer: Imputer,
+    scaler: AdaptiveScaler,
+    kept: list[str],
+    sites: Written | None = None,
 ) -> Written:
     if not inputs:
         return Written({"inputs": [], "impute": {"kind": "fill"}, "kept": []}, {})
@@ -113,13 +161,21 @@ def _block(
         chosen = np.repeat(wanted, [len(one.encoded) for one in inputs])
         inputs = [one for one, needed in zip(inputs, wanted, strict=True) if needed]
         arrays = {name: values[chosen] for name, values in arrays.items()}
+    else:
+        chosen = np.ones(sum(len(one.encoded) for one in inputs), dtype=bool)
     described = []
     for one in inputs:
         facts = {"column": one.column, "indicator": one.indicator}
         if one.levels:
             facts |= {"levels": list(one.levels), "fill": one.fill}
         described.append(facts)
-    return Written({"inputs": described, "impute": impute, "kept": [str(k) for k in kept]}, arrays)
+    facts = {"inputs": described, "impute": impute}
+    if sites is not None:
+        facts["harmonise"] = sites.facts
+        for name, values in sites.arrays.items():
+            own = values if name == "fill" else np.ascontiguousarray(values[..., chosen])
+            arrays[f"harmonise.{name}"] = own
+    return Written(facts | {"kept": [str(k) for k in kept]}, arrays)
 
 
 def _floats(values: object) -> np.ndarray:

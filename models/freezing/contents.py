@@ -43,7 +43,7 @@ COUNTED = ("manufacturer", "kernel", "orientation", "format")
 
 def predictors_of(
     columns: Columns,
-    dictionary: Sequence[Mapping],
+    analysis: Mapping,
     training: pd.DataFrame,
     procedures: Sequence[Procedure],
 ) -> list[dict]:
@@ -53,8 +53,8 @@ def predictors_of(
     ----------
     columns : Columns
         Candidates of the study.
-    dictionary : sequence of mapping
-        Rows of the predictors, as ``analysis.json`` holds them.
+    analysis : mapping
+        ``analysis.json``, with the dictionary's rows of the predictors.
     training : pandas.DataFrame
         Training rows of the analysis table.
     procedures : sequence of Procedure
@@ -67,18 +67,28 @@ def predictors_of(
         for one in block.inputs
         if set(one.encoded) & {block.encoded[k] for k in block.kept}
     }
-    rows = {row["column"]: row for row in dictionary}
-    known = {one.column: one for one in columns.predictors}
-    features = [name for name in inputs if name not in known]
+    steps = [step for each in procedures for step in each.harmonisations]
+    # The same harmonised features, whatever the classifier chose.
+    seen |= {one.column for step in steps for one in step.inputs}
+    kept = (analysis.get("harmonisation") or {"covariates": []})["covariates"]
+    rows = {row["column"]: row for row in (*kept, *analysis["predictors"])}
+    known = {one.column: one for one in (*columns.kept, *columns.predictors)}
+    sites = {step.site.column for step in steps}
+    features = [name for name in inputs if name not in known and name not in sites]
     values = _readings(columns, training, features)
     described = []
     for name, one in inputs.items():
         row = rows.get(name, {}) if name in known else {}
-        of = training[name] if name in known else values[name]
+        of = values[name] if name in values else training[name]
+        block, kind = "radiomics", "continuous"
+        if name in known:
+            block, kind = "clinical", known[name].type
+        elif name in sites:
+            block, kind = "site", "categorical"
         facts = {
             "name": name,
-            "block": "clinical" if name in known else "radiomics",
-            "type": known[name].type if name in known else "continuous",
+            "block": block,
+            "type": kind,
             "label": row.get("label") or None,
             "unit": row.get("unit") or None,
             "timing": row.get("timing") or None,

@@ -82,7 +82,7 @@ def model_facts(
     if found.why is None:
         recalibration |= {"rows": len(own), "events": int(outcome.sum())}
     procedures = [frozen.procedure, *(each.frozen.procedure for each in refits)]
-    predictors = predictors_of(columns, analysis["predictors"], training, procedures)
+    predictors = predictors_of(columns, analysis, training, procedures)
     label = analysis["outcome"].get("label") or analysis["outcome"]["name"]
     threshold = info["threshold"]
     title = config["title"] or study.name

@@ -94,6 +94,9 @@ def _refit(shared: tuple[Procedure, pd.DataFrame], task: tuple[np.ndarray, int])
     except FitError as error:
         return error.rule
     frozen = write_procedure(run.fitted, "refit")
+    site = procedure.columns.site
+    if site is not None and set(rows[site]) != set(training[site]):
+        return "no row of a site"
     own = run.search.out_of_fold
     found = fit_recalibration(rows["outcome"].to_numpy(int), own)
     return _Fitted(frozen.facts, frozen.arrays, frozen.trees, found.facts)

@@ -100,6 +100,7 @@ def card_parts(model: FrozenModel) -> list[Part]:
             ],
         ),
         _predictor_part(model.predictors),
+        *_site_parts(model),
         *_imaging_parts(facts["imaging"]),
         *_equation_parts(model),
         _performance_part(facts["performance"]),
@@ -185,6 +186,36 @@ def _predictor_part(predictors: Sequence[Predictor]) -> Part:
         )
     heads = ["predictor", "seen in training", "missing in training", "of a new patient"]
     return Part("Predictors", sentences, Table(heads, rows) if rows else None)
+
+
+def _site_parts(model: FrozenModel) -> list[Part]:
+    if model.site is None:
+        return []
+    sentences = [
+        f"A new patient's site ({model.site.name}) must be one of "
+        f"{', '.join(model.site.levels)}: the model serves no other, since it has learned how "
+        "features of these sites differ. It cannot be judged at another hospital.",
+    ]
+    for step in model.procedure.harmonisations:
+        if not step.sites:
+            sentences.append(
+                "Fewer than two sites had enough rows: features are taken as they are."
+            )
+            continue
+        to = "their common mean" if step.reference is None else f"site {step.reference}"
+        kept = ", ".join(one.column for one in step.covariates)
+        sentences.append(
+            f"Features of {', '.join(step.sites)} are harmonised to {to} by ComBat, learned from "
+            f"the training rows{f', keeping effects of {kept}' if kept else ''}."
+        )
+        if passed := [name for name in step.site.levels if name not in step.sites]:
+            sentences.append(
+                f"Of {', '.join(passed)} there were too few training rows: features are taken as "
+                "they are."
+            )
+    heads = ["site", "training rows"]
+    rows = [[name, str(model.site.counts[name])] for name in model.site.levels]
+    return [Part("Sites", sentences, Table(heads, rows))]
 
 
 def _imaging_parts(imaging: dict | None) -> list[Part]:

@@ -51,9 +51,10 @@ def equation_of(procedure: Procedure) -> Equation | None:
     ----------
     procedure : Procedure
         A logistic regression, or a support vector machine with a linear kernel and its sigmoid.
+        With harmonised features it has another sum for each site, and none is given.
     """
     facts = procedure.classifier
-    if facts["kind"] not in LINEAR:
+    if facts["kind"] not in LINEAR or procedure.harmonisations:
         return None
     slope = facts.get("slope", 1.0)
     weights = slope * procedure.arrays["coefficient"]

@@ -12,8 +12,9 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from models.frozen.container import MODEL, read_array, read_members, read_object, refused
+from models.frozen.harmonisation import check_predicted_by, check_sites
 from models.frozen.procedure import Procedure, array_names, read_procedure
-from models.frozen.steps import check_columns, readings_of
+from models.frozen.steps import Input, check_columns, readings_of
 from pipeline.core.schema_validator import schema_validator
 from pipeline.core.yaml_keys import read_yaml
 
@@ -38,8 +39,8 @@ class Predictor:
     ----------
     name : str
         Column: a feature as PyRadiomics prints it, or a clinical column.
-    block : {'radiomics', 'clinical'}
-        Where it comes from.
+    block : {'radiomics', 'clinical', 'site'}
+        Where it comes from; the site is needed to harmonise features, and is no predictor else.
     type : {'continuous', 'ordinal', 'categorical', 'binary'}
         The last two have levels.
     label, unit, timing : str or None
@@ -53,7 +54,8 @@ class Predictor:
     missing : int
         Training rows without a value.
     used : bool
-        Whether the classifier sees it; else it only helps to fill in another's missing value.
+        Whether the classifier sees it, or features are harmonised by it; else it only helps to
+        fill in another's missing value.
     """
 
     name: str
@@ -121,6 +123,16 @@ class FrozenModel:
         """Risk (of `risk`) from which a unit is called an event."""
         return self.facts["threshold"]["value"]
 
+    @property
+    def site(self) -> Predictor | None:
+        """Column of the site, whose levels are the sites that are served; None without one."""
+        return next((one for one in self.predictors if one.block == "site"), None)
+
+    def check_sites(self, table: pd.DataFrame) -> None:
+        """Refuse a table without the site, or of another one, where features are harmonised."""
+        if self.site is not None:
+            check_sites(table, Input(self.site.name, self.site.levels))
+
     def inputs(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the predictors of a table, its radiomic features named without reader.
 
@@ -133,10 +145,11 @@ class FrozenModel:
         Raises
         ------
         StudyError
-            If a column is missing.
+            If a column is missing, or the model does not serve a row's site.
         """
+        self.check_sites(table)
         features = [one.name for one in self.predictors if one.block == "radiomics"]
-        clinical = [one.name for one in self.predictors if one.block == "clinical"]
+        clinical = [one.name for one in self.predictors if one.block != "radiomics"]
         parts = []
         if any(name not in table.columns for name in features):
             readings = self.facts["readings"]
@@ -161,7 +174,8 @@ class FrozenModel:
         Raises
         ------
         StudyError
-            If a column is missing, a level unknown, a number infinite or none.
+            If a column is missing, a level unknown, a number infinite or none, or a row of a site
+            that harmonisation has not learned from.
         """
         return self.procedure.risk(self.inputs(table))
 
@@ -188,7 +202,11 @@ class FrozenModel:
         """
         if self.likeness is None:
             return None
-        return distances(self.procedure.design(self.inputs(table)), *self.likeness)
+        inputs = self.inputs(table)
+        found = distances(self.procedure.design(inputs), *self.likeness)
+        for step in self.procedure.harmonisations:
+            found = np.where(step.unknown(inputs), np.nan, found)
+        return found
 
     def missing_of(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
         """Return which rows lack a required predictor, by predictor that any row lacks."""
@@ -362,6 +380,8 @@ def _check_predictors(
             where,
             code="frozen-predictors-differ",
         )
+    steps = [step for each in procedures for step in each.harmonisations]
+    check_predicted_by({one.name for one in predictors if one.block == "site"}, steps, where)
     for one in predictors:
         number = one.type in ("continuous", "ordinal")
         ranged = one.low is not None and one.high is not None and one.low <= one.high

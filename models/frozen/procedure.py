@@ -12,6 +12,7 @@ import pandas as pd
 from models.frozen import classifiers, steps
 from models.frozen.boosted_trees import BoostedTrees, is_tree
 from models.frozen.container import refused
+from models.frozen.harmonisation import Harmonisation, read_harmonisation
 from models.frozen.steps import Input
 
 #: Columns, rows and layers beyond these are no model of this project.
@@ -35,12 +36,15 @@ class Block:
         Which of the encoded columns are handed on.
     arrays : dict
         What the steps learned.
+    harmonise : Harmonisation or None
+        What was learned of sites, where the study harmonised the block's columns.
     """
 
     inputs: tuple[Input, ...]
     impute: Mapping
     kept: np.ndarray
     arrays: Arrays
+    harmonise: Harmonisation | None = None
 
     @property
     def encoded(self) -> list[str]:
@@ -56,6 +60,8 @@ class Block:
             values = steps.nearest(values, self.arrays, self.impute["neighbours"])
         else:
             values = steps.round_robin(values, self.arrays)
+        if self.harmonise is not None:
+            values = self.harmonise.apply(values, table)
         return steps.scale(values, self.arrays)[:, self.kept]
 
 
@@ -85,8 +91,14 @@ class Procedure:
 
     @property
     def inputs(self) -> list[Input]:
-        """Columns of a table from which it starts."""
-        return [one for block in self.blocks for one in block.inputs]
+        """Columns of a table from which it starts; one that two steps need stands twice."""
+        own = [one for block in self.blocks for one in block.inputs]
+        return own + [one for step in self.harmonisations for one in step.inputs]
+
+    @property
+    def harmonisations(self) -> list[Harmonisation]:
+        """Steps that need to know the site of each row."""
+        return [block.harmonise for block in self.blocks if block.harmonise is not None]
 
     def design(self, table: pd.DataFrame) -> np.ndarray:
         """Return what a table's rows are to the classifier, shape (n_rows, n_signature)."""
@@ -94,8 +106,11 @@ class Procedure:
         return np.column_stack(parts) if parts else np.empty((len(table), 0))
 
     def risk(self, table: pd.DataFrame) -> np.ndarray:
-        """Return the risk of each row of a table, shape (n_rows,)."""
-        return self.risk_of(self.design(table))
+        """Return the risk of each row, shape (n_rows,); NaN where a site is needed and blank."""
+        risk = self.risk_of(self.design(table))
+        for step in self.harmonisations:
+            risk = np.where(step.unknown(table), np.nan, risk)
+        return risk
 
 
 def read_procedure(
@@ -152,6 +167,7 @@ def read_procedure(
     blocks = tuple(_block(one, number, get, where) for number, one in enumerate(facts["blocks"]))
     signature = tuple(each for one in facts["blocks"] for each in one["kept"])
     columns = [one.column for block in blocks for one in block.inputs]
+    columns += [block.harmonise.site.column for block in blocks if block.harmonise is not None]
     if len(set(columns)) < len(columns) or len(set(signature)) < len(signature):
         raise refused(
             "Each column must stand in a frozen procedure once",
@@ -241,7 +257,14 @@ def _block(facts: Mapping, number: int, get: Get, where: str) -> Block:
             where,
             code="frozen-scale-not-positive",
         )
-    return Block(inputs, facts["impute"], kept, arrays)
+    harmonise = None
+    if "harmonise" in facts:
+
+        def of_sites(name: str, kind: str, *shape: int | None) -> np.ndarray:
+            return get(f"{b}.harmonise.{name}", kind, *shape)
+
+        harmonise = read_harmonisation(facts["harmonise"], of_sites, n, where)
+    return Block(inputs, facts["impute"], kept, arrays, harmonise)
 
 
 def _regressions(get: Get, b: str, n: int, where: str) -> Arrays:

@@ -24,11 +24,15 @@ def equation_facts(fitted: FittedModel) -> dict | None:
     dict or None
         ``intercept``, and ``terms``: of each column with an effect ``column, coefficient`` (log
         odds per unit) and ``missing`` (its value where it is missing; null where other columns
-        decide). None where the log odds are no such sum, and in ``mode: as_published``, which
-        scales every reader's features apart.
+        decide). None where the log odds are no such sum, in ``mode: as_published``, which
+        scales every reader's features apart, and where a feature is harmonised between sites,
+        each of which has another sum.
     """
     weights_of = family_of(fitted.model).weights_of
     if weights_of is None or fitted.columns.everyone is not None or not fitted.signature:
+        return None
+    blocks = set(map(fitted.columns.block_of, fitted.signature))
+    if fitted.columns.site is not None and "radiomics" in blocks:
         return None
     found = weights_of(fitted.fit.estimator)
     if found is None:

@@ -65,7 +65,7 @@ def predictor_table(model: FrozenModel, path: Path, missing: list[str]) -> pd.Da
     readers = model.facts["readings"]["readers"]
     for one in model.predictors:
         prefixed = [f"{reader}:{one.name}" for reader in readers]
-        names = [one.name] if one.name in sheet or one.block == "clinical" else prefixed
+        names = [one.name] if one.name in sheet or one.block != "radiomics" else prefixed
         for name in names:
             if name not in sheet:
                 continue  # the model names what is missing, all at once
@@ -100,7 +100,8 @@ def judge_frozen(options: argparse.Namespace) -> None:
     Raises
     ------
     StudyError
-        If the file is no frozen model, the table lacks a predictor, or no row has a risk.
+        If the file is no frozen model, the table lacks a predictor, no row has a risk, or a row is
+        of a site that the model does not serve.
     """
     model = load_frozen(options.model)
     events, left_out = read_predictions(

@@ -18,10 +18,11 @@ from pipeline.core.errors import StudyError
 from tests.fuzz.damage import damaged
 from tests.fuzz.driver import arguments, try_all
 from tests.support.frozen_study import write_frozen_models
-from tests.support.hostile_models import WAYS
+from tests.support.hostile_models import SITE_WAYS, WAYS
 
 SEED = 20251129
 FAMILIES = ("lr", "rf", "xgboost", "tabnet")
+OF_SITES = "sites"
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,12 @@ class Judge:
 
     def broken(self, original: Original, number: int, seed: int) -> tuple[bytes, str]:
         """Return a damaged or hostile file, and the way."""
-        round_ = number // len(FAMILIES)
+        round_ = number // (len(FAMILIES) + 1)
         if round_ % 2:
             return damaged(original.content, seed, number)
         random = np.random.default_rng([seed, number])
-        way = WAYS[(round_ // 2) % len(WAYS)]
+        ways = WAYS if original.name != OF_SITES else (*SITE_WAYS * 6, *WAYS)
+        way = ways[(round_ // 2) % len(ways)]
         return way(dict(original.members), random, self.mark), way.__name__
 
     def verdict(self, original: Original, content: bytes) -> str:
@@ -75,9 +77,11 @@ class Judge:
 
 
 def make(folder: Path) -> list[Original]:
-    """Return a good file of each family."""
+    """Return a good file of each family, and one of features harmonised between sites."""
+    files = write_frozen_models(folder, FAMILIES)
+    sites = write_frozen_models(folder / "sites", ("lr",), features=16, sites=("north", "south"))
     found = []
-    for name, path in write_frozen_models(folder, FAMILIES).items():
+    for name, path in [*files.items(), (OF_SITES, sites["lr"])]:
         found.append(Original(name, path.read_bytes(), read_members(path)[0]))
     return found
 

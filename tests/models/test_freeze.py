@@ -219,8 +219,6 @@ def test_refusals_of_freeze(study, tmp_path):
     assert "from the folder of a study's results" in refusal(tmp_path)
     leaking = changed(study, tmp_path / "leaking", mode="as_published")
     assert "mode: as_published is not frozen" in refusal(leaking)
-    harmonised = changed(study, tmp_path / "combat", harmonisation={"method": "combat"})
-    assert "A model of harmonised features is not frozen" in refusal(harmonised)
     none = changed(study, tmp_path / "none", analyses=["outcomes"])
     assert "Only a study that predicts has models" in refusal(none)
     other = changed(study, tmp_path / "other")

@@ -30,7 +30,7 @@ from tests.models.test_freeze_images import study_with_images
 from tests.remedies import Remedy, refused
 from tests.support.commands import run_here
 from tests.support.frozen_study import write_frozen_models, write_frozen_study
-from tests.support.hostile_models import WAYS
+from tests.support.hostile_models import WAYS, with_model
 
 SECTION = "Frozen models"
 FAMILIES = ("lr", "rf", "xgboost")
@@ -402,6 +402,45 @@ def no_images(folder: Path) -> None:
     predicted(file, folder, *given_of(values))()
 
 
+@functools.cache
+def of_sites() -> tuple[FrozenModel, pd.DataFrame, dict[str, bytes]]:
+    """Return a model of two sites, the table of its study, and its members."""
+    made = Path(mkdtemp())
+    file = write_frozen_models(made, ("lr",), features=16, sites=("north", "south"))["lr"]
+    table = read_table(made / "study" / "tables" / "analysis.parquet")
+    return load_frozen(file), table, read_members(file)[0]
+
+
+def another_site(folder: Path) -> None:
+    model, table, _ = of_sites()
+    there = table.assign(hospital="east")
+    name = "Predict or judge: a site that a model of harmonised features has not learned from"
+    told(name, lambda: model.risk(there), r"north \| south.*harmonisation: \{method: none\}")
+    assert np.isfinite(model.risk(there.assign(hospital="south"))).all()
+    # A model without harmonisation is judged anywhere.
+    plain = load_frozen(good("lr"))
+    rows = plain.inputs(read_table(study() / "tables" / "analysis.parquet"))
+    assert np.isfinite(plain.risk(rows.assign(hospital="east"))).all()
+
+
+def no_site(folder: Path) -> None:
+    model, table, _ = of_sites()
+    name = "Predict or judge: a table without the site, for a model of harmonised features"
+    told(name, lambda: model.risk(table.drop(columns="hospital")), "add the column hospital")
+    assert np.isfinite(model.risk(table)).all()
+
+
+def contradicting(bad_input: str, change: Callable[[dict], object]) -> Remedy:
+    def run_it(folder: Path) -> None:
+        path = folder / "m.vbm"
+        path.write_bytes(with_model(of_sites()[2], change))
+        told(bad_input, lambda: load_frozen(path), "ask whoever made the model for its file again")
+        write_members(of_sites()[2], path)
+        assert load_frozen(path).site
+
+    return run_it
+
+
 def other_parameters(folder: Path) -> None:
     study, path = study_with_images(folder)
     good = path.read_text(encoding="utf-8")
@@ -413,8 +452,9 @@ def other_parameters(folder: Path) -> None:
     assert imaging_facts(study, study.folder, training)["parameter_file"] == path.name
 
 
+CONTRADICTS = "A frozen harmonisation that contradicts itself"
+NO_PREDICTOR = "A frozen harmonisation whose site is no predictor of the model"
 PREDICTS = "Freeze: a study without models of an outcome"
-HARMONISES = "Freeze: a study that harmonises features between sites"
 LEAKS = "Freeze: a study in the published order, which leaks"
 REMEDIES: dict[str, Remedy] = {
     "Freeze: a folder that is no study's results": no_study,
@@ -427,10 +467,20 @@ REMEDIES: dict[str, Remedy] = {
         LEAKS, {"mode": "as_published"}, "run the study with `mode: rigorous`",
         {"mode": "rigorous"},
     ),
-    HARMONISES: options_of(
-        HARMONISES, {"harmonisation": {"method": "combat"}}, "with `harmonisation: {method: none}`",
-        {"harmonisation": {"method": "none"}},
+    CONTRADICTS: contradicting(
+        CONTRADICTS,
+        lambda facts: facts["procedure"]["blocks"][0]["harmonise"].update(reference="east"),
     ),
+    NO_PREDICTOR: contradicting(
+        NO_PREDICTOR,
+        lambda facts: next(
+            one for one in facts["predictors"] if one["block"] == "site"
+        ).update(block="clinical"),
+    ),
+    "Predict or judge: a site that a model of harmonised features has not learned from": (
+        another_site
+    ),
+    "Predict or judge: a table without the site, for a model of harmonised features": no_site,
     "Freeze: a model that the study has not trained": untrained,
     "Freeze: a model that dropped out": dropped,
     "Freeze: a radial kernel, or imputation by knn": patients,

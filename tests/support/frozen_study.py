@@ -33,9 +33,17 @@ def write_frozen_study(
     *,
     features: int = 40,
     clinical_only=False,
+    sites: tuple[str, ...] = (),
     **options,
 ) -> Path:
-    """Train models of simulated patients, some of whose values are missing; return the folder."""
+    """Train models of simulated patients, some of whose values are missing; return the folder.
+
+    With `sites` the patients are of these in turn, whose scanners shift and stretch the features,
+    which the study harmonises; age is kept.
+    """
+    if sites:
+        kept = {"method": "combat", "covariates": ["age", "sex"]}
+        options["harmonisation"] = kept | options.get("harmonisation", {})
     config = resolve_config(
         {
             "study": "frozen",
@@ -61,6 +69,14 @@ def write_frozen_study(
     random = np.random.default_rng(0)
     for name in info["features"]:
         table.loc[random.random(len(table)) < 0.05, f"A:{name}"] = np.nan
+    if sites:
+        at = np.arange(len(table)) % len(sites)
+        table["hospital"] = np.array(sites)[at]
+        for name in [name for name in table if ":" in name]:
+            unit = table[name].std()
+            table[name] = table[name] * (1 + 0.5 * at) + unit * at
+        rows = [row for row in info["predictors"] if row["column"] in ("age", "sex")]
+        info["harmonisation"] = {"site": "hospital", "covariates": rows}
     tables = folder / "tables"
     write_table(table, tables / "analysis.parquet")
     write_json(info, tables / "analysis.json")

@@ -390,3 +390,54 @@ WAYS: tuple[Callable[[Members, Random, Path], bytes], ...] = (
     not_finite, other_type, other_shape, no_truth, no_scale, stranger, lost, no_digests,
     wrong_digest, bad_json, other_facts, other_names, spoiled_trees, spoiled_trees, library_format,
 )  # fmt: skip
+
+
+def spoiled_sites(members: Members, random: Random, mark: Path) -> bytes:
+    """Let the description of a harmonisation contradict itself, its arrays or the predictors."""
+
+    def change(facts: dict) -> None:
+        step = facts["procedure"]["blocks"][0]["harmonise"]
+        site = next(one for one in facts["predictors"] if one["block"] == "site")
+        ways: tuple[Callable[[], object], ...] = (
+            lambda: step["sites"].append("east"), step["sites"].pop,
+            step["sites"].clear, lambda: step["sites"].append(step["sites"][0]),
+            lambda: step.update(sites=["x"] * 1001), lambda: step.update(passed=["east"]),
+            lambda: step.update(passed=step["sites"]), lambda: step.update(reference="east"),
+            lambda: step.update(column="age"), lambda: step.update(column="another"),
+            lambda: step.update(method="own"), lambda: step.update(more=1),
+            step["covariates"].pop, step["covariates"].clear,
+            lambda: step["covariates"].append(step["covariates"][0]),
+            lambda: step["covariates"][0].update(column="another"),
+            lambda: step["covariates"][-1].update(fill="another"),
+            lambda: site.update(block="clinical"), lambda: site.update(levels=["north", "east"]),
+            lambda: facts["predictors"].remove(site), lambda: step.pop("sites"),
+            lambda: facts["predictors"][0].update(block="site"),
+            lambda: facts["procedure"]["blocks"][0].pop("harmonise"),
+            lambda: facts["procedure"]["blocks"][0].update(harmonise=None),
+        )  # fmt: skip
+        ways[int(random.integers(len(ways)))]()
+
+    return with_model(members, change)
+
+
+def spoiled_site_arrays(members: Members, random: Random, mark: Path) -> bytes:
+    """Give an array of a harmonisation another shape, type or sign, NaN, or take it away."""
+    names = sorted(name for name in members if ".harmonise." in name)
+    name = names[int(random.integers(len(names)))]
+    if name.endswith((".unit.npy", ".spread.npy", ".stretch.npy")) and random.random() < 0.5:
+        return changed_array(members, name, lambda values: -values)
+    ways: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
+        lambda values: values[:-1], lambda values: values[..., :-1], lambda values: values[None],
+        lambda values: values.astype(np.int32), lambda values: values * np.float64(np.nan),
+        lambda values: values.ravel()[:0], lambda values: np.concatenate([values, values]),
+    )  # fmt: skip
+    at = int(random.integers(len(ways) + 1))
+    if at == len(ways):
+        return packed({each: data for each, data in members.items() if each != name})
+    return changed_array(members, name, ways[at])
+
+
+#: Of a model that harmonises features between sites, with covariates, the last of levels.
+SITE_WAYS: tuple[Callable[[Members, Random, Path], bytes], ...] = (
+    spoiled_sites, spoiled_site_arrays,
+)  # fmt: skip

@@ -160,6 +160,11 @@ def perturb_masks(
                     for number in numbers
                 ]
                 continue
+            if len(without := found["problem"].dropna()):
+                command.logger.warning(
+                    "%s: %d of %d repetitions have no features. %s",
+                    name, len(without), len(found), without.iloc[0],
+                )  # fmt: skip
             for draw, row in zip(draws, found.to_dict("records"), strict=True):
                 status.append({**known, **_described(draw, row, seconds, entry.name)})
             usable = found[found["problem"].isna()].reindex(columns=["repetition", *names])

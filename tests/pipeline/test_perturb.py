@@ -161,6 +161,18 @@ def test_a_mask_that_cannot_be_perturbed_does_not_stop_the_others(made, caplog):
     assert "c1 A: Image perturbations need" in caplog.text
 
 
+def test_a_small_region_says_how_many_repetitions_failed(made, params, caplog):
+    store, *tables = made
+    masks = masks_to_perturb(*tables, "A")
+    _, small = volumes(2)
+    masks = masks.assign(mask=put_volume(store, "mask", "small", small), mask_hash="small")
+    chain = ("translation", "contour")
+    features, status = perturb_masks(masks, store, plan_of(params, chain))
+    assert features.empty
+    assert status["problem"].str.contains("must hold 4 supervoxels").all()
+    assert "c1 A: 10 of 10 repetitions have no features. A region must hold 4" in caplog.text
+
+
 def test_a_repetition_without_features_is_named(made):
     store, *tables = made
     strict = load_params(PARAMS | {"setting": PARAMS["setting"] | {"minimumROISize": 3040}})

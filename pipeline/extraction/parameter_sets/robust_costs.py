@@ -161,8 +161,10 @@ def how_perturbed(config: Mapping[str, Any]) -> dict[str, Any]:
     config : mapping
         A frozen configuration, perhaps of an earlier version that had no perturbations.
     """
-    judged = config["selection"].get("perturbations") or {}
-    return {**config.get("perturbations", {}), "confidence": judged.get("confidence")}
+    judged = (config.get("selection") or {}).get("perturbations") or {}
+    options = config.get("perturbations", {})
+    reader = options.get("reader") or config.get("model_reader")
+    return {**options, "reader": reader, "confidence": judged.get("confidence")}
 
 
 def _perturbed_so(folder: Path, wanted: Mapping[str, Any] | None) -> bool:

@@ -39,7 +39,8 @@ class Perturbed(NamedTuple):
     noise_hu : float
         Standard deviation of the noise that was added; 0 without.
     voxels_before, voxels : int
-        Voxels of the region on the grid, before its volume and outline were changed, and after.
+        Voxels of the region on the grid, before its volume and outline were changed, and after; 0
+        where they could not be changed.
     features : pandas.Series or None
         By name; None where the perturbed region has none.
     problem : str or None
@@ -117,14 +118,19 @@ def repeat_images(
     """
     for draw in draws:
         level = noise if draw.noise_seed is not None else 0.0
-        crop = moved_crop(scan, placed, draw.move, level, draw.noise_seed or 0)
-        inside = _inside(crop)
-        mask = changed_volume(inside, draw.volume, draw.volume_seed)
-        if draw.contour_seed is not None:
-            parts = supervoxels(
-                sitk.GetArrayViewFromImage(crop.image), inside, crop.image.GetSpacing()
-            )
-            mask = new_outline(mask, parts, draw.contour_seed)
+        try:
+            crop = moved_crop(scan, placed, draw.move, level, draw.noise_seed or 0)
+            inside = _inside(crop)
+            mask = changed_volume(inside, draw.volume, draw.volume_seed)
+            if draw.contour_seed is not None:
+                parts = supervoxels(
+                    sitk.GetArrayViewFromImage(crop.image), inside, crop.image.GetSpacing()
+                )
+                mask = new_outline(mask, parts, draw.contour_seed)
+        except CaseError as error:
+            # A small region that one shift loses is there after another.
+            yield Perturbed(draw, level, 0, 0, None, _words(error))
+            continue
         why = _problem(crop, mask, params)
         values = None
         if why is None:
@@ -149,5 +155,9 @@ def _problem(crop: Crop, mask: np.ndarray, params: Parameters) -> str | None:
     try:
         check_extent(_on_grid(mask, crop.mask), params)
     except CaseError as error:
-        return f"{error.rule}: {error.found}"
+        return _words(error)
     return None
+
+
+def _words(error: CaseError) -> str:
+    return f"{error.rule}: {error.found}"

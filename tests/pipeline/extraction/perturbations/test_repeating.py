@@ -96,6 +96,21 @@ def test_a_chain_changes_volume_outline_and_image(params):
     pd.testing.assert_series_equal(again[0].features, found[1].features, check_exact=True)
 
 
+@pytest.mark.parametrize("chain", [("translation",), ("translation", "contour")])
+def test_a_shift_that_loses_a_small_region_stops_no_other_repetition(scan, params, chain):
+    voxels = np.zeros((36, 50, 50), np.uint8)
+    voxels[18:20, 24:26, 24:26] = 1
+    mask = sitk.GetImageFromArray(voxels)
+    mask.CopyInformation(images()[1])
+    draws = draws_of(Strength(chain), range(1, 11), 1, "S", "C")
+    found = list(repeat_images(scan, place(scan, mask, 1), draws, 0.0, params, "fast"))
+    assert [each.draw for each in found] == draws
+    without = [each.problem for each in found if each.features is None]
+    assert any(problem.startswith("A region must be more than one voxel") for problem in without)
+    assert all(each.features is not None for each in found if each.problem is None)
+    assert (len(without) < 10) == ("contour" not in chain)
+
+
 def test_a_region_that_a_perturbation_leaves_too_small_says_why(scan, params):
     strict = load_params(SMALL | {"setting": SMALL["setting"] | {"minimumROISize": 1300}})
     crop = scan.crop(images()[1], 1)

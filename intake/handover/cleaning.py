@@ -19,6 +19,13 @@ from intake.handover.damage import DAMAGE, named, read_mapped
 from intake.handover.pixels import NEEDED, check_whole
 from intake.identity.identities import STANDARD_UIDS
 from pipeline.core.files import whole_file
+from pipeline.imaging.dicom_contrast import (
+    GIVEN,
+    contrast_of,
+    contrast_phase_of,
+    fixed_word,
+    term_of,
+)
 from pipeline.imaging.dicom_unknown import known_element
 
 #: Groups that describe the image and its regions: acquisition, relation, image, segments,
@@ -61,6 +68,12 @@ WORDS = frozenset(
         "VolumeBasedCalculationTechnique",
         "VolumetricProperties",
     )
+)
+
+#: Texts on contrast, which a word of a short list replaces: a copy says whether, never what or by
+#: whom.
+CONTRAST = frozenset(
+    ("ContrastBolusAgent", "ContrastBolusAgentAdministered", "ContrastBolusAgentPhase")
 )
 
 #: Sequences of the identification group that say which images a file refers to. The others, of
@@ -118,6 +131,7 @@ def clean_dicom(
     with named():
         original = read_mapped(source)
         kept = _cleaned(original, uid, rename, allows)
+        _keep_contrast(original, kept)
         check_whole(source, original, kept)
         meta = FileMetaDataset()
         meta.MediaStorageSOPClassUID = original.file_meta.get(
@@ -183,6 +197,10 @@ def _cleaned(
             elif element.keyword in NAMES:
                 number = original.get(NAMES[element.keyword])
                 kept.add_new(tag, element.VR, rename(str(element.value), number))
+            elif element.keyword in CONTRAST:
+                word = fixed_word(element.keyword, str(element.value or ""))
+                if word is not None:
+                    kept.add_new(tag, element.VR, word)
             elif _is_kept(element) or _is_allowed(element, allows):
                 kept.add(element)
         except DAMAGE:
@@ -190,6 +208,17 @@ def _cleaned(
                 raise
             continue  # a value that cannot be read, and that nobody reads, describes nothing
     return kept
+
+
+def _keep_contrast(original: Dataset, kept: Dataset) -> None:
+    """Say in a copy what texts that are left out, route and description, state of contrast."""
+    if original.get("Modality") != "CT":
+        return
+    stated, phase = contrast_of(original), contrast_phase_of(original)
+    if stated is not None and contrast_of(kept) is None:
+        kept.ContrastBolusAgent = "CONTRAST" if stated == GIVEN else "NONE"
+    if phase is not None and contrast_phase_of(kept) is None:
+        kept.ContrastBolusAgentPhase = term_of(phase)
 
 
 def _is_allowed(element: pydicom.DataElement, allows: Allows) -> bool:

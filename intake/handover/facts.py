@@ -10,6 +10,7 @@ from pydicom.uid import UID_dictionary
 
 from intake.handover.persons import Person, person_of
 from intake.identity.identities import Identity, of_header
+from pipeline.imaging.dicom_contrast import GIVEN, contrast_of
 
 #: CT Image Storage, Enhanced CT, Legacy Converted Enhanced CT.
 CT_CLASSES = (
@@ -69,7 +70,7 @@ class Facts(NamedTuple):
     description, accession, frame : str
         SeriesDescription, AccessionNumber, FrameOfReferenceUID.
     contrast : bool
-        Whether a contrast agent is named.
+        Whether the header states that contrast was given.
     thickness : float or None
         SliceThickness, mm.
     places : tuple of Place
@@ -123,7 +124,7 @@ def facts_of(header: Dataset) -> Facts:
         description=str(header.get("SeriesDescription") or ""),
         accession=str(header.get("AccessionNumber") or "").strip(),
         frame=str(header.get("FrameOfReferenceUID") or ""),
-        contrast=bool(_first(header, "ContrastBolusAgent", "ContrastBolusVolume")),
+        contrast=contrast_of(header) == GIVEN,
         thickness=_real(header.get("SliceThickness")),
         places=tuple(_places(header)),
     )  # fmt: skip

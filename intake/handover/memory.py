@@ -27,6 +27,7 @@ from intake.handover.sources import Series
 from intake.identity import identities
 from intake.identity.identities import Identity
 from pipeline.core.files import file_hash, json_hash
+from pipeline.imaging import dicom_contrast
 from pipeline.imaging.geometry import Geometry
 from segmentation.structures.segments import MaskFile, PlacedMask, Segment
 
@@ -303,7 +304,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 @lru_cache(1)
 def _version() -> str:
     """Return what changes where the same file would be read otherwise."""
-    files = [Path(module.__file__) for module in (facts, persons, identities)]
+    files = [Path(module.__file__) for module in (facts, persons, identities, dicom_contrast)]
     files += sorted(Path(facts.__file__).parents[2].glob("segmentation/[fs]*/*.py"))
     with contextlib.suppress(OSError):
         return json_hash([pydicom.__version__, *map(file_hash, [*files, Path(__file__)])])

@@ -7,14 +7,11 @@ file names and UIDs may identify a person.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import mmap
 import re
-import struct
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,15 +19,24 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pipeline.core.errors import CaseError
+from pipeline.imaging.dicom_contrast import (
+    CONTRAST_HEADER,
+    contrast_of,
+    contrast_phase_of,
+    tube_current_of,
+    usage_of,
+)
+from pipeline.imaging.dicom_damage import DAMAGE, is_damage
 from pipeline.imaging.dicom_start import START, has_mark, is_bare, start_of
 
 #: Attributes read to choose and check a series. None of them names a person. The description may;
-#: it is needed to find the series that the table names by it, and only its digest is kept.
+#: it is needed to find the series that the table names by it, and only its digest is kept. Texts on
+#: contrast may, and of them only words of `pipeline.imaging.dicom_contrast` are kept.
 HEADER = (
     "SOPClassUID",
     "SOPInstanceUID",
@@ -74,6 +80,7 @@ HEADER = (
     "ConvolutionKernel",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
+    *CONTRAST_HEADER,
 )
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 #: Enhanced CT and legacy converted enhanced CT: many frames in one file.
@@ -92,25 +99,6 @@ PHASES = (
     "ImageType",
     "AcquisitionTime",
     "ContentTime",
-)
-
-#: What pydicom and its decoders raise for a damaged file, each in its own way.
-DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BufferError,
-    BytesLengthException,
-    EOFError,
-    InvalidDicomError,
-    LookupError,
-    NotImplementedError,
-    RecursionError,
-    StopIteration,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
 )
 
 #: Names of slices that no person stands behind; others are told by their place in the folder.
@@ -264,13 +252,6 @@ def _named(file: Path, place: int, files: int) -> str:
     return f"in {name}file {place} of {files} in the order of their names"
 
 
-def is_damage(error: Exception) -> bool:
-    """Return whether a library raised `error` for a damaged file, not for the machine's sake."""
-    if isinstance(error, OSError):
-        return error.errno in (None, errno.EINVAL)
-    return isinstance(error, DAMAGE)
-
-
 def _read(file: Path) -> list[Slice]:
     """Return the slices of one file; none where it is no DICOM image."""
     header = _read_header(file)
@@ -336,7 +317,7 @@ def _slices_of(file: Path, header: pydicom.Dataset) -> list[Slice]:
         raise _damaged(f"an enhanced CT of {claimed} frames with the headers of {len(frames)}")
     shared = (header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
     return [
-        _slice_of(file, header, _groups(shared) | _groups(own), index)
+        _slice_of(file, header, _groups(shared) | _groups(own), index, usage_of(own, shared))
         for index, own in enumerate(frames)
     ]
 
@@ -355,6 +336,7 @@ def _slice_of(
     header: pydicom.Dataset,
     groups: dict[str, pydicom.Dataset],
     frame: int | None = None,
+    usage: tuple[pydicom.Dataset, ...] = (),
 ) -> Slice:
     """Return the slice that a header, or a header and one frame's functional groups, describe."""
     empty = pydicom.Dataset()
@@ -394,6 +376,9 @@ def _slice_of(
             "kvp": _number(group("CTXRayDetailsSequence"), "KVP"),
             "kernel": _text(group("CTReconstructionSequence"), "ConvolutionKernel") or None,
             "slice_thickness_mm": _number(measures, "SliceThickness"),
+            "tube_current_ma": tube_current_of(header, group("CTExposureSequence")),
+            "contrast": contrast_of(header, usage),
+            "contrast_phase": contrast_phase_of(header, usage),
         },
         phase=_phase(header, group("FrameContentSequence"), group("CTXRayDetailsSequence")),
     )

@@ -11,6 +11,7 @@ from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.core.problems import listing
 from pipeline.imaging.ct_options import CtOptions
+from pipeline.imaging.dicom_contrast import of_series
 from pipeline.imaging.dicom_decode import check_pixels, stored_values, syntax_name
 from pipeline.imaging.dicom_headers import PHASES, Slice
 from pipeline.imaging.dicom_tilt import SHEAR_TOLERANCE_PIXELS, unshear
@@ -46,8 +47,8 @@ class Volume:
     affine : numpy.ndarray
         Shape (4, 4), index (x, y, z, 1) to millimetres (LPS).
     facts : dict
-        ``manufacturer, scanner, kvp, kernel, slice_thickness_mm, transfer_syntax, padding_hu,
-        padding_share``.
+        ``manufacturer, scanner, kvp, kernel, slice_thickness_mm, tube_current_ma, contrast,
+        contrast_phase, transfer_syntax, padding_hu, padding_share``.
     findings : list of Finding
         Warnings.
     lowest : float or None
@@ -108,7 +109,8 @@ def read_series(slices: Sequence[Slice], options: CtOptions | None = None) -> Vo
         affine[:3, 3] += row * affine[:3, 1]
         findings.append(_tilt_corrected(shifts, first.pixel_spacing[0], spacing, options))
     names = sorted({syntax_name(one.transfer_syntax) for one in slices})
-    facts = first.facts | {"transfer_syntax": "; ".join(names)} | padding
+    stated = first.facts | of_series([one.facts for one in slices])
+    facts = stated | {"transfer_syntax": "; ".join(names)} | padding
     return Volume(voxels, affine, facts, findings, lowest)
 
 

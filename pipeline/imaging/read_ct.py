@@ -51,8 +51,8 @@ class Ct:
         Hounsfield units on the file's own grid, without metadata.
     facts : dict
         ``size_x, spacing_x`` and the other axes, ``orientation, hu_min, hu_max``, and what is known
-        of ``manufacturer, scanner, kvp, kernel, slice_thickness_mm, transfer_syntax, series_rule,
-        padding_hu, padding_share``.
+        of ``manufacturer, scanner, kvp, kernel, slice_thickness_mm, tube_current_ma, contrast,
+        contrast_phase, transfer_syntax, series_rule, padding_hu, padding_share``.
     findings : list of Finding
         Warnings.
     lowest : float

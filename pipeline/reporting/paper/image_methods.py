@@ -49,7 +49,7 @@ def image_paragraph(results: Results) -> str:
         parts.append(f"CTs were acquired with {acquired}.")
     parts += [
         told(results, "imaging_protocol", "Imaging protocol: {}.", "protocol of the CT"),
-        told(results, "contrast", "Contrast medium: {}.", "contrast medium and phase"),
+        told(results, "contrast", "Contrast medium: {}.", _contrast_missing(results)),
         told(results, "ct_interval", "Time from CT to operation: {}.", "time from CT to operation"),
         told(results, "segmentation", "Segmentation was {}.", "manual or automatic segmentation"),
         told(results, "software", "Software and rules: {}.", "software and rules of segmentation"),
@@ -58,8 +58,18 @@ def image_paragraph(results: Results) -> str:
     return " ".join(parts)
 
 
+def _contrast_missing(results: Results) -> str:
+    """Return what authors have to write of contrast: more where headers are silent."""
+    ingest = None if results.imaging is None else results.imaging.ingest
+    stated = ingest is not None and "contrast" in ingest and ingest["contrast"].notna().any()
+    return "agent, dose and phase of the contrast medium" if stated else "contrast medium and phase"
+
+
 def acquisition_text(results: Results) -> str:
-    """Return scanners, tube voltages, slice thicknesses and kernels that headers stated."""
+    """Return what headers stated: scanners, voltages, currents, thicknesses, kernels, contrast.
+
+    Of contrast nothing is said where the authors do: their word goes before the headers'.
+    """
     if results.imaging is None:
         return ""
     read = results.imaging.ingest[results.imaging.ingest["status"] != "error"]
@@ -71,15 +81,32 @@ def acquisition_text(results: Results) -> str:
             parts.append(f"{name} {told}")
     for column, name, unit in (
         ("kvp", "tube voltage", "kV"),
+        ("tube_current_ma", "tube current", "mA"),
         ("slice_thickness_mm", "slice thickness", "mm"),
         ("spacing_x", "pixel spacing", "mm"),
     ):
         values = read[column].dropna() if column in read else pd.Series(dtype=float)
         if len(values):
-            digits = 0 if unit == "kV" else 2
+            digits = 2 if unit == "mm" else 0
             low, high = number(values.min(), digits), number(values.max(), digits)
             parts.append(f"{name} {low if low == high else f'{low} to {high}'} {unit}")
+    if results["reporting"].get("contrast") is None:
+        parts += _contrast_of_headers(read)
     return "; ".join(parts)
+
+
+def _contrast_of_headers(read: pd.DataFrame) -> list[str]:
+    """Return in how many scans headers state contrast and phase; nothing where none does."""
+    parts = []
+    for column, name in (
+        ("contrast", "contrast agent by the headers"),
+        ("contrast_phase", "phase of contrast by the headers"),
+    ):
+        if column in read and read[column].notna().any():
+            amounts = Counter(read[column].fillna("not stated"))
+            told = sentence_list(f"{value} ({amount})" for value, amount in amounts.most_common())
+            parts.append(f"{name}: {told}")
+    return parts
 
 
 def extraction_paragraph(results: Results) -> str:

@@ -21,13 +21,17 @@ _COUNTED = {
     "scanner": "Scanner",
     "kvp": "Tube voltage, kV",
     "kernel": "Kernel",
+    "contrast": "Contrast agent, by the header",
+    "contrast_phase": "Phase, by the header",
 }
 _MEASURED = {
     "spacing_x": "Pixel spacing in the slice, mm",
     "spacing_z": "Spacing between slices, mm",
     "slice_thickness_mm": "Slice thickness, mm",
+    "tube_current_ma": "Tube current, mA (median of a scan's slices)",
     "size_z": "Slices",
 }
+_WHOLE = ("size_z", "tube_current_ma")
 
 
 def images_section(results: Results) -> Section:
@@ -49,7 +53,7 @@ def images_section(results: Results) -> Section:
         values = read[column].dropna() if column in read else pd.Series(dtype=float)
         cell = NO_VALUE
         if len(values):
-            digits = 0 if column == "size_z" else 2
+            digits = 0 if column in _WHOLE else 2
             low, middle, high = (number(v, digits) for v in values.quantile([0, 0.5, 1]))
             cell = middle if low == high else f"median {middle} ({low} to {high})"
         rows.append({"Fact": label, "Scans": cell})

@@ -40,5 +40,15 @@ class Ingest(Table):
     kvp = Column(NUMBER, "tube voltage", unit="kV", null=NOT_TOLD)
     kernel = Column(TEXT, "reconstruction kernel", null=NOT_TOLD)
     slice_thickness_mm = Column(NUMBER, "slice thickness of the header", unit="mm", null=NOT_TOLD)
+    tube_current_ma = Column(NUMBER, "tube current, median of the slices", unit="mA", null=NOT_TOLD)
+    contrast = Column(
+        TEXT, "contrast agent, as the header states", values=("given", "not given"), null=NOT_TOLD
+    )
+    contrast_phase = Column(
+        TEXT,
+        "phase of the contrast agent, as the header states",
+        values=("native", "arterial", "venous", "delayed"),
+        null=NOT_TOLD,
+    )
     transfer_syntax = Column(TEXT, "name of the DICOM transfer syntax", null="unless DICOM")
     series_rule = Column(TEXT, "what chose the DICOM series, in words", null="unless DICOM")

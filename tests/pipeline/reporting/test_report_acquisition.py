@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.reporting.acquisition import acquisition_by_outcome
 from pipeline.reporting.blocks import Points, Table
+from pipeline.reporting.paper.image_methods import image_paragraph
 from pipeline.reporting.sections.patients import characteristics_section
 from pipeline.reporting.told_by_authors import told_by_authors
 
@@ -23,6 +24,8 @@ def imaged(lr_results):
     cases["scan_id"] = [f"scan {at}" for at in range(len(cases))]
     cases["days_from_surgery"] = -np.arange(len(cases), dtype=float)
     ingest = pd.DataFrame({"scan_id": cases["scan_id"], "kvp": 120.0, "scanner": None})
+    ingest["tube_current_ma"] = 200.0
+    ingest["contrast"] = np.where(units["outcome"] == 1, "given", None)
     ingest["kernel"] = np.where(units["outcome"] == 1, "B60", "B30")
     ingest["slice_thickness_mm"] = np.linspace(1, 3, len(units))
     study = replace(lr_results.study, cases=cases)
@@ -40,6 +43,9 @@ def test_a_kernel_that_goes_with_the_event_is_seen(imaged):
     # What no header states is no row; tube voltage is counted, thickness measured.
     assert "Scanner" not in head.index
     assert head.loc["Tube voltage", "summary"] == "n (%)"
+    assert raw.loc[("Contrast agent, by the header", "given"), "event"] == f"{events} (100.0%)"
+    assert "Phase, by the header" not in head.index
+    assert head.loc["Tube current", "summary"] == "median [Q1, Q3]"
     assert head.loc["Slice thickness", "summary"] == "median [Q1, Q3]"
     assert "CT, days from the operation" in head.index
 
@@ -83,3 +89,32 @@ def test_what_authors_say_is_shown_and_what_they_do_not_is_named(imaged):
 
 def test_a_study_that_says_nothing_has_no_empty_list(lr_results):
     assert told_by_authors(lr_results) == []
+
+
+def test_the_methods_say_contrast_by_the_headers_unless_authors_do(imaged):
+    ingest = imaged.imaging.ingest.assign(status="ok", contrast_phase=None)
+    ingest.loc[0, ["contrast", "contrast_phase"]] = "given", "venous"
+    given = int((ingest["contrast"] == "given").sum())
+    headers = replace(imaged, imaging=SimpleNamespace(ingest=ingest))
+    text = image_paragraph(headers)
+    assert f"not stated ({len(ingest) - given}) and given ({given})" in text
+    assert (
+        f"phase of contrast by the headers: not stated ({len(ingest) - 1}) and venous (1)" in text
+    )
+    assert "tube current 200 mA" in text
+    assert "[Authors: agent, dose and phase of the contrast medium.]" in text
+    options = imaged.study.config["reporting"] | {"contrast": "iohexol, portal venous phase"}
+    config = imaged.study.config | {"reporting": options}
+    told = replace(headers, study=replace(imaged.study, config=config))
+    text = image_paragraph(told)
+    assert "Contrast medium: iohexol, portal venous phase." in text
+    assert "by the headers" not in text
+    assert "agent, dose" not in text
+
+
+def test_tables_of_before_without_contrast_are_shown_as_they_were(imaged):
+    old = imaged.imaging.ingest.drop(columns=["contrast", "tube_current_ma"]).assign(status="ok")
+    results = replace(imaged, imaging=SimpleNamespace(ingest=old))
+    (table,) = acquisition_by_outcome(results)
+    assert "Tube current" not in set(table.file_table["variable"])
+    assert "[Authors: contrast medium and phase.]" in image_paragraph(results)

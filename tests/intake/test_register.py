@@ -605,7 +605,9 @@ def test_clean_headers_hold_listed_attributes_only(tmp_path):
     for element in clean.iterall():
         assert not element.tag.is_private
         assert element.VR not in ("PN", "DA", "TM", "DT", "LT", "UT")
-        assert element.VR not in ("LO", "SH", "ST") or element.keyword in KEPT_TEXTS
+        kept = element.keyword in KEPT_TEXTS or element.value == "CONTRAST"
+        assert element.VR not in ("LO", "SH", "ST") or kept
+    assert clean.ContrastBolusAgent == "CONTRAST"  # in the place of the hospital's own text
 
 
 def test_extensions_and_texts_of_nifti_are_emptied(tmp_path):

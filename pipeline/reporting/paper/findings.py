@@ -58,9 +58,11 @@ def findings(results: Results) -> list[Passage]:
 
 def _patients(results: Results) -> str:
     first, last = results.flow["steps"][0], results.flow["steps"][-1]
+    # Without models there is no table 1: groups have tables of their own.
+    described = "" if results.modelling is None else "; characteristics in Table 1"
     text = (
         f"Of {plural(first['patients'], 'patient')}, {count(last['patients'])} were analysed "
-        "(flow diagram; characteristics in Table 1)."
+        f"(flow diagram{described})."
     )
     if results.modelling is None:
         return text
@@ -186,4 +188,25 @@ def _regression(results: Results) -> str:
     ]
     more = len(known) - len(told)
     rest = f"; {count(more)} more stand in the table of coefficients" if more else ""
-    return f"Adjusted odds ratios: {'; '.join(told)}{rest}." if told else ""
+    odds = f"Adjusted odds ratios: {'; '.join(told)}{rest}." if told else ""
+    return f"{odds} {_worth_of_regression(results)}".strip()
+
+
+def _worth_of_regression(results: Results) -> str:
+    """Say the AUROC, apparent and corrected, and the corrected slope, where they have a value."""
+    rows = results.regression.tables["optimism"].set_index("measure")
+    known = rows[rows["corrected"].notna()]
+    parts = []
+    if "c_index" in known.index:
+        row = known.loc["c_index"]
+        after = number(row["corrected"], 2, UNIT)
+        if pd.notna(row["low"]):
+            after = interval(row["corrected"], row["low"], row["high"], 2, UNIT)
+        parts.append(
+            f"The AUROC was {number(row['apparent'], 2, UNIT)} in the patients of the fit and "
+            f"{after} after correction for optimism."
+        )
+    if "calibration_slope" in known.index:
+        slope = number(known.loc["calibration_slope", "corrected"], 2)
+        parts.append(f"The corrected calibration slope was {slope}.")
+    return " ".join(parts)

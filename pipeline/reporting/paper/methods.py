@@ -306,7 +306,7 @@ def _groups(results: Results) -> str:
 
 
 def _regression(results: Results) -> str:
-    options = results["regression"]
+    options, facts = results["regression"], results.regression.facts
     screening = options["screening"]
     entered = (
         "All predictors entered, as named beforehand"
@@ -314,7 +314,7 @@ def _regression(results: Results) -> str:
         else f"Predictors entered with P below {p_value(screening)} alone"
     )
     return (
-        f"A logistic regression was fitted ({options['method']}). {entered}. The model was "
+        f"A logistic regression was fitted by {facts['method']}. {entered}. The model was "
         f"corrected for optimism with {count(options['resamples'])} bootstrap resamples "
         "[@harrell1996]."
     )
@@ -339,9 +339,8 @@ def _software(results: Results) -> str:
     return (
         f"Analyses were run with vertebromics {software_version()} (Python {python_version()}, "
         f"seed {results['seed']}; {', '.join(used)}) as a Snakemake workflow "
-        "[@molder2021snakemake]. Reporting followed TRIPOD+AI [@collins2024tripod]"
-        + (" and CLEAR [@kocak2023clear]" if has_features(results.study.config) else "")
-        + "; the completed checklists lie beside this text."
+        f"[@molder2021snakemake]. Reporting followed {sentence_list(_guidelines(results))}; the "
+        "completed checklists lie beside this text."
     )
 
 
@@ -356,3 +355,13 @@ def _is_used(package: str, results: Results) -> bool:
         "xgboost-cpu": "xgboost" in models,
         "pytorch-tabnet": "tabnet" in models,
     }.get(package, True)
+
+
+def _guidelines(results: Results) -> list[str]:
+    """Return what a study is reported by: the checklists that lie beside the text."""
+    fitted = results.modelling is not None or results.regression is not None
+    found = ["TRIPOD+AI [@collins2024tripod]"] if fitted else []
+    found += ["CLEAR [@kocak2023clear]"] if has_features(results.study.config) else []
+    if results.groups is not None or results.regression is not None:
+        found.append("STROBE [@vonelm2007strobe]")
+    return found

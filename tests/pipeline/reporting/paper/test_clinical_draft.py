@@ -30,6 +30,29 @@ def test_text_of_a_regression(results):
     row = results.regression.tables["coefficients"].iloc[0]
     assert f"age {row['odds_ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})" in found
     assert "intercept" not in found
+    # What was done, not the option's word; what no page of such a study shows is not cited.
+    assert f"was fitted by {results.regression.facts['method']}." in text
+    assert "(auto)" not in text
+    assert "Table 1" not in found
+    assert (
+        "Reporting followed TRIPOD+AI [@collins2024tripod] and STROBE [@vonelm2007strobe]" in text
+    )
+    worth = results.regression.tables["optimism"].set_index("measure")["corrected"]
+    assert f"{worth['c_index']:.2f} (" in found
+    assert f"The corrected calibration slope was {worth['calibration_slope']:.2f}." in found
+
+
+def test_a_regression_without_a_corrected_figure_says_none(results):
+    tables = results.regression.tables
+    unknown = tables["optimism"].assign(corrected=float("nan"), low=float("nan"))
+    regression = replace(results.regression, tables=tables | {"optimism": unknown})
+    found = " ".join(
+        paragraph for _, some in findings(replace(results, regression=regression))
+        for paragraph in some
+    )  # fmt: skip
+    assert "Adjusted odds ratios" in found
+    assert "nan" not in found
+    assert "optimism" not in found
 
 
 def test_nothing_of_a_model_is_called_not_done(results):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.core.table_schema import COUNT, FLAG_OR_BLANK, NUMBER, TEXT, Column, Table
 from pipeline.core.words import Words
 
-NO_FEATURES: Words = "where there are no features"
+WITHOUT_FEATURES: Words = "where there are no features"
 UNDEFINED: Words = "where it is not defined"
 
 
@@ -19,23 +19,27 @@ class Perturbations(Table):
     repetition = Column(COUNT, "number of the repetition, from 1")
     status = Column(TEXT, "whether it has features", values=("ok", "error"))
     problem = Column(TEXT, "why it has none", null="where it has features")
-    noise_hu = Column(NUMBER, "standard deviation of the noise added", unit="HU", null=NO_FEATURES)
-    shift_x = Column(
-        NUMBER, "shift of the grid along its first axis", unit="voxels", null=NO_FEATURES
+    noise_hu = Column(
+        NUMBER, "standard deviation of the noise added", unit="HU", null=WITHOUT_FEATURES
     )
-    shift_y = Column(NUMBER, "along its second axis", unit="voxels", null=NO_FEATURES)
-    shift_z = Column(NUMBER, "along its third axis", unit="voxels", null=NO_FEATURES)
+    shift_x = Column(
+        NUMBER, "shift of the grid along its first axis", unit="voxels", null=WITHOUT_FEATURES
+    )
+    shift_y = Column(NUMBER, "along its second axis", unit="voxels", null=WITHOUT_FEATURES)
+    shift_z = Column(NUMBER, "along its third axis", unit="voxels", null=WITHOUT_FEATURES)
     degrees = Column(
-        NUMBER, "turn of the grid in the axial plane", unit="degrees", null=NO_FEATURES
+        NUMBER, "turn of the grid in the axial plane", unit="degrees", null=WITHOUT_FEATURES
     )
     volume_change = Column(
-        NUMBER, "change of the volume that was drawn", unit="share", null=NO_FEATURES
+        NUMBER, "change of the volume that was drawn", unit="share", null=WITHOUT_FEATURES
     )
     volume_ratio = Column(
-        NUMBER, "volume after all changes over that before", unit="ratio", null=NO_FEATURES
+        NUMBER, "volume after all changes over that before", unit="ratio", null=WITHOUT_FEATURES
     )
-    seconds = Column(NUMBER, "its share of the time of the computation", unit="s", null=NO_FEATURES)
-    perturbed_key = Column(TEXT, "key of the features in the store", null=NO_FEATURES)
+    seconds = Column(
+        NUMBER, "its share of the time of the computation", unit="s", null=WITHOUT_FEATURES
+    )
+    perturbed_key = Column(TEXT, "key of the features in the store", null=WITHOUT_FEATURES)
 
 
 class PerturbedFeatures(Table):
@@ -106,7 +110,7 @@ class Robustness(Table):
 
 
 class PerturbedUnits(Table):
-    """Three rows per unit of the analysis: moments of its perturbed extractions."""
+    """One row per unit of the analysis and moment of its perturbed extractions: three a unit."""
 
     unit_id = Column(TEXT, "unit")
     patient_id = Column(TEXT, "patient")

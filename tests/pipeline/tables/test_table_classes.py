@@ -165,7 +165,7 @@ def test_every_class_is_in_the_catalogue(repository: Path) -> None:
                 isinstance(line, ast.Assign) for line in node.body
             ):
                 written.add(node.name)
-    elsewhere = {"Result", "OfFigures", "StoredFeatures", "PredictionsOfModel"}
+    elsewhere = {"Result", "OfFigures", "StoredFeatures", "StoredRepetitions", "PredictionsOfModel"}
     elsewhere |= {"AurocComparisons", "JudgedComparisons"}
     # Of a frozen model on new patients (deployment).
     elsewhere |= {"FrozenPredictions", "Updates", "ValidationFigures", "ValidationGroups"}

@@ -14,8 +14,6 @@ from pipeline.reporting.wording import NO_VALUE, SIGNED, UNIT, count, interval, 
 
 TITLE = "Texture, or shape and density?"
 
-NOT_ASKED = "Not computed: set `controls: {kinds: [shuffled_inside]}` (docs/controls.md)."
-
 
 def controls_section(results: Results) -> Section:
     """Build the section that sets the true features beside those of mixed voxels."""
@@ -25,10 +23,7 @@ def controls_section(results: Results) -> Section:
         return Section("controls", TITLE, absent=NO_MODEL)
     controls = results.modelling.controls
     if controls is None:
-        # A study without images cannot have them, and need not be told.
-        return Section(
-            "controls", TITLE, absent=NOT_ASKED if results.study.cases is not None else ""
-        )
+        return Section("controls", TITLE)  # a page does not list what nobody asked for
     if not controls.compared:
         return Section("controls", TITLE, absent=f"Nothing to compare: {controls.info['reason']}.")
     return Section(

@@ -86,11 +86,9 @@ def test_the_section_holds_words_and_the_table(lr_results):
     assert "in the outer folds" in table.caption
 
 
-def test_what_was_not_computed_says_so_where_it_could_be(lr_results):
-    # A study of ready tables has no voxels to mix.
-    assert controls_section(with_controls(lr_results, None)).absent == ""
-    imaged = replace(lr_results, study=replace(lr_results.study, cases=pd.DataFrame()))
-    assert "shuffled_inside" in controls_section(with_controls(imaged, None)).absent
+def test_what_was_asked_for_and_not_computed_says_so(lr_results):
+    section = controls_section(with_controls(lr_results, None))
+    assert (section.blocks, section.absent) == ([], None)
     without = controls(TRUE, status="not_compared", reason="no model could be fitted")
     section = controls_section(with_controls(lr_results, without))
     assert section.absent == "Nothing to compare: no model could be fitted."

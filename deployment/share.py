@@ -20,7 +20,7 @@ from deployment.sharing.page import combined_page, count_text, release_page
 from deployment.sharing.release import Release, build, check_no_id, digest_of
 from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
-from pipeline.core.files import whole_folder, write_json
+from pipeline.core.files import whole_folder, write_csv, write_json
 from pipeline.study.option_numbers import bounded_number
 
 logger = logging.getLogger("vertebromics")
@@ -60,11 +60,11 @@ def write_release(release: Release, out: Path) -> None:
         for name, table in facts["counts"].items()
         for cell in table["cells"]
     ]
-    pd.DataFrame(cells).to_csv(out / "counts.csv", index=False)
+    write_csv(pd.DataFrame(cells), out / "counts.csv")
     rows = {"numbers": facts["numbers"], **(facts["performance"] or {})}
     for name in TABLES:
         if rows.get(name):
-            pd.DataFrame(rows[name]).to_csv(out / f"{name}.csv", index=False)
+            write_csv(pd.DataFrame(rows[name]), out / f"{name}.csv")
     texts = [path.read_text(encoding="utf-8") for path in out.iterdir()]
     check_no_id(texts, release.ids)
 
@@ -134,8 +134,8 @@ def put_together(options: argparse.Namespace) -> None:
     releases = [read_release(path) for path in options.combine]
     sites, pooled = combine(releases, [str(path) for path in options.combine])
     with whole_folder(options.out) as beside:
-        sites.to_csv(beside / "sites.csv", index=False)
-        pooled.to_csv(beside / "pooled.csv", index=False)
+        write_csv(sites, beside / "sites.csv")
+        write_csv(pooled, beside / "pooled.csv")
         page = combined_page(releases, sites, pooled, NOTE)
         (beside / "combined.html").write_text(page, encoding="utf-8")
     logger.info("page: %s", options.out / "combined.html")

@@ -33,6 +33,7 @@ from intake.clinical.writing import clinical_path
 from intake.handover.hospital_report import report_path
 from intake.handover.linkage import read_linkage
 from pipeline.core import command
+from pipeline.core.files import write_csv
 from pipeline.study.option_numbers import SEED, bounded_number, number_within
 
 logger = logging.getLogger("vertebromics")
@@ -115,7 +116,7 @@ def make(root: Path, seed: int, scale: float = 1.0) -> tuple[list[Patient], Plan
          "Geschlecht": one.sex, "BMI": round(float(rng.normal(26, 4)), 1)}
         for number, one in rows.items()
     ]  # fmt: skip
-    pd.DataFrame(table).to_csv(root / "sheet.csv", index=False)
+    write_csv(pd.DataFrame(table), root / "sheet.csv")
     return patients, planted
 
 

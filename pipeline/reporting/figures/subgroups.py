@@ -55,7 +55,10 @@ def _ratio_scale(axis: object, rows: pd.DataFrame) -> None:
     low, high = min(values.min(initial=1.0), 0.8), max(values.max(initial=1.0), 1.25)
     axis.set_xscale("log")
     axis.set_xlim(low / 1.1, high * 1.1)
-    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10) if low / 1.1 <= tick <= high * 1.1]
+    scales = ((0.1, 0.2, 0.5, 1, 2, 5, 10), (0.3, 0.5, 0.7, 1, 1.4, 2, 3), (0.8, 0.9, 1, 1.1, 1.25))
+    inside = [[tick for tick in ticks if low / 1.1 <= tick <= high * 1.1] for ticks in scales]
+    # One tick alone would be no scale: the coarsest with three, the finest has them always.
+    ticks = next(found for found in inside if len(found) >= 3)
     axis.xaxis.set_major_locator(FixedLocator(ticks))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -25,6 +25,9 @@ _OUTER, _INNER = 12, 6
 #: Columns from which a page is laid across.
 _WIDE = 6
 
+#: Characters of a cell from which columns are as wide as what they hold; least that a column gets.
+_LONG_CELL, _SHORT_CELL = 36, 12
+
 #: A file says nothing of who wrote it and when.
 _WRITTEN = datetime.datetime(2000, 1, 1)
 
@@ -130,11 +133,12 @@ def write_table(
     numeric : sequence of str
         Columns set flush right.
     widths : sequence of float, optional
-        Share of the page's width of each column; equal by default.
+        Share of the page's width of each column; by default equal, or by what the columns hold
+        where a cell is long.
     """
     document = new_document(wide=len(shown.columns) >= _WIDE)
     document.add_paragraph(caption)
-    add_table(document, shown, numeric, widths)
+    add_table(document, shown, numeric, widths or _by_content(shown))
     save(document, path)
 
 
@@ -170,6 +174,23 @@ def add_table(
         _rule(cell, top=_OUTER, bottom=_INNER)
     for cell in table.rows[-1].cells:
         _rule(cell, bottom=_OUTER, **({"top": _OUTER} if len(shown) == 0 else {}))
+
+
+def _by_content(shown: pd.DataFrame) -> list[float] | None:
+    """Return widths by the longest line of each column, None where all are short.
+
+    Word spreads columns by itself, LibreOffice makes them equal, and a sentence then stands in a
+    column of a word's width.
+    """
+    longest = [
+        max(
+            len(line) for cell in (name, *shown[name].astype(str)) for line in str(cell).split("\n")
+        )
+        for name in shown.columns
+    ]
+    if max(longest, default=0) <= _LONG_CELL:
+        return None
+    return [float(min(max(length, _SHORT_CELL), _LONG_CELL)) for length in longest]
 
 
 def _set_widths(document: Document, table: Any, widths: Sequence[float]) -> None:

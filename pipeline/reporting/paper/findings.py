@@ -95,7 +95,13 @@ def _discrimination(results: Results) -> list[str]:
         row = metric(results, name, "auroc")
         if row is not None and pd.notna(row["value"]):
             told.append(f"{label} {interval(row['value'], row['low'], row['high'], 2, UNIT)}")
-    paragraphs = [primary_sentence(results)]
+    # Under this heading nothing says what was declared: the page's sentence stands below its own.
+    declared = results["primary"] is not None
+    paragraphs = [
+        primary_sentence(results)
+        if declared
+        else "No primary analysis was declared before the study ran: all figures are exploratory."
+    ]
     if told:
         paragraphs.append(f"AUROC {judged(results).on}: {'; '.join(told)}.")
     comparisons = results.modelling.evaluation.comparisons

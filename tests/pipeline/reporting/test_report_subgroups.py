@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.reporting.blocks import Figure, Paragraph, Table
+from pipeline.reporting.figures.subgroups import _ratio_scale
 from pipeline.reporting.sections.subgroups import FEWEST, group_rows, subgroups_section
 
 FIGURES = ("auroc", "oe_ratio", "calibration_intercept", "calibration_slope")
@@ -81,3 +83,19 @@ def test_the_stage_and_the_page_go_together(lr_results):
     rows = group_rows(own[own["model"] == "lr"], {})
     assert rows["rows"].groupby(rows["column"]).sum().nunique() == 1
     assert section(lr_results, own).blocks
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.55, 1.8, [0.5, 0.7, 1.0, 1.4]),  # of 0.2, 0.5, 1 and 2 two alone lie inside
+        (0.3, 4.0, [0.5, 1.0, 2.0]),
+        (0.95, 1.05, [0.8, 0.9, 1.0, 1.1, 1.25]),
+    ],
+)
+def test_a_scale_of_ratios_has_three_ticks_at_least(low, high, ticks):
+    drawn = plt.figure()
+    axis = drawn.subplots()
+    _ratio_scale(axis, pd.DataFrame({"oe": [1.0], "oe_low": [low], "oe_high": [high]}))
+    assert list(axis.get_xticks()) == ticks
+    plt.close(drawn)

@@ -99,6 +99,9 @@ def test_results_quote_the_tables(results):
     row = results.modelling.evaluation.metrics.query("part == 'test' and metric == 'auroc'")
     assert f"Logistic regression {row['value'].iloc[0]:.2f}" in text
     assert "from clinical data alone" in text
+    # A sentence of the page says "None was declared" below its own heading.
+    assert "No primary analysis was declared before the study ran" in text
+    assert "None was declared" not in text
 
 
 def test_every_cited_work_is_known(results):
@@ -363,3 +366,13 @@ def test_a_study_of_images_is_described_by_its_parameters(repository):
     assert "32 bins" in image_methods.discretisation_text(bare)
     assert "stayed in HU" in image_methods.preprocessing_text(bare)
     assert image_methods.resampling_text(bare) == "Images were not resampled."
+
+
+def test_a_sentence_gets_more_of_the_page_than_a_code(tmp_path):
+    shown = pd.DataFrame({"Code": ["ZQFB"], "In plain words": ["how far grey values differ " * 4]})
+    write_table(tmp_path / "long.docx", "A caption", shown)
+    code, words = (cell.width for cell in Document(tmp_path / "long.docx").tables[0].rows[1].cells)
+    assert words == pytest.approx(3 * code, rel=0.01)
+    write_table(tmp_path / "short.docx", "A caption", shown.assign(**{"In plain words": "far"}))
+    code, words = (cell.width for cell in Document(tmp_path / "short.docx").tables[0].rows[1].cells)
+    assert words == code

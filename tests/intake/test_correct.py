@@ -19,7 +19,7 @@ from pipeline.core.files import write_table
 from pipeline.tables.schemas.preflight import Preflight
 from tests.intake.test_register_patients import Folder
 from tests.support.hospital import write_small, write_small_mask
-from tests.support.refusals import refused
+from tests.support.refusals import refusal
 
 
 @pytest.fixture
@@ -118,16 +118,16 @@ def test_all_masks_with_an_error_are_listed_with_what_the_preflight_says(folder,
 
 
 def test_what_cannot_be_opened_is_told(folder, tmp_path):
-    with refused("correct-no-such-mask", "readers of this case: A"):
+    with refusal("correct-no-such-mask", match="readers of this case: A"):
         run(folder, "--case", case_of(folder, "4711"), "--reader", "B")
-    with refused("correct-nothing-named"):
+    with refusal("correct-nothing-named"):
         run(folder)
-    with refused("correct-no-preflight"):
+    with refusal("correct-no-preflight"):
         run(folder, "--results", tmp_path)
-    with refused("correct-no-study"):
+    with refusal("correct-no-study"):
         given = [str(tmp_path), "--case", "x", "--linkage", str(folder.linkage)]
         correct.main(correct._arguments().parse_args(given))
-    with refused("correct-no-linkage"):
+    with refusal("correct-no-linkage"):
         given = [str(folder.out), "--case", "x", "--linkage", str(tmp_path / "none.json")]
         correct.main(correct._arguments().parse_args(given))
 

@@ -12,7 +12,7 @@ from pipeline.study.config import resolve_config
 from pipeline.tables.derived_columns import with_derived
 from pipeline.validate import validate_study
 from tests.support.clinical_study import clinical_options, write_clinical
-from tests.support.refusals import refused
+from tests.support.refusals import refusal
 
 TABLE = pd.DataFrame(
     {
@@ -70,7 +70,7 @@ def test_heights_indices_and_cut_offs_by_sex(caplog):
     ],
 )
 def test_what_is_refused(formulas, types, code):
-    with refused(code):
+    with refusal(code):
         with_derived(TABLE, formulas, described(**types))
 
 

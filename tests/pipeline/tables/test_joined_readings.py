@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.tables.joined_readings import with_joined
-from tests.support.refusals import refused
+from tests.support.refusals import refusal
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -50,10 +50,10 @@ def test_ties_follow_their_rule(tie, grade, word):
 
 def test_ties_need_a_rule():
     table = sheet(("1", "2"), ("0", "3"), ("2", "2"))
-    with refused("reading-tie-without-rule", "2 rows whose readings of made") as caught:
+    with refusal("reading-tie-without-rule", match="2 rows whose readings of made") as caught:
         made("ordinal", table)
     assert "reading_ties: {made: higher}" in str(caught.value)
-    with refused("reading-tie-without-rule"):
+    with refusal("reading-tie-without-rule"):
         made("binary", sheet(("no", "yes")), "no|yes")
 
 
@@ -61,5 +61,5 @@ def test_readings_are_described_alike():
     described = dictionary("ordinal")
     described.loc[2, "type"] = "continuous"
     table = sheet(("1", "2", "3"))
-    with refused("reading-not-continuous", "give b a row of the type ordinal"):
+    with refusal("reading-not-continuous", match="give b a row of the type ordinal"):
         with_joined(table, {"made": NAMES[:3]}, described, "x.csv")

@@ -190,10 +190,16 @@ def _position(pipeline: Pipeline, step: str) -> int:
     return [name for name, _ in pipeline.steps].index(step)
 
 
+def training_chain(columns: Columns, table: pd.DataFrame, config: Mapping) -> Pipeline:
+    """Fit the selection chain to the training rows of an analysis table with its split."""
+    training, _ = training_rows(table)
+    return learning_rows(columns, training, config).chain
+
+
 def report_selection(
-    columns: Columns, table: pd.DataFrame, config: dict
+    columns: Columns, table: pd.DataFrame, config: dict, chain: Pipeline
 ) -> tuple[pd.DataFrame, dict]:
-    """Fit the selection chain to the training rows and to each fold's training rows.
+    """Tell what the selection chain chose, and fit it to each fold's training rows.
 
     Parameters
     ----------
@@ -203,6 +209,8 @@ def report_selection(
         Analysis table with ``part`` and ``fold``.
     config : dict
         Resolved configuration.
+    chain : Pipeline
+        Fitted to the training rows (`training_chain`); it is left as it is.
 
     Returns
     -------
@@ -213,7 +221,6 @@ def report_selection(
         without radiomic features) and ``notes``.
     """
     training, folds = training_rows(table)
-    chain = learning_rows(columns, training, config).chain
     rows = selection_rows(columns, training)
     X = columns.take(rows)
     radiomics, by_chance, pca = block_pipeline(chain, "radiomics"), None, None
@@ -247,8 +254,9 @@ def main(options: argparse.Namespace) -> None:
     columns = candidates_in_mode(columns, table, config["mode"])
     # As in training, so that both choose alike between features that are all but equal.
     with labelled_log(config), threadpool_limits(config["threads"]):
-        selection, summary = report_selection(columns, table, config)
-        described = signature_tables(columns, table, config)
+        chain = training_chain(columns, table, config)
+        selection, summary = report_selection(columns, table, config, chain)
+        described = signature_tables(columns, table, chain)
     write_result(selection, options.out, config, Selection)
     for (name, schema), made in zip(SIGNATURE.items(), described, strict=True):
         write_result(made, options.out.parent / f"{name}.parquet", config, schema)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from models.inputs import training_rows
-from models.modes.mode import learning_rows, selection_rows
+from models.modes.mode import selection_rows
 from models.transformers.chain import block_pipeline
 from models.transformers.columns import Columns
 from pipeline.core.table_schema import types_of
@@ -32,7 +31,7 @@ class SignatureTables(NamedTuple):
     scores: pd.DataFrame
 
 
-def signature_tables(columns: Columns, table: pd.DataFrame, config: Mapping) -> SignatureTables:
+def signature_tables(columns: Columns, table: pd.DataFrame, chain: Pipeline) -> SignatureTables:
     """Describe the signature on the rows that it was selected on.
 
     Parameters
@@ -41,11 +40,10 @@ def signature_tables(columns: Columns, table: pd.DataFrame, config: Mapping) -> 
         Candidates.
     table : pandas.DataFrame
         Analysis table with ``part`` and ``fold``.
-    config : mapping
-        Resolved configuration.
+    chain : Pipeline
+        Selection chain, fitted to the training rows; it is left as it is.
     """
     training, _ = training_rows(table)
-    chain = learning_rows(columns, training, config).chain
     rows = selection_rows(columns, training)
     X = columns.take(rows)
     radiomics = block_pipeline(chain, "radiomics")

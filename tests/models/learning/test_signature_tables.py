@@ -18,6 +18,7 @@ from models.learning.signature_tables import (
     rank_correlations,
     signature_tables,
 )
+from models.selection import training_chain
 from models.split import split_table
 from models.transformers.chain import block_pipeline, selection_chain
 from models.transformers.columns import Columns
@@ -25,6 +26,10 @@ from pipeline.reporting.blocks import Figure, Table
 from pipeline.reporting.signature_blocks import correlation_matrix, signature_blocks
 from pipeline.study.changed import with_option
 from pipeline.study.config import resolve_config
+
+
+def described(columns, table, config):
+    return signature_tables(columns, table, training_chain(columns, table, config))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,7 @@ def made() -> SimpleNamespace:
     split = split_table(table, config["split"], config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
     columns = Columns.from_info(info)
-    tables = signature_tables(columns, table, config)
+    tables = described(columns, table, config)
     training = table[table["part"] == "train"]
     chain = selection_chain(columns, config).fit(columns.take(training), training["outcome"])
     return SimpleNamespace(
@@ -77,14 +82,14 @@ def test_no_test_row_has_a_part_in_them(made):
     other = made.table.copy()
     numbers = other.select_dtypes("float").columns
     other.loc[other["part"] == "test", numbers] *= 3.0
-    again = signature_tables(made.columns, other, made.config)
+    again = described(made.columns, other, made.config)
     for first, second in zip(made.tables, again, strict=True):
         pd.testing.assert_frame_equal(first, second)
 
 
 def test_an_mrmr_that_is_off_has_no_after(made):
     off = with_option(made.config, "selection.mrmr.k", None)
-    found = signature_tables(made.columns, made.table, off)
+    found = described(made.columns, made.table, off)
     assert set(found.components["stage"]) == {BEFORE}
     drawn = signature_blocks(_named(found), str, "the training rows")
     assert [block.name for block in drawn][-1] == "components"
@@ -92,7 +97,7 @@ def test_an_mrmr_that_is_off_has_no_after(made):
 
 def test_without_radiomic_features_there_are_no_components(made):
     clinical = made.columns.without_blocks("radiomics")
-    found = signature_tables(clinical, made.table, made.config)
+    found = described(clinical, made.table, made.config)
     assert found.components.empty
     assert found.scores.empty
     assert all(block.name != "components" for block in signature_blocks(_named(found), str, "x"))

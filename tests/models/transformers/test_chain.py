@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.selection import passed_by_chance, report_selection
+from models.selection import passed_by_chance, report_selection, training_chain
 from models.split import split_table
 from models.transformers.chain import (
     block_pipeline,
@@ -231,7 +231,9 @@ def test_the_report_counts_the_funnel_and_each_folds_selection(study, config):
     table, columns, _ = study
     split = split_table(table, config["split"], config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
-    selection, summary = report_selection(columns, table, config)
+    selection, summary = report_selection(
+        columns, table, config, training_chain(columns, table, config)
+    )
     funnel = summary["funnel"]
     assert [step["step"] for step in funnel] == ["candidates", "ccc", "univariate", "mrmr"]
     assert funnel[0]["radiomics"] == N_FEATURES
@@ -366,7 +368,7 @@ def test_agreement_within_levels_is_chosen_by_configuration(study, config):
     assert LEVEL not in chain.transform(columns.take(table))
     split = split_table(table, config["split"], config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
-    _, summary = report_selection(columns, table, config)
+    _, summary = report_selection(columns, table, config, training_chain(columns, table, config))
     assert summary["funnel"][1]["label"] == "CCC between readers within levels >= 0.85"
     without = table.drop(columns="level")
     with refusal("ccc-level-unknown", StudyError, match="150 of 150 rows without a level"):
@@ -379,7 +381,7 @@ def test_the_funnel_says_which_steps_are_off(study, config):
         config["selection"][key] |= off
     split = split_table(table, config["split"], config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
-    _, summary = report_selection(columns, table, config)
+    _, summary = report_selection(columns, table, config, training_chain(columns, table, config))
     labels = [step["label"] for step in summary["funnel"]]
     assert labels[1:] == [
         "CCC between readers: off",

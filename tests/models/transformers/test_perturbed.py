@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.selection import report_selection
+from models.selection import report_selection, training_chain
 from models.split import split_table
 from models.transformers.ccc_filter import CCCFilter
 from models.transformers.chain import block_pipeline, chain_notes, selection_chain, steps_off
@@ -200,7 +200,9 @@ def test_the_chain_and_its_funnel_follow_the_configuration(repository, study):
     config["split"]["folds"] = 2
     parts = split_table(table, config["split"], config["seed"])
     rows = table.merge(parts[["unit_id", "part", "fold"]], on="unit_id")
-    selection, summary = report_selection(columns, rows, config)
+    selection, summary = report_selection(
+        columns, rows, config, training_chain(columns, rows, config)
+    )
     assert summary["funnel"][1]["label"] == (
         "CCC between readers >= 0.85; ICC between perturbed extractions (lower limit) >= 0.9"
     )

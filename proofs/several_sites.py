@@ -58,7 +58,6 @@ INSIDE, BEFORE, BEFORE_WITH_OUTCOME, NONE = (
     "before the split, outcome kept",
     "none",
 )
-ORDERS = (NONE, INSIDE, BEFORE, BEFORE_WITH_OUTCOME)
 
 NAMES = [f"original_firstorder_F{number:02d}" for number in range(FEATURES)]
 PLAIN = Columns(("A",), None, tuple(NAMES), ())

@@ -12,7 +12,7 @@ import yaml
 from pipeline.reporting.paper.passages import gap, told
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections.provenance import parameter_file
-from pipeline.reporting.wording import count, number, plural, sentence_list
+from pipeline.reporting.wording import count, number, sentence_list
 from pipeline.tables.feature_names import parse_feature_name
 
 _INTERPOLATORS = {
@@ -185,8 +185,3 @@ def image_types_text(parameters: Mapping[str, Any]) -> str:
             text += f" ({given['wavelet']})"
         told.append(text)
     return sentence_list(told)
-
-
-def readers_text(results: Results) -> str:
-    """Return how many readers drew masks."""
-    return plural(len(results.study.readers), "reader")

@@ -42,11 +42,11 @@ OTHER_FLAGS = {
 }
 
 #: Kernels are refused that were built from other sources than lie beside them.
-SOURCES_HASH = runpy.run_path("pipeline/core/native_sources.py")["sources_hash"]
+SOURCES_HASH = runpy.run_path("pipeline/core/installed/native_sources.py")["sources_hash"]
 
 #: Where an installed package finds what lies beside the packages in a checkout
-#: (pipeline/core/own_files.py), and what that is. Paths within it are those of the checkout, since
-#: the Snakefile names its rules by them.
+#: (pipeline/core/installed/own_files.py), and what that is. Paths within it are those of the
+#: checkout, since the Snakefile names its rules by them.
 OWN_FILES = "vertebromics"
 COPIED = (
     "Snakefile",

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from benchmarks.cohort import Scan, make_scan
 from benchmarks.timing import Runs, take_turns
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.extraction import (
     Parameters,
     features_of_crop,

@@ -20,13 +20,13 @@ import numpy as np
 import pandas as pd
 
 from demo.tables import simulate_tables
-from models.inputs import training_rows
 from models.learning.estimators import FAMILIES, family_of
 from models.learning.search import SearchResult, plan_search, search_model
 from models.learning.tabnet import resolve_device
 from models.modes.mode import transform_folds
 from models.modes.rows import FoldData
 from models.split import split_table
+from models.study_files.inputs import training_rows
 from models.transformers.columns import Columns
 from pipeline.study.config import DEFAULTS, PROTOCOLS, load_yaml, merge
 from pipeline.study.option_numbers import PROCESSES, SEED, bounded_number, number_within

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from benchmarks.cohort import Scan
-from pipeline.core import digests, files, store
-from pipeline.core.store import Store
+from pipeline.core import files
+from pipeline.core.keeping import digests, store
+from pipeline.core.keeping.store import Store
 from pipeline.extract import extract_crops
 from pipeline.extraction import Parameters
 from pipeline.extraction.verification import Sources, verify

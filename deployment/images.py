@@ -19,7 +19,7 @@ from models.frozen.model import FrozenModel
 from pipeline.checks.rules import dense_material
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import Finding, from_json
-from pipeline.core.store import PassingStore, Store
+from pipeline.core.keeping.store import PassingStore, Store
 from pipeline.extract import extract_crops
 from pipeline.extraction import Parameters, load_params, read_crop
 from pipeline.imaging.ct_options import CtOptions

@@ -21,7 +21,7 @@ from pipeline.join import aggregate
 from pipeline.running.triggers import parameter_file
 from pipeline.study.study import Study, open_study
 from pipeline.tables.readers import latest_versions
-from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.features.features import Features
 
 SECTIONS = ("ingest", "masks", "checks")
 """Sections of the configuration that decide which CTs and masks are taken, and how."""

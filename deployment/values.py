@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from models.frozen.model import FrozenModel, Predictor
-from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.tables.clinical_table import clinical_sheet, type_clinical, without_missing
+from pipeline.core.written.notation import read_numbers
+from pipeline.tables.clinical.clinical_table import clinical_sheet, type_clinical, without_missing
 from pipeline.tables.dictionary import COLUMNS
 from pipeline.tables.files.sheets import cell
 

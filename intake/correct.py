@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from intake.handover.linkage import Linkage, read_linkage, write_private
-from intake.handover.names import CORRECTED, says_version, stem_of
+from intake.handover.pairing.names import CORRECTED, says_version, stem_of
+from intake.handover.people.linkage import Linkage, read_linkage, write_private
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table
 from pipeline.core.pages import page_templates
 from pipeline.core.problems import listing
 from pipeline.tables.readers import split_label
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.images.preflight import Preflight
 
-_TEMPLATES = Path(__file__).parent / "handover" / "templates"
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)

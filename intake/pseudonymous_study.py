@@ -27,26 +27,26 @@ from intake.clinical.writing import (
     write_list,
 )
 from intake.handover.collecting import collect, leave_out_damaged, tell
-from intake.handover.dates import days_between, enrolment, surgery_dates
-from intake.handover.earlier import leave_out_strangers
-from intake.handover.folders import check_readable
-from intake.handover.handover_page import page_path, write_page
-from intake.handover.hospital_report import report_path, write_report
-from intake.handover.linkage import Linkage, read_linkage, write_linkage
-from intake.handover.matching import Matched, Rules, conventions_of
-from intake.handover.memory import Memory, memory_path
-from intake.handover.names import pattern_of
-from intake.handover.only_one import only_one
-from intake.handover.phases import CHOICES
-from intake.handover.sources import Handover
-from intake.handover.study_tree import (
+from intake.handover.pages.handover_page import page_path, write_page
+from intake.handover.pages.hospital_report import report_path, write_report
+from intake.handover.pairing.earlier import leave_out_strangers
+from intake.handover.pairing.matching import Matched, Rules, conventions_of
+from intake.handover.pairing.names import pattern_of
+from intake.handover.people.dates import days_between, enrolment, surgery_dates
+from intake.handover.people.linkage import Linkage, read_linkage, write_linkage
+from intake.handover.reading.folders import check_readable
+from intake.handover.reading.memory import Memory, memory_path
+from intake.handover.reading.phases import CHOICES
+from intake.handover.reading.sources import Handover
+from intake.handover.tables import match_table, read_handed_in
+from intake.handover.writing.only_one import only_one
+from intake.handover.writing.study_tree import (
     Names,
     StudyTree,
     merge_cases,
     write_rows,
     write_tables,
 )
-from intake.handover.tables import match_table, read_handed_in
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from pipeline.core import command

@@ -16,11 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import device_of
 from models.learning.procedure import search_note
 from models.modes.mode import candidates_in_mode
-from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.repetitions.ablation_refits import (
     Refits,
     Setting,
@@ -31,6 +29,14 @@ from models.repetitions.ablation_refits import (
 from models.repetitions.ablation_steps import Step, plan_steps, top_candidates
 from models.repetitions.outer_fits import NOT_JUDGED, outer_arguments, read_outer_fits
 from models.scoring.intervals import patient_resamples
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import (
+    dropped_facts,
+    empty_table,
+    fitted_facts,
+    write_facts,
+    write_result,
+)
 from models.transformers.columns import Columns
 from models.workers.journal import Journal
 from models.workers.parallel import Workers
@@ -44,8 +50,8 @@ from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.ablation import Ablation, AblationSeeds
-from pipeline.tables.schemas.training import Importance
+from pipeline.tables.schemas.prediction.ablation import Ablation, AblationSeeds
+from pipeline.tables.schemas.prediction.training import Importance
 
 logger = logging.getLogger("vertebromics")
 

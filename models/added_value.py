@@ -15,13 +15,13 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import device_of, family_of
 from models.learning.procedure import search_note
 from models.modes.mode import candidates_in_mode
-from models.outputs import empty_table, write_facts, write_result
 from models.repetitions.arms import BOTH, WITHOUT, Setting, in_outer_folds, on_test_rows, run_arms
 from models.scoring.added_value import COLUMNS, compare_folds
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import empty_table, write_facts, write_result
 from models.transformers.columns import Columns
 from models.workers.resuming import journal_until_done, stage_key
 from pipeline.core import command
@@ -29,8 +29,8 @@ from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
 from pipeline.core.mode_labels import labelled_log, rigorous
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.added_value import AddedValue, AddedValueDifferences
-from pipeline.tables.schemas.training import Predictions
+from pipeline.tables.schemas.prediction.added_value import AddedValue, AddedValueDifferences
+from pipeline.tables.schemas.prediction.training import Predictions
 
 COMPARED, NOT_COMPARED = "compared", "not_compared"
 """Values of ``status``: whether there was anything to compare."""

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.outputs import empty_table, write_result
 from models.scoring.comparisons import compare_decisions, compare_models
 from models.scoring.cross_validated import (
     HeldOut,
@@ -28,6 +27,7 @@ from models.scoring.decision_curve import decision_curve, thresholds, with_inter
 from models.scoring.intervals import Estimate
 from models.scoring.performance import METRICS, Sample, point_values
 from models.scoring.sample_tables import PER_MODEL, as_rows, estimates_of, resamples_of
+from models.study_files.outputs import empty_table, write_result
 from models.validation.study_groups import on_test_rows, study_subgroups
 from pipeline.core import command
 from pipeline.core.errors import StudyError
@@ -37,10 +37,10 @@ from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.evaluation import EVALUATION, DecisionCurve
-from pipeline.tables.schemas.nested import NestedPredictions
-from pipeline.tables.schemas.subgroups import Subgroups
-from pipeline.tables.schemas.training import Predictions
+from pipeline.tables.schemas.prediction.evaluation import EVALUATION, DecisionCurve
+from pipeline.tables.schemas.prediction.nested import NestedPredictions
+from pipeline.tables.schemas.prediction.subgroups import Subgroups
+from pipeline.tables.schemas.prediction.training import Predictions
 
 logger = logging.getLogger("vertebromics")
 

@@ -25,10 +25,10 @@ from models.frozen.card import write_cards
 from models.frozen.container import MODEL, array_bytes, object_bytes, write_members
 from models.frozen.model import LIKENESS, check_facts, load_frozen
 from models.frozen.steps import readings_of
-from models.inputs import read_inputs, training_rows
 from models.learning.estimators import FAMILIES
 from models.learning.fitted_procedure import FittedModel, refit
 from models.learning.procedure import Procedure
+from models.study_files.inputs import read_inputs, training_rows
 from pipeline.core import command
 from pipeline.core.errors import ProgramError, StudyError
 from pipeline.core.files import file_hash, read_json, read_table
@@ -37,7 +37,7 @@ from pipeline.core.mode_labels import is_leaking
 from pipeline.core.seeds import derive_seed
 from pipeline.study.option_numbers import bounded_number
 from pipeline.study.study import Study, open_study, predicts
-from pipeline.tables.schemas.training import Predictions
+from pipeline.tables.schemas.prediction.training import Predictions
 
 logger = logging.getLogger("vertebromics")
 

@@ -18,7 +18,7 @@ from models.judging.judgement import BOUNDED_BY, judge, judging_options, sample_
 from models.judging.predictions import read_predictions, reading_options
 from models.regression.cohort import read_cohort
 from models.regression.given import judge_model
-from models.regression.model_file import read_model
+from models.regression.publishing.model_file import read_model
 from models.regression.tables import checked
 from models.scoring.intervals import printed
 from models.validation.judge_frozen import ENDING, judge_frozen
@@ -34,7 +34,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.study.option_numbers import config_number, number_within
 from pipeline.study.options.words import schema_of
-from pipeline.tables.schemas.evaluation import JUDGED
+from pipeline.tables.schemas.prediction.evaluation import JUDGED
 from pipeline.tables.schemas.regression import REGRESSION
 
 logger = logging.getLogger("vertebromics")

@@ -24,12 +24,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import FAMILIES, device_of
 from models.learning.folds import assign_folds
 from models.learning.procedure import Procedure, search_note
-from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring import metrics
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import (
+    dropped_facts,
+    empty_table,
+    fitted_facts,
+    write_facts,
+    write_result,
+)
 from models.workers.journal import Journal
 from models.workers.parallel import Workers
 from models.workers.resuming import journal_until_done, map_kept, stage_key
@@ -42,7 +48,7 @@ from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.learning_curve import LearningCurve
+from pipeline.tables.schemas.prediction.learning_curve import LearningCurve
 
 logger = logging.getLogger("vertebromics")
 

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from models.inputs import read_inputs
 from models.scoring.intervals import has_clusters
+from models.study_files.inputs import read_inputs
 from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.files import write_table
 from pipeline.core.table_schema import types_of
 from pipeline.tables.readers import latest_label
-from pipeline.tables.schemas.missingness import Missingness
+from pipeline.tables.schemas.prediction.missingness import Missingness
 
 COLUMNS = types_of(Missingness)
 

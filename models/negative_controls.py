@@ -18,15 +18,15 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from models.added_value import judged_model, judged_part
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import device_of, family_of
 from models.learning.folds import outer_folds, outer_seed
 from models.learning.procedure import Procedure, search_note
 from models.modes.mode import candidates_in_mode
-from models.outputs import empty_table, write_facts, write_result
 from models.references import Reference, fit_reference, with_simple_predictors
 from models.scoring.cross_validated import NO_FOLD
 from models.scoring.paired_controls import TRUE, judged_arms
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import empty_table, write_facts, write_result
 from models.transformers.columns import Columns
 from models.workers.journal import Journal
 from models.workers.parallel import Workers
@@ -38,8 +38,8 @@ from pipeline.core.mode_labels import labelled_log, rigorous
 from pipeline.core.table_schema import types_of
 from pipeline.study.changed import with_option
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.controls import KINDS, ControlRows, Controls
-from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.features.controls import KINDS, ControlRows, Controls
+from pipeline.tables.schemas.images.masks import Masks
 
 COLUMNS = types_of(Controls)
 

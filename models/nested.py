@@ -20,12 +20,18 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import FAMILIES, device_of
 from models.learning.folds import outer_folds, outer_seed
 from models.learning.procedure import Procedure, search_note
-from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring import metrics
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import (
+    dropped_facts,
+    empty_table,
+    fitted_facts,
+    write_facts,
+    write_result,
+)
 from models.workers.journal import Journal
 from models.workers.parallel import Workers
 from models.workers.resuming import journal_until_done, map_kept, stage_key
@@ -36,7 +42,7 @@ from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import rigorous
 from pipeline.core.table_schema import types_of
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.nested import Nested, NestedPredictions
+from pipeline.tables.schemas.prediction.nested import Nested, NestedPredictions
 
 logger = logging.getLogger("vertebromics")
 

@@ -36,10 +36,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import FAMILIES, device_of
 from models.learning.procedure import Procedure, search_note
-from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.repetitions.optimism_resamples import (
     Resampled,
     described,
@@ -49,6 +47,14 @@ from models.repetitions.optimism_resamples import (
 )
 from models.scoring.intervals import MAX_UNDEFINED_SHARE, patient_resamples
 from models.scoring.performance import METRICS, Sample, point_values
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import (
+    dropped_facts,
+    empty_table,
+    fitted_facts,
+    write_facts,
+    write_result,
+)
 from models.workers.journal import Journal
 from models.workers.parallel import Workers
 from models.workers.resuming import journal_until_done, map_kept, stage_key
@@ -61,7 +67,7 @@ from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.optimism import Optimism
+from pipeline.tables.schemas.prediction.optimism import Optimism
 
 logger = logging.getLogger("vertebromics")
 

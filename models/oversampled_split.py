@@ -21,14 +21,14 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from threadpoolctl import threadpool_limits
 
-from models.inputs import input_arguments, read_inputs
 from models.learning.one_fit import fit_estimator
 from models.learning.search import search_model
 from models.modes.rows import FoldData
-from models.outputs import write_facts
 from models.scoring import metrics
 from models.split import holdout_parts
 from models.stability import permuted_outcome
+from models.study_files.inputs import input_arguments, read_inputs
+from models.study_files.outputs import write_facts
 from models.transformers.chain import selection_chain, signature_of
 from models.transformers.columns import Columns
 from models.transformers.oversampling import resample_rows
@@ -39,7 +39,7 @@ from pipeline.core.mode_labels import COLUMN, RIGOROUS, WORD
 from pipeline.core.seeds import derive_seed
 from pipeline.study.changed import with_option
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.oversampled_split import Orders
+from pipeline.tables.schemas.prediction.oversampled_split import Orders
 
 logger = logging.getLogger("vertebromics")
 

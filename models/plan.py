@@ -17,7 +17,7 @@ from pipeline.core import command
 from pipeline.study.analyses.prediction import judged_models
 from pipeline.study.config import load_config
 from pipeline.study.study import predicts
-from pipeline.tables.feature_names import FILTER_FAMILIES
+from pipeline.tables.features.feature_names import FILTER_FAMILIES
 from pipeline.tables.split_designs import holds_out
 
 #: Stages that fit models, in the order in which they run.

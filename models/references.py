@@ -19,15 +19,15 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.fitted_procedure import refit
 from models.learning.folds import outer_folds
 from models.modes.mode import candidates_in_mode
-from models.outputs import write_result
 from models.scoring import cross_validated
 from models.scoring.cross_validated import NO_FOLD, HeldOut
 from models.scoring.intervals import Estimate
 from models.scoring.performance import Sample, auroc_estimate, point_values
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import write_result
 from models.transformers.columns import MEAN_OF_READERS, Columns, Predictor
 from pipeline.core import command
 from pipeline.core.errors import FitError
@@ -38,10 +38,10 @@ from pipeline.core.table_schema import types_of
 from pipeline.study.changed import with_option
 from pipeline.study.study import open_study
 from pipeline.tables.baseline_names import mean_feature, names_density
+from pipeline.tables.features.volume_names import volume_feature
 from pipeline.tables.readers import latest_label, latest_versions
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.references import References
-from pipeline.tables.volume_names import volume_feature
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.prediction.references import References
 
 VOLUME_COLUMN = ":volume"
 """Column of the region's volume for the model's reader; no reader's column is called so."""

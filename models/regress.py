@@ -18,20 +18,20 @@ import pandas as pd
 from models.judging.judgement import BOUNDED_BY, judging_options
 from models.judging.predictions import reading_options
 from models.regression.analysis import Options, Regression, regress
-from models.regression.calculator import calculator_page, page_title, purpose_line
 from models.regression.cohort import Cohort, read_cohort, ready_to_fit
+from models.regression.fitting.interactions import check_pairs
 from models.regression.given import judge_model
-from models.regression.interactions import check_pairs
-from models.regression.model import TIMINGS, Purpose, RegressionModel, moment_of
-from models.regression.model_file import read_model, write_model
-from models.regression.nomogram import Nomogram, build_nomogram, nomogram_facts
+from models.regression.publishing.calculator import calculator_page, page_title, purpose_line
+from models.regression.publishing.model import TIMINGS, Purpose, RegressionModel, moment_of
+from models.regression.publishing.model_file import read_model, write_model
+from models.regression.publishing.nomogram import Nomogram, build_nomogram, nomogram_facts
 from models.regression.tables import write_tables
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, whole_folder, write_json
 from pipeline.core.mode_labels import AS_PUBLISHED, LABEL, RIGOROUS
 from pipeline.core.problems import listing
-from pipeline.core.spellings import same_words
+from pipeline.core.written.spellings import same_words
 from pipeline.study.option_numbers import bounded_number, config_number, number_within
 from pipeline.study.options.words import schema_of
 from pipeline.tables.files.sheets import read_sheet
@@ -106,7 +106,7 @@ def _write(
     folder = Path(folder)
     _check_folder(folder)
     # A page and its figures are made from the files, as every report of this project is.
-    from pipeline.reporting.regression_page import write_regression_page
+    from pipeline.reporting.pages.regression_page import write_regression_page
 
     with whole_folder(folder) as beside:
         write_tables(tables, beside / "tables", leaking)

@@ -10,8 +10,8 @@ from pathlib import Path
 from models.regress import write_regression
 from models.regression.analysis import Options, regress
 from models.regression.cohort import ready_to_fit
-from models.regression.interactions import check_pairs
-from models.regression.model import Purpose, moment_of
+from models.regression.fitting.interactions import check_pairs
+from models.regression.publishing.model import Purpose, moment_of
 from models.regression.study_cohort import study_cohort
 from pipeline.core import command
 from pipeline.study.study import Study, open_study

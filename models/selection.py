@@ -16,12 +16,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.signature_tables import signature_tables
 from models.modes.as_published import ASSUMPTIONS
 from models.modes.mode import candidates_in_mode, learning_rows, selection_rows, transform_folds
-from models.outputs import write_facts, write_result
 from models.stability import permuted_outcome
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import write_facts, write_result
 from models.transformers.chain import block_pipeline, chain_notes, selection_table
 from models.transformers.columns import Columns, candidates_of
 from models.transformers.filters import WilcoxonFilter
@@ -29,8 +29,8 @@ from pipeline.core import command
 from pipeline.core.mode_labels import is_leaking, labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.selection import Selection
-from pipeline.tables.schemas.signature import SIGNATURE
+from pipeline.tables.schemas.prediction.selection import Selection
+from pipeline.tables.schemas.prediction.signature import SIGNATURE
 
 _BOUND = {"estimate": "", "lower": " (lower limit)"}
 _P_VALUE = {"none": "P", "fdr": "P (false discovery rate)"}

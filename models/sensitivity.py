@@ -22,17 +22,17 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.estimators import FAMILIES
 from models.learning.fitted_procedure import FittedModel, refit
 from models.missingness import complete_rows
 from models.modes.mode import candidates_in_mode
-from models.outputs import empty_table, write_result
 from models.repetitions.outer_fits import OuterFit, folds_of, outer_arguments, read_outer_fits
 from models.scoring import cross_validated
 from models.scoring.comparisons import compare_models
 from models.scoring.cross_validated import HeldOut, compare_held_out
 from models.scoring.performance import Sample, auroc_estimate
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import empty_table, write_result
 from models.transformers.columns import MEAN_OF_READERS, Columns
 from pipeline.core import command
 from pipeline.core.errors import FitError
@@ -43,7 +43,7 @@ from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.study import open_study
 from pipeline.tables.readers import latest_label
-from pipeline.tables.schemas.sensitivity import Sensitivity
+from pipeline.tables.schemas.prediction.sensitivity import Sensitivity
 
 OTHER_READER = "other-reader"
 COMPLETE_CASES = "complete-cases"

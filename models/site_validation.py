@@ -30,29 +30,29 @@ from scipy import stats
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.folds import assign_folds
 from models.learning.procedure import Procedure, search_note
-from models.outputs import write_facts, write_result
 from models.scoring import metrics
 from models.scoring.calibration import calibration_intercept, calibration_slope
 from models.scoring.clustered_auroc import areas_with_covariance
 from models.scoring.delong import wald_test
 from models.scoring.intervals import Estimate, has_clusters
 from models.scoring.performance import Sample, auroc_estimate
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import write_facts, write_result
 from models.transformers.chain import block_pipeline, selection_chain
 from models.transformers.columns import Columns
 from models.transformers.harmonisation import harmoniser_of
 from models.transformers.univariate import adjusted_p
-from pipeline.comparison.random_effects import logit_with_variance, pool
-from pipeline.comparison.site_outcome import site_by_outcome
+from pipeline.comparison.sites.random_effects import logit_with_variance, pool
+from pipeline.comparison.sites.site_outcome import site_by_outcome
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.mode_labels import rigorous
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.site_validation import (
+from pipeline.tables.schemas.prediction.site_validation import (
     Harmonised,
     LeftOut,
     PooledSites,

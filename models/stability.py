@@ -27,8 +27,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from models.inputs import input_arguments, read_inputs, training_rows
-from models.outputs import write_facts, write_result
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import write_facts, write_result
 from models.transformers.chain import selection_chain, signature_of
 from models.transformers.columns import BLOCKS, Columns, candidates_of
 from models.workers.journal import Journal
@@ -39,7 +39,7 @@ from pipeline.core.mode_labels import rigorous
 from pipeline.core.seeds import derive_seed
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.stability import SelectionStability
+from pipeline.tables.schemas.prediction.stability import SelectionStability
 
 logger = logging.getLogger("vertebromics")
 

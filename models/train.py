@@ -15,21 +15,27 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.inputs import input_arguments, read_inputs, training_rows
 from models.learning.equation import equation_facts
 from models.learning.estimators import FAMILIES, device_of, family_of
 from models.learning.importance import importance_table
 from models.learning.procedure import Procedure, ProcedureRun
 from models.modes.mode import candidates_in_mode
-from models.outputs import dropped_facts, empty_table, fitted_facts, write_facts, write_result
 from models.scoring.threshold import threshold_source
+from models.study_files.inputs import input_arguments, read_inputs, training_rows
+from models.study_files.outputs import (
+    dropped_facts,
+    empty_table,
+    fitted_facts,
+    write_facts,
+    write_result,
+)
 from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.mode_labels import is_leaking, labelled_log
 from pipeline.study.options.judging import Interpretation
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.training import Importance, Predictions, Search
+from pipeline.tables.schemas.prediction.training import Importance, Predictions, Search
 
 JOURNAL = "search.journal"
 """File beside a model's results that a killed search leaves, and from which it goes on."""

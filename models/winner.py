@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.outputs import write_facts
+from models.study_files.outputs import write_facts
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json

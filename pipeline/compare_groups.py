@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison import outcomes
-from pipeline.comparison.new_fractures import KINDS
-from pipeline.comparison.outcome_plan import EventPlan, OutcomePlan, ScalePlan, read_plan
+from pipeline.comparison.course import outcomes
+from pipeline.comparison.course.new_fractures import KINDS
+from pipeline.comparison.course.outcome_plan import EventPlan, OutcomePlan, ScalePlan, read_plan
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, write_csv
-from pipeline.core.notation import is_number, read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.reporting import outcome_parts as parts
-from pipeline.reporting import outcomes_page as page
+from pipeline.core.written.notation import is_number, read_numbers
+from pipeline.reporting.pages import outcomes_page as page
+from pipeline.reporting.parts import outcome_parts as parts
 from pipeline.study.described_columns import clinical_text, groups_of, ordered_levels
 from pipeline.study.outcome_columns import kinds_and_levels
 from pipeline.tables.files.sheets import cell

@@ -19,8 +19,8 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import case_named
+from pipeline.core.keeping.store import Store
 from pipeline.core.seeds import derive_seed
-from pipeline.core.store import Store
 from pipeline.extraction import (
     DEFAULT_ENGINE,
     Parameters,
@@ -34,10 +34,10 @@ from pipeline.extraction.params import library_versions
 from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.controls import ControlFeatures
-from pipeline.tables.schemas.extraction import Extraction, StoredFeatures
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.features.controls import ControlFeatures
+from pipeline.tables.schemas.features.extraction import Extraction, StoredFeatures
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
 
 #: Voxel value of the region in the masks of the store.
 REGION = 1

@@ -16,14 +16,14 @@ import pandas as pd
 from pipeline.core import command
 from pipeline.core.files import read_table, write_table
 from pipeline.join import aggregate, by_reader, wide_features
-from pipeline.patient_flow import build_flow
+from pipeline.study.flow.patient_flow import build_flow
 from pipeline.study.study import open_study
 from pipeline.tables.readers import latest_label
 from pipeline.tables.schemas.analysis import Analysis
-from pipeline.tables.schemas.controls import ControlFeatures, ControlRows
-from pipeline.tables.schemas.extraction import Extraction
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.features.controls import ControlFeatures, ControlRows
+from pipeline.tables.schemas.features.extraction import Extraction
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.images.preflight import Preflight
 
 
 def rows_of_units(

@@ -10,22 +10,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.concordance import icc_2_1_interval, lowest_pair
+from pipeline.comparison.agreement.concordance import icc_2_1_interval, lowest_pair
+from pipeline.comparison.agreement.graded_agreement import graded_agreement
 from pipeline.comparison.correlations import correlations
-from pipeline.comparison.graded_agreement import graded_agreement
-from pipeline.comparison.outcomes import event_tables, scale_tables
-from pipeline.comparison.table_one_parts import Variable
+from pipeline.comparison.course.outcomes import event_tables, scale_tables
+from pipeline.comparison.table_one.table_one_parts import Variable
 from pipeline.core import command
 from pipeline.core.files import whole_folder, write_json, write_table
 from pipeline.core.table_schema import Table, types_of
-from pipeline.patient_flow import units_by_tables
 from pipeline.study.course_plan import plan_of
+from pipeline.study.flow.patient_flow import units_by_tables
 from pipeline.study.outcome_columns import course_columns
 from pipeline.study.study import Study, open_study
 from pipeline.study.study_groups import Groups, compared_variables, groups_of_study
+from pipeline.tables.clinical.joined_readings import MADE, coded, joined_codes
 from pipeline.tables.columns import analysis_name
-from pipeline.tables.joined_readings import MADE, coded, joined_codes
-from pipeline.tables.schemas.course import COURSE, GradedReadings
+from pipeline.tables.schemas.outcomes.course import COURSE, GradedReadings
 
 logger = logging.getLogger("vertebromics")
 

@@ -7,15 +7,15 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.comparison.multiplicity import adjusted
-from pipeline.comparison.table_one import TableOne, table_one
+from pipeline.comparison.groups.multiplicity import adjusted
+from pipeline.comparison.table_one.table_one import TableOne, table_one
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json, write_table
-from pipeline.patient_flow import units_by_tables
+from pipeline.study.flow.patient_flow import units_by_tables
 from pipeline.study.study import Study, open_study
 from pipeline.study.study_groups import compared_variables, groups_of_study
-from pipeline.tables.schemas.groups import Cells, ComparedGroups, GroupEffects
+from pipeline.tables.schemas.outcomes.groups import Cells, ComparedGroups, GroupEffects
 
 logger = logging.getLogger("vertebromics")
 
@@ -34,7 +34,8 @@ def compare(study: Study) -> tuple[TableOne, dict]:
     Returns
     -------
     found : TableOne
-        As `pipeline.comparison.table_one.table_one` returns it, rows with the column `p_adjusted`.
+        As `pipeline.comparison.table_one.table_one.table_one` returns it, rows with the column
+        `p_adjusted`.
     info : dict
         ``{by, label, groups, units, patients, several, without_group, normality, small_cells,
         adjust, confidence}``; `patients` is None where no table names them.

@@ -22,7 +22,7 @@ from pipeline.core.findings import (
     status_of,
     to_json,
 )
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.core.table_schema import types_of
 from pipeline.extraction import (
     DEFAULT_ENGINE,
@@ -36,11 +36,11 @@ from pipeline.extraction.params import library_versions
 from pipeline.extraction.verification import Sources, lots, quarantine, verify
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.extraction import Extraction, StoredFeatures, Verification
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.features.extraction import Extraction, StoredFeatures, Verification
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.resample import Resample
 
 STATUS_COLUMNS = types_of(Extraction)
 

@@ -19,16 +19,16 @@ from pipeline.core.files import write_table
 from pipeline.core.problems import listing
 from pipeline.core.table_schema import Table
 from pipeline.study.study import open_study
-from pipeline.tables.feature_columns import Layout
-from pipeline.tables.feature_tables import feature_names
+from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_tables import feature_names
+from pipeline.tables.features.site_features import ready_tables
 from pipeline.tables.identifying.checks import shown_id
-from pipeline.tables.schemas.agreement import Agreement
-from pipeline.tables.schemas.extraction import Extraction
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.perturbations import Perturbations
-from pipeline.tables.site_features import ready_tables
+from pipeline.tables.schemas.features.extraction import Extraction
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.features.perturbations import Perturbations
+from pipeline.tables.schemas.images.agreement import Agreement
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
 from pipeline.tables.sites import has
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def gather_ready(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Parameters
     ----------
     tables : mapping
-        Reader to table, as `pipeline.tables.feature_tables.read_features` returns it, without
-        columns that are neither id nor feature. A table of patients has no ``case_id``: the
+        Reader to table, as `pipeline.tables.features.feature_tables.read_features` returns it,
+        without columns that are neither id nor feature. A table of patients has no ``case_id``: the
         patient stands for the case.
 
     Returns

@@ -22,8 +22,8 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import case_named, from_exception, from_json, status_of, to_json
+from pipeline.core.keeping.store import Store
 from pipeline.core.problems import listing
-from pipeline.core.store import Store
 from pipeline.core.table_schema import TEXT, types_of
 from pipeline.imaging.ct_checks import check_ct, mean_and_sd
 from pipeline.imaging.ct_options import CtChecks, CtOptions
@@ -33,7 +33,7 @@ from pipeline.imaging.stored_volumes import write_nrrd
 from pipeline.imaging.volumes import image_hash
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.ingest import Ingest
+from pipeline.tables.schemas.images.ingest import Ingest
 
 #: Libraries whose version may change a voxel or a header's reading.
 LIBRARIES = (

@@ -14,20 +14,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.perturbed_units import check_any_perturbed, moments_table
+from pipeline.comparison.agreement.perturbed_units import check_any_perturbed, moments_table
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import file_hash, read_table, write_json, write_table
 from pipeline.core.problems import listing
-from pipeline.patient_flow import Flow, build_flow, check_enough, check_patients_named
+from pipeline.study.flow.patient_flow import Flow, build_flow, check_enough, check_patients_named
 from pipeline.study.study import Study, open_study
 from pipeline.tables.columns import quoted, table_name
 from pipeline.tables.dictionary import allowed_predictors
-from pipeline.tables.feature_columns import Layout
-from pipeline.tables.feature_names import foreign_names
-from pipeline.tables.feature_tables import columns_left_out
+from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_names import foreign_names
+from pipeline.tables.features.feature_tables import columns_left_out
+from pipeline.tables.features.reader_units import other_units
 from pipeline.tables.identifying.checks import shown_id
-from pipeline.tables.reader_units import other_units
 from pipeline.tables.readers import (
     is_original,
     latest_label,
@@ -36,10 +36,10 @@ from pipeline.tables.readers import (
     split_label,
 )
 from pipeline.tables.schemas.analysis import Analysis
-from pipeline.tables.schemas.extraction import Extraction
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.perturbations import PerturbedFeatures, PerturbedUnits
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.features.extraction import Extraction
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.features.perturbations import PerturbedFeatures, PerturbedUnits
+from pipeline.tables.schemas.images.preflight import Preflight
 from pipeline.tables.sites import feature_readers, has, site_columns
 from pipeline.tables.values.formula import Formula
 from pipeline.tables.values.implausible import implausible_columns

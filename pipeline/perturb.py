@@ -21,7 +21,7 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from pipeline.core.findings import case_named
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.core.table_schema import types_of
 from pipeline.extraction import Parameters, feature_names, load_params, read_crop
 from pipeline.extraction.fast import FastScan
@@ -33,14 +33,14 @@ from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.perturbed_masks import perturbed_reader
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.perturbations import (
+from pipeline.tables.schemas.features.perturbations import (
     Perturbations,
     PerturbedFeatures,
     StoredRepetitions,
 )
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.resample import Resample
 
 #: Repetitions of one entry of the store: a divisor of every set.
 BLOCK = 10

@@ -33,9 +33,9 @@ from pipeline.core.table_schema import types_of
 from pipeline.imaging.sources import shown_name
 from pipeline.study.study import Study, open_study
 from pipeline.tables.identifying.checks import shown, shown_id
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.preflight import Preflight
 
 #: The error that stops a study names at most this many masks; the page names all.
 NAMED_ERRORS = 20

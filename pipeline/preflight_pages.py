@@ -24,8 +24,8 @@ from pipeline.core.files import read_table, whole_folder
 from pipeline.core.findings import SEVERITIES, from_json
 from pipeline.core.pages import page_templates
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.preflight import Preflight
 
 TEMPLATES = Path(__file__).parent / "checks" / "templates"
 #: Masks on one page: a few screens, and less than half a megabyte.

@@ -16,20 +16,28 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.concordance import icc_2_1_interval, lowest_pair, overall_ccc, stable_from
-from pipeline.comparison.feature_families import describe_families, deviations, dice_of
+from pipeline.comparison.agreement.concordance import (
+    icc_2_1_interval,
+    lowest_pair,
+    overall_ccc,
+    stable_from,
+)
+from pipeline.comparison.agreement.feature_families import describe_families, deviations, dice_of
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.problems import listing
 from pipeline.core.table_schema import types_of
 from pipeline.study.study import Study, open_study
-from pipeline.tables.feature_names import parse_feature_name
+from pipeline.tables.features.feature_names import parse_feature_name
 from pipeline.tables.identifying.checks import shown, shown_id
 from pipeline.tables.readers import is_original
-from pipeline.tables.schemas.agreement import Agreement
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.reproducibility import Reproducibility, ReproducibilityFamilies
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.features.reproducibility import (
+    Reproducibility,
+    ReproducibilityFamilies,
+)
+from pipeline.tables.schemas.images.agreement import Agreement
 
 logger = logging.getLogger("vertebromics")
 
@@ -68,10 +76,10 @@ def describe_agreement(
         `reproducibility.parquet`: one row per feature in the order of `features`. ``ccc, ccc_low,
         ccc_high`` are those of the pair that agrees least, ``reader_a`` and ``reader_b`` of
         ``readers``, and ``n`` counts the cases with both their values; ``ccc_overall`` and ``icc,
-        icc_low, icc_high`` are of all readers together (`pipeline.comparison.concordance`). All are
-        NaN where undefined, and ``reason`` says why there is no CCC, null where there is one.
-        ``ccc_within`` is the lowest pair's CCC within levels, NaN unless every case has a level and
-        there are several.
+        icc_low, icc_high`` are of all readers together
+        (`pipeline.comparison.agreement.concordance`). All are NaN where undefined, and ``reason``
+        says why there is no CCC, null where there is one. ``ccc_within`` is the lowest pair's CCC
+        within levels, NaN unless every case has a level and there are several.
 
     Raises
     ------

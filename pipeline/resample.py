@@ -16,7 +16,7 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import Finding, case_named, from_exception, status_of, to_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.core.table_schema import types_of
 from pipeline.extraction import (
     DEFAULT_ENGINE,
@@ -31,10 +31,10 @@ from pipeline.extraction.params import library_versions
 from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.preflight import Preflight
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.preflight import Preflight
+from pipeline.tables.schemas.images.resample import Resample
 
 #: Share of a region's voxels at the limits of the normalisation above which a warning is due: the
 #: histogram then ends in a spike, and texture within the spike is lost.

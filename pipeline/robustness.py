@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.perturbed_units import unit_moments
-from pipeline.comparison.repeated import lower_limit, spread
+from pipeline.comparison.agreement.perturbed_units import unit_moments
+from pipeline.comparison.agreement.repeated import lower_limit, spread
 from pipeline.core import command
 from pipeline.core.files import read_table, write_table
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.perturbed_masks import perturbed_reader
 from pipeline.study.study import open_study
-from pipeline.tables.feature_names import parse_feature_name
-from pipeline.tables.schemas.perturbations import PerturbedFeatures, Robustness
+from pipeline.tables.features.feature_names import parse_feature_name
+from pipeline.tables.schemas.features.perturbations import PerturbedFeatures, Robustness
 
 logger = logging.getLogger("vertebromics")
 

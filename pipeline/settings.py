@@ -36,9 +36,9 @@ from pipeline.extraction.params import Parameters, load_params
 from pipeline.reporting.blocks import Items, Paragraph, Section, Table
 from pipeline.reporting.study_report import render
 from pipeline.study.study import Study, open_study
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.resample import Resample
 
 logger = logging.getLogger("vertebromics")
 

@@ -10,15 +10,15 @@ import argparse
 import logging
 from pathlib import Path
 
-from pipeline.comparison.choice_of_test import NORMALITY_TESTS, SMALL_CELLS
-from pipeline.comparison.multiplicity import ADJUSTMENTS, adjusted
-from pipeline.comparison.published_rows import published_tests
-from pipeline.comparison.table_one import table_one
+from pipeline.comparison.groups.choice_of_test import NORMALITY_TESTS, SMALL_CELLS
+from pipeline.comparison.groups.multiplicity import ADJUSTMENTS, adjusted
+from pipeline.comparison.groups.published_rows import published_tests
+from pipeline.comparison.table_one.table_one import table_one
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, write_csv
 from pipeline.core.problems import listing
-from pipeline.reporting.table_one_page import Asked, table_one_page
+from pipeline.reporting.pages.table_one_page import Asked, table_one_page
 from pipeline.study.described_columns import read_units
 from pipeline.tables.dictionary import read_dictionary
 from pipeline.tables.files.sheets import read_sheet

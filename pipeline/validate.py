@@ -21,10 +21,16 @@ from pipeline.core import command
 from pipeline.core.errors import ReportError, StudyError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, each_of, listing
-from pipeline.patient_flow import Flow, check_enough, check_parts, check_patients_named, screen
 from pipeline.running.run_lock import only_run
 from pipeline.study.config import load_config, resolve_config, tables_alone, user_config
 from pipeline.study.config_checks import check_model_reader
+from pipeline.study.flow.patient_flow import (
+    Flow,
+    check_enough,
+    check_parts,
+    check_patients_named,
+    screen,
+)
 from pipeline.study.foreseen_fits import foreseen, training_patients
 from pipeline.study.outcome_columns import course_columns
 from pipeline.study.perturbed_masks import cost_of, perturbed_reader, perturbs
@@ -32,7 +38,7 @@ from pipeline.study.site_checks import check_site
 from pipeline.study.study import Ready, Study, predicts, write_study
 from pipeline.study.study_groups import groups_by_column
 from pipeline.tables.cases import read_cases_of_sites
-from pipeline.tables.clinical_source import clinical_tables, used_columns
+from pipeline.tables.clinical.clinical_source import clinical_tables, used_columns
 from pipeline.tables.dictionary import (
     NUMERIC,
     ROLE_OF_SITE,
@@ -41,15 +47,15 @@ from pipeline.tables.dictionary import (
     check_program_names,
     levels_of,
 )
-from pipeline.tables.feature_columns import Layout
-from pipeline.tables.feature_names import check_candidates, foreign_names
-from pipeline.tables.feature_tables import kept_out_text, named_features
+from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_names import check_candidates, foreign_names
+from pipeline.tables.features.feature_tables import kept_out_text, named_features
+from pipeline.tables.features.reader_units import other_units
+from pipeline.tables.features.site_features import ready_columns, ready_keys, ready_tables
 from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.pairs import check_ids_spelled, check_together
-from pipeline.tables.reader_units import other_units
 from pipeline.tables.readers import originals
 from pipeline.tables.registered import read_marker, suspicious_ids
-from pipeline.tables.site_features import ready_columns, ready_keys, ready_tables
 from pipeline.tables.sites import feature_files, has, sites_of
 from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, PARTS, holds_out
 from pipeline.tables.subgroup_columns import check_subgroups

@@ -17,10 +17,10 @@ from pipeline.core.files import read_table, write_json, write_table
 from pipeline.extraction import load_params
 from pipeline.extraction.verification import COLUMNS, Sources, check_verified, lots, verify
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.extraction import Extraction, Verification
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.features.extraction import Extraction, Verification
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
 
 logger = logging.getLogger(__name__)
 

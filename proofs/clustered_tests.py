@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison import patient_clusters
-from pipeline.comparison.group_tests import count_test, number_test
+from pipeline.comparison.groups import patient_clusters
+from pipeline.comparison.groups.group_tests import count_test, number_test
 from pipeline.core import command
 from pipeline.core.files import write_csv
 

@@ -15,12 +15,12 @@ from demo.population import (
     Population,
     draw_population,
 )
-from models.inputs import training_rows
 from models.learning.procedure import Procedure, ProcedureRun
 from models.nested import cross_validate
 from models.scoring import calibration, metrics
 from models.scoring.performance import Sample, auroc_estimate, point_values
 from models.split import split_table
+from models.study_files.inputs import training_rows
 from models.train import fit_model
 from models.transformers.chain import selection_table
 from models.transformers.columns import Columns

@@ -17,7 +17,7 @@ import pandas as pd
 
 from demo.population import PUBLISHED_PATIENTS, draw_population
 from demo.tables import simulate_tables
-from pipeline.comparison.concordance import lin_ccc
+from pipeline.comparison.agreement.concordance import lin_ccc
 from pipeline.core import command
 from pipeline.core.files import read_table
 

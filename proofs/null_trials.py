@@ -10,12 +10,12 @@ import pandas as pd
 
 from demo.population import PUBLISHED_EVENTS, PUBLISHED_PATIENTS, draw_population
 from demo.tables import simulate_tables
-from models.inputs import training_rows
 from models.learning.procedure import Procedure
 from models.modes.mode import candidates_in_mode
 from models.nested import cross_validate
 from models.scoring import metrics
 from models.split import split_table
+from models.study_files.inputs import training_rows
 from models.train import fit_model
 from models.transformers.columns import Columns
 from pipeline.core.seeds import derive_seed

@@ -19,9 +19,9 @@ import pandas as pd
 from scipy.special import expit
 
 from demo.clinical import COHORTS, Levels, simulate
-from models.regression.logistic import Fit, coefficient_table, fit_logistic
-from models.regression.optimism import bootstrap_optimism
-from models.regression.terms import Term
+from models.regression.checking.optimism import bootstrap_optimism
+from models.regression.fitting.logistic import Fit, coefficient_table, fit_logistic
+from models.regression.fitting.terms import Term
 from models.scoring.calibration import calibration_slope
 from models.scoring.metrics import auroc, brier
 from pipeline.core import command

@@ -30,8 +30,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from intake import pseudonymous_study
 from intake.clinical.writing import clinical_path
-from intake.handover.hospital_report import report_path
-from intake.handover.linkage import read_linkage
+from intake.handover.pages.hospital_report import report_path
+from intake.handover.people.linkage import read_linkage
 from pipeline.core import command
 from pipeline.core.files import write_csv
 from pipeline.study.option_numbers import SEED, bounded_number, number_within

@@ -14,16 +14,16 @@ import SimpleITK as sitk
 
 from pipeline.core import command
 from pipeline.core.files import read_json, read_table, whole_folder, write_json, write_table
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.core.table_schema import types_of
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
 from pipeline.tables.readers import is_original, originals_first, reader_label, split_label
-from pipeline.tables.schemas.agreement import Agreement
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.images.agreement import Agreement
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
 from segmentation.pages.pictures import write_picture
 from segmentation.regions.compare import compare_masks
 

@@ -26,11 +26,11 @@ from pipeline.extraction.maps.voxelwise import MOST_RADIUS
 from pipeline.imaging.stored_volumes import read_nrrd, write_nrrd
 from pipeline.study.study import Study, open_study
 from pipeline.tables.readers import latest_versions
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.resample import Resample
-from pipeline.tables.schemas.training import Importance
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.resample import Resample
+from pipeline.tables.schemas.prediction.training import Importance
 from segmentation.pages.map_overlay import colour_limits, page_map
 from segmentation.pages.viewer_page import Neighbours, case_page, map_index_page
 from segmentation.pages.viewer_volume import case_volume

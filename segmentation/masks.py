@@ -27,7 +27,7 @@ from pipeline.core.findings import (
     status_of,
     to_json,
 )
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.core.table_schema import TEXT, types_of
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.sources import content_hash, placed, shown_name, source_files
@@ -35,8 +35,8 @@ from pipeline.imaging.stored_volumes import read_nrrd, write_nrrd
 from pipeline.imaging.volumes import image_hash, volume_suffix
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
 from segmentation.regions.placement import DEFAULTS, Case, Reading, place_mask
 from segmentation.regions.reference_series import Candidate, other_scans
 from segmentation.regions.region_checks import check_region

@@ -21,15 +21,15 @@ import SimpleITK as sitk
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash, read_table, whole_file
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
 from pipeline.tables.readers import is_original, originals, originals_first
-from pipeline.tables.schemas.agreement import Agreement
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
+from pipeline.tables.schemas.images.agreement import Agreement
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
 from segmentation.pages.viewer_page import TEMPLATES, Neighbours, case_page, index_page
 from segmentation.pages.viewer_volume import MOST_MASKS, case_volume
 

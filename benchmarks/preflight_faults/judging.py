@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.preflight_faults.faults import FAULTS, Trial, fits
 from benchmarks.preflight_faults.scenes import Scene
 from pipeline.core.findings import from_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.ingest import ingest_scans, scans_of
 from pipeline.preflight import compare, gather, judge
 from pipeline.study.config import resolve_config

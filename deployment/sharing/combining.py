@@ -13,7 +13,7 @@ from scipy.special import expit, logit, ndtri
 from deployment.sharing.contract import differences
 from deployment.sharing.release import SCHEMA, digest_of
 from deployment.sharing.risks import CONFIDENCE
-from pipeline.comparison.random_effects import pool
+from pipeline.comparison.sites.random_effects import pool
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash
 from pipeline.tables.files.limits import read_bytes

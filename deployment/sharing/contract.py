@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import yaml
 
 from pipeline.core.files import json_hash
-from pipeline.core.own_files import own_file
+from pipeline.core.installed.own_files import own_file
 from pipeline.study.study import Study
 
 OPTIONS = (

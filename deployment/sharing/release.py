@@ -28,8 +28,8 @@ from pipeline.core.mode_labels import is_leaking
 from pipeline.core.version import VERSION
 from pipeline.study.study import Study, open_study
 from pipeline.tables.schemas.analysis import Analysis, Split
-from pipeline.tables.schemas.nested import NestedPredictions
-from pipeline.tables.schemas.training import Predictions
+from pipeline.tables.schemas.prediction.nested import NestedPredictions
+from pipeline.tables.schemas.prediction.training import Predictions
 from pipeline.tables.split_designs import holds_out
 
 SCHEMA = "vertebromics release 1"

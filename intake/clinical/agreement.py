@@ -18,9 +18,9 @@ from intake.clinical.days import day_of_text
 from intake.clinical.patients import Known
 from intake.clinical.sheets import Sheet
 from intake.clinical.vocabulary import vocabulary
-from intake.handover.dates import days_between
-from intake.handover.persons import AGE_TOLERANCE, Person, is_placeholder, same_name
-from pipeline.core.notation import NUMBER
+from intake.handover.people.dates import days_between
+from intake.handover.people.persons import AGE_TOLERANCE, Person, is_placeholder, same_name
+from pipeline.core.written.notation import NUMBER
 from pipeline.tables.identifying.checks import column_kind, header_kind
 from pipeline.tables.identifying.words import fold, words
 

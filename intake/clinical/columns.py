@@ -16,8 +16,8 @@ from intake.clinical.values import are_numbers, free_text, is_unknown, tidy
 from intake.clinical.vocabulary import vocabulary
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search
-from pipeline.core.notation import is_number, read_numbers
-from pipeline.core.spellings import plain_word
+from pipeline.core.written.notation import is_number, read_numbers
+from pipeline.core.written.spellings import plain_word
 from pipeline.study.draft.columns import MARKS
 from pipeline.study.draft.times import timing_of
 from pipeline.tables.identifying.checks import WHAT, column_kind, header_kind

@@ -13,9 +13,9 @@ from intake.clinical.days import read_days
 from intake.clinical.naming import column_name
 from intake.clinical.sheets import Sheet
 from pipeline.core.errors import StudyError
-from pipeline.core.notation import is_number
 from pipeline.core.problems import listing
-from pipeline.core.spellings import plain_number, plain_word
+from pipeline.core.written.notation import is_number
+from pipeline.core.written.spellings import plain_number, plain_word
 from pipeline.tables.files.sheets import rows_text
 from pipeline.tables.identifying.checks import shown
 

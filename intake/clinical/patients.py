@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from intake.clinical.sheets import Sheet
-from intake.handover.linkage import Linkage
-from intake.handover.matching import Matched
-from intake.handover.persons import Person, canonical
-from intake.handover.sources import Handover
+from intake.handover.pairing.matching import Matched
+from intake.handover.people.linkage import Linkage
+from intake.handover.people.persons import Person, canonical
+from intake.handover.reading.sources import Handover
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
 from pipeline.tables.identifying.checks import header_kind, shown

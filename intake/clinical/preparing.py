@@ -44,9 +44,9 @@ from intake.clinical.patients import (
     same_header,
 )
 from intake.clinical.sheets import Sheet, read_sheets
-from intake.handover.linkage import Linkage
-from intake.handover.matching import Matched
-from intake.handover.sources import Handover
+from intake.handover.pairing.matching import Matched
+from intake.handover.people.linkage import Linkage
+from intake.handover.reading.sources import Handover
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from pipeline.core.errors import StudyError

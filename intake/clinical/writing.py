@@ -19,7 +19,7 @@ from intake.clinical.preparing import (
     UNMATCHED,
     Clinical,
 )
-from intake.handover.linkage import Linkage, write_private
+from intake.handover.people.linkage import Linkage, write_private
 from pipeline.core.errors import StudyError
 from pipeline.core.files import csv_text, whole_file
 from pipeline.study.draft.columns import Given, Guess, guess

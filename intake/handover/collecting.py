@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from intake.handover.folders import below
-from intake.handover.linkage import Linkage
-from intake.handover.matching import Matched, Rules, is_volume, match_masks
-from intake.handover.memory import Memory
-from intake.handover.reading import read_handovers
-from intake.handover.same_grid import ask_about_same_grids
-from intake.handover.sources import Handover
-from intake.handover.volume_cts import take_volumes, without_other_structures
+from intake.handover.pairing.matching import Matched, Rules, is_volume, match_masks
+from intake.handover.pairing.same_grid import ask_about_same_grids
+from intake.handover.pairing.volume_cts import take_volumes, without_other_structures
+from intake.handover.people.linkage import Linkage
+from intake.handover.reading.folders import below
+from intake.handover.reading.memory import Memory
+from intake.handover.reading.reading import read_handovers
+from intake.handover.reading.sources import Handover
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from segmentation.formats.mask_files import ACCEPTED

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from intake.handover.dates import day_of
-from intake.handover.folders import below
-from intake.handover.matching import Matched, Row, reason_of, without_doubles
-from intake.handover.names import level_of
-from intake.handover.outlines import outline_of
-from intake.handover.persons import (
+from intake.handover.pairing.matching import Matched, Row, reason_of, without_doubles
+from intake.handover.pairing.names import level_of
+from intake.handover.pairing.structures_of_mask import label_of
+from intake.handover.people.dates import day_of
+from intake.handover.people.persons import (
     Person,
     canonical,
     contradictions,
     different_names,
     one_person,
 )
-from intake.handover.reading import read_handover
-from intake.handover.sources import Handover, Series
-from intake.handover.structures_of_mask import label_of
+from intake.handover.reading.folders import below
+from intake.handover.reading.outlines import outline_of
+from intake.handover.reading.reading import read_handover
+from intake.handover.reading.sources import Handover, Series
 from intake.identity.identities import Identity
 from pipeline.core.errors import CaseError
 from pipeline.core.problems import Problems, listing

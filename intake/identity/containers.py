@@ -399,7 +399,7 @@ def _dicom(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece
     """Yield all of a DICOM file but its pixels as text."""
     import pydicom
 
-    from pipeline.imaging.dicom_headers import quiet
+    from pipeline.imaging.dicom.dicom_headers import quiet
 
     with quiet():
         header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)

@@ -16,7 +16,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from pipeline.core.files import everything_below
-from pipeline.imaging import dicom_start
+from pipeline.imaging.dicom import dicom_start
 
 #: Value representations that hold text or identify by themselves. Numbers (DS, IS, binary) and
 #: code strings (CS: enumerated words such as M or AXIAL) are no identity.
@@ -208,7 +208,7 @@ def of_folder(root: Path) -> set[Identity]:
 
 def read_header(path: Path) -> Dataset | None:
     """Return a file's DICOM header without its pixels, or None where it is no DICOM file."""
-    from pipeline.imaging.dicom_headers import quiet
+    from pipeline.imaging.dicom.dicom_headers import quiet
 
     with quiet():
         try:

@@ -17,14 +17,14 @@ from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash, read_json, read_table
 from pipeline.core.fit_status import is_fitted
-from pipeline.core.store import DEPENDS_ON
+from pipeline.core.keeping.store import DEPENDS_ON
 from pipeline.running.provenance import python_version, software_version
 from pipeline.running.triggers import parameter_file
 from pipeline.study.study import Study
-from pipeline.tables.schemas.evaluation import Metrics
-from pipeline.tables.schemas.extraction import Extraction
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.optimism import Optimism
+from pipeline.tables.schemas.features.extraction import Extraction
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.prediction.evaluation import Metrics
+from pipeline.tables.schemas.prediction.optimism import Optimism
 
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")
 OF_MODELS = {"xgboost": ("xgboost-cpu",), "tabnet": ("torch", "pytorch-tabnet")}

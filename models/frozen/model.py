@@ -16,7 +16,7 @@ from models.frozen.harmonisation import check_predicted_by, check_sites
 from models.frozen.procedure import Procedure, array_names, read_procedure
 from models.frozen.steps import Input, check_columns, readings_of
 from pipeline.core.schema_validator import schema_validator
-from pipeline.core.yaml_keys import read_yaml
+from pipeline.core.written.yaml_keys import read_yaml
 
 SCHEMA = "vertebromics-frozen-model/1"
 SCHEMA_FILE = Path(__file__).with_name("frozen_model.schema.yaml")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.core.errors import StudyError
-from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.spellings import same_words, spelling_of, typed_alike
+from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.spellings import same_words, spelling_of, typed_alike
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.files.sheets import cell, read_sheet
 from pipeline.tables.id_checks import check_rows_of_patients, check_spellings

@@ -20,7 +20,7 @@ from models.learning.tabnet import TabNet
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.options.judging import Interpretation
-from pipeline.tables.schemas.training import Importance
+from pipeline.tables.schemas.prediction.training import Importance
 
 MEASURES = ("attention", "permutation", "permutation_sd", "shap")
 """Columns of an importance table beside the share; null where a measure does not apply."""

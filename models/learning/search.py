@@ -23,7 +23,7 @@ from pipeline.core.command import progress
 from pipeline.core.errors import FitError
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
-from pipeline.tables.schemas.training import Search
+from pipeline.tables.schemas.prediction.training import Search
 
 logger = logging.getLogger("vertebromics")
 

@@ -10,12 +10,16 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from models.inputs import training_rows
 from models.modes.mode import selection_rows
+from models.study_files.inputs import training_rows
 from models.transformers.chain import block_pipeline
 from models.transformers.columns import Columns
 from pipeline.core.table_schema import types_of
-from pipeline.tables.schemas.signature import Components, ComponentScores, SignatureCorrelations
+from pipeline.tables.schemas.prediction.signature import (
+    Components,
+    ComponentScores,
+    SignatureCorrelations,
+)
 
 MOST_COMPONENTS = 10
 """Components whose share of the variance is kept."""

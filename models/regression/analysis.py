@@ -16,13 +16,16 @@ import numpy as np
 import pandas as pd
 
 from models.judging.judgement import judge
+from models.regression.checking.collinearity import variance_inflation
+from models.regression.checking.diagnostics import influence, linearity
+from models.regression.checking.imputation import imputed_fit
+from models.regression.checking.imputed_optimism import imputed_optimism
+from models.regression.checking.optimism import Optimism, bootstrap_optimism
+from models.regression.checking.roc import COLUMNS, learn_marker, roc_row, roc_table
+from models.regression.checking.screening import screen
 from models.regression.cohort import Cohort
-from models.regression.collinearity import variance_inflation
-from models.regression.diagnostics import influence, linearity
-from models.regression.imputation import imputed_fit
-from models.regression.imputed_optimism import imputed_optimism
-from models.regression.interactions import interactions
-from models.regression.logistic import (
+from models.regression.fitting.interactions import interactions
+from models.regression.fitting.logistic import (
     Fit,
     Method,
     Risks,
@@ -30,14 +33,11 @@ from models.regression.logistic import (
     fit_logistic,
     model_tests,
 )
-from models.regression.model import Purpose, RegressionModel, model_of, shrunken
-from models.regression.nomogram import Nomogram, build_nomogram, points_table, risk_table
-from models.regression.optimism import Optimism, bootstrap_optimism
-from models.regression.penalised import penalised
-from models.regression.roc import COLUMNS, learn_marker, roc_row, roc_table
-from models.regression.screening import screen
+from models.regression.fitting.penalised import penalised
+from models.regression.fitting.terms import coding_table
+from models.regression.publishing.model import Purpose, RegressionModel, model_of, shrunken
+from models.regression.publishing.nomogram import Nomogram, build_nomogram, points_table, risk_table
 from models.regression.tables import facts_table
-from models.regression.terms import coding_table
 from models.scoring.delong import Scale
 from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import AS_PUBLISHED, LABEL, RIGOROUS

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from models.judging.predictions import read_predictions
-from models.regression.splines import FEWEST_KNOTS, MOST_KNOTS
-from models.regression.terms import Term
+from models.regression.fitting.splines import FEWEST_KNOTS, MOST_KNOTS
+from models.regression.fitting.terms import Term
 from pipeline.core.errors import StudyError
-from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.spellings import plain_word, same_words, typed_alike
-from pipeline.tables.clinical_table import type_clinical
+from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.spellings import plain_word, same_words, typed_alike
+from pipeline.tables.clinical.clinical_table import type_clinical
 from pipeline.tables.columns import analysis_name, table_name
 from pipeline.tables.dictionary import COLUMNS, MISSING, NUMERIC, read_dictionary
 from pipeline.tables.files.sheets import read_sheet

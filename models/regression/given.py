@@ -7,10 +7,10 @@ import pandas as pd
 
 from models.judging.judgement import judge
 from models.regression.analysis import JUDGED
+from models.regression.checking.roc import COLUMNS, learn_marker, roc_row
 from models.regression.cohort import Cohort
-from models.regression.model import RegressionModel
-from models.regression.nomogram import build_nomogram, points_of
-from models.regression.roc import COLUMNS, learn_marker, roc_row
+from models.regression.publishing.model import RegressionModel
+from models.regression.publishing.nomogram import build_nomogram, points_of
 from models.scoring.delong import Scale
 from pipeline.core.errors import StudyError
 

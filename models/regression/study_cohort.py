@@ -8,7 +8,7 @@ import pandas as pd
 from models.regression.cohort import Cohort, complete_cohort, levels_of_numbers, terms_of
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.patient_flow import units_by_tables
+from pipeline.study.flow.patient_flow import units_by_tables
 from pipeline.study.study import Study
 from pipeline.tables.columns import analysis_name, table_name
 from pipeline.tables.dictionary import allowed_predictors

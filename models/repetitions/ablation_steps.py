@@ -15,7 +15,7 @@ import pandas as pd
 
 from models.transformers.columns import Columns
 from pipeline.study.changed import with_option
-from pipeline.tables.feature_names import FILTER_FAMILIES, check_candidates, filter_family
+from pipeline.tables.features.feature_names import FILTER_FAMILIES, check_candidates, filter_family
 
 FULL = "full"
 

@@ -19,7 +19,7 @@ import pandas as pd
 from models.learning.folds import outer_seed
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table
-from pipeline.tables.schemas.nested import Nested, NestedPredictions
+from pipeline.tables.schemas.prediction.nested import Nested, NestedPredictions
 
 NOT_JUDGED = "Nested cross-validation could not judge it, and the study has no test rows."
 

@@ -26,7 +26,7 @@ from models.scoring.decision_curve import resampled_net_benefit
 from models.scoring.intervals import percentile_interval
 from models.scoring.performance import Sample, auroc_estimate
 from pipeline.core.table_schema import types_of
-from pipeline.tables.schemas.added_value import AddedValue, AddedValueDifferences
+from pipeline.tables.schemas.prediction.added_value import AddedValue, AddedValueDifferences
 
 COLUMNS = types_of(AddedValue)
 

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from models.transformers.columns import LEVEL, MEAN_OF_READERS
 from models.transformers.frames import NamedColumns
 from models.transformers.perturbed import PerturbedRows
-from pipeline.comparison.concordance import lowest_pair
-from pipeline.comparison.repeated import lower_limit, spread
+from pipeline.comparison.agreement.concordance import lowest_pair
+from pipeline.comparison.agreement.repeated import lower_limit, spread
 from pipeline.core.errors import StudyError
 from pipeline.tables.readers import latest_label
 
@@ -30,13 +30,13 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
     correlation coefficient [1]_ on raw values over the rows fitted to; raw, since a z-score per
     reader would remove the very shift between readers that it is to see. With more than two
     readers every pair has to agree, so that the lowest pair decides
-    (`pipeline.comparison.concordance.lowest_pair`, which describes a study's features too). A
-    feature without two values, or constant, has no CCC and is dropped. Without a threshold, and
-    with one reader, every feature passes (`skipped_`) that has a value to hand on.
+    (`pipeline.comparison.agreement.concordance.lowest_pair`, which describes a study's features
+    too). A feature without two values, or constant, has no CCC and is dropped. Without a threshold,
+    and with one reader, every feature passes (`skipped_`) that has a value to hand on.
 
     With `robustness` of ``perturbations`` or ``both``, a feature has to agree between perturbed
-    extractions of one mask, by ICC(1,1) over the rows fitted to (`pipeline.comparison.repeated`),
-    which are looked up by the index of X.
+    extractions of one mask, by ICC(1,1) over the rows fitted to
+    (`pipeline.comparison.agreement.repeated`), which are looked up by the index of X.
 
     Parameters
     ----------

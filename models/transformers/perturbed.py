@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.repeated import Floats, Moments
+from pipeline.comparison.agreement.repeated import Floats, Moments
 from pipeline.core.errors import StudyError
 
 

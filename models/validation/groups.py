@@ -15,7 +15,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
 from pipeline.core.table_schema import types_of
 from pipeline.tables.identifying.checks import shown
-from pipeline.tables.schemas.validation import ValidationGroups
+from pipeline.tables.schemas.prediction.validation import ValidationGroups
 
 COLUMNS = types_of(ValidationGroups)
 """Columns of the table of groups."""

@@ -20,15 +20,15 @@ from models.validation.updating import updates_of
 from models.validation.validate import read_groups, write_validation
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
-from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing
-from pipeline.core.spellings import same_words, typed_alike
 from pipeline.core.table_schema import types_of
+from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.spellings import same_words, typed_alike
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.files.sheets import cell, read_sheet
 from pipeline.tables.identifying.checks import shown
-from pipeline.tables.schemas.evaluation import JUDGED
-from pipeline.tables.schemas.validation import FrozenPredictions
+from pipeline.tables.schemas.prediction.evaluation import JUDGED
+from pipeline.tables.schemas.prediction.validation import FrozenPredictions
 
 logger = logging.getLogger("vertebromics")
 

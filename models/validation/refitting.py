@@ -12,8 +12,8 @@ import math
 import numpy as np
 from scipy.special import expit
 
-from models.regression.newton import Maximum, maximise
-from models.regression.separation import is_separated
+from models.regression.fitting.newton import Maximum, maximise
+from models.regression.fitting.separation import is_separated
 from models.scoring import metrics
 from models.scoring.intervals import patient_resamples
 from models.scoring.performance import Sample

@@ -17,8 +17,8 @@ from pipeline.core.files import read_table
 from pipeline.core.table_schema import types_of
 from pipeline.study.study import Study
 from pipeline.tables.schemas.analysis import Analysis, Split
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.subgroups import Subgroups
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.prediction.subgroups import Subgroups
 from pipeline.tables.subgroup_columns import (
     ACQUISITION,
     AUTO,

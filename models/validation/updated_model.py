@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit, logit
 
-from models.regression.model import RegressionModel
-from models.regression.model_file import model_facts
+from models.regression.publishing.model import RegressionModel
+from models.regression.publishing.model_file import model_facts
 from models.validation.recalibration import Recalibration
 
 

@@ -24,7 +24,7 @@ from models.validation.refitting import NOTE, refit_row
 from models.validation.sample_size import needed_for_auroc, needed_for_ratio, needed_for_slope
 from pipeline.core.errors import StudyError
 from pipeline.core.table_schema import types_of
-from pipeline.tables.schemas.validation import Updates
+from pipeline.tables.schemas.prediction.validation import Updates
 
 REFIT = "refit"
 """The fourth way: a new model, which is developed and no longer validated."""

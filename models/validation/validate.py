@@ -34,7 +34,7 @@ from pipeline.core.files import write_json, write_table
 from pipeline.core.problems import listing, suggestion
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.files.sheets import read_sheet
-from pipeline.tables.schemas.validation import VALIDATION
+from pipeline.tables.schemas.prediction.validation import VALIDATION
 
 PART = "validation"
 """Part of the metrics."""
@@ -256,7 +256,7 @@ def write_validation(
     changed : sequence of str
         Files of updated models.
     """
-    from pipeline.reporting.validation_page import write_validation_page
+    from pipeline.reporting.pages.validation_page import write_validation_page
 
     kind = KINDS[options.validation]
     tables, sizes = validation_tables(

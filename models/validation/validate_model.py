@@ -10,8 +10,8 @@ import pandas as pd
 
 from models.regression.cohort import Cohort
 from models.regression.given import NAME
-from models.regression.model import RegressionModel
-from models.regression.model_file import write_model
+from models.regression.publishing.model import RegressionModel
+from models.regression.publishing.model_file import write_model
 from models.scoring.performance import Sample
 from models.validation.recalibration import AS_IS, Recalibration
 from models.validation.updated_model import updated_model

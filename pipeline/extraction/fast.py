@@ -28,7 +28,6 @@ import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
 from pipeline.extraction import plain
-from pipeline.extraction.binning import BinnedImage
 from pipeline.extraction.checks import (
     INSIDE_THE_CT,
     Image,
@@ -40,7 +39,11 @@ from pipeline.extraction.checks import (
     thinner_than_the_grid,
 )
 from pipeline.extraction.crops import Crop, Normalisation
-from pipeline.extraction.firstorder import first_order
+from pipeline.extraction.formulas.binning import BinnedImage
+from pipeline.extraction.formulas.firstorder import first_order
+from pipeline.extraction.formulas.matrices import Region
+from pipeline.extraction.formulas.shape import shape_features
+from pipeline.extraction.formulas.texture import TEXTURE_CLASSES, texture_features
 from pipeline.extraction.kernels import kernels
 from pipeline.extraction.library import (
     as_series,
@@ -49,7 +52,6 @@ from pipeline.extraction.library import (
     loading_settings,
     radiomics,
 )
-from pipeline.extraction.matrices import Region
 from pipeline.extraction.params import Parameters
 from pipeline.extraction.resampling import (
     Scaling,
@@ -60,8 +62,6 @@ from pipeline.extraction.resampling import (
     resample_region,
     resampling_grid,
 )
-from pipeline.extraction.shape import shape_features
-from pipeline.extraction.texture import TEXTURE_CLASSES, texture_features
 from pipeline.imaging.geometry import Geometry
 
 #: Voxel types that the kernels read.

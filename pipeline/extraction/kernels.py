@@ -6,14 +6,14 @@ import functools
 from pathlib import Path
 from types import ModuleType
 
-from pipeline.core.compiled import compiled
+from pipeline.core.installed.compiled import compiled
 
 FOLDER = Path(__file__).parent / "native"
 
 
 @functools.cache
 def kernels() -> ModuleType:
-    """Return the compiled module; see `pipeline.core.compiled.compiled` for what it raises."""
+    """Return the compiled module, or raise as `pipeline.core.installed.compiled` does."""
     return compiled(_load, "The fast engine", FOLDER, "extraction.engine: pyradiomics")
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import yaml
 
 from pipeline.core.errors import StudyError
-from pipeline.core.own_files import own_file
-from pipeline.core.yaml_keys import read_yaml, yaml_remedy, yaml_words
+from pipeline.core.installed.own_files import own_file
+from pipeline.core.written.yaml_keys import read_yaml, yaml_remedy, yaml_words
 from pipeline.extraction.parameter_checks import SECTIONS, check_content
 from pipeline.tables.files.limits import unreadable
 

@@ -18,19 +18,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.equality import EQUALITY_LIMIT, relative_differences
+from pipeline.comparison.agreement.equality import EQUALITY_LIMIT, relative_differences
 from pipeline.core.errors import StudyError
 from pipeline.core.files import raise_if_machine, read_json, read_table, write_json, write_table
 from pipeline.core.findings import Finding, case_named, from_json, status_of, to_json
+from pipeline.core.keeping.store import Store
 from pipeline.core.seeds import derive_seed
-from pipeline.core.store import Store
 from pipeline.core.table_schema import types_of
 from pipeline.extraction import Parameters
 from pipeline.extraction.library import radiomics
 from pipeline.extraction.params import library_versions, schema_warnings_ignored
 from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
-from pipeline.tables.schemas.extraction import StoredFeatures, Verification
+from pipeline.tables.schemas.features.extraction import StoredFeatures, Verification
 
 logger = logging.getLogger(__name__)
 

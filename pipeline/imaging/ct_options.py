@@ -17,7 +17,8 @@ class CtOptions:
     Attributes
     ----------
     series_rule : {'thinnest', 'most-slices', 'refuse'}
-        Which of several CT series in a DICOM folder is taken (`pipeline.imaging.dicom_series`).
+        Which of several CT series in a DICOM folder is taken
+        (`pipeline.imaging.dicom.dicom_series`).
     allow_lossy : bool
         Whether lossy compression is a warning instead of an error.
     gantry_tilt : {'refuse', 'correct'}

@@ -25,9 +25,9 @@ from pipeline.imaging.ct_checks import (
     orientation_of,
 )
 from pipeline.imaging.ct_options import CtChecks, CtOptions, add_arguments, limits_of, options_of
-from pipeline.imaging.dicom_headers import read_headers
-from pipeline.imaging.dicom_series import choose_series
-from pipeline.imaging.dicom_volume import read_series
+from pipeline.imaging.dicom.dicom_headers import read_headers
+from pipeline.imaging.dicom.dicom_series import choose_series
+from pipeline.imaging.dicom.dicom_volume import read_series
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.sources import placed, shown_name, source_files
 from pipeline.imaging.stored_volumes import write_nrrd
@@ -152,7 +152,7 @@ def facts_of(image: sitk.Image, low: float, high: float) -> dict:
 def check_bits(stored: StoredAs, allow_lossy: bool) -> list[Finding]:
     """Refuse, or with `allow_lossy` warn of, a CT whose file has fewer bits than a CT needs.
 
-    A DICOM series is judged alike (`pipeline.imaging.dicom_decode.check_pixels`).
+    A DICOM series is judged alike (`pipeline.imaging.dicom.dicom_decode.check_pixels`).
     """
     if not 0 < stored.bits < FEWEST_BITS:
         return []

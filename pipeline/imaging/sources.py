@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from pipeline.core.errors import CaseError
 from pipeline.core.files import file_hash, machine_error, read_json, walk, write_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 
 
 def source_files(path: str | Path) -> list[Path]:

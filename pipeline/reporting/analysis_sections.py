@@ -7,27 +7,27 @@ from typing import NamedTuple
 
 from pipeline.reporting.blocks import Section
 from pipeline.reporting.results import Results
-from pipeline.reporting.sections.ablation import ablation_section
-from pipeline.reporting.sections.added_value import added_value_section
-from pipeline.reporting.sections.controls import controls_section
-from pipeline.reporting.sections.course import (
+from pipeline.reporting.sections.outcomes.course import (
     columns_section,
     course_section,
     readings_section,
 )
-from pipeline.reporting.sections.fitting import hyperparameters_section
-from pipeline.reporting.sections.groups import groups_section
-from pipeline.reporting.sections.importance import importance_section
-from pipeline.reporting.sections.learning import learning_section
-from pipeline.reporting.sections.models import performance_section
-from pipeline.reporting.sections.orders import orders_section
-from pipeline.reporting.sections.primary import sample_size_section
+from pipeline.reporting.sections.outcomes.groups import groups_section
+from pipeline.reporting.sections.prediction.ablation import ablation_section
+from pipeline.reporting.sections.prediction.added_value import added_value_section
+from pipeline.reporting.sections.prediction.controls import controls_section
+from pipeline.reporting.sections.prediction.fitting import hyperparameters_section
+from pipeline.reporting.sections.prediction.importance import importance_section
+from pipeline.reporting.sections.prediction.learning import learning_section
+from pipeline.reporting.sections.prediction.models import performance_section
+from pipeline.reporting.sections.prediction.orders import orders_section
+from pipeline.reporting.sections.prediction.primary import sample_size_section
+from pipeline.reporting.sections.prediction.selection import selection_section
+from pipeline.reporting.sections.prediction.sensitivity import sensitivity_section
+from pipeline.reporting.sections.prediction.sites import sites_section
+from pipeline.reporting.sections.prediction.subgroups import subgroups_section
+from pipeline.reporting.sections.prediction.validation import validation_section
 from pipeline.reporting.sections.regression import regression_section
-from pipeline.reporting.sections.selection import selection_section
-from pipeline.reporting.sections.sensitivity import sensitivity_section
-from pipeline.reporting.sections.sites import sites_section
-from pipeline.reporting.sections.subgroups import subgroups_section
-from pipeline.reporting.sections.validation import validation_section
 
 Build = Callable[[Results], Section]
 

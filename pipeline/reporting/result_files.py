@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table
 from pipeline.tables.schemas.catalogue import schema_of
-from pipeline.tables.schemas.site_validation import SITE_VALIDATION
+from pipeline.tables.schemas.prediction.site_validation import SITE_VALIDATION
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from pipeline.study.analyses.outcomes import has_course
 from pipeline.study.perturbed_masks import perturbs
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.readers import latest_label
-from pipeline.tables.schemas.signature import SIGNATURE
+from pipeline.tables.schemas.prediction.signature import SIGNATURE
 from pipeline.tables.sites import has
 from pipeline.tables.split_designs import holds_out
 

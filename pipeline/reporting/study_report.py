@@ -19,15 +19,15 @@ from pipeline.core.mode_labels import LABEL, is_leaking
 from pipeline.core.pages import page_templates
 from pipeline.reporting.analysis_sections import Build, shown_analyses
 from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
-from pipeline.reporting.cautions import find_cautions
+from pipeline.reporting.cautions.cautions import find_cautions
 from pipeline.reporting.leaking import mark_leaking
 from pipeline.reporting.results import Results, has_features, read_results
-from pipeline.reporting.sections.concordance import concordance_section
-from pipeline.reporting.sections.imaging import images_section
+from pipeline.reporting.sections.images.concordance import concordance_section
+from pipeline.reporting.sections.images.imaging import images_section
+from pipeline.reporting.sections.images.readers import agreement_section
+from pipeline.reporting.sections.images.robustness import robustness_section
 from pipeline.reporting.sections.patients import characteristics_section, flow_section
 from pipeline.reporting.sections.provenance import parameter_file, provenance_section
-from pipeline.reporting.sections.readers import agreement_section
-from pipeline.reporting.sections.robustness import robustness_section
 from pipeline.reporting.sections.summary import summary_section
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -15,7 +15,7 @@ from shlex import quote
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
 from pipeline.running.fingerprint import code_fingerprint, files_fingerprint
-from pipeline.core.job_environment import use_package
+from pipeline.core.installed.job_environment import use_package
 from pipeline.core.problems import listing
 from pipeline.running.run_lock import begin_run
 from pipeline.running.run_log import NOTICE
@@ -38,7 +38,7 @@ from pipeline.running.triggers import (
 )
 from pipeline.study_of_run import study_of_run
 from pipeline.tables.schemas.pages import write_study_page
-from pipeline.tables.schemas.signature import SIGNATURE
+from pipeline.tables.schemas.prediction.signature import SIGNATURE
 
 use_package(PACKAGE)
 mend_executor()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pipeline.core.errors import VertebromicsError
-from pipeline.core.own_files import OWN_FILES, PACKAGES
+from pipeline.core.installed.own_files import OWN_FILES, PACKAGES
 from pipeline.core.version import VERSION
 
 #: The rules of the package that was imported.

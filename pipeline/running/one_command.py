@@ -123,7 +123,9 @@ PARTS = {
         "extract the features of one CT and its masks",
         "ct.nrrd L1.nrrd --params radiomics_params/ge2025.yaml --out features.csv",
     ),
-    "series": Part("pipeline.imaging.dicom_series", "list the CT series of a folder", "DICOM"),
+    "series": Part(
+        "pipeline.imaging.dicom.dicom_series", "list the CT series of a folder", "DICOM"
+    ),
     "read-ct": Part(
         "pipeline.imaging.read_ct", "write a CT as the study would store it", "DICOM --out ct.nrrd"
     ),

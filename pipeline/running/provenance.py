@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pandas as pd
 
 from pipeline.core.errors import VertebromicsError
-from pipeline.core.own_files import OWN_FILES
+from pipeline.core.installed.own_files import OWN_FILES
 from pipeline.running.fingerprint import code_fingerprint
 
 #: The lock file that belongs to this code.

@@ -22,8 +22,8 @@ from pathlib import Path
 from pipeline.core import command
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
-from pipeline.core.job_environment import environment
-from pipeline.core.own_files import OWN_FILES, PACKAGES, own_file
+from pipeline.core.installed.job_environment import environment
+from pipeline.core.installed.own_files import OWN_FILES, PACKAGES, own_file
 from pipeline.running.run_lock import HELD, name_run, new_run, only_run
 from pipeline.running.run_log import (
     NOTICE,

@@ -18,8 +18,8 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import json_hash, read_json, read_table
 from pipeline.core.findings import from_json
+from pipeline.core.keeping.store import DEPENDS_ON, MAKERS
 from pipeline.core.problems import listing
-from pipeline.core.store import DEPENDS_ON, MAKERS
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.running.provenance import relative_name, software_version
 from pipeline.running.triggers import parameter_file

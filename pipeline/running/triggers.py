@@ -17,7 +17,7 @@ import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash
-from pipeline.core.own_files import own_file
+from pipeline.core.installed.own_files import own_file
 
 
 def options(config: dict, *names: str) -> str:

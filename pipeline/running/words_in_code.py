@@ -21,7 +21,7 @@ from collections.abc import Iterator
 #: package, all its modules. Stages read the frozen study, whatever the defaults of the options are.
 VALUE_FREE = frozenset(
     {
-        "pipeline.core.job_environment",
+        "pipeline.core.installed.job_environment",
         "pipeline.core.leftovers",
         "pipeline.running.readings_of_code",
         "pipeline.running.run_log",

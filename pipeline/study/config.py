@@ -11,10 +11,10 @@ from typing import get_args
 import yaml
 
 from pipeline.core.errors import StudyError
-from pipeline.core.own_files import OWN_FILES
+from pipeline.core.installed.own_files import OWN_FILES
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sections import default_of, replaced_options
-from pipeline.core.yaml_keys import read_yaml, yaml_remedy, yaml_words
+from pipeline.core.written.yaml_keys import read_yaml, yaml_remedy, yaml_words
 from pipeline.study.config_checks import check_combinations
 from pipeline.study.options.acceptance import check_options
 from pipeline.study.options.fitting import Family

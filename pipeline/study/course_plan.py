@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.comparison.outcome_plan import OutcomePlan, plan_from
+from pipeline.comparison.course.outcome_plan import OutcomePlan, plan_from
 
 ASKED = ("adjust_for", "scales", "events", "levels")
 """Options of the section `outcomes` that make the plan."""

@@ -15,11 +15,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.comparison.table_one_parts import Variable, code_text
+from pipeline.comparison.table_one.table_one_parts import Variable, code_text
 from pipeline.core.errors import StudyError
-from pipeline.core.notation import read_numbers
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.spellings import NO, YES, plain_word, spelled_twice, spelling_of, typed_alike
+from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.spellings import (
+    NO,
+    YES,
+    plain_word,
+    spelled_twice,
+    spelling_of,
+    typed_alike,
+)
 from pipeline.imaging.levels import levels_in, order
 from pipeline.tables.columns import KEYS, PATIENT_WORDS, table_name, write_ids
 from pipeline.tables.dictionary import MISSING, NUMERIC, levels_of

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.comparison.new_fractures import KINDS, REFRACTURE, kinds_of_new
-from pipeline.comparison.outcome_plan import LevelsPlan
+from pipeline.comparison.course.new_fractures import KINDS, REFRACTURE, kinds_of_new
+from pipeline.comparison.course.outcome_plan import LevelsPlan
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.imaging.levels import levels_in, order
-from pipeline.tables.clinical_source import columns_of_course
+from pipeline.tables.clinical.clinical_source import columns_of_course
 from pipeline.tables.columns import analysis_name, table_name
 from pipeline.tables.dictionary import NUMERIC, levels_of
 from pipeline.tables.files.sheets import cell

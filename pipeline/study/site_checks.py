@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipeline.comparison.site_outcome import site_by_outcome
+from pipeline.comparison.sites.site_outcome import site_by_outcome
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
 from pipeline.tables.dictionary import TIMINGS

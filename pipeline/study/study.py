@@ -17,8 +17,8 @@ import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, whole_file, write_json, write_table
-from pipeline.core.remaking import remake
-from pipeline.core.store import Store, store_of
+from pipeline.core.keeping.remaking import remake
+from pipeline.core.keeping.store import Store, store_of
 from pipeline.study.analyses.prediction import PREDICTION
 from pipeline.tables.readers import originals
 from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipeline.comparison.table_one_parts import Variable
+from pipeline.comparison.table_one.table_one_parts import Variable
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing, suggestion
 from pipeline.study.described_columns import variable_of

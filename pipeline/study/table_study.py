@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.core.errors import StudyError
-from pipeline.core.notation import NUMBER
 from pipeline.core.problems import Problems, listing
+from pipeline.core.written.notation import NUMBER
 from pipeline.tables.columns import KEYS, likely_patient
 from pipeline.tables.dictionary import MISSING
-from pipeline.tables.feature_columns import NO_FEATURE, only_words
-from pipeline.tables.feature_names import is_foreign
+from pipeline.tables.features.feature_columns import NO_FEATURE, only_words
+from pipeline.tables.features.feature_names import is_foreign
 from pipeline.tables.files.sheets import NAMELESS, read_sheet
 from pipeline.tables.identifying.checks import check_identifying, shown
 

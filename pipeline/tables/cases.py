@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
-from pipeline.core.spellings import typed_alike
+from pipeline.core.written.spellings import typed_alike
 from pipeline.tables.files.sheets import read_sheet, rows_of, rows_of_repeated, rows_text
 from pipeline.tables.identifying.checks import check_identifying, shown, shown_id, shown_path
 from pipeline.tables.readers import reader_label, split_label

@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.core.errors import StudyError
-from pipeline.core.notation import NUMBER
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.spellings import spelled_twice
+from pipeline.core.written.notation import NUMBER
+from pipeline.core.written.spellings import spelled_twice
 from pipeline.tables.columns import (
     KEYS,
     analysis_name,

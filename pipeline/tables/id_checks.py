@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from pipeline.core.problems import Problems, listing
-from pipeline.core.spellings import NUMBER, ids_spelled_twice, plain_word
+from pipeline.core.written.spellings import NUMBER, ids_spelled_twice, plain_word
 from pipeline.tables.files.sheets import rows_text
 from pipeline.tables.identifying.checks import shown_id
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.spellings import plain_number, plain_word
+from pipeline.core.written.spellings import plain_number, plain_word
 from pipeline.tables.columns import JOINED, OR, analysis_name, table_name
 from pipeline.tables.dictionary import ROLE_OF_SITE, levels_of
 
@@ -123,7 +123,7 @@ def spelled(
     Parameters
     ----------
     sheet : pandas.DataFrame
-        Text, as `pipeline.tables.clinical_table.clinical_sheet` returns it.
+        Text, as `pipeline.tables.clinical.clinical_table.clinical_sheet` returns it.
     levels : mapping
         Option ``sites.<site>.levels``: column -> level of the study -> spelling of the site;
         several stand with `|` between them. A level that is spelled as in the study need not be

@@ -17,9 +17,9 @@ from pydicom.errors import InvalidDicomError
 
 from pipeline.core.errors import CaseError
 from pipeline.core.files import machine_error
-from pipeline.imaging.dicom_headers import quiet
-from pipeline.imaging.dicom_start import has_mark, is_bare, start_of
-from pipeline.imaging.dicom_unknown import known_element
+from pipeline.imaging.dicom.dicom_headers import quiet
+from pipeline.imaging.dicom.dicom_start import has_mark, is_bare, start_of
+from pipeline.imaging.dicom.dicom_unknown import known_element
 from pipeline.imaging.sources import source_files
 from segmentation.structures.level_names import level_of_code
 

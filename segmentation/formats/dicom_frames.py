@@ -24,7 +24,7 @@ from pydicom.uid import (
 )
 
 from pipeline.core.errors import CaseError
-from pipeline.imaging.dicom_headers import quiet
+from pipeline.imaging.dicom.dicom_headers import quiet
 from segmentation.formats.dicom_files import READING_ERRORS, refuse_machine
 
 #: Each frame deflated by itself (DICOM supplement of 2023); pydicom does not know it yet.

@@ -16,8 +16,8 @@ import pydicom
 
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
-from pipeline.imaging.dicom_series import SAME_PLACE_MM
-from pipeline.imaging.dicom_streams import check_end, is_native
+from pipeline.imaging.dicom.dicom_series import SAME_PLACE_MM
+from pipeline.imaging.dicom.dicom_streams import check_end, is_native
 from pipeline.imaging.geometry import (
     Geometry,
     GridMap,

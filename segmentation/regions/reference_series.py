@@ -18,8 +18,8 @@ import SimpleITK as sitk
 from pipeline.core.errors import CaseError
 from pipeline.core.files import machine_error
 from pipeline.core.findings import Finding
-from pipeline.imaging.dicom_headers import Slice, read_headers
-from pipeline.imaging.dicom_series import ct_series
+from pipeline.imaging.dicom.dicom_headers import Slice, read_headers
+from pipeline.imaging.dicom.dicom_series import ct_series
 from pipeline.imaging.geometry import GRID_TOLERANCE_VOXELS, Geometry, GridMismatchError
 from pipeline.imaging.sources import source_files
 from pipeline.imaging.volumes import plainly_named

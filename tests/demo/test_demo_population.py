@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from demo.feature_names import feature_names
 from demo.population import STAND_IN, draw_population
-from pipeline.comparison.concordance import lin_ccc
+from pipeline.comparison.agreement.concordance import lin_ccc
 from pipeline.core.errors import StudyError
 from tests.support.commands import run_here
 from tests.support.refusals import refusal

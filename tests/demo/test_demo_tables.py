@@ -12,7 +12,7 @@ from scipy.stats import binom, hypergeom, mannwhitneyu
 from demo import cohort
 from demo.feature_names import feature_names, image_types
 from demo.tables import READERS, simulate_tables
-from pipeline.comparison.concordance import lin_ccc
+from pipeline.comparison.agreement.concordance import lin_ccc
 from pipeline.core.errors import StudyError
 from tests.support.commands import run_here
 from tests.support.refusals import refusal

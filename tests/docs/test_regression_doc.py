@@ -10,8 +10,8 @@ import yaml
 
 from models.regress import _arguments
 from models.regression.cohort import read_cohort
-from models.regression.model_file import model_from
-from models.regression.nomogram import build_nomogram
+from models.regression.publishing.model_file import model_from
+from models.regression.publishing.nomogram import build_nomogram
 from pipeline.core.table_schema import types_of
 from pipeline.tables.schemas.regression import REGRESSION
 

@@ -22,8 +22,8 @@ import yaml
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables, write_study
-from pipeline.core.digests import seal
 from pipeline.core.files import write_table
+from pipeline.core.keeping.digests import seal
 
 COPIED = (
     "Snakefile",

@@ -407,7 +407,7 @@ READ_ELSEWHERE = {
     "harmonisation.covariates": ("pipeline/join.py", 'config["harmonisation"]["covariates"]'),
     "clinical_only": ("pipeline/study/config_checks.py", 'config["clinical_only"]'),
     "interpretation.top": (
-        "pipeline/reporting/sections/importance.py",
+        "pipeline/reporting/sections/prediction/importance.py",
         'results["interpretation.top"]',
     ),
     "analyses": ("pipeline/study/analyses/analysis.py", 'config["analyses"]'),
@@ -425,8 +425,8 @@ READ_ELSEWHERE = {
     "workers": ("pipeline/rules/common.smk", 'config["workers"]'),
     "extraction.params": ("pipeline/extract.py", '["extraction"]["params"]'),
     "outcome.definition": ("pipeline/reporting/sections/summary.py", '.get("definition")'),
-    "notice": ("pipeline/reporting/cautions.py", 'config.get("notice")'),
-    "simulated_reader": ("pipeline/reporting/cautions.py", 'results["simulated_reader"]'),
+    "notice": ("pipeline/reporting/cautions/cautions.py", 'config.get("notice")'),
+    "simulated_reader": ("pipeline/reporting/cautions/cautions.py", 'results["simulated_reader"]'),
     "split.declared": ("pipeline/reporting/validation_kind.py", 'split.get("declared")'),
 }
 

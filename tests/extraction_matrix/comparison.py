@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from pipeline.comparison.equality import EQUALITY_LIMIT, relative_differences
+from pipeline.comparison.agreement.equality import EQUALITY_LIMIT, relative_differences
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_json, read_table
 from tests.extraction_matrix import CASES, Case

@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import from_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.ingest import ingest_scan

@@ -26,9 +26,9 @@ import yaml
 
 from pipeline.core.errors import VertebromicsError
 from pipeline.study.config import load_yaml
-from pipeline.tables.clinical_table import read_clinical
+from pipeline.tables.clinical.clinical_table import read_clinical
 from pipeline.tables.dictionary import read_dictionary
-from pipeline.tables.feature_tables import read_features
+from pipeline.tables.features.feature_tables import read_features
 from pipeline.tables.files.sheets import column_names, read_sheet
 from pipeline.tables.values.formula import Formula
 from tests.fuzz.damage import damaged

@@ -107,9 +107,9 @@ def test_a_constant_of_a_family_changes_the_fingerprint_of_its_training(
     [
         ("models/selection.py", "models.selection"),
         ("models/regression/analysis.py", "models.regress_study"),
-        ("pipeline/comparison/table_one.py", "pipeline.describe_groups"),
-        ("pipeline/reporting/sections/models.py", "pipeline.reporting.study_report"),
-        ("pipeline/reporting/sections/groups.py", "pipeline.reporting.study_report"),
+        ("pipeline/comparison/table_one/table_one.py", "pipeline.describe_groups"),
+        ("pipeline/reporting/sections/prediction/models.py", "pipeline.reporting.study_report"),
+        ("pipeline/reporting/sections/outcomes/groups.py", "pipeline.reporting.study_report"),
         ("pipeline/reporting/sections/regression.py", "pipeline.reporting.study_report"),
     ],
 )
@@ -295,7 +295,7 @@ def test_a_fourth_analysis_is_its_files_and_two_lines(tree: Path, tmp_path: Path
     edited(registry, "\nANALYSES", "from pipeline.study.analyses.counts import COUNTS\n\nANALYSES")
     edited(registry, "OUTCOMES, REGRESSION)", "OUTCOMES, REGRESSION, COUNTS)")
     sections = tree / "pipeline/reporting/analysis_sections.py"
-    name = "from pipeline.reporting.sections.groups"
+    name = "from pipeline.reporting.sections.outcomes.groups"
     edited(sections, name, f"from pipeline.reporting.sections.counts import counts_section\n{name}")
     edited(
         sections,

@@ -12,7 +12,7 @@ PACKAGES = ("pipeline", "segmentation", "models", "deployment")
 
 #: Calls that know no class: they read whatever table a store's entry or a person names.
 ANY_TABLE = {
-    ("pipeline/core/remaking.py", "read_table"),
+    ("pipeline/core/keeping/remaking.py", "read_table"),
     ("pipeline/extraction/parameter_sets/compare.py", "read_table"),
     ("pipeline/extraction/parameter_sets/compare.py", "write_table"),
 }

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from intake import correct
-from intake.handover.linkage import read_linkage
+from intake.handover.people.linkage import read_linkage
 from pipeline.core.files import write_table
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.images.preflight import Preflight
 from tests.intake.test_register_patients import Folder
 from tests.support.hospital import write_small, write_small_mask
 from tests.support.refusals import refusal

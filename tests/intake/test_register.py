@@ -22,14 +22,14 @@ import SimpleITK as sitk
 import yaml
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from intake.handover import names
-from intake.handover.cleaning import clean_dicom
-from intake.handover.cleaning_volumes import clean_volume
-from intake.handover.dates import day_of, days_between, enrolment
-from intake.handover.linkage import Linkage, read_linkage
-from intake.handover.reading import read_handover
-from intake.handover.study_tree import Names
+from intake.handover.pairing import names
+from intake.handover.people.dates import day_of, days_between, enrolment
+from intake.handover.people.linkage import Linkage, read_linkage
+from intake.handover.reading.reading import read_handover
 from intake.handover.tables import _of_table
+from intake.handover.writing.cleaning import clean_dicom
+from intake.handover.writing.cleaning_volumes import clean_volume
+from intake.handover.writing.study_tree import Names
 from intake.identity.identities import Identity, of_folder
 from intake.identity.patterns import Search, patterns_of
 from intake.phi_scan import scan, summary

@@ -21,11 +21,11 @@ import SimpleITK as sitk
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from intake import pseudonymous_study as module
-from intake.handover import damage, folders
-from intake.handover.cleaning import clean_dicom
-from intake.handover.cleaning_volumes import clean_volume
-from intake.handover.linkage import Linkage, read_linkage
-from intake.handover.only_one import only_one
+from intake.handover.people.linkage import Linkage, read_linkage
+from intake.handover.reading import damage, folders
+from intake.handover.writing.cleaning import clean_dicom
+from intake.handover.writing.cleaning_volumes import clean_volume
+from intake.handover.writing.only_one import only_one
 from pipeline.core.errors import CaseError, MachineError, StudyError
 from pipeline.core.files import machine_error
 from tests.fuzz.intake import Intake, damages, flips
@@ -77,7 +77,7 @@ def test_the_judge_of_copies_can_fail(tmp_path, monkeypatch):
     intake = Intake(tmp_path)
     path = intake.slices[0]
     assert intake.verdict(path, path.read_bytes()) == "accepted"
-    from intake.handover import study_tree
+    from intake.handover.writing import study_tree
 
     def careless(source, target, uid, rename, *more):
         one = pydicom.dcmread(source)
@@ -293,7 +293,7 @@ def test_what_may_not_be_read_ends_before_anything_is_written(folder, monkeypatc
 
 
 def test_a_full_disk_ends_the_registration_and_it_goes_on_later(folder, monkeypatch):
-    from intake.handover import cleaning
+    from intake.handover.writing import cleaning
 
     def full(path, *arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -364,7 +364,7 @@ def test_images_that_no_row_names_are_removed(folder):
     (folder.out / "images" / "mine").mkdir()
     linkage = read_linkage(folder.linkage)
     linkage.scan(row["patient_id"], "1.2.3")
-    from intake.handover.linkage import write_linkage
+    from intake.handover.people.linkage import write_linkage
 
     write_linkage(linkage, folder.linkage)
     folder.run()
@@ -373,7 +373,7 @@ def test_images_that_no_row_names_are_removed(folder):
 
 def test_a_ct_whose_mask_cannot_be_copied_is_not_left_behind(folder, monkeypatch):
     write_small(folder.dicom / "b", "8822", lift=90)
-    from intake.handover import study_tree
+    from intake.handover.writing import study_tree
 
     real = study_tree.clean_volume
 

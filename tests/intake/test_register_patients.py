@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake.handover.linkage import Linkage, read_linkage
-from intake.handover.persons import (
+from intake.handover.people.linkage import Linkage, read_linkage
+from intake.handover.people.persons import (
     Person,
     canonical,
     contradictions,

@@ -81,7 +81,7 @@ def test_the_arm_of_both_is_the_trained_model(study):
 
 
 def test_an_arm_sees_its_own_candidates_alone(study, config):
-    from models.inputs import read_inputs, training_rows
+    from models.study_files.inputs import read_inputs, training_rows
 
     tables = study / "tables"
     columns, table = read_inputs(

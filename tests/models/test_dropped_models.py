@@ -18,7 +18,7 @@ from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.results import read_results
 from pipeline.reporting.study_report import build_sections, render, write_report
 from pipeline.study.config import resolve_config
-from pipeline.tables.schemas.evaluation import EVALUATION
+from pipeline.tables.schemas.prediction.evaluation import EVALUATION
 from tests.support.refusals import refusal
 from tests.support.small_study import PATIENTS, run_models, run_repetitions, write_study
 

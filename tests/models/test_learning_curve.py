@@ -16,7 +16,7 @@ from models.learning_curve import PARTS, learning_curve, run_task, tasks_of
 from models.transformers.columns import Columns, Predictor
 from pipeline.core.errors import FitError, StudyError
 from pipeline.reporting.results import Learning
-from pipeline.reporting.sections.learning import learning_section, mean_curve
+from pipeline.reporting.sections.prediction.learning import learning_section, mean_curve
 from pipeline.study.changed import with_option
 from pipeline.study.config import resolve_config
 

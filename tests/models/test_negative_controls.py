@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from models.negative_controls import Judging, judging_of, replaced, table_of_arms
-from pipeline.tables.schemas.controls import KINDS
+from pipeline.tables.schemas.features.controls import KINDS
 from proofs.negative_controls import judged_cohort, simulate_patient
 
 PATIENTS, DRAWS = 70, 5

@@ -15,12 +15,12 @@ import yaml
 import models.evaluate
 import models.winner
 from models.freezing.contents import performance_of
-from models.inputs import read_inputs
 from models.learning.folds import outer_seed
 from models.plan import planned_fits
 from models.repetitions.outer_fits import folds_of, outer_fits, read_outer_fits
 from models.scoring.performance import METRICS
 from models.split import split_table
+from models.study_files.inputs import read_inputs
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from pipeline.core.fit_status import not_fitted

@@ -20,7 +20,7 @@ from models.oversampled_split import (
 from models.transformers.columns import Columns, Predictor
 from pipeline.core.errors import StudyError
 from pipeline.reporting.results import Orders
-from pipeline.reporting.sections.orders import orders_section
+from pipeline.reporting.sections.prediction.orders import orders_section
 from pipeline.study.changed import with_option
 from pipeline.study.config import resolve_config
 

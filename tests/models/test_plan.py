@@ -8,7 +8,7 @@ from models.plan import ablation_steps, described, planned_fits
 from models.repetitions.ablation_steps import CHAIN_STEPS, plan_steps
 from models.transformers.columns import Columns
 from pipeline.study.config import load_config
-from pipeline.tables.feature_names import FILTER_FAMILIES
+from pipeline.tables.features.feature_names import FILTER_FAMILIES
 from tests.support.commands import run_here
 
 

@@ -13,12 +13,12 @@ from scipy.special import expit, logit
 
 import models.site_validation as stage
 from models.learning.procedure import Procedure
-from pipeline.comparison.random_effects import pool
-from pipeline.comparison.site_outcome import site_by_outcome
+from pipeline.comparison.sites.random_effects import pool
+from pipeline.comparison.sites.site_outcome import site_by_outcome
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from pipeline.study.study import Study, write_study
-from pipeline.tables.schemas.site_validation import SITE_VALIDATION
+from pipeline.tables.schemas.prediction.site_validation import SITE_VALIDATION
 from pipeline.tables.schemas.study_tables import Dictionary
 from tests.models.transformers.test_harmonisation import (
     AGE,

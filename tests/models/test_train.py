@@ -8,11 +8,11 @@ import yaml
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from models.inputs import read_inputs, training_rows
 from models.learning.fitted_procedure import refit
 from models.learning.importance import MEASURES
 from models.scoring.threshold import threshold_of
 from models.split import split_table
+from models.study_files.inputs import read_inputs, training_rows
 from models.train import fit_model, main
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline import compare_groups
-from pipeline.comparison import incidence, paired
+from pipeline.comparison.course import incidence, paired
 from pipeline.core.errors import StudyError
 from tests.support.refusals import refusal
 

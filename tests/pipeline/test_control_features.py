@@ -11,7 +11,7 @@ from pipeline import control_features
 from pipeline.control_features import control_features as extracted
 from pipeline.control_features import masks_with_features
 from pipeline.core.errors import ProgramError
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.extraction import load_params
 from tests.support.store_entries import put_volume
 

@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline.comparison import incidence, paired
-from pipeline.comparison.new_fractures import KINDS
+from pipeline.comparison.course import incidence, paired
+from pipeline.comparison.course.new_fractures import KINDS
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json
 from pipeline.describe_course import _arguments, agreement_of_readings, course, main
 from pipeline.reporting.results import Course
-from pipeline.reporting.sections import course as sections
+from pipeline.reporting.sections.outcomes import course as sections
 from pipeline.study.config import resolve_config
 from pipeline.study.study import write_study
-from pipeline.tables.clinical_source import columns_of_course
+from pipeline.tables.clinical.clinical_source import columns_of_course
 from pipeline.validate import validate_study
 from tests.support.clinical_study import COURSE, clinical_options, with_course, write_clinical
 from tests.support.refusals import refusal

@@ -16,12 +16,12 @@ from pipeline import extract
 from pipeline.core.errors import CaseError, MachineError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import Finding, from_json, to_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.extract import check_features, extract_crops
 from pipeline.extraction import DEFAULT_ENGINE, Crop, features_of_crop, load_params, write_crop
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
 from tests.support.refusals import refusal

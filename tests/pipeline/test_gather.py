@@ -12,7 +12,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.gather import gather, gather_ready
 from pipeline.study.study import write_study
-from pipeline.tables.feature_tables import read_features
+from pipeline.tables.features.feature_tables import read_features
 from pipeline.tables.schemas.study_tables import Cases
 from pipeline.validate import validate_study
 from tests.support.commands import run_here

@@ -17,7 +17,7 @@ import yaml
 from pipeline.core.errors import CaseError, MachineError, StudyError
 from pipeline.core.files import everything_below
 from pipeline.core.findings import from_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.imaging.ct_checks import (
     check_extent,
     check_grey_levels,

@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.inputs import read_inputs
+from models.study_files.inputs import read_inputs
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.findings import Finding, to_json
 from pipeline.join import aggregate, wide_features
-from pipeline.patient_flow import check_patients_named
 from pipeline.study.config import resolve_config
+from pipeline.study.flow.patient_flow import check_patients_named
 from pipeline.study.study import open_study
 from pipeline.tables.registered import write_marker
 from pipeline.tables.schemas.analysis import Split
-from pipeline.tables.schemas.extraction import Extraction
-from pipeline.tables.schemas.perturbations import PerturbedFeatures, PerturbedUnits
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.features.extraction import Extraction
+from pipeline.tables.schemas.features.perturbations import PerturbedFeatures, PerturbedUnits
+from pipeline.tables.schemas.images.preflight import Preflight
 from pipeline.validate import validate_study, write_study
 from tests.support.clinical_study import clinical_study, write_clinical
 from tests.support.commands import run_here

@@ -14,14 +14,14 @@ import yaml
 
 from pipeline import perturb
 from pipeline.core.files import read_table, write_table
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.extraction import feature_names, features_of_crop, load_params, open_scan, write_crop
 from pipeline.extraction.perturbations.drawing import Strength
 from pipeline.perturb import Plan, masks_to_perturb, perturb_masks
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.perturbations import Perturbations, PerturbedFeatures
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.features.perturbations import Perturbations, PerturbedFeatures
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
 from tests.support.store_entries import put, put_volume

@@ -18,15 +18,15 @@ from pipeline import resample
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.findings import from_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.extraction import load_crop, load_params, read_crop
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.stored_volumes import read_nrrd
 from pipeline.ingest import ingest_scan
 from pipeline.resample import check_clipping, resample_masks, select_masks
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.preflight import Preflight
 from pipeline.tables.schemas.study_tables import Cases
 from segmentation.masks import prepare_mask
 from segmentation.regions.placement import Case

@@ -12,7 +12,7 @@ import yaml
 from pipeline import robustness
 from pipeline.core.files import read_table, write_table
 from pipeline.robustness import describe_robustness
-from pipeline.tables.schemas.perturbations import PerturbedFeatures, Robustness
+from pipeline.tables.schemas.features.perturbations import PerturbedFeatures, Robustness
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
 

@@ -24,11 +24,11 @@ from pipeline.extraction.parameter_sets.advice import (
 )
 from pipeline.settings import bins_of, interpolated, main, measure
 from pipeline.study.config import resolve_config
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.perturbations import Robustness
-from pipeline.tables.schemas.reproducibility import Reproducibility
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.features.perturbations import Robustness
+from pipeline.tables.schemas.features.reproducibility import Reproducibility
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
 from tests.support.mapped_study import write_mapped_study

@@ -19,7 +19,7 @@ from pipeline.core.errors import StudyError
 from pipeline.study.config import resolve_config
 from pipeline.study.study import open_study
 from pipeline.tables.cases import batches, read_cases
-from pipeline.tables.feature_tables import read_feature_keys, read_features
+from pipeline.tables.features.feature_tables import read_feature_keys, read_features
 from pipeline.tables.registered import MARKER, write_marker
 from tests.support.refusals import refusal
 

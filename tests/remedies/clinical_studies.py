@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.regression.interactions import check_pairs
+from models.regression.fitting.interactions import check_pairs
 from pipeline.describe_course import course
-from pipeline.patient_flow import check_patients_named
 from pipeline.study.config import resolve_config
-from pipeline.tables.derived_columns import with_derived
-from pipeline.tables.joined_readings import with_joined
+from pipeline.study.flow.patient_flow import check_patients_named
+from pipeline.tables.clinical.derived_columns import with_derived
+from pipeline.tables.clinical.joined_readings import with_joined
 from tests.models.test_oversampled_split import CONFIG
 from tests.pipeline.test_describe_course import REFUSED, other
 from tests.remedies import Remedy, refused

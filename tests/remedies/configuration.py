@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import pipeline.extraction
-from intake.handover.names import pattern_of
+from intake.handover.pairing.names import pattern_of
 from models.judge import judge
 from models.learning.estimators import family_of
 from models.learning.spaces import read_values
@@ -33,7 +33,7 @@ from pipeline.running.run import study_folder
 from pipeline.study.config import load_config, resolve_config
 from pipeline.study.new_study import write_templates
 from pipeline.study.option_numbers import config_number, number_within
-from pipeline.tables.schemas.nested import Nested, NestedPredictions
+from pipeline.tables.schemas.prediction.nested import Nested, NestedPredictions
 from pipeline.tables.split_designs import parts_from_column
 from pipeline.tables.values.formula import Formula
 from tests.models import test_judge, test_no_hold_out

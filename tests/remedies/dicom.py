@@ -16,15 +16,15 @@ from pydicom.uid import JPEGLSNearLossless, RLELossless
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import Finding
 from pipeline.imaging.ct_options import CtChecks, CtOptions
-from pipeline.imaging.dicom_decode import check_pixels
-from pipeline.imaging.dicom_headers import read_headers
-from pipeline.imaging.dicom_series import choose_series
+from pipeline.imaging.dicom.dicom_decode import check_pixels
+from pipeline.imaging.dicom.dicom_headers import read_headers
+from pipeline.imaging.dicom.dicom_series import choose_series
 from pipeline.imaging.read_ct import accepted_ct
 from pipeline.imaging.sources import source_files
-from tests.pipeline.imaging.test_dicom_bits import write as write_explicit
-from tests.pipeline.imaging.test_dicom_decode import encode
-from tests.pipeline.imaging.test_dicom_multiframe import write_enhanced
-from tests.pipeline.imaging.test_dicom_tilt import write_tilted
+from tests.pipeline.imaging.dicom.test_dicom_bits import write as write_explicit
+from tests.pipeline.imaging.dicom.test_dicom_decode import encode
+from tests.pipeline.imaging.dicom.test_dicom_multiframe import write_enhanced
+from tests.pipeline.imaging.dicom.test_dicom_tilt import write_tilted
 from tests.remedies import Remedy, says
 from tests.remedies.registering import REGISTERING
 from tests.support.dicom_files import edit, load, remove, uid, write_series, write_slice

@@ -23,14 +23,14 @@ import SimpleITK as sitk
 
 from models.workers.journal import Journal
 from pipeline.core.files import read_table, write_table
+from pipeline.core.keeping.store import Store
 from pipeline.core.leftovers import machine
-from pipeline.core.store import Store
 from pipeline.ingest import ingest_scans
 from pipeline.running.run_lock import LOCK_FILE, RUN, _clear_locks, begin_run, name_run, only_run
 from pipeline.study.config import DEFAULTS, load_yaml
-from pipeline.tables.schemas.reproducibility import ReproducibilityFamilies
-from tests.pipeline.core import test_store_damage as damaged
-from tests.pipeline.core.test_store import KEY, flip
+from pipeline.tables.schemas.features.reproducibility import ReproducibilityFamilies
+from tests.pipeline.core.keeping import test_store_damage as damaged
+from tests.pipeline.core.keeping.test_store import KEY, flip
 from tests.pipeline.running.test_run_lock import old
 from tests.remedies import Remedy, logged, refused, rule_of, says
 from tests.support.filled import filled

@@ -16,7 +16,7 @@ import pipeline.extraction.maps
 from pipeline import settings
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.extraction.maps.kernels import kernels
-from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.features.features import Features
 from segmentation.maps import _arguments, main
 from tests.remedies import Remedy, refused
 from tests.support.mapped_study import (

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from intake import correct
-from intake.handover.cleaning_volumes import clean_volume
-from intake.handover.matching import conventions_of
+from intake.handover.pairing.matching import conventions_of
+from intake.handover.writing.cleaning_volumes import clean_volume
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.core.table_schema import columns_of
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.images.preflight import Preflight
 from tests.intake.test_register_patients import Folder
 from tests.remedies import Remedy, says
 from tests.remedies.doors import refused, rule_of

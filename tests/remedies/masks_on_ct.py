@@ -20,10 +20,10 @@ from pipeline.checks.rules import (
     treated_levels,
 )
 from pipeline.core.findings import Finding, from_json
-from pipeline.core.store import Store
-from pipeline.extraction import binning
-from pipeline.extraction.binning import BinnedImage
-from pipeline.extraction.matrices import Region
+from pipeline.core.keeping.store import Store
+from pipeline.extraction.formulas import binning
+from pipeline.extraction.formulas.binning import BinnedImage
+from pipeline.extraction.formulas.matrices import Region
 from pipeline.imaging.geometry import Geometry, place_on_grid
 from segmentation.propose import propose
 from segmentation.regions.placement import DEFAULTS, Case, place_mask

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.core.own_files import OWN_FILES
+from pipeline.core.installed.own_files import OWN_FILES
 from pipeline.extract import extract_crops
 from pipeline.extraction import feature_names, load_params
 from pipeline.extraction.params import parameter_notes

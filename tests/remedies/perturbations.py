@@ -11,7 +11,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from models.transformers.ccc_filter import CCCFilter
-from pipeline.comparison.perturbed_units import check_any_perturbed
+from pipeline.comparison.agreement.perturbed_units import check_any_perturbed
 from pipeline.core.problems import Problems
 from pipeline.extraction import open_scan
 from pipeline.extraction.perturbations.drawing import Strength, check_chain, draws_of

@@ -13,8 +13,8 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from intake.handover.cleaning import clean_dicom
-from intake.handover.linkage import Linkage, read_linkage
+from intake.handover.people.linkage import Linkage, read_linkage
+from intake.handover.writing.cleaning import clean_dicom
 from pipeline.core.errors import CaseError, StudyError
 from tests.intake import test_register_disk as disk
 from tests.intake import test_register_patients as patients

@@ -13,7 +13,7 @@ from intake.clinical.joining import windows_of
 from intake.clinical.preparing import CELL, LEFT_OUT, REFUSED
 from intake.clinical.sheets import read_sheets
 from intake.clinical.writing import check_unedited
-from intake.handover.linkage import Linkage
+from intake.handover.people.linkage import Linkage
 from intake.pseudonymous_study import _arguments
 from tests.remedies import Remedy, refused, rule_of, says
 from tests.support.clinical_ward import Ward, reasons, values

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from pipeline import compare_groups
-from pipeline.comparison import table_one_counts
-from pipeline.comparison.published_rows import published_tests
-from pipeline.comparison.table_one import table_one
-from pipeline.comparison.table_one_parts import Variable
+from pipeline.comparison.groups.published_rows import published_tests
+from pipeline.comparison.table_one import table_one_counts
+from pipeline.comparison.table_one.table_one import table_one
+from pipeline.comparison.table_one.table_one_parts import Variable
 from pipeline.table1 import _arguments, main
-from tests.pipeline.comparison.test_published_rows import counts, means
-from tests.pipeline.comparison.test_table_one import row_of
+from tests.pipeline.comparison.groups.test_published_rows import counts, means
+from tests.pipeline.comparison.table_one.test_table_one import row_of
 from tests.pipeline.test_compare_groups import PLAN, outcomes_of
 from tests.pipeline.test_compare_groups import TABLE as FOLLOWED
 from tests.pipeline.test_table1 import DICTIONARY, TABLE, table1_of

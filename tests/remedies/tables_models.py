@@ -13,8 +13,8 @@ import pandas as pd
 import yaml
 
 from models import judge
-from models.regression.model_file import model_from, read_model
-from models.regression.nomogram import build_nomogram
+from models.regression.publishing.model_file import model_from, read_model
+from models.regression.publishing.nomogram import build_nomogram
 from pipeline.reporting.figures.nomogram import nomogram_figure
 from tests.models.regression.test_model_file import GOOD, WRONG, changed
 from tests.models.regression.test_published import PUBLISHED, rong_example

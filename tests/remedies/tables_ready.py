@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.gather import check_cases, gather_ready
 from pipeline.study.new_study import write_templates
-from pipeline.tables.clinical_table import read_clinical
+from pipeline.tables.clinical.clinical_table import read_clinical
 from pipeline.tables.dictionary import allowed_predictors, read_dictionary
 from tests.pipeline.study.test_new_study import feature_table
 from tests.pipeline.tables.test_dictionary import CLINICAL, HEADER, ROWS

@@ -11,12 +11,12 @@ import pytest
 
 from models.regression import analysis
 from models.regression.analysis import Options, regress
-from models.regression.calculator import calculator_page
-from models.regression.imputation import imputed_fit
-from models.regression.logistic import fit_logistic
-from models.regression.model import Purpose, model_of
-from models.regression.splines import default_knots
-from models.regression.terms import Term
+from models.regression.checking.imputation import imputed_fit
+from models.regression.fitting.logistic import fit_logistic
+from models.regression.fitting.splines import default_knots
+from models.regression.fitting.terms import Term
+from models.regression.publishing.calculator import calculator_page
+from models.regression.publishing.model import Purpose, model_of
 from tests.models.regression.test_published import PUBLISHED
 from tests.models.regression.test_regress import NAMED, PREDICTORS, run, table_of
 from tests.models.regression.test_statistics import cohort_of

@@ -12,7 +12,7 @@ import pandas as pd
 from models.frozen.model import load_frozen
 from models.frozen.updates import write_updated
 from models.judge import _arguments, main
-from models.regression.model_file import model_from
+from models.regression.publishing.model_file import model_from
 from models.validation.recalibration import INTERCEPT, SLOPE, recalibrate
 from models.validation.sample_size import needed_for_ratio
 from models.validation.validate_model import check_risks

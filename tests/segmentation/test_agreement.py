@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.ingest import ingest_scans, scans_of
 from segmentation.agreement import COLUMNS, compare_cases, pairs_of
 from segmentation.masks import prepare_masks

@@ -15,10 +15,10 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_json, write_table
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.extraction import load_params, read_crop
 from pipeline.extraction.maps import feature_maps
-from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.features.features import Features
 from segmentation.maps import _arguments, choose_cases, main, selected_features
 from segmentation.pages.map_overlay import STEPS, colour_limits, page_map
 from segmentation.pages.viewer_volume import case_volume

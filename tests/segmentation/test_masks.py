@@ -19,7 +19,7 @@ from demo.anatomy import Grid
 from demo.ct_series import Scan, write_series
 from pipeline.core.errors import CaseError, MachineError, ProgramError
 from pipeline.core.findings import from_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.imaging.geometry import Geometry, GridMismatchError
 from pipeline.imaging.read_ct import read_ct
 from pipeline.ingest import ingest_scans, scans_of

@@ -19,10 +19,10 @@ import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
-from pipeline.core.store import Store
-from pipeline.tables.schemas.agreement import Agreement
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
+from pipeline.core.keeping.store import Store
+from pipeline.tables.schemas.images.agreement import Agreement
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
 from segmentation import viewer
 from segmentation.pages.viewer_page import Neighbours, case_page, index_page
 from segmentation.pages.viewer_volume import (

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from intake.clinical.preparing import Asked, Clinical, prepare
-from intake.handover.linkage import Linkage
-from intake.handover.matching import Matched, Row
-from intake.handover.persons import Person
-from intake.handover.sources import Handover, Series
+from intake.handover.pairing.matching import Matched, Row
+from intake.handover.people.linkage import Linkage
+from intake.handover.people.persons import Person
+from intake.handover.reading.sources import Handover, Series
 
 SEXES = "MFFFMF"
 

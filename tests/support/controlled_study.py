@@ -12,9 +12,9 @@ import pipeline.join
 from pipeline.core.files import write_table
 from pipeline.study.config import resolve_config
 from pipeline.study.study import Study, write_study
-from pipeline.tables.schemas.controls import ControlFeatures
-from pipeline.tables.schemas.extraction import Extraction
-from pipeline.tables.schemas.preflight import Preflight
+from pipeline.tables.schemas.features.controls import ControlFeatures
+from pipeline.tables.schemas.features.extraction import Extraction
+from pipeline.tables.schemas.images.preflight import Preflight
 from pipeline.tables.schemas.study_tables import Cases, Dictionary
 from tests.support.commands import run_here
 from tests.support.filled import filled

@@ -13,9 +13,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from scipy.spatial.transform import Rotation
 
 from pipeline.imaging.ct_options import CtOptions
-from pipeline.imaging.dicom_headers import read_headers
-from pipeline.imaging.dicom_series import choose_series
-from pipeline.imaging.dicom_volume import read_series
+from pipeline.imaging.dicom.dicom_headers import read_headers
+from pipeline.imaging.dicom.dicom_series import choose_series
+from pipeline.imaging.dicom.dicom_volume import read_series
 from pipeline.imaging.sources import source_files
 
 CANARY = "PHI-CANARY-0010-0010"

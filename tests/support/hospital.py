@@ -16,8 +16,8 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 
 from intake import pseudonymous_study as module
-from intake.handover.hospital_report import report_path
-from intake.handover.linkage import read_linkage
+from intake.handover.pages.hospital_report import report_path
+from intake.handover.people.linkage import read_linkage
 from intake.identity.identities import of_folder
 from intake.identity.patterns import Search, patterns_of
 from tests.support.dicom_files import uid, write_slice

@@ -10,14 +10,14 @@ import SimpleITK as sitk
 import yaml
 
 from pipeline.core.files import write_json, write_table
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.extraction import load_crop, load_params, write_crop
 from pipeline.study.config import resolve_config
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.resample import Resample
+from pipeline.tables.schemas.prediction.training import Importance
 from pipeline.tables.schemas.study_tables import Cases
-from pipeline.tables.schemas.training import Importance
 from tests.support.filled import filled
 from tests.support.store_entries import put, put_volume, reference
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.regression.logistic import Fit, fit_logistic
-from models.regression.terms import Term
+from models.regression.fitting.logistic import Fit, fit_logistic
+from models.regression.fitting.terms import Term
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "regression"
 

@@ -29,10 +29,10 @@ import models.train
 import models.winner
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
-from pipeline.comparison.feature_families import describe_families, deviations
+from pipeline.comparison.agreement.feature_families import describe_families, deviations
 from pipeline.core.files import write_json, write_table
 from pipeline.reproducibility import describe_agreement, paired_readings
-from pipeline.tables.schemas.controls import ControlRows
+from pipeline.tables.schemas.features.controls import ControlRows
 from pipeline.tables.schemas.study_tables import Dictionary
 from tests.support.filled import filled
 

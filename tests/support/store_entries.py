@@ -9,7 +9,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from pipeline.core.files import json_hash
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.imaging.stored_volumes import write_nrrd
 
 

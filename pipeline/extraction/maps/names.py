@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pipeline.core.errors import StudyError
-from pipeline.extraction import cooccurrence, sizes
+from pipeline.extraction.formulas import cooccurrence, sizes
 from pipeline.extraction.library import feature_names
 from pipeline.extraction.params import Parameters
 

@@ -14,14 +14,14 @@ import numpy as np
 import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
-from pipeline.extraction.binning import BinnedImage
 from pipeline.extraction.checks import check_complete
 from pipeline.extraction.crops import Crop
 from pipeline.extraction.engine import ENGINES
+from pipeline.extraction.formulas.binning import BinnedImage
+from pipeline.extraction.formulas.matrices import Region
 from pipeline.extraction.library import extractor, radiomics
 from pipeline.extraction.maps.kernels import kernels
 from pipeline.extraction.maps.names import CLASSES, Mapped, mapped_features
-from pipeline.extraction.matrices import Region
 from pipeline.extraction.params import Parameters
 
 logger = logging.getLogger("vertebromics")

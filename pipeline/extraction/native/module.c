@@ -182,7 +182,7 @@ static PyObject *py_nearest_label(PyObject *self, PyObject *args)
 }
 
 /* texture_matrices(grid, bin, zone, where, level, value, step, direction, links, rim, alpha, glcm, glrlm,
- * gldm, ngtdm, zone_level, zone_size) -> zones; pipeline/extraction/matrices.py makes the arrays and says
+ * gldm, ngtdm, zone_level, zone_size) -> zones; pipeline/extraction/formulas/matrices.py makes the arrays and says
  * what they hold. */
 static PyObject *py_texture_matrices(PyObject *self, PyObject *args)
 {
@@ -476,7 +476,7 @@ static PyMethodDef methods[] = {
      "spline_resample(image, normalisation or None, starts, ends, out)"},
     {"nearest_label", py_nearest_label, METH_VARARGS,
      "nearest_label(mask, label, starts, ends, out)"},
-    {"texture_matrices", py_texture_matrices, METH_VARARGS, "see pipeline/extraction/matrices.py"},
+    {"texture_matrices", py_texture_matrices, METH_VARARGS, "see pipeline/extraction/formulas/matrices.py"},
     {"zone_links", py_zone_links, METH_VARARGS, "zone_links(direction, links)"},
     {"bin_values", py_bin_values, METH_VARARGS, "bin_values(values, edges, bins)"},
     {"glcm_sums", py_glcm_sums, METH_VARARGS, "glcm_sums(p, level, sums, differences)"},

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.concordance import lin_ccc
+from pipeline.comparison.agreement.concordance import lin_ccc
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
-from pipeline.tables.feature_names import parse_feature_name
+from pipeline.tables.features.feature_names import parse_feature_name
 
 KEYS = ["case_id", "reader"]
 #: Correlation of ranks from which on a setting hardly matters for who has more of a feature.

@@ -26,9 +26,9 @@ import SimpleITK as sitk
 
 from pipeline.core import command
 from pipeline.core.files import write_csv
-from pipeline.core.own_files import OWN_FILES
+from pipeline.core.installed.own_files import OWN_FILES
 from pipeline.extraction import extract_features
-from pipeline.tables.feature_names import parse_feature_name
+from pipeline.tables.features.feature_names import parse_feature_name
 
 MAP = OWN_FILES / "radiomics_params" / "ibsi_map.csv"
 

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from pipeline.comparison.concordance import stable_from
+from pipeline.comparison.agreement.concordance import stable_from
 from pipeline.core.files import read_table
 from pipeline.extraction.parameter_sets.advice import file_name
 from pipeline.study.study import Study
-from pipeline.tables.schemas.perturbations import Robustness
-from pipeline.tables.schemas.reproducibility import Reproducibility
+from pipeline.tables.schemas.features.perturbations import Robustness
+from pipeline.tables.schemas.features.reproducibility import Reproducibility
 
 logger = logging.getLogger("vertebromics")
 

@@ -16,7 +16,7 @@ import yaml
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file
-from pipeline.core.own_files import OWN_FILES
+from pipeline.core.installed.own_files import OWN_FILES
 from pipeline.extraction import load_params
 
 logger = logging.getLogger("vertebromics")

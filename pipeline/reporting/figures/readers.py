@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.bland_altman import BlandAltman
+from pipeline.comparison.agreement.bland_altman import BlandAltman
 from pipeline.reporting.figures.drawing import (
     ACCENT,
     INK,

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.reporting.added_value_words import (
-    added_value_sentences,
-    arms_sentence,
-    baselines_sentence,
-)
-from pipeline.reporting.calibration_words import brief_calibration
-from pipeline.reporting.evaluation_tables import threshold_ranges
 from pipeline.reporting.paper.passages import Passage
+from pipeline.reporting.parts.evaluation_tables import threshold_ranges
 from pipeline.reporting.results import Results, judged, metric
-from pipeline.reporting.sections.models import model_labels
-from pipeline.reporting.sections.primary import primary_sentence
+from pipeline.reporting.sections.prediction.models import model_labels
+from pipeline.reporting.sections.prediction.primary import primary_sentence
 from pipeline.reporting.sections.summary import leading_model
 from pipeline.reporting.wording import (
     SIGNED,
@@ -28,6 +22,12 @@ from pipeline.reporting.wording import (
     sentence_list,
     share,
 )
+from pipeline.reporting.words.added_value_words import (
+    added_value_sentences,
+    arms_sentence,
+    baselines_sentence,
+)
+from pipeline.reporting.words.calibration_words import brief_calibration
 
 #: Odds ratios that the text quotes.
 _MOST_TERMS = 12

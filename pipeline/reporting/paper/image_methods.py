@@ -13,7 +13,7 @@ from pipeline.reporting.paper.passages import gap, told
 from pipeline.reporting.results import Results
 from pipeline.reporting.sections.provenance import parameter_file
 from pipeline.reporting.wording import count, number, sentence_list
-from pipeline.tables.feature_names import parse_feature_name
+from pipeline.tables.features.feature_names import parse_feature_name
 
 _INTERPOLATORS = {
     "sitkBSpline": "cubic B-splines",

@@ -12,9 +12,9 @@ from pipeline.core.mode_labels import is_leaking
 from pipeline.reporting.paper.image_methods import extraction_paragraph, image_paragraph
 from pipeline.reporting.paper.passages import Passage, gap, told
 from pipeline.reporting.results import Results, has_features
-from pipeline.reporting.robustness_words import PERTURBED_STEPS, perturbed_words
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import count, number, p_value, plural, sentence_list, share
+from pipeline.reporting.words.robustness_words import PERTURBED_STEPS, perturbed_words
 from pipeline.running.provenance import python_version, software_version, versions
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.reporting.added_value_words import added_value_sentences, arms_sentence
 from pipeline.reporting.paper.fact import Fact, Find, registered
 from pipeline.reporting.results import Results, metric
-from pipeline.reporting.sections.subgroups import column_labels
+from pipeline.reporting.sections.prediction.subgroups import column_labels
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list
+from pipeline.reporting.words.added_value_words import added_value_sentences, arms_sentence
 from pipeline.running.provenance import software_version
 from pipeline.study.metrics import METRICS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.comparison.concordance import stable_from
+from pipeline.comparison.agreement.concordance import stable_from
 from pipeline.core.files import file_hash
 from pipeline.core.mode_labels import is_leaking
 from pipeline.reporting.paper.fact import Fact, Find, registered
@@ -19,11 +19,11 @@ from pipeline.reporting.paper.image_methods import (
     resampling_text,
 )
 from pipeline.reporting.results import Results, has_features
-from pipeline.reporting.robustness_words import perturbed_words
+from pipeline.reporting.sections.images.robustness import judged
 from pipeline.reporting.sections.provenance import parameter_file
-from pipeline.reporting.sections.robustness import judged
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import count, number, plural, sentence_list, share
+from pipeline.reporting.words.robustness_words import perturbed_words
 from pipeline.running.provenance import versions
 
 #: Slice thickness from which upsampling to small voxels is called extreme (METRICS, item 11), mm.

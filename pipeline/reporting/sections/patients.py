@@ -8,12 +8,12 @@ import pandas as pd
 
 from pipeline.core.findings import SEVERITIES, from_json
 from pipeline.reporting.blocks import Block, Figure, Items, Paragraph, Section, Table
-from pipeline.reporting.characteristics import characteristics
-from pipeline.reporting.characteristics_rows import columns_of_numbers, printed_rows
 from pipeline.reporting.figures.flow_diagram import flow_diagram
+from pipeline.reporting.parts.characteristics import characteristics
+from pipeline.reporting.parts.characteristics_rows import columns_of_numbers, printed_rows
 from pipeline.reporting.results import Results, region
-from pipeline.reporting.told_by_authors import told_by_authors
 from pipeline.reporting.wording import count, plural, share
+from pipeline.reporting.words.told_by_authors import told_by_authors
 from pipeline.tables.split_designs import holds_out
 
 #: Ids named per reason on the page; the table's file holds all of them.

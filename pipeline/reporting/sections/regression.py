@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pipeline.core.mode_labels import LABEL, WORD, is_leaking
 from pipeline.reporting.blocks import Block, Items, Note, Paragraph, Section, Table
-from pipeline.reporting.regression_tables import coefficients_table, optimism_table
+from pipeline.reporting.parts.regression_tables import coefficients_table, optimism_table
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import count, plural
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.comparison.concordance import stable_from
-from pipeline.reporting.added_value_words import (
-    added_value_sentences,
-    arms_sentence,
-    baselines_sentence,
-)
+from pipeline.comparison.agreement.concordance import stable_from
 from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
-from pipeline.reporting.calibration_words import brief_calibration
-from pipeline.reporting.cautions import Caution
+from pipeline.reporting.cautions.cautions import Caution
 from pipeline.reporting.dropped import dropped_notes
 from pipeline.reporting.leaking import learned_oversampled
 from pipeline.reporting.results import Results, judged, measured_unit, metric
-from pipeline.reporting.sections.models import model_labels
-from pipeline.reporting.sections.primary import primary_sentence
+from pipeline.reporting.sections.prediction.models import model_labels
+from pipeline.reporting.sections.prediction.primary import primary_sentence
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import (
     UNIT,
@@ -28,6 +22,12 @@ from pipeline.reporting.wording import (
     sentence_list,
     share,
 )
+from pipeline.reporting.words.added_value_words import (
+    added_value_sentences,
+    arms_sentence,
+    baselines_sentence,
+)
+from pipeline.reporting.words.calibration_words import brief_calibration
 from pipeline.tables.split_designs import holds_out
 
 _LIMITATIONS = 3

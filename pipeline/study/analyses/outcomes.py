@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.comparison.new_fractures import KINDS
+from pipeline.comparison.course.new_fractures import KINDS
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
 from pipeline.study.analyses.analysis import Analysis

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from pipeline.core.notation import is_number, read_numbers
-from pipeline.core.spellings import CODES, means_unknown, plain_word
+from pipeline.core.written.notation import is_number, read_numbers
+from pipeline.core.written.spellings import CODES, means_unknown, plain_word
 from pipeline.imaging.levels import levels_in
 from pipeline.study.described_columns import ordered_levels
 from pipeline.study.draft.times import timing_around, timing_of

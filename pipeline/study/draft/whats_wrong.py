@@ -11,7 +11,7 @@ from pipeline.core.files import csv_text
 from pipeline.core.problems import Problems, listing
 from pipeline.study.draft.columns import Given, guess, is_unknown
 from pipeline.study.draft.questions import missing_line
-from pipeline.tables.clinical_table import clinical_sheet
+from pipeline.tables.clinical.clinical_table import clinical_sheet
 from pipeline.tables.columns import KEYS, table_name
 from pipeline.tables.dictionary import NUMERIC, levels_of, read_dictionary
 from pipeline.tables.identifying.checks import shown

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import StudyError
-from pipeline.core.own_files import PACKAGES
-from pipeline.core.yaml_keys import read_yaml
+from pipeline.core.installed.own_files import PACKAGES
+from pipeline.core.written.yaml_keys import read_yaml
 from pipeline.study.options.error_codes import FILLED, said_in, texts_of
 
 ROWS = "docs/bad_inputs.yaml"

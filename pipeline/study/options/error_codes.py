@@ -14,7 +14,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from pipeline.core.own_files import PACKAGES
+from pipeline.core.installed.own_files import PACKAGES
 
 PROGRAM = ("pipeline", "segmentation", "models", "deployment", "intake", "demo", "proofs")
 """Packages that tell errors or findings."""

@@ -17,7 +17,7 @@ import yaml
 
 from pipeline.core import command
 from pipeline.core.files import whole_file
-from pipeline.core.own_files import PACKAGES
+from pipeline.core.installed.own_files import PACKAGES
 from pipeline.core.sections import SECTION, default_of, rule_of
 from pipeline.study.options.bad_inputs import bad_inputs_page
 from pipeline.study.options.study_options import Options

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 
-from pipeline.core.own_files import OWN_FILES
+from pipeline.core.installed.own_files import OWN_FILES
 from pipeline.core.problems import suggestion
 
 SCHEMA = OWN_FILES / "config" / "schema.json"

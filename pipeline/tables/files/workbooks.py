@@ -27,8 +27,8 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 from pipeline.core.errors import StudyError
-from pipeline.core.notation import NUMBER, beyond_numbers
 from pipeline.core.problems import listing
+from pipeline.core.written.notation import NUMBER, beyond_numbers
 from pipeline.tables.files.limits import (
     MOST_EXCEL_BYTES,
     MOST_EXCEL_CELLS,

@@ -8,42 +8,45 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.core.table_schema import Table
-from pipeline.tables.schemas.ablation import Ablation, AblationSeeds
-from pipeline.tables.schemas.added_value import AddedValue, AddedValueDifferences
-from pipeline.tables.schemas.agreement import Agreement
 from pipeline.tables.schemas.analysis import Analysis, Split
-from pipeline.tables.schemas.controls import ControlFeatures, ControlRows, Controls
-from pipeline.tables.schemas.course import COURSE
-from pipeline.tables.schemas.evaluation import EVALUATION
-from pipeline.tables.schemas.extraction import Extraction, Verification
-from pipeline.tables.schemas.features import Features
-from pipeline.tables.schemas.groups import Cells, ComparedGroups, GroupEffects
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.learning_curve import LearningCurve
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.missingness import Missingness
-from pipeline.tables.schemas.nested import Nested, NestedPredictions
-from pipeline.tables.schemas.optimism import Optimism
-from pipeline.tables.schemas.oversampled_split import Orders
-from pipeline.tables.schemas.perturbations import (
+from pipeline.tables.schemas.features.controls import ControlFeatures, ControlRows, Controls
+from pipeline.tables.schemas.features.extraction import Extraction, Verification
+from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.schemas.features.perturbations import (
     Perturbations,
     PerturbedFeatures,
     PerturbedUnits,
     Robustness,
 )
-from pipeline.tables.schemas.preflight import Preflight
-from pipeline.tables.schemas.references import References
+from pipeline.tables.schemas.features.reproducibility import (
+    Reproducibility,
+    ReproducibilityFamilies,
+)
+from pipeline.tables.schemas.images.agreement import Agreement
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.preflight import Preflight
+from pipeline.tables.schemas.images.resample import Resample
+from pipeline.tables.schemas.outcomes.course import COURSE
+from pipeline.tables.schemas.outcomes.groups import Cells, ComparedGroups, GroupEffects
+from pipeline.tables.schemas.prediction.ablation import Ablation, AblationSeeds
+from pipeline.tables.schemas.prediction.added_value import AddedValue, AddedValueDifferences
+from pipeline.tables.schemas.prediction.evaluation import EVALUATION
+from pipeline.tables.schemas.prediction.learning_curve import LearningCurve
+from pipeline.tables.schemas.prediction.missingness import Missingness
+from pipeline.tables.schemas.prediction.nested import Nested, NestedPredictions
+from pipeline.tables.schemas.prediction.optimism import Optimism
+from pipeline.tables.schemas.prediction.oversampled_split import Orders
+from pipeline.tables.schemas.prediction.references import References
+from pipeline.tables.schemas.prediction.selection import Selection
+from pipeline.tables.schemas.prediction.sensitivity import Sensitivity
+from pipeline.tables.schemas.prediction.signature import SIGNATURE
+from pipeline.tables.schemas.prediction.site_validation import SITE_VALIDATION
+from pipeline.tables.schemas.prediction.stability import SelectionStability
+from pipeline.tables.schemas.prediction.subgroups import Subgroups
+from pipeline.tables.schemas.prediction.training import Importance, Predictions, Search
 from pipeline.tables.schemas.regression import REGRESSION
-from pipeline.tables.schemas.reproducibility import Reproducibility, ReproducibilityFamilies
-from pipeline.tables.schemas.resample import Resample
-from pipeline.tables.schemas.selection import Selection
-from pipeline.tables.schemas.sensitivity import Sensitivity
-from pipeline.tables.schemas.signature import SIGNATURE
-from pipeline.tables.schemas.site_validation import SITE_VALIDATION
-from pipeline.tables.schemas.stability import SelectionStability
 from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
-from pipeline.tables.schemas.subgroups import Subgroups
-from pipeline.tables.schemas.training import Importance, Predictions, Search
 from pipeline.tables.sites import has as handed_in
 
 

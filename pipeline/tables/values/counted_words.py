@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
-from pipeline.core.spellings import (
+from pipeline.core.written.spellings import (
     CODES,
     NO,
     NUMBER,

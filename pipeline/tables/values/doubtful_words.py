@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 
 import pandas as pd
 
-from pipeline.core.spellings import (
+from pipeline.core.written.spellings import (
     CODES,
     NO,
     NUMBER,

@@ -26,7 +26,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing, suggestion
-from pipeline.core.spellings import spelling_of
+from pipeline.core.written.spellings import spelling_of
 from pipeline.tables.columns import analysis_name
 
 MAX_LENGTH = 2000

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
-from pipeline.core.spellings import NUMBER, spelled_twice, spelling_of
+from pipeline.core.written.spellings import NUMBER, spelled_twice, spelling_of
 from pipeline.tables.columns import table_name
 from pipeline.tables.identifying.checks import shown
 from pipeline.tables.values.counted_words import (

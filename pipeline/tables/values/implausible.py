@@ -247,7 +247,7 @@ def implausible_columns(
     Parameters
     ----------
     table : pandas.DataFrame
-        As `pipeline.tables.clinical_table.type_clinical` returns it, on any index.
+        As `pipeline.tables.clinical.clinical_table.type_clinical` returns it, on any index.
     dictionary : pandas.DataFrame
         As `pipeline.tables.dictionary.read_dictionary` returns it. Its numbers without levels are
         judged; ids, splits and columns of no use are not.

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from intake import pseudonymous_study as module
-from intake.handover.linkage import read_linkage
+from intake.handover.people.linkage import read_linkage
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from intake.phi_scan import identities_of_linkage, scan

@@ -10,7 +10,7 @@ import torch
 from models.learning import compiled_layers, torch_layers
 from models.learning.kernels import FOLDER, kernels
 from pipeline.core.errors import MachineError
-from pipeline.core.native_sources import sources_hash
+from pipeline.core.installed.native_sources import sources_hash
 
 HOW = SimpleNamespace(gamma=1.3, epsilon=1e-15)
 

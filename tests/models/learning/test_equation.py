@@ -108,7 +108,7 @@ def test_natural_units_give_the_same_sum(columns, intercept):
 def test_the_report_prints_it(study):
     from types import SimpleNamespace
 
-    from pipeline.reporting.sections.equations import equation_tables
+    from pipeline.reporting.sections.prediction.equations import equation_tables
 
     info = read_json(study / "models" / "lr" / "model.json")
     other = read_json(study / "models" / "rf" / "model.json")

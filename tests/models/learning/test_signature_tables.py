@@ -23,7 +23,7 @@ from models.split import split_table
 from models.transformers.chain import block_pipeline, selection_chain
 from models.transformers.columns import Columns
 from pipeline.reporting.blocks import Figure, Table
-from pipeline.reporting.signature_blocks import correlation_matrix, signature_blocks
+from pipeline.reporting.parts.signature_blocks import correlation_matrix, signature_blocks
 from pipeline.study.changed import with_option
 from pipeline.study.config import resolve_config
 

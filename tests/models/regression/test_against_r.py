@@ -8,14 +8,20 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from models.regression.collinearity import variance_inflation
-from models.regression.firth import flac
-from models.regression.logistic import FIRTH, ML, coefficient_table, fit_logistic, model_tests
-from models.regression.model import Purpose, model_of
-from models.regression.newton import maximise
-from models.regression.nomogram import build_nomogram
-from models.regression.splines import default_knots, spline_basis
-from models.regression.ticks import pretty
+from models.regression.checking.collinearity import variance_inflation
+from models.regression.fitting.firth import flac
+from models.regression.fitting.logistic import (
+    FIRTH,
+    ML,
+    coefficient_table,
+    fit_logistic,
+    model_tests,
+)
+from models.regression.fitting.newton import maximise
+from models.regression.fitting.splines import default_knots, spline_basis
+from models.regression.publishing.model import Purpose, model_of
+from models.regression.publishing.nomogram import build_nomogram
+from models.regression.publishing.ticks import pretty
 from pipeline.core.errors import FitError
 from tests.support.regression_cohorts import birth_fit, endometrial, golden
 
@@ -148,7 +154,7 @@ def test_risks_after_firth_sum_to_the_events():
 
 
 def test_a_group_is_tested_by_the_penalised_likelihood():
-    from models.regression.firth import penalised_test
+    from models.regression.fitting.firth import penalised_test
 
     rows, outcome, terms = endometrial()
     fit = fit_logistic(rows, outcome, terms)

@@ -13,13 +13,13 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
 from demo.clinical import COHORTS, Levels, simulate
-from models.regression.imputed_optimism import TABLES, imputed_optimism
-from models.regression.interactions import check_pairs, interactions
-from models.regression.logistic import coefficient_table, fit_logistic
-from models.regression.newton import maximise
-from models.regression.optimism import bootstrap_optimism
-from models.regression.penalised import penalised
-from models.regression.terms import Term
+from models.regression.checking.imputed_optimism import TABLES, imputed_optimism
+from models.regression.checking.optimism import bootstrap_optimism
+from models.regression.fitting.interactions import check_pairs, interactions
+from models.regression.fitting.logistic import coefficient_table, fit_logistic
+from models.regression.fitting.newton import maximise
+from models.regression.fitting.penalised import penalised
+from models.regression.fitting.terms import Term
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
 from tests.support.refusals import refusal

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.regression.calculator import calculator_page, page_facts, purpose_line
-from models.regression.logistic import fit_logistic
-from models.regression.model import Purpose, RegressionModel, model_of, moment_of
-from models.regression.model_file import model_facts, model_from, read_model
-from models.regression.nomogram import build_nomogram, points_of
-from models.regression.terms import Term
+from models.regression.fitting.logistic import fit_logistic
+from models.regression.fitting.terms import Term
+from models.regression.publishing.calculator import calculator_page, page_facts, purpose_line
+from models.regression.publishing.model import Purpose, RegressionModel, model_of, moment_of
+from models.regression.publishing.model_file import model_facts, model_from, read_model
+from models.regression.publishing.nomogram import build_nomogram, points_of
 from pipeline.core.errors import StudyError
 from tests.models.regression.test_published import PUBLISHED
 from tests.support.refusals import refusal

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pandas as pd
 
-from models.regression.imputation import impute, imputed_fit, pool
-from models.regression.logistic import fit_logistic
-from models.regression.terms import Term
+from models.regression.checking.imputation import impute, imputed_fit, pool
+from models.regression.fitting.logistic import fit_logistic
+from models.regression.fitting.terms import Term
 from pipeline.core.errors import FitError
 from tests.support.refusals import refusal
 from tests.support.regression_cohorts import GOLDEN, SIMULATED_TERMS, simulated

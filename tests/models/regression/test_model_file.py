@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from models.regression.logistic import fit_logistic
-from models.regression.model import Purpose, model_of
-from models.regression.model_file import model_facts, model_from, read_model, write_model
-from models.regression.nomogram import build_nomogram
-from models.regression.terms import Term
+from models.regression.fitting.logistic import fit_logistic
+from models.regression.fitting.terms import Term
+from models.regression.publishing.model import Purpose, model_of
+from models.regression.publishing.model_file import model_facts, model_from, read_model, write_model
+from models.regression.publishing.nomogram import build_nomogram
 from pipeline.core.errors import StudyError
 from tests.models.regression.test_published import PUBLISHED
 from tests.support.refusals import refusal

@@ -14,12 +14,12 @@ from scipy.optimize import brentq
 
 import models.regression
 from models.judge import _arguments, main
-from models.regression.logistic import wald_test
-from models.regression.model_file import read_model
-from models.regression.nomogram import build_nomogram, points_of, points_table
-from models.regression.roc import learn_marker
-from models.regression.screening import score_test
-from models.regression.terms import Term
+from models.regression.checking.roc import learn_marker
+from models.regression.checking.screening import score_test
+from models.regression.fitting.logistic import wald_test
+from models.regression.fitting.terms import Term
+from models.regression.publishing.model_file import read_model
+from models.regression.publishing.nomogram import build_nomogram, points_of, points_table
 from models.scoring.metrics import auroc
 from pipeline.core.errors import StudyError
 from tests.support.refusals import refusal

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from models.regress import _arguments, main
-from models.regression.calculator import purpose_line
-from models.regression.model_file import read_model
+from models.regression.publishing.calculator import purpose_line
+from models.regression.publishing.model_file import read_model
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import read_table
 from pipeline.core.table_schema import types_of

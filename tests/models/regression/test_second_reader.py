@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from models.regression.logistic import fit_logistic
-from models.regression.model import Purpose, model_of
-from models.regression.model_file import read_model, write_model
-from models.regression.terms import Term
+from models.regression.fitting.logistic import fit_logistic
+from models.regression.fitting.terms import Term
+from models.regression.publishing.model import Purpose, model_of
+from models.regression.publishing.model_file import read_model, write_model
 from tests.models.regression.test_published import PUBLISHED
 from tests.support import second_model_reader as second_reader
 from tests.support.regression_cohorts import YES_NO, simulated

@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from models.regression.analysis import Options, regress
+from models.regression.checking.diagnostics import influence, linearity
+from models.regression.checking.optimism import MEASURES, bootstrap_optimism
+from models.regression.checking.roc import roc_table
 from models.regression.cohort import Cohort
-from models.regression.diagnostics import influence, linearity
-from models.regression.firth import recentred_intercept
-from models.regression.logistic import fit_logistic
-from models.regression.model import Purpose, model_of, shrunken
-from models.regression.newton import maximise
-from models.regression.nomogram import build_nomogram, points_of, points_table
-from models.regression.optimism import MEASURES, bootstrap_optimism
-from models.regression.roc import roc_table
-from models.regression.separation import find_separation
-from models.regression.splines import default_knots
-from models.regression.terms import Term
-from models.regression.ticks import pretty
+from models.regression.fitting.firth import recentred_intercept
+from models.regression.fitting.logistic import fit_logistic
+from models.regression.fitting.newton import maximise
+from models.regression.fitting.separation import find_separation
+from models.regression.fitting.splines import default_knots
+from models.regression.fitting.terms import Term
+from models.regression.publishing.model import Purpose, model_of, shrunken
+from models.regression.publishing.nomogram import build_nomogram, points_of, points_table
+from models.regression.publishing.ticks import pretty
 from pipeline.core.errors import FitError, StudyError
 from tests.support.refusals import refusal
 from tests.support.regression_cohorts import (

@@ -9,7 +9,7 @@ import yaml
 from models.repetitions.ablation_steps import CHAIN_STEPS, plan_steps, top_candidates
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
-from pipeline.tables.feature_names import filter_family
+from pipeline.tables.features.feature_names import filter_family
 from tests.support.refusals import refusal
 
 SHAPE, ORIGINAL = "original_shape_Sphericity", "original_glcm_Idm"

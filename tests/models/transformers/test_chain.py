@@ -20,7 +20,7 @@ from models.transformers.chain import (
 )
 from models.transformers.columns import LEVEL, Columns
 from models.transformers.imputation import IMPUTATIONS
-from pipeline.comparison.concordance import lin_ccc
+from pipeline.comparison.agreement.concordance import lin_ccc
 from pipeline.core.errors import StudyError
 from tests.support.refusals import refusal
 

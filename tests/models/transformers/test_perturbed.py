@@ -19,8 +19,8 @@ from models.transformers.ccc_filter import CCCFilter
 from models.transformers.chain import block_pipeline, chain_notes, selection_chain, steps_off
 from models.transformers.columns import Columns
 from models.transformers.perturbed import PerturbedRows
-from pipeline.comparison.perturbed_units import moments_table
-from pipeline.comparison.repeated import lower_limit, moments, spread
+from pipeline.comparison.agreement.perturbed_units import moments_table
+from pipeline.comparison.agreement.repeated import lower_limit, moments, spread
 from pipeline.core.errors import StudyError
 
 NAMES = ["steady", "shaky", "noise"]

@@ -13,7 +13,7 @@ from models.scoring.cross_validated import HeldOut
 from models.scoring.performance import Sample
 from models.validation.groups import FEWEST
 from models.validation.study_groups import groups_of_units, subgroup_table
-from pipeline.reporting.sections import subgroups as page
+from pipeline.reporting.sections.prediction import subgroups as page
 
 UNITS = [f"P{at:03d}" for at in range(200)]
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from scipy.special import expit, logit
 
-from models.regression.model_file import model_facts, model_from, read_model
+from models.regression.publishing.model_file import model_facts, model_from, read_model
 from models.scoring.performance import Sample
 from models.validation import figures, updating
 from models.validation.groups import FEWEST, group_table

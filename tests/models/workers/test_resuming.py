@@ -32,7 +32,7 @@ from models.workers.parallel import Workers
 from models.workers.resuming import IDLE_OPTIONS, journal_until_done, map_kept, stage_key
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED
-from pipeline.tables.schemas.training import Importance
+from pipeline.tables.schemas.prediction.training import Importance
 from tests.support.filled import filled
 
 #: What each stage's module calls for one repetition, and how often in the study of these tests.

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.comparison import effects, incidence, paired, survival
-from pipeline.comparison.fisher_exact import fisher_p
-from pipeline.comparison.group_tests import number_test
-from pipeline.comparison.patient_clusters import rao_scott
+from pipeline.comparison.course import incidence, paired, survival
+from pipeline.comparison.groups import effects
+from pipeline.comparison.groups.fisher_exact import fisher_p
+from pipeline.comparison.groups.group_tests import number_test
+from pipeline.comparison.groups.patient_clusters import rao_scott
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "comparison" / "values.csv"
 VALUES = pd.read_csv(GOLDEN).groupby("name")["value"].apply(list).to_dict()

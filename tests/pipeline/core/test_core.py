@@ -33,8 +33,8 @@ from pipeline.core.files import (
     write_json,
     write_table,
 )
+from pipeline.core.keeping.store import Store
 from pipeline.core.problems import ManyProblemsError
-from pipeline.core.store import Store
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled

@@ -21,7 +21,7 @@ OWN = {
     "pipeline/core/files.py": "the function itself",
     "pipeline/running/triggers.py": "lines that are hashed, not written",
     "pipeline/study/new_study.py": "templates of this project's own words",
-    "intake/handover/hospital_report.py": "escapes each cell",
+    "intake/handover/pages/hospital_report.py": "escapes each cell",
     "intake/identity/containers.py": "text that is searched, not written",
 }
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.extraction import features_of_crop, load_params, open_scan
 from pipeline.extraction.controls import ControlledScan, mixed
-from pipeline.tables.schemas.controls import KINDS
+from pipeline.tables.schemas.features.controls import KINDS
 
 ONE_MM = {"binWidth": 25, "resampledPixelSpacing": [1, 1, 1], "padDistance": 4}
 NORMALISED = ONE_MM | {"normalize": True, "normalizeScale": 100, "removeOutliers": 3}

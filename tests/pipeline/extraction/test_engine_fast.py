@@ -13,20 +13,15 @@ from radiomics import cMatrices, firstorder, imageoperations
 from scipy.spatial.transform import Rotation
 
 from pipeline.core.errors import CaseError, MachineError
-from pipeline.core.native_sources import sources_hash
-from pipeline.extraction import (
-    binning,
-    extract_features,
-    features_of_crop,
-    load_crop,
-    load_params,
-)
+from pipeline.core.installed.native_sources import sources_hash
+from pipeline.extraction import extract_features, features_of_crop, load_crop, load_params
 from pipeline.extraction import kernels as module_of_kernels
-from pipeline.extraction.binning import BinnedImage
 from pipeline.extraction.fast import FastScan
-from pipeline.extraction.firstorder import first_order
+from pipeline.extraction.formulas import binning
+from pipeline.extraction.formulas.binning import BinnedImage
+from pipeline.extraction.formulas.firstorder import first_order
+from pipeline.extraction.formulas.matrices import Region, count
 from pipeline.extraction.kernels import kernels
-from pipeline.extraction.matrices import Region, count
 from pipeline.extraction.resampling import (
     Scaling,
     Volume,

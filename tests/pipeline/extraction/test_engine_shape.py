@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from radiomics import cShape
 
-from pipeline.extraction.shape import mesh, principal_moments
+from pipeline.extraction.formulas.shape import mesh, principal_moments
 
 
 def assert_as_in_the_library(inside: np.ndarray, spacing: tuple[float, ...]) -> None:

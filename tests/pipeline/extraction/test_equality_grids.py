@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from pipeline.comparison.equality import EQUALITY_LIMIT, relative_differences
+from pipeline.comparison.agreement.equality import EQUALITY_LIMIT, relative_differences
 from pipeline.extraction import extract_features
 from pipeline.imaging.geometry import Geometry, place_on_grid
 from pipeline.imaging.volumes import read_volume

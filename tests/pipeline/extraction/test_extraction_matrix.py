@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.comparison.equality import EQUALITY_LIMIT, relative_differences
+from pipeline.comparison.agreement.equality import EQUALITY_LIMIT, relative_differences
 from pipeline.core.errors import CaseError
 from pipeline.extraction import ENGINES, extract_features, feature_names, load_params
 from pipeline.extraction.params import library_versions

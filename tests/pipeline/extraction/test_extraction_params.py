@@ -23,7 +23,7 @@ from pipeline.extraction.params import (
     schema_warnings_ignored,
 )
 from pipeline.extraction.setting_rules import settings_rules
-from pipeline.tables.feature_names import parse_feature_name
+from pipeline.tables.features.feature_names import parse_feature_name
 from tests.support.refusals import refusal
 
 

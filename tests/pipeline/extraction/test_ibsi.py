@@ -21,7 +21,7 @@ from pipeline.extraction.parameter_sets.ibsi import (
     ibsi_of,
     phantom,
 )
-from pipeline.tables.feature_names import parse_feature_name
+from pipeline.tables.features.feature_names import parse_feature_name
 
 #: Where PyRadiomics computes something else under the same name, as the map says.
 DIFFERS = {

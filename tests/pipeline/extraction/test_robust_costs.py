@@ -12,8 +12,8 @@ from pipeline.extraction.parameter_sets.robust_costs import Limits, by_image_typ
 from pipeline.extraction.parameter_sets.robust_costs import measured_by_studies as measure
 from pipeline.study.config import resolve_config
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.perturbations import Robustness
-from pipeline.tables.schemas.reproducibility import Reproducibility
+from pipeline.tables.schemas.features.perturbations import Robustness
+from pipeline.tables.schemas.features.reproducibility import Reproducibility
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
 

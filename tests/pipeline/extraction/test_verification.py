@@ -16,14 +16,14 @@ from pipeline import verify as verify_study
 from pipeline.core.errors import MachineError, StudyError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.findings import from_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.extract import extract_crops
 from pipeline.extraction import load_params, verification
 from pipeline.extraction.verification import Sources, check_verified, lots, quarantine, verify
 from pipeline.resample import resample_masks
-from pipeline.tables.schemas.ingest import Ingest
-from pipeline.tables.schemas.masks import Masks
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.images.ingest import Ingest
+from pipeline.tables.schemas.images.masks import Masks
+from pipeline.tables.schemas.images.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
 from tests.support.refusals import refusal

@@ -15,7 +15,7 @@ import SimpleITK as sitk
 
 from pipeline.core.errors import CaseError
 from pipeline.core.findings import from_json
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.extraction import extract_features, extract_masks
 from pipeline.imaging.ct_options import CtChecks, CtOptions
 from pipeline.imaging.read_ct import accepted_ct, read_ct

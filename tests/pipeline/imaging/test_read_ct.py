@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from pipeline.imaging.ct_options import CtOptions
 from pipeline.imaging.read_ct import read_ct
-from tests.pipeline.imaging.test_dicom_tilt import write_tilted
+from tests.pipeline.imaging.dicom.test_dicom_tilt import write_tilted
 from tests.support.commands import run_here
 from tests.support.dicom_files import write_series
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.regression.calculator import calculator_page
-from models.regression.model_file import read_model
+from models.regression.publishing.calculator import calculator_page
+from models.regression.publishing.model_file import read_model
 from pipeline.reporting.blocks import Figure, Pictures, Table
 from pipeline.reporting.results import read_results
 from pipeline.reporting.study_report import build_sections, write_report

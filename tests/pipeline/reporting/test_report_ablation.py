@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from models.ablate import COLUMNS, SEED_COLUMNS
-from pipeline.reporting.ablation_words import figure_label, parameters_text, step_label
 from pipeline.reporting.blocks import Figure, Folded, Paragraph, Table
 from pipeline.reporting.figures.ablation import ablation_figure
 from pipeline.reporting.results import Ablation
-from pipeline.reporting.sections.ablation import ablation_section
+from pipeline.reporting.sections.prediction.ablation import ablation_section
+from pipeline.reporting.words.ablation_words import figure_label, parameters_text, step_label
 
 INFO = {
     "where": "before_selection",

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.reporting.acquisition import acquisition_by_outcome
 from pipeline.reporting.blocks import Points, Table
 from pipeline.reporting.paper.image_methods import image_paragraph
+from pipeline.reporting.parts.acquisition import acquisition_by_outcome
 from pipeline.reporting.sections.patients import characteristics_section
-from pipeline.reporting.told_by_authors import told_by_authors
+from pipeline.reporting.words.told_by_authors import told_by_authors
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.reporting.added_value_words import (
+from pipeline.reporting.blocks import Points, Table
+from pipeline.reporting.cautions.cautions import Caution, find_cautions
+from pipeline.reporting.sections.prediction.added_value import added_value_section
+from pipeline.reporting.sections.prediction.models import performance_section
+from pipeline.reporting.sections.summary import summary_section
+from pipeline.reporting.words.added_value_words import (
     added_value_sentences,
     arms_sentence,
     baselines_sentence,
 )
-from pipeline.reporting.blocks import Points, Table
-from pipeline.reporting.cautions import Caution, find_cautions
-from pipeline.reporting.sections.added_value import added_value_section
-from pipeline.reporting.sections.models import performance_section
-from pipeline.reporting.sections.summary import summary_section
 
 
 def words_of(section):

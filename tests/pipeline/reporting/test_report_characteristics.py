@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipeline.comparison.clustered_tests import clustered_score_test
-from pipeline.reporting.characteristics import (
+from pipeline.comparison.groups.clustered_tests import clustered_score_test
+from pipeline.reporting.parts.characteristics import (
     CHI_SQUARE,
     CLUSTERED_CHI_SQUARE,
     CLUSTERED_MEANS,

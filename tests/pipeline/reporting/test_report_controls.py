@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from pipeline.reporting.blocks import Items, Table
-from pipeline.reporting.control_words import control_sentences
 from pipeline.reporting.result_files import Controls
-from pipeline.reporting.sections.controls import controls_section
+from pipeline.reporting.sections.prediction.controls import controls_section
+from pipeline.reporting.words.control_words import control_sentences
 
 INFO = {
     "status": "compared", "reason": None, "label": "Logistic regression", "part": "test",

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.comparison.bland_altman import bland_altman
-from pipeline.comparison.feature_families import describe_families
+from pipeline.comparison.agreement.bland_altman import bland_altman
+from pipeline.comparison.agreement.feature_families import describe_families
 from pipeline.reporting.figures import importance as figures_importance
 from pipeline.reporting.figures import models as figures_models
 from pipeline.reporting.figures import readers as figures_readers

@@ -7,7 +7,7 @@ import pytest
 
 from demo.feature_names import feature_names
 from pipeline.extraction.parameter_sets.ibsi import ibsi_of
-from pipeline.reporting.feature_meanings import meaning_of, meanings_table
+from pipeline.reporting.words.feature_meanings import meaning_of, meanings_table
 
 
 def test_every_feature_of_the_extraction_has_a_meaning():

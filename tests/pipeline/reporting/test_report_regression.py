@@ -11,7 +11,7 @@ from pipeline.core.files import read_json, read_table
 from pipeline.core.mode_labels import WORD
 from pipeline.describe_groups import compare
 from pipeline.reporting.results import Groups, Regression, Results
-from pipeline.reporting.sections.groups import groups_section
+from pipeline.reporting.sections.outcomes.groups import groups_section
 from pipeline.reporting.sections.regression import regression_section
 from tests.support.clinical_study import clinical_study, write_clinical
 

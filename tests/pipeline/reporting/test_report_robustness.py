@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from pipeline.reporting.blocks import Paragraph, Table
-from pipeline.reporting.cautions import find_cautions
+from pipeline.reporting.cautions.cautions import find_cautions
 from pipeline.reporting.paper.checklists import find
 from pipeline.reporting.paper.methods import methods
 from pipeline.reporting.results import Perturbed, Results
-from pipeline.reporting.sections.robustness import robustness_section
-from pipeline.tables.schemas.perturbations import Perturbations, Robustness
+from pipeline.reporting.sections.images.robustness import robustness_section
+from pipeline.tables.schemas.features.perturbations import Perturbations, Robustness
 from tests.support.filled import filled
 
 

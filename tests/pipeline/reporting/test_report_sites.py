@@ -10,8 +10,8 @@ import pytest
 from pipeline.core.table_schema import types_of
 from pipeline.reporting.blocks import Figure, Items, Note, Table
 from pipeline.reporting.result_files import Sites
-from pipeline.reporting.sections.sites import sites_section
-from pipeline.tables.schemas.site_validation import Harmonised, LeftOut, PooledSites
+from pipeline.reporting.sections.prediction.sites import sites_section
+from pipeline.tables.schemas.prediction.site_validation import Harmonised, LeftOut, PooledSites
 
 FOUND = {"auroc": 0.8, "auroc_low": 0.7, "auroc_high": 0.87, "slope": 1.1, "slope_low": 0.6}
 FOUND |= {"slope_high": 1.6, "intercept": -2.0, "intercept_low": -2.5, "intercept_high": -1.5}

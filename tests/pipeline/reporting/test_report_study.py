@@ -22,21 +22,21 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.findings import Finding, to_json
 from pipeline.core.table_schema import types_of
-from pipeline.reporting import selection_stability
 from pipeline.reporting.blocks import Figure, Paragraph, Table
-from pipeline.reporting.cautions import Caution, find_cautions
+from pipeline.reporting.cautions.cautions import Caution, find_cautions
+from pipeline.reporting.parts import selection_stability
 from pipeline.reporting.results import read_results
-from pipeline.reporting.sections import readers as sections_readers
-from pipeline.reporting.sections.ablation import ablation_section
-from pipeline.reporting.sections.concordance import concordance_section
-from pipeline.reporting.sections.fitting import hyperparameters_section
-from pipeline.reporting.sections.imaging import images_section
+from pipeline.reporting.sections.images import readers as sections_readers
+from pipeline.reporting.sections.images.concordance import concordance_section
+from pipeline.reporting.sections.images.imaging import images_section
+from pipeline.reporting.sections.images.readers import agreement_section
 from pipeline.reporting.sections.patients import characteristics_section
-from pipeline.reporting.sections.readers import agreement_section
+from pipeline.reporting.sections.prediction.ablation import ablation_section
+from pipeline.reporting.sections.prediction.fitting import hyperparameters_section
 from pipeline.reporting.sections.summary import summary_section
 from pipeline.reporting.study_report import _breakable, build_sections, write_report
 from pipeline.tables.schemas.catalogue import schema_of
-from pipeline.tables.schemas.resample import Resample
+from pipeline.tables.schemas.images.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.described import described_tables
 from tests.support.filled import filled
@@ -699,7 +699,7 @@ def test_another_environment_is_said(copied, monkeypatch):
     table = pd.DataFrame(
         [["numpy", "1.0", None, False]], columns=["package", "locked", "installed", "agrees"]
     )
-    monkeypatch.setattr("pipeline.reporting.cautions.versions", lambda: table)
+    monkeypatch.setattr("pipeline.reporting.cautions.cautions.versions", lambda: table)
     caution = find_cautions(read_results(copied / "study"), None)[-1]
     assert "numpy (not installed, locked 1.0)" in caution.text
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.reporting.blocks import Figure, Paragraph, Table
 from pipeline.reporting.figures.subgroups import _ratio_scale
-from pipeline.reporting.sections.subgroups import FEWEST, group_rows, subgroups_section
+from pipeline.reporting.sections.prediction.subgroups import FEWEST, group_rows, subgroups_section
 
 FIGURES = ("auroc", "oe_ratio", "calibration_intercept", "calibration_slope")
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.reporting import wording
-from pipeline.reporting.sections import selection as sections_selection
+from pipeline.reporting.sections.prediction import selection as sections_selection
 from pipeline.reporting.wording import count, interval, number, p_value, plural, share
 from pipeline.running import provenance
 

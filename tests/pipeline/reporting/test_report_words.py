@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reporting import calibration_words, selection_stability
-from pipeline.reporting.calibration_words import ratio_words, slope_words
 from pipeline.reporting.leaking import order_words
+from pipeline.reporting.parts import selection_stability
+from pipeline.reporting.parts.selection_stability import _sentences
 from pipeline.reporting.results import Results
-from pipeline.reporting.selection_stability import _sentences
 from pipeline.reporting.validation_kind import validation_kind, validation_text
 from pipeline.reporting.wording import SIGNED, UNIT, interval, number, p_value, share
+from pipeline.reporting.words import calibration_words
+from pipeline.reporting.words.calibration_words import ratio_words, slope_words
 from pipeline.study.study import Study
 
 NAN = math.nan

@@ -20,7 +20,7 @@ from pipeline.core.files import file_hash, read_table, write_table
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.running.trace import as_text, main, trace_case
 from pipeline.study.study import open_study
-from pipeline.tables.schemas.extraction import Verification
+from pipeline.tables.schemas.features.extraction import Verification
 from tests.support.filled import filled
 from tests.support.refusals import refusal
 

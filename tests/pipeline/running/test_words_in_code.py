@@ -117,8 +117,8 @@ def edited(root: Path, module: str, before: str, after: str) -> dict[str, str]:
     [
         ("pipeline/core/files.py", "give the rule more memory"),
         ("pipeline/core/findings.py", "report it with this job's log"),
-        ("pipeline/tables/schemas/ingest.py", "reconstruction kernel"),
-        ("pipeline/tables/schemas/ingest.py", "where the CT could not be read"),
+        ("pipeline/tables/schemas/images/ingest.py", "reconstruction kernel"),
+        ("pipeline/tables/schemas/images/ingest.py", "where the CT could not be read"),
         ("pipeline/core/findings.py", "%s: ended by the machine"),
         ("segmentation/regions/region_checks.py", "of the region are gas"),
         ("models/transformers/univariate.py", '"""'),

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
 from pipeline.tables import columns as table_columns
-from pipeline.tables import feature_names
 from pipeline.tables.columns import (
     analysis_name,
     likely_patient,
@@ -21,6 +20,7 @@ from pipeline.tables.columns import (
     table_name,
     write_ids,
 )
+from pipeline.tables.features import feature_names
 from pipeline.tables.id_checks import SHORT_SUMMARIES, SUMMARIES
 from tests.support.refusals import refusal
 

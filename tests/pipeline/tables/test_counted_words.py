@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.judge import _arguments, read_predictions
-from pipeline.core import spellings
 from pipeline.core.errors import StudyError
-from pipeline.core.spellings import (
+from pipeline.core.written import spellings
+from pipeline.core.written.spellings import (
     means_unknown,
     plain_word,
     spelled_twice,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems
-from pipeline.tables.clinical_table import _numbers, read_clinical
+from pipeline.tables.clinical.clinical_table import _numbers, read_clinical
 from pipeline.tables.dictionary import (
     all_levels,
     allowed_predictors,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems
-from pipeline.core.spellings import ids_spelled_twice, plain_id
+from pipeline.core.written.spellings import ids_spelled_twice, plain_id
 from pipeline.tables import id_checks
 from pipeline.tables.columns import write_ids
 from pipeline.tables.id_checks import check_rows_of_patients, is_summary

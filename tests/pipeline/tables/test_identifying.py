@@ -20,7 +20,7 @@ from pipeline.study.config import resolve_config
 from pipeline.study.table_study import propose_config
 from pipeline.tables.cases import read_cases
 from pipeline.tables.dictionary import read_dictionary
-from pipeline.tables.feature_names import is_foreign
+from pipeline.tables.features.feature_names import is_foreign
 from pipeline.tables.files.sheets import read_sheet
 from pipeline.tables.identifying.checks import (
     NOT_SHOWN,

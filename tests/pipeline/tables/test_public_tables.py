@@ -24,13 +24,13 @@ from models import split
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_csv
 from pipeline.reporting.results import read_results
-from pipeline.reporting.sections.selection import left_out_table
+from pipeline.reporting.sections.prediction.selection import left_out_table
 from pipeline.reporting.study_report import write_report
 from pipeline.study.config import resolve_config
 from pipeline.study.study import open_study
-from pipeline.tables.feature_columns import Layout
-from pipeline.tables.feature_names import filter_family
-from pipeline.tables.feature_tables import read_features
+from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_names import filter_family
+from pipeline.tables.features.feature_tables import read_features
 from pipeline.tables.files.sheets import read_sheet
 from pipeline.validate import validate_study, write_study
 from tests.support.refusals import refusal

@@ -15,7 +15,7 @@ from pipeline.running.trace import _registered
 from pipeline.study.config import resolve_config
 from pipeline.study.study import open_study, write_study
 from pipeline.tables.registered import write_marker
-from pipeline.tables.schemas.features import Features
+from pipeline.tables.schemas.features.features import Features
 from pipeline.validate import validate_study
 from tests.pipeline.test_validate import Files
 from tests.support.small_tables import NAMES

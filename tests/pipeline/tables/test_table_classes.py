@@ -29,7 +29,7 @@ from pipeline.core.table_schema import (
 from pipeline.tables.schemas.analysis import Analysis
 from pipeline.tables.schemas.catalogue import CATALOGUE, places_of, schema_of
 from pipeline.tables.schemas.pages import README, columns_page, study_page, write_study_page
-from pipeline.tables.schemas.training import Predictions
+from pipeline.tables.schemas.prediction.training import Predictions
 from tests.support.refusals import refusal
 
 ALL = {place.schema for place in CATALOGUE}
@@ -159,7 +159,7 @@ def test_a_class_says_what_a_row_and_each_column_is(schema: type[Table]) -> None
 
 def test_every_class_is_in_the_catalogue(repository: Path) -> None:
     written = set()
-    for path in (repository / "pipeline" / "tables" / "schemas").glob("*.py"):
+    for path in (repository / "pipeline" / "tables" / "schemas").rglob("*.py"):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and any(
                 isinstance(line, ast.Assign) for line in node.body

@@ -8,9 +8,9 @@ import pytest
 
 from models.transformers.columns import Predictor
 from pipeline.core.errors import StudyError
-from pipeline.patient_flow import check_parts
+from pipeline.study.flow.patient_flow import check_parts
 from pipeline.tables.dictionary import program_names
-from pipeline.tables.reader_units import other_units
+from pipeline.tables.features.reader_units import other_units
 from tests.support.refusals import refusal
 from tests.support.small_tables import DICTIONARY, NAMES, small_study, small_tables
 

@@ -21,7 +21,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from demo.anatomy import Grid
 from demo.ct_series import Scan, write_series
-from pipeline.core.store import Store
+from pipeline.core.keeping.store import Store
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.read_ct import read_ct
 from pipeline.ingest import ingest_scans, scans_of

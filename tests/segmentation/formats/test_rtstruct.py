@@ -17,9 +17,9 @@ from pydicom.filewriter import write_sequence
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from scipy.spatial.transform import Rotation
 
-from intake.handover.cleaning import clean_dicom
+from intake.handover.writing.cleaning import clean_dicom
 from pipeline.core.errors import CaseError
-from pipeline.imaging.dicom_unknown import known_element
+from pipeline.imaging.dicom.dicom_unknown import known_element
 from pipeline.imaging.geometry import Geometry, GridMismatchError
 from segmentation.formats.contours import fill
 from segmentation.formats.dicom_files import RTSTRUCT_CLASS

@@ -11,10 +11,10 @@ import nibabel
 import numpy as np
 import pytest
 
-from intake.handover.cleaning_volumes import clean_volume
-from intake.handover.names import Told
-from intake.handover.structures_of_mask import structures
+from intake.handover.pairing.names import Told
+from intake.handover.pairing.structures_of_mask import structures
 from intake.handover.tables import _label, _segment
+from intake.handover.writing.cleaning_volumes import clean_volume
 from pipeline.core.errors import CaseError
 from segmentation.formats.mask_files import read_mask_file
 from segmentation.structures.label_conventions import choose_segment, convention_of

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 import pipeline.extraction.maps
 from pipeline.core.errors import CaseError, MachineError, StudyError
-from pipeline.core.native_sources import sources_hash
+from pipeline.core.installed.native_sources import sources_hash
 from pipeline.extraction import load_params
 from pipeline.extraction.crops import Crop
 from pipeline.extraction.library import feature_names

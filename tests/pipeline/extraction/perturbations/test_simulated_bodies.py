@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from pipeline.comparison.repeated import moments, spread
+from pipeline.comparison.agreement.repeated import moments, spread
 from pipeline.extraction import load_params, open_scan
 from pipeline.extraction.perturbations.drawing import Strength, draws_of
 from pipeline.extraction.perturbations.grids import measured_noise, place

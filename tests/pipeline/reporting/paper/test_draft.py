@@ -38,9 +38,9 @@ from pipeline.reporting.paper.findings import findings
 from pipeline.reporting.paper.methods import methods
 from pipeline.reporting.paper.passages import GAP
 from pipeline.reporting.paper.workbook import write_workbook
-from pipeline.reporting.sections.added_value import added_value_section
-from pipeline.reporting.sections.models import model_labels
-from pipeline.reporting.sections.selection import selection_section
+from pipeline.reporting.sections.prediction.added_value import added_value_section
+from pipeline.reporting.sections.prediction.models import model_labels
+from pipeline.reporting.sections.prediction.selection import selection_section
 from pipeline.study.options.reporting import Reporting
 from tests.support.options import every_option
 

@@ -1,0 +1,1 @@
+"""Pages and reports for the people who handed the files over."""

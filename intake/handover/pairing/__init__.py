@@ -1,0 +1,1 @@
+"""Which patient, series, vertebra and reader a mask belongs to."""

@@ -1,0 +1,1 @@
+"""Who a header or a table means, and the linkage of persons to pseudonyms."""

@@ -1,0 +1,1 @@
+"""Copies that identify nobody, and the pseudonymous study on disk."""

@@ -1,0 +1,1 @@
+"""What a fit is held against: collinearity, influence, resamples, imputed values."""

@@ -1,0 +1,1 @@
+"""What the stages of modelling read of a study and write into it."""

@@ -1,0 +1,1 @@
+"""Whether two measurements of one thing agree: readers, engines, perturbed extractions."""

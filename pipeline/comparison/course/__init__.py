@@ -1,0 +1,1 @@
+"""What becomes of patients over time: scales, events per person-time, survival, levels."""

@@ -1,0 +1,1 @@
+"""One figure of several sites, and what the sites differ by."""

@@ -1,0 +1,1 @@
+"""Table 1: every variable described in total and by group, and compared."""

@@ -1,0 +1,1 @@
+"""The store of results of single scans: entries, their digests, and those made anew."""

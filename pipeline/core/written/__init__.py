@@ -1,0 +1,1 @@
+"""Numbers, words and YAML as people write them, read where they can mean one thing only."""

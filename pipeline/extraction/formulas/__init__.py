@@ -1,0 +1,1 @@
+"""Formulas of the fast engine: a region in bins, its matrices, and the features of each class."""

@@ -1,0 +1,1 @@
+"""CT in DICOM: headers, series, pixels, and the volume that its slices make."""

@@ -1,0 +1,1 @@
+"""What limits a study's results, found in the study and said where it matters."""

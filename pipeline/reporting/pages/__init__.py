@@ -1,0 +1,1 @@
+"""Pages beside the report of a study, each made from the tables of one command."""

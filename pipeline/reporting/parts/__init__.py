@@ -1,0 +1,1 @@
+"""Tables and blocks that several sections and pages share."""

@@ -1,0 +1,1 @@
+"""Results in words that a reader without statistics takes in once."""

@@ -1,0 +1,317 @@
+"""Where a study's clinical values come from: a clinical table, or columns of its feature tables.
+
+Public feature tables mostly carry the outcome in a column of their own. Without a data dictionary
+only what the configuration names is taken from a table: the columns of the formulas and of the
+split. Nothing else enters undeclared, and so there are no clinical predictors then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.written.notation import is_number
+from pipeline.core.written.spellings import typed_alike
+from pipeline.tables.clinical.clinical_table import (
+    clinical_sheet,
+    read_clinical,
+    type_clinical,
+    without_missing,
+)
+from pipeline.tables.columns import KEYS, analysis_name, given_names, table_name
+from pipeline.tables.dictionary import COLUMNS, MISSING, read_dictionary
+from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_tables import described_values
+from pipeline.tables.files.sheets import column_names
+from pipeline.tables.identifying.checks import shown, shown_id
+from pipeline.tables.sites import (
+    ALONE,
+    SITE,
+    dictionary_with_site,
+    has,
+    has_sites,
+    sites_of,
+    spelled,
+    spellings_of,
+    with_site,
+    without_own,
+)
+from pipeline.tables.split_designs import FROM_COLUMN, PARTS
+from pipeline.tables.values.formula import Formula
+
+logger = logging.getLogger(__name__)
+
+UNUSED_ROLES = ("id", "other")
+"""Roles of columns that enter no result, unless a formula or another option names them."""
+
+
+def clinical_tables(
+    config: Mapping, problems: Problems | None = None
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Read the clinical values of a study and the dictionary that types them.
+
+    Parameters
+    ----------
+    config : mapping
+        The resolved configuration, with `clinical`, or with `features` and an outcome.
+    problems : Problems, optional
+        Receives what is wrong with both tables instead of the first error.
+
+    Returns
+    -------
+    clinical : pandas.DataFrame or None
+        As `pipeline.tables.clinical.clinical_table.read_clinical` returns it.
+    dictionary : pandas.DataFrame or None
+        As `pipeline.tables.dictionary.read_dictionary` returns it, or made of the configuration.
+        Either is None, with `problems` alone, where nothing can be gone on with.
+
+    Raises
+    ------
+    StudyError
+        Telling what is wrong with the tables; if a named column is in none, or if rows of one
+        unit contradict one another.
+    """
+    key, path = f"{config['unit']}_id", config["clinical"]
+    if problems is None:
+        problems = Problems("the clinical table and its dictionary")
+        both = clinical_tables(config, problems)
+        problems.raise_if_any()
+        return both
+    dictionary, clinical = None, None
+    if config["dictionary"] is not None:
+        with problems.step():
+            dictionary = read_dictionary(config["dictionary"], problems)
+        if dictionary is None:
+            if path is not None:
+                with problems.step():  # what needs no dictionary
+                    clinical_sheet(path, config["columns"], key)
+            return None, None
+    with problems.step():
+        clinical, dictionary = _with_dictionary(config, dictionary, key, problems)
+    return clinical, dictionary
+
+
+def _with_dictionary(
+    config: Mapping, dictionary: pd.DataFrame | None, key: str, problems: Problems
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the clinical values typed by a dictionary, or by one made of the configuration."""
+    if dictionary is not None and has_sites(config):
+        described = dictionary_with_site(dictionary, config)
+    sheets: dict[str, tuple[pd.DataFrame, str]] = {}
+    tables: dict[str, pd.DataFrame] = {}
+    for site, of_site in sites_of(config):
+        path, spellings = of_site["clinical"], spellings_of(config, site)
+        if path is not None and dictionary is not None:
+            missing, named = config["missing_values"], config["columns"]
+            means, ties, derived = (
+                {analysis_name(name): each for name, each in config[option].items()}
+                for option in ("readings", "reading_ties", "derived")
+            )
+            tables[site] = read_clinical(
+                *(path, dictionary, key, named, missing, means, problems, ties, derived),
+                *(spellings, site),
+            )
+            continue
+        if path is not None:
+            sheet, where = clinical_sheet(path, config["columns"], key), path
+            sheet = without_missing(sheet, config["missing_values"])
+        else:
+            sheet, where = _beside_features(of_site, dictionary, key)
+        if site != ALONE:
+            sheet = spelled(without_own(sheet), spellings, site)
+        sheets[site] = sheet, where
+    if dictionary is None:
+        dictionary = _dictionary_of_sheets(config, list(sheets.values()))
+        described = dictionary
+        if has_sites(config):
+            described = dictionary_with_site(dictionary, config)
+    for site, (sheet, where) in sheets.items():
+        tables[site] = type_clinical(sheet, dictionary, key, where)
+    if not has_sites(config):
+        return tables[ALONE], dictionary
+    parts = [with_site(table, site).assign(**{SITE: site}) for site, table in tables.items()]
+    clinical = pd.concat(parts, ignore_index=True)
+    return clinical.sort_values(key, kind="stable").reset_index(drop=True), described
+
+
+def _dictionary_of_sheets(config: Mapping, sheets: list[tuple[pd.DataFrame, str]]) -> pd.DataFrame:
+    """Return a dictionary of the columns that the configuration names, by what sheets hold."""
+    roles = _named_columns(config)
+    for sheet, where in sheets:
+        _check_there(roles, sheet.columns, where)
+        left = [name for name in sheet.columns if name not in {*roles, *KEYS}]
+        if left and has(config, "clinical"):
+            logger.info(
+                "no dictionary: of %s only %s is used, and there are no clinical predictors; not "
+                "used: %s",
+                where,
+                listing(map(table_name, roles)),
+                listing(map(table_name, left)),
+            )
+    whole = pd.concat([sheet for sheet, _ in sheets], ignore_index=True)
+    return _dictionary_of(whole, roles, config["split"])
+
+
+def used_columns(clinical: pd.DataFrame, config: Mapping, dictionary: pd.DataFrame) -> pd.DataFrame:
+    """Return a clinical table without the columns that nothing in a study uses.
+
+    What no formula names, and what has the role ``id`` or ``other``, must not be copied into
+    results: nobody looks there for what it may say of a patient.
+
+    Parameters
+    ----------
+    clinical : pandas.DataFrame
+        As `pipeline.tables.clinical.clinical_table.type_clinical` returns it.
+    config : mapping
+        The resolved configuration.
+    dictionary : pandas.DataFrame
+        As `pipeline.tables.dictionary.read_dictionary` returns it.
+    """
+    roles = dict(zip(dictionary["column"], dictionary["role"], strict=True))
+    treated = analysis_name(config["preflight"]["treated_level"] or "")
+    named = {*_named_columns(config), treated}
+    spare = [
+        name
+        for name in clinical.columns
+        if name not in KEYS and name not in named and roles.get(name) in UNUSED_ROLES
+    ]
+    if spare:
+        logger.info(
+            "clinical columns that nothing uses, and that no result holds: %s",
+            listing(map(table_name, spare)),
+        )
+    return clinical.drop(columns=spare)
+
+
+def _beside_features(
+    config: Mapping, dictionary: pd.DataFrame | None, key: str
+) -> tuple[pd.DataFrame, str]:
+    """Return the clinical columns of the feature tables, one row per unit."""
+    where = "the feature tables"
+    layout = Layout.of(config, dictionary)
+    if dictionary is None:
+        roles = _named_columns(config)
+        heads = [column_names(path, "features") for path in config["features"].values()]
+        taken = set(given_names(config["columns"]))
+        there = [*config["columns"], *(name for head in heads for name in head)]
+        there = dict.fromkeys(analysis_name(name) for name in there if name not in taken)
+        _check_there(roles, there, where)
+        layout = Layout.of(config, pd.DataFrame({"column": list(roles)}))
+    sheet = described_values(config["features"], key, layout).rename(columns=analysis_name)
+    sheet = without_missing(sheet.where(~sheet.isin(MISSING), None), config["missing_values"])
+    if key not in sheet.columns:
+        raise StudyError(
+            f"The feature tables must have the column {key}, since `unit` is {config['unit']}",
+            found=listing(map(shown, sheet.columns)),
+            where="config key features",
+            remedy=f"name it, `columns: {{{key}: <your column>}}`, or set `unit` accordingly",
+            code="feature-tables-without-unit",
+        )
+    described = [name for name in sheet.columns if name not in KEYS]
+    # 1, 1.0 and 1.00 are one value, and so are TRUE and true, whoever wrote the table.
+    sheet = sheet.assign(**{name: typed_alike(sheet[name]) for name in described})
+    counts = sheet.groupby(key)[described].nunique()
+    for name in described:
+        several = counts.index[counts[name] > 1]
+        if len(several):
+            stated = sheet.groupby(key)[name].unique()
+            raise StudyError(
+                f"Rows of one {config['unit']} must have the same {table_name(name)}",
+                found=listing(
+                    f"{shown_id(unit)} ("
+                    f"{' and '.join(map(shown, pd.Series(stated[unit]).dropna()))})"
+                    for unit in several
+                ),
+                where=f"{where}, column {table_name(name)}",
+                remedy="mend the values, or write `unit: case` if a row is what has an outcome",
+                code="clinical-rows-disagree",
+            )
+    # The first value that is stated: a reader's table may leave blank what another's states.
+    return sheet.groupby(key, as_index=False, sort=False).first(), where
+
+
+def _named_columns(config: Mapping) -> dict[str, str]:
+    """Return the columns that the configuration names, with the role of each."""
+    roles: dict[str, str] = {}
+    formulas = [(config["outcome"], "outcome")] if config["outcome"] else []
+    formulas += [(entry, "eligibility") for entry in config["eligibility"]]
+    for entry, role in formulas:
+        for name in Formula(entry["formula"], f"config key {role}").columns:
+            roles.setdefault(name, role)
+    split = config["split"]
+    if split["design"] in FROM_COLUMN:
+        roles[analysis_name(split["column"])] = "split"
+    if "outcomes" in config["analyses"] and config["outcomes"]["by"] is not None:
+        roles.setdefault(analysis_name(config["outcomes"]["by"]), "outcomes.by")
+    if "outcomes" in config["analyses"]:
+        for name in columns_of_course(config["outcomes"]):
+            roles.setdefault(analysis_name(name), "outcomes")
+    for columns in config["readings"].values():
+        roles |= {name: roles.get(name, "readings") for name in map(analysis_name, columns)}
+    if has_sites(config):  # made of the sites' names, and in no table
+        roles.pop(SITE, None)
+    return roles
+
+
+def columns_of_course(options: Mapping) -> list[str]:
+    """Return the clinical columns that scales, events and levels of a study name, each once.
+
+    Parameters
+    ----------
+    options : mapping
+        The section `outcomes` of a configuration.
+    """
+    names = [name for scale in options["scales"] for name in scale["columns"].values()]
+    for event in options["events"]:
+        # Which events follow from the levels, and are no columns: see `new_fractures`.
+        names += [
+            event[key] for key in ("event", "followed", "time", "count", "died") if event.get(key)
+        ]
+    levels = options["levels"] or {}
+    names += [levels[key] for key in ("treated", "new") if levels.get(key)]
+    derived = {"adjacent", "remote", "refracture"} if levels.get("new") else set()
+    return [name for name in dict.fromkeys([*names, *options["adjust_for"]]) if name not in derived]
+
+
+def _check_there(roles: Mapping[str, str], columns: object, where: str) -> None:
+    known = list(columns)
+    for name, role in roles.items():
+        if name not in known:
+            raise StudyError(
+                "A column that the configuration names must be in the table",
+                found=table_name(name),
+                where=f"{where}; config key {role}",
+                remedy=suggestion(name, known) or f"columns: {listing(map(table_name, known))}",
+                code="named-column-missing",
+            )
+
+
+def _dictionary_of(sheet: pd.DataFrame, roles: Mapping[str, str], split: Mapping) -> pd.DataFrame:
+    """Return a dictionary of the named columns, typed by what they hold."""
+    entries = []
+    for name, role in roles.items():
+        texts = sheet[name].dropna()
+        texts = texts[~texts.isin(MISSING)]
+        kind, levels = "categorical", None
+        numbers = texts.map(is_number).astype(bool)
+        if numbers.all():
+            kind = "continuous"
+        elif numbers.any():
+            logger.warning(
+                "column %s holds numbers and words (%s): all are compared as words, and none of "
+                "them is a missing value. Name those that say `not known` in `missing_values`",
+                table_name(name),
+                listing(map(shown, sorted(texts[~numbers].unique())), 4),
+            )
+        if role == "split" and split["design"] != "temporal":
+            imported = split["design"] == "imported"
+            kind = "binary" if imported else "categorical"
+            levels = "|".join(PARTS if imported else sorted(texts.unique()))
+        entry = {"column": name, "label": table_name(name), "type": kind, "levels": levels}
+        entries.append(entry | {"role": role})
+    table = pd.DataFrame(entries).reindex(columns=list(COLUMNS)).astype(object)
+    return table.where(table.notna(), None)

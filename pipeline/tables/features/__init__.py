@@ -1,0 +1,1 @@
+"""Feature tables that people hand in, and the names of features."""

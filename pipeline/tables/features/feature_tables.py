@@ -1,0 +1,523 @@
+"""Ready feature tables, one per reader: a study may start from them and then needs no image."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.core.errors import StudyError
+from pipeline.core.problems import Problems, listing
+from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.spellings import typed_alike
+from pipeline.tables.columns import (
+    KEYS,
+    given_names,
+    name_columns,
+    naming_remedy,
+    quoted,
+    write_ids,
+)
+from pipeline.tables.dictionary import MISSING
+from pipeline.tables.features.feature_columns import (
+    DAYS,
+    IDENTIFIERS,
+    NO_FEATURE,
+    PLAIN,
+    Layout,
+    counts_rows,
+    feature_numbers,
+    only_words,
+)
+from pipeline.tables.features.feature_names import foreign_names, is_foreign
+from pipeline.tables.files.sheets import (
+    NAMELESS,
+    column_names,
+    parquet_values,
+    read_sheet,
+    rows_of_repeated,
+    rows_text,
+)
+from pipeline.tables.files.text import cell_text
+from pipeline.tables.identifying.checks import check_headers, check_identifying, shown, shown_id
+
+logger = logging.getLogger(__name__)
+
+SHOWN, SHOWN_COLUMNS = 60, 8
+"""Characters of a cell that an error quotes, and columns whose notation the log tells."""
+WHOLE = re.compile(r"[+-]?[0-9]{1,5}")
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def read_feature_keys(
+    paths: Mapping[str, str], unit_key: str, layout: Layout = PLAIN
+) -> tuple[pd.DataFrame, list[str]]:
+    """Check the columns and ids of the readers' tables, without reading their numbers.
+
+    Parameters
+    ----------
+    paths : mapping
+        Reader to path of a CSV, Excel or Parquet table with one row per case (or patient).
+    unit_key : {'patient_id', 'case_id'}
+        Column that names the unit of the clinical table.
+    layout : Layout
+        What the tables call their columns, and which are no features.
+
+    Returns
+    -------
+    cases : pandas.DataFrame
+        One row per case of any reader: ``patient_id, case_id, level, days_from_surgery``, as far
+        as the tables have these columns. Where there is no ``case_id``, the patient stands for the
+        case.
+    notes : list of str
+        Which columns are no features and are left out.
+
+    Raises
+    ------
+    StudyError
+        If a table lacks its key, repeats or misspells an id, if the readers' features differ, or
+        if they name different patients of a case, or days that are no whole number.
+    """
+    rows: dict[str, pd.Series] = {}
+    sheets = {
+        reader: _read(path, reader, layout, values=False, rows=rows)
+        for reader, path in sorted(paths.items())
+    }
+    _tell_other_readers(rows, paths)
+    problems = Problems("the feature tables")
+    for reader, sheet in sheets.items():
+        _check_keys(sheet, paths[reader], unit_key, problems, layout)
+    problems.raise_if_any()
+    _check_same_features(sheets, problems, layout)
+    problems.raise_if_any()
+    _check_readers_meet(sheets, paths)
+    columns = [
+        name
+        for name in ("patient_id", "case_id", "level", DAYS)
+        if any(name in sheet.columns for sheet in sheets.values())
+    ]
+    cases = pd.concat([sheet.reindex(columns=columns) for sheet in sheets.values()])
+    if "case_id" not in cases:
+        cases["case_id"] = cases["patient_id"]
+    for name in (each for each in columns if each != "case_id"):
+        counts = cases.groupby("case_id")[name].nunique()
+        if (counts > 1).any():
+            problems.add(
+                f"The readers' tables must name the same {name} of a case",
+                found=listing(map(shown_id, counts.index[counts > 1])),
+                where="config key features",
+                remedy=f"correct the column {name}",
+                code="readers-disagree-on-case",
+            )
+    problems.raise_if_any()
+    if DAYS in cases:
+        cases[DAYS] = pd.to_numeric(cases[DAYS]).astype("Int64")
+    notes = []
+    kept_out = layout.kept_out(next(iter(sheets.values())).columns)
+    if kept_out:
+        notes.append(kept_out_text(kept_out))
+    for reader, sheet in sheets.items():
+        kept = {*layout.features_among(sheet.columns), *IDENTIFIERS}
+        dropped = [name for name in sheet.columns if name not in {*kept, *kept_out}]
+        if dropped:
+            notes.append(
+                f"{len(dropped)} columns of the table of reader {reader} are no features and are "
+                f"left out: {listing(dropped, 3)}."
+            )
+    return cases.drop_duplicates("case_id").reset_index(drop=True), notes
+
+
+def columns_left_out(
+    columns: Mapping[str, Sequence[str]], layout: Layout, features: Iterable[str]
+) -> list[dict[str, object]]:
+    """Return which columns of the readers' tables are no features of the study, and why.
+
+    Parameters
+    ----------
+    columns : mapping
+        Reader to the columns of its table.
+    layout : Layout
+        What the tables call their columns, and which are no features.
+    features : iterable of str
+        The features of the study.
+
+    Returns
+    -------
+    list of dict
+        ``reader, reason, columns``; ids are not among them.
+    """
+    known, found = {*features, *IDENTIFIERS, *given_names(layout.names)}, []
+    for reader, names in sorted(columns.items()):
+        reasons: dict[str, list[str]] = {}
+        kept_out = layout.kept_out(names)
+        for name in names:
+            if name not in known:
+                suspect = f"kept out: {kept_out[name]}" if name in kept_out else None
+                reasons.setdefault(suspect or layout.reason(name), []).append(name)
+        found += [
+            {"reader": reader, "reason": reason, "columns": of_reason}
+            for reason, of_reason in reasons.items()
+        ]
+    return found
+
+
+def kept_out_text(kept_out: Mapping[str, str]) -> str:
+    """Return what is told of `Layout.kept_out`: the columns with their reasons, and the remedy."""
+    told = listing((f"{name} ({reason})" for name, reason in kept_out.items()), 12)
+    verb = "column is" if len(kept_out) == 1 else "columns are"
+    return (
+        f"{len(kept_out)} {verb} kept out of the features, since names or words differ from those "
+        f"of features: {told}. If one is a feature, list it in `also_features`; if not, in "
+        "`not_features`, or describe it in the data dictionary."
+    )
+
+
+def named_features(path: str | Path, layout: Layout = PLAIN) -> list[str]:
+    """Return the features that a table names in its header, without reading its rows."""
+    return layout.features_among(column_names(path, "features"))
+
+
+def read_features(
+    path: str | Path, reader: str, unit_key: str, layout: Layout = PLAIN
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Read one reader's table of features.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        Identifier columns as text, then the features as float64 in the table's order, NaN where
+        blank.
+    names : list of str
+        The features.
+    dropped : list of str
+        Columns that are no features: PyRadiomics' ``diagnostics_...``, clinical ones, columns of
+        words (a scanner, a site), which hold no number at all, and one that only numbers the rows.
+
+    Raises
+    ------
+    StudyError
+        If a feature is no number, as in a column that bears a name of PyRadiomics and holds words.
+    """
+    sheet = _read(path, reader, layout, values=True)
+    problems = Problems(f"the feature table {path}")
+    _check_keys(sheet, path, unit_key, problems, layout)
+    problems.raise_if_any()
+    names = layout.features_among(sheet.columns)
+    words = {name for name in names if _is_no_feature(sheet[name], name)}
+    names = [name for name in names if name not in words]
+    numbers = _read_columns(sheet, names, path, problems)
+    problems.raise_if_any()
+    if not names:
+        problems.add(
+            "A feature table must hold numbers",
+            found="words, dates or codes only, or a count of the rows",
+            where=str(path),
+            remedy="give the table that holds the values of the features, one column for each",
+            code="feature-table-not-numbers",
+        )
+        problems.raise_if_any()
+    dropped = [name for name in sheet.columns if name not in {*names, *IDENTIFIERS}]
+    identifiers = [name for name in IDENTIFIERS if name in sheet.columns and name != "reader"]
+    table = pd.concat([sheet[identifiers], pd.DataFrame(numbers, index=sheet.index)], axis=1)
+    return table.reset_index(drop=True), names, dropped
+
+
+def _is_no_feature(values: pd.Series, name: str) -> bool:
+    """Tell whether a column holds words, or only numbers the rows.
+
+    A column that bears a name of PyRadiomics is a feature: what is no number in it is an error.
+    """
+    return counts_rows(values) or (is_foreign(name) and only_words(values))
+
+
+def _read_columns(
+    sheet: pd.DataFrame, names: Iterable[str], path: str | Path, problems: Problems
+) -> dict[str, pd.Series]:
+    """Return the numbers of columns; add a problem for each column in which something is none."""
+    read = {name: feature_numbers(sheet[name]) for name in names}
+    if any(one.decimal_comma for one in read.values()):
+        # One table is written in one way: `1,250` is decimal where another column says `0,5`.
+        for name in (name for name, one in read.items() if one.undecided):
+            read[name] = feature_numbers(sheet[name], decimal_comma=True)
+    for name, one in read.items():
+        if one.wrong:
+            row = next(iter(one.wrong))
+            problems.add(
+                "A feature must be a number, or blank where it is undefined",
+                found=shown(sheet.loc[row, name][:SHOWN]),
+                where=f"{path}, {rows_text(one.wrong)}, column {name}",
+                remedy=f"{one.wrong[row]}; or leave the column out, "
+                f"`not_features: [{quoted(name)}]`",
+                code="feature-not-a-number",
+            )
+    told = {name: one.read_as for name, one in read.items() if one.read_as}
+    for name in list(told)[:SHOWN_COLUMNS]:
+        text, number = next(iter(told[name].items()))
+        logger.info("%s, column %s: %s is read as %s", path, name, shown(text), repr(float(number)))
+    if len(told) > SHOWN_COLUMNS:
+        logger.info("%s: so in %d more columns", path, len(told) - SHOWN_COLUMNS)
+    return {name: one.values for name, one in read.items()}
+
+
+def feature_names(sheet: pd.DataFrame) -> list[str]:
+    """Return the columns of a table of this project's own that are features."""
+    return PLAIN.features_among(sheet.columns)
+
+
+def described_values(paths: Mapping[str, str], unit_key: str, layout: Layout) -> pd.DataFrame:
+    """Return ids and clinical columns of the readers' tables, one below the other, as text.
+
+    Parameters are those of `read_feature_keys`; so are the errors of a table's ids.
+    """
+    sheets, problems = [], Problems("the feature tables")
+    for reader, path in sorted(paths.items()):
+        sheets.append(_read(path, reader, layout, values=False, more=layout.clinical))
+        _check_keys(sheets[-1], path, unit_key, problems, layout)
+        described = [name for name in sheets[-1].columns if name in layout.clinical]
+        check_identifying(sheets[-1][described], path, problems)
+    problems.raise_if_any()
+    for sheet in sheets:  # one reader's software may write 0,5 where another's writes 0.5
+        for name in layout.clinical & set(sheet.columns):
+            present = sheet.loc[~sheet[name].isin(MISSING), name].dropna()
+            read = read_numbers(present)
+            if read.read_as and not read.wrong:
+                sheet.loc[present.index, name] = read.values.map(cell_text)
+    wanted = [name for name in sheets[0].columns if name in {*KEYS, *layout.clinical}]
+    return pd.concat([sheet.reindex(columns=wanted) for sheet in sheets], ignore_index=True)
+
+
+def _check_readers_meet(sheets: Mapping[str, pd.DataFrame], paths: Mapping[str, str]) -> None:
+    """Raise `StudyError` if no case is in every reader's table; log those that are in some only."""
+    ids = {}
+    for reader, sheet in sheets.items():
+        key = next(name for name in KEYS if name in sheet.columns)
+        ids[reader] = set(sheet[key])
+    everybody = set.union(*ids.values())
+    common = set.intersection(*ids.values())
+    if not common:
+        raise StudyError(
+            "Some case must be in the tables of all readers, who read the same patients",
+            found=listing(f"{len(each)} ids of {reader}" for reader, each in ids.items())
+            + ", and none of them in all tables",
+            where=f"{listing(paths.values(), 4)}; config key features",
+            remedy="two hospitals are no two readers: write `sites: {A: {features: {R: <its "
+            "table>}, clinical: <its clinical table>}, B: {...}}` in place of `features` and "
+            "`clinical`, or put their rows into one table with a column of the site; to hold one "
+            "out, `split: {design: by_site, test_sites: [B]}` (docs/sites.md). Otherwise look for "
+            "ids that are written differently",
+            code="readers-share-no-case",
+        )
+    for reader, each in ids.items():
+        lonely = sorted(everybody - each)
+        if lonely:
+            logger.warning(
+                "%d cases are not in the table of reader %s, and leave the study: %s. Add their "
+                "rows to that table, if this reader measured them",
+                *(len(lonely), reader, listing(map(shown_id, lonely))),
+            )
+
+
+def _read(
+    path: str | Path,
+    reader: str,
+    layout: Layout,
+    *,
+    values: bool,
+    more: Iterable[str] = (),
+    rows: dict[str, pd.Series] | None = None,
+) -> pd.DataFrame:
+    """Read one reader's rows as `read_sheet` does; without `values`, only ids and `more` have any.
+
+    `rows` takes up, by path, the reader of each row of a table that holds several.
+
+    Handling a million numbers as text would cost seconds at the start of every run. For the same
+    reason a Parquet table's numbers stay numbers.
+    """
+    path = Path(path)
+    texts = [*IDENTIFIERS, *more, *given_names(layout.names)]
+    if not values:
+        sheet = read_sheet(path, "features", [*texts, NAMELESS])
+        names = column_names(path, "features")
+    elif path.suffix.lower() != ".parquet" or not path.is_file():
+        sheet = read_sheet(path, "features")
+        names = list(sheet.columns)
+    else:
+        sheet = read_sheet(path, columns=texts)
+        names = column_names(path)
+        features = [name for name in names if name not in sheet.columns]
+        sheet = pd.concat([sheet, parquet_values(path, features)], axis=1)
+    names = [*(name for name in sheet.columns if name not in names), *names]
+    sheet = name_columns(sheet.reindex(columns=names), layout.names, path)
+    if rows is not None and "reader" in sheet.columns and sheet["reader"].nunique() > 1:
+        rows[str(path)] = sheet["reader"]
+    sheet = write_ids(_rows_of(sheet, reader, path), path)
+    if DAYS in sheet.columns:  # -3.0, as software writes whole numbers beside blanks, is -3
+        sheet = sheet.assign(**{DAYS: typed_alike(sheet[DAYS])})
+    if layout.numbered and "patient_id" in sheet and "case_id" not in sheet:
+        place = sheet.groupby("patient_id").cumcount() + 1
+        if (place > 1).any():
+            cases = sheet["patient_id"] + "-" + place.astype(str)
+            sheet = pd.concat([cases.rename("case_id"), sheet], axis=1)
+    return sheet
+
+
+def _tell_other_readers(rows: Mapping[str, pd.Series], readers: Iterable[str]) -> None:
+    """Warn of rows of readers whom the configuration does not name: they are left out.
+
+    Parameters
+    ----------
+    rows : mapping
+        By path of a table: the reader of each row, where the table has several.
+    readers : iterable of str
+        Readers whom the configuration names.
+    """
+    named = list(readers)
+    for path, readers_of in sorted(rows.items()):
+        others = readers_of[~readers_of.isin(named)].fillna("(blank)")
+        for other, count in others.value_counts().sort_index().items():
+            logger.warning(
+                "%d rows of reader %s are left out: the configuration does not name this reader. "
+                "Table %s. Remedy: add the reader to `features`, or remove the rows",
+                count,
+                other,
+                Path(path).name,
+            )
+
+
+def _rows_of(sheet: pd.DataFrame, reader: str, path: str | Path) -> pd.DataFrame:
+    """Return a reader's rows of a table that holds those of several, or else all of them."""
+    named = sheet["reader"].dropna().unique() if "reader" in sheet.columns else []
+    if len(named) < 2:
+        return sheet
+    rows = sheet[sheet["reader"] == reader]
+    if rows.empty:
+        raise StudyError(
+            "A table of several readers must have rows of each reader of the study",
+            found=f"{reader}; the table names {listing(named)}",
+            where=f"{path}, column reader; config key features",
+            remedy="name the readers as the table does, such as "
+            f"`features: {{{named[0]}: {path}, {named[1]}: {path}}}`",
+            code="reader-missing-in-table",
+        )
+    return rows
+
+
+def _check_keys(
+    sheet: pd.DataFrame,
+    path: str | Path,
+    unit_key: str,
+    problems: Problems,
+    layout: Layout = PLAIN,
+) -> None:
+    keys = [name for name in KEYS if name in sheet.columns]
+    if keys:
+        check_headers(sheet.columns, path, problems, own=IDENTIFIERS)
+    if not keys:
+        problems.add(
+            "A feature table must have the column case_id or patient_id",
+            found=f"columns {listing(_other_columns(sheet), 12)}",
+            where=f"{path}, header",
+            remedy=naming_remedy(unit_key, sheet.columns, layout.names),
+            code="feature-table-without-key",
+        )
+        return
+    if "patient_id" not in keys and unit_key == "patient_id":
+        problems.add(
+            "With `unit: patient`, a feature table must have the column patient_id",
+            found=f"columns {listing(_other_columns(sheet), 12)}",
+            where=f"{path}, header",
+            remedy=naming_remedy("patient_id", sheet.columns, layout.names)
+            + "; or set `unit: case`",
+            code="feature-table-without-patient",
+        )
+    for name in keys:
+        for row, value in sheet[name].items():
+            if value is None or not ID.fullmatch(value):
+                problems.add(
+                    f"{name} must be well formed",
+                    found=shown_id(value),
+                    where=f"{path}, row {row}, column {name}",
+                    remedy="letters, digits, '_' and '-' only, beginning with a letter or digit"
+                    if value
+                    else "name the patient, or remove the row: totals below a table are no patient",
+                    code="cell-not-allowed",
+                )
+    for row, value in sheet[DAYS].items() if DAYS in sheet.columns else ():
+        if value is not None and not WHOLE.fullmatch(value):
+            problems.add(
+                f"{DAYS} must be whole days, negative before surgery",
+                found=shown(value),
+                where=f"{path}, row {row}, column {DAYS}",
+                remedy="write a number such as -3, or leave the cell blank",
+                code="days-not-whole",
+            )
+    repeated = dict(rows_of_repeated(sheet[keys[0]]))
+    if repeated:
+        problems.add(
+            f"A feature table must have one row per {keys[0].removesuffix('_id')}",
+            found=listing(
+                (f"{shown_id(value)} in {rows_text(rows)}" for value, rows in repeated.items()), 3
+            ),
+            where=f"{path}, column {keys[0]}",
+            remedy="remove the duplicate; where rows are regions of a patient, tell them apart, "
+            "such as `columns: {case_id: [<patient>, <region>]}`, or, with one reader, write "
+            "`aggregation: mean`",
+            code="feature-row-repeated",
+        )
+    divided = [name for name in layout.features_among(sheet.columns) if "|" in name]
+    if divided:
+        problems.add(
+            "A feature's name must not hold '|', which parts names in the results",
+            found=listing(divided, 4),
+            where=f"{path}, header",
+            remedy="rename the columns, or leave them out, `not_features: ['*|*']`",
+            code="feature-name-with-bar",
+        )
+    if not layout.features_among(sheet.columns):
+        kept_out = layout.kept_out(sheet.columns)
+        problems.add(
+            "A feature table must hold features",
+            where=f"{path}, header",
+            remedy=kept_out_text(kept_out)
+            if kept_out
+            else "give the table that holds the features, or take them out of `not_features`",
+            code="feature-table-without-features",
+        )
+
+
+def _other_columns(sheet: pd.DataFrame) -> list[str]:
+    """Return the columns that do not bear a name of PyRadiomics, among which the id will be."""
+    names = [name for name in sheet.columns if not NO_FEATURE.match(name) or name == NAMELESS]
+    return foreign_names(names) or names
+
+
+def _check_same_features(
+    sheets: Mapping[str, pd.DataFrame], problems: Problems, layout: Layout
+) -> None:
+    readers = list(sheets)
+    names = {reader: set(layout.features_among(sheet.columns)) for reader, sheet in sheets.items()}
+    keys = {reader: [k for k in KEYS if k in sheet.columns] for reader, sheet in sheets.items()}
+    first = readers[0]
+    for other in readers[1:]:
+        for one, two in ((first, other), (other, first)):
+            missing = sorted(names[one] - names[two])
+            if missing:
+                problems.add(
+                    "Every reader's table must have the same features",
+                    found=f"{len(missing)} of {one} are not in {two}: {listing(missing, 5)}",
+                    where="config key features",
+                    remedy="extract both with the same parameter file",
+                    code="readers-features-differ",
+                )
+        if keys[first] != keys[other]:
+            problems.add(
+                "Every reader's table must have the same id columns",
+                found=f"{listing(keys[first])} of {first} against {listing(keys[other])} of "
+                f"{other}",
+                where="config key features",
+                remedy="give each table the same columns of ids, or rename them alike",
+                code="readers-id-columns-differ",
+            )

@@ -1,0 +1,1 @@
+"""Tables of features: extracted, perturbed, of controls, and how well readers agree."""

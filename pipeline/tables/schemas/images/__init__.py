@@ -1,0 +1,1 @@
+"""Tables on scans and masks, before a feature is computed."""

@@ -1,0 +1,1 @@
+"""Tables of the analysis `outcomes`: groups and their course."""

@@ -1,0 +1,1 @@
+"""Tables of the analysis `prediction`, and of a validation."""

@@ -1,6 +1,0 @@
-"""Moved: ``vertebromics trace``."""
-
-from pipeline.core.command_names import run_moved
-
-if __name__ == "__main__":
-    run_moved("pipeline.trace", "pipeline.running.trace")

@@ -24,7 +24,7 @@ from pipeline.tables.readers import is_original, originals_first, reader_label, 
 from pipeline.tables.schemas.images.agreement import Agreement
 from pipeline.tables.schemas.images.ingest import Ingest
 from pipeline.tables.schemas.images.masks import Masks
-from segmentation.pages.pictures import write_picture
+from segmentation.pages.pictures import around, write_picture
 from segmentation.regions.compare import compare_masks
 
 LIBRARIES = ("matplotlib", "numpy", "scipy", "SimpleITK")
@@ -86,6 +86,7 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store, tolerance_mm: floa
             reader: read_nrrd(store.path(mask))
             for reader, mask in zip(masks["reader"], masks["mask"], strict=True)
         }
+        image, read = around(image, read)
         spacing = Geometry.of(image).spacing
         pairs = [
             {

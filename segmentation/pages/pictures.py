@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,6 +41,37 @@ _VIEWS = (
 )
 #: White letters stay readable on white bone.
 _OUTLINE = [withStroke(linewidth=2, foreground="black")]
+
+
+def around(
+    ct: sitk.Image, masks: Mapping[str, sitk.Image]
+) -> tuple[sitk.Image, dict[str, sitk.Image]]:
+    """Crop a CT and its masks to what is shown of them: the masks' common box and a margin.
+
+    Parameters
+    ----------
+    ct : SimpleITK.Image
+        Hounsfield units.
+    masks : Mapping of str to SimpleITK.Image
+        0/1 on the grid of `ct` by reader, at least one voxel in one of them.
+
+    Returns
+    -------
+    ct : SimpleITK.Image
+        The box and `MARGIN_MM` beside it, as far as the volume goes.
+    masks : dict
+        Reader to the same box of the mask.
+    """
+    boxes = [occupied_box(sitk.GetArrayViewFromImage(mask)) for mask in masks.values()]
+    ends = []
+    for axis, spacing in enumerate(ct.GetSpacing()[::-1]):
+        sides, margin = [box[axis] for box in boxes if box], math.ceil(MARGIN_MM / spacing)
+        first = max(min(side.start for side in sides) - margin, 0)
+        ends.append(slice(first, max(side.stop for side in sides) + margin))
+    box = tuple(
+        slice(end.start, min(end.stop, n)) for end, n in zip(ends[::-1], ct.GetSize(), strict=True)
+    )
+    return ct[box], {reader: mask[box] for reader, mask in masks.items()}
 
 
 def picture(ct: sitk.Image, masks: Mapping[str, sitk.Image], title: str) -> Figure:
@@ -110,21 +142,14 @@ def _styles(readers: Mapping) -> list:
 def _crop(
     ct: sitk.Image, masks: Mapping[str, sitk.Image]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Turn to LPS order and crop around the masks: spacing (z, y, x), voxels, masks by reader."""
+    """Crop around the masks and turn to LPS order: spacing (z, y, x), voxels, masks by reader."""
+    ct, masks = around(ct, masks)
     ct = sitk.DICOMOrient(ct, "LPS")
     arrays = {
         reader: sitk.GetArrayFromImage(sitk.DICOMOrient(mask, "LPS")) != 0
         for reader, mask in masks.items()
     }
-    spacing = np.array(ct.GetSpacing()[::-1])
-    drawn = occupied_box(np.any(list(arrays.values()), axis=0))
-    margin = np.ceil(MARGIN_MM / spacing).astype(int)
-    box = tuple(
-        slice(max(side.start - edge, 0), side.stop + edge)
-        for side, edge in zip(drawn, margin, strict=True)
-    )
-    voxels = sitk.GetArrayViewFromImage(ct)[box].copy()
-    return spacing, voxels, {reader: mask[box] for reader, mask in arrays.items()}
+    return np.array(ct.GetSpacing()[::-1]), sitk.GetArrayFromImage(ct), arrays
 
 
 def _draw_view(axes, voxels, drawn, centre, spacing, normal, origin) -> None:

@@ -240,5 +240,8 @@ def mean_and_sd(image: sitk.Image) -> tuple[float, float]:
     """
     voxels = sitk.GetArrayViewFromImage(image)
     mean = sum(float(plane.sum(dtype=np.float64)) for plane in voxels) / voxels.size
-    squares = sum(float(np.square(plane - np.float64(mean)).sum()) for plane in voxels)
+    squares, away = 0.0, np.empty(voxels.shape[1:])
+    for plane in voxels:
+        np.subtract(plane, np.float64(mean), out=away)
+        squares += float(np.square(away, out=away).sum())
     return mean, (squares / max(voxels.size - 1, 1)) ** 0.5

@@ -15,6 +15,7 @@ from statistics import median
 from pydicom.dataset import Dataset
 
 from pipeline.imaging.dicom.dicom_damage import DAMAGE
+from pipeline.imaging.dicom.dicom_values import value_of
 
 GIVEN, NOT_GIVEN = "given", "not given"
 NATIVE, ARTERIAL, VENOUS, DELAYED = PHASES_OF_CONTRAST = ("native", "arterial", "venous", "delayed")
@@ -211,7 +212,7 @@ def _plain(text: str) -> str:
 def _word(header: Dataset, keyword: str) -> str:
     """Return a text; of what is damaged none: no CT is refused for what it need not say."""
     try:
-        value = header.get(keyword)
+        value = value_of(header, keyword)
     except DAMAGE:
         return ""
     return "" if value is None else str(value).strip()
@@ -219,7 +220,7 @@ def _word(header: Dataset, keyword: str) -> str:
 
 def _items(header: Dataset, keyword: str) -> tuple[Dataset, ...]:
     try:
-        return tuple(header.get(keyword) or ())
+        return tuple(value_of(header, keyword) or ())
     except DAMAGE:
         return ()
 
@@ -227,7 +228,7 @@ def _items(header: Dataset, keyword: str) -> tuple[Dataset, ...]:
 def _real(header: Dataset, keyword: str) -> float | None:
     """Return a finite number above zero, None otherwise."""
     try:
-        value = float(header.get(keyword))
+        value = float(value_of(header, keyword))
     except DAMAGE:
         return None
     return value if math.isfinite(value) and value > 0 else None

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.encaps import generate_frames
 from pydicom.pixels import iter_pixels, pixel_array
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
 from pipeline.core.errors import CaseError
 from pipeline.core.files import raise_if_machine
@@ -43,6 +50,9 @@ LOSSY_UNREADABLE = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (53, 55, 111, 1
 #: Largest slope or intercept of a rescaling to HU; beyond it whole numbers run over.
 LARGEST = 1e6
 
+#: What stands between tag and length of plain pixels: nothing in implicit VR, else the VR.
+_PLAIN = {str(ImplicitVRLittleEndian): b"", str(ExplicitVRLittleEndian): b"OW\0\0"}
+
 _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 
 #: Attributes read to decode a slice.
@@ -60,6 +70,7 @@ PIXELS = (
 )
 
 
+@cache
 def syntax_name(transfer_syntax: str) -> str:
     """Return the standard's name of a transfer syntax; another value of the header is not shown."""
     with quiet():
@@ -279,10 +290,41 @@ def _cause(error: Exception) -> str:
 
 def _classic(one: Slice) -> np.ndarray:
     _check_length(one)
+    plain = _plain_values(one)
+    if plain is not None:
+        return plain
     data = pydicom.dcmread(one.path, specific_tags=list(PIXELS), force=True)
     data.file_meta.TransferSyntaxUID = UID(one.transfer_syntax)
     _check_stream(one, data)
     return pixel_array(data, raw=True, decoding_plugin=_plugin(one))
+
+
+def _plain_values(one: Slice) -> np.ndarray | None:
+    """Return the pixels of a file that ends with them and writes them as most CTs do, else None.
+
+    Values of 16 bits, little endian, under the head that such values have and as many as the header
+    says, from where the header ends to the end of the file: nothing is left to interpret but the
+    bits that do not count.
+    """
+    if one.header_end is None or one.pixels.bits_allocated != 16:
+        return None
+    length = 2 * one.shape[0] * one.shape[1]
+    head = b"\xe0\x7f\x10\0" + _PLAIN.get(one.transfer_syntax, b"") + length.to_bytes(4, "little")
+    if one.transfer_syntax not in _PLAIN or one.path.stat().st_size != (
+        one.header_end + len(head) + length
+    ):
+        return None
+    with open(one.path, "rb") as stream:
+        stream.seek(one.header_end)
+        if stream.read(len(head)) != head:
+            return None
+        values = np.fromfile(stream, "<i2" if one.pixels.signed else "<u2", length // 2)
+    # Bits that do not count may hold an overlay, and a sign fills them.
+    unused = 16 - one.pixels.bits_stored
+    if unused:
+        values <<= unused
+        values >>= unused
+    return values.reshape(one.shape)
 
 
 def _frames(one: Slice, wanted: Sequence[Slice]) -> Iterator[np.ndarray]:

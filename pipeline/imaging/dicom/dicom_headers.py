@@ -14,7 +14,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from pipeline.imaging.dicom.dicom_contrast import (
 )
 from pipeline.imaging.dicom.dicom_damage import DAMAGE, is_damage
 from pipeline.imaging.dicom.dicom_start import START, has_mark, is_bare, start_of
+from pipeline.imaging.dicom.dicom_values import tag_of, value_of
 
 #: Attributes read to choose and check a series. None of them names a person. The description may;
 #: it is needed to find the series that the table names by it, and only its digest is kept. Texts on
@@ -82,6 +83,7 @@ HEADER = (
     "PerFrameFunctionalGroupsSequence",
     *CONTRAST_HEADER,
 )
+_TAGS = [tag_of(keyword) for keyword in HEADER]
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 #: Enhanced CT and legacy converted enhanced CT: many frames in one file.
 ENHANCED_CT_STORAGES = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
@@ -171,6 +173,8 @@ class Slice:
     phase : dict
         Of `PHASES` what the slice states, as text or, for times, as a digest; never shown but for
         numbers.
+    header_end : int or None
+        Of a file of one slice, the byte at which what follows the header begins: its pixels.
     """
 
     path: Path
@@ -197,6 +201,7 @@ class Slice:
     transfer_syntax: str
     facts: dict
     phase: dict[str, str] = field(default_factory=dict, repr=False)
+    header_end: int | None = None
 
     @property
     def label(self) -> str:
@@ -235,14 +240,18 @@ def read_headers(files: Iterable[Path]) -> list[Slice]:
     """
     slices: list[Slice] = []
     files = list(files)
-    for place, file in enumerate(files, start=1):
-        try:
-            slices += _read(file)
-        except CaseError as error:
-            where = _named(file, place, len(files))
-            raise CaseError(
-                error.rule, found=f"{error.found}, {where}", remedy=error.remedy, code=error.code
-            ) from None
+    with quiet():
+        for place, file in enumerate(files, start=1):
+            try:
+                slices += _read(file)
+            except CaseError as error:
+                where = _named(file, place, len(files))
+                raise CaseError(
+                    error.rule,
+                    found=f"{error.found}, {where}",
+                    remedy=error.remedy,
+                    code=error.code,
+                ) from None
     return slices
 
 
@@ -254,12 +263,11 @@ def _named(file: Path, place: int, files: int) -> str:
 
 def _read(file: Path) -> list[Slice]:
     """Return the slices of one file; none where it is no DICOM image."""
-    header = _read_header(file)
+    header, end = _read_header(file)
     if header is None:
         return []
     try:
-        with quiet():
-            return _slices_of(file, header)
+        return _slices_of(file, header, end)
     except CaseError:
         raise
     except (*DAMAGE, OSError) as error:
@@ -269,8 +277,11 @@ def _read(file: Path) -> list[Slice]:
         raise _damaged(f"a header with damaged values ({type(error).__name__})") from None
 
 
-def _read_header(file: Path) -> pydicom.Dataset | None:
-    """Return the whitelisted part of a DICOM file's header, None where it is another file."""
+def _read_header(file: Path) -> tuple[pydicom.Dataset | None, int]:
+    """Return the whitelisted part of a DICOM file's header, and where in the file it ends.
+
+    The header is None where it is another file.
+    """
     start = start_of(file)
     if len(start) < START and not start.strip(b"\0"):
         raise _damaged("an empty file")
@@ -278,16 +289,16 @@ def _read_header(file: Path) -> pydicom.Dataset | None:
         raise _damaged("a file whose letters DICM are wrong")
     # A damaged length claims up to 4 GB; of a mapped file no more is read than it holds.
     with (
-        quiet(),
         open(file, "rb") as stream,
         mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content,
     ):
         try:
-            return pydicom.dcmread(
-                content, stop_before_pixels=True, specific_tags=list(HEADER), force=is_bare(start)
+            header = pydicom.dcmread(
+                content, stop_before_pixels=True, specific_tags=_TAGS, force=is_bare(start)
             )
+            return header, content.tell()
         except InvalidDicomError:
-            return None  # a text, a picture
+            return None, 0  # a text, a picture
         except (*DAMAGE, OSError) as error:
             if not is_damage(error):
                 raise
@@ -303,19 +314,19 @@ def _damaged(found: str) -> CaseError:
     )
 
 
-def _slices_of(file: Path, header: pydicom.Dataset) -> list[Slice]:
+def _slices_of(file: Path, header: pydicom.Dataset, end: int) -> list[Slice]:
     if "Rows" not in header or "Columns" not in header:
-        stored = header.file_meta.get("MediaStorageSOPClassUID", header.get("SOPClassUID"))
+        stored = header.file_meta.get("MediaStorageSOPClassUID", value_of(header, "SOPClassUID"))
         if stored in (CT_IMAGE_STORAGE, *ENHANCED_CT_STORAGES, None):
             raise _damaged("a CT slice whose header is cut short")
         return []  # a report, a structure set, an index
     if _text(header, "SOPClassUID") not in ENHANCED_CT_STORAGES:
-        return [_slice_of(file, header, {})]
-    frames = header.get("PerFrameFunctionalGroupsSequence") or ()
+        return [replace(_slice_of(file, header, {}), header_end=end)]
+    frames = value_of(header, "PerFrameFunctionalGroupsSequence") or ()
     claimed = _frames_of(header)
     if len(frames) != claimed:
         raise _damaged(f"an enhanced CT of {claimed} frames with the headers of {len(frames)}")
-    shared = (header.get("SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
+    shared = (value_of(header, "SharedFunctionalGroupsSequence") or [pydicom.Dataset()])[0]
     return [
         _slice_of(file, header, _groups(shared) | _groups(own), index, usage_of(own, shared))
         for index, own in enumerate(frames)
@@ -344,7 +355,8 @@ def _slice_of(
     def group(keyword: str) -> pydicom.Dataset:
         return header if frame is None else groups.get(keyword, empty)
 
-    image_type = group("CTImageFrameTypeSequence").get("FrameType") or header.get("ImageType")
+    frame_type = value_of(group("CTImageFrameTypeSequence"), "FrameType")
+    image_type = frame_type or value_of(header, "ImageType")
     rescale = group("PixelValueTransformationSequence")
     measures = group("PixelMeasuresSequence")
     return Slice(
@@ -393,7 +405,7 @@ def _frames_of(header: pydicom.Dataset) -> int:
 def _lossy(header: pydicom.Dataset) -> str:
     """Return ``01`` where a header says in any way that its image was compressed with loss."""
     stated = _text(header, "LossyImageCompression").upper()
-    ratio = _several(header.get("LossyImageCompressionRatio"))
+    ratio = _several(value_of(header, "LossyImageCompressionRatio"))
     return "01" if stated not in ("", "00", "0", "NO") or any(ratio) else stated
 
 
@@ -444,12 +456,12 @@ def _several(value: object) -> list[str]:
 
 
 def _text(header: pydicom.Dataset, keyword: str) -> str:
-    return " ".join(_several(header.get(keyword))).strip()
+    return " ".join(_several(value_of(header, keyword))).strip()
 
 
 def _numbers(header: pydicom.Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     try:
-        value = header.get(keyword)
+        value = value_of(header, keyword)
         found = tuple(map(float, [value] if count == 1 else value))
     except (TypeError, ValueError):
         return None

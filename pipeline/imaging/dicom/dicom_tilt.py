@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
 
 Interpolation = Literal["linear", "bspline"]
 
@@ -47,6 +46,9 @@ def unshear(
     first : int
         Row of the first slice's grid at which the corrected volume begins (zero or below).
     """
+    # Takes longer to import than all other modules of ingest, and few CTs are tilted.
+    from scipy import ndimage
+
     first = int(np.floor(shifts.min()))
     last = int(np.ceil(shifts.max()))
     rows = voxels.shape[1] + last - first

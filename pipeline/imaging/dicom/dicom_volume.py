@@ -379,11 +379,14 @@ def _hounsfield(
     padded, lowest = 0, np.inf
     for index, (one, stored) in enumerate(zip(slices, stored_values(slices), strict=True)):
         plane = rescale(stored, one)
-        outside = _padding_of(one, stored)
-        padded += int(np.count_nonzero(outside))
-        lowest = min(lowest, float(plane[~outside].min(initial=_HIGHEST)))
-        if options.padding == "replace":
-            plane[outside] = options.padding_hu
+        if one.pixels.padding is None:
+            lowest = min(lowest, float(plane.min(initial=_HIGHEST)))
+        else:
+            outside = _padding_of(one.pixels.padding, stored)
+            padded += int(np.count_nonzero(outside))
+            lowest = min(lowest, float(plane.min(where=~outside, initial=_HIGHEST)))
+            if options.padding == "replace":
+                plane[outside] = options.padding_hu
         if voxels is None:
             # Only now: a damaged header may claim more than there is memory.
             voxels = np.empty((len(slices), *one.shape), dtype=np.int16 if whole else np.float64)
@@ -405,16 +408,22 @@ def _hounsfield(
     return voxels, facts, lowest if padded < voxels.size else value
 
 
-def _padding_of(one: Slice, stored: np.ndarray) -> np.ndarray:
+def _padding_of(padding: tuple[int, int], stored: np.ndarray) -> np.ndarray:
     """Return which of a slice's stored values stand for pixels outside the field of view."""
-    if one.pixels.padding is None:
-        return np.zeros(stored.shape, dtype=bool)
-    lowest, highest = one.pixels.padding
+    lowest, highest = padding
     return (stored >= lowest) & (stored <= highest)
 
 
 def _rescale_whole(stored: np.ndarray, one: Slice) -> np.ndarray:
-    return stored.astype(np.int64) * int(one.slope) + int(one.intercept)
+    slope, intercept = int(one.slope), int(one.intercept)
+    limits = np.iinfo(stored.dtype)
+    largest = max(-limits.min, limits.max) * abs(slope) + abs(intercept)
+    # Half as long and as exact, where no stored value can leave it.
+    plane = stored.astype(np.int32 if largest <= _HIGHEST else np.int64)
+    if slope != 1:
+        plane *= slope
+    plane += intercept
+    return plane
 
 
 def _rescale_fractional(stored: np.ndarray, one: Slice) -> np.ndarray:

@@ -82,7 +82,7 @@ def test_unpacking_again_leaves_files_untouched(archives, tmp_path):
 )
 def test_another_content_is_refused(archives, tmp_path, files, message):
     archive, package = list(archives.items())[1]
-    with pytest.raises(VertebromicsError, match=message):
+    with refusal("demo-file-changed", VertebromicsError, match=message):
         real.unpack(dataclasses.replace(package, files=files), archive, tmp_path / "out")
     assert not (tmp_path / "out" / "x").exists()
 

@@ -20,6 +20,7 @@ from models.frozen.model import FrozenModel, load_frozen
 from pipeline.core.errors import StudyError
 from tests.support.commands import run_here
 from tests.support.frozen_study import write_frozen_study
+from tests.support.refusals import refusal
 
 STORED = Path(__file__).resolve().parents[1] / "golden" / "frozen"
 
@@ -103,7 +104,7 @@ def test_the_page_is_alone_and_holds_no_patient(file) -> None:
 
 
 def test_a_model_of_features_has_no_form() -> None:
-    with pytest.raises(StudyError, match="Found: features of a CT") as told:
+    with refusal("form-not-possible", StudyError, match="Found: features of a CT") as told:
         form_page(load_frozen(STORED / "lr.vbm"))
     assert told.value.code == "form-not-possible"
 

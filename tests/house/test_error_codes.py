@@ -174,6 +174,49 @@ def f(x):
     assert said == {"one-is": "One is", "two-are": "Two are", "is-not": "It is not ..."}
 
 
+def matching_sentences(tree: ast.AST, kinds: set[str]) -> Iterator[int]:
+    """Yield the lines in which a test asks for an error of ours by its sentence alone."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or getattr(node.func, "attr", "") != "raises":
+            continue
+        asked = [name for each in node.args[:1] for name in names_in(each)]
+        if kinds.intersection(asked) and any(each.arg == "match" for each in node.keywords):
+            yield node.lineno
+
+
+def names_in(node: ast.AST) -> list[str]:
+    """Return the names of the classes that an expression lists."""
+    several = node.elts if isinstance(node, ast.Tuple) else [node]
+    return [getattr(each, "id", getattr(each, "attr", "")) for each in several]
+
+
+def test_tests_ask_for_codes_not_for_sentences(
+    repository: Path, trees: dict[str, ast.Module]
+) -> None:
+    """Else: `with refusal("the-code", Kind, match="the value or file that must be named")`."""
+    kinds = own_errors(trees) | {"Exception"}
+    found = [
+        f"{path.relative_to(repository)}:{line}"
+        for path in sorted((repository / "tests").rglob("*.py"))
+        for line in matching_sentences(ast.parse(path.read_bytes()), kinds)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("with pytest.raises(StudyError, match='It is'): f()", [1]),
+        ("with pytest.raises((OSError, errors.StudyError), match='It'): f()", [1]),
+        ("with pytest.raises(StudyError) as told: f()", []),
+        ("with pytest.raises(ValueError, match='It is'): f()", []),
+        ("with refusal('it-is', StudyError, match='3'): f()", []),
+    ],
+)
+def test_a_sentence_that_a_test_asks_for_is_seen(code: str, lines: list[int]) -> None:
+    assert list(matching_sentences(ast.parse(code), {"StudyError"})) == lines
+
+
 def test_a_refusal_is_matched_by_its_code() -> None:
     with refusal("it-is") as told:
         raise errors.StudyError("It is", found=3, code="it-is")

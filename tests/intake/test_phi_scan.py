@@ -924,7 +924,7 @@ def test_what_is_no_linkage_is_told(tmp_path, content, message):
     linkage = tmp_path / "linkage.json"
     if content is not None:
         linkage.write_text(content)
-    with pytest.raises(StudyError, match=message):
+    with refusal("linkage-invalid", StudyError, match=message):
         main(options(tmp_path, against=linkage))
 
 

@@ -58,6 +58,7 @@ from tests.support.hospital import (
     write_seg,
     write_segments,
 )
+from tests.support.refusals import refusal
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_masks_are_matched_by_a_pattern(hospital, pattern, name):
 @pytest.mark.parametrize("pattern", ["{patient}_{who}", "{level}{level}", "x"])
 def test_a_wrong_pattern_is_told(hospital, pattern):
     write_ct(ANNA, hospital.dicom / "x")
-    with pytest.raises(StudyError, match="--mask-pattern must name each"):
+    with refusal("mask-pattern-invalid", StudyError):
         hospital.run("--mask-pattern", pattern)
 
 
@@ -180,7 +181,7 @@ def test_a_series_that_was_exported_twice_is_taken_once(hospital, same):
         assert lines.count('"a copy of a slice, byte for byte",left out') == SHAPE[0]
     else:  # which of the two is the CT, nobody can tell here: reading it is refused
         assert copied == 2 * SHAPE[0]
-        with pytest.raises(CaseError, match="may lie at the same place"):
+        with refusal("slices-at-one-place", CaseError):
             read_ct(hospital.out / row["image"])
 
 
@@ -287,7 +288,7 @@ def test_two_files_of_one_vertebra_and_reader_are_not_matched(hospital):
 
 def test_nothing_matched_is_an_error(hospital):
     write_ct(ANNA, hospital.dicom)
-    with pytest.raises(StudyError, match="At least one mask must be matched"):
+    with refusal("no-mask-matched", StudyError):
         hospital.run()
     assert not hospital.out.exists()
     assert "no mask of it" in str(hospital.report())
@@ -503,7 +504,7 @@ def test_words_of_a_machine_stay(hospital, caplog):
 
 def test_headers_that_are_kept_must_not_name_the_patient_where_results_repeat_them(hospital):
     write_named_ct(hospital, ManufacturerModelName="Model Knoeterich")
-    with pytest.raises(StudyError, match="At least one mask must be readable"):
+    with refusal("no-mask-readable", StudyError):
         hospital.run("--headers", "keep")
     result, _, check = hospital.report()["KH-0000473-C_L1_A.nrrd"]
     assert "must not name a patient" in result + check
@@ -655,14 +656,14 @@ BAD_VOLUMES = {
 def test_volume_without_a_header_is_told(tmp_path, name):
     (tmp_path / name).write_bytes(BAD_VOLUMES[name])
     (tmp_path / "out").mkdir()
-    with pytest.raises(CaseError, match="A volume must be a whole NIfTI or NRRD file"):
+    with refusal("volume-unreadable", CaseError):
         clean_volume(tmp_path / name, tmp_path / "out" / name, lambda name, number: name)
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_damaged_dicom_is_told(tmp_path):
     (tmp_path / "a").write_bytes(b"no DICOM")
-    with pytest.raises(CaseError, match="A DICOM file must be readable to its end"):
+    with refusal("dicom-damaged", CaseError):
         clean_dicom(tmp_path / "a", tmp_path / "b", Linkage().uid, lambda name, number: name)
     assert not (tmp_path / "b").exists()
 
@@ -729,21 +730,25 @@ def test_a_table_may_name_the_series(hospital, series):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "code", "message"),
     [
-        ({"mask": "masks/none.nrrd"}, "The mask must exist"),
-        ({"level": ""}, "level must not be blank"),
-        ({"level": f"L1 {CANARY}"}, "level must be a vertebra"),
-        ({"version": "x"}, "version must be a whole number"),
-        ({"days_from_surgery": "x"}, "days_from_surgery must be a whole number"),
+        ({"mask": "masks/none.nrrd"}, "path-not-found", "The mask must exist"),
+        ({"level": ""}, "cell-blank", "level must not be blank"),
+        ({"level": f"L1 {CANARY}"}, "level-not-a-vertebra", ""),
+        ({"version": "x"}, "cell-not-whole-number", "version must be a whole number"),
+        (
+            {"days_from_surgery": "x"},
+            "cell-not-whole-number",
+            "days_from_surgery must be a whole number",
+        ),
     ],
 )
-def test_wrong_rows_of_a_table_are_told_without_their_ids(hospital, change, message):
+def test_wrong_rows_of_a_table_are_told_without_their_ids(hospital, change, code, message):
     write_mask(hospital.masks / "one.nrrd")
     row = {"patient_id": CANARY, "level": "L1", "reader": "A", "version": "1"}
     row |= {"image": "masks/one.nrrd", "mask": "masks/one.nrrd", "days_from_surgery": "1"}
     table = table_of(hospital, [row | change])
-    with pytest.raises(StudyError, match=message) as caught:
+    with refusal(code, StudyError, match=message) as caught:
         hospital.command("--cases", table, "--out", hospital.out)
     assert "row 2" in str(caught.value)
     assert CANARY not in str(caught.value)
@@ -775,7 +780,7 @@ def test_rows_that_contradict_each_other_are_not_matched(hospital, change, reaso
 
 def test_table_without_a_column_is_told(hospital):
     table = table_of(hospital, [{"patient_id": CANARY}])
-    with pytest.raises(StudyError, match="must have the column level"):
+    with refusal("column-missing", StudyError, match="must have the column level"):
         hospital.command("--cases", table, "--out", hospital.out)
 
 
@@ -792,7 +797,7 @@ def test_rows_of_a_table_that_fit_nothing_are_reported(hospital):
             {"reader": "B", "image": "x.txt", **common},
         ],
     )
-    with pytest.raises(StudyError, match="At least one mask must be matched"):
+    with refusal("no-mask-matched", StudyError):
         hospital.command("--cases", table, "--out", hospital.out, "--linkage", hospital.linkage)
     report = (hospital.root / "safe" / "who.handover.csv").read_text()
     assert "must hold one CT series with the mask's grid" in report
@@ -828,11 +833,11 @@ def test_dates_that_are_none_are_told_by_row(hospital, text):
     dates = hospital.root / "dates.csv"
     dates.write_text(f"patient_id,surgery_date\n{CANARY},20190101\n{CANARY}2,{text}\n")
     write_ct(ANNA, hospital.dicom)
-    with pytest.raises(StudyError, match=r"one day of surgery.*row 3") as caught:
+    with refusal("surgery-day-ambiguous", StudyError, match="row 3") as caught:
         hospital.run("--dates", dates)
     assert CANARY not in str(caught.value)
     dates.write_text("id\n1\n")
-    with pytest.raises(StudyError, match="must have the column"):
+    with refusal("column-missing", StudyError):
         hospital.run("--dates", dates)
 
 
@@ -858,36 +863,36 @@ def test_levels_are_read_as_people_write_them(word, level):
 def test_places_are_checked(hospital):
     write_ct(ANNA, hospital.dicom)
     write_mask(hospital.masks / "KH-0000471-A_L1_A.nrrd")
-    with pytest.raises(StudyError, match="linkage must lie outside the study"):
+    with refusal("linkage-inside-study", StudyError):
         hospital.command(
             hospital.dicom, hospital.masks, "--out", hospital.out,
             "--linkage", hospital.out / "l.json",
         )  # fmt: skip
     hospital.run()
     hospital.linkage.rename(hospital.root / "elsewhere.json")
-    with pytest.raises(StudyError, match="needs its linkage"):
+    with refusal("linkage-missing", StudyError):
         hospital.run()
     hospital.linkage.write_text('{"schema": 99}')
-    with pytest.raises(StudyError, match="linkage must be a file that register wrote"):
+    with refusal("linkage-invalid", StudyError):
         hospital.run()
     hospital.linkage.unlink()
     other = hospital.root / "other"
     other.mkdir()
     (other / "mine.txt").touch()
-    with pytest.raises(StudyError, match="--out must be a new folder"):
+    with refusal("out-not-new", StudyError):
         hospital.command(hospital.dicom, hospital.masks, "--out", other)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        ([], "Give DICOM_ROOT and MASK_ROOT, or a table"),
-        (["x", "y", "--cases", "z.csv"], "Give either DICOM_ROOT and MASK_ROOT, or --cases"),
-        (["none", "none"], "DICOM_ROOT must be a folder"),
+        ([], "sources-neither", ""),
+        (["x", "y", "--cases", "z.csv"], "sources-both", ""),
+        (["none", "none"], "folder-missing", "DICOM_ROOT must be a folder"),
     ],
 )
-def test_wrong_arguments_are_told(hospital, arguments, message):
-    with pytest.raises(StudyError, match=message):
+def test_wrong_arguments_are_told(hospital, arguments, code, message):
+    with refusal(code, StudyError, match=message):
         hospital.command(*arguments, "--out", hospital.out)
 
 

@@ -17,6 +17,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from tests.support.commands import run_here
 from tests.support.frozen_study import write_frozen_study
+from tests.support.refusals import refusal
 from tests.support.second_reader import SecondReader
 
 #: Largest difference to the study's stored risks, and of a second reader to the first.
@@ -195,7 +196,7 @@ def test_a_card_is_text_whatever_a_model_says_of_itself(study, tmp_path):
     assert (tmp_path / "none" / "lr.card.html").read_text(encoding="utf-8") == page
 
 
-def refusal(folder, model="lr", out="m.vbm", *more):
+def told_of(folder, model="lr", out="m.vbm", *more):
     done = run_here("models.freeze", folder, "--model", model, "--out", out, *more)
     assert done.returncode == 1
     return done.stderr
@@ -215,18 +216,18 @@ def changed(study, folder, **options):
 
 
 def test_refusals_of_freeze(study, tmp_path):
-    assert "must end in .vbm" in refusal(study, out=tmp_path / "lr.pkl")
-    assert "from the folder of a study's results" in refusal(tmp_path)
+    assert "must end in .vbm" in told_of(study, out=tmp_path / "lr.pkl")
+    assert "from the folder of a study's results" in told_of(tmp_path)
     leaking = changed(study, tmp_path / "leaking", mode="as_published")
-    assert "mode: as_published is not frozen" in refusal(leaking)
+    assert "mode: as_published is not frozen" in told_of(leaking)
     none = changed(study, tmp_path / "none", analyses=["outcomes"])
-    assert "Only a study that predicts has models" in refusal(none)
+    assert "Only a study that predicts has models" in told_of(none)
     other = changed(study, tmp_path / "other")
     (other / "models" / "rf" / "model.json").unlink()
-    assert "must be one that the study has trained. Found: rf" in refusal(other, "rf")
+    assert "must be one that the study has trained. Found: rf" in told_of(other, "rf")
     path = other / "models" / "lr" / "model.json"
     write_json({"model": "lr", "status": "not_fitted", "reason": "too few", "label": "x"}, path)
-    assert "dropped out of its study" in refusal(other)
+    assert "dropped out of its study" in told_of(other)
 
 
 def test_a_fit_that_is_not_the_studys_is_refused(study, tmp_path):
@@ -235,7 +236,7 @@ def test_a_fit_that_is_not_the_studys_is_refused(study, tmp_path):
     stored = read_table(path)
     stored.loc[stored["part"] == "test", "probability"] += 1e-5
     write_table(stored, path)
-    assert "must predict the test patients as the study did" in refusal(other)
+    assert "must predict the test patients as the study did" in told_of(other)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def test_rows_of_patients_leave_only_where_that_is_asked_for(family, options, tm
     holds = options.get("imputation", {}).get("method") != "iterative"
     out = tmp_path / "m.vbm"
     if holds:
-        found = refusal(study, family, out)
+        found = told_of(study, family, out)
         assert "must not hold rows of training patients" in found
         assert not out.exists()
     more = ("--with-training-rows",) if holds else ()
@@ -279,18 +280,20 @@ def test_what_cannot_be_a_value_is_refused(study, frozen):
     model, table = load_frozen(frozen["lr"]), table_of(study)
     inputs = model.inputs(table)
     level = next(one for one in model.predictors if one.levels)
-    with pytest.raises(StudyError, match=r"Every level must be one that the model knows.*perhaps"):
+    with refusal("level-unknown-to-model", StudyError, match="perhaps"):
         model.risk(inputs.assign(**{level.name: "perhaps"}))
-    with pytest.raises(StudyError, match=r"A number must be finite.*column age"):
+    with refusal("value-infinite", StudyError, match="column age"):
         model.risk(inputs.assign(age=np.inf))
-    with pytest.raises(StudyError, match=r"must hold numbers.*Found: old"):
+    with refusal("predictor-not-a-number", StudyError, match="Found: old"):
         model.risk(inputs.assign(age="old"))
-    with pytest.raises(StudyError, match=r"every column that it starts from.*none called age"):
+    with refusal("frozen-columns-missing", StudyError, match="none called age"):
         model.risk(inputs.drop(columns="age"))
 
 
 def test_a_family_without_a_frozen_form_is_refused(study):
-    with pytest.raises(StudyError, match=r"A model that is frozen is one of lr, .*Found: nb"):
+    with refusal(
+        "freeze-model-unknown", StudyError, match="A model that is frozen is one of lr, .*Found: nb"
+    ):
         write_classifier("nb", object())
 
 

@@ -118,17 +118,17 @@ def test_rows_with_a_blank_are_left_out_and_counted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "event", "rule", "said"),
+    ("columns", "event", "code", "said"),
     [
-        (["rusk"], None, "must be in the table", "perhaps `risk` is meant"),
-        (["word"], None, "A prediction must be a number", "high"),
-        (["risk"], "yes", "must have happened in some rows and not in others", "0, 1"),
+        (["rusk"], None, "judged-column-missing", "perhaps `risk` is meant"),
+        (["word"], None, "prediction-not-a-number", "high"),
+        (["risk"], "yes", "outcome-constant", "0, 1"),
     ],
 )
-def test_what_cannot_be_judged_is_told(tmp_path, columns, event, rule, said):
+def test_what_cannot_be_judged_is_told(tmp_path, columns, event, code, said):
     path = tmp_path / "given.csv"
     path.write_text("died,risk,word\n1,0.5,high\n0,0.2,low\n", encoding="utf-8")
-    with pytest.raises(StudyError, match=rule) as told:
+    with refusal(code, StudyError) as told:
         read_predictions(path, "died", columns, event=event)
     assert said in str(told.value)
 
@@ -164,20 +164,20 @@ def test_a_number_that_a_configuration_would_refuse_is_refused_by_name(typed, tm
 
 
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("options", "code", "found"),
     [
-        ({"confidence": 95}, "95"),
-        ({"threshold": float("nan")}, "nan"),
-        ({"resamples": -5}, "-5"),
-        ({"resamples": 150.5}, "150.5"),
-        ({"seed": -1}, "-1"),
-        ({"decision_curve": (0.5, 1.0)}, "1"),
-        ({"decision_curve": (0.5, 0.2)}, "0.5 to 0.2"),
+        ({"confidence": 95}, "option-number-out-of-bounds", "95"),
+        ({"threshold": float("nan")}, "option-number-out-of-bounds", "nan"),
+        ({"resamples": -5}, "option-number-out-of-bounds", "-5"),
+        ({"resamples": 150.5}, "option-number-out-of-bounds", "150.5"),
+        ({"seed": -1}, "option-number-out-of-bounds", "-1"),
+        ({"decision_curve": (0.5, 1.0)}, "option-number-out-of-bounds", "1"),
+        ({"decision_curve": (0.5, 0.2)}, "decision-curve-range", "0.5 to 0.2"),
     ],
 )
-def test_the_function_refuses_what_its_command_refuses(options, found):
+def test_the_function_refuses_what_its_command_refuses(options, code, found):
     (name,) = options
-    with pytest.raises(StudyError, match=f"Found: {found}") as told:
+    with refusal(code, StudyError, match=f"Found: {found}") as told:
         judge(drawn(), ["risk"], **options)
     assert f"option --{name}".replace("_", "-") in str(told.value)
 

@@ -19,6 +19,7 @@ from pipeline.reporting.results import Learning
 from pipeline.reporting.sections.prediction.learning import learning_section, mean_curve
 from pipeline.study.changed import with_option
 from pipeline.study.config import resolve_config
+from tests.support.refusals import refusal
 
 CONFIG = {
     "study": "curve",
@@ -117,7 +118,7 @@ def test_a_share_that_is_too_small_says_why(procedure, training):
 
 def test_a_study_of_too_few_events_is_refused(procedure, training):
     rare = training.assign(outcome=(np.arange(len(training)) % 150 == 7).astype(int))
-    with pytest.raises(FitError, match="Every fold must hold patients of both outcomes"):
+    with refusal("fold-without-both-outcomes", FitError):
         learning_curve(procedure, rare)
 
 
@@ -130,7 +131,9 @@ def test_its_fits_are_counted_before_the_run(config):
 
 def test_a_model_that_is_not_trained_has_no_curve():
     bad = CONFIG | {"learning_curve": {"models": ["rf"]}}
-    with pytest.raises(StudyError, match="A model can only be given a learning curve if"):
+    with refusal(
+        "model-not-trained", StudyError, match="A model can only be given a learning curve if"
+    ):
         resolve_config(bad)
 
 

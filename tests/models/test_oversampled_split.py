@@ -23,6 +23,7 @@ from pipeline.reporting.results import Orders
 from pipeline.reporting.sections.prediction.orders import orders_section
 from pipeline.study.changed import with_option
 from pipeline.study.config import resolve_config
+from tests.support.refusals import refusal
 
 CONFIG = {
     "study": "orders",
@@ -106,17 +107,25 @@ def test_the_same_seed_gives_the_same_table(noise, config, compared):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "code", "message"),
     [
-        ({"features": {"A": "a.csv"}}, "A study of clinical predictors alone has no images"),
-        ({"outcome": None}, "Models of clinical predictors alone need `outcome`"),
-        ({"mode": "as_published"}, "is the order of a study that selects features on everyone"),
-        ({"oversampling": "none"}, "can be shown of a study that oversamples only"),
-        ({"oversampled_split": {"models": ["lr"]}}, "A model can only be oversampled before"),
+        ({"features": {"A": "a.csv"}}, "clinical-only-with-images", ""),
+        (
+            {"outcome": None},
+            "clinical-only-option-missing",
+            "Models of clinical predictors alone need `outcome`",
+        ),
+        ({"mode": "as_published"}, "clinical-only-as-published", ""),
+        ({"oversampling": "none"}, "oversampled-split-without-oversampling", ""),
+        (
+            {"oversampled_split": {"models": ["lr"]}},
+            "model-not-trained",
+            "A model can only be oversampled before",
+        ),
     ],
 )
-def test_options_that_contradict_are_refused(options, message):
-    with pytest.raises(StudyError, match=message):
+def test_options_that_contradict_are_refused(options, code, message):
+    with refusal(code, StudyError, match=message):
         resolve_config(CONFIG | options)
 
 

@@ -83,5 +83,5 @@ def test_a_regression_needs_an_outcome(tmp_path):
 def test_options_name_predictors(table, tmp_path, option):
     value = {"factors": ["aeg"], "references": {"aeg": "1"}, "splines": {"aeg": 3}}[option]
     study = clinical_study(tmp_path, **ASKED, regression={option: value})
-    with pytest.raises(StudyError, match=rf"must name a predictor.*regression\.{option}.*`age`"):
+    with refusal("option-names-no-predictor", StudyError, match=rf"regression\.{option}.*`age`"):
         study_cohort(study)

@@ -280,12 +280,12 @@ def test_a_gpu_is_used_by_one_process(folder, tmp_path, monkeypatch, device, wor
 
     def spy(*arguments, **options):
         given.update(options)
-        raise StudyError("That is all")
+        raise StudyError("That is all", code="that-is-all")
 
     monkeypatch.setattr("models.train.device_of", lambda model, wanted: device)
     monkeypatch.setattr("models.train.fit_model", spy)
     options = options_of(folder, "tabnet", tmp_path)
     options.workers = 3
-    with pytest.raises(StudyError, match="That is all"):
+    with refusal("that-is-all", StudyError):
         main(options)
     assert given["workers"] == workers

@@ -71,17 +71,27 @@ def test_the_primary_analysis_is_completed_from_its_model():
 
 
 @pytest.mark.parametrize(
-    ("primary", "more", "message"),
+    ("primary", "more", "code", "message"),
     [
-        ({"model": "tabnet"}, {}, "that of a model that is trained"),
-        ({"model": "lr"}, {"outcome": None}, "needs an outcome"),
-        ({"model": "lr", "part": "nested"}, {"nested": {"models": ["rf"]}}, "needs it for its"),
-        ({"model": "winner", "part": "nested"}, {"nested": {"models": ["rf"]}}, "needs it for its"),
-        ({"model": "lr", "part": "nested", "metric": "ici"}, {}, "metrics auroc and brier"),
-        ({"model": "lr", "part": "oof"}, {}, "must be one of test, nested"),
-        ({"part": "test"}, {}, "`model` must be given"),
+        ({"model": "tabnet"}, {}, "primary-model-not-trained", ""),
+        ({"model": "lr"}, {"outcome": None}, "primary-without-outcome", ""),
+        (
+            {"model": "lr", "part": "nested"},
+            {"nested": {"models": ["rf"]}},
+            "primary-model-not-nested",
+            "",
+        ),
+        (
+            {"model": "winner", "part": "nested"},
+            {"nested": {"models": ["rf"]}},
+            "primary-model-not-nested",
+            "",
+        ),
+        ({"model": "lr", "part": "nested", "metric": "ici"}, {}, "primary-metric-not-nested", ""),
+        ({"model": "lr", "part": "oof"}, {}, "option-value-invalid", "must be one of test, nested"),
+        ({"part": "test"}, {}, "option-missing", "`model` must be given"),
     ],
 )
-def test_a_primary_analysis_that_cannot_be_is_refused(primary, more, message):
-    with pytest.raises(StudyError, match=message):
+def test_a_primary_analysis_that_cannot_be_is_refused(primary, more, code, message):
+    with refusal(code, StudyError, match=message):
         resolve_config(TABLES | more | {"primary": primary})

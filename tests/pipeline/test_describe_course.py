@@ -171,47 +171,51 @@ def other(**outcomes) -> dict:
 SCALE, EVENT = COURSE["outcomes"]["scales"][0], COURSE["outcomes"]["events"][0]
 REFUSED = {
     "a range that falls": (
-        other(scales=[SCALE | {"range": [10, 0], "bands": {}}]), "a range must rise",
+        other(scales=[SCALE | {"range": [10, 0], "bands": {}}]),
+        "plan-part-invalid", "a range must rise",
     ),
-    "bands that end early": (other(scales=[SCALE | {"bands": {"mild": 3}}]), "bands must rise"),
+    "bands that end early": (
+        other(scales=[SCALE | {"bands": {"mild": 3}}]),
+        "plan-part-invalid", "bands must rise",
+    ),
     "an event of levels that are not named": (
-        other(levels=None), "Fractures of adjacent and remote levels follow from the levels",
+        other(levels=None), "outcomes-derived-event", "",
     ),
     "a column that is not there": (
         other(events=[EVENT | {"event": "fractured"}]),
-        "Every column that the analysis `outcomes` names must be in the dictionary",
+        "outcomes-column-undescribed", "",
     ),
     "a scale of words": (
         other(scales=[SCALE | {"columns": {"before": "treated", "after": "vas"}}], levels=None,
               events=[]),
-        "A column of a scale or an event must hold numbers, or two levels",
+        "scale-column-not-numbers", "",
     ),
     "levels that are numbers": (
         other(levels={"treated": "vas", "new": "broken"}, scales=[]),
-        "A column of vertebral levels must hold words",
+        "levels-column-not-words", "",
     ),
     "a reading that is not there": (
         {"readings": {"hu": ["hu_1", "hu_4"]}},
-        "Every column of readings must be in the clinical table",
+        "reading-column-missing", "",
     ),
     "a mean that is there": (
         {"readings": {"hu_1": ["hu_2", "hu_3"]}},
-        "A mean of readings must not be a column of the clinical table already",
+        "reading-mean-exists", "",
     ),
     "a reading that is a predictor": (
-        {"readings": {"hu": ["hu_1", "bmi"]}}, "A single reading must have the role `other`",
+        {"readings": {"hu": ["hu_1", "bmi"]}}, "reading-not-other", "",
     ),
     "a reading of words": (
         {"readings": {"hu": ["hu_1", "treated"]}},
-        "Readings and what is made of them must be described as continuous, ordinal or binary",
+        "reading-not-continuous", "",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused(folder, name):
-    options, message = REFUSED[name]
-    with pytest.raises(StudyError, match=message):
+    options, code, message = REFUSED[name]
+    with refusal(code, StudyError, match=message):
         study_of(folder, **options)
 
 

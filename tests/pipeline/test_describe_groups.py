@@ -91,33 +91,33 @@ def test_the_command_writes_what_it_finds(table, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "rule"),
+    ("options", "code", "rule"),
     [
-        ({"analyses": ["prediction"]}, "exactly one of `cases`"),
-        ({"dictionary": None}, "needs `dictionary`"),
-        ({"clinical": None}, "needs `clinical`"),
-        ({"outcomes": {"by": None}}, "`outcomes` needs groups"),
-        ({"primary": {"model": "lr"}, "outcome": PAIN}, "primary analysis needs an outcome"),
+        ({"analyses": ["prediction"]}, "cases-or-features", ""),
+        ({"dictionary": None}, "analysis-of-clinical-table", "needs `dictionary`"),
+        ({"clinical": None}, "analysis-of-clinical-table", "needs `clinical`"),
+        ({"outcomes": {"by": None}}, "outcomes-without-groups", ""),
+        ({"primary": {"model": "lr"}, "outcome": PAIN}, "primary-without-outcome", ""),
     ],
 )
-def test_what_an_analysis_lacks_is_told(tmp_path, options, rule):
-    with pytest.raises(StudyError, match=rule):
+def test_what_an_analysis_lacks_is_told(tmp_path, options, code, rule):
+    with refusal(code, StudyError, match=rule):
         resolve_config(clinical_options(tmp_path, **options))
 
 
 @pytest.mark.parametrize(
-    ("by", "rule"),
+    ("by", "code", "rule"),
     [
-        ("fractur", "must be a column of the dictionary.*perhaps `fracture` is meant"),
-        ("age", "must be words, not numbers"),
-        ("sex", "must be two at least"),
+        ("fractur", "outcomes-groups-undescribed", "perhaps `fracture` is meant"),
+        ("age", "outcomes-groups-numbers", ""),
+        ("sex", "outcomes-groups-too-few", ""),
     ],
 )
-def test_a_column_that_makes_no_groups_is_refused(tmp_path, by, rule):
+def test_a_column_that_makes_no_groups_is_refused(tmp_path, by, code, rule):
     table = write_clinical(tmp_path)
     if by == "sex":
         table.assign(sex="female").to_csv(tmp_path / "clinical.csv", index=False)
-    with pytest.raises(StudyError, match=rule):
+    with refusal(code, StudyError, match=rule):
         clinical_study(tmp_path, outcomes={"by": by})
 
 

@@ -32,6 +32,7 @@ from pipeline.tables.schemas.images.resample import Resample
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
 from tests.support.mapped_study import write_mapped_study
+from tests.support.refusals import refusal
 
 WELL = Cohort((1.0, 1.0, 1.1), 1.0, 40.0, 25.0, (25.0, 26.0), 0.0, 20_000.0, 20.0, 25.0)
 
@@ -239,6 +240,6 @@ def test_without_features_nothing_can_be_advised(tmp_path):
     config = resolve_config({"study": "s", "cases": "cases.csv", "results": str(tmp_path)})
     (tmp_path / "s" / "study").mkdir(parents=True)
     (tmp_path / "s" / "study" / "study.yaml").write_text(yaml.safe_dump(config))
-    with pytest.raises(StudyError, match="a study without `cases`") as told:
+    with refusal("settings-without-features", StudyError, match="a study without `cases`") as told:
         main(argparse.Namespace(results=tmp_path / "s", out=None))
     assert told.value.code == "settings-without-features"

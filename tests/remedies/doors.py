@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from pipeline.core.errors import VertebromicsError
-from tests.remedies import Remedy, has_code, row_of, says
+from tests.remedies import Remedy, row_of, says
 from tests.remedies import rule_of as words_of
+from tests.support.refusals import refusal
 
 SECTION = "Masks"
 
@@ -39,9 +37,8 @@ def refused(bad_input: str, spoil: Step, door: Step, words: str, mend: Step) -> 
 
     def remedy(folder: Path) -> None:
         spoil(folder)
-        with pytest.raises(VertebromicsError, match=rule_of(bad_input)) as caught:
+        with refusal(row_of(SECTION, bad_input).code) as caught:
             door(folder)
-        has_code(caught.value, row_of(SECTION, bad_input))
         says(caught.value.remedy, words)
         mend(folder)
         door(folder)

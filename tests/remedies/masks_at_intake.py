@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from intake import correct
 from intake.handover.pairing.matching import conventions_of
@@ -16,10 +15,11 @@ from pipeline.core.files import write_table
 from pipeline.core.table_schema import columns_of
 from pipeline.tables.schemas.images.preflight import Preflight
 from tests.intake.test_register_patients import Folder
-from tests.remedies import Remedy, says
-from tests.remedies.doors import refused, rule_of
+from tests.remedies import Remedy, row_of, says
+from tests.remedies.doors import SECTION, refused, rule_of
 from tests.support.dicom_files import uid
 from tests.support.hospital import ANNA, write_ct, write_segments, write_small, write_small_mask
+from tests.support.refusals import refusal
 
 REMEDIES: dict[str, Remedy] = {}
 PATTERN = ("--mask-pattern", "{patient}_{level}_r{reader}")
@@ -236,7 +236,7 @@ def convention(bad_input: str, wrong: list[str], right: list[str], words: str) -
     """Add an entry of options of --convention."""
 
     def remedy(_: Path) -> None:
-        with pytest.raises(StudyError, match=rule_of(bad_input)) as caught:
+        with refusal(row_of(SECTION, bad_input).code, StudyError) as caught:
             conventions_of(wrong)
         says(caught.value.remedy, words)
         conventions_of(right)
@@ -265,7 +265,7 @@ def corrected(
         write_small(folder.dicom / "x", "4711", mask="4711_L1_rA.nrrd")
         folder.run()
         parse = correct._arguments().parse_args
-        with pytest.raises(StudyError, match=rule_of(bad_input)) as caught:
+        with refusal(row_of(SECTION, bad_input).code, StudyError) as caught:
             correct.main(parse(list(map(str, wrong(folder)))))
         says(caught.value.remedy, words)
         correct.main(parse(list(map(str, right(folder)))))

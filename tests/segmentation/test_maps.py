@@ -180,16 +180,20 @@ def test_named_cases_and_features_are_drawn(made, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "rule"),
+    ("arguments", "code", "rule"),
     [
-        (["--case", "p9-L1"], "Every mapped case must have a usable mask of reader A"),
-        (["--reader", "B"], "The option --reader must name a reader of the study"),
-        (["--features", SHAPE], "At least one of the features must have a map"),
-        (["--features", "log_glcm_Contrast"], "Every feature of --features must have a map"),
+        (
+            ["--case", "p9-L1"],
+            "map-case-without-crop",
+            "Every mapped case must have a usable mask of reader A",
+        ),
+        (["--reader", "B"], "map-reader-unknown", ""),
+        (["--features", SHAPE], "features-all-without-map", ""),
+        (["--features", "log_glcm_Contrast"], "feature-without-map", ""),
     ],
 )
-def test_what_cannot_be_mapped_is_refused(made, tmp_path, arguments, rule):
-    with pytest.raises(StudyError, match=rule):
+def test_what_cannot_be_mapped_is_refused(made, tmp_path, arguments, code, rule):
+    with refused(code, StudyError, match=rule):
         run(made, tmp_path, *arguments)
     assert list(tmp_path.iterdir()) == []
 
@@ -198,11 +202,11 @@ def test_without_a_model_features_must_be_named(made, tmp_path):
     copy = tmp_path / "t"
     shutil.copytree(made, copy)
     write_json({"model": None}, copy / "evaluation" / "winner.json")
-    with pytest.raises(StudyError, match="Without --features a map needs the features"):
+    with refused("no-model-to-map", StudyError):
         selected_features(copy)
     write_json({"model": "lr"}, copy / "evaluation" / "winner.json")
     write_importance(copy, ["age"])
-    with pytest.raises(StudyError, match="needs a model that selected radiomic features"):
+    with refused("model-without-features-to-map", StudyError):
         selected_features(copy)
 
 
@@ -232,5 +236,5 @@ def test_a_reader_without_features_has_no_maps(tmp_path, rows):
 def test_a_study_without_images_has_no_maps(made, tmp_path):
     (tmp_path / "study").mkdir()
     shutil.copy(made / "study" / "study.yaml", tmp_path / "study")
-    with pytest.raises(StudyError, match="Maps need a study that starts from images"):
+    with refused("maps-without-images", StudyError):
         run(tmp_path, tmp_path / "out")

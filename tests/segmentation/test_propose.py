@@ -158,22 +158,22 @@ def test_a_level_at_the_edge_of_the_volume_says_what_is_missing():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "code"),
     [
-        ({}, "needs a seed or a box"),
-        ({"seed_mm": (500, 0, 0)}, "The seed must lie inside the image"),
-        ({"seed_mm": SEED, "threshold_hu": 2000.0}, "There must be bone around the seed"),
-        ({"seed_mm": SEED, "threshold_hu": float("nan")}, "The threshold must be a number"),
-        ({"seed_mm": SEED, "closing_mm": -1.0}, "the closing zero or more"),
-        ({"seed_mm": SEED, "box_mm": (0, -11, 0, 9, 5, 24)}, "must be as wide as"),
-        ({"box_mm": (0, 0, 0, 0.2, 0.2, 0.2)}, "A box must hold some voxels"),
-        ({"seed_mm": SEED, "box_mm": (20, 20, 20, 40, 40, 40)}, "must lie inside the box"),
-        ({"seed_mm": SEED, "limits_mm": (20.0, 30.0)}, "between the limits of its level"),
+        ({}, "proposal-without-seed"),
+        ({"seed_mm": (500, 0, 0)}, "seed-outside-image"),
+        ({"seed_mm": SEED, "threshold_hu": 2000.0}, "no-bone-at-seed"),
+        ({"seed_mm": SEED, "threshold_hu": float("nan")}, "proposal-numbers-invalid"),
+        ({"seed_mm": SEED, "closing_mm": -1.0}, "proposal-numbers-invalid"),
+        ({"seed_mm": SEED, "box_mm": (0, -11, 0, 9, 5, 24)}, "proposal-too-narrow"),
+        ({"box_mm": (0, 0, 0, 0.2, 0.2, 0.2)}, "box-outside-image"),
+        ({"seed_mm": SEED, "box_mm": (20, 20, 20, 40, 40, 40)}, "seed-outside-box"),
+        ({"seed_mm": SEED, "limits_mm": (20.0, 30.0)}, "seed-outside-limits"),
     ],
 )  # fmt: skip
-def test_impossible_requests(options, message):
+def test_impossible_requests(options, code):
     image, _ = phantom(spacing=(2.0, 2.0, 2.0))
-    with pytest.raises(CaseError, match=message):
+    with refusal(code, CaseError):
         propose(image, **options)
 
 
@@ -236,19 +236,27 @@ def test_the_command_proposes_and_keeps_what_was_corrected(ct_file, tmp_path, ca
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        (["--seed=5,-3", "--level", "L1"], "Option --seed takes 3 numbers"),
-        (["--box=1,2,3", "--level", "L1"], "Option --box takes 6 numbers"),
-        (["--seed=5,-3,nan", "--level", "L1"], "Option --seed takes 3 numbers"),
-        (["--seed=5,-3,12", "--limits=a,b", "--level", "L1"], "Option --limits takes 2 numbers"),
-        (["--seed=5,-3,12", "--level", "C4"], "The level must be thoracic or lumbar"),
-        (["--seed=500,-3,12", "--level", "L1"], "The seed must lie inside the image"),
+        (["--seed=5,-3", "--level", "L1"], "coordinates-invalid", "Option --seed takes 3 numbers"),
+        (["--box=1,2,3", "--level", "L1"], "coordinates-invalid", "Option --box takes 6 numbers"),
+        (
+            ["--seed=5,-3,nan", "--level", "L1"],
+            "coordinates-invalid",
+            "Option --seed takes 3 numbers",
+        ),
+        (
+            ["--seed=5,-3,12", "--limits=a,b", "--level", "L1"],
+            "coordinates-invalid",
+            "Option --limits takes 2 numbers",
+        ),
+        (["--seed=5,-3,12", "--level", "C4"], "level-not-thoracolumbar", ""),
+        (["--seed=500,-3,12", "--level", "L1"], "seed-outside-image", ""),
     ],
 )
-def test_the_command_refuses(ct_file, tmp_path, arguments, message):
+def test_the_command_refuses(ct_file, tmp_path, arguments, code, message):
     out = tmp_path / "new" / "L1.seg.nrrd"
-    with pytest.raises(VertebromicsError, match=message):
+    with refusal(code, VertebromicsError, match=message):
         run(ct_file, *arguments, "--out", out)
     assert not out.parent.exists()
 

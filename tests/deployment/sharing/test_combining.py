@@ -15,6 +15,7 @@ from deployment.sharing.combining import combine, read_release
 from deployment.sharing.release import SCHEMA
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash
+from tests.support.refusals import refusal
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "comparison" / "meta.csv"
 VALUES = pd.read_csv(GOLDEN).set_index("name")["value"]
@@ -89,15 +90,14 @@ def test_what_is_not_alike_is_refused(three) -> None:
     other = copy.deepcopy(three[1])
     other["contract"]["options"]["unit"] = "case"
     cases = [
-        ([three[0]], "at least two hospitals", "releases-too-few"),
-        ([three[0], changed(other)], "another options.unit", "contracts-differ"),
-        ([three[0], three[0]], "counts once", "release-twice"),
-        ([three[0], {**three[0], "site": "another name"}], "counts once", "release-twice"),
+        ([three[0]], "releases-too-few", ""),
+        ([three[0], changed(other)], "contracts-differ", "another options.unit"),
+        ([three[0], three[0]], "release-twice", ""),
+        ([three[0], {**three[0], "site": "another name"}], "release-twice", ""),
     ]
-    for releases, words, code in cases:
-        with pytest.raises(StudyError, match=words) as told:
+    for releases, code, words in cases:
+        with refusal(code, StudyError, match=words):
             combine(releases, ["a", "b"])
-        assert told.value.code == code
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,8 @@ def test_a_file_that_is_no_release_is_refused(three, change, words, tmp_path) ->
     made = change(three[0])
     path = tmp_path / "release.json"
     path.write_text(made if isinstance(made, str) else json.dumps(made))
-    with pytest.raises(StudyError, match=words) as told:
+    with refusal("release-unreadable", StudyError, match=words):
         read_release(path)
-    assert told.value.code == "release-unreadable"
 
 
 def test_a_release_is_read_as_it_is(three, tmp_path) -> None:
@@ -131,5 +130,5 @@ def test_a_release_is_read_as_it_is(three, tmp_path) -> None:
     path.write_text(json.dumps(three[0]))
     assert read_release(path) == three[0]
     path.write_text(" " * 5_000_001)
-    with pytest.raises(StudyError, match="5 MB"):
+    with refusal("release-unreadable", StudyError, match="5 MB"):
         read_release(path)

@@ -10,6 +10,7 @@ from deployment.sharing.counts import Table, flow_table
 from deployment.sharing.ledger import Ledger
 from deployment.sharing.suppression import ALL, crossed, protect
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 
 def patients(count: int, seed: int = 1) -> pd.DataFrame:
@@ -73,7 +74,7 @@ def test_a_higher_limit_later_prints_what_is_out_already(tmp_path) -> None:
 )
 def test_a_few_patients_more_or_fewer_are_refused(tmp_path, before, now, words) -> None:
     release(Ledger(tmp_path / "l.json"), patients(before))
-    with pytest.raises(StudyError, match=words) as told:
+    with refusal("shared-patients-differ", StudyError, match=words) as told:
         release(Ledger(tmp_path / "l.json"), patients(now))
     assert told.value.code == "shared-patients-differ"
     assert len(Ledger(tmp_path / "l.json").releases) == 1
@@ -107,7 +108,7 @@ def test_too_few_new_events_are_refused(tmp_path) -> None:
     release(Ledger(tmp_path / "l.json"), frame)
     new = patients(240).iloc[200:].assign(group="no event")
     new.iloc[:4, new.columns.get_loc("group")] = "event"
-    with pytest.raises(StudyError, match="must not be known"):
+    with refusal("shared-count-known", StudyError):
         release(Ledger(tmp_path / "l.json"), pd.concat([frame, new]))
 
 

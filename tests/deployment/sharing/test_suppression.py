@@ -19,6 +19,7 @@ from deployment.sharing.suppression import (
     protect,
 )
 from pipeline.core.errors import StudyError
+from tests.support.refusals import refusal
 
 
 def table_of(counts: np.ndarray) -> System:
@@ -132,7 +133,9 @@ def test_a_count_that_nothing_ties_has_no_end() -> None:
 
 
 def test_too_few_patients_with_the_outcome() -> None:
-    with pytest.raises(StudyError, match="must stand for at least 10 patients") as told:
+    with refusal(
+        "shared-count-too-small", StudyError, match="must stand for at least 10 patients"
+    ) as told:
         protect(table_of(np.array([[3, 40], [4, 60]])), 10)
     assert told.value.code == "shared-count-too-small"
 
@@ -140,6 +143,6 @@ def test_too_few_patients_with_the_outcome() -> None:
 def test_a_small_count_between_printed_ones_is_refused() -> None:
     system = System({"a": Cell(20, 20, True), "b": Cell(17, 17, True), "few": Cell(3, 3)})
     system.sums.append(("a", ("b", "few")))
-    with pytest.raises(StudyError, match="must not be known") as told:
+    with refusal("shared-count-known", StudyError) as told:
         protect(system, 10)
     assert told.value.code == "shared-count-known"

@@ -210,5 +210,9 @@ def test_where_most_values_are_one_every_other_is_an_outlier():
     ("option", "value"), [("method", "minmax"), ("kurtosis", "excess"), ("outliers", "iqr")]
 )
 def test_scaler_refuses_what_it_does_not_know(option, value):
-    with pytest.raises(StudyError, match=rf"Found: {value}\. In: config key scaling\.{option}"):
+    with refusal(
+        "scaling-option-unknown",
+        StudyError,
+        match=rf"Found: {value}\. In: config key scaling\.{option}",
+    ):
         AdaptiveScaler(**{option: value}).fit(np.zeros((3, 1)))

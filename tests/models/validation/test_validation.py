@@ -91,16 +91,21 @@ def test_rows_of_one_patient_count_once():
 
 
 @pytest.mark.parametrize(
-    ("outcome", "probability", "found"),
+    ("outcome", "probability", "code", "found"),
     [
-        ([0, 0, 0, 0], [0.1, 0.2, 0.3, 0.4], "0 events among 4 rows"),
-        ([0, 1, 0, 1], [0.3, 0.3, 0.3, 0.3], "all risks are equal"),
-        ([0, 0, 1, 1], [0.1, 0.2, 0.7, 0.9], "separate the outcomes"),
+        ([0, 0, 0, 0], [0.1, 0.2, 0.3, 0.4], "update-one-outcome", "0 events among 4 rows"),
+        (
+            [0, 1, 0, 1],
+            [0.3, 0.3, 0.3, 0.3],
+            "calibration-slope-inestimable",
+            "all risks are equal",
+        ),
+        ([0, 0, 1, 1], [0.1, 0.2, 0.7, 0.9], "calibration-slope-inestimable", ""),
     ],
 )
-def test_what_cannot_be_updated_says_why(outcome, probability, found):
+def test_what_cannot_be_updated_says_why(outcome, probability, code, found):
     sample = Sample(np.array(outcome), np.array(probability), np.arange(4), 0.5)
-    with pytest.raises(StudyError, match=found):
+    with refusal(code, StudyError, match=found):
         recalibrate(sample.outcome, sample.probability, sample.patients, SLOPE)
     estimate = figures.validation_estimates(sample, **HOW)
     assert math.isnan(estimate["joint_intercept"].value)

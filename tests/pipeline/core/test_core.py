@@ -89,7 +89,9 @@ class TestFindings:
         )
         assert known.message == "A mask is not empty. Found: 0."
         assert known.remedy == "draw it"
-        with pytest.raises(ProgramError, match=r"Found: ValueError at S001 A\.") as unknown:
+        with refusal(
+            "unforeseen-error", ProgramError, match=r"Found: ValueError at S001 A\."
+        ) as unknown:
             findings.from_exception(ValueError("PHI-CANARY"), "mask-failed", "S001 A")
         assert "S001 A" in caplog.text
         assert "PHI-CANARY" not in caplog.text + str(unknown.value)
@@ -176,7 +178,7 @@ class TestFiles:
     def test_a_table_cut_short_is_the_machines_fault(self, tmp_path, length):
         write_table(pd.DataFrame({"x": [1.0]}), tmp_path / "t.parquet")
         (tmp_path / "t.parquet").write_bytes((tmp_path / "t.parquet").read_bytes()[:length])
-        with pytest.raises(MachineError, match="as it was written"):
+        with refusal("table-damaged", MachineError):
             read_table(tmp_path / "t.parquet")
 
     def test_json_refuses_nan(self, tmp_path):
@@ -273,7 +275,7 @@ class TestStudy:
         assert len(study.select_cases()) == 3
 
     def test_unknown_scan(self, folder):
-        with pytest.raises(StudyError, match="Found: 9"):
+        with refusal("study-key-unknown", StudyError, match="Found: 9"):
             open_study(folder).select_cases(scan="9")
 
     def test_not_a_study(self, tmp_path):

@@ -225,22 +225,44 @@ def test_a_flipped_mask_is_resampled_on_its_own_grid_as_pyradiomics_does(params,
 
 
 @pytest.mark.parametrize(
-    ("paint", "label", "message"),
+    ("paint", "label", "code", "message"),
     [
-        ([], None, "voxels of the value 1. Found: an empty mask.*draw the region"),
-        ([(7, 17, 18)], 5, "voxels of the value 5. Found: only 1. Remedy: name the region"),
-        ([(7, 17, 18)], None, "more than one voxel wide in at least 2 directions"),
-        ([(7, 17, x) for x in range(10, 20)], None, "at least 2 directions. Found: .* in a box"),
+        (
+            [],
+            None,
+            "label-missing-in-mask",
+            "voxels of the value 1. Found: an empty mask.*draw the region",
+        ),
+        (
+            [(7, 17, 18)],
+            5,
+            "label-missing-in-mask",
+            "voxels of the value 5. Found: only 1. Remedy: name the region",
+        ),
+        (
+            [(7, 17, 18)],
+            None,
+            "region-too-narrow",
+            "more than one voxel wide in at least 2 directions",
+        ),
+        (
+            [(7, 17, x) for x in range(10, 20)],
+            None,
+            "region-too-narrow",
+            "at least 2 directions. Found: .* in a box",
+        ),
     ],
 )
-def test_a_region_that_is_none_is_refused_in_plain_words(params, paint, label, message, engine):
+def test_a_region_that_is_none_is_refused_in_plain_words(
+    params, paint, label, code, message, engine
+):
     ct, mask = ct_and_mask(spacing=(1, 1, 1))
     array = np.zeros_like(sitk.GetArrayFromImage(mask))
     for place in paint:
         array[place] = 1
     drawn = sitk.GetImageFromArray(array)
     drawn.CopyInformation(mask)
-    with pytest.raises(CaseError, match=message):
+    with refusal(code, CaseError, match=message):
         load_crop(ct, drawn, params, label=label, engine=engine)
 
 

@@ -133,238 +133,362 @@ WRONG = {
     "a misspelt setting": (
         "setting",
         {"binWdth": 25},
+        "pyradiomics-name-unknown",
         "no such setting. Found: binWdth.*perhaps binWidth",
     ),
-    "a name that is a number": ("setting", {1: 25}, "no such setting. Found: 1"),
-    "a misspelt image type": ("imageType", {"Log": {}}, "image type. Found: Log.*perhaps LoG"),
+    "a name that is a number": (
+        "setting",
+        {1: 25},
+        "pyradiomics-name-unknown",
+        "no such setting. Found: 1",
+    ),
+    "a misspelt image type": (
+        "imageType",
+        {"Log": {}},
+        "pyradiomics-name-unknown",
+        "image type. Found: Log.*perhaps LoG",
+    ),
     "another image type": (
         "imageType",
         {"Sobel": {}},
+        "pyradiomics-name-unknown",
         "image type. Found: Sobel.*choose from.*Gradient",
     ),
     "an image type without settings": (
         "imageType",
         {"Wavelet": None},
+        "image-type-without-settings",
         r"Wavelet must be followed.*`Wavelet: \{\}`",
     ),
     "a misspelt setting of a filter": (
         "imageType",
         {"LoG": {"sigmas": [1]}},
+        "pyradiomics-name-unknown",
         "setting of the image type LoG.*sigma is",
     ),
-    "LoG without sigma": ("imageType", {"LoG": {}}, "LoG must be given its `sigma`"),
+    "LoG without sigma": ("imageType", {"LoG": {}}, "log-without-sigma", ""),
     "a sigma of zero": (
         "imageType",
         {"LoG": {"sigma": [0, 1.0]}},
+        "setting-invalid",
         r"`sigma` must be.*above 0, none twice. Found: \[0, 1",
     ),
     "a negative sigma": (
         "imageType",
         {"LoG": {"sigma": [-1.0]}},
+        "setting-invalid",
         r"`sigma` must be.*Found: \[-1.0\]",
     ),
     "one sigma without a list": (
         "imageType",
         {"LoG": {"sigma": 3.0}},
+        "setting-invalid",
         r"`sigma` must be.*as a list: \[3.0\]",
     ),
-    "no sigma in the list": ("imageType", {"LoG": {"sigma": []}}, r"`sigma` must be.*Found: \[\]"),
-    "one sigma twice": ("imageType", {"LoG": {"sigma": [1, 1.0]}}, "`sigma` must be.*none twice"),
+    "no sigma in the list": (
+        "imageType",
+        {"LoG": {"sigma": []}},
+        "setting-invalid",
+        r"`sigma` must be.*Found: \[\]",
+    ),
+    "one sigma twice": (
+        "imageType",
+        {"LoG": {"sigma": [1, 1.0]}},
+        "setting-invalid",
+        "`sigma` must be.*none twice",
+    ),
     "a misspelt wavelet": (
         "imageType",
         {"Wavelet": {"wavelet": "coif-1"}},
+        "setting-invalid",
         "discrete wavelet.*perhaps coif1",
     ),
     "a continuous wavelet": (
         "imageType",
         {"Wavelet": {"wavelet": "mexh"}},
+        "setting-invalid",
         "discrete wavelet.*Found: mexh",
     ),
     "no wavelet level": (
         "imageType",
         {"Wavelet": {"level": 0}},
+        "setting-invalid",
         "`level` must be a whole number of at least 1",
     ),
     "padding below a filter": (
         "imageType",
         {"LoG": {"sigma": [5.0], "padDistance": 20}},
-        "before the filters must stand below `setting:`. Found: padDistance",
+        "setting-misplaced",
+        "Found: padDistance",
     ),
     "a class in capitals": (
         "featureClass",
         {"GLCM": None},
+        "pyradiomics-name-unknown",
         "feature class. Found: GLCM.*perhaps glcm",
     ),
     "an unknown class": (
         "featureClass",
         {"texture": None},
+        "pyradiomics-name-unknown",
         "feature class. Found: texture.*choose from",
     ),
     "an unknown feature": (
         "featureClass",
         {"glcm": ["Idd"]},
+        "pyradiomics-name-unknown",
         "feature of the class glcm. Found: Idd",
     ),
     "features that are no list": (
         "featureClass",
         {"glcm": "Id"},
+        "feature-class-without-list",
         "glcm must be followed by a list",
     ),
     "an empty list of features": (
         "featureClass",
         {"glcm": []},
+        "feature-class-without-list",
         "glcm must be followed.*Found: an empty list",
     ),
     "a deprecated feature": (
         "featureClass",
         {"glcm": ["Homogeneity2"]},
-        "given up. Found: Homogeneity2.*take Idm",
+        "feature-deprecated",
+        "Found: Homogeneity2.*take Idm",
     ),
-    "a feature named twice": ("featureClass", {"glcm": ["Id", "Id"]}, "named once. Found: Id"),
+    "a feature named twice": (
+        "featureClass",
+        {"glcm": ["Id", "Id"]},
+        "feature-named-twice",
+        "Found: Id",
+    ),
     "shape2D in three dimensions": (
         "featureClass",
         {"shape2D": None},
-        "shape2D needs `force2D: true`",
+        "shape2d-in-3d",
+        "",
     ),
     "a negative bin width": (
         "setting",
         {"binWidth": -1},
+        "setting-invalid",
         "`binWidth` must be a number above 0. Found: -1",
     ),
-    "a bin width in words": ("setting", {"binWidth": "wide"}, "`binWidth` must be.*Found: wide"),
+    "a bin width in words": (
+        "setting",
+        {"binWidth": "wide"},
+        "setting-invalid",
+        "`binWidth` must be.*Found: wide",
+    ),
     "a bin width with a comma": (
         "setting",
         {"binWidth": "0,5"},
+        "setting-invalid",
         "`binWidth` must be.*write 0.5, with a point",
     ),
     "a bin width in quotes": (
         "setting",
         {"binWidth": "25"},
+        "setting-invalid",
         "`binWidth` must be.*write 25, .*without quotes",
     ),
     "an endless bin width": (
         "setting",
         {"binWidth": float("inf")},
+        "setting-invalid",
         "`binWidth` must be.*Found: inf",
     ),
-    "true for a bin width": ("setting", {"binWidth": True}, "`binWidth` must be.*Found: True"),
-    "no bin width": ("setting", {"binWidth": None}, r"`binWidth` must be.*Found: nothing \(null\)"),
+    "true for a bin width": (
+        "setting",
+        {"binWidth": True},
+        "setting-invalid",
+        "`binWidth` must be.*Found: True",
+    ),
+    "no bin width": (
+        "setting",
+        {"binWidth": None},
+        "setting-invalid",
+        r"`binWidth` must be.*Found: nothing \(null\)",
+    ),
     "bin width and bin count": (
         "setting",
         {"binCount": 32},
-        "by `binWidth` or by `binCount`, not by both",
+        "bin-width-and-count",
+        "",
     ),
     "a bin count of zero": (
         "setting",
         {"binCount": 0},
+        "setting-invalid",
         "`binCount` must be a whole number of at least 1, or null",
     ),
     "one bin for everything": (
         "setting",
         {"normalizeScale": 1},
-        "Bins must be narrower.*from -3 to 3.*normalizeScale to 100",
+        "bins-too-wide",
+        "from -3 to 3.*normalizeScale to 100",
     ),
     "a number with exponent": (
         "setting",
         {"geometryTolerance": "1e-6"},
+        "setting-invalid",
         "`geometryTolerance` must be.*write 1.0e-6",
     ),
     "a yes in quotes": (
         "setting",
         {"normalize": "yes"},
+        "setting-invalid",
         "`normalize` must be true or false. Found: yes.*without quotes",
     ),
-    "one for true": ("setting", {"normalize": 1}, "`normalize` must be true or false. Found: 1"),
+    "one for true": (
+        "setting",
+        {"normalize": 1},
+        "setting-invalid",
+        "`normalize` must be true or false. Found: 1",
+    ),
     "outliers of zero SD": (
         "setting",
         {"removeOutliers": 0},
+        "setting-invalid",
         "`removeOutliers` must be.*above 0, or null",
     ),
     "a negative scale": (
         "setting",
         {"normalizeScale": -100},
+        "setting-invalid",
         "`normalizeScale` must be a number above 0",
     ),
     "a spacing of two numbers": (
         "setting",
         {"resampledPixelSpacing": [1, 1]},
+        "setting-invalid",
         r"three numbers in mm.*Found: \[1, 1\]",
     ),
     "a spacing of one number": (
         "setting",
         {"resampledPixelSpacing": 1},
+        "setting-invalid",
         r"three numbers in mm.*as a list: \[1\]",
     ),
-    "a negative spacing": ("setting", {"resampledPixelSpacing": [1, 1, -1]}, "three numbers in mm"),
+    "a negative spacing": (
+        "setting",
+        {"resampledPixelSpacing": [1, 1, -1]},
+        "setting-invalid",
+        "three numbers in mm",
+    ),
     "an unknown interpolator": (
         "setting",
         {"interpolator": "cubic"},
+        "setting-invalid",
         "`interpolator` must be one of.*Found: cubic",
     ),
     "an interpolator without prefix": (
         "setting",
         {"interpolator": "bspline"},
+        "setting-invalid",
         "perhaps sitkBSpline is meant",
     ),
     "an interpolator by number": (
         "setting",
         {"interpolator": 3},
+        "setting-invalid",
         "`interpolator` must be one of.*Found: 3",
     ),
     "resampling without interpolator": (
         "setting",
         {"interpolator": None},
-        "Resampling needs an `interpolator`",
+        "interpolator-missing",
+        "",
     ),
     "half a voxel of padding": (
         "setting",
         {"padDistance": 2.5},
+        "setting-invalid",
         "`padDistance` must be a whole number of voxels",
     ),
     "padding with a point": (
         "setting",
         {"padDistance": 5.0},
+        "setting-invalid",
         "`padDistance` must be.*write 5, without a point",
     ),
-    "negative padding": ("setting", {"padDistance": -5}, "`padDistance` must be.*Found: -5"),
+    "negative padding": (
+        "setting",
+        {"padDistance": -5},
+        "setting-invalid",
+        "`padDistance` must be.*Found: -5",
+    ),
     "a distance of zero": (
         "setting",
         {"distances": [0]},
+        "setting-invalid",
         "`distances` must be a list of whole numbers",
     ),
     "a weighting that is none": (
         "setting",
         {"weightingNorm": "euclid"},
+        "setting-invalid",
         "`weightingNorm` must be.*perhaps euclidean",
     ),
-    "a range upside down": ("setting", {"resegmentRange": [300, -100]}, "a lower and a higher one"),
-    "a range of three": ("setting", {"resegmentRange": [1, 2, 3]}, "a lower and a higher one"),
+    "a range upside down": (
+        "setting",
+        {"resegmentRange": [300, -100]},
+        "setting-invalid",
+        "a lower and a higher one",
+    ),
+    "a range of three": (
+        "setting",
+        {"resegmentRange": [1, 2, 3]},
+        "setting-invalid",
+        "a lower and a higher one",
+    ),
     "an unknown resegmentation": (
         "setting",
         {"resegmentMode": "sd"},
+        "setting-invalid",
         "`resegmentMode` must be one of absolute",
     ),
-    "a label of zero": ("setting", {"label": 0}, "`label` must be a whole number of at least 1"),
-    "a label by name": ("setting", {"label": "L1"}, "`label` must be.*Found: L1"),
+    "a label of zero": (
+        "setting",
+        {"label": 0},
+        "setting-invalid",
+        "`label` must be a whole number of at least 1",
+    ),
+    "a label by name": (
+        "setting",
+        {"label": "L1"},
+        "setting-invalid",
+        "`label` must be.*Found: L1",
+    ),
     "four dimensions": (
         "setting",
         {"minimumROIDimensions": 4},
+        "setting-invalid",
         "`minimumROIDimensions` must be 1, 2 or 3",
     ),
     "no voxel is enough": (
         "setting",
         {"minimumROISize": 0},
+        "setting-invalid",
         "`minimumROISize` must be.*or null for none",
     ),
-    "a fourth axis": ("setting", {"force2Ddimension": 3}, r"`force2Ddimension` must be 0 \(z\)"),
+    "a fourth axis": (
+        "setting",
+        {"force2Ddimension": 3},
+        "setting-invalid",
+        r"`force2Ddimension` must be 0 \(z\)",
+    ),
     "a dependence below zero": (
         "setting",
         {"gldm_a": -1},
+        "setting-invalid",
         "`gldm_a` must be a whole number of at least 0",
     ),
     "a shift that is no whole number": (
         "setting",
         {"voxelArrayShift": 0.5},
+        "setting-invalid",
         "`voxelArrayShift` must be a whole number",
     ),
 }
@@ -372,8 +496,8 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_entry_is_named_with_a_remedy(published, name):
-    section, changes, message = WRONG[name]
-    with pytest.raises(StudyError, match=message) as caught:
+    section, changes, code, message = WRONG[name]
+    with refusal(code, StudyError, match=message) as caught:
         load_params(edited(published, section, changes))
     assert "\n" not in str(caught.value)
 
@@ -381,7 +505,9 @@ def test_a_wrong_entry_is_named_with_a_remedy(published, name):
 def test_all_mistakes_are_told_at_once(published):
     content = edited(published, "setting", {"binWidth": -1, "padDistance": "5"})
     content["imageType"]["Log"] = {}
-    with pytest.raises(StudyError, match="There are 3 problems in the parameter file") as caught:
+    with refusal(
+        "setting-invalid", StudyError, match="There are 3 problems in the parameter file"
+    ) as caught:
         load_params(content)
     assert [word in str(caught.value) for word in ("binWidth", "padDistance", "Log")] == [True] * 3
 
@@ -389,38 +515,54 @@ def test_all_mistakes_are_told_at_once(published):
 WRONG_FILES = {
     "another name of a section": (
         "settings: {}",
+        "pyradiomics-name-unknown",
         "no such section. Found: settings.*perhaps setting is meant",
     ),
-    "feature maps": ("voxelSetting: {}", "not for feature maps"),
+    "feature maps": ("voxelSetting: {}", "voxel-setting-refused", ""),
     "a setting outside its section": (
         "binWidth: 25",
-        "must stand below `setting:`. Found: binWidth",
+        "setting-outside-section",
+        "Found: binWidth",
     ),
-    "a list": ("- setting", "must hold the sections.*Found: list"),
-    "a list in a section": ("setting: [a]", "section setting must hold names"),
+    "a list": ("- setting", "parameter-file-not-sections", "Found: list"),
+    "a list in a section": (
+        "setting: [a]",
+        "section-not-a-mapping",
+        "section setting must hold names",
+    ),
     "a section without content": (
         "imageType:\nsetting: {}",
+        "section-not-a-mapping",
         "imageType must hold names.*Found: nothing",
     ),
-    "a section that names nothing": ("imageType: {}", "section imageType must name something"),
-    "no YAML": ("setting: {a: [", "must be YAML"),
-    "a tab": ("setting:\n\tbinWidth: 25", "must be YAML.*line 2 is indented by a tab"),
+    "a section that names nothing": (
+        "imageType: {}",
+        "section-empty",
+        "section imageType must name something",
+    ),
+    "no YAML": ("setting: {a: [", "parameter-file-not-yaml", ""),
+    "a tab": ("setting:\n\tbinWidth: 25", "parameter-file-not-yaml", "line 2 is indented by a tab"),
     "a setting twice": (
         "setting:\n  binWidth: 25\n  binWidth: 10",
-        "must be YAML.*'binWidth' is given twice",
+        "parameter-file-not-yaml",
+        "'binWidth' is given twice",
     ),
-    "two documents": ("setting: {}\n---\nsetting: {}", "must be YAML.*single document"),
-    "an object of Python": ("setting: !!python/object:os.system {}", "must be YAML"),
-    "nothing": ("", "must hold the sections.*Found: nothing"),
+    "two documents": (
+        "setting: {}\n---\nsetting: {}",
+        "parameter-file-not-yaml",
+        "single document",
+    ),
+    "an object of Python": ("setting: !!python/object:os.system {}", "parameter-file-not-yaml", ""),
+    "nothing": ("", "parameter-file-not-sections", "Found: nothing"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG_FILES)
 def test_another_form_of_file_is_refused(tmp_path, name):
-    content, message = WRONG_FILES[name]
+    content, code, message = WRONG_FILES[name]
     path = tmp_path / "p.yaml"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(StudyError, match=message) as caught:
+    with refusal(code, StudyError, match=message) as caught:
         load_params(path)
     assert "In: p.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -516,7 +658,7 @@ def test_a_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize("image_type", ["LBP2D", "LBP3D"])
 def test_an_image_type_that_yields_no_image_is_refused(published, image_type):
     params = load_params(edited(published, "imageType", {image_type: {}}))
-    with pytest.raises(StudyError, match=f"must yield an image. Found: {image_type}"):
+    with refusal("image-type-without-image", StudyError, match=f"Found: {image_type}"):
         feature_names(params)
 
 

@@ -179,7 +179,7 @@ def test_a_nifti_in_another_unit_is_refused(tmp_path, unit):
     written = nibabel.Nifti1Image(VOXELS.T, AFFINE)
     written.header.set_xyzt_units(unit)
     nibabel.save(written, tmp_path / "a.nii")
-    with pytest.raises(CaseError, match=rf"must be millimetres\. Found: {unit}"):
+    with refusal("nifti-unit", CaseError, match=rf"Found: {unit}"):
         read_volume(tmp_path / "a.nii")
 
 
@@ -244,12 +244,19 @@ def test_a_name_that_hides_the_packing_is_refused(tmp_path, name, wrong):
         read_volume(tmp_path / wrong)
 
 
-@pytest.mark.parametrize("name", ["a.nrrd", "a.nii", "a.nii.gz"])
-def test_one_byte_less_is_refused(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("a.nrrd", "compressed-volume-damaged"),
+        ("a.nii", "nifti-cut-short"),
+        ("a.nii.gz", "nifti-header-damaged"),
+    ],
+)
+def test_one_byte_less_is_refused(tmp_path, name, code):
     sitk.WriteImage(sitk.GetImageFromArray(VOXELS), str(tmp_path / name), useCompression=True)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[:-1])
-    with pytest.raises(CaseError, match=r"must (hold all|be whole|start with)"):
+    with refusal(code, CaseError):
         read_volume(tmp_path / name)
 
 
@@ -482,7 +489,7 @@ def test_a_rescaling_that_readers_understand_otherwise_is_refused(tmp_path, slop
 @pytest.mark.parametrize("code", [0, 1, 1536, 2048, 9999])
 def test_a_voxel_type_that_itk_does_not_read_is_named(tmp_path, code):
     path = in_header(nifti(tmp_path / "a.nii", sform=(AFFINE, 2)), 70, "<h", code)
-    with pytest.raises(CaseError, match=rf"float32 or float64\. Found: voxels of type code {code}"):
+    with refusal("nifti-voxel-type", CaseError, match=rf"Found: voxels of type code {code}"):
         read_volume(path)
 
 
@@ -554,11 +561,19 @@ def test_a_qform_beside_an_sform_that_leans_is_no_contradiction(tmp_path):
 def test_an_angle_beyond_it_is_told_in_degrees(tmp_path, cosine):
     degrees = f"{math.degrees(math.asin(cosine / math.hypot(1, cosine))):.2g}"
     path = nifti(tmp_path / "a.nii", sform=(leaning(cosine), 2))
-    with pytest.raises(CaseError, match=rf"an angle that is {degrees} degrees off by its sform"):
+    with refusal(
+        "volume-axes-skewed",
+        CaseError,
+        match=rf"an angle that is {degrees} degrees off by its sform",
+    ):
         read_volume(path)
     header = SPACE | {"space directions": leaning(cosine)[:3, :3].T}
     nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, header)
-    with pytest.raises(CaseError, match=rf"an angle that is {degrees} degrees off by the space"):
+    with refusal(
+        "volume-axes-skewed",
+        CaseError,
+        match=rf"an angle that is {degrees} degrees off by the space",
+    ):
         read_volume(tmp_path / "a.nrrd")
 
 
@@ -606,21 +621,21 @@ def test_the_sibling_of_a_name_in_mixed_case_is_seen(image, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "message"),
+    ("field", "code", "message"),
     [
-        ("space directions", "must state the distances of its voxels"),
-        ("endian", "must say how its voxels are written. Found: no endian"),
-        ("type", "must say how its voxels are written. Found: no type"),
-        ("space", "with space directions must name their space"),
+        ("space directions", "nrrd-spacing-missing", ""),
+        ("endian", "nrrd-header-incomplete", "Found: no endian"),
+        ("type", "nrrd-header-incomplete", "Found: no type"),
+        ("space", "nrrd-space-missing", ""),
     ],
 )
-def test_a_nrrd_that_leaves_out_a_field_is_refused_by_its_name(tmp_path, field, message):
+def test_a_nrrd_that_leaves_out_a_field_is_refused_by_its_name(tmp_path, field, code, message):
     nrrd.write(str(tmp_path / "a.nrrd"), VOXELS.T, SPACE | {"encoding": "raw"})
     lines = (tmp_path / "a.nrrd").read_bytes().split(b"\n")
     kept = [line for line in lines if not line.startswith(f"{field}:".encode())]
     assert len(kept) == len(lines) - 1
     (tmp_path / "a.nrrd").write_bytes(b"\n".join(kept))
-    with pytest.raises(CaseError, match=message):
+    with refusal(code, CaseError, match=message):
         read_volume(tmp_path / "a.nrrd")
 
 

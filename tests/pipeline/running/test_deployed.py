@@ -35,8 +35,10 @@ def test_the_own_rules_are_accepted() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    with pytest.raises(
-        VertebromicsError, match=rf"of its own version. Found: Snakefile 9\.9\.9, package {VERSION}"
+    with refusal(
+        "package-of-another-version",
+        VertebromicsError,
+        match=rf"Found: Snakefile 9\.9\.9, package {VERSION}",
     ):
         check_rules("9.9.9", lambda name: "")
 

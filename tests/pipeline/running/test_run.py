@@ -29,24 +29,33 @@ def test_the_study_is_named_by_the_last_that_names_it(tmp_path: Path) -> None:
         study_folder([one], [])
 
 
-@pytest.mark.parametrize("name", ["store", "a/b", "..", ".a", "CON", "a b", '"a\\nb"', "x" * 65])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        *[(name, "study-name-taken") for name in ("store", "CON")],
+        *[(name, "study-name-invalid") for name in ("a/b", "..", ".a", "a b", '"a\\nb"')],
+        ("x" * 65, "study-name-too-long"),
+    ],
+)
 def test_a_name_that_names_no_folder_is_refused_before_anything(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("s.yaml").write_text(f"study: {name}\n", encoding="utf-8")
-    with pytest.raises(VertebromicsError, match=r"The name of a study must .* Remedy: ") as told:
+    with refusal(code, match="Remedy: ") as told:
         main([Path("s.yaml")], ["--cores", "1"])
     assert "\n" not in str(told.value)
     assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
 
 
 def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Path) -> None:
-    refused = pytest.raises(VertebromicsError, match=r"Only one run.*under way\. In: ")
+    refused = refusal("study-already-running", VertebromicsError, match=r"under way\. In: ")
     with only_run(tmp_path), refused, only_run(tmp_path):
         pass
-    named = pytest.raises(
-        VertebromicsError, match=r"\(process 4711\).*kill -INT -- -4711, on the machine"
+    named = refusal(
+        "study-already-running",
+        VertebromicsError,
+        match=r"\(process 4711\).*kill -INT -- -4711, on the machine",
     )
     for _ in range(2):
         with only_run(tmp_path) as lock, named:

@@ -179,7 +179,9 @@ def test_commands_output(study, run, capsys):
 
 def test_unknown_names_come_with_suggestions(study, run):
     case_id = study.cases["case_id"][0]
-    with pytest.raises(StudyError, match=rf"must have the case.*perhaps {case_id} is meant"):
+    with refusal(
+        "trace-name-unknown", StudyError, match=rf"must have the case.*perhaps {case_id} is meant"
+    ):
         main(options(case_id.lower()[:-1], run))
     with refusal("trace-name-unknown", StudyError, match="there are 1"):
         main(options("zzz", run))

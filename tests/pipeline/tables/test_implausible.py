@@ -197,9 +197,9 @@ def test_a_range_of_the_dictionary(tmp_path, caplog):
     caplog.clear()
     small_study(tmp_path, features, clinical, dictionary)
     assert "column age: 55 more are implausible" in caplog.text
-    for wrong, rule in (("90|18", "A range must be the lowest"), ("old", "A range must be the")):
+    for wrong in ("90|18", "old"):
         dictionary.loc[0, "range"] = wrong
-        with pytest.raises(StudyError, match=rule):
+        with refusal("range-invalid", StudyError):
             small_study(tmp_path, features, clinical, dictionary)
     dictionary["range"] = ["", "0|1", ""]
     with refusal("range-of-no-number", StudyError):

@@ -350,17 +350,32 @@ def test_levels_written_as_floating_point_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "rule", "said"),
+    ("columns", "code", "rule", "said"),
     [
-        ({"patient_id": "ID"}, "must have one column for patient_id", "remove columns.patient_id"),
-        ({"case_id": ["patient_id", "RIO"]}, "Every column that makes up case_id", "RIO"),
-        ({"case_id": "ROI"}, "must have one row per case", "1 in rows 2, 3"),
+        (
+            {"patient_id": "ID"},
+            "column-ambiguous",
+            "must have one column for patient_id",
+            "remove columns.patient_id",
+        ),
+        (
+            {"case_id": ["patient_id", "RIO"]},
+            "column-parts-missing",
+            "Every column that makes up case_id",
+            "RIO",
+        ),
+        (
+            {"case_id": "ROI"},
+            "feature-row-repeated",
+            "must have one row per case",
+            "1 in rows 2, 3",
+        ),
     ],
 )
-def test_columns_that_do_not_fit_are_told(tmp_path, columns, rule, said):
+def test_columns_that_do_not_fit_are_told(tmp_path, columns, code, rule, said):
     text = "patient_id,ID,ROI,entropy,Target\nP1,1,1,0.5,0\nP2,2,1,0.4,1\n"
     (tmp_path / "f.csv").write_text(text)
-    with pytest.raises(StudyError, match=rule) as told:
+    with refusal(code, StudyError, match=rule) as told:
         joined(tmp_path, {"A": str(tmp_path / "f.csv")}, columns=columns, **target("Target == 1"))
     assert said in str(told.value)
 
@@ -477,7 +492,9 @@ def test_a_column_with_a_name_of_pyradiomics_is_never_left_out_as_words(tmp_path
     table[NAMES[2]] = [cell if all_cells or n == 3 else "1.5" for n in range(12)]
     path = tmp_path / "A.csv"
     table.to_csv(path, index=False)
-    with pytest.raises(StudyError, match=f"(row 5|rows 2.*), column {NAMES[2]}") as refused:
+    with refusal(
+        "feature-not-a-number", StudyError, match=f"(row 5|rows 2.*), column {NAMES[2]}"
+    ) as refused:
         read_features(path, "A", "patient_id")
     assert f"not_features: [{NAMES[2]}]" in str(refused.value)
     # The remedy, typed:

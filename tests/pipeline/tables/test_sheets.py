@@ -159,23 +159,23 @@ def test_a_column_that_stands_there_twice_is_read_once(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("data", "name", "words"),
+    ("data", "name", "code", "words"),
     [
-        ("id,x\n1,2,3\n", "t.csv", "row 2"),
-        ("id,id\n1,2\n", "t.csv", "its own name"),
-        ("id,,x\n1,2,3\n", "t.csv", "column 2"),
-        ("id,x\n", "t.csv", "at least one row"),
-        ("", "t.csv", "at least one row"),
-        ('id,x\n1,"2\n', "t.csv", "close every quote"),
-        (b"id,x\n1,\x81\x00\x82\n", "t.csv", "UTF-8, UTF-16, cp1252 or GB18030"),
-        (b"\xef\xbb\xbfid\n\xff\n", "t.csv", "UTF-8, UTF-16, cp1252 or GB18030"),
-        ("x", "t.xlsx", "unprotected Excel workbook"),
-        ("x", "t.parquet", "must be a Parquet table"),
-        ("x", "t.xls", ".xls"),
+        ("id,x\n1,2,3\n", "t.csv", "row-too-wide", "row 2"),
+        ("id,id\n1,2\n", "t.csv", "column-name-repeated", ""),
+        ("id,,x\n1,2,3\n", "t.csv", "column-without-name", "column 2"),
+        ("id,x\n", "t.csv", "table-without-rows", ""),
+        ("", "t.csv", "table-without-rows", ""),
+        ('id,x\n1,"2\n', "t.csv", "csv-quote-open", ""),
+        (b"id,x\n1,\x81\x00\x82\n", "t.csv", "table-encoding-unknown", ""),
+        (b"\xef\xbb\xbfid\n\xff\n", "t.csv", "table-encoding-unknown", ""),
+        ("x", "t.xlsx", "workbook-unreadable", ""),
+        ("x", "t.parquet", "parquet-damaged", ""),
+        ("x", "t.xls", "table-of-unknown-kind", ""),
     ],
 )
-def test_what_is_no_table_is_refused(tmp_path, data, name, words):
-    with pytest.raises(StudyError, match=words):
+def test_what_is_no_table_is_refused(tmp_path, data, name, code, words):
+    with refusal(code, StudyError, match=words):
         read_sheet(write(tmp_path, data, name))
 
 
@@ -292,26 +292,27 @@ def test_ids_show_the_letters_and_zeros_of_their_format(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "new", "part", "words"),
+    ("pattern", "new", "part", "code", "words"),
     [
         (rb'<c r="A2" t="inlineStr">.*?</c>', b'<c r="A2" t="s"><v>99</v></c>', "sheet1.xml",
-         r"text or format is not in the file.*near cell A2"),
+         "workbook-unreadable", "text or format is not in the file.*near cell A2"),
         (rb'<c r="A2" t="inlineStr">.*?</c>', b'<c r="A2" t="b"><v>x</v></c>', "sheet1.xml",
-         "near cell A2"),
-        (rb"<v>1.5</v>", b"<v>1,5</v>", "sheet1.xml", "near cell B2"),
-        (rb'r="B3"', b'r="B2"', "sheet1.xml", "near cell"),
-        (rb'<row r="3"', b'<row r="2"', "sheet1.xml", "unprotected Excel workbook"),
-        (rb'r="C3"', b'r="ZZZ3"', "sheet1.xml", "unprotected Excel workbook"),
-        (rb"</sheetData>.*", b"", "sheet1.xml", "unprotected Excel workbook"),
-        (rb"worksheets/sheet1", b"worksheets/sheet7", "workbook.xml.rels", "unprotected Excel"),
+         "workbook-unreadable", "near cell A2"),
+        (rb"<v>1.5</v>", b"<v>1,5</v>", "sheet1.xml", "workbook-unreadable", "near cell B2"),
+        (rb'r="B3"', b'r="B2"', "sheet1.xml", "workbook-unreadable", "near cell"),
+        (rb'<row r="3"', b'<row r="2"', "sheet1.xml", "workbook-unreadable", ""),
+        (rb'r="C3"', b'r="ZZZ3"', "sheet1.xml", "workbook-unreadable", ""),
+        (rb"</sheetData>.*", b"", "sheet1.xml", "workbook-unreadable", ""),
+        (rb"worksheets/sheet1", b"worksheets/sheet7", "workbook.xml.rels",
+         "workbook-unreadable", ""),
         (rb"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
-         b"http://purl.oclc.org/ooxml/spreadsheetml/main", "workbook.xml", "Strict Open XML"),
+         b"http://purl.oclc.org/ooxml/spreadsheetml/main", "workbook.xml", "workbook-strict", ""),
     ],
 )  # fmt: skip
-def test_a_workbook_whose_parts_do_not_fit_is_refused(tmp_path, pattern, new, part, words):
+def test_a_workbook_whose_parts_do_not_fit_is_refused(tmp_path, pattern, new, part, code, words):
     path = workbook(tmp_path, S=TABLE)
     edited(path, pattern, new, part)
-    with pytest.raises(StudyError, match=words):
+    with refusal(code, StudyError, match=words):
         read_sheet(path)
 
 
@@ -322,7 +323,7 @@ def test_a_flipped_bit_in_any_part_of_a_workbook_is_seen(tmp_path):
         part = archive.getinfo("xl/worksheets/sheet1.xml")
     at = part.header_offset + 30 + len(part.filename) + part.compress_size // 2
     path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
-    with pytest.raises(StudyError, match="a damaged file"):
+    with refusal("workbook-unreadable", StudyError, match="a damaged file"):
         read_sheet(path)
 
 
@@ -352,12 +353,12 @@ def test_a_title_above_the_header_is_one_error(tmp_path, rows):
     titles = [["Cohort, synthetic"], ["as of spring"]][:rows]
     path = workbook(tmp_path, S=[*titles, *WIDE])
     words = "row 1 looks like a title, and row 2" if rows == 1 else "rows 1 to 2 look like a title"
-    with pytest.raises(StudyError, match=words) as refused:
+    with refusal("header-below-title", StudyError, match=words) as refused:
         read_sheet(path)
     assert "problems" not in str(refused.value)
     for sign in ",;\t":
         lines = [sign.join(map(str, row)) for row in [*titles, *WIDE]]
-        with pytest.raises(StudyError, match=words):
+        with refusal("header-below-title", StudyError, match=words):
             read_sheet(write(tmp_path, "\n".join(lines) + "\n"))
     # The remedy, typed:
     assert read_sheet(workbook(tmp_path, S=WIDE)).shape == (2, 5)
@@ -437,7 +438,7 @@ def test_a_page_with_a_checksum_is_checked(tmp_path):
     assert data.count(values) == 1
     data[data.index(values) + 6] ^= 1
     path.write_bytes(data)
-    with pytest.raises(StudyError, match="a damaged file"):
+    with refusal("parquet-damaged", StudyError, match="a damaged file"):
         read_sheet(path)
 
 
@@ -452,21 +453,21 @@ def test_lines_end_in_any_way(tmp_path, end):
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "code", "words"),
     [
-        (b"id,x\na,1\nb,\0\0\0\nc,3\n", "zero bytes.*line 3"),
-        (b"id,x\na,1\rb,2\nc,3\n", "end its lines in one way.*line 2"),
-        (b"id,x,y\na,1,2\nb,2", "must be whole.*row 3"),
-        (b'id,x,y\na,"1,2\nb,3,4\nc,5",6\n', "a cell that holds whole rows"),
-        (b"id,x\na," + b"9" * 40_000 + b"\n", "at most 32,767 characters"),
-        (b"id,x\na," + b"9" * 200_000 + b"\n", "at most 32,767 characters"),
-        (b"id,x\na,#DIV/0!\n", "a failed formula.*row 2, column x"),
-        (b"id,x\na,########\n", "widen the column"),
-        (b"id,x\n" + b"a,1,2\n" * 60, "60 rows with more"),
+        (b"id,x\na,1\nb,\0\0\0\nc,3\n", "table-zero-bytes", "line 3"),
+        (b"id,x\na,1\rb,2\nc,3\n", "csv-line-ends-mixed", "line 2"),
+        (b"id,x,y\na,1,2\nb,2", "table-cut-short", "row 3"),
+        (b'id,x,y\na,"1,2\nb,3,4\nc,5",6\n', "csv-quote-open", "a cell that holds whole rows"),
+        (b"id,x\na," + b"9" * 40_000 + b"\n", "cell-too-long", "at most 32,767 characters"),
+        (b"id,x\na," + b"9" * 200_000 + b"\n", "cell-too-long", "at most 32,767 characters"),
+        (b"id,x\na,#DIV/0!\n", "cell-failed-formula", "row 2, column x"),
+        (b"id,x\na,########\n", "cell-failed-formula", "widen the column"),
+        (b"id,x\n" + b"a,1,2\n" * 60, "row-too-wide", "60 rows with more"),
     ],
 )
-def test_damaged_text_is_one_error(tmp_path, data, words):
-    with pytest.raises(StudyError, match=words) as refused:
+def test_damaged_text_is_one_error(tmp_path, data, code, words):
+    with refusal(code, StudyError, match=words) as refused:
         read_sheet(write(tmp_path, data))
     assert "problems" not in str(refused.value)
 

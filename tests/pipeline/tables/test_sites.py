@@ -18,6 +18,7 @@ from pipeline.tables.registered import write_marker
 from pipeline.tables.schemas.features.features import Features
 from pipeline.validate import validate_study
 from tests.pipeline.test_validate import Files
+from tests.support.refusals import refusal
 from tests.support.small_tables import NAMES
 from tests.support.two_sites import TwoSites
 
@@ -87,7 +88,9 @@ def test_each_site_needs_ids_that_meet(tmp_path):
     """That the other site's tables meet does not hide that this one's do not."""
     sites = TwoSites(tmp_path)
     sites.clinical["south"]["patient_id"] = [f"Q{number}" for number in range(60)]
-    with pytest.raises(StudyError, match="must share ids in the column patient_id") as told:
+    with refusal(
+        "tables-share-no-id", StudyError, match="must share ids in the column patient_id"
+    ) as told:
         sites.study()
     assert told.value.where == "config keys sites.south.clinical, sites.south.features"
 
@@ -95,7 +98,9 @@ def test_each_site_needs_ids_that_meet(tmp_path):
 def test_a_mistake_names_the_file_of_its_site(tmp_path):
     sites = TwoSites(tmp_path)
     sites.clinical["south"].loc[4, "sex"] = "divers"
-    with pytest.raises(StudyError, match="A value of sex must be one of its levels") as told:
+    with refusal(
+        "value-not-a-level", StudyError, match="A value of sex must be one of its levels"
+    ) as told:
         sites.study()
     assert "south_clinical.csv, row 6, column sex" in told.value.where
 

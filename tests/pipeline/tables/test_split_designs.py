@@ -65,24 +65,40 @@ def test_sites_are_held_out():
 
 
 @pytest.mark.parametrize(
-    ("split", "x", "message"),
+    ("split", "x", "code", "message"),
     [
-        (IMPORTED | {"column": None}, ["train"], "needs a column of the clinical table"),
+        (IMPORTED | {"column": None}, ["train"], "split-column-missing", ""),
         (
             IMPORTED | {"column": "absent"},
             ["train"],
+            "split-column-missing",
             r"absent\. In: config key split.column",
         ),
-        (IMPORTED, ["train", "valid"], r"'valid' and 0 more.*column x, unit 0001-1"),
-        (IMPORTED, ["train", None], r"imported needs the column of every unit. Found: .*0001-1"),
-        (TEMPORAL, [1.0, None], r"temporal needs the column of every unit"),
-        (TEMPORAL, ["2020-01-31", "2020-02-01"], "relative days, or the order of enrolment"),
-        (BY_SITE | {"test_sites": ["D"]}, ["A", "B"], r"Found: D\..*choose among A, B"),
-        (BY_SITE | {"test_sites": []}, ["A", "B"], r"Found: none"),
+        (
+            IMPORTED,
+            ["train", "valid"],
+            "split-part-unknown",
+            "'valid' and 0 more.*column x, unit 0001-1",
+        ),
+        (
+            IMPORTED,
+            ["train", None],
+            "split-column-blank",
+            "imported needs the column of every unit. Found: .*0001-1",
+        ),
+        (TEMPORAL, [1.0, None], "split-column-blank", "temporal needs the column of every unit"),
+        (TEMPORAL, ["2020-01-31", "2020-02-01"], "split-order-not-numbers", ""),
+        (
+            BY_SITE | {"test_sites": ["D"]},
+            ["A", "B"],
+            "split-sites-unknown",
+            r"Found: D\..*choose among A, B",
+        ),
+        (BY_SITE | {"test_sites": []}, ["A", "B"], "split-sites-unknown", "Found: none"),
     ],
 )
-def test_a_column_that_cannot_split_is_refused(split, x, message):
-    with pytest.raises(StudyError, match=message):
+def test_a_column_that_cannot_split_is_refused(split, x, code, message):
+    with refusal(code, StudyError, match=message):
         parts_from_column(units(x), split)
 
 

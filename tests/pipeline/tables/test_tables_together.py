@@ -105,7 +105,9 @@ def test_an_imported_split_of_one_part_is_refused(tmp_path, part):
     clinical["part"] = part
     split = {"design": "imported", "column": "part", "folds": 3}
     other = {"train": "test", "test": "train"}[part]
-    with pytest.raises(StudyError, match=f"The {other} part of the split must hold") as told:
+    with refusal(
+        "split-part-without-outcome", StudyError, match=f"The {other} part of the split must hold"
+    ) as told:
         small_study(tmp_path, features, clinical, None, "pain == 1", split=split)
     assert told.value.found == "nobody, of 60 units"
 

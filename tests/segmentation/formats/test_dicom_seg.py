@@ -246,40 +246,59 @@ def move_frame(dataset, z):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "code", "message"),
     [
-        (lambda d: setattr(d, "SegmentationType", "SURFACE"), "no segmentation type"),
-        (lambda d: setattr(d, "Rows", 60000), "Rows outside 1 to 8192"),
-        (lambda d: setattr(d, "Columns", 0), "Columns outside"),
-        (lambda d: setattr(d, "BitsAllocated", 32), "32 bits per pixel for BINARY frames"),
-        (lambda d: delattr(d, "PixelData"), "no pixels"),
-        (lambda d: setattr(d, "NumberOfFrames", 1000), "frames announced and"),
-        (lambda d: setattr(d, "PixelData", d.PixelData[:20]), r"Found: 20 of \d+ bytes"),
-        (lambda d: delattr(d, "SegmentSequence"), "no segment described"),
+        (
+            lambda d: setattr(d, "SegmentationType", "SURFACE"),
+            "seg-undescribed",
+            "no segmentation type",
+        ),
+        (lambda d: setattr(d, "Rows", 60000), "seg-undescribed", "Rows outside 1 to 8192"),
+        (lambda d: setattr(d, "Columns", 0), "seg-undescribed", "Columns outside"),
+        (
+            lambda d: setattr(d, "BitsAllocated", 32),
+            "seg-undescribed",
+            "32 bits per pixel for BINARY frames",
+        ),
+        (lambda d: delattr(d, "PixelData"), "seg-undescribed", "no pixels"),
+        (lambda d: setattr(d, "NumberOfFrames", 1000), "seg-undescribed", "frames announced and"),
+        (
+            lambda d: setattr(d, "PixelData", d.PixelData[:20]),
+            "seg-cut-short",
+            r"Found: 20 of \d+ bytes",
+        ),
+        (lambda d: delattr(d, "SegmentSequence"), "seg-undescribed", "no segment described"),
         (
             lambda d: delattr(own_frame(d, 1), "SegmentIdentificationSequence"),
+            "seg-undescribed",
             "frame 2 without a segment",
         ),
         (
             lambda d: setattr(d.file_meta, "TransferSyntaxUID", "1.2.3.4"),
+            "seg-undescribed",
             "an unknown transfer syntax",
         ),
     ],
 )
-def test_a_file_that_does_not_describe_itself_is_refused(tmp_path, slices, change, message):
+def test_a_file_that_does_not_describe_itself_is_refused(tmp_path, slices, change, code, message):
     path = changed(written(tmp_path / "a.dcm", slices, both()), change)
-    with pytest.raises(CaseError, match=message) as caught:
+    with refusal(code, CaseError, match=message) as caught:
         read_dicom_seg(path)
     assert CANARY not in str(caught.value)
     assert "2.25." not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "code", "message"),
     [
-        (lambda d: delattr(d.SegmentSequence[0], "SegmentNumber"), "segment 'L1' without number"),
+        (
+            lambda d: delattr(d.SegmentSequence[0], "SegmentNumber"),
+            "seg-undescribed",
+            "segment 'L1' without number",
+        ),
         (
             lambda d: delattr(own_frame(d, 1), "PlanePositionSequence"),
+            "seg-frame-unplaced",
             "frame 2 without a valid position",
         ),
         (
@@ -288,6 +307,7 @@ def test_a_file_that_does_not_describe_itself_is_refused(tmp_path, slices, chang
                 "ImageOrientationPatient",
                 [1, 0, 0, 1, 0, 0],
             ),
+            "seg-frame-unplaced",
             "frame 1 without a valid position, orientation",
         ),
         (
@@ -296,19 +316,20 @@ def test_a_file_that_does_not_describe_itself_is_refused(tmp_path, slices, chang
                 "PixelSpacing",
                 [0, 1],
             ),
+            "seg-frame-unplaced",
             "pixel spacing",
         ),
     ],
 )
 def test_a_segment_that_is_not_described_is_refused_where_it_is_wanted(
-    tmp_path, slices, ct, change, message
+    tmp_path, slices, ct, change, code, message
 ):
     path = changed(written(tmp_path / "a.dcm", slices, both()), change)
     held = read_dicom_seg(path)
-    with pytest.raises(CaseError, match=message) as caught:
+    with refusal(code, CaseError, match=message) as caught:
         pick_segment(held, "L1")
     assert "2.25." not in str(caught.value)
-    with pytest.raises(CaseError, match=message):
+    with refusal(code, CaseError, match=message):
         held.on_grid(held.segments[0], ct)
 
 

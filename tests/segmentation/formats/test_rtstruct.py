@@ -327,38 +327,53 @@ def test_open_contours_are_refused_where_their_region_is_wanted(tmp_path):
 
 #: Changes to the first of two regions of a structure set, and what is then said of it.
 FIRST_REGION = [
-    (lambda d: delattr(d.StructureSetROISequence[0], "ROINumber"), "'L1' without number"),
+    (
+        lambda d: delattr(d.StructureSetROISequence[0], "ROINumber"),
+        "rtstruct-undescribed",
+        "'L1' without number",
+    ),
     (
         lambda d: setattr(d.ROIContourSequence[0], "ReferencedROINumber", 9),
+        "contours-missing",
         r"none for 'L1' .*'L2' \(label 6\), one that the file does not describe",
     ),
     (
         lambda d: delattr(d.ROIContourSequence[0], "ReferencedROINumber"),
+        "contours-missing",
         r"none for 'L1' .*'L2' \(label 6\), one that the file does not describe",
     ),
-    (lambda d: delattr(d.ROIContourSequence[0], "ContourSequence"), "none for 'L1'"),
+    (
+        lambda d: delattr(d.ROIContourSequence[0], "ContourSequence"),
+        "contours-missing",
+        "none for 'L1'",
+    ),
     (
         lambda d: setattr(d.ROIContourSequence[0].ContourSequence[0], "ContourData", ["1", "2"]),
+        "rtstruct-undescribed",
         r"contour 1 of 'L1' \(label 5\), without whole points",
     ),
     (
         lambda d: setattr(d.ROIContourSequence[0].ContourSequence[0], "ContourData", ["1e300"] * 9),
+        "rtstruct-undescribed",
         r"contour 1 of 'L1' \(label 5\), without whole points",
     ),
     (
         lambda d: setattr(d.ROIContourSequence[0].ContourSequence[0], "NumberOfContourPoints", 40),
+        "rtstruct-undescribed",
         "states 40 points and holds 4",
     ),
     (
         lambda d: setattr(
             d.ROIContourSequence[0].ContourSequence[0], "ContourOffsetVector", [0, 0, 9]
         ),
+        "rtstruct-undescribed",
         "moved by an offset",
     ),
     (
         lambda d: setattr(
             d.ROIContourSequence[0].ContourSequence[0], "ContourGeometricType", "OPEN_NONPLANAR"
         ),
+        "contours-not-closed",
         "which is open or of an unknown kind",
     ),
 ]
@@ -373,13 +388,13 @@ def test_a_structure_set_without_regions_is_refused(tmp_path):
         read_mask_file(path)
 
 
-@pytest.mark.parametrize(("change", "message"), FIRST_REGION)
-def test_only_the_region_that_is_wanted_is_judged(tmp_path, change, message):
+@pytest.mark.parametrize(("change", "code", "message"), FIRST_REGION)
+def test_only_the_region_that_is_wanted_is_judged(tmp_path, change, code, message):
     path = structure_set(tmp_path / "a.dcm", {"L1": drawn_on(2), "L2": drawn_on(3)})
     data = pydicom.dcmread(path)
     change(data)
     data.save_as(path)
-    with pytest.raises(CaseError, match=message) as caught:
+    with refusal(code, CaseError, match=message) as caught:
         mask_of(path, CT, "L1")
     assert CANARY not in str(caught.value)
     np.testing.assert_array_equal(mask_of(path, CT, "L2"), expected_on(3))

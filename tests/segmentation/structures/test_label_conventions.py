@@ -96,27 +96,52 @@ def test_without_a_convention_the_file_must_hold_one_structure():
 
 
 @pytest.mark.parametrize(
-    ("held", "level", "option", "message"),
+    ("held", "level", "option", "code", "message"),
     [
         (
             holding(19, 20, 21),
             "L1",
             "totalsegmentator",
-            r"no label 31 \(for L1 in the convention totalsegmentator\); the file holds 19, 20, "
-            "21; these would fit the conventions totalsegmentator_pp and verse",
+            "labels-off-convention",
+            r"no label 31 \(for L1 in the convention totalsegmentator\); the file holds 19, 20, 21"
+            "; these would fit the conventions totalsegmentator_pp and verse",
         ),
-        (holding(1), "L1", "totalsegmentator", r"no label 31 .*the file holds 1\. Remedy"),
-        (holding(), "L1", "verse", "the file is empty"),
-        (holding(31, 32), "L1", "verse", "would fit the convention totalsegmentator"),
-        (holding(("Segment_1", 20)), "L1", "verse", r"no segment 'L1' .*'Segment_1' \(label 20\)"),
-        (holding(("L1", 1), ("l1", 2)), "L1", "verse", "more than one segment 'L1'"),
-        (holding(("a", 1)), "L1", {"L1": "b"}, "no segment 'b'"),
-        (holding(20), "S1", "verse", "no S1 in the convention verse"),
-        (holding(20), "L5", {"L1": 20}, "no L5 in the convention own"),
+        (
+            holding(1),
+            "L1",
+            "totalsegmentator",
+            "labels-off-convention",
+            r"no label 31 .*the file holds 1\. Remedy",
+        ),
+        (holding(), "L1", "verse", "mask-empty", "the file is empty"),
+        (
+            holding(31, 32),
+            "L1",
+            "verse",
+            "labels-off-convention",
+            "would fit the convention totalsegmentator",
+        ),
+        (
+            holding(("Segment_1", 20)),
+            "L1",
+            "verse",
+            "labels-off-convention",
+            r"no segment 'L1' .*'Segment_1' \(label 20\)",
+        ),
+        (
+            holding(("L1", 1), ("l1", 2)),
+            "L1",
+            "verse",
+            "labels-off-convention",
+            "more than one segment 'L1'",
+        ),
+        (holding(("a", 1)), "L1", {"L1": "b"}, "labels-off-convention", "no segment 'b'"),
+        (holding(20), "S1", "verse", "convention-without-level", "no S1 in the convention verse"),
+        (holding(20), "L5", {"L1": 20}, "convention-without-level", "no L5 in the convention own"),
     ],
 )
-def test_labels_against_the_convention_are_refused_and_listed(held, level, option, message):
-    with pytest.raises(CaseError, match=message):
+def test_labels_against_the_convention_are_refused_and_listed(held, level, option, code, message):
+    with refusal(code, CaseError, match=message):
         choose_segment(held, None, level, convention_of(option))
 
 

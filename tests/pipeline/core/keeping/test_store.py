@@ -178,7 +178,9 @@ def test_who_cannot_make_it_anew_says_what_to_run(tmp_path, entry):
     for store in (Store(tmp_path), Store(tmp_path, lambda kind, key: None)):
         with refusal("store-entry-missing", MachineError, match=r"Remedy: .*--forcerun resample"):
             store.path(relative)
-    with pytest.raises(MachineError, match=r"Found: no mask/ab/c, .*--forcerun masks"):
+    with refusal(
+        "store-entry-missing", MachineError, match="Found: no mask/ab/c, .*--forcerun masks"
+    ):
         Store(tmp_path).path("mask/ab/c")
 
 
@@ -232,7 +234,7 @@ def test_a_passing_store_asks_for_no_code(tmp_path, make, made):
     assert len(made) == 2
     assert sorted(path.name for path in entry.iterdir()) == ["crop.json", "image.nrrd"]
     assert store.path(store.relative(entry / "crop.json")).read_text().startswith("{")
-    with pytest.raises(MachineError, match="or one that is damaged"):
+    with refusal("store-entry-missing", MachineError, match="or one that is damaged"):
         store.path("crop/00/none/crop.json")
     lasting = Store(tmp_path / "lasting").get_or_make("crop", KEY, make)
     assert {DEPENDS_ON, DIGESTS} <= {path.name for path in lasting.iterdir()}
@@ -273,13 +275,21 @@ def test_rights_are_no_patients_fault(tmp_path):
     assert "PHI-CANARY" not in shown
 
 
+#: Codes of faults of the machine that are not of reading files in general.
+OF_FAULTS = {
+    **dict.fromkeys((errno.EPERM, errno.EACCES), "rights-missing"),
+    **dict.fromkeys((errno.EFBIG, errno.ENOSPC, errno.EROFS, errno.EDQUOT), "results-not-writable"),
+}
+
+
 @pytest.mark.parametrize("number", sorted(MACHINE_ERRORS), ids=errno.errorcode.get)
 def test_a_store_that_cannot_be_read_is_the_machines(tmp_path, entry, make, number, monkeypatch):
     def failing(*_):
         raise OSError(number, os.strerror(number), str(entry / "image.nrrd"))
 
     monkeypatch.setattr("pipeline.core.keeping.digests.file_hash", failing)
-    with pytest.raises(MachineError, match=os.strerror(number)):
+    code = OF_FAULTS.get(number, "machine-files-unreadable")
+    with refusal(code, MachineError, match=os.strerror(number)):
         Store(tmp_path).get_or_make("crop", KEY, make)
     assert entry.exists()
 
@@ -313,7 +323,7 @@ def test_faults_of_the_machine_end_the_job(error, caplog):
 
 def test_what_nothing_foresees_ends_the_job_too(caplog):
     name = "-".join(("PHI", "CANARY"))
-    ends = pytest.raises(ProgramError, match=r"KeyError at S001 A\. In: ct\.nii")
+    ends = refusal("unforeseen-error", ProgramError, match=r"KeyError at S001 A\. In: ct\.nii")
     with ends, findings.case_named("S001 A", "ct.nii"):
         {}[name]
     assert "test_what_nothing_foresees" in caplog.text

@@ -157,7 +157,7 @@ def test_a_turned_input_turns_its_map(axes, flips, seed):
     ],
 )
 def test_a_feature_without_a_map_is_refused(name, why):
-    with pytest.raises(StudyError, match=f"{name}: {why}"):
+    with refused("feature-without-map", StudyError, match=f"{name}: {why}"):
         feature_maps(crop(4), parameters(), [name])
 
 
@@ -208,13 +208,13 @@ def test_kernels_that_were_not_built_are_named(monkeypatch):
     kernels.cache_clear()
     monkeypatch.delattr(pipeline.extraction.maps, "_kernels", raising=False)
     monkeypatch.setitem(sys.modules, "pipeline.extraction.maps._kernels", None)
-    with pytest.raises(MachineError, match="A map needs its compiled kernels"):
+    with refused("kernels-missing", MachineError, match="A map needs its compiled kernels"):
         kernels()
     monkeypatch.undo()
     kernels.cache_clear()
     monkeypatch.setattr(kernels(), "SOURCES_HASH", "0123456789abcdef")
     kernels.cache_clear()
-    with pytest.raises(MachineError, match="must be built from the C sources that lie beside"):
+    with refused("kernels-outdated", MachineError):
         kernels()
     monkeypatch.undo()
     kernels.cache_clear()

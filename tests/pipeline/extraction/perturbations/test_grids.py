@@ -19,6 +19,7 @@ from pipeline.extraction.perturbations.grids import (
     moved_grid,
     place,
 )
+from tests.support.refusals import refusal
 
 SETTINGS = {
     "normalize": True, "normalizeScale": 100, "removeOutliers": 3, "binWidth": 25,
@@ -178,7 +179,7 @@ def test_a_ct_that_cannot_be_interpolated_is_named(changes, found):
 
 def test_an_empty_mask_is_refused():
     ct, mask = images()
-    with pytest.raises(CaseError, match="voxels of the value 1"):
+    with refusal("label-missing-in-mask", CaseError, match="voxels of the value 1"):
         place(open_scan(ct, params_of()), mask * 0, 1)
 
 

@@ -11,25 +11,30 @@ import pytest
 
 from pipeline.core.errors import StudyError
 from pipeline.study.options.bad_inputs import (
+    IN_THE_LINE,
     Row,
     bad_inputs_page,
-    codes_without_row,
-    may_be,
     read_sections,
     rows_of,
 )
-from pipeline.study.options.error_codes import said_in, texts_of
+from pipeline.study.options.error_codes import may_be, remedies_of, said_in, texts_of
 from tests.support.refusals import refusal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECTIONS = (
     *("DICOM", "Volumes", "Masks", "Tables", "Configuration", "Parameter files"),
-    *("Frozen models", "Shared results", "Machine"),
+    *("Too few patients for a model", "Frozen models", "Altered files of frozen models"),
+    *("Shared results", "Commands", "Machine", "Steps run by hand, or after an update"),
+    *("Demo and proofs", "Calls in Python"),
 )
 
-#: Codes of errors that no row shows yet: this number only falls. Many are of calls in Python, which
-#: no file of a study brings about.
-WITHOUT_ROW = 183
+#: Rows whose remedy no test applies yet: this number only falls. A new row needs its remedy in
+#: tests/remedies; of calls in Python it is the reader's own code.
+NOT_TRIED = 158
+
+#: Rows with a code for which only the running program knows a remedy (a value near the one that was
+#: written, the list that fits): this number only falls.
+SILENT = 83
 
 ROWS = rows_of(read_sections(REPOSITORY))
 
@@ -109,10 +114,16 @@ def test_the_severity_is_that_of_the_code():
     assert wrong == []
 
 
-def test_codes_without_a_row_get_fewer():
-    """Else: write a row of the new refusal into docs/bad_inputs.yaml, and `make options`."""
-    without = codes_without_row(ROWS)
-    assert len(without) <= WITHOUT_ROW, without
+def test_every_row_says_what_to_do_or_who_says_it():
+    silent = [row.code for row in ROWS if not row.remedy and row.code]
+    assert len(silent) <= SILENT, silent
+
+
+def test_remedies_that_no_test_applies_get_fewer():
+    calls = {one["section"] for one in read_sections(REPOSITORY) if one.get("kind") == "python"}
+    assert calls == {"Calls in Python"}
+    untried = [row.code for row in ROWS if not row.tried and row.section not in calls]
+    assert len(untried) <= NOT_TRIED, untried
 
 
 def test_a_message_that_nobody_says_is_noticed():
@@ -129,7 +140,7 @@ def test_a_row_takes_its_words_from_the_code():
         Row(
             *("DICOM", "one", "gantry-tilt", "error"),
             "Slices must be stacked at a right angle (no gantry tilt)",
-            "t",
+            *("t", remedies_of("gantry-tilt", "")[0]),
         )
     ]
 
@@ -146,4 +157,5 @@ def test_a_row_of_no_code_or_of_several_sentences_says_what_is_meant():
 def test_the_page_shows_every_row():
     page = bad_inputs_page()
     assert sum(line.startswith("| ") for line in page.splitlines()) == len(ROWS) + len(SECTIONS)
-    assert "`on_bad_case: stop | exclude` decides" in page
+    assert "the option `on_bad_case` decides" in page
+    assert f"| {IN_THE_LINE} |" in page

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.core import errors
 from pipeline.core.problems import ManyProblemsError
+from pipeline.study.options.bad_inputs import codes_without_row, read_sections, rows_of
 from pipeline.study.options.error_codes import PROGRAM, said_by, said_in
 from tests.support.refusals import refusal
 
@@ -109,6 +110,20 @@ def test_every_error_names_its_rule_by_a_code(trees: dict[str, ast.Module]) -> N
 )
 def test_an_error_without_a_code_is_seen(code: str, lines: list[int]) -> None:
     assert list(without_code(ast.parse(code), {"StudyError"})) == lines
+
+
+def test_every_code_has_a_row_in_which_a_user_finds_it() -> None:
+    """Else: write its row into docs/bad_inputs.yaml, where its reader looks, and `make options`.
+
+    What only a call in Python can meet goes into the section of `kind: python`.
+    """
+    assert codes_without_row(rows_of(read_sections())) == []
+
+
+def test_a_code_without_a_row_is_seen() -> None:
+    rows = rows_of(read_sections())
+    assert codes_without_row([row for row in rows if row.code != "gantry-tilt"]) == ["gantry-tilt"]
+    assert "ct-failed" in codes_without_row([])
 
 
 def test_codes_are_in_kebab_case() -> None:

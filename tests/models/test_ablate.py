@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from models.ablate import COLUMNS, SEED_COLUMNS, ablate, plan_ablation
+from models.ablate import main as run_ablation
 from models.learning.fitted_procedure import refit, refit_classifier
 from models.learning.folds import assign_folds
 from models.learning.procedure import Procedure
@@ -27,6 +29,7 @@ from models.scoring.intervals import patient_resamples
 from models.transformers.columns import Columns
 from pipeline.core.errors import DivergedError, StudyError
 from pipeline.core.seeds import derive_seed
+from tests.support.refusals import refusal
 
 SIGNAL, PROXY = "original_firstorder_Signal", "original_firstorder_Proxy"
 NOISE = [f"wavelet-LLH_glcm_Noise{i}" for i in range(6)]
@@ -492,3 +495,13 @@ def test_a_step_without_a_threshold_has_no_counts_and_says_why(
     )
     with pytest.raises(StudyError):
         ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+
+
+def test_parameters_of_another_model_are_refused(monkeypatch):
+    monkeypatch.setattr("models.ablate.open_study", lambda folder: SimpleNamespace(config={}))
+    monkeypatch.setattr("models.ablate.read_inputs", lambda *paths: (None, None))
+    monkeypatch.setattr("models.ablate.training_rows", lambda table: (None, None))
+    monkeypatch.setattr("models.ablate.read_json", lambda path: {"model": "rf"})
+    paths = dict.fromkeys(("study", "analysis", "info", "split", "model_json"))
+    with refusal("ablation-of-another-model", StudyError, match="Found: rf. In: --model lr"):
+        run_ablation(SimpleNamespace(model="lr", **paths))

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models import freeze as module
 from models.freezing.classifier_arrays import write_classifier
 from models.frozen.container import read_members
 from models.frozen.model import load_frozen
 from models.scoring.recalibration import fit_recalibration
 from models.train import FAMILIES
-from pipeline.core.errors import StudyError
+from pipeline.core.errors import ProgramError, StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from tests.support.commands import run_here
 from tests.support.frozen_study import write_frozen_study
@@ -304,3 +305,9 @@ def test_the_file_holds_no_value_of_a_patient_by_name(study, frozen):
     table = table_of(study)
     assert not any(f'"{name}"'.encode() in text for name in table["patient_id"])
     assert not any(name.encode() in text for name in table["unit_id"])
+
+
+def test_numbers_that_predict_otherwise_are_not_frozen(study, monkeypatch):
+    monkeypatch.setitem(module.SAME_AS_FIT, "lr", -1.0)
+    with refusal("frozen-predicts-otherwise", ProgramError, match="model lr"):
+        module.freeze(study, "lr")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pandas as pd
 
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import Finding, from_json, status_of, to_json
-from pipeline.preflight import compare, gather, judge, stop_on_errors
+from pipeline.preflight import compare, gather, judge, main, stop_on_errors
 from pipeline.study.study import Study
 from tests.support.refusals import refusal
 
@@ -183,3 +185,9 @@ def test_many_errors_are_counted_not_all_named():
     table = pd.concat([verdicts()] * 15)
     with refusal("masks-refused-by-preflight", StudyError, match="and 10 more"):
         stop_on_errors(table)
+
+
+def test_gathering_needs_both_tables():
+    for ingest, masks in ((None, None), (["i.parquet"], None), (None, ["m.parquet"])):
+        with refusal("preflight-tables-missing", StudyError):
+            main(SimpleNamespace(check=None, ingest=ingest, masks=masks))

@@ -482,7 +482,7 @@ CALLS: dict[str, Sequence[tuple[Callable, object, str, Sequence[object]]]] = {
         (within_levels, bad, "state the levels in column `level`", [["L1", "L2"] * 30])
         for bad in (None, ["L1"] * 59 + [None])
     ],
-    "Register: a pattern with other fields": [
+    "Intake: a pattern with other fields": [
         (pattern_of, bad,
          r"such as '\{patient\}_\{level\}_\{reader\}' or '\{reader\}/\{patient\}/\{level\}'",
          ["{patient}_{level}_{reader}", "{reader}/{patient}/{level}"])

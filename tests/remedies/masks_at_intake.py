@@ -166,68 +166,68 @@ def of_value(value: int) -> Change:
 
 
 register(
-    "Register: nothing tells whose mask it is", far_away, "write the patient's id into the file",
+    "Intake: nothing tells whose mask it is", far_away, "write the patient's id into the file",
     rename("far/someone_L1_rA.nrrd", "far/4711_L1_rA.nrrd"),
 )  # fmt: skip
 register(
-    "Register: name and folder tell two patients", two_patients,
+    "Intake: name and folder tell two patients", two_patients,
     "correct the file's name or its folder", rename("y/4711_L1_rA.nrrd", "x/4711_L1_rA.nrrd"),
 )  # fmt: skip
 register(
-    "Register: several series of the patient, none with the grid", another_grid,
+    "Intake: several series of the patient, none with the grid", another_grid,
     "hand in the series on which it was drawn", right_grid,
 )  # fmt: skip
 register(
-    "Register: a path with the names of two patients", two_names, "name one patient in the file",
+    "Intake: a path with the names of two patients", two_names, "name one patient in the file",
     rename("far/4711/8822_L1_rA.nrrd", "far/4711_L1_rA.nrrd"),
 )  # fmt: skip
 register(
-    "Register: two levels in a file name", named("4711_T12_L1_rA.nrrd"),
+    "Intake: two levels in a file name", named("4711_T12_L1_rA.nrrd"),
     "name the file by one level", rename("x/4711_T12_L1_rA.nrrd", "x/4711_L1_rA.nrrd"),
 )  # fmt: skip
 register(
-    "Register: two levels in a name, and others in the file", structures("upper", "lower"),
+    "Intake: two levels in a name, and others in the file", structures("upper", "lower"),
     "or its structures by those levels", structures("L3", "L4"),
 )  # fmt: skip
 register(
-    "Register: no level anywhere", named("4711_upper_rA.nrrd"), "rename the file",
+    "Intake: no level anywhere", named("4711_upper_rA.nrrd"), "rename the file",
     rename("x/4711_upper_rA.nrrd", "x/4711_L1_rA.nrrd"),
 )  # fmt: skip
 register(
-    "Register: two files of one vertebra and reader", twice, "or remove the copy",
+    "Intake: two files of one vertebra and reader", twice, "or remove the copy",
     remove("x/4711_L1_rA copy.nrrd"),
 )  # fmt: skip
 register(
-    "Register: a file's name says another level than its label by `--convention`", of_value(19),
+    "Intake: a file's name says another level than its label by `--convention`", of_value(19),
     "leave out --convention", lambda _: None, ("--convention", "verse"), (),
 )  # fmt: skip
 register(
-    "Register: `--mask-pattern` reads a patient without a CT", named("4712_L1_rA.nrrd"),
+    "Intake: `--mask-pattern` reads a patient without a CT", named("4712_L1_rA.nrrd"),
     "correct the name or the pattern", rename("x/4712_L1_rA.nrrd", "x/4711_L1_rA.nrrd"), PATTERN,
 )  # fmt: skip
 
 register(
-    "Register: a mask on the CT of another patient", of_another, "correct the id in its name",
+    "Intake: a mask on the CT of another patient", of_another, "correct the id in its name",
     rename("far/4711_L1_rA.nrrd", "far/8822_L1_rA.nrrd"),
 )  # fmt: skip
 register(
-    "Register: several phases of one series on one grid", two_phases, "say which by --phase",
+    "Intake: several phases of one series on one grid", two_phases, "say which by --phase",
     lambda _: None, (), ("--phase", "acquisition 1"),
 )  # fmt: skip
 register(
-    "Register: a surname of two patients", of_a_surname("4711", "8822"), "the whole name",
+    "Intake: a surname of two patients", of_a_surname("4711", "8822"), "the whole name",
     rename("far/Canarelli_L1_rA.nrrd", "far/Canarelli A_L1_rA.nrrd"),
 )  # fmt: skip
 register(
-    "Register: a surname, and another grid than that patient's", of_a_surname("4711", lift=0.7),
+    "Intake: a surname, and another grid than that patient's", of_a_surname("4711", lift=0.7),
     "write the patient's id", rename("far/Canarelli_L1_rA.nrrd", "far/4711_L1_rA.nrrd"),
 )  # fmt: skip
 register(
-    "Register: an id and the surname of another patient", of_two_names, "correct the file's name",
+    "Intake: an id and the surname of another patient", of_two_names, "correct the file's name",
     rename("far/4710_Canaruso_L1_rA.nrrd", "far/4710_Canarelli_L1_rA.nrrd"),
 )  # fmt: skip
 register(
-    "Register: a correction that is its original", no_correction, "save the corrected mask",
+    "Intake: a correction that is its original", no_correction, "save the corrected mask",
     lambda root: write_small_mask(root / "x" / "4711_L1_rA_corrected.nrrd", value=2),
 )  # fmt: skip
 
@@ -244,11 +244,9 @@ def convention(bad_input: str, wrong: list[str], right: list[str], words: str) -
     REMEDIES[bad_input] = remedy
 
 
+convention("Intake: `--convention` with a name that is none", ["versa"], ["verse"], "write one of")
 convention(
-    "Register: `--convention` with a name that is none", ["versa"], ["verse"], "write one of"
-)
-convention(
-    "Register: two conventions for all masks", ["verse", "totalsegmentator"],
+    "Intake: two conventions for all masks", ["verse", "totalsegmentator"],
     ["verse", "ts=totalsegmentator"], "write FOLDER=NAME",
 )  # fmt: skip
 
@@ -330,8 +328,8 @@ def cut_short(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
-copied("Register: a NIfTI or NRRD that lacks voxels", cut_short)
+copied("Intake: a NIfTI or NRRD that lacks voxels", cut_short)
 copied(
-    "Register: a mask whose header cannot be cleaned",
+    "Intake: a mask whose header cannot be cleaned",
     lambda folder: (folder / "a.nrrd").write_bytes(b"no mask"),
 )

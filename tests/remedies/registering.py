@@ -167,52 +167,52 @@ def a_word_left_out_is_a_fact(tmp_path: Path) -> None:
 
 
 REGISTERING: dict[str, Remedy] = {
-    "Register: a damaged DICOM file beside the slices": damaged_beside,
-    "Register: headers under one patient id contradict each other (birth date, sex, age, name, "
+    "Intake: a damaged DICOM file beside the slices": damaged_beside,
+    "Intake: headers under one patient id contradict each other (birth date, sex, age, name, "
     "institution)": tested(
         patients.test_one_id_of_two_people_is_refused_until_folders_tell_them_apart,
         [{"PatientSex": "M"}, {"PatientSex": "F"}],
         "both sexes",
     ),
-    "Register: several studies whose headers name nobody, in one folder": tested(
+    "Intake: several studies whose headers name nobody, in one folder": tested(
         patients.test_studies_of_nobody_in_one_folder_are_refused_until_someone_says_whose_they_are
     ),
     # What was taken apart or together is told, and the case kept.
-    "Register: one SeriesInstanceUID for two patients": tested(
+    "Intake: one SeriesInstanceUID for two patients": tested(
         patients.test_two_patients_in_one_series_are_taken_apart, "folders"
     ),
-    "Register: one SeriesInstanceUID with two ids of one person, or one slice of another "
+    "Intake: one SeriesInstanceUID with two ids of one person, or one slice of another "
     "patient": tested(patients.test_one_person_under_two_ids_in_one_series_is_refused),
-    "Register: a slice in the folder of its CT under another SeriesInstanceUID": tested(
+    "Intake: a slice in the folder of its CT under another SeriesInstanceUID": tested(
         patients.test_a_slice_under_another_series_is_missed
     ),
     # Facts: the case is kept.
-    "Register: a SeriesInstanceUID for each slice": tested(
+    "Intake: a SeriesInstanceUID for each slice": tested(
         patients.test_a_series_uid_of_each_slice_is_one_series
     ),
-    "Register: a patient id that says nobody (ANONYMOUS, 0, XXXX)": tested(
+    "Intake: a patient id that says nobody (ANONYMOUS, 0, XXXX)": tested(
         patients.test_an_id_of_nobody_is_no_patient, "ANONYMOUS"
     ),
-    "Register: two patient ids of one name and birth date": one_person_of_two_ids,
-    "Register: a patient id in two spellings (case, blanks, leading zeros)": tested(
+    "Intake: two patient ids of one name and birth date": one_person_of_two_ids,
+    "Intake: a patient id in two spellings (case, blanks, leading zeros)": tested(
         patients.test_two_spellings_of_an_id_are_one_patient, "P007", "p007"
     ),
-    "Register: a later patient of the same id who is somebody else": somebody_else_later,
-    "Register: folders without a CT, in DICOM or in volumes that hold air": tested(
+    "Intake: a later patient of the same id who is somebody else": somebody_else_later,
+    "Intake: folders without a CT, in DICOM or in volumes that hold air": tested(
         remedies.test_folders_of_nifti_are_registered_from_a_table
     ),
-    "Register: a header whose needed attribute cannot be copied, pixels that are missing": (
+    "Intake: a header whose needed attribute cannot be copied, pixels that are missing": (
         copied_again(lambda whole: whole.replace(b"\x28\0\x10\0US\2\0", b"\x28\0\x10\0UL\2\0"))
     ),
-    "Register: a file or folder that may not be read": closed,
-    "Register: the study inside of what is handed in": study_inside,
-    "Register: a file in the place of the study's folder": file_in_its_place,
-    "Register: two registrations of one study at a time": second_registration,
-    "Register: a SeriesInstanceUID for each slice, with `--headers keep`": tested(
+    "Intake: a file or folder that may not be read": closed,
+    "Intake: the study inside of what is handed in": study_inside,
+    "Intake: a file in the place of the study's folder": file_in_its_place,
+    "Intake: two registrations of one study at a time": second_registration,
+    "Intake: a SeriesInstanceUID for each slice, with `--headers keep`": tested(
         patients.test_a_series_uid_of_each_slice_with_kept_headers
     ),
-    "Register: a DICOM file that breaks off": copied_again(lambda whole: whole[:-30]),
-    "Register: bytes inserted into the pixels of a slice, or behind them": copied_again(
+    "Intake: a DICOM file that breaks off": copied_again(lambda whole: whole[:-30]),
+    "Intake: bytes inserted into the pixels of a slice, or behind them": copied_again(
         lambda whole: whole[:-60] + b"bytes of another file" + whole[-60:]
     ),
     "`--headers keep`: a word of the header that results repeat (scanner, kernel) names the "

@@ -149,11 +149,11 @@ def masks(bad_input: str) -> Remedy:
 #: By bad input: cells of a table for register that are wrong, rule, and words of the remedy.
 ROW = {"patient_id": "1", "level": "L1", "reader": "A", "version": "1", "days_from_surgery": "-1"}
 ROWS = {
-    "Register: a blank cell in a needed column": (
+    "Intake: a blank cell in a needed column": (
         {"level": ""}, "level must not be blank", "fill the cell, or remove the row"),
-    "Register: a level that is no vertebra": (
+    "Intake: a level that is no vertebra": (
         {"level": "x9"}, "level must be a vertebra", "such as L1 or T12"),
-    "Register: days or version that are no number": (
+    "Intake: days or version that are no number": (
         {"version": "x"}, "version must be a whole number", "write 1, or nothing, for the orig"),
 }  # fmt: skip
 
@@ -384,18 +384,18 @@ REMEDIES: dict[str, Remedy] = {
     **{bad_input: masks(bad_input) for bad_input in MASKS},
     **{bad_input: rows(bad_input) for bad_input in ROWS},
     **{bad_input: predictions(bad_input) for bad_input in JUDGED},
-    "Register: a table without a needed column": no_column,
-    "Register: an image with several series, none with the grid": several_series,
-    "Register: a series that is not in the image's folder": other_series,
-    "Register: nothing could be matched": nothing_matched,
-    "Register: a table that gives a CT to two patients": two_patients,
-    "Register: a date that is none, or can be read two ways": dates,
-    "Register: a linkage inside the study": inside,
-    "Register: a study without its linkage": lambda f: linkage(f, None, "needs its linkage"),
-    "Register: a linkage of another kind": lambda f: linkage(
+    "Intake: a table without a needed column": no_column,
+    "Intake: an image with several series, none with the grid": several_series,
+    "Intake: a series that is not in the image's folder": other_series,
+    "Intake: nothing could be matched": nothing_matched,
+    "Intake: a table that gives a CT to two patients": two_patients,
+    "Intake: a date that is none, or can be read two ways": dates,
+    "Intake: a linkage inside the study": inside,
+    "Intake: a study without its linkage": lambda f: linkage(f, None, "needs its linkage"),
+    "Intake: a linkage of another kind": lambda f: linkage(
         f, '{"schema": 99}', "The linkage must be a file that register wrote"
     ),
-    "Register: a folder that holds other files": other_files,
+    "Intake: a folder that holds other files": other_files,
     "Scan: a linkage of another kind": lambda f: scan(
         f, [], "--against must be a linkage file", "STUDY.linkage.json"
     ),

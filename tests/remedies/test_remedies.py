@@ -28,11 +28,13 @@ REMEDIES = {
 
 @pytest.mark.parametrize("section", MODULES)
 def test_each_row_has_its_remedy(section):
-    assert set(REMEDIES[section]) == {row.bad_input for row in ROWS if row.section == section}
+    rows = {row.bad_input for row in ROWS if row.section == section and row.tried}
+    assert set(REMEDIES[section]) == rows
 
 
 def test_every_section_has_a_module():
-    assert {row.section for row in ROWS} == set(MODULES)
+    """Rows that say `tried: false` are counted in tests/docs/test_bad_inputs_doc.py."""
+    assert {row.section for row in ROWS if row.tried} == set(MODULES)
 
 
 @pytest.mark.parametrize(

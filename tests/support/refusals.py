@@ -29,8 +29,9 @@ def refusal(
     kind : type, optional
         Class of the error: it decides who goes on.
     match : str, optional
-        Expression for what the code does not say: the value found, the file, the remedy.
+        Expression for what the code does not say: the value found, the file, the remedy. Empty:
+        the code says it all.
     """
-    with pytest.raises(kind, match=match) as told:
+    with pytest.raises(kind, match=match or None) as told:
         yield told
     assert code in codes_of(told.value), f"{codes_of(told.value)} instead of {code}: {told.value}"

@@ -1,13 +1,12 @@
 """The page of refused inputs, made of its rows and of the words of the program.
 
 docs/bad_inputs.yaml holds the rows: a bad input, the code of what the program says of it, and the
-test that makes it. The sentence and its severity come from the source (`error_codes`). A line of a
+test that makes it. Sentence, severity and remedy come from the source (`error_codes`). A line of a
 log has no code: its row holds the words themselves.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,24 +14,28 @@ from pathlib import Path
 from pipeline.core.errors import StudyError
 from pipeline.core.installed.own_files import PACKAGES
 from pipeline.core.written.yaml_keys import read_yaml
-from pipeline.study.options.error_codes import FILLED, said_in, texts_of
+from pipeline.study.options.error_codes import remedies_of, said_in, texts_of
 
 ROWS = "docs/bad_inputs.yaml"
 """Within a checkout."""
 
 HEAD = """\
-# What is refused, and in which words
+# What is refused, and what to do
 
-Each bad input below ends in one sentence that says what was expected, what was found, in which
-file and what to do; nothing is half-written. An **error** about a scan or a mask becomes a finding
-of its case (`on_bad_case: stop | exclude` decides what follows), one about a table, the
-configuration or the parameter file is told before anything runs. A **warning** keeps the case.
-`...` stands for what differs from case to case. The code names the rule: a sentence may be
-reworded, a code stays; logs and `vertebromics check` print it in brackets behind the sentence. The
-test named in the last column, with its case in brackets, makes the input and checks the answer.
+Find your message by its code: logs and `vertebromics check` print it in brackets behind the
+sentence. A sentence may be reworded, a code stays. `...` stands for what differs from case to case,
+such as a file, a column or a value.
+
+- An **error** about a scan or a mask is written beside its case; the option `on_bad_case` decides
+  whether the study stops or leaves the case out. An error about a table, the configuration or the
+  parameter file is shown before anything runs. Nothing is half-written.
+- A **warning** keeps the case.
+- An **info** is worth knowing and changes nothing.
+
 Damaged files of every format, thousands of them, are tried by `tests/fuzz/test_fuzz.py`.
 
-This page is made by `make options` from `docs/bad_inputs.yaml` and the words of the program.
+This page is made by `make options` from `docs/bad_inputs.yaml`, which also names the test of each
+row, and from the words of the program.
 """
 
 
@@ -50,6 +53,10 @@ class Row:
         What follows.
     message : str
         How the sentence begins; ``...`` for what differs.
+    remedy : str
+        What to do; empty where only the printed line can say it.
+    tried : bool
+        Whether a test applies the remedy (tests/remedies), and not only makes the input.
     """
 
     section: str
@@ -58,6 +65,8 @@ class Row:
     severity: str
     message: str
     test: str
+    remedy: str = ""
+    tried: bool = True
 
 
 def rows_of(sections: list[Mapping]) -> list[Row]:
@@ -68,7 +77,7 @@ def rows_of(sections: list[Mapping]) -> list[Row]:
     StudyError
         If no code of the program is named, or not which of its sentences is meant.
     """
-    return [_row(one["section"], row) for one in sections for row in one["rows"]]
+    return [_row(one, row) for one in sections for row in one["rows"]]
 
 
 def read_sections(root: Path = PACKAGES) -> list[Mapping]:
@@ -77,9 +86,8 @@ def read_sections(root: Path = PACKAGES) -> list[Mapping]:
 
 
 def codes_without_row(rows: list[Row]) -> list[str]:
-    """Return the codes of errors that no row names, sorted."""
-    codes = {one.code for one in said_in() if one.kind == "error"}
-    return sorted(codes - {row.code for row in rows})
+    """Return the codes of errors and findings that no row names, sorted."""
+    return sorted({one.code for one in said_in()} - {row.code for row in rows})
 
 
 def bad_inputs_page() -> str:
@@ -92,7 +100,7 @@ def bad_inputs_page() -> str:
         if "about" in one:
             lines += [one["about"].rstrip(), ""]
         lines += [
-            f"| {one.get('what', 'bad input')} | code | severity and message (start) | test |"
+            f"| {one.get('what', 'bad input')} | code | severity and message (start) | what to do |"
         ]
         lines += ["|---|---|---|---|"]
         lines += [_line(row) for row in rows if row.section == one["section"]]
@@ -102,14 +110,21 @@ def bad_inputs_page() -> str:
 
 def _line(row: Row) -> str:
     code = f"`{row.code}`" if row.code else ""
-    cells = (row.bad_input, code, f"{row.severity}: {row.message}", f"`{row.test}`")
+    cells = (row.bad_input, code, f"{row.severity}: {row.message}", row.remedy or IN_THE_LINE)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _row(section: str, row: Mapping) -> Row:
+IN_THE_LINE = "see the printed line"
+"""What to do where only the running program knows it, or the warning says that it is done."""
+
+
+def _row(section: Mapping, row: Mapping) -> Row:
     bad_input, code, test = row["input"], row.get("code", ""), row["test"]
+    tried = row.get("tried", section.get("tried", True))
     if not code:
-        return Row(section, bad_input, "", row["severity"], row["message"], test)
+        remedy = row.get("remedy", "")
+        shown = (row["severity"], row["message"], test, remedy, tried)
+        return Row(section["section"], bad_input, "", *shown)
     severities = {one.severity for one in said_in() if one.code == code}
     if not severities:
         raise StudyError(
@@ -120,7 +135,19 @@ def _row(section: str, row: Mapping) -> Row:
             code="row-without-code",
         )
     severity = row.get("severity") or next(iter(severities))
-    return Row(section, bad_input, code, severity, _message(row, code), test)
+    message = _message(row, code)
+    remedy = row.get("remedy") or section.get("remedy") or _remedy(code, message)
+    return Row(section["section"], bad_input, code, severity, message, test, remedy, tried)
+
+
+def _remedy(code: str, message: str) -> str:
+    """Return what the program advises; of many remedies none, since the value decides."""
+    said = remedies_of(code, message)
+    return "; or: ".join(said) if len(said) <= MOST_REMEDIES else ""
+
+
+MOST_REMEDIES = 2
+"""So many are shown side by side."""
 
 
 def _message(row: Mapping, code: str) -> str:
@@ -137,18 +164,3 @@ def _message(row: Mapping, code: str) -> str:
         remedy=f"write `message:` with the start of one: {' / '.join(texts)}",
         code="row-without-message",
     )
-
-
-def may_be(stated: str, text: str) -> bool:
-    """Return whether a row's words are a part of a sentence, `text`, with or without its values.
-
-    Examples
-    --------
-    >>> may_be("A CT must have at least 2 slices", "A CT must have at least ... slices")
-    True
-    >>> may_be("no more than ...", "A CT must have at least ... slices")
-    False
-    """
-    said = ".*".join(map(re.escape, stated.split(FILLED)))
-    filled = ".*".join(map(re.escape, text.split(FILLED)))
-    return bool(re.search(said, text)) or bool(re.match(filled, stated))

@@ -8,6 +8,7 @@ words from here, so that a sentence stands in one place. Nothing is executed.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -43,6 +44,8 @@ class Said:
         elsewhere.
     place : str
         File and line.
+    remedy : str
+        What is advised with it, in the same way; of two, both.
     """
 
     code: str
@@ -50,6 +53,7 @@ class Said:
     severity: str
     text: str
     place: str
+    remedy: str = ""
 
 
 @cache
@@ -74,12 +78,35 @@ def texts_of(code: str) -> list[str]:
     return list(dict.fromkeys(one.text for one in said_in() if one.code == code and one.text))
 
 
+def remedies_of(code: str, message: str) -> list[str]:
+    """Return what is advised with one sentence of a code, each once, in the order of places."""
+    told = [one for one in said_in() if one.code == code and one.remedy]
+    meant = [one for one in told if may_be(message, one.text)] or told
+    return list(dict.fromkeys(one.remedy for one in meant))
+
+
+def may_be(stated: str, text: str) -> bool:
+    """Return whether a row's words are a part of a sentence, `text`, with or without its values.
+
+    Examples
+    --------
+    >>> may_be("A CT must have at least 2 slices", "A CT must have at least ... slices")
+    True
+    >>> may_be("no more than ...", "A CT must have at least ... slices")
+    False
+    """
+    said = ".*".join(map(re.escape, stated.split(FILLED)))
+    filled = ".*".join(map(re.escape, text.split(FILLED)))
+    return bool(re.search(said, text)) or bool(re.match(filled, stated))
+
+
 def said_by(source: str, name: str) -> Iterator[Said]:
     """Yield the codes of one module; `name` is its file."""
     if "code=" not in source and "Finding(" not in source:
         return
     module = ast.parse(source)
     everywhere = _given(module.body)
+    helpers = {node.name: node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)}
     seen: set[ast.AST] = set()
     # Inner functions come before those that hold them: their names are the nearer ones.
     functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
@@ -95,7 +122,8 @@ def said_by(source: str, name: str) -> Iterator[Said]:
         for call in calls:
             for code, severity, text in _codes(call, names):
                 kind = "finding" if _called(call) in _OF_FINDINGS else "error"
-                yield Said(code, kind, severity, _plain(text), f"{name}:{call.lineno}")
+                place, remedy = f"{name}:{call.lineno}", _remedy(call, names, helpers)
+                yield Said(code, kind, severity, _plain(text), place, remedy)
 
 
 _OF_FINDINGS = ("Finding", "from_exception")
@@ -107,6 +135,31 @@ def _tells(call: ast.Call) -> bool:
 
 def _called(call: ast.Call) -> str:
     return getattr(call.func, "id", getattr(call.func, "attr", ""))
+
+
+def _remedy(call: ast.Call, names: Names, helpers: dict[str, ast.FunctionDef]) -> str:
+    """Return the remedy of a call, also one that its function, of the same module, gives."""
+    given = _argument(call, "remedy", helpers)
+    if given is None and _called(call) == "Finding" and len(call.args) > _REMEDY:
+        given = call.args[_REMEDY]
+    if given is None and (helper := helpers.get(_called(call))):
+        inner = (node for node in ast.walk(helper) if isinstance(node, ast.Call))
+        given = next((found for each in inner if (found := _argument(each, "remedy", {}))), None)
+    return "; or: ".join(dict.fromkeys(_plain(text) for text in _texts(given, names) if text))
+
+
+def _argument(call: ast.Call, name: str, helpers: dict[str, ast.FunctionDef]) -> ast.expr | None:
+    """Return what a call gives for a parameter, by keyword or by its place."""
+    named = next((each.value for each in call.keywords if each.arg == name), None)
+    if named is not None or not (helper := helpers.get(_called(call))):
+        return named
+    parameters = [each.arg for each in helper.args.args if each.arg != "self"]
+    at = parameters.index(name) if name in parameters else len(call.args)
+    return call.args[at] if at < len(call.args) else None
+
+
+_REMEDY = 3
+"""Place of the remedy among the arguments of a `Finding`."""
 
 
 def _plain(text: str) -> str:
@@ -172,6 +225,9 @@ def _texts(node: ast.AST | None, names: Names) -> list[str]:
             found = names.get(name, [])
         case ast.Subscript(value=inner):
             found = _texts(inner, names)
+        case ast.BoolOp(op=ast.Or(), values=[*_, last]):
+            # What is advised where nothing nearer is found.
+            found = _texts(last, names)
         case ast.IfExp(body=one, orelse=other):
             found = [*_texts(one, names), *_texts(other, names)]
         case ast.Dict(values=several) | ast.List(elts=several) | ast.Tuple(elts=several):

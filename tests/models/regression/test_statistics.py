@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,13 +20,15 @@ from models.regression.cohort import Cohort
 from models.regression.fitting.firth import recentred_intercept
 from models.regression.fitting.logistic import fit_logistic
 from models.regression.fitting.newton import maximise
-from models.regression.fitting.separation import find_separation
+from models.regression.fitting.separation import find_separation, is_separated
 from models.regression.fitting.splines import default_knots
 from models.regression.fitting.terms import Term
 from models.regression.publishing.model import Purpose, model_of, shrunken
 from models.regression.publishing.nomogram import build_nomogram, points_of, points_table
 from models.regression.publishing.ticks import pretty
-from pipeline.core.errors import FitError, StudyError
+from models.regression.tables import checked
+from pipeline.core.errors import FitError, ProgramError, StudyError
+from pipeline.tables.schemas.regression import REGRESSION
 from tests.support.refusals import refusal
 from tests.support.regression_cohorts import (
     GOLDEN,
@@ -244,3 +247,21 @@ def test_limits_on_an_axis_are_of_points():
     error = math.sqrt(fitted.covariance[4, 4])
     half = 1.959963984540054 * error * with_limits.points_per_lp
     assert (sign.high - sign.points)[1] == pytest.approx(half)
+
+
+def test_a_program_that_is_not_solved_ends_the_job(monkeypatch):
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **__: SimpleNamespace(status=2))
+    with refusal("linear-program-unsolved", ProgramError):
+        is_separated(np.ones((4, 1)), np.array([0, 1, 0, 1]))
+
+
+def test_a_table_of_other_columns_is_refused():
+    name = next(iter(REGRESSION))
+    with refusal("result-columns-differ", ProgramError, match="'another'"):
+        checked(name, pd.DataFrame({"another": [1]}))
+
+
+def test_a_regression_without_predictor_is_refused():
+    rows = pd.DataFrame({"age": [60.0, 70.0, 80.0]})
+    with refusal("regression-without-predictor", StudyError, match="name one at least"):
+        fit_logistic(rows, np.array([0, 1, 0]), ())

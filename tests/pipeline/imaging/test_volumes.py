@@ -23,6 +23,7 @@ from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.stored_volumes import TYPES, read_nrrd, write_nrrd
 from pipeline.imaging.volume_headers import skew, straightened
 from pipeline.imaging.volumes import (
+    _check_agreement,
     check_finite,
     image_hash,
     read_volume,
@@ -672,3 +673,12 @@ def test_a_header_of_more_voxels_than_the_file_holds_asks_for_no_memory(encoding
         "nrrd-cut-short", CaseError, match=r"must hold all of its voxels\. Found: 200 of 12[78]"
     ):
         read_volume(tmp_path / "ct.nrrd")
+
+
+def test_a_nifti_read_in_two_ways_is_refused():
+    one = Geometry.of(sitk.GetImageFromArray(VOXELS))
+    turned = sitk.GetImageFromArray(VOXELS)
+    turned.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    _check_agreement(one, one)
+    with refusal("nifti-orientation-ambiguous", CaseError, match="between two readers"):
+        _check_agreement(one, Geometry.of(turned))

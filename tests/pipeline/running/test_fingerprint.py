@@ -197,3 +197,8 @@ def test_each_file_is_read_once_for_all_fingerprints(
             name = ".".join(path.relative_to(repository).with_suffix("").parts)
             code_fingerprint(name.removesuffix(".__init__"), repository)
     assert len(reads) == len(files)
+
+
+def test_a_module_that_is_gone_since_it_was_found_is_named(project: Path) -> None:
+    with refusal("fingerprint-module-missing", match="pipeline.gone"):
+        fingerprint._located("pipeline.gone", project)

@@ -7,11 +7,11 @@ import shlex
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from pipeline.core.errors import VertebromicsError
 from pipeline.running.run import main, parse, study_folder, to_open
 from pipeline.running.run_lock import only_run
 from tests.support.refusals import refusal
@@ -49,20 +49,18 @@ def test_a_name_that_names_no_folder_is_refused_before_anything(
 
 
 def test_a_study_runs_once_at_a_time_and_a_killed_run_holds_nothing(tmp_path: Path) -> None:
-    refused = refusal("study-already-running", VertebromicsError, match=r"under way\. In: ")
-    with only_run(tmp_path), refused, only_run(tmp_path):
+    def refused(words: str = r"under way\. In: ") -> AbstractContextManager:
+        return refusal("study-already-running", match=words)
+
+    with only_run(tmp_path), refused(), only_run(tmp_path):
         pass
-    named = refusal(
-        "study-already-running",
-        VertebromicsError,
-        match=r"\(process 4711\).*kill -INT -- -4711, on the machine",
-    )
+    named = r"\(process 4711\).*kill -INT -- -4711, on the machine"
     for _ in range(2):
-        with only_run(tmp_path) as lock, named:
+        with only_run(tmp_path) as lock, refused(named):
             os.write(lock, b"4711\n")
             with only_run(tmp_path):
                 pass
-    with only_run(tmp_path), refused, only_run(tmp_path):
+    with only_run(tmp_path), refused(), only_run(tmp_path):
         pass
     killed = (
         "import os, pathlib, signal\nfrom pipeline.running.run_lock import only_run\n"

@@ -11,6 +11,7 @@ from pipeline.core.errors import StudyError
 from pipeline.study.flow.patient_flow import check_parts
 from pipeline.tables.dictionary import program_names
 from pipeline.tables.features.reader_units import other_units
+from pipeline.tables.pairs import check_ids_meet
 from tests.support.refusals import refusal
 from tests.support.small_tables import DICTIONARY, NAMES, small_study, small_tables
 
@@ -151,3 +152,11 @@ def test_two_spellings_of_a_level_are_refused(tmp_path):
     with refusal("levels-spelled-alike", StudyError):
         small_study(tmp_path, features, clinical, dictionary)
     assert NAMES
+
+
+def test_ready_tables_need_the_key_of_the_clinical_table():
+    features, clinical = small_tables()
+    features = next(iter(features.values()))
+    config = {"cases": None, "features": {"A": "a.csv"}}
+    with refusal("feature-tables-without-clinical-key", StudyError, match="add case_id to every"):
+        check_ids_meet(clinical, features, "case_id", config)

@@ -27,6 +27,7 @@ from pydicom.uid import (
 
 from pipeline.core.errors import CaseError
 from pipeline.imaging.ct_options import CtOptions
+from pipeline.imaging.dicom import dicom_decode
 from pipeline.imaging.dicom.dicom_decode import check_pixels, stored_values, syntax_name
 from pipeline.imaging.dicom.dicom_headers import Slice, read_headers
 from pipeline.imaging.dicom.dicom_streams import check_coded
@@ -347,3 +348,12 @@ def test_public_undecodable_slices_are_refused_even_so(testdata, number):
 
 def test_a_public_report_is_no_slice(testdata):
     assert read_headers([testdata / "ct_transfer_syntaxes" / "no-pixel-data.dcm"]) == []
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((8, 10)), np.zeros((8, 9), np.int16)])
+def test_pixels_of_another_kind_or_shape_are_refused(tmp_path, monkeypatch, pixels):
+    """Whatever a decoder returns: no slice is filled up, none rounded."""
+    write_series(tmp_path)
+    monkeypatch.setattr(dicom_decode, "_classic", lambda one: pixels)
+    with refusal("pixels-not-whole-numbers", CaseError, match=str(pixels.dtype)):
+        next(stored_values(read_headers(source_files(tmp_path))))

@@ -11,6 +11,7 @@ import math
 import zlib
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,9 @@ def check_nifti_header(path: Path) -> tuple[list[Finding], Geometry | None, Stor
         ) from None
     _check_nifti_values(header, unit)
     # The header itself forgets its offset when it is read.
-    _check_voxels(path, int(loaded.dataobj.offset), header)
+    content = _check_voxels(path, int(loaded.dataobj.offset), header)
+    if stored.bits and len(header.get_data_shape()) == 3 and header.endianness == "<":
+        stored = replace(stored, unpacked=content)
     size = (*header.get_data_shape(), 1, 1, 1)[:3]
     if s_code:
         check_right_angles(sform[:3, :3], "its sform")
@@ -223,8 +226,10 @@ def _check_nifti_values(header: nibabel.Nifti1Header, unit: str) -> None:
         )
 
 
-def _check_voxels(path: Path, offset: int, header: nibabel.Nifti1Header) -> None:
-    """Refuse a NIfTI that ends before its voxels do, or whose voxels are no numbers.
+def _check_voxels(path: Path, offset: int, header: nibabel.Nifti1Header) -> bytearray | None:
+    """Return the voxels of a packed file of whole numbers, from `offset` on, None of another file.
+
+    Refuse a NIfTI that ends before its voxels do, or whose voxels are no numbers.
 
     ITK fills the rest of a file that was cut short with zeros, unasked, and puts 0 where a voxel
     is NaN or infinite.
@@ -233,6 +238,7 @@ def _check_voxels(path: Path, offset: int, header: nibabel.Nifti1Header) -> None
     needed = offset + math.prod(header.get_data_shape()) * kind.itemsize
     packed = path.name.lower().endswith(".gz")
     found = wrong = 0
+    content = bytearray() if packed and kind.kind in "iu" else None
     if packed or kind.kind == "f":
         with ExitStack() as stack:
             stream = stack.enter_context(open(path, "rb"))
@@ -246,6 +252,8 @@ def _check_voxels(path: Path, offset: int, header: nibabel.Nifti1Header) -> None
                     whole = len(part) // kind.itemsize * kind.itemsize
                     wrong += np.count_nonzero(~np.isfinite(np.frombuffer(part[:whole], kind)))
                     rest = part[whole:]
+                if content is not None:
+                    content += memoryview(chunk)[max(offset - found, 0) : max(needed - found, 0)]
                 found += len(chunk)
     else:
         found = path.stat().st_size
@@ -258,6 +266,7 @@ def _check_voxels(path: Path, offset: int, header: nibabel.Nifti1Header) -> None
         )
     if wrong:
         raise not_finite(int(wrong))
+    return content
 
 
 def not_finite(voxels: int) -> CaseError:

@@ -12,6 +12,7 @@ import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,16 @@ from pipeline.imaging.volume_headers import (
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 NRRD_SUFFIXES = (".nrrd",)
 VOLUME_SUFFIXES = NRRD_SUFFIXES + NIFTI_SUFFIXES
+
+#: Types of whole numbers, as a file on disk has them, by ITK's types.
+_WHOLE = {
+    sitk.sitkInt8: np.dtype("<i1"),
+    sitk.sitkUInt8: np.dtype("<u1"),
+    sitk.sitkInt16: np.dtype("<i2"),
+    sitk.sitkUInt16: np.dtype("<u2"),
+    sitk.sitkInt32: np.dtype("<i4"),
+    sitk.sitkUInt32: np.dtype("<u4"),
+}
 
 _COMPLEX = (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)
 
@@ -86,7 +97,10 @@ def read_stored(path: str | Path) -> tuple[sitk.Image, list[Finding], StoredAs]:
         findings, expected, stored = check_header(path)
         try:
             with _silent():
-                image = sitk.ReadImage(str(path))
+                image = _of_unpacked(path, stored)
+                if image is None:
+                    image = sitk.ReadImage(str(path))
+            stored = replace(stored, unpacked=None)  # as large as the volume
         except RuntimeError as error:
             # ITK does not tell a damaged file from one that memory is too small for, or that the
             # disk does not give.
@@ -109,6 +123,33 @@ def read_stored(path: str | Path) -> tuple[sitk.Image, list[Finding], StoredAs]:
     if expected is not None:
         _check_agreement(Geometry.of(image), expected)
     return without_metadata(image), findings, stored
+
+
+def _of_unpacked(path: Path, stored: StoredAs) -> sitk.Image | None:
+    """Return the image of a file whose numbers are unpacked, None where ITK has to read them.
+
+    ITK says what the file's header means; its voxels are the numbers themselves where it says that
+    they are whole ones of the stored length.
+    """
+    if stored.unpacked is None:
+        return None
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
+        return None
+    kind = _WHOLE.get(reader.GetPixelID())
+    size, spacing = reader.GetSize(), reader.GetSpacing()
+    if (
+        kind is None
+        or 8 * kind.itemsize != stored.bits
+        or math.prod(size) * kind.itemsize != len(stored.unpacked)
+        or not min(spacing) > 0
+    ):
+        return None
+    image = sitk.GetImageFromArray(np.frombuffer(stored.unpacked, kind).reshape(size[::-1]))
+    Geometry(size, spacing, reader.GetOrigin(), reader.GetDirection()).apply_to(image)
+    return image
 
 
 @contextmanager

@@ -16,15 +16,14 @@ from pipeline.core import command
 from pipeline.core.files import read_json, read_table, whole_folder, write_json, write_table
 from pipeline.core.keeping.store import Store
 from pipeline.core.table_schema import types_of
-from pipeline.imaging.geometry import Geometry
-from pipeline.imaging.stored_volumes import read_nrrd
+from pipeline.imaging.stored_volumes import StoredVolume, read_nrrd
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
 from pipeline.tables.readers import is_original, originals_first, reader_label, split_label
 from pipeline.tables.schemas.images.agreement import Agreement
 from pipeline.tables.schemas.images.ingest import Ingest
 from pipeline.tables.schemas.images.masks import Masks
-from segmentation.pages.pictures import around, write_picture
+from segmentation.pages.pictures import box_around, write_picture
 from segmentation.regions.compare import compare_masks
 
 LIBRARIES = ("matplotlib", "numpy", "scipy", "SimpleITK")
@@ -81,13 +80,18 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store, tolerance_mm: floa
     hashes = dict(zip(masks["reader"], masks["mask_hash"], strict=True))
 
     def make(folder: Path) -> None:
-        image = read_nrrd(store.path(ct["image"]))
         read = {
             reader: read_nrrd(store.path(mask))
             for reader, mask in zip(masks["reader"], masks["mask"], strict=True)
         }
-        image, read = around(image, read)
-        spacing = Geometry.of(image).spacing
+        # Nothing outside of what is shown differs, and of the CT no more is unpacked.
+        box = box_around(read.values())
+        read = {reader: mask[box[::-1]] for reader, mask in read.items()}
+        volume = StoredVolume(store.path(ct["image"]))
+        image = sitk.GetImageFromArray(volume.until(box[0].stop)[box])
+        spacing = volume.geometry.spacing
+        image.SetSpacing(spacing)
+        image.SetDirection(volume.geometry.direction)
         pairs = [
             {
                 "reader_a": a,

@@ -29,9 +29,8 @@ from pipeline.core.findings import (
 )
 from pipeline.core.keeping.store import Store
 from pipeline.core.table_schema import TEXT, types_of
-from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.sources import content_hash, placed, shown_name, source_files
-from pipeline.imaging.stored_volumes import read_nrrd, write_nrrd
+from pipeline.imaging.stored_volumes import StoredVolume, write_nrrd
 from pipeline.imaging.volumes import image_hash, volume_suffix
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
@@ -40,7 +39,7 @@ from pipeline.tables.schemas.images.masks import Masks
 from segmentation.regions.placement import DEFAULTS, Case, Reading, place_mask
 from segmentation.regions.reference_series import Candidate, other_scans
 from segmentation.regions.region_checks import check_region
-from segmentation.regions.region_facts import describe_region
+from segmentation.regions.region_facts import describe_region, last_slice
 from segmentation.structures.label_tables import tables_beside
 from segmentation.structures.level_names import levels_of_file
 
@@ -95,11 +94,12 @@ def prepare_mask(
     source_hash = content_hash(source_files(case.mask), store)
 
     def make(folder: Path) -> None:
-        image = _ct(str(store.path(ct["image"])))
-        geometry = Geometry.of(image)
+        volume = _ct(str(store.path(ct["image"])))
+        geometry = volume.geometry
         placed, segment, findings = place_mask(case, geometry, reading, others)
         binary = placed.voxels
-        facts = describe_region(binary, sitk.GetArrayViewFromImage(image), geometry)
+        hu = volume.until(last_slice(binary, geometry))
+        facts = describe_region(binary, hu, geometry)
         written = sitk.GetImageFromArray(binary)
         geometry.apply_to(written)
         write_nrrd(written, folder / "mask.nrrd")
@@ -149,8 +149,8 @@ def prepare_mask(
     return row
 
 
-#: A scan's masks follow each other: its CT is read once for all of them.
-_ct = functools.lru_cache(maxsize=1)(read_nrrd)
+#: A scan's masks follow each other: its CT is read once for all of them, as far as they reach.
+_ct = functools.lru_cache(maxsize=1)(StoredVolume)
 
 
 def check_file_name(mask: str | Path, level: str) -> list[Finding]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 
 from pipeline.core.errors import MachineError
 from pipeline.imaging.geometry import Geometry
@@ -22,6 +22,9 @@ GEOMETRY_KEY = "geometry"
 
 #: ISA-L's level 1: as small as zlib's level 1.
 COMPRESSION_LEVEL = 1
+
+#: Bytes unpacked at a time: what stays in the cache of a processor.
+_PART = 1 << 20
 
 #: Of zlib's functions: a stream with the head and the check sum of gzip.
 GZIP = 31
@@ -103,6 +106,69 @@ def _vector(values: np.ndarray) -> str:
     return f"({','.join(repr(float(value)) for value in values)})"
 
 
+class StoredVolume:
+    """What `write_nrrd` wrote, unpacked slice by slice as far as it is asked for.
+
+    Parameters
+    ----------
+    path : path-like
+        File (.nrrd).
+
+    Attributes
+    ----------
+    geometry : Geometry
+        To the last bit.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        content = memoryview(Path(path).read_bytes())
+        end = bytes(content[:4096]).index(b"\n\n")
+        lines = bytes(content[:end]).decode("ascii").splitlines()[1:]
+        header = dict(
+            line.split(":" if ": " in line.partition("=")[0] else ":=", 1) for line in lines
+        )
+        known = json.loads(header[GEOMETRY_KEY])
+        self.geometry = Geometry(**{name: tuple(value) for name, value in known.items()})
+        size = [int(number) for number in header["sizes"].split()]
+        kind = _DTYPES[header["type"].strip()]
+        packed = content[end + 2 :]
+        if header["encoding"].strip() == "gzip":
+            self._voxels = np.empty(size[::-1], kind)
+            self._packed: memoryview | bytes = packed
+            self._opened = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+            self._read = 0
+        else:
+            self._voxels = np.frombuffer(packed, kind).reshape(size[::-1])
+            self._read = len(self._voxels)
+
+    def until(self, stop: int | None = None) -> np.ndarray:
+        """Return the volume, of which no more is certain than the slices before `stop`.
+
+        Parameters
+        ----------
+        stop : int, optional
+            As of a slice along z; all of them by default.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (z, y, x) of the whole volume.
+        """
+        stop = len(self._voxels) if stop is None else min(stop, len(self._voxels))
+        if stop > self._read:
+            wanted = memoryview(self._voxels[self._read : stop].reshape(-1)).cast("B")
+            done = 0
+            while done < len(wanted):
+                part = self._opened.decompress(self._packed, min(len(wanted) - done, _PART))
+                if not part:
+                    raise EOFError("a stored volume ends before its voxels do")
+                self._packed = b""  # the rest is held by who unpacks it
+                wanted[done : done + len(part)] = part
+                done += len(part)
+            self._read = stop
+        return self._voxels.astype(self._voxels.dtype.newbyteorder("="), copy=False)
+
+
 def read_nrrd(path: str | Path) -> sitk.Image:
     """Read what `write_nrrd` wrote, equal in every bit.
 
@@ -116,15 +182,7 @@ def read_nrrd(path: str | Path) -> sitk.Image:
     SimpleITK.Image
         Without metadata.
     """
-    content = memoryview(Path(path).read_bytes())
-    end = bytes(content[:4096]).index(b"\n\n")
-    lines = bytes(content[:end]).decode("ascii").splitlines()[1:]
-    header = dict(line.split(":" if ": " in line.partition("=")[0] else ":=", 1) for line in lines)
-    packed = content[end + 2 :]
-    data = isal_zlib.decompress(packed, GZIP) if header["encoding"].strip() == "gzip" else packed
-    size = [int(number) for number in header["sizes"].split()]
-    voxels = np.frombuffer(data, _DTYPES[header["type"].strip()]).reshape(size[::-1])
-    image = sitk.GetImageFromArray(voxels.astype(voxels.dtype.newbyteorder("="), copy=False))
-    known = json.loads(header[GEOMETRY_KEY])
-    Geometry(**{name: tuple(value) for name, value in known.items()}).apply_to(image)
+    volume = StoredVolume(path)
+    image = sitk.GetImageFromArray(volume.until())
+    volume.geometry.apply_to(image)
     return image

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -43,35 +43,29 @@ _VIEWS = (
 _OUTLINE = [withStroke(linewidth=2, foreground="black")]
 
 
-def around(
-    ct: sitk.Image, masks: Mapping[str, sitk.Image]
-) -> tuple[sitk.Image, dict[str, sitk.Image]]:
-    """Crop a CT and its masks to what is shown of them: the masks' common box and a margin.
+def box_around(masks: Iterable[sitk.Image]) -> tuple[slice, ...]:
+    """Return what is shown of masks: their common box, and a margin as far as the volume goes.
 
     Parameters
     ----------
-    ct : SimpleITK.Image
-        Hounsfield units.
-    masks : Mapping of str to SimpleITK.Image
-        0/1 on the grid of `ct` by reader, at least one voxel in one of them.
+    masks : iterable of SimpleITK.Image
+        0/1 on one grid, at least one voxel in one of them.
 
     Returns
     -------
-    ct : SimpleITK.Image
-        The box and `MARGIN_MM` beside it, as far as the volume goes.
-    masks : dict
-        Reader to the same box of the mask.
+    tuple of slice
+        Along z, y, x; `MARGIN_MM` beside the masks.
     """
-    boxes = [occupied_box(sitk.GetArrayViewFromImage(mask)) for mask in masks.values()]
-    ends = []
-    for axis, spacing in enumerate(ct.GetSpacing()[::-1]):
+    masks = list(masks)
+    boxes = [occupied_box(sitk.GetArrayViewFromImage(mask)) for mask in masks]
+    shown = []
+    for axis, (spacing, size) in enumerate(
+        zip(masks[0].GetSpacing()[::-1], masks[0].GetSize()[::-1], strict=True)
+    ):
         sides, margin = [box[axis] for box in boxes if box], math.ceil(MARGIN_MM / spacing)
         first = max(min(side.start for side in sides) - margin, 0)
-        ends.append(slice(first, max(side.stop for side in sides) + margin))
-    box = tuple(
-        slice(end.start, min(end.stop, n)) for end, n in zip(ends[::-1], ct.GetSize(), strict=True)
-    )
-    return ct[box], {reader: mask[box] for reader, mask in masks.items()}
+        shown.append(slice(first, min(max(side.stop for side in sides) + margin, size)))
+    return tuple(shown)
 
 
 def picture(ct: sitk.Image, masks: Mapping[str, sitk.Image], title: str) -> Figure:
@@ -143,10 +137,10 @@ def _crop(
     ct: sitk.Image, masks: Mapping[str, sitk.Image]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Crop around the masks and turn to LPS order: spacing (z, y, x), voxels, masks by reader."""
-    ct, masks = around(ct, masks)
-    ct = sitk.DICOMOrient(ct, "LPS")
+    box = box_around(masks.values())[::-1]
+    ct = sitk.DICOMOrient(ct[box], "LPS")
     arrays = {
-        reader: sitk.GetArrayFromImage(sitk.DICOMOrient(mask, "LPS")) != 0
+        reader: sitk.GetArrayFromImage(sitk.DICOMOrient(mask[box], "LPS")) != 0
         for reader, mask in masks.items()
     }
     return np.array(ct.GetSpacing()[::-1]), sitk.GetArrayFromImage(ct), arrays

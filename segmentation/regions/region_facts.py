@@ -68,6 +68,20 @@ class Region:
     spacing: tuple[float, float, float]
 
 
+def last_slice(mask: np.ndarray, geometry: Geometry) -> int:
+    """Return before which slice of the CT all lies that `describe_region` looks at.
+
+    Parameters
+    ----------
+    mask : numpy.ndarray
+        0/1, shape (z, y, x), with at least one voxel.
+    geometry : Geometry
+        Its grid.
+    """
+    margin = int(np.ceil(MARGIN_MM / geometry.spacing[2]))
+    return min(occupied_box(mask)[0].stop + margin, len(mask))
+
+
 def describe_region(mask: np.ndarray, ct: np.ndarray, geometry: Geometry) -> dict:
     """Measure a binary mask on its CT.
 

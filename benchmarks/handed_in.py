@@ -9,6 +9,7 @@ memory and the sizes of what lies beside the study.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import subprocess
@@ -22,11 +23,13 @@ import pydicom.examples
 import SimpleITK as sitk
 from pydicom.uid import generate_uid
 
+from intake.handover.reading.reading import usual_number
 from pipeline.core import command
 from pipeline.core.files import write_json
 from pipeline.study.option_numbers import bounded_number
 
 EDGE = 16
+EMPTY = bytes(range(256)) * 2
 SPACING = (1.0, 1.0, 1.0)
 READERS = ("A", "B")
 PHASES = ("first run", "second run, nothing changed", "third run, one mask changed")
@@ -55,14 +58,12 @@ def _write_patient(root: Path, one: pydicom.FileDataset, number: int, slices: in
     voxels = rng.integers(900, 1300, (slices, EDGE, EDGE)).astype(np.int16)
     folder = root / "pacs" / f"D{number:05d}" / "S0001.part"
     folder.mkdir(parents=True, exist_ok=True)
+    template = _template(one, origin, number)
     for index in range(slices):
-        instance = generate_uid(entropy_srcs=[identity, str(index)])
-        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = instance
-        one.InstanceNumber, one.SliceLocation = index + 1, index
-        one.ContentTime = one.AcquisitionTime = f"{120000 + index % 60}.{index:03d}"
-        one.ImagePositionPatient = [*origin[:2], origin[2] + SPACING[2] * index]
-        one.PixelData = voxels[index].tobytes()
-        one.save_as(folder / f"I{index:04d}")
+        content = template
+        for token, text in _told(origin, number, index).items():
+            content = content.replace(token.encode(), text.encode())
+        (folder / f"I{index:04d}").write_bytes(content.replace(EMPTY, voxels[index].tobytes()))
     drawn = np.zeros(voxels.shape, np.uint8)
     drawn[slices // 3 : slices // 3 + 30, 4:12, 4:12] = 1
     for place, reader in enumerate(READERS):
@@ -74,6 +75,30 @@ def _write_patient(root: Path, one: pydicom.FileDataset, number: int, slices: in
         path.parent.mkdir(parents=True, exist_ok=True)
         sitk.WriteImage(image, str(path), useCompression=True)
     folder.rename(folder.with_suffix(""))
+
+
+def _told(origin: list[float], number: int, index: int) -> dict[str, str]:
+    """Return what a slice says of itself, by what the template says there, of equal length."""
+    return {
+        "1.2.3.4.9999999999.99999": f"1.2.3.4.{1_000_000_000 + number}.{10_000 + index}",
+        "8888": f"{1000 + index}",
+        "+77777.7": f"{SPACING[2] * index:+08.1f}",
+        "+66666.6": f"{origin[2] + SPACING[2] * index:+08.1f}",
+        "125959.999": f"{120000 + index % 60}.{index:03d}",
+    }
+
+
+def _template(one: pydicom.FileDataset, origin: list[float], number: int) -> bytes:
+    """Return the file of a patient's slice, with the keys of `_told` and `EMPTY` as pixels."""
+    instance, number_of, location, height, time_of_day = _told(origin, number, 0)
+    one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = instance
+    one.InstanceNumber, one.SliceLocation = number_of, location
+    one.ContentTime = one.AcquisitionTime = time_of_day
+    one.ImagePositionPatient = [*map(str, origin[:2]), height]
+    one.PixelData = EMPTY
+    stream = io.BytesIO()
+    one.save_as(stream)
+    return stream.getvalue()
 
 
 def measured(arguments: list[str], log: Path) -> dict:
@@ -94,6 +119,14 @@ def measured(arguments: list[str], log: Path) -> dict:
     }
 
 
+def start(patients: int, slices: int) -> dict:
+    """Return what is handed in, for the record."""
+    return {
+        "patients": patients, "DICOM files": patients * slices, "masks": patients * len(READERS),
+        "processes": usual_number(),
+    }  # fmt: skip
+
+
 def change_one_mask(root: Path) -> None:
     """Draw one voxel less in one mask."""
     path = sorted((root / "masks").iterdir())[0]
@@ -111,8 +144,7 @@ def main(options: argparse.Namespace) -> None:
     make(root, options.patients, options.slices)
     study = root / "work" / "study"
     arguments = [str(root / "pacs"), str(root / "masks"), "--out", str(study)]
-    found = {"patients": options.patients, "DICOM files": options.patients * options.slices,
-             "masks": options.patients * len(READERS)}  # fmt: skip
+    found = start(options.patients, options.slices)
     for place, phase in enumerate(PHASES):
         if place == 2:
             change_one_mask(root)

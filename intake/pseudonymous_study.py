@@ -37,6 +37,7 @@ from intake.handover.people.linkage import Linkage, read_linkage, write_linkage
 from intake.handover.reading.folders import check_readable
 from intake.handover.reading.memory import Memory, memory_path
 from intake.handover.reading.phases import CHOICES
+from intake.handover.reading.reading import usual_number
 from intake.handover.reading.sources import Handover
 from intake.handover.tables import match_table, read_handed_in
 from intake.handover.writing.only_one import only_one
@@ -49,10 +50,12 @@ from intake.handover.writing.study_tree import (
 )
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
+from models.workers.parallel import Workers
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.leftovers import clear_leftovers
 from pipeline.core.problems import listing
+from pipeline.study.option_numbers import bounded_number
 from pipeline.tables.registered import MARKER, read_marker
 from segmentation.structures.label_conventions import BUILT_IN
 
@@ -78,6 +81,7 @@ def register(
     changed: str = "version",
     surgery: dict[str, str] | None = None,
     enrolment_unit: str = "rank",
+    workers: Workers | None = None,
 ) -> dict:
     """Write the pseudonymous study of matched masks, its linkage and the report for the hospital.
 
@@ -97,6 +101,8 @@ def register(
         Original patient -> day of surgery, YYYYMMDD.
     enrolment_unit : {'rank', 'days'}
         What the template of the clinical table says of enrolment.
+    workers : Workers, optional
+        Processes that copy slices; by default this one alone does.
 
     Returns
     -------
@@ -128,7 +134,7 @@ def register(
     linkage.remember(Identity("date", "table of dates", day) for day in (surgery or {}).values())
     people = {one for one in searched if one.kind in PEOPLE}
     names = Names(Search(patterns_of(searched)[0]), Search(patterns_of(people)[0]))
-    tree = StudyTree(out, linkage, headers, names, changed)
+    tree = StudyTree(out, linkage, headers, names, changed, workers)
     tree.know(handover.series)
     for row in matched.rows:
         linkage.scan(linkage.patient(row.series.patient), row.series.uid)
@@ -145,15 +151,14 @@ def register(
         )
     strangers = set(surgery or ()) - set(linkage.patients.values())
     if surgery:
-        days = {linkage.patient(original): day for original, day in surgery.items()
-                if original in linkage.patients.values()}  # fmt: skip
+        known = set(linkage.patients.values())
+        days = {linkage.patient(one): day for one, day in surgery.items() if one in known}
         _fill_days(written, days, linkage)
     else:
         days = {}
-    for patient, day in days.items():
-        for known in linkage.scans.values():
-            if known["patient"] == patient:
-                known["surgery"] = day
+    for scan in linkage.scans.values():
+        if scan["patient"] in days:
+            scan["surgery"] = days[scan["patient"]]
     cases = merge_cases(out, [values for _, values in written])
     template = enrolment(_entered(cases, linkage), enrolment_unit)
     rules = {values["scan_id"]: row.rule for row, values in written}
@@ -294,11 +299,11 @@ def main(options: argparse.Namespace) -> None:
     linkage_path = options.linkage or options.out.with_name(f"{options.out.name}.linkage.json")
     roots = [one for one in (options.dicom_root, options.mask_root) if one is not None]
     check_places(options.out, linkage_path, roots)
-    with only_one(options.out, linkage_path):
-        _main(options, linkage_path)
+    with only_one(options.out, linkage_path), Workers(options.processes) as workers:
+        _main(options, linkage_path, workers)
 
 
-def _main(options: argparse.Namespace, linkage_path: Path) -> None:
+def _main(options: argparse.Namespace, linkage_path: Path, workers: Workers) -> None:
     asked = asked_of(options)
     clear_leftovers(options.out)  # of a registering that was killed
     surgery = surgery_dates(options.dates) if options.dates else None
@@ -332,7 +337,7 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
         try:
             matched, handover = collect(
                 options.dicom_root, options.mask_root, rules, by=options.patients, memory=memory,
-                linkage=read_linkage(linkage_path),
+                linkage=read_linkage(linkage_path), workers=workers,
             )  # fmt: skip
             print(memory.told())
         finally:
@@ -347,7 +352,7 @@ def _main(options: argparse.Namespace, linkage_path: Path) -> None:
     counts = register(
         matched, handover, options.out, linkage_path,
         headers=options.headers, changed=options.changed, surgery=surgery,
-        enrolment_unit=options.enrolment,
+        enrolment_unit=options.enrolment, workers=workers,
     )  # fmt: skip
     for what, count in Counter(counts).items():
         if count or what in ("patients", "scans", "cases", "masks"):
@@ -419,6 +424,10 @@ def _arguments() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--changed", choices=["version", "replace"], default="version",
         help="a mask whose content changed: a further version, or in its place (version)",
+    )  # fmt: skip
+    arguments.add_argument(
+        "--processes", type=bounded_number(minimum=1), default=usual_number(),
+        help="processes that read and copy slices (the cores, 8 at most)",
     )  # fmt: skip
     clinical_arguments(arguments)
     return arguments

@@ -13,6 +13,7 @@ from intake.handover.reading.folders import below
 from intake.handover.reading.memory import Memory
 from intake.handover.reading.reading import read_handovers
 from intake.handover.reading.sources import Handover
+from models.workers.parallel import Workers
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from segmentation.formats.mask_files import ACCEPTED
@@ -26,6 +27,7 @@ def collect(
     by: str = "header",
     memory: Memory | None = None,
     linkage: Linkage | None = None,
+    workers: Workers | None = None,
 ) -> tuple[Matched, Handover]:
     """Find series and masks below two folders (they may be one) and match them.
 
@@ -41,6 +43,8 @@ def collect(
         What was read before.
     linkage : Linkage, optional
         Of the registrations before.
+    workers : Workers, optional
+        Processes that read headers; by default this one alone does.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def collect(
             )
     found = {root: below(root) for root in (dicom_root, mask_root)}
     handover = read_handovers(
-        [(root, one.files) for root, one in found.items()], by=by, memory=memory,
+        [(root, one.files) for root, one in found.items()], by=by, memory=memory, workers=workers,
         progress=lambda done, total: tell("read", done, total, "files looked at"),
     )  # fmt: skip
     handover.unreadable = [path for one in found.values() for path in one.unreadable]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 
 from pipeline.core.files import everything_below
 from pipeline.imaging.dicom import dicom_start
@@ -59,6 +61,10 @@ TECHNICAL = frozenset(
 #: Root of the UIDs that DICOM itself defines (classes, transfer syntaxes, contexts).
 STANDARD_UIDS = "1.2.840.10008."
 
+#: Bytes of values, and their number, of which is remembered what they say.
+_SHORT, REMEMBERED = 1024, 20_000
+_said: dict[Hashable, tuple[Identity, ...]] = {}
+
 _KINDS = {"PN": "name", "DA": "date", "DT": "date", "TM": "time", "UI": "uid"}
 _INSTITUTION = re.compile("Institution|Station|Department|Address|Region|Country|AETitle")
 _ID = re.compile("ID$|IDs$|Number$|Numbers$|Identifier$|Identification")
@@ -99,21 +105,56 @@ def of_header(header: Dataset) -> Iterator[Identity]:
 
 
 def _of_dataset(dataset: Dataset) -> Iterator[Identity]:
-    for tag in dataset:  # raw elements become values here
-        try:
-            element = dataset[tag.tag]
-        except Exception:
-            continue
-        if element.VR == "SQ":
-            for item in element.value or ():
-                yield from _of_dataset(item)
-            continue
-        kind = _kind(element)
-        if kind is None:
-            continue
-        shown = f"({element.tag.group:04X},{element.tag.element:04X})"
-        for text in _texts(element):
-            yield Identity(kind, shown, text)
+    for tag, raw in list(dataset.items()):
+        key = bytes_of(raw, dataset)
+        found = _said.get(key)
+        if found is None:
+            found = tuple(_of_element(dataset[tag]))  # a damaged value raises here
+            if key is not None:
+                if len(_said) >= REMEMBERED:
+                    _said.clear()
+                _said[key] = found
+        yield from found
+
+
+def bytes_of(raw: RawDataElement | pydicom.DataElement, dataset: Dataset) -> Hashable | None:
+    """Return all on which the text of an element depends; None where it is long, or no bytes.
+
+    Slices of a series differ in few elements: what the others say is worked out once.
+
+    Parameters
+    ----------
+    raw : RawDataElement or pydicom.DataElement
+        An element as it was read; of one whose value was asked for, no bytes are left.
+    dataset : pydicom.dataset.Dataset
+        Whose element it is.
+    """
+    if not isinstance(raw, RawDataElement):
+        return None
+    tag, vr, length, value, _, implicit, little, *_ = raw
+    if length > _SHORT or (value is None and length):
+        return None
+    creator = ""
+    if tag >> 16 & 1 and tag & 0xFFFF > 0xFF:
+        block = BaseTag(tag >> 16 << 16 | (tag & 0xFFFF) >> 8)
+        creator = str(getattr(dataset.get_item(block), "value", ""))
+    charset = dataset.original_character_set
+    if not isinstance(charset, str):
+        charset = tuple(charset or ())
+    return tag, vr, value, implicit, little, charset, creator
+
+
+def _of_element(element: pydicom.DataElement) -> Iterator[Identity]:
+    if element.VR == "SQ":
+        for item in element.value or ():
+            yield from _of_dataset(item)
+        return
+    kind = _kind(element)
+    if kind is None:
+        return
+    shown = f"({element.tag.group:04X},{element.tag.element:04X})"
+    for text in _texts(element):
+        yield Identity(kind, shown, text)
 
 
 def _kind(element: pydicom.DataElement) -> str | None:

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -66,10 +67,16 @@ class Linkage:
     persons: dict[str, list[dict]] = field(default_factory=dict)
     clinical: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._by_original: dict[str, str] = {}
+        self._by_id: dict[str, str] = {}
+        self._by_series: dict[tuple[str, str], str] = {}
+        self._count: Counter[str] = Counter()
+        self._found = 0
+
     def digest(self, *words: str) -> bytes:
         """Return the keyed hash of `words`."""
-        text = "\x1f".join(words)
-        return hmac.digest(bytes.fromhex(self.key), os.fsencode(text), hashlib.sha256)
+        return _digest(self.key, *words)
 
     def patient(self, original: str) -> str:
         """Return the pseudonym of a patient, drawing one for a new patient."""
@@ -81,23 +88,36 @@ class Linkage:
             for _ in range(LENGTH):
                 number, place = divmod(number, len(ALPHABET))
                 word += ALPHABET[place]
-            if f"P{word}" not in self.patients:
-                self.patients[f"P{word}"] = original
-                return f"P{word}"
+            pseudonym = f"P{word}"
+            if pseudonym not in self.patients:
+                self.patients[pseudonym] = original
+                self._by_original[original] = pseudonym
+                if not original.startswith("folder "):
+                    self._by_id.setdefault(canonical(original), pseudonym)
+                return pseudonym
         raise AssertionError("no free pseudonym")
 
     def known(self, original: str) -> str | None:
         """Return the pseudonym of a patient who has one, also where the id is spelt otherwise."""
-        for pseudonym, known in self.patients.items():
-            if known == original:
-                return pseudonym
-        if original.startswith("folder "):
-            return None
-        wanted = canonical(original)
-        for pseudonym, known in self.patients.items():
-            if canonical(known) == wanted and not known.startswith("folder "):
-                return pseudonym
-        return None
+        self._look_up()
+        if original in self._by_original:
+            return self._by_original[original]
+        return None if original.startswith("folder ") else self._by_id.get(canonical(original))
+
+    def _look_up(self) -> None:
+        """Bring what finds patients and scans up to date; neither is ever taken away."""
+        if len(self._by_original) != len(self.patients):
+            self._by_original, self._by_id = {}, {}
+            for pseudonym, known in self.patients.items():
+                self._by_original.setdefault(known, pseudonym)
+                if not known.startswith("folder "):
+                    self._by_id.setdefault(canonical(known), pseudonym)
+        if self._found != len(self.scans):
+            self._by_series, self._count = {}, Counter()
+            self._found = len(self.scans)
+            for scan_id, known in self.scans.items():
+                self._by_series.setdefault((known["patient"], known["series"]), scan_id)
+                self._count[known["patient"]] += 1
 
     def held(self, pseudonym: str) -> set[Person]:
         """Return what headers of a patient's images have said of the person so far."""
@@ -113,12 +133,14 @@ class Linkage:
 
     def scan(self, patient: str, series: str) -> str:
         """Return the pseudonym of a series, drawing one for a new series of `patient`."""
-        for scan_id, known in self.scans.items():
-            if known["series"] == series and known["patient"] == patient:
-                return scan_id
-        count = sum(known["patient"] == patient for known in self.scans.values())
-        scan_id = f"{patient}-ct{count + 1}"
+        self._look_up()
+        if (patient, series) in self._by_series:
+            return self._by_series[patient, series]
+        scan_id = f"{patient}-ct{self._count[patient] + 1}"
         self.scans[scan_id] = {"patient": patient, "series": series}
+        self._by_series[patient, series] = scan_id
+        self._count[patient] += 1
+        self._found += 1
         return scan_id
 
     def reader(self, original: str) -> str:
@@ -161,8 +183,7 @@ class Linkage:
 
     def uid(self, original: str) -> str:
         """Return the UID that stands for another in cleaned files: equal for equal originals."""
-        number = uuid.UUID(bytes=self.digest("uid", original)[:16], version=4).int
-        return f"2.25.{number}"
+        return uid_of(self.key, original)
 
     def series_key(self, series: str) -> str:
         """Return the keyed hash by which results name a series."""
@@ -183,6 +204,17 @@ class Linkage:
             for tag, values in tags.items()
             for value in values
         }
+
+
+def uid_of(key: str, original: str) -> str:
+    """Return the UID that stands for another in files cleaned with the key of a linkage."""
+    number = uuid.UUID(bytes=_digest(key, "uid", original)[:16], version=4).int
+    return f"2.25.{number}"
+
+
+def _digest(key: str, *words: str) -> bytes:
+    text = "\x1f".join(words)
+    return hmac.digest(bytes.fromhex(key), os.fsencode(text), hashlib.sha256)
 
 
 def read_linkage(path: Path) -> Linkage:

@@ -12,9 +12,10 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import pydicom
@@ -27,13 +28,16 @@ from intake.handover.reading.outlines import Outline, outline_of
 from intake.handover.reading.sources import Series
 from intake.identity import identities
 from intake.identity.identities import Identity
+from models.workers.parallel import Workers
 from pipeline.core.files import file_hash, json_hash
 from pipeline.imaging.dicom import dicom_contrast
 from pipeline.imaging.geometry import Geometry
 from segmentation.structures.segments import MaskFile, PlacedMask, Segment
 
 #: Files after which what was read is kept, so that a killed intake need not read it again.
-KEPT_AFTER = 2000
+KEPT_AFTER = 4000
+#: Files for which processes are worth their start, and those that one reads at a time.
+WORTH, AT_A_TIME = 500, 100
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS version (text TEXT);
@@ -105,22 +109,45 @@ class Memory:
         self._file.commit()
         self._file.close()
 
-    def facts(self, path: Path, read: Callable[[Path], Facts]) -> Facts:
-        """Return what the header of a file says, read before or now."""
-        size, mtime = _stamp(path)
+    def facts(
+        self, paths: Sequence[Path], read: Callable[[Path], Facts], workers: Workers
+    ) -> Iterator[tuple[Path, Facts]]:
+        """Yield each file with what its header says, read before or now.
+
+        Parameters
+        ----------
+        paths : sequence of pathlib.Path
+            The files.
+        read : callable
+            Reads one; a function of a module, which other processes can import.
+        workers : Workers
+            Processes that read.
+        """
+        for start in range(0, len(paths), KEPT_AFTER):
+            some = paths[start : start + KEPT_AFTER]
+            stamps = [_stamp(path) for path in some]
+            found = [self._found(path, stamp) for path, stamp in zip(some, stamps, strict=True)]
+            new = [path for path, told in zip(some, found, strict=True) if told is None]
+            told_now = iter(_read_all(new, read, workers))
+            for path, stamp, known in zip(some, stamps, found, strict=True):
+                if known is not None:
+                    self.known += 1
+                    yield path, known
+                    continue
+                told = next(told_now)
+                self.read += 1
+                self._keep(path, *stamp, told)
+                yield path, told
+            if new:
+                self._file.commit()
+
+    def _found(self, path: Path, stamp: tuple[int, int]) -> Facts | None:
+        """Return what is remembered of a file."""
         found = self._file.execute(
             "SELECT shared, alike, own FROM headers WHERE path = ? AND size = ? AND mtime = ?",
-            (os.fsencode(path), size, mtime),
+            (os.fsencode(path), *stamp),
         ).fetchone()
-        if found is not None:
-            self.known += 1
-            return self._facts(*found)
-        told = read(path)
-        self.read += 1
-        self._keep(path, size, mtime, told)
-        if self.read % KEPT_AFTER == 0:
-            self._file.commit()
-        return told
+        return None if found is None else self._facts(*found)
 
     def _keep(self, path: Path, size: int, mtime: int, told: Facts) -> None:
         shared = told._asdict()
@@ -287,6 +314,22 @@ class RememberedMask(MaskFile):
             return None
         start, shape, bits = kept
         return Outline(tuple(start), tuple(shape), base64.b64decode(bits))
+
+
+def _read_all(
+    paths: Sequence[Path], read: Callable[[Path], Facts], workers: Workers
+) -> Iterable[Facts]:
+    """Return what the headers of files say, read in several processes where that is worth it."""
+    if workers.count == 1 or len(paths) < WORTH:
+        return map(read, paths)
+    tasks = [(read, paths[start : start + AT_A_TIME])
+             for start in range(0, len(paths), AT_A_TIME)]  # fmt: skip
+    return chain.from_iterable(workers.map(_read_some, tasks))
+
+
+def _read_some(_: object, task: tuple[Callable[[Path], Facts], Sequence[Path]]) -> list[Facts]:
+    read, paths = task
+    return [read(path) for path in paths]
 
 
 def _place(values: Iterable) -> Place:

@@ -30,6 +30,10 @@ from intake.handover.reading.memory import Memory
 from intake.handover.reading.patients import settle
 from intake.handover.reading.sources import Handover, Image
 from intake.identity.identities import Identity, of_path
+from models.workers.parallel import Workers
+
+#: More processes than these read no faster from one disk.
+MOST = 8
 
 #: Share of the smallest slice's size above which an unknown file beside slices may be one.
 ALIKE = 0.8
@@ -61,6 +65,7 @@ def read_handovers(
     *,
     by: str = "header",
     memory: Memory | None = None,
+    workers: Workers | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Handover:
     """Read the headers of files below several roots, each with its files, as one handover.
@@ -73,6 +78,8 @@ def read_handovers(
         What tells patients apart.
     memory : Memory, optional
         What was read before.
+    workers : Workers, optional
+        Processes that read; by default this one alone does.
     progress : callable
         Told how many files were looked at, of how many.
     """
@@ -80,12 +87,20 @@ def read_handovers(
     several = [(root, sorted(files)) for root, files in folders]
     done, total = 0, sum(len(files) for _, files in several)
     for root, files in several:
-        for path in files:
-            reading.read(path, root)
+        fresh = reading.not_seen(files, root)
+        for path, told in reading.memory.facts(fresh, facts_of_file, workers or Workers()):
+            reading.take(path, root, told)
             done += 1
             progress(done, total)
+        done += len(files) - len(fresh)
+    progress(total, total)
     reading.find_torn()
     return settle(reading.found, reading.images, reading.masks, reading.told, by)
+
+
+def usual_number() -> int:
+    """Return in how many processes headers are read and slices copied."""
+    return min(MOST, len(os.sched_getaffinity(0)))
 
 
 class _Reading:
@@ -114,16 +129,31 @@ class _Reading:
         self._first: dict[tuple[str, str], Image] = {}
         self._kept: dict[Any, Any] = {}
         self._seen: set[str] = set()
+        self._real: dict[str, str] = {}
         self._unknown: list[Path] = []
 
-    def read(self, path: Path, root: Path) -> None:
-        """Read one file, unless it was read below another root."""
-        self.found.identity.update(_of_path(path, root))
-        real = os.path.realpath(path)
-        if real in self._seen:
-            return
-        self._seen.add(real)
-        told = self.memory.facts(path, _facts_of)
+    def not_seen(self, files: Iterable[Path], root: Path) -> list[Path]:
+        """Return those of some files that were not read below another root, nor by another link."""
+        fresh = []
+        for path in files:
+            self.found.identity.update(_of_path(path, root))
+            real = self._real_path(path)
+            if real not in self._seen:
+                self._seen.add(real)
+                fresh.append(path)
+        return fresh
+
+    def _real_path(self, path: Path) -> str:
+        """Return where a file lies; of a folder's many files its links are followed once."""
+        if path.is_symlink():
+            return os.path.realpath(path)
+        folder = str(path.parent)
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        return f"{self._real[folder]}/{path.name}"
+
+    def take(self, path: Path, root: Path, told: Facts) -> None:
+        """Take in what the header of a file says."""
         if told.kind == "unknown":
             self._unknown.append(path)
             return
@@ -135,7 +165,7 @@ class _Reading:
             self.found.masks.append(path)
             self.masks.append((path, top_folder(path, root), told.person))
         elif told.kind == "CT":
-            self._take(_image(path, root, told, self._shared))
+            self._take_slice(_image(path, root, told, self._shared))
         else:
             self.found.other.append((path, told.kind))
             if told.kind != "a localizer":
@@ -162,7 +192,7 @@ class _Reading:
                 if path.stat().st_size > ALIKE * least:
                     self.found.damaged.append(path)
 
-    def _take(self, image: Image) -> None:
+    def _take_slice(self, image: Image) -> None:
         """Take a CT file, unless it is another's copy."""
         first = self._first.setdefault((image.uid, image.instance), image)
         if first is not image:
@@ -193,7 +223,7 @@ def _of_path(path: Path, root: Path) -> Iterator[Identity]:
                 yield replace(one, value=raw.decode(encoding))
 
 
-def _facts_of(path: Path) -> Facts:
+def facts_of_file(path: Path) -> Facts:
     """Return what a file's header says; ``unknown`` of a file that is no DICOM."""
     try:
         with named():

@@ -7,7 +7,8 @@ hold. All other attributes are left out, private ones and free text first of all
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pydicom
@@ -17,7 +18,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID
 
 from intake.handover.reading.damage import DAMAGE, named, read_mapped
 from intake.handover.reading.pixels import NEEDED, check_whole
-from intake.identity.identities import STANDARD_UIDS
+from intake.identity.identities import REMEMBERED, STANDARD_UIDS, bytes_of
 from pipeline.core.files import whole_file
 from pipeline.imaging.dicom.dicom_contrast import (
     GIVEN,
@@ -33,6 +34,8 @@ from pipeline.imaging.dicom.dicom_unknown import known_element
 GROUPS = frozenset((0x0008, 0x0018, 0x0020, 0x0028, 0x0062, 0x3006, 0x5200, 0x7FE0))
 
 NUMBERS = frozenset(("AT", "DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"))
+#: Representations that other elements of the header decide where a file states none.
+_DEPENDING = frozenset(("OB", "OW", "SQ", "SS", "UI", "US"))
 BYTES = frozenset(("OB", "OD", "OF", "OL", "OV", "OW"))
 
 #: Code strings and texts that the pipeline reads, or without which other programs refuse the file.
@@ -108,6 +111,8 @@ def clean_dicom(
     uid: Callable[[str], str],
     rename: Rename,
     allows: Allows = all_allowed,
+    *,
+    whole: bool = True,
 ) -> None:
     """Write a copy of a DICOM file without identity.
 
@@ -122,6 +127,9 @@ def clean_dicom(
     allows : callable
         Whether a text of `WORDS` may be copied. Of several values of an attribute those that may
         not are left out.
+    whole : bool
+        Whether the file gets its name only once it is on the disk; False in a folder of which the
+        same is made sure.
 
     Raises
     ------
@@ -143,7 +151,7 @@ def clean_dicom(
         )
         order = _byte_order(meta.TransferSyntaxUID)
         written = FileDataset("", kept, b"\0" * 128, meta, *order)
-        with whole_file(target) as beside:
+        with whole_file(target) if whole else nullcontext(target) as beside:
             _write(written, beside)
 
 
@@ -177,37 +185,64 @@ def texts_of(element: pydicom.DataElement) -> list[str]:
     return [str(one) for one in (value if several else [value]) if one is not None]
 
 
+#: What becomes of short elements that are equal in many slices: copied as they are, or left out.
+_known: dict[Hashable, pydicom.DataElement | None] = {}
+
+
 def _cleaned(
     original: Dataset, uid: Callable[[str], str], rename: Rename, allows: Allows
 ) -> Dataset:
     kept = Dataset()
-    for tag in list(original.keys()):
+    for tag, raw in list(original.items()):
         if tag.is_private or tag.group not in GROUPS:
+            continue
+        key = bytes_of(raw, original)
+        if key in _known:
+            if (copied := _known[key]) is not None:
+                kept.add(copied)
             continue
         try:
             element = known_element(original[tag])
-            if element.VR == "SQ":
-                if tag.group == 0x0008 and element.keyword not in REFERENCES:
-                    continue
-                items = [_cleaned(item, uid, rename, allows) for item in element.value]
-                if any(len(item) for item in items):
-                    kept.add_new(tag, "SQ", items)
-            elif element.VR == "UI":
-                kept.add_new(tag, "UI", _uids(element.value, uid))
-            elif element.keyword in NAMES:
-                number = original.get(NAMES[element.keyword])
-                kept.add_new(tag, element.VR, rename(str(element.value), number))
-            elif element.keyword in CONTRAST:
-                word = fixed_word(element.keyword, str(element.value or ""))
-                if word is not None:
-                    kept.add_new(tag, element.VR, word)
-            elif _is_kept(element) or _is_allowed(element, allows):
-                kept.add(element)
+            copied = _copied(element, original, uid, rename, allows)
         except DAMAGE:
             if keyword_for_tag(tag) in NEEDED:
                 raise
             continue  # a value that cannot be read, and that nobody reads, describes nothing
+        if copied is not None:
+            kept.add(copied)
+        if key is not None and _is_plain(element):
+            if len(_known) >= REMEMBERED:
+                _known.clear()
+            _known[key] = copied
     return kept
+
+
+def _is_plain(element: pydicom.DataElement) -> bool:
+    """Return whether nothing but the bytes of an element decides what becomes of it."""
+    decided = element.keyword in NAMES or element.keyword in CONTRAST or element.keyword in WORDS
+    return not decided and len(element.VR) == 2 and element.VR not in _DEPENDING
+
+
+def _copied(
+    element: pydicom.DataElement, original: Dataset, uid: Callable[[str], str], rename: Rename,
+    allows: Allows,
+) -> pydicom.DataElement | None:  # fmt: skip
+    """Return what is copied of an element; None where it is left out."""
+    tag, vr, keyword = element.tag, element.VR, element.keyword
+    if vr == "SQ":
+        if tag.group == 0x0008 and keyword not in REFERENCES:
+            return None
+        items = [_cleaned(item, uid, rename, allows) for item in element.value]
+        return pydicom.DataElement(tag, vr, items) if any(len(item) for item in items) else None
+    if vr == "UI":
+        return pydicom.DataElement(tag, vr, _uids(element.value, uid))
+    if keyword in NAMES:
+        number = original.get(NAMES[keyword])
+        return pydicom.DataElement(tag, vr, rename(str(element.value), number))
+    if keyword in CONTRAST:
+        word = fixed_word(keyword, str(element.value or ""))
+        return None if word is None else pydicom.DataElement(tag, vr, word)
+    return element if _is_kept(element) or _is_allowed(element, allows) else None
 
 
 def _keep_contrast(original: Dataset, kept: Dataset) -> None:

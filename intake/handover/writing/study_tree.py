@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -19,9 +19,11 @@ from intake.handover.people.linkage import Linkage
 from intake.handover.reading.sources import Series
 from intake.handover.writing.cleaning import WORDS, clean_dicom, texts_of
 from intake.handover.writing.cleaning_volumes import clean_volume
+from intake.handover.writing.copying import Task, copy_slices
 from intake.identity.identities import read_header
 from intake.identity.patterns import Search
 from intake.identity.variants import is_dicom_term
+from models.workers.parallel import Workers
 from pipeline.core.errors import CaseError
 from pipeline.core.files import (
     csv_text,
@@ -55,29 +57,44 @@ class Names:
         What tells patients and staff apart: names, ids, dates. Texts about a machine are compared
         with these only, since other fields of a header repeat the machine's own words. By default
         `search`.
+
+    Attributes
+    ----------
+    replaced : int
+        Names that were replaced.
+    left_out : Counter
+        Texts that were left out, by keyword.
+    known : dict of str to bool
+        Texts that were asked for, and whether they may stay.
+    harmless : set of str
+        Names that were asked for and may stay.
     """
 
     def __init__(self, search: Search, people: Search | None = None) -> None:
         self.search, self.people = search, people or search
         self.replaced = 0
         self.left_out: Counter[str] = Counter()
-        self._known: dict[str, bool] = {}
+        self.known: dict[str, bool] = {}
+        self.harmless: set[str] = set()
 
     def __call__(self, name: str, number: object) -> str:
         """Return a segment's name, or a number in its place where it identifies a person."""
+        if name in self.harmless:
+            return name
         if next(self.search.matches(name.encode()), None) is None:
+            self.harmless.add(name)
             return name
         self.replaced += 1
         return f"structure {number}"
 
     def allows(self, keyword: str, text: str) -> bool:
         """Return whether a text of a header names nobody; what may not stay is counted."""
-        if text not in self._known:
+        if text not in self.known:
             hits = () if is_dicom_term(text) else self.people.matches(text.encode())
-            self._known[text] = next(iter(hits), None) is None
-        if not self._known[text]:
+            self.known[text] = next(iter(hits), None) is None
+        if not self.known[text]:
             self.left_out[keyword] += 1
-        return self._known[text]
+        return self.known[text]
 
 
 class StudyTree:
@@ -95,6 +112,8 @@ class StudyTree:
         Renames segments that identify.
     changed : {'version', 'replace'}
         What a mask is whose content changed since it was registered.
+    workers : Workers, optional
+        Processes that copy slices; by default this one alone does.
 
     Attributes
     ----------
@@ -105,10 +124,11 @@ class StudyTree:
 
     def __init__(
         self, out: Path, linkage: Linkage, headers: Headers, names: Names,
-        changed: Changed = "version",
+        changed: Changed = "version", workers: Workers | None = None,
     ) -> None:  # fmt: skip
         self.out, self.linkage, self.headers, self.names = out, linkage, headers, names
         self.changed = changed
+        self.workers = workers or Workers()
         self.linked = self.copied = self.untouched = 0
         self.edited: dict[Path, str] = {}
         self._series_of: dict[str, str] = {}
@@ -171,8 +191,10 @@ class StudyTree:
         else:
             width = max(4, len(str(len(series.files))))
             with whole_folder(target) as beside:
-                for number, file in enumerate(sorted(series.files), start=1):
-                    self._write(file, beside / f"{number:0{width}d}.dcm")
+                self._write_slices(
+                    [(file, beside / f"{number:0{width}d}.dcm")
+                     for number, file in enumerate(sorted(series.files), start=1)]
+                )  # fmt: skip
         known["state"] = json_hash(state)
         return scan_id, target.relative_to(self.out).as_posix()
 
@@ -219,6 +241,24 @@ class StudyTree:
                 f"its copy {target.relative_to(self.out).as_posix()} in the study was edited: save "
                 "that file beside this original, with _v2 behind its name, and run the intake again"
             )
+
+    def _write_slices(self, files: list[tuple[Path, Path]]) -> None:
+        if self.headers == "keep":
+            for source, target in files:
+                self._write(source, target)
+            return
+
+        def clean(source: Path, target: Path) -> None:
+            clean_dicom(source, target, self.uid, self.names, self.names.allows, whole=False)
+
+        def task(some: Sequence[tuple[Path, Path]]) -> Task:
+            names = self.names
+            return Task(
+                some, self.linkage.key, self._series_of, names.known, frozenset(names.harmless)
+            )
+
+        self.names.left_out.update(copy_slices(files, clean, task, self.workers))
+        self.copied += len(files)
 
     def _write(self, source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -90,7 +90,13 @@ def check_end(path: Path, header: pydicom.Dataset) -> None:
     if "PixelData" in header and not deflated:
         pixels = header["PixelData"]
         _check_head(path, pixels.file_tell, implicit, little)
-        if pixels.file_tell + len(pixels.value) == path.stat().st_size:
+        end = pixels.file_tell + len(pixels.value)
+        if end == path.stat().st_size:
+            return
+        if pixels.file_tell and not pixels.is_undefined_length:
+            with open(path, "rb") as stream:
+                stream.seek(end)
+                _check_elements(stream, implicit, little, PIXEL_DATA)
             return
     with open(path, "rb") as stream:
         if deflated:
@@ -119,11 +125,12 @@ def _inflated(stream: BinaryIO, header: pydicom.Dataset) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _check_elements(stream: BinaryIO, implicit: bool, little: bool) -> None:
+def _check_elements(stream: BinaryIO, implicit: bool, little: bool, last: int = 0) -> None:
+    """Check that a stream holds elements in the order of their tags, behind `last`, to its end."""
     start = stream.tell()
     size = stream.seek(0, io.SEEK_END)
     stream.seek(start)
-    last, end = 0, start
+    end = start
     for element in data_element_generator(stream, implicit, little, defer_size=_DEFERRED):
         if element.tag < PIXEL_DATA:
             continue

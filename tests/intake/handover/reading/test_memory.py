@@ -11,7 +11,8 @@ import pytest
 
 from intake.handover.reading import memory as module
 from intake.handover.reading.memory import Memory, memory_path
-from intake.handover.reading.reading import _facts_of
+from intake.handover.reading.reading import facts_of_file
+from models.workers.parallel import Workers
 from tests.intake.test_register_patients import Folder
 from tests.support.hospital import ANNA, write_ct, write_seg, write_small, write_small_mask
 
@@ -73,18 +74,16 @@ def test_the_memory_is_its_owners_and_worth_no_error(folder, capsys, monkeypatch
 
 def test_headers_are_remembered_whole(tmp_path):
     slices = write_ct(ANNA, tmp_path / "ct")
-    told = {path: _facts_of(path) for path in slices}
+    told = {path: facts_of_file(path) for path in slices}
     memory = Memory(tmp_path / "m.sqlite")
-    for path in slices:
-        memory.facts(path, _facts_of)
+    assert dict(memory.facts(slices, facts_of_file, Workers())) == told
     memory.close()
     again = Memory(tmp_path / "m.sqlite")
 
     def never(path: Path):
         raise AssertionError(path)
 
-    for path in slices:
-        found = again.facts(path, never)
+    for path, found in again.facts(slices, never, Workers()):
         assert found.identity == told[path].identity
         assert found.places == told[path].places
         assert found._replace(known_as=(), families=()) == told[path]._replace(
@@ -93,3 +92,13 @@ def test_headers_are_remembered_whole(tmp_path):
         assert (list(found.known_as), list(found.families)) == (
             list(told[path].known_as), list(told[path].families),
         )  # fmt: skip
+
+
+def test_several_processes_read_the_same(tmp_path, monkeypatch):
+    slices = write_ct(ANNA, tmp_path / "ct")
+    monkeypatch.setattr(module, "WORTH", 1)
+    monkeypatch.setattr(module, "AT_A_TIME", 2)
+    with Workers(2) as workers:
+        found = dict(Memory().facts(slices, facts_of_file, workers))
+    assert found == {path: facts_of_file(path) for path in slices}
+    assert list(found) == list(slices)

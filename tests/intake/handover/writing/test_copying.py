@@ -1,0 +1,75 @@
+"""Slices copied over several processes are those that one process copies; what it costs is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from intake.handover.people.linkage import Linkage
+from intake.handover.reading.sources import Series
+from intake.handover.writing import cleaning, copying
+from intake.handover.writing.study_tree import Names, StudyTree
+from intake.identity.identities import Identity
+from intake.identity.patterns import Search, patterns_of
+from models.workers.parallel import Workers
+from pipeline.core.errors import CaseError
+from tests.support.hospital import ANNA, write_ct
+
+NAMED = {Identity("name", "(0010,0010)", "Wieczorek")}
+
+
+@pytest.fixture
+def slices(tmp_path: Path, monkeypatch) -> list[Path]:
+    monkeypatch.setattr(copying, "AT_A_TIME", 3)
+    paths = write_ct(ANNA, tmp_path / "ct")
+    for path in paths[3:6]:
+        one = pydicom.dcmread(path)
+        one.ConvolutionKernel = "Wieczorek"
+        one.save_as(path)
+    return paths
+
+
+def copied(slices: list[Path], out: Path, count: int) -> tuple[dict[str, bytes], Names]:
+    names = Names(Search(patterns_of(NAMED)[0]))
+    series = Series("1.2.3", "4711", files=slices)
+    with Workers(count) as workers:
+        tree = StudyTree(out, Linkage(key="7" * 64), "clean", names, workers=workers)
+        tree._write_slices([(path, out / path.name) for path in series.files])
+    assert tree.copied == len(slices)
+    return {path.name: path.read_bytes() for path in out.iterdir()}, names
+
+
+def test_several_processes_write_the_same_bytes_and_count_the_same(slices, tmp_path):
+    assert len(slices) >= 7
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    alone, names = copied(slices, tmp_path / "one", 1)
+    shared, told = copied(slices, tmp_path / "two", 2)
+    assert alone == shared
+    assert len(shared) == len(slices)
+    assert names.left_out == told.left_out == {"ConvolutionKernel": 3}
+
+
+def test_a_damaged_slice_is_told_by_its_own_error(slices, tmp_path):
+    slices[5].write_bytes(slices[5].read_bytes()[:-40])
+    (tmp_path / "two").mkdir()
+    with pytest.raises(CaseError) as caught:
+        copied(slices, tmp_path / "two", 2)
+    assert caught.value.code == "dicom-damaged"
+
+
+def test_what_equal_bytes_became_is_not_taken_over_where_another_element_decides(tmp_path):
+    path = write_ct(ANNA, tmp_path / "ct")[0]
+    one = pydicom.dcmread(path)
+    one.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+    one.add_new("SmallestImagePixelValue", "US", 65_000)
+    values = []
+    for signed in (0, 1, 0):
+        one.PixelRepresentation = signed
+        source, target = tmp_path / f"{signed}.dcm", tmp_path / "copy.dcm"
+        pydicom.dcmwrite(source, one, implicit_vr=True, little_endian=True)
+        cleaning.clean_dicom(source, target, Linkage().uid, lambda name, number: name)
+        values.append(pydicom.dcmread(target).SmallestImagePixelValue)
+    assert values == [65_000, 65_000 - 65_536, 65_000]

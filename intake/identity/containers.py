@@ -27,6 +27,7 @@ import pyarrow.parquet
 from isal import igzip
 
 from intake.identity.unescape import base64_runs, looks_like_text
+from pipeline.imaging.dicom.dicom_start import has_mark, is_bare
 
 MAX_DEPTH = 6
 """Containers in containers; deeper nesting is an error."""
@@ -98,7 +99,7 @@ def _pieces(stream: BinaryIO, chain: tuple[str, ...]) -> Iterator[Piece]:
             return
     if head[257:262] == b"ustar":
         yield from _tar(stream, head, (*chain, "tar"))
-    elif head[128:132] == b"DICM":
+    elif has_mark(head) or (not chain and is_bare(head)):
         yield from _dicom(stream, head, (*chain, "DICOM"))
     elif head[344:347] in (b"n+1", b"ni1") or head[4:7] in (b"n+2", b"ni2"):
         yield from _nifti(stream, head, (*chain, "NIfTI"))

@@ -79,7 +79,7 @@ def test_the_judge_of_copies_can_fail(tmp_path, monkeypatch):
     assert intake.verdict(path, path.read_bytes()) == "accepted"
     from intake.handover.writing import study_tree
 
-    def careless(source, target, uid, rename, *more):
+    def careless(source, target, uid, rename, *more, **options):
         one = pydicom.dcmread(source)
         one.RescaleIntercept = 0
         one.save_as(target)

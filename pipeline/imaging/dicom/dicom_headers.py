@@ -32,7 +32,7 @@ from pipeline.imaging.dicom.dicom_contrast import (
     usage_of,
 )
 from pipeline.imaging.dicom.dicom_damage import DAMAGE, is_damage
-from pipeline.imaging.dicom.dicom_start import START, has_mark, is_bare, start_of
+from pipeline.imaging.dicom.dicom_start import SHORTEST, has_mark, is_bare, start_of
 from pipeline.imaging.dicom.dicom_values import tag_of, value_of
 
 #: Attributes read to choose and check a series. None of them names a person. The description may;
@@ -283,7 +283,7 @@ def _read_header(file: Path) -> tuple[pydicom.Dataset | None, int]:
     The header is None where it is another file.
     """
     start = start_of(file)
-    if len(start) < START and not start.strip(b"\0"):
+    if len(start) < SHORTEST and not start.strip(b"\0"):
         raise _damaged("an empty file")
     if not has_mark(start) and start[132:136] == b"\2\0\0\0":
         raise _damaged("a file whose letters DICM are wrong")

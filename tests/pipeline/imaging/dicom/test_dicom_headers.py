@@ -9,10 +9,12 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+from intake.identity.containers import pieces_of
 from pipeline.core.errors import CaseError
 from pipeline.imaging.dicom.dicom_headers import digest_of, read_headers
-from pipeline.imaging.dicom.dicom_start import has_mark, is_bare
+from pipeline.imaging.dicom.dicom_start import has_mark, is_bare, start_of
 from pipeline.imaging.sources import source_files
+from segmentation.formats.dicom_files import is_dicom, read_dicom
 from tests.support.dicom_files import CANARY, edit, load, write_series
 from tests.support.refusals import refusal
 
@@ -95,9 +97,31 @@ def test_a_series_without_preamble_is_read(tmp_path, form, drop):
     np.testing.assert_array_equal(volume.voxels, stored - 1024)
 
 
+@pytest.mark.parametrize("first", [0x00090010, 0x00100010, 0x00180050, 0x0020000D, 0x00280002])
+@pytest.mark.parametrize("form", ["implicit", "explicit", "big endian"])
+def test_a_file_without_preamble_is_dicom_whatever_its_first_element(tmp_path, form, first):
+    one = pydicom.dcmread(pydicom.examples.get_path("ct"))
+    one.private_block(0x0009, "MADE UP", create=True).add_new(1, "LO", "x")
+    plain = pydicom.Dataset()
+    plain.update({e.tag: e for e in one if e.tag >= first})
+    path, little = tmp_path / "x", form != "big endian"
+    implicit = form == "implicit"
+    pydicom.dcmwrite(
+        path, plain, implicit_vr=implicit, little_endian=little, enforce_file_format=False
+    )
+    assert is_bare(start_of(path))
+    assert is_dicom(path)
+    again = read_dicom(path)
+    assert again.Rows == one.Rows
+    assert again.original_encoding == (implicit, little)
+    assert any(piece.chain == ("DICOM", "header") for piece in pieces_of(path))
+
+
 @pytest.mark.parametrize(
     "start",
-    [b"", b"\x08", b"Patient", b"%PDF-1.7 and more", b"NRRD0005\n", b"\x89PNG\r\n\x1a\n",
+    [b"\x10\0\x10\0PN\x04\0ab^c then a text", b"\x10\0\x10\0" + bytes(100), b"\x20\0\x0d\0UI",
+     b"\x28\0\x02\0US\x02\0\x01\0\x28\0\x02\0US\x02\0\x01\0" + bytes(20), b"",
+     b"\x08", b"Patient", b"%PDF-1.7 and more", b"NRRD0005\n", b"\x89PNG\r\n\x1a\n",
      b"\0" * 140, b"\x08\0\0\0\xff\xff\xff\x7f", b"\x5c\x01\0\0" + bytes(200), b"\0\x08\0\x16ab"],
 )  # fmt: skip
 def test_other_files_do_not_begin_like_dicom(start):

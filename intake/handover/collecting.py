@@ -11,12 +11,20 @@ from intake.handover.pairing.volume_cts import take_volumes, without_other_struc
 from intake.handover.people.linkage import Linkage
 from intake.handover.reading.folders import below
 from intake.handover.reading.memory import Memory
+from intake.handover.reading.metaimage import SUFFIX
 from intake.handover.reading.reading import read_handovers
 from intake.handover.reading.sources import Handover
 from models.workers.parallel import Workers
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from segmentation.formats.mask_files import ACCEPTED
+
+#: Endings of masks that are taken, and of masks in formats that are not.
+TAKEN = (*ACCEPTED, SUFFIX)
+OTHER_FORMATS = (
+    *(".mhd", ".hdr", ".img", ".mgz", ".mgh", ".gipl", ".vtk", ".vti", ".vtp", ".stl", ".obj"),
+    *(".ply", ".mrb", ".mnc", ".nhdr", ".nii.bz2", ".nii.zst"),
+)
 
 
 def collect(
@@ -80,6 +88,7 @@ def collect(
         ),
         memory, linkage,
     )  # fmt: skip
+    _refuse_other_formats(matched, handover, mask_root)
     matched.rows = ask_about_same_grids(matched.rows, handover)
     return matched, handover
 
@@ -96,12 +105,24 @@ def _not_read(
     """Return the files that are neither a mask nor DICOM: the report must not pass over one."""
     told = {path for series in handover.series for path in series.files}
     told.update(masks, handover.damaged, (path for path, _ in handover.other))
-    formats = f"neither DICOM nor a mask ending in {', '.join(ACCEPTED)}"
+    formats = f"neither DICOM nor a mask ending in {', '.join(TAKEN)}"
     elsewhere = "a mask that does not lie below MASK_ROOT"
     return [
         (path, elsewhere if is_volume(path) or path in handover.masks else formats)
         for path in sorted(set(files) - told)
     ]
+
+
+def _refuse_other_formats(matched: Matched, handover: Handover, mask_root: Path) -> None:
+    """Name files that are masks by their ending, in formats that are not read, as not matched."""
+    for path, what in list(handover.other):
+        if path.is_relative_to(mask_root) and path.name.lower().endswith(OTHER_FORMATS):
+            handover.other.remove((path, what))
+            reason = (
+                f"A mask must end in {', '.join(TAKEN)}, or be DICOM (found: {path.suffix}). "
+                "Remedy: open it in 3D Slicer or ITK-SNAP and save it as .nii.gz; then remove it"
+            )
+            matched.failed.append((path, reason))
 
 
 def leave_out_damaged(matched: Matched, handover: Handover) -> None:

@@ -18,6 +18,7 @@ from intake.handover.pairing.structures_of_mask import follows, label_of, struct
 from intake.handover.people.linkage import Linkage
 from intake.handover.reading.folders import in_utf_8
 from intake.handover.reading.memory import Memory
+from intake.handover.reading.metaimage import as_nrrd, is_metaimage
 from intake.handover.reading.outlines import Outline
 from intake.handover.reading.sources import Handover, Series
 from pipeline.core.errors import CaseError, StudyError
@@ -129,7 +130,7 @@ class Rules:
 
 def is_volume(path: Path) -> bool:
     """Return whether a file name is that of a label map or a Slicer segmentation."""
-    return volume_suffix(path) is not None
+    return volume_suffix(path) is not None or is_metaimage(path)
 
 
 def match_masks(
@@ -177,7 +178,7 @@ def match_masks(
         reader = choosing.reader_of(relative, told.reader)
         convention = rules.convention_of(relative)
         try:
-            with in_utf_8(path) as readable:
+            with in_utf_8(path) as named, as_nrrd(named) as readable:
                 mask_file = memory.mask(path, lambda one=readable: read_mask_file(one))
                 series, rule, note = choosing.series_of(path, told, mask_file)
                 for level, segment in structures(mask_file, told, convention):

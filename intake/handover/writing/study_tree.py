@@ -16,6 +16,7 @@ import pandas as pd
 
 from intake.handover.pairing.matching import Row, reason_of
 from intake.handover.people.linkage import Linkage
+from intake.handover.reading.metaimage import as_nrrd, is_metaimage
 from intake.handover.reading.sources import Series
 from intake.handover.writing.cleaning import WORDS, clean_dicom, texts_of
 from intake.handover.writing.cleaning_volumes import clean_volume
@@ -262,7 +263,7 @@ class StudyTree:
 
     def _write(self, source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if self.headers == "keep":
+        if self.headers == "keep" and not is_metaimage(source):
             self._check_words(source)
             target.unlink(missing_ok=True)
             try:
@@ -272,8 +273,9 @@ class StudyTree:
                 shutil.copyfile(source, target)
                 self.copied += 1
             return
-        if volume_suffix(source) is not None:
-            clean_volume(source, target, self.names, self.names.allows)
+        if volume_suffix(source) is not None or is_metaimage(source):
+            with as_nrrd(source) as readable:
+                clean_volume(readable, target, self.names, self.names.allows)
         else:
             clean_dicom(source, target, self.uid, self.names, self.names.allows)
         self.copied += 1
@@ -304,7 +306,7 @@ def _mask_suffix(path: Path) -> str:
     name = path.name.lower()
     if name.endswith(".seg.nrrd"):
         return ".seg.nrrd"
-    return volume_suffix(path) or ".dcm"
+    return ".nrrd" if is_metaimage(path) else volume_suffix(path) or ".dcm"
 
 
 def write_rows(

@@ -6,17 +6,22 @@ import re
 
 from pipeline.tables.identifying.words import fold
 
-_OP = r"(?:op|ops|operation|operationem|operativ\w*|surg\w*|intervention\w*|eingriff\w*|procedure)"
+_OP = (
+    r"(?:op|ops|operation|operationem|operativ\w*|operatoires?|surg\w*|intervention\w*|eingriff\w*"
+    r"|procedure)"
+)
 _NUMBER = r"[1-9]\d*"
 _SPAN = (
     r"(?:days?|tage?n?|pod|weeks?|wks?|wochen?|wo|months?|mths?|monate?n?|mon|mo"
-    r"|years?|yrs?|jahre?n?|jahr)"
+    r"|years?|yrs?|jahre?n?|jahr|jours?|semaines?|mois|ans?)"
 )
 
 PATTERNS: dict[str, tuple[re.Pattern, ...]] = {
     "postoperative": (
         re.compile(rf"\bpost ?{_OP}\b|\bpostop\w*|\b(?:nach|after)(?: der| dem| the)? ?{_OP}\b"),
-        re.compile(r"\bpost\b|\bfollow ?ups?\b|\bfu\d*\b|verlauf\w*|nachuntersuch\w*|nachsorge"),
+        re.compile(
+            r"\bpost\b|\bfollow ?ups?\b|\bfu\d*\b|verlauf\w*|nachuntersuch\w*|nachsorge|\bsuivis?\b"
+        ),
         re.compile(r"\w*kontroll\w*|\bdischarge\b|\bentlass\w*|\blast visit\b"),
         re.compile(r"术后|術後|\b(?:change|delta|differenz|anderung|improvement|besserung)\b"),
         re.compile(rf"\b{_SPAN} ?{_NUMBER}\b|\b{_NUMBER} ?{_SPAN}\b"),
@@ -51,7 +56,7 @@ AROUND = {
     "intraoperative": re.compile(rf"\bintra ?{_OP}\b|\bintraop\w*|术中"),
     "postoperative": re.compile(
         rf"\b(?:post|nach|after)(?: the)? ?{_OP}\b|\bpostop\w*|\bfollow ?ups?\b|\bfu\b|verlauf\w*"
-        rf"|nachuntersuch\w*|nachsorge|\w*kontroll\w*|术后|術後|\b{_NUMBER} ?{_SPAN}\b"
+        rf"|nachuntersuch\w*|nachsorge|\bsuivis?\b|\w*kontroll\w*|术后|術後|\b{_NUMBER} ?{_SPAN}\b"
     ),
 }
 """Words of headings, worksheets and files: `final` and `version 3 days` say nothing of values."""

@@ -21,8 +21,9 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, write_csv
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.written.notation import is_number, read_numbers
-from pipeline.reporting.pages import outcomes_page as page
+from pipeline.reporting.pages.outcomes_page import outcomes_page
 from pipeline.reporting.parts import outcome_parts as parts
+from pipeline.reporting.parts.outcome_tables import Section
 from pipeline.study.described_columns import clinical_text, groups_of, ordered_levels
 from pipeline.study.outcome_columns import kinds_and_levels
 from pipeline.tables.files.sheets import cell
@@ -133,7 +134,7 @@ def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Seri
 
 def scale_section(
     table: pd.DataFrame, plan: ScalePlan, group: np.ndarray, groups: tuple[str, ...], asked: list
-) -> tuple[page.Section, dict[str, pd.DataFrame]]:
+) -> tuple[Section, dict[str, pd.DataFrame]]:
     """Return the part of the page of one scale, and its tables."""
     found = outcomes.scale_tables(table, plan, group, groups, asked)
     return parts.scale_part(plan, found, table, group, groups), found
@@ -141,7 +142,7 @@ def scale_section(
 
 def event_section(
     table: pd.DataFrame, plan: EventPlan, group: np.ndarray, groups: tuple[str, ...], asked: list
-) -> tuple[page.Section, dict[str, pd.DataFrame]]:
+) -> tuple[Section, dict[str, pd.DataFrame]]:
     """Return the part of the page of one kind of event, and its tables."""
     found = outcomes.event_tables(table, plan, group, groups, asked)
     return parts.event_part(plan, found), found
@@ -151,7 +152,7 @@ def main(options: argparse.Namespace) -> None:
     """Compare the outcomes of the table that the command line names."""
     plan = read_plan(options.plan)
     table, group, groups, levels = read_outcomes(options.table, plan)
-    sections: list[page.Section] = []
+    sections: list[Section] = []
     found: dict[str, list[pd.DataFrame]] = {}
     makers = [(scale_section, scale) for scale in plan.scales]
     makers += [(event_section, event) for event in plan.events]
@@ -165,10 +166,10 @@ def main(options: argparse.Namespace) -> None:
         write_csv(levels.rename_axis("level").reset_index(), options.out / "levels.csv")
     if (unknown := int((group < 0).sum())) and groups:
         text = f"{unknown} patients without a group count among all patients only."
-        sections.insert(0, page.Section("Patients", [text], [], []))
+        sections.insert(0, Section("Patients", [text], [], []))
     for name, tables in found.items():
         write_csv(pd.concat(tables, ignore_index=True), options.out / f"{name}.csv")
-    text = page.outcomes_page("Outcomes", options.table.name, sections, compared=bool(groups))
+    text = outcomes_page("Outcomes", options.table.name, sections, compared=bool(groups))
     with whole_file(options.out / "outcomes.html") as beside:
         beside.write_text(text, encoding="utf-8")
     logger.info("%d patients: %s", len(table), options.out / "outcomes.html")

@@ -19,7 +19,9 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import file_hash, read_table, write_json, write_table
 from pipeline.core.problems import listing
-from pipeline.study.flow.patient_flow import Flow, build_flow, check_enough, check_patients_named
+from pipeline.study.flow.enough import check_enough, check_patients_named
+from pipeline.study.flow.patient_flow import build_flow
+from pipeline.study.flow.steps import Flow
 from pipeline.study.study import Study, open_study
 from pipeline.tables.columns import quoted, table_name
 from pipeline.tables.dictionary import allowed_predictors

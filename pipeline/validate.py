@@ -19,62 +19,41 @@ import pandas as pd
 
 from pipeline.core import command
 from pipeline.core.errors import ReportError, StudyError
-from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, each_of, listing
 from pipeline.running.run_lock import only_run
+from pipeline.study.clinical_checks import (
+    check_formulas,
+    check_groups,
+    check_split_column,
+    check_treated_level,
+)
 from pipeline.study.config import load_config, resolve_config, tables_alone, user_config
 from pipeline.study.config_checks import check_model_reader
-from pipeline.study.flow.patient_flow import (
-    Flow,
-    check_enough,
-    check_parts,
-    check_patients_named,
-    screen,
-)
-from pipeline.study.foreseen_fits import foreseen, training_patients
-from pipeline.study.outcome_columns import course_columns
+from pipeline.study.flow.warnings_of_few import warn_if_too_few
 from pipeline.study.perturbed_masks import cost_of, perturbed_reader, perturbs
 from pipeline.study.site_checks import check_site
 from pipeline.study.study import Ready, Study, predicts, write_study
-from pipeline.study.study_groups import groups_by_column
 from pipeline.tables.cases import read_cases_of_sites
 from pipeline.tables.clinical.clinical_source import clinical_tables, used_columns
 from pipeline.tables.dictionary import (
-    NUMERIC,
-    ROLE_OF_SITE,
-    all_levels,
     allowed_predictors,
     check_program_names,
-    levels_of,
 )
 from pipeline.tables.features.feature_columns import Layout
 from pipeline.tables.features.feature_names import check_candidates, foreign_names
-from pipeline.tables.features.feature_tables import kept_out_text, named_features
+from pipeline.tables.features.feature_table_checks import kept_out_text
+from pipeline.tables.features.feature_tables import named_features
 from pipeline.tables.features.reader_units import other_units
 from pipeline.tables.features.site_features import ready_columns, ready_keys, ready_tables
-from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.pairs import check_ids_spelled, check_together
 from pipeline.tables.readers import originals
 from pipeline.tables.registered import read_marker, suspicious_ids
 from pipeline.tables.sites import feature_files, has, sites_of
-from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, PARTS, holds_out
 from pipeline.tables.subgroup_columns import check_subgroups
-from pipeline.tables.values.formula import Formula
-from pipeline.tables.values.formula_values import (
-    ELIGIBLE_WORDS,
-    OUTCOME_WORDS,
-    check_sites,
-    check_values,
-    tell_split,
-)
 
 logger = logging.getLogger(__name__)
 counts = logging.getLogger("pipeline.tables.values.formula_values")
 """What a run shows at its start too (pipeline/rules/common.smk)."""
-
-FEW_PATIENTS = 300
-"""Patients below which no test part should be drawn: a limit of this project. That splitting wastes
-data at such sizes: Steyerberg, J Clin Epidemiol 2018;103:131-133."""
 
 
 def validate_study(config: dict) -> Study:
@@ -104,7 +83,7 @@ def validate_study(config: dict) -> Study:
         clinical = used_columns(clinical, config, tables.dictionary)
     study = Study(config, tables.cases, clinical, tables.dictionary, ready=tables.ready)
     if predicts(config):
-        _warn_if_too_few(study, tables.features)
+        warn_if_too_few(study, tables.features)
     return study
 
 
@@ -154,7 +133,7 @@ def _check_tables(config: dict, tables: _Tables, problems: Problems) -> None:
         with problems.step():
             check_formulas(config, clinical, dictionary)
         with problems.step():
-            _check_split_column(config, clinical, dictionary)
+            check_split_column(config, clinical, dictionary)
         if predicts(config):
             with problems.step():
                 asked = config["evaluation"]["subgroups"]
@@ -174,7 +153,7 @@ def _check_tables(config: dict, tables: _Tables, problems: Problems) -> None:
         check_program_names(rows, named)
     if config["ablation"]["features"] and predicts(config):
         check_ablated(config, dictionary)
-    _check_treated_level(config["preflight"]["treated_level"], clinical)
+    check_treated_level(config["preflight"]["treated_level"], clinical)
 
 
 def _tell_perturbations(config: dict, cases: pd.DataFrame) -> None:
@@ -246,6 +225,21 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> Ready:
     return Ready(features, notes, columns)
 
 
+def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:
+    """Raise `StudyError` unless the features named for the ablation are candidates."""
+    if has(config, "cases"):
+        from pipeline.extraction import feature_names, load_params
+
+        features = feature_names(load_params(config["extraction"]["params"]))
+    elif has(config, "features"):
+        layout = Layout.of(config, dictionary)
+        features = named_features(feature_files(config)[0], layout)
+    else:
+        features = []
+    predictors = allowed_predictors(dictionary, config["timing"], config["predictors"])
+    check_candidates(config["ablation"]["features"], {*features, *predictors["column"]})
+
+
 def check_parameter_file(path: str, perturbed: Sequence[str] = ()) -> None:
     """Raise `StudyError` unless PyRadiomics can compute what the parameter file asks for.
 
@@ -266,141 +260,6 @@ def check_parameter_file(path: str, perturbed: Sequence[str] = ()) -> None:
         logger.warning(note)
 
 
-def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
-    """Raise `StudyError` unless outcome, eligibility and predictors make sense on the tables."""
-    levels = all_levels(dictionary)
-    problems = Problems("the formulas of the configuration")
-    outcome_columns: tuple[str, ...] = ()
-    units = clinical.set_index(f"{config['unit']}_id", drop=False)
-    declared = set(dictionary.loc[dictionary["levels"].notna(), "column"])
-    formulas = [
-        (
-            entry["formula"],
-            f"config key eligibility, `{entry['label']}`",
-            f"eligibility {entry['label']}",
-            ELIGIBLE_WORDS,
-        )
-        for entry in config["eligibility"]
-    ]
-    if config["outcome"] is not None:
-        text, label = config["outcome"]["formula"], f"outcome {config['outcome']['name']}"
-        formulas.insert(0, (text, "config key outcome.formula", label, OUTCOME_WORDS))
-    for text, where, label, words in formulas:
-        try:
-            formula = Formula(text, where)
-            told = {"label": label, "words": words, "declared": declared}
-            check_values(formula, units, levels, problems, **told)
-        except StudyError as error:
-            problems.errors.append(error)
-            continue
-        if words is OUTCOME_WORDS:
-            outcome_columns = formula.columns
-    problems.raise_if_any()
-    if config["outcome"] is not None:
-        allowed_predictors(dictionary, config["timing"], config["predictors"], outcome_columns)
-
-
-def check_groups(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
-    """Raise `StudyError` unless groups, scales, events and levels are columns that make some."""
-    if "outcomes" not in config["analyses"]:
-        return
-    by = config["outcomes"]["by"]
-    if by is not None:
-        groups_by_column(by, clinical, dictionary)
-    course_columns(clinical, dictionary, config["outcomes"])
-
-
-def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:
-    """Raise `StudyError` unless the features named for the ablation are candidates."""
-    if has(config, "cases"):
-        from pipeline.extraction import feature_names, load_params
-
-        features = feature_names(load_params(config["extraction"]["params"]))
-    elif has(config, "features"):
-        layout = Layout.of(config, dictionary)
-        features = named_features(feature_files(config)[0], layout)
-    else:
-        features = []
-    predictors = allowed_predictors(dictionary, config["timing"], config["predictors"])
-    check_candidates(config["ablation"]["features"], {*features, *predictors["column"]})
-
-
-def _warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
-    """Warn if the outcome is too rare for models even if every image turns out usable.
-
-    It is no error yet: images of the first patients are checked long before the last one is in.
-    """
-    flow, outcome = screen(study, features)
-    if study.cases is None and features is None:
-        check_patients_named(flow.members)
-    _tell_events(flow, outcome)
-    units = flow.members[["unit_id", "patient_id"]].drop_duplicates("unit_id")
-    clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)
-    known = [name for name in clinical if name not in units]
-    units = units.join(clinical[known], on="unit_id").set_index("unit_id", drop=False)
-    outcome = outcome[units.index].astype("int64")
-    if study.cases is None:
-        # Of ready tables everything is there, so that the split is what it will be.
-        check_parts(outcome, units, study.config["split"])
-    try:
-        check_enough(outcome, units, study.config["split"])
-    except StudyError as error:
-        logger.warning("There will be features, but no models. %s", error)
-        return
-    _propose_no_hold_out(outcome, units["patient_id"], study.config)
-    _warn_of_fits(outcome, units, study.config)
-
-
-def _propose_no_hold_out(outcome: pd.Series, patients: pd.Series, config: dict) -> None:
-    """Say that a drawn test part of a small study can hardly judge a model, and what can."""
-    split = config["split"]
-    if split["design"] != "holdout" or is_leaking(config):
-        return
-    events = outcome.groupby(patients.to_numpy()).max()
-    if len(events) >= FEW_PATIENTS:
-        return
-    logger.info(
-        "The study has %d patients, %d of them with the outcome. About %d of these would be held "
-        "out, too few to judge a model by. Better for fewer than %d patients: `split: {design: "
-        "%s}`, which learns from all of them and judges by nested cross-validation",
-        *(len(events), events.sum(), round(events.sum() * split["test_fraction"])),
-        *(FEW_PATIENTS, NO_HOLD_OUT),
-    )
-
-
-def _warn_of_fits(outcome: pd.Series, units: pd.DataFrame, config: dict) -> None:
-    """Say which models will drop out of which stage, since too few patients are left there."""
-    primary = config["primary"]
-    judged = ("train", "nested") if primary and primary["part"] == "nested" else ("train",)
-    alone = "" if holds_out(config["split"]) else ", and nothing else judges it"
-    for each in foreseen(training_patients(outcome, units, config["split"]), config):
-        lost = primary and each.model == primary["model"] and each.stage in judged
-        logger.warning(
-            "%s%s will drop out (%s): %s%s. Remedy: %s",
-            "The primary analysis will be lost. " if lost else "",
-            each.model,
-            each.stage,
-            each.why,
-            alone if each.stage == "nested" else "",
-            each.remedy,
-        )
-
-
-def _tell_events(flow: Flow, outcome: pd.Series) -> None:
-    """Tell how many units of the study have the outcome, as far as the tables alone tell."""
-    known = outcome[flow.members["unit_id"].unique()].astype("int64")
-    gone = sum(len(entry["ids"]) for step in flow.steps for entry in step["excluded"])
-    counts.info(
-        "in the study by its tables: %d units, %d with the outcome and %d without; left out before "
-        "%d: %s",
-        len(known),
-        known.sum(),
-        len(known) - known.sum(),
-        gone,
-        flow.reasons_text() or "nobody",
-    )
-
-
 def _check_readers(config: dict, cases: pd.DataFrame) -> None:
     problems = Problems("the readers")
     check_model_reader(config, originals(cases["reader"]), problems)
@@ -411,71 +270,6 @@ def _check_readers(config: dict, cases: pd.DataFrame) -> None:
             "Cases with corrected masks: %d. Agreement is that of the originals, models see the "
             "latest versions",
             corrected,
-        )
-
-
-def _check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
-    split, where = config["split"], "config key split.column"
-    column, design = split["column"], split["design"]
-    if design not in FROM_COLUMN:
-        return
-    rows = dictionary[dictionary["column"] == column]
-    roles = ("split", ROLE_OF_SITE) if design == "by_site" else ("split",)
-    if rows.empty or rows.iloc[0]["role"] not in roles:
-        raise StudyError(
-            f"The column of the split {design} must have the role `split` in the data dictionary",
-            found=column,
-            where=where,
-            remedy="write `split` into the column role of its row, or name another column",
-            code="split-column-role",
-        )
-    entry = rows.iloc[0]
-    numeric, levels = entry["type"] in NUMERIC, set(levels_of(entry) or ())
-    wanted = {
-        "imported": ("binary, with the levels train|test", levels == set(PARTS)),
-        "temporal": ("continuous or ordinal: relative days, or the order of enrolment", numeric),
-        "by_site": ("categorical or binary, its levels being the sites", not numeric),
-    }
-    rule, met = wanted[design]
-    if not met:
-        raise StudyError(
-            f"The column of the split {design} must be {rule}",
-            found=f"{entry['type']}, {entry['levels']}",
-            where=where,
-            remedy="correct type and levels in the data dictionary, or name another column",
-            code="split-column-type",
-        )
-    blank = clinical.loc[clinical[column].isna(), f"{config['unit']}_id"]
-    if not blank.empty:
-        raise StudyError(
-            f"The split {design} must place every unit",
-            found=f"blank for {listing(map(shown_id, blank))}",
-            where=f"the clinical table, column {column}",
-            remedy="fill these cells, or remove the rows",
-            code="split-column-blank",
-        )
-    absent = sorted({str(site) for site in split["test_sites"]}.difference(clinical[column]))
-    if design == "by_site" and absent:
-        raise StudyError(
-            "The sites that a split holds out must be sites of the clinical table",
-            found=listing(absent),
-            where="config key split.test_sites",
-            remedy=f"choose among {listing(sorted(clinical[column].unique()))}",
-            code="split-sites-unknown",
-        )
-    if not numeric:
-        check_sites(column, clinical[column])
-    tell_split(split, clinical)
-
-
-def _check_treated_level(column: str | None, clinical: pd.DataFrame | None) -> None:
-    if column is not None and (clinical is None or column not in clinical.columns):
-        raise StudyError(
-            "The column of the treated level must be one of the clinical table's",
-            found=column if clinical is not None else f"{column}, and no clinical table",
-            where="config key preflight.treated_level",
-            remedy="name the column as the data dictionary does, or write null",
-            code="treated-column-missing",
         )
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from models.evaluate import evaluate
 from models.scoring.comparisons import compare_models
 from models.scoring.delong import Scale
+from models.scoring.evaluation import evaluate
 from models.scoring.intervals import Estimate
 from models.scoring.performance import Sample, auroc_estimate
 from pipeline.core.errors import StudyError
@@ -79,7 +79,7 @@ def judge(
     -------
     dict of str to pandas.DataFrame
         ``metrics`` and ``comparisons`` of all columns, and of probabilities the other tables of
-        `models.evaluate.evaluate`, with the same columns.
+        `models.scoring.evaluation.evaluate`, with the same columns.
 
     Raises
     ------

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from models.regression.cohort import Cohort, complete_cohort, levels_of_numbers, terms_of
+from models.regression.cohort import Cohort, complete_cohort
+from models.regression.predictor_types import levels_of_numbers, terms_of
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.study.flow.patient_flow import units_by_tables

@@ -17,8 +17,8 @@ import pandas as pd
 from models.scoring import metrics
 from models.scoring.performance import Sample
 from models.scoring.sample_tables import as_rows
+from models.subgroups.groups import check_groups, group_table
 from models.validation.figures import validation_estimates
-from models.validation.groups import check_groups, group_table
 from models.validation.kinds import KINDS
 from models.validation.recalibration import clipped
 from models.validation.sample_size import (

@@ -11,26 +11,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.fit_status import is_fitted
-from pipeline.reporting.dropped import Dropped, dropped_models
+from pipeline.reporting.dropped import Dropped
 from pipeline.reporting.judged_rows import JudgedRows, judged_rows
 from pipeline.reporting.result_files import (
     AddedValue,
     Controls,
     Sites,
     facts_of,
-    read_added_value,
-    read_controls,
-    read_sites,
     table_of,
 )
-from pipeline.study.analyses.outcomes import has_course
-from pipeline.study.perturbed_masks import perturbs
-from pipeline.study.study import Study, open_study, predicts
-from pipeline.tables.readers import latest_label
-from pipeline.tables.schemas.prediction.signature import SIGNATURE
+from pipeline.study.study import Study, predicts
 from pipeline.tables.sites import has
-from pipeline.tables.split_designs import holds_out
 
 
 @dataclass(frozen=True)
@@ -269,75 +260,6 @@ def compares(config: dict) -> bool:
     return "outcomes" in config["analyses"]
 
 
-def read_results(study_folder: str | Path) -> Results:
-    """Read the results of the study frozen in `study_folder`.
-
-    Parameters
-    ----------
-    study_folder : path-like
-        ``results/<study>/study``.
-
-    Raises
-    ------
-    VertebromicsError
-        If a file that the configuration calls for is not there.
-    """
-    study = open_study(study_folder)
-    folder = Path(study_folder).resolve().parent
-    config = study.config
-    return Results(
-        study=study,
-        folder=folder,
-        flow=facts_of(folder, "tables/flow.json"),
-        reproducibility=_of_features(folder, config, "reproducibility"),
-        families=_of_features(folder, config, "reproducibility_families"),
-        imaging=_imaging(folder, study) if has_images(config) else None,
-        modelling=_modelling(folder, config) if has_models(config) else None,
-        groups=_groups(folder) if compares(config) else None,
-        regression=_regression(folder) if regresses(config) else None,
-        course=_course(folder) if compares(config) and has_course(config) else None,
-        perturbed=_perturbed(folder) if perturbs(config) else None,
-    )
-
-
-def _perturbed(folder: Path) -> Perturbed:
-    return Perturbed(
-        table_of(folder, "tables/robustness.parquet"),
-        table_of(folder, "tables/perturbations.parquet"),
-    )
-
-
-def _course(folder: Path) -> Course:
-    info = facts_of(folder, "outcomes/course/course.json")
-    names = info["tables"]
-    return Course(
-        {name: table_of(folder, f"outcomes/course/{name}.parquet") for name in names}, info
-    )
-
-
-def _regression(folder: Path) -> Regression:
-    names = ("coefficients", "model", "optimism")
-    tables = {name: table_of(folder, f"regression/tables/{name}.parquet") for name in names}
-    return Regression(tables, facts_of(folder, "regression/regression.json"))
-
-
-def _groups(folder: Path) -> Groups:
-    return Groups(
-        table_of(folder, "outcomes/groups.parquet"),
-        table_of(folder, "outcomes/cells.parquet"),
-        table_of(folder, "outcomes/effects.parquet"),
-        facts_of(folder, "outcomes/groups.json"),
-    )
-
-
-def _of_features(folder: Path, config: dict, name: str) -> pd.DataFrame:
-    """Return a table on the features; without any, it has no row."""
-    if has_features(config):
-        return table_of(folder, f"tables/{name}.parquet")
-    columns = ("image_type", "feature_class", "n", "ccc", "readers")
-    return pd.DataFrame({column: [] for column in columns})
-
-
 def measured_unit(results: Results) -> str:
     """Return what readers measured: a case, or the unit of a study of ready feature tables."""
     return results["unit"] if results.imaging is None else "case"
@@ -378,127 +300,3 @@ def metric(results: Results, model: str, name: str, part: str | None = None) -> 
     part = judged(results).part if part is None else part
     rows = table[(table["model"] == model) & (table["part"] == part) & (table["metric"] == name)]
     return rows.iloc[0] if len(rows) else None
-
-
-def _imaging(folder: Path, study: Study) -> Imaging:
-    names = ("ingest", "masks", "agreement", "preflight", "extraction", "verification")
-    tables = {name: table_of(folder, f"tables/{name}.parquet") for name in names}
-    batches = sorted(study.cases["batch"].unique())
-    # Of a batch without any usable mask the columns have no type of their own.
-    types = {"case_id": "string", "reader": "string", "clipped_share": float}
-    resampled = [
-        table_of(folder, f"batches/{batch}/resample.parquet")[list(types)].astype(types)
-        for batch in batches
-    ]
-    pictures: dict[str, Path] = {}
-    for batch in batches:
-        for path in sorted((folder / "batches" / batch / "pictures").glob("*.png")):
-            pictures[path.stem] = path
-    return Imaging(resample=pd.concat(resampled, ignore_index=True), pictures=pictures, **tables)
-
-
-def _modelling(folder: Path, config: dict) -> Modelling:
-    analysis = table_of(folder, "tables/analysis.parquet")
-    evaluation = {
-        name: table_of(folder, f"evaluation/{name}.parquet")
-        for name in Evaluation.__dataclass_fields__
-    }
-    info = facts_of(folder, "tables/analysis.json")
-    labels = [*info["readers"], *map(latest_label, info.get("corrected", {}))]
-    prefixes = tuple(f"{label}:" for label in labels)
-    infos = {
-        "train": {name: facts_of(folder, f"models/{name}/model.json") for name in config["models"]},
-        **{
-            stage: {
-                name: facts_of(folder, f"{stage}/{name}.json") for name in config[stage]["models"]
-            }
-            for stage in ("nested", "optimism", "ablation")
-        },
-    }
-    trained = [name for name, info in infos["train"].items() if is_fitted(info)]
-    if not holds_out(config["split"]):
-        # Without test rows, a model that nested cross-validation could not judge has no figures.
-        trained = [name for name in trained if is_fitted(infos["nested"][name])]
-    # What was judged of a model that is not there would stand beside nothing.
-    fitted = {
-        stage: [name for name, info in of_stage.items() if is_fitted(info) and name in trained]
-        for stage, of_stage in infos.items()
-    }
-    printed = {name: info["label"] for name, info in infos["train"].items()}
-    return Modelling(
-        units=analysis[[name for name in analysis.columns if not name.startswith(prefixes)]],
-        info=info,
-        split=table_of(folder, "tables/split.parquet"),
-        selection=table_of(folder, "tables/selection.parquet"),
-        selection_info=facts_of(folder, "tables/selection.json"),
-        stability=table_of(folder, "tables/stability.parquet"),
-        stability_info=facts_of(folder, "tables/stability.json"),
-        models={name: _model(folder, name) for name in trained},
-        evaluation=Evaluation(**evaluation),
-        winner=facts_of(folder, "evaluation/winner.json"),
-        sample_size=facts_of(folder, "evaluation/sample_size.json"),
-        references=table_of(folder, "evaluation/references.parquet"),
-        added_value=read_added_value(folder),
-        sensitivity=pd.concat(
-            [
-                table_of(folder, f"sensitivity/{name}.parquet")
-                for name in trained or config["models"]
-            ],
-            ignore_index=True,
-        ),
-        missingness=table_of(folder, "tables/missingness.parquet"),
-        nested={
-            name: Nested(
-                table_of(folder, f"nested/{name}.parquet"), facts_of(folder, f"nested/{name}.json")
-            )
-            for name in fitted["nested"]
-        },
-        optimism={
-            name: Optimism(
-                table_of(folder, f"optimism/{name}.parquet"),
-                facts_of(folder, f"optimism/{name}.json"),
-            )
-            for name in fitted["optimism"]
-        },
-        ablation={
-            name: Ablation(
-                table_of(folder, f"ablation/{name}.parquet"),
-                table_of(folder, f"ablation/{name}_seeds.parquet"),
-                facts_of(folder, f"ablation/{name}.json"),
-            )
-            for name in fitted["ablation"]
-        },
-        dropped=dropped_models(infos, printed),
-        subgroups=table_of(folder, "evaluation/subgroups.parquet"),
-        signature={name: table_of(folder, f"tables/{name}.parquet") for name in SIGNATURE},
-        learning=_learning(folder, config),
-        orders=_orders(folder) if config["oversampled_split"]["models"] else None,
-        controls=read_controls(folder) if config["controls"]["kinds"] else None,
-        sites=read_sites(folder) if config["site_validation"]["models"] else None,
-    )
-
-
-def _learning(folder: Path, config: dict) -> dict[str, Learning]:
-    return {
-        name: Learning(
-            table_of(folder, f"learning_curve/{name}.parquet"),
-            facts_of(folder, f"learning_curve/{name}.json"),
-        )
-        for name in config["learning_curve"]["models"]
-    }
-
-
-def _orders(folder: Path) -> Orders:
-    return Orders(
-        table_of(folder, "oversampled_split/orders.parquet"),
-        facts_of(folder, "oversampled_split/orders.json"),
-    )
-
-
-def _model(folder: Path, name: str) -> Model:
-    return Model(
-        info=facts_of(folder, f"models/{name}/model.json"),
-        predictions=table_of(folder, f"models/{name}/predictions.parquet"),
-        search=table_of(folder, f"models/{name}/search.parquet"),
-        importance=table_of(folder, f"models/{name}/importance.parquet"),
-    )

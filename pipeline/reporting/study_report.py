@@ -21,7 +21,8 @@ from pipeline.reporting.analysis_sections import Build, shown_analyses
 from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
 from pipeline.reporting.cautions.cautions import find_cautions
 from pipeline.reporting.leaking import mark_leaking
-from pipeline.reporting.results import Results, has_features, read_results
+from pipeline.reporting.reading_results import read_results
+from pipeline.reporting.results import Results, has_features
 from pipeline.reporting.sections.images.concordance import concordance_section
 from pipeline.reporting.sections.images.imaging import images_section
 from pipeline.reporting.sections.images.readers import agreement_section

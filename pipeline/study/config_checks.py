@@ -9,6 +9,14 @@ from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.study.analyses import ANALYSES
+from pipeline.study.modelling_checks import (
+    check_harmonisation,
+    check_no_hold_out,
+    check_primary,
+    check_published_order,
+    check_repeated_models,
+    check_split,
+)
 from pipeline.study.perturbed_masks import check_perturbations
 from pipeline.tables.sites import OPTIONS, feature_readers, has, has_sites, sites_of
 from pipeline.tables.split_designs import holds_out
@@ -109,13 +117,13 @@ def check_combinations(config: dict, problems: Problems) -> None:
                 code="option-of-ready-features",
             )
     check_perturbations(config, problems)
-    _check_published_order(config, problems)
+    check_published_order(config, problems)
     if has(config, "features"):
         check_model_reader(config, feature_readers(config), problems)
-    _check_split(config["split"], problems)
-    _check_harmonisation(config, problems)
+    check_split(config["split"], problems)
+    check_harmonisation(config, problems)
     if not holds_out(config["split"]) and "prediction" in config["analyses"]:
-        _check_no_hold_out(config, problems)
+        check_no_hold_out(config, problems)
     low, high = config["evaluation"]["decision_curve"]
     if low >= high:
         problems.add(
@@ -125,7 +133,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             remedy="write the lower one first, such as [0.01, 0.99]",
             code="decision-curve-range",
         )
-    _check_primary(config, problems)
+    check_primary(config, problems)
     convention = config["masks"]["convention"]
     own = convention if isinstance(convention, dict) else {}
     # 20, 20.0 and "20" are one label.
@@ -137,7 +145,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             remedy="correct the labels, or name a convention: this one has a label twice",
             code="label-convention-ambiguous",
         )
-    _check_repeated_models(config, problems)
+    check_repeated_models(config, problems)
     if config["controls"]["kinds"] and (
         config["cases"] is None or "prediction" not in config["analyses"]
     ):
@@ -274,227 +282,6 @@ def _check_paths(config: dict, problems: Problems) -> None:
                 remedy="rename the file or folder",
                 code="path-with-braces",
             )
-
-
-def _check_split(split: dict, problems: Problems) -> None:
-    rules = {
-        "imported": "An imported split needs the clinical column that holds 'train' or 'test'",
-        "temporal": "A temporal split needs the clinical column of relative days or of the order "
-        "of enrolment",
-        "by_site": "A split by site needs the clinical column that names the site",
-    }
-    if split["design"] in rules and split["column"] is None:
-        problems.add(
-            rules[split["design"]],
-            where="config key split.column",
-            remedy="name the column, with role `split` in the dictionary",
-            code="split-column-unnamed",
-        )
-    if split["declared"] is not None and split["design"] != "imported":
-        problems.add(
-            "Only of an imported split is it declared how it parts the patients",
-            found=f"declared: {split['declared']} with design: {split['design']}",
-            where="config key split.declared",
-            remedy="remove it; the design says it already",
-            code="split-declared-not-imported",
-        )
-    if split["design"] == "by_site" and not split["test_sites"]:
-        problems.add(
-            "A split by site needs the sites to hold out",
-            where="config key split.test_sites",
-            remedy="list at least one, as the column spells it",
-            code="split-sites-unnamed",
-        )
-
-
-def _check_harmonisation(config: dict, problems: Problems) -> None:
-    """Add what keeps features from being harmonised as the configuration asks."""
-    options, split = config["harmonisation"], config["split"]
-    if options["method"] == "none":
-        return
-    if config["clinical_only"] or "prediction" not in config["analyses"]:
-        problems.add(
-            "What is harmonised between sites are the radiomic features of a prediction",
-            found=f"method: {options['method']} in a study without them",
-            where="config key harmonisation.method",
-            remedy="write `harmonisation: {method: none}`",
-            code="harmonisation-without-features",
-        )
-    if is_leaking(config):
-        problems.add(
-            "The published order knows no harmonisation between sites",
-            found="mode: as_published",
-            where="config key harmonisation.method",
-            remedy="write `mode: rigorous`, or `harmonisation: {method: none}`",
-            code="harmonisation-as-published",
-        )
-    if split["design"] == "by_site":
-        problems.add(
-            "Features of a site that is held out cannot be harmonised: no training row is of it",
-            found=f"design: by_site with method: {options['method']}",
-            where="config key harmonisation.method",
-            remedy="write `harmonisation: {method: none}`, which validates on another hospital as "
-            "it is, or another `split.design`, and `site_validation` (docs/sites.md)",
-            code="harmonisation-of-held-out-site",
-        )
-
-
-def _check_no_hold_out(config: dict, problems: Problems) -> None:
-    """Add what leaves a study without test rows without honest figures."""
-    nested, ablation = config["nested"], config["ablation"]
-    missing = [] if nested["models"] == "all" else config["models"]
-    missing = [name for name in missing if name not in nested["models"]]
-    if missing:
-        problems.add(
-            "Without test rows every model must be judged by nested cross-validation",
-            found=f"not {listing(missing)}",
-            where="config key nested.models",
-            remedy="write `nested: {models: all}`, or keep test rows with another `split.design`",
-            code="no-hold-out-models-not-nested",
-        )
-    if nested["search"] == "fixed":
-        problems.add(
-            "Without test rows every outer fold must search its own parameters: those of the final "
-            "model have seen every patient",
-            found="fixed",
-            where="config key nested.search",
-            remedy="write `nested: {search: reduced}` or `full`",
-            code="no-hold-out-nested-fixed",
-        )
-    if ablation["models"] and ablation["where"] == "signature":
-        problems.add(
-            "Without test rows an ablation must remove before the selection: the signature of the "
-            "final model has seen every patient",
-            found="signature",
-            where="config key ablation.where",
-            remedy="write `ablation: {where: before_selection}`, or `ablation: {models: []}`",
-            code="no-hold-out-ablation-signature",
-        )
-
-
-def _check_repeated_models(config: dict, problems: Problems) -> None:
-    asked = {"ablated": "ablation", "cross-validated": "nested", "resampled": "optimism"}
-    asked["oversampled before the split"] = "oversampled_split"
-    asked["validated site by site"] = "site_validation"
-    asked["given a learning curve"] = "learning_curve"
-    if config["oversampled_split"]["models"] and config["oversampling"] == "none":
-        problems.add(
-            "Oversampling before the split can be shown of a study that oversamples only",
-            found="oversampling: none",
-            where="config key oversampled_split.models",
-            remedy="write `oversampling: smote`, or `oversampled_split: {models: []}`",
-            code="oversampled-split-without-oversampling",
-        )
-    for what, section in asked.items():
-        names = config[section]["models"]
-        if isinstance(names, str):
-            continue
-        extra = [name for name in names if name not in config["models"]]
-        if not extra:
-            continue
-        problems.add(
-            f"A model can only be {what} if it is trained",
-            found=listing(extra),
-            where=f"config key {section}.models",
-            remedy=f"take from `models`: {listing(config['models'])}, or add it there",
-            code="model-not-trained",
-        )
-
-
-def _check_published_order(config: dict, problems: Problems) -> None:
-    """Add the options that have no meaning beside `mode: as_published` in a prediction."""
-    if not is_leaking(config) or "prediction" not in config["analyses"]:
-        return
-    split, rule = config["split"], config["evaluation"]["threshold_rule"]
-    if split["design"] not in ("holdout", "imported") or split["declared"] in ("temporal", "site"):
-        declared = f", declared: {split['declared']}" if split["declared"] else ""
-        problems.add(
-            "The published order divides patients 7:3 and has no part held out by time or site",
-            found=f"split.design: {split['design']}{declared}",
-            where="config key mode",
-            remedy="write `mode: rigorous`, or take the design holdout, or imported as drawn at "
-            "random",
-            code="as-published-split",
-        )
-    if rule != "fixed":
-        problems.add(
-            "The published order calls an event at a fixed threshold: out-of-fold predictions "
-            "that know synthetic relatives cannot choose one",
-            found=rule,
-            where="config key evaluation.threshold_rule",
-            remedy="write `protocol: ge2025`, or `threshold_rule: fixed`",
-            code="as-published-threshold",
-        )
-    if config["selection"]["ccc"]["within_level"]:
-        problems.add(
-            "The published order measures agreement over all vertebral levels together",
-            found="true",
-            where="config key selection.ccc.within_level",
-            remedy="write false, or `mode: rigorous`",
-            code="as-published-within-level",
-        )
-    repeated = {"nested": "Nested cross-validation", "optimism": "The correction for optimism"}
-    for section, what in repeated.items():
-        if config[section]["models"] and config[section]["search"] == "fixed":
-            problems.add(
-                f"{what} must search its own parameters beside `mode: as_published`: those of the "
-                "final model have seen every row",
-                found="fixed",
-                where=f"config key {section}.search",
-                remedy="write `search: reduced` or `search: full`, or `models: []`",
-                code="as-published-search-fixed",
-            )
-
-
-def _check_primary(config: dict, problems: Problems) -> None:
-    declared = config["primary"]
-    if declared is None:
-        return
-    if config["outcome"] is None or "prediction" not in config["analyses"]:
-        problems.add(
-            "A primary analysis needs an outcome",
-            where="config key outcome",
-            remedy="state the outcome, or remove `primary`",
-            code="primary-without-outcome",
-        )
-    model, nested = declared["model"], config["nested"]["models"]
-    if model not in [*config["models"], "winner"]:
-        problems.add(
-            "The primary analysis must be that of a model that is trained",
-            found=model,
-            where="config key primary.model",
-            remedy=f"take from `models`: {listing(config['models'])}, or write winner",
-            code="primary-model-not-trained",
-        )
-    if not holds_out(config["split"]):
-        if declared.get("part", "nested") == "test":
-            problems.add(
-                "Without test rows the primary analysis must be one by nested cross-validation",
-                found="part: test",
-                where="config key primary.part",
-                remedy="write `part: nested`, or keep test rows with another `split.design`",
-                code="no-hold-out-primary",
-            )
-        return
-    if declared.get("part") != "nested":
-        return
-    judged = config["models"] if nested == "all" else nested
-    if model not in judged and (model != "winner" or set(judged) != set(config["models"])):
-        problems.add(
-            "A primary analysis by nested cross-validation needs it for its model",
-            found=model,
-            where="config key nested.models",
-            remedy="add the model there; for winner write `nested: {models: all}`",
-            code="primary-model-not-nested",
-        )
-    if declared.get("metric", "auroc") not in ("auroc", "brier"):
-        problems.add(
-            "Nested cross-validation gives the metrics auroc and brier",
-            found=declared["metric"],
-            where="config key primary.metric",
-            remedy="write one of them, or `part: test`",
-            code="primary-metric-not-nested",
-        )
 
 
 def _check_clinical_keys(config: dict, problems: Problems) -> None:

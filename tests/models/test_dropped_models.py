@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models.evaluate import evaluate
 from models.learning.one_fit import FitRows, GivenRows, fit_rows
+from models.scoring.evaluation import evaluate
 from models.winner import choose_winner
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.fit_status import not_fitted
 from pipeline.core.table_schema import types_of
 from pipeline.reporting.dropped import NO_MODEL
-from pipeline.reporting.results import read_results
+from pipeline.reporting.reading_results import read_results
 from pipeline.reporting.study_report import build_sections, render, write_report
 from pipeline.study.config import resolve_config
 from pipeline.tables.schemas.prediction.evaluation import EVALUATION

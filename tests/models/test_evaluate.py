@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.evaluate import _paired_paths, evaluate
+from models.evaluate import _paired_paths
+from models.scoring.evaluation import evaluate
 from models.scoring.performance import METRICS
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from models.evaluate import evaluate
 from models.judge import _arguments, judge, main, read_predictions
+from models.scoring.evaluation import evaluate
 from pipeline.core.errors import StudyError
 from tests.models.scoring.test_delong import OVARIAN_CANCER
 from tests.support.refusals import refusal

@@ -25,7 +25,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
 from pipeline.core.fit_status import not_fitted
 from pipeline.reporting.blocks import Table
-from pipeline.reporting.results import read_results
+from pipeline.reporting.reading_results import read_results
 from pipeline.reporting.study_report import build_sections, write_report
 from tests.support import small_study
 from tests.support.refusals import refusal

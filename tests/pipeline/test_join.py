@@ -14,7 +14,7 @@ from pipeline.core.files import read_json, read_table, write_table
 from pipeline.core.findings import Finding, to_json
 from pipeline.join import aggregate, wide_features
 from pipeline.study.config import resolve_config
-from pipeline.study.flow.patient_flow import check_patients_named
+from pipeline.study.flow.enough import check_patients_named
 from pipeline.study.study import open_study
 from pipeline.tables.registered import write_marker
 from pipeline.tables.schemas.analysis import Split

@@ -10,7 +10,7 @@ import pandas as pd
 from models.regression.fitting.interactions import check_pairs
 from pipeline.describe_course import course
 from pipeline.study.config import resolve_config
-from pipeline.study.flow.patient_flow import check_patients_named
+from pipeline.study.flow.enough import check_patients_named
 from pipeline.tables.clinical.derived_columns import with_derived
 from pipeline.tables.clinical.joined_readings import with_joined
 from tests.models.test_oversampled_split import CONFIG

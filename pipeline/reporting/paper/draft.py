@@ -37,7 +37,8 @@ from pipeline.reporting.paper.methods import methods
 from pipeline.reporting.paper.passages import Passage
 from pipeline.reporting.paper.probast import probast_facts
 from pipeline.reporting.paper.workbook import write_workbook
-from pipeline.reporting.results import Results, read_results
+from pipeline.reporting.reading_results import read_results
+from pipeline.reporting.results import Results
 from pipeline.reporting.study_report import build_sections
 
 #: Rows up to which a table is written as a Word table: longer ones are supplements, in Excel.

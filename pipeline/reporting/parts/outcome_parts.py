@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pipeline.comparison.course.outcome_plan import EventPlan, ScalePlan
 from pipeline.reporting.figures import outcomes as figures
-from pipeline.reporting.pages import outcomes_page as page
+from pipeline.reporting.parts import outcome_tables as printed
 
 
 def scale_part(
@@ -19,7 +19,7 @@ def scale_part(
     table: pd.DataFrame,
     group: np.ndarray,
     groups: Sequence[str],
-) -> page.Section:
+) -> printed.Section:
     """Return the part of one scale.
 
     Parameters
@@ -36,11 +36,11 @@ def scale_part(
         Labels of the groups; none where nothing is compared.
     """
     unit = f"{plan.label}, {plan.unit} ({plan.range[0]:g} to {plan.range[1]:g})"
-    tables = [page.over_time_table(found["over_time"], unit)]
+    tables = [printed.over_time_table(found["over_time"], unit)]
     if "between" in found:
-        tables.append(page.between_table(found["between"], unit))
+        tables.append(printed.between_table(found["between"], unit))
     members = [group == at for at in range(len(groups))] or [np.ones(len(table), dtype=bool)]
-    names = list(groups) or [page.ALL]
+    names = list(groups) or [printed.ALL]
     first, *later = plan.columns
     panels = {
         time: [table.loc[of, name].to_numpy(dtype=float) for of in members]
@@ -52,16 +52,16 @@ def scale_part(
         panels | {"change": change}, names, f"{plan.label}, {plan.unit}", plan.range, key
     )
     caption = f"{unit}: median, quartiles and every patient; change: {first} to {later[-1]}"
-    pictures = [page.Drawing(Markup(svg), caption)]
+    pictures = [printed.Drawing(Markup(svg), caption)]
     if plan.bands:
         shares = {time: _bands(samples, names, plan) for time, samples in panels.items()}
         svg = figures.stacked_bands(shares, plan.label, f"{key}-bands")
-        pictures.append(page.Drawing(Markup(svg), f"{plan.label}: share of patients by band"))
+        pictures.append(printed.Drawing(Markup(svg), f"{plan.label}: share of patients by band"))
     texts = []
     if plan.mcid is not None:
         way = "fall" if plan.good == "low" else "rise"
         texts.append(f"Least change that matters: a {way} of {plan.mcid:g} {plan.unit} or more.")
-    return page.Section(plan.label, texts, tables, pictures)
+    return printed.Section(plan.label, texts, tables, pictures)
 
 
 def _bands(samples: list[np.ndarray], names: list[str], plan: ScalePlan) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def _bands(samples: list[np.ndarray], names: list[str], plan: ScalePlan) -> pd.D
     return pd.DataFrame(rows, index=names, columns=list(plan.bands))
 
 
-def event_part(plan: EventPlan, found: Mapping[str, pd.DataFrame]) -> page.Section:
+def event_part(plan: EventPlan, found: Mapping[str, pd.DataFrame]) -> printed.Section:
     """Return the part of one kind of event.
 
     Parameters
@@ -84,32 +84,32 @@ def event_part(plan: EventPlan, found: Mapping[str, pd.DataFrame]) -> page.Secti
     found : mapping
         Its tables, as `pipeline.comparison.course.outcomes.event_tables` returns them.
     """
-    tables = [page.rates_table(found["rates"], plan.unit)]
+    tables = [printed.rates_table(found["rates"], plan.unit)]
     if "ratios" in found:
-        tables.append(page.ratios_table(found["ratios"]))
+        tables.append(printed.ratios_table(found["ratios"]))
     pictures, texts = [], []
     if "curves" in found:
         curves = found["curves"]
         svg = figures.incidence_curves(curves, plan.label, plan.unit, key_of(plan.label))
         caption = f"{plan.label}: {curves['method'].iloc[0]}, with 95% limits"
-        pictures.append(page.Drawing(Markup(svg), caption))
+        pictures.append(printed.Drawing(Markup(svg), caption))
     else:
         texts.append(
             "When the events happened is not known, so that the whole follow-up counts as "
             "person-time: rates are a little too low."
         )
-    return page.Section(plan.label, texts, tables, pictures)
+    return printed.Section(plan.label, texts, tables, pictures)
 
 
-def levels_part(levels: pd.DataFrame) -> page.Section:
+def levels_part(levels: pd.DataFrame) -> printed.Section:
     """Return the part of the levels: a row a level, a column a kind of count."""
     svg = Markup(figures.bars_of_levels(levels, "levels"))
-    drawing = page.Drawing(svg, "Treated vertebrae, and new fractures, by level")
+    drawing = printed.Drawing(svg, "Treated vertebrae, and new fractures, by level")
     text = (
         "Adjacent: directly above or below a treated level. Remote: at least one normal "
         "segment away from every treated level."
     )
-    return page.Section("Levels", [text], [page.levels_table(levels)], [drawing])
+    return printed.Section("Levels", [text], [printed.levels_table(levels)], [drawing])
 
 
 def key_of(label: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pipeline.reporting.sections.prediction.selection import printed_feature
 from pipeline.reporting.wording import count, plural
+from pipeline.reporting.words.feature_meanings import printed_feature
 from pipeline.tables.features.feature_names import parse_feature_name
 
 #: Heading of each kind of step, in the order of the table.

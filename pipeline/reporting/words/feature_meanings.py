@@ -112,3 +112,15 @@ def meanings_table(features: list[str]) -> Table | None:
         code=("Feature",),
         collapsed=f"What the selected features measure ({len(rows)}, with IBSI codes)",
     )
+
+
+def printed_feature(name: str, labels: dict[str, str]) -> str:
+    """Return a feature as the page prints it: ``column=level`` as ``Label = level``.
+
+    >>> printed_feature("pfo=yes", {"pfo": "Posterior fascia oedema"})
+    'Posterior fascia oedema = yes'
+    """
+    if name in labels:
+        return labels[name]
+    column, equals, level = name.partition("=")
+    return f"{labels[column]} = {level}" if equals and column in labels else name

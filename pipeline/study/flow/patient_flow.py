@@ -2,112 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from pipeline.core.errors import StudyError
 from pipeline.core.findings import from_json
-from pipeline.core.problems import listing
+from pipeline.study.flow.steps import Flow
 from pipeline.study.study import Study
 from pipeline.tables.dictionary import all_levels
-from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.readers import latest_versions
 from pipeline.tables.sites import has
-from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, holds_out, parts_from_column
 from pipeline.tables.values.formula import Formula
-
-MIN_PER_FOLD = 2
-"""Units of the rarer outcome per inner fold, below which neither AUROC nor scaling make sense."""
-
-
-class Flow:
-    """Counts patients and cases from step to step.
-
-    Parameters
-    ----------
-    label : str
-        What the first step is called.
-    members : pandas.DataFrame
-        One row per case, or per patient without a case: ``patient_id, case_id``, None where
-        unknown. Its index is what `leave` refers to.
-
-    Attributes
-    ----------
-    members : pandas.DataFrame
-        The rows that are still in.
-    steps : list of dict
-        ``{label, patients, cases, excluded: [{reason, patients, cases, ids}]}``. What a step
-        excludes leaves before the next step, so that its counts minus those of its reasons are
-        the counts of the next. A patient leaves with the last case, and counts under the first
-        reason that applies to one of them. `ids` names the cases, or patients without a case.
-
-    Examples
-    --------
-    >>> members = pd.DataFrame({"patient_id": ["p1", "p2"], "case_id": ["c1", "c2"]})
-    >>> flow = Flow("Screened", members)
-    >>> flow.leave(pd.Series(["too young", None]), ["too young"], "Eligible")
-    >>> [(step["label"], step["patients"]) for step in flow.steps]
-    [('Screened', 2), ('Eligible', 1)]
-    """
-
-    def __init__(self, label: str, members: pd.DataFrame) -> None:
-        self.members = members
-        self.steps: list[dict] = []
-        self._add_step(label)
-
-    def leave(self, reasons: pd.Series, order: Sequence[str], label: str) -> None:
-        """Take out the members that have a reason, and begin the next step.
-
-        Parameters
-        ----------
-        reasons : pandas.Series
-            Reason per member, on the index of `members`; None for those who stay.
-        order : sequence of str
-            All reasons, the first to be applied first. A reason without anyone is not listed.
-        label : str
-            What the next step is called.
-        """
-        unlisted = set(reasons.dropna()) - set(order)
-        if unlisted:
-            raise ValueError(f"reasons without a place in the order: {sorted(unlisted)}")
-        rank = reasons.map({reason: at for at, reason in enumerate(order)})
-        staying = self.members[reasons.isna()]
-        leaving = self.members[reasons.notna()]
-        gone = leaving[~leaving["patient_id"].isin(staying["patient_id"])]
-        first = rank[gone.index].groupby(gone["patient_id"]).min()
-        for at, reason in enumerate(order):
-            rows = leaving[rank[leaving.index] == at]
-            if rows.empty:
-                continue
-            self.steps[-1]["excluded"].append(
-                {
-                    "reason": reason,
-                    "patients": int((first == at).sum()),
-                    "cases": int(rows["case_id"].nunique()),
-                    "ids": sorted(rows["case_id"].fillna(rows["patient_id"])),
-                }
-            )
-        self.members = staying
-        self._add_step(label)
-
-    def reasons_text(self) -> str:
-        """Return all exclusions in one line, for an error when nobody is left."""
-        entries = [entry for step in self.steps for entry in step["excluded"]]
-        return "; ".join(
-            f"{entry['reason']}: {entry['cases'] or len(entry['ids'])}" for entry in entries
-        )
-
-    def _add_step(self, label: str) -> None:
-        self.steps.append(
-            {
-                "label": label,
-                "patients": int(self.members["patient_id"].nunique()),
-                "cases": int(self.members["case_id"].nunique()),
-                "excluded": [],
-            }
-        )
 
 
 def build_flow(
@@ -169,6 +74,7 @@ def screen(study: Study, ready_cases: pd.DataFrame | None) -> tuple[Flow, pd.Ser
     imaged = ready_cases
     if study.cases is not None:
         imaged, source = study.cases.drop_duplicates("case_id"), "images"
+    assert imaged is not None
     imaged = imaged.reindex(columns=["patient_id", "case_id", "level"])
     imaged["case_id"] = imaged["case_id"].fillna(imaged["patient_id"])
     members = members_of(imaged, study.clinical, unit)
@@ -195,6 +101,7 @@ def units_by_tables(study: Study) -> tuple[pd.DataFrame, pd.Series, pd.Series | 
     ready = study.ready_tables().cases if has(study.config, "features") else None
     flow, outcome = screen(study, ready)
     members = flow.members.drop_duplicates("unit_id").set_index("unit_id")
+    assert study.clinical is not None
     clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)
     known = None if outcome is None else outcome[members.index]
     return clinical.loc[members.index], members["patient_id"], known
@@ -395,112 +302,3 @@ def _follow_ready(flow: Flow, features: Mapping[str, pd.DataFrame], readers: Seq
         has = flow.members["case_id"].isin(features[reader].index)
         reasons[reasons.isna() & ~has] = reason
     flow.leave(reasons, order, "With features of every reader")
-
-
-def check_events(outcome: pd.Series, train_rows: float, folds: int) -> None:
-    """Raise `StudyError` if the rarer outcome is too rare for the folds.
-
-    Parameters
-    ----------
-    outcome : pandas.Series
-        0 or 1, one row per unit of the analysis or of its training part.
-    train_rows : float
-        Share of these rows that trains.
-    folds : int
-        Inner folds.
-    """
-    events = int(outcome.sum())
-    rarer = min(events, len(outcome) - events)
-    if int(rarer * train_rows) < MIN_PER_FOLD * folds:
-        raise StudyError(
-            f"The training rows must hold {MIN_PER_FOLD} units of either outcome per fold",
-            found=f"{events} with and {len(outcome) - events} without the outcome, of which "
-            f"{train_rows:.0%} train in {folds} folds",
-            where="config keys outcome, split",
-            remedy="add patients, or lower split.folds"
-            + (
-                f", or write `split: {{design: {NO_HOLD_OUT}}}`, which holds nobody out"
-                if train_rows < 1 and rarer >= MIN_PER_FOLD * folds
-                else ""
-            ),
-            code="training-rows-too-few",
-        )
-
-
-def check_enough(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None:
-    """Raise `StudyError` if either outcome is too rare in the training rows of a configured split.
-
-    Parameters
-    ----------
-    outcome : pandas.Series
-        0 or 1, one row per unit.
-    table : pandas.DataFrame
-        The same rows: ``unit_id, patient_id`` and the clinical columns, of which a split that a
-        column decides reads its own.
-    split : mapping
-        The section of the configuration.
-    """
-    if split["design"] in FROM_COLUMN:
-        parts = parts_from_column(table, split)
-        check_events(outcome[parts == "train"], 1.0, split["folds"])
-    elif not holds_out(split):
-        check_events(outcome, 1.0, split["folds"])
-    else:
-        check_events(outcome, 1 - split["test_fraction"], split["folds"])
-
-
-def check_patients_named(members: pd.DataFrame) -> None:
-    """Raise `StudyError` if a row of a clinical table alone belongs to nobody known."""
-    unknown = members.loc[members["patient_id"].isna(), "unit_id"]
-    if len(unknown):
-        raise StudyError(
-            "Rows of a patient must stay together, so that the clinical table must name the "
-            "patient of every case",
-            found=listing(map(shown_id, unknown)),
-            where="the clinical table, column patient_id",
-            remedy="add the column patient_id, or write `unit: patient` if a row is a patient",
-            code="patient-of-case-unknown",
-        )
-
-
-def check_parts(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None:
-    """Raise `StudyError` unless a configured split leaves both outcomes in both parts.
-
-    Parameters are those of `check_enough`. Of a split that draws, the numbers are those of a
-    stratified one.
-    """
-    if outcome.empty or not holds_out(split):
-        return
-    if split["design"] in FROM_COLUMN:
-        parts = pd.Series(parts_from_column(table, split), index=outcome.index)
-        counts = {
-            part: (int((parts == part).sum()), int(outcome[parts == part].sum()))
-            for part in ("train", "test")
-        }
-    else:
-        patients = outcome.groupby(table["patient_id"].to_numpy()).max()
-        n, events = len(patients), int(patients.sum())
-        held_out = math.ceil(split["test_fraction"] * n)
-        drawn = _stratified(held_out, events, n)
-        counts = {"train": (n - held_out, events - drawn), "test": (held_out, drawn)}
-    for part, (n, events) in counts.items():
-        if 0 < events < n:
-            continue
-        raise StudyError(
-            f"The {part} part of the split must hold patients with the outcome and without it",
-            found=f"nobody, of {len(outcome)} units"
-            if n == 0
-            else f"{events} with and {n - events} without the outcome",
-            where="config key split",
-            remedy="correct the column of the split, or hold out other sites, a later or earlier "
-            "`test_from`, or another `test_fraction`",
-            code="split-part-without-outcome",
-        )
-
-
-def _stratified(held_out: int, events: int, n: int) -> int:
-    """Return how many of `events` are among `held_out` of `n` patients, drawn stratified."""
-    expected = held_out * events / n
-    whole = math.floor(expected)
-    rest = expected - whole
-    return whole + (rest >= 0.5)

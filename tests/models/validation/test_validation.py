@@ -13,8 +13,8 @@ from scipy.special import expit, logit
 
 from models.regression.publishing.model_file import model_facts, model_from, read_model
 from models.scoring.performance import Sample
+from models.subgroups.groups import FEWEST, group_table
 from models.validation import figures, updating
-from models.validation.groups import FEWEST, group_table
 from models.validation.recalibration import INTERCEPT, METHODS, SLOPE, closed_test, recalibrate
 from models.validation.sample_size import (
     auroc_variance,

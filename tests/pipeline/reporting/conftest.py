@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.reporting.results import Results, read_results
+from pipeline.reporting.reading_results import read_results
+from pipeline.reporting.results import Results
 from tests.support.small_study import run_models, run_repetitions, write_study
 
 CANARY = "PHI-CANARY-0010-0010"

@@ -23,7 +23,8 @@ from pipeline.reporting.leaking import (
     mark_leaking,
     order_words,
 )
-from pipeline.reporting.results import Results, read_results
+from pipeline.reporting.reading_results import read_results
+from pipeline.reporting.results import Results
 from pipeline.reporting.study_report import build_sections, write_report
 from pipeline.study.config import resolve_config
 from tests.support.small_study import PATIENTS, run_models, run_repetitions, write_study

@@ -9,7 +9,7 @@ import pytest
 from models.regression.publishing.calculator import calculator_page
 from models.regression.publishing.model_file import read_model
 from pipeline.reporting.blocks import Figure, Pictures, Table
-from pipeline.reporting.results import read_results
+from pipeline.reporting.reading_results import read_results
 from pipeline.reporting.study_report import build_sections, write_report
 from segmentation.pages.viewer_page import case_page, index_page
 from segmentation.viewer import list_cases

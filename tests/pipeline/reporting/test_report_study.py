@@ -25,7 +25,7 @@ from pipeline.core.table_schema import types_of
 from pipeline.reporting.blocks import Figure, Paragraph, Table
 from pipeline.reporting.cautions.cautions import Caution, find_cautions
 from pipeline.reporting.parts import selection_stability
-from pipeline.reporting.results import read_results
+from pipeline.reporting.reading_results import read_results
 from pipeline.reporting.sections.images import readers as sections_readers
 from pipeline.reporting.sections.images.concordance import concordance_section
 from pipeline.reporting.sections.images.imaging import images_section

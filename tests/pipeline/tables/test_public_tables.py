@@ -23,7 +23,7 @@ from demo.feature_names import feature_names
 from models import split
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_csv
-from pipeline.reporting.results import read_results
+from pipeline.reporting.reading_results import read_results
 from pipeline.reporting.sections.prediction.selection import left_out_table
 from pipeline.reporting.study_report import write_report
 from pipeline.study.config import resolve_config

@@ -8,7 +8,7 @@ import pytest
 
 from models.transformers.columns import Predictor
 from pipeline.core.errors import StudyError
-from pipeline.study.flow.patient_flow import check_parts
+from pipeline.study.flow.enough import check_parts
 from pipeline.tables.dictionary import program_names
 from pipeline.tables.features.reader_units import other_units
 from pipeline.tables.pairs import check_ids_meet

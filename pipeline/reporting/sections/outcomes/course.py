@@ -7,8 +7,8 @@ import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Note, Paragraph, Section, Table
 from pipeline.reporting.figures.clinical import columns_by_group, heat_map
-from pipeline.reporting.pages import outcomes_page as page
 from pipeline.reporting.parts import outcome_parts as parts
+from pipeline.reporting.parts import outcome_tables as printed
 from pipeline.reporting.results import Course, Results
 from pipeline.reporting.wording import SIGNED, interval, number, plural, sentence_list
 from pipeline.study.course_plan import plan_of
@@ -28,7 +28,7 @@ def course_section(results: Results) -> Section:
     )
     blocks: list[Block] = [
         Paragraph(text),
-        Note(page.ASSOCIATION, "Association, not effect", "info"),
+        Note(printed.ASSOCIATION, "Association, not effect", "info"),
     ]
     for scale in plan.scales:
         found = _of(course, "scale", scale.label, ("over_time", "between"))
@@ -193,7 +193,7 @@ def _of(course: Course, column: str, label: str, names: tuple[str, ...]) -> dict
     return found
 
 
-def _blocks(part: page.Section, found: dict[str, pd.DataFrame]) -> list[Block]:
+def _blocks(part: printed.Section, found: dict[str, pd.DataFrame]) -> list[Block]:
     """Return a part of the page of outcomes as blocks of the report."""
     key = parts.key_of(part.title)
     blocks: list[Block] = [Paragraph(text) for text in part.texts]

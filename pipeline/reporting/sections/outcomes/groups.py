@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.comparison.groups.multiplicity import ADJUSTMENTS
 from pipeline.reporting.blocks import Block, Items, Note, Paragraph, Section, Table
-from pipeline.reporting.pages.table_one_page import (
+from pipeline.reporting.parts.table_one_lines import (
     SEVERAL_ROWS,
     effect_head,
     effect_lines,

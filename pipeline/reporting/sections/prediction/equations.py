@@ -6,8 +6,9 @@ import pandas as pd
 
 from pipeline.reporting.blocks import Table
 from pipeline.reporting.results import Results
-from pipeline.reporting.sections.prediction.selection import feature_names, printed_feature
+from pipeline.reporting.sections.prediction.selection import feature_names
 from pipeline.reporting.wording import NO_VALUE
+from pipeline.reporting.words.feature_meanings import printed_feature
 
 INTERCEPT = "(intercept)"
 

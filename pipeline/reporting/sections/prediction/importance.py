@@ -9,12 +9,9 @@ from pipeline.reporting.blocks import Block, Figure, Section, Table
 from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.figures.importance import importance_figure
 from pipeline.reporting.results import Results
-from pipeline.reporting.sections.prediction.selection import (
-    NO_OUTCOME,
-    feature_names,
-    printed_feature,
-)
+from pipeline.reporting.sections.prediction.selection import NO_OUTCOME, feature_names
 from pipeline.reporting.wording import NO_VALUE, SIGNED, UNIT, number, plural
+from pipeline.reporting.words.feature_meanings import printed_feature
 
 _MEASURES = {"attention": "attention", "permutation": "permutation", "shap": "SHAP"}
 

@@ -16,7 +16,7 @@ from pipeline.reporting.parts.selection_stability import stability_blocks
 from pipeline.reporting.parts.signature_blocks import signature_blocks
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import NO_VALUE, SIGNED, count, number, p_value, plural, share
-from pipeline.reporting.words.feature_meanings import meanings_table
+from pipeline.reporting.words.feature_meanings import meanings_table, printed_feature
 from pipeline.reporting.words.robustness_words import perturbed_words
 
 #: Rows of the stability figure; a wider choice is cut to the most often selected.
@@ -31,18 +31,6 @@ NO_OUTCOME = "This study has no outcome: it ends at the features, and no model i
 def feature_names(results: Results) -> dict[str, str]:
     """Return how clinical columns are written for people, by column name."""
     return {entry["column"]: entry["label"] for entry in results.modelling.info["predictors"]}
-
-
-def printed_feature(name: str, labels: dict[str, str]) -> str:
-    """Return a feature as the page prints it: ``column=level`` as ``Label = level``.
-
-    >>> printed_feature("pfo=yes", {"pfo": "Posterior fascia oedema"})
-    'Posterior fascia oedema = yes'
-    """
-    if name in labels:
-        return labels[name]
-    column, equals, level = name.partition("=")
-    return f"{labels[column]} = {level}" if equals and column in labels else name
 
 
 def selection_section(results: Results) -> Section:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
 from pipeline.core.findings import Finding, to_json
-from pipeline.study.flow.patient_flow import Flow, _reasons, build_flow, check_enough, check_events
+from pipeline.study.flow.enough import check_enough, check_events
+from pipeline.study.flow.patient_flow import _reasons, build_flow
+from pipeline.study.flow.steps import Flow
 from pipeline.study.study import Study
 from tests.support.refusals import refusal
 

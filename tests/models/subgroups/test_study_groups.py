@@ -11,8 +11,8 @@ import pytest
 from models.scoring import metrics
 from models.scoring.cross_validated import HeldOut
 from models.scoring.performance import Sample
-from models.validation.groups import FEWEST
-from models.validation.study_groups import groups_of_units, subgroup_table
+from models.subgroups.groups import FEWEST
+from models.subgroups.study_groups import groups_of_units, subgroup_table
 from pipeline.reporting.sections.prediction import subgroups as page
 
 UNITS = [f"P{at:03d}" for at in range(200)]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from models.scoring.cross_validated import HeldOut, auroc_estimate
 from models.scoring.performance import Sample
-from models.validation.groups import group_table
+from models.subgroups.groups import group_table
 from pipeline.core.files import read_table
 from pipeline.core.table_schema import types_of
 from pipeline.study.study import Study
@@ -43,7 +43,7 @@ def on_test_rows(
     Parameters
     ----------
     predictions, infos : mapping
-        As for `models.evaluate.evaluate`.
+        As for `models.scoring.evaluation.evaluate`.
     """
     return {
         model: Sample.of(
@@ -167,7 +167,7 @@ def subgroup_table(
     -------
     pandas.DataFrame
         With the columns of `Subgroups`. A group that is too small (`FEWEST` of
-        `models.validation.groups`) has no value; the method says so.
+        `models.subgroups.groups`) has no value; the method says so.
     """
     by = {column: named.loc[list(units)].to_numpy(object) for column, named in groups.items()}
     parts = []

@@ -25,6 +25,7 @@ from intake.handover.reading.sources import Handover, Series
 from intake.identity.identities import Identity
 from pipeline.core.errors import CaseError
 from pipeline.core.problems import Problems, listing
+from pipeline.imaging.dicom.dicom_phases import parted
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.volumes import read_volume, volume_suffix
 from pipeline.tables.files.sheets import read_sheet, rows_text
@@ -288,17 +289,30 @@ def _volume(image: Path) -> Series:
     return Series(f"file {image.resolve()}", "", [image], grid=Geometry.of(read))
 
 
+#: How `phases` calls parts of a series, by the attribute that column `series` names.
+_PARTS = {
+    "AcquisitionNumber": "acquisition",
+    "TemporalPositionIdentifier": "phase",
+    "TemporalPositionIndex": "phase",
+}
+
+
 def _choose(
     candidates: list[Series], wanted: str | None, mask_file: MaskFile, segment: Segment | None
 ) -> Series:
     """Return the series of a row: the one named, the only one, or the one with the mask's grid."""
     if wanted is not None:
-        words = wanted.casefold().split()
+        name, phase = parted(wanted)
+        part = "" if phase is None else f"{_PARTS.get(phase[0], phase[0])} {float(phase[1]):g}"
+        words = (name or "").casefold().split()
         candidates = [
             one
             for one in candidates
-            if wanted in (one.uid, *one.uids)
-            or words in (one.description.casefold().split(), one.part.casefold().split())
+            if (part in ("", one.part))
+            and (
+                (name or "") in ("" if part else None, one.uid, *one.uids)
+                or words in (one.description.casefold().split(), one.part.casefold().split())
+            )
         ]
         if not candidates:
             raise CaseError(

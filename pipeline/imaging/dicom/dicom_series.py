@@ -28,6 +28,7 @@ from pipeline.imaging.dicom.dicom_headers import (
     quiet,
     read_headers,
 )
+from pipeline.imaging.dicom.dicom_phases import NAMED, numbers_of, of_phase, parted
 from pipeline.imaging.sources import source_files
 
 Rule = Literal["thinnest", "most-slices", "refuse"]
@@ -180,7 +181,8 @@ def choose_series(
         Headers of all images in the folder.
     series : str, optional
         SeriesInstanceUID or SeriesDescription from the table of cases; letter case and the number
-        of blanks of a description do not count.
+        of blanks of a description do not count. Behind it, or alone, it may name a phase, such as
+        ``AcquisitionNumber=2`` (`dicom_phases`).
     rule : {'thinnest', 'most-slices', 'refuse'}, optional
         ``thinnest``: the smallest spacing of slices, then the most slices; ``most-slices``: the
         most slices; ``refuse``: of several series one must be named.
@@ -195,7 +197,11 @@ def choose_series(
     CaseError
         If there is no CT series, none of the name, or several between which nothing decides.
     """
-    choice = _chosen(slices, series, rule)
+    name, phase = parted(series)
+    choice = _chosen(slices, name, rule)
+    if phase is not None:
+        left = of_phase(choice.slices, *phase)
+        choice = replace(choice, slices=left, rule=f"{choice.rule}, phase of the table")
     return replace(choice, findings=choice.findings + _left_out(choice.slices, slices))
 
 
@@ -325,6 +331,9 @@ def main(options: argparse.Namespace) -> None:
         print(one)
         print(f"    SeriesInstanceUID  {one.slices[0].series}")
         print(f"    SeriesDescription  {first.get('SeriesDescription', '')}")
+        for attribute in NAMED:
+            if len(phases := numbers_of(one.slices, attribute)) > 1:
+                print(f"    phases             {', '.join(phases)}")
     if not series:
         print("no CT series")
 

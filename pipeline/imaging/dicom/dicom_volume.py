@@ -250,8 +250,8 @@ def _sorted_along(slices: Sequence[Slice], normal: np.ndarray) -> tuple[list[Sli
                 "A series must hold one phase only",
                 found=f"{len(ordered)} slices at {len(steps) + 1 - doubled.size} places, which "
                 f"{parted}",
-                remedy="export each phase as a series of its own, or leave the files of one phase "
-                "only in the folder",
+                remedy="name one in column `series`, such as AcquisitionNumber=2, where a number "
+                "parts them; else export each as a series of its own",
                 code="several-phases",
             )
         raise CaseError(

@@ -53,12 +53,15 @@ def test_phases_are_a_question_until_one_is_named(folder, what):
     ]
 
 
-def test_a_table_may_name_the_phase(folder):
+@pytest.mark.parametrize(
+    "name", ["acquisition 1", "AcquisitionNumber=1", "thin AcquisitionNumber = 1.0"]
+)
+def test_a_table_may_name_the_phase(folder, name):
     two_parts(folder, {"AcquisitionNumber": 1}, {"AcquisitionNumber": 2})
     write_small_mask(folder.dicom / NAME)
     row = {"patient_id": "4711", "level": "L1", "reader": "A", "image": "ct", "mask": NAME}
     table = folder.dicom / "cases.csv"
-    pd.DataFrame([row | {"series": "acquisition 1"}]).to_csv(table, index=False)
+    pd.DataFrame([row | {"series": name}]).to_csv(table, index=False)
     folder.command("--cases", table, "--out", folder.out, "--linkage", folder.linkage)
     (made,) = pd.read_csv(folder.out / "cases.csv", dtype=str).to_dict("records")
     assert len(list((folder.out / made["image"]).iterdir())) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -269,3 +270,44 @@ def test_what_no_attribute_parts_is_refused_as_before(tmp_path):
     edit(tmp_path, 2, AcquisitionNumber=2, ImagePositionPatient=[-90.0, -70.0, 33.0])
     with refusal("slices-at-one-place", CaseError):
         load(tmp_path)
+
+
+def two_phases(folder: Path, keyword: str = "AcquisitionNumber") -> None:
+    """Write two phases of one series, of which the second is 30 HU brighter."""
+    write_series(folder / "a", **{keyword: 1})
+    (folder / "b").mkdir()
+    for path in source_files(folder / "a"):
+        one = pydicom.dcmread(path)
+        setattr(one, keyword, 2)
+        one.SOPInstanceUID = uid("second", path.name)
+        one.PixelData = (np.frombuffer(one.PixelData, np.int16) + np.int16(30)).tobytes()
+        one.save_as(folder / "b" / path.name)
+
+
+@pytest.mark.parametrize("keyword", ["AcquisitionNumber", "TemporalPositionIdentifier"])
+@pytest.mark.parametrize("name", ["", "thin bone "])
+def test_a_phase_is_named_in_the_table(tmp_path, keyword, name):
+    two_phases(tmp_path, keyword)
+    for path in source_files(tmp_path):
+        one = pydicom.dcmread(path)
+        one.SeriesDescription = "Thin  bone"
+        one.save_as(path)
+    first, told = load(tmp_path, series=f"{name}{keyword}=1")
+    second, _ = load(tmp_path, series=f"{name}{keyword} = 2.0")
+    np.testing.assert_array_equal(second.voxels, first.voxels + 30)
+    assert not [one for one in told if one.severity == "error"]
+
+
+def test_a_phase_that_is_not_there_is_told_with_those_that_are(tmp_path):
+    two_phases(tmp_path)
+    match = r"AcquisitionNumber=1 \(6 slices\), AcquisitionNumber=2 \(6 slices\)"
+    with refusal("phase-not-in-series", CaseError, match=match):
+        load(tmp_path, series="AcquisitionNumber=3")
+    with refusal("phase-not-in-series", CaseError, match="none that states TemporalPositionIndex"):
+        load(tmp_path, series="TemporalPositionIndex=80")
+
+
+def test_series_lists_the_phases(tmp_path, capsys):
+    two_phases(tmp_path)
+    main(argparse.Namespace(folder=tmp_path))
+    assert "AcquisitionNumber=1 (6 slices), AcquisitionNumber=2" in capsys.readouterr().out

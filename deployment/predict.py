@@ -286,7 +286,7 @@ def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
     )
     group = arguments.add_argument_group("A study of new patients, run to its features")
     group.add_argument("--study", type=Path, help="its results: results/<study>")
-    group.add_argument("--reader", help="whose masks count, where there are several readers")
+    group.add_argument("--reader", help="reader whose masks are used, if there are several")
     group = arguments.add_argument_group("CT and mask of one patient")
     for name, kind, text in (
         ("image", Path, "CT: DICOM folder, NIfTI or NRRD"),
@@ -294,14 +294,14 @@ def _arguments(argv: Sequence[str]) -> argparse.ArgumentParser:
         ("level", str, "its level, such as L1"),
         ("series", str, "series of the DICOM folder, where it holds several"),
         ("label", str, "number or name of the structure in the mask"),
-        ("second-mask", Path, "another reader's mask, to see how far the risk moves"),
+        ("second-mask", Path, "another reader's mask, to see how much the risk changes"),
         ("second-label", str, "number or name of the structure in the second mask"),
     ):
         group.add_argument(f"--{name}", type=kind, help=text)
     group.add_argument(
         "--mask-as-it-is",
         action="store_true",
-        help="leave out how far the risk moves with the mask eroded and dilated by 1 mm",
+        help="do not compute the risks with the mask eroded and dilated by 1 mm",
     )
     file = next((Path(word) for word in argv if word.endswith(".vbm")), None)
     if file is not None:

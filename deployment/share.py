@@ -1,4 +1,4 @@
-"""Share a study's results without a patient: small counts hidden, and what would give them back.
+"""Share results that identify no patient: small counts are hidden, and what would reveal them.
 
 ``vertebromics share results/spine --site "Hospital A" --out shared`` writes one hospital's release;
 ``vertebromics share --combine a/release.json b/release.json --out together`` puts several together.
@@ -172,7 +172,9 @@ def _arguments() -> argparse.ArgumentParser:
         "study", type=Path, nargs="?", help="results of a study: results/<study>"
     )
     arguments.add_argument("--out", required=True, type=Path, help="folder to write, made anew")
-    arguments.add_argument("--site", default="one site", help="what readers call the hospital")
+    arguments.add_argument(
+        "--site", default="one site", help="name of the hospital, as readers shall see it"
+    )
     arguments.add_argument(
         "--fewest",
         type=bounded_number(minimum=5),

@@ -244,7 +244,7 @@ def _arguments() -> argparse.ArgumentParser:
         "--results", type=Path, help="results of the study: every mask with an error"
     )
     arguments.add_argument(
-        "--linkage", type=Path, help="file of who is who (default: STUDY.linkage.json beside it)"
+        "--linkage", type=Path, help="file of the key, who is who (default: STUDY.linkage.json)"
     )
     return arguments
 

@@ -1,4 +1,4 @@
-"""Search results for anything that identifies a person, and print where, never what.
+"""Search results for anything that identifies a person; prints where it is, never what it is.
 
 Every text of the source's DICOM headers and every name of its folders and files is searched for, in
 many spellings and encodings, in file names and contents: text, gzip, zip, Parquet, pictures, HTML,
@@ -323,7 +323,7 @@ def identities_of_linkage(path: Path) -> list[Identity]:
         raise StudyError(
             "--against must be a linkage file that vertebromics intake wrote",
             found="no such file" if not path.exists() else "a file of another kind",
-            remedy="name the file that register wrote beside the study, STUDY.linkage.json",
+            remedy="name STUDY.linkage.json, which vertebromics intake wrote beside the study",
             code="linkage-invalid",
         ) from None
 
@@ -397,7 +397,7 @@ def main(options: argparse.Namespace) -> None:
     print(summary(outcome, len(identities) - len(left_out), left_out))
     if outcome.leaks:
         raise VertebromicsError(
-            "Nothing that identifies a person may stand in results",
+            "Results must hold nothing that identifies a person",
             found=f"{len(outcome.leaks)} places in "
             f"{len({leak.file for leak in outcome.leaks})} files",
             remedy="remove these files, mend what wrote them, and run the study again",
@@ -416,7 +416,10 @@ def _arguments() -> argparse.ArgumentParser:
     arguments = command.parser("intake.phi_scan", __doc__)
     arguments.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="what to search")
     arguments.add_argument(
-        "--against", type=Path, metavar="LINKAGE", help="linkage file that register wrote"
+        "--against",
+        type=Path,
+        metavar="LINKAGE",
+        help="linkage file that vertebromics intake wrote",
     )
     arguments.add_argument(
         "--source", type=Path, action="append", metavar="FOLDER",

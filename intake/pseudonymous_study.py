@@ -1,4 +1,4 @@
-"""Register what a hospital hands over: pseudonyms, numbered files, and a linkage kept outside.
+"""Take in what a hospital hands over: pseudonyms, numbered files, and their key kept outside.
 
 DICOM series and masks are found in any layout of folders and matched by their references, names and
 folders, with geometry as the check. The study that is written identifies nobody; the linkage, which
@@ -242,7 +242,7 @@ def check_places(out: Path, linkage_path: Path, handed_in: Iterable[Path] = ()) 
         if places[0] == places[1] or any(one in two.parents for one, two in (places, places[::-1])):
             raise StudyError(
                 "The study must lie outside of the folders that are handed in: its files would be "
-                "registered again",
+                "taken in again",
                 where="--out",
                 remedy="name a folder beside them",
                 code="study-inside-handover",
@@ -256,7 +256,7 @@ def check_places(out: Path, linkage_path: Path, handed_in: Iterable[Path] = ()) 
         )
     if (out / MARKER).exists() and not linkage_path.exists():
         raise StudyError(
-            "A study that was registered before needs its linkage, or patients get new pseudonyms",
+            "A study that already exists needs its linkage, or patients get new pseudonyms",
             found=f"{MARKER} without {linkage_path.name}",
             remedy="name the linkage by --linkage, or write to a new folder",
             code="linkage-missing",
@@ -265,7 +265,7 @@ def check_places(out: Path, linkage_path: Path, handed_in: Iterable[Path] = ()) 
         allowed = WRITTEN if linkage_path.exists() else frozenset()  # broken off before
         if not {one.name for one in out.iterdir() if not one.name.startswith(".")} <= allowed:
             raise StudyError(
-                "--out must be a new folder, or one that register wrote",
+                "--out must be a new folder, or one that vertebromics intake wrote",
                 remedy="name a folder that does not exist yet",
                 code="out-not-new",
             )
@@ -380,14 +380,20 @@ def _main(options: argparse.Namespace, linkage_path: Path, workers: Workers) -> 
 
 def _arguments() -> argparse.ArgumentParser:
     arguments = command.parser("intake", __doc__)
-    arguments.add_argument("dicom_root", nargs="?", type=Path, metavar="DICOM_ROOT")
-    arguments.add_argument("mask_root", nargs="?", type=Path, metavar="MASK_ROOT")
+    arguments.add_argument(
+        "dicom_root", nargs="?", type=Path, metavar="DICOM_ROOT", help="folder that holds the CTs"
+    )
+    arguments.add_argument(
+        "mask_root", nargs="?", type=Path, metavar="MASK_ROOT", help="folder that holds the masks"
+    )
     arguments.add_argument(
         "--cases", type=Path, help="a table with real ids and paths instead (docs/tables.md)"
     )
     arguments.add_argument("--out", required=True, type=Path, help="folder of the study to write")
     arguments.add_argument(
-        "--linkage", type=Path, help="file of who is who (default: OUT.linkage.json beside OUT)"
+        "--linkage",
+        type=Path,
+        help="file of the key, who is who (default: OUT.linkage.json beside OUT)",
     )
     arguments.add_argument(
         "--mask-pattern", help="how mask files are named, such as '{patient}_{level}_{reader}'"
@@ -407,7 +413,7 @@ def _arguments() -> argparse.ArgumentParser:
     )  # fmt: skip
     arguments.add_argument(
         "--patients", choices=["header", "folder"], default="header",
-        help="what tells patients apart: headers, or the folders directly below DICOM_ROOT "
+        help="how patients are distinguished: headers, or the folders directly below DICOM_ROOT "
         "(and MASK_ROOT) where headers name nobody, or everybody alike (header)",
     )  # fmt: skip
     arguments.add_argument(
@@ -423,7 +429,7 @@ def _arguments() -> argparse.ArgumentParser:
     )  # fmt: skip
     arguments.add_argument(
         "--changed", choices=["version", "replace"], default="version",
-        help="a mask whose content changed: a further version, or in its place (version)",
+        help="a mask that changed since: add it as a new version, or replace the old one (version)",
     )  # fmt: skip
     arguments.add_argument(
         "--processes", type=bounded_number(minimum=1), default=usual_number(),

@@ -60,7 +60,7 @@ SEPARATOR = "|"
 
 WHERE = {
     "before_selection": "Candidates are removed before the selection, which is learned again: "
-    "others may step in for them.",
+    "others may replace them.",
     "signature": "Columns are removed from the fixed signature of the full model: nothing steps in "
     "for them.",
 }

@@ -265,7 +265,9 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     arguments = command.parser("models.freeze", __doc__)
     arguments.add_argument("study", type=Path, help="folder of the study's results")
-    arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
+    arguments.add_argument(
+        "--model", required=True, choices=sorted(FAMILIES), help="family of the model"
+    )
     arguments.add_argument("--out", required=True, type=Path, help="file to write (.vbm)")
     for option, text in (
         ("--intended-use", "what the model is for, in one sentence"),

@@ -323,7 +323,9 @@ def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping)
 
 if __name__ == "__main__":
     arguments = command.parser("models.optimism", __doc__)
-    arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
+    arguments.add_argument(
+        "--model", required=True, choices=sorted(FAMILIES), help="family of the model"
+    )
     input_arguments(arguments)
     arguments.add_argument("--model-json", required=True, type=Path, help="the model's model.json")
     arguments.add_argument(

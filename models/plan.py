@@ -1,4 +1,4 @@
-"""Count the fits that a study asks for, from its configuration alone, before anything runs.
+"""Count the models that a study will fit, from its configuration alone, before anything runs.
 
 The numbers are upper bounds: a step of an ablation that has nothing to remove is not fitted, a
 family of features that the study lacks neither, and a parameter space may hold fewer sets than the

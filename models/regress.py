@@ -354,7 +354,7 @@ def _arguments() -> argparse.ArgumentParser:
         type=bounded_number(minimum=20, maximum=500),
         default=0,
         metavar="TABLES",
-        help="impute missing predictors in so many tables, beside the complete cases",
+        help="number of imputed tables to fit, beside the complete cases (default: none)",
     )
     arguments.add_argument(
         "--interactions",

@@ -328,7 +328,9 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.parser("models.sensitivity", __doc__)
-    arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
+    arguments.add_argument(
+        "--model", required=True, choices=sorted(FAMILIES), help="family of the model"
+    )
     input_arguments(arguments)
     arguments.add_argument("--model-json", required=True, type=Path, help="the trained model's")
     outer_arguments(arguments)

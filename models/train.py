@@ -185,7 +185,9 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     arguments = command.parser("models.train", __doc__)
-    arguments.add_argument("--model", required=True, choices=sorted(FAMILIES), help="its family")
+    arguments.add_argument(
+        "--model", required=True, choices=sorted(FAMILIES), help="family of the model"
+    )
     input_arguments(arguments)
     arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the model")
     arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")

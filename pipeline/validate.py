@@ -177,7 +177,7 @@ def _check_convention(config: dict) -> None:
         told = read_marker(of_site["cases"]).get("convention")
         if told is not None and stated not in ("none", told):
             logger.warning(
-                "The masks were registered by the convention %s, but masks.convention is %s: write "
+                "intake read the masks by the convention %s, but masks.convention is %s: write "
                 "masks: {convention: %s}",
                 told,
                 stated if isinstance(stated, str) else "an own map",

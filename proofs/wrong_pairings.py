@@ -203,7 +203,7 @@ def judge(root: Path, patients: list[Patient], planted: Planted) -> pd.DataFrame
 def _of_mask(line: dict, masks: Path, planted: Planted, patients: dict[str, str]) -> dict:
     name = Path(line["file"]).relative_to(masks).as_posix()
     kind = planted.masks.get(name, "right")
-    if line["result"] != "registered":
+    if line["result"] != "taken":
         verdict = "refused" if kind != "right" else "questioned"
     elif line["check"]:
         verdict = "questioned"

@@ -376,7 +376,7 @@ def _arguments() -> argparse.ArgumentParser:
         nargs="+",
         help=f"features to map (default: of the best model the first {MOST_FEATURES})",
     )
-    arguments.add_argument("--reader", help="whose masks (default: the model's reader)")
+    arguments.add_argument("--reader", help="reader of the masks (default: the model's)")
     arguments.add_argument(
         "--radius",
         type=int,
@@ -385,7 +385,10 @@ def _arguments() -> argparse.ArgumentParser:
         help="of the neighbourhood, in voxels of the resampled grid (1)",
     )
     arguments.add_argument(
-        "--engine", choices=ENGINES, default=ENGINES[0], help="who computes (fast)"
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="which program computes the maps (fast)",
     )
     arguments.add_argument("--out", type=Path, help="folder to write (results/<study>/report/maps)")
     return arguments

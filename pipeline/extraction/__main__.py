@@ -49,10 +49,13 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--label",
         type=bounded_number(minimum=1),
-        help="voxel value of the region (default: params')",
+        help="voxel value of the region (default: as in --params)",
     )
     arguments.add_argument(
-        "--engine", choices=ENGINES, default=DEFAULT_ENGINE, help="who computes (%(default)s)"
+        "--engine",
+        choices=ENGINES,
+        default=DEFAULT_ENGINE,
+        help="which program computes the features (%(default)s)",
     )
     add_arguments(arguments)
     arguments.add_argument("--out", type=Path, help="CSV file (default: standard output)")

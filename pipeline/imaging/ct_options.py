@@ -135,16 +135,19 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         "--gantry-tilt",
         choices=["refuse", "correct"],
         default=options.gantry_tilt,
-        help="(default: %(default)s)",
+        help="slices that are stacked obliquely (default: %(default)s)",
     )
     arguments.add_argument(
         "--tilt-interpolation",
         choices=["linear", "bspline"],
         default=options.tilt_interpolation,
-        help="(default: %(default)s)",
+        help="how a corrected tilt is interpolated (default: %(default)s)",
     )
     arguments.add_argument(
-        "--min-slices", type=int, default=limits.min_slices, help="(default: %(default)s)"
+        "--min-slices",
+        type=int,
+        default=limits.min_slices,
+        help="a CT of fewer slices is refused (default: %(default)s)",
     )
     for what in ("spacing", "thickness"):
         arguments.add_argument(
@@ -152,7 +155,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
             type=float,
             default=getattr(limits, f"max_slice_{what}_mm"),
             metavar="MM",
-            help="(default: %(default)s)",
+            help=f"a larger slice {what} is refused (default: %(default)s)",
         )
     arguments.add_argument(
         "--hu-range",

@@ -127,7 +127,7 @@ class OrderWords:
 _RIGOROUS = OrderWords(
     selection="Selection is learned on training rows only. The final signature comes from all of "
     "them; inside the cross-validation every fold selects again from its own training "
-    "rows, so that no score profits from rows it is judged on.",
+    "rows, so that no model is judged on rows that chose its features.",
     selected_on="the training rows",
     readings="raw values",
     ccc="training rows",

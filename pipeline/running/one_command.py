@@ -58,13 +58,15 @@ PARTS = {
     ),
     "run": Part(
         "pipeline.running.run",
-        "run a study, or go on with it",
+        "run a study, or resume it",
         "--configfile config.yaml --cores 4",
     ),
-    "plan": Part("models.plan", "say how many models a study fits", "--configfile config.yaml"),
+    "plan": Part(
+        "models.plan", "count the models that a study will fit", "--configfile config.yaml"
+    ),
     "trace": Part(
         "pipeline.running.trace",
-        "say where a result comes from",
+        "show where a result comes from",
         "P0001-L1 --results results/spine",
     ),
     "maps": Part(
@@ -74,7 +76,7 @@ PARTS = {
     ),
     "settings": Part(
         "pipeline.settings",
-        "measure a cohort, and say which parameter file fits it",
+        "measure a cohort, and advise a parameter file",
         "results/spine",
     ),
     "phi-scan": Part(
@@ -114,7 +116,7 @@ PARTS = {
     ),
     "share": Part(
         "deployment.share",
-        "share a study's results without a patient, or put hospitals' results together",
+        "share results that identify no patient, or combine those of hospitals",
         'results/spine --site "Hospital A" --out shared',
     ),
     "card": Part("models.frozen.card", "write the card of a frozen model", "pain.vbm"),

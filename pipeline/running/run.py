@@ -1,4 +1,4 @@
-"""Run a study with Snakemake and show what a person wants to know: cases done, stage, time left.
+"""Run a study with Snakemake and show its progress: stage, cases done, time left.
 
 Everything else that Snakemake says stays in its own log. One run of a study at a time
 (`pipeline.running.run_lock`): a second one is refused while the first lives, and a killed one

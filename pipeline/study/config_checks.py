@@ -113,7 +113,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
             problems.add(
                 f"`{key}` is of ready feature tables",
                 where=f"config key {key}",
-                remedy=f"remove `{key}`; register names the columns of a table of masks",
+                remedy=f"remove `{key}`; vertebromics intake names the columns of a table of masks",
                 code="option-of-ready-features",
             )
     check_perturbations(config, problems)

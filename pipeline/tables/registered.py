@@ -90,7 +90,7 @@ def read_marker(table: str | Path) -> dict:
     remedy = f"vertebromics intake --cases {table} --out {table.parent / 'study'}"
     if not path.is_file():
         raise StudyError(
-            "A study needs pseudonyms: its table of masks must lie in a folder that was registered",
+            "A study needs pseudonyms: vertebromics intake must have written its table of masks",
             found=f"no {MARKER} beside it",
             where=str(table),
             remedy=f"{remedy}  (or, without a table: vertebromics intake DICOM_ROOT "
@@ -107,7 +107,7 @@ def read_marker(table: str | Path) -> dict:
             f"{MARKER} must be as this version writes it, schema {SCHEMA}",
             found=found,
             where=str(path),
-            remedy=f"register again: {remedy}",
+            remedy=f"run the intake again: {remedy}",
             code="marker-of-another-version",
         )
     return marker
@@ -134,11 +134,11 @@ def check_registered(sheet: pd.DataFrame, path: Path) -> None:
             rows = rows_text(sheet.index[bad])
             problems.add(rule, where=f"{path}, {rows}, column {column}", remedy=remedy, code=code)
 
-    again = f"register the new files: vertebromics intake ... --out {path.parent}"
+    again = f"take the new files in: vertebromics intake ... --out {path.parent}"
     refuse(
         ~sheet["patient_id"].isin(known),
         "patient_id",
-        "Every patient of the table must have been registered",
+        "Every patient of the table must have a pseudonym that vertebromics intake gave",
         again,
         code="patient-not-registered",
     )
@@ -147,7 +147,7 @@ def check_registered(sheet: pd.DataFrame, path: Path) -> None:
         refuse(
             sheet[column].map(outside),
             column,
-            f"The {column} must lie in the folder of the registered study",
+            f"The {column} must lie in the folder that vertebromics intake wrote",
             again,
             code="path-outside-study",
         )
@@ -155,8 +155,8 @@ def check_registered(sheet: pd.DataFrame, path: Path) -> None:
         refuse(
             sheet["series"].fillna("").map(lambda value: UID.fullmatch(value) is not None),
             "series",
-            "A registered study must not name a series by its UID, which identifies a person",
-            "leave it blank: register puts each series into a folder of its own",
+            "A pseudonymous study must not name a series by its UID, which identifies a person",
+            "leave it blank: vertebromics intake puts each series into its own folder",
             code="series-named-by-uid",
         )
     problems.raise_if_any()

@@ -93,12 +93,12 @@ class Intake:
         with open(out / "cases.csv", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
         by_file = {line["file"]: line for line in lines}
-        if by_file[str(self.root / "a" / "L1_A.nrrd")]["result"] != "registered":
+        if by_file[str(self.root / "a" / "L1_A.nrrd")]["result"] != "taken":
             return "FAILURE: another patient's mask was not registered"
         if not (by_file.keys() & {str(path), str(path.parent)}):
             return "FAILURE: the report does not know the file"
         word = any(
-            line["check"] or line["result"] not in ("registered", "no mask of it")
+            line["check"] or line["result"] not in ("taken", "no mask of it")
             for line in lines
             if line["file"] in (str(path), str(path.parent)) or "/b/" in line["file"]
         )
@@ -106,7 +106,7 @@ class Intake:
             return "FAILURE: a patient more, without a word"
         for line in lines:
             row = next((row for row in rows if row["case_id"] == line["case"]), None)
-            if row is None or line["what"] != "mask" or line["result"] != "registered":
+            if row is None or line["what"] != "mask" or line["result"] != "taken":
                 continue
             if wrong := self._compared(Path(line["file"]), out / row["mask"], out / row["image"]):
                 return wrong

@@ -82,7 +82,7 @@ def test_masks_are_matched_by_what_their_names_say(hospital):
     by_id = {known: pseudonym for pseudonym, known in linkage.patients.items()}
     told = {row["level"]: row["patient_id"] for row in rows}
     assert told == {"L1": by_id["KH-0000471-A"], "T12": by_id["00731942"]}
-    assert hospital.report()["KH-0000471-A_L1_li.nrrd"] == ("registered", "name, grid", "")
+    assert hospital.report()["KH-0000471-A_L1_li.nrrd"] == ("taken", "name, grid", "")
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_masks_are_matched_by_dicom_references(hospital):
     assert {row["reader"] for row in rows} == {"A", "R2"}
     assert len({row["image"] for row in rows}) == 1
     rule = "DICOM reference and DICOM patient, grid"
-    assert hospital.report()["export1.dcm"][:2] == ("registered", rule)
-    assert hospital.report()["export2.dcm"][:2] == ("registered", rule)
+    assert hospital.report()["export1.dcm"][:2] == ("taken", rule)
+    assert hospital.report()["export2.dcm"][:2] == ("taken", rule)
     known = read_linkage(hospital.linkage).scans[rows[0]["scan_id"]]
     assert known["series"] == ANNA.uid(1)
 

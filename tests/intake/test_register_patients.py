@@ -316,7 +316,7 @@ def test_a_later_handover_is_compared_with_the_earlier_ones(folder):
     assert before[0] in rows
     assert len(rows) == 2
     (line,) = [line for line in folder.lines() if line["result"] == "NOT MATCHED"]
-    assert "earlier registrations call so (found: both sexes)" in line["check"]
+    assert "as in earlier intakes (found: both sexes)" in line["check"]
 
 
 def test_a_folder_of_the_same_name_is_no_patient_of_an_earlier_handover(folder):

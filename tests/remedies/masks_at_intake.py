@@ -58,7 +58,7 @@ def register(
         says(lines[0]["check"], rule_of(bad_input), f"Remedy: .*{words}")
         mend(folder.dicom)
         folder.run(*(arguments if after is None else after))
-        assert {line["result"] for line in folder.lines()} == {"registered"}
+        assert {line["result"] for line in folder.lines()} == {"taken"}
 
     REMEDIES[bad_input] = remedy
 

@@ -81,9 +81,9 @@ def somebody_else_later(tmp_path: Path) -> None:
     write_small(folder.dicom / "b", "4711", name="x", PatientSex="F", lift=50)
     write_small(folder.dicom / "c", "8822", name="x", lift=90)
     folder.run()
-    says(checks(folder), r"earlier registrations call so.*\(--cases\) with another patient_id")
+    says(checks(folder), r"as in earlier intakes.*\(--cases\) with another patient_id")
     register(folder, {"patient_id": "4711b", "image": "b"})
-    assert {line["result"] for line in folder.lines()} == {"registered"}
+    assert {line["result"] for line in folder.lines()} == {"taken"}
     assert len(folder.patients()) == 3
 
 
@@ -207,7 +207,7 @@ REGISTERING: dict[str, Remedy] = {
     "Intake: a file or folder that may not be read": closed,
     "Intake: the study inside of what is handed in": study_inside,
     "Intake: a file in the place of the study's folder": file_in_its_place,
-    "Intake: two registrations of one study at a time": second_registration,
+    "Intake: two intakes of one study at a time": second_registration,
     "Intake: a SeriesInstanceUID for each slice, with `--headers keep`": tested(
         patients.test_a_series_uid_of_each_slice_with_kept_headers
     ),

@@ -90,22 +90,23 @@ MASKS = {
         put("days_from_surgery", "0", [0, 1]), "model must not see scans",
         "`timing: postoperative`", {"timing": "postoperative"},
     ),
-    "A table of masks that was never registered": (
+    "A table of masks that the intake did not write": (
         lambda f: (setattr(f, "good", f.registered), setattr(f, "registered", None)),
         "A study needs pseudonyms", "vertebromics intake --cases",
         lambda f: setattr(f, "registered", f.good),
     ),
     "A marker of a study that cannot be read": (
-        marker, "must be as this version writes it", "register again",
+        marker, "must be as this version writes it", "run the intake again",
         lambda f: setattr(f, "registered", f.good),
     ),
-    "A patient who was not registered": (
-        put("patient_id", "0099", [0, 1]), "Every patient of the table must have been registered",
-        "register the new files", put("patient_id", "0001", [0, 1]),
+    "A patient whom the intake does not know": (
+        put("patient_id", "0099", [0, 1]), "Every patient of the table must have a pseudonym",
+        "take the new files in", put("patient_id", "0001", [0, 1]),
     ),
-    "A path that leaves the registered study": (
-        put("mask", "../elsewhere/a.nrrd"), "mask must lie in the folder of the registered study",
-        "register the new files", put("mask", "m/0001-B.nrrd"),
+    "A path that leaves the study's folder": (
+        put("mask", "../elsewhere/a.nrrd"),
+        "mask must lie in the folder that vertebromics intake wrote",
+        "take the new files in", put("mask", "m/0001-B.nrrd"),
     ),
     "A SeriesInstanceUID in the table of masks": (
         put("series", "1.2.840.113619", [0, 1]), "must not name a series by its UID",
@@ -393,7 +394,7 @@ REMEDIES: dict[str, Remedy] = {
     "Intake: a linkage inside the study": inside,
     "Intake: a study without its linkage": lambda f: linkage(f, None, "needs its linkage"),
     "Intake: a linkage of another kind": lambda f: linkage(
-        f, '{"schema": 99}', "The linkage must be a file that register wrote"
+        f, '{"schema": 99}', "The linkage must be a file that vertebromics intake wrote"
     ),
     "Intake: a folder that holds other files": other_files,
     "Scan: a linkage of another kind": lambda f: scan(

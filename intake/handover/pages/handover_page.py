@@ -59,7 +59,7 @@ def write_page(
     matched, handover : Matched, Handover
         What was matched, and what was found.
     written : sequence of (Row, dict)
-        What was registered, with its row of the table of masks.
+        What was taken, with its row of the table of masks.
     linkage : Linkage
         Pseudonyms and letters of readers.
     linkage_path : pathlib.Path

@@ -37,12 +37,12 @@ def write_report(matched: Matched, handover: Handover, written: list, path: Path
         if row.version > int(values["version"]):
             check.append(f"named version {row.version} without its original: taken as the first")
         ids = [values["scan_id"], values["case_id"], values["reader"]]
-        lines.append([str(row.mask), "mask", "registered", *ids, row.rule, "; ".join(check)])
+        lines.append([str(row.mask), "mask", "taken", *ids, row.rule, "; ".join(check)])
     scans = {id(row.series): values["scan_id"] for row, values in written}
     lines += [[str(mask), "mask", "NOT MATCHED", "", "", "", "", why]
               for mask, why in matched.failed]  # fmt: skip
     for one in handover.series:
-        result = "registered" if id(one) in scans else "no mask of it"
+        result = "taken" if id(one) in scans else "no mask of it"
         result = "CONTRADICTS" if one.problem else result
         what = f"CT series, {len(one.files)} files"
         check = one.problem or "; ".join(one.notes)

@@ -40,7 +40,7 @@ def leave_out_strangers(matched: Matched, handover: Handover, linkage: Linkage) 
     for row in matched.rows:
         if against := reasons.get(row.series.patient):
             reason = (
-                "A patient must be the person whom earlier registrations call so (found: "
+                "A patient id must mean the same person as in earlier intakes (found: "
                 f"{', '.join(against)}). Remedy: hand in a table (--cases) with another patient_id"
             )
             matched.failed.append((row.mask, reason))

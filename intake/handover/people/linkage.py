@@ -235,7 +235,7 @@ def read_linkage(path: Path) -> Linkage:
         return Linkage(**content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise StudyError(
-            f"The linkage must be a file that register wrote, schema {SCHEMA}",
+            f"The linkage must be a file that vertebromics intake wrote, schema {SCHEMA}",
             where=path.name,
             remedy="name the right file by --linkage; without it patients get new pseudonyms",
             code="linkage-invalid",

@@ -97,6 +97,6 @@ def check_readable(unreadable: list[Path], report: str) -> None:
             "Everything that is handed over must be readable: what is closed may hold patients",
             found=f"{len(unreadable)} files or folders without the right to read; {report} lists "
             "them",
-            remedy="give this user the right (chmod -R u+rX FOLDER), and register again",
+            remedy="give this user the right (chmod -R u+rX FOLDER), and run the intake again",
             code="handover-unreadable",
         )

@@ -39,7 +39,9 @@ def _lock(path: Path) -> Iterator[None]:
         except BlockingIOError:
             raise _busy() from None
         except OSError:
-            logger.warning("No locks on this disk: take care that nobody registers beside you")
+            logger.warning(
+                "No locks on this disk: take care that nobody else runs an intake at the same time"
+            )
         if not path.exists() or os.fstat(handle).st_ino != path.stat().st_ino:
             raise _busy()  # its holder ended, and another began, in this moment
         yield
@@ -50,8 +52,8 @@ def _lock(path: Path) -> Iterator[None]:
 
 def _busy() -> StudyError:
     return StudyError(
-        "One registration at a time may write a study and its linkage",
-        found="another one that goes on",
+        "One intake at a time may write a study and its linkage",
+        found="another one that is running",
         remedy="wait until it ends, and start again",
         code="registration-already-running",
     )

@@ -292,7 +292,7 @@ class StudyTree:
                 raise CaseError(
                     "A word of the header that results repeat must not name a patient",
                     found=keyword,
-                    remedy="register with --headers clean, which leaves it out",
+                    remedy="run the intake with --headers clean, which leaves it out",
                     code="header-word-names-patient",
                 )
 

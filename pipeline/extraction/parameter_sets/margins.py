@@ -167,7 +167,7 @@ if __name__ == "__main__":
     arguments.add_argument(
         "--label",
         type=bounded_number(minimum=1),
-        help="voxel value of the region (default: params')",
+        help="voxel value of the region (default: as in --params)",
     )
     arguments.add_argument("--params", type=Path, required=True, help="PyRadiomics parameter file")
     arguments.add_argument(

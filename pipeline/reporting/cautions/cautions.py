@@ -63,7 +63,7 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
 
 def _notice(results: Results) -> Caution | None:
     notice = results.study.config.get("notice")
-    return Caution("Notice of the study", notice, "summary") if notice else None
+    return Caution("Note on this study", notice, "summary") if notice else None
 
 
 def _simulated_reader(results: Results) -> Caution | None:
@@ -214,8 +214,8 @@ def _few_events_to_fit(results: Results) -> Caution | None:
     text = (
         f"{whose} holds {plural(fewer, 'patient')} of the rarer outcome for "
         f"{plural(candidates, 'candidate parameter')}, {number(fewer / candidates, 2)} per "
-        f"parameter ({MIN_EVENTS_PER_PREDICTOR} is a common least). Which predictors are selected, "
-        "and their weights, would change with another sample."
+        f"parameter (at least {MIN_EVENTS_PER_PREDICTOR} are commonly advised). Which predictors "
+        "are selected, and their weights, would change with another sample."
     )
     return Caution("Few events per predictor", text, "selection")
 
@@ -229,7 +229,7 @@ def _few_events_to_test(results: Results) -> Caution | None:
         f"{on.holders} {plural(events, 'event')} and {plural(rows - events, 'non-event')}; "
         f"at least {MIN_TEST_EVENTS} of each are advised to judge a model. One event more or less "
         f"classified right moves sensitivity by {share(1, events)}. Read the intervals, not the "
-        "point values, and no ranking of models into them."
+        "point values, and do not rank the models by them."
     )
     return Caution(f"Few events to {on.aim}", text, "performance")
 
@@ -270,7 +270,7 @@ def _below_nested(results: Results) -> Caution | None:
     text = (
         "The interval of the AUROC on the test rows ends below the figure of nested "
         f"cross-validation: {sentence_list(too_low)}. "
-        f"{validation_kind(results['split']).below} Quote both figures."
+        f"{validation_kind(results['split']).below} Report both figures."
     )
     return Caution("Test rows below nested cross-validation", text, "performance")
 
@@ -295,8 +295,8 @@ def _corrected_above_nested(results: Results) -> Caution | None:
         return None
     text = (
         f"Harrell's correction leaves more than the procedure supports: {sentence_list(too_high)}. "
-        "It takes off too little where features are chosen among many, and even noise then looks "
-        "well predicted. Do not quote the corrected figures; quote the nested ones."
+        "It corrects too little if features are chosen among many: even noise then looks well "
+        "predicted. Do not quote the corrected figures; quote the nested ones."
     )
     return Caution("Corrected AUROC above nested cross-validation", text, "validation")
 

@@ -51,7 +51,7 @@ def comparison_table(
         caption=f"Pairwise differences in AUROC {judged.on} ({how}; {level} intervals, P "
         f"values also adjusted after Holm over {over}), and decisions: rows on which the first "
         "or the second model alone is right, each at its own threshold, with McNemar's exact test, "
-        "which asks for independent rows. A difference without an interval is not estimable: its "
+        "which assumes independent rows. A difference without an interval is not estimable: its "
         "variance among these rows is 0, which says nothing about the next patients."
         f"{' Decisions:' + judged.of_one_repeat if judged.of_one_repeat else ''}",
         shown=pd.DataFrame(rows),

@@ -79,12 +79,12 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
         Items(
             [
                 "Apparent: the final model on the very rows that it learned from. Always too "
-                "good; for a model that remembers its patients it says nothing.",
-                "Corrected: apparent less optimism (Harrell). Takes off too little where "
-                "features are chosen among many or a model remembers its patients, since the "
-                "rows that a resample is judged on are partly its own.",
-                ".632+: weighs in the patients that a resample left out, all the more the more "
-                "the model overfits. Nearer to the truth in such cases.",
+                "good, and meaningless for a model that memorises its patients.",
+                "Corrected: apparent less optimism (Harrell). Corrects too little if "
+                "features are chosen among many or a model memorises its patients, because some "
+                "of the rows that judge a resample were also used to fit it.",
+                ".632+: also counts the patients that a resample left out, with more weight the "
+                "more the model overfits. Closer to the truth in such cases.",
                 "Nested cross-validation: the whole procedure on patients that it never saw, "
                 "with fewer rows to learn from than the final model had.",
                 *_gaps(results),
@@ -118,8 +118,8 @@ def _other_metrics(results: Results, labels: dict[str, str], raw: pd.DataFrame) 
     return Table(
         name="optimism",
         caption="The same correction of other metrics. A corrected calibration slope below 1 is "
-        "how much predicted risks have to be shrunk for new patients. .632+ is defined for AUROC "
-        "and the Brier score. The file holds every metric of every model.",
+        "the factor by which predicted log odds have to be shrunk for new patients. .632+ is "
+        "defined for AUROC and the Brier score. The file holds every metric of every model.",
         shown=pd.DataFrame(rows),
         raw=raw,
         numeric=("Apparent", "Optimism", "Corrected", ".632+", _figure_column(results)),

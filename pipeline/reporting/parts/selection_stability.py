@@ -68,8 +68,8 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
             + (f" The {rest} least often chosen features are not drawn." if rest else "")
             + (
                 f" Dashed: {share(noise, 1)}, how often a permuted outcome chooses its most "
-                f"frequent feature (mean over {plural(info['permutations'], 'outcome')}); what "
-                "lies left of it, noise reaches too."
+                f"frequent feature (mean over {plural(info['permutations'], 'outcome')}); "
+                "features to the left of it are chosen no more often than by chance."
                 if noise is not None
                 else ""
             ),

@@ -335,7 +335,7 @@ def _held_out(results: Results) -> str:
         )
     return (
         f"{fraction} of the patients were held out at random, stratified by outcome: differences "
-        "are chance; a small P tells how unlucky the draw was."
+        "are due to chance; a small P value means an unlucky draw."
     )
 
 

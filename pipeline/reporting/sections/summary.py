@@ -110,7 +110,7 @@ def _question(results: Results) -> tuple[str, str]:
     meaning = results["outcome"].get("definition") or outcome["formula"]
     return (
         "Question",
-        f"How well {do} {sentence_list(offered)} tell apart {results['unit']}s with and without "
+        f"How well {do} {sentence_list(offered)} distinguish {results['unit']}s with and without "
         f"“{outcome['label']}” ({meaning.rstrip('.')})?",
     )
 

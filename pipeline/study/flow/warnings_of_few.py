@@ -92,8 +92,8 @@ def _tell_events(flow: Flow, outcome: pd.Series) -> None:
     known = outcome[flow.members["unit_id"].unique()].astype("int64")
     gone = sum(len(entry["ids"]) for step in flow.steps for entry in step["excluded"])
     counts.info(
-        "in the study by its tables: %d units, %d with the outcome and %d without; left out before "
-        "%d: %s",
+        "units in the study, as the tables say: %d (%d with the outcome, %d without); left out: "
+        "%d (%s)",
         len(known),
         known.sum(),
         len(known) - known.sum(),

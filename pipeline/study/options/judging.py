@@ -307,7 +307,7 @@ class Ablation:
     where: Literal["before_selection", "signature"] = option(
         "before_selection",
         "whether steps remove candidates before the selection, or columns of the signature",
-        "before_selection: others may step in for what is removed | signature: only the columns "
+        "before_selection: others may replace what is removed | signature: only the columns "
         "that the full model chose, less what is removed",
     )
     search: Repetition = option(

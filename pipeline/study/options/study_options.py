@@ -138,7 +138,7 @@ class _HandedIn:
     cases: str | None = option(
         None,
         "path of the table of masks",
-        "table that register wrote: one row per mask; null when `features` is given",
+        "table that `vertebromics intake` wrote: one row per mask; null when `features` is given",
         min_length=1,
         heading="what is handed in",
     )

@@ -753,7 +753,7 @@ def test_cautions_follow_from_the_study(copied, page):
     size = json.loads((copied / "evaluation" / "sample_size.json").read_text(encoding="utf-8"))
     candidates = size["counts"][0]["parameters"]
     assert f"for {candidates:,} candidate parameters" in found["Few events per predictor"].text
-    assert not {"Oversampling", "Simulated reader", "Notice of the study"} & set(found)
+    assert not {"Oversampling", "Simulated reader", "Note on this study"} & set(found)
     change(copied, oversampling="adasyn_tomek", simulated_reader="B", notice="All is simulated.")
     for path in (copied / "models").glob("*/model.json"):
         write_json(read_json(path) | {"oversampled": {"added": True, "why_not": None}}, path)
@@ -761,7 +761,7 @@ def test_cautions_follow_from_the_study(copied, page):
     assert "harms calibration" in found["Oversampling"].text
     assert "support vector machine" not in found["Oversampling"].text
     assert "reader B" in found["Simulated reader"].text
-    assert found["Notice of the study"].anchor == "summary"
+    assert found["Note on this study"].anchor == "summary"
     assert "Few events to test on." in page.text
     # Each model notes how its importance was measured; the page says it once, with the figure.
     told = read_json(copied / "models" / "lr" / "model.json")["importance_notes"]

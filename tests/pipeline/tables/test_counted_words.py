@@ -173,7 +173,9 @@ def test_every_value_is_told_with_its_count_and_meaning(tmp_path, caplog):
     assert "eligibility adults" in caplog.text
     assert "no row has west in the column clinic (values: east, north, south)" in caplog.text
     assert "split by column site: 'east' 20 (train)" in caplog.text
-    assert re.search(r"in the study by its tables: \d+ units, \d+ with the outcome", caplog.text)
+    assert re.search(
+        r"units in the study, as the tables say: \d+ \(\d+ with the outcome", caplog.text
+    )
 
 
 DOUBTS = [

@@ -52,8 +52,8 @@ def concordance_section(results: Results) -> Section:
             f"{by_class.iloc[0]['feature_class']}, "
             f"{share(by_class.iloc[0]['stable'], by_class.iloc[0]['features'])}.",
             caption=f"Share of features with a CCC of at least {number(threshold, 2)}, by image "
-            "type and feature class; least stable at the top and at the left. Pale families move "
-            "with the reader.",
+            "type and feature class; least stable at the top and at the left. Pale: "
+            "families that depend on who drew the mask.",
         ),
         Figure(
             name="concordance",

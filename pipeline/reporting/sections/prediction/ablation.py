@@ -59,8 +59,8 @@ def ablation_section(results: Results) -> Section:
 def _introduction(results: Results) -> str:
     way = {
         "before_selection": "Each step takes candidates away before the selection, or leaves out a "
-        "step of the procedure, and fits everything again, so that others may step in for what is "
-        "gone.",
+        "step of the procedure, and fits everything again, so that other candidates may replace "
+        "what is gone.",
         "signature": "Each step takes columns out of the signature of the full model, or leaves "
         "out a step of the preparation, and fits the classifier again. Nothing steps in for what "
         "is gone.",
@@ -165,8 +165,8 @@ def _steps_table(
     return Table(
         name=f"ablation-{name}",
         caption=f"Ablation of {label} {on.on}. Change: AUROC minus that with all input, "
-        f"which was refitted too, paired over the same {of}. An interval of the change that "
-        f"holds 0 means that {on.rows} cannot tell the step from no change. Confusion matrix: "
+        f"which was refitted too, paired over the same {of}. If the interval "
+        "of the change includes 0, the change may be due to chance. Confusion matrix: "
         "true and false positives above false and true negatives, sensitivity above specificity, "
         "at the threshold of the step. "
         f"{how}",

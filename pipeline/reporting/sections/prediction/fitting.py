@@ -62,9 +62,9 @@ def hyperparameters_section(results: Results) -> Section:
         for note in info["notes"]:
             notes.setdefault(note, []).append(info["label"])
     folds, labels = results["split.folds"], model_labels(results)
-    refitted, says = "all training rows", "nested cross-validation and the test rows say"
+    refitted, says = "all training rows", "nested cross-validation and the test rows show"
     if not holds_out(results["split"]):
-        refitted, says = "all rows", "nested cross-validation says"
+        refitted, says = "all rows", "nested cross-validation shows"
     blocks: list[Block] = [
         Table(
             name="hyperparameters",
@@ -72,7 +72,7 @@ def hyperparameters_section(results: Results) -> Section:
             f"{_several_phases(labels)}, "
             f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
             f"{refitted}. The cross-validated AUROC chose the parameters and is optimistic: "
-            f"how good a model is, {says}.",
+            f"{says} how good a model is.",
             shown=pd.DataFrame(rows),
             raw=pd.DataFrame(raw).drop(columns="name"),
             numeric=("Cross-validated AUROC (SD)", "Sets tried", "Fits", "Time"),
@@ -87,7 +87,7 @@ def hyperparameters_section(results: Results) -> Section:
 
 def _thresholds_table(results: Results) -> Table:
     """Return from which predicted risk on each model calls an event, and why from there."""
-    apart = "No prediction of a test row had a part in it."
+    apart = "Predictions of test rows were not used for it."
     if not holds_out(results["split"]):
         apart = (
             "It is that of the final model; in nested cross-validation every outer fold chose its "

@@ -70,7 +70,7 @@ def importance_section(results: Results) -> Section:
                 if has_shap
                 else ""
             )
-            + ". All are measured on the training rows. Importance tells what a model uses, not "
+            + ". All are measured on the training rows. Importance shows what a model uses, not "
             "what causes the outcome; correlated features share importance or mask each other.",
         ),
         _agreement(ordered, printed),

@@ -89,7 +89,7 @@ def performance_section(results: Results) -> Section:
             ),
             alt=f"ROC curves {on.on}. AUROC: {described}.",
             caption=f"Receiver operating characteristic {on.on}.{on.of_curves} Dotted: guessing. "
-            f"Markers tell curves apart that lie on each other.{few}",
+            f"Markers help to distinguish curves that overlap.{few}",
             width=620,
         ),
         _metric_table(
@@ -132,8 +132,8 @@ def performance_section(results: Results) -> Section:
             )
             + ".",
             caption=f"Confusion matrices {on.on}. Rows: what happened; columns: what was "
-            "predicted; percentages of the row. A risk from the stated threshold on counts as "
-            "event; how each threshold was chosen stands with how the models were fitted."
+            "predicted; percentages of the row. A risk at or above the stated threshold "
+            "counts as an event; “How the models were fitted” says how each was chosen."
             f"{_own_thresholds(on)}{on.of_one_repeat}{few}",
         ),
         _metric_table(
@@ -272,8 +272,9 @@ def _decision(results: Results, labels: dict[str, str], level: str) -> Figure:
         caption=f"Decision curves {on.on}, threshold probability {number(low, 2)} to "
         f"{number(high, 2)}. Shaded: pointwise {level} band over resampled patients of "
         f"{results.modelling.winner['label']}, the best in cross-validation; those of the others "
-        "stand in evaluation/decision_curve.csv. A model helps where it lies "
-        f"above both treating all and treating none. The axis is cut below.{at_figure(results)}",
+        "are in evaluation/decision_curve.csv. A model helps where it lies "
+        "above both treating all and treating none. The axis is cut off at the bottom."
+        f"{at_figure(results)}",
         width=620,
     )
 

@@ -35,7 +35,7 @@ def primary_sentence(results: Results) -> str:
     if declared is None:
         return (
             "None was declared before the study ran. All figures are exploratory, and none "
-            "of them may be singled out afterwards as what the study set out to show."
+            "of them may be presented afterwards as the aim of the study."
         )
     modelling = results.modelling
     lost = lost_primary(declared, modelling.dropped, modelling.winner["model"])
@@ -110,8 +110,9 @@ def sample_size_section(results: Results) -> Section:
             + ("enough. " if enough else f"{share(size['patients'], candidates['needed'], 1)}. ")
         )
     text += (
-        "Selection does not lower that number, since it spends events too; the rows of the models "
-        "show what their predictors would need if they had been fixed beforehand."
+        "Selecting predictors does not lower that number, because the selection uses events too. "
+        "The rows of the models show how many patients their predictors would need if these had "
+        "been fixed beforehand."
     )
     shown = Table(
         name="sample-size",

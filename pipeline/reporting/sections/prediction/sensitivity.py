@@ -36,7 +36,7 @@ def _missing_text(results: Results, gaps: pd.DataFrame) -> Paragraph:
         f"one, {order_words(results).imputation}."
     )
     if options["indicators"]:
-        text += " A column more tells the models where a clinical predictor was missing."
+        text += " An extra column tells the models where a clinical predictor was missing."
     return Paragraph(text)
 
 

@@ -69,8 +69,8 @@ def _outcome(sites: Sites) -> Table:
         "There are not two sites and two outcomes to compare."
         if found["p_value"] is None
         else f"Chi-square test P {_shown_p(found['p_value'])}, Cramér's V "
-        f"{number(found['cramers_v'], 2, UNIT)} (0: no association, 1: the site tells the "
-        f"outcome).{few}"
+        f"{number(found['cramers_v'], 2, UNIT)} (0: no association, 1: the site determines "
+        f"the outcome).{few}"
     )
     shown = pd.DataFrame(
         {
@@ -235,7 +235,7 @@ def _features(sites: Sites) -> Table:
         caption="Radiomic features that pass the agreement of readers, compared between the sites "
         "of the training rows (Kruskal-Wallis, P adjusted after Benjamini and Hochberg, below "
         "0.05). η²: share of the ranks' variance that lies between sites. The second row is of the "
-        "rows that ComBat learned from, and thus flatters it; neither tells an effect of the "
+        "rows that ComBat learned from, and thus flatters it; neither separates an effect of the "
         f"scanner from a difference of the patients.{hint}",
         shown=pd.DataFrame(rows),
         raw=sites.features,

@@ -40,7 +40,7 @@ def test_a_surname_and_the_grid_of_one_ct_tell_the_patient_to_confirm(folder):
     write_small_mask(folder.dicom / "m" / "Canaruso_L1_rA.nrrd", lift=40)
     write_small_mask(folder.dicom / "m" / "Canarelli_L2_rA.nrrd", lift=7)
     told = results(folder)
-    assert told["Canaruso_L1_rA.nrrd"][0] == "registered"
+    assert told["Canaruso_L1_rA.nrrd"][0] == "taken"
     assert "is it this one?" in told["Canaruso_L1_rA.nrrd"][1]
     assert "off" not in told["Canaruso_L1_rA.nrrd"][1]
     assert told["Canarelli_L2_rA.nrrd"][0] == "NOT MATCHED"
@@ -53,7 +53,7 @@ def test_a_surname_of_two_patients_is_a_question(folder):
     write_small_mask(folder.dicom / "m" / "Canarelli Bea_L1_rA.nrrd", lift=40)
     told = results(folder)
     assert "2 patients of the surname" in told["Canarelli_L1_rA.nrrd"][1]
-    assert told["Canarelli Bea_L1_rA.nrrd"][0] == "registered"
+    assert told["Canarelli Bea_L1_rA.nrrd"][0] == "taken"
 
 
 def test_the_surname_of_another_patient_contradicts_an_id_but_a_readers_does_not(folder):
@@ -64,8 +64,8 @@ def test_the_surname_of_another_patient_contradicts_an_id_but_a_readers_does_not
     told = results(folder)
     assert told["4700_Canaruso_L1_rA.nrrd"][0] == "NOT MATCHED"
     assert "the surname of another patient" in told["4700_Canaruso_L1_rA.nrrd"][1]
-    assert told["4701_Canaruso_L1_rA.nrrd"] == ("registered", "")
-    assert told["4700_L2.nrrd"] == ("registered", "")
+    assert told["4701_Canaruso_L1_rA.nrrd"] == ("taken", "")
+    assert told["4700_L2.nrrd"] == ("taken", "")
 
 
 def test_a_mask_on_the_ct_of_another_patient_is_refused(folder):
@@ -131,7 +131,7 @@ def test_two_corrections_and_one_that_changes_nothing_are_questions(folder):
     for name in ("corrected", "final"):
         assert "(of its correction in _v3)" in told[f"4700_L1_rA_{name}.nrrd"][1]
     assert told["4701_L1_rA_corrected.nrrd"][1].startswith("A correction must differ")
-    assert told["4701_L1_rA.nrrd"][0] == "registered"
+    assert told["4701_L1_rA.nrrd"][0] == "taken"
     assert "4701_L1_rA (1).nrrd" not in told  # left out, as a copy
 
 

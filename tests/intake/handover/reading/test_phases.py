@@ -47,7 +47,7 @@ def test_phases_are_a_question_until_one_is_named(folder, what):
     assert "say which by --phase" in said
     (row,) = folder.run("--phase", name)
     assert len(list((folder.out / row["image"]).iterdir())) == 5
-    taken = [line for line in folder.lines("CT") if line["result"] == "registered"]
+    taken = [line for line in folder.lines("CT") if line["result"] == "taken"]
     assert [line["check"] for line in taken] == [
         f"its SeriesInstanceUID holds several parts: this is {name}"
     ]
@@ -73,7 +73,7 @@ def test_two_thicknesses_of_one_acquisition_are_told_apart_by_the_grid(folder):
     write_small_mask(folder.dicom / NAME, lift=20.0)
     (row,) = folder.run()
     assert len(list((folder.out / row["image"]).iterdir())) == 5
-    told = [line["check"] for line in folder.lines("CT") if line["result"] == "registered"]
+    told = [line["check"] for line in folder.lines("CT") if line["result"] == "taken"]
     assert "this is 2.5 mm thick" in told[0]
 
 

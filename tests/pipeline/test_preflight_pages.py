@@ -104,7 +104,7 @@ def test_the_list_and_the_pages_of_the_cases(tmp_path):
     (pictures / "gone.png").write_bytes(b"of a case that the study no longer has")
     folder = written(tmp_path / "pages", SOME, [pictures])
     index = (folder / "index.html").read_text("utf-8")
-    assert "Of 6 masks 3 with errors, 1 with warnings, 2 without either" in text_of(
+    assert "6 masks: 3 with errors, 1 with warnings, 2 without either" in text_of(
         folder / "index.html"
     )
     assert "on_bad_case: exclude" in index

@@ -69,7 +69,7 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
             + (
                 f" Dashed: {share(noise, 1)}, how often a permuted outcome chooses its most "
                 f"frequent feature (mean over {plural(info['permutations'], 'outcome')}); "
-                "features to the left of it are chosen no more often than by chance."
+                "features to the left of it stay within what chance can reach."
                 if noise is not None
                 else ""
             ),

@@ -132,8 +132,8 @@ def _patients(results: Results) -> list[Point]:
             f"({share(events, len(split))}) had it. "
         )
         text += (
-            f"{count(len(split) - len(test))} built the models; {count(len(test))} ({tested}) "
-            "tested them."
+            f"{plural(len(split) - len(test), results['unit'])} built the models; "
+            f"{count(len(test))} ({tested}) tested them."
             if holds_out(results["split"])
             else "All built the final models; each was judged by models that had not learned "
             "from it."

@@ -106,7 +106,7 @@ def brief_ratio(value: float, low: float, high: float) -> str:
     >>> brief_ratio(2.0, 1.2, 3.1)
     'risks are on average 2.0 times too low (observed/expected 2.00 (1.20 to 3.10))'
     >>> brief_ratio(0.9, 0.6, 1.3)
-    'no error of the average risk was shown (observed/expected 0.90 (0.60 to 1.30))'
+    'the average risk was not shown to be wrong (observed/expected 0.90 (0.60 to 1.30))'
     """
     ratio = interval(value, low, high, 2, METRIC_BOUNDS["oe_ratio"])
     shown = f"(observed/expected {ratio})"
@@ -114,7 +114,7 @@ def brief_ratio(value: float, low: float, high: float) -> str:
         return f"no event happened, though some were expected {shown}"
     factor, side = (1 / value, "high") if value < 1 else (value, "low")
     if number(factor, 1) == "1.0" or _includes_one(low, high):
-        return f"no error of the average risk was shown {shown}"
+        return f"the average risk was not shown to be wrong {shown}"
     return f"risks are on average {number(factor, 1)} times too {side} {shown}"
 
 
@@ -126,11 +126,11 @@ def brief_slope(value: float, low: float, high: float) -> str:
     >>> brief_slope(2.4, 1.3, 3.4)
     'high risks are too low and low ones too high (slope 2.40 (1.30 to 3.40))'
     >>> brief_slope(1.2, 0.7, 1.9)
-    'no error of the spread of risks was shown (slope 1.20 (0.70 to 1.90))'
+    'the spread of risks was not shown to be wrong (slope 1.20 (0.70 to 1.90))'
     """
     shown = f"(slope {interval(value, low, high, 2)})"
     if number(value, 2) == "1.00" or _includes_one(low, high):
-        return f"no error of the spread of risks was shown {shown}"
+        return f"the spread of risks was not shown to be wrong {shown}"
     if value > 1:
         return f"high risks are too low and low ones too high {shown}"
     if value > 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.remedies import (
     Remedy,
     tables_clinical_sheets,
+    tables_described,
     tables_files,
     tables_groups,
     tables_late,
@@ -20,6 +21,7 @@ from tests.remedies import (
 PARTS = [
     *(tables_files, tables_values, tables_ready, tables_people, tables_late, tables_groups),
     *(tables_regression, tables_models, tables_clinical_sheets, tables_validation, tables_sites),
+    tables_described,
 ]
 REMEDIES: dict[str, Remedy] = {
     bad_input: remedy for part in PARTS for bad_input, remedy in part.REMEDIES.items()

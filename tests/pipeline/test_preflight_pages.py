@@ -125,7 +125,7 @@ def test_a_study_that_stops_says_so(tmp_path):
 
 
 def test_a_study_without_a_mask_has_a_page(tmp_path):
-    assert "Of 0 masks" in text_of(written(tmp_path / "p", SOME[:0]) / "index.html")
+    assert "0 masks: 0 with errors" in text_of(written(tmp_path / "p", SOME[:0]) / "index.html")
 
 
 class Links(HTMLParser):

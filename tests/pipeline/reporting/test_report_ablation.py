@@ -174,7 +174,7 @@ def test_captions_state_all_parameters():
 
 @pytest.mark.parametrize(
     ("where", "words"),
-    [("before_selection", "others may replace"), ("signature", "Nothing steps in")],
+    [("before_selection", "other candidates may replace"), ("signature", "Nothing steps in")],
 )
 def test_the_introduction_says_where_things_are_removed(where, words):
     section = ablation_section(results_of({"lr": table_of(FULL)}, INFO | {"where": where}))

@@ -67,14 +67,20 @@ HEADING = (
 )
 
 
-def cohort(config: Mapping, seed: int) -> tuple[list[FoldData], int]:
-    """Simulate the cohort and see its inner folds through their selection."""
+def simulated(config: Mapping, seed: int) -> tuple[Columns, pd.DataFrame]:
+    """Simulate the cohort: its candidates, and its analysis table with `part` and `fold`."""
     table, info = simulate_tables(PATIENTS, seed, prevalence=EVENTS / PATIENTS).analysis()
     parts = split_table(table, config["split"], config["seed"])
     parts = parts.set_index("unit_id").loc[table["unit_id"]]
     parts = parts[["part", "fold"]].set_axis(table.index)
-    training, folds = training_rows(pd.concat([table, parts], axis=1))
-    return transform_folds(Columns.from_info(info), training, folds, config), len(training)
+    return Columns.from_info(info), pd.concat([table, parts], axis=1)
+
+
+def cohort(config: Mapping, seed: int) -> tuple[list[FoldData], int]:
+    """Simulate the cohort and see its inner folds through their selection."""
+    columns, table = simulated(config, seed)
+    training, folds = training_rows(table)
+    return transform_folds(columns, training, folds, config), len(training)
 
 
 def measure(

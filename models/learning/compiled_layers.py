@@ -12,62 +12,70 @@ import torch
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from models.learning.kernels import kernels
+from models.learning.products import Slopes
 from models.learning.torch_layers import BETAS, CLIPPED_NORM, HALF, TINY, Relaxation, Scale
 
 EPSILON = 1e-5
 """What torch's batch normalisation adds to a variance."""
 
 
-class Gate(torch.autograd.Function):
-    """Batch normalisation, gated linear unit and sum."""
+class Gated(torch.autograd.Function):
+    """Product, batch normalisation, gated linear unit and sum."""
 
     @staticmethod
     def forward(
         context: FunctionCtx,
         x: torch.Tensor,
+        weight: torch.Tensor,
+        name: str,
+        slopes: Slopes | None,
         gain: torch.Tensor,
         shift: torch.Tensor,
         mean: torch.Tensor,
         variance: torch.Tensor,
         momentum: float,
         training: bool,
-        added: torch.Tensor | None,
+        adds: bool,
     ) -> torch.Tensor:
         """Return the output, shape (n_networks, n_channels, n_rows)."""
         x, gain, shift = x.contiguous(), gain.contiguous(), shift.contiguous()
-        n, channels, size = x.shape
-        out = x.new_empty(n, channels // 2, size)
+        before = torch.bmm(weight, x)
+        n, channels, size = before.shape
+        out = before.new_empty(n, channels // 2, size)
         centre, inverse = torch.empty_like(gain), torch.empty_like(gain)
         kernels().gate_forward(
-            *map(_array, (x, gain, shift, mean, variance)),
+            *map(_array, (before, gain, shift, mean, variance)),
             training,
             EPSILON,
             momentum,
-            None if added is None else _array(added.contiguous()),
+            _array(x) if adds else None,
             HALF,
             *map(_array, (out, centre, inverse)),
         )
-        context.save_for_backward(x, gain, shift, centre, inverse)
-        context.training, context.was_added = training, added is not None
+        context.save_for_backward(x, weight, before, gain, shift, centre, inverse)
+        context.slopes, context.name = slopes, name
+        context.training, context.adds = training, adds
         return out
 
     @staticmethod
     @once_differentiable
     def backward(context: FunctionCtx, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """Return the slopes by `x`, `gain`, `shift` and `added`."""
-        x, gain, shift, centre, inverse = context.saved_tensors
-        to_x, to_gain, to_shift = map(torch.empty_like, (x, gain, shift))
+        """Return the slopes by `x`, `gain` and `shift`; those by `weight` go to `slopes`."""
+        x, weight, before, gain, shift, centre, inverse = context.saved_tensors
+        to_before, to_gain, to_shift = map(torch.empty_like, (before, gain, shift))
         slope = slope.contiguous()
-        to_added = torch.empty_like(slope) if context.was_added else None
+        to_x = torch.empty_like(x)
         kernels().gate_backward(
-            *map(_array, (x, slope)),
+            *map(_array, (before, slope)),
             context.training,
             *map(_array, (gain, shift, centre, inverse)),
             HALF,
-            *map(_array, (to_x, to_gain, to_shift)),
-            None if to_added is None else _array(to_added),
+            *map(_array, (to_before, to_gain, to_shift)),
+            _array(to_x) if context.adds else None,
         )
-        return to_x, to_gain, to_shift, None, None, None, None, to_added
+        context.slopes.add(context.name, to_before, x)
+        to_x.baddbmm_(weight.mT, to_before, beta=float(context.adds))
+        return to_x, None, None, None, to_gain, to_shift, *[None] * 5
 
 
 class Attend(torch.autograd.Function):
@@ -126,11 +134,18 @@ class Attend(torch.autograd.Function):
         return to_x, to_gain, to_shift, None, None, None, None, None, to_prior, to_rows
 
 
-def gate(
-    x: torch.Tensor, scale: Scale, momentum: float, training: bool, added: torch.Tensor | None
+def gated(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    name: str,
+    slopes: Slopes | None,
+    scale: Scale,
+    momentum: float,
+    training: bool,
+    adds: bool,
 ) -> torch.Tensor:
-    """Return what `torch_layers.gate` returns."""
-    return Gate.apply(x, *scale, momentum, training, added)
+    """Return what `torch_layers.gated` returns."""
+    return Gated.apply(x, weight, name, slopes, *scale, momentum, training, adds)
 
 
 def attend(

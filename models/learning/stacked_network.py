@@ -7,6 +7,7 @@ joins two networks: what one computes does not depend on those beside it. This m
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from types import ModuleType
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import torch
 
 from models.learning import compiled_layers, torch_layers
+from models.learning.products import Slopes, product
 from models.learning.torch_layers import normed
 
 
@@ -57,6 +59,12 @@ class Wiring(NamedTuple):
     epsilon: float
     momentum: float
 
+    @property
+    def products(self) -> frozenset[str]:
+        """Names of the weights that rows are multiplied by."""
+        layers = [*self.splitter, *self.attentions, *itertools.chain(*self.transformers)]
+        return frozenset({self.final, *(layer.weight for layer in layers)})
+
 
 def wiring_of(network: torch.nn.Module) -> Wiring:
     """Return how the layers of a pytorch-tabnet network without embeddings are joined.
@@ -97,6 +105,7 @@ def compute(
     rows: torch.Tensor,
     *,
     training: bool,
+    slopes: Slopes | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Compute a stack of networks.
 
@@ -112,6 +121,8 @@ def compute(
         Each network's own rows.
     training : bool
         Whether batches are normalised by their own mean and variance.
+    slopes : Slopes, optional
+        Where those of the loss by `products` are to stand once it goes backwards.
 
     Returns
     -------
@@ -128,11 +139,10 @@ def compute(
         return *parts, *(statistics[f"{name}.running_{part}"] for part in ("mean", "var"))
 
     def gated(x: torch.Tensor, gates: tuple[Layer, ...]) -> torch.Tensor:
-        out = None
-        for layer in gates:
-            before = torch.bmm(weights[layer.weight], x if out is None else out)
-            out = layers.gate(before, scale(layer.norm), momentum, training, out)
-        return out
+        for number, (name, norm) in enumerate(gates):
+            of_layer = weights[name], name, slopes, scale(norm)
+            x = layers.gated(x, *of_layer, momentum, training, number > 0)
+        return x
 
     momentum = wiring.momentum
     x = normed(rows, scale(wiring.norm), momentum, training)
@@ -141,7 +151,7 @@ def compute(
     decision = None
     attention = gated(x, wiring.splitter)[:, wiring.n_d :]
     for attentive, gates in zip(wiring.attentions, wiring.transformers, strict=True):
-        before = torch.bmm(weights[attentive.weight], attention)
+        before = product(attention, weights[attentive.weight], attentive.weight, slopes)
         masked, prior, entropy = layers.attend(
             before, scale(attentive.norm), momentum, training, wiring, prior, x
         )
@@ -150,7 +160,9 @@ def compute(
         decided, attention = out.split([wiring.n_d, out.shape[1] - wiring.n_d], dim=1)
         decided = torch.relu(decided)
         decision = decided if decision is None else decision + decided
-    return torch.bmm(weights[wiring.final], decision), sparsity / len(wiring.attentions)
+    return product(decision, weights[wiring.final], wiring.final, slopes), sparsity / len(
+        wiring.attentions
+    )
 
 
 def layers_for(device: torch.device) -> ModuleType:

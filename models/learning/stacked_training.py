@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from models.learning.products import Slopes
 from models.learning.stacked_network import Wiring, compute, layers_for, wiring_of
 from models.learning.torch_layers import BETAS
 
@@ -90,6 +91,7 @@ class Stack:
         first = self.pupils[0].network
         self.wiring = wiring_of(first)
         self.places = _places(first, self.wiring)
+        self.small = max(self.places[name].stop for name in self.wiring.products)
         states = [pupil.network.state_dict() for pupil in self.pupils]
         self.weights = torch.stack(
             [torch.cat([state[name].flatten() for name in self.places]) for state in states]
@@ -103,15 +105,16 @@ class Stack:
         self.steps = torch.zeros(len(states), dtype=torch.float64)
         self.best = self.weights.clone(), {n: s.clone() for n, s in self.statistics.items()}
         self.rows = [pupil.X.T.contiguous() for pupil in self.pupils]
-        self._leaves: dict[int, dict[str, torch.Tensor]] = {}
         self._settings()
 
     def _batches(self, pupil: Pupil) -> int:
         return len(pupil.y) // self.size
 
     def _settings(self) -> None:
-        """Lay the settings of the networks behind one another."""
+        """Lay the settings of the networks behind one another, and make room for their slopes."""
         of = self.weights
+        self.slopes = torch.empty_like(of)
+        self._leaves: dict[int, dict[str, torch.Tensor]] = {}
 
         def column(values: Sequence[float]) -> torch.Tensor:
             return torch.tensor(values, dtype=of.dtype, device=of.device)
@@ -121,10 +124,16 @@ class Stack:
         self.sparse = column([pupil.lambda_sparse for pupil in self.pupils])
 
     def leaves(self, n: int) -> dict[str, torch.Tensor]:
-        """Return the weights of the first `n` networks by name, as leaves that share memory."""
+        """Return the weights of the first `n` networks by name; they share memory.
+
+        Those that multiply no rows are leaves; the slopes of the others see `Slopes`.
+        """
         if n not in self._leaves:
             named = self._named(self.weights[:n])
-            self._leaves[n] = {name: each.detach().requires_grad_() for name, each in named.items()}
+            self._leaves[n] = {
+                name: each.detach().requires_grad_(name not in self.wiring.products)
+                for name, each in named.items()
+            }
         return self._leaves[n]
 
     def _named(self, weights: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -149,16 +158,22 @@ class Stack:
         losses : Tensor of shape (n,)
             Cross-entropy less the weighted sparsity of the attention.
         slopes : Tensor of shape (n, n_weights)
-            Gradient of each network's loss by its own weights.
+            Gradient of each network's loss by its own weights, until the next call.
         """
         n = len(rows)
         leaves = self.leaves(n)
         statistics = {name: values[:n] for name, values in self.statistics.items()}
-        logits, sparsity = compute(self.wiring, leaves, statistics, rows, training=True)
+        slopes = self.slopes[:n]
+        logits, sparsity = compute(
+            self.wiring, leaves, statistics, rows,
+            training=True, slopes=Slopes(self._named(slopes)),
+        )  # fmt: skip
         entropy = functional.cross_entropy(logits, y, reduction="none").mean(dim=-1)
         losses = entropy - self.sparse[:n] * sparsity
-        slopes = torch.autograd.grad(losses.sum(), list(leaves.values()))
-        return losses.detach(), torch.cat([slope.flatten(1) for slope in slopes], dim=1)
+        small = [leaf for leaf in leaves.values() if leaf.requires_grad]
+        found = torch.autograd.grad(losses.sum(), small)
+        torch.cat([slope.flatten(1) for slope in found], dim=1, out=slopes[:, self.small :])
+        return losses.detach(), slopes
 
     def step(self, slopes: torch.Tensor) -> torch.Tensor:
         """Move the first networks by Adam; return the norms of their gradients, shape (n,)."""
@@ -228,7 +243,6 @@ class Stack:
         self.statistics = {name: values[rows] for name, values in self.statistics.items()}
         self.best = self.best[0][rows], {n: values[rows] for n, values in self.best[1].items()}
         self.steps = self.steps[torch.from_numpy(stay)]
-        self._leaves = {}
         if len(stay):
             self._settings()
 
@@ -298,12 +312,12 @@ def auroc(y: np.ndarray, scores: np.ndarray) -> float:
 
 
 def _places(network: torch.nn.Module, wiring: Wiring) -> dict[str, Weight]:
-    """Return where each weight that the loss depends on lies among all of them."""
+    """Return where each weight that the loss depends on lies: first those that multiply rows."""
     places, start = {}, 0
-    for name, weight in network.named_parameters():
-        if _used(name, wiring):
-            places[name] = Weight(start, start + weight.numel(), tuple(weight.shape))
-            start += weight.numel()
+    used = [(name, weight) for name, weight in network.named_parameters() if _used(name, wiring)]
+    for name, weight in sorted(used, key=lambda each: each[0] not in wiring.products):
+        places[name] = Weight(start, start + weight.numel(), tuple(weight.shape))
+        start += weight.numel()
     return places
 
 

@@ -11,6 +11,8 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
+from models.learning.products import Slopes, product
+
 HALF = torch.tensor(0.5).sqrt().item()
 """Scale of the sum of a layer and what it adds: rounded to float32, as in the library."""
 
@@ -48,26 +50,40 @@ def normed(x: torch.Tensor, scale: Scale, momentum: float, training: bool) -> to
     ).view(n, channels, size)
 
 
-def gate(
-    x: torch.Tensor, scale: Scale, momentum: float, training: bool, added: torch.Tensor | None
+def gated(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    name: str,
+    slopes: Slopes | None,
+    scale: Scale,
+    momentum: float,
+    training: bool,
+    adds: bool,
 ) -> torch.Tensor:
-    """Return the first half of the channels of normalised `x`, gated by the second half.
+    """Return a gated layer: half of its normalised channels, gated by the other half.
 
     Parameters
     ----------
-    x : Tensor of shape (n_networks, 2 * n_channels, n_rows)
-        Behind a linear layer.
+    x : Tensor of shape (n_networks, n_in, n_rows)
+        Before the layer.
+    weight, name, slopes
+        Of its product; see `models.learning.products.product`.
     scale : tuple of Tensor
         Of its batch normalisation.
     momentum : float
         Of the running statistics.
     training : bool
         Whether batches are normalised by their own mean and variance.
-    added : Tensor of shape (n_networks, n_channels, n_rows) or None
-        What the result is added to, and the sum halved in variance.
+    adds : bool
+        Whether `x` is added to the result, and the sum halved in variance.
+
+    Returns
+    -------
+    Tensor of shape (n_networks, n_out / 2, n_rows)
     """
-    out = functional.glu(normed(x, scale, momentum, training), dim=1)
-    return out if added is None else (added + out) * HALF
+    before = product(x, weight, name, slopes)
+    out = functional.glu(normed(before, scale, momentum, training), dim=1)
+    return (x + out) * HALF if adds else out
 
 
 def attend(
@@ -86,7 +102,7 @@ def attend(
     x : Tensor of shape (n_networks, n_features, n_rows)
         Behind the attention's linear layer.
     scale, momentum, training
-        As in `gate`.
+        As in `gated`.
     how : Relaxation
         Of the prior, and what keeps a logarithm finite.
     prior : Tensor of shape (n_networks, n_features, n_rows)

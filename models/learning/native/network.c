@@ -16,6 +16,13 @@
 #define CLONES
 #endif
 
+/* Of the exponential's series: as many terms as the longest needs. */
+static const double one_over_factorial[] = {
+    1,           1,           1.0 / 2,       1.0 / 6,        1.0 / 24,
+    1.0 / 120,   1.0 / 720,   1.0 / 5040,    1.0 / 40320,    1.0 / 362880,
+    1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800, 1.0 / 87178291200,
+};
+
 #define root_float32 sqrtf
 #define root_float64 sqrt
 #define logarithm_float32 logf

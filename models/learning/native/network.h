@@ -21,19 +21,20 @@ static inline REAL OF(exponential)(REAL x)
     power.value = x * (REAL)1.44269504088896340736 + ROUNDER;
     const REAL n = power.value - ROUNDER;
     const REAL r = (x - n * LOG2_HIGH) - n * LOG2_LOW;
-    REAL series = 1;
-    for (int k = TERMS; k > 0; k--)
-        series = 1 + series * r * ((REAL)1 / (REAL)k);
+    REAL series = (REAL)one_over_factorial[TERMS];
+    for (int k = TERMS - 1; k >= 0; k--)
+        series = series * r + (REAL)one_over_factorial[k];
     power.bits = (power.bits + BIAS) << MANTISSA;
     return series * power.value;
 }
 
-static inline REAL OF(total)(const REAL *parts)
+/* Halves are added, not one part after the other: a chain of sums waits for each. */
+static inline REAL OF(total)(REAL *parts)
 {
-    REAL sum = 0;
-    for (int lane = 0; lane < LANES; lane++)
-        sum += parts[lane];
-    return sum;
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int lane = 0; lane < half; lane++)
+            parts[lane] += parts[lane + half];
+    return parts[0];
 }
 
 CLONES static REAL OF(sum)(const REAL *x, ptrdiff_t n)

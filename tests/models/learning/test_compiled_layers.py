@@ -9,6 +9,7 @@ import torch
 
 from models.learning import compiled_layers, torch_layers
 from models.learning.kernels import FOLDER, kernels
+from models.learning.products import Slopes, product
 from pipeline.core.errors import MachineError
 from pipeline.core.installed.native_sources import sources_hash
 from tests.support.refusals import refusal
@@ -49,14 +50,30 @@ def compare(function, leaves, scale, *, training):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("with_sum", [True, False])
-def test_a_gate(size, training, with_sum):
-    leaves = [drawn(1, 3, 10, size, scale=4)] + [drawn(2, 3, 5, size)] * with_sum
+@pytest.mark.parametrize("adds", [True, False])
+def test_a_gated_layer(size, training, adds):
+    leaves, weight = [drawn(1, 3, 5, size, scale=4)], drawn(2, 3, 10, 5).detach()
+    to_weight = []
 
     def run(layers, given, scale, training):
-        return [layers.gate(given[0], scale, 0.3, training, given[1] if with_sum else None)]
+        to_weight.append(torch.full_like(weight, torch.nan))
+        slopes = Slopes({"layer": to_weight[-1]})
+        out = layers.gated(*given, weight, "layer", slopes, scale, 0.3, training, adds)
+        # As in a network, where layers share weights.
+        return [layers.gated(out, weight, "layer", slopes, scale, 0.3, training, adds)]
 
     compare(run, leaves, scale_of(3, 3, 10), training=training)
+    torch.testing.assert_close(*to_weight, rtol=1e-11, atol=1e-12)
+
+
+def test_slopes_by_a_weight_are_torchs():
+    x, weight = drawn(1, 3, 5, 8), drawn(2, 3, 4, 5)
+    expected = torch.autograd.grad(sum((weight @ x**n).cos().sum() for n in (1, 2)), weight)[0]
+    found = torch.full_like(weight, torch.nan)
+    slopes = Slopes({"both": found})
+    loss = sum(product(x**n, weight.detach(), "both", slopes).cos().sum() for n in (1, 2))
+    torch.autograd.grad(loss, x)
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -90,8 +107,11 @@ def test_gates_that_are_wide_open_or_shut_neither_overflow_nor_vanish(kind):
     one = torch.ones(1, 2, dtype=kind)
     # A variance such that nothing but rounding is left of the normalisation.
     scale = (one, 0 * one, 0 * one, one - compiled_layers.EPSILON)
-    [[found]] = compiled_layers.gate(x, scale, 0.3, False, None)
-    [[expected]] = torch_layers.gate(x, scale, 0.3, False, None)
+    same = torch.eye(2, dtype=kind)[None]
+    found, expected = (
+        layers.gated(x, same, "", None, scale, 0.3, False, False)[0, 0]
+        for layers in (compiled_layers, torch_layers)
+    )
     torch.testing.assert_close(found, expected, rtol=4 * torch.finfo(kind).eps, atol=1e-37)
 
 
@@ -100,7 +120,8 @@ def test_what_is_not_a_number_stays_so():
         x = drawn(1, 1, 4, 20).detach()
         x[0, place, 3] = torch.nan
         scale = [part.detach() for part in scale_of(2, 1, 4)]
-        assert compiled_layers.gate(x, scale, 0.3, True, None).isnan().any()
+        same = torch.eye(4, dtype=x.dtype)[None]
+        assert compiled_layers.gated(x, same, "", None, scale, 0.3, True, False).isnan().any()
         ones = torch.ones_like(x)
         masked, *_ = compiled_layers.attend(x, scale, 0.3, True, HOW, ones, ones)
         assert masked.isnan().any()

@@ -18,11 +18,11 @@ import numpy as np
 from scipy import stats
 
 from benchmarks.search import simulated
-from models.inputs import training_rows
 from models.learning.fitted_procedure import refit, refit_classifier
 from models.learning.search import search_model
 from models.modes.mode import transform_folds
 from models.scoring.metrics import auroc
+from models.study_files.inputs import training_rows
 from models.workers.journal import Journal
 from pipeline.core.files import json_hash
 from pipeline.core.seeds import derive_seed

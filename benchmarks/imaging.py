@@ -125,6 +125,8 @@ def run_measured(config: Path, folder: Path) -> tuple[dict[str, float], float]:
         PYTHONPATH=str(hook),
         MEASURES=str(measures),
         OMP_NUM_THREADS="1",
+        # As people run it: Python keeps compiled modules, and fingerprints what they read of them.
+        PYTHONDONTWRITEBYTECODE="",
     )
     seconds: dict[str, float] = defaultdict(float)
     for path in measures.iterdir():

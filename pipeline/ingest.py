@@ -9,9 +9,9 @@ kept; of the acquisition only a whitelist of facts goes on.
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,6 +50,17 @@ LIBRARIES = (
 )
 
 COLUMNS = types_of(Ingest)
+
+
+@functools.cache
+def _code() -> str:
+    """Return the fingerprint of the code that this process runs: it is looked up once."""
+    return code_fingerprint("pipeline.ingest")
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}
 
 
 def ingest_scan(
@@ -108,8 +119,8 @@ def ingest_scan(
             "format": file_format,
             "series": series,
             "options": asdict(options),
-            "code": partial(code_fingerprint, "pipeline.ingest"),
-            "versions": lambda: {name: version(name) for name in LIBRARIES},
+            "code": _code,
+            "versions": _versions,
         },
         make,
     )

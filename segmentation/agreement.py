@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import shutil
 from collections.abc import Sequence
@@ -32,6 +33,17 @@ LIBRARIES = ("matplotlib", "numpy", "scipy", "SimpleITK")
 BETWEEN_READERS, CORRECTION = "readers", "correction"
 
 COLUMNS = types_of(Agreement)
+
+
+@functools.cache
+def _code() -> str:
+    """Return the fingerprint of the code that this process runs: it is looked up once."""
+    return code_fingerprint("segmentation.agreement")
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}
 
 
 def pairs_of(labels: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -116,8 +128,8 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store, tolerance_mm: floa
             "ct": ct["image_hash"],
             "masks": hashes,
             "tolerance_mm": tolerance_mm,
-            "code": code_fingerprint("segmentation.agreement"),
-            "versions": {name: version(name) for name in LIBRARIES},
+            "code": _code,
+            "versions": _versions,
         },
         make,
     )

@@ -61,6 +61,17 @@ LIBRARIES = (
 COLUMNS = types_of(Masks)
 
 
+@functools.cache
+def _code() -> str:
+    """Return the fingerprint of the code that this process runs: it is looked up once."""
+    return code_fingerprint("segmentation.masks")
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}
+
+
 def prepare_mask(
     case: Case,
     ct: Mapping,
@@ -124,8 +135,8 @@ def prepare_mask(
             "tables": list(tables_beside(Path(case.mask))) if volume_suffix(case.mask) else [],
             "reading": asdict(reading),
             "ct": [ct["image_hash"], ct.get("source_hash")],
-            "code": functools.partial(code_fingerprint, "segmentation.masks"),
-            "versions": lambda: {name: version(name) for name in LIBRARIES},
+            "code": _code,
+            "versions": _versions,
         },
         make,
     )

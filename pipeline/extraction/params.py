@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 import os
 import warnings
@@ -72,6 +73,7 @@ class Parameters:
         return {key: settings[key] for key in CROP_SETTINGS if key in settings}
 
 
+@functools.cache
 def library_versions() -> dict[str, str]:
     """Return the installed version of each library that computes features."""
     return {name: version(name) for name in LIBRARIES}

@@ -81,7 +81,7 @@ def _told(origin: list[float], number: int, index: int) -> dict[str, str]:
     """Return what a slice says of itself, by what the template says there, of equal length."""
     return {
         "1.2.3.4.9999999999.99999": f"1.2.3.4.{1_000_000_000 + number}.{10_000 + index}",
-        "8888": f"{1000 + index}",
+        "+888": f"{1000 + index}",
         "+77777.7": f"{SPACING[2] * index:+08.1f}",
         "+66666.6": f"{origin[2] + SPACING[2] * index:+08.1f}",
         "125959.999": f"{120000 + index % 60}.{index:03d}",

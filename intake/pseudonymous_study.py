@@ -140,7 +140,10 @@ def register(
         linkage.scan(linkage.patient(row.series.patient), row.series.uid)
         linkage.keep(linkage.patient(row.series.patient), row.series.persons)
     write_linkage(linkage, linkage_path)  # before any file: no pseudonym is ever orphaned
-    written = write_rows(matched.rows, tree, matched.failed)
+    written = write_rows(
+        matched.rows, tree, matched.failed,
+        lambda done, total: tell("copy", done, total, "masks copied with their CTs"),
+    )  # fmt: skip
     if not written:
         tree.clear_orphans()
         write_report(matched, handover, [], report_path(linkage_path))

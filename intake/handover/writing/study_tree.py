@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -310,19 +310,34 @@ def _mask_suffix(path: Path) -> str:
 
 
 def write_rows(
-    rows: Iterable[Row], tree: StudyTree, failed: list[tuple[Path, str]]
+    rows: Iterable[Row],
+    tree: StudyTree,
+    failed: list[tuple[Path, str]],
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[tuple[Row, dict]]:
     """Write the files of all rows and return each with its row of the table of masks.
 
     A file that cannot be copied without identity is left out with all of its rows and added to
     `failed`.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        What was matched.
+    tree : StudyTree
+        Writes the files.
+    failed : list of (pathlib.Path, str)
+        Masks that were not matched, with the reason; added to.
+    progress : callable
+        Told how many masks are written with their CTs, of how many.
     """
     rows = sorted(rows, key=lambda row: (row.series.patient, row.level, row.version))
     cases_of: dict[Path, int] = {}
     for row in rows:
         cases_of[row.mask] = cases_of.get(row.mask, 0) + 1
     written = []
-    for row in rows:
+    for done, row in enumerate(rows):
+        progress(done, len(rows))
         reader = tree.linkage.reader(row.reader or "A")
         try:
             scan_id, image = tree.image(row)
@@ -339,6 +354,7 @@ def write_rows(
         ]
         note = "; ".join(filter(None, (row.note, tree.edited.get(row.mask, ""))))
         written.append((replace(row, note=note), dict(zip(HANDED_IN, values, strict=True))))
+    progress(len(rows), len(rows))
     return written
 
 

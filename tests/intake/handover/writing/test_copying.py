@@ -15,7 +15,8 @@ from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from models.workers.parallel import Workers
 from pipeline.core.errors import CaseError
-from tests.support.hospital import ANNA, write_ct
+from tests.intake.test_register_patients import Folder
+from tests.support.hospital import ANNA, write_ct, write_small
 
 NAMED = {Identity("name", "(0010,0010)", "Wieczorek")}
 
@@ -73,3 +74,14 @@ def test_what_equal_bytes_became_is_not_taken_over_where_another_element_decides
         cleaning.clean_dicom(source, target, Linkage().uid, lambda name, number: name)
         values.append(pydicom.dcmread(target).SmallestImagePixelValue)
     assert values == [65_000, 65_000 - 65_536, 65_000]
+
+
+def test_copying_says_how_far_it_is(tmp_path, caplog):
+    folder = Folder(tmp_path)
+    for number in range(2):
+        patient = f"471{number}"
+        write_small(folder.dicom / patient, patient, lift=40.0 * number, mask=f"{patient}_L1.nrrd")
+    with caplog.at_level("INFO"):
+        folder.run()
+    said = [one for one in caplog.messages if one.startswith("progress copy")]
+    assert [one.split()[2] for one in said] == ["0/2", "1/2", "2/2"]

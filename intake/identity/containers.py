@@ -186,6 +186,9 @@ def _xz(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece]:
 def _zip(stream: BinaryIO, _: bytes, chain: tuple[str, ...]) -> Iterator[Piece]:
     with zipfile.ZipFile(stream) as opened:
         yield Piece(opened.comment, (*chain, "comment"))
+        places = {member.header_offset for member in opened.infolist()}
+        if len(places) < len(opened.infolist()):  # Python may print a member's name otherwise
+            raise zipfile.BadZipFile("two members in one place")
         for member in opened.infolist():
             yield Piece(member.filename.encode(), (*chain, "name"))
             if not member.flag_bits & 0x800:  # names were decoded as cp437

@@ -301,7 +301,9 @@ def _members(content: bytes, where: str) -> dict[str, bytes]:
                     code="frozen-member-compressed",
                 )
             members[info.filename] = b""
-        if sum(info.file_size for info in infos) > len(content):
+        # (Some versions of Python only warn of two names that share bytes.)
+        shared = len({info.header_offset for info in infos}) < len(infos)
+        if shared or sum(info.file_size for info in infos) > len(content):
             raise refused(
                 "Members of a frozen model must not be larger than its file",
                 "members that overlap, or sizes that are not true",

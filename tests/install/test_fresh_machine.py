@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_files_are_copied_and_folders_are_named(carry_pip, tmp_path):
     assert "timeout = 60\n" in written
     env = os.environ | {"PIP_CONFIG_FILE": str(root / "etc/pip.conf")}
     read_back = subprocess.run(
-        ["python3", "-m", "pip", "config", "list"],
+        [sys.executable, "-m", "pip", "config", "list"],
         env=env,
         capture_output=True,
         text=True,

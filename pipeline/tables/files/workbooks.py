@@ -159,6 +159,8 @@ def _check_parts(data: bytes, path: str) -> tuple[int, bool]:
         parts = archive.infolist()
         if len({part.filename for part in parts}) < len(parts):
             raise zipfile.BadZipFile("a part twice")
+        if len({part.header_offset for part in parts}) < len(parts):
+            raise zipfile.BadZipFile("two parts in one place")
         for part in parts:
             large = re.search(r"(worksheets/[^/]*|sharedStrings)\.xml$", part.filename)
             size += part.file_size

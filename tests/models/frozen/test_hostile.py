@@ -23,7 +23,7 @@ CODES = {
     "twice": {"frozen-member-repeated"},
     "bomb": {"frozen-member-compressed"},
     "claimed_size": {"frozen-members-overlap"},
-    "overlap": {"frozen-file-damaged"},
+    "overlap": {"frozen-members-overlap"},
     "bytes_between": {"frozen-file-damaged"},
     "bytes_in_front": {"frozen-file-not-zip"},
     "bytes_behind": {"frozen-file-changed"},

@@ -3,10 +3,7 @@
 References
 ----------
 .. [1] Harrell FE, Lee KL, Mark DB. Multivariable prognostic models. Stat Med 1996;15:361-387.
-.. [2] Noma H, Shinozaki T, Iba K, Teramukai S, Furukawa TA. Confidence intervals of prediction
-   accuracy measures for multivariable prediction models based on the bootstrap-based optimism
-   correction methods. Stat Med 2021;40:5691-5701.
-.. [3] Steyerberg EW. Clinical Prediction Models. 2nd ed. Springer 2019, chapters 13 and 15.
+.. [2] Steyerberg EW. Clinical Prediction Models. 2nd ed. Springer 2019, chapters 13 and 15.
 """
 
 from __future__ import annotations
@@ -20,11 +17,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+from models.regression.checking.corrected_interval import cross_validated
 from models.regression.checking.screening import kept_terms
 from models.regression.fitting.firth import recentred_intercept
 from models.regression.fitting.newton import maximise
 from models.regression.fitting.separation import is_separated
 from models.regression.fitting.terms import Term
+from models.scoring.delong import auroc_interval
 from models.scoring.intervals import patient_resamples
 from models.scoring.metrics import auroc, brier
 from pipeline.core.errors import FitError
@@ -84,14 +83,13 @@ def bootstrap_optimism(
     patients : numpy.ndarray, optional
         Shape (n,), patients of the rows, who are drawn; rows are patients without.
     confidence : float
-        Level of the interval of the corrected C-index: the percentiles of the apparent one over the
-        resamples, moved by the optimism [2]_.
+        Level of the interval of the corrected C-index (`models.regression.checking.corrected_interval`).
     indices : sequence of numpy.ndarray, optional
         Rows of each resample, in place of drawn ones.
     """
     outcome = np.asarray(outcome, float)
+    patients = np.arange(len(outcome)) if patients is None else patients
     if indices is None:
-        patients = np.arange(len(outcome)) if patients is None else patients
         drawn = patient_resamples(
             *(patients, outcome, resamples, derive_seed(seed, "regress", "optimism")),
             stratified=False,
@@ -101,7 +99,7 @@ def bootstrap_optimism(
     everything = np.arange(len(outcome))
     first, _ = _procedure(whole, everything, threshold, Counter())
     apparent = measures_of(first, outcome)
-    found, inside, counted, chosen = [], [], Counter(), Counter()
+    found, counted, chosen = [], Counter(), Counter()
     for index in indices:
         if len(np.unique(outcome[index])) < 2:
             counted["one class"] += 1
@@ -114,21 +112,23 @@ def bootstrap_optimism(
         chosen.update(kept)
         on_resample, on_rows = measures_of(lp[index], outcome[index]), measures_of(lp, outcome)
         found.append([on_resample[name] - on_rows[name] for name in MEASURES])
-        inside.append(on_resample["c_index"])
     used = len(found)
+    out_of_fold = cross_validated(
+        lambda index: _procedure(whole, index, threshold, Counter())[0],
+        *(outcome, patients, derive_seed(seed, "regress", "folds")),
+    )
     differences = np.array(found).reshape(-1, len(MEASURES))
     table = []
     for at, name in enumerate(MEASURES):
         known = differences[:, at][np.isfinite(differences[:, at])]
         mean = float(known.mean()) if len(known) else math.nan
         error = float(known.std(ddof=1) / math.sqrt(len(known))) if len(known) > 1 else math.nan
-        low = high = math.nan
+        corrected, low, high = apparent[name] - mean, math.nan, math.nan
         method = "apparent - optimism; no interval"
-        if name == "c_index" and used > 1:
-            tail = (1 - confidence) / 2
-            low, high = np.quantile(inside, [tail, 1 - tail]) - mean
-            method = "apparent - optimism; interval: location-shifted bootstrap (Noma 2021)"
-        corrected = apparent[name] - mean
+        if name == "c_index":
+            low, high = auroc_interval(corrected, out_of_fold.error**2, confidence)
+            if np.isfinite(low):
+                method = f"apparent - optimism; interval: {out_of_fold.method}, out of fold"
         table.append([name, apparent[name], mean, error, corrected, low, high, method, len(known)])
     columns = ["measure", "apparent", "optimism", "optimism_se", "corrected", "low", "high"]
     frame = pd.DataFrame(table, columns=[*columns, "method", "resamples"])

@@ -111,9 +111,10 @@ class Workplace:
         self.clone = root / "local clone"
         left_out = shutil.ignore_patterns(
             *(".git", ".venv", ".snakemake", "results", "build", "studies", "*.so", "__pycache__"),
-            *("data", "tables-data", "simulated-data", "examples", "images", "golden"),
+            *("data", "tables-data", "simulated-data", "examples", "golden"),
         )
         shutil.copytree(repository, self.clone, ignore=left_out)
+        shutil.rmtree(self.clone / "docs/images")
         git(self.clone, "init", "-q", "-b", "main")
         git(self.clone, "add", "-A")
         git(self.clone, "commit", "-q", "-m", "as it stands")

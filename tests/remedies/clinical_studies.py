@@ -87,7 +87,7 @@ def options(name: str, folder: Path) -> None:
 def of_course(name: str, folder: Path) -> None:
     with_course(write_clinical(folder), folder)
     which, remedy, good = OF_COURSE[name]
-    bad, _ = REFUSED[which]
+    bad = REFUSED[which][0]
     refused(SECTION, name, lambda: clinical_study(folder, **(COURSE | bad)), remedy)
     assert course(clinical_study(folder, **(COURSE | good)))[0]
 

@@ -460,7 +460,13 @@ REMEDIES: dict[str, Remedy] = {
         own_uids, "must share one SeriesInstanceUID", "all slices of a series the same", one_uid
     ),
     "Two phases in one series": refused(
-        phases, "one phase only", "leave the files of one phase only", part_removed("b")
+        phases, "one phase only", "name one in column `series`, such as AcquisitionNumber=2",
+        nothing, then=lambda folder: read(folder, "AcquisitionNumber=2"),
+    ),
+    "Column `series` names a phase that the series does not hold": refused(
+        phases, "must be one of the series", "vertebromics series FOLDER lists the phases",
+        nothing, door=lambda folder: read(folder, "AcquisitionNumber=3"),
+        then=lambda folder: read(folder, "AcquisitionNumber=1"),
     ),
     "Stored values with a sign in some slices only": fact_that_keeps_the_case(
         spoilt(3, PixelRepresentation=0), "sign-differs", "compare neighbouring slices"

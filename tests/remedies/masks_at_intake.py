@@ -80,6 +80,18 @@ def remove(name: str) -> Change:
     return lambda root: (root / name).unlink()
 
 
+def cut_metaimage(root: Path) -> None:
+    write_small(root / "x", "4711", level=None)
+    write_small_mask(root / "x" / "4711_L1_rA.mha")
+    path = root / "x" / "4711_L1_rA.mha"
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def saved_anew(root: Path) -> None:
+    write_small_mask(root / "x" / "4711_L1_rA.nii.gz")
+    (root / "x" / "4711_L1_rA.mha").unlink()
+
+
 def far_away(root: Path) -> None:
     write_small(root / "x", "4711", level=None)
     write_small_mask(root / "far" / "someone_L1_rA.nrrd")
@@ -165,6 +177,10 @@ def of_value(value: int) -> Change:
     return write
 
 
+register(
+    "Intake: a MetaImage (`.mha`) that is cut short, or no volume of one value a voxel",
+    cut_metaimage, "save it as .nii.gz", saved_anew,
+)  # fmt: skip
 register(
     "Intake: nothing tells whose mask it is", far_away, "write the patient's id into the file",
     rename("far/someone_L1_rA.nrrd", "far/4711_L1_rA.nrrd"),

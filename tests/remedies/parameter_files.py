@@ -85,7 +85,7 @@ def edited(section: str, *changes: dict) -> dict:
 
 
 def entry(name: str, case: str, _: Path) -> None:
-    section, bad, _ = WRONG[case]
+    section, bad = WRONG[case][:2]
     remedy, goods = ENTRIES[case]
     refused(SECTION, name, lambda: load_params(edited(section, bad)), remedy)
     for good in goods:

@@ -83,7 +83,8 @@ def bootstrap_optimism(
     patients : numpy.ndarray, optional
         Shape (n,), patients of the rows, who are drawn; rows are patients without.
     confidence : float
-        Level of the interval of the corrected C-index (`models.regression.checking.corrected_interval`).
+        Level of the interval of the corrected C-index
+        (`models.regression.checking.corrected_interval`).
     indices : sequence of numpy.ndarray, optional
         Rows of each resample, in place of drawn ones.
     """

@@ -278,19 +278,32 @@ def _below_nested(results: Results) -> Caution | None:
 AGAINST_NESTED = (_above_nested, _below_nested)
 
 
-def _corrected_above_nested(results: Results) -> Caution | None:
-    """Tell where Harrell's correction leaves more than the nested folds support."""
-    too_high = []
+def unsupported_corrections(results: Results) -> list[tuple[str, float, float]]:
+    """Return models whose corrected AUROC exceeds the nested one by more than `SUPPORTED`.
+
+    Returns
+    -------
+    list of tuple
+        Name of the model, corrected AUROC, AUROC of the nested folds.
+    """
+    found = []
     for name, entry in results.modelling.optimism.items():
         rows = entry.table.set_index("metric")["corrected"]
         if name not in results.modelling.nested or "auroc" not in rows:
             continue
         nested = results.modelling.nested[name].info["auroc"]
         if rows["auroc"] > nested + SUPPORTED:
-            too_high.append(
-                f"{_label(results, name)} {_area(rows['auroc'])} corrected against "
-                f"{_area(nested)} in nested cross-validation"
-            )
+            found.append((name, rows["auroc"], nested))
+    return found
+
+
+def _corrected_above_nested(results: Results) -> Caution | None:
+    """Tell where Harrell's correction leaves more than the nested folds support."""
+    too_high = [
+        f"{_label(results, name)} {_area(corrected)} corrected against {_area(nested)} in nested "
+        "cross-validation"
+        for name, corrected, nested in unsupported_corrections(results)
+    ]
     if not too_high:
         return None
     text = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.reporting.cautions.cautions import unsupported_corrections
 from pipeline.reporting.paper.passages import Passage
 from pipeline.reporting.parts.evaluation_tables import threshold_ranges
 from pipeline.reporting.results import Results, judged, metric
@@ -157,16 +158,26 @@ def _resampled(results: Results) -> str:
         for name, entry in results.modelling.nested.items()
         if name in labels
     ]
-    corrected = []
+    corrected, withheld = [], []
+    unsupported = {name for name, *_ in unsupported_corrections(results)}
     for name, entry in results.modelling.optimism.items():
         rows = entry.table.set_index("metric")["corrected"]
-        if name in labels and "auroc" in rows:
+        if name not in labels or "auroc" not in rows:
+            continue
+        if name in unsupported:
+            withheld.append(labels[name])
+        else:
             corrected.append(f"{labels[name]} {number(rows['auroc'], 2, UNIT)}")
     parts = []
     if nested:
         parts.append(f"In nested cross-validation the mean AUROC was {'; '.join(nested)}.")
     if corrected:
         parts.append(f"After correction for optimism it was {'; '.join(corrected)}.")
+    if withheld:
+        parts.append(
+            f"Figures corrected for optimism exceed it too far to be quoted for "
+            f"{sentence_list(withheld)}."
+        )
     return " ".join(parts)
 
 

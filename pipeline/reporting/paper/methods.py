@@ -194,6 +194,12 @@ _SEARCHED = {
     "fixed": "Each arm kept the parameters of the final model.",
 }
 
+_REPEATED = {
+    "full": "repeated the whole procedure",
+    "reduced": "repeated the whole procedure, searching fewer sets of parameters",
+    "fixed": "repeated selection and fit with the parameters of the final model",
+}
+
 _FAMILY_WORKS = {
     "lr": "pedregosa2011sklearn",
     "svm": "cortes1995svm",
@@ -269,20 +275,20 @@ def _evaluation(results: Results) -> Iterator[str]:
             f"same {where}. {_SEARCHED[added.info['search']]} Net benefit was taken at a risk of "
             f"{share(added.info['risk'], 1)}."
         )
-    parts = []
+    parts: dict[str, list[str]] = {}
     if nested := results.modelling.nested:
         options = results["nested"]
-        parts.append(
+        parts.setdefault(options["search"], []).append(
             f"nested cross-validation ({options['folds']} outer folds, "
             f"{plural(options['repeats'], 'repeat')}; {len(nested)} models)"
         )
     if results.modelling.optimism:
-        parts.append(
+        parts.setdefault(results["optimism.search"], []).append(
             "a bootstrap correction for optimism [@harrell1996] "
             f"({count(results['optimism.resamples'])} resamples)"
         )
-    if parts:
-        yield f"Internal validation repeated the whole procedure in {sentence_list(parts)}."
+    for search, ways in parts.items():
+        yield f"Internal validation {_REPEATED[search]} in {sentence_list(ways)}."
     size = results.modelling.sample_size
     needed = size["counts"][0].get("needed")
     told_size = told(results, "sample_size", "Study size: {}.", "how the study size was arrived at")

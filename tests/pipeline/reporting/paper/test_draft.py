@@ -38,6 +38,7 @@ from pipeline.reporting.paper.findings import findings
 from pipeline.reporting.paper.methods import methods
 from pipeline.reporting.paper.passages import GAP
 from pipeline.reporting.paper.workbook import write_workbook
+from pipeline.reporting.results import Optimism
 from pipeline.reporting.sections.prediction.added_value import added_value_section
 from pipeline.reporting.sections.prediction.models import model_labels
 from pipeline.reporting.sections.prediction.selection import selection_section
@@ -102,6 +103,40 @@ def test_results_quote_the_tables(results):
     # A sentence of the page says "None was declared" below its own heading.
     assert "No primary analysis was declared before the study ran" in text
     assert "None was declared" not in text
+
+
+def validated(results, nested):
+    """Return results with an AUROC in nested folds, and one of 0.7 corrected for optimism."""
+    entry = results.modelling.nested["lr"]
+    corrected = pd.DataFrame({"metric": ["auroc"], "corrected": [0.7]})
+    modelling = replace(
+        results.modelling,
+        nested={"lr": replace(entry, info=entry.info | {"auroc": nested})},
+        optimism={"lr": Optimism(corrected, {})},
+    )
+    return replace(results, modelling=modelling)
+
+
+@pytest.mark.parametrize("search", ["full", "reduced", "fixed"])
+def test_internal_validation_repeats_what_it_repeated(results, search):
+    both = changed(validated(results, 0.7), nested__search=search, optimism__search="full")
+    text = text_of(methods(both))
+    said = {
+        "full": "Internal validation repeated the whole procedure in nested cross-validation",
+        "reduced": "repeated the whole procedure, searching fewer sets of parameters in nested",
+        "fixed": "repeated selection and fit with the parameters of the final model in nested",
+    }
+    assert said[search] in text
+    alone = "Internal validation repeated the whole procedure in a bootstrap correction"
+    assert (alone in text) is (search != "full")
+
+
+def test_corrected_figures_that_the_report_would_not_quote_are_not_quoted(results):
+    quoted = "After correction for optimism it was"
+    assert quoted in text_of(findings(validated(results, 0.65)))
+    withheld = text_of(findings(validated(results, 0.55)))
+    assert quoted not in withheld
+    assert "Figures corrected for optimism exceed it too far to be quoted for Logistic" in withheld
 
 
 def test_every_cited_work_is_known(results):

@@ -8,6 +8,7 @@ folders are printed, one a line, to be mounted at the same place.
 from __future__ import annotations
 
 import ast
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ CACHES = ("cache-dir", "no-cache-dir")
 
 def settings() -> dict[str, str]:
     """Return what pip goes by here, without sections; its variables win, as in pip."""
+    if importlib.util.find_spec("pip") is None:
+        raise SystemExit("pip is not on this machine. Remedy: apt-get install python3-pip")
     command = [sys.executable, "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return parsed(listed.splitlines())

@@ -272,8 +272,8 @@ def test_no_file_of_the_masks_vanishes_from_the_report(hospital):
     files = {path.name for root in below for path in root.rglob("*") if path.is_file()}
     assert {name for name in files if not name.endswith(".dcm")} <= report.keys()
     assert report["KH-0000471-A_L1_B.mha"][0] == "taken"
-    for name in ("KH-0000471-A_L1_C.nhdr", "lost.nrrd"):
-        assert report[name][0] == "left out"
+    assert report["KH-0000471-A_L1_C.nhdr"][0] == "NOT MATCHED"
+    assert report["lost.nrrd"][0] == "left out"
     assert report["KH-0000471-A_L2_A.nrrd"][2] == "nothing is drawn in the mask"
 
 

@@ -109,7 +109,7 @@ def lin_ccc_interval(
     -------
     ccc, low, high : ndarray of shape (p,)
         The limits are NaN where fewer than three subjects remain, or one reader's values do not
-        vary; they equal 1 where all readings agree exactly.
+        vary; they equal the coefficient where it is 1 or -1.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, found {confidence}")
@@ -132,8 +132,8 @@ def lin_ccc_interval(
         z = np.arctanh(ccc)
         low, high = np.tanh(z - half_width), np.tanh(z + half_width)
     undefined = (moments.n < 3) | (scale == 0)
-    exact = (ccc == 1) & ~undefined
-    low, high = (np.where(exact, 1.0, limit) for limit in (low, high))
+    exact = (np.abs(ccc) == 1) & ~undefined
+    low, high = (np.where(exact, ccc, limit) for limit in (low, high))
     low, high = (np.where(undefined, np.nan, limit) for limit in (low, high))
     return ccc, low, high
 
@@ -428,4 +428,5 @@ def _ccc(moments: _PairMoments) -> NDArray[np.float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
         total = moments.variance_a + moments.variance_b + moments.shift_squared
         ccc = 2 * moments.covariance / total
-    return np.where(moments.n < 2, np.nan, ccc)
+    # Rounding may bring readings that hardly differ above 1.
+    return np.where(moments.n < 2, np.nan, np.clip(ccc, -1, 1))

@@ -162,6 +162,16 @@ def test_ccc_is_symmetric_and_at_most_the_correlation(readings):
         assert low - 1e-9 <= forth[0] <= high + 1e-9
 
 
+def test_readings_that_differ_by_rounding_have_limits():
+    rng = np.random.default_rng(0)
+    for _ in range(2000):
+        a = rng.normal(size=(rng.integers(3, 9), 1)) * 10.0 ** rng.integers(-3, 4)
+        b = a * rng.choice([1, 1 + 2e-16, 1 - 2e-16, 1 + 1e-9], size=a.shape)
+        for other in (b, -b + 2 * a.mean()):
+            ccc, low, high = (value[0] for value in lin_ccc_interval(a, other))
+            assert -1 <= low <= ccc <= high <= 1
+
+
 @given(READINGS, st.floats(0.5, 100))
 def test_a_shift_lowers_agreement_that_was_perfect(readings, shift):
     a = readings[0]

@@ -238,7 +238,7 @@ def overall_ccc(ratings: ArrayLike) -> NDArray[np.float64]:
         covariances = (centred.sum(axis=1) ** 2).sum(axis=0) / n - variances  # twice their sum
         shifts = readers * ((means - means.mean(axis=0)) ** 2).sum(axis=0)
         occc = covariances / ((readers - 1) * variances + shifts)
-    return np.where((n < 2) | (readers < 2), np.nan, occc)
+    return np.where((n < 2) | (readers < 2), np.nan, np.clip(occc, -1, 1))
 
 
 def icc_2_1(ratings: ArrayLike) -> NDArray[np.float64]:

@@ -170,6 +170,7 @@ def test_readings_that_differ_by_rounding_have_limits():
         for other in (b, -b + 2 * a.mean()):
             ccc, low, high = (value[0] for value in lin_ccc_interval(a, other))
             assert -1 <= low <= ccc <= high <= 1
+            assert -1 <= overall_ccc(np.stack([a, b, other], axis=1))[0] <= 1
 
 
 @given(READINGS, st.floats(0.5, 100))

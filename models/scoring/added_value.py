@@ -124,7 +124,8 @@ def _resampled(
     first: Sample, second: Sample, at: float, weights: np.ndarray, confidence: float
 ) -> dict[str, float]:
     """Return the differences of Brier score and net benefit, with limits."""
-    outcome, found = first.outcome, {}
+    outcome = first.outcome
+    found: dict[str, float] = {}
     scores = {
         "brier": lambda sample, over: metrics.brier(outcome, sample.probability, over),
         "net_benefit": lambda sample, over: resampled_net_benefit(

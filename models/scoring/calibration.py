@@ -17,6 +17,7 @@ References
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -275,11 +276,11 @@ def _recalibrate(
     import statsmodels.api as sm
 
     clipped = _clipped(probability)
-    offset = logit(clipped) if as_offset else None
-    model = sm.GLM(outcome, design, family=sm.families.Binomial(), offset=offset)
-    how = {}
-    if as_offset:
-        how["start_params"] = [_shift(outcome, offset)]
+    offset = logit(clipped)
+    how: dict[str, Any] = {"start_params": [_shift(outcome, offset)]} if as_offset else {}
+    model = sm.GLM(
+        outcome, design, family=sm.families.Binomial(), offset=offset if as_offset else None
+    )
     if patients is not None:
         groups = np.unique(np.asarray(patients), return_inverse=True)[1]
         how |= {"cov_type": "cluster", "cov_kwds": {"groups": groups}}

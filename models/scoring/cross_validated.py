@@ -206,8 +206,10 @@ def held_out_estimates(
     dict of str to Estimate
         In the order of the metrics.
     """
-    how = {"confidence": confidence, "n_resamples": n_resamples, "seed": seed}
-    repeats = [metric_estimates(sample, **how) for sample in held_out.samples]
+    repeats = [
+        metric_estimates(sample, confidence=confidence, n_resamples=n_resamples, seed=seed)
+        for sample in held_out.samples
+    ]
     found = {name: _mean([each[name] for each in repeats]) for name in repeats[0]}
     return found | {"auroc": auroc_estimate(held_out, confidence)}
 

@@ -10,10 +10,14 @@ A metric whose denominator is zero (precision where nobody is predicted positive
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
+
+#: What every function here returns: a float, or with weights an array of shape (n_resamples,).
+#: Which of both follows from the arguments, and is held by the tests.
+Figure = Any
 
 #: Metrics of a confusion matrix that are a share of units, so that Wilson's interval applies:
 #: metric -> (counts of its numerator, counts of its denominator).
@@ -32,12 +36,12 @@ AGREEMENTS = ("f1", "kappa", "mcc", "weighted_precision", "weighted_recall", "we
 class Confusion(NamedTuple):
     """Counts of true and false positives and negatives, as numbers or as arrays of resamples."""
 
-    tp: int | np.ndarray
-    fp: int | np.ndarray
-    fn: int | np.ndarray
-    tn: int | np.ndarray
+    tp: Figure
+    fp: Figure
+    fn: Figure
+    tn: Figure
 
-    def count(self, *names: str) -> int | np.ndarray:
+    def sum_of(self, *names: str) -> Figure:
         """Return the sum of some of the four counts."""
         return sum(getattr(self, name) for name in names)
 
@@ -74,7 +78,7 @@ def confusion(
     )
 
 
-def confusion_metrics(counts: Confusion) -> dict[str, float | np.ndarray]:
+def confusion_metrics(counts: Confusion) -> dict[str, Figure]:
     """Return all metrics of one or many confusion matrices.
 
     Parameters
@@ -93,7 +97,7 @@ def confusion_metrics(counts: Confusion) -> dict[str, float | np.ndarray]:
     tp, fp, fn, tn = (np.asarray(count, float) for count in counts)
     n = tp + fp + fn + tn
     metrics = {
-        name: ratio(counts.count(*part), counts.count(*whole))
+        name: ratio(counts.sum_of(*part), counts.sum_of(*whole))
         for name, (part, whole) in SHARES.items()
     }
     by_chance = ((tp + fp) * (tp + fn) + (fn + tn) * (fp + tn)) / n
@@ -113,7 +117,7 @@ def confusion_metrics(counts: Confusion) -> dict[str, float | np.ndarray]:
 
 def brier(
     outcome: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None
-) -> float | np.ndarray:
+) -> Figure:
     """Return the Brier score, the mean squared difference of probability and outcome."""
     outcome = np.asarray(outcome, float)
     weights = _weights(weights, len(outcome))
@@ -122,7 +126,7 @@ def brier(
 
 def scaled_brier(
     outcome: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None
-) -> float | np.ndarray:
+) -> Figure:
     """Return the Brier score's gain over predicting the sample's event share for everybody.
 
     1 is perfect, 0 no better than the event share, below 0 worse; NaN with one class.
@@ -134,9 +138,7 @@ def scaled_brier(
     return 1 - ratio(brier(outcome, probability, weights), share * (1 - share))
 
 
-def auroc(
-    outcome: np.ndarray, score: np.ndarray, weights: np.ndarray | None = None
-) -> float | np.ndarray:
+def auroc(outcome: np.ndarray, score: np.ndarray, weights: np.ndarray | None = None) -> Figure:
     """Return the area under the ROC curve, ties counting half; NaN with one class."""
     events, others = _by_score(outcome, score, weights)
     below = np.cumsum(others, axis=-1) - others
@@ -144,9 +146,7 @@ def auroc(
     return ratio(won, events.sum(axis=-1) * others.sum(axis=-1))
 
 
-def auprc(
-    outcome: np.ndarray, score: np.ndarray, weights: np.ndarray | None = None
-) -> float | np.ndarray:
+def auprc(outcome: np.ndarray, score: np.ndarray, weights: np.ndarray | None = None) -> Figure:
     """Return the average precision, the area under the precision-recall curve by steps.
 
     As in scikit-learn, without interpolation; a random score has the event share. NaN without
@@ -177,7 +177,7 @@ def _weights(weights: np.ndarray | None, n: int) -> np.ndarray:
     return np.ones(n) if weights is None else np.asarray(weights, float)
 
 
-def ratio(part: float | np.ndarray, whole: float | np.ndarray) -> float | np.ndarray:
+def ratio(part: float | np.ndarray, whole: float | np.ndarray) -> Figure:
     """Divide, NaN where `whole` is zero; a plain number for plain numbers."""
     part, whole = np.asarray(part, float), np.asarray(whole, float)
     share = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)

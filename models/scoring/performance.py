@@ -154,12 +154,12 @@ def _closed_forms(sample: Sample, confidence: float) -> dict[str, Estimate]:
     counts = metrics.confusion(outcome, probability, sample.threshold)
     estimates = {}
     for name, (part, whole) in metrics.SHARES.items():
-        total = counts.count(*whole)
+        total = counts.sum_of(*whole)
         if total == 0:
             estimates[name] = Estimate.undefined("no unit in the denominator")
             continue
-        interval = wilson_interval(counts.count(*part), total, confidence)
-        estimates[name] = Estimate(counts.count(*part) / total, *interval, "Wilson")
+        interval = wilson_interval(counts.sum_of(*part), total, confidence)
+        estimates[name] = Estimate(counts.sum_of(*part) / total, *interval, "Wilson")
     calibrate = (outcome, probability, confidence)
     estimates["calibration_intercept"] = calibration.calibration_intercept(*calibrate, groups)
     estimates["calibration_slope"] = calibration.calibration_slope(*calibrate, groups)

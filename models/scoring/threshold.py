@@ -15,6 +15,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -83,7 +84,7 @@ def threshold_of(
 
 
 def _merit(
-    name: str, target: float | None, tpr: np.ndarray, fpr: np.ndarray, prevalence: float
+    name: str, target: float, tpr: np.ndarray, fpr: np.ndarray, prevalence: float
 ) -> np.ndarray:
     """Return what a rule maximises, at each threshold from the highest down."""
     if name == "youden":
@@ -121,13 +122,13 @@ def threshold_source(
 def rule_words(rule: str | Mapping[str, float]) -> str:
     """Say what a rule other than ``fixed`` looks for."""
     name, target = _parsed(rule)
-    return NAMED[name] if target is None else TARGETS[name].format(target)
+    return NAMED[name] if name in NAMED else TARGETS[name].format(target)
 
 
-def _parsed(rule: str | Mapping[str, float]) -> tuple[str, float | None]:
-    """Return the name of a rule and its target."""
+def _parsed(rule: str | Mapping[str, float]) -> tuple[str, float]:
+    """Return the name of a rule and its target, NaN where the rule has none."""
     if isinstance(rule, str) and rule in NAMED:
-        return rule, None
+        return rule, math.nan
     if isinstance(rule, Mapping) and len(rule) == 1:
         (name, target), *_ = rule.items()
         if name in TARGETS and 0 < target < 1:

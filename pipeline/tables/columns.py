@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -86,7 +87,8 @@ def name_columns(
     StudyError
         If the table has both names, or only some of the columns that make up an id.
     """
-    made, used = {}, set()
+    made: dict[str, Any] = {}
+    used: set[str] = set()
     for own, given in names.items():
         asked = [given] if isinstance(given, str) else list(given)
         parts = [_found(each, sheet.columns) for each in asked]

@@ -127,8 +127,9 @@ def _checked(path: str | Path, problems: Problems) -> pd.DataFrame | None:
     sheet["label"] = sheet["label"].where(sheet["label"].notna(), sheet["column"])
     # Written one way, so that no later reader of the frozen table takes "no " for another level.
     for row, entry in sheet.iterrows():
-        if entry["levels"]:
-            sheet.loc[row, "levels"] = "|".join(levels_of(entry))
+        levels = levels_of(entry)
+        if levels:
+            sheet.loc[row, "levels"] = "|".join(levels)
     sheet["column"] = sheet["column"].map(analysis_name)
     return sheet[list(COLUMNS)].reset_index(drop=True)
 
@@ -143,9 +144,9 @@ def levels_of(entry: pd.Series) -> list[str] | None:
 def all_levels(dictionary: pd.DataFrame) -> dict[str, list[str]]:
     """Return the levels of each column of text that has any."""
     return {
-        entry["column"]: levels_of(entry)
+        entry["column"]: levels
         for _, entry in dictionary.iterrows()
-        if entry["type"] not in NUMERIC and levels_of(entry)
+        if entry["type"] not in NUMERIC and (levels := levels_of(entry))
     }
 
 
@@ -330,7 +331,7 @@ def _check_entry(entry: pd.Series, row: int, path: str | Path, problems: Problem
             code="levels-unlisted",
         )
     alike = spelled_twice(levels or ())
-    if alike and len(set(levels)) == len(levels):
+    if alike and levels and len(set(levels)) == len(levels):
         problems.add(
             "Levels must differ by more than case, blanks or the kind of a sign",
             found=listing(" and ".join(group) for group in alike),

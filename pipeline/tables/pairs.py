@@ -25,14 +25,19 @@ def check_together(
     """Raise `StudyError` unless clinical values and imaging belong together."""
     unit_key = f"{config['unit']}_id"
     imaged = features if cases is None else cases
+    if imaged is None:
+        raise ValueError("one of cases and features must be given")
     if config["outcome"] is not None and "days_from_surgery" in imaged.columns:
         check_timing(imaged, config["timing"])
     problems = Problems("the ids of the tables")
     for site, of_site in sites_of(config):
         with problems.step():
             check_ids_meet(
-                *(rows_of_site(clinical, unit_key, site), rows_of_site(imaged, unit_key, site)),
-                *(unit_key, of_site, site),
+                rows_of_site(clinical, unit_key, site),
+                rows_of_site(imaged, unit_key, site),
+                unit_key,
+                of_site,
+                site,
             )
     problems.raise_if_any()
     if cases is not None:

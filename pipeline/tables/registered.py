@@ -41,7 +41,11 @@ SUSPICIOUS = re.compile(r"[A-Za-z]{0,4}[-_]?[0-9]{7,}")
 
 
 def write_marker(
-    folder: str | Path, made_by: Maker, cases: pd.DataFrame, scans: Mapping | None = None, **more
+    folder: str | Path,
+    made_by: Maker,
+    cases: pd.DataFrame,
+    scans: Mapping | None = None,
+    **more: object,
 ) -> Path:
     """Write the marker of a study whose ids are pseudonyms.
 

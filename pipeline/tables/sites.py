@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -51,7 +51,7 @@ def sites_of(config: Mapping) -> Iterator[tuple[str, Mapping[str, Any]]]:
         return
     for name, given in sorted(config["sites"].items()):
         # A view: what of the configuration is read stays what is asked for.
-        yield name, ChainMap({key: given[key] for key in OPTIONS}, config)
+        yield name, ChainMap({key: given[key] for key in OPTIONS}, cast("dict[str, Any]", config))
 
 
 def has_sites(config: Mapping) -> bool:

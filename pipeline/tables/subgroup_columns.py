@@ -80,7 +80,7 @@ def check_subgroups(
     images : bool
         Whether the study reads CT.
     """
-    if asked == AUTO:
+    if isinstance(asked, str):  # AUTO, as the options demand
         return
     numeric = dict(zip(dictionary["column"], dictionary["type"].isin(_NUMERIC), strict=True))
     of_scans = ACQUISITION if images else ()

@@ -8,7 +8,7 @@ split. Nothing else enters undeclared, and so there are no clinical predictors t
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -197,8 +197,8 @@ def _beside_features(
         roles = _named_columns(config)
         heads = [column_names(path, "features") for path in config["features"].values()]
         taken = set(given_names(config["columns"]))
-        there = [*config["columns"], *(name for head in heads for name in head)]
-        there = dict.fromkeys(analysis_name(name) for name in there if name not in taken)
+        names = [*config["columns"], *(name for head in heads for name in head)]
+        there = dict.fromkeys(analysis_name(name) for name in names if name not in taken)
         _check_there(roles, there, where)
         layout = Layout.of(config, pd.DataFrame({"column": list(roles)}))
     sheet = described_values(config["features"], key, layout).rename(columns=analysis_name)
@@ -277,7 +277,7 @@ def columns_of_course(options: Mapping) -> list[str]:
     return [name for name in dict.fromkeys([*names, *options["adjust_for"]]) if name not in derived]
 
 
-def _check_there(roles: Mapping[str, str], columns: object, where: str) -> None:
+def _check_there(roles: Mapping[str, str], columns: Iterable[str], where: str) -> None:
     known = list(columns)
     for name, role in roles.items():
         if name not in known:

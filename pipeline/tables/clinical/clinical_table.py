@@ -268,8 +268,8 @@ def _check_key(sheet: pd.DataFrame, key: str, path: str | Path, problems: Proble
 
 
 def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Problems) -> pd.Series:
-    levels = levels_of(entry)
-    values = values.where(~values.isin(MISSING - set(levels or ())), None)
+    levels = levels_of(entry) or []
+    values = values.where(~values.isin(MISSING - set(levels)), None)
     if entry["type"] in NUMERIC:
         numbers = _numbers(values, path, problems)
         allowed = {float(level) for level in levels} if levels else None

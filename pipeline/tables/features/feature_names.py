@@ -82,7 +82,7 @@ def filter_family(name: str) -> str | None:
     parts = parse_feature_name(name)
     if parts.image_type is None:
         return None
-    if parts.image_type == "original" and parts.feature_class.startswith("shape"):
+    if parts.image_type == "original" and (parts.feature_class or "").startswith("shape"):
         return "shape"
     begins = _FILTER.match(parts.image_type)
     family = begins.group() if begins else None

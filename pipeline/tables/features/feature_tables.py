@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -133,7 +134,7 @@ def read_feature_keys(
 
 def columns_left_out(
     columns: Mapping[str, Sequence[str]], layout: Layout, features: Iterable[str]
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Return which columns of the readers' tables are no features of the study, and why.
 
     Parameters

@@ -101,7 +101,7 @@ class ParquetTable:
             table.validate(full=True)
         except MemoryError as error:
             if self._size() > MOST_BYTES:
-                raise machine_error(error, str(self.path)) from None
+                raise machine_error(error, str(self.path)) or error from None
             raise self._damaged(error) from None  # a page that claims what no page holds
         except _errors() as error:
             raise self._damaged(error) from None

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -237,7 +238,7 @@ def rows_of(values: pd.Series, wanted: Collection[object]) -> Iterator[tuple[obj
     yield from some.groupby(some, sort=False).groups.items()
 
 
-def rows_of_repeated(keys: pd.Series | pd.DataFrame) -> Iterator[tuple[object, pd.Index]]:
+def rows_of_repeated(keys: pd.Series | pd.DataFrame) -> Iterator[tuple[Any, pd.Index]]:
     """Yield each value that stands in several rows, with these rows, in the order of the table.
 
     A table without repeated keys, as nearly all are, is looked through once.

@@ -158,7 +158,7 @@ def cell_text(value: object) -> str:
     if isinstance(value, float | Decimal):
         if math.isnan(value):
             return ""
-        if math.isfinite(value) and value == int(value) and abs(value) < 2**53:
+        if math.isfinite(value) and value == int(value) and -(2**53) < value < 2**53:
             return str(int(value))
         return repr(value) if isinstance(value, float) else str(value)
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from openpyxl.worksheet._reader import WorkSheetParser
+
 from pipeline.tables.files.workbooks import Records, opened, parsed
 
 MOST_MERGED = 20_000
@@ -36,7 +38,7 @@ def every_worksheet(path: Path) -> list[tuple[str, Records]]:
         book.close()
 
 
-def _filled(records: Records, parser: object) -> Records:
+def _filled(records: Records, parser: WorkSheetParser) -> Records:
     rows = dict(records)
     for area in getattr(parser.merged_cells, "mergeCell", ()):
         left, top, right, bottom = area.bounds

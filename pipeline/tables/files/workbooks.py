@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
@@ -203,13 +203,13 @@ def _count(content: bytes, tag: bytes) -> int:
 class _Parser(WorkSheetParser):
     """openpyxl's reader of a worksheet, which notes cells with a formula but no result."""
 
-    def __init__(self, *args, uncomputed: bool, **options) -> None:
+    def __init__(self, *args: Any, uncomputed: bool, **options: Any) -> None:
         super().__init__(*args, **options)
         self.uncomputed = uncomputed
         self.pending: list[str] = []
         self.at = ""
 
-    def parse_cell(self, element):
+    def parse_cell(self, element: Any) -> dict[str, Any]:
         """Return a cell; one that is a formula is noted if no spreadsheet has computed it."""
         self.at = element.get("r") or self.at
         cell = super().parse_cell(element)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
 
@@ -314,7 +315,7 @@ def check_identifying(
         )
 
 
-def check_levels(dictionary: pd.DataFrame, path: object, problems: Problems) -> None:
+def check_levels(dictionary: pd.DataFrame, path: str | Path, problems: Problems) -> None:
     """Add the rows of a data dictionary whose levels are names or dates: reports print levels."""
     from pipeline.tables.files.sheets import cell
 

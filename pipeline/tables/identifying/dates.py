@@ -71,7 +71,7 @@ def _months() -> dict[str, int]:
 
     from pipeline.tables.identifying.words import word_lists
 
-    numbers = {}
+    numbers: dict[str, int] = {}
     for number, words in enumerate(word_lists("months"), start=1):
         for word in words:
             numbers.setdefault(word, number)

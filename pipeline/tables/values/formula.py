@@ -15,10 +15,12 @@ from __future__ import annotations
 import ast
 import keyword
 import math
+import operator
 import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 import numpy as np
@@ -75,7 +77,16 @@ class _Value:
     kind: Literal["number", "text", "truth"]
     values: pd.Series
     column: str | None = None
-    literal: object = None
+    literal: str | float | None = None
+
+    @classmethod
+    def of(cls, literal: object, index: pd.Index) -> _Value:
+        """Return a literal of a formula, a text or a number, as a value of every row."""
+        if isinstance(literal, str):
+            return cls("text", pd.Series(literal, index=index, dtype="string"), literal=literal)
+        if isinstance(literal, int | float):
+            return cls("number", pd.Series(literal, index=index, dtype="Float64"), literal=literal)
+        raise TypeError(f"a formula holds no {type(literal).__name__}")
 
 
 class Formula:
@@ -272,10 +283,10 @@ class Formula:
                     code="formula-compares-truth",
                 )
             good = type(node.value) in (int, float, str)
-            number = type(node.value) in (int, float)
-            written = (ast.get_source_segment(self._source, node) or "") if number else ""
-            too_small = number and node.value == 0 and re.match("[^eEx]*[1-9]", written)
-            if number and (too_small or not abs(node.value) < MOST):
+            number = node.value if isinstance(node.value, int | float) else None
+            written = (ast.get_source_segment(self._source, node) or "") if good else ""
+            too_small = number == 0 and re.match("[^eEx]*[1-9]", written)
+            if number is not None and (too_small or not abs(number) < MOST):
                 raise self._error(
                     f"A number of a formula must be below {MOST:g}, and not as small as to be "
                     "taken for 0",
@@ -336,11 +347,7 @@ class Formula:
         if isinstance(node, ast.Name):
             value = self._column(node, table)
         elif isinstance(node, ast.Constant):
-            kind = "text" if isinstance(node.value, str) else "number"
-            dtype = "string" if kind == "text" else "Float64"
-            value = _Value(
-                kind, pd.Series(node.value, index=table.index, dtype=dtype), literal=node.value
-            )
+            value = _Value.of(node.value, table.index)
         elif isinstance(node, ast.Call):
             value = _Value("truth", inner(node.args[0]).values.isna().astype("boolean"))
         elif isinstance(node, ast.UnaryOp):
@@ -397,11 +404,11 @@ class Formula:
         truth = None
         left = inner(node.left)
         for op, part in zip(node.ops, node.comparators, strict=True):
-            if isinstance(op, ast.In | ast.NotIn):
-                found = None
-                for element in part.elts:
-                    equal = self._pair(ast.Eq(), left, inner(element), levels)
-                    found = equal if found is None else found | equal
+            if isinstance(op, ast.In | ast.NotIn) and isinstance(part, ast.Tuple | ast.List):
+                found = reduce(
+                    operator.or_,
+                    (self._pair(ast.Eq(), left, inner(element), levels) for element in part.elts),
+                )
                 one = ~found if isinstance(op, ast.NotIn) else found
                 right = left
             else:
@@ -419,18 +426,11 @@ class Formula:
                     remedy="use and, or, not",
                     code="formula-condition-compared",
                 )
-            if one.kind == "text" and other.kind == "number" and other.literal is not None:
+            if one.kind == "text" and isinstance(other.literal, int | float):
                 # `pfo == 1` where pfo is a category: its level is the text "1".
-                text = _as_level(other.literal)
-                series = pd.Series(text, index=other.values.index, dtype="string")
-                return self._pair(
-                    op,
-                    *(
-                        part if part is one else _Value("text", series, literal=text)
-                        for part in (left, right)
-                    ),
-                    levels,
-                )
+                text = _Value.of(_as_level(other.literal), other.values.index)
+                first, second = (one, text) if one is left else (text, one)
+                return self._pair(op, first, second, levels)
         if left.kind != right.kind:
             raise self._error(
                 "Numbers must be compared with numbers, and text with text",
@@ -449,14 +449,13 @@ class Formula:
             )
         for one, other in ((left, right), (right, left)):
             allowed = levels.get(one.column) if one.kind == "text" and one.column else None
-            if one.kind == "text" and one.column and other.literal is not None:
+            if one.kind == "text" and one.column and isinstance(other.literal, str):
                 # TRUE is true, and 1 is 1.0, however the table and the formula write them.
-                text = spelling_of(other.literal, allowed or one.values.dropna().unique())
-                if text != other.literal:
-                    series = pd.Series(text, index=other.values.index, dtype="string")
-                    spelled = _Value("text", series, literal=text)
-                    pair = (one, spelled) if one is left else (spelled, one)
-                    return self._pair(op, *pair, levels)
+                known = spelling_of(other.literal, allowed or one.values.dropna().unique())
+                if known != other.literal:
+                    spelled = _Value.of(known, other.values.index)
+                    first, second = (one, spelled) if one is left else (spelled, one)
+                    return self._pair(op, first, second, levels)
             if allowed is not None and other.literal is not None and other.literal not in allowed:
                 raise self._error(
                     f"A value that {one.column} is compared with must be one of its levels",
@@ -487,7 +486,7 @@ def _as_level(number: float) -> str:
 
 def _literal(node: ast.AST) -> str | float | None:
     """Return what a literal says, None for anything else."""
-    if isinstance(node, ast.Constant):
+    if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
         value = node.operand.value

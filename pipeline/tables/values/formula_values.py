@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -80,10 +81,11 @@ def check_values(
             blank = int(values.isna().sum())
             told = f"{values.min():g} to {values.max():g}" + f", {blank} blank" * bool(blank)
         logger.info("  column %s: %s", table_name(name), told)
-        given = {
+        where, advice = f"{formula.where}, `{formula.text}`", _advice(name, numeric=numeric)
+        given: dict[str, Any] = {
             "column": table_name(name),
-            "where": f"{formula.where}, `{formula.text}`",
-            "advice": _advice(name, numeric=numeric),
+            "where": where,
+            "advice": advice,
             "words": words,
             "declared": name in declared or name in levels,
             "decides": decides,
@@ -93,9 +95,7 @@ def check_values(
                 values, truth, [each for each in named if not isinstance(each, str)], **given
             )
             continue
-        if name not in levels and not _check_named(
-            values, named, label, words, given["where"], problems
-        ):
+        if name not in levels and not _check_named(values, named, label, words, where, problems):
             continue
         problems.errors += word_problems(values, truth, named, **given)
         if decides and name not in levels:
@@ -140,8 +140,8 @@ def _warn_of_near(
     """Warn of values of an eligibility that hold a named one, or say a doubt."""
     known = {str(each) for each in named}
     doubtful = [each for each in values.dropna().unique() if is_doubtful(each)]
-    near = dict.fromkeys([*near_words(values, truth, named), *doubtful])
-    near = [each for each in near if each not in known]
+    found = dict.fromkeys([*near_words(values, truth, named), *doubtful])
+    near = [each for each in found if each not in known]
     if near:
         logger.warning(
             "column %s: values that hold a named one, or say a doubt, count otherwise: %s. If that "

@@ -265,8 +265,9 @@ def implausible_columns(
         if bounds is None:
             judged.append(name)
     body = body_columns(judged)
-    for row, why in odd_sizes(table, body).items():
+    if body.height and body.weight:
         known = {odd.at for name in (body.height, body.weight) for odd in found[name]}
-        if row not in known:
-            found[body.weight].append(Odd(row, float(table.loc[row, body.weight]), why))
+        for row, why in odd_sizes(table, body).items():
+            if row not in known:
+                found[body.weight].append(Odd(row, float(table.loc[row, body.weight]), why))
     yield from ((name, odd) for name, odd in found.items() if odd)

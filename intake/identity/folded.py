@@ -94,7 +94,7 @@ def letters_of(text: str) -> str:
     """Return a text romanised, each sign of Chinese, Japanese and Korean set apart.
 
     >>> letters_of("Żółw"), letters_of("Æ")
-    ('Zolw', 'AE')
+    ('Zolw', 'Ae')
     """
     return _NOT_ASCII.sub(lambda run: _roman(run[0]), unicodedata.normalize("NFC", text))
 

@@ -108,6 +108,8 @@ def rate_ratio(
         Events of both groups.
     times : tuple of float
         Their person-time, in one unit.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
 
     Returns
     -------
@@ -144,6 +146,8 @@ def repeated_rate(events: np.ndarray, times: np.ndarray, confidence: float = 0.9
     ----------
     events, times : numpy.ndarray of shape (n_patients,)
         Number of events and time of follow-up of each patient.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
     """
     events, times = (np.asarray(each, dtype=float) for each in (events, times))
     total, time = float(events.sum()), float(times.sum())
@@ -197,6 +201,8 @@ def adjusted_rate_ratio(
         Whether a patient is of the group whose rate is the numerator.
     covariates : numpy.ndarray of shape (n_patients, n_covariates)
         Numbers; patients with a missing one are left out.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
 
     Returns
     -------

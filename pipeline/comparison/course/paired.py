@@ -237,6 +237,8 @@ def ancova(
         Number of a patient's group, 0 for the reference, -1 for none.
     covariates : numpy.ndarray of shape (n_patients, n_covariates), optional
         Numbers for which the difference is adjusted too; patients with a missing one are left out.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
 
     Returns
     -------
@@ -336,6 +338,10 @@ def over_time(
         One row per patient; `columns` are float64.
     columns : sequence of str
         The scale's columns from the first time to the last.
+    scale : Scale
+        Its unit, range, direction and smallest difference that matters.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
 
     Returns
     -------

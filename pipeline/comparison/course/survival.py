@@ -34,6 +34,8 @@ def kaplan_meier(times: np.ndarray, events: np.ndarray, confidence: float = 0.95
         Time to the event or to the end of follow-up.
     events : numpy.ndarray of bool, shape (n_patients,)
         Whether the event ended it.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
 
     Returns
     -------

@@ -205,6 +205,8 @@ def standardised_difference_of_levels(counts: np.ndarray, confidence: float = 0.
     counts : numpy.ndarray of shape (n_levels, 2)
         Numbers of units. With two levels the sign is that of the last level's difference; with
         more there is no direction, and the value is not negative.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
     """
     name = "standardised difference"
     counts = np.asarray(counts, dtype=float)

@@ -191,6 +191,9 @@ def _piled(capacities: np.ndarray, amounts: np.ndarray, logs: np.ndarray) -> np.
     capacities : numpy.ndarray of shape (n_nodes, n_places)
         In descending order.
     amounts : numpy.ndarray of shape (n_nodes, n_amounts)
+        Units to place.
+    logs : numpy.ndarray of shape (n_units + 1,)
+        Logarithm of n! by n.
     """
     before = np.concatenate(
         [np.zeros((len(capacities), 1), dtype=int), np.cumsum(capacities, axis=1)[:, :-1]], axis=1

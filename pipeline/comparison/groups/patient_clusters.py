@@ -199,6 +199,8 @@ def clustered_effect(
         Whether a row is of the second group; the first is the reference.
     patients : numpy.ndarray of shape (n_rows,)
         Patient of each row.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
     odds : bool, optional
         Return the odds ratio of the shares instead.
 

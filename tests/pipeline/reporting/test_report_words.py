@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 from types import SimpleNamespace
 
@@ -16,17 +15,10 @@ from pipeline.reporting.parts.selection_stability import _sentences
 from pipeline.reporting.results import Results
 from pipeline.reporting.validation_kind import validation_kind, validation_text
 from pipeline.reporting.wording import SIGNED, UNIT, interval, number, p_value, share
-from pipeline.reporting.words import calibration_words
 from pipeline.reporting.words.calibration_words import ratio_words, slope_words
 from pipeline.study.study import Study
 
 NAN = math.nan
-
-
-def test_examples_of_the_documentation_hold():
-    result = doctest.testmod(calibration_words)
-    assert result.attempted
-    assert not result.failed
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 
 import pandas as pd
@@ -11,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
-from pipeline.tables import columns as table_columns
 from pipeline.tables.columns import (
     analysis_name,
     likely_patient,
@@ -20,7 +18,6 @@ from pipeline.tables.columns import (
     table_name,
     write_ids,
 )
-from pipeline.tables.features import feature_names
 from pipeline.tables.id_checks import SHORT_SUMMARIES, SUMMARIES
 from tests.support.refusals import refusal
 
@@ -96,10 +93,3 @@ def test_the_remedy_keeps_what_another_table_is_called():
 def test_names_inside_the_project_lead_back(name):
     assert table_name(analysis_name(name)) == name
     assert analysis_name(analysis_name(name)) == analysis_name(name)
-
-
-@pytest.mark.parametrize("module", [table_columns, feature_names])
-def test_examples_of_the_documentation_hold(module):
-    result = doctest.testmod(module)
-    assert result.attempted
-    assert not result.failed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import logging
 import re
 
@@ -23,7 +22,7 @@ from pipeline.core.written.spellings import (
     typed_alike,
 )
 from pipeline.study.config import resolve_config
-from pipeline.tables.values import counted_words, doubtful_words
+from pipeline.tables.values import counted_words
 from pipeline.tables.values.counted_words import Advice
 from pipeline.tables.values.doubtful_words import is_doubtful
 from pipeline.tables.values.formula import Formula
@@ -482,13 +481,6 @@ def test_codes_with_leading_zeros_stay_apart():
     assert spelling_of("1", ["1", "1.0"]) == "1"
     assert spelling_of("1.00", ["1", "1.0"]) == "1.00"
     assert not means_unknown("known")
-
-
-@pytest.mark.parametrize("module", [doubtful_words, spellings])
-def test_examples_of_the_documentation_hold(module):
-    result = doctest.testmod(module)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_a_published_table_of_true_and_false_is_taken_as_it_is(testdata, tmp_path, caplog):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import logging
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 
 from demo.feature_names import feature_names
 from pipeline.core.errors import StudyError
-from pipeline.tables.features import feature_suspects
 from pipeline.tables.features.feature_columns import Layout
 from pipeline.tables.features.feature_suspects import suspects, telling_word
 from pipeline.tables.features.feature_tables import read_features
@@ -133,12 +131,6 @@ def test_published_tables_have_no_feature_among_the_suspects(testdata):
         }
     assert telling_word("original_firstorder_Mean") is None
     assert layout.features_among(["patient_id", *NAMES]) == NAMES
-
-
-def test_examples_of_the_documentation_hold():
-    result = doctest.testmod(feature_suspects)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_a_column_is_named_by_its_very_name_whatever_signs_it_holds(tmp_path):

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 
-from pipeline.tables.features import volume_names
 from pipeline.tables.features.volume_names import volume_feature
-
-
-def test_examples_of_the_documentation_hold():
-    result = doctest.testmod(volume_names)
-    assert result.attempted
-    assert not result.failed
 
 
 @pytest.mark.parametrize(

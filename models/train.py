@@ -33,7 +33,7 @@ from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.mode_labels import is_leaking, labelled_log
-from pipeline.study.options.judging import Interpretation
+from pipeline.study.sections.judging import Interpretation
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.training import Importance, Predictions, Search
 

@@ -19,7 +19,7 @@ from models.learning.one_fit import Fit
 from models.learning.tabnet import TabNet
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
-from pipeline.study.options.judging import Interpretation
+from pipeline.study.sections.judging import Interpretation
 from pipeline.tables.schemas.prediction.training import Importance
 
 MEASURES = ("attention", "permutation", "permutation_sd", "shap")

@@ -28,6 +28,7 @@ VALUE_FREE = frozenset(
         "pipeline.running.words_in_code",
         "pipeline.study.analyses",
         "pipeline.study.options",
+        "pipeline.study.sections",
     }
 )
 

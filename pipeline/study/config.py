@@ -17,9 +17,9 @@ from pipeline.core.sections import default_of, replaced_options
 from pipeline.core.written.yaml_keys import read_yaml, yaml_remedy, yaml_words
 from pipeline.study.config_checks import check_combinations
 from pipeline.study.options.acceptance import check_options
-from pipeline.study.options.fitting import Family
-from pipeline.study.options.handed_in import Site
 from pipeline.study.options.study_options import Options
+from pipeline.study.sections.fitting import Family
+from pipeline.study.sections.handed_in import Site
 from pipeline.tables.columns import analysis_name
 from pipeline.tables.files.limits import read_bytes
 from pipeline.tables.sites import SITE

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pipeline.study.options.tabnet import Tabnet
+from pipeline.study.sections.tabnet import Tabnet
 
 
 class Look(NamedTuple):

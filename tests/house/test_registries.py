@@ -25,7 +25,8 @@ from pipeline.running.stage_options import READ_BY, READ_BY_MODEL
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.metrics import METRICS
 from pipeline.study.model_families import MODEL_FAMILIES
-from pipeline.study.options import fitting, judging, study_options
+from pipeline.study.options import study_options
+from pipeline.study.sections import fitting, judging
 from tests.support.clinical_study import clinical_options, write_clinical
 
 PARTS = ("Snakefile", "config", "environment.yml", "models", "pipeline", "profiles", "segmentation")

@@ -9,8 +9,8 @@ from pipeline.comparison.course.new_fractures import KINDS
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
 from pipeline.study.analyses.analysis import Analysis
-from pipeline.study.options.analyses import Outcomes
-from pipeline.study.options.handed_in import OUTCOME
+from pipeline.study.sections.analyses import Outcomes
+from pipeline.study.sections.handed_in import OUTCOME
 
 
 def check_groups(config: Mapping[str, Any], problems: Problems) -> None:

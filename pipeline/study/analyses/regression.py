@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.study.analyses.analysis import Analysis
-from pipeline.study.options.analyses import Regression
-from pipeline.study.options.handed_in import OUTCOME
+from pipeline.study.sections.analyses import Regression
+from pipeline.study.sections.handed_in import OUTCOME
 from pipeline.tables.split_designs import OPTIONS as SPLIT
 
 REGRESSION = Analysis(

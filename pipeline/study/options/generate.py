@@ -34,7 +34,7 @@ HEAD = """\
 # (order: this file < config/protocols/<protocol>.yaml < the study's file < --config on the
 # command line). Paths are relative to the folder in which snakemake runs; paths inside a table are
 # relative to that table.
-# Made by `make options` from the classes in pipeline/study/options: change it there.
+# Made by `make options` from the classes in pipeline/study/sections: change it there.
 """
 
 PAGE = """\
@@ -43,7 +43,7 @@ PAGE = """\
 Every option of a study, as `config/default.yaml` has it. A study's own file states only what
 differs. An option that is written with a dot is one of a section: `split.folds` is `folds` below
 `split`. This page is made by
-`make options` from the classes in `pipeline/study/options`.
+`make options` from the classes in `pipeline/study/sections` and `pipeline/study/options`.
 """
 
 

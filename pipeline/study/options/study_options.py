@@ -16,10 +16,10 @@ from pipeline.core.sections import (
 from pipeline.imaging.ct_options import CtOptions
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.model_families import MODEL_FAMILIES
-from pipeline.study.options.added_value import AddedValue
-from pipeline.study.options.controls import Controls
-from pipeline.study.options.fitting import Family, Search
-from pipeline.study.options.handed_in import (
+from pipeline.study.sections.added_value import AddedValue
+from pipeline.study.sections.controls import Controls
+from pipeline.study.sections.fitting import Family, Search
+from pipeline.study.sections.handed_in import (
     NAME,
     Column,
     Condition,
@@ -28,8 +28,8 @@ from pipeline.study.options.handed_in import (
     Reader,
     Site,
 )
-from pipeline.study.options.imaging import Agreement, Checks, Extraction, Masks, Preflight
-from pipeline.study.options.judging import (
+from pipeline.study.sections.imaging import Agreement, Checks, Extraction, Masks, Preflight
+from pipeline.study.sections.judging import (
     Ablation,
     Evaluation,
     Interpretation,
@@ -40,10 +40,10 @@ from pipeline.study.options.judging import (
     Primary,
     Stability,
 )
-from pipeline.study.options.perturbing import Perturbations
-from pipeline.study.options.reporting import Reporting
-from pipeline.study.options.selecting import Imputation, Scaling, Selection, Split
-from pipeline.study.options.sites import Harmonisation, SiteValidation
+from pipeline.study.sections.perturbing import Perturbations
+from pipeline.study.sections.reporting import Reporting
+from pipeline.study.sections.selecting import Imputation, Scaling, Selection, Split
+from pipeline.study.sections.sites import Harmonisation, SiteValidation
 
 if TYPE_CHECKING:
     Analysis = str

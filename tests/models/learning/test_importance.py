@@ -16,7 +16,7 @@ from models.learning.importance import (
 from models.learning.one_fit import fit_estimator
 from models.transformers.columns import Columns
 from pipeline.core.sections import section_of
-from pipeline.study.options.judging import Interpretation
+from pipeline.study.sections.judging import Interpretation
 
 N = 160
 

@@ -19,9 +19,9 @@ from pipeline.study.config import DEFAULTS, resolve_config
 from pipeline.study.options.acceptance import check_options
 from pipeline.study.options.generate import made, write_all
 from pipeline.study.options.study_options import Options
-from pipeline.study.options.tabnet import Tabnet
 from pipeline.study.options.typed import json_schema
 from pipeline.study.options.words import whole_schema
+from pipeline.study.sections.tabnet import Tabnet
 from tests.support.refusals import refusal
 
 READY = {"study": "s", "features": {"A": "a.csv"}}

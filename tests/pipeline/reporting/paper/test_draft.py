@@ -42,7 +42,7 @@ from pipeline.reporting.results import Optimism
 from pipeline.reporting.sections.prediction.added_value import added_value_section
 from pipeline.reporting.sections.prediction.models import model_labels
 from pipeline.reporting.sections.prediction.selection import selection_section
-from pipeline.study.options.reporting import Reporting
+from pipeline.study.sections.reporting import Reporting
 from tests.support.options import every_option
 
 CANARY = "PHI-CANARY-0010-0010"

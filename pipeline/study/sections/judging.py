@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pipeline.core.sections import Rule, option
 from pipeline.study.metrics import METRICS
-from pipeline.study.options.fitting import FAMILY_NAMES, Family, Judged, Repetition
+from pipeline.study.sections.fitting import FAMILY_NAMES, Family, Judged, Repetition
 
 Target = Annotated[float, Rule("what the threshold has to reach", bounds={"gt": 0, "lt": 1})]
 Probability = Annotated[float, Rule("a threshold probability", bounds={"ge": 0, "lt": 1})]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pipeline.core.sections import Rule, option
-from pipeline.study.options.fitting import Repetition
+from pipeline.study.sections.fitting import Repetition
 
 Kind = Annotated[
     Literal["shuffled_inside", "sampled_inside", "shuffled_outside", "sampled_outside"],

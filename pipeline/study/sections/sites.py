@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pipeline.core.sections import Rule, option
-from pipeline.study.options.fitting import Family
+from pipeline.study.sections.fitting import Family
 
 
 @dataclass(frozen=True, kw_only=True)

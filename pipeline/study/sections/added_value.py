@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.core.sections import option
-from pipeline.study.options.fitting import Repetition
+from pipeline.study.sections.fitting import Repetition
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -22,12 +22,13 @@ from intake.clinical.writing import WRITTEN as CLINICAL
 from intake.clinical.writing import (
     check_unedited,
     clinical_path,
+    page_lines,
     summary,
     write_clinical,
     write_list,
 )
 from intake.handover.collecting import collect, leave_out_damaged, tell
-from intake.handover.pages.handover_page import page_path, write_page
+from intake.handover.pages.handover_page import SheetLine, page_path, write_page
 from intake.handover.pages.hospital_report import report_path, write_report
 from intake.handover.pairing.earlier import leave_out_strangers
 from intake.handover.pairing.matching import Matched, Rules, conventions_of
@@ -82,6 +83,7 @@ def register(
     surgery: dict[str, str] | None = None,
     enrolment_unit: str = "rank",
     workers: Workers | None = None,
+    sheets: Sequence[SheetLine] = (),
 ) -> dict:
     """Write the pseudonymous study of matched masks, its linkage and the report for the hospital.
 
@@ -103,6 +105,8 @@ def register(
         What the template of the clinical table says of enrolment.
     workers : Workers, optional
         Processes that copy slices; by default this one alone does.
+    sheets : sequence of SheetLine
+        What became of rows of clinical sheets, for the page to confirm.
 
     Returns
     -------
@@ -173,7 +177,7 @@ def register(
     write_report(matched, handover, written, report_path(linkage_path))
     write_page(
         matched, handover, written, linkage, linkage_path,
-        lambda done, total: tell("confirm", done, total, "patients drawn"),
+        lambda done, total: tell("confirm", done, total, "patients drawn"), sheets,
     )  # fmt: skip
     if tree.names.left_out:
         logger.warning(
@@ -355,7 +359,7 @@ def _main(options: argparse.Namespace, linkage_path: Path, workers: Workers) -> 
     counts = register(
         matched, handover, options.out, linkage_path,
         headers=options.headers, changed=options.changed, surgery=surgery,
-        enrolment_unit=options.enrolment, workers=workers,
+        enrolment_unit=options.enrolment, workers=workers, sheets=page_lines(clinical),
     )  # fmt: skip
     for what, count in Counter(counts).items():
         if count or what in ("patients", "scans", "cases", "masks"):

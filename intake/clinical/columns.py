@@ -47,19 +47,21 @@ class Kept:
         Heading and name of the sheet.
     values : pandas.Series
         Text or None, on the sheet's rows.
-    context : str
-        What says of which time the values are, beside the header: visit, worksheet, file.
+    context : tuple of str
+        What says of which time the values are, beside the header: visit, heading, worksheet, file,
+        the nearest first.
     unit, limits : str
         Unit and range that header or cells state.
     visit : str
-        Visit of the values, where the sheet has a row for each.
+        Which of several measurements it is, where the sheet has a row for each, a column of the
+        same name, or another sheet has them too.
     note : str
         How the values came about, where they are not the sheet's own.
     """
 
     header: str
     values: pd.Series
-    context: str = ""
+    context: tuple[str, ...] = ()
     unit: str = ""
     limits: str = ""
     visit: str = ""
@@ -278,13 +280,13 @@ def _add_days(
     if len(known) and (known == 0).all():
         found.dropped.append((column.name, "the day of the operation: day 0 of everything"))
         return
-    when = "postop" if (known > 0).all() else ""
-    when = "preop" if len(known) and (known <= 0).all() else when
+    when = ("postop",) if (known > 0).all() else ()
+    when = ("preop",) if len(known) and (known <= 0).all() else when
     note = "days from the operation, in place of a date"
     found.kept.append(Kept(f"{column.name}, days", distance, context=when, unit="days", note=note))
 
 
-def _add_values(found: Sorted, column: Column, values: pd.Series, context: str) -> None:
+def _add_values(found: Sorted, column: Column, values: pd.Series, context: tuple[str, ...]) -> None:
     bare, unit, limits = parts_of(column.name)
     made = tidy(values, column.name)
     found.changes += [(column.name, change) for change in made.changes]
@@ -306,8 +308,9 @@ def _add_values(found: Sorted, column: Column, values: pd.Series, context: str) 
         limits = limits or f"0|{made.unit.removeprefix('of ')}"
     elif made.unit:
         unit = unit or made.unit
+    around = tuple(filter(None, (column.group, *context)))
     found.kept.append(
-        Kept(bare, read, context=f"{column.group} {context}".strip(), unit=unit, limits=limits)
+        Kept(bare, read, context=around, unit=unit, limits=limits, visit=column.number)
     )
 
 

@@ -16,8 +16,12 @@ from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
 from pipeline.core.written.notation import is_number
 from pipeline.core.written.spellings import plain_number, plain_word
+from pipeline.study.draft.columns import Given, is_steady
+from pipeline.study.draft.times import timing_around, timing_of
 from pipeline.tables.files.sheets import rows_text
 from pipeline.tables.identifying.checks import shown
+
+SHORT_TIMES = {"preoperative": "preop", "intraoperative": "intraop", "postoperative": "postop"}
 
 MOST_VISITS = 12
 """Different values of a column that may name visits."""
@@ -62,6 +66,7 @@ def one_row_each(
     paired: pd.Series,
     *,
     visits: pd.Series | None = None,
+    times: Mapping[str, str] | None = None,
 ) -> list[Kept]:
     """Return the columns with one row for each patient, indexed by original patient.
 
@@ -76,6 +81,8 @@ def one_row_each(
     visits : pandas.Series, optional
         Visit of each row, by which a column becomes one for each visit; a column whose values
         never differ within a patient stays one.
+    times : mapping, optional
+        Visit -> what its days from the operation say of the time: ``preop``, ``postop``.
 
     Raises
     ------
@@ -100,7 +107,7 @@ def one_row_each(
                     wide.append(
                         replace(
                             one, values=merged, header=f"{one.header} {visit}", visit=visit,
-                            context=f"{visit} {one.context}",
+                            context=((times or {}).get(visit) or visit, *one.context),
                         )
                     )  # fmt: skip
         if clash:
@@ -109,6 +116,56 @@ def one_row_each(
     if clashes:
         raise _several_rows(sheet, clashes, rows_of_clashes, paired, with_visits=visits is not None)
     return wide
+
+
+def window_times(windows: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """Return what the days of visits say of the time.
+
+    >>> window_times({"early": (2, 5), "before": (-9, 0), "about": (-2, 9)})
+    {'early': 'postop', 'before': 'preop', 'about': ''}
+    """
+    return {
+        visit: "postop" if low > 0 else "preop" if high <= 0 else ""
+        for visit, (low, high) in windows.items()
+    }
+
+
+def rows_taken_as_one(
+    sheet: Sheet, kept: list[Kept], paired: pd.Series, visits: pd.Series | None = None
+) -> list[tuple[int, str]]:
+    """Return the rows that are one with an earlier row of their patient and visit, and how.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The sheet.
+    kept : list of Kept
+        Columns on the sheet's rows; none contradicts another row (`one_row_each`).
+    paired : pandas.Series
+        Original patient by row.
+    visits : pandas.Series, optional
+        Visit of each row.
+    """
+    who = paired.to_frame("who")
+    who["visit"] = "" if visits is None else visits.reindex(paired.index).fillna("")
+    found = []
+    for _, rows in who.groupby(["who", "visit"], sort=False).groups.items():
+        first, *others = rows
+        cells = sheet.cells.loc[first].map(_plain, na_action="ignore")
+        known = {at: one.values[first] for at, one in enumerate(kept)}
+        for row in others:
+            again = sheet.cells.loc[row].map(_plain, na_action="ignore")
+            new = [at for at, one in enumerate(kept) if known[at] is None and one.values[row]]
+            known |= {at: kept[at].values[row] for at in new}
+            why = f"a further row of the patient of row {first}; "
+            if ((again == cells) | (again.isna() & cells.isna())).all():
+                why = f"row {first} once more, entered twice: taken once"
+            elif new:
+                why += f"fills {len(new)} blank cells of it and contradicts none: taken as one row"
+            else:
+                why += "says nothing else of what the study takes: taken as one row"
+            found.append((int(row), why))
+    return sorted(found)
 
 
 def _differ(values: pd.Series, paired: pd.Series) -> bool:
@@ -241,18 +298,17 @@ def visits_of(
     return visits, [row for row in visits.index if visits[row] is None]
 
 
-def joined(sheets: list[tuple[Sheet, list[Kept]]], times: list[str]) -> dict[str, Kept]:
+def joined(sheets: list[tuple[Sheet, list[Kept]]]) -> dict[str, Kept]:
     """Return the columns of several sheets side by side, by the names that the study gives them.
 
-    A column that two sheets have is one where their values agree; where they do not, each gets its
-    sheet's time or number behind its name.
+    A column that two sheets have is one where their values agree, and where no patient's value of
+    one time would be filled from a sheet of another; else each gets its sheet's time or number
+    behind its name.
 
     Parameters
     ----------
     sheets : list of (Sheet, list of Kept)
         The columns of each, indexed by original patient.
-    times : list of str
-        What each sheet is of: ``preop``, ``postop``, or nothing.
     """
     patients = pd.Index(
         dict.fromkeys(p for _, kept in sheets for one in kept for p in one.values.index),
@@ -267,18 +323,45 @@ def joined(sheets: list[tuple[Sheet, list[Kept]]], times: list[str]) -> dict[str
     for several in by_header.values():
         columns = [one.values.reindex(patients) for _, one in several]
         columns = [one.where(one.notna(), None) for one in columns]
-        if len(several) == 1 or _agree(columns):
-            values = columns[0]
-            for other in columns[1:]:
-                values = values.where(values.notna(), other)
-            values = values.astype(object).where(values.notna(), None)
-            first = several[0][1]
-            found[column_name(first.header, taken)] = replace(first, values=values)
+        times = [_time_of(one) for _, one in several]
+        one = _as_one([one for _, one in several], columns, times)
+        if one is not None:
+            found[column_name(one.header, taken)] = one
             continue
-        for (number, one), values in zip(several, columns, strict=True):
-            header = f"{one.header} {times[number] or number + 1}"
-            found[column_name(header, taken)] = replace(one, header=header, values=values)
+        for (number, one), values, time in zip(several, columns, times, strict=True):
+            header = f"{one.header} {time or number + 1}"
+            again = replace(one, header=header, values=values, visit=one.visit or str(number + 1))
+            found[column_name(header, taken)] = again
     return found
+
+
+def _time_of(one: Kept) -> str:
+    time = timing_of(one.header) or timing_around(*one.context)
+    return SHORT_TIMES[time[0]] if time else ""
+
+
+def _as_one(several: list[Kept], columns: list[pd.Series], times: list[str]) -> Kept | None:
+    """Return what several sheets say of one thing as one column; None where they must stay apart.
+
+    What is of several times is one only where a sheet of the earliest of them says all of it.
+    """
+    if not _agree(columns):
+        return None
+    if len(set(times)) == 1 or is_steady(Given("", several[0].header, columns[0])):
+        return replace(several[0], values=_filled(columns))
+    earliest = next(one for one in ("preop", "intraop", "", "postop") if one in times)
+    members = [at for at, one in enumerate(times) if one == earliest]
+    values = _filled([columns[at] for at in members])
+    if (values.notna() == _filled(columns).notna()).all():
+        return replace(several[members[0]], values=values)
+    return None
+
+
+def _filled(columns: list[pd.Series]) -> pd.Series:
+    values = columns[0]
+    for other in columns[1:]:
+        values = values.where(values.notna(), other)
+    return values.astype(object).where(values.notna(), None)
 
 
 def _agree(columns: list[pd.Series]) -> bool:

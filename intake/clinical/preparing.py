@@ -32,7 +32,13 @@ from intake.clinical.columns import (
     sort_columns,
 )
 from intake.clinical.days import days_from, one_day, read_days
-from intake.clinical.joining import joined, one_row_each, visits_of
+from intake.clinical.joining import (
+    joined,
+    one_row_each,
+    rows_taken_as_one,
+    visits_of,
+    window_times,
+)
 from intake.clinical.patients import (
     Key,
     Known,
@@ -50,14 +56,11 @@ from intake.handover.reading.sources import Handover
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from pipeline.core.errors import StudyError
-from pipeline.study.draft.times import timing_around
 from pipeline.tables.identifying.checks import NOT_SHOWN
 from pipeline.tables.identifying.dates import has_date
 
 MOST_AGAINST, MANY = 1 / 3, 3
 """Share and number of rows that contradict the images, from which on the whole sheet is refused."""
-
-SHORT_TIMES = {"preoperative": "preop", "intraoperative": "intraop", "postoperative": "postop"}
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,10 @@ class Clinical:
 
 
 REFUSED, UNMATCHED, DOUBT = "row REFUSED", "row of no patient", "row to look at"
+MERGED, HIDDEN, UNREAD, COMMENT = (
+    "row taken as one with another", "hidden, read all the same", "worksheet NOT read",
+    "comment NOT read",
+)  # fmt: skip
 LEFT_OUT, CELL, CHANGED, ABSENT = (
     "column left out", "cell left out", "cells written otherwise", "patient without a row",
 )  # fmt: skip
@@ -221,7 +228,14 @@ def prepare(
             rows=one.rows.index, keep=asked.keep, visits=visit_column, age=not any_age,
         )  # fmt: skip
         visits = _visits(one, visit_column, operated, asked, found, made)
-        found.kept = one_row_each(one.sheet, found.kept, one.rows, visits=visits)
+        single = one_row_each(
+            one.sheet, found.kept, one.rows, visits=visits, times=window_times(asked.windows)
+        )
+        made.lines += [
+            Line(one.sheet.where, row, "", MERGED, why, one.rows[row])
+            for row, why in rows_taken_as_one(one.sheet, found.kept, one.rows, visits)
+        ]
+        found.kept = single
         made.identity |= found.identity
         sorted_ones.append(found)
     known = linkage.identities() | handover.identity | made.identity
@@ -235,10 +249,8 @@ def prepare(
             Line(one.sheet.where, row, column, DOUBT, why, one.rows.get(row, ""))
             for row, column, why in found.doubts
         ]
-    times = [timing_around(one.sheet.context) for one in sheets]
     made.columns = joined(
-        [(one.sheet, found.kept) for one, found in zip(sheets, sorted_ones, strict=True)],
-        [SHORT_TIMES[time[0]] if time else "" for time in times],
+        [(one.sheet, found.kept) for one, found in zip(sheets, sorted_ones, strict=True)]
     )
     made.patients = {patient for one in sheets for patient in one.rows}
     refused = {line.text for line in made.lines if line.what == REFUSED}
@@ -259,14 +271,18 @@ def _with_keys(
 ) -> list[Paired]:
     """Return the tables of a file that name patients, their rows paired."""
     found, errors = [], []
-    for sheet in read_sheets(path):
+    sheets = read_sheets(path)
+    for title, why in sheets[0].unread:
+        made.lines.append(Line(f"{path.name}, worksheet {title}", "", "", UNREAD, why))
+    for sheet in sheets:
         try:
             keys = find_keys(sheet, patients, asked.key)
         except StudyError as error:
             errors.append(error)
-            made.lines.append(Line(sheet.where, "", "", LEFT_OUT, "no numbers of patients in it"))
+            made.lines.append(Line(sheet.where, "", "", UNREAD, "no numbers of patients in it"))
             continue
         rows, reasons = pair_rows(sheet, keys, patients)
+        made.lines += _beside(sheet)
         made.rows += len(sheet.cells)
         for row, why in reasons.items():
             text = " ".join(filter(None, (sheet.cells.at[row, key.column] for key in keys)))
@@ -278,6 +294,18 @@ def _with_keys(
     if not found:
         raise errors[0]
     return found
+
+
+def _beside(sheet: Sheet) -> list[Line]:
+    """Return what a person does not see in a sheet, or sees beside its cells."""
+    rows = [one for one in sheet.hidden if isinstance(one, int)]
+    columns = [one for one in sheet.hidden if isinstance(one, str)]
+    why = "hidden in Excel, perhaps by a filter: delete it if it is no part of the study"
+    lines = [Line(sheet.where, row, "", HIDDEN, why) for row in rows]
+    lines += [Line(sheet.where, "", one, HIDDEN, why, shown=one) for one in columns]
+    why = "a remark beside the cell: if it corrects the value, correct the cell"
+    lines += [Line(sheet.where, *place, COMMENT, why, text) for *place, text in sheet.comments]
+    return lines
 
 
 def _compare(one: Paired, patients: dict[str, Known], made: Clinical) -> None:

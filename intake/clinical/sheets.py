@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,7 +16,8 @@ from pipeline.study.draft.times import only_time
 from pipeline.tables.files.delimited import csv_records
 from pipeline.tables.files.sheets import FORMATS, read_sheet
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from pipeline.tables.files.whole_workbooks import Worksheet
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,13 @@ class Column:
         What its header says, each name once.
     group : str
         Heading above it, or nothing.
+    number : str
+        Which of several columns of one name it is, or nothing.
     """
 
     name: str
     group: str = ""
+    number: str = ""
 
     @property
     def header(self) -> str:
@@ -54,19 +58,28 @@ class Sheet:
         Its columns, in their order.
     cells : pandas.DataFrame
         Text or None, by the columns' names, on the numbers of the rows.
-    context : str
-        What stands above the header, and the names of worksheet and file: it may say of what time
-        the values are.
+    context : tuple of str
+        The names of worksheet and file, and what stands above the header, the nearest first: it may
+        say of what time the values are.
     header_rows : tuple of int
         Numbers of the header's lines.
+    hidden : list of int or str
+        Rows (numbers) and columns (names) that Excel hides: they are read like the others.
+    comments : list of (int, str, str)
+        Row, column and text of the remarks beside cells, which are not read.
+    unread : list of (str, str)
+        Worksheets of the same file that are not read, and why.
     """
 
     file: str
     title: str
     columns: list[Column]
     cells: pd.DataFrame
-    context: str = ""
+    context: tuple[str, ...] = ()
     header_rows: tuple[int, ...] = field(default=())
+    hidden: list[int | str] = field(default_factory=list)
+    comments: list[tuple[int, str, str]] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def where(self) -> str:
@@ -108,36 +121,48 @@ def read_sheets(path: Path) -> list[Sheet]:
         read_sheet(path)  # its errors are these
     if path.suffix.lower() == ".parquet":
         cells = read_sheet(path)
-        return [Sheet(path.name, "", [Column(name) for name in cells], cells, path.stem)]
+        return [Sheet(path.name, "", [Column(name) for name in cells], cells, (path.stem,))]
     if path.suffix.lower() != ".xlsx":
-        return [_sheet(path, "", list(csv_records(path)))]
+        return [_sheet(path, list(csv_records(path)))]
     # openpyxl takes a third of a second
     from pipeline.tables.files.whole_workbooks import every_worksheet
 
     found, left = [], []
-    worksheets = [one for one in every_worksheet(path) if one[1]]
-    for title, records in worksheets:
+    filled = [one for one in every_worksheet(path) if one.records]
+    worksheets = [one for one in filled if one.visible]
+    unread = [(one.title, "hidden in Excel") for one in filled if not one.visible]
+    for page in worksheets:
         try:
-            found.append(_sheet(path, title if len(worksheets) > 1 else "", records))
+            found.append(_sheet(path, page.records, page, several=len(worksheets) > 1))
         except StudyError:
             if len(worksheets) == 1:
                 raise
-            left.append(title)
-    if left and found:
-        logger.info("%s: %d worksheets hold no table, and are left out", path.name, len(left))
+            left.append(page.title)
+            unread.append((page.title, "no table: no header above rows of values"))
+    if found:
+        found[0].unread = unread
     if not found:
         raise StudyError(
             "A clinical sheet must hold a table: a row of names, and one patient in each row below",
-            found=f"worksheets {listing(left)}" if left else "an empty workbook",
+            found=f"worksheets {listing(left)}"
+            if left
+            else "hidden worksheets alone"
+            if unread
+            else "an empty workbook",
             where=path.name,
-            remedy="name the right file by --clinical",
+            remedy="show the worksheet in Excel (right-click on a tab, `Unhide`), and save the file"
+            if unread and not left
+            else "name the right file by --clinical",
             code="clinical-sheet-without-table",
         )
     return found
 
 
-def _sheet(path: Path, title: str, records: Records) -> Sheet:
-    where = f"{path.name}, worksheet {title}" if title else path.name
+def _sheet(
+    path: Path, records: Records, page: Worksheet | None = None, *, several: bool = False
+) -> Sheet:
+    title = page.title if page else ""
+    where = f"{path.name}, worksheet {title}" if several else path.name
     header = find_header(records, where)
     columns, places = _columns(header, records)
     rows = {
@@ -150,8 +175,18 @@ def _sheet(path: Path, title: str, records: Records) -> Sheet:
     )
     cells.index.name = "row"
     cells = cells[cells.notna().any(axis=1)]
-    context = " ".join([*header.titles, title, re.sub(r"[_\W]+", " ", path.stem)])
-    return Sheet(path.name, title, columns, cells, context, header.rows)
+    around = [title, *reversed(header.titles), re.sub(r"[_\W]+", " ", path.stem)]
+    context = tuple(filter(None, (text.strip() for text in around)))
+    made = Sheet(path.name, title if several else "", columns, cells, context, header.rows)
+    if page:
+        names = dict(zip(places, (one.name for one in columns), strict=True))
+        made.hidden += [row for row in page.hidden_rows if row in cells.index]
+        made.hidden += [names[at] for at in page.hidden_columns if at in names]
+        made.comments += [
+            (row, names.get(at, f"column {at + 1}"), text)
+            for (row, at), text in sorted(page.comments.items())
+        ]
+    return made
 
 
 def _columns(header: Header, records: Records) -> tuple[list[Column], list[int]]:
@@ -161,17 +196,26 @@ def _columns(header: Header, records: Records) -> tuple[list[Column], list[int]]
         for at in range(len(header.names))
         if any(_cell(cells, at) for _, cells in records[header.first :])
     ]
-    found, taken = [], set()
+    found: list[Column] = []
+    taken: set[str] = set()
+    ambiguous: set[str] = set()
     bare = [header.names[at] for at in filled]
     for at in filled:
         name, group = header.names[at] or f"column {at + 1}", header.groups[at]
         if group and (bare.count(name) > 1 or only_time(name)):
             name, group = f"{group} {name}", ""
-        number, once = 2, name
+        number, once = 1, name
         while name in taken:
-            name, number = f"{once} ({number})", number + 1
+            number += 1
+            name = f"{once} ({number})"
         taken.add(name)
-        found.append(Column(name, group))
+        ambiguous |= {once} if number > 1 else set()
+        found.append(Column(name, group, str(number) if number > 1 else ""))
+    # The first of several, too, does not say of which time it is.
+    found = [
+        replace(one, number="1") if one.name in ambiguous and not one.number else one
+        for one in found
+    ]
     return found, filled
 
 

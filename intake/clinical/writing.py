@@ -13,15 +13,21 @@ from intake.clinical.preparing import (
     ABSENT,
     CELL,
     CHANGED,
+    COMMENT,
     DOUBT,
+    HIDDEN,
     LEFT_OUT,
+    MERGED,
     REFUSED,
     UNMATCHED,
+    UNREAD,
     Clinical,
 )
+from intake.handover.pages.handover_page import SheetLine
 from intake.handover.people.linkage import Linkage, write_private
 from pipeline.core.errors import StudyError
 from pipeline.core.files import csv_text, whole_file
+from pipeline.core.problems import listing
 from pipeline.study.draft.columns import Given, Guess, guess
 from pipeline.study.draft.configuration import draft_config, study_name
 from pipeline.study.draft.questions import (
@@ -45,7 +51,9 @@ ENROLMENT = {
 
 HEADER = ("sheet", "row", "column", "what", "why", "in the sheet", "pseudonym")
 
-ORDER = (REFUSED, UNMATCHED, ABSENT, DOUBT, LEFT_OUT, CELL, CHANGED)
+ORDER = (
+    REFUSED, UNREAD, UNMATCHED, ABSENT, DOUBT, MERGED, HIDDEN, COMMENT, LEFT_OUT, CELL, CHANGED,
+)  # fmt: skip
 
 
 MOST_TOLD = 10
@@ -136,7 +144,9 @@ def write_clinical(
     guesses = []
     for name, one in clinical.columns.items():
         label = _label(one.header)
-        given = Given(name, label, table[name], one.context, one.unit, one.limits, one.note)
+        given = Given(
+            name, label, table[name], one.context, one.unit, one.limits, one.note, one.visit
+        )
         guesses.append(guess(given))
     template = pd.read_csv(out / "clinical_template.csv", dtype=str)
     enrolment = template.set_index("patient_id")["enrolment"].reindex(table["patient_id"])
@@ -193,11 +203,37 @@ def write_list(clinical: Clinical, linkage: Linkage, path: Path) -> None:
     lines = sorted(clinical.lines, key=lambda line: ORDER.index(line.what))
     rows = []
     for line in lines:
-        pseudonym = linkage.known(line.text) if line.what in (ABSENT, REFUSED, DOUBT) else None
+        of_patient = line.what in (ABSENT, REFUSED, DOUBT, MERGED)
+        pseudonym = linkage.known(line.text) if of_patient else None
         told = (line.sheet, line.row, line.column, line.what, line.why, line.text, pseudonym or "")
         rows.append([str(cell) for cell in told])
     table = pd.DataFrame(rows, columns=list(HEADER), dtype=object)
     write_private(path, csv_text(table))
+
+
+def page_lines(clinical: Clinical | None) -> list[SheetLine]:
+    """Return what the page to confirm says of the sheets: what somebody should look at."""
+    told = (REFUSED, UNREAD, UNMATCHED, DOUBT, MERGED, HIDDEN, COMMENT)
+    found = []
+    for line in clinical.lines if clinical else ():
+        if line.what in told:
+            row = f"row {line.row}" if line.row else ""
+            place = ", ".join(filter(None, (line.sheet, row, line.column)))
+            text = f"{place}: {line.what}: {line.why}"
+            of_patient = line.what in (REFUSED, DOUBT, MERGED)
+            said = f" (`{line.text}`)" if line.what == COMMENT and line.text else ""
+            patient = line.text if of_patient else ""
+            found.append(SheetLine(patient, text + said, line.what in (REFUSED, DOUBT)))
+    return found
+
+
+def _hidden(clinical: Clinical) -> list[str]:
+    """Return by sheet which rows and columns Excel hides."""
+    rows: dict[str, list[str]] = {}
+    for line in clinical.lines:
+        if line.what == HIDDEN:
+            rows.setdefault(line.sheet, []).append(f"row {line.row}" if line.row else line.shown)
+    return [f"{sheet}, hidden: {listing(some, MOST_TOLD)}" for sheet, some in rows.items()]
 
 
 def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patients: int) -> str:
@@ -217,14 +253,20 @@ def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patie
         (UNMATCHED, "rows of no patient: summaries, remarks, numbers that no image has"),
         (ABSENT, "patients without a row"),
         (DOUBT, "rows to look at"),
+        (MERGED, "rows taken as one with another row of their patient, as when entered twice"),
+        (HIDDEN, "rows or columns that Excel hides, read like the others"),
+        (COMMENT, "comments beside cells, not read: one may correct a value"),
         (CELL, "cells left out"),
     ):
         if number := clinical.counted(what):
             lines.append(f"{number:>8} {says}")
-    told = [line for line in clinical.lines if line.what in (REFUSED, DOUBT) and line.row]
+    unread = [line for line in clinical.lines if line.what == UNREAD]
+    lines += [f"         {line.sheet}: NOT read: {line.why}" for line in unread]
+    told = [line for line in clinical.lines if line.what in (REFUSED, DOUBT, MERGED) and line.row]
     lines += [f"         {line.sheet}, row {line.row}: {line.why}" for line in told[:MOST_TOLD]]
     if len(told) > MOST_TOLD:
         lines.append(f"         and {len(told) - MOST_TOLD} more")
+    lines += [f"         {one}" for one in _hidden(clinical)]
     reasons: dict[str, list[str]] = {}
     for line in clinical.lines:
         if line.what == LEFT_OUT and line.shown:

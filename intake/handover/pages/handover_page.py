@@ -11,6 +11,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ def write_page(
     linkage: Linkage,
     linkage_path: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    sheets: Sequence[SheetLine] = (),
 ) -> Path:
     """Write the page and its pictures, and return the page's path.
 
@@ -66,6 +68,8 @@ def write_page(
         The page lies beside it.
     progress : callable
         Told how many patients are drawn, of how many.
+    sheets : sequence of SheetLine
+        What became of rows of clinical sheets.
     """
     folder = pictures_path(linkage_path)
     places = _Places([*(path for path, _ in matched.failed), *(row.mask for row, _ in written),
@@ -79,10 +83,13 @@ def write_page(
         by_patient[one.patient].append(one)
     for row, values in written:
         rows[row.series.patient].append((row, values))
+    of_sheets: dict[str, list[SheetLine]] = defaultdict(list)
+    for line in sheets:
+        of_sheets[line.patient].append(line)
     patients = []
     for done, (original, series) in enumerate(sorted(by_patient.items()), start=1):
         patients.append(_patient(original, series, rows[original], linkage, pictures, colours,
-                                 places))  # fmt: skip
+                                 places, of_sheets[original]))  # fmt: skip
         progress(done, len(by_patient))
     pictures.close()
     failed = [_failed(places(path), reason) for path, reason in matched.failed]
@@ -93,6 +100,7 @@ def write_page(
         failed=failed,
         damaged=[places(path) for path in handover.damaged],
         root=places.root,
+        sheets=[one for one in sheets if one.patient not in by_patient],
         readers=[
             {"letter": letter, "name": linkage.readers.get(letter, letter), "colour": colour,
              "masks": masks[letter]}
@@ -110,6 +118,25 @@ def write_page(
     path = page_path(linkage_path)
     write_private(path, page)
     return path
+
+
+@dataclass(frozen=True)
+class SheetLine:
+    """What became of a row, a cell or a worksheet of a clinical sheet.
+
+    Attributes
+    ----------
+    patient : str
+        Original patient, or nothing.
+    text : str
+        Where it stands, and what became of it.
+    asks : bool
+        Whether somebody should look at it.
+    """
+
+    patient: str
+    text: str
+    asks: bool = False
 
 
 class _Places:
@@ -207,6 +234,7 @@ def _patient(
     pictures: _Pictures,
     colours: dict[str, str],
     places: _Places,
+    sheets: Sequence[SheetLine],
 ) -> dict:
     """Return what the page says of a patient."""
     cases: dict[str, list[tuple[Row, dict]]] = defaultdict(list)
@@ -235,14 +263,15 @@ def _patient(
     ]  # fmt: skip
     problems = sorted({one.problem for one in series if one.problem})
     state = "none" if not masks else "ok"
-    if problems or any(one["check"] for one in masks):
+    if problems or any(one["check"] for one in masks) or any(one.asks for one in sheets):
         state = "check"
     search = " ".join((original, pseudonym, *who, *(one["file"] for one in masks),
-                       *(places(one.files[0].parent) for one in series)))  # fmt: skip
+                       *(places(one.files[0].parent) for one in series),
+                       *(one.text for one in sheets)))  # fmt: skip
     return {
         "original": original, "pseudonym": pseudonym, "who": " · ".join(who), "state": state,
         "cases": shown, "masks": masks, "search": search.casefold(),
-        "series": [_series(one, places) for one in series],
+        "series": [_series(one, places) for one in series], "sheets": sheets,
         "problems": [{"text": one, "clip": f"Patient {original}: {one}"} for one in problems],
     }  # fmt: skip
 

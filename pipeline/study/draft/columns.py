@@ -29,6 +29,9 @@ MOST_GRADES = 6
 FAR = 3.0
 """Times the largest other value from which on a number such as 999 is a code for `not known`."""
 
+ORDER = ("preoperative", "intraoperative", "postoperative")
+"""Times of a column, the earliest first."""
+
 MARKS = frozenset(("+", "x", "*"))
 """Signs that mark a yes where blank cells, or '-', are the others."""
 
@@ -45,21 +48,24 @@ class Given:
         Its name in words.
     values : pandas.Series
         Text or None.
-    context : str
-        Heading, visit, worksheet, file: what may say of which time it is.
+    context : tuple of str
+        Visit, heading, worksheet, file: what may say of which time it is, the nearest first.
     unit, limits : str
         Unit and ``low|high``, where header or cells state them.
     note : str
         How the values came about.
+    visit : str
+        Which of several measurements of one thing it is, where a sheet or several have them.
     """
 
     name: str
     label: str
     values: pd.Series
-    context: str = ""
+    context: tuple[str, ...] = ()
     unit: str = ""
     limits: str = ""
     note: str = ""
+    visit: str = ""
 
 
 @dataclass
@@ -84,6 +90,10 @@ class Guess:
         Name of the quantity, where its name is known.
     seen : frozenset of str
         Its values, as the table has them.
+    disputed : str
+        What stands around it and says a later time than such values mostly have.
+    supposed : bool
+        Whether the time follows from what it is alone: nothing says when it was measured.
     """
 
     column: str
@@ -101,6 +111,8 @@ class Guess:
     asks: list[str] = field(default_factory=list)
     kind: str = ""
     seen: frozenset[str] = frozenset()
+    disputed: str = ""
+    supposed: bool = False
 
     def row(self) -> dict[str, str]:
         """Return it as a row of the dictionary, the reasons in a column of their own."""
@@ -131,6 +143,11 @@ def _are_levels(values: pd.Series) -> bool:
     known = [text for text in values.dropna() if not is_unknown(text)]
     named = [text for text in known if levels_in(text)]
     return bool(known) and len(named) >= 0.7 * len(known)
+
+
+def is_steady(given: Given) -> bool:
+    """Return whether a column holds what no time changes, as the sex."""
+    return bool(quantity_of(given).get("steady"))
 
 
 def is_unknown(text: str) -> bool:
@@ -276,17 +293,29 @@ def _as_words(made: Guess, known: Mapping[str, int], what: Mapping) -> None:
 
 
 def _when(made: Guess, given: Given, what: Mapping) -> None:
-    """Propose when the values are known: by the name, by what they are, by what stands around."""
+    """Propose when the values are known: by the name, by what stands around, by what they are.
+
+    What a quantity mostly is never makes a value known earlier than its sheet says; of several
+    measurements of one thing it says nothing at all.
+    """
     own = timing_of(given.label, scale=bool(what.get("scale")))
+    usual, steady = what.get("timing", ""), bool(what.get("steady"))
+    around = None if steady and usual else timing_around(*given.context)
     if own:
         made.timing = own[0]
         made.reasons.append(f"{own[0]}: the name says `{own[1]}`")
-    elif what.get("timing"):
-        made.timing = what["timing"]
-        made.reasons.append(f"{made.timing}: {what['name']}")
-    elif around := timing_around(given.context):
+    elif around and (not usual or ORDER.index(around[0]) >= ORDER.index(usual)):
         made.timing = around[0]
         made.reasons.append(f"{made.timing}: heading, visit, worksheet or file says `{around[1]}`")
+        if usual and around[0] != usual:
+            made.disputed = around[1]
+            made.reasons.append(f"though {what['name']} is mostly {usual}")
+    elif usual and given.visit and not around and not steady:
+        made.reasons.append(f"one of several measurements (`{given.visit}`): of which time?")
+    elif usual:
+        made.timing = usual
+        made.reasons.append(f"{made.timing}: {what['name']}")
+        made.supposed = usual == "preoperative" and not around and not steady and not given.note
 
 
 def _for_what(made: Guess, given: Given, what: Mapping, known: Mapping[str, int]) -> None:

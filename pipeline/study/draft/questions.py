@@ -176,20 +176,47 @@ def _of_study(guesses: Sequence[Guess], facts: Facts) -> list[Question]:
 def _of_times(guesses: Sequence[Guess]) -> list[Question]:
     left = [one for one in guesses if not one.timing and one.role == "other" and one.type]
     left = [one for one in left if "not used: one value only" not in one.reasons]
-    if not left:
-        return []
-    rows = [_row(one) for one in left[:MOST_ROWS]]
-    return [
-        Question(
-            "timing of columns",
-            "When are these values known? Until somebody says it, no model sees them: "
-            + listing((one.column for one in left), 40)
-            + ". For those known before the operation put these rows in place of theirs:",
-            "dictionary.csv",
-            tuple(rows),
-            "timing blank, role other",
+    late = [one for one in guesses if one.disputed]
+    found = []
+    if left:
+        found.append(
+            Question(
+                "timing of columns",
+                "When are these values known? Until somebody says it, no model sees them: "
+                + listing((one.column for one in left), 40)
+                + ". For those known before the operation put these rows in place of theirs:",
+                "dictionary.csv",
+                tuple(map(_row, left[:MOST_ROWS])),
+                "timing blank, role other",
+            )
         )
-    ]
+    if late:
+        told = listing((f"{one.column} (`{one.disputed}`)" for one in late), 40)
+        found.append(
+            Question(
+                "timing that contradicts",
+                f"Such values are mostly known earlier than their sheet, heading or visit says: "
+                f"{told}. The later time holds. For those known before the operation put these "
+                "rows in place of theirs:",
+                "dictionary.csv",
+                tuple(map(_row, late[:MOST_ROWS])),
+                "the later time, not used before it",
+            )
+        )
+    if supposed := [one.column for one in guesses if one.supposed]:
+        found.append(
+            Question(
+                "timing that nothing states",
+                "Taken as known before the operation because of what they are, as neither name, "
+                f"heading, worksheet nor file says when they were measured: {listing(supposed, 40)}"
+                ". Is it so? For a later one write postoperative into `timing`, and other into "
+                "`role`",
+                "dictionary.csv",
+                (),
+                "preoperative",
+            )
+        )
+    return found
 
 
 def _row(one: Guess) -> str:

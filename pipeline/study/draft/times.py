@@ -62,16 +62,30 @@ AROUND = {
 """Words of headings, worksheets and files: `final` and `version 3 days` say nothing of values."""
 
 
-def timing_around(text: str) -> tuple[str, str] | None:
-    """Return the timing that a heading, visit, worksheet or file says, as `timing_of` does.
+def timing_around(*texts: str) -> tuple[str, str] | None:
+    """Return the timing that visit, heading, worksheet or file says, as `timing_of` does.
 
+    Parameters
+    ----------
+    *texts : str
+        What stands around a value, the nearest first: the first that says one time decides.
+
+    Examples
+    --------
     >>> timing_around("data final v3") is None, timing_around("Nachsorge")
     (True, ('postoperative', 'nachsorge'))
+    >>> timing_around("Aufnahme", "Nachsorge"), timing_around("post")
+    (('preoperative', 'aufnahme'), ('postoperative', 'post'))
     """
-    said = fold(text)
-    matches = {timing: pattern.search(said) for timing, pattern in AROUND.items()}
-    found = {timing: match[0] for timing, match in matches.items() if match}
-    return next(iter(found.items())) if len(found) == 1 else None
+    for text in texts:
+        said = fold(text)
+        if only_time(text) and (whole := timing_of(text, scale=True)):
+            return whole[0], said
+        matches = {timing: pattern.search(said) for timing, pattern in AROUND.items()}
+        found = {timing: match[0] for timing, match in matches.items() if match}
+        if len(found) == 1:
+            return next(iter(found.items()))
+    return None
 
 
 def timing_of(text: str, *, scale: bool = False) -> tuple[str, str] | None:

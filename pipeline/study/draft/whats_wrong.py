@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -77,10 +79,11 @@ def lines_to_paste(config: Mapping) -> list[tuple[str, list[str]]]:
     )
     stated = {str(each).casefold() for each in config["missing_values"]}
     new, changed, words = [], [], dict[str, None]()
+    context = (re.sub(r"[_\W]+", " ", Path(config["clinical"]).stem),)
     for name in sheet.columns:
         if name in KEYS:
             continue
-        made = guess(Given(table_name(name), table_name(name), sheet[name]))
+        made = guess(Given(table_name(name), table_name(name), sheet[name], context))
         unknown = [text for text in (*made.missing, *made.unreadable)
                    if text.casefold() not in stated and shown(text) == text]  # fmt: skip
         if name not in described:

@@ -145,9 +145,9 @@ def opened(path: str) -> tuple[Workbook, bool]:
             warnings.simplefilter("ignore")  # of styles and extensions, which hold no values
             book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     except DAMAGE as error:
-        raise _unsound(path, data, error) from None
+        raise unsound(path, data, error) from None
     if len(book.sheetnames) < declared:
-        raise _unsound(path, data, KeyError("a worksheet is not there"))
+        raise unsound(path, data, KeyError("a worksheet is not there"))
     return book, uncomputed
 
 
@@ -256,7 +256,7 @@ def parsed(page: ReadOnlyWorksheet, path: str, uncomputed: bool) -> tuple[Record
                     records.append((number, cells))
     except DAMAGE as error:
         where = f", near cell {parser.at}" if "parser" in locals() and parser.at else ""
-        raise _unsound(f"{path}, worksheet {page.title}{where}", b"", error) from None
+        raise unsound(f"{path}, worksheet {page.title}{where}", b"", error) from None
     if parser.pending:
         raise StudyError(
             "The formulas of a workbook must have been computed by a spreadsheet",
@@ -346,6 +346,23 @@ def _check_merged(parser: _Parser, records: Records, where: str) -> None:
 
 def _tell_hidden(parser: _Parser, records: Records, where: str) -> None:
     """Log which rows and columns of a table nobody sees: they are read like the others."""
+    rows, filled = hidden_places(parser, records)
+    if rows:
+        logger.warning(
+            "%s: %d rows are hidden, perhaps by a filter, and are read like the others: %s. "
+            "Delete them, if they are no part of the study.",
+            *(where, len(rows), listing(rows, 6)),
+        )
+    if filled:
+        logger.warning(
+            "%s: hidden columns are read like the others: %s. Delete them, if they are no part of "
+            "the study.",
+            *(where, listing(map(get_column_letter, filled), 6)),
+        )
+
+
+def hidden_places(parser: _Parser, records: Records) -> tuple[list[int], list[int]]:
+    """Return the numbers, from 1, of the filled rows and columns of a worksheet that are hidden."""
 
     def is_hidden(attributes: dict) -> bool:
         return attributes.get("hidden") in ("1", "true")
@@ -362,18 +379,7 @@ def _tell_hidden(parser: _Parser, records: Records, where: str) -> None:
     filled = sorted(
         column for column in columns if any(len(c) >= column and c[column - 1] for _, c in records)
     )
-    if rows:
-        logger.warning(
-            "%s: %d rows are hidden, perhaps by a filter, and are read like the others: %s. "
-            "Delete them, if they are no part of the study.",
-            *(where, len(rows), listing(rows, 6)),
-        )
-    if filled:
-        logger.warning(
-            "%s: hidden columns are read like the others: %s. Delete them, if they are no part of "
-            "the study.",
-            *(where, listing(map(get_column_letter, filled), 6)),
-        )
+    return rows, filled
 
 
 def _long_cell(length: int, where: str) -> StudyError:
@@ -397,7 +403,8 @@ def _too_large(found: str, path: str) -> StudyError:
     )
 
 
-def _unsound(where: str, data: bytes, error: Exception) -> StudyError:
+def unsound(where: str, data: bytes, error: Exception) -> StudyError:
+    """Return the error about a workbook, or a part of one, that cannot be read."""
     if data.startswith(OLE):
         found = "a workbook with a password, or of Excel 97-2003 (.xls)"
     elif isinstance(error, zipfile.BadZipFile | zlib.error | EOFError | NotImplementedError):

@@ -14,10 +14,21 @@ from intake.clinical.days import day_of_text, read_days
 from intake.clinical.headers import find_header
 from intake.clinical.joining import windows_of
 from intake.clinical.naming import column_name
-from intake.clinical.preparing import CELL, DOUBT, LEFT_OUT, REFUSED, UNMATCHED
+from intake.clinical.preparing import (
+    CELL,
+    COMMENT,
+    DOUBT,
+    HIDDEN,
+    LEFT_OUT,
+    MERGED,
+    REFUSED,
+    UNMATCHED,
+    UNREAD,
+)
 from intake.clinical.sheets import read_sheets
 from intake.pseudonymous_study import _arguments
 from pipeline.core.errors import StudyError
+from pipeline.study.draft.columns import Given, guess
 from tests.support.clinical_ward import Ward, person, reasons, values
 from tests.support.refusals import refusal
 
@@ -89,7 +100,50 @@ def test_worksheets_are_joined_and_a_legend_is_left_out(ward):
     made = ward.take(ward.root / "x.xlsx")
     assert set(made.columns) == {"geschlecht", "age", "vas_prae_op", "vas"}
     assert values(made, "vas") == list("012345")
-    assert made.columns["vas"].context.startswith("Verlauf")
+    assert made.columns["vas"].context == ("Verlauf", "x")
+    assert [(line.sheet, line.why) for line in made.lines if line.what == UNREAD] == [
+        ("x.xlsx, worksheet L", "no table: no header above rows of values")
+    ]
+
+
+def test_what_excel_hides_and_comments_are_named(ward):
+    path = ward.write(ward.rows(BMI=NUMBERS, Kreatinin=NUMBERS), "x.xlsx")
+    book = openpyxl.load_workbook(path)
+    page = book.active
+    page.row_dimensions[4].hidden = True
+    page.column_dimensions["G"].hidden = True
+    page["F3"].comment = openpyxl.comments.Comment("falsch, war 44", "Canarhuber")
+    later = book.create_sheet("Reserve")
+    later.append(["MRN", "BMI"])
+    later.append([ward.persons[0].id, "99"])
+    later.sheet_state = "hidden"
+    book.create_sheet("leer").sheet_state = "hidden"
+    book.save(path)
+    made = ward.take(path)
+    assert values(made, "bmi") == NUMBERS
+    told = {
+        (line.what, line.sheet, line.row, line.column, line.text)
+        for line in made.lines
+        if line.what in (HIDDEN, COMMENT, UNREAD)
+    }
+    assert told == {
+        (UNREAD, "x.xlsx, worksheet Reserve", "", "", ""),
+        (HIDDEN, "x.xlsx", 4, "", ""),
+        (HIDDEN, "x.xlsx", "", "Kreatinin", ""),
+        (COMMENT, "x.xlsx", 3, "BMI", "falsch, war 44"),
+    }
+
+
+def test_a_workbook_whose_worksheets_are_hidden_says_so(ward):
+    path = ward.write(ward.rows(BMI=NUMBERS), "x.xlsx")
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("leer")
+    book.worksheets[0].sheet_state = "hidden"
+    book.active = 1
+    book.save(path)
+    with refusal("clinical-sheet-without-table", StudyError, match="hidden worksheets") as caught:
+        ward.take(path)
+    assert "Unhide" in caught.value.remedy
 
 
 def test_a_sheet_that_is_not_there_is_refused(tmp_path):
@@ -442,8 +496,106 @@ def test_a_mark_alone_is_an_answer(ward):
 def test_rows_that_repeat_or_complete_one_another_are_one(ward):
     table = ward.rows(BMI=NUMBERS, VAS=["1"] * 6)
     more = table[:2].assign(VAS=[None, "1.0"])
-    made = ward.table(pd.concat([table, more]))
+    made = ward.table(pd.concat([table, more, table[3:4], table[4:5].assign(OP2=["7"])]))
     assert values(made, "vas") == ["1"] * 6
+    assert [(line.row, line.why, line.text) for line in made.lines if line.what == MERGED] == [
+        (8, "a further row of the patient of row 2; says nothing else of what the study takes: "
+            "taken as one row", ward.persons[0].id),
+        (9, "row 3 once more, entered twice: taken once", ward.persons[1].id),
+        (10, "row 5 once more, entered twice: taken once", ward.persons[3].id),
+        (11, "a further row of the patient of row 6; fills 1 blank cells of it and contradicts "
+             "none: taken as one row", ward.persons[4].id),
+    ]  # fmt: skip
+
+
+def test_the_same_visit_entered_twice_is_named(ward):
+    long = pd.concat([ward.rows(Visite=[v] * 6, VAS=NUMBERS) for v in ("prä-OP", "Tag 3")])
+    made = ward.table(pd.concat([long, long[7:8]], ignore_index=True), visits="Visite")
+    assert reasons(made, MERGED) == ["row 9 once more, entered twice: taken once"]
+
+
+# --- of which time a value is ---
+
+
+def draft(made):
+    return {
+        name: guess(Given(name, one.header, pd.Series(one.values), one.context, visit=one.visit))
+        for name, one in made.columns.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "timing"),
+    [
+        ("suivi.csv", "poids", "postoperative"),
+        ("Nachsorge 2021.csv", "Gewicht", "postoperative"),
+        ("follow_up.csv", "BMI", "postoperative"),
+        ("Nachsorge.csv", "Nikotin", "postoperative"),
+        ("Nachsorge.csv", "Frakturhöhe", "postoperative"),
+        ("Nachsorge.csv", "Gewicht prä-OP", "preoperative"),  # it says so itself
+        ("Baseline.csv", "Zementmenge", "intraoperative"),  # what it is makes it later
+        ("Register.csv", "Gewicht", "preoperative"),
+    ],
+)
+def test_no_quantity_is_known_earlier_than_its_sheet_says(ward, name, header, timing):
+    cells = ["L1", "L2", "T12"] * 2 if header.startswith("Fraktur") else ["61", "72.5", "83"] * 2
+    made = draft(ward.take(ward.write(ward.rows(**{header: cells}), name)))
+    one = made[column_name(header, set())]
+    assert one.timing == timing
+    assert (one.role == "predictor") == (timing != "postoperative")
+    assert bool(one.disputed) == (timing == "postoperative")
+    assert one.supposed == (name == "Register.csv")
+    assert made["geschlecht"].timing == "preoperative"
+
+
+def test_the_name_of_the_only_worksheet_says_the_time(ward):
+    ward.rows(Gewicht=NUMBERS).to_excel(ward.root / "x.xlsx", sheet_name="Verlauf", index=False)
+    assert draft(ward.take(ward.root / "x.xlsx"))["gewicht"].timing == "postoperative"
+
+
+def test_a_visit_whose_name_says_no_time_leaves_it_open(ward):
+    long = pd.concat(
+        [ward.rows(Visite=[v] * 6, Gewicht=[str(n + at) for n in range(61, 67)])
+         for at, v in enumerate(("V1", "V2"))]
+    )  # fmt: skip
+    made = draft(ward.table(long, visits="Visite"))
+    assert [made[f"gewicht_v{n}"].timing for n in (1, 2)] == ["", ""]
+    assert [made[f"gewicht_v{n}"].role for n in (1, 2)] == ["other"] * 2
+
+
+def test_the_days_of_a_visit_say_its_time(ward):
+    dates = ["2020-01-11"] * 6, ["2020-02-10"] * 6
+    long = pd.concat(
+        [ward.rows(Datum=day, Gewicht=[str(n + at) for n in range(61, 67)])
+         for at, day in enumerate(dates)]
+    )  # fmt: skip
+    made = draft(ward.table(long, visits="Datum", windows=windows_of(["a=-9..0", "b=20..45"])))
+    assert (made["gewicht_a"].timing, made["gewicht_b"].timing) == ("preoperative", "postoperative")
+
+
+def test_columns_of_one_name_leave_their_time_open(ward):
+    ward.rows(G=NUMBERS, H=NUMBERS[::-1]).rename(columns={"G": "Gewicht", "H": "Gewicht"}).to_excel(
+        ward.root / "x.xlsx", index=False
+    )
+    made = draft(ward.take(ward.root / "x.xlsx"))
+    assert [one.timing for name, one in made.items() if name.startswith("gewicht")] == ["", ""]
+
+
+def test_a_blank_of_the_baseline_is_not_filled_from_the_follow_up(ward):
+    first = ward.write(ward.rows(Gewicht=[*NUMBERS[:5], None]), "Baseline.csv")
+    later = ward.write(ward.rows(Gewicht=NUMBERS), "Nachsorge.csv")
+    for paths in ((first, later), (later, first)):
+        made = ward.take(*paths)
+        assert values(made, "gewicht_preop") == [*NUMBERS[:5], None]
+        assert values(made, "gewicht_postop") == NUMBERS
+        assert values(made, "geschlecht")[5] == "female"
+
+
+def test_what_the_baseline_says_as_a_whole_is_the_baselines(ward):
+    later = ward.write(ward.rows(Gewicht=[*NUMBERS[:5], None]), "Nachsorge.csv")
+    made = ward.take(later, ward.write(ward.rows(Gewicht=NUMBERS), "Baseline.csv"))
+    assert values(made, "gewicht") == NUMBERS
+    assert draft(made)["gewicht"].timing == "preoperative"
 
 
 def test_rows_that_contradict_are_refused_by_column_and_row(ward):

@@ -102,12 +102,25 @@ def test_short_words_say_the_time_beside_a_scale(label, timing):
     ],
 )  # fmt: skip
 def test_a_files_name_says_a_time_by_plain_words_alone(context, timing):
-    assert guessed("CRP", ["5.1", "7.3"], context=context).timing == timing
+    assert guessed("CRP", ["5.1", "7.3"], context=(context,)).timing == timing
 
 
 def test_the_context_says_the_time_where_the_name_does_not():
-    assert guessed("CRP", ["5.1", "7.3"], context="Labor, Aufnahme").timing == "preoperative"
-    assert guessed("Age", ["70", "71"], context="Verlauf").timing == "preoperative"
+    around = ("Labor, Aufnahme", "Nachsorge")  # the nearest decides
+    assert guessed("CRP", ["5.1", "7.3"], context=around).timing == "preoperative"
+    assert guessed("CRP", ["5.1", "7.3"], context=around[::-1]).timing == "postoperative"
+    assert guessed("Sex", ["m", "f"], context=("Verlauf",)).timing == "preoperative"
+
+
+def test_a_time_that_contradicts_or_is_supposed_is_asked():
+    late = guessed("Age", ["70", "71"], context=("Verlauf",))
+    nowhere = guessed("BMI", ["27.5", "31"], context=("Register",))
+    asked = {one.topic: one for one in open_questions([late, nowhere], FACTS)}
+    assert (late.timing, late.role) == ("postoperative", "other")
+    assert "age (`verlauf`)" in asked["timing that contradicts"].asks
+    (row,) = asked["timing that contradicts"].lines
+    assert row.startswith("age,Age,continuous,years,,preoperative,predictor,")
+    assert asked["timing that nothing states"].asks.count("bmi") == 1
 
 
 @pytest.mark.parametrize(

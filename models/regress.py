@@ -20,6 +20,7 @@ from models.judging.predictions import reading_options
 from models.regression.analysis import Options, Regression, regress
 from models.regression.cohort import Cohort, read_cohort, ready_to_fit
 from models.regression.fitting.interactions import check_pairs
+from models.regression.fitting.terms import labels_of
 from models.regression.given import judge_model
 from models.regression.publishing.calculator import calculator_page, page_title, purpose_line
 from models.regression.publishing.model import TIMINGS, Purpose, RegressionModel, moment_of
@@ -63,6 +64,7 @@ def write_regression(found: Regression, options: Options, folder: str | Path) ->
         "screening": options.screening,
         "resamples": options.resamples,
         "seed": options.seed,
+        "labels": dict(found.labels),
         "notes": list(found.notes),
     }
     _write(folder, found.tables, found.chosen, found.nomogram, facts, leaking, options.confidence)
@@ -83,6 +85,7 @@ def write_given(
         "mode": model.mode,
         "method": model.method,
         "confidence": confidence,
+        "labels": labels_of(model.terms),
         "notes": list(notes),
     }
     nomogram = None

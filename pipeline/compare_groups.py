@@ -24,6 +24,7 @@ from pipeline.core.written.notation import is_number, read_numbers
 from pipeline.reporting.pages.outcomes_page import outcomes_page
 from pipeline.reporting.parts import outcome_parts as parts
 from pipeline.reporting.parts.outcome_tables import Section
+from pipeline.reporting.words.group_words import with_called_groups
 from pipeline.study.described_columns import clinical_text, groups_of, ordered_levels
 from pipeline.study.outcome_columns import kinds_and_levels
 from pipeline.tables.files.sheets import cell
@@ -133,19 +134,30 @@ def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Seri
 
 
 def scale_section(
-    table: pd.DataFrame, plan: ScalePlan, group: np.ndarray, groups: tuple[str, ...], asked: list
+    table: pd.DataFrame,
+    plan: ScalePlan,
+    group: np.ndarray,
+    groups: tuple[str, ...],
+    asked: list,
+    by: str | None,
 ) -> tuple[Section, dict[str, pd.DataFrame]]:
     """Return the part of the page of one scale, and its tables."""
     found = outcomes.scale_tables(table, plan, group, groups, asked)
-    return parts.scale_part(plan, found, table, group, groups), found
+    printed = with_called_groups(found, by or "", groups)
+    return parts.scale_part(plan, printed, table, group, groups, by or ""), found
 
 
 def event_section(
-    table: pd.DataFrame, plan: EventPlan, group: np.ndarray, groups: tuple[str, ...], asked: list
+    table: pd.DataFrame,
+    plan: EventPlan,
+    group: np.ndarray,
+    groups: tuple[str, ...],
+    asked: list,
+    by: str | None,
 ) -> tuple[Section, dict[str, pd.DataFrame]]:
     """Return the part of the page of one kind of event, and its tables."""
     found = outcomes.event_tables(table, plan, group, groups, asked)
-    return parts.event_part(plan, found), found
+    return parts.event_part(plan, with_called_groups(found, by or "", groups)), found
 
 
 def main(options: argparse.Namespace) -> None:
@@ -157,7 +169,7 @@ def main(options: argparse.Namespace) -> None:
     makers = [(scale_section, scale) for scale in plan.scales]
     makers += [(event_section, event) for event in plan.events]
     for make, part in makers:
-        section, tables = make(table, part, group, groups, plan.adjust_for)
+        section, tables = make(table, part, group, groups, plan.adjust_for, plan.by)
         sections.append(section)
         for name, each in tables.items():
             found.setdefault(name, []).append(each.astype(object))

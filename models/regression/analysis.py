@@ -34,7 +34,7 @@ from models.regression.fitting.logistic import (
     model_tests,
 )
 from models.regression.fitting.penalised import penalised
-from models.regression.fitting.terms import coding_table
+from models.regression.fitting.terms import coding_table, labels_of
 from models.regression.publishing.model import Purpose, RegressionModel, model_of, shrunken
 from models.regression.publishing.nomogram import Nomogram, build_nomogram, points_table, risk_table
 from models.regression.tables import facts_table
@@ -126,6 +126,8 @@ class Regression:
         Of `chosen`.
     notes : tuple of str
         What limits the results.
+    labels : mapping of str to str
+        Candidates and columns of designs as people read them.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -135,6 +137,7 @@ class Regression:
     chosen: RegressionModel
     nomogram: Nomogram
     notes: tuple[str, ...]
+    labels: Mapping[str, str]
 
 
 def regress(
@@ -228,7 +231,8 @@ def regress(
     tables["nomogram_points"] = points_table(nomogram)
     tables["nomogram_risks"] = risk_table(nomogram)
     notes = _notes(cohort, fit, optimism, options)
-    return Regression(tables, fit, as_fitted, rigorous, chosen, nomogram, notes)
+    labels = labels_of(cohort.terms)
+    return Regression(tables, fit, as_fitted, rigorous, chosen, nomogram, notes, labels)
 
 
 def _rigorous(
@@ -452,7 +456,8 @@ def _known(value: float) -> float | None:
 def _notes(cohort: Cohort, fit: Fit, optimism: Optimism, options: Options) -> tuple[str, ...]:
     notes = []
     if fit.separation.kind != "none":
-        columns = ", ".join(fit.separation.columns)
+        labels = labels_of(fit.terms)
+        columns = "; ".join(labels[name] for name in fit.separation.columns)
         notes.append(
             f"{fit.separation.kind.capitalize()} separation by {columns}: maximum likelihood has "
             "no finite estimate. Fitted by Firth's penalised likelihood; limits are those of its "
@@ -479,7 +484,12 @@ def _notes(cohort: Cohort, fit: Fit, optimism: Optimism, options: Options) -> tu
             f"Complete cases only: {cohort.left_out['(rows)']} rows without an outcome or a "
             "predictor's value were left out. That is unbiased only where they are missing by "
             "chance."
-            + ("" if options.impute else " --impute 20 sets imputed coefficients beside them.")
+            + (
+                ""
+                if options.impute
+                else " Imputation (`--impute 20`; in a study `regression: {impute: 20}`) sets "
+                "others beside them."
+            )
         )
     if len(np.unique(cohort.patients)) < cohort.n:
         notes.append(

@@ -91,7 +91,7 @@ def _course(folder: Path) -> Course:
 
 
 def _regression(folder: Path) -> Regression:
-    names = ("coefficients", "model", "optimism")
+    names = ("coefficients", "metrics", "model", "optimism")
     tables = {name: table_of(folder, f"regression/tables/{name}.parquet") for name in names}
     return Regression(tables, facts_of(folder, "regression/regression.json"))
 

@@ -177,6 +177,29 @@ def term_slices(terms: Sequence[Term]) -> dict[str, slice]:
     return slices
 
 
+def labels_of(terms: Sequence[Term]) -> dict[str, str]:
+    """Return predictors and columns of a design as people read them.
+
+    Returns
+    -------
+    dict of str to str
+        Name of each predictor and of each of its columns -> words: a number with its unit, a level
+        against its reference (``Cleft: yes against no``), a bend of a spline by its mark.
+    """
+    labels: dict[str, str] = {}
+    for term in terms:
+        labels[term.name] = term.title
+        if term.is_factor:
+            reference, *levels = term.levels
+            for column, level in zip(term.columns, levels, strict=True):
+                labels[column] = f"{term.title}: {level} against {reference}"
+            continue
+        first, *bends = term.columns
+        labels[first] = f"{term.title}, {term.unit}" if term.unit else term.title
+        labels |= {bend: term.title + bend.removeprefix(term.name) for bend in bends}
+    return labels
+
+
 def coding_table(terms: Sequence[Term]) -> pd.DataFrame:
     """Return how categories are coded: a row a level, a column a number of the design.
 

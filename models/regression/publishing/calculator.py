@@ -72,6 +72,7 @@ def calculator_page(model: RegressionModel, confidence: float = 0.95) -> str:
         fields=fields,
         worth_words=_worth_words(model),
         worth=[_worth_row(one) for one in model.worth],
+        level=f"{100 * confidence:g}%",
         source=model.source,
         # Within a script element only "<" could end it.
         model=Markup(facts.replace("<", "\\u003c")),

@@ -19,6 +19,7 @@ def scale_by_group(
     label: str,
     span: tuple[float, float],
     name: str,
+    by: str = "",
 ) -> str:
     """Draw boxes with every patient's value: a panel a time, the change in the last one.
 
@@ -34,6 +35,8 @@ def scale_by_group(
         Ends of the scale.
     name : str
         Name of the figure.
+    by : str, optional
+        What makes the groups, in words, below the panels.
 
     Returns
     -------
@@ -62,10 +65,11 @@ def scale_by_group(
                 axis.set_ylim(span[0] - room, span[1] + room)
         axes[0].set_ylabel(label)
         axes[-1].axhline(0, color=INK, linewidth=0.8, linestyle="--")
+        _below(drawing, by)
         return to_svg(drawing, name)
 
 
-def stacked_bands(shares: Mapping[str, pd.DataFrame], label: str, name: str) -> str:
+def stacked_bands(shares: Mapping[str, pd.DataFrame], label: str, name: str, by: str = "") -> str:
     """Draw the share of patients in each band of a scale: a panel a time, a bar a group.
 
     Parameters
@@ -76,6 +80,8 @@ def stacked_bands(shares: Mapping[str, pd.DataFrame], label: str, name: str) -> 
         Scale, for the title of the legend.
     name : str
         Name of the figure.
+    by : str, optional
+        What makes the groups, in words, below the panels.
     """
     with figure(2.3 * len(shares) + 2.2, 3.0, columns=len(shares), sharey=True) as (drawing, axes):
         for axis, (panel, table) in zip(axes, shares.items(), strict=True):
@@ -91,6 +97,7 @@ def stacked_bands(shares: Mapping[str, pd.DataFrame], label: str, name: str) -> 
         axes[0].set_ylabel("Patients, %")
         handles, names = axes[0].get_legend_handles_labels()
         drawing.legend(handles[::-1], names[::-1], loc="outside right center", title=label)
+        _below(drawing, by)
         return to_svg(drawing, name)
 
 
@@ -140,3 +147,9 @@ def incidence_curves(curves: pd.DataFrame, label: str, unit: str, name: str) -> 
         axis.grid(axis="y")
         axis.legend()
         return to_svg(drawing, name)
+
+
+def _below(drawing: object, by: str) -> None:
+    """Say below all panels what the groups are groups of."""
+    if by:
+        drawing.supxlabel(by, fontsize=9, color=INK)

@@ -24,6 +24,7 @@ from pipeline.reporting.parts.regression_tables import (
     optimism_section,
     rows_section,
     screening_section,
+    worded,
 )
 from pipeline.reporting.study_report import render
 from pipeline.reporting.wording import NO_VALUE, UNIT, interval, number, p_value
@@ -93,10 +94,10 @@ def _sections(facts: Mapping, tables: Mapping, nomogram: Mapping | None) -> list
     sections = [_summary(facts, tables)]
     if fitted:
         sections += [
-            rows_section(tables),
+            rows_section(facts, tables),
             screening_section(facts, tables),
             model_section(facts, tables),
-            checks_section(tables),
+            checks_section(facts, tables),
         ]
     sections += [
         _nomogram(facts, tables, nomogram),
@@ -220,7 +221,7 @@ def _roc(facts: Mapping, tables: Mapping) -> Section:
     table = tables["roc"]
     shown = pd.DataFrame(
         {
-            "What": table["what"].replace(_LABELS),
+            "What": worded(facts, table["what"].replace(_LABELS)),
             "Rows": table["part"],
             "AUC": [interval(r.auc, r.low, r.high, bounds=UNIT) for r in table.itertuples()],
             "SE": table["se"].map(number),

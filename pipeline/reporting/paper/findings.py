@@ -199,8 +199,10 @@ def _ablation(results: Results) -> str:
 def _regression(results: Results) -> str:
     table = results.regression.tables["coefficients"]
     known = table[table["odds_ratio"].notna()]
+    labels = results.regression.facts["labels"]
     told = [
-        f"{row.column} {interval(row.odds_ratio, row.low, row.high, 2)}, P {p_value(row.p_value)}"
+        f"{labels.get(row.column, row.column)} "
+        f"{interval(row.odds_ratio, row.low, row.high, 2)}, P {p_value(row.p_value)}"
         for row in known.head(_MOST_TERMS).itertuples()
     ]
     more = len(known) - len(told)

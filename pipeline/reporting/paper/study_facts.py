@@ -23,6 +23,7 @@ from pipeline.reporting.sections.images.robustness import judged
 from pipeline.reporting.sections.provenance import parameter_file
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import count, number, plural, sentence_list, share
+from pipeline.reporting.words.group_words import called_groups
 from pipeline.reporting.words.robustness_words import perturbed_words
 from pipeline.running.provenance import versions
 
@@ -144,8 +145,12 @@ def _primary(results: Results) -> Fact | None:
 
 def _counts(results: Results) -> Fact | None:
     if results.modelling is None and results.groups is not None:
-        groups = results.groups.info["groups"]
-        told = "; ".join(f"{each['name']}: {count(each['units'])}" for each in groups)
+        info = results.groups.info
+        called = called_groups(info["label"], [each["name"] for each in info["groups"]])
+        told = "; ".join(
+            f"{name}: {count(each['units'])}"
+            for name, each in zip(called, info["groups"], strict=True)
+        )
         return Fact(told, "outcomes/groups.json", "Comparison of groups")
     if results.modelling is None:
         return None

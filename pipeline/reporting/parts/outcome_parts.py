@@ -19,6 +19,7 @@ def scale_part(
     table: pd.DataFrame,
     group: np.ndarray,
     groups: Sequence[str],
+    by: str,
 ) -> printed.Section:
     """Return the part of one scale.
 
@@ -34,6 +35,8 @@ def scale_part(
         Number of a patient's group, -1 for none.
     groups : sequence of str
         Labels of the groups; none where nothing is compared.
+    by : str
+        What makes the groups, in words, for the figures; empty where nothing is compared.
     """
     unit = f"{plan.label}, {plan.unit} ({plan.range[0]:g} to {plan.range[1]:g})"
     tables = [printed.over_time_table(found["over_time"], unit)]
@@ -49,13 +52,13 @@ def scale_part(
     change = [last - start for start, last in zip(panels[first], panels[later[-1]], strict=True)]
     key = key_of(plan.label)
     svg = figures.scale_by_group(
-        panels | {"change": change}, names, f"{plan.label}, {plan.unit}", plan.range, key
+        *(panels | {"change": change}, names, f"{plan.label}, {plan.unit}", plan.range, key, by)
     )
     caption = f"{unit}: median, quartiles and every patient; change: {first} to {later[-1]}"
     pictures = [printed.Drawing(Markup(svg), caption)]
     if plan.bands:
         shares = {time: _bands(samples, names, plan) for time, samples in panels.items()}
-        svg = figures.stacked_bands(shares, plan.label, f"{key}-bands")
+        svg = figures.stacked_bands(shares, plan.label, f"{key}-bands", by)
         pictures.append(printed.Drawing(Markup(svg), f"{plan.label}: share of patients by band"))
     texts = []
     if plan.mcid is not None:

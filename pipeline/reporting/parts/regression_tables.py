@@ -12,10 +12,27 @@ from pipeline.reporting.figures.nomogram import odds_figure
 from pipeline.reporting.wording import NO_VALUE, interval, number, p_value
 
 
-def rows_section(tables: Mapping) -> Section:
+def worded(facts: Mapping, names: pd.Series) -> pd.Series:
+    """Return predictors and columns of a design as people read them; others as they are.
+
+    Parameters
+    ----------
+    facts : mapping
+        ``regression.json``.
+    names : pandas.Series of str
+        Of a table.
+    """
+    return names.map(lambda name: facts["labels"].get(name, name))
+
+
+def rows_section(facts: Mapping, tables: Mapping) -> Section:
     """Return how many rows were fitted, and how categories are coded."""
     flow = tables["flow"]
-    shown = flow.assign(part=flow["part"].map({"training": "fit", "validation": "validation"}))
+    without = {f"without {name}": f"without {text}" for name, text in facts["labels"].items()}
+    shown = flow.assign(
+        what=flow["what"].map(lambda one: without.get(one, one)),
+        part=flow["part"].map({"training": "fit", "validation": "validation"}),
+    )
     shown = shown.rename(columns={"what": "Rows", "rows": "Number", "part": "Part"})
     blocks: list[Block] = [
         Table(
@@ -31,11 +48,11 @@ def rows_section(tables: Mapping) -> Section:
     if len(coding):
         shown = pd.DataFrame(
             {
-                "Predictor": coding["predictor"],
+                "Predictor": worded(facts, coding["predictor"]),
                 "Level": coding["level"],
                 "Frequency": coding["frequency"].astype(str),
                 "Code": coding["code"],
-                "Column": coding["column"].where(coding["column"] != "", "reference"),
+                "Column in the files": coding["column"].where(coding["column"] != "", "reference"),
             }
         )
         blocks.append(Table("coding", "How categories are coded.", shown, coding, ("Frequency",)))
@@ -47,7 +64,7 @@ def screening_section(facts: Mapping, tables: Mapping) -> Section:
     table = tables["screening"]
     shown = pd.DataFrame(
         {
-            "Column": table["column"],
+            "Predictor": worded(facts, table["column"]),
             "B": table["b"].map(number),
             "SE": table["se"].map(number),
             "OR": _ratios(table),
@@ -86,9 +103,10 @@ def coefficients_table(facts: Mapping, tables: Mapping) -> Table:
     """
     table = tables["coefficients"]
     together = table["column"] == ""
+    names = worded(facts, table["predictor"]) + " (together)"
     shown = pd.DataFrame(
         {
-            "Column": table["column"].where(~together, table["predictor"] + " (together)"),
+            "Predictor": worded(facts, table["column"]).where(~together, names),
             "B": table["b"].map(number),
             "SE": table["se"].map(number),
             "Chi-square": table["wald"].map(lambda one: number(one, 2)),
@@ -117,23 +135,25 @@ def coefficients_table(facts: Mapping, tables: Mapping) -> Table:
 def model_section(facts: Mapping, tables: Mapping) -> Section:
     """Return the multivariable model: coefficients, odds ratios, equation."""
     level = f"{100 * facts['confidence']:g}%"
+    fitted = tables["coefficients"]
+    fitted = fitted.assign(column=worded(facts, fitted["column"]))
     blocks: list[Block] = [
         coefficients_table(facts, tables),
         Figure(
             "odds-ratios",
-            odds_figure(tables["coefficients"]),
+            odds_figure(fitted),
             "Odds ratios of the multivariable model with their intervals",
             f"Odds ratios with {level} limits, on a logarithmic axis.",
         ),
     ]
     if len(tables["imputed"]):
-        blocks.append(_imputed(tables["imputed"], level))
+        blocks.append(_imputed(facts, tables["imputed"], level))
     if len(tables["penalised"]):
-        blocks.append(_penalised(tables["penalised"]))
+        blocks.append(_penalised(facts, tables["penalised"]))
     equation = tables["equation"]
     shown = pd.DataFrame(
         {
-            "Column": equation["column"],
+            "Predictor": worded(facts, equation["column"]),
             "As fitted": equation["as_fitted"].map(lambda one: number(one, 4)),
             "Rigorous": equation["rigorous"].map(lambda one: number(one, 4)),
         }
@@ -152,10 +172,10 @@ def model_section(facts: Mapping, tables: Mapping) -> Section:
     return Section("model", "Multivariable model", blocks)
 
 
-def _penalised(table: pd.DataFrame) -> Table:
+def _penalised(facts: Mapping, table: pd.DataFrame) -> Table:
     shown = pd.DataFrame(
         {
-            "Column": table["column"],
+            "Predictor": worded(facts, table["column"]),
             "Ridge": table["ridge"].map(lambda one: number(one, 4)),
             "Lasso": table["lasso"].map(lambda one: number(one, 4)),
         }
@@ -171,10 +191,10 @@ def _penalised(table: pd.DataFrame) -> Table:
     )
 
 
-def _imputed(table: pd.DataFrame, level: str) -> Table:
+def _imputed(facts: Mapping, table: pd.DataFrame, level: str) -> Table:
     shown = pd.DataFrame(
         {
-            "Column": table["column"],
+            "Predictor": worded(facts, table["column"]),
             "B": table["b"].map(number),
             "SE": table["se"].map(number),
             "df": table["df"].map(lambda one: number(one, 1)),
@@ -195,13 +215,13 @@ def _imputed(table: pd.DataFrame, level: str) -> Table:
     )
 
 
-def checks_section(tables: Mapping) -> Section:
+def checks_section(facts: Mapping, tables: Mapping) -> Section:
     """Return collinearity, linearity and influence."""
     blocks: list[Block] = []
     table = tables["collinearity"]
     shown = pd.DataFrame(
         {
-            "Predictor": table["predictor"],
+            "Predictor": worded(facts, table["predictor"]),
             "df": table["df"].astype(str),
             "VIF": table["vif"].map(lambda one: number(one, 2)),
             "VIF^(1/2df)": table["vif_per_df"].map(lambda one: number(one, 2)),
@@ -222,7 +242,7 @@ def checks_section(tables: Mapping) -> Section:
     if len(table):
         shown = pd.DataFrame(
             {
-                "Predictor": table["predictor"],
+                "Predictor": worded(facts, table["predictor"]),
                 "Chi-square of the bend": table["wald"].map(lambda one: number(one, 2)),
                 "df": table["df"].astype(str),
                 "P": table["p_value"].map(p_value),
@@ -240,7 +260,7 @@ def checks_section(tables: Mapping) -> Section:
             )
         )
     if len(tables["interactions"]):
-        blocks.append(_interactions(tables["interactions"]))
+        blocks.append(_interactions(facts, tables["interactions"]))
     table = tables["influence"]
     shown = pd.DataFrame(
         {
@@ -249,7 +269,7 @@ def checks_section(tables: Mapping) -> Section:
             "Leverage": table["leverage"].map(number),
             "Residual": table["residual"].map(lambda one: number(one, 2)),
             "Largest shift (SE)": table["largest_shift"].map(lambda one: number(one, 2)),
-            "Of": table["column"],
+            "Of": worded(facts, table["column"]),
         }
     )
     blocks.append(
@@ -265,10 +285,10 @@ def checks_section(tables: Mapping) -> Section:
     return Section("checks", "Checks of the model", blocks)
 
 
-def _interactions(table: pd.DataFrame) -> Table:
+def _interactions(facts: Mapping, table: pd.DataFrame) -> Table:
     shown = pd.DataFrame(
         {
-            "Interaction": table["first"] + " x " + table["second"],
+            "Interaction": worded(facts, table["first"]) + " x " + worded(facts, table["second"]),
             "Chi-square": table["chi_square"].map(lambda one: number(one, 2)),
             "df": table["df"].astype(str),
             "P": table["p_value"].map(p_value),
@@ -345,7 +365,7 @@ def optimism_section(facts: Mapping, tables: Mapping) -> Section:
     if len(selected):
         shown = pd.DataFrame(
             {
-                "Candidate": selected["predictor"],
+                "Candidate": worded(facts, selected["predictor"]),
                 "Kept in": selected["share"].map(lambda one: f"{100 * one:.0f}%"),
             }
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.core.mode_labels import LABEL, WORD, is_leaking
-from pipeline.reporting.blocks import Block, Items, Note, Paragraph, Section, Table
+from pipeline.reporting.blocks import Block, Figure, Items, Note, Paragraph, Section, Table
+from pipeline.reporting.figures.nomogram import nomogram_figure
 from pipeline.reporting.parts.regression_tables import coefficients_table, optimism_table
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import count, plural
@@ -44,11 +45,25 @@ def regression_section(results: Results) -> Section:
             "info",
         ),
         _labelled(coefficients_table(found.facts, found.tables), label),
+        _nomogram(results, label),
         _labelled(optimism_table(found.facts, found.tables), label),
     ]
     notes = [*found.facts["notes"]]
     notes += [f"{what}: {path}, beside this report's folder" for path, what in PAGES]
     return Section("regression", title, [*blocks, Items(notes)])
+
+
+def _nomogram(results: Results, label: str) -> Figure:
+    facts = results.regression.facts
+    drawing = results.facts("regression/nomogram.json")
+    return Figure(
+        "regression_nomogram",
+        nomogram_figure(drawing, facts["title"]),
+        "Nomogram: an axis a predictor, points above, total points and risk below",
+        f"{label}Nomogram. Read the points of each value on the upper axis, add them, and read the "
+        f"risk below the total. {facts['purpose']}",
+        width=760,
+    )
 
 
 def _labelled(table: Table, label: str) -> Table:

@@ -8,6 +8,7 @@ from pipeline.reporting.cautions.cautions import Caution
 from pipeline.reporting.dropped import dropped_notes
 from pipeline.reporting.leaking import learned_oversampled
 from pipeline.reporting.results import Results, judged, measured_unit, metric
+from pipeline.reporting.sections.clinical_summary import group_points, regression_points
 from pipeline.reporting.sections.prediction.models import model_labels
 from pipeline.reporting.sections.prediction.primary import primary_sentence
 from pipeline.reporting.validation_kind import validation_kind
@@ -28,6 +29,7 @@ from pipeline.reporting.words.added_value_words import (
     baselines_sentence,
 )
 from pipeline.reporting.words.calibration_words import brief_calibration
+from pipeline.reporting.words.group_words import called_groups
 from pipeline.tables.split_designs import holds_out
 
 _LIMITATIONS = 3
@@ -52,6 +54,10 @@ def summary_section(results: Results, cautions: list[Caution]) -> Section:
     points = [_question(results), *_patients(results)]
     if results.modelling is None:
         points += _readers(results)
+        if results.regression is not None:
+            points += regression_points(results)
+        elif results.groups is not None:
+            points += group_points(results)
     else:
         points += _findings(results)
     blocks: list[Block] = [Facts(_facts(results)), Points(points)]
@@ -87,7 +93,9 @@ def _question(results: Results) -> tuple[str, str]:
         )
     if results.modelling is None and results.groups is not None:
         groups = results.groups.info
-        names = sentence_list(f"“{each['name']}”" for each in groups["groups"])
+        names = sentence_list(
+            f"{each['name']}, n = {count(each['units'])}" for each in groups["groups"]
+        )
         return (
             "Question",
             f"In what do {results['unit']}s differ by “{groups['label']}” ({names})? No model is "
@@ -224,7 +232,11 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
     facts = [(count(flow["patients"]), _noun(flow["patients"], "patient"), "analysed")]
     if results.modelling is None and results.groups is not None:
         info = results.groups.info
-        facts += [(count(each["units"]), each["name"], info["label"]) for each in info["groups"]]
+        called = called_groups(info["label"], [each["name"] for each in info["groups"]])
+        facts += [
+            (count(each["units"]), f"{results['unit']}s", name)
+            for name, each in zip(called, info["groups"], strict=True)
+        ]
     if results.modelling is not None:
         split = results.modelling.split
         events = int(split["outcome"].sum())

@@ -206,7 +206,7 @@ def test_separation_is_seen_said_and_answered(tmp_path):
     assert np.isfinite(row[["b", "se", "odds_ratio", "high"]].astype(float)).all()
     assert row["odds_ratio"] < 0.2
     facts = json.loads((tmp_path / "out" / "regression.json").read_text())
-    assert any("separation by sign=yes" in note for note in facts["notes"])
+    assert any("separation by sign: yes against no:" in note for note in facts["notes"])
 
 
 REFUSED = [

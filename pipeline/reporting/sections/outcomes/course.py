@@ -11,6 +11,7 @@ from pipeline.reporting.parts import outcome_parts as parts
 from pipeline.reporting.parts import outcome_tables as printed
 from pipeline.reporting.results import Course, Results
 from pipeline.reporting.wording import SIGNED, interval, number, plural, sentence_list
+from pipeline.reporting.words.group_words import with_called_groups
 from pipeline.study.course_plan import plan_of
 
 
@@ -21,21 +22,21 @@ def course_section(results: Results) -> Section:
     if course is None or not {"patients", "levels"} & set(course.tables):
         return Section("course", title)
     plan, groups = plan_of(results.study.config["outcomes"]), course.info["groups"]
+    by = course.info["label"]
     patients = course.tables["patients"]
     group = np.array([groups.index(each) if each in groups else -1 for each in patients["group"]])
-    text = (
-        f"Groups by “{course.info['label']}”: {sentence_list(groups)}; the first is the reference."
-    )
+    text = f"Groups by “{by}”: {sentence_list(groups)}; the first is the reference."
     blocks: list[Block] = [
         Paragraph(text),
         Note(printed.ASSOCIATION, "Association, not effect", "info"),
     ]
     for scale in plan.scales:
         found = _of(course, "scale", scale.label, ("over_time", "between"))
-        blocks += _blocks(parts.scale_part(scale, found, patients, group, groups), found)
+        told = with_called_groups(found, by, groups)
+        blocks += _blocks(parts.scale_part(scale, told, patients, group, groups, by), found)
     for event in plan.events:
         found = _of(course, "event", event.label, ("rates", "ratios", "curves"))
-        blocks += _blocks(parts.event_part(event, found), found)
+        blocks += _blocks(parts.event_part(event, with_called_groups(found, by, groups)), found)
     if "levels" in course.tables:
         levels = course.tables["levels"].set_index("level")
         blocks += _blocks(parts.levels_part(levels), {"levels": course.tables["levels"]})

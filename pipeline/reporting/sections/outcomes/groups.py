@@ -20,6 +20,7 @@ from pipeline.reporting.parts.table_one_lines import (
 )
 from pipeline.reporting.results import Groups, Results
 from pipeline.reporting.wording import count, plural, sentence_list
+from pipeline.reporting.words.group_words import called_groups
 
 _INDENT = "\u2003"
 
@@ -53,7 +54,10 @@ def groups_section(results: Results) -> Section:
 def _table(groups: Groups) -> Table:
     info, rows = groups.info, groups.table
     heads = [f"Total (n = {count(info['units'])})"]
-    heads += [f"{each['name']} (n = {count(each['units'])})" for each in info["groups"]]
+    heads += [
+        f"{name} (n = {count(each['units'])})"
+        for name, each in zip(_called(groups), info["groups"], strict=True)
+    ]
     tails = tails_of(info["by"], info["adjust"])
     at = tails.index("P")
     shown = []
@@ -76,10 +80,12 @@ def _effects(groups: Groups) -> Table:
     """Return differences with their intervals."""
     info, names = groups.info, _names(groups)
     lines = effect_lines(groups.effects, names, info["labels"])
+    # The reference stands behind the others, which say what both are groups of.
+    compared = effect_head((names[0], *_called(groups)[1:]))
     heads = ["Variable", "Measure", "Difference", "Odds ratio", "Standardised difference"]
     return Table(
         name="group_effects",
-        caption=f"{effect_head(names)}, with {100 * info['confidence']:g}% intervals.",
+        caption=f"{compared}, with {100 * info['confidence']:g}% intervals.",
         shown=pd.DataFrame(lines, columns=heads),
         raw=groups.effects,
         numeric=tuple(heads[2:]),
@@ -103,3 +109,8 @@ def _notes(groups: Groups) -> list[str]:
 
 def _names(groups: Groups) -> tuple[str, ...]:
     return tuple(each["name"] for each in groups.info["groups"])
+
+
+def _called(groups: Groups) -> tuple[str, ...]:
+    """Return the groups as a reader meets them in a head, where no sentence says what they are."""
+    return called_groups(groups.info["label"], _names(groups))

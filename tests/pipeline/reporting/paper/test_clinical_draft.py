@@ -28,7 +28,7 @@ def test_text_of_a_regression(results):
     assert "CLEAR" not in text
     found = " ".join(paragraph for _, some in findings(results) for paragraph in some)
     row = results.regression.tables["coefficients"].iloc[0]
-    assert f"age {row['odds_ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})" in found
+    assert f"Age, years {row['odds_ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})" in found
     assert "intercept" not in found
     # What was done, not the option's word; what no page of such a study shows is not cited.
     assert f"was fitted by {results.regression.facts['method']}." in text

@@ -1,0 +1,14 @@
+"""What tests of the search for identity share."""
+
+from __future__ import annotations
+
+import pytest
+
+from intake.identity.patterns import Search, patterns_of
+from tests.support.identities import IDENTITIES
+
+
+@pytest.fixture(scope="session")
+def search() -> Search:
+    """Return a search for the people of `tests.support.identities`."""
+    return Search(patterns_of(IDENTITIES)[0])

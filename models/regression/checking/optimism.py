@@ -20,7 +20,7 @@ from scipy.special import expit, logit
 from models.regression.checking.corrected_interval import cross_validated
 from models.regression.checking.screening import kept_terms
 from models.regression.fitting.firth import recentred_intercept
-from models.regression.fitting.newton import maximise
+from models.regression.fitting.newton import maximise, maximise_unless_extreme
 from models.regression.fitting.separation import is_separated
 from models.regression.fitting.terms import Term
 from models.scoring.delong import auroc_interval
@@ -181,17 +181,14 @@ def _procedure(
         return np.full(len(whole.outcome), logit(outcome.mean())), []
     own = design[index]
     try:
-        beta = maximise(own, outcome).coefficients
-        risks = expit(own @ beta)
-        doubtful = min(risks.min(), 1 - risks.max()) < _EXTREME
+        found = maximise_unless_extreme(own, outcome, _EXTREME)
     except FitError:
-        doubtful = True
-    if doubtful and is_separated(own, outcome):
-        counted["separated"] += 1
-        beta = maximise(own, outcome, firth=True).coefficients
-    elif doubtful:
-        beta = maximise(own, outcome).coefficients
-    return design @ beta, [term.name for term in terms]
+        found = None
+    if found is None:
+        firth = is_separated(own, outcome)
+        counted["separated"] += firth
+        found = maximise(own, outcome, firth=firth)
+    return design @ found.coefficients, [term.name for term in terms]
 
 
 def _varying(columns: np.ndarray, index: np.ndarray) -> np.ndarray:

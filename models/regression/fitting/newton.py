@@ -76,6 +76,46 @@ def maximise(
         If the columns are not independent, or the steps do not end: then the unpenalised maximum
         lies at infinity.
     """
+    return _climb(design, outcome, firth=firth, fixed=fixed, start=start)
+
+
+def maximise_unless_extreme(
+    design: np.ndarray, outcome: np.ndarray, extreme: float
+) -> Maximum | None:
+    """Maximise the log-likelihood as long as no risk on the way comes near to 0 or 1.
+
+    Steps towards a maximum at infinity, as separated outcomes have it, go on for long: they end
+    here as soon as they are seen.
+
+    Parameters
+    ----------
+    design, outcome : numpy.ndarray
+        As `maximise` takes them.
+    extreme : float
+        Distance from 0 and from 1 that a risk must keep.
+
+    Returns
+    -------
+    Maximum or None
+        That of `maximise`; None where a risk came too near.
+
+    Raises
+    ------
+    FitError
+        As `maximise` does.
+    """
+    return _climb(design, outcome, extreme=extreme)
+
+
+def _climb(
+    design: np.ndarray,
+    outcome: np.ndarray,
+    *,
+    firth: bool = False,
+    fixed: Sequence[int] = (),
+    start: np.ndarray | None = None,
+    extreme: float | None = None,
+) -> Maximum | None:
     design, outcome = np.asarray(design, float), np.asarray(outcome, float)
     free = np.array([at for at in range(design.shape[1]) if at not in set(fixed)], dtype=int)
     beta = np.zeros(design.shape[1]) if start is None else np.array(start, float)
@@ -83,12 +123,16 @@ def maximise(
     for _ in range(_MOST_STEPS):
         if not len(free):
             break
+        if extreme is not None and min(state[0].min(), 1 - state[0].max()) < extreme:
+            return None
         score, information = _score(state, design, outcome, firth)
+        # All free is the common case by far, and needs no part of the matrix.
+        own = information if len(free) == len(beta) else information[np.ix_(free, free)]
         try:
-            step = np.linalg.solve(information[np.ix_(free, free)], score[free])
+            step = np.linalg.solve(own, score[free])
         except np.linalg.LinAlgError:
             raise _no_maximum() from None
-        size = np.sqrt(np.diag(information)[free]) * np.abs(step)
+        size = np.sqrt(np.diag(own)) * np.abs(step)
         for _ in range(_MOST_HALVINGS):
             moved = beta.copy()
             moved[free] += step
@@ -110,6 +154,8 @@ def maximise(
             raise _no_maximum() from None
     if not np.isfinite(covariance).all() or (np.diag(covariance) < 0).any():
         raise _no_maximum()
+    if extreme is not None and min(state[0].min(), 1 - state[0].max()) < extreme:
+        return None
     return Maximum(beta, covariance, float(state[1]))
 
 

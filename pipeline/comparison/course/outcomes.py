@@ -103,7 +103,8 @@ def scale_between(
             changes = [second - start for start, second in pairs]
             head = (plan.label, time, label, groups[0], sum(map(len, changes)))
             shift = effects.difference_of_means(*changes, pooled=False)
-            found = number_test(changes, "welch-t")
+            # The group before the reference, so that t has the sign of the difference.
+            found = number_test(changes[::-1], "welch-t")
             test = (found.test, found.statistic, found.df, found.p, "")
             rows.append((*head, "difference of changes, crude", *shift[1:], *test))
             if plan.mcid is not None:

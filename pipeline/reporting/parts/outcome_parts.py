@@ -63,7 +63,10 @@ def scale_part(
     texts = []
     if plan.mcid is not None:
         way = "fall" if plan.good == "low" else "rise"
-        texts.append(f"Least change that matters: a {way} of {plan.mcid:g} {plan.unit} or more.")
+        texts.append(
+            f"{plan.label}: the least change that matters is a {way} of {plan.mcid:g} "
+            f"{plan.unit} or more."
+        )
     return printed.Section(plan.label, texts, tables, pictures)
 
 

@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.comparison.table_one.table_one_parts import LEVEL_OF_SIGNIFICANCE
 from pipeline.core.mode_labels import LABEL, RIGOROUS, WORD
 from pipeline.reporting.results import Course, Results
-from pipeline.reporting.wording import (
-    NO_VALUE,
-    UNIT,
-    count,
-    interval,
-    number,
-    plural,
-    sentence_list,
-    share,
-)
+from pipeline.reporting.wording import UNIT, count, interval, number, plural, share
 from pipeline.reporting.words.group_words import called_groups
+from pipeline.study.course_plan import plan_of
 
 #: A heading and what is said under it.
 Point = tuple[str, str]
@@ -33,7 +26,11 @@ NO_EFFECT = (
 _MOST_PREDICTORS = 6
 """Odds ratios that the summary names."""
 
+_MOST_NAMES = 5
+"""Variables that differ and that the summary names."""
+
 _ADJUSTED = "difference adjusted for the value before"
+_RATES = "ratio of rates, "
 
 
 def regression_points(results: Results) -> list[Point]:
@@ -132,71 +129,80 @@ def _limits(row: pd.Series) -> tuple[float, float, float]:
 
 def group_points(results: Results) -> list[Point]:
     """Return what a comparison of groups found, and what it cannot say."""
-    points = []
-    if results.course is not None:
-        points += _course_points(results.course)
-    table = results.groups.table
+    scales = [] if results.course is None else _scale_points(results)
+    points = [*scales, *([] if results.course is None else _event_points(results.course))]
+    table, labels = results.groups.table, results.groups.info["labels"]
     tests = table[table["p_value"].notna()]
-    low = int((tests["p_value"] < 0.05).sum())
-    chance = number(0.05 * len(tests), 1)
+    low = tests[tests["p_value"] < LEVEL_OF_SIGNIFICANCE]
+    chance = number(LEVEL_OF_SIGNIFICANCE * len(tests), 1)
+    names = [labels[name] for name in low["variable"]]
+    told = f" ({'; '.join(names[:_MOST_NAMES])}{'; ...' if len(names) > _MOST_NAMES else ''})"
     text = (
-        f"{count(low)} of {plural(len(tests), 'variable')} compared had P below 0.05; about "
-        f"{chance} would by chance alone if nothing differed."
+        f"{count(len(low))} of {plural(len(tests), 'variable')} compared had P below "
+        f"{LEVEL_OF_SIGNIFICANCE:g}{told if names else ''}; about {chance} would by chance alone "
+        "if nothing differed."
     )
     points.append(("Differences between the groups", text))
-    points.append(
-        (
-            "Not for",
-            "Saying that one treatment is better. Groups were not made by chance: every "
-            "difference is an association, and no effect of a treatment was estimated.",
-        )
-    )
+    points.append(("Not for", f"{_NOT_BETTER}{_WITHOUT_CONTROLS if scales else ''}"))
     return points
 
 
-def _course_points(course: Course) -> list[Point]:
-    """Return the main comparison of each scale at its last time, and of each kind of event."""
-    called = dict(
-        zip(
-            course.info["groups"],
-            called_groups(course.info["label"], course.info["groups"]),
-            strict=True,
-        )
-    )
-    points = []
-    between = course.tables.get("between")
-    if between is not None:
-        for scale, rows in between.groupby("scale", sort=False):
-            own = rows[rows["what"].str.startswith(_ADJUSTED)]
-            last = own[own["time"] == own["time"].iloc[-1]] if len(own) else own
-            # The last row adjusts for most: other variables too, where the plan names any.
-            told = last.groupby("group", sort=False).tail(1)
-            texts = [
-                f"{called[row.group]} against {row.against}: "
-                f"{interval(row.value, row.low, row.high, 2)}"
-                for row in told.itertuples()
+_NOT_BETTER = (
+    "Saying that one treatment is better. Groups were not made by chance: every difference is an "
+    "association, and no effect of a treatment was estimated."
+)
+
+_WITHOUT_CONTROLS = (
+    " A change over time has no control patients: pain also falls without an operation."
+)
+
+
+def _scale_points(results: Results) -> list[Point]:
+    """Return the change of each scale, and its main comparison between groups, at the last time."""
+    course, points = results.course, []
+    for plan in plan_of(results.study.config["outcomes"]).scales:
+        first, *_, last = plan.columns
+        scale = f"{plan.label}, {plan.unit} ({plan.range[0]:g} to {plan.range[1]:g})"
+        over = course.tables["over_time"]
+        row = over[(over["scale"] == plan.label) & over["group"].isna() & (over["time"] == last)]
+        change = row.iloc[0][["change", "change_low", "change_high"]]
+        text = f"All patients, change from {first} to {last}: {interval(*change, 2)}."
+        between = course.tables.get("between")
+        if between is not None:
+            own = between[(between["scale"] == plan.label) & (between["time"] == last)]
+            own = own[own["what"].str.startswith(_ADJUSTED)]
+            # The last row of a group adjusts for most: other variables too, where any are named.
+            own = own.groupby("group", sort=False).tail(1)
+            pairs = [
+                f"{_called(course, each.group)} against {each.against} "
+                f"{interval(each.value, each.low, each.high, 2)}"
+                for each in own.itertuples()
             ]
-            if texts:
-                what = told["what"].iloc[0].removeprefix("difference ")
-                points.append(
-                    (f"{scale}, {told['time'].iloc[0]}", f"Difference {what}: {'; '.join(texts)}.")
-                )
-    ratios = course.tables.get("ratios")
-    if ratios is not None:
-        for event, rows in ratios.groupby("event", sort=False):
-            own = rows[rows["what"].str.startswith("ratio of rates,")]
-            texts = [
-                f"{row.what.rpartition(', ')[2]} {interval(row.value, row.low, row.high, 2)}"
-                for row in own.itertuples()
-                if pd.notna(row.value)
-            ]
-            if texts:
-                pair = sentence_list(dict.fromkeys(called[name] for name in own["group"]))
-                against = own["against"].iloc[0]
-                points.append(
-                    (
-                        f"{event}, per person-time",
-                        f"Ratio of rates, {pair} against {against}: {'; '.join(texts)}.",
-                    )
-                )
-    return [(head, text) for head, text in points if NO_VALUE not in text]
+            if pairs:
+                what = own["what"].iloc[0]
+                text += f" Between groups, {what}: {'; '.join(pairs)}."
+        points.append((scale, text))
+    return points
+
+
+def _event_points(course: Course) -> list[Point]:
+    """Return the ratio of rates of each kind of event."""
+    ratios, points = course.tables.get("ratios"), []
+    if ratios is None:
+        return points
+    for event, rows in ratios.groupby("event", sort=False):
+        own = rows[rows["what"].str.startswith(_RATES)]
+        texts = [
+            f"{_called(course, row.group)} against {row.against}, {row.what.removeprefix(_RATES)} "
+            f"{interval(row.value, row.low, row.high, 2)}"
+            for row in own.itertuples()
+            if pd.notna(row.value)
+        ]
+        if texts:
+            points.append((f"{event}, per person-time", f"Ratio of rates: {'; '.join(texts)}."))
+    return points
+
+
+def _called(course: Course, group: str) -> str:
+    groups = course.info["groups"]
+    return called_groups(course.info["label"], groups)[groups.index(group)]

@@ -94,7 +94,7 @@ def _question(results: Results) -> tuple[str, str]:
     if results.modelling is None and results.groups is not None:
         groups = results.groups.info
         names = sentence_list(
-            f"{each['name']}, n = {count(each['units'])}" for each in groups["groups"]
+            f"{each['name']}: {count(each['units'])}" for each in groups["groups"]
         )
         return (
             "Question",

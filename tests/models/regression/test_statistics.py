@@ -19,10 +19,10 @@ from models.regression.checking.roc import roc_table
 from models.regression.cohort import Cohort
 from models.regression.fitting.firth import recentred_intercept
 from models.regression.fitting.logistic import fit_logistic
-from models.regression.fitting.newton import maximise
+from models.regression.fitting.newton import maximise, maximise_unless_extreme
 from models.regression.fitting.separation import find_separation, is_separated
 from models.regression.fitting.splines import default_knots
-from models.regression.fitting.terms import Term
+from models.regression.fitting.terms import Term, design_matrix
 from models.regression.publishing.model import Purpose, model_of, shrunken
 from models.regression.publishing.nomogram import build_nomogram, points_of, points_table
 from models.regression.publishing.ticks import pretty
@@ -36,6 +36,7 @@ from tests.support.regression_cohorts import (
     SIMULATED_TERMS,
     birth_fit,
     births,
+    endometrial,
     golden,
     simulated,
 )
@@ -161,6 +162,22 @@ def test_own_steps_end_where_statsmodels_does():
     own = maximise(fit.design, fit.outcome)
     np.testing.assert_allclose(own.coefficients, fit.maximum.coefficients, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(own.covariance, fit.maximum.covariance, rtol=1e-5, atol=1e-9)
+
+
+def test_steps_to_infinity_end_where_they_are_seen():
+    fit = birth_fit()
+    own = maximise_unless_extreme(fit.design, fit.outcome, 1e-6)
+    np.testing.assert_array_equal(own.coefficients, maximise(fit.design, fit.outcome).coefficients)
+    rows, outcome, terms = endometrial()
+    design = design_matrix(terms, rows)
+    assert is_separated(design, outcome)
+    assert maximise_unless_extreme(design, outcome, 1e-6) is None
+    # A rare level without separation: its risk is near to 0, and the maximum is not far.
+    rare = np.column_stack([np.ones(2002), np.r_[np.ones(1001), np.zeros(1001)]])
+    few = np.r_[np.zeros(1000), 1, np.zeros(500), np.ones(501)]
+    assert maximise_unless_extreme(rare, few, 0.01) is None
+    assert maximise_unless_extreme(rare, few, 1e-6) is not None
+    assert not is_separated(rare, few)
 
 
 def test_a_bend_is_seen_and_a_moving_row_is_listed():

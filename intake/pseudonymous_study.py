@@ -50,7 +50,7 @@ from intake.handover.writing.study_tree import (
     write_tables,
 )
 from intake.identity.identities import Identity
-from intake.identity.patterns import Search, patterns_of
+from intake.identity.patterns import SearchWhenAsked
 from models.workers.parallel import Workers
 from pipeline.core import command
 from pipeline.core.errors import StudyError
@@ -136,8 +136,7 @@ def register(
     linkage.remember(handover.identity)
     searched = {one for one in linkage.identities() if one.kind not in ("uid", "time")}
     linkage.remember(Identity("date", "table of dates", day) for day in (surgery or {}).values())
-    people = {one for one in searched if one.kind in PEOPLE}
-    names = Names(Search(patterns_of(searched)[0]), Search(patterns_of(people)[0]))
+    names = Names(SearchWhenAsked(searched, PEOPLE), PEOPLE)
     tree = StudyTree(out, linkage, headers, names, changed, workers)
     tree.know(handover.series)
     for row in matched.rows:

@@ -99,7 +99,7 @@ def make(root: Path, seed: int, scale: float = 1.0) -> tuple[list[Patient], Plan
     rng = np.random.default_rng(seed)
     counts = {kind: 2 * max(1, round(scale * count / 2)) for kind, count in PLANTED.items()}
     total = sum(counts.values()) + max(4, round(scale * RIGHT))
-    patients = [_patient(rng, number) for number in range(total)]
+    patients = [made_up(rng, number) for number in range(total)]
     planted = Planted()
     rows = {one.id: one for one in patients}
     free = iter(patients)
@@ -108,9 +108,9 @@ def make(root: Path, seed: int, scale: float = 1.0) -> tuple[list[Patient], Plan
             _confuse(kind, next(free), next(free), root / "masks", planted, rows, rng)
     for one in free:
         for reader in "AB":
-            _write_mask(root / "masks" / one.id / f"{one.id}_L1_r{reader}.nrrd", one, rng)
+            write_mask(root / "masks" / one.id / f"{one.id}_L1_r{reader}.nrrd", one, rng)
     for one in patients:
-        _write_ct(root / "pacs" / f"export{one.number}", one, rng)
+        write_ct(root / "pacs" / f"export{one.number}", one, rng)
     table = [
         {"Pat.-ID": number, "Name": f"{one.surname}, {one.given}", "geb. am": one.birth,
          "Geschlecht": one.sex, "BMI": round(float(rng.normal(26, 4)), 1)}
@@ -120,7 +120,8 @@ def make(root: Path, seed: int, scale: float = 1.0) -> tuple[list[Patient], Plan
     return patients, planted
 
 
-def _patient(rng: np.random.Generator, number: int) -> Patient:
+def made_up(rng: np.random.Generator, number: int) -> Patient:
+    """Return a patient with a surname of its own."""
     letters = rng.integers(len(SYLLABLES), size=3)
     surname = "".join(SYLLABLES[one] for one in letters).capitalize() + f"{chr(97 + number % 26)}w"
     surname += SYLLABLES[number // 26 % len(SYLLABLES)]
@@ -155,12 +156,12 @@ def _confuse(
             folder = f"export{other.number}"
             wrong = "L1_rB" if mine is one else f"{mine.id}_L1_rB"
         if kind != "surname of two":
-            _write_mask(masks / f"{mine.id}_L1_rA.nrrd", mine, rng)
+            write_mask(masks / f"{mine.id}_L1_rA.nrrd", mine, rng)
         if "rows" in kind:
-            _write_mask(masks / f"{mine.id}_L1_rB.nrrd", mine, rng)
+            write_mask(masks / f"{mine.id}_L1_rB.nrrd", mine, rng)
             planted.rows[mine.id] = kind
             continue
-        path = _write_mask(masks / folder / f"{wrong}.nrrd", mine, rng)
+        path = write_mask(masks / folder / f"{wrong}.nrrd", mine, rng)
         name = path.relative_to(masks).as_posix()
         planted.masks[name], planted.owner[name] = kind, mine.id
     if "rows" in kind:
@@ -232,7 +233,8 @@ def _bone(one: Patient) -> np.ndarray:
     return round_ & (z > 0) & (z < SHAPE[0] - 1)
 
 
-def _write_ct(folder: Path, one: Patient, rng: np.random.Generator) -> None:
+def write_ct(folder: Path, one: Patient, rng: np.random.Generator) -> None:
+    """Write the CT of a patient, a file a slice."""
     folder.mkdir(parents=True)
     hu = rng.normal(40, 20, SHAPE)
     bone = _bone(one)
@@ -266,7 +268,8 @@ def _write_ct(folder: Path, one: Patient, rng: np.random.Generator) -> None:
         header.save_as(folder / f"IM{index:04d}", enforce_file_format=True)
 
 
-def _write_mask(path: Path, one: Patient, rng: np.random.Generator) -> Path:
+def write_mask(path: Path, one: Patient, rng: np.random.Generator) -> Path:
+    """Write a mask of a patient's bone, and return its path."""
     drawn = _bone(one)
     drawn &= rng.random(drawn.shape) > 0.01  # no two readers draw alike
     image = sitk.GetImageFromArray(drawn.astype(np.uint8))

@@ -286,8 +286,8 @@ def _name_against(told: tuple[str, ...], name: str) -> str:
     )
     if not given_text:
         family_text, _, given_text = family_text.strip().partition(" ")
-    family, given = _parts([family_text]), _parts([given_text])
-    mine = _parts(told) - words("titles")
+    family, given = parts_of_name([family_text]), parts_of_name([given_text])
+    mine = parts_of_name(told) - words("titles")
     in_family = {one for one in mine if _is_among(one, family)}
     in_given = {one for one in mine if _is_among(one, given)}
     if mine <= in_family | in_given and (in_given or len(mine) == len(in_family)):
@@ -299,7 +299,12 @@ def _name_against(told: tuple[str, ...], name: str) -> str:
     return "the whole name" if len(mine) > 1 else "surname"
 
 
-def _parts(texts: Iterable[str]) -> frozenset[str]:
+def parts_of_name(texts: Iterable[str]) -> frozenset[str]:
+    """Return the words of a name in one spelling.
+
+    >>> sorted(parts_of_name(["Müller-Lüdenscheidt, Évi"]))
+    ['evi', 'luedenscheidt', 'mueller']
+    """
     umlauts = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
     return frozenset(
         one for text in texts for one in fold(text.casefold().translate(umlauts)).split()

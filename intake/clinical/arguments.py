@@ -3,11 +3,40 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from intake.clinical.joining import windows_of
-from intake.clinical.preparing import Asked
 from pipeline.core.errors import StudyError
+from pipeline.study.option_numbers import bounded_number
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says of the sheets.
+
+    Attributes
+    ----------
+    paths : tuple of pathlib.Path
+        Files.
+    key, operation, visits : str or None
+        Columns that somebody named: of the patients' numbers, of the day of the operation, of the
+        visit of each row.
+    windows : dict of str to (int, int)
+        Visit -> first and last day from the operation.
+    keep : tuple of str
+        Columns that stay although their values look like free text or hospital numbers.
+    pairs : int or None
+        How many rows somebody has confirmed that name and birth date alone pair.
+    """
+
+    paths: tuple[Path, ...]
+    key: str | None = None
+    operation: str | None = None
+    visits: str | None = None
+    windows: dict[str, tuple[int, int]] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
+    pairs: int | None = None
 
 
 def clinical_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -34,6 +63,11 @@ def clinical_arguments(arguments: argparse.ArgumentParser) -> None:
         "day30=20..45; may be repeated",
     )  # fmt: skip
     group.add_argument(
+        "--pairs-by-name", type=bounded_number(minimum=1), metavar="NUMBER",
+        help="rows without an id that name and birth date pair, as many as you have looked at and "
+        "found right (the list of the sheet and the page have them); without it none is taken",
+    )  # fmt: skip
+    group.add_argument(
         "--keep-column", action="append", default=[], metavar="COLUMN",
         help="keep a column that was taken for free text or numbers of patients; may be repeated",
     )  # fmt: skip
@@ -49,7 +83,7 @@ def asked_of(options: argparse.Namespace) -> Asked | None:
     """
     told = (options.clinical_key, options.operation_date, options.visits)
     if not options.clinical:
-        if any((*told, options.visit, options.keep_column)):
+        if any((*told, options.visit, options.keep_column, options.pairs_by_name)):
             raise StudyError(
                 "Options of a clinical sheet need the sheet",
                 found="no --clinical",
@@ -58,5 +92,6 @@ def asked_of(options: argparse.Namespace) -> Asked | None:
             )
         return None
     return Asked(
-        tuple(options.clinical), *told, windows_of(options.visit), tuple(options.keep_column)
-    )
+        tuple(options.clinical), *told, windows_of(options.visit), tuple(options.keep_column),
+        options.pairs_by_name,
+    )  # fmt: skip

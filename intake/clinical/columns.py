@@ -12,7 +12,7 @@ from intake.clinical.agreement import PersonColumns
 from intake.clinical.days import Days, days_from, is_operation, read_days
 from intake.clinical.naming import parts_of
 from intake.clinical.sheets import Column, Sheet
-from intake.clinical.values import are_numbers, free_text, is_unknown, tidy
+from intake.clinical.values import Tidy, are_numbers, free_text, is_unknown, tidy
 from intake.clinical.vocabulary import vocabulary
 from intake.identity.identities import Identity
 from intake.identity.patterns import Search
@@ -161,7 +161,8 @@ def sort_columns(
             continue
         if column.name in persons.births and age:
             _add_age(found, column, values, operated.loc[rows])
-        reason = _why_not(column, values, keep)
+        made = tidy(values, column.name)
+        reason = _why_not(column, values, made.values, keep)
         if reason:
             kind, text = reason
             found.dropped.append((column.name, text))
@@ -171,7 +172,7 @@ def sort_columns(
         if days is not None:
             _add_days(found, column, days, every, operated.loc[rows])
         else:
-            _add_values(found, column, values, sheet.context)
+            _add_values(found, column, made, sheet.context)
     return found
 
 
@@ -183,8 +184,14 @@ def are_measured(values: pd.Series) -> bool:
     )
 
 
-def _why_not(column: Column, values: pd.Series, keep: set[str]) -> tuple[str, str] | None:
-    """Return the kind of identity and the reason why a column must not enter, None where it may."""
+def _why_not(
+    column: Column, values: pd.Series, tidied: pd.Series, keep: set[str]
+) -> tuple[str, str] | None:
+    """Return the kind of identity and the reason why a column must not enter, None where it may.
+
+    Numbers with their unit, and levels in several spellings, are no free text: this is asked of
+    cells as the study writes them.
+    """
     kind = header_kind(column.name) or header_kind(column.header)
     if kind:
         return kind, f"{WHAT[kind]}, by the header"
@@ -199,7 +206,7 @@ def _why_not(column: Column, values: pd.Series, keep: set[str]) -> tuple[str, st
         return "text", "texts with dates in them"
     if kind not in (None, "date"):
         return kind, f"{WHAT[kind]}, by the look of its values"
-    text = "" if asked or kind == "date" else free_text(values)
+    text = "" if asked or kind == "date" else free_text(tidied)
     return ("text", text) if text else None
 
 
@@ -286,9 +293,8 @@ def _add_days(
     found.kept.append(Kept(f"{column.name}, days", distance, context=when, unit="days", note=note))
 
 
-def _add_values(found: Sorted, column: Column, values: pd.Series, context: tuple[str, ...]) -> None:
+def _add_values(found: Sorted, column: Column, made: Tidy, context: tuple[str, ...]) -> None:
     bare, unit, limits = parts_of(column.name)
-    made = tidy(values, column.name)
     found.changes += [(column.name, change) for change in made.changes]
     read = made.values
     if are_numbers(read):

@@ -24,6 +24,9 @@ KINDS = ("pseudonym", "patient id", "accession number", "folder")
 ENOUGH = 0.5
 """Share of a column's values that must be patients' numbers, or of the patients named by it."""
 
+NO_NUMBER = "no number of a patient in this row"
+"""Why a row is of nobody, where its columns of numbers are blank."""
+
 LONG = 5
 """Letters and digits of a number that is hardly another value by chance."""
 
@@ -242,7 +245,8 @@ def _no_key(sheet: Sheet, found: list, patients: dict[str, Known], named: str | 
         found=nearest,
         where=sheet.where,
         remedy="add such a column to the sheet; or name the column by --clinical-key, such as "
-        f"--clinical-key '{headers[0]}'. Leading zeros, '.0', blanks and case do not matter",
+        f"--clinical-key '{headers[0]}'. Leading zeros, '.0', blanks and case do not matter. Or "
+        "give whole names and birth dates: rows that fit one patient are proposed, to be confirmed",
         code="clinical-sheet-without-ids",
     )
 
@@ -329,7 +333,7 @@ def _unmatched(sheet: Sheet, row: int, keys: list[Key], filled: bool) -> str:
     if cells and is_summary(cells[0]):
         return "a row that sums up the others"
     if not filled:
-        return "no number of a patient in this row"
+        return NO_NUMBER
     text = next(one for key in keys if (one := sheet.cells.at[row, key.column]) is not None)
     if re.fullmatch(r"\d(?:[.,]\d+)?[eE]\+?\d+", text):
         return "Excel rounded the number: format the column as text and type it again"

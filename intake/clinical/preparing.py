@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -23,6 +24,7 @@ from intake.clinical.agreement import (
     person_columns,
     told_of,
 )
+from intake.clinical.by_person import Proposals, by_person
 from intake.clinical.columns import (
     Kept,
     Sorted,
@@ -39,7 +41,24 @@ from intake.clinical.joining import (
     visits_of,
     window_times,
 )
+from intake.clinical.lines import (
+    ABSENT,
+    BY_PERSON,
+    CELL,
+    CHANGED,
+    DOUBT,
+    LEFT_OUT,
+    MERGED,
+    NEAR,
+    REFUSED,
+    TO_CONFIRM,
+    UNMATCHED,
+    UNREAD,
+    Line,
+    beside_the_cells,
+)
 from intake.clinical.patients import (
+    NO_NUMBER,
     Key,
     Known,
     find_keys,
@@ -59,72 +78,22 @@ from pipeline.core.errors import StudyError
 from pipeline.tables.identifying.checks import NOT_SHOWN
 from pipeline.tables.identifying.dates import has_date
 
+if TYPE_CHECKING:
+    from intake.clinical.arguments import Asked
+
 MOST_AGAINST, MANY = 1 / 3, 3
 """Share and number of rows that contradict the images, from which on the whole sheet is refused."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the command line says of the sheets.
-
-    Attributes
-    ----------
-    paths : tuple of pathlib.Path
-        Files.
-    key, operation, visits : str or None
-        Columns that somebody named: of the patients' numbers, of the day of the operation, of the
-        visit of each row.
-    windows : dict of str to (int, int)
-        Visit -> first and last day from the operation.
-    keep : tuple of str
-        Columns that stay although their values look like free text or hospital numbers.
-    """
-
-    paths: tuple[Path, ...]
-    key: str | None = None
-    operation: str | None = None
-    visits: str | None = None
-    windows: dict[str, tuple[int, int]] = field(default_factory=dict)
-    keep: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the list for the hospital.
-
-    Attributes
-    ----------
-    sheet : str
-        File and worksheet.
-    row : int or str
-        Number of the row, or nothing.
-    column : str
-        Header, or nothing.
-    what, why : str
-        What became of it, and the reason.
-    text : str
-        What the sheet says there: it may identify, and stays in the hospital.
-    shown : str
-        The header as a screen may show it.
-    """
-
-    sheet: str
-    row: int | str
-    column: str
-    what: str
-    why: str
-    text: str = ""
-    shown: str = ""
-
-
 @dataclass
 class Paired:
-    """A sheet whose rows are paired with patients."""
+    """A sheet whose rows are paired with patients, or proposed for them."""
 
     sheet: Sheet
     keys: list[Key]
     persons: PersonColumns
     rows: pd.Series
+    proposed: Proposals
     operated: pd.Series | None = None
 
 
@@ -148,6 +117,9 @@ class Clinical:
         Original patients who have a row.
     compared : dict of str to int
         Rows by what they were compared with the images: ``person, age or sex``, or nothing.
+    to_confirm, confirmed : int
+        Rows that name and birth date alone pair and that nobody has confirmed; how many somebody
+        confirmed.
     """
 
     columns: dict[str, Kept] = field(default_factory=dict)
@@ -157,20 +129,12 @@ class Clinical:
     rows: int = 0
     patients: set[str] = field(default_factory=set)
     compared: Counter[str] = field(default_factory=Counter)
+    to_confirm: int = 0
+    confirmed: int = 0
 
     def counted(self, what: str) -> int:
         """Return how many lines say so."""
         return sum(line.what == what for line in self.lines)
-
-
-REFUSED, UNMATCHED, DOUBT = "row REFUSED", "row of no patient", "row to look at"
-MERGED, HIDDEN, UNREAD, COMMENT = (
-    "row taken as one with another", "hidden, read all the same", "worksheet NOT read",
-    "comment NOT read",
-)  # fmt: skip
-LEFT_OUT, CELL, CHANGED, ABSENT = (
-    "column left out", "cell left out", "cells written otherwise", "patient without a row",
-)  # fmt: skip
 
 
 def prepare(
@@ -206,6 +170,7 @@ def prepare(
         raise no_column("--operation-date", asked.operation, [one.sheet for one in sheets])
     if asked.visits and not any(_has(one.sheet, asked.visits) for one in sheets):
         raise no_column("--visits", asked.visits, [one.sheet for one in sheets])
+    sheets = _confirmed(sheets, asked, made)
     for one in sheets:
         one.operated = operation_days(one.sheet, asked.operation)
         _compare(one, patients, made)
@@ -254,8 +219,9 @@ def prepare(
     )
     made.patients = {patient for one in sheets for patient in one.rows}
     refused = {line.text for line in made.lines if line.what == REFUSED}
+    waiting = {line.text for line in made.lines if line.what == TO_CONFIRM}
     for original, one in patients.items():
-        if one.registered and original not in made.patients:
+        if one.registered and original not in made.patients | waiting:
             why = "no row of the sheet has one of its numbers"
             why = "its row was refused" if original in refused else why
             made.lines.append(Line("", "", "", ABSENT, why, original))
@@ -275,37 +241,59 @@ def _with_keys(
     for title, why in sheets[0].unread:
         made.lines.append(Line(f"{path.name}, worksheet {title}", "", "", UNREAD, why))
     for sheet in sheets:
+        persons, error = person_columns(sheet), None
         try:
             keys = find_keys(sheet, patients, asked.key)
-        except StudyError as error:
+        except StudyError as caught:
+            keys, error = [], caught
+            if caught.code != "clinical-sheet-without-ids" or asked.key:
+                persons = PersonColumns()  # another error than that nothing numbers the patients
+        rows, reasons = pair_rows(sheet, keys, patients)
+        unnumbered = [row for row, why in reasons.items() if why == NO_NUMBER]
+        proposed = by_person(sheet, unnumbered, persons, patients)
+        if error is not None and not proposed.pairs:
             errors.append(error)
             made.lines.append(Line(sheet.where, "", "", UNREAD, "no numbers of patients in it"))
             continue
-        rows, reasons = pair_rows(sheet, keys, patients)
-        made.lines += _beside(sheet)
+        made.lines += beside_the_cells(sheet)
         made.rows += len(sheet.cells)
         for row, why in reasons.items():
+            if row in proposed.pairs or row in proposed.near:
+                continue
             text = " ".join(filter(None, (sheet.cells.at[row, key.column] for key in keys)))
             refused = "two patients" in why
             made.lines.append(
                 Line(sheet.where, row, "", REFUSED if refused else UNMATCHED, why, text)
             )
-        found.append(Paired(sheet, keys, person_columns(sheet), rows))
+        for row, why in proposed.near.items():
+            made.lines.append(
+                Line(sheet.where, row, "", NEAR, why, _person_of(sheet, row, persons))
+            )
+        found.append(Paired(sheet, keys, persons, rows, proposed))
     if not found:
         raise errors[0]
     return found
 
 
-def _beside(sheet: Sheet) -> list[Line]:
-    """Return what a person does not see in a sheet, or sees beside its cells."""
-    rows = [one for one in sheet.hidden if isinstance(one, int)]
-    columns = [one for one in sheet.hidden if isinstance(one, str)]
-    why = "hidden in Excel, perhaps by a filter: delete it if it is no part of the study"
-    lines = [Line(sheet.where, row, "", HIDDEN, why) for row in rows]
-    lines += [Line(sheet.where, "", one, HIDDEN, why, shown=one) for one in columns]
-    why = "a remark beside the cell: if it corrects the value, correct the cell"
-    lines += [Line(sheet.where, *place, COMMENT, why, text) for *place, text in sheet.comments]
-    return lines
+def _person_of(sheet: Sheet, row: int, persons: PersonColumns) -> str:
+    cells = (sheet.cells.at[row, name] for name in (*persons.names, *persons.births))
+    return ", ".join(filter(None, cells))
+
+
+def _confirmed(sheets: list[Paired], asked: Asked, made: Clinical) -> list[Paired]:
+    """Take the rows that name and birth date pair where somebody has confirmed their number."""
+    total = sum(len(one.proposed.pairs) for one in sheets)
+    confirmed = bool(total) and asked.pairs == total
+    made.to_confirm, made.confirmed = (0 if confirmed else total), asked.pairs or 0
+    for one in sheets:
+        for row, patient in one.proposed.pairs.items():
+            what = BY_PERSON if confirmed else TO_CONFIRM
+            said = one.proposed.said[row]
+            made.lines.append(Line(one.sheet.where, row, "", what, said, patient))
+        if confirmed:
+            one.rows = pd.concat([one.rows, pd.Series(one.proposed.pairs, dtype=object)])
+            one.rows = one.rows.sort_index()
+    return [one for one in sheets if len(one.rows) or one.keys]
 
 
 def _compare(one: Paired, patients: dict[str, Known], made: Clinical) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from intake.clinical.preparing import (
+from intake.clinical.lines import (
     ABSENT,
+    BY_PERSON,
     CELL,
     CHANGED,
     COMMENT,
@@ -18,11 +19,13 @@ from intake.clinical.preparing import (
     HIDDEN,
     LEFT_OUT,
     MERGED,
+    NEAR,
     REFUSED,
+    TO_CONFIRM,
     UNMATCHED,
     UNREAD,
-    Clinical,
 )
+from intake.clinical.preparing import Clinical
 from intake.handover.pages.handover_page import SheetLine
 from intake.handover.people.linkage import Linkage, write_private
 from pipeline.core.errors import StudyError
@@ -36,6 +39,7 @@ from pipeline.study.draft.questions import (
     as_markdown,
     on_screen,
     open_questions,
+    pairs_question,
 )
 
 WRITTEN = ("clinical.csv", "dictionary.csv", "config.yaml", "questions.md")
@@ -52,9 +56,13 @@ ENROLMENT = {
 HEADER = ("sheet", "row", "column", "what", "why", "in the sheet", "pseudonym")
 
 ORDER = (
-    REFUSED, UNREAD, UNMATCHED, ABSENT, DOUBT, MERGED, HIDDEN, COMMENT, LEFT_OUT, CELL, CHANGED,
+    TO_CONFIRM, REFUSED, UNREAD, NEAR, UNMATCHED, ABSENT, DOUBT, BY_PERSON, MERGED, HIDDEN, COMMENT,
+    LEFT_OUT, CELL, CHANGED,
 )  # fmt: skip
 
+
+OF_PATIENT = (REFUSED, DOUBT, MERGED, TO_CONFIRM, BY_PERSON)
+"""Lines whose text is a patient."""
 
 MOST_TOLD = 10
 """Rows that the screen names; the list for the hospital has all."""
@@ -126,7 +134,8 @@ def write_clinical(
     """Write clinical table, dictionary, configuration and questions into a study.
 
     A dictionary or configuration that is there stays as somebody edited it; columns that are new
-    get a row in the dictionary, and columns that are gone lose it.
+    get a row in the dictionary, and columns that are gone lose it. Where no row is paired before
+    somebody confirms it, the question alone is written.
 
     Parameters
     ----------
@@ -139,6 +148,8 @@ def write_clinical(
     convention : str
         What all masks follow, where intake was told.
     """
+    if clinical.to_confirm and not clinical.columns:
+        return _write_question(clinical, out)
     cases = pd.read_csv(out / "cases.csv", dtype=str)
     table = clinical_table(clinical, linkage, list(cases["patient_id"].unique()))
     guesses = []
@@ -159,7 +170,7 @@ def write_clinical(
     late = int((pd.to_numeric(scans["days_from_surgery"]) >= 0).sum())
     readers = tuple(sorted(cases["reader"].unique()))
     facts = Facts(readers, cases["patient_id"].nunique(), several, enrolled, late)
-    questions = open_questions(guesses, facts)
+    questions = [*_of_pairs(clinical), *open_questions(guesses, facts)]
     folder = out.as_posix()
     name = study_name(out.name if out.name != "study" else out.resolve().parent.name)
     text = csv_text(table)
@@ -174,6 +185,19 @@ def write_clinical(
         _write(out / "config.yaml", draft_config(name, folder, guesses, facts, convention))
     _write(out / "questions.md", as_markdown(questions, guesses, name))
     return Drafted(tuple(guesses), tuple(questions), tuple(kept))
+
+
+def _of_pairs(clinical: Clinical) -> list[Question]:
+    return pairs_question(clinical.to_confirm, clinical.confirmed)
+
+
+def _write_question(clinical: Clinical, out: Path) -> Drafted:
+    """Write the one question that is open where no row is paired before somebody confirms it."""
+    questions = _of_pairs(clinical)
+    name = study_name(out.name if out.name != "study" else out.resolve().parent.name)
+    _write(out / "questions.md", as_markdown(questions, [], name))
+    kept = tuple(one for one in WRITTEN if one != "questions.md")
+    return Drafted((), tuple(questions), kept)
 
 
 def _label(header: str) -> str:
@@ -203,7 +227,7 @@ def write_list(clinical: Clinical, linkage: Linkage, path: Path) -> None:
     lines = sorted(clinical.lines, key=lambda line: ORDER.index(line.what))
     rows = []
     for line in lines:
-        of_patient = line.what in (ABSENT, REFUSED, DOUBT, MERGED)
+        of_patient = line.what in (ABSENT, *OF_PATIENT)
         pseudonym = linkage.known(line.text) if of_patient else None
         told = (line.sheet, line.row, line.column, line.what, line.why, line.text, pseudonym or "")
         rows.append([str(cell) for cell in told])
@@ -213,17 +237,17 @@ def write_list(clinical: Clinical, linkage: Linkage, path: Path) -> None:
 
 def page_lines(clinical: Clinical | None) -> list[SheetLine]:
     """Return what the page to confirm says of the sheets: what somebody should look at."""
-    told = (REFUSED, UNREAD, UNMATCHED, DOUBT, MERGED, HIDDEN, COMMENT)
+    told = (*OF_PATIENT, UNREAD, UNMATCHED, NEAR, HIDDEN, COMMENT)
     found = []
     for line in clinical.lines if clinical else ():
         if line.what in told:
             row = f"row {line.row}" if line.row else ""
             place = ", ".join(filter(None, (line.sheet, row, line.column)))
             text = f"{place}: {line.what}: {line.why}"
-            of_patient = line.what in (REFUSED, DOUBT, MERGED)
-            said = f" (`{line.text}`)" if line.what == COMMENT and line.text else ""
-            patient = line.text if of_patient else ""
-            found.append(SheetLine(patient, text + said, line.what in (REFUSED, DOUBT)))
+            said = f" (`{line.text}`)" if line.what in (COMMENT, NEAR) and line.text else ""
+            patient = line.text if line.what in OF_PATIENT else ""
+            asks = line.what in (REFUSED, DOUBT, TO_CONFIRM)
+            found.append(SheetLine(patient, text + said, asks))
     return found
 
 
@@ -250,6 +274,9 @@ def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patie
     )
     for what, says in (
         (REFUSED, "rows REFUSED: they contradict the images, or two of their numbers each other"),
+        (TO_CONFIRM, "rows to CONFIRM, paired by name and birth date alone"),
+        (BY_PERSON, "rows paired by name and birth date, as confirmed"),
+        (NEAR, "rows NOT paired: they have no id, and name or birth date fit nobody for certain"),
         (UNMATCHED, "rows of no patient: summaries, remarks, numbers that no image has"),
         (ABSENT, "patients without a row"),
         (DOUBT, "rows to look at"),
@@ -274,13 +301,17 @@ def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patie
     if reasons:
         lines.append("Left out of the study:")
         lines += [f"  {', '.join(headers)}: {why}" for why, headers in reasons.items()]
+    edited = drafted.kept if drafted.guesses else ()
     lines += [
         f"Written to {out}: {', '.join(one for one in WRITTEN if one not in drafted.kept)}"
-        + (f" (kept as you edited them: {', '.join(drafted.kept)})" if drafted.kept else ""),
+        + (f" (kept as you edited them: {', '.join(edited)})" if edited else ""),
         f"Row by row, for the hospital only: {listed}",
         f"Open questions ({out}/questions.md has them too):",
         on_screen(drafted.questions),
-        f"Next: answer what is needed in {out}/config.yaml, then",
-        f"  vertebromics check --config {out}/config.yaml",
     ]
+    if drafted.guesses:
+        lines += [
+            f"Next: answer what is needed in {out}/config.yaml, then",
+            f"  vertebromics check --config {out}/config.yaml",
+        ]
     return "\n".join(lines)

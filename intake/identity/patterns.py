@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import datetime
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,6 +44,9 @@ ENCODINGS = {
     "ISO 8859-7": "iso8859_7",
 }
 
+#: Those in which ASCII has bytes of its own: in all others they are those of UTF-8.
+_OF_ASCII = {name: codec for name, codec in ENCODINGS.items() if name.startswith("UTF")}
+
 #: Encodings whose bytes are also searched as base64 and as hexadecimal digits.
 WRAPPED = ("UTF-8", "UTF-16", "GB18030", "Shift-JIS", "Latin-1")
 
@@ -74,7 +77,7 @@ _DECIMALS = re.compile(rb"\.[0-9]+(e[+-]?[0-9]+)?(?![0-9a-z._-])")
 _DIGITS, _WORD = frozenset(b"0123456789"), frozenset(b"0123456789abcdefghijklmnopqrstuvwxyz")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """Bytes to search for.
 
@@ -160,7 +163,7 @@ def _of_spelling(identity: Identity) -> Pattern:
 def _encoded(text: str, identity: Identity, *, sparing: bool) -> Iterator[tuple[bytes, Pattern]]:
     left, right = _boundaries(text)
     clock = identity.kind in ("time", "date") and re.fullmatch(r"\d\d:\d\d:\d\d", text) is not None
-    for name, codec in ENCODINGS.items():
+    for name, codec in ENCODINGS.items() if not text.isascii() else _OF_ASCII.items():
         if sparing and name not in ("UTF-8", "UTF-16"):
             continue
         try:
@@ -170,7 +173,7 @@ def _encoded(text: str, identity: Identity, *, sparing: bool) -> Iterator[tuple[
         width = {"UTF-16": 2, "UTF-32": 4}.get(name[:6], 1)
         if len(data) >= MIN_BYTES:
             yield data.translate(LOWER), Pattern(identity, name, width, left, right, clock)
-        if name not in WRAPPED or sparing or (name != "UTF-8" and width == 1 and text.isascii()):
+        if name not in WRAPPED or sparing:
             continue
         none = frozenset()
         for piece, edges in _base64(data):
@@ -276,6 +279,32 @@ class Search:
             for day, start, end in named_days(text, self._years):
                 if day in self._days:
                     yield Match(self.patterns[self._days[day]], start, end, text)
+
+
+class SearchWhenAsked:
+    """A search that is made ready for its first question: many values make many patterns.
+
+    Parameters
+    ----------
+    identities : iterable of Identity
+        What to search for.
+    first : sequence of str
+        Kinds whose patterns are told by their own identity where other kinds have them too.
+    """
+
+    def __init__(self, identities: Iterable[Identity], first: Sequence[str] = ()) -> None:
+        self._identities, self._first = frozenset(identities), first
+        self._search: Search | None = None
+
+    def matches(self, content: bytes) -> Iterator[Match]:
+        """Yield every match in `content`, as `Search.matches` does."""
+        if self._search is None:
+            first = {one for one in self._identities if one.kind in self._first}
+            patterns = patterns_of(first)[0]
+            for data, pattern in patterns_of(self._identities - first)[0].items():
+                patterns.setdefault(data, pattern)
+            self._search = Search(patterns)
+        return self._search.matches(content)
 
 
 def _tables(patterns: Iterable[bytes]) -> list[_Table]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from intake.clinical.preparing import Asked, Clinical, prepare
+from intake.clinical.arguments import Asked
+from intake.clinical.preparing import Clinical, prepare
 from intake.handover.pairing.matching import Matched, Row
 from intake.handover.people.linkage import Linkage
 from intake.handover.people.persons import Person

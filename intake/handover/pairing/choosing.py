@@ -46,12 +46,15 @@ class Choosing:
         self.phase = phase
         self.by_patient: dict[str, list[Series]] = defaultdict(list)
         self._there: dict[Path, set[str]] = defaultdict(set)
+        self._by_uid: dict[str, list[Series]] = defaultdict(list)
         self.known: dict[str, set[str]] = {}
         self.short: dict[str, set[str]] = {}
         self.folders: dict[str, set[str]] = {}
         self.families: dict[str, set[str]] = {}
         for one in handover.series:
             self.by_patient[one.patient].append(one)
+            for uid in one.uids:
+                self._by_uid[uid].append(one)
             for folder in {file.parent for file in one.files}:
                 for above in (folder, *folder.parents):
                     self._there[above].add(one.patient)
@@ -103,7 +106,8 @@ class Choosing:
                 remedy="correct the name or the pattern, or hand in the CT",
                 code="mask-of-a-stranger",
             )
-        referenced = [one for one in self.handover.series if one.uids & mask_file.references]
+        meant = {id(one) for uid in mask_file.references for one in self._by_uid.get(uid, ())}
+        referenced = [one for one in self.handover.series if id(one) in meant] if meant else []
         header = self.handover.mask_headers.get(path)
         votes = {
             "DICOM reference": {one.patient for one in referenced},

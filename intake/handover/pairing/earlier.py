@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 
 from intake.handover.pairing.matching import Matched
@@ -29,12 +30,19 @@ def leave_out_strangers(matched: Matched, handover: Handover, linkage: Linkage) 
     for row in matched.rows:
         persons.setdefault(row.series.patient, set()).update(row.series.persons)
     reasons, notes = {}, {}
+    born: dict[str, list[tuple[str, Person]]] = defaultdict(list)  # one person has one birth date
+    for pseudonym in linkage.persons:
+        for person in linkage.held(pseudonym):
+            born[person.birth].append((pseudonym, person))
     for patient, several in persons.items():
         pseudonym = linkage.known(patient)
         if pseudonym is not None:
             reasons[patient] = _against(several, linkage.held(pseudonym), handover, patient)
-        others = (linkage.held(other) for other in linkage.persons if other != pseudonym)
-        if any(one_person(a, b) for other in others for a in several for b in other):
+        if any(
+            other != pseudonym and one_person(one, known)
+            for one in several
+            for other, known in born.get(one.birth, ())
+        ):
             notes[patient] = SAME_PERSON
     kept = []
     for row in matched.rows:

@@ -8,7 +8,9 @@ mask lies is taken. Readers are told by the path, or by what parts the masks of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePath
 
 from intake.handover.pairing.choosing import Choosing, surname_conflicts
@@ -26,6 +28,7 @@ from pipeline.core.files import file_hash
 from pipeline.imaging.volumes import volume_suffix
 from segmentation.formats.mask_files import read_mask_file
 from segmentation.structures.label_conventions import BUILT_IN, Convention, convention_of
+from segmentation.structures.segments import MaskFile
 
 #: Masks of VerSe bear this in their names, and follow its convention.
 _VERSE = "seg-vert_msk"
@@ -178,8 +181,8 @@ def match_masks(
         reader = choosing.reader_of(relative, told.reader)
         convention = rules.convention_of(relative)
         try:
-            with in_utf_8(path) as named, as_nrrd(named) as readable:
-                mask_file = memory.mask(path, lambda one=readable: read_mask_file(one))
+            with in_utf_8(path) as named, ExitStack() as opened:
+                mask_file = memory.mask(path, partial(_opened, named, opened))
                 series, rule, note = choosing.series_of(path, told, mask_file)
                 for level, segment in structures(mask_file, told, convention):
                     label = label_of(mask_file, segment)
@@ -203,6 +206,11 @@ def match_masks(
         for one in result.rows
     ]
     return without_doubles(_without_copies(result))
+
+
+def _opened(path: Path, opened: ExitStack) -> MaskFile:
+    """Read a mask file; a MetaImage is converted only where the file has to be read."""
+    return read_mask_file(opened.enter_context(as_nrrd(path)))
 
 
 def _refuse_surnames(

@@ -115,14 +115,28 @@ def patients_of(paths: Iterable[Path], root: Path, by: str = "header") -> Mappin
     return found
 
 
+#: Names of TotalSegmentator for what is no vertebra, by which its folders are known.
+ORGANS = re.compile(
+    r"(spleen|kidney_(left|right)|gallbladder|liver|stomach|pancreas|adrenal_gland_\w+|lung_\w+_lobe_\w+"
+    r"|esophagus|trachea|thyroid_gland|small_bowel|duodenum|colon|urinary_bladder|prostate"
+    r"|kidney_cyst_\w+|sacrum|heart|aorta|pulmonary_vein|brachiocephalic_\w+|subclavian_artery_\w+"
+    r"|common_carotid_artery_\w+|atrial_appendage_left|superior_vena_cava|inferior_vena_cava"
+    r"|portal_vein_and_splenic_vein|iliac_\w+|humerus_\w+|scapula_\w+|clavicula_\w+|femur_\w+"
+    r"|hip_(left|right)|spinal_cord|gluteus_\w+|autochthon_\w+|iliopsoas_\w+|brain|skull"
+    r"|rib_(left|right)_\d+|sternum|costal_cartilages)$"
+)
+
+
 def without_other_structures(masks: Iterable[Path]) -> tuple[list[Path], list[tuple[Path, str]]]:
     """Return masks without what TotalSegmentator wrote of other organs, and what was left out.
 
-    Its folders hold a file for each of some hundred structures, empty ones among them.
+    Its folders hold a file for each of some hundred structures, empty ones among them; their name
+    is whoever's who called it.
     """
     masks = list(masks)
     theirs = {path.parent for path in masks if path.name.startswith("vertebrae_")}
-    theirs = {folder for folder in theirs if folder.name.startswith("segmentation")}
+    organs = {path.parent for path in masks if ORGANS.match(stem_of(path.name))}
+    theirs = {one for one in theirs if one.name.startswith("segmentation") or one in organs}
     other = "a structure of TotalSegmentator that is no vertebra"
     empty = "a structure of TotalSegmentator that the CT does not show"
     left_out = []

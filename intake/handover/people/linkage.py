@@ -15,7 +15,7 @@ import secrets
 import uuid
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from intake.handover.people.persons import Person, canonical
@@ -244,7 +244,8 @@ def read_linkage(path: Path) -> Linkage:
 
 def write_linkage(linkage: Linkage, path: Path) -> None:
     """Write a linkage, readable by its owner only."""
-    content = {"schema": SCHEMA, "warning": WARNING, **asdict(linkage)}
+    told = {one.name: getattr(linkage, one.name) for one in fields(linkage)}
+    content = {"schema": SCHEMA, "warning": WARNING, **told}
     write_private(path, json.dumps(content, ensure_ascii=False, indent=1))
 
 

@@ -236,11 +236,14 @@ def _name_folders(
         for image in part:
             for folder in image.folders:
                 owners[folder].add(key)
+    of_one: dict[Key, set[str]] = defaultdict(set)
+    for folder, keys in owners.items():
+        if len(keys) == 1:
+            of_one[next(iter(keys))].add(folder)
     for key, several in made.items():
-        mine = {folder for folder, keys in owners.items() if keys == {key}}
         for one in several:
             part = groups[one.uid, key]
-            one.folders |= mine & {folder for image in part for folder in image.folders}
+            one.folders |= of_one[key] & {folder for image in part for folder in image.folders}
 
 
 def _check_series(

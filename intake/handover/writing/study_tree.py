@@ -22,7 +22,7 @@ from intake.handover.writing.cleaning import WORDS, clean_dicom, texts_of
 from intake.handover.writing.cleaning_volumes import clean_volume
 from intake.handover.writing.copying import Task, copy_slices
 from intake.identity.identities import read_header
-from intake.identity.patterns import Search
+from intake.identity.patterns import Search, SearchWhenAsked
 from intake.identity.variants import is_dicom_term
 from models.workers.parallel import Workers
 from pipeline.core.errors import CaseError
@@ -52,12 +52,12 @@ class Names:
 
     Parameters
     ----------
-    search : Search
+    search : Search or SearchWhenAsked
         Everything that identifies.
-    people : Search, optional
-        What tells patients and staff apart: names, ids, dates. Texts about a machine are compared
+    people : sequence of str, optional
+        Kinds of identity that tell patients and staff apart. Texts about a machine are compared
         with these only, since other fields of a header repeat the machine's own words. By default
-        `search`.
+        with all.
 
     Attributes
     ----------
@@ -71,8 +71,10 @@ class Names:
         Names that were asked for and may stay.
     """
 
-    def __init__(self, search: Search, people: Search | None = None) -> None:
-        self.search, self.people = search, people or search
+    def __init__(
+        self, search: Search | SearchWhenAsked, people: Sequence[str] | None = None
+    ) -> None:
+        self.search, self.people = search, people
         self.replaced = 0
         self.left_out: Counter[str] = Counter()
         self.known: dict[str, bool] = {}
@@ -91,8 +93,9 @@ class Names:
     def allows(self, keyword: str, text: str) -> bool:
         """Return whether a text of a header names nobody; what may not stay is counted."""
         if text not in self.known:
-            hits = () if is_dicom_term(text) else self.people.matches(text.encode())
-            self.known[text] = next(iter(hits), None) is None
+            hits = () if is_dicom_term(text) else self.search.matches(text.encode())
+            kinds = (hit.pattern.identity.kind for hit in hits)
+            self.known[text] = not any(self.people is None or one in self.people for one in kinds)
         if not self.known[text]:
             self.left_out[keyword] += 1
         return self.known[text]

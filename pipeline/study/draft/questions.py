@@ -95,6 +95,33 @@ def outcome_lines(guesses: Sequence[Guess]) -> list[str]:
     return lines[:4]
 
 
+def pairs_question(rows: int, confirmed: int = 0) -> list[Question]:
+    """Return the question about rows that name and birth date alone pair; none without such rows.
+
+    Parameters
+    ----------
+    rows : int
+        How many there are.
+    confirmed : int
+        How many somebody has confirmed, when there were others.
+    """
+    again = f" ({confirmed} were confirmed, which were others: look at them again)"
+    if not rows:
+        return []
+    return [
+        Question(
+            "patients of the sheet",
+            f"{rows} rows have no patient's number{again if confirmed else ''}. By whole name and "
+            "birth date each fits one patient alone. Is every one right? The list of the sheet and "
+            "the page to confirm name them, row by row. If so, run the same command again and add:",
+            "the command",
+            (f"--pairs-by-name {rows}",),
+            "no value of these rows is in the study",
+            True,
+        )
+    ]
+
+
 def open_questions(guesses: Sequence[Guess], facts: Facts) -> list[Question]:
     """Return what a person has to decide, what is needed for models first."""
     return [

@@ -13,18 +13,21 @@ from intake.clinical.arguments import asked_of
 from intake.clinical.days import day_of_text, read_days
 from intake.clinical.headers import find_header
 from intake.clinical.joining import windows_of
-from intake.clinical.naming import column_name
-from intake.clinical.preparing import (
+from intake.clinical.lines import (
+    BY_PERSON,
     CELL,
     COMMENT,
     DOUBT,
     HIDDEN,
     LEFT_OUT,
     MERGED,
+    NEAR,
     REFUSED,
+    TO_CONFIRM,
     UNMATCHED,
     UNREAD,
 )
+from intake.clinical.naming import column_name
 from intake.clinical.sheets import read_sheets
 from intake.pseudonymous_study import _arguments
 from pipeline.core.errors import StudyError
@@ -189,7 +192,7 @@ def test_patients_are_found_by_their_numbers_however_written(ward, spelled):
 
 
 def test_a_sheet_without_numbers_of_patients_is_refused_until_one_is_named(ward):
-    table = ward.rows(BMI=NUMBERS).drop(columns="MRN")
+    table = ward.rows(BMI=NUMBERS).drop(columns=["MRN", "Geburtsdatum"])
     with refusal("clinical-sheet-without-ids", StudyError) as caught:
         ward.table(table)
     assert "at best" in str(caught.value) or "no column" in str(caught.value)
@@ -201,6 +204,87 @@ def test_a_sheet_without_numbers_of_patients_is_refused_until_one_is_named(ward)
     with refusal("clinical-sheet-without-ids", StudyError, match="which names 1 of 6 patients"):
         ward.table(few)
     assert ward.table(few[:1], key="mrn").patients == {ward.persons[0].id}
+
+
+# --- patients by name and birth date ---
+
+
+def by_name(ward, table, pairs=None):
+    """Take in a sheet without numbers; return rows to confirm, rows not paired, what is made."""
+    made = ward.table(table.drop(columns="MRN"), pairs=pairs)
+    asked = {line.row: line.text for line in made.lines if line.what == TO_CONFIRM}
+    near = {line.row: line.why for line in made.lines if line.what == NEAR}
+    return made, asked, near
+
+
+def test_rows_without_numbers_are_proposed_and_taken_when_confirmed_alone(ward):
+    table = ward.rows(BMI=NUMBERS)
+    table.loc[1, "Name"] = "dr. ilsebtta CANARBWITZ"
+    everybody = {n + 2: one.id for n, one in enumerate(ward.persons)}
+    for pairs in (None, 5):
+        made, asked, near = by_name(ward, table, pairs)
+        assert (asked, near, made.to_confirm) == (everybody, {}, 6)
+        assert not made.columns
+        assert not made.patients
+    made, asked, near = by_name(ward, table, 6)
+    assert (asked, near, made.to_confirm) == ({}, {}, 0)
+    assert values(made, "bmi") == NUMBERS
+    assert len(reasons(made, BY_PERSON)) == 6
+    assert "name" not in made.columns
+
+
+def test_a_row_without_a_number_beside_numbered_ones_is_proposed(ward):
+    table = ward.rows(BMI=NUMBERS)
+    table.loc[2, "MRN"] = None
+    made = ward.table(table)
+    assert ward.persons[2].id not in made.columns["bmi"].values
+    assert [line.text for line in made.lines if line.what == TO_CONFIRM] == [ward.persons[2].id]
+    assert values(ward.table(table, pairs=1), "bmi") == NUMBERS
+
+
+@pytest.mark.parametrize(
+    ("name", "birth", "why"),
+    [
+        ("Canarbwitz, Ilsebtta", "12.11.1936", ""),
+        ("Canarbwitz, Ilsebtta", "11.12.1936", "day and month exchanged"),
+        ("Canarbwitz, Ilsebtta", "11.03.1956", "this name and another birth date"),
+        ("Canarhuber, Ilsebtta", "1936-11-12", "shares a part of the name"),
+        ("Canarbwitz, Walpurga", "1936-11-12", "shares a part of the name"),
+        ("Canarbwits, Ilsebtta", "1936-11-12", "shares a part of the name"),
+        ("Canarbwitz", "1936-11-12", "neither a patient's number"),
+        ("Canarbwitz, Ilsebtta", None, "neither a patient's number"),
+        ("Canarbwitz, Ilsebtta", "1936", "neither a patient's number"),
+        ("Canarmeier, Walpurga", "1936-11-12", "no patient of the handover has this name"),
+    ],
+)
+def test_what_fits_nobody_for_certain_is_not_proposed(tmp_path, name, birth, why):
+    persons = [person(n) for n in range(6)]
+    persons[1] = person(1, birth="19361112")
+    ward = Ward(tmp_path, persons=persons)
+    table = ward.rows(BMI=NUMBERS).astype(object)
+    table.loc[1, "Name"], table.loc[1, "Geburtsdatum"] = name, birth
+    made, _, near = by_name(ward, table, 5 + (not why))
+    assert (list(near), len(made.patients)) == (([3], 5) if why else ([], 6))
+    assert why in near.get(3, "")
+    assert (persons[1].id in made.patients) == (not why)
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ({"name": "Canarbwitz^Brunhilla", "birth": "19361112"}, "twins?"),
+        ({"name": "Canarbwitz^Ilsebtta", "birth": "19361112"}, "2 patients have this name"),
+        ({"name": "Canarbwitz^Ilsebtta", "birth": "19361211"}, "day and month exchanged"),
+    ],
+)
+def test_two_patients_who_are_alike_are_not_proposed(tmp_path, other, why):
+    persons = [person(n) for n in range(6)]
+    persons[1], persons[4] = person(1, birth="19361112", sex="F"), person(4, sex="F", **other)
+    ward = Ward(tmp_path, persons=persons)
+    made, _, near = by_name(ward, ward.rows(BMI=NUMBERS), 4)
+    assert set(near) == {3, 6}
+    assert all(why in one for one in near.values())
+    assert len(made.patients) == 4
 
 
 def test_rows_of_nobody_and_patients_without_a_row_are_listed(ward):
@@ -478,6 +562,13 @@ def test_words_in_a_column_of_numbers_are_left_blank(ward):
 def test_cells_are_written_in_one_way(ward, header, cells, told):
     made = ward.table(ward.rows(**{header: cells}))
     assert values(made, column_name(header, set())) == told
+
+
+def test_numbers_with_their_unit_in_every_cell_are_no_free_text(tmp_path):
+    ward = Ward(tmp_path, count=24)
+    made = ward.table(ward.rows(Gewicht=[f"{52 + n},5 kg" for n in range(24)]))
+    assert values(made, "gewicht")[:2] == ["52,5", "53,5"]
+    assert made.columns["gewicht"].unit == "kg"
 
 
 def test_a_unit_that_other_cells_cannot_have_stays(ward):

@@ -69,6 +69,8 @@ def ingest_scan(
     store: Store,
     checks: Mapping,
     options: CtOptions | None = None,
+    *,
+    packed: bool = False,
 ) -> dict:
     """Bring one CT into the store and describe it.
 
@@ -84,6 +86,8 @@ def ingest_scan(
         The study's ``checks`` (`pipeline.imaging.ct_options.CtChecks`).
     options : CtOptions, optional
         The study's ``ingest``.
+    packed : bool, optional
+        The study's ``pack_volumes``; an entry that lies there already stays as it is.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def ingest_scan(
         ct = read_ct(image, series, options, files)
         mean, deviation = mean_and_sd(ct.image)
         facts = ct.facts | {"hu_mean": mean, "hu_sd": deviation}
-        write_nrrd(ct.image, folder / "ct.nrrd", compressed=store.lasting)
+        write_nrrd(ct.image, folder / "ct.nrrd", compressed=packed)
         write_json(
             {
                 "image_hash": image_hash(ct.image),
@@ -141,7 +145,12 @@ def ingest_scan(
 
 
 def ingest_scans(
-    scans: pd.DataFrame, store: Store, checks: Mapping, options: CtOptions | None = None
+    scans: pd.DataFrame,
+    store: Store,
+    checks: Mapping,
+    options: CtOptions | None = None,
+    *,
+    packed: bool = False,
 ) -> pd.DataFrame:
     """Ingest every scan; one that fails becomes a row with status ``error``, the others go on.
 
@@ -155,6 +164,8 @@ def ingest_scans(
         The study's ``checks``.
     options : CtOptions, optional
         The study's ``ingest``.
+    packed : bool, optional
+        The study's ``pack_volumes``.
 
     Returns
     -------
@@ -166,7 +177,9 @@ def ingest_scans(
         file = shown_name(scan["image"])
         try:
             with case_named(scan["scan_id"], file):
-                row = ingest_scan(scan["image"], scan["series"] or None, store, checks, options)
+                row = ingest_scan(
+                    scan["image"], scan["series"] or None, store, checks, options, packed=packed
+                )
         except (CaseError, OSError) as error:
             finding = from_exception(placed(error, file), "ct-failed", scan["scan_id"])
             row = {"status": "error", "findings": to_json([finding])}
@@ -199,7 +212,11 @@ def main(options: argparse.Namespace) -> None:
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(study.config["threads"])
     scans = scans_of(study.select_cases(options.batch, options.scan))
     table = ingest_scans(
-        scans, study.store, study.config["checks"], CtOptions(**study.config["ingest"])
+        scans,
+        study.store,
+        study.config["checks"],
+        CtOptions(**study.config["ingest"]),
+        packed=study.config["pack_volumes"],
     )
     write_table(table, options.out, Ingest)
 

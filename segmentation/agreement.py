@@ -96,11 +96,11 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store, tolerance_mm: floa
             reader: read_nrrd(store.path(mask))
             for reader, mask in zip(masks["reader"], masks["mask"], strict=True)
         }
-        # Nothing outside of what is shown differs, and of the CT no more is unpacked.
+        # Nothing outside of what is shown differs, and of the CT no more is read.
         box = box_around(read.values())
         read = {reader: mask[box[::-1]] for reader, mask in read.items()}
         volume = StoredVolume(store.path(ct["image"]))
-        image = sitk.GetImageFromArray(volume.until(box[0].stop)[box])
+        image = sitk.GetImageFromArray(volume.slices(box[0].start, box[0].stop)[box])
         spacing = volume.geometry.spacing
         image.SetSpacing(spacing)
         image.SetDirection(volume.geometry.direction)

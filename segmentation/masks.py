@@ -39,7 +39,7 @@ from pipeline.tables.schemas.images.masks import Masks
 from segmentation.regions.placement import DEFAULTS, Case, Reading, place_mask
 from segmentation.regions.reference_series import Candidate, other_scans
 from segmentation.regions.region_checks import check_region
-from segmentation.regions.region_facts import describe_region, last_slice
+from segmentation.regions.region_facts import describe_region, slices_around
 from segmentation.structures.label_tables import tables_beside
 from segmentation.structures.level_names import levels_of_file
 
@@ -109,7 +109,7 @@ def prepare_mask(
         geometry = volume.geometry
         placed, segment, findings = place_mask(case, geometry, reading, others)
         binary = placed.voxels
-        hu = volume.until(last_slice(binary, geometry))
+        hu = volume.slices(*slices_around(binary, geometry))
         facts = describe_region(binary, hu, geometry)
         written = sitk.GetImageFromArray(binary)
         geometry.apply_to(written)

@@ -1,7 +1,8 @@
-"""Volumes of the store as files: NRRD with the voxels in gzip, packed and opened by ISA-L.
+"""Volumes of the store as files: NRRD, with the voxels as they are or in gzip.
 
-Any program that reads NRRD opens them. ISA-L packs a CT four times as fast as zlib into as many
-bytes, and opens it twice as fast; what a stage does with a CT takes less time than zlib does.
+Any program that reads NRRD opens them. Of voxels as they are, a stage reads the slices it looks
+at: a CT is kept so, unless disk is short. Masks pack well. ISA-L packs four times as fast as zlib
+into as many bytes, and opens twice as fast.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ COMPRESSION_LEVEL = 1
 
 #: Bytes unpacked at a time: what stays in the cache of a processor.
 _PART = 1 << 20
+
+#: Bytes in which the header of a stored volume ends.
+_LONGEST_HEADER = 4096
 
 #: Of zlib's functions: a stream with the head and the check sum of gzip.
 GZIP = 31
@@ -107,7 +111,7 @@ def _vector(values: np.ndarray) -> str:
 
 
 class StoredVolume:
-    """What `write_nrrd` wrote, unpacked slice by slice as far as it is asked for.
+    """What `write_nrrd` wrote, read slice by slice as far as it is asked for.
 
     Parameters
     ----------
@@ -121,52 +125,69 @@ class StoredVolume:
     """
 
     def __init__(self, path: str | Path) -> None:
-        content = memoryview(Path(path).read_bytes())
-        end = bytes(content[:4096]).index(b"\n\n")
-        lines = bytes(content[:end]).decode("ascii").splitlines()[1:]
-        header = dict(
-            line.split(":" if ": " in line.partition("=")[0] else ":=", 1) for line in lines
-        )
+        self._path = Path(path)
+        with open(path, "rb") as stream:
+            start = stream.read(_LONGEST_HEADER)
+            self._begin = start.index(b"\n\n") + 2
+            lines = start[: self._begin - 2].decode("ascii").splitlines()[1:]
+            header = dict(
+                line.split(":" if ": " in line.partition("=")[0] else ":=", 1) for line in lines
+            )
+            self.packed = header["encoding"].strip() == "gzip"
+            if self.packed:
+                stream.seek(self._begin)
+                self._content = stream.read()
+                self._opened = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         known = json.loads(header[GEOMETRY_KEY])
         self.geometry = Geometry(**{name: tuple(value) for name, value in known.items()})
         size = [int(number) for number in header["sizes"].split()]
-        kind = _DTYPES[header["type"].strip()]
-        packed = content[end + 2 :]
-        if header["encoding"].strip() == "gzip":
-            self._voxels = np.empty(size[::-1], kind)
-            self._packed: memoryview | bytes = packed
-            self._opened = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-            self._read = 0
-        else:
-            self._voxels = np.frombuffer(packed, kind).reshape(size[::-1])
-            self._read = len(self._voxels)
+        self._voxels = np.empty(size[::-1], _DTYPES[header["type"].strip()])
+        self._read = np.zeros(len(self._voxels), bool)
 
-    def until(self, stop: int | None = None) -> np.ndarray:
-        """Return the volume, of which no more is certain than the slices before `stop`.
+    def slices(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return the volume, of which no more is certain than some slices.
 
         Parameters
         ----------
-        stop : int, optional
-            As of a slice along z; all of them by default.
+        start, stop : int, optional
+            Along z, from the first to before the last one that is asked for; by default all.
 
         Returns
         -------
         numpy.ndarray
             Shape (z, y, x) of the whole volume.
+
+        Raises
+        ------
+        EOFError
+            If the file ends before they do.
         """
         stop = len(self._voxels) if stop is None else min(stop, len(self._voxels))
-        if stop > self._read:
-            wanted = memoryview(self._voxels[self._read : stop].reshape(-1)).cast("B")
-            done = 0
+        missing = np.flatnonzero(~self._read[start:stop]) + start
+        if missing.size:
+            # What is packed is unpacked from its beginning.
+            first = int(np.count_nonzero(self._read)) if self.packed else int(missing[0])
+            self._fill(first, int(missing[-1]) + 1)
+        return self._voxels.astype(self._voxels.dtype.newbyteorder("="), copy=False)
+
+    def _fill(self, start: int, stop: int) -> None:
+        wanted = memoryview(self._voxels[start:stop].reshape(-1)).cast("B")
+        done = 0
+        if self.packed:
             while done < len(wanted):
-                part = self._opened.decompress(self._packed, min(len(wanted) - done, _PART))
+                part = self._opened.decompress(self._content, min(len(wanted) - done, _PART))
                 if not part:
-                    raise EOFError("a stored volume ends before its voxels do")
-                self._packed = b""  # the rest is held by who unpacks it
+                    break
+                self._content = b""  # the rest is held by who unpacks it
                 wanted[done : done + len(part)] = part
                 done += len(part)
-            self._read = stop
-        return self._voxels.astype(self._voxels.dtype.newbyteorder("="), copy=False)
+        else:
+            with open(self._path, "rb") as stream:
+                stream.seek(self._begin + start * self._voxels[0].nbytes)
+                done = stream.readinto(wanted)
+        if done < len(wanted):
+            raise EOFError("a stored volume ends before its voxels do")
+        self._read[start:stop] = True
 
 
 def read_nrrd(path: str | Path) -> sitk.Image:
@@ -183,6 +204,11 @@ def read_nrrd(path: str | Path) -> sitk.Image:
         Without metadata.
     """
     volume = StoredVolume(path)
-    image = sitk.GetImageFromArray(volume.until())
+    if volume.packed:
+        image = sitk.GetImageFromArray(volume.slices())
+    else:
+        image = sitk.ReadImage(str(path))  # into its own memory, without a copy
+        for key in image.GetMetaDataKeys():
+            image.EraseMetaData(key)
     volume.geometry.apply_to(image)
     return image

@@ -158,6 +158,16 @@ def _read(content: bytes, module: str, *, is_package: bool) -> Reading:
 
 
 def _find(module: str, root: Path) -> Path | None:
+    """Return where a module's code lies; of the code that runs, that is looked up once."""
+    return _find_own(module) if root == _ROOT else _find_below(module, root)
+
+
+@cache
+def _find_own(module: str) -> Path | None:
+    return _find_below(module, _ROOT)
+
+
+def _find_below(module: str, root: Path) -> Path | None:
     parts = module.split(".")
     if parts[0] not in PROJECT_PACKAGES:
         return None

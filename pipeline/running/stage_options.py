@@ -34,7 +34,7 @@ _OF_CT = ("min_slices", "max_slice_spacing_mm", "max_slice_thickness_mm", "hu_ra
 _HARMONISER = ("reference", "tiny_site", "min_rows")
 
 READ_BY: dict[str, tuple[str, ...]] = {
-    "ingest": ("threads", "ingest", *(f"checks.{name}" for name in _OF_CT)),
+    "ingest": ("threads", "pack_volumes", "ingest", *(f"checks.{name}" for name in _OF_CT)),
     "masks": ("threads", "masks", "checks.min_voxels", "checks.border_is", "checks.region"),
     "agreement": ("threads", "agreement"),
     "reader_pages": ("agreement", "title"),

@@ -27,6 +27,8 @@ STYLES = (
     ("#F0E442", (0, (6, 1.5, 1, 1.5))),
 )
 DOTS_PER_INCH = 90
+#: Of PNG: a sixth more bytes than by default, in half the time.
+COMPRESSION_LEVEL = 3
 #: A cut lower than this, in mm, has no room for a scale and for head and feet.
 LOW_PANEL_MM = 20.0
 #: Width of a picture, space around the cuts, and the height of heading and legend, in inches.
@@ -126,7 +128,13 @@ def write_picture(
 ) -> None:
     """Write `picture` as PNG; equal input gives equal bytes."""
     figure = picture(ct, masks, title)
-    figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    figure.savefig(
+        path,
+        format="png",
+        dpi=DOTS_PER_INCH,
+        metadata={"Software": None},
+        pil_kwargs={"compress_level": COMPRESSION_LEVEL},
+    )
 
 
 def _styles(readers: Mapping) -> list:

@@ -68,8 +68,8 @@ class Region:
     spacing: tuple[float, float, float]
 
 
-def last_slice(mask: np.ndarray, geometry: Geometry) -> int:
-    """Return before which slice of the CT all lies that `describe_region` looks at.
+def slices_around(mask: np.ndarray, geometry: Geometry) -> tuple[int, int]:
+    """Return from which to before which slice of the CT all lies that `describe_region` looks at.
 
     Parameters
     ----------
@@ -79,7 +79,8 @@ def last_slice(mask: np.ndarray, geometry: Geometry) -> int:
         Its grid.
     """
     margin = int(np.ceil(MARGIN_MM / geometry.spacing[2]))
-    return min(occupied_box(mask)[0].stop + margin, len(mask))
+    along = occupied_box(mask)[0]
+    return max(along.start - margin, 0), min(along.stop + margin, len(mask))
 
 
 def describe_region(mask: np.ndarray, ct: np.ndarray, geometry: Geometry) -> dict:

@@ -62,6 +62,18 @@ def test_a_scan_is_stored_as_it_stands(ct, tmp_path):
     assert (row["hu_min"], row["hu_max"]) == (voxels.min(), voxels.max())
 
 
+def test_a_packed_scan_is_the_same_scan_in_less_space(tmp_path):
+    image = sitk.GetImageFromArray(np.zeros((40, 30, 20), np.int16))
+    sitk.WriteImage(image, tmp_path / "ct.nrrd")
+    stored = {}
+    for packed in (True, False):
+        store = Store(tmp_path / f"store{packed}")
+        row = ingest_scan(tmp_path / "ct.nrrd", None, store, CHECKS, packed=packed)
+        stored[packed] = (row, store.path(row["image"]).stat().st_size)
+    assert stored[True][0] == stored[False][0]
+    assert stored[True][1] < 40 * 30 * 20 < stored[False][1]
+
+
 def test_every_format_of_one_volume_has_the_same_voxels(ct, tmp_path):
     store = Store(tmp_path / "store")
     sitk.WriteImage(sitk.ReadImage(str(ct)), str(tmp_path / "ct.nii.gz"))

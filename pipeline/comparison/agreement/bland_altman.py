@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 
 class Estimate(NamedTuple):
@@ -83,8 +83,8 @@ def bland_altman(
         bias = float(difference[0]) if n else np.nan
         return BlandAltman(n, Estimate(bias, np.nan, np.nan), np.nan, nothing, nothing)
     bias, sd = float(difference.mean()), float(difference.std(ddof=1))
-    reach = float(stats.norm.ppf(0.5 + coverage / 2))
-    t = float(stats.t.ppf(0.5 + confidence / 2, n - 1))
+    reach = float(ndtri(0.5 + coverage / 2))
+    t = float(stdtrit(n - 1, 0.5 + confidence / 2))
     of_bias = t * sd / np.sqrt(n)
     of_limit = t * sd * np.sqrt(1 / n + reach**2 / (2 * (n - 1)))
 

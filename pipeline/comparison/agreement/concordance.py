@@ -39,7 +39,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import f, norm
+from scipy.special import fdtri, ndtri
 
 STABLE_CCC = 0.85
 """CCC from which a feature counts as stable where the filter by agreement is off: that of the
@@ -128,7 +128,7 @@ def lin_ccc_interval(
             + 2 * bias_correction * ccc**2 * (1 - ccc) * shift_squared / spread**2
             - bias_correction**2 * ccc**2 * shift_squared**2 / (2 * spread**2)
         ) / (moments.n - 2)
-        half_width = norm.ppf(0.5 + confidence / 2) * np.sqrt(np.maximum(variance, 0))
+        half_width = ndtri(0.5 + confidence / 2) * np.sqrt(np.maximum(variance, 0))
         z = np.arctanh(ccc)
         low, high = np.tanh(z - half_width), np.tanh(z + half_width)
     undefined = (moments.n < 3) | (scale == 0)
@@ -293,7 +293,8 @@ def icc_2_1_interval(
         )
         rest = k * squares.between_raters + (k * n - k - n) * squares.error
         level = 0.5 + confidence / 2
-        below, above = f.ppf(level, n - 1, freedom), f.ppf(level, freedom, n - 1)
+        # Of scipy.special: importing scipy.stats takes longer than all of a study's figures.
+        below, above = fdtri(n - 1, freedom, level), fdtri(freedom, n - 1, level)
         low = _limit(squares, rest, 1 / below)
         high = _limit(squares, rest, above)
     exact = icc == 1

@@ -50,9 +50,6 @@ class Store:
         ends.
     """
 
-    lasting = True
-    """Whether entries outlive the process, so that packing them pays."""
-
     def __init__(self, root: str | Path, remake: Callable[[str, str], None] | None = None) -> None:
         self.root = Path(root)
         self._remake = remake
@@ -225,8 +222,6 @@ class PassingStore(Store):
     Nobody finds them later. So their keys hold neither code nor versions, which stay the same in
     a process; nothing is sealed, compared or flushed.
     """
-
-    lasting = False
 
     def _told(self, depends_on: dict) -> dict:
         return {name: value for name, value in depends_on.items() if not callable(value)}

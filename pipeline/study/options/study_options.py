@@ -307,6 +307,12 @@ class _Asked:
         unit="scans",
         ge=1,
     )
+    pack_volumes: bool = option(
+        False,
+        "whether CTs are packed in the store",
+        "pack CTs in the store: half the disk (30 MB in place of 63 for 120 slices of 512 x 512), "
+        "half a second of CPU more for each scan",
+    )
     simulated_reader: str | None = option(
         None,
         "name of a reader whose masks are simulated",

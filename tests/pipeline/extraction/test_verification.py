@@ -19,7 +19,16 @@ from pipeline.core.findings import from_json
 from pipeline.core.keeping.store import Store
 from pipeline.extract import extract_crops
 from pipeline.extraction import load_params, verification
-from pipeline.extraction.verification import Sources, check_verified, lots, quarantine, verify
+from pipeline.extraction.library import radiomics
+from pipeline.extraction.params import schema_warnings_ignored
+from pipeline.extraction.verification import (
+    Sources,
+    check_verified,
+    lots,
+    quarantine,
+    verify,
+    without_far_ends,
+)
 from pipeline.resample import resample_masks
 from pipeline.tables.schemas.images.ingest import Ingest
 from pipeline.tables.schemas.images.masks import Masks
@@ -326,3 +335,39 @@ def test_a_wrong_engine_stops_the_study_and_keeps_the_rest(study, tmp_path, monk
 def test_gathering_says_what_it_needs(study, tmp_path):
     with refusal("verification-tables-missing", StudyError, match="In: --features"):
         gather(study, tmp_path, features=None)
+
+
+@pytest.mark.parametrize("pixels", [None, [1, 1, 0]])
+def test_without_far_ends_no_bit_differs(pixels):
+    values = np.random.default_rng(1).normal(40, 100, (16, 100, 110))
+    region = np.zeros(values.shape, np.uint8)
+    region[4:9, 12:20, 8:15] = 1
+    image, mask = sitk.GetImageFromArray(values), sitk.GetImageFromArray(region)
+    for each in (image, mask):
+        each.SetSpacing((0.83, 0.97, 2.1))
+        each.SetDirection((0.8, -0.6, 0, 0.6, 0.8, 0, 0, 0, 1))
+        each.SetOrigin((-31.7, 12.9, 400.1))
+    content = {**PARAMS, "imageType": {"Original": {}, "LoG": {"sigma": [2.0]}, "Wavelet": {}}}
+    content["setting"] = {**content["setting"], "normalize": False}
+    if pixels:
+        content["setting"]["resampledPixelSpacing"] = pixels
+    with schema_warnings_ignored():
+        library = radiomics().featureextractor.RadiomicsFeatureExtractor(content)
+    small = without_far_ends(image, mask, library.settings)
+    assert small[0].GetSize() == small[1].GetSize() == (87, 91, 16)
+    whole = library.execute(image, mask, label=1)
+    cut = library.execute(*small, label=1)
+    names = [name for name in whole if not name.startswith("diagnostics")]
+    assert len(names) == 1 + 10 * 3
+    assert [float(cut[name]) for name in names] == [float(whole[name]) for name in names]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"resampledPixelSpacing": None}, {"interpolator": "sitkLinear"}]
+)
+def test_what_may_look_at_the_whole_volume_gets_it(changed):
+    image = sitk.Image(90, 90, 90, sitk.sitkUInt8)
+    image[1, 1, 1] = 1
+    settings = {"resampledPixelSpacing": [1, 1, 1], "interpolator": "sitkBSpline", "padDistance": 5}
+    assert without_far_ends(image, image, settings)[0].GetSize() == (72, 72, 72)
+    assert without_far_ends(image, image, settings | changed)[0].GetSize() == (90, 90, 90)

@@ -1,4 +1,4 @@
-"""A stored volume that is unpacked in parts is the volume, as far as it was asked for."""
+"""A stored volume that is read in parts is the volume, as far as it was asked for."""
 
 from __future__ import annotations
 
@@ -22,20 +22,34 @@ def test_parts_are_those_of_the_volume(tmp_path, kind, compressed):
     write_nrrd(image, path, compressed=compressed)
     volume = StoredVolume(path)
     assert volume.geometry == Geometry.of(image)
-    for stop in (3, 1, 17, 17, 39):
-        part = volume.until(stop)
+    for start, stop in ((2, 3), (0, 1), (9, 17), (9, 17), (4, 11), (39, 39), (30, 39)):
+        part = volume.slices(start, stop)
         assert part.shape == voxels.shape
-        np.testing.assert_array_equal(part[:stop], voxels[:stop])
-    for whole in (volume.until(1000), volume.until(), StoredVolume(path).until()):
+        np.testing.assert_array_equal(part[start:stop], voxels[start:stop])
+    for whole in (volume.slices(0, 1000), volume.slices(), StoredVolume(path).slices()):
         assert whole.dtype == kind
         np.testing.assert_array_equal(whole, voxels)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(read_nrrd(path)), voxels)
 
 
-def test_a_volume_cut_short_is_no_volume(tmp_path):
+def test_of_voxels_as_they_are_only_the_slices_asked_for_are_read(tmp_path):
+    voxels = np.arange(6 * 8 * 4, dtype="int16").reshape(6, 8, 4)
+    path = tmp_path / "ct.nrrd"
+    write_nrrd(sitk.GetImageFromArray(voxels), path, compressed=False)
+    volume = StoredVolume(path)
+    content = path.read_bytes()
+    # What is not asked for need not be there.
+    path.write_bytes(content[: -3 * voxels[0].nbytes])
+    np.testing.assert_array_equal(volume.slices(1, 3)[1:3], voxels[1:3])
+    with pytest.raises(EOFError, match="ends before its voxels"):
+        volume.slices(1, 5)
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_volume_cut_short_is_no_volume(tmp_path, compressed):
     voxels = np.random.default_rng(3).integers(0, 100, (4, 13, 24)).astype("int16")
-    write_nrrd(sitk.GetImageFromArray(voxels), tmp_path / "ct.nrrd")
+    write_nrrd(sitk.GetImageFromArray(voxels), tmp_path / "ct.nrrd", compressed=compressed)
     content = (tmp_path / "ct.nrrd").read_bytes()
     (tmp_path / "ct.nrrd").write_bytes(content[:-200])
     with pytest.raises(EOFError, match="ends before its voxels"):
-        StoredVolume(tmp_path / "ct.nrrd").until()
+        StoredVolume(tmp_path / "ct.nrrd").slices()

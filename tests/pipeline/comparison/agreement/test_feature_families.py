@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import rankdata
 
 from pipeline import reproducibility
 from pipeline.comparison.agreement.feature_families import (
@@ -16,7 +17,7 @@ from pipeline.comparison.agreement.feature_families import (
     deviations,
     dice_of,
 )
-from pipeline.comparison.rank_correlation import spearman_interval
+from pipeline.comparison.rank_correlation import mean_ranks, spearman_interval
 from pipeline.core.files import read_table, write_table
 from pipeline.reproducibility import describe_agreement, paired_readings
 from pipeline.tables.schemas.images.agreement import Agreement
@@ -208,3 +209,8 @@ def test_spearman_intervals_hold_what_they_promise():
 def test_spearman_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         spearman_interval(*arguments)
+
+
+def test_ranks_are_those_of_scipy():
+    values = np.random.default_rng(4).integers(0, 30, 100) / 7
+    np.testing.assert_array_equal(mean_ranks(values), rankdata(values))

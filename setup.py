@@ -20,7 +20,17 @@ from setuptools.command.build_py import build_py
 NATIVE = {
     "pipeline.extraction._kernels": (
         "pipeline/extraction/native",
-        ("module", "statistics", "spline", "nearest", "matrices", "runs", "cooccurrence", "shape"),
+        (
+            "module",
+            "statistics",
+            "spline",
+            "laplacian",
+            "nearest",
+            "matrices",
+            "runs",
+            "cooccurrence",
+            "shape",
+        ),
     ),
     # A module of its own, so that no feature is computed anew for it.
     "pipeline.extraction.maps._kernels": (

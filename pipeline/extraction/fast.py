@@ -12,14 +12,15 @@ Where a plain run spends its time, and what is done instead:
 - Its texture classes take each formula by itself: here those of a matrix share what they have in
   common (texture.py).
 
-Filters are PyRadiomics' own, on exactly the crop that PyRadiomics filters. What is not computed
-here is handed to plain.py, with the reason.
+Filters are PyRadiomics' own, on exactly the crop that PyRadiomics filters; the Laplacian of a
+Gaussian repeats them bit by bit (laplacian.py). What is not computed here is handed to plain.py,
+with the reason.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +46,7 @@ from pipeline.extraction.formulas.matrices import Region
 from pipeline.extraction.formulas.shape import shape_features
 from pipeline.extraction.formulas.texture import TEXTURE_CLASSES, texture_features
 from pipeline.extraction.kernels import kernels
+from pipeline.extraction.laplacian import laplacian_images
 from pipeline.extraction.library import (
     as_series,
     extractor,
@@ -315,15 +317,16 @@ def features_of_masks(
             regions.append(region)
             used.append(mask)
         for image_type, changes in library.enabledImagetypes.items():
-            make = getattr(operations, f"get{image_type}Image")
             asked = {**settings, **changes}
             # No other filter looks at the mask.
             groups = [[at] for at in range(len(used))]
             if image_type not in FILTERS_OF_A_MASK:
                 groups = [list(range(len(used)))] if used else []
             for group in groups:
-                for filtered, name, changed in make(image, used[group[0]], **asked):
-                    voxels = sitk.GetArrayViewFromImage(filtered)
+                boxes = [regions[at].box for at in group]
+                for voxels, name, changed in _filtered(
+                    image_type, image, used[group[0]], boxes, asked
+                ):
                     for at in group:
                         binned = BinnedImage(voxels, regions[at], changed)
                         values[at] |= _features_of_image(name, binned, library.enabledFeatures)
@@ -337,6 +340,27 @@ def features_of_masks(
     for each in values:
         check_complete(each, expected)
     return [as_series(each, expected) for each in values]
+
+
+def _filtered(
+    image_type: str,
+    image: sitk.Image,
+    mask: sitk.Image,
+    boxes: Sequence[tuple[slice, ...]],
+    asked: Mapping,
+) -> Iterator[tuple[np.ndarray, str, Mapping]]:
+    """Yield the images of a filter as arrays (z, y, x), certain within boxes; names, settings."""
+    if image_type == "LoG" and str(sitk.GetArrayViewFromImage(image).dtype) in VOXEL_TYPES:
+        common = tuple(
+            slice(min(side.start for side in sides), max(side.stop for side in sides))
+            for sides in zip(*boxes, strict=True)
+        )
+        yield from laplacian_images(image, common, asked)
+        return
+    make = getattr(radiomics().imageoperations, f"get{image_type}Image")
+    for filtered, name, changed in make(image, mask, **asked):
+        # Its memory is the image's, which lives as long as this step does.
+        yield sitk.GetArrayViewFromImage(filtered), name, changed
 
 
 def why_not_features(image: sitk.Image, mask: sitk.Image) -> str | None:

@@ -48,6 +48,14 @@ int spline_resample(const volume_t *image, const normalisation_t *normalisation,
                     const double *starts, const double *ends, ptrdiff_t lines, ptrdiff_t length,
                     double *out);
 
+/* laplacian.c; coefficients as numpy holds them, one table after the other */
+typedef struct {
+    double n[4], d[4], m[4];     /* of the line, of the result, and of the line backwards */
+    double before[4], behind[4]; /* of what lies beyond its ends */
+} recursion_t;
+int laplacian(const volume_t *image, const recursion_t recursions[2][3], const double scale[3],
+              const ptrdiff_t box[6], float *out);
+
 /* nearest.c */
 void nearest_label(const volume_t *mask, double label, const double *starts, const double *ends,
                    ptrdiff_t lines, ptrdiff_t length, uint8_t *out);

@@ -157,6 +157,46 @@ static PyObject *py_spline_resample(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* laplacian(image, recursions, scale, box, out); pipeline/extraction/laplacian.py makes the arrays. */
+static PyObject *py_laplacian(PyObject *self, PyObject *args)
+{
+    PyObject *image, *recursions, *out, *result = NULL;
+    double scale[3];
+    ptrdiff_t box[6];
+    Py_buffer from, table, to;
+    volume_t volume;
+    int status, fits = 1;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OO(ddd)(nnnnnn)O", &image, &recursions, &scale[0], &scale[1],
+                          &scale[2], &box[0], &box[1], &box[2], &box[3], &box[4], &box[5], &out) ||
+        take_volume(image, &from, &volume) < 0)
+        return NULL;
+    if (take(recursions, &table, "recursions", 4, "d", 0) < 0)
+        goto image;
+    if (take(out, &to, "out", 3, "f", 1) < 0)
+        goto table;
+    for (int axis = 0; axis < 3; axis++)
+        fits = fits && volume.size[axis] >= 4 && volume.size[axis] == to.shape[2 - axis] &&
+               box[2 * axis] >= 0 && box[2 * axis + 1] <= volume.size[axis];
+    if (!fits || table.shape[0] != 2 || table.shape[1] != 3 || table.shape[2] != 5 ||
+        table.shape[3] != 4) {
+        PyErr_SetString(PyExc_ValueError, "out must be as the image, of four voxels or more along "
+                                          "each axis, hold the box, and recursions be (2, 3, 5, 4)");
+        goto out;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    status = laplacian(&volume, table.buf, scale, box, to.buf);
+    Py_END_ALLOW_THREADS
+    result = status < 0 ? PyErr_NoMemory() : Py_NewRef(Py_None);
+out:
+    PyBuffer_Release(&to);
+table:
+    PyBuffer_Release(&table);
+image:
+    PyBuffer_Release(&from);
+    return result;
+}
+
 static PyObject *py_nearest_label(PyObject *self, PyObject *args)
 {
     PyObject *mask, *starts, *ends, *out;
@@ -474,6 +514,8 @@ static PyMethodDef methods[] = {
      "label_box(mask, label) -> lowest x, highest x, lowest y, ... or None"},
     {"spline_resample", py_spline_resample, METH_VARARGS,
      "spline_resample(image, normalisation or None, starts, ends, out)"},
+    {"laplacian", py_laplacian, METH_VARARGS,
+     "laplacian(image, recursions, scale, box, out), see pipeline/extraction/laplacian.py"},
     {"nearest_label", py_nearest_label, METH_VARARGS,
      "nearest_label(mask, label, starts, ends, out)"},
     {"texture_matrices", py_texture_matrices, METH_VARARGS, "see pipeline/extraction/formulas/matrices.py"},

@@ -71,6 +71,11 @@ if HAS_FEATURES:
 include: "pipeline/rules/join.smk"
 
 
+if EXAMPLES:
+
+    include: "pipeline/rules/example_images.smk"
+
+
 for analysis in RUNNING:
     for rules_of_analysis in analysis.rules:
 

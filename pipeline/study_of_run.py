@@ -20,6 +20,7 @@ SPECIMEN = {
     "dictionary": "dictionary.csv",
     "model_reader": "A",
     "outcome": {"name": "event", "formula": "event == 1"},
+    "figures": [{"title": "Example", "panels": [{"image": "a.png", "caption": "before"}]}],
 }
 COLUMNS = {
     "cases": list(types_of(Cases)),

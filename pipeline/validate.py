@@ -29,6 +29,7 @@ from pipeline.study.clinical_checks import (
 )
 from pipeline.study.config import load_config, resolve_config, tables_alone, user_config
 from pipeline.study.config_checks import check_model_reader
+from pipeline.study.example_figures import figures_of
 from pipeline.study.flow.warnings_of_few import warn_if_too_few
 from pipeline.study.perturbed_masks import cost_of, perturbed_reader, perturbs
 from pipeline.study.site_checks import check_site
@@ -125,6 +126,11 @@ def _read_tables(config: dict, problems: Problems) -> _Tables:
 
 def _check_tables(config: dict, tables: _Tables, problems: Problems) -> None:
     """Note what does not belong together, one check after the other, as far as tables are there."""
+    if config["figures"]:
+        # What reads images takes longer to load than all other checks.
+        from pipeline.checks.example_images import check_figures
+
+        check_figures(figures_of(config["figures"]), problems)
     clinical, dictionary = tables.clinical, tables.dictionary
     cases, features = tables.cases, tables.features
     with problems.step():

@@ -72,9 +72,9 @@ from intake.clinical.sheets import Sheet, read_sheets
 from intake.handover.pairing.matching import Matched
 from intake.handover.people.linkage import Linkage
 from intake.handover.reading.sources import Handover
-from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from pipeline.core.errors import StudyError
+from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.tables.identifying.checks import NOT_SHOWN
 from pipeline.tables.identifying.dates import has_date
 

@@ -22,9 +22,9 @@ from intake.handover.reading.folders import below
 from intake.handover.reading.outlines import outline_of
 from intake.handover.reading.reading import read_handover
 from intake.handover.reading.sources import Handover, Series
-from intake.identity.identities import Identity
 from pipeline.core.errors import CaseError
 from pipeline.core.problems import Problems, listing
+from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.imaging.dicom.dicom_phases import parted
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.volumes import read_volume, volume_suffix

@@ -18,8 +18,8 @@ from functools import lru_cache
 import numpy as np
 from anyascii import anyascii
 
-from intake.identity.identities import Identity
 from intake.identity.variants import COMMON
+from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.tables.identifying.dates import month_of
 
 MIN_NAME = 5

@@ -25,8 +25,8 @@ from intake.identity.folded import (
     stands_alone,
     years_of,
 )
-from intake.identity.identities import Identity
 from intake.identity.variants import day_of, forms
+from pipeline.imaging.dicom.dicom_identity import Identity
 
 ENCODINGS = {
     "UTF-8": "utf-8",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from anyascii import anyascii
 
-from intake.identity.identities import Identity
+from pipeline.imaging.dicom.dicom_identity import Identity
 
 MIN_LETTERS = 4
 """Letters of a name that is searched by itself; shorter parts only together with the others."""

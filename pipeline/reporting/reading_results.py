@@ -12,6 +12,7 @@ from pipeline.reporting.result_files import (
     facts_of,
     read_added_value,
     read_controls,
+    read_examples,
     read_sites,
     table_of,
 )
@@ -72,6 +73,7 @@ def read_results(study_folder: str | Path) -> Results:
         regression=_regression(folder) if regresses(config) else None,
         course=_course(folder) if compares(config) and has_course(config) else None,
         perturbed=_perturbed(folder) if perturbs(config) else None,
+        examples=read_examples(folder) if config["figures"] else [],
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.core.errors import VertebromicsError
@@ -75,6 +77,67 @@ def read_sites(folder: Path) -> Sites:
         **{name: table_of(folder, f"site_validation/{name}.parquet") for name in SITE_VALIDATION},
         info=facts_of(folder, "site_validation/site_validation.json"),
     )
+
+
+@dataclass(frozen=True)
+class ExamplePanel:
+    """An example image: pixels of 8 bits, outlines, distances in mm, grey values, what is said."""
+
+    letter: str
+    caption: str
+    pixels: np.ndarray
+    mask: np.ndarray | None
+    polygon: tuple[tuple[float, float], ...]
+    spacing: tuple[float, float] | None
+    window: tuple[float, float] | None
+    modality: str
+    hashes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ExampleFigure:
+    """A figure of example images: what it shows, panels side by side at most, its panels."""
+
+    title: str
+    columns: int
+    panels: list[ExamplePanel]
+
+
+def read_examples(folder: Path) -> list[ExampleFigure]:
+    """Read the figures of example images, from the study's folder."""
+    table = table_of(folder, "example_images/example_images.parquet")
+    return [
+        ExampleFigure(
+            title=str(rows["title"].iloc[0]),
+            columns=int(rows["columns"].iloc[0]),
+            panels=[_example(folder, row) for row in rows.itertuples()],
+        )
+        for _, rows in table.groupby("figure", sort=True)
+    ]
+
+
+def _example(folder: Path, row: Any) -> ExamplePanel:
+    name, masked = f"example_images/{row.figure}-{row.panel}", pd.notna(row.mask_sha256)
+    hashes = {"image": row.image_sha256} | ({"mask": row.mask_sha256} if masked else {})
+    corners = [corner.split(",") for corner in (row.polygon or "").split()]
+    return ExamplePanel(
+        letter=row.letter,
+        caption=row.caption,
+        pixels=_picture(folder, f"{name}.png"),
+        mask=_picture(folder, f"{name}-mask.png") > 0 if masked else None,
+        polygon=tuple((float(x), float(y)) for x, y in corners),
+        spacing=None if pd.isna(row.row_mm) else (row.row_mm, row.column_mm),
+        window=None if pd.isna(row.low) else (row.low, row.high),
+        modality=row.modality or "",
+        hashes=hashes,
+    )
+
+
+def _picture(folder: Path, name: str) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(_there(folder, name), formats=["PNG"]) as image:
+        return np.asarray(image)
 
 
 def table_of(folder: Path, name: str) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from pipeline.reporting.judged_rows import JudgedRows, judged_rows
 from pipeline.reporting.result_files import (
     AddedValue,
     Controls,
+    ExampleFigure,
     Sites,
     facts_of,
     table_of,
@@ -205,6 +206,8 @@ class Results:
         None for a study that asks for no scales, events, levels, figures or readings.
     perturbed : Perturbed or None
         None for a study that perturbs nothing.
+    examples : list of ExampleFigure
+        Figures of example images; empty for a study that names none.
     """
 
     study: Study
@@ -218,6 +221,7 @@ class Results:
     regression: Regression | None = None
     course: Course | None = None
     perturbed: Perturbed | None = None
+    examples: list[ExampleFigure] = field(default_factory=list)
 
     def __getitem__(self, option: str) -> object:
         """Return an option of the configuration, nested ones as ``"selection.ccc.threshold"``."""

@@ -23,6 +23,7 @@ from pipeline.reporting.cautions.cautions import find_cautions
 from pipeline.reporting.leaking import mark_leaking
 from pipeline.reporting.reading_results import read_results
 from pipeline.reporting.results import Results, has_features
+from pipeline.reporting.sections.examples import examples_section
 from pipeline.reporting.sections.images.concordance import concordance_section
 from pipeline.reporting.sections.images.imaging import images_section
 from pipeline.reporting.sections.images.readers import agreement_section
@@ -68,7 +69,7 @@ def _builders(results: Results) -> list[Build]:
     """Return what builds the sections below the summary, in the order of a paper."""
     analyses = shown_analyses(results)
     return [
-        *(flow_section, characteristics_section),
+        *(flow_section, characteristics_section, examples_section),
         *(build for each in analyses for build in each.of_patients),
         *(images_section, agreement_section, concordance_section, robustness_section),
         *(build for each in analyses for build in each.of_features),

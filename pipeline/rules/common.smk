@@ -24,6 +24,7 @@ from pipeline.running.slurm_jobs import mend_executor
 from pipeline.running.stage_options import read_by
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.analyses.prediction import judged_models
+from pipeline.study.example_figures import figures_of, files_of
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.study.perturbed_masks import perturbs
 from pipeline.study.study import write_study
@@ -107,6 +108,8 @@ RUNNING = [
     for each in ANALYSES.values()
     if each.runs(config) and study.clinical is not None
 ]
+# Figures of example images that the study names.
+EXAMPLES = figures_of(config["figures"])
 HAS_MODELS = any(each.name == "prediction" for each in RUNNING)
 BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []
 MODELS = config["models"] if HAS_MODELS else []
@@ -380,6 +383,8 @@ def report_inputs(wildcards):
         files += [f"{FOLDER}/report/preflight"]
         files += of_batches("resample.parquet") + of_batches("pictures")
         files += ROBUSTNESS
+    if EXAMPLES:
+        files += [f"{FOLDER}/example_images"]
     if HAS_MODELS:
         tables += ["analysis", "split", "selection", "stability", *SIGNATURE]
         files += [f"{FOLDER}/tables/{name}.json" for name in ["selection", "stability"]]

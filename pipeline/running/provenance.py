@@ -35,6 +35,7 @@ STAGE_MODULES = (
     "pipeline.gather",
     "pipeline.reproducibility",
     "pipeline.join",
+    "pipeline.example_images",
     "models.split",
     "models.selection",
     "models.stability",

@@ -60,6 +60,7 @@ READ_BY: dict[str, tuple[str, ...]] = {
         *(*_READY, "model_reader", *OUTCOME, "eligibility", "timing", "predictors"),
         *(*SPLIT, "harmonisation.method"),
     ),
+    "example_images": ("figures",),
     "flow": (*_READY, *OUTCOME, "eligibility"),
     **{rule: names for each in ANALYSES.values() for rule, names in each.reads.items()},
 }

@@ -14,6 +14,7 @@ import yaml
 from pipeline.tables.schemas.pages import README
 from tests.support.clinical_study import COURSE, clinical_options, with_course, write_clinical
 from tests.support.described import described_tables
+from tests.support.example_pictures import figure_with, write_pictures
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +85,27 @@ def test_a_rule_of_tests_runs_the_comparison_and_the_report_again(folder, reposi
     changed = run(folder, repository, outcomes=COURSE["outcomes"] | {"small_cells": "textbook"})
     assert changed.returncode == 0, changed.stdout
     assert "Done: 2 jobs" in changed.stdout
+
+
+def test_a_changed_image_runs_its_figure_and_the_report_again(folder, repository):
+    write_pictures(folder / "pictures")
+    figures = [figure_with(Path("pictures"), mask="before-mask.png")]
+    first = run(folder, repository, figures=figures)
+    assert first.returncode == 0, first.stdout
+    results = folder / "results" / "groups"
+    before = (results / "report/report.html").read_text(encoding="utf-8")
+    assert "Example images" in before
+    assert "L1 before surgery" in before
+    assert "example_images/example_images.parquet" in described_tables(results)
+    assert "Nothing to do" in run(folder, repository, figures=figures).stdout
+    (folder / "pictures/before.png").write_bytes((folder / "pictures/colours.png").read_bytes())
+    again = run(folder, repository, figures=figures)
+    assert again.returncode == 0, again.stdout
+    assert "Done: 2 jobs" in again.stdout
+    after = (results / "report/report.html").read_text(encoding="utf-8")
+    assert after != before
+    (folder / "pictures/before.png").write_bytes((folder / "pictures/letters.png").read_bytes())
+    refused = run(folder, repository, figures=figures)
+    assert refused.returncode != 0
+    assert "example-letters-burned-in" in refused.stdout + refused.stderr
+    assert (results / "report/report.html").read_text(encoding="utf-8") == after

@@ -30,6 +30,7 @@ from tests.support import small_study
 from tests.support.clinical_study import COURSE, clinical_study, with_course, write_clinical
 from tests.support.commands import run_here
 from tests.support.controlled_study import controlled_files, write_controlled_study
+from tests.support.example_pictures import figure_with, write_pictures
 from tests.support.filled import filled
 from tests.support.recorded import KNOWN, Recorded
 from tests.support.small_tables import DICTIONARY, small_config, small_tables
@@ -324,6 +325,20 @@ def clinical(tmp_path_factory) -> list[Run]:
 
 
 @pytest.fixture(scope="module")
+def pictured(tmp_path_factory) -> list[Run]:
+    """Return the run of the stage of example images."""
+    work, read = tmp_path_factory.mktemp("pictured"), set()
+    write_clinical(work)
+    write_pictures(work / "pictures")
+    study = clinical_study(work, figures=[figure_with(work / "pictures")])
+    write_study(study, work / "study")
+    with recording(read):
+        done = run_here("pipeline.example_images", "--study", work / "study", "--out", work / "out")
+    assert done.returncode == 0, done.stderr
+    return [Run("example_images", None, study.config, read)]
+
+
+@pytest.fixture(scope="module")
 def controlled(tmp_path_factory) -> list[Run]:
     """Return the run of the stage that lays controls out, of a study with two readers."""
     work, read = tmp_path_factory.mktemp("controlled"), set()
@@ -336,9 +351,9 @@ def controlled(tmp_path_factory) -> list[Run]:
 
 
 @pytest.fixture(scope="module")
-def runs(modelled, imaged, tabled, divided, clinical, controlled) -> list[Run]:
+def runs(modelled, imaged, tabled, divided, clinical, pictured, controlled) -> list[Run]:
     """Return every run."""
-    return [*modelled, *imaged, *tabled, *divided, *clinical, *controlled]
+    return [*modelled, *imaged, *tabled, *divided, *clinical, *pictured, *controlled]
 
 
 @pytest.fixture(scope="module")

@@ -30,12 +30,13 @@ from intake.handover.tables import _of_table
 from intake.handover.writing.cleaning import clean_dicom
 from intake.handover.writing.cleaning_volumes import clean_volume
 from intake.handover.writing.study_tree import Names
-from intake.identity.identities import Identity, of_folder
+from intake.identity.identities import of_folder
 from intake.identity.patterns import Search, patterns_of
 from intake.phi_scan import scan, summary
 from pipeline.core.errors import CaseError, StudyError, VertebromicsError
 from pipeline.core.files import file_hash
 from pipeline.imaging.ct_options import CtOptions
+from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.imaging.read_ct import read_ct
 from pipeline.study.config import resolve_config
 from pipeline.tables.cases import read_cases

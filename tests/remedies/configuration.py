@@ -45,6 +45,7 @@ from tests.pipeline.test_validate import Files
 from tests.remedies import (
     Remedy,
     clinical_studies,
+    example_images,
     maps,
     perturbations,
     refused,
@@ -58,6 +59,7 @@ SECTION = "Configuration"
 REMEDIES: dict[str, Remedy] = {
     **rules.REMEDIES,
     **clinical_studies.REMEDIES,
+    **example_images.REMEDIES,
     **perturbations.REMEDIES,
 }
 

@@ -6,9 +6,9 @@ import io
 import zipfile
 from pathlib import Path
 
-from intake.identity.identities import Identity
 from intake.identity.patterns import Search
 from intake.phi_scan import scan
+from pipeline.imaging.dicom.dicom_identity import Identity
 
 CANARY = "PHI-CANARY-0010-0010"
 NAME = Identity("name", "(0010,0010)", "Żółkiewska^Bronisława=欧阳^小冬=오양^소동")

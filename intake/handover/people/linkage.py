@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from intake.handover.people.persons import Person, canonical
-from intake.identity.identities import Identity
 from pipeline.core.errors import StudyError
+from pipeline.imaging.dicom.dicom_identity import Identity
 
 SCHEMA = 1
 WARNING = "This file says who the patients are. Keep it outside the study and give it to nobody."

@@ -9,8 +9,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID_dictionary
 
 from intake.handover.people.persons import Person, person_of
-from intake.identity.identities import Identity, of_header
 from pipeline.imaging.dicom.dicom_contrast import GIVEN, contrast_of
+from pipeline.imaging.dicom.dicom_identity import Identity, of_header
 
 #: CT Image Storage, Enhanced CT, Legacy Converted Enhanced CT.
 CT_CLASSES = (

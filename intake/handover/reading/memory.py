@@ -27,10 +27,10 @@ from intake.handover.reading.facts import Facts, Place
 from intake.handover.reading.outlines import Outline, outline_of
 from intake.handover.reading.sources import Series
 from intake.identity import identities
-from intake.identity.identities import Identity
 from models.workers.parallel import Workers
 from pipeline.core.files import file_hash, json_hash
-from pipeline.imaging.dicom import dicom_contrast
+from pipeline.imaging.dicom import dicom_contrast, dicom_identity
+from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.imaging.geometry import Geometry
 from segmentation.structures.segments import MaskFile, PlacedMask, Segment
 
@@ -348,7 +348,8 @@ def _stamp(path: Path) -> tuple[int, int]:
 @lru_cache(1)
 def _version() -> str:
     """Return what changes where the same file would be read otherwise."""
-    files = [Path(module.__file__) for module in (facts, persons, identities, dicom_contrast)]
+    modules = (facts, persons, identities, dicom_identity, dicom_contrast)
+    files = [Path(module.__file__) for module in modules]
     files += sorted(Path(facts.__file__).parents[3].glob("segmentation/[fs]*/*.py"))
     with contextlib.suppress(OSError):
         return json_hash([pydicom.__version__, *map(file_hash, [*files, Path(__file__)])])

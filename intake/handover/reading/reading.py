@@ -29,8 +29,9 @@ from intake.handover.reading.facts import Facts, facts_of
 from intake.handover.reading.memory import Memory
 from intake.handover.reading.patients import settle
 from intake.handover.reading.sources import Handover, Image
-from intake.identity.identities import Identity, of_path
+from intake.identity.identities import of_path
 from models.workers.parallel import Workers
+from pipeline.imaging.dicom.dicom_identity import Identity
 
 #: More processes than these read no faster from one disk.
 MOST = 8

@@ -10,8 +10,8 @@ import numpy as np
 from intake.handover.people.persons import Person
 from intake.handover.reading.damage import DAMAGE
 from intake.handover.reading.facts import Place
-from intake.identity.identities import Identity
 from pipeline.core.errors import CaseError
+from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.imaging.geometry import Geometry
 
 #: Share of a step by which slices may lie off an even stack and still be compared with a mask.

@@ -18,7 +18,6 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, UID
 
 from intake.handover.reading.damage import DAMAGE, named, read_mapped
 from intake.handover.reading.pixels import NEEDED, check_whole
-from intake.identity.identities import REMEMBERED, STANDARD_UIDS, bytes_of
 from pipeline.core.files import whole_file
 from pipeline.imaging.dicom.dicom_contrast import (
     GIVEN,
@@ -27,6 +26,7 @@ from pipeline.imaging.dicom.dicom_contrast import (
     fixed_word,
     term_of,
 )
+from pipeline.imaging.dicom.dicom_identity import REMEMBERED, STANDARD_UIDS, bytes_of
 from pipeline.imaging.dicom.dicom_unknown import known_element
 
 #: Groups that describe the image and its regions: acquisition, relation, image, segments,

@@ -130,7 +130,17 @@ def input_hashes(results: Results) -> pd.DataFrame:
             rows.append([row.scan_id, "scan", row.source_hash])
         for row in results.imaging.masks.sort_values(["case_id", "reader"]).itertuples():
             rows.append([f"{row.case_id}, reader {row.reader}", "mask", row.source_hash])
+    rows += _examples(results)
     return pd.DataFrame(rows, columns=["input", "kind", "sha256"])
+
+
+def _examples(results: Results) -> list[list[str]]:
+    return [
+        [f"figure {place} of example images, {panel.letter}", f"example {kind}", value]
+        for place, figure in enumerate(results.examples, start=1)
+        for panel in figure.panels
+        for kind, value in panel.hashes.items()
+    ]
 
 
 def _inputs(results: Results) -> Table:

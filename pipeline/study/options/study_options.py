@@ -18,6 +18,7 @@ from pipeline.study.analyses import ANALYSES
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.study.sections.added_value import AddedValue
 from pipeline.study.sections.controls import Controls
+from pipeline.study.sections.example_images import ExampleFigure
 from pipeline.study.sections.fitting import Family, Search
 from pipeline.study.sections.handed_in import (
     NAME,
@@ -460,8 +461,16 @@ class _Computed:
 
 @dataclass(frozen=True, kw_only=True)
 class _Told:
-    """What only the authors know: what stands last."""
+    """Example images, and what only the authors know: what stands last."""
 
+    figures: list[ExampleFigure] = sections(
+        ExampleFigure,
+        "figures of example images, a list of {title, panels}",
+        "list of {title, columns, panels: [{image, caption, letter, mask, polygon, window, cut}]}: "
+        "PNG files or DICOM slices, searched for identity first (docs/example_images.md)",
+        remedy="such as `figures: [{title: Example, panels: [{image: a.png, caption: before}]}]`",
+        heading="figures of example images",
+    )
     reporting: Reporting = section(
         Reporting,
         "what only the authors know, for the draft of the paper and its checklists",

@@ -7,6 +7,7 @@ values: names, dates, hospital numbers, addresses. Values are never quoted in an
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -48,6 +49,8 @@ _UID = re.compile(r"(?<![\d.])[0-2](\.(0|[1-9]\d*)){5,}(?![\d.])")
 _CARETS = re.compile(r"[^\W\d_]+[^^]*\^[^^]*[^\W\d_]")
 _BRACKETS = re.compile(r"[(\[{<].*?[)\]}>]")
 _PERSON = ("patients", "patienten", "patient", "paciente", "paziente", "pat", "pt")
+_PAUSE = re.compile(r"[,;:()\[\]]")
+_CAPITALISED = re.compile(r"[^\W\d_a-z][\w.'’-]*(?:\s+[^\W\d_a-z][\w.'’-]*)+")
 _LONG = re.compile(rf"[0-9]{{{MIN_DIGITS},}}")
 
 
@@ -228,6 +231,27 @@ def shown(value: object) -> str:
         or (_LONG.search(stripped) and not _is_plain_number(stripped))
     )
     return NOT_SHOWN if personal else text
+
+
+def says_who(sentence: str) -> bool:
+    """Return whether a sentence seems to name a person, a day or a number of a hospital.
+
+    Two capitalised words are a name where one of them is a known given name, or a title.
+
+    >>> says_who("L1 of Maria Synthetica, seen 3.2.1950"), says_who("Wedge fracture, Genant 2")
+    (True, False)
+    """
+    text = sentence.strip()
+    if _is_surely_personal(text) or is_name(text) or has_date(text) or _UID.search(text):
+        return True
+    if _MAIL.search(text) or _LONG.search(text) or any(map(_CARETS.search, text.split())):
+        return True
+    runs = (run.split() for part in _PAUSE.split(text) for run in _CAPITALISED.findall(part))
+    return any(
+        is_name(pair) or _is_surely_personal(pair)
+        for words_ in runs
+        for pair in map(" ".join, itertools.pairwise(words_))
+    )
 
 
 def _is_plain_number(text: str) -> bool:

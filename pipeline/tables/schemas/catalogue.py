@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.core.table_schema import Table
 from pipeline.tables.schemas.analysis import Analysis, Split
+from pipeline.tables.schemas.example_images import ExampleImages
 from pipeline.tables.schemas.features.controls import ControlFeatures, ControlRows, Controls
 from pipeline.tables.schemas.features.extraction import Extraction, Verification
 from pipeline.tables.schemas.features.features import Features
@@ -64,7 +65,8 @@ class Place:
         Its class.
     of : str
         What a study needs to have it: ``images``, ``ready`` (feature tables), ``features`` (of
-        either origin), ``clinical`` (a clinical table), or the name of an analysis.
+        either origin), ``clinical`` (a clinical table), ``examples`` (figures of example images),
+        or the name of an analysis.
     """
 
     path: str
@@ -150,6 +152,7 @@ CATALOGUE = (
         for name, schema in SITE_VALIDATION.items()
     ),
     Place("oversampled_split/orders.parquet", "oversampled_split", Orders, "prediction"),
+    Place("example_images/example_images.parquet", "example_images", ExampleImages, "examples"),
     Place("outcomes/groups.parquet", "describe_groups", ComparedGroups, "outcomes"),
     Place("outcomes/cells.parquet", "describe_groups", Cells, "outcomes"),
     Place("outcomes/effects.parquet", "describe_groups", GroupEffects, "outcomes"),
@@ -177,11 +180,12 @@ def places_of(config: Mapping[str, Any], *, clinical: bool) -> list[Place]:
     Parameters
     ----------
     config : mapping
-        Its ``cases``, ``features``, ``sites`` and ``analyses``.
+        Its ``cases``, ``features``, ``sites``, ``figures`` and ``analyses``.
     clinical : bool
         Whether it has a clinical table.
     """
     has = {"clinical", *config["analyses"]} if clinical else set()
     has |= {"images", "features"} if handed_in(config, "cases") else set()
     has |= {"ready", "features"} if handed_in(config, "features") else set()
+    has |= {"examples"} if config.get("figures") else set()
     return [place for place in CATALOGUE if place.of in has]

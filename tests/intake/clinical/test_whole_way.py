@@ -11,10 +11,10 @@ import pytest
 
 from intake import pseudonymous_study as module
 from intake.handover.people.linkage import read_linkage
-from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from intake.phi_scan import identities_of_linkage, scan
 from pipeline.core.errors import StudyError
+from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.study.config import load_config
 from pipeline.validate import validate_study
 from tests.support.hospital_sheet import (

@@ -25,9 +25,9 @@ import pydicom.examples
 import pytest
 import SimpleITK as sitk
 
-from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from intake.phi_scan import scan
+from pipeline.imaging.dicom.dicom_identity import Identity
 from tests.support.identities import (
     CANARY,
     HOSPITAL_NUMBER,

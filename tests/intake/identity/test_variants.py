@@ -12,9 +12,9 @@ from anyascii import anyascii
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intake.identity.identities import Identity
 from intake.identity.patterns import Search, patterns_of
 from intake.identity.variants import date_forms, forms
+from pipeline.imaging.dicom.dicom_identity import Identity
 from tests.support.identities import (
     found,
 )

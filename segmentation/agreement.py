@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
@@ -17,7 +18,8 @@ from pipeline.core import command
 from pipeline.core.files import read_json, read_table, whole_folder, write_json, write_table
 from pipeline.core.keeping.store import Store
 from pipeline.core.table_schema import types_of
-from pipeline.imaging.stored_volumes import StoredVolume, read_nrrd
+from pipeline.imaging.geometry import Geometry
+from pipeline.imaging.stored_volumes import StoredVolume
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.study import open_study
 from pipeline.tables.readers import is_original, originals_first, reader_label, split_label
@@ -92,18 +94,16 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store, tolerance_mm: floa
     hashes = dict(zip(masks["reader"], masks["mask_hash"], strict=True))
 
     def make(folder: Path) -> None:
-        read = {
-            reader: read_nrrd(store.path(mask))
+        volume = StoredVolume(store.path(ct["image"]))
+        geometry, spacing = volume.geometry, volume.geometry.spacing
+        drawn = {
+            reader: StoredVolume(store.path(mask)).slices()
             for reader, mask in zip(masks["reader"], masks["mask"], strict=True)
         }
         # Nothing outside of what is shown differs, and of the CT no more is read.
-        box = box_around(read.values())
-        read = {reader: mask[box[::-1]] for reader, mask in read.items()}
-        volume = StoredVolume(store.path(ct["image"]))
-        image = sitk.GetImageFromArray(volume.slices(box[0].start, box[0].stop)[box])
-        spacing = volume.geometry.spacing
-        image.SetSpacing(spacing)
-        image.SetDirection(volume.geometry.direction)
+        box = box_around(drawn.values(), spacing)
+        read = {reader: _part(mask, box, geometry) for reader, mask in drawn.items()}
+        image = _part(volume.slices(box[0].start, box[0].stop), box, geometry)
         pairs = [
             {
                 "reader_a": a,
@@ -133,6 +133,14 @@ def compare_case(masks: pd.DataFrame, ct: dict, store: Store, tolerance_mm: floa
         },
         make,
     )
+
+
+def _part(voxels: np.ndarray, box: tuple[slice, ...], geometry: Geometry) -> sitk.Image:
+    """Return the box of a volume; where it lies does not matter here, only how it is turned."""
+    image = sitk.GetImageFromArray(voxels[box])
+    image.SetSpacing(geometry.spacing)
+    image.SetDirection(geometry.direction)
+    return image
 
 
 def compare_cases(

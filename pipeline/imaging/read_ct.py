@@ -25,9 +25,6 @@ from pipeline.imaging.ct_checks import (
     orientation_of,
 )
 from pipeline.imaging.ct_options import CtChecks, CtOptions, add_arguments, limits_of, options_of
-from pipeline.imaging.dicom.dicom_headers import read_headers
-from pipeline.imaging.dicom.dicom_series import choose_series
-from pipeline.imaging.dicom.dicom_volume import read_series
 from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.sources import placed, shown_name, source_files
 from pipeline.imaging.stored_volumes import write_nrrd
@@ -123,6 +120,11 @@ def read_ct(
         findings += check_bits(stored, options.allow_lossy)
         facts = {}
     else:
+        # Importing pydicom takes as long as the features of a region, and no other format needs it.
+        from pipeline.imaging.dicom.dicom_headers import read_headers
+        from pipeline.imaging.dicom.dicom_series import choose_series
+        from pipeline.imaging.dicom.dicom_volume import read_series
+
         choice = choose_series(
             read_headers(files or source_files(path)), series, options.series_rule
         )

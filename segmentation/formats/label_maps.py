@@ -67,7 +67,7 @@ class LabelLayers(MaskFile):
 
     def on_grid(self, segment: Segment, target: Geometry) -> PlacedMask:
         """Map the layer onto the CT's grid (`MaskFile.on_grid`)."""
-        binary = (self.layers[segment.layer] == segment.value).astype(np.uint8)
+        binary = (self.layers[segment.layer] == segment.value).view(np.uint8)
         placed = place_on_grid(binary, self.geometry, target)
         return PlacedMask(placed, map_grid(self.geometry, target).reoriented)
 

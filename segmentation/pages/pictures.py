@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +45,15 @@ _VIEWS = (
 _OUTLINE = [withStroke(linewidth=2, foreground="black")]
 
 
-def box_around(masks: Iterable[sitk.Image]) -> tuple[slice, ...]:
+def box_around(masks: Iterable[np.ndarray], spacing: Sequence[float]) -> tuple[slice, ...]:
     """Return what is shown of masks: their common box, and a margin as far as the volume goes.
 
     Parameters
     ----------
-    masks : iterable of SimpleITK.Image
-        0/1 on one grid, at least one voxel in one of them.
+    masks : iterable of numpy.ndarray
+        0/1, all of one shape (z, y, x), at least one voxel in one of them.
+    spacing : sequence of float
+        Distance of voxel centres along x, y, z, in mm.
 
     Returns
     -------
@@ -59,12 +61,10 @@ def box_around(masks: Iterable[sitk.Image]) -> tuple[slice, ...]:
         Along z, y, x; `MARGIN_MM` beside the masks.
     """
     masks = list(masks)
-    boxes = [occupied_box(sitk.GetArrayViewFromImage(mask)) for mask in masks]
+    boxes = [occupied_box(mask) for mask in masks]
     shown = []
-    for axis, (spacing, size) in enumerate(
-        zip(masks[0].GetSpacing()[::-1], masks[0].GetSize()[::-1], strict=True)
-    ):
-        sides, margin = [box[axis] for box in boxes if box], math.ceil(MARGIN_MM / spacing)
+    for axis, (step, size) in enumerate(zip(spacing[::-1], masks[0].shape, strict=True)):
+        sides, margin = [box[axis] for box in boxes if box], math.ceil(MARGIN_MM / step)
         first = max(min(side.start for side in sides) - margin, 0)
         shown.append(slice(first, min(max(side.stop for side in sides) + margin, size)))
     return tuple(shown)
@@ -145,7 +145,7 @@ def _crop(
     ct: sitk.Image, masks: Mapping[str, sitk.Image]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Crop around the masks and turn to LPS order: spacing (z, y, x), voxels, masks by reader."""
-    box = box_around(masks.values())[::-1]
+    box = box_around(map(sitk.GetArrayViewFromImage, masks.values()), ct.GetSpacing())[::-1]
     ct = sitk.DICOMOrient(ct[box], "LPS")
     arrays = {
         reader: sitk.GetArrayFromImage(sitk.DICOMOrient(mask[box], "LPS")) != 0

@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from benchmarks.search import simulated
+from benchmarks.search import published_options, simulated
 from models.learning.fitted_procedure import refit, refit_classifier
+from models.learning.options import ProcedureOptions
 from models.learning.search import search_model
 from models.modes.mode import transform_folds
 from models.scoring.metrics import auroc
@@ -27,7 +29,7 @@ from models.workers.journal import Journal
 from pipeline.core.files import json_hash
 from pipeline.core.seeds import derive_seed
 from pipeline.running.fingerprint import code_fingerprint
-from pipeline.study.config import DEFAULTS, PROTOCOLS, load_yaml, merge
+from pipeline.study.changed import with_option
 from pipeline.study.option_numbers import SEED, bounded_number, number_within
 
 ENGINES = "stacked", "pytorch-tabnet"
@@ -47,13 +49,13 @@ MARGIN = 0.01
 """A difference whose interval lies within this is taken for none: a bound set before measuring."""
 
 
-def compared(config: Mapping, seed: int) -> dict:
+def compared(study: ProcedureOptions, seed: int) -> dict:
     """Search one simulated cohort with both engines.
 
     Parameters
     ----------
-    config : mapping
-        Resolved configuration.
+    study : ProcedureOptions
+        Of the published study.
     seed : int
         Of the cohort and of all that is drawn.
 
@@ -62,14 +64,14 @@ def compared(config: Mapping, seed: int) -> dict:
     dict of str to dict
         By engine: `MEASURES`, ``seconds`` of CPU that the search took, its ``parameters``.
     """
-    columns, table = simulated(config, seed)
+    columns, table = simulated(study, seed)
     training, folds = training_rows(table)
     held_out = table[table["part"] == "test"]
-    seen = transform_folds(columns, training, folds, config)
+    seen = transform_folds(columns, training, folds, study)
     own = derive_seed(seed, "search")
     found, fitted = {}, None
     for engine in ENGINES:
-        options = merge(config, {"tabnet": {"engine": engine}})
+        options = with_option(study, "tabnet.engine", engine)
         started = time.process_time()
         result = search_model("tabnet", seen, len(training), options, own)
         seconds = time.process_time() - started
@@ -122,15 +124,15 @@ def main() -> None:
         "--journal", type=Path, default=Path("build", "engines.jsonl"), help="seeds that are done"
     )
     options = arguments.parse_args()
-    config = merge(load_yaml(DEFAULTS), load_yaml(PROTOCOLS / "ge2025.yaml"))
-    config = merge(config, {"search": {"iterations": options.sets}, "device": "cpu", "threads": 1})
+    study = with_option(published_options(), "search.iterations", options.sets)
+    study = replace(study, device="cpu", threads=1)
     code = [code_fingerprint(name) for name in DECIDING]
-    key = json_hash({"config": config, "code": code})
+    key = json_hash({"options": asdict(study), "code": code})
     done = []
     with Journal(options.journal, key) as journal:
         for seed in range(options.first, options.first + options.seeds):
             if str(seed) not in journal.results:
-                journal.add(str(seed), compared(merge(config, {"seed": seed}), seed))
+                journal.add(str(seed), compared(replace(study, seed=seed), seed))
             found = journal.results[str(seed)]
             done.append(found)
             figures = ", ".join(

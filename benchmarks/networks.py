@@ -19,11 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.search import cohort
+from benchmarks.search import cohort, published_options
 from models.learning.family import Lesson
 from models.learning.tabnet import STACKED_WIDTH, TabNet, fit_together
 from models.modes.rows import FoldData
-from pipeline.study.config import DEFAULTS, PROTOCOLS, load_yaml, merge
 from pipeline.study.option_numbers import SEED, bounded_number, number_within
 
 WIDTHS = 8, 16, 32, 64
@@ -136,8 +135,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    config = merge(load_yaml(DEFAULTS), load_yaml(PROTOCOLS / "ge2025.yaml"))
-    folds, n_rows = cohort(config, options.seed)
+    folds, n_rows = cohort(published_options(), options.seed)
     columns = sorted(fold.Z_train.shape[1] for fold in folds)
     # Networks of one stack have as many columns: the fold with the most stands for all.
     widest = max(folds, key=lambda fold: fold.Z_train.shape[1])

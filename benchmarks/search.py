@@ -9,18 +9,19 @@ trains the architecture that the first has chosen, so that a part of the search 
 from __future__ import annotations
 
 import argparse
-import copy
 import os
 import resource
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from demo.tables import simulate_tables
-from models.learning.estimators import FAMILIES, family_of
+from models.learning.estimators import FAMILIES, device_of, family_of
+from models.learning.options import ProcedureOptions
 from models.learning.search import SearchResult, plan_search, search_model
 from models.learning.tabnet import resolve_device
 from models.modes.mode import transform_folds
@@ -28,6 +29,8 @@ from models.modes.rows import FoldData
 from models.split import split_table
 from models.study_files.inputs import training_rows
 from models.transformers.columns import Columns
+from pipeline.core.sections import part_of
+from pipeline.study.changed import with_option
 from pipeline.study.config import DEFAULTS, PROTOCOLS, load_yaml, merge
 from pipeline.study.option_numbers import PROCESSES, SEED, bounded_number, number_within
 
@@ -67,36 +70,47 @@ HEADING = (
 )
 
 
-def simulated(config: Mapping, seed: int) -> tuple[Columns, pd.DataFrame]:
+def published_options() -> ProcedureOptions:
+    """Return what the procedure of the published study reads."""
+    config = merge(load_yaml(DEFAULTS), load_yaml(PROTOCOLS / "ge2025.yaml"))
+    return part_of(ProcedureOptions, config)
+
+
+def simulated(options: ProcedureOptions, seed: int) -> tuple[Columns, pd.DataFrame]:
     """Simulate the cohort: its candidates, and its analysis table with `part` and `fold`."""
     table, info = simulate_tables(PATIENTS, seed, prevalence=EVENTS / PATIENTS).analysis()
-    parts = split_table(table, config["split"], config["seed"])
+    parts = split_table(table, options.split, options.seed)
     parts = parts.set_index("unit_id").loc[table["unit_id"]]
     parts = parts[["part", "fold"]].set_axis(table.index)
     return Columns.from_info(info), pd.concat([table, parts], axis=1)
 
 
-def cohort(config: Mapping, seed: int) -> tuple[list[FoldData], int]:
+def cohort(options: ProcedureOptions, seed: int) -> tuple[list[FoldData], int]:
     """Simulate the cohort and see its inner folds through their selection."""
-    columns, table = simulated(config, seed)
+    columns, table = simulated(options, seed)
     training, folds = training_rows(table)
-    return transform_folds(columns, training, folds, config), len(training)
+    return transform_folds(columns, training, folds, options), len(training)
 
 
 def measure(
-    model: str, folds: list[FoldData], n_rows: int, config: Mapping, sets: int | None, workers: int
+    model: str,
+    folds: list[FoldData],
+    n_rows: int,
+    options: ProcedureOptions,
+    sets: int | None,
+    workers: int,
 ) -> Row:
     """Search one model with `sets` parameter sets a phase, all of them for None."""
-    options = copy.deepcopy(dict(config))
-    if sets is not None:
-        options["search"]["iterations"] = sets
+    asked = options if sets is None else with_option(options, "search.iterations", sets)
     started = time.perf_counter()
-    result = search_model(model, folds, n_rows, options, config["seed"], workers=workers)
+    result = search_model(model, folds, n_rows, asked, options.seed, workers=workers)
     seconds = time.perf_counter() - started
-    whole = (sum(count for _, count in plan_search(family_of(model), config)) + 1) * len(folds)
+    whole = (sum(count for _, count in plan_search(family_of(model), options.search)) + 1) * len(
+        folds
+    )
     return Row(
         model,
-        resolve_device(config["device"]) if model == "tabnet" else "cpu",
+        device_of(model, options),
         len(result.table),
         result.fits,
         seconds,
@@ -117,9 +131,9 @@ def _share(result: SearchResult) -> str:
 
 def measured(options: argparse.Namespace) -> Iterator[Row]:
     """Yield a row per model and device."""
-    config = merge(load_yaml(DEFAULTS), load_yaml(PROTOCOLS / "ge2025.yaml"))
+    study = published_options()
     started = time.perf_counter()
-    folds, n_rows = cohort(config, options.seed)
+    folds, n_rows = cohort(study, options.seed)
     shapes = sorted({fold.Z_train.shape[1] for fold in folds})
     print(
         f"{n_rows} training rows, {int(np.sum([f.y_valid.sum() for f in folds]))} events; folds "
@@ -134,7 +148,7 @@ def measured(options: argparse.Namespace) -> Iterator[Row]:
         sets = None if options.full else options.sets or SETS.get(model, OTHER_SETS)
         for device in devices:
             workers = options.workers if device == "cpu" else 1
-            yield measure(model, folds, n_rows, config | {"device": device}, sets, workers)
+            yield measure(model, folds, n_rows, replace(study, device=device), sets, workers)
 
 
 def peak_megabytes(workers: int) -> float:

@@ -26,7 +26,7 @@ from models.repetitions.ablation_refits import (
     seed_rows,
     summarise_step,
 )
-from models.repetitions.ablation_steps import Step, plan_steps, top_candidates
+from models.repetitions.ablation_steps import AblationOptions, Step, plan_steps, top_candidates
 from models.repetitions.outer_fits import NOT_JUDGED, outer_arguments, read_outer_fits
 from models.scoring.intervals import patient_resamples
 from models.study_files.inputs import input_arguments, read_inputs, training_rows
@@ -134,16 +134,16 @@ def plan_ablation(
         Candidates from the most important.
     """
     ranked = top_candidates(importance, columns)
-    steps = plan_steps(columns, ranked, info["features"], setting.config)
-    options = setting.config["ablation"]
+    steps = plan_steps(columns, ranked, info["features"], setting.options)
+    options = setting.options.ablation
     logger.info(
         "ablation of %s: at most %d fits of %d steps (search: %s, where: %s, seeds: %d)",
         setting.model,
         setting.planned_fits(steps),
         sum(step.is_fitted for step in steps),
-        options["search"],
-        options["where"],
-        options["seeds"],
+        options.search,
+        options.where,
+        options.seeds,
     )
     return steps, ranked
 
@@ -185,7 +185,7 @@ def ablate(
     """
     steps, ranked = plan_ablation(setting, columns, info, importance)
     todo = [step for step in steps if step.is_fitted]
-    with Workers(workers, setting, setting.config["threads"]) as pool:
+    with Workers(workers, setting, setting.options.threads) as pool:
         results = map_kept(
             pool,
             refit_step,
@@ -198,26 +198,26 @@ def ablate(
             unpack=Refits.unpacked,
         )
     done = dict(zip([step.name for step in todo], results, strict=True))
-    config, options = setting.config, setting.config["ablation"]
+    options, asked = setting.options, setting.options.ablation
     outcomes = [_outcome_of(step, done) for step in steps]
     table, seeds = _tables(setting, outcomes)
     # What the full model's fits have to say is said once, below the table.
     said = outcomes[0][1].notes if outcomes[0][1] is not None else []
-    search = options["search"]
+    search = asked.search
     fixed, common = (FIXED_IN_FOLDS, NOTES_IN_FOLDS) if setting.outer else (FIXED, NOTES)
-    searched = fixed if search == "fixed" else search_note(search, config, "step")
+    searched = fixed if search == "fixed" else search_note(search, options.search, "step")
     source = setting.threshold_source
-    notes = [WHERE[options["where"]], searched, *common, AT_THRESHOLD.format(source)]
+    notes = [WHERE[asked.where], searched, *common, AT_THRESHOLD.format(source)]
     facts = {
-        "where": options["where"],
+        "where": asked.where,
         "search": search,
-        "seeds": options["seeds"],
+        "seeds": asked.seeds,
         "fits": sum(each.fits for each in results),
         "threshold_source": source,
-        "confidence": config["evaluation"]["confidence"],
+        "confidence": options.evaluation.confidence,
         # Over outer folds, intervals come from influence values and from no resample.
-        "resamples": None if setting.outer else config["evaluation"]["bootstrap"],
-        "top_features": ranked[: max(options["top"], options["single"])],
+        "resamples": None if setting.outer else options.evaluation.bootstrap,
+        "top_features": ranked[: max(asked.top, asked.single)],
         "parameters": dict(setting.parameters),
         "notes": [*notes, *said],
     }
@@ -238,12 +238,12 @@ def _tables(
     setting: Setting, outcomes: list[tuple[Step, Refits | None]]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the table of the steps and that of their seeds."""
-    options, test = setting.config["evaluation"], setting.test
+    options, test = setting.options.evaluation, setting.test
     weights = patient_resamples(
         test["patient_id"].to_numpy(),
         test["outcome"].to_numpy(int),
-        options["bootstrap"],
-        derive_seed(setting.config["seed"], "evaluate", "resamples"),
+        options.bootstrap,
+        derive_seed(setting.options.seed, "evaluate", "resamples"),
     )
     full, folds = outcomes[0][1], setting.judging_folds
     rows, seeds, seen = [], [], {}
@@ -261,7 +261,7 @@ def _tables(
             notes = [f"Same signature as in step {same_as}."] if same_as else []
             notes += [note for note in refits.notes if note not in full.notes]
             row |= {
-                **summarise_step(refits, full, test, weights, options["confidence"], folds),
+                **summarise_step(refits, full, test, weights, options.confidence, folds),
                 "same_as": same_as,
                 "parameters": json.dumps(refits.parameters),
                 "signature": SEPARATOR.join(refits.signature),
@@ -297,7 +297,7 @@ def _print_plan(steps: list[Step]) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Read a trained model and its study, and run its ablation or show its plan."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(AblationOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, folds = training_rows(table)
     info = read_json(options.model_json)
@@ -312,29 +312,29 @@ def main(options: argparse.Namespace) -> None:
         if options.plan:
             print(f"No step: {options.model} could not be fitted. {info[REASON]}")
         else:
-            _write_dropped(info[REASON], options, config)
+            _write_dropped(info[REASON], options, how.mode)
         return
     test = table[table["part"] == "test"]
-    columns = candidates_in_mode(columns, table, config["mode"])
+    columns = candidates_in_mode(columns, table, how.mode)
     parameters, outer = info["parameters"], ()
     if test.empty:
-        outer = tuple(read_outer_fits(options, training, config["seed"]))
+        outer = tuple(read_outer_fits(options, training, how.seed))
         if not outer:
-            _write_dropped(NOT_JUDGED, options, config)
+            _write_dropped(NOT_JUDGED, options, how.mode)
             return
         test = training
         parameters = {f"outer fold {at}": each.parameters for at, each in enumerate(outer)}
-    setting = Setting(options.model, training, folds, test, parameters, config, outer)
+    setting = Setting(options.model, training, folds, test, parameters, how, outer)
     importance = read_table(options.importance, Importance)
     if options.plan:
         _print_plan(plan_ablation(setting, columns, info, importance)[0])
         return
-    with labelled_log(config):
+    with labelled_log(how.mode):
         files = (options.analysis, options.info, options.split)
         files += (options.model_json, options.importance)
         files += (options.nested, options.nested_predictions) if outer else ()
-        device = device_of(options.model, config)
-        key = stage_key("models.ablate", options.model, files, config, device)
+        device = device_of(options.model, how)
+        key = stage_key("models.ablate", options.model, files, how, device)
         path = options.out_dir / f"{options.model}.journal"
         with journal_until_done(path, key) as journal:
             try:
@@ -343,9 +343,10 @@ def main(options: argparse.Namespace) -> None:
                 )
             except FitError as error:
                 # Of the full model: a step that cannot be fitted is a row with its reason.
-                _write_dropped(error, options, config)
+                _write_dropped(error, options, how.mode)
                 return
-            _write(result, seeds, fitted_facts({"model": options.model, **facts}), options, config)
+            told = fitted_facts({"model": options.model, **facts})
+            _write(result, seeds, told, options, how.mode)
 
 
 def _write(
@@ -353,18 +354,18 @@ def _write(
     seeds: pd.DataFrame,
     facts: Mapping,
     options: argparse.Namespace,
-    config: Mapping,
+    mode: str,
 ) -> None:
     """Write the files of one model's ablation."""
-    write_result(table, options.out_dir / f"{options.model}.parquet", config, Ablation)
-    write_result(seeds, options.out_dir / f"{options.model}_seeds.parquet", config, AblationSeeds)
-    write_facts(facts, options.out_dir / f"{options.model}.json", config)
+    write_result(table, options.out_dir / f"{options.model}.parquet", mode, Ablation)
+    write_result(seeds, options.out_dir / f"{options.model}_seeds.parquet", mode, AblationSeeds)
+    write_facts(facts, options.out_dir / f"{options.model}.json", mode)
 
 
-def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
+def _write_dropped(reason: object, options: argparse.Namespace, mode: str) -> None:
     """Write the files of an ablation that has no full model to compare its steps with."""
     facts = dropped_facts(options.model, reason)
-    _write(empty_table(Ablation), empty_table(AblationSeeds), facts, options, config)
+    _write(empty_table(Ablation), empty_table(AblationSeeds), facts, options, mode)
 
 
 if __name__ == "__main__":

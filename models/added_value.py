@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,15 @@ from threadpoolctl import threadpool_limits
 from models.learning.estimators import device_of, family_of
 from models.learning.procedure import search_note
 from models.modes.mode import candidates_in_mode
-from models.repetitions.arms import BOTH, WITHOUT, Setting, in_outer_folds, on_test_rows, run_arms
+from models.repetitions.arms import (
+    BOTH,
+    WITHOUT,
+    ArmOptions,
+    Setting,
+    in_outer_folds,
+    on_test_rows,
+    run_arms,
+)
 from models.scoring.added_value import COLUMNS, compare_folds
 from models.study_files.inputs import input_arguments, read_inputs, training_rows
 from models.study_files.outputs import empty_table, write_facts, write_result
@@ -27,13 +36,22 @@ from models.workers.resuming import journal_until_done, stage_key
 from pipeline.core import command
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
-from pipeline.core.mode_labels import labelled_log, rigorous
+from pipeline.core.mode_labels import RIGOROUS, labelled_log
+from pipeline.core.sections import taken
+from pipeline.study.sections.judging import Primary
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.added_value import AddedValue, AddedValueDifferences
 from pipeline.tables.schemas.prediction.training import Predictions
 
 COMPARED, NOT_COMPARED = "compared", "not_compared"
 """Values of ``status``: whether there was anything to compare."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedValueOptions(ArmOptions):
+    """What the stage reads: that of the arms, and the primary analysis."""
+
+    primary: Primary | None = taken(Primary)
 
 
 def why_not(columns: Columns, model: str | None) -> str:
@@ -48,33 +66,32 @@ def why_not(columns: Columns, model: str | None) -> str:
     return f"the study has no {' and no '.join(lacking)} candidate" if lacking else ""
 
 
-def judged_model(config: Mapping, winner: Mapping, infos: Mapping[str, Mapping]) -> str | None:
+def judged_model(
+    declared: Primary | None, winner: Mapping, infos: Mapping[str, Mapping]
+) -> str | None:
     """Return the family of the primary analysis; the winner where none was declared or fitted.
 
     Parameters
     ----------
-    config : mapping
-        Resolved configuration; ``primary`` is used.
+    declared : Primary or None
+        The section `primary`.
     winner : mapping
         What ``winner.json`` holds.
     infos : mapping of str to mapping
         By model, what ``model.json`` holds.
     """
-    declared = config["primary"]
-    model = None if declared is None else declared["model"]
+    model = None if declared is None else declared.model
     return model if model in infos and is_fitted(infos[model]) else winner["model"]
 
 
-def judged_part(config: Mapping, test: pd.DataFrame) -> str:
+def judged_part(declared: Primary | None, test: pd.DataFrame) -> str:
     """Return on which part arms are judged: that of the primary analysis, else the test rows."""
-    declared = config["primary"]
-    nested = declared is not None and declared["part"] == "nested"
+    nested = declared is not None and declared.part == "nested"
     return "nested" if nested or test.empty else "test"
 
 
-def risk_threshold(config: Mapping, training: pd.DataFrame) -> float:
+def risk_threshold(configured: float | None, training: pd.DataFrame) -> float:
     """Return the risk at which net benefit is taken: the configured, else the share of events."""
-    configured = config["added_value"]["risk"]
     return float(training["outcome"].mean()) if configured is None else configured
 
 
@@ -124,9 +141,9 @@ def compare_on_test(
     arms, differences = on_test_rows(setting, runs, predictions, test)
     facts = {
         "search": setting.search,
-        "search_note": search_note(setting.search, setting.config, "arm"),
+        "search_note": search_note(setting.search, setting.options.search, "arm"),
         "same_as_trained": setting.keeps_trained,
-        "resamples": setting.config["evaluation"]["bootstrap"],
+        "resamples": setting.options.evaluation.bootstrap,
         "notes": list(dict.fromkeys(note for run in runs.values() for note in run.notes)),
     }
     return with_failed(arms, failed), differences, facts
@@ -155,10 +172,10 @@ def compare_nested(
     facts : dict
         ``search, search_note, folds, repeats, notes``.
     """
-    options = setting.config["nested"]
+    options = setting.options.nested
     runs, failed = {}, {}
     parameters: dict[str, Mapping | None] = dict.fromkeys(WITHOUT)
-    if options["search"] == "fixed":
+    if options.search == "fixed":
         # Each arm keeps what a search on all training rows chose for it, as the model itself does.
         runs, failed = run_arms(setting, [arm for arm in WITHOUT if arm != BOTH], workers, folder)
         parameters = {BOTH: setting.trained["parameters"]}
@@ -168,10 +185,10 @@ def compare_nested(
     tables = empty_table(AddedValue), empty_table(AddedValueDifferences)
     arms, differences = compare_folds(judged) if len(judged) else tables
     facts = {
-        "search": options["search"],
-        "search_note": search_note(options["search"], setting.config, "outer fold"),
-        "folds": options["folds"],
-        "repeats": options["repeats"],
+        "search": options.search,
+        "search_note": search_note(options.search, setting.options.search, "outer fold"),
+        "folds": options.folds,
+        "repeats": options.repeats,
         "notes": list(dict.fromkeys(note for run in runs.values() for note in run.notes)),
     }
     return with_failed(arms, failed | lost), differences, facts
@@ -179,34 +196,34 @@ def compare_nested(
 
 def main(options: argparse.Namespace) -> None:
     """Read the study's tables and its models, compare the arms, write their tables."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(AddedValueOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, folds = training_rows(table)
     test = table[table["part"] == "test"].reset_index(drop=True)
     infos = {info["model"]: info for info in map(read_json, options.models)}
-    model = judged_model(config, read_json(options.winner), infos)
+    model = judged_model(how.primary, read_json(options.winner), infos)
     if reason := why_not(columns, model):
         facts = {"status": NOT_COMPARED, "reason": reason}
         _write(
             (empty_table(AddedValue), empty_table(AddedValueDifferences), facts),
             options.out_dir,
-            config,
+            how.mode,
         )
         return
-    part, at = judged_part(config, test), risk_threshold(config, training)
-    device = device_of(model, config)
+    part, at = judged_part(how.primary, test), risk_threshold(how.added_value.risk, training)
+    device = device_of(model, how)
     # On a GPU several processes would only wait for one another.
     workers = options.workers if device == "cpu" else 1
     options.out_dir.mkdir(parents=True, exist_ok=True)
     nested = part == "nested"
-    seen = columns if nested else candidates_in_mode(columns, table, config["mode"])
+    seen = columns if nested else candidates_in_mode(columns, table, how.mode)
     # Cross-validating an order that has seen every row would measure nothing.
-    used = rigorous(config) if nested else config
+    used = replace(how, mode=RIGOROUS) if nested else how
     setting = Setting(model, seen, training, folds, used, infos[model], at)
-    with labelled_log(config), threadpool_limits(config["threads"]):
+    with labelled_log(how.mode), threadpool_limits(how.threads):
         if nested:
             files = [options.analysis, options.info, options.split, *options.models]
-            key = stage_key("models.added_value", model, files, config, device)
+            key = stage_key("models.added_value", model, files, how, device)
             arms, differences, facts = compare_nested(setting, workers, options.out_dir, key)
         else:
             paths = {path.parent.name: path for path in options.predictions}
@@ -223,24 +240,24 @@ def main(options: argparse.Namespace) -> None:
         "part": part,
         "risk": at,
         "net_benefit_all": share - (1 - share) * at / (1 - at),
-        "confidence": config["evaluation"]["confidence"],
+        "confidence": how.evaluation.confidence,
         **facts,
     }
-    _write((arms, differences, facts), options.out_dir, config, leaks=not nested)
+    _write((arms, differences, facts), options.out_dir, how.mode, leaks=not nested)
 
 
 def _write(
     result: tuple[pd.DataFrame, pd.DataFrame, Mapping],
     folder: Path,
-    config: Mapping,
+    mode: str,
     *,
     leaks: bool = True,
 ) -> None:
     arms, differences, facts = result
-    write_result(arms, folder / "added_value.parquet", config, AddedValue, leaks=leaks)
+    write_result(arms, folder / "added_value.parquet", mode, AddedValue, leaks=leaks)
     path = folder / "added_value_differences.parquet"
-    write_result(differences, path, config, AddedValueDifferences, leaks=leaks)
-    write_facts(facts, folder / "added_value.json", config, leaks=leaks)
+    write_result(differences, path, mode, AddedValueDifferences, leaks=leaks)
+    write_facts(facts, folder / "added_value.json", mode, leaks=leaks)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +28,7 @@ from models.scoring.evaluation import (
     evaluate,
     how_judged,
     out_of_fold_rows,
-    primary_present,
+    primary_model,
 )
 from models.scoring.performance import Sample
 from models.scoring.sample_tables import PER_MODEL, as_rows
@@ -38,6 +39,8 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
 from pipeline.core.mode_labels import labelled_log
+from pipeline.core.sections import taken
+from pipeline.study.sections.judging import Evaluation, Primary
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.evaluation import EVALUATION
 from pipeline.tables.schemas.prediction.nested import NestedPredictions
@@ -50,12 +53,36 @@ logger = logging.getLogger("vertebromics")
 NESTED = "_predictions.parquet"
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """What the stage reads.
+
+    Attributes
+    ----------
+    mode : {'rigorous', 'as_published'}
+        Order of the steps, which labels what is written.
+    seed : int
+        Seed of the study.
+    unit : {'patient', 'case'}
+        What a row of the analysis is.
+    evaluation, primary : section
+        The configuration's sections of these names.
+    """
+
+    mode: str
+    seed: int
+    unit: str
+    evaluation: Evaluation = taken(Evaluation)
+    primary: Primary | None = taken(Primary)
+
+
 def evaluate_held_out(
     held_out: Mapping[str, HeldOut],
     predictions: Mapping[str, pd.DataFrame],
     infos: Mapping[str, Mapping],
-    config: Mapping,
-    winner: str | None = None,
+    evaluation: Evaluation,
+    seed: int,
+    primary: str | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of the evaluation of a study without test rows.
 
@@ -65,7 +92,7 @@ def evaluate_held_out(
         By model, what its procedure predicts of the rows that the outer folds held out.
     predictions : mapping of str to pandas.DataFrame
         By model, as for `evaluate`; those of part ``oof`` are used.
-    infos, config, winner
+    infos, evaluation, seed, primary
         As for `evaluate`.
 
     Returns
@@ -77,8 +104,8 @@ def evaluate_held_out(
     """
     if not held_out:
         return {name: empty_table(schema) for name, schema in EVALUATION.items()}
-    how = how_judged(config, fitted_here=False)
-    primary = primary_present(config, winner, held_out)
+    how = how_judged(evaluation, seed, fitted_here=False)
+    primary = primary if primary in held_out else None
     firsts = {model: each.samples[0] for model, each in held_out.items()}
     keys = ("confidence", "n_resamples", "seed")
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in ("metrics", *PER_MODEL)}
@@ -97,7 +124,9 @@ def evaluate_held_out(
             compare_decisions(firsts, primary), on=["model_a", "model_b"], validate="one_to_one"
         ),
         "decision_curve": decision_curves(
-            {model: each.samples for model, each in held_out.items()}, config, how
+            {model: each.samples for model, each in held_out.items()},
+            evaluation.decision_curve,
+            how,
         ),
     }
 
@@ -128,7 +157,7 @@ def _held_out(paths: Sequence[Path], models: Sequence[str]) -> dict[str, HeldOut
 def main(options: argparse.Namespace) -> None:
     """Read the models of a study, evaluate them and write the tables."""
     study = open_study(options.study)
-    config = study.config
+    how = study.options(EvaluateOptions)
     predictions, infos = {}, {}
     for table, info in _paired_paths(options.predictions, options.models):
         model_info = read_json(info)
@@ -137,18 +166,23 @@ def main(options: argparse.Namespace) -> None:
             infos[model_info["model"]] = model_info
     winner = read_json(options.winner)["model"] if options.winner else None
     judged: Mapping[str, Sample | HeldOut]
-    with labelled_log(config):
+    with labelled_log(how.mode):
         if options.nested:
             judged = _held_out(options.nested, list(predictions))
-            tables = evaluate_held_out(judged, predictions, infos, config, winner)
+            primary = primary_model(how.primary, winner) if judged else None
+            tables = evaluate_held_out(
+                judged, predictions, infos, how.evaluation, how.seed, primary
+            )
         else:
-            tables = evaluate(predictions, infos, config, winner)
+            primary = primary_model(how.primary, winner) if predictions else None
+            tables = evaluate(predictions, infos, how.evaluation, how.seed, primary)
             judged = on_test_rows(predictions, infos)
         given = (options.analysis, options.split, options.ingest)
-        tables["subgroups"] = study_subgroups(judged, study, *given)
+        known = (study.cases, study.dictionary)
+        tables["subgroups"] = study_subgroups(judged, how.evaluation, how.unit, *known, *given)
     schemas = EVALUATION | {"subgroups": Subgroups}
     for name, table in tables.items():
-        write_result(table, options.out_dir / f"{name}.parquet", config, schemas[name])
+        write_result(table, options.out_dir / f"{name}.parquet", how.mode, schemas[name])
 
 
 if __name__ == "__main__":

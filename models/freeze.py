@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from models.frozen.model import LIKENESS, check_facts, load_frozen
 from models.frozen.steps import readings_of
 from models.learning.estimators import FAMILIES
 from models.learning.fitted_procedure import FittedModel, refit
+from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure
 from models.study_files.inputs import read_inputs, training_rows
 from pipeline.core import command
@@ -34,8 +36,10 @@ from pipeline.core.errors import ProgramError, StudyError
 from pipeline.core.files import file_hash, read_json, read_table
 from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import is_leaking
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.study.option_numbers import bounded_number
+from pipeline.study.sections.judging import Optimism
 from pipeline.study.study import Study, open_study, predicts
 from pipeline.tables.schemas.prediction.training import Predictions
 
@@ -47,6 +51,13 @@ SAME_AS_STUDY = 1e-6
 SAME_AS_FIT = {"lr": 1e-12, "svm": 1e-12, "rf": 0.0, "xgboost": 0.0, "tabnet": 1e-5}
 """How far frozen numbers may be from the fit. TabNet rounds to single precision, which moves a risk
 by some 1e-7, and by up to 6e-6 in rows far from those of the training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezeOptions(ProcedureOptions):
+    """What freezing reads: that of the procedure, and how its repetitions search."""
+
+    optimism: Optimism = taken(Optimism)
 
 
 def freeze(
@@ -88,23 +99,23 @@ def freeze(
         tables / "analysis.parquet", tables / "analysis.json", tables / "split.parquet"
     )
     training, _ = training_rows(table)
-    config = study.config
-    with threadpool_limits(config["threads"]):
-        seed = derive_seed(config["seed"], model, "refit")
-        fitted = refit(model, columns, training, info["parameters"], config, seed)
+    how = study.options(FreezeOptions)
+    with threadpool_limits(how.threads):
+        seed = derive_seed(how.seed, model, "refit")
+        fitted = refit(model, columns, training, info["parameters"], how, seed)
         frozen = write_procedure(fitted, "procedure")
         _check_patients(frozen.facts, training_rows_too)
         stored = read_table(folder / "models" / model / "predictions.parquet", Predictions)
         _check_fit(fitted, frozen, table, stored, readings_facts(columns))
-        search = config["optimism"]["search"]
-        repeated = Procedure(model, columns, config, "reduced" if search == "fixed" else search)
-        again = refit_often(repeated, training, refits, config["seed"], workers)
+        search = how.optimism.search
+        repeated = Procedure(model, columns, how, "reduced" if search == "fixed" else search)
+        again = refit_often(repeated, training, refits, how.seed, workers)
         for each in again:
             _check_patients(each.frozen.facts, training_rows_too)
         likeness = learn_likeness(
             fitted.chain.transform(columns.take(training)).to_numpy(),
             training["patient_id"].to_numpy(),
-            derive_seed(config["seed"], "freeze", "likeness"),
+            derive_seed(how.seed, "freeze", "likeness"),
         )
     analysis = read_json(tables / "analysis.json")
     given = (info, analysis, columns, training, stored, frozen, again, texts or Texts())
@@ -134,7 +145,7 @@ def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
             remedy="add prediction to `analyses`, and run the study",
             code="freeze-without-prediction",
         )
-    if is_leaking(study.config):
+    if is_leaking(study.config["mode"]):
         raise StudyError(
             "A model of mode: as_published is not frozen, since its figures leak",
             where=f"study {study.name}",

@@ -17,7 +17,7 @@ import argparse
 import logging
 import math
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ import pandas as pd
 
 from models.learning.estimators import FAMILIES, device_of
 from models.learning.folds import assign_folds
+from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
 from models.scoring import metrics
 from models.study_files.inputs import input_arguments, read_inputs, training_rows
@@ -43,10 +44,12 @@ from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import REASON, is_fitted
-from pipeline.core.mode_labels import rigorous
+from pipeline.core.mode_labels import RIGOROUS
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.study.sections.judging import LearningCurve as Shares
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.learning_curve import LearningCurve
 
@@ -54,6 +57,13 @@ logger = logging.getLogger("vertebromics")
 
 PARTS = 5
 """Parts to which the training patients are dealt; one of them judges."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveOptions(ProcedureOptions):
+    """What the stage reads: that of the procedure, and the shares that it is run on."""
+
+    learning_curve: Shares = taken(Shares)
 
 
 class Task(NamedTuple):
@@ -66,15 +76,17 @@ class Task(NamedTuple):
     seed: int
 
 
-def tasks_of(training: pd.DataFrame, config: Mapping, model: str) -> list[Task]:
+def tasks_of(training: pd.DataFrame, asked: Shares, seed: int, model: str) -> list[Task]:
     """Deal the training patients to shares and judging parts, in every repeat.
 
     Parameters
     ----------
     training : pandas.DataFrame
         ``patient_id, outcome``, one row per unit.
-    config : mapping
-        Resolved configuration; ``seed`` and ``learning_curve`` are used.
+    asked : LearningCurve
+        The section `learning_curve`: which shares, and how often.
+    seed : int
+        Seed of the study.
     model : str
         Name of the family, for the seeds of its fits.
 
@@ -89,20 +101,20 @@ def tasks_of(training: pd.DataFrame, config: Mapping, model: str) -> list[Task]:
     FitError
         If a part would lack an outcome.
     """
-    options, tasks = config["learning_curve"], []
+    tasks = []
     patients = training["patient_id"].to_numpy()
     event = training.groupby("patient_id")["outcome"].max()
-    for repeat in range(options["repeats"]):
-        drawn = derive_seed(config["seed"], "learning_curve", repeat)
+    for repeat in range(asked.repeats):
+        drawn = derive_seed(seed, "learning_curve", repeat)
         judging = assign_folds(training, PARTS, drawn) == 0
         rest = event.drop(np.unique(patients[judging]))
         rng = np.random.default_rng(drawn)
         order = [rng.permutation(sorted(rest.index[rest == value])) for value in (0, 1)]
-        for share in sorted(options["shares"]):
+        for share in sorted(asked.shares):
             chosen = [one for each in order for one in each[: math.ceil(share * len(each))]]
             learned = np.flatnonzero(np.isin(patients, chosen))
-            seed = derive_seed(config["seed"], "learning_curve", model, repeat)
-            tasks.append(Task(repeat, share, learned, np.flatnonzero(judging), seed))
+            own = derive_seed(seed, "learning_curve", model, repeat)
+            tasks.append(Task(repeat, share, learned, np.flatnonzero(judging), own))
     return tasks
 
 
@@ -131,16 +143,22 @@ def run_task(shared: tuple[Procedure, pd.DataFrame], task: Task) -> dict[str, An
 
 
 def learning_curve(
-    procedure: Procedure, training: pd.DataFrame, workers: int = 1, journal: Journal | None = None
+    procedure: Procedure,
+    training: pd.DataFrame,
+    asked: Shares,
+    workers: int = 1,
+    journal: Journal | None = None,
 ) -> tuple[pd.DataFrame, dict]:
     """Run the procedure on growing shares of the training patients.
 
     Parameters
     ----------
     procedure : Procedure
-        What every share repeats; ``learning_curve`` of its configuration says which and how often.
+        What every share repeats.
     training : pandas.DataFrame
         Training rows of the analysis table.
+    asked : LearningCurve
+        The section `learning_curve`: which shares, and how often.
     workers : int
         Processes; the result does not depend on it.
     journal : Journal, optional
@@ -159,9 +177,9 @@ def learning_curve(
         If a judging part would lack an outcome.
     """
     started = time.monotonic()
-    config, model = procedure.config, procedure.model
-    tasks = tasks_of(training, config, model)
-    with Workers(workers, (procedure, training), config["threads"]) as pool:
+    options, model = procedure.options, procedure.model
+    tasks = tasks_of(training, asked, options.seed, model)
+    with Workers(workers, (procedure, training), options.threads) as pool:
         results = map_kept(
             pool,
             run_task,
@@ -189,13 +207,13 @@ def learning_curve(
     table = pd.DataFrame(rows).reindex(columns=list(types)).astype(types)
     facts = {
         "model": model,
-        "shares": sorted(config["learning_curve"]["shares"]),
-        "repeats": config["learning_curve"]["repeats"],
+        "shares": sorted(asked.shares),
+        "repeats": asked.repeats,
         "parts": PARTS,
         "search": procedure.search,
         "fits": sum(result["fits"] for result in results if isinstance(result, dict)),
         "seconds": round(time.monotonic() - started, 1),
-        "search_note": search_note(procedure.search, config, "share"),
+        "search_note": search_note(procedure.search, options.search, "share"),
     }
     return table, facts
 
@@ -208,37 +226,39 @@ def _described(task: Task, result: dict[str, Any] | str) -> str:
 
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, draw one model's learning curve, write its table."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(CurveOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
     final = read_json(options.model_json)
     if not is_fitted(final):
-        _write_dropped(final[REASON], options, config)
+        _write_dropped(final[REASON], options, how.mode)
         return
-    search = config["learning_curve"]["search"]
+    search = how.learning_curve.search
     fixed = final["parameters"] if search == "fixed" else None
-    procedure = Procedure(options.model, columns, rigorous(config), search, fixed)
+    procedure = Procedure(options.model, columns, replace(how, mode=RIGOROUS), search, fixed)
     files = (options.analysis, options.info, options.split, options.model_json)
-    key = stage_key(
-        "models.learning_curve", options.model, files, config, device_of(options.model, config)
-    )
+    device = device_of(options.model, how)
+    key = stage_key("models.learning_curve", options.model, files, how, device)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
         try:
-            result, facts = learning_curve(procedure, training, options.workers, journal)
+            result, facts = learning_curve(
+                procedure, training, how.learning_curve, options.workers, journal
+            )
         except FitError as error:
-            _write_dropped(error, options, config)
+            _write_dropped(error, options, how.mode)
             return
         if result["auroc"].isna().all():
-            _write_dropped(f"No share could be fitted: {result['note'].iloc[0]}", options, config)
+            reason = f"No share could be fitted: {result['note'].iloc[0]}"
+            _write_dropped(reason, options, how.mode)
             return
-        write_result(result, options.out, config, LearningCurve, leaks=False)
-        write_facts(fitted_facts(facts), options.json, config, leaks=False)
+        write_result(result, options.out, how.mode, LearningCurve, leaks=False)
+        write_facts(fitted_facts(facts), options.json, how.mode, leaks=False)
 
 
-def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
+def _write_dropped(reason: object, options: argparse.Namespace, mode: str) -> None:
     """Write the files of a model whose curve could not be drawn."""
-    write_result(empty_table(LearningCurve), options.out, config, LearningCurve, leaks=False)
-    write_facts(dropped_facts(options.model, reason), options.json, config, leaks=False)
+    write_result(empty_table(LearningCurve), options.out, mode, LearningCurve, leaks=False)
+    write_facts(dropped_facts(options.model, reason), options.json, mode, leaks=False)
 
 
 if __name__ == "__main__":

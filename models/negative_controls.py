@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from models.added_value import judged_model, judged_part
 from models.learning.estimators import device_of, family_of
 from models.learning.folds import outer_folds, outer_seed
+from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
 from models.modes.mode import candidates_in_mode
 from models.references import Reference, fit_reference, with_simple_predictors
@@ -34,9 +35,12 @@ from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json, read_table
-from pipeline.core.mode_labels import labelled_log, rigorous
+from pipeline.core.mode_labels import RIGOROUS, labelled_log
+from pipeline.core.sections import taken
 from pipeline.core.table_schema import types_of
 from pipeline.study.changed import with_option
+from pipeline.study.sections.controls import Controls as Asked
+from pipeline.study.sections.judging import Nested, Primary
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.features.controls import KINDS, ControlRows, Controls
 from pipeline.tables.schemas.images.masks import Masks
@@ -54,6 +58,24 @@ SIMPLE = {
 """Arm of a simple prediction -> why it is not there."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ControlOptions(ProcedureOptions):
+    """What the stage reads: that of the procedure, and on what it is tried and judged.
+
+    Attributes
+    ----------
+    unit : {'patient', 'case'}
+        What a row of the analysis is.
+    controls, nested, primary : section
+        The configuration's sections of these names.
+    """
+
+    unit: str
+    controls: Asked = taken(Asked)
+    nested: Nested = taken(Nested)
+    primary: Primary | None = taken(Primary)
+
+
 @dataclass(frozen=True)
 class Controlled:
     """What all fits share.
@@ -66,8 +88,8 @@ class Controlled:
         Radiomic candidates.
     tables : mapping of (str, int) to pandas.DataFrame
         By arm and draw, the analysis table with the split, features replaced.
-    config : mapping
-        Resolved configuration, of the mode in which it is judged.
+    options : ControlOptions
+        What is read of a study, with the mode in which it is judged.
     search : str
         How parameters are found.
     parameters : mapping or None
@@ -77,7 +99,7 @@ class Controlled:
     model: str
     columns: Columns
     tables: Mapping[tuple[str, int], pd.DataFrame] = field(repr=False)
-    config: Mapping = field(repr=False)
+    options: ControlOptions = field(repr=False)
     search: str
     parameters: Mapping | None
 
@@ -107,14 +129,14 @@ class Judging:
         return folds
 
 
-def judging_of(table: pd.DataFrame, config: Mapping) -> Judging:
+def judging_of(table: pd.DataFrame, options: ControlOptions) -> Judging:
     """Return on which rows the arms are judged: those of the primary analysis."""
     test = table[table["part"] == "test"].reset_index(drop=True)
-    if judged_part(config, test) == "test":
+    if judged_part(options.primary, test) == "test":
         return Judging(test[["outcome", "patient_id"]], [(0, 0, None)])
     training, _ = training_rows(table)
-    nested = config["nested"]
-    outer = outer_folds(training, nested["folds"], nested["repeats"], config["seed"])
+    nested = options.nested
+    outer = outer_folds(training, nested.folds, nested.repeats, options.seed)
     return Judging(training[["outcome", "patient_id"]], list(outer))
 
 
@@ -164,7 +186,7 @@ def fit_all(
     """
     tasks = [(*key, *part) for key in shared.tables for part in judging.parts]
     names = [f"{arm} {draw}, repeat {r}, fold {f}" for arm, draw, r, f, _ in tasks]
-    with Workers(workers, shared, shared.config["threads"]) as pool:
+    with Workers(workers, shared, shared.options.threads) as pool:
         results = map_kept(
             pool, _fit, tasks, names, journal,
             stage="controls", describe=_told, pack=dict, unpack=dict,
@@ -192,15 +214,15 @@ def _fit(shared: Controlled, task: tuple) -> dict:
     arm, draw, repeat, fold, held_out = task
     table = shared.tables[arm, draw]
     training, folds = training_rows(table)
-    columns, seed = shared.columns, shared.config["seed"]
+    columns, seed = shared.columns, shared.options.seed
     if held_out is None:
         judged = table[table["part"] == "test"].reset_index(drop=True)
-        columns = candidates_in_mode(columns, table, shared.config["mode"])
+        columns = candidates_in_mode(columns, table, shared.options.mode)
     else:
         judged = training[held_out]
         training, folds = training[~held_out].reset_index(drop=True), None
         seed = outer_seed(seed, shared.model, repeat, fold)
-    procedure = Procedure(shared.model, columns, shared.config, shared.search, shared.parameters)
+    procedure = Procedure(shared.model, columns, shared.options, shared.search, shared.parameters)
     try:
         # The seed is that of the true features: arms differ by the features alone.
         run = procedure.run(training, seed, folds)
@@ -220,7 +242,7 @@ def simple_arms(
     columns: Columns,
     table: pd.DataFrame,
     judging: Judging,
-    config: Mapping,
+    options: ControlOptions,
     masks: pd.DataFrame | None,
 ) -> tuple[dict[str, tuple[np.ndarray, float]], dict[str, str]]:
     """Predict the judged rows from volume, shape or mean CT number alone.
@@ -236,12 +258,12 @@ def simple_arms(
         Analysis table with its split.
     judging : Judging
         What is judged.
-    config : mapping
-        Resolved configuration, of the mode in which it is judged.
+    options : ControlOptions
+        What is read of a study, with the mode in which it is judged.
     masks : pandas.DataFrame or None
         ``masks.parquet``, for the mean CT number as scanned.
     """
-    table, predictors = with_simple_predictors(table, columns, masks, config["unit"])
+    table, predictors = with_simple_predictors(table, columns, masks, options.unit)
     shape = tuple(name for name in columns.features if name.startswith("original_shape_"))
     candidates = {
         name: replace(columns, features=(), predictors=(predictors[name],))
@@ -255,7 +277,7 @@ def simple_arms(
     found, failed = {}, {name: why for name, why in SIMPLE.items() if name not in candidates}
     for name, own in candidates.items():
         reference = Reference(name, own, every=True)
-        used = _unfiltered(config) if name == "shape" else config
+        used = _unfiltered(options) if name == "shape" else options
         probability, sizes = np.full(judging.folds.shape, np.nan), []
         try:
             for repeat, _, held_out in judging.parts:
@@ -275,11 +297,11 @@ def simple_arms(
     return found, failed
 
 
-def _unfiltered(config: Mapping) -> Mapping:
-    """Return the configuration by which every reproducible feature enters."""
+def _unfiltered(options: ControlOptions) -> ControlOptions:
+    """Return options by which every reproducible feature enters."""
     for name in ("selection.wilcoxon.p", "selection.mrmr.k"):
-        config = with_option(config, name, None)
-    return config
+        options = with_option(options, name, None)
+    return options
 
 
 def table_of_arms(
@@ -330,39 +352,39 @@ def table_of_arms(
 
 def main(options: argparse.Namespace) -> None:
     """Read the study's tables and controls, fit and judge the arms, write their table."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(ControlOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
     infos = {info["model"]: info for info in map(read_json, options.models)}
-    model = judged_model(config, read_json(options.winner), infos)
+    model = judged_model(how.primary, read_json(options.winner), infos)
     options.out_dir.mkdir(parents=True, exist_ok=True)
     reason = "no model could be fitted" if model is None else ""
     if not columns.features:
         reason = "the study has no radiomic candidate"
     if reason:
         facts = {"status": NOT_COMPARED, "reason": reason}
-        _write(empty_table(Controls), facts, options.out_dir, config)
+        _write(empty_table(Controls), facts, options.out_dir, how.mode)
         return
-    judging = judging_of(table, config)
+    judging = judging_of(table, how)
     nested = judging.parts[0][2] is not None
     # Cross-validating an order that has seen every row would measure nothing.
-    used = rigorous(config) if nested else config
-    search = config["controls"]["search"]
+    used = replace(how, mode=RIGOROUS) if nested else how
+    search = how.controls.search
     parameters = infos[model]["parameters"] if search == "fixed" else None
     rows = read_table(options.rows, ControlRows)
     radiomic = columns.without_blocks("clinical")
     shared = Controlled(model, radiomic, replaced(table, rows), used, search, parameters)
-    device = device_of(model, config)
+    device = device_of(model, how)
     # On a GPU several processes would only wait for one another.
     workers = options.workers if device == "cpu" else 1
     files = [options.analysis, options.info, options.split, options.rows, *options.models]
-    key = stage_key("models.negative_controls", model, files, config, device)
-    with labelled_log(config), threadpool_limits(config["threads"]):
+    key = stage_key("models.negative_controls", model, files, how, device)
+    with labelled_log(how.mode), threadpool_limits(how.threads):
         with journal_until_done(options.out_dir / "controls.journal", key) as journal:
             drawn, failed = fit_all(shared, judging, workers, journal)
         masks = read_table(options.masks, Masks) if options.masks else None
-        seen = columns if nested else candidates_in_mode(columns, table, config["mode"])
+        seen = columns if nested else candidates_in_mode(columns, table, how.mode)
         simple, lacking = simple_arms(seen, table, judging, used, masks)
-    confidence = config["evaluation"]["confidence"]
+    confidence = how.evaluation.confidence
     result = table_of_arms(drawn, simple, failed | lacking, judging, confidence)
     facts = {
         "status": COMPARED if (TRUE, 0) in drawn else NOT_COMPARED,
@@ -370,19 +392,19 @@ def main(options: argparse.Namespace) -> None:
         "model": model,
         "label": family_of(model).label,
         "part": "nested" if nested else "test",
-        "draws": config["controls"]["draws"],
+        "draws": how.controls.draws,
         "confidence": confidence,
         "search": search,
-        "search_note": search_note(search, config, "draw"),
+        "search_note": search_note(search, how.search, "draw"),
     }
-    _write(result, facts, options.out_dir, config, leaks=not nested)
+    _write(result, facts, options.out_dir, how.mode, leaks=not nested)
 
 
 def _write(
-    table: pd.DataFrame, facts: Mapping, folder: Path, config: Mapping, *, leaks: bool = True
+    table: pd.DataFrame, facts: Mapping, folder: Path, mode: str, *, leaks: bool = True
 ) -> None:
-    write_result(table, folder / "controls.parquet", config, Controls, leaks=leaks)
-    write_facts(facts, folder / "controls.json", config, leaks=leaks)
+    write_result(table, folder / "controls.parquet", mode, Controls, leaks=leaks)
+    write_facts(facts, folder / "controls.json", mode, leaks=leaks)
 
 
 if __name__ == "__main__":

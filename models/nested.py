@@ -13,7 +13,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ import pandas as pd
 
 from models.learning.estimators import FAMILIES, device_of
 from models.learning.folds import outer_folds, outer_seed
+from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
 from models.scoring import metrics
 from models.study_files.inputs import input_arguments, read_inputs, training_rows
@@ -39,8 +40,10 @@ from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import REASON, is_fitted
-from pipeline.core.mode_labels import rigorous
+from pipeline.core.mode_labels import RIGOROUS
+from pipeline.core.sections import taken
 from pipeline.core.table_schema import types_of
+from pipeline.study.sections.judging import Nested as Repeated
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.nested import Nested, NestedPredictions
 
@@ -49,6 +52,13 @@ logger = logging.getLogger("vertebromics")
 COLUMNS = types_of(Nested)
 
 PREDICTIONS = types_of(NestedPredictions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NestedOptions(ProcedureOptions):
+    """What the stage reads: that of the procedure, and how often it is repeated."""
+
+    nested: Repeated = taken(Repeated)
 
 
 class Judged(NamedTuple):
@@ -81,6 +91,7 @@ class Judged(NamedTuple):
 def cross_validate(
     procedure: Procedure,
     training: pd.DataFrame,
+    repeated: Repeated,
     workers: int = 1,
     journal: Journal | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
@@ -89,9 +100,11 @@ def cross_validate(
     Parameters
     ----------
     procedure : Procedure
-        What every outer fold repeats; ``nested`` of its configuration says how often.
+        What every outer fold repeats.
     training : pandas.DataFrame
         Training rows of the analysis table.
+    repeated : Nested
+        The section `nested`, which says how often.
     workers : int
         Processes over which the outer folds are spread; the result does not depend on it.
     journal : Journal, optional
@@ -114,10 +127,9 @@ def cross_validate(
     FitError
         If the model cannot be fitted in an outer fold, as where an inner one lacks an outcome.
     """
-    model, config, started = procedure.model, procedure.config, time.monotonic()
-    options = config["nested"]
-    outer = list(outer_folds(training, options["folds"], options["repeats"], config["seed"]))
-    with Workers(workers, (procedure, training), config["threads"]) as pool:
+    model, options, started = procedure.model, procedure.options, time.monotonic()
+    outer = list(outer_folds(training, repeated.folds, repeated.repeats, options.seed))
+    with Workers(workers, (procedure, training), options.threads) as pool:
         judged = map_kept(
             pool,
             _judge,
@@ -141,12 +153,12 @@ def cross_validate(
         "auroc_low": float(means.min()),
         "auroc_high": float(means.max()),
         "brier": float(table["brier"].mean()),
-        "folds": options["folds"],
-        "repeats": options["repeats"],
+        "folds": repeated.folds,
+        "repeats": repeated.repeats,
         "search": procedure.search,
         "fits": fits,
         "seconds": round(time.monotonic() - started, 1),
-        "search_note": search_note(procedure.search, config, "outer fold"),
+        "search_note": search_note(procedure.search, options.search, "outer fold"),
         "notes": list(dict.fromkeys(notes)),
     }
     return table, _predictions(training, judged), facts
@@ -166,7 +178,7 @@ def _predictions(training: pd.DataFrame, judged: list[Judged]) -> pd.DataFrame:
 def _judge(shared: tuple[Procedure, pd.DataFrame], task: tuple[int, int, np.ndarray]) -> Judged:
     """Run the procedure without an outer fold and judge it there."""
     (procedure, training), (repeat, fold, held_out) = shared, task
-    seed = outer_seed(procedure.config["seed"], procedure.model, repeat, fold)
+    seed = outer_seed(procedure.options.seed, procedure.model, repeat, fold)
     run = procedure.run(training[~held_out].reset_index(drop=True), seed)
     judged = training[held_out]
     outcome, probability = judged["outcome"].to_numpy(int), run.fitted.predict(judged)
@@ -203,49 +215,48 @@ def _unpacked(kept: dict) -> Judged:
     return Judged(**kept)
 
 
-def planned_fits(procedure: Procedure) -> int:
+def planned_fits(procedure: Procedure, repeated: Repeated) -> int:
     """Return how many classifiers a nested cross-validation fits at most."""
-    options = procedure.config["nested"]
-    return options["folds"] * options["repeats"] * procedure.planned_fits
+    return repeated.folds * repeated.repeats * procedure.planned_fits
 
 
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, cross-validate one model, write its tables."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(NestedOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
     final = read_json(options.model_json) if options.model_json else None
     if final is not None and not is_fitted(final):
-        _write_dropped(final[REASON], options, config)
+        _write_dropped(final[REASON], options, how.mode)
         return
     fixed = final["parameters"] if final is not None else None
     # Cross-validating an order that has seen every row would measure nothing.
-    honest = rigorous(config)
-    procedure = Procedure(options.model, columns, honest, config["nested"]["search"], fixed)
-    logger.info("nested %s: at most %d fits", options.model, planned_fits(procedure))
+    honest = replace(how, mode=RIGOROUS)
+    procedure = Procedure(options.model, columns, honest, how.nested.search, fixed)
+    logger.info("nested %s: at most %d fits", options.model, planned_fits(procedure, how.nested))
     files = [options.analysis, options.info, options.split]
     files += [options.model_json] if options.model_json else []
-    device = device_of(options.model, config)
-    key = stage_key("models.nested", options.model, files, config, device)
+    device = device_of(options.model, how)
+    key = stage_key("models.nested", options.model, files, how, device)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
         try:
             result, predictions, facts = cross_validate(
-                procedure, training, options.workers, journal
+                procedure, training, how.nested, options.workers, journal
             )
         except FitError as error:
-            _write_dropped(error, options, config)
+            _write_dropped(error, options, how.mode)
         else:
-            write_result(result, options.out, config, Nested, leaks=False)
-            write_result(predictions, options.predictions, config, NestedPredictions, leaks=False)
-            write_facts(fitted_facts(facts), options.json, config, leaks=False)
+            write_result(result, options.out, how.mode, Nested, leaks=False)
+            write_result(predictions, options.predictions, how.mode, NestedPredictions, leaks=False)
+            write_facts(fitted_facts(facts), options.json, how.mode, leaks=False)
 
 
-def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
+def _write_dropped(reason: object, options: argparse.Namespace, mode: str) -> None:
     """Write the files of a model that an outer fold left without a fit."""
-    write_result(empty_table(Nested), options.out, config, Nested, leaks=False)
+    write_result(empty_table(Nested), options.out, mode, Nested, leaks=False)
     nobody = empty_table(NestedPredictions)
-    write_result(nobody, options.predictions, config, NestedPredictions, leaks=False)
-    write_facts(dropped_facts(options.model, reason), options.json, config, leaks=False)
+    write_result(nobody, options.predictions, mode, NestedPredictions, leaks=False)
+    write_facts(dropped_facts(options.model, reason), options.json, mode, leaks=False)
 
 
 if __name__ == "__main__":

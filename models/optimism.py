@@ -30,13 +30,14 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from models.learning.estimators import FAMILIES, device_of
+from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
 from models.repetitions.optimism_resamples import (
     Resampled,
@@ -62,10 +63,12 @@ from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import REASON, is_fitted
-from pipeline.core.mode_labels import is_leaking, rigorous
+from pipeline.core.mode_labels import RIGOROUS, is_leaking
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.study.sections.judging import Optimism as Repeated
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.optimism import Optimism
 
@@ -90,10 +93,18 @@ OTHER_ORDER = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class OptimismOptions(ProcedureOptions):
+    """What the stage reads: that of the procedure, and how often it is repeated."""
+
+    optimism: Repeated = taken(Repeated)
+
+
 def correct_optimism(
     procedure: Procedure,
     training: pd.DataFrame,
     final: Mapping,
+    resamples: int,
     workers: int = 1,
     journal: Journal | None = None,
 ) -> tuple[pd.DataFrame, dict]:
@@ -102,11 +113,13 @@ def correct_optimism(
     Parameters
     ----------
     procedure : Procedure
-        What every resample repeats; ``optimism`` of its configuration says how often.
+        What every resample repeats.
     training : pandas.DataFrame
         Training rows of the analysis table.
     final : mapping
         What model.json holds of the final model; ``parameters`` and ``threshold`` are used.
+    resamples : int
+        How often.
     workers : int
         Processes; the result does not depend on it.
     journal : Journal, optional
@@ -127,24 +140,23 @@ def correct_optimism(
         If the procedure cannot run on more than a fifth of the resamples.
     """
     started = time.monotonic()
-    config, model = procedure.config, procedure.model
-    wanted = config["optimism"]["resamples"]
+    options, model = procedure.options, procedure.model
     outcome, patients = training["outcome"].to_numpy(int), training["patient_id"].to_numpy()
     drawn = patient_resamples(
         patients,
         outcome,
-        wanted,
-        derive_seed(config["seed"], "optimism", "resamples"),
+        resamples,
+        derive_seed(options.seed, "optimism", "resamples"),
         stratified=False,
     )
     tasks = [
-        (times, derive_seed(config["seed"], "optimism", model, number))
+        (times, derive_seed(options.seed, "optimism", model, number))
         for number, times in enumerate(drawn)
     ]
     kept = replace(procedure, search="fixed", parameters=dict(final["parameters"]))
-    fitted = kept.run(training, config["seed"]).fitted
+    fitted = kept.run(training, options.seed).fitted
     sample = Sample(outcome, fitted.predict(training), patients, float(final["threshold"]))
-    with Workers(workers, (procedure, training), config["threads"]) as pool:
+    with Workers(workers, (procedure, training), options.threads) as pool:
         results = map_kept(
             pool,
             run_on_resample,
@@ -158,10 +170,10 @@ def correct_optimism(
         )
     done = [result for result in results if isinstance(result, Resampled)]
     refused = [result for result in results if not isinstance(result, Resampled)]
-    if len(refused) > MAX_LEFT_OUT * wanted:
+    if len(refused) > MAX_LEFT_OUT * resamples:
         raise FitError(
             "Nearly every resample of the training patients must allow the procedure to run",
-            found=f"{len(refused)} of {wanted} do not, the first because of: {refused[0]}",
+            found=f"{len(refused)} of {resamples} do not, the first because of: {refused[0]}",
             where="config key optimism",
             remedy="use fewer folds (split.folds), or leave `optimism.models` empty",
             code="resamples-too-few",
@@ -169,17 +181,17 @@ def correct_optimism(
     own_notes = []
     if refused:
         own_notes.append(
-            f"{len(refused)} of {wanted} resamples did not allow the procedure to run and were "
+            f"{len(refused)} of {resamples} resamples did not allow the procedure to run and were "
             f"left out, the first because of: {refused[0]}"
         )
     facts = {
         "model": model,
-        "resamples": wanted,
+        "resamples": resamples,
         "left_out": len(refused),
         "search": procedure.search,
         "fits": 1 + sum(result.fits for result in done),
         "seconds": round(time.monotonic() - started, 1),
-        "search_note": search_note(procedure.search, config, "resample"),
+        "search_note": search_note(procedure.search, options.search, "resample"),
         "interval_note": NO_INTERVAL,
         "own_notes": own_notes,
         "notes": [],
@@ -280,45 +292,49 @@ def point_632_plus(apparent: float, out_of_bag: float, no_information: float) ->
     return apparent - weight * lost
 
 
-def planned_fits(procedure: Procedure) -> int:
+def planned_fits(procedure: Procedure, resamples: int) -> int:
     """Return how many classifiers an optimism correction fits at most."""
-    return 1 + procedure.config["optimism"]["resamples"] * procedure.planned_fits
+    return 1 + resamples * procedure.planned_fits
 
 
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, correct one model's performance, write its table."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(OptimismOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
     final = read_json(options.model_json)
     if not is_fitted(final):
-        _write_dropped(final[REASON], options, config)
+        _write_dropped(final[REASON], options, how.mode)
         return
     # An order that has seen every row has no optimism that resamples of its rows could measure.
-    honest = rigorous(config)
-    search = config["optimism"]["search"]
+    honest = replace(how, mode=RIGOROUS)
+    search, resamples = how.optimism.search, how.optimism.resamples
     fixed = final["parameters"] if search == "fixed" else None
     procedure = Procedure(options.model, columns, honest, search, fixed)
-    logger.info("optimism of %s: at most %d fits", options.model, planned_fits(procedure))
+    logger.info(
+        "optimism of %s: at most %d fits", options.model, planned_fits(procedure, resamples)
+    )
     files = (options.analysis, options.info, options.split, options.model_json)
-    device = device_of(options.model, config)
-    key = stage_key("models.optimism", options.model, files, config, device)
+    device = device_of(options.model, how)
+    key = stage_key("models.optimism", options.model, files, how, device)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
         try:
-            result, facts = correct_optimism(procedure, training, final, options.workers, journal)
+            result, facts = correct_optimism(
+                procedure, training, final, resamples, options.workers, journal
+            )
         except FitError as error:
-            _write_dropped(error, options, config)
+            _write_dropped(error, options, how.mode)
             return
-        if is_leaking(config):
+        if is_leaking(how.mode):
             facts["notes"].append(OTHER_ORDER)
-        write_result(result, options.out, config, Optimism, leaks=False)
-        write_facts(fitted_facts(facts), options.json, config, leaks=False)
+        write_result(result, options.out, how.mode, Optimism, leaks=False)
+        write_facts(fitted_facts(facts), options.json, how.mode, leaks=False)
 
 
-def _write_dropped(reason: object, options: argparse.Namespace, config: Mapping) -> None:
+def _write_dropped(reason: object, options: argparse.Namespace, mode: str) -> None:
     """Write the files of a model that most resamples, or the whole study, left without a fit."""
-    write_result(empty_table(Optimism), options.out, config, Optimism, leaks=False)
-    write_facts(dropped_facts(options.model, reason), options.json, config, leaks=False)
+    write_result(empty_table(Optimism), options.out, mode, Optimism, leaks=False)
+    write_facts(dropped_facts(options.model, reason), options.json, mode, leaks=False)
 
 
 if __name__ == "__main__":

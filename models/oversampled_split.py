@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from threadpoolctl import threadpool_limits
 
 from models.learning.one_fit import fit_estimator
+from models.learning.options import FitOptions, ProcedureOptions, RefitOptions, SearchOptions
 from models.learning.search import search_model
 from models.modes.rows import FoldData
 from models.scoring import metrics
@@ -36,8 +37,9 @@ from pipeline.core import command
 from pipeline.core.command import progress
 from pipeline.core.files import write_table
 from pipeline.core.mode_labels import COLUMN, RIGOROUS, WORD
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
-from pipeline.study.changed import with_option
+from pipeline.study.sections.judging import OversampledSplit
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.oversampled_split import Orders
 
@@ -54,6 +56,13 @@ OBSERVED, PERMUTED = "observed", "permuted"
 
 MEASURES = ("auroc", "accuracy", "sensitivity", "specificity", "precision", "f1")
 MEASURES += ("weighted_precision", "weighted_recall", "weighted_f1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrdersOptions(ProcedureOptions):
+    """What the stage reads: that of the procedure, and how often outcomes are dealt anew."""
+
+    oversampled_split: OversampledSplit = taken(OversampledSplit)
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,8 @@ def parts_of(
     columns: Columns,
     table: pd.DataFrame,
     outcome: np.ndarray,
-    config: Mapping,
+    options: RefitOptions,
+    share: float,
     seed: int,
 ) -> Parts:
     """Encode, scale, oversample and divide the rows of a study in one of the two orders.
@@ -97,17 +107,17 @@ def parts_of(
         Analysis table.
     outcome : ndarray of int, shape (n_rows,)
         Outcome of each row, observed or dealt anew.
-    config : mapping
-        Resolved configuration; ``selection, imputation, scaling, oversampling`` and ``split`` are
-        used.
+    options : RefitOptions
+        What is read of a study; ``selection, imputation, scaling, oversampling`` are used.
+    share : float
+        Share of the patients that is judged on.
     seed : int
         Seed of synthetic rows and of the division.
     """
-    X, method = columns.take(table), config["oversampling"]
-    own, share = derive_seed(seed, "oversampling"), config["split"]["test_fraction"]
+    X, method, own = columns.take(table), options.oversampling, derive_seed(seed, "oversampling")
     dealt = derive_seed(seed, "split")
     if order == BEFORE:
-        Z = selection_chain(columns, config).fit(X, outcome).transform(X).to_numpy()
+        Z = selection_chain(columns, options).fit(X, outcome).transform(X).to_numpy()
         drawn = resample_rows(Z, outcome, own, method)
         rows = np.arange(len(drawn.y))
         train, test = train_test_split(rows, test_size=share, stratify=drawn.y, random_state=dealt)
@@ -115,18 +125,18 @@ def parts_of(
         return Parts(drawn.X[train], drawn.y[train], drawn.X[test], drawn.y[test], made)
     held_out = holdout_parts(table.assign(outcome=outcome), share, dealt) == "test"
     train, test = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    chain = selection_chain(columns, config).fit(X.iloc[train], outcome[train])
+    chain = selection_chain(columns, options).fit(X.iloc[train], outcome[train])
     Z, Z_test = (chain.transform(X.iloc[of]).to_numpy() for of in (train, test))
     drawn = resample_rows(Z, outcome[train], own, method)
     return Parts(drawn.X, drawn.y, Z_test, outcome[test], 0)
 
 
 def judged(
-    model: str, parameters: Mapping, parts: Parts, config: Mapping, seed: int
+    model: str, parameters: Mapping, parts: Parts, options: FitOptions, seed: int
 ) -> dict[str, float]:
     """Fit a model to the training rows and judge it on the test rows, at a threshold of 0.5.
 
-    `config` does not oversample: the rows of `parts` come so.
+    `options` do not oversample: the rows of `parts` come so.
 
     Returns
     -------
@@ -134,7 +144,7 @@ def judged(
         `MEASURES`, then ``tp, fp, fn, tn, rows, synthetic``.
     """
     rows = np.arange(len(parts.y))
-    fit = fit_estimator(model, parameters, parts.Z, parts.y, rows, config, seed)
+    fit = fit_estimator(model, parameters, parts.Z, parts.y, rows, options, seed)
     risk = fit.probability(parts.Z_test)
     counts = metrics.confusion(parts.y_test, risk, 0.5)
     found = metrics.confusion_metrics(counts) | {"auroc": metrics.auroc(parts.y_test, risk)}
@@ -142,12 +152,11 @@ def judged(
     return measured | counts._asdict() | {"rows": len(parts.y_test), "synthetic": parts.made}
 
 
-def searched(model: str, parts: Parts, config: Mapping, seed: int) -> dict:
+def searched(model: str, parts: Parts, options: SearchOptions, folds: int, seed: int) -> dict:
     """Search a model's parameters over folds of the training rows, synthetic ones among them.
 
-    `config` does not oversample: the rows of `parts` come so.
+    `options` do not oversample: the rows of `parts` come so.
     """
-    folds = config["split"]["folds"]
     deal = StratifiedKFold(folds, shuffle=True, random_state=derive_seed(seed, "folds"))
     groups = np.arange(len(parts.y))
     seen = [
@@ -159,11 +168,11 @@ def searched(model: str, parts: Parts, config: Mapping, seed: int) -> dict:
         )
         for number, (learn, valid) in enumerate(deal.split(parts.Z, parts.y))
     ]
-    return search_model(model, seen, len(parts.y), config, derive_seed(seed, "search")).parameters
+    return search_model(model, seen, len(parts.y), options, derive_seed(seed, "search")).parameters
 
 
 def compare_orders(
-    columns: Columns, table: pd.DataFrame, config: Mapping
+    columns: Columns, table: pd.DataFrame, options: OrdersOptions
 ) -> tuple[pd.DataFrame, dict]:
     """Judge each model in both orders, on the observed outcome and on permuted ones.
 
@@ -178,22 +187,22 @@ def compare_orders(
     facts : dict
         ``parameters`` of each model, ``permutations, oversampling, test_fraction, columns``.
     """
-    options = config["oversampled_split"]
+    asked, share = options.oversampled_split, options.split.test_fraction
     observed = table["outcome"].to_numpy(dtype=int)
     rows, parameters = [], {}
     # For rows that come oversampled.
-    plain = with_option(config, "oversampling", "none")
-    for model in options["models"]:
-        seed = derive_seed(config["seed"], "oversampled split", model)
+    plain = replace(options, oversampling="none")
+    for model in asked.models:
+        seed = derive_seed(options.seed, "oversampled split", model)
         first = derive_seed(seed, OBSERVED, 0)
-        parts = parts_of(BEFORE, columns, table, observed, config, first)
-        parameters[model] = searched(model, parts, plain, seed)
-        draws = [(OBSERVED, 0), *((PERMUTED, at) for at in range(options["permutations"]))]
+        parts = parts_of(BEFORE, columns, table, observed, options, share, first)
+        parameters[model] = searched(model, parts, plain, options.split.folds, seed)
+        draws = [(OBSERVED, 0), *((PERMUTED, at) for at in range(asked.permutations))]
         for outcome, draw in draws:
             own = derive_seed(seed, outcome, draw)
             y = observed if outcome == OBSERVED else permuted_outcome(table, own)
             for order in (BEFORE, AFTER):
-                parts = parts_of(order, columns, table, y, config, own)
+                parts = parts_of(order, columns, table, y, options, share, own)
                 found = judged(model, parameters[model], parts, plain, own)
                 label = LEAKS if order == BEFORE else RIGOROUS
                 head = {"model": model, "order": order, "outcome": outcome, "draw": draw}
@@ -201,11 +210,11 @@ def compare_orders(
             progress(f"orders {model}", draw + 1, len(draws), outcome)
     facts = {
         "parameters": parameters,
-        "permutations": options["permutations"],
-        "oversampling": config["oversampling"],
-        "test_fraction": config["split"]["test_fraction"],
+        "permutations": asked.permutations,
+        "oversampling": options.oversampling,
+        "test_fraction": share,
         "columns": signature_of(
-            selection_chain(columns, config).fit(columns.take(table), observed)
+            selection_chain(columns, options).fit(columns.take(table), observed)
         ),
     }
     return pd.DataFrame(rows), facts
@@ -213,12 +222,12 @@ def compare_orders(
 
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table, compare the two orders, write what they give."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(OrdersOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    with threadpool_limits(config["threads"]):
-        found, facts = compare_orders(columns, table, config)
+    with threadpool_limits(how.threads):
+        found, facts = compare_orders(columns, table, how)
     write_table(found, options.out, Orders, csv=True)
-    write_facts(facts, options.json, config)
+    write_facts(facts, options.json, how.mode)
     for (model, order), rows in found[found["outcome"] == PERMUTED].groupby(["model", "order"]):
         logger.info(
             "%s, oversampled %s, outcomes dealt anew: mean accuracy %.3f, AUROC %.3f%s",

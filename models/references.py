@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from models.learning.fitted_procedure import refit
 from models.learning.folds import outer_folds
+from models.learning.options import RefitOptions
 from models.modes.mode import candidates_in_mode
 from models.scoring import cross_validated
 from models.scoring.cross_validated import NO_FOLD, HeldOut
@@ -33,9 +34,11 @@ from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_table
 from pipeline.core.mode_labels import labelled_log
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.study.changed import with_option
+from pipeline.study.sections.judging import Evaluation, Nested
 from pipeline.study.study import open_study
 from pipeline.tables.baseline_names import mean_feature, names_density
 from pipeline.tables.features.volume_names import volume_feature
@@ -63,6 +66,23 @@ LABELS = {
 }
 
 COLUMNS = types_of(References)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceOptions(RefitOptions):
+    """What the stage reads: that of a fit with its selection, and how it is judged.
+
+    Attributes
+    ----------
+    unit : {'patient', 'case'}
+        What a row of the analysis is.
+    evaluation, nested : section
+        The configuration's sections of these names.
+    """
+
+    unit: str
+    evaluation: Evaluation = taken(Evaluation)
+    nested: Nested = taken(Nested)
 
 
 @dataclass(frozen=True)
@@ -197,19 +217,23 @@ def plan_references(columns: Columns, predictors: Mapping[str, Predictor]) -> li
 
 
 def fit_reference(
-    reference: Reference, training: pd.DataFrame, test: pd.DataFrame, config: Mapping
+    reference: Reference, training: pd.DataFrame, test: pd.DataFrame, options: RefitOptions
 ) -> tuple[np.ndarray, int]:
     """Fit a reference to training rows; return test probabilities and the number of columns."""
     if reference.columns is None:
         return np.full(len(test), training["outcome"].mean()), 0
-    options = with_option(config, "selection.clinical.p", None) if reference.every else config
-    seed = derive_seed(config["seed"], "reference", reference.name)
+    seed = derive_seed(options.seed, "reference", reference.name)
+    if reference.every:
+        options = with_option(options, "selection.clinical.p", None)
     fitted = refit("lr", reference.columns, training, PARAMETERS, options, seed)
     return fitted.predict(test), len(fitted.signature)
 
 
 def compare_references(
-    columns: Columns, table: pd.DataFrame, config: Mapping, masks: pd.DataFrame | None = None
+    columns: Columns,
+    table: pd.DataFrame,
+    options: ReferenceOptions,
+    masks: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Fit all references of a study and judge them on the rows that judge its models.
 
@@ -219,8 +243,8 @@ def compare_references(
         Candidates.
     table : pandas.DataFrame
         Analysis table with ``part``; without test rows, outer folds judge.
-    config : mapping
-        Resolved configuration.
+    options : ReferenceOptions
+        What is read of a study.
     masks : pandas.DataFrame, optional
         ``masks.parquet`` of a study with images.
 
@@ -230,12 +254,12 @@ def compare_references(
         One row per reference: ``reference, label, n_features, auroc, auroc_low, auroc_high, brier,
         scaled_brier, note``.
     """
-    table, predictors = with_simple_predictors(table, columns, masks, config["unit"])
+    table, predictors = with_simple_predictors(table, columns, masks, options.unit)
     training, _ = training_rows(table)
     test = table[table["part"] == "test"].reset_index(drop=True)
-    judge = partial(_on_test_rows, training=training, test=test, config=config)
+    judge = partial(_on_test_rows, training=training, test=test, options=options)
     if test.empty:
-        judge = partial(_on_held_out_rows, training=training, config=config)
+        judge = partial(_on_held_out_rows, training=training, options=options)
     rows = []
     for reference in plan_references(columns, predictors):
         row = {"reference": reference.name, "label": reference.label, "note": reference.note}
@@ -249,40 +273,40 @@ def compare_references(
 
 
 def _on_test_rows(
-    reference: Reference, training: pd.DataFrame, test: pd.DataFrame, config: Mapping
+    reference: Reference, training: pd.DataFrame, test: pd.DataFrame, options: ReferenceOptions
 ) -> dict:
     """Fit a reference to the training rows and judge it on the test rows."""
-    options = config["evaluation"]
-    probability, n_features = fit_reference(reference, training, test, config)
+    evaluation = options.evaluation
+    probability, n_features = fit_reference(reference, training, test, options)
     outcome, patients = test["outcome"].to_numpy(int), test["patient_id"].to_numpy()
-    sample = Sample(outcome, probability, patients, options["threshold"])
+    sample = Sample(outcome, probability, patients, evaluation.threshold)
     values = point_values(sample)
-    area = auroc_estimate(sample, options["confidence"])
+    area = auroc_estimate(sample, evaluation.confidence)
     return _judged(n_features, area, values["brier"], values["scaled_brier"])
 
 
-def _on_held_out_rows(reference: Reference, training: pd.DataFrame, config: Mapping) -> dict:
+def _on_held_out_rows(
+    reference: Reference, training: pd.DataFrame, options: ReferenceOptions
+) -> dict:
     """Fit a reference outside each outer fold and judge it there: the study has no test rows."""
-    nested, options = config["nested"], config["evaluation"]
-    shape = (nested["repeats"], len(training))
+    nested, evaluation = options.nested, options.evaluation
+    shape = (nested.repeats, len(training))
     folds, probability = np.full(shape, NO_FOLD), np.full(shape, np.nan)
     sizes = []
-    for repeat, fold, held_out in outer_folds(
-        training, nested["folds"], nested["repeats"], config["seed"]
-    ):
+    for repeat, fold, held_out in outer_folds(training, nested.folds, nested.repeats, options.seed):
         learned = training[~held_out].reset_index(drop=True)
         judged = training[held_out].reset_index(drop=True)
         folds[repeat, held_out] = fold
-        probability[repeat, held_out], size = fit_reference(reference, learned, judged, config)
+        probability[repeat, held_out], size = fit_reference(reference, learned, judged, options)
         sizes.append(size)
     judged = HeldOut(
         training["outcome"].to_numpy(int),
         training["patient_id"].to_numpy(),
         folds,
         probability,
-        np.full(shape, options["threshold"]),
+        np.full(shape, evaluation.threshold),
     )
-    area = cross_validated.auroc_estimate(judged, options["confidence"])
+    area = cross_validated.auroc_estimate(judged, evaluation.confidence)
     values = [point_values(sample) for sample in judged.samples]
     briers = [float(np.mean([each[n] for each in values])) for n in ("brier", "scaled_brier")]
     # Folds choose their own columns: the table tells how many on average.
@@ -302,13 +326,13 @@ def _judged(n_features: int, area: Estimate, brier: float, scaled_brier: float) 
 
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, judge the references, write their table."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(ReferenceOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    columns = candidates_in_mode(columns, table, config["mode"])
+    columns = candidates_in_mode(columns, table, how.mode)
     masks = read_table(options.masks, Masks) if options.masks else None
-    with labelled_log(config), threadpool_limits(config["threads"]):
-        result = compare_references(columns, table, config, masks)
-    write_result(result, options.out, config, References)
+    with labelled_log(how.mode), threadpool_limits(how.threads):
+        result = compare_references(columns, table, how, masks)
+    write_result(result, options.out, how.mode, References)
 
 
 if __name__ == "__main__":

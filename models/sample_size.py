@@ -91,11 +91,11 @@ def describe_sample_size(
 def main(options: argparse.Namespace) -> None:
     """Read the candidates, the training rows and the models, and write the note."""
     config = open_study(options.study).config
+    mode, expected = config["mode"], config["evaluation"]["expected_r2"]
     columns, table = read_inputs(options.analysis, options.info, options.split)
     infos = [info for info in map(read_json, options.models) if is_fitted(info)]
-    expected = config["evaluation"]["expected_r2"]
     training = table[table["part"] == "train"]
-    write_facts(describe_sample_size(columns, training, infos, expected), options.out, config)
+    write_facts(describe_sample_size(columns, training, infos, expected), options.out, mode)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Each model's training fits this chain again inside its folds; this stage only sh
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from models.learning.signature_tables import signature_tables
 from models.modes.as_published import ASSUMPTIONS
 from models.modes.mode import candidates_in_mode, learning_rows, selection_rows, transform_folds
+from models.modes.order_options import OrderOptions
 from models.stability import permuted_outcome
 from models.study_files.inputs import input_arguments, read_inputs, training_rows
 from models.study_files.outputs import write_facts, write_result
@@ -28,6 +29,8 @@ from models.transformers.filters import WilcoxonFilter
 from pipeline.core import command
 from pipeline.core.mode_labels import is_leaking, labelled_log
 from pipeline.core.seeds import derive_seed
+from pipeline.study.sections.selecting import Ccc, Mrmr, PerturbedAgreement
+from pipeline.study.sections.selecting import Selection as Chosen
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.selection import Selection
 from pipeline.tables.schemas.prediction.signature import SIGNATURE
@@ -36,7 +39,15 @@ _BOUND = {"estimate": "", "lower": " (lower limit)"}
 _P_VALUE = {"none": "P", "fdr": "P (false discovery rate)"}
 
 
-def funnel_of(chain: Pipeline, columns: Columns, chosen: Mapping) -> list[dict]:
+@dataclass(frozen=True, kw_only=True)
+class SelectOptions(OrderOptions):
+    """What the stage reads: that of the selection, and how it is told."""
+
+    threads: int
+    assumptions: dict[str, str]
+
+
+def funnel_of(chain: Pipeline, columns: Columns, chosen: Chosen) -> list[dict]:
     """Count the candidates that are left after each step of a fitted chain.
 
     Parameters
@@ -45,7 +56,7 @@ def funnel_of(chain: Pipeline, columns: Columns, chosen: Mapping) -> list[dict]:
         Fitted by `selection_chain`.
     columns : Columns
         Its candidates.
-    chosen : mapping
+    chosen : Selection
         The section ``selection`` of the configuration, for the labels.
 
     Returns
@@ -67,47 +78,47 @@ def funnel_of(chain: Pipeline, columns: Columns, chosen: Mapping) -> list[dict]:
         _step("candidates", "Candidates", len(columns.features), n_clinical),
         _step("ccc", _agreement_label(chosen, one_reader), agreed, n_clinical),
         _step("univariate", _univariate_label(chosen), univariate, kept_clinical),
-        _step("mrmr", _mrmr_label(chosen["mrmr"]), final, kept_clinical),
+        _step("mrmr", _mrmr_label(chosen.mrmr), final, kept_clinical),
     ]
 
 
-def _agreement_label(chosen: Mapping, one_reader: bool) -> str:
+def _agreement_label(chosen: Chosen, one_reader: bool) -> str:
     """Name the agreement that features have to pass."""
-    asked, labels = chosen["robustness"], []
+    asked, labels = chosen.robustness, []
     if asked != "perturbations":
-        labels.append(_ccc_label(chosen["ccc"], one_reader))
+        labels.append(_ccc_label(chosen.ccc, one_reader))
     if asked != "readers":
-        labels.append(_icc_label(chosen["perturbations"]))
+        labels.append(_icc_label(chosen.perturbations))
     return "; ".join(labels)
 
 
-def _icc_label(limits: Mapping) -> str:
-    if limits["threshold"] is None:
+def _icc_label(limits: PerturbedAgreement) -> str:
+    if limits.threshold is None:
         return "ICC between perturbed extractions: off"
-    bound = _BOUND[limits["bound"]]
-    return f"ICC between perturbed extractions{bound} >= {limits['threshold']:g}"
+    bound = _BOUND[limits.bound]
+    return f"ICC between perturbed extractions{bound} >= {limits.threshold:g}"
 
 
-def _ccc_label(ccc: dict, one_reader: bool) -> str:
-    if ccc["threshold"] is None:
+def _ccc_label(ccc: Ccc, one_reader: bool) -> str:
+    if ccc.threshold is None:
         return "CCC between readers: off"
     if one_reader:
         return "CCC between readers skipped (one reader)"
-    within = " within levels" if ccc["within_level"] else ""
-    return f"CCC between readers{within}{_BOUND[ccc['bound']]} >= {ccc['threshold']:g}"
+    within = " within levels" if ccc.within_level else ""
+    return f"CCC between readers{within}{_BOUND[ccc.bound]} >= {ccc.threshold:g}"
 
 
-def _univariate_label(chosen: dict) -> str:
-    radiomic, clinical = chosen["wilcoxon"]["p"], chosen["clinical"]["p"]
-    p_value = _P_VALUE[chosen["wilcoxon"]["correction"]]
+def _univariate_label(chosen: Chosen) -> str:
+    radiomic, clinical = chosen.wilcoxon.p, chosen.clinical.p
+    p_value = _P_VALUE[chosen.wilcoxon.correction]
     rank_sum = "Rank-sum: off" if radiomic is None else f"Rank-sum {p_value} < {radiomic:g}"
     return f"{rank_sum}; clinical P{': off' if clinical is None else f' < {clinical:g}'}"
 
 
-def _mrmr_label(mrmr: dict) -> str:
-    if mrmr["k"] is None:
+def _mrmr_label(mrmr: Mrmr) -> str:
+    if mrmr.k is None:
         return "mRMR: off"
-    return f"mRMR ({mrmr['scheme'].upper()}), at most {mrmr['k']}"
+    return f"mRMR ({mrmr.scheme.upper()}), at most {mrmr.k}"
 
 
 def passed_by_chance(
@@ -190,14 +201,14 @@ def _position(pipeline: Pipeline, step: str) -> int:
     return [name for name, _ in pipeline.steps].index(step)
 
 
-def training_chain(columns: Columns, table: pd.DataFrame, config: Mapping) -> Pipeline:
+def training_chain(columns: Columns, table: pd.DataFrame, options: OrderOptions) -> Pipeline:
     """Fit the selection chain to the training rows of an analysis table with its split."""
     training, _ = training_rows(table)
-    return learning_rows(columns, training, config).chain
+    return learning_rows(columns, training, options).chain
 
 
 def report_selection(
-    columns: Columns, table: pd.DataFrame, config: dict, chain: Pipeline
+    columns: Columns, table: pd.DataFrame, options: OrderOptions, chain: Pipeline
 ) -> tuple[pd.DataFrame, dict]:
     """Tell what the selection chain chose, and fit it to each fold's training rows.
 
@@ -207,8 +218,8 @@ def report_selection(
         Candidates.
     table : pandas.DataFrame
         Analysis table with ``part`` and ``fold``.
-    config : dict
-        Resolved configuration.
+    options : OrderOptions
+        What is read of a study.
     chain : Pipeline
         Fitted to the training rows (`training_chain`); it is left as it is.
 
@@ -225,16 +236,16 @@ def report_selection(
     X = columns.take(rows)
     radiomics, by_chance, pca = block_pipeline(chain, "radiomics"), None, None
     if radiomics is not None:
-        X, draws = X[radiomics.feature_names_in_], config["selection"]["permutations"]
-        seed = derive_seed(config["seed"], "select", "permutations")
+        X, draws = X[radiomics.feature_names_in_], options.selection.permutations
+        seed = derive_seed(options.seed, "select", "permutations")
         by_chance = passed_by_chance(radiomics, X, rows, draws, seed)
         pca = explained_variance(radiomics, X)
     per_fold = [
         {"fold": fold.fold, "selected": candidates_of(columns, fold.signature)}
-        for fold in transform_folds(columns, training, folds, config)
+        for fold in transform_folds(columns, training, folds, options)
     ]
     summary = {
-        "funnel": funnel_of(chain, columns, config["selection"]),
+        "funnel": funnel_of(chain, columns, options.selection),
         "folds": per_fold,
         "by_chance": by_chance,
         "pca": pca,
@@ -249,20 +260,20 @@ def _step(step: str, label: str, radiomics: int, clinical: int) -> dict:
 
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, write the selection."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(SelectOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    columns = candidates_in_mode(columns, table, config["mode"])
+    columns = candidates_in_mode(columns, table, how.mode)
     # As in training, so that both choose alike between features that are all but equal.
-    with labelled_log(config), threadpool_limits(config["threads"]):
-        chain = training_chain(columns, table, config)
-        selection, summary = report_selection(columns, table, config, chain)
+    with labelled_log(how.mode), threadpool_limits(how.threads):
+        chain = training_chain(columns, table, how)
+        selection, summary = report_selection(columns, table, how, chain)
         described = signature_tables(columns, table, chain)
-    write_result(selection, options.out, config, Selection)
+    write_result(selection, options.out, how.mode, Selection)
     for (name, schema), made in zip(SIGNATURE.items(), described, strict=True):
-        write_result(made, options.out.parent / f"{name}.parquet", config, schema)
-    if is_leaking(config):
-        summary["assumptions"] = config["assumptions"] | ASSUMPTIONS
-    write_facts(summary, options.json, config)
+        write_result(made, options.out.parent / f"{name}.parquet", how.mode, schema)
+    if is_leaking(how.mode):
+        summary["assumptions"] = how.assumptions | ASSUMPTIONS
+    write_facts(summary, options.json, how.mode)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from models.learning.estimators import FAMILIES
 from models.learning.fitted_procedure import FittedModel, refit
+from models.learning.options import RefitOptions
 from models.missingness import complete_rows
 from models.modes.mode import candidates_in_mode
 from models.repetitions.outer_fits import OuterFit, folds_of, outer_arguments, read_outer_fits
@@ -39,8 +40,10 @@ from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
 from pipeline.core.fit_status import is_fitted
 from pipeline.core.mode_labels import labelled_log
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
+from pipeline.study.sections.judging import Evaluation
 from pipeline.study.study import open_study
 from pipeline.tables.readers import latest_label
 from pipeline.tables.schemas.prediction.sensitivity import Sensitivity
@@ -52,6 +55,13 @@ FEWEST = 2
 """Rows of either outcome without which nothing is fitted, and no AUROC has an interval."""
 
 COLUMNS = types_of(Sensitivity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensitivityOptions(RefitOptions):
+    """What the stage reads: that of a fit with its selection, and the level of intervals."""
+
+    evaluation: Evaluation = taken(Evaluation)
 
 
 def read_by(columns: Columns, table: pd.DataFrame, reader: str) -> pd.DataFrame:
@@ -210,7 +220,7 @@ def _predicted(fits: Sequence[Fit], rows: pd.DataFrame, kept: np.ndarray) -> np.
 
 
 def complete_case_row(
-    fits: Sequence[Fit], columns: Columns, judge: Judge, table: pd.DataFrame, config: Mapping
+    fits: Sequence[Fit], columns: Columns, judge: Judge, table: pd.DataFrame, options: RefitOptions
 ) -> dict:
     """Fit the model to complete training rows and judge it on complete rows.
 
@@ -220,8 +230,8 @@ def complete_case_row(
         As for `other_reader_rows`.
     table : pandas.DataFrame
         Analysis table.
-    config : mapping
-        Resolved configuration.
+    options : RefitOptions
+        What is read of a study.
     """
     kept = complete_rows(columns, judge.rows)
     of_fits = [complete_rows(columns, fit.training) for fit in fits]
@@ -240,11 +250,11 @@ def complete_case_row(
         if min(events, len(rows) - events) < FEWEST:
             left = f"{events} events among {len(rows)} complete {part} rows"
             return row | {"note": f"not done: {left} are too few"}
-    complete = candidates_in_mode(columns, table[complete_rows(columns, table)], config["mode"])
+    complete = candidates_in_mode(columns, table[complete_rows(columns, table)], options.mode)
     again = []
     for fit, rows in zip(fits, learned, strict=True):
         try:
-            fitted = refit(fit.fitted.model, complete, rows, fit.parameters, config, fit.seed)
+            fitted = refit(fit.fitted.model, complete, rows, fit.parameters, options, fit.seed)
         except FitError as error:
             return row | {"note": f"not done: {error}"}
         again.append(fit._replace(fitted=fitted))
@@ -257,7 +267,7 @@ def analyse(
     columns: Columns,
     table: pd.DataFrame,
     parameters: Mapping,
-    config: Mapping,
+    options: SensitivityOptions,
     outer: Sequence[OuterFit] = (),
 ) -> pd.DataFrame:
     """Do both sensitivity analyses of one model.
@@ -272,8 +282,8 @@ def analyse(
         Analysis table with ``part``.
     parameters : mapping
         The model's parameters, as ``model.json`` holds them.
-    config : mapping
-        Resolved configuration.
+    options : SensitivityOptions
+        What is read of a study.
     outer : sequence of OuterFit
         In a study without test rows, the outer folds that judge.
 
@@ -284,22 +294,22 @@ def analyse(
         ``difference`` is the analysis minus the model as it is, on the same rows.
     """
     training, _ = training_rows(table)
-    confidence = config["evaluation"]["confidence"]
+    confidence = options.evaluation.confidence
     if outer:
         judge = Judge(training, folds_of(list(outer))[0], confidence)
         asked = [(~each.held_out, each.held_out, each.parameters, each.seed) for each in outer]
     else:
         judge = Judge(table[table["part"] == "test"].reset_index(drop=True), None, confidence)
         everyone, judged = np.ones(len(training), bool), np.ones(len(judge.rows), bool)
-        asked = [(everyone, judged, parameters, config["seed"])]
+        asked = [(everyone, judged, parameters, options.seed)]
     fits = []
     for learned, judged, chosen, seed in asked:
         # The seed of the final fit, so that the model here is the one that was evaluated.
         own, rows = derive_seed(seed, model, "refit"), training[learned].reset_index(drop=True)
-        fitted = refit(model, columns, rows, chosen, config, own)
+        fitted = refit(model, columns, rows, chosen, options, own)
         fits.append(Fit(fitted, rows, judged, chosen, own))
     rows = other_reader_rows(fits, columns, judge)
-    rows.append(complete_case_row(fits, columns, judge, table, config))
+    rows.append(complete_case_row(fits, columns, judge, table, options))
     result = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).assign(model=model)
     return result.astype(COLUMNS).assign(note=result["note"].fillna(""))
 
@@ -310,20 +320,20 @@ def _counts(rows: pd.DataFrame) -> dict:
 
 def main(options: argparse.Namespace) -> None:
     """Read a trained model's parameters, refit it, and write its sensitivity analyses."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(SensitivityOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
-    columns = candidates_in_mode(columns, table, config["mode"])
+    columns = candidates_in_mode(columns, table, how.mode)
     info = read_json(options.model_json)
-    with labelled_log(config), threadpool_limits(config["threads"]):
+    with labelled_log(how.mode), threadpool_limits(how.threads):
         training, _ = training_rows(table)
         no_hold_out, outer = len(training) == len(table), []
         if no_hold_out and is_fitted(info):
-            outer = read_outer_fits(options, training, config["seed"])
+            outer = read_outer_fits(options, training, how.seed)
         if is_fitted(info) and (outer or not no_hold_out):
-            result = analyse(options.model, columns, table, info["parameters"], config, outer)
+            result = analyse(options.model, columns, table, info["parameters"], how, outer)
         else:
             result = empty_table(Sensitivity)
-    write_result(result, options.out, config, Sensitivity)
+    write_result(result, options.out, how.mode, Sensitivity)
 
 
 if __name__ == "__main__":

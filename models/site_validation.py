@@ -20,8 +20,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,7 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from models.learning.folds import assign_folds
+from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
 from models.scoring import metrics
 from models.scoring.calibration import calibration_intercept, calibration_slope
@@ -41,6 +41,7 @@ from models.scoring.performance import Sample, auroc_estimate
 from models.study_files.inputs import input_arguments, read_inputs, training_rows
 from models.study_files.outputs import write_facts, write_result
 from models.transformers.chain import block_pipeline, selection_chain
+from models.transformers.chain_options import ChainOptions
 from models.transformers.columns import Columns
 from models.transformers.harmonisation import harmoniser_of
 from models.transformers.univariate import adjusted_p
@@ -48,9 +49,11 @@ from pipeline.comparison.sites.random_effects import logit_with_variance, pool
 from pipeline.comparison.sites.site_outcome import site_by_outcome
 from pipeline.core import command
 from pipeline.core.errors import FitError
-from pipeline.core.mode_labels import rigorous
+from pipeline.core.mode_labels import RIGOROUS
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
+from pipeline.study.sections.sites import SiteValidation
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.site_validation import (
     Harmonised,
@@ -69,6 +72,13 @@ the patients who are predicted; harmonised to sites that training rows are of.""
 
 DIFFERS = 0.05
 """Adjusted P value below which a feature differs between sites."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteOptions(ProcedureOptions):
+    """What the stage reads: that of the procedure, and how it is validated site by site."""
+
+    site_validation: SiteValidation = taken(SiteValidation)
 
 
 def estimates(rows: pd.DataFrame, probability: np.ndarray, confidence: float) -> dict[str, object]:
@@ -124,7 +134,7 @@ def leave_sites_out(
     pandas.DataFrame
         Columns of `LeftOut`, one row a site; without figures where none can be fitted or judged.
     """
-    rows, level = [], procedure.config["evaluation"]["confidence"]
+    rows, level = [], procedure.options.evaluation.confidence
     for name in sorted(table[site].dropna().unique()):
         held = (table[site] == name).to_numpy()
         own = {"model": procedure.model, "variant": variant, "site": name, "note": ""}
@@ -133,7 +143,7 @@ def leave_sites_out(
         shared = set(judged["patient_id"]) & set(training["patient_id"])
         training = training[~training["patient_id"].isin(shared)].reset_index(drop=True)
         try:
-            seed = derive_seed(procedure.config["seed"], "site", procedure.model, variant, name)
+            seed = derive_seed(procedure.options.seed, "site", procedure.model, variant, name)
             run = procedure.run(training, seed, workers=workers)
             probability = run.fitted.predict(judged)
         except FitError as error:
@@ -187,7 +197,7 @@ def pooled(left_out: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 
 def compare_harmonised(
-    plain: Procedure, harmonised: Procedure, training: pd.DataFrame, workers: int = 1
+    plain: Procedure, harmonised: Procedure, training: pd.DataFrame, count: int, workers: int = 1
 ) -> tuple[pd.DataFrame, dict]:
     """Judge models of features as they are and of harmonised ones in the same folds.
 
@@ -197,6 +207,8 @@ def compare_harmonised(
         The same family and search.
     training : pandas.DataFrame
         Training rows; every fold's site has rows of it in the others, or the fold cannot be judged.
+    count : int
+        Folds.
     workers : int
         Processes of a search.
 
@@ -207,11 +219,8 @@ def compare_harmonised(
     difference : dict
         ``auroc, low, high, p_value`` of the harmonised less the plain, or ``note``.
     """
-    config = plain.config
-    level, seed = config["evaluation"]["confidence"], config["seed"]
-    folds = assign_folds(
-        training, config["site_validation"]["folds"], derive_seed(seed, "harmonised", "folds")
-    )
+    level, seed = plain.options.evaluation.confidence, plain.options.seed
+    folds = assign_folds(training, count, derive_seed(seed, "harmonised", "folds"))
     risks, rows = {}, []
     for variant, procedure in ((AS_HANDED_IN, plain), (HARMONISED, harmonised)):
         own = {"model": procedure.model, "variant": variant, "note": ""}
@@ -270,7 +279,7 @@ def features_by_site(values: np.ndarray, sites: np.ndarray) -> pd.DataFrame:
 
 
 def site_features(
-    columns: Columns, training: pd.DataFrame, config: Mapping, site: str
+    columns: Columns, training: pd.DataFrame, options: ChainOptions, site: str
 ) -> tuple[pd.DataFrame, str]:
     """Return how features differ between sites before and after harmonisation of training rows.
 
@@ -289,12 +298,12 @@ def site_features(
     seen = replace(columns, site=site)
     known = training[training[site].notna()].reset_index(drop=True)
     X, y = seen.take(known), known["outcome"].to_numpy(int)
-    plain = selection_chain(replace(columns, site=None, kept=()), config)
+    plain = selection_chain(replace(columns, site=None, kept=()), options)
     radiomics = block_pipeline(plain.fit(X[plain_columns(columns, X)], y), "radiomics")
     raw = radiomics["impute"].transform(radiomics["ccc"].transform(X[radiomics.feature_names_in_]))
     if raw.shape[1] == 0:
         return empty, "no feature passed the agreement of the readers"
-    sites, step = known[site].to_numpy(str), harmoniser_of(config, columns)
+    sites, step = known[site].to_numpy(str), harmoniser_of(options.harmonisation, columns)
     step.set_params(tiny_site="pass")
     try:
         moved = step.fit(raw, rows=X).transform(raw, rows=X)
@@ -325,26 +334,29 @@ def differing(table: pd.DataFrame, when: str) -> dict:
 def main(options: argparse.Namespace) -> None:
     """Read the study's tables, validate its models site by site, write the tables."""
     study = open_study(options.study)
-    config, confidence = study.config, study.config["evaluation"]["confidence"]
+    how = study.options(SiteOptions)
+    confidence = how.evaluation.confidence
     (site,) = site_columns(study.dictionary)
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
-    plain, honest = replace(columns, site=None, kept=()), rigorous(config)
-    search, asked = config["site_validation"]["search"], config["site_validation"]["models"]
+    plain, honest = replace(columns, site=None, kept=()), replace(how, mode=RIGOROUS)
+    search, asked = how.site_validation.search, how.site_validation.models
     transductive = (
         columns.site is not None
-        and config["harmonisation"]["unseen_site"] == "own_rows"
+        and how.harmonisation.unseen_site == "own_rows"
         and table[site].nunique() > 2
     )
     left, side, differences = [], [], []
-    with threadpool_limits(config["threads"]):
+    with threadpool_limits(how.threads):
         for model in asked:
             procedure = Procedure(model, plain, honest, search)
             left.append(leave_sites_out(procedure, table, site, AS_HANDED_IN, options.workers))
             if columns.site is None:
                 continue
             both = procedure, Procedure(model, columns, honest, search)
-            found, difference = compare_harmonised(*both, training, options.workers)
+            found, difference = compare_harmonised(
+                *both, training, how.site_validation.folds, options.workers
+            )
             side.append(found)
             differences.append(difference)
             if transductive:
@@ -362,11 +374,11 @@ def main(options: argparse.Namespace) -> None:
         "features": (features, SiteFeatures),
     }
     for name, (each, schema) in tables.items():
-        write_result(each, options.out_dir / f"{name}.parquet", config, schema, leaks=False)
+        write_result(each, options.out_dir / f"{name}.parquet", how.mode, schema, leaks=False)
     facts = {
         "site": site,
         "confidence": confidence,
-        "search_note": search_note(search, config, "fit"),
+        "search_note": search_note(search, how.search, "fit"),
         "outcome": {
             "p_value": None if math.isnan(outcome.p_value) else outcome.p_value,
             "cramers_v": None if math.isnan(outcome.cramers_v) else outcome.cramers_v,
@@ -380,7 +392,7 @@ def main(options: argparse.Namespace) -> None:
         },
         "differences": differences,
     }
-    write_facts(facts, options.out_dir / "site_validation.json", config, leaks=False)
+    write_facts(facts, options.out_dir / "site_validation.json", how.mode, leaks=False)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,12 @@ from models.learning.folds import NO_FOLD, assign_folds
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_table
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.analysis import Analysis, Split
 from pipeline.tables.split_designs import FROM_COLUMN, holds_out, parts_from_column
+from pipeline.tables.split_options import Split as SplitSection
 
 logger = logging.getLogger("vertebromics")
 
@@ -71,14 +73,22 @@ def holdout_parts(table: pd.DataFrame, test_fraction: float, seed: int) -> np.nd
     return np.where(table["patient_id"].isin(test), "test", "train")
 
 
-def split_table(table: pd.DataFrame, options: Mapping, seed: int) -> pd.DataFrame:
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions:
+    """What the stage reads."""
+
+    seed: int
+    split: SplitSection = taken(SplitSection)
+
+
+def split_table(table: pd.DataFrame, options: SplitSection, seed: int) -> pd.DataFrame:
     """Split an analysis table as the study's configuration says.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Analysis table, one row per unit.
-    options : mapping
+    options : Split
         The section ``split`` of the configuration.
     seed : int
         Seed of the study.
@@ -88,15 +98,15 @@ def split_table(table: pd.DataFrame, options: Mapping, seed: int) -> pd.DataFram
     pandas.DataFrame
         ``unit_id, patient_id, outcome, part, fold``, rows as in `table`; fold -1 in the test part.
     """
-    if options["design"] in FROM_COLUMN:
+    if options.design in FROM_COLUMN:
         parts = parts_from_column(table, options)
-    elif not holds_out(options):
+    elif not holds_out(options.design):
         parts = np.full(len(table), "train", dtype=object)
     else:
-        parts = holdout_parts(table, options["test_fraction"], derive_seed(seed, "split"))
+        parts = holdout_parts(table, options.test_fraction, derive_seed(seed, "split"))
     split = table[["unit_id", "patient_id", "outcome"]].assign(part=parts, fold=NO_FOLD)
     split["outcome"] = split["outcome"].astype(int)
-    for part in ("train", "test") if holds_out(options) else ("train",):
+    for part in ("train", "test") if holds_out(options.design) else ("train",):
         if split.loc[split["part"] == part, "outcome"].nunique() != 2:
             raise StudyError(
                 f"The {part} part must hold both outcomes",
@@ -105,16 +115,14 @@ def split_table(table: pd.DataFrame, options: Mapping, seed: int) -> pd.DataFram
                 code="split-part-without-outcome",
             )
     train = split["part"] == "train"
-    split.loc[train, "fold"] = assign_folds(
-        split[train], options["folds"], derive_seed(seed, "folds")
-    )
+    split.loc[train, "fold"] = assign_folds(split[train], options.folds, derive_seed(seed, "folds"))
     return split
 
 
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table, split it, write the split."""
-    config = open_study(options.study).config
-    split = split_table(read_table(options.analysis, Analysis), config["split"], config["seed"])
+    how = open_study(options.study).options(SplitOptions)
+    split = split_table(read_table(options.analysis, Analysis), how.split, how.seed)
     write_table(split, options.out, Split, csv=True)
     outcome = read_json(options.info)["outcome"]
     for part, rows in split.groupby("part"):

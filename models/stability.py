@@ -19,7 +19,7 @@ import argparse
 import logging
 import math
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,18 +30,34 @@ from scipy.stats import norm
 from models.study_files.inputs import input_arguments, read_inputs, training_rows
 from models.study_files.outputs import write_facts, write_result
 from models.transformers.chain import selection_chain, signature_of
+from models.transformers.chain_options import ChainOptions
 from models.transformers.columns import BLOCKS, Columns, candidates_of
 from models.workers.journal import Journal
 from models.workers.parallel import Workers
 from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
-from pipeline.core.mode_labels import rigorous
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.study.sections.judging import Evaluation
+from pipeline.study.sections.judging import Stability as Repeated
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.stability import SelectionStability
 
 logger = logging.getLogger("vertebromics")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StabilityOptions(ChainOptions):
+    """What the stage reads: that of the selection chain, and how often it is repeated.
+
+    A selection on everyone has no training rows to draw from: the mode labels the results alone.
+    """
+
+    mode: str
+    threads: int
+    evaluation: Evaluation = taken(Evaluation)
+    stability: Repeated = taken(Repeated)
 
 
 class Stability(NamedTuple):
@@ -183,7 +199,7 @@ def permuted_outcome(training: pd.DataFrame, seed: int) -> np.ndarray:
 def select_repeatedly(
     columns: Columns,
     training: pd.DataFrame,
-    config: Mapping,
+    options: StabilityOptions,
     workers: int = 1,
     journal: Journal | None = None,
 ) -> tuple[pd.DataFrame, dict]:
@@ -195,8 +211,8 @@ def select_repeatedly(
         Candidates.
     training : pandas.DataFrame
         Training rows of the analysis table.
-    config : mapping
-        Resolved configuration; ``stability`` says how often.
+    options : StabilityOptions
+        What is read of a study; ``stability`` says how often.
     workers : int
         Processes; the result does not depend on it.
     journal : Journal, optional
@@ -215,21 +231,21 @@ def select_repeatedly(
         permuted_highest`` (frequency of the candidate that each chooses most often), with the
         least and the greatest index among them, ``permuted_index_low, permuted_index_high``.
     """
-    options, started = config["stability"], time.monotonic()
-    count, share, permutations = options["resamples"], options["share"], options["permutations"]
+    asked, started = options.stability, time.monotonic()
+    count, share, permutations = asked.resamples, asked.share, asked.permutations
     outcome = training["outcome"].to_numpy(int)
     whole = np.arange(len(training))
-    seed = derive_seed(config["seed"], "stability")
+    seed = derive_seed(options.seed, "stability")
     tasks = [Task(outcome, whole)]
     tasks += [Task(outcome, rows) for rows in subsamples(training, outcome, share, count, seed)]
     # As many of each permuted outcome: of fewer, its favourite's frequency would come out higher.
     for number in range(permutations):
-        seed = derive_seed(config["seed"], "stability", "permuted", number)
+        seed = derive_seed(options.seed, "stability", "permuted", number)
         other = permuted_outcome(training, seed)
         drawn = subsamples(training, other, share, count, derive_seed(seed, "subsamples"))
         tasks += [Task(other, rows) for rows in drawn]
     logger.info("stability: %d selections", len(tasks))
-    with Workers(workers, (columns, training, config), config["threads"]) as pool:
+    with Workers(workers, (columns, training, options), options.threads) as pool:
         selections = map_kept(
             pool,
             _select,
@@ -255,7 +271,7 @@ def select_repeatedly(
             "selected": final,
         }
     )
-    confidence = config["evaluation"]["confidence"]
+    confidence = options.evaluation.confidence
     facts = {
         "resamples": count,
         "share": share,
@@ -304,11 +320,11 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _select(shared: tuple[Columns, pd.DataFrame, Mapping], task: Task) -> np.ndarray:
+def _select(shared: tuple[Columns, pd.DataFrame, ChainOptions], task: Task) -> np.ndarray:
     """Learn the selection chain on some rows; return which candidates it chose."""
-    columns, training, config = shared
+    columns, training, options = shared
     X = columns.take(training.iloc[task.rows])
-    chain = selection_chain(columns, config).fit(X, task.outcome[task.rows])
+    chain = selection_chain(columns, options).fit(X, task.outcome[task.rows])
     chosen = set(candidates_of(columns, signature_of(chain)))
     return np.array([name in chosen for name in (*columns.features, *columns.clinical)], dtype=bool)
 
@@ -327,17 +343,15 @@ def _unpacked(kept: dict) -> np.ndarray:
 
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, repeat the selection, write its stability."""
-    config = open_study(options.study).config
+    how = open_study(options.study).options(StabilityOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, _ = training_rows(table)
-    # A selection on everyone has no training rows to draw from.
-    honest = rigorous(config)
     files = (options.analysis, options.info, options.split)
-    key = stage_key("models.stability", "", files, config)
+    key = stage_key("models.stability", "", files, how)
     with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
-        result, facts = select_repeatedly(columns, training, honest, options.workers, journal)
-        write_result(result, options.out, config, SelectionStability, leaks=False)
-        write_facts(facts, options.json, config, leaks=False)
+        result, facts = select_repeatedly(columns, training, how, options.workers, journal)
+        write_result(result, options.out, how.mode, SelectionStability, leaks=False)
+        write_facts(facts, options.json, how.mode, leaks=False)
 
 
 if __name__ == "__main__":

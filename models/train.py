@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from models.learning.equation import equation_facts
 from models.learning.estimators import FAMILIES, device_of, family_of
 from models.learning.importance import importance_table
+from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, ProcedureRun
 from models.modes.mode import candidates_in_mode
 from models.scoring.threshold import threshold_source
@@ -33,6 +34,7 @@ from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.mode_labels import is_leaking, labelled_log
+from pipeline.core.sections import taken
 from pipeline.study.sections.judging import Interpretation
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.training import Importance, Predictions, Search
@@ -41,12 +43,19 @@ JOURNAL = "search.journal"
 """File beside a model's results that a killed search leaves, and from which it goes on."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(ProcedureOptions):
+    """What the stage reads: that of the procedure, and the section `interpretation`."""
+
+    interpretation: Interpretation = taken(Interpretation)
+
+
 def fit_model(
     model: str,
     columns: Columns,
     training: pd.DataFrame,
     folds: np.ndarray,
-    config: Mapping,
+    options: ProcedureOptions,
     *,
     workers: int = 1,
     journal: Path | None = None,
@@ -63,15 +72,15 @@ def fit_model(
         Training rows of the analysis table.
     folds : ndarray of shape (n_rows,)
         Fold in which each row is validated.
-    config : mapping
-        Resolved configuration; all seeds derive from its ``seed``.
+    options : ProcedureOptions
+        What is read of a study; all seeds derive from its ``seed``.
     workers : int
         Processes that share the search's fits; they change no result.
     journal : path, optional
         File from which a search that was killed goes on.
     """
-    procedure = Procedure(model, columns, config)
-    return procedure.run(training, config["seed"], folds, workers=workers, journal=journal)
+    procedure = Procedure(model, columns, options)
+    return procedure.run(training, options.seed, folds, workers=workers, journal=journal)
 
 
 def predictions_of(
@@ -95,31 +104,25 @@ def predictions_of(
     return table.astype({"outcome": int})
 
 
-MEASURED = ("permutations", "shap", "shap_rows", "shap_background")
-"""Options of `interpretation` that say what is computed; the others say what is shown of it."""
-
-
 def write_model(
     trained: ProcedureRun,
     training: pd.DataFrame,
     test: pd.DataFrame,
-    config: Mapping,
+    options: TrainOptions,
     folder: Path,
     started: float,
 ) -> None:
     """Write ``predictions``, ``search``, ``importance`` and ``model.json`` of a trained model."""
     fitted, search, model = trained.fitted, trained.search, trained.fitted.model
-    asked = config["interpretation"]
-    measured = Interpretation(**{name: asked[name] for name in MEASURED})
-    shares, how = importance_table(fitted, training, measured, config["seed"])
+    shares, how = importance_table(fitted, training, options.interpretation, options.seed)
     predictions = predictions_of(trained, training, test)
-    write_result(predictions, folder / "predictions.parquet", config, Predictions)
-    write_result(search.table, folder / "search.parquet", config, Search)
-    write_result(shares, folder / "importance.parquet", config, Importance)
-    learned_on_real_rows = family_of(model).takes_folds and not is_leaking(config)
-    oversampled = fitted.oversampled(config["oversampling"])
+    write_result(predictions, folder / "predictions.parquet", options.mode, Predictions)
+    write_result(search.table, folder / "search.parquet", options.mode, Search)
+    write_result(shares, folder / "importance.parquet", options.mode, Importance)
+    learned_on_real_rows = family_of(model).takes_folds and not is_leaking(options.mode)
+    oversampled = fitted.oversampled(options.oversampling)
     oversampled["harms_calibration"] = oversampled["added"] and not learned_on_real_rows
-    rule = config["evaluation"]["threshold_rule"]
+    rule = options.evaluation.threshold_rule
     facts = {
         "model": model,
         "label": family_of(model).label,
@@ -129,12 +132,16 @@ def write_model(
         "fits": trained.fits,
         "fit_endings": search.endings,
         "seconds": round(time.monotonic() - started, 1),
-        "device": device_of(model, config),
-        "threads": config["threads"],
-        "seed": config["seed"],
+        "device": device_of(model, options),
+        "threads": options.threads,
+        "seed": options.seed,
         "features": fitted.signature,
         "equation": equation_facts(fitted),
-        "preparation": {name: config[name] for name in ("imputation", "scaling", "oversampling")},
+        "preparation": {
+            "imputation": asdict(options.imputation),
+            "scaling": asdict(options.scaling),
+            "oversampling": options.oversampling,
+        },
         "oversampled": oversampled,
         "threshold": trained.threshold,
         "threshold_rule": rule,
@@ -144,42 +151,42 @@ def write_model(
         "importance_notes": how,
         "notes": trained.notes,
     }
-    write_facts(fitted_facts(facts), folder / "model.json", config)
+    write_facts(fitted_facts(facts), folder / "model.json", options.mode)
 
 
-def write_dropped(model: str, error: FitError, config: Mapping, folder: Path) -> None:
+def write_dropped(model: str, error: FitError, mode: str, folder: Path) -> None:
     """Write the files of a model that cannot be fitted: empty tables, and why in ``model.json``.
 
     The study goes on with the models that are left; the report names this one.
     """
-    write_result(empty_table(Predictions), folder / "predictions.parquet", config, Predictions)
-    write_result(empty_table(Search), folder / "search.parquet", config, Search)
-    write_result(empty_table(Importance), folder / "importance.parquet", config, Importance)
+    write_result(empty_table(Predictions), folder / "predictions.parquet", mode, Predictions)
+    write_result(empty_table(Search), folder / "search.parquet", mode, Search)
+    write_result(empty_table(Importance), folder / "importance.parquet", mode, Importance)
     facts = dropped_facts(model, error) | {"label": family_of(model).label}
-    write_facts(facts, folder / "model.json", config)
+    write_facts(facts, folder / "model.json", mode)
 
 
 def main(options: argparse.Namespace) -> None:
     """Read the analysis table and its split, train one model, write its folder."""
     started = time.monotonic()
-    config = open_study(options.study).config
+    how = open_study(options.study).options(TrainOptions)
     columns, table = read_inputs(options.analysis, options.info, options.split)
     training, folds = training_rows(table)
     test = table[table["part"] == "test"]
     # On a GPU several processes would only wait for one another.
-    workers = options.workers if device_of(options.model, config) == "cpu" else 1
+    workers = options.workers if device_of(options.model, how) == "cpu" else 1
     # Snakemake deletes the outputs of a job that failed or was killed, and leaves this file alone.
     journal = options.out_dir / JOURNAL
-    columns = candidates_in_mode(columns, table, config["mode"])
-    with labelled_log(config), threadpool_limits(config["threads"]):
+    columns = candidates_in_mode(columns, table, how.mode)
+    with labelled_log(how.mode), threadpool_limits(how.threads):
         try:
             trained = fit_model(
-                options.model, columns, training, folds, config, workers=workers, journal=journal
+                options.model, columns, training, folds, how, workers=workers, journal=journal
             )
         except FitError as error:
-            write_dropped(options.model, error, config, options.out_dir)
+            write_dropped(options.model, error, how.mode, options.out_dir)
         else:
-            write_model(trained, training, test, config, options.out_dir, started)
+            write_model(trained, training, test, how, options.out_dir, started)
     journal.unlink(missing_ok=True)
 
 

@@ -69,13 +69,13 @@ def choose_winner(infos: Sequence[dict]) -> dict:
 
 def main(options: argparse.Namespace) -> None:
     """Read what training wrote of each model, and write which one is best."""
-    config = open_study(options.study).config
+    mode = open_study(options.study).config["mode"]
     infos = [read_json(path) for path in options.models]
     if options.nested:
         # Without test rows, a model that nested cross-validation could not judge has no figures.
         judged = {one["model"] for one in map(read_json, options.nested) if is_fitted(one)}
         infos = [info for info in infos if info["model"] in judged]
-    write_facts(choose_winner(infos), options.out, config)
+    write_facts(choose_winner(infos), options.out, mode)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import file_hash, read_table, write_json, write_table
 from pipeline.core.problems import listing
+from pipeline.core.sections import section_of
 from pipeline.study.flow.enough import check_enough, check_patients_named
 from pipeline.study.flow.patient_flow import build_flow
 from pipeline.study.flow.steps import Flow
@@ -43,6 +44,7 @@ from pipeline.tables.schemas.features.features import Features
 from pipeline.tables.schemas.features.perturbations import PerturbedFeatures, PerturbedUnits
 from pipeline.tables.schemas.images.preflight import Preflight
 from pipeline.tables.sites import feature_readers, has, site_columns
+from pipeline.tables.split_options import Split
 from pipeline.tables.values.formula import Formula
 from pipeline.tables.values.implausible import implausible_columns
 
@@ -383,7 +385,7 @@ def main(options: argparse.Namespace) -> None:
     corrected = corrected_cases(gathered, flow.members["case_id"])
     latest = {reader: table for reader, table in latest.items() if reader in corrected}
     table = analysis_table(study, flow, outcome, features, latest)
-    check_enough(table["outcome"], table, study.config["split"])
+    check_enough(table["outcome"], table, section_of(Split, study.config["split"]))
     names = [name for name in gathered.columns if name not in ("case_id", "reader")]
     telling = check_no_outcome(table, [name for name in table.columns if ":" in str(name)])
     if telling:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from demo.population import (
     draw_population,
 )
 from models.learning.procedure import Procedure, ProcedureRun
-from models.nested import cross_validate
+from models.nested import NestedOptions, cross_validate
 from models.scoring import calibration, metrics
 from models.scoring.performance import Sample, auroc_estimate, point_values
 from models.split import split_table
@@ -25,7 +26,6 @@ from models.train import fit_model
 from models.transformers.chain import selection_table
 from models.transformers.columns import Columns
 from pipeline.core.seeds import derive_seed
-from pipeline.study.config import merge
 
 FRESH_PATIENTS = 20_000
 """New patients on whom a model's true figures are taken: 2,400 events, AUROC to about 0.005."""
@@ -38,7 +38,7 @@ STEPS = ("ccc", "univariate", "mrmr")
 
 
 def run_cohort(
-    config: Mapping,
+    options: NestedOptions,
     seed: int,
     models: Sequence[str],
     nested: Sequence[str] = (),
@@ -50,8 +50,8 @@ def run_cohort(
 
     Parameters
     ----------
-    config : mapping
-        Resolved configuration.
+    options : NestedOptions
+        What is read of a study.
     seed : int
         Seed of the population, of the cohort and of the study.
     models : sequence of str
@@ -71,13 +71,13 @@ def run_cohort(
     """
     population = draw_population(seed, features=features)
     drawn = population.draw(PUBLISHED_PATIENTS, seed, events=PUBLISHED_EVENTS)
-    config = merge(dict(config), {"seed": derive_seed(seed, "study")})
+    options = replace(options, seed=derive_seed(seed, "study"))
     table, info = drawn.tables.analysis()
     columns = Columns.from_info(info)
-    split = split_table(table, config["split"], config["seed"])
+    split = split_table(table, options.split, options.seed)
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
     training, folds = training_rows(table)
-    runs = {model: fit_model(model, columns, training, folds, config) for model in models}
+    runs = {model: fit_model(model, columns, training, folds, options) for model in models}
 
     truth = {model: [] for model in models}
     outcome, log_odds = [], []
@@ -87,14 +87,14 @@ def run_cohort(
         log_odds.append(fresh.log_odds)
         for model, run in runs.items():
             truth[model].append(run.fitted.predict(rows))
-    outcome = np.concatenate(outcome)
+    outcome, confidence = np.concatenate(outcome), options.evaluation.confidence
     rows = []
     for model, run in runs.items():
-        row = judge(run, table, outcome, np.concatenate(truth[model]), config)
+        row = judge(run, table, outcome, np.concatenate(truth[model]), confidence)
         row["nested_auroc"] = None
         if model in nested:
-            procedure = Procedure(model, columns, config, config["nested"]["search"])
-            row["nested_auroc"] = cross_validate(procedure, training)[2]["auroc"]
+            procedure = Procedure(model, columns, options, options.nested.search)
+            row["nested_auroc"] = cross_validate(procedure, training, options.nested)[2]["auroc"]
         rows.append({"seed": seed, "model": model, **row})
     steps, selection = found(next(iter(runs.values())), columns, population, drawn)
     return {
@@ -117,7 +117,7 @@ def judge(
     table: pd.DataFrame,
     outcome: np.ndarray,
     probability: np.ndarray,
-    config: Mapping,
+    confidence: float,
 ) -> dict:
     """Set a model's figures as a study would report them beside the true ones.
 
@@ -129,8 +129,8 @@ def judge(
         Analysis table with ``part``.
     outcome, probability : ndarray of shape (n_fresh,)
         Fresh patients, and what the model predicts for them.
-    config : mapping
-        Resolved configuration.
+    confidence : float
+        Level of the intervals.
 
     Returns
     -------
@@ -141,7 +141,6 @@ def judge(
         null where undefined.
     """
     test, training = (table[table["part"] == part] for part in ("test", "train"))
-    confidence = config["evaluation"]["confidence"]
     sample = Sample(
         outcome=test["outcome"].to_numpy(dtype=int),
         probability=run.fitted.predict(test),

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from models.nested import NestedOptions
 from pipeline.core import command
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import json_hash, write_json, write_table
+from pipeline.core.sections import part_of
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.config import load_config, merge
 from pipeline.study.option_numbers import (
@@ -122,8 +125,8 @@ def plan(options: argparse.Namespace) -> list[Trial]:
 
 def work(shared: tuple[dict, dict], trial: Trial) -> dict:
     """Run one trial of a worker process."""
-    tables, config = shared
-    return run_trial(*tables[trial.cohort], config, trial)
+    tables, options = shared
+    return run_trial(*tables[trial.cohort], options, trial)
 
 
 def arguments_of() -> argparse.ArgumentParser:
@@ -174,12 +177,12 @@ def main(options: argparse.Namespace) -> None:
         },
     }
     key = json_hash({**facts, "code": code_fingerprint("proofs.null_trials")})
-    config["seed"] = options.seed
+    study = replace(part_of(NestedOptions, config), seed=options.seed)
     trials = plan(options)
     rows = run_missing(
         work,
         trials,
-        lambda: ({cohort: null_tables(cohort, options.seed) for cohort in COHORTS}, config),
+        lambda: ({cohort: null_tables(cohort, options.seed) for cohort in COHORTS}, study),
         options.out / "journal.jsonl",
         key,
         stage="permuted",

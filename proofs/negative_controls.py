@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from models.negative_controls import (
     Controlled,
+    ControlOptions,
     fit_all,
     judging_of,
     replaced,
@@ -31,6 +32,7 @@ from models.split import split_table
 from models.transformers.columns import Columns
 from pipeline.core import command
 from pipeline.core.files import write_csv
+from pipeline.core.sections import part_of
 from pipeline.core.seeds import derive_seed
 from pipeline.extraction import features_of_crop, load_params, open_scan
 from pipeline.extraction.controls import ControlledScan
@@ -169,16 +171,17 @@ def judged_cohort(
             "controls": {"kinds": list(kinds), "draws": draws, "search": "fixed"},
         }
     )  # fmt: skip
-    split = split_table(table, config["split"], seed)
+    asked = part_of(ControlOptions, config)
+    split = split_table(table, asked.split, seed)
     table = table.assign(part=split["part"].to_numpy(), fold=split["fold"].to_numpy())
     names = tuple(name.removeprefix("A:") for name in table if name.startswith("A:"))
     columns = Columns(("A",), None, names, ())
-    judging = judging_of(table, config)
+    judging = judging_of(table, asked)
     parameters = {"penalty": "l2", "C": 1.0}
-    shared = Controlled("lr", columns, replaced(table, controls), config, "fixed", parameters)
+    shared = Controlled("lr", columns, replaced(table, controls), asked, "fixed", parameters)
     with threadpool_limits(1):
         drawn, failed = fit_all(shared, judging, workers)
-        simple, lacking = simple_arms(columns, table, judging, config, masks)
+        simple, lacking = simple_arms(columns, table, judging, asked, masks)
     return table_of_arms(drawn, simple, failed | lacking, judging, 0.95)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,14 @@ from demo.population import PUBLISHED_EVENTS, PUBLISHED_PATIENTS, draw_populatio
 from demo.tables import simulate_tables
 from models.learning.procedure import Procedure
 from models.modes.mode import candidates_in_mode
-from models.nested import cross_validate
+from models.nested import NestedOptions, cross_validate
 from models.scoring import metrics
 from models.split import split_table
 from models.study_files.inputs import training_rows
 from models.train import fit_model
 from models.transformers.columns import Columns
 from pipeline.core.seeds import derive_seed
-from pipeline.study.config import merge
+from pipeline.study.changed import with_option
 from pipeline.tables.split_designs import NO_HOLD_OUT
 
 MODES = ("rigorous", "as_published")
@@ -68,7 +68,7 @@ def null_tables(cohort: str, seed: int) -> tuple[pd.DataFrame, dict]:
     return simulate_tables(PUBLISHED_PATIENTS, seed, prevalence=prevalence).analysis()
 
 
-def run_trial(table: pd.DataFrame, info: Mapping, config: Mapping, trial: Trial) -> dict:
+def run_trial(table: pd.DataFrame, info: Mapping, options: NestedOptions, trial: Trial) -> dict:
     """Permute the outcome, run the production path and judge it.
 
     Parameters
@@ -77,8 +77,8 @@ def run_trial(table: pd.DataFrame, info: Mapping, config: Mapping, trial: Trial)
         Analysis table, one unit a patient.
     info : mapping
         Its description, as analysis.json.
-    config : mapping
-        Resolved configuration.
+    options : NestedOptions
+        What is read of a study.
     trial : Trial
         What to run.
 
@@ -88,23 +88,23 @@ def run_trial(table: pd.DataFrame, info: Mapping, config: Mapping, trial: Trial)
         The trial's attributes, and ``auroc`` (of what it judges)``, cv_auroc`` (of the search over
         the inner folds; null for nested)``, radiomics, clinical`` (selected columns).
     """
-    seed = derive_seed(config["seed"], "permutation", trial.draw)
-    config = merge(dict(config), {"seed": seed, "mode": trial.mode})
+    seed = derive_seed(options.seed, "permutation", trial.draw)
+    options = replace(options, seed=seed, mode=trial.mode)
     columns = Columns.from_info(info)
     permuted = np.random.default_rng(seed).permutation(table["outcome"].to_numpy(dtype=int))
     table = table.assign(outcome=permuted)
     if trial.estimate == "no_hold_out":
-        config = merge(config, {"split": {"design": NO_HOLD_OUT}})
-    split = split_table(table, config["split"], config["seed"])
+        options = with_option(options, "split.design", NO_HOLD_OUT)
+    split = split_table(table, options.split, options.seed)
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
-    columns = candidates_in_mode(columns, table, config["mode"])
+    columns = candidates_in_mode(columns, table, options.mode)
     training, folds = training_rows(table)
     if trial.estimate != "test":
-        procedure = Procedure(trial.model, columns, config, config["nested"]["search"])
-        _, _, facts = cross_validate(procedure, training)
+        procedure = Procedure(trial.model, columns, options, options.nested.search)
+        _, _, facts = cross_validate(procedure, training, options.nested)
         return {**asdict(trial), "auroc": facts["auroc"], "cv_auroc": None} | _none_selected()
     test = table[table["part"] == "test"]
-    run = fit_model(trial.model, columns, training, folds, config)
+    run = fit_model(trial.model, columns, training, folds, options)
     signature = run.fitted.signature
     blocks = [columns.block_of(name) for name in signature]
     return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,12 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from demo.clinical import COHORTS, Levels, simulate
-from models.oversampled_split import AFTER, BEFORE, MEASURES, judged, parts_of
+from models.oversampled_split import AFTER, BEFORE, MEASURES, OrdersOptions, judged, parts_of
 from models.transformers.columns import Columns, Predictor
 from pipeline.core import command
 from pipeline.core.files import write_csv
+from pipeline.core.sections import part_of
 from pipeline.core.seeds import derive_seed
-from pipeline.study.changed import with_option
 from pipeline.study.config import load_config
 from pipeline.study.option_numbers import SEED, bounded_number, number_within
 
@@ -65,16 +66,18 @@ def null_cohort(seed: int, kind: str = "published") -> tuple[Columns, pd.DataFra
     return Columns((), None, (), tuple(predictors)), table
 
 
-def trials(runs: int, seed: int, config: dict, kind: str = "published") -> pd.DataFrame:
+def trials(runs: int, seed: int, options: OrdersOptions, kind: str = "published") -> pd.DataFrame:
     """Return a row a run and order: ``run, order`` and the measures."""
     rows = []
-    plain = with_option(config, "oversampling", "none")
+    plain = replace(options, oversampling="none")
     for run in range(runs):
         own = derive_seed(seed, "run", run)
         columns, table = null_cohort(own, kind)
         outcome = table["outcome"].to_numpy()
         for order in (BEFORE, AFTER):
-            parts = parts_of(order, columns, table, outcome, config, own)
+            parts = parts_of(
+                order, columns, table, outcome, options, options.split.test_fraction, own
+            )
             found = judged("rf", FOREST, parts, plain, own)
             rows.append({"run": run, "order": order} | found)
         if (run + 1) % 50 == 0:
@@ -93,9 +96,9 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 def main(options: argparse.Namespace) -> None:
     """Run the simulation and write its tables."""
-    config = load_config([options.config])
+    asked = part_of(OrdersOptions, load_config([options.config]))
     with threadpool_limits(1):
-        table = trials(options.runs, options.seed, config, options.predictors)
+        table = trials(options.runs, options.seed, asked, options.predictors)
     write_csv(table, options.out / "runs.csv")
     write_csv(summarise(table), options.out / "summary.csv")
 

@@ -31,6 +31,7 @@ import pandas as pd
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
+from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure
 from models.scoring import metrics
 from models.scoring.calibration import calibration_slope
@@ -39,6 +40,7 @@ from models.transformers.combat import apply_combat, fit_combat
 from models.validation.recalibration import SLOPE, Recalibration, recalibrate
 from pipeline.core import command
 from pipeline.core.files import write_csv
+from pipeline.core.sections import part_of
 from pipeline.core.seeds import derive_seed
 from pipeline.study.config import resolve_config
 from pipeline.study.option_numbers import SEED, bounded_number, number_within
@@ -72,12 +74,12 @@ LARGE, SLOPE_OFF, COVERED = 100_000, 0.1, (0.93, 0.97)
 which shares of intervals have to cover."""
 
 
-def configured(seed: int) -> dict:
+def configured(seed: int) -> ProcedureOptions:
     """Return the options of the trials: the defaults, one family, no search."""
     own = {"study": "sites", "features": {"A": "none"}, "models": ["lr"], "seed": seed}
     own |= {"outcome": {"name": "event", "formula": "event == 1"}, "split": {"folds": 3}}
     own |= {"harmonisation": {"method": "combat", "tiny_site": "pass"}}
-    return resolve_config(own)
+    return part_of(ProcedureOptions, resolve_config(own))
 
 
 def noise(seed: int) -> pd.DataFrame:
@@ -125,7 +127,7 @@ def leakage_trial(seed: int) -> list[dict]:
     Not cross-validated: what one fold has too much of, the others have too little of, so that noise
     is ranked below 0.5.
     """
-    table, config = noise(seed), configured(seed)
+    table, options = noise(seed), configured(seed)
     test = np.arange(PATIENTS) >= TRAINING
     given = {
         NONE: (PLAIN, table),
@@ -136,7 +138,7 @@ def leakage_trial(seed: int) -> list[dict]:
     rows = []
     for order, (columns, rows_of) in given.items():
         training = rows_of[~test].reset_index(drop=True)
-        run = Procedure("lr", columns, config, "fixed", PARAMETERS).run(training, seed)
+        run = Procedure("lr", columns, options, "fixed", PARAMETERS).run(training, seed)
         risk = run.fitted.predict(rows_of[test])
         overall = metrics.auroc(table["outcome"][test].to_numpy(), risk)
         found = {"auroc": float(overall), "auroc_within_sites": within_sites(table[test], risk)}
@@ -186,8 +188,8 @@ def transported(seed: int, home: int, sample: int, draws: int) -> pd.DataFrame:
         One row per site and draw: ``site, draw, true_slope, slope, low, high, covered,
         recalibrated_slope`` (among many further patients of the site).
     """
-    config = configured(seed)
-    run = Procedure("lr", PLAIN, config, "fixed", PARAMETERS).run(
+    options = configured(seed)
+    run = Procedure("lr", PLAIN, options, "fixed", PARAMETERS).run(
         patients_of("home", home, seed), seed
     )
     rows = []
@@ -220,8 +222,8 @@ def transported(seed: int, home: int, sample: int, draws: int) -> pd.DataFrame:
 
 def updated_by_patients(seed: int, home: int, sample: int) -> dict[str, float]:
     """Return the slope of one recalibrated model among many other patients, without a formula."""
-    config = configured(seed)
-    run = Procedure("lr", PLAIN, config, "fixed", PARAMETERS).run(
+    options = configured(seed)
+    run = Procedure("lr", PLAIN, options, "fixed", PARAMETERS).run(
         patients_of("home", home, seed), seed
     )
     found = {}

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from models.nested import NestedOptions
 from pipeline.core import command
 from pipeline.core.files import json_hash, write_json, write_table
+from pipeline.core.sections import part_of
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.study.config import load_config, merge
 from pipeline.study.option_numbers import PROCESSES, bounded_number, config_number, number_within
@@ -24,10 +26,10 @@ from proofs.tasks import run_missing
 MODELS = ("lr", "svm", "rf", "xgboost")
 
 
-def work(shared: tuple[dict, list[str], list[str]], seed: int) -> dict:
+def work(shared: tuple[NestedOptions, list[str], list[str]], seed: int) -> dict:
     """Run one cohort of a worker process."""
-    config, models, nested = shared
-    return run_cohort(config, seed, models, nested)
+    study, models, nested = shared
+    return run_cohort(study, seed, models, nested)
 
 
 def arguments_of() -> argparse.ArgumentParser:
@@ -69,6 +71,7 @@ def main(options: argparse.Namespace) -> None:
     config = merge(
         load_config([options.config]), {"oversampling": options.oversampling, "search": search}
     )
+    study = part_of(NestedOptions, config)
     sections = ("search", "selection", "scaling", "split", "oversampling", "nested")
     facts = {
         "models": options.models,
@@ -79,7 +82,7 @@ def main(options: argparse.Namespace) -> None:
     results = run_missing(
         work,
         range(1, options.seeds + 1),
-        lambda: (config, options.models, options.nested),
+        lambda: (study, options.models, options.nested),
         options.out / "journal.jsonl",
         key,
         stage="cohort",

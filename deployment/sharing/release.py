@@ -90,7 +90,7 @@ def build(
     analysis = read_json(folder / "tables" / "analysis.json")
     table = read_table(folder / "tables" / "analysis.parquet", Analysis).set_index("unit_id")
     split = read_table(folder / "tables" / "split.parquet", Split).set_index("unit_id")
-    part = "test" if holds_out(study.config["split"]) else "nested"
+    part = "test" if holds_out(study.config["split"]["design"]) else "nested"
     parts = split["part"] if part == "test" else pd.Series(ALL_UNITS, index=split.index)
     sample, units = _judged(folder, model, part, info)
     populations = {"all": table["patient_id"], "judged": table["patient_id"].loc[units]}
@@ -174,7 +174,7 @@ def check_no_id(texts: Iterable[str], ids: Iterable[str]) -> None:
 
 def _model_of(study: Study, folder: Path, model: str | None) -> tuple[str, dict]:
     """Return the family that is shared, and its ``model.json``."""
-    if is_leaking(study.config):
+    if is_leaking(study.config["mode"]):
         raise StudyError(
             "Results of mode: as_published are not shared, since they leak",
             where=f"study {study.name}",

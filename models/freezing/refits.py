@@ -62,7 +62,7 @@ def refit_often(
         stratified=False,
     )
     tasks = [(times, derive_seed(seed, "freeze", number)) for number, times in enumerate(drawn)]
-    with Workers(workers, (procedure, training), procedure.config["threads"]) as pool:
+    with Workers(workers, (procedure, training), procedure.options.threads) as pool:
         found = pool.map(_refit, tasks, stage="freeze", describe=_described)
     done = [each for each in found if isinstance(each, _Fitted)]
     if len(found) - len(done) > MAX_LEFT_OUT * count:

@@ -18,6 +18,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
 from pipeline.study.option_numbers import checked_number
 from pipeline.study.options.words import schema_of
+from pipeline.study.sections.judging import Evaluation
 
 SCORE = "of a score, which is no probability"
 
@@ -113,14 +114,14 @@ def judge(
             )
     tables = {}
     if probabilities:
-        options = {"confidence": confidence, "bootstrap": resamples}
-        options["decision_curve"] = list(decision_curve)
-        config = {"seed": seed, "primary": None, "evaluation": options}
+        evaluation = Evaluation(
+            confidence=confidence, bootstrap=resamples, decision_curve=list(decision_curve)
+        )
         keys = rows[["patient_id", "outcome"]].assign(unit_id=np.arange(len(rows)), part="test")
         given = {name: keys.assign(probability=rows[name]) for name in probabilities}
         info = {"threshold": threshold, "cv_auc": None}
         infos = dict.fromkeys(probabilities, info)
-        tables = evaluate(given, infos, config, fitted_here=fitted_here)
+        tables = evaluate(given, infos, evaluation, seed, fitted_here=fitted_here)
     samples = {
         name: sample_of(rows, name, threshold if name in probabilities else math.nan)
         for name in columns

@@ -6,10 +6,9 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from models.learning.families import lr, rf, svm, tabnet, xgboost
 from models.learning.family import Family
+from models.learning.options import FitOptions
 from models.learning.tabnet import resolve_device
 from pipeline.core.errors import StudyError
 
@@ -30,9 +29,9 @@ def family_of(model: str) -> Family:
     return FAMILIES[model]
 
 
-def device_of(model: str, config: Mapping) -> str:
+def device_of(model: str, options: FitOptions) -> str:
     """Return where `model` trains: ``cpu``, or ``cuda`` where there is a GPU that it can use.
 
     The option ``device`` is read for families that can use one alone: others do not depend on it.
     """
-    return resolve_device(config["device"]) if family_of(model).facts.on_gpu else "cpu"
+    return resolve_device(options.device) if family_of(model).facts.on_gpu else "cpu"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from models.learning.options import FitOptions
 from models.learning.spaces import read_values
 from pipeline.core.errors import DivergedError, StudyError
 from pipeline.core.problems import suggestion
@@ -48,7 +49,7 @@ class Family:
         As in the config's ``models``; what else is said of the family stands under this name in
         `pipeline.study.model_families`.
     make : callable
-        ``make(parameters, config, seed)`` gives the unfitted classifier.
+        ``make(parameters, options, seed)`` gives the unfitted classifier.
     phases : tuple of dict
         Search spaces, {parameter: list or scipy distribution}, searched one after another, each
         starting from the best of the one before.
@@ -70,10 +71,10 @@ class Family:
     """
 
     name: str
-    make: Callable[[Mapping, Mapping, int], BaseEstimator]
+    make: Callable[[Mapping, FitOptions, int], BaseEstimator]
     phases: tuple[dict, ...]
     takes_folds: bool = False
-    make_ranking: Callable[[Mapping, Mapping, int], BaseEstimator] | None = None
+    make_ranking: Callable[[Mapping, FitOptions, int], BaseEstimator] | None = None
     fit_lessons: Callable[[Sequence[Lesson]], list[DivergedError | None]] = fit_each
     stack_of: Callable[[BaseEstimator], tuple[tuple, int]] | None = None
     further: tuple[str, ...] = ()
@@ -94,7 +95,7 @@ class Family:
         """Whether ``fit`` takes validation rows."""
         return self.facts.stops_early
 
-    def maker(self, *, ranking: bool) -> Callable[[Mapping, Mapping, int], BaseEstimator]:
+    def maker(self, *, ranking: bool) -> Callable[[Mapping, FitOptions, int], BaseEstimator]:
         """Return `make`, or `make_ranking` where only ranks are asked for and there is one."""
         return (ranking and self.make_ranking) or self.make
 
@@ -103,13 +104,13 @@ class Family:
         """Names of the parameters that a search may vary."""
         return [*(name for phase in self.phases for name in phase), *self.further]
 
-    def search_phases(self, config: Mapping) -> tuple[dict, ...]:
+    def search_phases(self, spaces: Mapping[str, dict]) -> tuple[dict, ...]:
         """Return the search spaces of a study: the built-in ones, or ``search.spaces`` instead.
 
-        A space in the config replaces the family's whole space: what it does not name keeps the
-        classifier's default.
+        A space in `spaces`, the value of that option, replaces the family's whole space: what it
+        does not name keeps the classifier's default.
         """
-        own = config["search"]["spaces"].get(self.name)
+        own = spaces.get(self.name)
         if own is None:
             return self.phases
         unknown = sorted(set(own).difference(self.parameters))

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from models.learning.one_fit import Fit, Wanted, fit_all, fit_estimator, prepare_rows
+from models.learning.options import RefitOptions
 from models.modes.mode import learning_rows
 from models.modes.rows import LearningRows
 from models.transformers.chain import signature_of
@@ -69,7 +70,7 @@ def refit(
     columns: Columns,
     training: pd.DataFrame,
     parameters: Mapping,
-    config: Mapping,
+    options: RefitOptions,
     seed: int,
 ) -> FittedModel:
     """Fit selection and classifier to training rows with fixed parameters.
@@ -84,8 +85,8 @@ def refit(
         Training rows of the analysis table: ``unit_id, patient_id, outcome`` and the candidates.
     parameters : mapping
         Parameters of the family, as ``model.json`` holds them.
-    config : mapping
-        Resolved configuration.
+    options : RefitOptions
+        What is read of a study.
     seed : int
         Seed of this fit.
 
@@ -94,12 +95,12 @@ def refit(
     FittedModel
         Predicts rows of any analysis table with the same columns.
     """
-    rows = learning_rows(columns, training, config)
-    return _fit_to(rows, model, columns, parameters, config, seed)
+    rows = learning_rows(columns, training, options)
+    return _fit_to(rows, model, columns, parameters, options, seed)
 
 
 def refit_classifier(
-    fitted: FittedModel, parameters: Mapping, config: Mapping, seeds: Sequence[int]
+    fitted: FittedModel, parameters: Mapping, options: RefitOptions, seeds: Sequence[int]
 ) -> list[FittedModel]:
     """Fit the classifier again, with other seeds, to the rows that the selection gave.
 
@@ -108,20 +109,20 @@ def refit_classifier(
     Parameters
     ----------
     fitted : FittedModel
-        From `refit` with the same configuration.
-    parameters, config
+        From `refit` with the same options.
+    parameters, options
         As for `refit`.
     seeds : sequence of int
         Of the fits, which are made together where the family can.
     """
     rows, model = fitted.rows, fitted.model
     wanted = [
-        Wanted(parameters, prepare_rows(model, rows.Z, rows.y, rows.groups, config, seed), seed)
+        Wanted(parameters, prepare_rows(model, rows.Z, rows.y, rows.groups, options, seed), seed)
         for seed in seeds
     ]
     return [
         FittedModel(model, fitted.columns, rows, fit, rows.notes + fit.notes)
-        for fit in fit_all(model, wanted, config)
+        for fit in fit_all(model, wanted, options)
     ]
 
 
@@ -130,8 +131,8 @@ def _fit_to(
     model: str,
     columns: Columns,
     parameters: Mapping,
-    config: Mapping,
+    options: RefitOptions,
     seed: int,
 ) -> FittedModel:
-    fit = fit_estimator(model, parameters, rows.Z, rows.y, rows.groups, config, seed)
+    fit = fit_estimator(model, parameters, rows.Z, rows.y, rows.groups, options, seed)
     return FittedModel(model, columns, rows, fit, rows.notes + fit.notes)

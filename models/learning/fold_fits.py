@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from models.learning.estimators import device_of, family_of
 from models.learning.one_fit import FitRows, Wanted, fit_all, fit_many, prepare_rows
+from models.learning.options import FitOptions, SearchOptions
 from models.modes.rows import FoldData
 from pipeline.core.errors import DivergedError, FitError
 from pipeline.core.files import json_hash
@@ -31,8 +32,8 @@ class FoldFits:
     ----------
     model : str
         Name of the family.
-    config : mapping
-        Resolved configuration.
+    options : SearchOptions
+        What is read of a study.
     folds : list of FoldData
         The inner folds.
     seeds : list of int
@@ -42,13 +43,15 @@ class FoldFits:
     """
 
     model: str
-    config: Mapping
+    options: SearchOptions
     folds: list[FoldData]
     seeds: list[int]
     rows: list[FitRows]
 
     @classmethod
-    def prepare(cls, model: str, folds: list[FoldData], config: Mapping, seed: int) -> FoldFits:
+    def prepare(
+        cls, model: str, folds: list[FoldData], options: SearchOptions, seed: int
+    ) -> FoldFits:
         """Prepare the rows of all folds.
 
         Raises
@@ -59,10 +62,10 @@ class FoldFits:
         _check_outcomes(folds)
         seeds = [derive_seed(seed, model, "fold", fold.fold) for fold in folds]
         rows = [
-            prepare_rows(model, fold.Z_train, fold.y_train, fold.groups_train, config, own)
+            prepare_rows(model, fold.Z_train, fold.y_train, fold.groups_train, options, own)
             for fold, own in zip(folds, seeds, strict=True)
         ]
-        return cls(model, config, folds, seeds, rows)
+        return cls(model, options, folds, seeds, rows)
 
     @property
     def key(self) -> str:
@@ -73,13 +76,13 @@ class FoldFits:
                 tables.update(b"none" if array is None else _bytes(array))
             tables.update(_bytes(fold.Z_valid) + _bytes(fold.y_valid))
         facts = family_of(self.model).facts
-        of_family = ("threads",) if facts.options is None else (facts.name, "threads")
+        own = [] if facts.options is None else [asdict(getattr(self.options, facts.name))]
         return json_hash(
             {
                 "data": tables.hexdigest(),
                 "model": self.model,
-                "options": [self.config[name] for name in of_family],
-                "device": device_of(self.model, self.config),
+                "options": [*own, self.options.threads],
+                "device": device_of(self.model, self.options),
                 "seeds": self.seeds,
                 "code": code_fingerprint("models.learning.search"),
                 "versions": versions().astype(str).to_dict("list"),
@@ -96,7 +99,9 @@ FoldFit = tuple[int, dict]
 """A fit of a search: the number of its fold, and its parameters."""
 
 
-def together(model: str, config: Mapping, fits: Sequence[FoldFit], workers: int) -> list[list[int]]:
+def together(
+    model: str, options: FitOptions, fits: Sequence[FoldFit], workers: int
+) -> list[list[int]]:
     """Group the fits of a search into tasks: networks of one shape and batch size are one.
 
     The groups change no result, only how long it takes: a stack is as large as a cache holds, and
@@ -106,8 +111,8 @@ def together(model: str, config: Mapping, fits: Sequence[FoldFit], workers: int)
     ----------
     model : str
         Name of the family.
-    config : mapping
-        Resolved configuration.
+    options : SearchOptions
+        What is read of a study.
     fits : sequence of FoldFit
         In the order of the search.
     workers : int
@@ -124,7 +129,7 @@ def together(model: str, config: Mapping, fits: Sequence[FoldFit], workers: int)
     alike: dict[tuple, list[int]] = {}
     sizes = {}
     for number, (_, parameters) in enumerate(fits):
-        key, sizes[number] = family.stack_of(family.make(parameters, config, 0))
+        key, sizes[number] = family.stack_of(family.make(parameters, options, 0))
         alike.setdefault(key, []).append(number)
     most = math.ceil(len(fits) / workers)
     tasks = []
@@ -137,8 +142,8 @@ def together(model: str, config: Mapping, fits: Sequence[FoldFit], workers: int)
 
 def fit_folds(task: FoldFits, fits: Sequence[FoldFit]) -> list[dict]:
     """Fit parameter sets to folds: AUROC (None where it failed), how it ended, notes of each."""
-    score = SCORES[task.config["search"]["scoring"]]
-    fitted = fit_many(task.model, _wanted(task, fits), task.config, ranking=True)
+    score = SCORES[task.options.search.scoring]
+    fitted = fit_many(task.model, _wanted(task, fits), task.options, ranking=True)
     found = []
     for (number, _), fit in zip(fits, fitted, strict=True):
         if isinstance(fit, DivergedError):
@@ -153,7 +158,7 @@ def fit_folds(task: FoldFits, fits: Sequence[FoldFit]) -> list[dict]:
 
 def predict_parts(task: FoldFits, fits: Sequence[FoldFit]) -> list[tuple[np.ndarray, list[str]]]:
     """Return the validation probabilities of folds with given parameters, and the fits' notes."""
-    fitted = fit_all(task.model, _wanted(task, fits), task.config)
+    fitted = fit_all(task.model, _wanted(task, fits), task.options)
     return [
         (fit.probability(task.folds[number].Z_valid), fit.notes)
         for (number, _), fit in zip(fits, fitted, strict=True)

@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from models.learning.estimators import family_of
 from models.learning.family import Family, Lesson
+from models.learning.options import FitOptions
 from models.learning.platt import calibration_folds
 from models.transformers.oversampling import resample_rows
 from pipeline.core.errors import DivergedError, FitError
@@ -142,7 +143,7 @@ def fit_estimator(
     Z: np.ndarray,
     y: np.ndarray,
     groups: np.ndarray,
-    config: Mapping,
+    options: FitOptions,
     seed: int,
 ) -> Fit:
     """Fit one classifier to selected training rows.
@@ -159,8 +160,8 @@ def fit_estimator(
         Outcome, 0 or 1.
     groups : ndarray of shape (n_rows,)
         Patient of each row.
-    config : mapping
-        Resolved configuration.
+    options : FitOptions
+        What is read of a study.
     seed : int
         Seed of this fit.
 
@@ -174,12 +175,12 @@ def fit_estimator(
     FitError
         If the rows are too few for the family, or of one outcome.
     """
-    rows = prepare_rows(model, Z, y, groups, config, seed)
-    return fit_rows(model, parameters, rows, config, seed)
+    rows = prepare_rows(model, Z, y, groups, options, seed)
+    return fit_rows(model, parameters, rows, options, seed)
 
 
 def prepare_rows(
-    model: str, Z: np.ndarray, y: np.ndarray, groups: np.ndarray, config: Mapping, seed: int
+    model: str, Z: np.ndarray, y: np.ndarray, groups: np.ndarray, options: FitOptions, seed: int
 ) -> FitRows:
     """Return the rows from which a family learns, for any of its parameters.
 
@@ -193,13 +194,13 @@ def prepare_rows(
     Z_watch = y_watch = None
     facts = family_of(model).facts
     if facts.stops_early:
-        fraction = facts.watched_share(config)
+        fraction = facts.watched_share(options)
         learn, watch = early_stopping_rows(y, groups, fraction, derive_seed(seed, "early stopping"))
         Z_watch, y_watch = Z[watch], y[watch]
         Z, y, groups = Z[learn], y[learn], groups[learn]
     notes, given, why_not = [], GivenRows(Z, y, groups), None
     # As published, rows come oversampled (`models.modes.as_published`).
-    method = "none" if is_leaking(config) else config["oversampling"]
+    method = "none" if is_leaking(options.mode) else options.oversampling
     if method != "none":
         drawn = resample_rows(Z, y, derive_seed(seed, "oversampling"), method)
         Z, y, why_not = drawn.X, drawn.y, drawn.why_not
@@ -211,7 +212,7 @@ def fit_rows(
     model: str,
     parameters: Mapping,
     rows: FitRows,
-    config: Mapping,
+    options: FitOptions,
     seed: int,
     *,
     ranking: bool = False,
@@ -226,23 +227,23 @@ def fit_rows(
         Values of its searched parameters.
     rows : FitRows
         From `prepare_rows` with the same seed.
-    config : mapping
-        Resolved configuration.
+    options : FitOptions
+        What is read of a study.
     seed : int
         Seed of this fit.
     ranking : bool
         Only ranks will be asked of the classifier: what it computes for probabilities and
         explanations beyond them is left out.
     """
-    [fit] = fit_all(model, [Wanted(parameters, rows, seed)], config, ranking=ranking)
+    [fit] = fit_all(model, [Wanted(parameters, rows, seed)], options, ranking=ranking)
     return fit
 
 
 def fit_all(
-    model: str, wanted: Sequence[Wanted], config: Mapping, *, ranking: bool = False
+    model: str, wanted: Sequence[Wanted], options: FitOptions, *, ranking: bool = False
 ) -> list[Fit]:
     """Fit as `fit_many` does, and raise the first training that diverges."""
-    fits = fit_many(model, wanted, config, ranking=ranking)
+    fits = fit_many(model, wanted, options, ranking=ranking)
     for fit in fits:
         if isinstance(fit, DivergedError):
             raise fit
@@ -250,7 +251,7 @@ def fit_all(
 
 
 def fit_many(
-    model: str, wanted: Sequence[Wanted], config: Mapping, *, ranking: bool = False
+    model: str, wanted: Sequence[Wanted], options: FitOptions, *, ranking: bool = False
 ) -> list[Fit | DivergedError]:
     """Fit classifiers of one family to prepared rows, networks many at a time.
 
@@ -258,24 +259,24 @@ def fit_many(
 
     Parameters
     ----------
-    model, config, ranking
+    model, options, ranking
         As for `fit_rows`.
     wanted : sequence of Wanted
         Any rows, parameters and seeds.
     """
     family = family_of(model)
     if family.stops_early:
-        return _fit_networks(family, wanted, config, ranking=ranking)
-    return [_fit_one(family, each, config, ranking=ranking) for each in wanted]
+        return _fit_networks(family, wanted, options, ranking=ranking)
+    return [_fit_one(family, each, options, ranking=ranking) for each in wanted]
 
 
-def _fit_one(family: Family, wanted: Wanted, config: Mapping, *, ranking: bool) -> Fit:
+def _fit_one(family: Family, wanted: Wanted, options: FitOptions, *, ranking: bool) -> Fit:
     parameters, rows, seed = wanted
     if rows.nothing_selected:
         return _event_share(rows)
     _check_outcomes(rows)
     make = family.maker(ranking=ranking)
-    estimator = make(parameters, config, seed)
+    estimator = make(parameters, options, seed)
     notes, extra = list(rows.notes), {}
     if family.takes_folds and make is family.make:
         folds = calibration_folds(*rows.given, seed, oversampling=rows.oversampling)
@@ -295,7 +296,7 @@ def _fit_one(family: Family, wanted: Wanted, config: Mapping, *, ranking: bool) 
 
 
 def _fit_networks(
-    family: Family, wanted: Sequence[Wanted], config: Mapping, *, ranking: bool
+    family: Family, wanted: Sequence[Wanted], options: FitOptions, *, ranking: bool
 ) -> list[Fit | DivergedError]:
     """Fit networks that early stopping ends, those that can be together at the same time."""
     make = family.maker(ranking=ranking)
@@ -306,7 +307,7 @@ def _fit_networks(
             fits.append(_event_share(rows))
             continue
         _check_outcomes(rows)
-        estimator = make(parameters, config, seed)
+        estimator = make(parameters, options, seed)
         notes = list(dict.fromkeys(rows.notes))
         fits.append(Fit(estimator, notes, None, rows.why_not))
         lessons[number] = Lesson(estimator, rows.Z, rows.y, rows.Z_watch, rows.y_watch)

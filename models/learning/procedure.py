@@ -8,7 +8,7 @@ done. How a repetition finds its parameters is its `search`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,14 @@ import pandas as pd
 from models.learning.estimators import family_of
 from models.learning.fitted_procedure import FittedModel, refit
 from models.learning.folds import assign_folds
+from models.learning.options import ProcedureOptions
 from models.learning.search import SearchResult, plan_search, predict_folds, search_model
 from models.modes.mode import transform_folds
 from models.scoring.threshold import threshold_of
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
-from pipeline.study.changed import with_option
+from pipeline.study.sections.fitting import Search
 
 SEARCHES = ("fixed", "reduced", "full")
 """How a repetition of the procedure finds its parameters; `search_note` says it in words."""
@@ -68,8 +69,8 @@ class Procedure:
         Name of the family.
     columns : Columns
         Candidates.
-    config : mapping
-        Resolved configuration; its seed is not used, each run has its own.
+    options : ProcedureOptions
+        What is read of a study; each run has a seed of its own.
     search : {'fixed', 'reduced', 'full'}
         ``fixed`` takes `parameters` as they are; ``reduced`` searches with
         ``search.reduced_iterations`` parameter sets, ``full`` as the final model does.
@@ -85,7 +86,7 @@ class Procedure:
 
     model: str
     columns: Columns
-    config: Mapping = field(repr=False)
+    options: ProcedureOptions = field(repr=False)
     search: str = "full"
     parameters: Mapping | None = None
 
@@ -111,9 +112,9 @@ class Procedure:
         """How many classifiers one run fits at most."""
         if self.search == "fixed":
             return 1
-        plan = plan_search(family_of(self.model), self._searched)
+        plan = plan_search(family_of(self.model), self._searched.search)
         # Every set is fitted to every fold, the best one once more for its probabilities.
-        return 1 + self.config["split"]["folds"] * (1 + sum(count for _, count in plan))
+        return 1 + self.options.split.folds * (1 + sum(count for _, count in plan))
 
     def run(
         self,
@@ -154,7 +155,7 @@ class Procedure:
         parameters = self.parameters
         if parameters is None:
             if folds is None:
-                count = self.config["split"]["folds"]
+                count = self.options.split.folds
                 folds = assign_folds(training, count, derive_seed(seed, "inner"))
             seen = transform_folds(self.columns, training, folds, self._searched)
             found = search_model(
@@ -168,7 +169,7 @@ class Procedure:
             )
             parameters, fits, notes = found.parameters, found.fits + 1, found.notes
         own = derive_seed(seed, self.model, "refit")
-        fitted = refit(self.model, self.columns, training, parameters, self.config, own)
+        fitted = refit(self.model, self.columns, training, parameters, self.options, own)
         return ProcedureRun(
             fitted,
             dict(parameters),
@@ -195,9 +196,9 @@ class Procedure:
         ndarray of shape (n_rows,)
             Probabilities; NaN for a row of no fold.
         """
-        seen = transform_folds(self.columns, training, folds, self.config)
+        seen = transform_folds(self.columns, training, folds, self.options)
         own = derive_seed(seed, "search")
-        return predict_folds(self.model, seen, len(training), self.parameters, self.config, own)
+        return predict_folds(self.model, seen, len(training), self.parameters, self.options, own)
 
     def threshold(self, training: pd.DataFrame, out_of_fold: np.ndarray | None) -> float:
         """Choose the threshold by the study's rule.
@@ -214,44 +215,43 @@ class Procedure:
         float
             NaN where the rule asks for predictions and there are none.
         """
-        options = self.config["evaluation"]
-        if options["threshold_rule"] != "fixed" and out_of_fold is None:
+        options = self.options.evaluation
+        if options.threshold_rule != "fixed" and out_of_fold is None:
             return float("nan")
         return threshold_of(
             training["outcome"].to_numpy(dtype=int),
             out_of_fold,
-            options["threshold_rule"],
-            options["threshold"],
+            options.threshold_rule,
+            options.threshold,
         )
 
     @property
-    def _searched(self) -> Mapping:
-        """Configuration with the number of parameter sets that a run tries."""
+    def _searched(self) -> ProcedureOptions:
+        """Options with the number of parameter sets that a run tries."""
         if self.search == "full":
-            return self.config
-        count = parameter_sets(self.search, self.config)
-        return with_option(self.config, "search.iterations", count)
+            return self.options
+        count = parameter_sets(self.search, self.options.search)
+        return replace(self.options, search=replace(self.options.search, iterations=count))
 
 
-def parameter_sets(search: str, config: Mapping) -> int:
-    """Return how many parameter sets a repetition tries, as the configuration counts them."""
-    options = config["search"]
+def parameter_sets(search: str, options: Search) -> int:
+    """Return how many parameter sets a repetition tries, as the section `search` counts them."""
     if search == "fixed":
         return 0
     if search == "full":
-        return options["iterations"]
-    return min(options["iterations"], options["reduced_iterations"])
+        return options.iterations
+    return min(options.iterations, options.reduced_iterations)
 
 
-def search_note(search: str, config: Mapping, repetition: str) -> str:
+def search_note(search: str, options: Search, repetition: str) -> str:
     """Say how repetitions find their parameters, and what a reader has to know about it.
 
     Parameters
     ----------
     search : {'fixed', 'reduced', 'full'}
         How they do.
-    config : mapping
-        Resolved configuration.
+    options : Search
+        The study's section `search`.
     repetition : str
         What a repetition is called, such as ``outer fold``.
     """
@@ -260,7 +260,7 @@ def search_note(search: str, config: Mapping, repetition: str) -> str:
             "Parameters are those that the search on all training rows chose, which makes the "
             "figures slightly optimistic."
         )
-    own, final = parameter_sets(search, config), parameter_sets("full", config)
+    own, final = parameter_sets(search, options), parameter_sets("full", options)
     if own == final:
         return f"Every {repetition} searches its own parameters as the final model does."
     return (

@@ -15,6 +15,7 @@ import pandas as pd
 from models.learning.estimators import Family, family_of
 from models.learning.fold_fits import FoldFits, fit_folds, predict_parts, together
 from models.learning.notes import counted_notes
+from models.learning.options import SearchOptions
 from models.learning.spaces import draw_parameters, plan_phases
 from models.modes.rows import FoldData
 from models.workers.journal import Journal
@@ -23,6 +24,7 @@ from pipeline.core.command import progress
 from pipeline.core.errors import FitError
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
+from pipeline.study.sections.fitting import Search as SearchSection
 from pipeline.tables.schemas.prediction.training import Search
 
 logger = logging.getLogger("vertebromics")
@@ -73,16 +75,16 @@ class SearchResult:
         return {name: int(self.table[name].sum()) for name in ENDINGS}
 
 
-def plan_search(family: Family, config: Mapping) -> list[tuple[dict, int]]:
+def plan_search(family: Family, search: SearchSection) -> list[tuple[dict, int]]:
     """Return the phases of a family's search, each with the number of parameter sets to draw."""
-    return plan_phases(family.search_phases(config), config["search"]["iterations"])
+    return plan_phases(family.search_phases(search.spaces), search.iterations)
 
 
 def search_model(
     model: str,
     folds: list[FoldData],
     n_rows: int,
-    config: Mapping,
+    options: SearchOptions,
     seed: int,
     *,
     workers: int = 1,
@@ -103,8 +105,8 @@ def search_model(
         From `models.modes.mode.transform_folds`.
     n_rows : int
         Rows of the training table.
-    config : mapping
-        Resolved configuration.
+    options : SearchOptions
+        What is read of a study.
     seed : int
         Seed of the search.
     workers : int
@@ -123,11 +125,11 @@ def search_model(
     FitError
         If a fold lacks an outcome, or no parameter set could be fitted.
     """
-    task = FoldFits.prepare(model, folds, config, seed)
-    phases = plan_search(family_of(model), config)
+    task = FoldFits.prepare(model, folds, options, seed)
+    phases = plan_search(family_of(model), options.search)
     rows, notes, best = [], [], {}
     with (
-        Workers(workers, task, config["threads"]) as pool,
+        Workers(workers, task, options.threads) as pool,
         Journal(journal, task.key if journal else "") as kept,
     ):
         log = _Log(f"search {model}", sum(count for _, count in phases), len(folds))
@@ -139,7 +141,7 @@ def search_model(
                 notes += [note for result in results for note in result["notes"]]
             best = _best_of(rows, model)
         fits = [(fold, best) for fold in range(len(folds))]
-        parts = together(model, config, fits, workers)
+        parts = together(model, options, fits, workers)
         predicted = pool.map(predict_parts, [[fits[n] for n in part] for part in parts])
         fitted = [each for part in predicted for each in part]
     out_of_fold = _joined(folds, fitted, n_rows)
@@ -161,7 +163,7 @@ def predict_folds(
     folds: list[FoldData],
     n_rows: int,
     parameters: Mapping,
-    config: Mapping,
+    options: SearchOptions,
     seed: int,
 ) -> np.ndarray:
     """Predict each training row from the fold that did not learn from it, with given parameters.
@@ -170,7 +172,7 @@ def predict_folds(
 
     Parameters
     ----------
-    model, folds, n_rows, config, seed
+    model, folds, n_rows, options, seed
         As for `search_model`.
     parameters : mapping
         Parameters of the family.
@@ -185,7 +187,7 @@ def predict_folds(
     FitError
         If a fold lacks an outcome, or a classifier could not be fitted.
     """
-    task = FoldFits.prepare(model, folds, config, seed)
+    task = FoldFits.prepare(model, folds, options, seed)
     fitted = predict_parts(task, [(number, dict(parameters)) for number in range(len(folds))])
     return _joined(folds, fitted, n_rows)
 
@@ -209,7 +211,7 @@ def _try(
     names = [json.dumps(fit, sort_keys=True) for fit in fits]
     missing = [n for n, name in enumerate(names) if name not in journal.results]
     log.known(len(fits) - len(missing))
-    grouped = together(task.model, task.config, [fits[number] for number in missing], pool.count)
+    grouped = together(task.model, task.options, [fits[number] for number in missing], pool.count)
     parts = [[missing[position] for position in group] for group in grouped]
 
     def keep(position: int, results: list[dict]) -> None:

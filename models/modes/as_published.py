@@ -11,7 +11,6 @@ be set beside the same data's result without leakage (`models.modes.rigorous`).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -21,8 +20,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from models.modes.order_options import OrderOptions
 from models.modes.rows import FoldData, LearningRows
 from models.transformers.chain import chain_notes, selection_chain, signature_of
+from models.transformers.chain_options import ChainOptions
 from models.transformers.columns import LEVEL, Columns
 from models.transformers.frames import numbers_of
 from models.transformers.oversampling import SYNTHETIC, patients_of, resample_rows
@@ -114,7 +115,7 @@ class KnownValuesScaler(TransformerMixin, BaseEstimator):
         return tags
 
 
-def published_chain(columns: Columns, config: Mapping) -> Pipeline:
+def published_chain(columns: Columns, options: ChainOptions) -> Pipeline:
     """Build a selection chain whose radiomic block has learned from everyone.
 
     Radiomics: scaling, each reader apart, CCC between readers on scaled values, imputation,
@@ -125,15 +126,15 @@ def published_chain(columns: Columns, config: Mapping) -> Pipeline:
     ----------
     columns : Columns
         Candidates, with everyone's rows.
-    config : mapping
-        Resolved configuration.
+    options : ChainOptions
+        What is read of a study.
 
     Returns
     -------
     sklearn.pipeline.Pipeline
         ``fit`` learns the clinical block alone.
     """
-    chain = selection_chain(columns, config)
+    chain = selection_chain(columns, options)
     blocks = chain["blocks"]
     blocks.transformers = [
         (name, _on_everyone(block, columns, names) if name == "radiomics" else block, names)
@@ -152,27 +153,27 @@ def _on_everyone(radiomics: Pipeline, columns: Columns, names: list[str]) -> Fro
     return FrozenEstimator(Pipeline(steps).set_output(transform="pandas").fit(X, y))
 
 
-def published_rows(columns: Columns, training: pd.DataFrame, config: Mapping) -> LearningRows:
+def published_rows(columns: Columns, training: pd.DataFrame, options: OrderOptions) -> LearningRows:
     """Select on everyone, then oversample the training rows, once.
 
     The parameters are those of `models.modes.mode.learning_rows`.
     """
-    rows, _ = _resampled(columns, training, config)
+    rows, _ = _resampled(columns, training, options)
     return rows
 
 
 def published_folds(
-    columns: Columns, training: pd.DataFrame, folds: np.ndarray, config: Mapping
+    columns: Columns, training: pd.DataFrame, folds: np.ndarray, options: OrderOptions
 ) -> list[FoldData]:
     """Deal rows that were selected on everyone and oversampled to the folds of the search.
 
     The parameters are those of `models.modes.mode.transform_folds`.
     """
     started = time.monotonic()
-    rows, origin = _resampled(columns, training, config)
+    rows, origin = _resampled(columns, training, options)
     numbers, synthetic = np.unique(folds), np.flatnonzero(origin == SYNTHETIC)
     own = np.where(origin == SYNTHETIC, -1, folds[origin])
-    drawn = np.random.default_rng(derive_seed(config["seed"], "as published", "folds"))
+    drawn = np.random.default_rng(derive_seed(options.seed, "as published", "folds"))
     own[drawn.permutation(synthetic)] = numbers[np.arange(len(synthetic)) % len(numbers)]
     seen = []
     for fold in numbers:
@@ -198,16 +199,16 @@ def published_folds(
 
 
 def _resampled(
-    columns: Columns, training: pd.DataFrame, config: Mapping
+    columns: Columns, training: pd.DataFrame, options: OrderOptions
 ) -> tuple[LearningRows, np.ndarray]:
     """Return the rows to learn from, and the training row that each of them is, or `SYNTHETIC`."""
     X, y = columns.take(training), training["outcome"].to_numpy(dtype=int)
-    chain = published_chain(columns, config).fit(X, y)
+    chain = published_chain(columns, options).fit(X, y)
     Z, notes = chain.transform(X).to_numpy(), chain_notes(chain)
     origin, why_not = np.arange(len(y)), None
-    method = config["oversampling"]
+    method = options.oversampling
     if method != "none" and Z.shape[1]:
-        seed = derive_seed(config["seed"], "as published", "oversampling")
+        seed = derive_seed(options.seed, "as published", "oversampling")
         drawn = resample_rows(Z, y, seed, method)
         Z, y, origin, why_not = drawn.X, drawn.y, drawn.origin, drawn.why_not
         notes += [drawn.note] if drawn.note else []

@@ -8,13 +8,13 @@ candidates carry everyone's rows (`Columns.everyone`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from models.modes.as_published import published_folds, published_rows
+from models.modes.order_options import OrderOptions
 from models.modes.rigorous import rigorous_folds, rigorous_rows
 from models.modes.rows import FoldData, LearningRows
 from models.transformers.columns import Columns
@@ -38,7 +38,7 @@ def candidates_in_mode(columns: Columns, table: pd.DataFrame, mode: str) -> Colu
 
 
 def transform_folds(
-    columns: Columns, training: pd.DataFrame, folds: np.ndarray, config: Mapping
+    columns: Columns, training: pd.DataFrame, folds: np.ndarray, options: OrderOptions
 ) -> list[FoldData]:
     """See both sides of every inner fold through a fitted selection chain.
 
@@ -52,19 +52,19 @@ def transform_folds(
         Training rows of the analysis table: ``unit_id, patient_id, outcome`` and the candidates.
     folds : ndarray of shape (n_rows,)
         Fold in which each training row is validated.
-    config : mapping
-        Resolved configuration.
+    options : OrderOptions
+        What is read of a study.
 
     Raises
     ------
     StudyError
         If ``mode: as_published`` has no rows of everyone, or the other mode has some.
     """
-    order = published_folds if _selects_on_everyone(columns, config) else rigorous_folds
-    return order(columns, training, folds, config)
+    order = published_folds if _selects_on_everyone(columns, options) else rigorous_folds
+    return order(columns, training, folds, options)
 
 
-def learning_rows(columns: Columns, training: pd.DataFrame, config: Mapping) -> LearningRows:
+def learning_rows(columns: Columns, training: pd.DataFrame, options: OrderOptions) -> LearningRows:
     """See the rows that a final fit learns from through a fitted selection chain.
 
     Parameters
@@ -73,16 +73,16 @@ def learning_rows(columns: Columns, training: pd.DataFrame, config: Mapping) -> 
         Candidates.
     training : pandas.DataFrame
         Training rows of the analysis table.
-    config : mapping
-        Resolved configuration.
+    options : OrderOptions
+        What is read of a study.
 
     Raises
     ------
     StudyError
         If ``mode: as_published`` has no rows of everyone, or the other mode has some.
     """
-    order = published_rows if _selects_on_everyone(columns, config) else rigorous_rows
-    return order(columns, training, config)
+    order = published_rows if _selects_on_everyone(columns, options) else rigorous_rows
+    return order(columns, training, options)
 
 
 def selection_rows(columns: Columns, training: pd.DataFrame) -> pd.DataFrame:
@@ -90,13 +90,13 @@ def selection_rows(columns: Columns, training: pd.DataFrame) -> pd.DataFrame:
     return training if columns.everyone is None else columns.everyone
 
 
-def _selects_on_everyone(columns: Columns, config: Mapping) -> bool:
-    if is_leaking(config) != (columns.everyone is not None):
+def _selects_on_everyone(columns: Columns, options: OrderOptions) -> bool:
+    if is_leaking(options.mode) != (columns.everyone is not None):
         raise StudyError(
             "With `mode: as_published`, and only then, the candidates carry everyone's rows",
             found="rows of everyone" if columns.everyone is not None else "training rows alone",
-            where=f"mode: {config['mode']}",
-            remedy="take the candidates from candidates_in_mode, or call rigorous on the config",
+            where=f"mode: {options.mode}",
+            remedy="take the candidates from candidates_in_mode, or give the other mode",
             code="as-published-rows-of-everyone",
         )
     return columns.everyone is not None

@@ -8,11 +8,11 @@ were split off. Its leaking counterpart is `models.modes.as_published`.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+from models.modes.order_options import OrderOptions
 from models.modes.rows import FoldData, LearningRows
 from models.transformers.chain import chain_notes, selection_chain, signature_of
 from models.transformers.columns import Columns
@@ -20,7 +20,7 @@ from pipeline.core.command import progress
 
 
 def rigorous_folds(
-    columns: Columns, training: pd.DataFrame, folds: np.ndarray, config: Mapping
+    columns: Columns, training: pd.DataFrame, folds: np.ndarray, options: OrderOptions
 ) -> list[FoldData]:
     """Fit the selection chain once per fold, to the rows outside it, and see both sides through it.
 
@@ -33,7 +33,7 @@ def rigorous_folds(
     seen, started = [], time.monotonic()
     for done, fold in enumerate(numbers, start=1):
         train, valid = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        chain = selection_chain(columns, config).fit(X.iloc[train], y[train])
+        chain = selection_chain(columns, options).fit(X.iloc[train], y[train])
         seen.append(
             FoldData(
                 int(fold),
@@ -52,12 +52,12 @@ def rigorous_folds(
     return seen
 
 
-def rigorous_rows(columns: Columns, training: pd.DataFrame, config: Mapping) -> LearningRows:
+def rigorous_rows(columns: Columns, training: pd.DataFrame, options: OrderOptions) -> LearningRows:
     """Fit the selection chain to the training rows, and see them through it.
 
     The parameters are those of `models.modes.mode.learning_rows`.
     """
     X, y = columns.take(training), training["outcome"].to_numpy(dtype=int)
-    chain = selection_chain(columns, config).fit(X, y)
+    chain = selection_chain(columns, options).fit(X, y)
     Z, patients = chain.transform(X).to_numpy(), training["patient_id"].to_numpy()
     return LearningRows(chain, Z, y, patients, chain_notes(chain))

@@ -9,11 +9,13 @@ from models.regression.cohort import Cohort, complete_cohort
 from models.regression.predictor_types import levels_of_numbers, terms_of
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.sections import section_of
 from pipeline.study.flow.patient_flow import units_by_tables
 from pipeline.study.study import Study
 from pipeline.tables.columns import analysis_name, table_name
 from pipeline.tables.dictionary import allowed_predictors
 from pipeline.tables.split_designs import FROM_COLUMN, parts_from_column
+from pipeline.tables.split_options import Split
 from pipeline.tables.values.formula import Formula
 
 TEST = "test"
@@ -58,10 +60,11 @@ def study_cohort(study: Study) -> tuple[Cohort, Cohort | None]:
     events = outcome.astype("int64").to_numpy(float)
     patients = patients.fillna(patients.index.to_series()).to_numpy()
     whole = complete_cohort(rows, events, patients, terms, {})
-    if config["split"]["design"] not in FROM_COLUMN:
+    split = section_of(Split, config["split"])
+    if split.design not in FROM_COLUMN:
         return whole, None
     table = clinical.assign(unit_id=clinical.index, patient_id=patients)
-    apart = parts_from_column(table, config["split"]) == TEST
+    apart = parts_from_column(table, split) == TEST
     return whole.part(~apart), whole.part(apart)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import pandas as pd
 from models.learning.fitted_procedure import refit_classifier
 from models.learning.folds import assign_folds
 from models.learning.procedure import Procedure
-from models.repetitions.ablation_steps import FULL, Step, threshold_fits
+from models.repetitions.ablation_steps import FULL, AblationOptions, Step, threshold_fits
 from models.repetitions.outer_fits import OuterFit, folds_of
 from models.scoring import cross_validated, metrics
 from models.scoring.cross_validated import HeldOut, paired_difference, parts_of
@@ -22,7 +22,6 @@ from models.scoring.threshold import rule_words
 from models.transformers.chain import off_notes
 from pipeline.core.errors import FitError
 from pipeline.core.seeds import derive_seed
-from pipeline.study.changed import with_option
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Setting:
         Test rows of the analysis table. Their outcome is no part of a refit.
     parameters : mapping
         Parameters of the full model, as model.json holds them; kept with ``search: fixed``.
-    config : mapping
-        Resolved configuration.
+    options : AblationOptions
+        What is read of a study.
     outer : tuple of OuterFit
         In a study without test rows the outer folds of nested cross-validation, in each of which
         every step is fitted again; `test` are then all rows, each judged by the fold that held it
@@ -54,7 +53,7 @@ class Setting:
     folds: np.ndarray = field(repr=False)
     test: pd.DataFrame = field(repr=False)
     parameters: Mapping
-    config: Mapping = field(repr=False)
+    options: AblationOptions = field(repr=False)
     outer: tuple[OuterFit, ...] = ()
 
     @property
@@ -66,7 +65,7 @@ class Setting:
         """Return the setting of one outer fold, as nested cross-validation fitted it."""
         training = self.training[~fit.held_out].reset_index(drop=True)
         folds = np.asarray(
-            assign_folds(training, self.config["split"]["folds"], derive_seed(fit.seed, "inner"))
+            assign_folds(training, self.options.split.folds, derive_seed(fit.seed, "inner"))
         )
         return Setting(
             self.model,
@@ -74,40 +73,40 @@ class Setting:
             folds,
             self.training[fit.held_out].reset_index(drop=True),
             fit.parameters,
-            with_option(self.config, "seed", fit.seed),
+            replace(self.options, seed=fit.seed),
         )
 
     @property
     def seeds(self) -> list[int]:
         """Seeds of the refits, the same for every step; the first is the trained model's."""
-        seed = self.config["seed"]
-        others = range(1, self.config["ablation"]["seeds"])
+        seed = self.options.seed
+        others = range(1, self.options.ablation.seeds)
         first = derive_seed(seed, self.model, "refit")
         return [first, *(derive_seed(seed, "ablate", self.model, number) for number in others)]
 
     def procedure_of(self, step: Step) -> Procedure:
         """Return the study's procedure with what a step takes away."""
-        search = self.config["ablation"]["search"]
+        search = self.options.ablation.search
         fixed = self.parameters if search == "fixed" else None
-        return Procedure(self.model, step.columns, step.configure(self.config), search, fixed)
+        return Procedure(self.model, step.columns, step.configure(self.options), search, fixed)
 
     @property
     def threshold_fits(self) -> int:
         """How many fits a step's own threshold takes."""
         rule, search = (
-            self.config["evaluation"]["threshold_rule"],
-            self.config["ablation"]["search"],
+            self.options.evaluation.threshold_rule,
+            self.options.ablation.search,
         )
         return threshold_fits(rule, search, len(np.unique(self.folds)))
 
     @property
     def threshold_source(self) -> str:
         """Where the thresholds of the steps come from, as a part of a sentence."""
-        options = self.config["evaluation"]
-        if options["threshold_rule"] == "fixed":
-            return f"{options['threshold']:g} in every step, fixed beforehand"
+        options = self.options.evaluation
+        if options.threshold_rule == "fixed":
+            return f"{options.threshold:g} in every step, fixed beforehand"
         return (
-            f"each step's own, {rule_words(options['threshold_rule'])} on its out-of-fold "
+            f"each step's own, {rule_words(options.threshold_rule)} on its out-of-fold "
             "predictions of the training rows"
         )
 
@@ -239,10 +238,10 @@ def _joined(folds: list[Refits], setting: Setting) -> Refits:
 
 def _refit(setting: Setting, step: Step) -> Refits:
     procedure = setting.procedure_of(step)
-    run = procedure.run(setting.training, setting.config["seed"], setting.folds)
+    run = procedure.run(setting.training, setting.options.seed, setting.folds)
     fitted, notes = [run.fitted], list(run.notes)
     others = setting.seeds[1:]
-    for again in refit_classifier(run.fitted, run.parameters, procedure.config, others):
+    for again in refit_classifier(run.fitted, run.parameters, procedure.options, others):
         fitted.append(again)
         notes += again.notes
     threshold, fits = run.threshold, run.fits + len(fitted) - 1
@@ -267,7 +266,7 @@ def _own_threshold(setting: Setting, procedure: Procedure) -> tuple[float, list[
     """Choose the threshold of a step that keeps its parameters, or say why there is none."""
     training = setting.training
     try:
-        predicted = procedure.out_of_fold(training, setting.config["seed"], setting.folds)
+        predicted = procedure.out_of_fold(training, setting.options.seed, setting.folds)
     except FitError as error:
         return math.nan, [f"No threshold, and so no confusion matrix: {error}"]
     return procedure.threshold(training, predicted), []

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from operator import attrgetter
 from typing import Any
 
 import pandas as pd
 
+from models.learning.options import ProcedureOptions
 from models.transformers.columns import Columns
+from pipeline.core.sections import taken
 from pipeline.study.changed import with_option
+from pipeline.study.sections.judging import Ablation
 from pipeline.tables.features.feature_names import FILTER_FAMILIES, check_candidates, filter_family
 
 FULL = "full"
@@ -37,6 +41,13 @@ CHAIN_STEPS = FILTERS | {
 """Steps of the chain that an ablation can leave out, likewise."""
 
 ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationOptions(ProcedureOptions):
+    """What an ablation reads: that of the procedure, and which steps it has."""
+
+    ablation: Ablation = taken(Ablation)
 
 
 @dataclass(frozen=True)
@@ -75,9 +86,9 @@ class Step:
         """Whether the step is fitted: it can be done, and no earlier one does the same."""
         return self.columns is not None and not self.same_as
 
-    def configure(self, config: Mapping) -> Mapping:
-        """Return the configuration with the step's changes; the study's stays as it is."""
-        return reduce(lambda changed, each: with_option(changed, *each), self.changes, config)
+    def configure(self, options: ProcedureOptions) -> ProcedureOptions:
+        """Return options with the step's changes; the study's stay as they are."""
+        return reduce(lambda changed, each: with_option(changed, *each), self.changes, options)
 
 
 def top_candidates(importance: pd.DataFrame, columns: Columns) -> list[str]:
@@ -120,9 +131,9 @@ def threshold_fits(rule: str | Mapping, search: str, folds: int) -> int:
 
 
 def plan_steps(
-    columns: Columns, ranked: Sequence[str], signature: Sequence[str], config: Mapping
+    columns: Columns, ranked: Sequence[str], signature: Sequence[str], options: AblationOptions
 ) -> list[Step]:
-    """List the steps of one model's ablation, as ``config["ablation"]`` declares them.
+    """List the steps of one model's ablation, as the section `ablation` declares them.
 
     Parameters
     ----------
@@ -132,8 +143,8 @@ def plan_steps(
         Candidates from the most important, from `top_candidates`.
     signature : sequence of str
         Columns that the full model sees; with ``where: signature`` the steps remove from these.
-    config : mapping
-        Resolved configuration.
+    options : AblationOptions
+        What is read of a study.
 
     Returns
     -------
@@ -146,39 +157,39 @@ def plan_steps(
     StudyError
         If the configuration names a feature that is no candidate.
     """
-    options = config["ablation"]
-    check_candidates(options["features"], (*columns.features, *columns.clinical))
+    asked = options.ablation
+    check_candidates(asked.features, (*columns.features, *columns.clinical))
     changes: tuple = ()
-    if options["where"] == "signature":
+    if asked.where == "signature":
         if not signature:
             return [Step(FULL, FULL, note="not done: the full model selected nothing")]
         columns, changes = columns.only(*signature), tuple(FILTERS.values())
     steps = [Step(FULL, FULL, (), columns, changes)]
-    steps += _features(columns, ranked, options)
-    steps += _blocks(columns, options)
-    steps += _families(columns, options)
+    steps += _features(columns, ranked, asked)
+    steps += _blocks(columns, asked)
+    steps += _families(columns, asked)
     steps = [step if step.note else replace(step, changes=changes) for step in steps]
-    steps += _chain_steps(columns, config, changes)
+    steps += _chain_steps(columns, options, changes)
     return _without_repetition(steps)
 
 
-def _features(columns: Columns, ranked: Sequence[str], options: Mapping) -> Iterator[Step]:
+def _features(columns: Columns, ranked: Sequence[str], options: Ablation) -> Iterator[Step]:
     """Yield the steps that remove the highest candidates, in turn or alone, and named ones."""
     short = f"not done: the importance of only {len(ranked)} candidates is above zero"
-    for count in range(1, options["top"] + 1):
+    for count in range(1, options.top + 1):
         removed = tuple(ranked[:count])
         if len(removed) < count:
             yield Step(f"top-{count}", "top", note=short)
         else:
             yield _step(f"top-{count}", "top", removed, columns.without(*removed))
-    for place in range(1, options["single"] + 1):
+    for place in range(1, options.single + 1):
         removed = tuple(ranked[place - 1 : place])
         if not removed:
             yield Step(f"single-{place}", "single", note=short)
         else:
             yield _step(f"single-{place}", "single", removed, columns.without(*removed))
     everything = {*columns.features, *columns.clinical}
-    for place, name in enumerate(options["features"], start=1):
+    for place, name in enumerate(options.features, start=1):
         if name in everything:
             yield _step(f"named-{place}", "named", (name,), columns.without(name))
         else:
@@ -186,8 +197,8 @@ def _features(columns: Columns, ranked: Sequence[str], options: Mapping) -> Iter
             yield Step(f"named-{place}", "named", (name,), note=note)
 
 
-def _blocks(columns: Columns, options: Mapping) -> Iterator[Step]:
-    for block in options["blocks"]:
+def _blocks(columns: Columns, options: Ablation) -> Iterator[Step]:
+    for block in options.blocks:
         rest = columns.without_blocks(block)
         if len(rest.names) == len(columns.names):
             yield Step(f"without-{block}", "block", (block,), note=_nothing(block, options))
@@ -195,11 +206,11 @@ def _blocks(columns: Columns, options: Mapping) -> Iterator[Step]:
             yield _step(f"without-{block}", "block", (block,), rest)
 
 
-def _families(columns: Columns, options: Mapping) -> Iterator[Step]:
+def _families(columns: Columns, options: Ablation) -> Iterator[Step]:
     members: dict[str | None, list[str]] = {}
     for feature in columns.features:
         members.setdefault(filter_family(feature), []).append(feature)
-    wanted = options["families"]
+    wanted = options.families
     if wanted == ALL:
         wanted = [family for family in FILTER_FAMILIES if family in members]
     for family in wanted:
@@ -210,18 +221,18 @@ def _families(columns: Columns, options: Mapping) -> Iterator[Step]:
             yield _step(f"without-{family}", "family", (family,), rest)
 
 
-def _chain_steps(columns: Columns, config: Mapping, changes: tuple) -> Iterator[Step]:
+def _chain_steps(columns: Columns, options: AblationOptions, changes: tuple) -> Iterator[Step]:
     """Yield the steps that leave out a filter, the scaling or the oversampling."""
-    wanted = config["ablation"]["steps"]
-    fixed = config["ablation"]["where"] == "signature"
+    wanted = options.ablation.steps
+    fixed = options.ablation.where == "signature"
     for name in CHAIN_STEPS if wanted == ALL else wanted:
-        switched = _switched(name, columns, config)
+        switched = _switched(name, columns, options.selection.robustness)
         why = ""
         if fixed and name in FILTERS:
             why = "the signature is fixed, so that no filter is applied"
         elif not switched:
             why = "the study has one reader"
-        elif all(_get(config, key) == off for key, off in switched):
+        elif all(attrgetter(key)(options) == off for key, off in switched):
             why = "the study does without it"
         elif name == "clinical_filter" and not columns.clinical:
             why = "the study has no clinical candidate"
@@ -233,14 +244,14 @@ def _chain_steps(columns: Columns, config: Mapping, changes: tuple) -> Iterator[
             yield Step(f"skip-{name}", "chain", (name,), note=f"not done: {why}")
 
 
-def _switched(name: str, columns: Columns, config: Mapping) -> list[tuple[str, object]]:
+def _switched(name: str, columns: Columns, asked: str) -> list[tuple[str, object]]:
     """Return the options that turn a step off; none where the study cannot have it.
 
-    Agreement is that of readers, of perturbed extractions, or both: the step is all of it.
+    Agreement is that of readers, of perturbed extractions, or both, as `asked` says: the step is
+    all of it.
     """
     if name != "ccc":
         return [CHAIN_STEPS[name]]
-    asked = config["selection"]["robustness"]
     of_readers = asked != "perturbations" and len(columns.readers) > 1
     perturbed = ("selection.perturbations.threshold", None)
     return [CHAIN_STEPS[name]] * of_readers + [perturbed] * (asked != "readers")
@@ -264,12 +275,6 @@ def _step(name: str, kind: str, removed: tuple[str, ...], rest: Columns) -> Step
     return Step(name, kind, removed, rest)
 
 
-def _nothing(what: str, options: Mapping) -> str:
-    owner = "signature" if options["where"] == "signature" else "study"
+def _nothing(what: str, options: Ablation) -> str:
+    owner = "signature" if options.where == "signature" else "study"
     return f"not done: the {owner} has no {what} candidate"
-
-
-def _get(config: Mapping, key: str) -> object:
-    for part in key.split("."):
-        config = config[part]
-    return config

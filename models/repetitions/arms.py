@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from models.learning.folds import outer_folds, outer_seed
+from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, ProcedureRun, parameter_sets
 from models.scoring import metrics
 from models.scoring.added_value import compare_arms, net_benefit
@@ -21,13 +22,32 @@ from models.workers.parallel import Workers
 from models.workers.resuming import map_kept
 from pipeline.core import command
 from pipeline.core.errors import FitError
-from pipeline.core.mode_labels import rigorous
+from pipeline.core.mode_labels import RIGOROUS
+from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
+from pipeline.study.sections.added_value import AddedValue
+from pipeline.study.sections.judging import Nested
 
 BOTH = "both"
 
 WITHOUT = {BOTH: (), "clinical": ("radiomics",), "radiomics": ("clinical",)}
 """Arm -> blocks of candidates that it goes without."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmOptions(ProcedureOptions):
+    """What arms read: that of the procedure, and how each is fitted and judged.
+
+    Attributes
+    ----------
+    added_value : AddedValue
+        How an arm finds its parameters, and the risk at which net benefit is taken.
+    nested : Nested
+        The outer folds of a comparison that is judged there.
+    """
+
+    added_value: AddedValue = taken(AddedValue)
+    nested: Nested = taken(Nested)
 
 
 @dataclass(frozen=True)
@@ -44,8 +64,8 @@ class Setting:
         Training rows of the analysis table.
     folds : ndarray of shape (n_rows,)
         Inner fold of each.
-    config : mapping
-        Resolved configuration.
+    options : ArmOptions
+        What is read of a study.
     trained : mapping
         What ``model.json`` of the family holds.
     at : float
@@ -56,19 +76,19 @@ class Setting:
     columns: Columns
     training: pd.DataFrame
     folds: np.ndarray
-    config: Mapping = field(repr=False)
+    options: ArmOptions = field(repr=False)
     trained: Mapping = field(repr=False)
     at: float
 
     @property
     def search(self) -> str:
         """How an arm finds its parameters on all training rows."""
-        return self.config["added_value"]["search"]
+        return self.options.added_value.search
 
     @property
     def keeps_trained(self) -> bool:
         """Whether the arm of all candidates is the trained model itself."""
-        sets = [parameter_sets(each, self.config) for each in (self.search, "full")]
+        sets = [parameter_sets(each, self.options.search) for each in (self.search, "full")]
         return self.search != "reduced" or sets[0] == sets[1]
 
     def columns_of(self, arm: str) -> Columns:
@@ -78,7 +98,7 @@ class Setting:
     def procedure(self, arm: str) -> Procedure:
         """Return the procedure that an arm runs on all training rows."""
         parameters = self.trained["parameters"] if self.search == "fixed" else None
-        return Procedure(self.model, self.columns_of(arm), self.config, self.search, parameters)
+        return Procedure(self.model, self.columns_of(arm), self.options, self.search, parameters)
 
 
 def run_arms(
@@ -111,7 +131,7 @@ def run_arms(
             # The seed is that of the trained model, so that arms differ by their candidates alone.
             runs[arm] = setting.procedure(arm).run(
                 setting.training,
-                setting.config["seed"],
+                setting.options.seed,
                 setting.folds,
                 workers=workers,
                 journal=journal,
@@ -148,7 +168,7 @@ def on_test_rows(
     arms, differences : pandas.DataFrame
         As `models.scoring.added_value.compare_arms` returns them, with `n_features`.
     """
-    options = setting.config["evaluation"]
+    options = setting.options.evaluation
     known = predictions[predictions["part"] == "test"].set_index("unit_id")["probability"]
     samples, sizes = {}, {}
     for arm in WITHOUT:
@@ -166,11 +186,11 @@ def on_test_rows(
     weights = patient_resamples(
         first.patients,
         first.outcome,
-        options["bootstrap"],
-        derive_seed(setting.config["seed"], "evaluate", "resamples"),
+        options.bootstrap,
+        derive_seed(setting.options.seed, "evaluate", "resamples"),
         stratified=False,
     )
-    arms, differences = compare_arms(samples, setting.at, weights, options["confidence"])
+    arms, differences = compare_arms(samples, setting.at, weights, options.confidence)
     arms["n_features"] = arms["arm"].map(sizes).astype("Int64")
     return arms, differences
 
@@ -201,17 +221,15 @@ def in_outer_folds(
     failed : dict of str to str
         By arm that could not be fitted in a fold, why.
     """
-    honest, options = rigorous(setting.config), setting.config["nested"]
+    honest, options = replace(setting.options, mode=RIGOROUS), setting.options.nested
     plain = setting.columns
-    outer = list(
-        outer_folds(setting.training, options["folds"], options["repeats"], honest["seed"])
-    )
+    outer = list(outer_folds(setting.training, options.folds, options.repeats, honest.seed))
     rows, failed = [], {}
     for arm, fixed in parameters.items():
         columns = plain.without_blocks(*WITHOUT[arm])
-        procedure = Procedure(setting.model, columns, honest, options["search"], fixed)
+        procedure = Procedure(setting.model, columns, honest, options.search, fixed)
         shared = (procedure, setting.training, setting.at)
-        with Workers(workers, shared, honest["threads"]) as pool:
+        with Workers(workers, shared, honest.threads) as pool:
             try:
                 judged = map_kept(
                     pool,
@@ -236,7 +254,7 @@ def _judge(
 ) -> dict:
     """Run an arm's procedure without an outer fold and judge it there."""
     (procedure, training, at), (repeat, fold, held_out) = shared, task
-    seed = outer_seed(procedure.config["seed"], procedure.model, repeat, fold)
+    seed = outer_seed(procedure.options.seed, procedure.model, repeat, fold)
     run = procedure.run(training[~held_out].reset_index(drop=True), seed)
     judged = training[held_out]
     outcome, probability = judged["outcome"].to_numpy(int), run.fitted.predict(judged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
+from pipeline.study.sections.judging import Evaluation, Primary
 from pipeline.tables.schemas.prediction.evaluation import EVALUATION, DecisionCurve
 
 #: Word of the configuration for the model that cross-validation chooses.
@@ -30,8 +31,9 @@ _ROUNDING = 1e-6
 def evaluate(
     predictions: Mapping[str, pd.DataFrame],
     infos: Mapping[str, Mapping],
-    config: Mapping,
-    winner: str | None = None,
+    evaluation: Evaluation,
+    seed: int,
+    primary: str | None = None,
     *,
     fitted_here: bool = False,
 ) -> dict[str, pd.DataFrame]:
@@ -44,10 +46,13 @@ def evaluate(
         ``test``.
     infos : mapping of str to mapping
         By model, what model.json holds; ``threshold`` and ``cv_auc`` are used.
-    config : mapping
-        The study's resolved configuration; ``seed``, ``evaluation`` and ``primary`` are used.
-    winner : str, optional
-        The model that cross-validation chose, for a primary analysis of ``winner``.
+    evaluation : Evaluation
+        The section `evaluation`; ``confidence, bootstrap`` and ``decision_curve`` are used.
+    seed : int
+        Seed of the study.
+    primary : str, optional
+        The model of the primary analysis, from `primary_model`. One that could not be fitted
+        leaves its comparisons, and the family of which they were.
     fitted_here : bool
         Whether the models were fitted to the rows called test here, as given predictions may be
         (`models.judge`); a study's own never are.
@@ -67,9 +72,9 @@ def evaluate(
     """
     if not predictions:
         return {name: empty_table(schema) for name, schema in EVALUATION.items()}
-    how = how_judged(config, fitted_here)
+    how = how_judged(evaluation, seed, fitted_here)
     by_part = _checked(predictions)
-    primary = primary_present(config, winner, predictions)
+    primary = primary if primary in predictions else None
     tests = {
         model: Sample.of(rows, infos[model]["threshold"]) for model, rows in by_part["test"].items()
     }
@@ -79,7 +84,9 @@ def evaluate(
         tables["metrics"] += out_of_fold_rows(model, by_part["oof"].get(model), infos[model])
         add_tables(tables, model, {name: make(sample, how) for name, make in PER_MODEL.items()})
         command.progress("evaluate", done, len(tests), model)
-    curve = decision_curves({model: [sample] for model, sample in tests.items()}, config, how)
+    curve = decision_curves(
+        {model: [sample] for model, sample in tests.items()}, evaluation.decision_curve, how
+    )
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()} | {
         "comparisons": compare_models(tests, confidence=how["confidence"], primary=primary).merge(
             compare_decisions(tests, primary), on=["model_a", "model_b"], validate="one_to_one"
@@ -88,25 +95,15 @@ def evaluate(
     }
 
 
-def how_judged(config: Mapping, fitted_here: bool) -> dict:
+def how_judged(evaluation: Evaluation, seed: int, fitted_here: bool) -> dict:
     """Return what the tables of all models share."""
-    options = config["evaluation"]
     return {
-        "confidence": options["confidence"],
-        "n_resamples": options["bootstrap"],
+        "confidence": evaluation.confidence,
+        "n_resamples": evaluation.bootstrap,
         # One seed for all models, so that their intervals come from the same resamples.
-        "seed": derive_seed(config["seed"], "evaluate", "resamples"),
+        "seed": derive_seed(seed, "evaluate", "resamples"),
         "fitted_here": fitted_here,
     }
-
-
-def primary_present(config: Mapping, winner: str | None, judged: Mapping) -> str | None:
-    """Return the model of the primary analysis.
-
-    One that could not be fitted leaves its comparisons, and the family of which they were.
-    """
-    primary = primary_model(config, winner)
-    return primary if primary in judged else None
 
 
 def out_of_fold_rows(model: str, rows: pd.DataFrame | None, info: Mapping) -> list[pd.DataFrame]:
@@ -125,10 +122,10 @@ def add_tables(
 
 
 def decision_curves(
-    repeats: Mapping[str, list[Sample]], config: Mapping, how: Mapping
+    repeats: Mapping[str, list[Sample]], ends: Sequence[float], how: Mapping
 ) -> pd.DataFrame:
     """Return the decision curves of all models, of several repeats their mean."""
-    at = thresholds(*config["evaluation"]["decision_curve"])
+    at = thresholds(*ends)
     curves = []
     for samples in zip(*repeats.values(), strict=True):
         probabilities = dict(zip(repeats, (each.probability for each in samples), strict=True))
@@ -144,13 +141,13 @@ def decision_curves(
     return curves[0].assign(**dict(zip(numbers, means.T, strict=True)))
 
 
-def primary_model(config: Mapping, winner: str | None) -> str | None:
+def primary_model(declared: Primary | None, winner: str | None) -> str | None:
     """Return the model of the declared primary analysis, None where none was declared.
 
     Parameters
     ----------
-    config : mapping
-        Resolved configuration.
+    declared : Primary or None
+        The section `primary`.
     winner : str or None
         The model that cross-validation chose.
 
@@ -159,9 +156,8 @@ def primary_model(config: Mapping, winner: str | None) -> str | None:
     StudyError
         If the analysis is that of the winner, and it is not known.
     """
-    declared = config["primary"]
-    if declared is None or declared["model"] != WINNER:
-        return None if declared is None else declared["model"]
+    if declared is None or declared.model != WINNER:
+        return None if declared is None else declared.model
     if winner is None:
         raise StudyError(
             "A primary analysis of the winner needs to know it",

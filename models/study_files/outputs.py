@@ -25,7 +25,7 @@ logger = logging.getLogger("vertebromics")
 def write_result(
     table: pd.DataFrame,
     path: str | Path,
-    config: Mapping,
+    mode: str,
     schema: type[Table],
     *,
     leaks: bool = True,
@@ -38,22 +38,22 @@ def write_result(
         What a stage found.
     path : path-like
         Parquet file to write.
-    config : mapping
-        The study's resolved configuration; ``mode`` is used.
+    mode : {'rigorous', 'as_published'}
+        The study's.
     schema : type
         Class of the table.
     leaks : bool
         Whether the table leaks in ``mode: as_published``; False for what is computed in the
         rigorous order whatever the mode.
     """
-    if is_leaking(config):
+    if is_leaking(mode):
         table = table.assign(**{COLUMN: LABEL if leaks else RIGOROUS})
     write_table(table, path, schema, csv=True)
 
 
-def write_facts(facts: Mapping, path: str | Path, config: Mapping, *, leaks: bool = True) -> None:
+def write_facts(facts: Mapping, path: str | Path, mode: str, *, leaks: bool = True) -> None:
     """Write a JSON file, labelled; the parameters are those of `write_result`."""
-    label = {COLUMN: LABEL if leaks else RIGOROUS} if is_leaking(config) else {}
+    label = {COLUMN: LABEL if leaks else RIGOROUS} if is_leaking(mode) else {}
     write_json(label | dict(facts), path)
 
 

@@ -15,7 +15,7 @@ from models.scoring.performance import Sample
 from models.subgroups.groups import group_table
 from pipeline.core.files import read_table
 from pipeline.core.table_schema import types_of
-from pipeline.study.study import Study
+from pipeline.study.sections.judging import Evaluation
 from pipeline.tables.schemas.analysis import Analysis, Split
 from pipeline.tables.schemas.images.ingest import Ingest
 from pipeline.tables.schemas.prediction.subgroups import Subgroups
@@ -55,7 +55,10 @@ def on_test_rows(
 
 def study_subgroups(
     judged: Mapping[str, Sample | HeldOut],
-    study: Study,
+    evaluation: Evaluation,
+    unit: str,
+    cases: pd.DataFrame | None,
+    dictionary: pd.DataFrame,
     analysis: Path,
     split: Path,
     ingest: Path | None = None,
@@ -66,30 +69,35 @@ def study_subgroups(
     ----------
     judged : mapping of str to Sample or HeldOut
         By model, predictions of the test rows, or of all rows by outer folds.
-    study : Study
-        The frozen study.
+    evaluation : Evaluation
+        The section `evaluation`; ``subgroups`` and ``confidence`` are used.
+    unit : {'patient', 'case'}
+        What a row of the analysis is.
+    cases, dictionary : pandas.DataFrame
+        Tables of the frozen study.
     analysis, split, ingest : path
         ``analysis.parquet``, ``split.parquet`` and, with images, ``ingest.parquet``.
     """
     parts = read_table(split, Split).set_index("unit_id")["part"]
-    evaluation, unit = study.config["evaluation"], study.config["unit"]
     groups = groups_of_units(
-        evaluation["subgroups"],
+        evaluation.subgroups,
         read_table(analysis, Analysis),
-        study,
+        cases,
+        dictionary,
         unit,
         parts == "train",
         read_table(ingest, Ingest) if ingest else None,
     )
     by_folds = any(isinstance(each, HeldOut) for each in judged.values())
     units = sorted(parts.index[parts == ("train" if by_folds else "test")])
-    return subgroup_table(judged, units, groups, evaluation["confidence"])
+    return subgroup_table(judged, units, groups, evaluation.confidence)
 
 
 def groups_of_units(
     asked: str | Mapping[str, Sequence[float]],
     analysis: pd.DataFrame,
-    study: Study,
+    cases: pd.DataFrame | None,
+    dictionary: pd.DataFrame,
     unit: str,
     training: pd.Series,
     ingest: pd.DataFrame | None = None,
@@ -102,8 +110,8 @@ def groups_of_units(
         ``evaluation.subgroups``: column -> where its numbers are cut.
     analysis : pandas.DataFrame
         Analysis table.
-    study : Study
-        Its dictionary and cases.
+    cases, dictionary : pandas.DataFrame
+        Tables of the frozen study.
     unit : {'patient', 'case'}
         What a row of the analysis is.
     training : pandas.Series of bool
@@ -119,10 +127,9 @@ def groups_of_units(
     """
     table = analysis.set_index("unit_id")
     if ingest is not None:
-        facts = acquisition_of_units(ingest, study.cases, f"{unit}_id", ACQUISITION)
+        facts = acquisition_of_units(ingest, cases, f"{unit}_id", ACQUISITION)
         # A column of the study's own goes before one of the headers.
         table = table.join(facts[facts.columns.difference(table.columns)])
-    dictionary = study.dictionary
     numeric = set(dictionary.loc[dictionary["type"].isin(_NUMERIC), "column"])
     if asked == AUTO:
         known = LEVEL in table and bool(table[LEVEL].notna().any())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import asdict
 
 import pandas as pd
 from sklearn.compose import ColumnTransformer
@@ -10,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from models.transformers.ccc_filter import CCCFilter
+from models.transformers.chain_options import ChainOptions
 from models.transformers.collinearity import CollinearityFilter
 from models.transformers.columns import LEVEL, Columns, candidates_of
 from models.transformers.filters import ClinicalFilter, MRMRFilter, WilcoxonFilter
@@ -25,7 +26,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.seeds import derive_seed
 
 
-def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
+def selection_chain(columns: Columns, options: ChainOptions) -> Pipeline:
     """Build the unfitted selection chain of a study.
 
     Radiomics: CCC between readers on raw values, imputation, harmonisation between sites where the
@@ -43,9 +44,8 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     ----------
     columns : Columns
         Candidates; a block without candidates is left out of the chain.
-    config : mapping
-        A study's resolved configuration; ``selection``, ``scaling`` and ``imputation`` are used,
-        and ``harmonisation`` where `columns` names a site.
+    options : ChainOptions
+        Of the study; ``harmonisation`` is read where `columns` names a site.
 
     Returns
     -------
@@ -59,8 +59,8 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     StudyError
         If there is no candidate at all.
     """
-    chosen, scaling = config["selection"], config["scaling"]
-    imputation = dict(config["imputation"])
+    chosen, scaling = options.selection, asdict(options.scaling)
+    imputation = asdict(options.imputation)
     indicators = imputation.pop("indicators")
     blocks = []
     if columns.features:
@@ -72,30 +72,30 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
                     columns.features,
                     columns.model_reader,
                     corrected=columns.corrected,
-                    **chosen["ccc"],
-                    **_robustness(columns, config),
+                    **asdict(chosen.ccc),
+                    **_robustness(columns, options),
                 ),
             ),
             ("impute", Imputer(**imputation)),
             ("scale", AdaptiveScaler(**scaling)),
-            ("wilcoxon", WilcoxonFilter(**chosen["wilcoxon"])),
-            ("mrmr", MRMRFilter(**chosen["mrmr"])),
+            ("wilcoxon", WilcoxonFilter(**asdict(chosen.wilcoxon))),
+            ("mrmr", MRMRFilter(**asdict(chosen.mrmr))),
         ]
-        levels = [LEVEL] if chosen["ccc"].get("within_level") else []
+        levels = [LEVEL] if chosen.ccc.within_level else []
         block = Pipeline(steps)
         if columns.site is not None:
-            steps.insert(2, (HARMONISE, harmoniser_of(config, columns)))
+            steps.insert(2, (HARMONISE, harmoniser_of(options.harmonisation, columns)))
             block = SitePipeline(steps)
         blocks.append(("radiomics", block, columns.radiomics + levels + columns.beside))
     if columns.predictors:
         codes = [name for p in columns.predictors if not p.is_numeric for name in p.encoded]
         codes += [predictor.indicator for predictor in columns.predictors]
         steps = [
-            ("univariate", ClinicalFilter(columns.predictors, chosen["clinical"]["p"])),
+            ("univariate", ClinicalFilter(columns.predictors, chosen.clinical.p)),
             ("encode", ClinicalEncoder(columns.predictors, indicators)),
             ("impute", Imputer(**imputation)),
             ("scale", AdaptiveScaler(**scaling, unscaled=codes)),
-            ("collinear", CollinearityFilter(chosen["clinical"]["vif"])),
+            ("collinear", CollinearityFilter(chosen.clinical.vif)),
         ]
         blocks.append(("clinical", Pipeline(steps), columns.clinical))
     if not blocks:
@@ -109,16 +109,16 @@ def selection_chain(columns: Columns, config: Mapping) -> Pipeline:
     return Pipeline([("blocks", union)]).set_output(transform="pandas")
 
 
-def _robustness(columns: Columns, config: Mapping) -> dict:
+def _robustness(columns: Columns, options: ChainOptions) -> dict:
     """Return what the filter of agreement is told of perturbed extractions."""
-    chosen = config["selection"]
-    if chosen["robustness"] == "readers":
+    chosen = options.selection
+    if chosen.robustness == "readers":
         return {}
     return {
-        "robustness": chosen["robustness"],
+        "robustness": chosen.robustness,
         "perturbed": columns.perturbed,
-        "perturbations": chosen["perturbations"],
-        "seed": derive_seed(config["seed"], "perturbed patients"),
+        "perturbations": asdict(chosen.perturbations),
+        "seed": derive_seed(options.seed, "perturbed patients"),
     }
 
 

@@ -7,7 +7,6 @@ those that say what is kept, ride along in X under names that no candidate has (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from models.transformers.combat import Combat, apply_combat, fit_combat, site_ef
 from models.transformers.frames import like, numbers_of
 from pipeline.core.errors import FitError
 from pipeline.core.problems import listing
+from pipeline.study.sections.sites import Harmonisation
 from pipeline.tables.identifying.checks import shown
 
 HARMONISE = "harmonise"
@@ -216,14 +216,13 @@ class SitePipeline(Pipeline):
         return Pipeline(self.steps[:at]), self[at], Pipeline(self.steps[at + 1 :])
 
 
-def harmoniser_of(config: Mapping, columns: Columns) -> Harmoniser:
-    """Return the unfitted step that the section ``harmonisation`` of a configuration asks for.
+def harmoniser_of(options: Harmonisation, columns: Columns) -> Harmoniser:
+    """Return the unfitted step that a study's section ``harmonisation`` asks for.
 
     A site without training rows is refused unless the columns say otherwise: no stage but the
     validation site by site may predict by a site's own rows.
     """
-    options = config["harmonisation"]
-    given = {name: options[name] for name in ("reference", "tiny_site", "min_rows")}
+    given = {name: getattr(options, name) for name in ("reference", "tiny_site", "min_rows")}
     unseen = "own_rows" if columns.transductive else "refuse"
     return Harmoniser(columns.kept, unseen_site=unseen, **given)
 

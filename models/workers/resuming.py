@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,9 @@ from pipeline.running.provenance import versions
 
 logger = logging.getLogger("vertebromics")
 
-IDLE_OPTIONS = ("study", "title", "notice", "assumptions", "results", "workers")
-"""Options that change no result: words for people, where results lie, how many compute them."""
-
 
 def stage_key(
-    module: str, model: str, files: Iterable[Path], config: Mapping, device: str = "cpu"
+    module: str, model: str, files: Iterable[Path], options: object, device: str = "cpu"
 ) -> str:
     """Return what all repetitions of a stage depend on, as a hash.
 
@@ -33,8 +31,8 @@ def stage_key(
         Name of the family, or an empty text.
     files : iterable of path
         Every file that the stage reads but for the study, in the stage's order.
-    config : mapping
-        Resolved configuration.
+    options : dataclass
+        All that the stage reads of a study.
     device : str
         Where the model trains.
     """
@@ -42,7 +40,7 @@ def stage_key(
         {
             "model": model,
             "files": [file_hash(path) for path in files],
-            "options": {name: config[name] for name in config if name not in IDLE_OPTIONS},
+            "options": asdict(options),
             "device": device,
             "code": code_fingerprint(module),
             "versions": versions().astype(str).to_dict("list"),

@@ -7,9 +7,8 @@ the end of every line of a log. Files of the other mode carry none of it.
 
 from __future__ import annotations
 
-import copy
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 logger = logging.getLogger("vertebromics")
@@ -25,27 +24,20 @@ LABEL = f"{WORD} ({AS_PUBLISHED})"
 """Value of `COLUMN` where the published order was followed."""
 
 
-def is_leaking(config: Mapping) -> bool:
-    """Return whether a resolved configuration asks for the published order."""
-    return config["mode"] == AS_PUBLISHED
-
-
-def rigorous(config: Mapping) -> dict:
-    """Return the configuration with the other order, for what only has a meaning there."""
-    changed = copy.copy(config)
-    changed["mode"] = RIGOROUS  # type: ignore[index]
-    return changed  # type: ignore[return-value]
+def is_leaking(mode: str) -> bool:
+    """Return whether a study's `mode` asks for the published order."""
+    return mode == AS_PUBLISHED
 
 
 @contextmanager
-def labelled_log(config: Mapping) -> Iterator[None]:
+def labelled_log(mode: str) -> Iterator[None]:
     """Let every line that is logged within the block end with the word, where the study leaks."""
 
     def label(record: logging.LogRecord) -> bool:
         record.msg, record.args = f"{record.getMessage()} [{WORD}]", ()
         return True
 
-    if not is_leaking(config):
+    if not is_leaking(mode):
         yield
         return
     logger.addFilter(label)

@@ -133,6 +133,11 @@ def named_sections(kind: type, description: str, reason: str = "", **rules: Any)
     return field(default=None, metadata=metadata)
 
 
+def taken(kind: type) -> Any:
+    """Return a field of a class for `part_of`: a section of the configuration, of class `kind`."""
+    return field(metadata={SECTION: kind})
+
+
 def rule_of(one: Field) -> Rule:
     """Return what is said of a field."""
     return one.metadata[RULE]
@@ -175,14 +180,45 @@ def section_of(kind: type[Section], values: Mapping) -> Section:
     known = fields(kind)  # type: ignore[arg-type]
     differing = {one.name for one in known} ^ set(values)
     if differing:
-        raise StudyError(
-            "A frozen study must have the options of this version",
-            found=f"more or less: {listing(sorted(map(str, differing)))}",
-            where=f"section {kind.__name__.lower()}",
-            remedy="run snakemake, or python -m pipeline.validate, on its configuration",
-            code="study-of-another-version",
-        )
+        found = f"more or less: {listing(sorted(map(str, differing)))}"
+        raise _of_another_version(found, f"section {kind.__name__.lower()}")
+    return _made(kind, values)
+
+
+def part_of(kind: type[Section], values: Mapping) -> Section:
+    """Return what somebody reads of a frozen study, as an object of a class of their own.
+
+    Parameters
+    ----------
+    kind : type
+        Dataclass whose fields are options of a study or, made by `taken`, sections of it.
+    values : mapping
+        The frozen study's configuration, or a section of it.
+
+    Raises
+    ------
+    StudyError
+        If an option is missing, or a section is not of this version: another version froze it.
+    """
+    missing = [one.name for one in fields(kind) if one.name not in values]  # type: ignore[arg-type]
+    if missing:
+        raise _of_another_version(f"none named {listing(missing)}", "the configuration")
+    return _made(kind, values)
+
+
+def _made(kind: type[Section], values: Mapping) -> Section:
+    known = fields(kind)  # type: ignore[arg-type]
     return kind(**{one.name: _typed(one, values[one.name]) for one in known})
+
+
+def _of_another_version(found: str, where: str) -> StudyError:
+    return StudyError(
+        "A frozen study must have the options of this version",
+        found=found,
+        where=where,
+        remedy="run snakemake, or python -m pipeline.validate, on its configuration",
+        code="study-of-another-version",
+    )
 
 
 def _typed(one: Field, value: Any) -> Any:

@@ -67,7 +67,7 @@ def judged_rows(config: Mapping) -> JudgedRows:
     config : mapping
         Resolved configuration.
     """
-    if holds_out(config["split"]):
+    if holds_out(config["split"]["design"]):
         return _TEST
     repeats = config["nested"]["repeats"]
     if repeats == 1:

@@ -189,8 +189,8 @@ _AS_PUBLISHED = OrderWords(
 
 def order_words(results: Results) -> OrderWords:
     """Return what the sections of a study say about its order."""
-    words = _RIGOROUS if holds_out(results["split"]) else _NO_HOLD_OUT
-    if is_leaking(results.study.config):
+    words = _RIGOROUS if holds_out(results["split"]["design"]) else _NO_HOLD_OUT
+    if is_leaking(results.study.config["mode"]):
         words = _AS_PUBLISHED
     kind = validation_kind(results["split"])
     words = replace(words, excess=words.excess.format(kind.excess))
@@ -237,7 +237,7 @@ def rows_added(results: Results, model: str) -> Mapping:
 
 def mark_leaking(sections: list[Section], results: Results) -> list[Section]:
     """Return the sections, marked where they leak; as they are in a rigorous study."""
-    if results.modelling is None or not is_leaking(results.study.config):
+    if results.modelling is None or not is_leaking(results.study.config["mode"]):
         return sections
     added = oversampled(results)
     in_short = _IN_SHORT.format(_OVERSAMPLED_IN_SHORT if added else "")

@@ -126,7 +126,7 @@ def write_report(results: Results, out: str | Path) -> None:
         for table in tables:
             write_csv(table.file_table, folder / f"{table.name}.csv")
     title = results["title"] or results.study.name
-    title = f"{LABEL}: {title}" if is_leaking(results.study.config) else title
+    title = f"{LABEL}: {title}" if is_leaking(results.study.config["mode"]) else title
     kind = KIND if has_features(results.study.config) else CLINICAL_KIND
     with whole_file(out) as beside:
         beside.write_text(render(title, sections, kind), encoding="utf-8")

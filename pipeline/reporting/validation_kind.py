@@ -115,7 +115,7 @@ def validation_text(config: Mapping) -> str:
         text += " So the author of the imported split declares it."
     elif split["design"] == "imported":
         text += UNDECLARED
-    if is_leaking(config):
+    if is_leaking(config["mode"]):
         text += (
             " But the outcomes of the test rows helped to choose the features here, so that these "
             "rows are no independent test."

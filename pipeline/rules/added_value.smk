@@ -21,12 +21,12 @@ rule added_value:
         f"{FOLDER}/benchmark/added_value/added_value.tsv"
     conda:
         "../../environment.yml"
-    threads: config["threads"] * min(workers(model) for model in judged_models(config))
+    threads: config["threads"] * min(workers(model) for model in JUDGED_MODELS)
     resources:
         mem_mb=memory(4000),
         runtime=minutes(1440),
-        gpu=max(gpus(model) for model in judged_models(config)),
-        workers=min(workers(model) for model in judged_models(config)),
+        gpu=max(gpus(model) for model in JUDGED_MODELS),
+        workers=min(workers(model) for model in JUDGED_MODELS),
     params:
         code=code_fingerprint("models.added_value"),
         options=options(config, *read_by("added_value", config)),

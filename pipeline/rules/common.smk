@@ -113,6 +113,8 @@ EXAMPLES = figures_of(config["figures"])
 HAS_MODELS = any(each.name == "prediction" for each in RUNNING)
 BATCHES = sorted(study.cases["batch"].unique()) if HAS_IMAGES else []
 MODELS = config["models"] if HAS_MODELS else []
+PRIMARY = config["primary"] or {"model": None}
+JUDGED_MODELS = judged_models(config["models"], PRIMARY["model"])
 ABLATED = config["ablation"]["models"] if HAS_MODELS else []
 NESTED = config["nested"]["models"] if HAS_MODELS else []
 RESAMPLED = config["optimism"]["models"] if HAS_MODELS else []
@@ -120,7 +122,7 @@ CURVED = config["learning_curve"]["models"] if HAS_MODELS else []
 REORDERED = config["oversampled_split"]["models"] if HAS_MODELS else []
 BY_SITE = config["site_validation"]["models"] if HAS_MODELS else []
 # Without test rows, what the outer folds of nested cross-validation predict judges the models.
-HAS_TEST_ROWS = holds_out(config["split"])
+HAS_TEST_ROWS = holds_out(config["split"]["design"])
 JUDGED_BY_NESTED = (
     {}
     if HAS_TEST_ROWS

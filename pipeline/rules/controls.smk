@@ -78,12 +78,12 @@ if HAS_IMAGES:
             f"{FOLDER}/benchmark/controls/controls.tsv"
         conda:
             "../../environment.yml"
-        threads: config["threads"] * min(workers(model) for model in judged_models(config))
+        threads: config["threads"] * min(workers(model) for model in JUDGED_MODELS)
         resources:
             mem_mb=memory(8000),
             runtime=minutes(1440),
-            gpu=max(gpus(model) for model in judged_models(config)),
-            workers=min(workers(model) for model in judged_models(config)),
+            gpu=max(gpus(model) for model in JUDGED_MODELS),
+            workers=min(workers(model) for model in JUDGED_MODELS),
         params:
             code=code_fingerprint("models.negative_controls"),
             options=options(config, *read_by("controls", config)),

@@ -118,9 +118,13 @@ def _asked(names: list[str], rule: str, config: Mapping) -> list[str]:
 def _read_by(rule: str, config: Mapping, model: str | None) -> list[str]:
     if model is None:
         # The order of the published study oversamples before it looks at the folds.
-        more = ["assumptions", "oversampling"] if rule == "select" and is_leaking(config) else []
+        more = (
+            ["assumptions", "oversampling"]
+            if rule == "select" and is_leaking(config["mode"])
+            else []
+        )
         more += _read_of_sites(rule, config)
-        if rule == "references" and not holds_out(config["split"]):
+        if rule == "references" and not holds_out(config["split"]["design"]):
             more += ["nested.folds", "nested.repeats"]
         if rule == "oversampled_split":
             asked = config["oversampled_split"]["models"]
@@ -137,7 +141,7 @@ def _read_by(rule: str, config: Mapping, model: str | None) -> list[str]:
         return names
     search = config[SEARCHING[rule]]["search"] if rule in SEARCHING else "full"
     names += [*SEARCHED[search], "evaluation.threshold_rule", "evaluation.threshold"]
-    if rule == "ablate" and search == "fixed" and not holds_out(config["split"]):
+    if rule == "ablate" and search == "fixed" and not holds_out(config["split"]["design"]):
         names += ["split.folds"]  # of the thresholds of each outer fold
     if search != "fixed":
         names += ["split.folds"] * (rule in SEARCHING)

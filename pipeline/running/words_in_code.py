@@ -29,6 +29,7 @@ VALUE_FREE = frozenset(
         "pipeline.study.analyses",
         "pipeline.study.options",
         "pipeline.study.sections",
+        "pipeline.tables.split_options",
     }
 )
 

@@ -1,19 +1,20 @@
-"""A configuration with one option changed: copied along the way to it, and nowhere else."""
+"""Typed options with one of them changed: made anew along the way to it, and nowhere else."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+Typed = TypeVar("Typed")
 
 
-def with_option(config: Mapping, key: str, value: object) -> Any:
-    """Return a configuration in which one option has another value; the given one stays as it is.
+def with_option(options: Typed, key: str, value: object) -> Typed:
+    """Return options in which one has another value; the given ones stay as they are.
 
     Parameters
     ----------
-    config : mapping
-        Resolved configuration.
+    options : dataclass
+        A section, or what somebody reads of a study (`pipeline.core.sections.part_of`).
     key : str
         The option, with dots: ``search.iterations``.
     value : object
@@ -25,9 +26,9 @@ def with_option(config: Mapping, key: str, value: object) -> Any:
         If there is no such option.
     """
     outer, _, rest = key.partition(".")
-    changed = copy.copy(config)
-    new = with_option(config[outer], rest, value) if rest else value
-    if outer not in config:
+    held: Any = options
+    if outer not in {one.name for one in fields(held)}:
         raise KeyError(key)
-    changed[outer] = new  # type: ignore[index]
+    new = with_option(getattr(held, outer), rest, value) if rest else value
+    changed: Typed = replace(held, **{outer: new})
     return changed

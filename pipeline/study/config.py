@@ -165,7 +165,7 @@ def resolve_config(user: dict) -> dict:
     if outcome is not None:
         config["outcome"] = {"label": outcome["name"], "definition": None} | outcome
     if config["primary"] is not None:
-        part = "test" if holds_out(config["split"]) else "nested"
+        part = "test" if holds_out(config["split"]["design"]) else "nested"
         config["primary"] = {"part": part, "metric": "auroc"} | config["primary"]
     for section in ("nested", "optimism"):
         asked = config[section]["models"]

@@ -122,7 +122,7 @@ def check_combinations(config: dict, problems: Problems) -> None:
         check_model_reader(config, feature_readers(config), problems)
     check_split(config["split"], problems)
     check_harmonisation(config, problems)
-    if not holds_out(config["split"]) and "prediction" in config["analyses"]:
+    if not holds_out(config["split"]["design"]) and "prediction" in config["analyses"]:
         check_no_hold_out(config, problems)
     low, high = config["evaluation"]["decision_curve"]
     if low >= high:
@@ -229,7 +229,7 @@ def _check_clinical_alone(config: dict, given: Sequence[str], problems: Problems
                 remedy="give it; `vertebromics new NAME` writes templates of the tables",
                 code="clinical-only-option-missing",
             )
-    if is_leaking(config) and "prediction" in config["analyses"]:
+    if is_leaking(config["mode"]) and "prediction" in config["analyses"]:
         problems.add(
             "`mode: as_published` is the order of a study that selects features on everyone; "
             "models of clinical predictors alone have none",

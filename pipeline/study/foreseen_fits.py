@@ -11,15 +11,19 @@ The counts are those of an even division, from which stratified folds differ by 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pipeline.study.model_families import MODEL_FAMILIES
+from pipeline.core.sections import taken
+from pipeline.study.model_families import MODEL_FAMILIES, OwnSections
+from pipeline.study.sections.judging import Nested, Optimism
 from pipeline.tables.split_designs import FROM_COLUMN, holds_out, parts_from_column
+from pipeline.tables.split_options import Split
 
 #: Share of resamples that the correction for optimism may leave out (`models.optimism`), and the
 #: share of patients that a resample holds.
@@ -47,6 +51,16 @@ class Patients(NamedTuple):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForeseenOptions(OwnSections):
+    """Options on which it depends whether a model finds enough patients."""
+
+    models: list[str]
+    split: Split = taken(Split)
+    nested: Nested = taken(Nested)
+    optimism: Optimism = taken(Optimism)
+
+
 class Foreseen(NamedTuple):
     """A model that will not be fitted in a stage.
 
@@ -68,7 +82,7 @@ class Foreseen(NamedTuple):
     remedy: str
 
 
-def training_patients(outcome: pd.Series, units: pd.DataFrame, split: Mapping) -> Patients:
+def training_patients(outcome: pd.Series, units: pd.DataFrame, split: Split) -> Patients:
     """Count the patients that a configured split leaves to learn from.
 
     Parameters
@@ -77,19 +91,19 @@ def training_patients(outcome: pd.Series, units: pd.DataFrame, split: Mapping) -
         0 or 1, one row per unit.
     units : pandas.DataFrame
         The same rows: ``unit_id, patient_id`` and the column of a split that a column decides.
-    split : mapping
+    split : Split
         The section of the configuration.
     """
     patients = units["patient_id"].to_numpy()
-    if split["design"] in FROM_COLUMN:
+    if split.design in FROM_COLUMN:
         kept = parts_from_column(units, split) == "train"
         return _counted(outcome.to_numpy()[kept], patients[kept])
     counted = _counted(outcome.to_numpy(), patients)
-    if not holds_out(split):
+    if not holds_out(split.design):
         return counted
     return Patients(
-        int(counted.rarer * (1 - split["test_fraction"])),
-        counted.all - math.ceil(counted.all * split["test_fraction"]),
+        int(counted.rarer * (1 - split.test_fraction)),
+        counted.all - math.ceil(counted.all * split.test_fraction),
     )
 
 
@@ -98,15 +112,15 @@ def _counted(outcome: np.ndarray, patients: np.ndarray) -> Patients:
     return Patients(rarer, len(np.unique(patients)))
 
 
-def foreseen(training: Patients, config: Mapping) -> list[Foreseen]:
+def foreseen(training: Patients, options: ForeseenOptions) -> list[Foreseen]:
     """Return what a study's training patients are too few for.
 
     Parameters
     ----------
     training : Patients
         Of the training part.
-    config : mapping
-        Resolved configuration: models, folds, what is repeated.
+    options : ForeseenOptions
+        Models, folds, and what is repeated.
 
     Returns
     -------
@@ -114,33 +128,33 @@ def foreseen(training: Patients, config: Mapping) -> list[Foreseen]:
         A model that training itself cannot fit is listed once.
     """
     found: list[Foreseen] = []
-    for model in config["models"]:
-        why = _search_fails(model, training, config["split"]["folds"], config)
+    for model in options.models:
+        why = _search_fails(model, training, options.split.folds, options)
         if why:
             remedy = f"add patients, lower split.folds, or leave {model} out of `models`"
             found.append(Foreseen("train", model, why, remedy))
             continue
-        found += _repeated(model, training, config)
+        found += _repeated(model, training, options)
     return found
 
 
-def _repeated(model: str, training: Patients, config: Mapping) -> Iterator[Foreseen]:
+def _repeated(model: str, training: Patients, options: ForeseenOptions) -> Iterator[Foreseen]:
     """Return in which repetition of the procedure a model finds too few patients."""
-    nested = config["nested"]
-    if model in nested["models"]:
-        why = _nested_fails(model, training, nested["folds"], config)
+    nested = options.nested
+    if model in nested.models:
+        why = _nested_fails(model, training, nested.folds, options)
         if why:
-            fit = [k for k in range(2, 21) if not _nested_fails(model, training, k, config)]
+            fit = [k for k in range(2, 21) if not _nested_fails(model, training, k, options)]
             remedy = f"leave {model} out of `nested.models`"
             if fit:
                 remedy = f"write `nested: {{folds: {fit[0]}}}`, or {remedy}"
             yield Foreseen("nested", model, why, remedy)
-    if model in config["optimism"]["models"]:
+    if model in options.optimism.models:
         distinct = Patients(_held(training.rarer), _held(training.all))
-        fixed = config["optimism"]["search"] == "fixed"
-        folds = config["split"]["folds"]
-        fails = _fit_fails(model, distinct, config) if fixed else None
-        fails = fails or (None if fixed else _search_fails(model, distinct, folds, config))
+        fixed = options.optimism.search == "fixed"
+        folds = options.split.folds
+        fails = _fit_fails(model, distinct, options) if fixed else None
+        fails = fails or (None if fixed else _search_fails(model, distinct, folds, options))
         if fails:
             remedy = f"leave {model} out of `optimism.models`"
             why = f"in more than {MAX_LEFT_OUT:.0%} of the resamples {fails}"
@@ -157,31 +171,35 @@ def _held(patients: int) -> int:
     return max(0, math.floor(mean + NormalDist().inv_cdf(MAX_LEFT_OUT) * spread + 0.5))
 
 
-def _nested_fails(model: str, training: Patients, outer: int, config: Mapping) -> str | None:
+def _nested_fails(
+    model: str, training: Patients, outer: int, options: ForeseenOptions
+) -> str | None:
     if training.rarer < outer:
         return (
             f"{training.rarer} training patients of the rarer outcome do not fill {outer} outer "
             "folds"
         )
     left = training.without_fold(outer)
-    if config["nested"]["search"] == "fixed":
-        return _fit_fails(model, left, config)
-    return _search_fails(model, left, config["split"]["folds"], config)
+    if options.nested.search == "fixed":
+        return _fit_fails(model, left, options)
+    return _search_fails(model, left, options.split.folds, options)
 
 
-def _search_fails(model: str, patients: Patients, folds: int, config: Mapping) -> str | None:
+def _search_fails(
+    model: str, patients: Patients, folds: int, options: ForeseenOptions
+) -> str | None:
     if patients.rarer < folds:
         return f"{patients.rarer} patients of the rarer outcome do not fill {folds} folds"
-    return _fit_fails(model, patients.without_fold(folds), config)
+    return _fit_fails(model, patients.without_fold(folds), options)
 
 
-def _fit_fails(model: str, patients: Patients, config: Mapping) -> str | None:
+def _fit_fails(model: str, patients: Patients, options: ForeseenOptions) -> str | None:
     """Return why a classifier cannot be fitted to so many patients, None where it can."""
     family = MODEL_FAMILIES[model]
     if patients.rarer < (2 if family.divides_rows else 1):
         return f"a fit would learn from {patients.rarer} patients of the rarer outcome"
     if family.stops_early:
-        parts = max(2, round(1 / family.watched_share(config)))
+        parts = max(2, round(1 / family.watched_share(options)))
         learned = patients.all - math.ceil(patients.all / min(parts, patients.rarer))
         if learned < family.least_rows:
             return f"a fit would learn from {learned} patients and watch the others"

@@ -7,10 +7,10 @@ report and figures read what stands here. A new look re-trains nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from typing import Any, NamedTuple
 
+from pipeline.core.sections import taken
 from pipeline.study.sections.tabnet import Tabnet
 
 
@@ -71,9 +71,13 @@ class ModelFamily:
     least_rows: int = 1
     phases: int = 1
 
-    def watched_share(self, config: Mapping[str, Any]) -> float:
-        """Return the share of its training rows that early stopping watches."""
-        return config[self.name]["validation_fraction"]
+    def watched_share(self, options: object) -> float:
+        """Return the share of its training rows that early stopping watches.
+
+        `options` has the family's own section under its name, as `OwnSections`.
+        """
+        own = getattr(options, self.name)
+        return float(own.validation_fraction)
 
     def own_options(self) -> list[str]:
         """Return the options that a fit reads beside those that every family reads."""
@@ -102,3 +106,15 @@ MODEL_FAMILIES: dict[str, ModelFamily] = {
     )
 }
 """Name in the option `models` -> its family, in the order in which tables and figures list them."""
+
+OwnSections: Any = make_dataclass(
+    "OwnSections",
+    [
+        (each.name, each.options, taken(each.options))
+        for each in MODEL_FAMILIES.values()
+        if each.options is not None
+    ],
+    frozen=True,
+    kw_only=True,
+)
+"""Class, for `pipeline.core.sections.part_of`, of the families' own sections."""

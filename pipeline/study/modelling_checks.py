@@ -52,7 +52,7 @@ def check_harmonisation(config: dict, problems: Problems) -> None:
             remedy="write `harmonisation: {method: none}`",
             code="harmonisation-without-features",
         )
-    if is_leaking(config):
+    if is_leaking(config["mode"]):
         problems.add(
             "The published order knows no harmonisation between sites",
             found="mode: as_published",
@@ -136,7 +136,7 @@ def check_repeated_models(config: dict, problems: Problems) -> None:
 
 def check_published_order(config: dict, problems: Problems) -> None:
     """Add the options that have no meaning beside `mode: as_published` in a prediction."""
-    if not is_leaking(config) or "prediction" not in config["analyses"]:
+    if not is_leaking(config["mode"]) or "prediction" not in config["analyses"]:
         return
     split, rule = config["split"], config["evaluation"]["threshold_rule"]
     if split["design"] not in ("holdout", "imported") or split["declared"] in ("temporal", "site"):
@@ -200,7 +200,7 @@ def check_primary(config: dict, problems: Problems) -> None:
             remedy=f"take from `models`: {listing(config['models'])}, or write winner",
             code="primary-model-not-trained",
         )
-    if not holds_out(config["split"]):
+    if not holds_out(config["split"]["design"]):
         if declared.get("part", "nested") == "test":
             problems.add(
                 "Without test rows the primary analysis must be one by nested cross-validation",

@@ -69,7 +69,7 @@ def check_perturbations(config: dict, problems: Problems) -> None:
             remedy="write `perturbations: {repetitions: 30}`, or `robustness: readers`",
             code="robustness-without-perturbations",
         )
-    if asked != "readers" and is_leaking(config):
+    if asked != "readers" and is_leaking(config["mode"]):
         problems.add(
             "The published order knows no perturbations",
             found=f"robustness: {asked}",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import yaml
@@ -19,6 +19,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, whole_file, write_json, write_table
 from pipeline.core.keeping.remaking import remake
 from pipeline.core.keeping.store import Store, store_of
+from pipeline.core.sections import part_of
 from pipeline.study.analyses.prediction import PREDICTION
 from pipeline.tables.readers import originals
 from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
@@ -26,6 +27,8 @@ from pipeline.tables.sites import feature_readers
 
 #: File of a frozen study that says what ready feature tables say besides cases and numbers.
 READY = "ready.json"
+
+Part = TypeVar("Part")
 
 #: Classes of the frozen study's tables, by name.
 TABLES = {"cases": Cases, "clinical": Clinical, "dictionary": Dictionary, "ready": ReadyCases}
@@ -84,6 +87,16 @@ class Study:
     def name(self) -> str:
         """Name of the study."""
         return self.config["study"]
+
+    def options(self, kind: type[Part]) -> Part:
+        """Return what a stage reads of the configuration, as an object of a class of its own.
+
+        Parameters
+        ----------
+        kind : type
+            As `pipeline.core.sections.part_of` takes it: its fields are options and sections.
+        """
+        return part_of(kind, self.config)
 
     @property
     def folder(self) -> Path:

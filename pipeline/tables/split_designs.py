@@ -7,7 +7,7 @@ ask the same functions.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
 from pipeline.tables.identifying.checks import shown, shown_id
+from pipeline.tables.split_options import Split
 
 FROM_COLUMN = ("imported", "temporal", "by_site")
 """Designs whose parts follow from ``split.column``; ``holdout`` draws them."""
@@ -28,19 +29,19 @@ OPTIONS = tuple(
 """Options that decide who is held out; ``split.declared`` only says in the report what that is."""
 
 
-def holds_out(split: Mapping) -> bool:
-    """Return whether a design, the section ``split`` of a configuration, keeps test rows aside."""
-    return split["design"] != NO_HOLD_OUT
+def holds_out(design: str) -> bool:
+    """Return whether a design, the option ``split.design``, keeps test rows aside."""
+    return design != NO_HOLD_OUT
 
 
-def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
+def parts_from_column(table: pd.DataFrame, split: Split) -> np.ndarray:
     """Return the part of every unit where a clinical column decides it.
 
     Parameters
     ----------
     table : pandas.DataFrame
         One row per unit: ``patient_id``, the column, and ``unit_id`` to name a row in an error.
-    split : mapping
+    split : Split
         The section ``split`` of the configuration.
 
         imported
@@ -63,7 +64,7 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
     StudyError
         If the column is absent or blank somewhere, holds something else, or divides a patient.
     """
-    column, design = split["column"], split["design"]
+    column, design = split.column, split.design
     if column is None or column not in table.columns:
         raise StudyError(
             f"The split {design} needs a column of the clinical table",
@@ -84,7 +85,7 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
     if design == "temporal":
         return _temporal(table, split)
     if design == "by_site":
-        return _by_site(table, split)
+        return _by_site(table, column, split.test_sites)
     wrong = table[~table[column].isin(PARTS)]
     if len(wrong):
         raise StudyError(
@@ -97,27 +98,27 @@ def parts_from_column(table: pd.DataFrame, split: Mapping) -> np.ndarray:
     return _undivided(table, table[column].to_numpy(dtype=object), column)
 
 
-def _temporal(table: pd.DataFrame, split: Mapping) -> np.ndarray:
-    values = table[split["column"]]
+def _temporal(table: pd.DataFrame, split: Split) -> np.ndarray:
+    values = table[split.column]
     if not pd.api.types.is_numeric_dtype(values):
         raise StudyError(
             "A temporal split needs numbers: relative days, or the order of enrolment",
             found=shown(values.iloc[0]),
-            where=f"column {split['column']}",
+            where=f"column {split.column}",
             remedy="give the column the type continuous or ordinal in the dictionary; never dates",
             code="split-order-not-numbers",
         )
     entered = values.groupby(table["patient_id"]).transform("min")
-    start = split["test_from"]
+    start = split.test_from
     if start is None:
         patients = entered.groupby(table["patient_id"]).first().sort_values()
-        held_out = math.ceil(split["test_fraction"] * len(patients))
+        held_out = math.ceil(split.test_fraction * len(patients))
         start = patients.iloc[len(patients) - held_out]
     return np.where(entered >= start, "test", "train")
 
 
-def _by_site(table: pd.DataFrame, split: Mapping) -> np.ndarray:
-    column, sites = split["column"], [str(site) for site in split["test_sites"]]
+def _by_site(table: pd.DataFrame, column: str, test_sites: Sequence[object]) -> np.ndarray:
+    sites = [str(site) for site in test_sites]
     present = table[column].astype(str)
     absent = [site for site in sites if site not in set(present)]
     if absent or not sites:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -20,7 +20,9 @@ import SimpleITK as sitk
 import yaml
 
 import pipeline.study.study
-from models.split import split_table
+from models.learning.options import ProcedureOptions
+from models.split import SplitOptions, split_table
+from pipeline.core.sections import part_of
 from pipeline.running.stage_options import READ_BY, READ_BY_MODEL, read_by
 from pipeline.study.changed import with_option
 from pipeline.study.study import Study, write_study
@@ -32,7 +34,7 @@ from tests.support.commands import run_here
 from tests.support.controlled_study import controlled_files, write_controlled_study
 from tests.support.example_pictures import figure_with, write_pictures
 from tests.support.filled import filled
-from tests.support.recorded import KNOWN, Recorded
+from tests.support.recorded import KNOWN, Recorded, noting
 from tests.support.small_tables import DICTIONARY, small_config, small_tables
 
 
@@ -132,7 +134,7 @@ def recording(read: set[str]) -> Iterator[None]:
         def safe_load(text: str) -> Recorded:
             return Recorded(plain(text), read)
 
-    with mock.patch.object(pipeline.study.study, "yaml", Yaml):
+    with mock.patch.object(pipeline.study.study, "yaml", Yaml), noting():
         yield
 
 
@@ -258,7 +260,8 @@ def tabled(tmp_path_factory) -> list[Run]:
         more = {"eligibility": [{"label": "adults", "formula": "age >= 18"}]}
         config = small_config(work, tables, clinical, DICTIONARY, **more)
         front: set[str] = set()
-        study = validate_study(Recorded(config, front))
+        with noting():
+            study = validate_study(Recorded(config, front))
         write_study(replace(study, config=config), work / "study")
         runs.append(Run(FRONT_DOOR, None, config, front))
 
@@ -291,10 +294,12 @@ def divided() -> list[Run]:
     runs = []
     for design, column in (("temporal", "order"), ("by_site", "site"), ("holdout", None)):
         own = {"design": design, "column": column, "test_sites": ["b"]}
-        config = {"seed": 1, "split": {"test_fraction": 0.3, "test_from": None, "folds": 2} | own}
+        known = {"test_fraction": 0.3, "test_from": None, "folds": 2, "declared": None}
+        config = {"seed": 1, "split": known | own}
         read: set[str] = set()
-        recorded = Recorded(config, read)
-        split_table(table, recorded["split"], recorded["seed"])
+        with noting():
+            how = part_of(SplitOptions, Recorded(config, read))
+            split_table(table, how.split, how.seed)
         runs.append(Run("split", None, config, read))
     return runs
 
@@ -514,6 +519,25 @@ def test_a_recorded_configuration_notes_what_is_read() -> None:
     assert not read
     assert dict(**section) == {"method": "none", "kurtosis": "fisher"}
     assert read == {"scaling.method", "scaling.kurtosis"}
-    assert with_option(config, "scaling.method", "x")["seed"] == 1
+    assert config["seed"] == 1
     assert "seed" in read
-    assert config["scaling"]["method"] == "none"
+
+
+def test_typed_sections_of_a_recorded_configuration_note_what_is_read(repository: Path) -> None:
+    read: set[str] = set()
+    config = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
+    config["search"]["spaces"] = {"lr": {"C": [1.0]}}
+    with noting():
+        options = part_of(ProcedureOptions, Recorded(config, read))
+    assert options.scaling.__class__.__name__ == "Scaling"
+    changed = with_option(with_option(options, "search.iterations", 2), "seed", 3)
+    assert not read
+    assert changed.search.iterations == 2
+    assert options.search.spaces["lr"]["C"] == [1.0]
+    assert read == {
+        *("search.iterations", "search.spaces", "search.spaces.lr", "search.spaces.lr.C"),
+    }
+    assert asdict(changed.selection.wilcoxon) == {"p": 0.1, "correction": "none"}
+    assert {"selection.wilcoxon.p", "selection.wilcoxon.correction"} < read
+    assert changed.seed == 3
+    assert "seed" in read

@@ -160,6 +160,8 @@ from demo.tables import simulate_tables
 from models.split import split_table
 from models.train import main
 from pipeline.core.files import write_json, write_table
+from pipeline.core.sections import section_of
+from pipeline.tables.split_options import Split
 from pipeline.running.stage_options import read_by
 from pipeline.reporting.figures.drawing import model_style
 from pipeline.study.config import resolve_config
@@ -174,7 +176,8 @@ assert model_style("nb", ["lr", "nb"])["color"].startswith("#")
 table, info = simulate_tables(90, 11, features=feature_names()[:20]).analysis()
 write_table(table, folder / "analysis.parquet")
 write_json(info, folder / "analysis.json")
-write_table(split_table(table, config["split"], config["seed"]), folder / "split.parquet")
+split = section_of(Split, config["split"])
+write_table(split_table(table, split, config["seed"]), folder / "split.parquet")
 (folder / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 main(argparse.Namespace(
     study=folder, analysis=folder / "analysis.parquet", info=folder / "analysis.json",

@@ -59,7 +59,7 @@ def test_every_table_is_written_and_read_by_its_class(repository: Path) -> None:
         ("write_table(table, path, csv=True)", 1),
         ("write_table(table, path, Ingest, csv=True)", 0),
         ("write_table(table, path, schema=Ingest)", 0),
-        ("write_result(table, path, config, leaks=False)", 1),
+        ("write_result(table, path, mode, leaks=False)", 1),
     ],
 )
 def test_a_call_without_a_class_is_noticed(code: str, found: int, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from models.scoring.intervals import patient_resamples
 from models.transformers.columns import Columns
 from pipeline.core.errors import DivergedError, StudyError
 from pipeline.core.seeds import derive_seed
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 SIGNAL, PROXY = "original_firstorder_Signal", "original_firstorder_Proxy"
@@ -115,7 +116,7 @@ ONE_READER = "One reader only: the CCC step was skipped."
 
 @pytest.fixture(scope="module")
 def ablation(columns, sides, importance, config) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    setting = Setting("rf", *sides, FOREST, config)
+    setting = Setting("rf", *sides, FOREST, typed(config))
     table, seeds, facts = ablate(setting, columns, INFO, importance)
     return table.set_index("step"), seeds, facts
 
@@ -167,9 +168,11 @@ def test_the_spread_over_seeds_is_that_of_the_single_fits(ablation):
 
 def test_the_first_seed_gives_the_trained_model(columns, sides, config):
     training, _, test = sides
-    refits = refit_step(Setting("rf", *sides, FOREST, config), Step("full", "full", (), columns))
+    refits = refit_step(
+        Setting("rf", *sides, FOREST, typed(config)), Step("full", "full", (), columns)
+    )
     seed = derive_seed(config["seed"], "rf", "refit")
-    trained = refit("rf", columns, training, FOREST, config, seed)
+    trained = refit("rf", columns, training, FOREST, typed(config), seed)
     np.testing.assert_array_equal(refits.probability[0], trained.predict(test))
     assert refits.signature == trained.signature
     assert refits.fits == 2 + 3
@@ -177,16 +180,16 @@ def test_the_first_seed_gives_the_trained_model(columns, sides, config):
 
 def test_another_seed_behind_the_same_selection_is_a_refit_with_it(columns, sides, config):
     training, _, test = sides
-    first = refit("rf", columns, training, FOREST, config, 1)
-    spared = refit_classifier(first, FOREST, config, [2])[0].predict(test)
-    whole = refit("rf", columns, training, FOREST, config, 2).predict(test)
+    first = refit("rf", columns, training, FOREST, typed(config), 1)
+    spared = refit_classifier(first, FOREST, typed(config), [2])[0].predict(test)
+    whole = refit("rf", columns, training, FOREST, typed(config), 2).predict(test)
     np.testing.assert_array_equal(spared, whole)
     assert not np.array_equal(spared, first.predict(test))
 
 
 def test_removed_columns_are_in_no_signature(columns, sides, config):
     step = Step("x", "named", (), columns.without(SIGNAL, "trauma"))
-    refits = refit_step(Setting("rf", *sides, FOREST, config), step)
+    refits = refit_step(Setting("rf", *sides, FOREST, typed(config)), step)
     assert PROXY in refits.signature
     assert SIGNAL not in refits.signature
     assert not any(name.startswith("trauma") for name in refits.signature)
@@ -195,14 +198,14 @@ def test_removed_columns_are_in_no_signature(columns, sides, config):
 def test_the_fixed_signature_lets_nothing_in(columns, sides, importance, config):
     training, _, test = sides
     options = change(config, where="signature", top=1, seeds=1, families=["original"])
-    setting = Setting("lr", *sides, {}, options)
-    trained = refit("lr", columns, training, {}, config, 3)
+    setting = Setting("lr", *sides, {}, typed(options))
+    trained = refit("lr", columns, training, {}, typed(config), 3)
     info = INFO | {"features": trained.signature}
     table, _, facts = ablate(setting, columns, info, importance)
     signatures = table.set_index("step")["signature"].str.split("|")
     # The full step is the trained model itself, column by column.
     assert signatures["full"] == trained.signature
-    full = refit_step(setting, plan_steps(columns, [], trained.signature, options)[0])
+    full = refit_step(setting, plan_steps(columns, [], trained.signature, typed(options))[0])
     np.testing.assert_allclose(full.probability[0], trained.predict(test), rtol=1e-12)
     assert signatures["top-1"] == [name for name in trained.signature if name != SIGNAL]
     assert signatures["without-original"] == [
@@ -214,7 +217,7 @@ def test_the_fixed_signature_lets_nothing_in(columns, sides, importance, config)
 
 def test_a_skipped_step_of_the_chain_is_really_skipped(columns, sides, importance, config):
     options = change(config, top=0, blocks=[], steps=["wilcoxon", "scaling"], seeds=1)
-    table, _, _ = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    table, _, _ = ablate(Setting("lr", *sides, {}, typed(options)), columns, INFO, importance)
     table = table.set_index("step")
     signature = table["signature"].str.split("|")
     full = set(signature["full"])
@@ -232,7 +235,7 @@ def test_parameters_may_be_searched_again_in_every_step(
     columns, sides, importance, config, search, sets, caplog
 ):
     options = change(config, top=1, blocks=[], search=search)
-    setting = Setting("lr", *sides, {"C": 77.0}, options)
+    setting = Setting("lr", *sides, {"C": 77.0}, typed(options))
     with caplog.at_level(logging.INFO, logger="vertebromics"):
         table, _, facts = ablate(setting, columns, INFO, importance)
     # Two steps: a search over three folds, the best set once more, its refit, the second seed's.
@@ -247,7 +250,7 @@ def test_parameters_may_be_searched_again_in_every_step(
     # With a full search the full step is the procedure that trained the model.
     if search == "full":
         training, folds, _ = sides
-        trained = Procedure("lr", columns, options).run(training, options["seed"], folds)
+        trained = Procedure("lr", columns, typed(options)).run(training, options["seed"], folds)
         assert found[0] == trained.parameters
         full = refit_step(setting, Step("full", "full", (), columns))
         expected = trained.fitted.predict(sides[2])
@@ -256,7 +259,7 @@ def test_parameters_may_be_searched_again_in_every_step(
 
 def test_removing_what_was_not_selected_is_noticed(columns, sides, config):
     options = change(config, top=1, blocks=[], seeds=1)
-    setting = Setting("lr", *sides, {}, options)
+    setting = Setting("lr", *sides, {}, typed(options))
     selected = refit_step(setting, Step("full", "full", (), columns)).signature
     idle = next(name for name in NOISE if name not in selected)
     ranked = pd.DataFrame({"feature": [idle], "importance": [1.0]})
@@ -268,7 +271,9 @@ def test_removing_what_was_not_selected_is_noticed(columns, sides, config):
 
 def test_steps_that_remove_the_same_are_fitted_once(columns, sides, importance, config):
     options = change(config, top=1, single=1, blocks=[], seeds=1)
-    table, seeds, facts = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    table, seeds, facts = ablate(
+        Setting("lr", *sides, {}, typed(options)), columns, INFO, importance
+    )
     assert facts["fits"] == 2 * (1 + 3)
     table = table.set_index("step")
     assert table.loc["single-1", "same_as"] == "top-1"
@@ -283,7 +288,7 @@ def test_a_step_not_done_is_a_row_without_numbers(columns, sides, config):
     options = change(config, top=1, blocks=["radiomics"], seeds=1)
     only = columns.without_blocks("clinical")
     nothing = pd.DataFrame({"feature": [SIGNAL], "importance": [0.0]})
-    table, _, facts = ablate(Setting("lr", *sides, {}, options), only, INFO, nothing)
+    table, _, facts = ablate(Setting("lr", *sides, {}, typed(options)), only, INFO, nothing)
     assert table["step"].to_list() == ["full", "top-1", "without-radiomics"]
     undone = table.iloc[1:]
     assert undone["note"].str.startswith("not done: ").all()
@@ -294,7 +299,7 @@ def test_a_step_not_done_is_a_row_without_numbers(columns, sides, config):
 
 def test_with_an_empty_signature_nothing_is_fitted(columns, sides, importance, config):
     options = change(config, where="signature")
-    setting = Setting("lr", *sides, {}, options)
+    setting = Setting("lr", *sides, {}, typed(options))
     table, seeds, facts = ablate(setting, columns, INFO | {"features": []}, importance)
     assert table["note"].to_list() == ["not done: the full model selected nothing"]
     assert table["auroc"].isna().all()
@@ -319,7 +324,7 @@ def test_a_step_that_cannot_be_fitted_leaves_the_others(
     error = DivergedError("A network must not diverge", remedy="lower its learning rate")
     failing(monkeypatch, lambda left: SIGNAL not in left.features, error)
     options = change(config, top=1, single=1, blocks=["clinical"], seeds=1)
-    setting = Setting("lr", *sides, {}, options)
+    setting = Setting("lr", *sides, {}, typed(options))
     table, _, facts = ablate(setting, columns, INFO, importance)
     table = table.set_index("step")
     for step in ("top-1", "single-1"):
@@ -335,7 +340,7 @@ def test_without_the_full_model_there_is_no_ablation(
 ):
     whole = columns if kind is DivergedError else columns.without(SIGNAL)
     failing(monkeypatch, whole.__eq__, kind("It must work"))
-    setting = Setting("lr", *sides, {}, change(config, top=1, seeds=1))
+    setting = Setting("lr", *sides, {}, typed(change(config, top=1, seeds=1)))
     with pytest.raises(kind, match="It must work"):
         ablate(setting, columns, INFO, importance)
 
@@ -346,7 +351,7 @@ def test_outcomes_of_test_rows_reach_neither_plan_nor_fits(columns, sides, impor
     assert not permuted["outcome"].equals(test["outcome"])
     options = change(config, steps="all", families="all", single=2)
     one, other = (
-        Setting("rf", training, folds, part, FOREST, options) for part in (test, permuted)
+        Setting("rf", training, folds, part, FOREST, typed(options)) for part in (test, permuted)
     )
     plans = [plan_ablation(setting, columns, INFO, importance) for setting in (one, other)]
     assert plans[0] == plans[1]
@@ -359,7 +364,7 @@ def test_outcomes_of_test_rows_reach_neither_plan_nor_fits(columns, sides, impor
 @pytest.mark.slow
 def test_processes_change_no_number(columns, sides, importance, config):
     options = change(config, top=2, blocks=[])
-    setting = Setting("rf", *sides, FOREST, options)
+    setting = Setting("rf", *sides, FOREST, typed(options))
     one, two = (ablate(setting, columns, INFO, importance, workers) for workers in (1, 2))
     pd.testing.assert_frame_equal(one[0], two[0])
     pd.testing.assert_frame_equal(one[1], two[1])
@@ -397,7 +402,7 @@ def test_full_against_itself_has_no_interval_of_difference(ablation):
 def test_fits_are_counted_beforehand_and_followed(columns, sides, importance, config, caplog):
     options = change(config, top=1, blocks=[])
     with caplog.at_level(logging.INFO, logger="vertebromics"):
-        _, _, facts = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+        _, _, facts = ablate(Setting("lr", *sides, {}, typed(options)), columns, INFO, importance)
     # Of each step: two seeds, and the three folds of its threshold, of which each tells too.
     told = [text for text in caplog.messages if not text.startswith("progress select")]
     assert told[0].startswith("ablation of lr: at most 10 fits of 2 steps")
@@ -413,17 +418,17 @@ def test_the_refits_follow_the_mode_of_the_study(columns, rows, sides, importanc
     options |= {"mode": "as_published", "oversampling": "adasyn_tomek"}
     options["evaluation"] |= {"threshold_rule": "fixed", "threshold": 0.5}
     leaking = candidates_in_mode(columns, rows, options["mode"])
-    trained = refit("lr", leaking, training, {}, options, 5)
-    setting = Setting("lr", training, folds, test, {}, options)
+    trained = refit("lr", leaking, training, {}, typed(options), 5)
+    setting = Setting("lr", training, folds, test, {}, typed(options))
     info = INFO | {"features": trained.signature}
     table, _, _ = ablate(setting, leaking, info, importance)
     assert table["step"].to_list() == ["full", "top-1", "skip-oversampling"]
     assert table["auroc"].notna().all()
     assert SIGNAL not in table.loc[1, "signature"].split("|")
-    full = refit_step(setting, plan_steps(leaking, [], trained.signature, options)[0])
+    full = refit_step(setting, plan_steps(leaking, [], trained.signature, typed(options))[0])
     np.testing.assert_allclose(full.probability[0], trained.predict(test), rtol=1e-9)
     # Without synthetic events the predicted risks are lower.
-    skipped = refit_step(setting, plan_steps(leaking, [], trained.signature, options)[-1])
+    skipped = refit_step(setting, plan_steps(leaking, [], trained.signature, typed(options))[-1])
     assert skipped.probability.mean() < full.probability.mean()
     assert table.loc[2, "same_as"] == ""
 
@@ -435,14 +440,14 @@ def test_the_full_model_gets_the_threshold_that_it_was_trained_with(
     training, folds, _ = sides
     options = change(config, top=1, blocks=[], seeds=2)
     options["evaluation"]["threshold_rule"] = rule
-    trained = Procedure("lr", columns, options).run(training, options["seed"], folds)
-    setting = Setting("lr", *sides, trained.parameters, options)
+    trained = Procedure("lr", columns, typed(options)).run(training, options["seed"], folds)
+    setting = Setting("lr", *sides, trained.parameters, typed(options))
     table, _, facts = ablate(setting, columns, INFO, importance)
     assert table.loc[0, "threshold"] == trained.threshold
     assert table.loc[1, "threshold"] != trained.threshold
     assert facts["threshold_source"].startswith("each step's own, the highest ")
     # A search per step gives it without further fits.
-    searched = Setting("lr", *sides, {}, change(options, search="full"))
+    searched = Setting("lr", *sides, {}, typed(change(options, search="full")))
     again, _, facts = ablate(searched, columns, INFO, importance)
     assert again.loc[0, "threshold"] == trained.threshold
     assert facts["fits"] == 2 * (3 * (3 + 1) + 2)
@@ -456,11 +461,13 @@ def test_a_step_on_another_scale_has_a_threshold_of_that_scale(columns, sides, i
     rare = rare.reset_index(drop=True)
     options = change(config, top=0, blocks=[], steps=["oversampling"], seeds=1)
     options["oversampling"] = "adasyn_tomek"
-    setting = Setting("lr", rare, assign_folds(rare, 3, 5), test, {}, options)
+    setting = Setting("lr", rare, assign_folds(rare, 3, 5), test, {}, typed(options))
     table = ablate(setting, columns, INFO, importance)[0].set_index("step")
     full, without = table.loc["full"], table.loc["skip-oversampling"]
     assert without["threshold"] < full["threshold"] / 2
-    risks = refit_step(setting, plan_steps(columns, [], INFO["features"], options)[1]).probability
+    risks = refit_step(
+        setting, plan_steps(columns, [], INFO["features"], typed(options))[1]
+    ).probability
     borrowed = (risks.mean(axis=0) >= full["threshold"])[test["outcome"] == 1].mean()
     assert borrowed < full["sensitivity"] - 0.2
     assert without["sensitivity"] > full["sensitivity"] - 0.1
@@ -470,7 +477,7 @@ def test_a_step_on_another_scale_has_a_threshold_of_that_scale(columns, sides, i
 def test_a_fixed_threshold_stays_and_costs_no_fit(columns, sides, importance, config):
     options = change(config, top=1, blocks=[], seeds=1)
     options["evaluation"] |= {"threshold_rule": "fixed", "threshold": 0.3}
-    table, _, facts = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    table, _, facts = ablate(Setting("lr", *sides, {}, typed(options)), columns, INFO, importance)
     assert (table["threshold"] == 0.3).all()
     assert facts["fits"] == 2
     assert facts["threshold_source"] == "0.3 in every step, fixed beforehand"
@@ -484,7 +491,7 @@ def test_a_step_without_a_threshold_has_no_counts_and_says_why(
 
     monkeypatch.setattr(ablation_refits.Procedure, "out_of_fold", fail)
     options = change(config, top=1, blocks=[], seeds=1)
-    table, _, facts = ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+    table, _, facts = ablate(Setting("lr", *sides, {}, typed(options)), columns, INFO, importance)
     assert table[["auroc", "delta", "brier"]].notna().all(axis=None)
     empty = ["threshold", "tp", "fp", "fn", "tn", "sensitivity", "specificity"]
     assert table[empty].isna().all(axis=None)
@@ -494,7 +501,7 @@ def test_a_step_without_a_threshold_has_no_counts_and_says_why(
         ablation_refits.Procedure, "out_of_fold", lambda *_: (_ for _ in ()).throw(StudyError("x"))
     )
     with pytest.raises(StudyError):
-        ablate(Setting("lr", *sides, {}, options), columns, INFO, importance)
+        ablate(Setting("lr", *sides, {}, typed(options)), columns, INFO, importance)
 
 
 def test_parameters_of_another_model_are_refused(monkeypatch):

@@ -17,6 +17,7 @@ from models.scoring.added_value import COLUMNS
 from models.transformers.columns import Columns, Predictor
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json, read_table, write_json
+from tests.support.options import typed
 from tests.support.small_study import call, run_added_value, run_models, write_config, write_study
 
 
@@ -89,13 +90,13 @@ def test_an_arm_sees_its_own_candidates_alone(study, config):
     )
     training, folds = training_rows(table)
     trained = read_json(study / "models" / "lr" / "model.json")
-    setting = Setting("lr", columns, training, folds, config, trained, 0.2)
+    setting = Setting("lr", columns, training, folds, typed(config), trained, 0.2)
     spoiled = training.copy()
     clinical = [p.column for p in columns.predictors if p.is_numeric]
     spoiled[clinical] = spoiled[clinical].to_numpy()[::-1]
     for arm, same in (("radiomics", True), ("clinical", False)):
         first = run_arms(setting, [arm])[0][arm].fitted.predict(table)
-        other = Setting("lr", columns, spoiled, folds, config, trained, 0.2)
+        other = Setting("lr", columns, spoiled, folds, typed(config), trained, 0.2)
         second = run_arms(other, [arm])[0][arm].fitted.predict(table)
         assert (first == second).all() == same
 
@@ -182,20 +183,23 @@ def test_an_arm_that_cannot_be_fitted_says_so(copied, config, monkeypatch):
 def test_whose_family_and_which_rows():
     fitted, lost = {"status": "fitted"}, {"status": "not_fitted"}
     winner, infos = {"model": "lr"}, {"lr": fitted, "rf": lost}
-    assert judged_model({"primary": None}, winner, infos) == "lr"
-    assert judged_model({"primary": {"model": "winner"}}, winner, infos) == "lr"
-    assert judged_model({"primary": {"model": "rf"}}, winner, infos) == "lr"
-    assert judged_model({"primary": {"model": "rf"}}, winner, infos | {"rf": fitted}) == "rf"
+    assert judged_model(typed({"primary": None}).primary, winner, infos) == "lr"
+    assert judged_model(typed({"primary": {"model": "winner"}}).primary, winner, infos) == "lr"
+    assert judged_model(typed({"primary": {"model": "rf"}}).primary, winner, infos) == "lr"
+    assert (
+        judged_model(typed({"primary": {"model": "rf"}}).primary, winner, infos | {"rf": fitted})
+        == "rf"
+    )
     rows = pd.DataFrame({"outcome": [1]})
-    assert judged_part({"primary": None}, rows) == "test"
-    assert judged_part({"primary": None}, rows.iloc[:0]) == "nested"
-    assert judged_part({"primary": {"part": "nested"}}, rows) == "nested"
+    assert judged_part(typed({"primary": None}).primary, rows) == "test"
+    assert judged_part(typed({"primary": None}).primary, rows.iloc[:0]) == "nested"
+    assert judged_part(typed({"primary": {"part": "nested"}}).primary, rows) == "nested"
 
 
 def test_the_risk_of_the_net_benefit():
     training = pd.DataFrame({"outcome": [1, 0, 0, 0]})
-    assert risk_threshold({"added_value": {"risk": None}}, training) == 0.25
-    assert risk_threshold({"added_value": {"risk": 0.1}}, training) == 0.1
+    assert risk_threshold(None, training) == 0.25
+    assert risk_threshold(0.1, training) == 0.1
 
 
 def test_what_is_lacking_is_named():

@@ -17,8 +17,9 @@ from pipeline.core.table_schema import types_of
 from pipeline.reporting.dropped import NO_MODEL
 from pipeline.reporting.reading_results import read_results
 from pipeline.reporting.study_report import build_sections, render, write_report
-from pipeline.study.config import resolve_config
+from pipeline.study.sections.judging import Evaluation
 from pipeline.tables.schemas.prediction.evaluation import EVALUATION
+from tests.support.options import typed
 from tests.support.refusals import refusal
 from tests.support.small_study import PATIENTS, run_models, run_repetitions, write_study
 
@@ -131,9 +132,7 @@ def test_tables_without_models_have_the_columns_of_tables_with_some(one_left):
     for name, schema in EVALUATION.items():
         table = read_table(one_left / "evaluation" / f"{name}.parquet")
         assert list(table.columns) == list(types_of(schema)), name
-    assert set(evaluate({}, {}, resolve_config({"study": "s", "features": {"A": "a.csv"}}))) == set(
-        EVALUATION
-    )
+    assert set(evaluate({}, {}, Evaluation(), 1)) == set(EVALUATION)
 
 
 def test_no_candidate_is_a_model_that_was_not_fitted():
@@ -146,4 +145,4 @@ def test_rows_of_one_outcome_are_no_training_rows(one_left):
 
     rows = FitRows(np.zeros((4, 2)), np.ones(4, int), GivenRows(None, None, None))
     with refusal("training-one-outcome", FitError):
-        fit_rows("lr", {}, rows, {}, 1)
+        fit_rows("lr", {}, rows, typed({}), 1)

@@ -1,21 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from models.evaluate import _paired_paths
-from models.scoring.evaluation import evaluate
+from models.scoring.evaluation import evaluate, primary_model
 from models.scoring.performance import METRICS
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
+from pipeline.study.sections.judging import Evaluation, Primary
 from tests.support.refusals import refusal
 
-CONFIG = {
-    "seed": 1,
-    "primary": None,
-    "evaluation": {"confidence": 0.95, "bootstrap": 100, "decision_curve": [0.0, 0.5]},
-}
+HOW = Evaluation(confidence=0.95, bootstrap=100, decision_curve=[0.0, 0.5]), 1
+"""The section `evaluation`, and the seed of the study."""
 
 
 def predicted(seed: int, signal: float) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def infos() -> dict[str, dict]:
 
 
 def test_tables_have_the_contracts_columns(predictions, infos, tmp_path):
-    tables = evaluate(predictions, infos, CONFIG)
+    tables = evaluate(predictions, infos, *HOW)
     assert {name: list(table.columns) for name, table in tables.items()} == {
         "metrics": ["model", "part", "metric", "value", "low", "high", "method"],
         "comparisons": [
@@ -78,7 +78,7 @@ def test_tables_have_the_contracts_columns(predictions, infos, tmp_path):
 
 
 def test_only_test_rows_have_intervals(predictions, infos):
-    metrics = evaluate(predictions, infos, CONFIG)["metrics"]
+    metrics = evaluate(predictions, infos, *HOW)["metrics"]
     out_of_fold = metrics[metrics["part"] == "oof"]
     assert out_of_fold["value"].notna().all()
     assert out_of_fold[["low", "high"]].isna().all(axis=None)
@@ -95,7 +95,7 @@ def test_order_of_rows_does_not_matter(predictions, infos):
         name: table.sample(frac=1, random_state=3, ignore_index=True)
         for name, table in predictions.items()
     }
-    one, other = (evaluate(tables, infos, CONFIG) for tables in (predictions, shuffled))
+    one, other = (evaluate(tables, infos, *HOW) for tables in (predictions, shuffled))
     for name, table in one.items():
         pd.testing.assert_frame_equal(table, other[name])
 
@@ -106,14 +106,14 @@ def test_training_rows_move_no_test_metric(predictions, infos):
         for name, table in predictions.items()
     }
     one, other = (
-        evaluate(tables, infos, CONFIG)["metrics"].query("part == 'test'")
+        evaluate(tables, infos, *HOW)["metrics"].query("part == 'test'")
         for tables in (predictions, changed)
     )
     pd.testing.assert_frame_equal(one, other)
 
 
 def test_roc_ends_at_its_corners(predictions, infos):
-    roc = evaluate(predictions, infos, CONFIG)["roc"]
+    roc = evaluate(predictions, infos, *HOW)["roc"]
     for _, curve in roc.groupby("model"):
         assert curve[["fpr", "tpr"]].iloc[0].to_list() == [0, 0]
         assert curve[["fpr", "tpr"]].iloc[-1].to_list() == [1, 1]
@@ -123,7 +123,7 @@ def test_roc_ends_at_its_corners(predictions, infos):
 def test_a_test_set_of_one_class_gives_tables_without_curves(predictions, infos):
     for table in predictions.values():
         table.loc[table["part"] == "test", "outcome"] = 0
-    tables = evaluate(predictions, infos, CONFIG)
+    tables = evaluate(predictions, infos, *HOW)
     assert tables["roc"].empty
     assert tables["decision_curve"]["net_benefit"].isna().all()
     assert tables["comparisons"]["p_value"].isna().all()
@@ -132,7 +132,7 @@ def test_a_test_set_of_one_class_gives_tables_without_curves(predictions, infos)
 
 
 def test_one_model_has_no_comparison(predictions, infos):
-    tables = evaluate({"lr": predictions["lr"]}, infos, CONFIG)
+    tables = evaluate({"lr": predictions["lr"]}, infos, *HOW)
     assert tables["comparisons"].empty
     assert tables["comparisons"]["p_value"].dtype == float
 
@@ -140,7 +140,7 @@ def test_one_model_has_no_comparison(predictions, infos):
 def test_several_units_of_a_patient_are_dependent(predictions, infos):
     for table in predictions.values():
         table["patient_id"] = [f"P{i // 2:04d}" for i in range(200)]
-    tables = evaluate(predictions, infos, CONFIG)
+    tables = evaluate(predictions, infos, *HOW)
     metrics = tables["metrics"].query("part == 'test'").set_index(["model", "metric"])
     assert metrics.loc[("lr", "auroc"), "method"].startswith("Obuchowski")
     assert tables["comparisons"].loc[0, "method"] == "Obuchowski, paired, patients as clusters"
@@ -151,18 +151,18 @@ def test_several_units_of_a_patient_are_dependent(predictions, infos):
 
 def test_a_declared_primary_analysis_has_its_own_family(predictions, infos):
     predictions["svm"], infos["svm"] = predicted(3, 1.5), info("svm")
-    declared = {"primary": {"model": "rf", "part": "test", "metric": "auroc"}}
-    table = evaluate(predictions, infos, CONFIG | declared)["comparisons"]
+    declared = Primary(model="rf", part="test", metric="auroc")
+    table = evaluate(predictions, infos, *HOW, primary_model(declared, None))["comparisons"]
     assert table["family"].to_list() == ["primary", "secondary", "primary"]
-    of_winner = {"primary": declared["primary"] | {"model": "winner"}}
-    table = evaluate(predictions, infos, CONFIG | of_winner, "lr")["comparisons"]
+    of_winner = replace(declared, model="winner")
+    table = evaluate(predictions, infos, *HOW, primary_model(of_winner, "lr"))["comparisons"]
     assert table["family"].to_list() == ["primary", "primary", "secondary"]
     with refusal("primary-winner-unknown", StudyError):
-        evaluate(predictions, infos, CONFIG | of_winner)
+        primary_model(of_winner, None)
 
 
 def test_curves_have_bands(predictions, infos):
-    tables = evaluate(predictions, infos, CONFIG)
+    tables = evaluate(predictions, infos, *HOW)
     curve = tables["calibration_curve"]
     assert (curve["low"] <= curve["observed"]).mean() > 0.95
     assert (curve["observed"] <= curve["high"]).mean() > 0.95
@@ -178,21 +178,21 @@ def test_curves_have_bands(predictions, infos):
 def test_models_tested_on_other_units_are_refused(predictions, infos):
     predictions["rf"] = predictions["rf"].iloc[:-1]
     with refusal("models-tested-on-other-units", StudyError) as caught:
-        evaluate(predictions, infos, CONFIG)
+        evaluate(predictions, infos, *HOW)
     assert caught.value.where == "predictions of model rf"
 
 
 def test_a_model_without_test_rows_is_refused(predictions, infos):
     predictions["rf"] = predictions["rf"].query("part == 'oof'")
     with refusal("test-predictions-missing", StudyError):
-        evaluate(predictions, infos, CONFIG)
+        evaluate(predictions, infos, *HOW)
 
 
 @pytest.mark.parametrize("value", [-0.2, 1.3, np.nan])
 def test_what_is_no_probability_is_refused(predictions, infos, value):
     predictions["rf"].loc[150, "probability"] = value
     with refusal("prediction-not-a-probability", StudyError) as caught:
-        evaluate(predictions, infos, CONFIG)
+        evaluate(predictions, infos, *HOW)
     assert caught.value.found == f"1 others, first {value}"
 
 

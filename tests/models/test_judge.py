@@ -10,6 +10,7 @@ from scipy import stats
 from models.judge import _arguments, judge, main, read_predictions
 from models.scoring.evaluation import evaluate
 from pipeline.core.errors import StudyError
+from pipeline.study.sections.judging import Evaluation
 from tests.models.scoring.test_delong import OVARIAN_CANCER
 from tests.support.refusals import refusal
 
@@ -79,9 +80,9 @@ def test_net_benefit_equals_the_r_package(testdata, tmp_path):
 def test_probabilities_are_judged_as_a_studys_own_models():
     rows = drawn()
     own = rows.assign(unit_id=range(len(rows)), part="test", probability=rows["risk"])
-    options = {"confidence": 0.95, "bootstrap": 100, "decision_curve": [0.0, 0.5]}
-    config = {"seed": 2025, "primary": None, "evaluation": options}
-    expected = evaluate({"risk": own}, {"risk": {"threshold": 0.4, "cv_auc": None}}, config)
+    how = Evaluation(confidence=0.95, bootstrap=100, decision_curve=[0.0, 0.5])
+    infos = {"risk": {"threshold": 0.4, "cv_auc": None}}
+    expected = evaluate({"risk": own}, infos, how, 2025)
     found = judge(rows, ["risk"], threshold=0.4, resamples=100, decision_curve=(0.0, 0.5))
     assert set(found) == set(expected)
     for name, table in found.items():

@@ -19,6 +19,7 @@ from pipeline.reporting.results import Learning
 from pipeline.reporting.sections.prediction.learning import learning_section, mean_curve
 from pipeline.study.changed import with_option
 from pipeline.study.config import resolve_config
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 CONFIG = {
@@ -57,17 +58,17 @@ def training() -> pd.DataFrame:
 def procedure(config) -> Procedure:
     predictors = [Predictor(f"x{at}", f"x{at}", "continuous") for at in range(15)]
     columns = Columns((), None, (), tuple(predictors))
-    return Procedure("lr", columns, config, "fixed", {"C": 100.0, "l1_ratio": 0.0})
+    return Procedure("lr", columns, typed(config), "fixed", {"C": 100.0, "l1_ratio": 0.0})
 
 
 @pytest.fixture(scope="module")
 def curve(procedure, training) -> tuple[pd.DataFrame, dict]:
-    return learning_curve(procedure, training)
+    return learning_curve(procedure, training, procedure.options.learning_curve)
 
 
 def test_nobody_judges_who_was_learned_from_and_shares_are_nested(training, config):
     patients = training["patient_id"].to_numpy()
-    tasks = tasks_of(training, config, "lr")
+    tasks = tasks_of(training, typed(config).learning_curve, config["seed"], "lr")
     assert [task.share for task in tasks[:3]] == [0.1, 0.4, 1.0]
     assert len(tasks) == 18
     for first, second in pairwise(tasks):
@@ -82,7 +83,7 @@ def test_nobody_judges_who_was_learned_from_and_shares_are_nested(training, conf
 
 
 def test_a_share_holds_its_part_of_both_outcomes(training, config):
-    tenth, _, whole = tasks_of(training, config, "lr")[:3]
+    tenth, _, whole = tasks_of(training, typed(config).learning_curve, config["seed"], "lr")[:3]
     outcome, patients = training["outcome"].to_numpy(), training["patient_id"].to_numpy()
     for value in (0, 1):
         few, many = (
@@ -104,14 +105,14 @@ def test_the_curve_rises_and_what_flatters_falls(curve):
 
 
 def test_the_same_seed_gives_the_same_curve(procedure, training, curve):
-    one = replace(procedure, config=with_option(procedure.config, "learning_curve.repeats", 2))
-    again, _ = learning_curve(one, training)
+    twice = replace(procedure.options.learning_curve, repeats=2)
+    again, _ = learning_curve(procedure, training, twice)
     pd.testing.assert_frame_equal(again, curve[0].iloc[: len(again)])
 
 
 def test_a_share_that_is_too_small_says_why(procedure, training):
-    searching = Procedure("lr", procedure.columns, procedure.config, "reduced")
-    task = tasks_of(training, procedure.config, "lr")[0]
+    searching = Procedure("lr", procedure.columns, procedure.options, "reduced")
+    task = tasks_of(training, procedure.options.learning_curve, procedure.options.seed, "lr")[0]
     few = task._replace(learned=task.learned[training["outcome"].iloc[task.learned] == 0])
     assert "both outcomes" in run_task((searching, training), few)
 
@@ -119,14 +120,14 @@ def test_a_share_that_is_too_small_says_why(procedure, training):
 def test_a_study_of_too_few_events_is_refused(procedure, training):
     rare = training.assign(outcome=(np.arange(len(training)) % 150 == 7).astype(int))
     with refusal("fold-without-both-outcomes", FitError):
-        learning_curve(procedure, rare)
+        learning_curve(procedure, rare, procedure.options.learning_curve)
 
 
 def test_its_fits_are_counted_before_the_run(config):
-    assert plan.planned_fits(config)["learning_curve"] == {"lr": 18}
-    assert any("learning_curve: lr 18" in line for line in plan.described(config))
-    off = with_option(config, "learning_curve.models", [])
-    assert not any("learning_curve" in line for line in plan.described(off))
+    assert plan.planned_fits(typed(config))["learning_curve"] == {"lr": 18}
+    assert any("learning_curve: lr 18" in line for line in plan.described(typed(config)))
+    off = with_option(typed(config), "learning_curve.models", [])
+    assert not any("learning_curve" in line for line in plan.described(typed(off)))
 
 
 def test_a_model_that_is_not_trained_has_no_curve():

@@ -9,6 +9,7 @@ import pytest
 from models.negative_controls import Judging, judging_of, replaced, table_of_arms
 from pipeline.tables.schemas.features.controls import KINDS
 from proofs.negative_controls import judged_cohort, simulate_patient
+from tests.support.options import typed
 
 PATIENTS, DRAWS = 70, 5
 
@@ -86,10 +87,10 @@ def config_of(design: str, primary: dict | None = None) -> dict:
 
 def test_arms_are_judged_where_the_primary_analysis_is():
     table = split_table()
-    on_test = judging_of(table, config_of("holdout"))
+    on_test = judging_of(table, typed(config_of("holdout")))
     assert [part[:2] for part in on_test.parts] == [(0, 0)]
     assert on_test.folds.tolist() == [[0] * 6]
-    nested = judging_of(table, config_of("holdout", {"model": "lr", "part": "nested"}))
+    nested = judging_of(table, typed(config_of("holdout", {"model": "lr", "part": "nested"})))
     assert nested.folds.shape == (2, 6)
     assert set(np.unique(nested.folds)) == {0, 1}
 

@@ -28,6 +28,7 @@ from pipeline.reporting.blocks import Table
 from pipeline.reporting.reading_results import read_results
 from pipeline.reporting.study_report import build_sections, write_report
 from tests.support import small_study
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 ROWS = 100
@@ -85,7 +86,7 @@ def test_every_row_is_a_training_row_with_a_fold(folder, config):
     with refusal(
         "split-part-without-outcome", StudyError, match="train part must hold both outcomes"
     ):
-        split_table(one_class, config["split"], 1)
+        split_table(one_class, typed(config).split, 1)
 
 
 def test_no_prediction_is_of_a_test_row(folder):
@@ -242,7 +243,7 @@ def test_a_frozen_model_states_the_nested_figures_once(folder):
 
 def test_an_ablation_is_planned_for_every_outer_fold(config):
     with_test = config | {"split": config["split"] | {"design": "holdout"}}
-    whole, parted = (planned_fits(each)["ablate"]["lr"] for each in (config, with_test))
+    whole, parted = (planned_fits(typed(each))["ablate"]["lr"] for each in (config, with_test))
     assert whole == 3 * parted
 
 

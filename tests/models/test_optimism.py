@@ -30,6 +30,7 @@ from pipeline.core.fit_status import WAS_FITTED
 from pipeline.core.seeds import derive_seed
 from pipeline.tables.schemas.analysis import Analysis
 from tests.support.filled import filled
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 #: Next to no penalty, so that the fit is the maximum likelihood's.
@@ -53,6 +54,12 @@ def everything_enters(config):
     config["selection"]["wilcoxon"]["p"] = 1.1
     config["selection"]["mrmr"]["k"] = 100
     return config
+
+
+def corrected(procedure, *given):
+    """Return what the stage makes of as many resamples as the procedure's study asks for."""
+    table, final, *more = given
+    return correct_optimism(procedure, table, final, procedure.options.optimism.resamples, *more)
 
 
 def rows_of(n, n_features, seed, effects=()):
@@ -92,8 +99,8 @@ def harrell_by_statsmodels(X, y, resamples):
 
 def test_a_plain_logistic_model_is_corrected_as_statsmodels_does(everything_enters):
     columns, table = rows_of(150, 5, 1, (0.9, -0.6))
-    procedure = Procedure("lr", columns, everything_enters, "fixed", PLAIN)
-    result, facts = correct_optimism(procedure, table, {"parameters": PLAIN, "threshold": 0.4})
+    procedure = Procedure("lr", columns, typed(everything_enters), "fixed", PLAIN)
+    result, facts = corrected(procedure, table, {"parameters": PLAIN, "threshold": 0.4})
     X, y = table[columns.radiomics].to_numpy(), table["outcome"].to_numpy()
     seed = derive_seed(everything_enters["seed"], "optimism", "resamples")
     drawn = patient_resamples(table["patient_id"], y, 12, seed, stratified=False)
@@ -119,8 +126,8 @@ def test_noise_looks_good_until_it_is_corrected(everything_enters):
     rows = []
     for seed in range(6):
         columns, table = rows_of(200, 10, seed)
-        procedure = Procedure("lr", columns, everything_enters, "fixed", PLAIN)
-        result, _ = correct_optimism(procedure, table, {"parameters": PLAIN, "threshold": 0.4})
+        procedure = Procedure("lr", columns, typed(everything_enters), "fixed", PLAIN)
+        result, _ = corrected(procedure, table, {"parameters": PLAIN, "threshold": 0.4})
         rows.append(result.set_index("metric").loc["auroc"])
     mean = pd.DataFrame(rows)[["apparent", "corrected", "corrected_632plus"]].mean()
     assert mean["apparent"] == pytest.approx(0.624, abs=0.052)
@@ -136,8 +143,8 @@ def test_where_noise_is_selected_only_the_patients_left_out_tell(config):
     rows = []
     for seed in range(4):
         columns, table = rows_of(120, 300, seed)
-        procedure = Procedure("lr", columns, small, "fixed", PLAIN)
-        result, _ = correct_optimism(procedure, table, {"parameters": PLAIN, "threshold": 0.4})
+        procedure = Procedure("lr", columns, typed(small), "fixed", PLAIN)
+        result, _ = corrected(procedure, table, {"parameters": PLAIN, "threshold": 0.4})
         rows.append(result.set_index("metric").loc["auroc"])
     mean = pd.DataFrame(rows)[["apparent", "corrected", "corrected_632plus"]].mean()
     assert mean["apparent"] > 0.8
@@ -163,10 +170,10 @@ def test_632_plus_by_hand():
 def test_the_apparent_performance_is_that_of_the_final_model(config):
     columns, table = rows_of(120, 12, 4, (1.0, 0.8))
     folds = np.arange(120) % 3
-    trained = fit_model("rf", columns, table, folds, config)
+    trained = fit_model("rf", columns, table, folds, typed(config))
     final = {"parameters": trained.parameters, "threshold": trained.threshold}
-    procedure = Procedure("rf", columns, config, "fixed", trained.parameters)
-    result, facts = correct_optimism(procedure, table, final)
+    procedure = Procedure("rf", columns, typed(config), "fixed", trained.parameters)
+    result, facts = corrected(procedure, table, final)
     own = performance(
         Sample(
             table["outcome"].to_numpy(),
@@ -187,13 +194,13 @@ def test_a_search_in_every_resample_brings_its_own_threshold(config):
     columns, table = rows_of(120, 12, 4, (1.0, 0.8))
     small = copy.deepcopy(config)
     small["optimism"]["resamples"] = 3
-    procedure = Procedure("lr", columns, small, "reduced")
+    procedure = Procedure("lr", columns, typed(small), "reduced")
     final = {"parameters": PLAIN, "threshold": 0.4}
-    result, facts = correct_optimism(procedure, table, final)
+    result, facts = corrected(procedure, table, final)
     assert result["corrected"].notna().all()
-    assert facts["fits"] == optimism.planned_fits(procedure) == 1 + 3 * (1 + 3 * (2 + 1))
+    assert facts["fits"] == optimism.planned_fits(procedure, 3) == 1 + 3 * (1 + 3 * (2 + 1))
     assert "with 2 sets where the final model tried 4" in facts["search_note"]
-    again, _ = correct_optimism(procedure, table, final)
+    again, _ = corrected(procedure, table, final)
     pd.testing.assert_frame_equal(result, again)
 
 
@@ -201,9 +208,9 @@ def test_the_result_does_not_depend_on_the_number_of_processes(config):
     columns, table = rows_of(80, 6, 5, (1.0,))
     small = copy.deepcopy(config)
     small["optimism"]["resamples"] = 4
-    procedure = Procedure("lr", columns, small, "fixed", PLAIN)
+    procedure = Procedure("lr", columns, typed(small), "fixed", PLAIN)
     final = {"parameters": PLAIN, "threshold": 0.4}
-    one, two = (correct_optimism(procedure, table, final, workers)[0] for workers in (1, 2))
+    one, two = (corrected(procedure, table, final, workers)[0] for workers in (1, 2))
     pd.testing.assert_frame_equal(one, two)
 
 
@@ -221,8 +228,8 @@ def test_patients_come_and_go_with_all_their_rows(config, monkeypatch):
     monkeypatch.setattr(Procedure, "run", spy)
     small = copy.deepcopy(config)
     small["optimism"]["resamples"] = 2
-    procedure = Procedure("lr", columns, small, "fixed", PLAIN)
-    correct_optimism(procedure, table, {"parameters": PLAIN, "threshold": 0.4})
+    procedure = Procedure("lr", columns, typed(small), "fixed", PLAIN)
+    corrected(procedure, table, {"parameters": PLAIN, "threshold": 0.4})
     for rows in seen[1:]:
         assert rows["unit_id"].is_unique
         per_patient = rows["unit_id"].str.contains("b").groupby(rows["patient_id"]).mean()
@@ -294,9 +301,9 @@ def test_no_copy_of_a_row_that_tabnet_learns_from_judges_it_or_stops_it(
     monkeypatch.setattr(fitting, "prepare_rows", prepared)
     monkeypatch.setattr(fold_fits, "prepare_rows", prepared)
     monkeypatch.setattr(procedures, "assign_folds", assigned)
-    procedure = Procedure("tabnet", columns, small, "reduced")
+    procedure = Procedure("tabnet", columns, typed(small), "reduced")
     final = {"parameters": {"n_d": 4, "n_steps": 2}, "threshold": 0.4}
-    _, facts = correct_optimism(procedure, table, final)
+    _, facts = corrected(procedure, table, final)
     assert facts["left_out"] == 0
 
     # The final model; in each resample three inner folds and the refit.
@@ -329,7 +336,7 @@ def test_resamples_that_cannot_be_folded_are_left_out_and_counted(config):
     small = copy.deepcopy(config)
     small["optimism"]["resamples"] = 30
     final = {"parameters": PLAIN, "threshold": 0.1}
-    result, facts = correct_optimism(Procedure("lr", columns, small, "reduced"), rare, final)
+    result, facts = corrected(Procedure("lr", columns, typed(small), "reduced"), rare, final)
     assert 0 < facts["left_out"] <= 6
     (note,) = facts["own_notes"]
     assert f"{facts['left_out']} of 30 resamples did not allow the procedure to run" in note
@@ -342,7 +349,7 @@ def test_a_cohort_too_small_for_resamples_is_refused_in_words(config):
     rare = table.assign(outcome=(np.arange(80) < 3).astype(int))
     final = {"parameters": PLAIN, "threshold": 0.1}
     with refusal("resamples-too-few", StudyError, match=r"of 12 do not.*split\.folds"):
-        correct_optimism(Procedure("lr", columns, config, "reduced"), rare, final)
+        corrected(Procedure("lr", columns, typed(config), "reduced"), rare, final)
 
 
 def test_a_metric_that_is_often_undefined_is_not_corrected():

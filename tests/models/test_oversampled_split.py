@@ -23,6 +23,7 @@ from pipeline.reporting.results import Orders
 from pipeline.reporting.sections.prediction.orders import orders_section
 from pipeline.study.changed import with_option
 from pipeline.study.config import resolve_config
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 CONFIG = {
@@ -63,7 +64,7 @@ def config() -> dict:
 
 @pytest.fixture(scope="module")
 def compared(noise, config) -> tuple[pd.DataFrame, dict]:
-    return compare_orders(*noise, config)
+    return compare_orders(*noise, typed(config))
 
 
 def test_the_leaking_order_finds_in_noise_what_the_right_one_does_not(compared):
@@ -89,10 +90,10 @@ def test_rows_say_which_order_leaks(compared):
 def test_test_rows_of_the_right_order_are_patients_as_they_are(noise, config):
     columns, table = noise
     y = table["outcome"].to_numpy()
-    after = parts_of(AFTER, columns, table, y, config, seed=1)
+    after = parts_of(AFTER, columns, table, y, typed(config), 0.3, seed=1)
     assert len(after.y_test) == 54
     assert np.bincount(after.y)[0] == np.bincount(after.y)[1]
-    before = parts_of(BEFORE, columns, table, y, config, seed=1)
+    before = parts_of(BEFORE, columns, table, y, typed(config), 0.3, seed=1)
     assert len(before.y) + len(before.y_test) == 300
     # 7:3 of 300 rows, so that the published accuracy of .9167 is none of them.
     assert len(before.y_test) == 90
@@ -101,8 +102,8 @@ def test_test_rows_of_the_right_order_are_patients_as_they_are(noise, config):
 
 
 def test_the_same_seed_gives_the_same_table(noise, config, compared):
-    few = with_option(config, "oversampled_split.permutations", 1)
-    again, _ = compare_orders(*noise, few)
+    few = with_option(typed(config), "oversampled_split.permutations", 1)
+    again, _ = compare_orders(*noise, typed(few))
     pd.testing.assert_frame_equal(again, compared[0].iloc[: len(again)])
 
 

@@ -10,6 +10,7 @@ from models.transformers.columns import Columns
 from pipeline.study.config import load_config
 from pipeline.tables.features.feature_names import FILTER_FAMILIES
 from tests.support.commands import run_here
+from tests.support.options import typed
 
 
 @pytest.fixture
@@ -19,14 +20,14 @@ def config(repository):
 
 def test_the_fits_of_a_study_by_hand(config):
     """Five sets over five folds, the best once more per fold, and the final fit; TabNet twice."""
-    planned = planned_fits(config)
+    planned = planned_fits(typed(config))
     assert planned["train"] == {"lr": 31, "svm": 31, "rf": 31, "xgboost": 31, "tabnet": 56}
     # Two more searches and fits: clinical alone, radiomics alone; of whichever model wins.
     assert planned["added_value"] == {name: 2 * fits for name, fits in planned["train"].items()}
     assert planned["nested"] == dict.fromkeys(("lr", "svm", "rf", "xgboost", "tabnet"), 5)
     assert planned["optimism"] == {"lr": 11}
     # The full model, five highest, two blocks, two families, one step; two seeds and five folds.
-    assert ablation_steps(config) == 11
+    assert ablation_steps(typed(config).ablation) == 11
     assert planned["ablate"] == {"tabnet": 11 * (2 + 5)}
 
 
@@ -43,7 +44,7 @@ def test_the_fits_of_a_study_by_hand(config):
 def test_the_arms_of_the_added_value_are_counted(config, changes, fits):
     config["search"]["reduced_iterations"] = 2
     config |= {"primary": {"model": "lr", "part": "test", "metric": "auroc"}} | changes
-    assert planned_fits(config)["added_value"] == {"lr": fits}
+    assert planned_fits(typed(config))["added_value"] == {"lr": fits}
 
 
 @pytest.mark.parametrize(
@@ -56,10 +57,10 @@ def test_the_arms_of_the_added_value_are_counted(config, changes, fits):
 def test_controls_are_counted_with_what_they_extract(config, changes, fits):
     config["search"]["reduced_iterations"] = 2
     config |= {"primary": {"model": "lr", "part": "test", "metric": "auroc"}} | changes
-    assert planned_fits(config)["controls"] == {}
+    assert planned_fits(typed(config))["controls"] == {}
     config["controls"] |= {"kinds": ["shuffled_inside", "sampled_inside"]}
-    assert planned_fits(config)["controls"] == {"lr": fits}
-    assert described(config)[-1] == (
+    assert planned_fits(typed(config))["controls"] == {"lr": fits}
+    assert described(typed(config))[-1] == (
         "control_features (no fits): extracts every mask 10 times more, about 3 s a mask with "
         "ge2025.yaml"
     )
@@ -71,29 +72,31 @@ def test_controls_are_counted_with_what_they_extract(config, changes, fits):
 def test_thresholds_and_searches_count_in_every_step(config, search, rule, fits):
     config["ablation"]["search"] = search
     config["evaluation"]["threshold_rule"] = rule
-    assert planned_fits(config)["ablate"] == {"tabnet": 11 * fits}
+    assert planned_fits(typed(config))["ablate"] == {"tabnet": 11 * fits}
 
 
 def test_all_families_and_steps_are_counted(config):
     config["ablation"] |= {"families": "all", "steps": "all", "single": 3, "features": ["age"]}
     rest = 1 + 5 + 3 + 1 + 2
-    assert ablation_steps(config) == rest + len(FILTER_FAMILIES) + len(CHAIN_STEPS)
+    assert ablation_steps(typed(config).ablation) == rest + len(FILTER_FAMILIES) + len(CHAIN_STEPS)
     config["ablation"]["where"] = "signature"
     # Filters are not applied to a fixed signature: scaling and oversampling are left.
-    assert ablation_steps(config) == rest + len(FILTER_FAMILIES) + 2
+    assert ablation_steps(typed(config).ablation) == rest + len(FILTER_FAMILIES) + 2
 
 
 def test_no_plan_of_real_candidates_holds_more_steps(config):
     config["ablation"] |= {"families": "all", "steps": "all"}
     features = ("original_shape_MeshVolume", "original_glcm_Id", "wavelet-LLH_glcm_Id")
     columns = Columns(("A", "B"), "A", features, ())
-    steps = plan_steps(columns, list(features), list(features), config)
-    assert len(steps) <= ablation_steps(config)
+    steps = plan_steps(columns, list(features), list(features), typed(config))
+    assert len(steps) <= ablation_steps(typed(config).ablation)
 
 
-def test_a_study_without_outcome_fits_nothing(config):
-    config["outcome"] = None
-    assert described(config) == []
+def test_a_study_without_outcome_fits_nothing(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("study: s\nfeatures: {A: a.csv}\n", encoding="utf-8")
+    done = run_here("models.plan", "--configfile", path)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_the_command_prints_the_plan(repository):

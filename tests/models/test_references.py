@@ -19,6 +19,7 @@ from models.references import (
 )
 from models.split import split_table
 from models.transformers.columns import Columns
+from tests.support.options import typed
 
 VOLUME = "original_shape_MeshVolume"
 
@@ -34,13 +35,13 @@ def config(repository):
 def study(config):
     names = [*feature_names()[:60], VOLUME]
     table, info = simulate_tables(200, 2, features=list(dict.fromkeys(names))).analysis()
-    split = split_table(table, config["split"], config["seed"])
+    split = split_table(table, typed(config).split, config["seed"])
     return Columns.from_info(info), table.assign(part=split["part"], fold=0)
 
 
 @pytest.fixture(scope="module")
 def references(study, config):
-    return compare_references(*study, config).set_index("reference")
+    return compare_references(*study, typed(config)).set_index("reference")
 
 
 def test_every_reference_is_judged(references):
@@ -121,7 +122,9 @@ def test_what_a_study_does_not_have_is_said(study, config):
     columns, table = study
     volumes = [name for name in columns.features if name.endswith("Volume")]
     bare = columns.without(*volumes).without_blocks("clinical")
-    result = compare_references(bare, table.assign(level="L1"), config).set_index("reference")
+    result = compare_references(bare, table.assign(level="L1"), typed(config)).set_index(
+        "reference"
+    )
     assert "all rows are of one" in result.loc["level", "note"]
     assert "no feature of the study bears the name of a volume" in result.loc["volume", "note"]
     assert not result["label"].str.contains("vertebra alone").any()
@@ -136,7 +139,7 @@ def test_nothing_of_the_test_rows_enters_a_reference(study, config):
     test = spoiled["part"] == "test"
     features = [name for name in spoiled if ":" in name]
     spoiled.loc[test, features] = spoiled.loc[test, features].to_numpy()[::-1]
-    first, second = (compare_references(columns, rows, config) for rows in (table, spoiled))
+    first, second = (compare_references(columns, rows, typed(config)) for rows in (table, spoiled))
     assert first["n_features"].equals(second["n_features"])
     same = first["reference"].isin(["intercept", "level", "clinical"])
     pd.testing.assert_frame_equal(first[same], second[same])
@@ -144,7 +147,9 @@ def test_nothing_of_the_test_rows_enters_a_reference(study, config):
 
 def test_a_clinical_column_called_volume_stays_what_it_is(study, references, config):
     columns, table = study
-    named = compare_references(columns, table.assign(volume=1.0), config).set_index("reference")
+    named = compare_references(columns, table.assign(volume=1.0), typed(config)).set_index(
+        "reference"
+    )
     pd.testing.assert_frame_equal(named, references)
 
 
@@ -155,7 +160,7 @@ def test_a_volume_of_another_software_is_the_reference_too(study, references, co
     features = [other if name == VOLUME else name for name in columns.features]
     features = [name for name in features if not name.endswith("Volume")]
     renamed = Columns(columns.readers, columns.model_reader, tuple(features), columns.predictors)
-    found = compare_references(renamed, table.rename(columns=spelled), config)
+    found = compare_references(renamed, table.rename(columns=spelled), typed(config))
     row = found.set_index("reference").loc["volume"]
     assert row["auroc"] == references.loc["volume", "auroc"]
     assert row["label"] == "Volume alone (MORPHOLOGICAL_Volume(IBSI:RNU0)[mm3])"

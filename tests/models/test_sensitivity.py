@@ -22,6 +22,7 @@ from models.transformers.columns import Columns
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED
 from pipeline.core.seeds import derive_seed
+from tests.support.options import typed
 
 PARAMETERS = {"penalty": "l2", "C": 0.1}
 
@@ -37,7 +38,9 @@ def config(repository):
 def study(repository):
     config = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
     table, info = simulate_tables(240, 3, features=feature_names()[:60]).analysis()
-    table = table.assign(part=split_table(table, config["split"], config["seed"])["part"], fold=0)
+    table = table.assign(
+        part=split_table(table, typed(config).split, config["seed"])["part"], fold=0
+    )
     # Nothing is missing yet: what is, a test says.
     columns = Columns.from_info(info)
     for predictor in columns.predictors:
@@ -51,11 +54,13 @@ def study(repository):
 def main_model(columns, table, config):
     training = table[table["part"] == "train"].reset_index(drop=True)
     seed = derive_seed(config["seed"], "lr", "refit")
-    return refit("lr", columns, training, PARAMETERS, config, seed)
+    return refit("lr", columns, training, PARAMETERS, typed(config), seed)
 
 
 def row_of(analysis, columns, table, config):
-    return analyse("lr", columns, table, PARAMETERS, config).set_index("analysis").loc[analysis]
+    return (
+        analyse("lr", columns, table, PARAMETERS, typed(config)).set_index("analysis").loc[analysis]
+    )
 
 
 def test_the_model_predicts_what_the_other_reader_measured(study, config):
@@ -94,7 +99,7 @@ def test_rows_that_the_other_reader_has_not_read_are_left_out(study, config):
 def test_against_the_mean_every_reader_is_another(study, config):
     _, table, info = study
     columns = Columns.from_info(info | {"model_reader": "mean"})
-    result = analyse("lr", columns, table, PARAMETERS, config)
+    result = analyse("lr", columns, table, PARAMETERS, typed(config))
     assert list(result["reader"].dropna()) == ["A", "B"]
     alone = read_by(columns, table, "B")
     names = [f"A:{feature}" for feature in columns.features]

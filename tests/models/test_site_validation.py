@@ -29,6 +29,7 @@ from tests.models.transformers.test_harmonisation import (
     options,
 )
 from tests.support.filled import filled
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 PLAIN = replace(COLUMNS, site=None, kept=())
@@ -114,7 +115,7 @@ def test_each_site_is_predicted_by_the_others():
             seen.append(set(training["hospital"]))
             return super().run(training, seed, folds, **more)
 
-    procedure = Watched("lr", PLAIN, configured(), "reduced")
+    procedure = Watched("lr", PLAIN, typed(configured()), "reduced")
     found = stage.leave_sites_out(procedure, table, "hospital", stage.AS_HANDED_IN)
     assert seen == [{"south", "west"}, {"north", "west"}, {"north", "south"}]
     assert found["site"].tolist() == ["north", "south", "west"]
@@ -126,7 +127,7 @@ def test_each_site_is_predicted_by_the_others():
 def test_a_site_that_cannot_be_fitted_is_told():
     table = drawn(150)
     table["outcome"] = ((table["hospital"] == "north") & (table.index % 2 == 0)).astype(int)
-    procedure = Procedure("lr", PLAIN, configured(), "reduced")
+    procedure = Procedure("lr", PLAIN, typed(configured()), "reduced")
     found = stage.leave_sites_out(procedure, table, "hospital", stage.AS_HANDED_IN)
     north, south = (found[found["site"] == name].iloc[0] for name in ("north", "south"))
     assert north["note"] == "not fitted: Every fold must hold patients of both outcomes"
@@ -139,32 +140,36 @@ def test_a_site_that_cannot_be_fitted_is_told():
 def test_harmonised_beside_plain_and_what_cannot_be():
     training = drawn(150)
     config = configured()
-    pair = (Procedure("lr", columns, config, "reduced") for columns in (PLAIN, COLUMNS))
-    table, difference = stage.compare_harmonised(*pair, training)
+    pair = (Procedure("lr", columns, typed(config), "reduced") for columns in (PLAIN, COLUMNS))
+    table, difference = stage.compare_harmonised(*pair, training, 2)
     assert table["variant"].tolist() == ["as handed in", "harmonised"]
     assert table["auroc"][1] > table["auroc"][0]
     assert difference["auroc"] == pytest.approx(table["auroc"][1] - table["auroc"][0], abs=1e-12)
     assert difference["low"] < difference["auroc"] < difference["high"]
     tiny = configured(min_rows=100)
-    pair = (Procedure("lr", columns, tiny, "reduced") for columns in (PLAIN, COLUMNS))
-    table, difference = stage.compare_harmonised(*pair, training)
+    pair = (Procedure("lr", columns, typed(tiny), "reduced") for columns in (PLAIN, COLUMNS))
+    table, difference = stage.compare_harmonised(*pair, training, 2)
     assert table["note"][1].startswith("not fitted: Harmonisation needs at least 100")
     assert difference["note"] == "one of the two could not be fitted"
 
 
 def test_features_before_and_after():
-    table, note = stage.site_features(COLUMNS, drawn(150), configured(), "hospital")
+    table, note = stage.site_features(COLUMNS, drawn(150), typed(configured()), "hospital")
     assert note == ""
     assert table["feature"].tolist() == FEATURES
     before, after = (stage.differing(table, when) for when in ("before", "after"))
     assert before["differing"] == 12
     assert after["differing"] < 3
     assert after["eta2"] < before["eta2"]
-    none, note = stage.site_features(replace(COLUMNS, features=()), drawn(150), {}, "hospital")
+    none, note = stage.site_features(
+        replace(COLUMNS, features=()), drawn(150), typed({}), "hospital"
+    )
     assert none.empty
     assert note == "the study has no radiomic feature"
     west = drawn(150).assign(hospital="west")
-    alone, note = stage.site_features(COLUMNS, west, configured(reference="north"), "hospital")
+    alone, note = stage.site_features(
+        COLUMNS, west, typed(configured(reference="north")), "hospital"
+    )
     assert alone.empty
     assert note.startswith("not harmonised: The reference")
 
@@ -217,6 +222,6 @@ def test_a_site_without_rows_in_a_fold_is_a_fit_that_fails():
     """Never a silent prediction of a row that was not harmonised."""
     table = drawn(150)
     known = table[table["hospital"] != "west"].reset_index(drop=True)
-    run = Procedure("lr", COLUMNS, configured(), "reduced").run(known, 1)
+    run = Procedure("lr", COLUMNS, typed(configured()), "reduced").run(known, 1)
     with refusal("unseen-site", FitError):
         run.fitted.predict(table)

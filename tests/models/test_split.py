@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from models.learning.folds import assign_folds
 from models.split import holdout_parts, split_table
 from pipeline.core.errors import StudyError
+from pipeline.tables.split_options import Split
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 OPTIONS = {
@@ -36,7 +38,7 @@ def cohort(n_patients=100, share=0.3, units=1, seed=0):
 @given(seed=st.integers(0, 10_000), units=st.integers(1, 3), share=st.floats(0.2, 0.8))
 def test_split_divides_no_patient_and_balances_the_outcome(seed, units, share):
     table = cohort(80, share, units, seed)
-    split = split_table(table, OPTIONS, seed)
+    split = split_table(table, typed(OPTIONS, Split), seed)
     assert list(split.columns) == ["unit_id", "patient_id", "outcome", "part", "fold"]
     assert list(split["unit_id"]) == list(table["unit_id"])
     assert (split.groupby("patient_id")[["part", "fold"]].nunique() == 1).all(axis=None)
@@ -55,11 +57,11 @@ def test_split_does_not_depend_on_the_order_of_rows_but_on_the_seed():
     table = cohort(units=2)
     shuffled = table.sample(frac=1, random_state=1)
     config = {"split": OPTIONS, "seed": 5}
-    first = split_table(table, config["split"], config["seed"]).set_index("unit_id")
-    second = split_table(shuffled, config["split"], config["seed"])
+    first = split_table(table, typed(config).split, config["seed"]).set_index("unit_id")
+    second = split_table(shuffled, typed(config).split, config["seed"])
     second = second.set_index("unit_id").loc[first.index]
     pd.testing.assert_frame_equal(first, second)
-    other = split_table(table, config["split"], 6).set_index("unit_id")
+    other = split_table(table, typed(config).split, 6).set_index("unit_id")
     assert not first["part"].equals(other["part"])
 
 
@@ -82,22 +84,22 @@ def test_imported_split_is_taken_as_it_is():
     table = cohort(60)
     table["published"] = np.where(np.arange(60) < 20, "test", "train")
     options = OPTIONS | {"design": "imported", "column": "published"}
-    split = split_table(table, options, 0)
+    split = split_table(table, typed(options, Split), 0)
     assert list(split["part"]) == list(table["published"])
 
 
 def test_too_few_events_are_refused():
     config = {"split": OPTIONS, "seed": 0}
     with refusal("hold-out-too-small", StudyError, match="1 patients with and 39 without"):
-        split_table(cohort(40, 1 / 40), config["split"], config["seed"])
+        split_table(cohort(40, 1 / 40), typed(config).split, config["seed"])
     with refusal(
         "fold-without-both-outcomes", StudyError, match=r"rarer outcome for 5 folds.*split.folds"
     ):
-        split_table(cohort(40, 5 / 40), config["split"], config["seed"])
+        split_table(cohort(40, 5 / 40), typed(config).split, config["seed"])
     table = cohort(40, 0.5)
     table["published"] = np.where(table["outcome"] == 1, "train", "test")
     options = OPTIONS | {"design": "imported", "column": "published"}
     with refusal(
         "split-part-without-outcome", StudyError, match="The train part must hold both outcomes"
     ):
-        split_table(table, options, 0)
+        split_table(table, typed(options, Split), 0)

@@ -16,6 +16,7 @@ from models.stability import permuted_outcome, select_repeatedly, stability_of, 
 from models.transformers.chain import selection_chain, signature_of
 from models.transformers.columns import Columns, candidates_of
 from pipeline.core.files import read_json, read_table, write_json, write_table
+from tests.support.options import typed
 
 RESAMPLES, PERMUTATIONS = 10, 2
 
@@ -32,7 +33,7 @@ def config(repository):
 @pytest.fixture(scope="module")
 def study(config):
     table, info = simulate_tables(160, 3, features=feature_names()[:60]).analysis()
-    split = split_table(table, config["split"], config["seed"])
+    split = split_table(table, typed(config).split, config["seed"])
     return Columns.from_info(info), table, info, split
 
 
@@ -44,7 +45,7 @@ def training(study):
 
 @pytest.fixture(scope="module")
 def repeated(study, training, config):
-    return select_repeatedly(study[0], training, config)
+    return select_repeatedly(study[0], training, typed(config))
 
 
 def test_the_index_by_hand():
@@ -147,13 +148,13 @@ def test_a_subsample_chooses_as_the_chain_does(study, training, config, repeated
     columns = study[0]
     table, _ = repeated
     y = training["outcome"].to_numpy()
-    chain = selection_chain(columns, config).fit(columns.take(training), y)
+    chain = selection_chain(columns, typed(config)).fit(columns.take(training), y)
     chosen = set(candidates_of(columns, signature_of(chain)))
     assert set(table.loc[table["selected"], "feature"]) == chosen
     seed = stability.derive_seed(config["seed"], "stability")
     often = pd.Series(0, index=table["feature"])
     for rows in subsamples(training, y, 0.8, RESAMPLES, seed):
-        chain = selection_chain(columns, config)
+        chain = selection_chain(columns, typed(config))
         chain.fit(columns.take(training.iloc[rows]), y[rows])
         often[candidates_of(columns, signature_of(chain))] += 1
     np.testing.assert_allclose(table["frequency"], often / RESAMPLES)
@@ -179,7 +180,7 @@ def test_noise_is_not_taken_for_features(study, training, config):
     """With permuted outcomes as the real ones, hardly a feature may pass for more than noise."""
     columns = study[0].without_blocks("clinical")
     noise = training.assign(outcome=permuted_outcome(training, 11))
-    table, facts = select_repeatedly(columns, noise, config)
+    table, facts = select_repeatedly(columns, noise, typed(config))
     highest = facts["blocks"]["radiomics"]["permuted_highest"]
     above_mean = (table["frequency"] > table["frequency_permuted"].max()).sum()
     assert (table["frequency"] > highest).sum() < above_mean
@@ -188,7 +189,7 @@ def test_noise_is_not_taken_for_features(study, training, config):
 
 def test_the_result_does_not_depend_on_the_number_of_processes(study, training, config, repeated):
     # The first import of scientific libraries in two processes is most of the time.
-    table, facts = select_repeatedly(study[0], training, config, workers=2)
+    table, facts = select_repeatedly(study[0], training, typed(config), workers=2)
     pd.testing.assert_frame_equal(table, repeated[0])
     assert facts | {"seconds": 0} == repeated[1] | {"seconds": 0}
 
@@ -196,7 +197,7 @@ def test_the_result_does_not_depend_on_the_number_of_processes(study, training, 
 def test_without_permutations_there_is_no_reference(study, training, config):
     small = copy.deepcopy(config)
     small["stability"] |= {"resamples": 3, "permutations": 0}
-    table, facts = select_repeatedly(study[0].without_blocks("clinical"), training, small)
+    table, facts = select_repeatedly(study[0].without_blocks("clinical"), training, typed(small))
     assert table["frequency_permuted"].isna().all()
     assert list(facts["blocks"]) == ["radiomics"]
     assert facts["blocks"]["radiomics"]["permuted_index"] is None

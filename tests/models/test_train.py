@@ -17,6 +17,8 @@ from models.train import fit_model, main
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table, write_json, write_table
+from pipeline.study.config import merge
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 
@@ -38,7 +40,7 @@ def folder(tmp_path_factory, config):
     table, info = simulate_tables(120, 11, features=feature_names()[:60]).analysis()
     write_table(table, folder / "analysis.parquet")
     write_json(info, folder / "analysis.json")
-    write_table(split_table(table, config["split"], config["seed"]), folder / "split.parquet")
+    write_table(split_table(table, typed(config).split, config["seed"]), folder / "split.parquet")
     (folder / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return folder
 
@@ -121,9 +123,11 @@ def test_out_of_fold_predictions_come_from_the_other_folds(table, config):
     """Refitting the chosen parameters to the other folds gives them again."""
     columns, whole = table
     training, folds = training_rows(whole)
-    trained = fit_model("lr", columns, training, folds, config)
+    trained = fit_model("lr", columns, training, folds, typed(config))
     for fold in range(3):
-        other = refit("lr", columns, training[folds != fold], trained.search.parameters, config, 0)
+        other = refit(
+            "lr", columns, training[folds != fold], trained.search.parameters, typed(config), 0
+        )
         np.testing.assert_allclose(
             trained.search.out_of_fold[folds == fold],
             other.predict(training[folds == fold]),
@@ -138,8 +142,8 @@ def test_nothing_of_the_test_rows_enters_a_model(table, config):
     test = spoiled["part"] == "test"
     spoiled.loc[test, columns.radiomics] = 1e9
     spoiled.loc[test, "outcome"] = 0
-    first = fit_model("xgboost", columns, training, folds, config)
-    second = fit_model("xgboost", columns, *training_rows(spoiled), config)
+    first = fit_model("xgboost", columns, training, folds, typed(config))
+    second = fit_model("xgboost", columns, *training_rows(spoiled), typed(config))
     assert first.search.table.equals(second.search.table)
     assert first.threshold == second.threshold
     np.testing.assert_array_equal(first.fitted.predict(whole), second.fitted.predict(whole))
@@ -175,7 +179,7 @@ def test_the_threshold_is_that_of_the_out_of_fold_predictions(table, config):
     """Not of the refitted model's own training rows, on which every threshold looks too good."""
     columns, whole = table
     training, folds = training_rows(whole)
-    trained = fit_model("rf", columns, training, folds, config)
+    trained = fit_model("rf", columns, training, folds, typed(config))
     outcome = training["outcome"].to_numpy()
     assert trained.threshold == threshold_of(outcome, trained.search.out_of_fold, "youden", 0.5)
     assert trained.threshold != threshold_of(outcome, trained.fitted.predict(training), "youden", 0)
@@ -185,18 +189,17 @@ def test_the_same_seed_gives_the_same_model(table, config):
     columns, whole = table
     training, _ = training_rows(whole)
     for model in ("rf", "tabnet"):
-        first, second = (refit(model, columns, training, {}, config, 7) for _ in range(2))
+        first, second = (refit(model, columns, training, {}, typed(config), 7) for _ in range(2))
         np.testing.assert_array_equal(first.predict(whole), second.predict(whole))
-        other = refit(model, columns, training, {}, config, 8)
+        other = refit(model, columns, training, {}, typed(config), 8)
         assert not np.array_equal(first.predict(whole), other.predict(whole))
 
 
 def test_a_study_in_which_nothing_is_selected_still_gets_its_model(folder, config, tmp_path):
-    strict = {
-        **config,
-        "selection": config["selection"]
-        | {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30, "vif": None}},
-    }
+    strict = merge(
+        config,
+        {"selection": {"ccc": {"threshold": 1.0}, "clinical": {"p": 1e-30, "vif": None}}},
+    )
     study = tmp_path / "study"
     study.mkdir()
     (study / "study.yaml").write_text(yaml.safe_dump(strict), encoding="utf-8")

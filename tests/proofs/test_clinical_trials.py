@@ -12,6 +12,7 @@ from pipeline.core.seeds import derive_seed
 from pipeline.study.changed import with_option
 from pipeline.study.config import load_config
 from proofs import oversampled_split, regression_trials
+from tests.support.options import typed
 
 
 def test_null_cohorts_have_the_published_size_and_the_leaking_order_finds_something(repository):
@@ -19,7 +20,7 @@ def test_null_cohorts_have_the_published_size_and_the_leaking_order_finds_someth
     columns, table = oversampled_split.null_cohort(3)
     assert (len(table), table["outcome"].sum()) == (179, 29)
     assert {"avh", "hu", "cobb"} <= set(columns.clinical)
-    found = oversampled_split.trials(2, 1, with_option(config, "split.folds", 2), "numbers")
+    found = oversampled_split.trials(2, 1, with_option(typed(config), "split.folds", 2), "numbers")
     summary = oversampled_split.summarise(found).set_index(["order", "measure"])["mean"]
     assert summary[BEFORE, "auroc"] > summary[AFTER, "auroc"] + 0.2
 

@@ -22,6 +22,7 @@ from proofs.leakage import failures, summarise
 from proofs.null_trials import Trial, run_trial
 from proofs.pages import write_page
 from proofs.tasks import run_missing
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 DRAWS = 8
@@ -51,7 +52,7 @@ def null_mean(study, config, mode="rigorous"):
     """
     table, info = study
     trials = [Trial("independent", mode, "test", "lr", draw) for draw in range(DRAWS)]
-    results = [run_trial(table, info, config, trial) for trial in trials]
+    results = [run_trial(table, info, typed(config), trial) for trial in trials]
     events = round(0.3 * table["outcome"].sum())
     others = round(0.3 * len(table)) - events
     error = np.sqrt((events + others + 1) / (12 * events * others) / DRAWS)
@@ -75,7 +76,9 @@ def test_a_planted_leak_is_caught(config, null_study, monkeypatch):
         return columns
 
     def leaking(columns, config):
-        return FrozenEstimator(selection_chain(columns, config).fit(everyone["X"], everyone["y"]))
+        return FrozenEstimator(
+            selection_chain(columns, typed(config)).fit(everyone["X"], everyone["y"])
+        )
 
     monkeypatch.setattr(proofs.null_trials, "candidates_in_mode", remember)
     monkeypatch.setattr(models.modes.rigorous, "selection_chain", leaking)
@@ -93,7 +96,7 @@ def test_the_published_order_leaks(config, null_study):
 def test_nested_folds_of_a_null_outcome(config, null_study):
     """Three permutations of three outer folds: about 240 rows each, so 0.15 are over 4 errors."""
     trials = [Trial("independent", "rigorous", "nested", "lr", draw) for draw in range(3)]
-    results = [run_trial(*null_study, config, trial) for trial in trials]
+    results = [run_trial(*null_study, typed(config), trial) for trial in trials]
     assert np.mean([result["auroc"] for result in results]) == pytest.approx(0.5, abs=0.15)
     assert all(result["cv_auroc"] is None for result in results)
 
@@ -111,7 +114,7 @@ def test_without_a_hold_out_a_null_outcome_is_not_predicted_either(config, null_
     """Every row is learned from and judged: what the outer folds hold out must not be known."""
     table, info = null_study
     trials = [Trial("independent", "rigorous", "no_hold_out", "lr", draw) for draw in range(DRAWS)]
-    values = [run_trial(table, info, config, trial)["auroc"] for trial in trials]
+    values = [run_trial(table, info, typed(config), trial)["auroc"] for trial in trials]
     events = int(table["outcome"].sum())
     others = len(table) - events
     error = np.sqrt((len(table) + 1) / (12 * events * others) / DRAWS)
@@ -171,7 +174,7 @@ def test_a_proof_goes_on_where_it_stopped(tmp_path):
 def cohort(config):
     """One small cohort: a third of the features, few new patients."""
     return run_cohort(
-        merge(config, {"split": {"folds": 3}}),
+        typed(merge(config, {"split": {"folds": 3}})),
         3,
         ["lr"],
         ["lr"],

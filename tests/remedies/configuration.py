@@ -422,7 +422,7 @@ def crop(engine: str) -> object:
 
 def vary(parameter: str) -> object:
     spaces = {"tabnet": {parameter: [4]}} if parameter else {"tabnet": {}}
-    return family_of("tabnet").search_phases({"search": {"spaces": spaces}})
+    return family_of("tabnet").search_phases(spaces)
 
 
 def within_levels(levels: list[str | None] | None) -> object:
@@ -458,8 +458,8 @@ CALLS: dict[str, Sequence[tuple[Callable, object, str, Sequence[object]]]] = {
     ],
     "A searched parameter without a value": [
         (lambda value: read_values(value, "k"), [], "list its values", [[1]]),
-        (lambda value: family_of("lr").search_phases({"search": {"spaces": {"lr": value}}}),
-         {"C": []}, "or remove it to keep the default", [{}]),
+        (lambda value: family_of("lr").search_phases({"lr": value}), {"C": []},
+         "or remove it to keep the default", [{}]),
     ],
     "A parameter that the model does not search": [
         (vary, "depth", "remove it", [""]),

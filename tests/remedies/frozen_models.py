@@ -90,7 +90,7 @@ def ending(folder: Path) -> None:
     command(other, out="lr.vbm")()
 
 
-def options_of(bad_input: str, wrong: dict, remedy: str, right: dict) -> Remedy:
+def typed(bad_input: str, wrong: dict, remedy: str, right: dict) -> Remedy:
     def run_it(folder: Path) -> None:
         told(bad_input, command(copied(folder / "wrong", **wrong)), remedy)
         command(copied(folder / "right", **right))()
@@ -459,11 +459,11 @@ LEAKS = "Freeze: a study in the published order, which leaks"
 REMEDIES: dict[str, Remedy] = {
     "Freeze: a folder that is no study's results": no_study,
     "Freeze: a file that does not end in .vbm": ending,
-    PREDICTS: options_of(
+    PREDICTS: typed(
         PREDICTS, {"analyses": ["outcomes"]}, "add prediction to `analyses`",
         {"analyses": ["outcomes", "prediction"]},
     ),
-    LEAKS: options_of(
+    LEAKS: typed(
         LEAKS, {"mode": "as_published"}, "run the study with `mode: rigorous`",
         {"mode": "rigorous"},
     ),

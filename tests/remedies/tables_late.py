@@ -16,6 +16,7 @@ from tests.models.test_optimism import PLAIN, rows_of
 from tests.remedies import Remedy, says
 from tests.remedies.table_doors import refused
 from tests.support.hospital import write_small
+from tests.support.options import typed
 
 
 def config(**options: object) -> dict:
@@ -32,7 +33,7 @@ def _single(folder) -> None:
     y, groups = np.repeat([0, 1], [27, 3]), np.append(np.arange(27), [27, 27, 27])
 
     def fit(groups: np.ndarray, model: str) -> object:
-        return fit_estimator(model, {}, Z, y, groups, config(), seed=0)
+        return fit_estimator(model, {}, Z, y, groups, typed(config()), seed=0)
 
     rule = "The probabilities of a support vector machine need patients"
     refused(lambda: fit(groups, "svm"), rule, "use more patients, or leave svm out of models")
@@ -48,7 +49,7 @@ def _too_small(folder) -> None:
     def correct(**split: object) -> object:
         given = config()
         given["split"] |= split
-        return correct_optimism(Procedure("lr", columns, given, "reduced"), rare, final)
+        return correct_optimism(Procedure("lr", columns, typed(given), "reduced"), rare, final)
 
     refused(lambda: correct(folds=9), "Nearly every resample", "use fewer folds")
     assert correct(folds=2)

@@ -15,7 +15,9 @@ from models.freeze import freeze
 from models.frozen.container import write_members
 from models.split import split_table
 from pipeline.core.files import write_json, write_table
+from pipeline.core.sections import section_of
 from pipeline.study.config import resolve_config
+from pipeline.tables.split_options import Split
 
 #: One parameter set a family: nothing is searched.
 SPACES = {
@@ -80,7 +82,10 @@ def write_frozen_study(
     tables = folder / "tables"
     write_table(table, tables / "analysis.parquet")
     write_json(info, tables / "analysis.json")
-    write_table(split_table(table, config["split"], config["seed"]), tables / "split.parquet")
+    write_table(
+        split_table(table, section_of(Split, config["split"]), config["seed"]),
+        tables / "split.parquet",
+    )
     (folder / "study").mkdir(exist_ok=True)
     text = yaml.safe_dump(config)
     (folder / "study" / "study.yaml").write_text(text, encoding="utf-8")

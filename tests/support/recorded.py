@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
+from unittest import mock
 
+import pipeline.core.sections
+from pipeline.core.sections import NAMED, SECTION, SECTIONS
 from pipeline.study.options.study_options import Options
 from tests.support.options import every_option
 
@@ -65,3 +71,45 @@ class Recorded(dict):
 
     def __ror__(self, other: dict) -> dict:
         return other | dict(self.items())
+
+
+@contextlib.contextmanager
+def noting() -> Iterator[None]:
+    """Let typed sections that are made of a `Recorded` configuration note what is read, too."""
+    with mock.patch.object(pipeline.core.sections, "_made", _made):
+        yield
+
+
+_plain = pipeline.core.sections._made
+
+
+def _made(kind: type, values: Mapping) -> Any:
+    if not isinstance(values, Recorded):
+        return _plain(kind, values)
+    given = {}
+    for one in dataclasses.fields(kind):
+        value = dict.__getitem__(values, one.name)
+        if isinstance(value, dict) and value:
+            value = Recorded(value, values.read, f"{values.outer}{one.name}.")
+        inner = one.metadata.get(SECTION)
+        if inner is not None and value is not None:
+            value = _made(inner, value)
+        assert not {SECTIONS, NAMED} & set(one.metadata) or value is None, one.name
+        given[one.name] = value
+    return _noting(kind, values.read, values.outer)(**given)
+
+
+def _noting(kind: type, read: set[str], outer: str) -> type:
+    """Return a class of the same sections whose objects, and changed copies, note what is read."""
+    names = {one.name for one in dataclasses.fields(kind)}
+
+    def get(self: object, name: str) -> Any:
+        value = object.__getattribute__(self, name)
+        # A changed copy takes over what it does not change, and reads nothing.
+        copied = sys._getframe(1).f_code is dataclasses.replace.__code__
+        full = f"{outer}{name}"
+        if name in names and not copied and (full in KNOWN or not dataclasses.is_dataclass(value)):
+            read.add(full)
+        return value
+
+    return type(kind.__name__, (kind,), {"__getattribute__": get})

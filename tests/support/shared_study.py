@@ -14,7 +14,9 @@ from demo.tables import simulate_tables
 from models.split import split_table
 from pipeline.core.files import write_json, write_table
 from pipeline.core.fit_status import FITTED, STATUS
+from pipeline.core.sections import section_of
 from pipeline.study.config import resolve_config
+from pipeline.tables.split_options import Split
 
 FEATURES = feature_names()[:15]
 
@@ -54,7 +56,7 @@ def write_shared_study(
     tables = folder / "tables"
     write_table(table, tables / "analysis.parquet")
     write_json(info, tables / "analysis.json")
-    split = split_table(table, config["split"], config["seed"])
+    split = split_table(table, section_of(Split, config["split"]), config["seed"])
     write_table(split, tables / "split.parquet")
     (folder / "study").mkdir(exist_ok=True)
     (folder / "study" / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from models.learning.family import Family
+from models.learning.options import FitOptions
 from pipeline.core.errors import StudyError
 
 LIBLINEAR_INTERCEPT = 100.0
@@ -18,7 +19,7 @@ LIBLINEAR_INTERCEPT = 100.0
 _L1_RATIO = {"l1": 1.0, "l2": 0.0}
 
 
-def make_lr(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+def make_lr(parameters: Mapping, options: FitOptions, seed: int) -> BaseEstimator:
     """Return the unfitted classifier, as `models.learning.family.Family` describes."""
     penalty = parameters.get("penalty", "l2")
     if penalty not in _L1_RATIO:

@@ -8,11 +8,12 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 
 from models.learning.family import Family
+from models.learning.options import FitOptions
 
 
-def make_rf(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+def make_rf(parameters: Mapping, options: FitOptions, seed: int) -> BaseEstimator:
     """Return the unfitted classifier, as `models.learning.family.Family` describes."""
-    return RandomForestClassifier(**parameters, n_jobs=config["threads"], random_state=seed)
+    return RandomForestClassifier(**parameters, n_jobs=options.threads, random_state=seed)
 
 
 FAMILY = Family(

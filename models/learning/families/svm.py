@@ -10,15 +10,16 @@ from sklearn.base import BaseEstimator
 from sklearn.svm import SVC
 
 from models.learning.family import Family
+from models.learning.options import FitOptions
 from models.learning.platt import PlattSVC
 
 
-def make_svm(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+def make_svm(parameters: Mapping, options: FitOptions, seed: int) -> BaseEstimator:
     """Return the unfitted classifier, as `models.learning.family.Family` describes."""
     return PlattSVC(**parameters, seed=seed)
 
 
-def make_svm_ranking(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+def make_svm_ranking(parameters: Mapping, options: FitOptions, seed: int) -> BaseEstimator:
     """Return a classifier of the same ranks: the sigmoid is monotone, and costs five machines."""
     return SVC(**parameters)
 

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 
 from scipy.stats import loguniform
 from sklearn.base import BaseEstimator
 
 from models.learning.family import Family
+from models.learning.options import FitOptions
 from models.learning.tabnet import TabNet, fit_together
 
 
 def make_tabnet(
-    parameters: Mapping, config: Mapping, seed: int, *, attention: bool = True
+    parameters: Mapping, options: FitOptions, seed: int, *, attention: bool = True
 ) -> BaseEstimator:
     """Return the unfitted classifier, as `models.learning.family.Family` describes.
 
     `attention` says whether it explains itself, of which a search needs nothing.
     """
-    options = config["tabnet"]
+    own = options.tabnet
     return TabNet(
-        **{**options["start"], **parameters},
-        max_epochs=options["max_epochs"],
-        patience=options["patience"],
-        device=config["device"],
-        threads=config["threads"],
+        **{**asdict(own.start), **parameters},
+        max_epochs=own.max_epochs,
+        patience=own.patience,
+        device=options.device,
+        threads=options.threads,
         seed=seed,
         attention=attention,
-        engine=options["engine"],
+        engine=own.engine,
     )
 
 

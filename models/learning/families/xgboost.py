@@ -8,14 +8,15 @@ from scipy.stats import loguniform
 from sklearn.base import BaseEstimator
 
 from models.learning.family import Family
+from models.learning.options import FitOptions
 
 
-def make_xgboost(parameters: Mapping, config: Mapping, seed: int) -> BaseEstimator:
+def make_xgboost(parameters: Mapping, options: FitOptions, seed: int) -> BaseEstimator:
     """Return the unfitted classifier, as `models.learning.family.Family` describes."""
     from xgboost import XGBClassifier
 
     return XGBClassifier(
-        **parameters, n_jobs=config["threads"], random_state=seed, tree_method="hist"
+        **parameters, n_jobs=options.threads, random_state=seed, tree_method="hist"
     )
 
 

@@ -51,7 +51,7 @@ def find_cautions(results: Results, parameters: dict | None) -> list[Caution]:
             _other_units(results),
             _few_events_to_fit(results),
             _few_events_to_test(results),
-            *(check(results) for check in AGAINST_NESTED if holds_out(results["split"])),
+            *(check(results) for check in AGAINST_NESTED if holds_out(results["split"]["design"])),
             _clusters(results),
             _oversampling(results),
             fixed_threshold(results),
@@ -210,7 +210,7 @@ def _few_events_to_fit(results: Results) -> Caution | None:
     fewer, candidates = size["events"], size["counts"][0]["parameters"]
     if not candidates or fewer / candidates >= MIN_EVENTS_PER_PREDICTOR:
         return None
-    whose = "The training part" if holds_out(results["split"]) else "The study"
+    whose = "The training part" if holds_out(results["split"]["design"]) else "The study"
     text = (
         f"{whose} holds {plural(fewer, 'patient')} of the rarer outcome for "
         f"{plural(candidates, 'candidate parameter')}, {number(fewer / candidates, 2)} per "
@@ -328,7 +328,11 @@ def _clusters(results: Results) -> Caution | None:
     several = int((split.groupby("patient_id").size() > 1).sum())
     if not several:
         return None
-    parts = "training and test rows or between folds" if holds_out(results["split"]) else "folds"
+    parts = (
+        "training and test rows or between folds"
+        if holds_out(results["split"]["design"])
+        else "folds"
+    )
     text = (
         f"{plural(several, 'patient')} {'contributes' if several == 1 else 'contribute'} more than "
         "one row. Patients are never divided "
@@ -363,7 +367,7 @@ def _oversampling(results: Results) -> Caution | None:
             f" To what {sentence_list(as_they_are)} learned from, no row was added"
             f"{_why_no_rows(results)}."
         )
-    if "svm" in added and not is_leaking(results.study.config):
+    if "svm" in added and not is_leaking(results.study.config["mode"]):
         text += (
             " Those of the support vector machine alone are learned from patients as they are, and "
             "lie on the scale of their share of events."

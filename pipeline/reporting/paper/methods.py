@@ -172,7 +172,7 @@ def _selection(results: Results) -> Iterator[str]:
     if steps:
         learned = (
             "Radiomic features were selected on all patients, test rows included: this leaks."
-            if is_leaking(results.study.config)
+            if is_leaking(results.study.config["mode"])
             else "The selection was learned on training rows alone, inside each fold again."
         )
         yield f"Candidates were filtered by: {sentence_list(steps)}. {learned}"
@@ -182,7 +182,7 @@ def _selection(results: Results) -> Iterator[str]:
         f"frequent one. Scaling: {scaling}."
         + (
             ""
-            if is_leaking(results.study.config)
+            if is_leaking(results.study.config["mode"])
             else " Both were learned from training rows, inside each fold again."
         )
     )

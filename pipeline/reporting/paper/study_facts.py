@@ -88,7 +88,7 @@ def _split(results: Results) -> Fact | None:
 
 
 def _no_leakage(results: Results) -> Fact | None:
-    if results.modelling is None or is_leaking(results.study.config):
+    if results.modelling is None or is_leaking(results.study.config["mode"]):
         return None
     return Fact(
         "All that learns from data was fitted to training rows, inside each fold again",

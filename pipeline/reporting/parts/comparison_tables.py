@@ -70,7 +70,7 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
 
     Without test rows it is the primary analysis, and stands beside the inner folds alone.
     """
-    nested, has_test = results.modelling.nested, holds_out(results["split"])
+    nested, has_test = results.modelling.nested, holds_out(results["split"]["design"])
     if not nested:
         return []
     rows = []
@@ -132,7 +132,7 @@ def references_table(results: Results, level: str) -> Table:
     """Build the table of the simplest predictions on the rows that judge the models."""
     table = results.modelling.references
     where = "on the same test rows"
-    if not holds_out(results["split"]):
+    if not holds_out(results["split"]["design"]):
         where = "on the same outer folds, each fitted outside the fold that judges it"
     rows = [
         {

@@ -129,19 +129,19 @@ def _other_metrics(results: Results, labels: dict[str, str], raw: pd.DataFrame) 
 
 def _figure_column(results: Results) -> str:
     """Return the heading of the figures of the rows that judge the models."""
-    return "Test rows" if holds_out(results["split"]) else "Nested cross-validation"
+    return "Test rows" if holds_out(results["split"]["design"]) else "Nested cross-validation"
 
 
 def _of_test_rows(results: Results, test: pd.Series) -> dict[str, str]:
     """Return the figure of the test rows, as a column; nothing where there are none."""
-    if not holds_out(results["split"]):
+    if not holds_out(results["split"]["design"]):
         return {}
     return {"Test rows": interval(test["value"], test["low"], test["high"], bounds=UNIT)}
 
 
 def _gaps(results: Results) -> list[str]:
     """Say what the test rows tell, and what a gap between the estimates means."""
-    if not holds_out(results["split"]):
+    if not holds_out(results["split"]["design"]):
         return [
             "Estimates that agree support one another. Where they differ, quote the nested one: "
             "it alone is of patients that no part of the procedure had seen."

@@ -39,7 +39,7 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
     final = set(selection.loc[selection["selected"].fillna(False).astype(bool), "feature"])
     ever = ever.assign(selected=ever["feature"].isin(final))
     whose = order_words(results).final_signature
-    leaking = is_leaking(results.study.config)
+    leaking = is_leaking(results.study.config["mode"])
     column = f"in_final_signature{'_leaking' if leaking else ''}"
     size = f"{100 * info['share']:g}%"
     blocks: list[Block] = [

@@ -58,7 +58,7 @@ def _parts(results: Results) -> list[tuple[str, str]]:
         return []
     split = results.modelling.split
     boxes, parts = [], [("train", "Training rows"), ("test", "Test rows")]
-    if not holds_out(results["split"]):
+    if not holds_out(results["split"]["design"]):
         parts = [("train", f"All rows train; {results['nested.folds']} outer folds judge")]
     for part, label in parts:
         rows = split[split["part"] == part]
@@ -212,7 +212,7 @@ def characteristics_section(results: Results) -> Section:
 
 def _by_part(results: Results, units: pd.DataFrame, dictionary: pd.DataFrame) -> list[Block]:
     """Return the table of training against test rows; none where nobody was held out."""
-    if not holds_out(results["split"]):
+    if not holds_out(results["split"]["design"]):
         return []
     part = units["unit_id"].map(results.modelling.split.set_index("unit_id")["part"])
     parts = [("train", "training rows"), ("test", "test rows")]

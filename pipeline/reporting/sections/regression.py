@@ -27,7 +27,7 @@ def regression_section(results: Results) -> Section:
     found = results.regression
     if found is None:
         return Section("regression", title)
-    label = f"{LABEL}: " if is_leaking(results.study.config) else ""
+    label = f"{LABEL}: " if is_leaking(results.study.config["mode"]) else ""
     title += f" ({WORD})" if label else ""
     facts = found.tables["model"].set_index("what")["value"]
     fitted = set(found.tables["coefficients"]["predictor"]) - {INTERCEPT}

@@ -142,7 +142,7 @@ def _patients(results: Results) -> list[Point]:
         text += (
             f"{plural(len(split) - len(test), results['unit'])} built the models; "
             f"{count(len(test))} ({tested}) tested them."
-            if holds_out(results["split"])
+            if holds_out(results["split"]["design"])
             else "All built the final models; each was judged by models that had not learned "
             "from it."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.study.analyses.analysis import Analysis
@@ -54,12 +54,17 @@ SEARCHED = {
 """How parameters are found -> the options that say so."""
 
 
-def judged_models(config: Mapping[str, Any]) -> list[str]:
-    """Return the models of which one is that of the primary analysis: all, where a winner is."""
-    declared = config["primary"]
-    if declared is None or declared["model"] not in config["models"]:
-        return list(config["models"])
-    return [declared["model"]]
+def judged_models(models: Sequence[str], declared: str | None) -> list[str]:
+    """Return the models of which one is that of the primary analysis: all, where a winner is.
+
+    Parameters
+    ----------
+    models : sequence of str
+        The option `models`.
+    declared : str or None
+        The option `primary.model`, None where no primary analysis is declared.
+    """
+    return list(models) if declared is None or declared not in models else [declared]
 
 
 def control_options(config: Mapping[str, Any]) -> list[str]:
@@ -69,13 +74,12 @@ def control_options(config: Mapping[str, Any]) -> list[str]:
 
 def added_value_options(config: Mapping[str, Any]) -> list[str]:
     """Return what the added value reads besides: of its model, and of the folds it is judged in."""
-    names = []
-    for name in judged_models(config):
+    names, declared = [], config["primary"]
+    for name in judged_models(config["models"], declared and declared["model"]):
         names += MODEL_FAMILIES[name].own_options()
         names += [f"search.spaces.{name}"] * (name in config["search"]["spaces"])
-    declared = config["primary"]
     nested = declared is not None and declared["part"] == "nested"
-    if nested or not holds_out(config["split"]):
+    if nested or not holds_out(config["split"]["design"]):
         names += [*READ_BY_MODEL["nested"], "split.folds"]
     return names
 

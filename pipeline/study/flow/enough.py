@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import pandas as pd
 
@@ -11,6 +10,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
 from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.split_designs import FROM_COLUMN, NO_HOLD_OUT, holds_out, parts_from_column
+from pipeline.tables.split_options import Split
 
 MIN_PER_FOLD = 2
 """Units of the rarer outcome per inner fold, below which neither AUROC nor scaling make sense."""
@@ -46,7 +46,7 @@ def check_events(outcome: pd.Series, train_rows: float, folds: int) -> None:
         )
 
 
-def check_enough(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None:
+def check_enough(outcome: pd.Series, table: pd.DataFrame, split: Split) -> None:
     """Raise `StudyError` if either outcome is too rare in the training rows of a configured split.
 
     Parameters
@@ -56,16 +56,16 @@ def check_enough(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> Non
     table : pandas.DataFrame
         The same rows: ``unit_id, patient_id`` and the clinical columns, of which a split that a
         column decides reads its own.
-    split : mapping
+    split : Split
         The section of the configuration.
     """
-    if split["design"] in FROM_COLUMN:
+    if split.design in FROM_COLUMN:
         parts = parts_from_column(table, split)
-        check_events(outcome[parts == "train"], 1.0, split["folds"])
-    elif not holds_out(split):
-        check_events(outcome, 1.0, split["folds"])
+        check_events(outcome[parts == "train"], 1.0, split.folds)
+    elif not holds_out(split.design):
+        check_events(outcome, 1.0, split.folds)
     else:
-        check_events(outcome, 1 - split["test_fraction"], split["folds"])
+        check_events(outcome, 1 - split.test_fraction, split.folds)
 
 
 def check_patients_named(members: pd.DataFrame) -> None:
@@ -82,15 +82,15 @@ def check_patients_named(members: pd.DataFrame) -> None:
         )
 
 
-def check_parts(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None:
+def check_parts(outcome: pd.Series, table: pd.DataFrame, split: Split) -> None:
     """Raise `StudyError` unless a configured split leaves both outcomes in both parts.
 
     Parameters are those of `check_enough`. Of a split that draws, the numbers are those of a
     stratified one.
     """
-    if outcome.empty or not holds_out(split):
+    if outcome.empty or not holds_out(split.design):
         return
-    if split["design"] in FROM_COLUMN:
+    if split.design in FROM_COLUMN:
         parts = pd.Series(parts_from_column(table, split), index=outcome.index)
         counts = {
             part: (int((parts == part).sum()), int(outcome[parts == part].sum()))
@@ -99,7 +99,7 @@ def check_parts(outcome: pd.Series, table: pd.DataFrame, split: Mapping) -> None
     else:
         patients = outcome.groupby(table["patient_id"].to_numpy()).max()
         n, events = len(patients), int(patients.sum())
-        held_out = math.ceil(split["test_fraction"] * n)
+        held_out = math.ceil(split.test_fraction * n)
         drawn = _stratified(held_out, events, n)
         counts = {"train": (n - held_out, events - drawn), "test": (held_out, drawn)}
     for part, (n, events) in counts.items():

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import is_leaking
+from pipeline.core.sections import taken
 from pipeline.study.flow.enough import check_enough, check_parts, check_patients_named
 from pipeline.study.flow.patient_flow import screen
 from pipeline.study.flow.steps import Flow
-from pipeline.study.foreseen_fits import foreseen, training_patients
+from pipeline.study.foreseen_fits import ForeseenOptions, foreseen, training_patients
+from pipeline.study.sections.judging import Primary
 from pipeline.study.study import Study
 from pipeline.tables.split_designs import NO_HOLD_OUT, holds_out
+from pipeline.tables.split_options import Split
 
 logger = logging.getLogger(__name__)
 counts = logging.getLogger("pipeline.tables.values.formula_values")
@@ -22,6 +26,14 @@ counts = logging.getLogger("pipeline.tables.values.formula_values")
 FEW_PATIENTS = 300
 """Patients below which no test part should be drawn: a limit of this project. That splitting wastes
 data at such sizes: Steyerberg, J Clin Epidemiol 2018;103:131-133."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewOptions(ForeseenOptions):
+    """Options on which it depends whether a study has patients enough."""
+
+    mode: str
+    primary: Primary | None = taken(Primary)
 
 
 def warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
@@ -40,22 +52,23 @@ def warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
     known = [name for name in clinical if name not in units]
     units = units.join(clinical[known], on="unit_id").set_index("unit_id", drop=False)
     outcome = outcome[units.index].astype("int64")
+    options = study.options(FewOptions)
     if study.cases is None:
         # Of ready tables everything is there, so that the split is what it will be.
-        check_parts(outcome, units, study.config["split"])
+        check_parts(outcome, units, options.split)
     try:
-        check_enough(outcome, units, study.config["split"])
+        check_enough(outcome, units, options.split)
     except StudyError as error:
         logger.warning("There will be features, but no models. %s", error)
         return
-    _propose_no_hold_out(outcome, units["patient_id"], study.config)
-    _warn_of_fits(outcome, units, study.config)
+    if not is_leaking(options.mode):
+        _propose_no_hold_out(outcome, units["patient_id"], options.split)
+    _warn_of_fits(outcome, units, options)
 
 
-def _propose_no_hold_out(outcome: pd.Series, patients: pd.Series, config: dict) -> None:
+def _propose_no_hold_out(outcome: pd.Series, patients: pd.Series, split: Split) -> None:
     """Say that a drawn test part of a small study can hardly judge a model, and what can."""
-    split = config["split"]
-    if split["design"] != "holdout" or is_leaking(config):
+    if split.design != "holdout":
         return
     events = outcome.groupby(patients.to_numpy()).max()
     if len(events) >= FEW_PATIENTS:
@@ -64,18 +77,18 @@ def _propose_no_hold_out(outcome: pd.Series, patients: pd.Series, config: dict) 
         "The study has %d patients, %d of them with the outcome. About %d of these would be held "
         "out, too few to judge a model by. Better for fewer than %d patients: `split: {design: "
         "%s}`, which learns from all of them and judges by nested cross-validation",
-        *(len(events), events.sum(), round(events.sum() * split["test_fraction"])),
+        *(len(events), events.sum(), round(events.sum() * split.test_fraction)),
         *(FEW_PATIENTS, NO_HOLD_OUT),
     )
 
 
-def _warn_of_fits(outcome: pd.Series, units: pd.DataFrame, config: dict) -> None:
+def _warn_of_fits(outcome: pd.Series, units: pd.DataFrame, options: FewOptions) -> None:
     """Say which models will drop out of which stage, since too few patients are left there."""
-    primary = config["primary"]
-    judged = ("train", "nested") if primary and primary["part"] == "nested" else ("train",)
-    alone = "" if holds_out(config["split"]) else ", and nothing else judges it"
-    for each in foreseen(training_patients(outcome, units, config["split"]), config):
-        lost = primary and each.model == primary["model"] and each.stage in judged
+    primary = options.primary
+    judged = ("train", "nested") if primary and primary.part == "nested" else ("train",)
+    alone = "" if holds_out(options.split.design) else ", and nothing else judges it"
+    for each in foreseen(training_patients(outcome, units, options.split), options):
+        lost = primary and each.model == primary.model and each.stage in judged
         logger.warning(
             "%s%s will drop out (%s): %s%s. Remedy: %s",
             "The primary analysis will be lost. " if lost else "",

@@ -43,8 +43,9 @@ from pipeline.study.sections.judging import (
 )
 from pipeline.study.sections.perturbing import Perturbations
 from pipeline.study.sections.reporting import Reporting
-from pipeline.study.sections.selecting import Imputation, Scaling, Selection, Split
+from pipeline.study.sections.selecting import Imputation, Scaling, Selection
 from pipeline.study.sections.sites import Harmonisation, SiteValidation
+from pipeline.tables.split_options import Split
 
 if TYPE_CHECKING:
     Analysis = str

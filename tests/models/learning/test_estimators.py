@@ -12,6 +12,7 @@ from models.learning.estimators import FAMILIES, device_of, family_of
 from models.learning.one_fit import Fit, early_stopping_rows, fit_estimator
 from models.learning.spaces import draw_parameters
 from pipeline.core.errors import StudyError
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 
@@ -47,8 +48,8 @@ def test_every_family_fits_what_its_search_may_draw(model, data, config):
         parameters |= draw_parameters(phase, 1, seed=2)[0]
     # Some parameters a study may name, and none is drawn of by itself.
     assert set(parameters) == set(family_of(model).parameters) - set(family_of(model).further)
-    fit = fit_estimator(model, parameters, Z, y, groups, config, seed=0)
-    again = fit_estimator(model, parameters, Z, y, groups, config, seed=0)
+    fit = fit_estimator(model, parameters, Z, y, groups, typed(config), seed=0)
+    again = fit_estimator(model, parameters, Z, y, groups, typed(config), seed=0)
     probability = fit.probability(Z)
     np.testing.assert_array_equal(probability, again.probability(Z))
     assert probability.shape == (160,)
@@ -57,7 +58,7 @@ def test_every_family_fits_what_its_search_may_draw(model, data, config):
 
 def test_without_columns_the_event_share_is_predicted(data, config):
     Z, y, groups = data
-    fit = fit_estimator("rf", {}, Z[:, :0], y, groups, config, seed=0)
+    fit = fit_estimator("rf", {}, Z[:, :0], y, groups, typed(config), seed=0)
     np.testing.assert_allclose(fit.probability(Z[:5, :0]), y.mean())
     assert fit.notes == ["No feature was selected: the event share is predicted."]
 
@@ -74,7 +75,9 @@ def test_early_stopping_watches_real_patients_only(data, config, monkeypatch):
         return [None]
 
     monkeypatch.setitem(FAMILIES, "tabnet", replace(FAMILIES["tabnet"], fit_lessons=fit))
-    fit_estimator("tabnet", {}, Z, y, groups, config | {"oversampling": "adasyn_tomek"}, seed=0)
+    fit_estimator(
+        "tabnet", {}, Z, y, groups, typed(config | {"oversampling": "adasyn_tomek"}), seed=0
+    )
     where = {tuple(row): index for index, row in enumerate(Z)}
     watched = [where[tuple(row)] for row in seen["X_valid"]]
     assert 0.15 * len(Z) < len(watched) < 0.25 * len(Z)
@@ -86,8 +89,10 @@ def test_early_stopping_watches_real_patients_only(data, config, monkeypatch):
 def test_oversampling_raises_what_a_model_predicts(data, config):
     Z, y, groups = data
     assert y.mean() < 0.4
-    plain = fit_estimator("lr", {}, Z, y, groups, config, seed=0)
-    more = fit_estimator("lr", {}, Z, y, groups, config | {"oversampling": "adasyn_tomek"}, seed=0)
+    plain = fit_estimator("lr", {}, Z, y, groups, typed(config), seed=0)
+    more = fit_estimator(
+        "lr", {}, Z, y, groups, typed(config | {"oversampling": "adasyn_tomek"}), seed=0
+    )
     assert plain.probability(Z).mean() == pytest.approx(y.mean(), abs=0.01)
     assert more.probability(Z).mean() > y.mean() + 0.1
 
@@ -97,7 +102,7 @@ def test_oversampling_that_adds_nothing_is_noted(config):
     y = np.repeat([0, 1], [100, 20])
     Z = rng.normal(size=(120, 2)) + 100.0 * y[:, None]
     options = config | {"oversampling": "adasyn_tomek"}
-    fit = fit_estimator("lr", {}, Z, y, np.arange(120), options, seed=0)
+    fit = fit_estimator("lr", {}, Z, y, np.arange(120), typed(options), seed=0)
     assert any("ADASYN added no rows" in note for note in fit.notes)
 
 
@@ -109,7 +114,9 @@ def test_logistic_regression_reaches_its_optimum_on_far_tails(penalty, config):
     y = (Z[:, 1] + rng.normal(size=240) > 0.9).astype(int)
     Z[:, 0] = np.exp(4 * Z[:, 0])
     C = 0.1
-    fit = fit_estimator("lr", {"penalty": penalty, "C": C}, Z, y, np.arange(240), config, seed=0)
+    fit = fit_estimator(
+        "lr", {"penalty": penalty, "C": C}, Z, y, np.arange(240), typed(config), seed=0
+    )
     assert fit.notes == []
 
     def loss(weights):
@@ -133,7 +140,7 @@ def test_a_fit_that_does_not_converge_is_noted(data, config, monkeypatch):
 
     Z, y, groups = data
     monkeypatch.setattr("models.learning.families.lr.LogisticRegression", lambda **_: Stuck())
-    fit = fit_estimator("lr", {}, Z, y, groups, config, seed=0)
+    fit = fit_estimator("lr", {}, Z, y, groups, typed(config), seed=0)
     assert fit.notes == ["Logistic regression did not fully converge."]
 
 
@@ -145,7 +152,7 @@ def test_other_warnings_are_not_swallowed(data, config, monkeypatch):
     Z, y, groups = data
     monkeypatch.setattr("models.learning.families.lr.LogisticRegression", lambda **_: Loud())
     with pytest.warns(UserWarning, match="look here"):
-        assert isinstance(fit_estimator("lr", {}, Z, y, groups, config, seed=0), Fit)
+        assert isinstance(fit_estimator("lr", {}, Z, y, groups, typed(config), seed=0), Fit)
 
 
 def test_early_stopping_rows_divide_patients_not_rows(data):
@@ -165,13 +172,16 @@ def test_early_stopping_needs_two_patients_of_each_outcome():
 def test_spaces_of_the_config_replace_a_familys_own(config):
     family = family_of("tabnet")
     config["search"]["spaces"] = {"tabnet": {"n_d": [4], "learning_rate": 0.01}}
-    assert family.search_phases(config) == ({"n_d": [4]}, {"learning_rate": [0.01]})
+    assert family.search_phases(typed(config).search.spaces) == (
+        {"n_d": [4]},
+        {"learning_rate": [0.01]},
+    )
     config["search"]["spaces"] = {"tabnet": {"depth": [3]}}
     with refusal(
         "search-parameter-unknown", StudyError, match=r"Found: depth.*search.spaces.tabnet"
     ):
-        family.search_phases(config)
-    assert family_of("lr").search_phases(config) == family_of("lr").phases
+        family.search_phases(typed(config).search.spaces)
+    assert family_of("lr").search_phases(typed(config).search.spaces) == family_of("lr").phases
 
 
 def test_unknown_names_are_refused(config, data):
@@ -181,19 +191,19 @@ def test_unknown_names_are_refused(config, data):
         family_of("catboost")
     Z, y, groups = data
     with refusal("lr-penalty-unknown", StudyError):
-        fit_estimator("lr", {"penalty": "l3"}, Z, y, groups, config, seed=0)
+        fit_estimator("lr", {"penalty": "l3"}, Z, y, groups, typed(config), seed=0)
 
 
 def test_device_is_the_cpu_for_all_but_tabnet(config):
-    assert device_of("rf", {}) == "cpu"
-    assert device_of("tabnet", config) == "cpu"
+    assert device_of("rf", typed({})) == "cpu"
+    assert device_of("tabnet", typed(config)) == "cpu"
 
 
 def test_tabnet_trains_where_there_is_a_gpu(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert [device_of("tabnet", {"device": device}) for device in ("auto", "cuda", "cpu")] == [
-        *("cuda", "cuda", "cpu")
-    ]
+    assert [
+        device_of("tabnet", typed({"device": device})) for device in ("auto", "cuda", "cpu")
+    ] == [*("cuda", "cuda", "cpu")]
 
 
 def test_tabnet_learns_what_a_small_cohort_can_teach(repository):
@@ -217,7 +227,7 @@ def test_tabnet_learns_what_a_small_cohort_can_teach(repository):
     assert 0.09 < y.mean() < 0.16
     aucs = []
     for seed in range(3):
-        fit = fit_estimator("tabnet", {}, Z, y, np.arange(600), config, seed)
+        fit = fit_estimator("tabnet", {}, Z, y, np.arange(600), typed(config), seed)
         assert fit.ending == "early_stopped"
         aucs.append(roc_auc_score(y_new, fit.probability(Z_new)))
     assert np.mean(aucs) > 0.8

@@ -17,6 +17,7 @@ from models.learning.one_fit import fit_estimator
 from models.transformers.columns import Columns
 from pipeline.core.sections import section_of
 from pipeline.study.sections.judging import Interpretation
+from tests.support.options import typed
 
 N = 160
 
@@ -57,7 +58,7 @@ def measured(config: dict) -> tuple[Interpretation, int]:
 @pytest.mark.parametrize("model", ["lr", "svm", "rf", "xgboost", "tabnet"])
 def test_the_measures_stand_beside_one_another(model, rows, config):
     columns, training = rows
-    fitted = refit(model, columns, training, {}, config, 0)
+    fitted = refit(model, columns, training, {}, typed(config), 0)
     table, notes = importance_table(fitted, training, *measured(config))
     assert list(table.columns) == ["feature", "block", "importance", *MEASURES]
     assert sorted(table["feature"]) == sorted(fitted.signature)
@@ -75,7 +76,7 @@ def test_the_measures_stand_beside_one_another(model, rows, config):
 def test_without_shap_its_column_is_empty(rows, config):
     columns, training = rows
     config["interpretation"]["shap"] = False
-    fitted = refit("lr", columns, training, {}, config, 0)
+    fitted = refit("lr", columns, training, {}, typed(config), 0)
     table, notes = importance_table(fitted, training, *measured(config))
     assert table["shap"].isna().all()
     assert not any("SHAP" in note for note in notes)
@@ -85,7 +86,7 @@ def test_a_model_that_uses_nothing_has_no_importance(rows, config):
     columns, training = rows
     nothing = {"penalty": "l1", "C": 1e-6}
     table, notes = importance_table(
-        refit("lr", columns, training, nothing, config, 0), training, *measured(config)
+        refit("lr", columns, training, nothing, typed(config), 0), training, *measured(config)
     )
     assert (table["importance"] == 0).all()
     assert "No column made a difference to the importance." in notes
@@ -94,7 +95,7 @@ def test_a_model_that_uses_nothing_has_no_importance(rows, config):
 def test_a_model_without_columns_has_an_empty_table(rows, config):
     columns, training = rows
     config["selection"]["wilcoxon"]["p"] = 1e-300
-    fitted = refit("lr", columns, training, {}, config, 0)
+    fitted = refit("lr", columns, training, {}, typed(config), 0)
     table, notes = importance_table(fitted, training, *measured(config))
     assert len(table) == 0
     assert notes == ["Importance: none, nothing was selected."]
@@ -102,7 +103,7 @@ def test_a_model_without_columns_has_an_empty_table(rows, config):
 
 def test_only_tabnet_has_attention(rows, config):
     columns, training = rows
-    assert attention_of(refit("rf", columns, training, {}, config, 0).fit) is None
+    assert attention_of(refit("rf", columns, training, {}, typed(config), 0).fit) is None
 
 
 def test_shap_values_of_a_linear_model_are_its_terms():
@@ -130,7 +131,7 @@ def test_permutation_of_a_useless_column_costs_nothing(rows, config):
     columns, training = rows
     Z = training[[f"A:{name}" for name in columns.features]].to_numpy()
     y, groups = training["outcome"].to_numpy(), training["patient_id"].to_numpy()
-    fit = fit_estimator("lr", {"penalty": "l1", "C": 0.05}, Z, y, groups, config, 0)
+    fit = fit_estimator("lr", {"penalty": "l1", "C": 0.05}, Z, y, groups, typed(config), 0)
     mean, sd = permuted_loss(fit, Z, y, 5, seed=1)
     assert mean[0] > 0.1
     np.testing.assert_array_equal(mean[2:], 0)

@@ -17,6 +17,7 @@ from models.learning.one_fit import fit_estimator
 from models.learning.platt import FLATTEST, PLATT_FOLDS, PlattSVC, calibration_folds, fit_sigmoid
 from models.scoring.calibration import calibration_slope
 from pipeline.core.errors import StudyError
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 
@@ -105,7 +106,7 @@ def test_synthetic_rows_teach_the_machine_and_not_the_sigmoid(oversampled, monke
         return original(self, X, y, folds)
 
     monkeypatch.setattr(PlattSVC, "fit", fit)
-    fitted = fit_estimator("svm", {}, Z, y, groups, oversampled, seed=1).estimator
+    fitted = fit_estimator("svm", {}, Z, y, groups, typed(oversampled), seed=1).estimator
     real = set(map(tuple, Z))
     assert sum(tuple(row) not in real for row in handed["X"]) > 50
     assert len(handed["folds"]) == PLATT_FOLDS
@@ -122,9 +123,9 @@ def test_synthetic_rows_teach_the_machine_and_not_the_sigmoid(oversampled, monke
 
 def test_a_search_by_ranks_pays_for_no_sigmoid(oversampled, monkeypatch):
     Z, y, groups = cohort(150, 0)
-    rows = fitting.prepare_rows("svm", Z, y, groups, oversampled, seed=0)
+    rows = fitting.prepare_rows("svm", Z, y, groups, typed(oversampled), seed=0)
     monkeypatch.setattr(fitting, "calibration_folds", None)
-    fit = fitting.fit_rows("svm", {}, rows, oversampled, seed=0, ranking=True)
+    fit = fitting.fit_rows("svm", {}, rows, typed(oversampled), seed=0, ranking=True)
     assert isinstance(fit.estimator, SVC)
 
 
@@ -132,7 +133,7 @@ def test_as_published_the_sigmoid_is_learned_on_the_rows_as_they_come(oversample
     Z, y, groups = cohort(200, 0)
     leaking = oversampled | {"mode": "as_published"}
     fits = [
-        fit_estimator("svm", {"C": 0.5}, Z, y, groups, options, seed=4)
+        fit_estimator("svm", {"C": 0.5}, Z, y, groups, typed(options), seed=4)
         for options in (leaking, oversampled | {"oversampling": "none"})
     ]
     np.testing.assert_array_equal(fits[0].probability(Z), fits[1].probability(Z))
@@ -167,7 +168,7 @@ def test_machines_of_other_scales_share_a_sigmoid(config):
     for seed in range(4):
         Z, y, groups = cohort(500, seed, effect=0.6)
         Z_new, y_new, _ = cohort(3000, 100 + seed, effect=0.6)
-        fit = fit_estimator("svm", {"kernel": "linear"}, Z, y, groups, config, seed)
+        fit = fit_estimator("svm", {"kernel": "linear"}, Z, y, groups, typed(config), seed)
         slopes.append(calibration_slope(y_new, fit.probability(Z_new), 0.95).value)
     assert 0.5 < min(slopes) <= max(slopes) < 2.5
 
@@ -178,7 +179,7 @@ def test_noise_gives_everybody_nearly_the_same_risk_despite_oversampling(oversam
         spread, mean = [], []
         for seed in range(3):
             Z, y, groups = cohort(400, seed, effect=0.0)
-            fit = fit_estimator("svm", parameters, Z, y, groups, oversampled, seed)
+            fit = fit_estimator("svm", parameters, Z, y, groups, typed(oversampled), seed)
             risk = fit.probability(cohort(1000, 100 + seed, effect=0.0)[0])
             spread.append(risk.std())
             mean.append(risk.mean() - y.mean())
@@ -193,7 +194,7 @@ def test_risks_are_calibrated_on_new_patients_despite_oversampling(oversampled):
         Z, y, groups = cohort(600, seed)
         Z_new, y_new, _ = cohort(3000, 100 + seed)
         parameters = {"kernel": "linear", "C": 0.1}
-        fit = fit_estimator("svm", parameters, Z, y, groups, oversampled, seed)
+        fit = fit_estimator("svm", parameters, Z, y, groups, typed(oversampled), seed)
         risk = fit.probability(Z_new)
         slopes.append(calibration_slope(y_new, risk, 0.95).value)
         share = np.full(len(y_new), y.mean())
@@ -234,7 +235,7 @@ def test_folds_that_oversampling_cannot_help_are_noted(oversampled):
     rng = np.random.default_rng(1)
     y = np.repeat([0, 1], [100, 20])
     Z = rng.normal(size=(120, 2)) + 100.0 * y[:, None]
-    fit = fit_estimator("svm", {}, Z, y, np.arange(120), oversampled, seed=0)
+    fit = fit_estimator("svm", {}, Z, y, np.arange(120), typed(oversampled), seed=0)
     assert any(note.startswith("Where the probabilities are learned: ADASYN") for note in fit.notes)
     assert len(fit.notes) == len(set(fit.notes))
 
@@ -243,7 +244,7 @@ def test_an_outcome_of_a_single_patient_is_refused(config):
     Z, _, _ = cohort(30, 0)
     y, groups = np.repeat([0, 1], [27, 3]), np.append(np.arange(27), [27, 27, 27])
     with refusal("platt-too-few", StudyError, match="1 patients of the rarer"):
-        fit_estimator("svm", {}, Z, y, groups, config, seed=0)
+        fit_estimator("svm", {}, Z, y, groups, typed(config), seed=0)
     # Two patients are two folds.
     groups[-1] = 28
     assert len(calibration_folds(Z, y, groups, seed=0)) == 2

@@ -13,6 +13,7 @@ from models.learning.search import plan_search, search_model
 from models.learning.spaces import draw_parameters, read_values
 from models.modes.rows import FoldData
 from pipeline.core.errors import DivergedError, StudyError
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 N = 150
@@ -53,7 +54,7 @@ def folds_of(table):
 
 
 def test_search_scores_each_set_by_the_mean_over_folds(table, config):
-    result = search_model("lr", folds_of(table), N, config, seed=1)
+    result = search_model("lr", folds_of(table), N, typed(config), seed=1)
     assert list(result.table.columns) == [
         *("iteration", "phase", "parameters", "mean_auc", "sd_auc"),
         *("fits", "early_stopped", "reached_limit", "diverged"),
@@ -75,7 +76,7 @@ def test_search_scores_each_set_by_the_mean_over_folds(table, config):
 
 def test_search_is_deterministic_and_its_seed_matters(table, config):
     first, again, other = (
-        search_model("xgboost", folds_of(table), N, config, seed) for seed in (1, 1, 2)
+        search_model("xgboost", folds_of(table), N, typed(config), seed) for seed in (1, 1, 2)
     )
     assert first.table.equals(again.table)
     np.testing.assert_array_equal(first.out_of_fold, again.out_of_fold)
@@ -100,7 +101,7 @@ def test_a_second_phase_starts_from_the_best_of_the_first(table, config, monkeyp
 
     monkeypatch.setattr(fold_fits, "fit_many", fit)
     config["search"]["spaces"] = {"tabnet": {"n_d": [4, 16], "learning_rate": [0.01, 0.02]}}
-    result = search_model("tabnet", folds_of(table), N, config, seed=0)
+    result = search_model("tabnet", folds_of(table), N, typed(config), seed=0)
     rows = [json.loads(text) for text in result.table["parameters"]]
     assert [sorted(row) for row in rows] == [["n_d"], ["n_d"], *[["learning_rate", "n_d"]] * 2]
     assert {row["n_d"] for row in rows[2:]} == {16}
@@ -119,7 +120,7 @@ def test_a_set_that_diverges_cannot_win(table, config, monkeypatch):
 
     monkeypatch.setattr(fold_fits, "fit_many", fit)
     config["search"]["spaces"] = {"lr": {"C": [1.0, 0.01]}}
-    result = search_model("lr", folds_of(table), N, config, seed=0)
+    result = search_model("lr", folds_of(table), N, typed(config), seed=0)
     assert result.parameters == {"C": 0.01}
     assert result.table["mean_auc"].isna().sum() == 1
     assert sorted(result.table["diverged"]) == [0, 3]
@@ -127,7 +128,7 @@ def test_a_set_that_diverges_cannot_win(table, config, monkeypatch):
     assert result.notes == ["In 3 of 9 fits: A parameter set failed: Training must converge."]
     config["search"]["spaces"] = {"lr": {"C": [1.0]}}
     with refusal("no-parameters-fitted", match=r"none of 1\. In: model lr"):
-        search_model("lr", folds_of(table), N, config, seed=0)
+        search_model("lr", folds_of(table), N, typed(config), seed=0)
 
 
 def test_a_fold_without_both_outcomes_is_refused(table, config):
@@ -135,18 +136,18 @@ def test_a_fold_without_both_outcomes_is_refused(table, config):
     lonely = y.copy()
     lonely[number == 1] = 0
     with refusal("fold-without-both-outcomes", StudyError, match=r"0 events among 50 rows.*fold 1"):
-        search_model("lr", folds_of((Z, lonely, number)), N, config, seed=0)
+        search_model("lr", folds_of((Z, lonely, number)), N, typed(config), seed=0)
 
 
 def test_every_phase_has_all_iterations_and_never_draws_more_than_there_is(config):
     config["search"]["iterations"] = 7
-    architecture, training = plan_search(family_of("tabnet"), config)
+    architecture, training = plan_search(family_of("tabnet"), typed(config).search)
     assert (architecture[1], training[1]) == (7, 7)
     assert "n_d" in architecture[0]
     assert "learning_rate" in training[0]
     config["search"]["spaces"] = {"lr": {"penalty": ["l1", "l2"]}}
     config["search"]["iterations"] = 50
-    assert [count for _, count in plan_search(family_of("lr"), config)] == [2]
+    assert [count for _, count in plan_search(family_of("lr"), typed(config).search)] == [2]
 
 
 def test_drawn_sets_differ_and_are_plain_values():
@@ -161,7 +162,7 @@ def test_drawn_sets_differ_and_are_plain_values():
 
 def test_progress_tells_the_time_left(table, config, caplog):
     with caplog.at_level("INFO", logger="vertebromics"):
-        search_model("lr", folds_of(table), N, config, seed=0)
+        search_model("lr", folds_of(table), N, typed(config), seed=0)
     assert "progress search lr 5/5 AUROC" in caplog.text
     assert "s left" in caplog.text
 
@@ -172,8 +173,8 @@ def test_the_number_of_processes_changes_nothing(table, config):
     config["search"]["spaces"] = {"tabnet": {"n_d": [4], "n_steps": [1, 2], "batch_size": [64]}}
     config["tabnet"] |= {"max_epochs": 3}
     config["tabnet"]["start"]["batch_size"] = 64
-    alone = search_model("tabnet", folds_of(table), N, config, seed=3)
-    shared = search_model("tabnet", folds_of(table), N, config, seed=3, workers=2)
+    alone = search_model("tabnet", folds_of(table), N, typed(config), seed=3)
+    shared = search_model("tabnet", folds_of(table), N, typed(config), seed=3, workers=2)
     assert alone.table.equals(shared.table)
     assert alone.parameters == shared.parameters
     np.testing.assert_array_equal(alone.out_of_fold, shared.out_of_fold)
@@ -182,7 +183,7 @@ def test_the_number_of_processes_changes_nothing(table, config):
 def test_the_search_ranks_by_the_machine_and_predicts_by_platt(table, config):
     """The sigmoid is monotone: what the search scores is what the probabilities rank."""
     config["search"]["spaces"] = {"svm": {"kernel": ["linear"], "C": [0.1, 1.0]}}
-    result = search_model("svm", folds_of(table), N, config, seed=0)
+    result = search_model("svm", folds_of(table), N, typed(config), seed=0)
     _, y, number = table
     probability = result.out_of_fold
     assert ((probability > 0) & (probability < 1)).all()

@@ -26,10 +26,11 @@ from pipeline.reporting.blocks import Figure, Table
 from pipeline.reporting.parts.signature_blocks import correlation_matrix, signature_blocks
 from pipeline.study.changed import with_option
 from pipeline.study.config import resolve_config
+from tests.support.options import typed
 
 
 def described(columns, table, config):
-    return signature_tables(columns, table, training_chain(columns, table, config))
+    return signature_tables(columns, table, training_chain(columns, table, typed(config)))
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +43,12 @@ def made() -> SimpleNamespace:
         }
     )  # fmt: skip
     table, info = simulate_tables(120, 3, features=feature_names()[:90]).analysis()
-    split = split_table(table, config["split"], config["seed"])
+    split = split_table(table, typed(config).split, config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
     columns = Columns.from_info(info)
     tables = described(columns, table, config)
     training = table[table["part"] == "train"]
-    chain = selection_chain(columns, config).fit(columns.take(training), training["outcome"])
+    chain = selection_chain(columns, typed(config)).fit(columns.take(training), training["outcome"])
     return SimpleNamespace(
         config=config, table=table, columns=columns, tables=tables, training=training, chain=chain
     )
@@ -88,7 +89,7 @@ def test_no_test_row_has_a_part_in_them(made):
 
 
 def test_an_mrmr_that_is_off_has_no_after(made):
-    off = with_option(made.config, "selection.mrmr.k", None)
+    off = with_option(typed(made.config), "selection.mrmr.k", None)
     found = described(made.columns, made.table, off)
     assert set(found.components["stage"]) == {BEFORE}
     drawn = signature_blocks(_named(found), str, "the training rows")

@@ -21,7 +21,8 @@ from models.transformers.chain import block_pipeline, selection_chain
 from models.transformers.columns import Columns
 from models.transformers.preparation import AdaptiveScaler
 from pipeline.core.errors import StudyError
-from pipeline.core.mode_labels import labelled_log, rigorous
+from pipeline.core.mode_labels import RIGOROUS, labelled_log
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 ROWS = 200
@@ -41,7 +42,7 @@ def config(repository):
 def study(config):
     """Return candidates with everyone's rows, and the split table."""
     table, info = simulate_tables(ROWS, 3, features=feature_names()[:150]).analysis()
-    split = split_table(table, config["split"], config["seed"])
+    split = split_table(table, typed(config).split, config["seed"])
     table = table.assign(part=split["part"], fold=split["fold"])
     return candidates_in_mode(Columns.from_info(info), table, config["mode"]), table
 
@@ -58,14 +59,18 @@ def test_the_outcomes_of_test_rows_choose_the_features(study, config):
     test = other["part"] == "test"
     other.loc[test, "outcome"] = 1 - other.loc[test, "outcome"]
     spoiled = candidates_in_mode(columns, other, config["mode"])
-    first, second = (learning_rows(c, training, config).signature for c in (columns, spoiled))
+    first, second = (
+        learning_rows(c, training, typed(config)).signature for c in (columns, spoiled)
+    )
     assert first != second
     # The clinical block learns from the training part alone.
     names = {name for p in columns.predictors for name in p.encoded}
     assert set(first) & names == set(second) & names
-    plain = rigorous(config)
+    plain = config | {"mode": RIGOROUS}
     kept = [
-        learning_rows(candidates_in_mode(columns_without(c), rows, plain["mode"]), training, plain)
+        learning_rows(
+            candidates_in_mode(columns_without(c), rows, plain["mode"]), training, typed(plain)
+        )
         for c, rows in ((columns, table), (spoiled, other))
     ]
     assert kept[0].signature == kept[1].signature
@@ -79,14 +84,14 @@ def columns_without(columns):
 def test_radiomic_features_are_selected_on_everyone_in_the_published_order(study, config):
     columns, table = study
     training, _ = parts_of(table)
-    chain = published_chain(columns, config)
+    chain = published_chain(columns, typed(config))
     chain.fit(columns.take(training), training["outcome"].to_numpy())
     radiomics = block_pipeline(chain, "radiomics")
     assert [name for name, _ in radiomics.steps] == ["scale", "ccc", "impute", "wilcoxon", "mrmr"]
     # The same steps one after another, by hand, on all rows.
     X, y = columns.take(table)[columns.radiomics], table["outcome"].to_numpy()
     scaled = AdaptiveScaler(**config["scaling"]).fit(X).transform(X)
-    by_hand = selection_chain(columns, config)["blocks"].transformers[0][1]
+    by_hand = selection_chain(columns, typed(config))["blocks"].transformers[0][1]
     agreed = by_hand["ccc"].fit(scaled)
     values = agreed.transform(scaled)
     tested = by_hand["wilcoxon"].fit(values, y)
@@ -104,9 +109,11 @@ def test_a_shift_between_readers_does_not_show_in_the_published_ccc(config):
     table = table.assign(unit_id=[f"u{n}" for n in range(120)], outcome=(first > 0).astype(int))
     columns = Columns(("A", "B"), "A", ("f",), ())
     X, y = columns.take(table), table["outcome"].to_numpy()
-    raw = block_pipeline(selection_chain(columns, config).fit(X, y), "radiomics")["ccc"]
+    raw = block_pipeline(selection_chain(columns, typed(config)).fit(X, y), "radiomics")["ccc"]
     everyone = candidates_in_mode(columns, table, config["mode"])
-    published = block_pipeline(published_chain(everyone, config).fit(X, y), "radiomics")["ccc"]
+    published = block_pipeline(published_chain(everyone, typed(config)).fit(X, y), "radiomics")[
+        "ccc"
+    ]
     assert raw.ccc_["f"] < 0.6
     assert published.ccc_["f"] > 0.99
 
@@ -114,8 +121,8 @@ def test_a_shift_between_readers_does_not_show_in_the_published_ccc(config):
 def test_rows_are_oversampled_once_before_the_folds(study, config):
     columns, table = study
     training, _ = parts_of(table)
-    rows = learning_rows(columns, training, config)
-    folds = transform_folds(columns, training, training["fold"].to_numpy(), config)
+    rows = learning_rows(columns, training, typed(config))
+    folds = transform_folds(columns, training, training["fold"].to_numpy(), typed(config))
     real = columns.take(training)
     seen = rows.chain.transform(real).to_numpy()
     synthetic = 0
@@ -137,7 +144,7 @@ def test_rows_are_oversampled_once_before_the_folds(study, config):
     assert len(rows.y) == len(placed) + synthetic
     events, others = rows.y.sum(), (rows.y == 0).sum()
     assert 0.7 < events / others < 1.4
-    again = transform_folds(columns, training, training["fold"].to_numpy(), config)
+    again = transform_folds(columns, training, training["fold"].to_numpy(), typed(config))
     for one, other in zip(folds, again, strict=True):
         np.testing.assert_array_equal(one.Z_train, other.Z_train)
 
@@ -146,9 +153,9 @@ def test_without_oversampling_only_the_selection_leaks(study, config):
     columns, table = study
     training, _ = parts_of(table)
     plain = config | {"oversampling": "none"}
-    rows = learning_rows(columns, training, plain)
+    rows = learning_rows(columns, training, typed(plain))
     np.testing.assert_array_equal(rows.y, training["outcome"])
-    folds = transform_folds(columns, training, training["fold"].to_numpy(), plain)
+    folds = transform_folds(columns, training, training["fold"].to_numpy(), typed(plain))
     assert sorted(np.concatenate([fold.valid for fold in folds])) == list(range(len(training)))
 
 
@@ -156,15 +163,15 @@ def test_the_classifier_takes_the_rows_as_they_come(study, config):
     """In the published order rows come oversampled; a second time would not be the paper's."""
     columns, table = study
     training, _ = parts_of(table)
-    rows = learning_rows(columns, training, config | {"oversampling": "none"})
+    rows = learning_rows(columns, training, typed(config | {"oversampling": "none"}))
 
     def probability(options):
-        fit = fit_estimator("lr", {"C": 1.0}, rows.Z, rows.y, rows.groups, options, 1)
+        fit = fit_estimator("lr", {"C": 1.0}, rows.Z, rows.y, rows.groups, typed(options), 1)
         return fit.probability(rows.Z)
 
     as_they_come = probability(config | {"oversampling": "none"})
     np.testing.assert_array_equal(probability(config), as_they_come)
-    assert not np.allclose(probability(rigorous(config)), as_they_come)
+    assert not np.allclose(probability(config | {"mode": RIGOROUS}), as_they_come)
 
 
 def test_nothing_selected_predicts_the_share_of_events(study, config):
@@ -175,7 +182,7 @@ def test_nothing_selected_predicts_the_share_of_events(study, config):
         | {"wilcoxon": {"p": 1e-30, "correction": "none"}, "clinical": {"p": 1e-30, "vif": None}}
     }
     folds = training["fold"].to_numpy()
-    trained = fit_model("lr", columns, training, folds, strict)
+    trained = fit_model("lr", columns, training, folds, typed(strict))
     assert trained.fitted.signature == []
     np.testing.assert_allclose(trained.fitted.predict(test), training["outcome"].mean())
 
@@ -186,7 +193,7 @@ def test_rows_that_tomek_links_removed_have_no_out_of_fold_prediction(study, con
     # In a plane there are links between the outcomes; in many dimensions hardly any.
     selection = config["selection"] | {"mrmr": {"k": 2}, "clinical": {"p": 1e-30, "vif": None}}
     flat = config | {"selection": selection}
-    trained = fit_model("lr", columns, training, training["fold"].to_numpy(), flat)
+    trained = fit_model("lr", columns, training, training["fold"].to_numpy(), typed(flat))
     lost = np.isnan(trained.search.out_of_fold)
     assert 0 < lost.sum() < len(training) / 2
     assert not training.loc[lost, "outcome"].any()
@@ -202,7 +209,7 @@ def test_tabnet_watches_rows_of_the_oversampled_training_part(study, config):
     training, test = parts_of(table)
     quick = config | {"tabnet": config["tabnet"] | {"max_epochs": 3, "patience": 2}}
     quick |= {"device": "cpu", "search": config["search"] | {"iterations": 1}}
-    trained = fit_model("tabnet", columns, training, training["fold"].to_numpy(), quick)
+    trained = fit_model("tabnet", columns, training, training["fold"].to_numpy(), typed(quick))
     assert np.isfinite(trained.fitted.predict(test)).all()
 
 
@@ -210,7 +217,7 @@ def test_one_reader_skips_the_ccc(config):
     table, info = simulate_tables(80, 3, features=feature_names()[:40]).analysis()
     info |= {"readers": ["A"], "model_reader": None}
     columns = candidates_in_mode(Columns.from_info(info), table, config["mode"])
-    rows = learning_rows(columns, table, config)
+    rows = learning_rows(columns, table, typed(config))
     assert "One reader only: the CCC step was skipped." in rows.notes
 
 
@@ -219,8 +226,8 @@ def test_clinical_predictors_alone_need_no_one_else(study, config):
     training, _ = parts_of(table)
     alone = columns.without_blocks("radiomics")
     plain = config | {"oversampling": "none"}
-    ours = learning_rows(alone, training, plain)
-    theirs = learning_rows(columns_without(alone), training, rigorous(plain))
+    ours = learning_rows(alone, training, typed(plain))
+    theirs = learning_rows(columns_without(alone), training, typed(plain | {"mode": RIGOROUS}))
     np.testing.assert_array_equal(ours.Z, theirs.Z)
 
 
@@ -229,11 +236,11 @@ def test_mode_and_rows_must_agree(study, config, carries):
     columns, table = study
     training, _ = parts_of(table)
     given = columns if carries else columns_without(columns)
-    other = rigorous(config) if carries else config
+    other = config | {"mode": RIGOROUS} if carries else config
     with refusal("as-published-rows-of-everyone", StudyError):
-        learning_rows(given, training, other)
+        learning_rows(given, training, typed(other))
     with refusal("as-published-rows-of-everyone", StudyError):
-        transform_folds(given, training, training["fold"].to_numpy(), other)
+        transform_folds(given, training, training["fold"].to_numpy(), typed(other))
 
 
 def test_missing_readings_stay_missing_and_do_not_count():
@@ -274,11 +281,11 @@ def test_the_order_alone_predicts_what_nothing_can_predict(config):
         table["outcome"] = np.random.default_rng(draw).permutation(outcome)
         for mode in ("as_published", "rigorous"):
             chosen = config | {"seed": draw, "mode": mode}
-            split = split_table(table, chosen["split"], chosen["seed"])
+            split = split_table(table, typed(chosen).split, chosen["seed"])
             train = (split["part"] == "train").to_numpy()
             columns = candidates_in_mode(plain, table, chosen["mode"])
             folds = split.loc[train, "fold"].to_numpy()
-            trained = fit_model("lr", columns, table[train], folds, chosen)
+            trained = fit_model("lr", columns, table[train], folds, typed(chosen))
             test = table[~train]
             tested[mode].append(roc_auc_score(test["outcome"], trained.fitted.predict(test)))
             searched[mode].append(trained.search.best["mean_auc"])
@@ -291,8 +298,8 @@ def test_the_order_alone_predicts_what_nothing_can_predict(config):
 def test_every_line_of_a_leaking_log_ends_with_the_word(config, caplog):
     caplog.set_level(logging.INFO, logger="vertebromics")
     logger = logging.getLogger("vertebromics")
-    with labelled_log(config):
+    with labelled_log(config["mode"]):
         logger.info("AUROC %.2f", 0.9)
-    with labelled_log(rigorous(config)):
+    with labelled_log(RIGOROUS):
         logger.info("AUROC %.2f", 0.5)
     assert caplog.messages == ["AUROC 0.90 [LEAKING]", "AUROC 0.50"]

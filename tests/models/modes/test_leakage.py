@@ -17,6 +17,7 @@ from models.split import split_table
 from models.train import fit_model
 from models.transformers.chain import selection_chain, selection_table
 from models.transformers.columns import Columns
+from tests.support.options import typed
 
 DRAWS = 20
 ROWS = 200
@@ -67,9 +68,11 @@ def test_planted_predictors_are_found(config):
         simulated = simulate_tables(ROWS, seed, features=FEATURES)
         table, info = simulated.analysis()
         columns = Columns.from_info(info)
-        train = (split_table(table, config["split"], seed)["part"] == "train").to_numpy()
+        train = (split_table(table, typed(config).split, seed)["part"] == "train").to_numpy()
         training = table[train]
-        chain = selection_chain(columns, config).fit(columns.take(training), training["outcome"])
+        chain = selection_chain(columns, typed(config)).fit(
+            columns.take(training), training["outcome"]
+        )
         rows = selection_table(chain, columns).set_index("feature")
         agreed = rows[rows["kept_ccc"].fillna(False).astype(bool)]
         radiomics.append(_counts(agreed, simulated.planted_features))
@@ -101,17 +104,17 @@ def null_aucs(config):
     for draw in range(DRAWS):
         permuted = np.random.default_rng(draw).permutation(outcome)
         table["outcome"] = permuted
-        split = split_table(table, config["split"], draw)
+        split = split_table(table, typed(config).split, draw)
         train, test = ((split["part"] == part).to_numpy() for part in ("train", "test"))
         training, folds = table[train], split.loc[train, "fold"].to_numpy()
-        trained = fit_model("lr", columns, training, folds, config | {"seed": draw})
+        trained = fit_model("lr", columns, training, folds, typed(config | {"seed": draw}))
         ours.append(roc_auc_score(permuted[test], trained.fitted.predict(table[test])))
 
         X = columns.take(table)
-        Z = selection_chain(columns, config).fit(X, permuted).transform(X).to_numpy()
+        Z = selection_chain(columns, typed(config)).fit(X, permuted).transform(X).to_numpy()
         patients = training["patient_id"].to_numpy()
         parameters = trained.search.parameters
-        fit = fit_estimator("lr", parameters, Z[train], permuted[train], patients, config, 0)
+        fit = fit_estimator("lr", parameters, Z[train], permuted[train], patients, typed(config), 0)
         leaking.append(roc_auc_score(permuted[test], fit.probability(Z[test])))
     return ours, leaking
 

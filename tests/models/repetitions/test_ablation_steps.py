@@ -10,6 +10,7 @@ from models.repetitions.ablation_steps import CHAIN_STEPS, plan_steps, top_candi
 from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.tables.features.feature_names import filter_family
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 SHAPE, ORIGINAL = "original_shape_Sphericity", "original_glcm_Idm"
@@ -57,7 +58,7 @@ def test_levels_of_a_variable_count_together(columns):
 
 def test_highest_features_go_in_turn_and_alone(columns, config):
     options = nothing(config, top=3, single=3)
-    steps = by_name(plan_steps(columns, [SHAPE, "trauma", LOG], [], options))
+    steps = by_name(plan_steps(columns, [SHAPE, "trauma", LOG], [], typed(options)))
     assert {name: step.removed for name, step in steps.items()} == {
         "full": (),
         "top-1": (SHAPE,),
@@ -78,7 +79,7 @@ def test_highest_features_go_in_turn_and_alone(columns, config):
 
 def test_blocks_and_families_go_as_a_whole(columns, config):
     options = nothing(config, blocks=["radiomics", "clinical"], families="all")
-    steps = by_name(plan_steps(columns, [], [], options))
+    steps = by_name(plan_steps(columns, [], [], typed(options)))
     assert list(steps) == [
         *("full", "without-radiomics", "without-clinical"),
         *("without-shape", "without-original", "without-log", "without-wavelet"),
@@ -92,7 +93,7 @@ def test_blocks_and_families_go_as_a_whole(columns, config):
 
 def test_the_only_family_leaves_the_same_as_its_block(columns, config):
     options = nothing(config, blocks=["radiomics"], families=["shape"])
-    steps = by_name(plan_steps(columns.without(*FEATURES[1:]), [], [], options))
+    steps = by_name(plan_steps(columns.without(*FEATURES[1:]), [], [], typed(options)))
     assert steps["without-shape"].same_as == "without-radiomics"
     assert not steps["without-shape"].is_fitted
 
@@ -100,9 +101,9 @@ def test_the_only_family_leaves_the_same_as_its_block(columns, config):
 def test_steps_of_the_chain_change_the_configuration_alone(columns, config):
     options = nothing(config, steps="all") | {"oversampling": "adasyn_tomek"}
     before = copy.deepcopy(options)
-    steps = plan_steps(columns, [], [], options)
+    steps = plan_steps(columns, [], [], typed(options))
     assert [step.name for step in steps] == ["full", *(f"skip-{name}" for name in CHAIN_STEPS)]
-    changed = {step.removed[0]: step.configure(options) for step in steps[1:]}
+    changed = {step.removed[0]: step.configure(typed(options)) for step in steps[1:]}
     assert changed["ccc"]["selection"]["ccc"]["threshold"] is None
     assert changed["wilcoxon"]["selection"]["wilcoxon"]["p"] is None
     assert changed["mrmr"]["selection"]["mrmr"]["k"] is None
@@ -111,9 +112,9 @@ def test_steps_of_the_chain_change_the_configuration_alone(columns, config):
     assert changed["oversampling"]["oversampling"] == "none"
     for step in steps[1:]:
         assert step.columns == columns
-        assert step.configure(options) != before
+        assert step.configure(typed(options)) != before
     assert options == before
-    assert steps[0].configure(options) == before
+    assert steps[0].configure(typed(options)) == before
 
 
 @pytest.mark.parametrize(
@@ -128,22 +129,22 @@ def test_steps_of_the_chain_change_the_configuration_alone(columns, config):
 def test_a_step_that_the_study_does_not_take_is_told_only_if_asked_for(config, skipped, left, why):
     info = {"readers": ["A", "B"], "model_reader": "A", "features": FEATURES}
     columns = Columns.from_info(info | {"predictors": PREDICTORS} | left)
-    step = by_name(plan_steps(columns, [], [], nothing(config, steps=[skipped])))
+    step = by_name(plan_steps(columns, [], [], typed(nothing(config, steps=[skipped]))))
     assert step[f"skip-{skipped}"].note == f"not done: {why}"
     assert not step[f"skip-{skipped}"].is_fitted
-    every = by_name(plan_steps(columns, [], [], nothing(config, steps="all")))
+    every = by_name(plan_steps(columns, [], [], typed(nothing(config, steps="all"))))
     assert f"skip-{skipped}" not in every
     assert len(every) > 1
 
 
 def test_steps_that_cannot_be_done_say_so(columns, config):
     options = nothing(config, top=2, single=2, families=["gradient"])
-    steps = by_name(plan_steps(columns, [SHAPE], [], options))
+    steps = by_name(plan_steps(columns, [SHAPE], [], typed(options)))
     short = "not done: the importance of only 1 candidates is above zero"
     assert steps["top-2"].note == steps["single-2"].note == short
     assert steps["without-gradient"].note == "not done: the study has no gradient candidate"
     options = nothing(config, blocks=["clinical", "radiomics"])
-    steps = by_name(plan_steps(columns.without_blocks("clinical"), [], [], options))
+    steps = by_name(plan_steps(columns.without_blocks("clinical"), [], [], typed(options)))
     assert steps["without-clinical"].note == "not done: the study has no clinical candidate"
     assert steps["without-radiomics"].note == "not done: no candidate is left to fit with"
 
@@ -158,16 +159,16 @@ def test_from_the_fixed_signature_nothing_else_may_step_in(columns, config):
         families=["wavelet", "log"],
         steps=["mrmr", "scaling"],
     )
-    steps = by_name(plan_steps(columns, ["trauma"], signature, options))
+    steps = by_name(plan_steps(columns, ["trauma"], signature, typed(options)))
     assert steps["full"].columns.features == (SHAPE, WAVELET)
     assert steps["full"].columns.clinical == ["trauma"]
     assert steps["top-1"].columns.names == [f"{r}:{f}" for r in "AB" for f in (SHAPE, WAVELET)]
     assert steps["without-wavelet"].columns.features == (SHAPE,)
     for name in ("full", "top-1", "without-wavelet", "skip-scaling"):
-        chosen = steps[name].configure(options)["selection"]
+        chosen = steps[name].configure(typed(options))["selection"]
         assert chosen["ccc"]["threshold"] is chosen["wilcoxon"]["p"] is chosen["mrmr"]["k"] is None
         assert chosen["clinical"]["p"] is None
-    assert steps["skip-scaling"].configure(options)["scaling"]["method"] == "none"
+    assert steps["skip-scaling"].configure(typed(options))["scaling"]["method"] == "none"
     notes = {name: step.note for name, step in steps.items() if step.note}
     assert notes == {
         "named-1": "not done: it is not in the signature",
@@ -177,16 +178,16 @@ def test_from_the_fixed_signature_nothing_else_may_step_in(columns, config):
 
 
 def test_an_empty_signature_has_nothing_to_remove(columns, config):
-    steps = plan_steps(columns, [], [], nothing(config, where="signature", top=3))
+    steps = plan_steps(columns, [], [], typed(nothing(config, where="signature", top=3)))
     assert [step.note for step in steps] == ["not done: the full model selected nothing"]
 
 
 def test_named_candidates_go_alone_and_unknown_ones_are_refused(columns, config):
-    steps = by_name(plan_steps(columns, [], [], nothing(config, features=[LOG, "age"])))
+    steps = by_name(plan_steps(columns, [], [], typed(nothing(config, features=[LOG, "age"]))))
     assert steps["named-1"].columns == columns.without(LOG)
     assert steps["named-2"].removed == ("age",)
     with pytest.raises(StudyError) as error:
-        plan_steps(columns, [], [], nothing(config, features=["agee"]))
+        plan_steps(columns, [], [], typed(nothing(config, features=["agee"])))
     assert str(error.value) == (
         "An ablation can only remove candidates of the models. Found: agee. In: config key "
         "ablation.features. Remedy: perhaps `age` is meant."
@@ -194,7 +195,7 @@ def test_named_candidates_go_alone_and_unknown_ones_are_refused(columns, config)
     with refusal(
         "ablated-feature-unknown", StudyError, match="clinical predictors by their column"
     ):
-        plan_steps(columns, [], [], nothing(config, features=["Q"]))
+        plan_steps(columns, [], [], typed(nothing(config, features=["Q"])))
 
 
 @pytest.mark.parametrize(

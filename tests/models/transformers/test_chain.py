@@ -22,6 +22,7 @@ from models.transformers.columns import LEVEL, Columns
 from models.transformers.imputation import IMPUTATIONS
 from pipeline.comparison.agreement.concordance import lin_ccc
 from pipeline.core.errors import StudyError
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 N_FEATURES = 120
@@ -44,7 +45,7 @@ def study():
 def fit(study, config, columns=None):
     table, whole, _ = study
     columns = columns or whole
-    return selection_chain(columns, config).fit(columns.take(table), table["outcome"])
+    return selection_chain(columns, typed(config)).fit(columns.take(table), table["outcome"])
 
 
 def test_the_signature_is_a_table_of_numbers(study, config):
@@ -85,7 +86,7 @@ def test_ccc_is_measured_on_raw_values(study, config):
     for feature in columns.features:
         shifted[f"B:{feature}"] += 2 * shifted[f"B:{feature}"].std()
     kept = len(fit(study, config)["blocks"].named_transformers_["radiomics"]["ccc"].kept_)
-    chain = selection_chain(columns, config).fit(columns.take(shifted), shifted["outcome"])
+    chain = selection_chain(columns, typed(config)).fit(columns.take(shifted), shifted["outcome"])
     assert kept > 60
     assert len(chain["blocks"].named_transformers_["radiomics"]["ccc"].kept_) == 0
 
@@ -117,7 +118,7 @@ def test_rows_outside_the_fit_change_nothing(study, config):
     spoiled.loc[~train, "outcome"] = 1 - spoiled.loc[~train, "outcome"]
     for version in (table, spoiled):
         X = columns.take(version)
-        chain = selection_chain(columns, config).fit(X[train], version.loc[train, "outcome"])
+        chain = selection_chain(columns, typed(config)).fit(X[train], version.loc[train, "outcome"])
         states.append(fitted_state(chain))
         transformed.append(chain.transform(X)[train])
     assert len(str(states[0])) > 10_000
@@ -132,7 +133,7 @@ def test_missing_values_anywhere_are_filled(study, config, method):
     holed = table.copy()
     holed.loc[::5, columns.radiomics] = np.nan
     holed.loc[::4, columns.clinical] = None
-    chain = selection_chain(columns, config).fit(columns.take(holed), holed["outcome"])
+    chain = selection_chain(columns, typed(config)).fit(columns.take(holed), holed["outcome"])
     assert np.isfinite(chain.transform(columns.take(holed)).to_numpy()).all()
 
 
@@ -141,7 +142,7 @@ def test_indicators_of_missing_values_belong_to_their_predictor(study, config):
     table, columns, _ = study
     holed = table.copy()
     holed.loc[::4, "pfo"] = None
-    chain = selection_chain(columns, config).fit(columns.take(holed), holed["outcome"])
+    chain = selection_chain(columns, typed(config)).fit(columns.take(holed), holed["outcome"])
     Z = chain.transform(columns.take(holed))
     np.testing.assert_array_equal(Z["pfo=(missing)"], np.arange(len(table)) % 4 == 0)
     assert "trauma=(missing)" not in Z
@@ -184,14 +185,14 @@ def test_one_block_alone_and_none(study, config):
     only = fit(study, config, columns.without_blocks("radiomics"))
     assert set(signature_of(only)) <= {n for p in columns.predictors for n in p.encoded}
     with refusal("model-without-candidate", StudyError):
-        selection_chain(columns.without_blocks("radiomics", "clinical"), config)
+        selection_chain(columns.without_blocks("radiomics", "clinical"), typed(config))
 
 
 def test_one_reader_skips_the_ccc(study, config):
     table, _, simulated = study
     info = copy.deepcopy(simulated.analysis()[1]) | {"readers": ["A"], "model_reader": None}
     columns = Columns.from_info(info)
-    chain = selection_chain(columns, config).fit(columns.take(table), table["outcome"])
+    chain = selection_chain(columns, typed(config)).fit(columns.take(table), table["outcome"])
     assert chain_notes(chain) == ["One reader only: the CCC step was skipped."]
     rows = selection_table(chain, columns)
     assert rows["kept_ccc"].isna().all()
@@ -223,16 +224,16 @@ def own_values(columns, table, config):
     """Return the selected radiomic features of the training rows."""
     training = table[table["part"] == "train"]
     X, y = columns.take(training), training["outcome"]
-    chain = selection_chain(columns, config).fit(X, y)
+    chain = selection_chain(columns, typed(config)).fit(X, y)
     return block_pipeline(chain, "radiomics").transform(X[columns.radiomics]).to_numpy()
 
 
 def test_the_report_counts_the_funnel_and_each_folds_selection(study, config):
     table, columns, _ = study
-    split = split_table(table, config["split"], config["seed"])
+    split = split_table(table, typed(config).split, config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
     selection, summary = report_selection(
-        columns, table, config, training_chain(columns, table, config)
+        columns, table, typed(config), training_chain(columns, table, typed(config))
     )
     funnel = summary["funnel"]
     assert [step["step"] for step in funnel] == ["candidates", "ccc", "univariate", "mrmr"]
@@ -262,7 +263,7 @@ def test_the_report_counts_the_funnel_and_each_folds_selection(study, config):
     assert after["pc1_3"] == pytest.approx(roots[:3].sum() / roots.sum())
     # The selection is that of the training rows, not of all.
     training = table[table["part"] == "train"]
-    own = selection_chain(columns, config).fit(columns.take(training), training["outcome"])
+    own = selection_chain(columns, typed(config)).fit(columns.take(training), training["outcome"])
     pd.testing.assert_frame_equal(selection, selection_table(own, columns))
 
 
@@ -278,8 +279,8 @@ def test_a_models_numbers_are_those_of_corrected_masks(study, config):
     plain = Columns.from_info(info)
     latest = Columns.from_info(info | {"corrected": {"A": 3}})
     X, y = latest.take(table), table["outcome"].to_numpy()
-    chain = selection_chain(latest, config).fit(X, y)
-    before = selection_chain(plain, config).fit(plain.take(table), y)
+    chain = selection_chain(latest, typed(config)).fit(X, y)
+    before = selection_chain(plain, typed(config)).fit(plain.take(table), y)
     # The readers' agreement is that of the originals, so that the same features are kept.
     assert block_pipeline(chain, "radiomics")["ccc"].kept_ == (
         block_pipeline(before, "radiomics")["ccc"].kept_
@@ -366,22 +367,26 @@ def test_agreement_within_levels_is_chosen_by_configuration(study, config):
     np.testing.assert_allclose(rows["ccc"].astype(float), expected)
     assert not np.allclose(rows["ccc"].astype(float), lin_ccc(*readings))
     assert LEVEL not in chain.transform(columns.take(table))
-    split = split_table(table, config["split"], config["seed"])
+    split = split_table(table, typed(config).split, config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
-    _, summary = report_selection(columns, table, config, training_chain(columns, table, config))
+    _, summary = report_selection(
+        columns, table, typed(config), training_chain(columns, table, typed(config))
+    )
     assert summary["funnel"][1]["label"] == "CCC between readers within levels >= 0.85"
     without = table.drop(columns="level")
     with refusal("ccc-level-unknown", StudyError, match="150 of 150 rows without a level"):
-        selection_chain(columns, config).fit(columns.take(without), without["outcome"])
+        selection_chain(columns, typed(config)).fit(columns.take(without), without["outcome"])
 
 
 def test_the_funnel_says_which_steps_are_off(study, config):
     table, columns, _ = study
     for key, off in OFF.items():
         config["selection"][key] |= off
-    split = split_table(table, config["split"], config["seed"])
+    split = split_table(table, typed(config).split, config["seed"])
     table = pd.concat([table, split[["part", "fold"]]], axis=1)
-    _, summary = report_selection(columns, table, config, training_chain(columns, table, config))
+    _, summary = report_selection(
+        columns, table, typed(config), training_chain(columns, table, typed(config))
+    )
     labels = [step["label"] for step in summary["funnel"]]
     assert labels[1:] == [
         "CCC between readers: off",

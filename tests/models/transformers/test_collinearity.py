@@ -14,6 +14,7 @@ from models.transformers.collinearity import CollinearityFilter, inflation
 from models.transformers.columns import Columns, Predictor
 from pipeline.study.config import resolve_config
 from tests.models.test_oversampled_split import CONFIG
+from tests.support.options import typed
 
 
 def table(n: int = 120, seed: int = 3) -> pd.DataFrame:
@@ -85,7 +86,7 @@ def test_a_frozen_chain_hands_on_what_the_filter_kept():
     X["b"] = 2 * X["a"]
     config = resolve_config(CONFIG | {"selection": {"clinical": {"p": None, "vif": 5}}})
     columns = Columns((), None, (), tuple(Predictor(name, name, "continuous") for name in names))
-    chain = selection_chain(columns, config).fit(X, (X["c"] > 0).astype(int))
+    chain = selection_chain(columns, typed(config)).fit(X, (X["c"] > 0).astype(int))
     [block] = write_blocks(chain, columns)
     assert block.facts["kept"] == signature_of(chain) == ["a", "c"]
     assert "above 5, in this order: b." in " ".join(chain_notes(chain))

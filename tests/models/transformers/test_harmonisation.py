@@ -14,6 +14,7 @@ from models.transformers.columns import Columns
 from models.transformers.harmonisation import HARMONISE
 from pipeline.core.errors import FitError
 from pipeline.study.config import DEFAULTS, load_yaml
+from tests.support.options import typed
 from tests.support.refusals import refusal
 
 FEATURES = [f"original_firstorder_F{number}" for number in range(12)]
@@ -51,7 +52,7 @@ def options(**harmonisation: object) -> dict:
 
 
 def chained(table: pd.DataFrame, columns: Columns = COLUMNS, **harmonisation: object):
-    chain = selection_chain(columns, options(**harmonisation))
+    chain = selection_chain(columns, typed(options(**harmonisation)))
     return chain.fit(columns.take(table), table["outcome"].to_numpy())
 
 

@@ -22,6 +22,7 @@ from models.transformers.perturbed import PerturbedRows
 from pipeline.comparison.agreement.perturbed_units import moments_table
 from pipeline.comparison.agreement.repeated import lower_limit, moments, spread
 from pipeline.core.errors import StudyError
+from tests.support.options import typed
 
 NAMES = ["steady", "shaky", "noise"]
 UNITS = [f"u{number:02d}" for number in range(60)]
@@ -198,10 +199,10 @@ def test_the_chain_and_its_funnel_follow_the_configuration(repository, study):
     config = yaml.safe_load((repository / "config" / "default.yaml").read_text(encoding="utf-8"))
     config["selection"] |= {"robustness": "both", "permutations": 0}
     config["split"]["folds"] = 2
-    parts = split_table(table, config["split"], config["seed"])
+    parts = split_table(table, typed(config).split, config["seed"])
     rows = table.merge(parts[["unit_id", "part", "fold"]], on="unit_id")
     selection, summary = report_selection(
-        columns, rows, config, training_chain(columns, rows, config)
+        columns, rows, typed(config), training_chain(columns, rows, typed(config))
     )
     assert summary["funnel"][1]["label"] == (
         "CCC between readers >= 0.85; ICC between perturbed extractions (lower limit) >= 0.9"
@@ -212,10 +213,10 @@ def test_the_chain_and_its_funnel_follow_the_configuration(repository, study):
     assert summary["funnel"][1]["radiomics"] == int(both.sum())
     assert (features.loc[features["test"].notna(), "kept_perturbed"]).all()
     assert features["icc"].notna().all()
-    chain = selection_chain(columns, config).fit(columns.take(table), table["outcome"])
+    chain = selection_chain(columns, typed(config)).fit(columns.take(table), table["outcome"])
     assert block_pipeline(chain, "radiomics")["ccc"].robustness == "both"
     assert steps_off(chain) == []
     config["selection"]["perturbations"]["threshold"] = None
-    chain = selection_chain(columns, config).fit(columns.take(table), table["outcome"])
+    chain = selection_chain(columns, typed(config)).fit(columns.take(table), table["outcome"])
     assert steps_off(chain) == ["ICC filter"]
     assert not any("One reader" in note for note in chain_notes(chain))

@@ -14,6 +14,7 @@ from demo.tables import simulate_tables
 from models.split import split_table
 from models.workers.journal import Journal
 from pipeline.core.files import read_json, read_table, write_json, write_table
+from tests.support.options import typed
 
 
 def test_results_are_kept_and_read_again(tmp_path):
@@ -112,7 +113,7 @@ def study(tmp_path_factory, repository):
     table, info = simulate_tables(120, 11, features=feature_names()[:60]).analysis()
     write_table(table, folder / "analysis.parquet")
     write_json(info, folder / "analysis.json")
-    write_table(split_table(table, config["split"], config["seed"]), folder / "split.parquet")
+    write_table(split_table(table, typed(config).split, config["seed"]), folder / "split.parquet")
     (folder / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return folder
 

@@ -23,17 +23,20 @@ import yaml
 
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
+from models.optimism import OptimismOptions
 from models.repetitions.ablation_refits import Refits
 from models.repetitions.optimism_resamples import Resampled, packed, unpacked
 from models.split import split_table
 from models.transformers.columns import Columns
 from models.workers.journal import Journal
 from models.workers.parallel import Workers
-from models.workers.resuming import IDLE_OPTIONS, journal_until_done, map_kept, stage_key
+from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED
+from pipeline.core.sections import part_of
 from pipeline.tables.schemas.prediction.training import Importance
 from tests.support.filled import filled
+from tests.support.options import typed
 
 #: What each stage's module calls for one repetition, and how often in the study of these tests.
 STAGES = {
@@ -66,7 +69,7 @@ def study(tmp_path_factory, repository) -> Path:
     table, info = simulate_tables(120, 11, features=feature_names()[:40]).analysis()
     write_table(table, folder / "analysis.parquet")
     write_json(info, folder / "analysis.json")
-    write_table(split_table(table, config["split"], config["seed"]), folder / "split.parquet")
+    write_table(split_table(table, typed(config).split, config["seed"]), folder / "split.parquet")
     (folder / "study.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     named = list(Columns.from_info(info).features[:4])
     shares = pd.DataFrame({"feature": named, "importance": [0.4, 0.3, 0.2, 0.1]})
@@ -169,22 +172,22 @@ def test_what_changes_a_result_begins_a_stage_anew(study):
     files = [study / "analysis.parquet", study / "split.parquet"]
 
     def key(**changed: object) -> str:
-        what = {"module": "models.optimism", "model": "lr", "files": files, "config": config}
-        return stage_key(**what | changed)
+        what = {"module": "models.optimism", "model": "lr", "files": files, "options": config}
+        what |= changed
+        return stage_key(**what | {"options": part_of(OptimismOptions, what["options"])})
 
-    same = [key(), key(config=config | {"workers": 2, "title": "Other", "results": "there"})]
+    same = [key(), key(options=config | {"workers": 2, "title": "Other", "results": "there"})]
     other = [
         key(module="models.nested"),
         key(model="rf"),
         key(files=[*files, study / "analysis.json"]),
         key(files=[*files][::-1]),
-        key(config=config | {"seed": 1}),
-        key(config=config | {"optimism": config["optimism"] | {"resamples": 7}}),
+        key(options=config | {"seed": 1}),
+        key(options=config | {"optimism": config["optimism"] | {"resamples": 7}}),
         key(device="cuda"),
     ]
     assert len(set(same)) == 1
     assert len({*same, *other}) == 1 + len(other)
-    assert set(IDLE_OPTIONS) < set(config)
 
 
 def test_a_journal_of_other_inputs_is_not_used(tmp_path):

@@ -19,6 +19,8 @@ from pipeline.study import foreseen_fits
 from pipeline.study.config import resolve_config
 from pipeline.study.foreseen_fits import Patients, foreseen, training_patients
 from pipeline.study.model_families import MODEL_FAMILIES
+from pipeline.tables.split_options import Split
+from tests.support.options import typed
 
 
 def rows_of(patients: Patients) -> pd.DataFrame:
@@ -78,7 +80,7 @@ def test_what_is_foreseen_happens_and_what_happens_is_foreseen(rarer, more, inne
     config = options(split={"folds": inner}, nested={"models": "all", "folds": outer})
     patients = Patients(rarer, 2 * rarer + more)
     rows = rows_of(patients)
-    said = {(each.stage, each.model) for each in foreseen(patients, config)}
+    said = {(each.stage, each.model) for each in foreseen(patients, typed(config))}
     for model in config["models"]:
         trains = can("train", model, rows, config, seed)
         assert trains == (("train", model) not in said)
@@ -92,29 +94,30 @@ def test_what_is_foreseen_happens_and_what_happens_is_foreseen(rarer, more, inne
 def test_the_remedy_of_the_outer_folds_works():
     config = options(models=["tabnet"], split={"folds": 3}, nested={"models": "all", "folds": 5})
     patients = Patients(6, 14)
-    (found,) = foreseen(patients, config)
+    (found,) = foreseen(patients, typed(config))
     assert found.stage == "nested"
     assert "nested: {folds: 6}" in found.remedy
     better = options(models=["tabnet"], split={"folds": 3}, nested={"models": "all", "folds": 6})
-    assert foreseen(patients, better) == []
+    assert foreseen(patients, typed(better)) == []
 
 
 def test_fixed_parameters_need_no_inner_folds():
     patients = Patients(5, 40)
     searched = options(models=["lr"], split={"folds": 5}, nested={"models": "all", "folds": 5})
-    assert [each.stage for each in foreseen(patients, searched)] == ["nested"]
+    assert [each.stage for each in foreseen(patients, typed(searched))] == ["nested"]
     nested = {"models": "all", "folds": 5, "search": "fixed"}
-    assert foreseen(patients, options(models=["lr"], split={"folds": 5}, nested=nested)) == []
+    fixed = options(models=["lr"], split={"folds": 5}, nested=nested)
+    assert foreseen(patients, typed(fixed)) == []
 
 
 def test_resamples_hold_fewer_patients():
     config = options(
         models=["lr"], split={"folds": 5}, nested={"models": []}, optimism={"models": ["lr"]}
     )
-    (each,) = foreseen(Patients(7, 60), config)
+    (each,) = foreseen(Patients(7, 60), typed(config))
     assert each.stage == "optimism"
     assert each.why.startswith("in more than 20% of the resamples 3 patients of the rarer outcome")
-    assert foreseen(Patients(12, 60), config) == []
+    assert foreseen(Patients(12, 60), typed(config)) == []
 
 
 @pytest.mark.parametrize("patients", [8, 15, 30, 80])
@@ -132,7 +135,7 @@ def test_patients_are_counted_in_the_training_part(design):
     units = pd.DataFrame({"unit_id": range(20), "patient_id": [f"P{n // 2}" for n in range(20)]})
     units["site"] = ["north"] * 12 + ["south"] * 8
     outcome = pd.Series([1, 1, 0, 0] * 5, index=units.index)
-    split = {"design": design, "test_fraction": 0.3, "column": "site", "test_sites": ["south"]}
+    split = Split(design=design, column="site", test_sites=["south"])
     found = training_patients(outcome, units, split)
     assert found == (Patients(3, 7) if design == "holdout" else Patients(3, 6))
 

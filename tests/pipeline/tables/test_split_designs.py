@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,11 +10,12 @@ from models.split import split_table
 from pipeline.core.errors import StudyError
 from pipeline.study.options.words import schema_of
 from pipeline.tables.split_designs import OPTIONS, parts_from_column
+from pipeline.tables.split_options import Split
 from tests.support.refusals import refusal
 
 SPLIT = {"column": "x", "test_fraction": 0.3, "test_from": None, "test_sites": [], "folds": 5}
-IMPORTED, TEMPORAL = SPLIT | {"design": "imported"}, SPLIT | {"design": "temporal"}
-BY_SITE = SPLIT | {"design": "by_site", "test_sites": ["B"]}
+IMPORTED, TEMPORAL = Split(design="imported", **SPLIT), Split(design="temporal", **SPLIT)
+BY_SITE = replace(IMPORTED, design="by_site", test_sites=["B"])
 
 
 def units(x, per_patient=1):
@@ -34,7 +37,7 @@ def test_imported_parts_are_taken_as_they_are():
     seed=st.integers(0, 99),
 )
 def test_temporal_parts_follow_time_whatever_the_order_of_rows(days, fraction, seed):
-    split = TEMPORAL | {"test_fraction": fraction}
+    split = replace(TEMPORAL, test_fraction=fraction)
     table = units(days)
     parts = pd.Series(parts_from_column(table, split))
     test, train = table.loc[parts == "test", "x"], table.loc[parts == "train", "x"]
@@ -48,7 +51,7 @@ def test_temporal_parts_follow_time_whatever_the_order_of_rows(days, fraction, s
 
 
 def test_temporal_parts_from_a_stated_time_on():
-    parts = parts_from_column(units([-3.0, 0, 10, 11]), TEMPORAL | {"test_from": 10})
+    parts = parts_from_column(units([-3.0, 0, 10, 11]), replace(TEMPORAL, test_from=10))
     assert list(parts) == ["train", "train", "test", "test"]
 
 
@@ -60,16 +63,16 @@ def test_a_patient_enters_with_the_first_unit():
 def test_sites_are_held_out():
     parts = parts_from_column(units(["A", "B", "C", "B"]), BY_SITE)
     assert list(parts) == ["train", "test", "train", "test"]
-    numbered = parts_from_column(units(["1", "2"]), BY_SITE | {"test_sites": [2]})
+    numbered = parts_from_column(units(["1", "2"]), replace(BY_SITE, test_sites=[2]))
     assert list(numbered) == ["train", "test"]
 
 
 @pytest.mark.parametrize(
     ("split", "x", "code", "message"),
     [
-        (IMPORTED | {"column": None}, ["train"], "split-column-missing", ""),
+        (replace(IMPORTED, column=None), ["train"], "split-column-missing", ""),
         (
-            IMPORTED | {"column": "absent"},
+            replace(IMPORTED, column="absent"),
             ["train"],
             "split-column-missing",
             r"absent\. In: config key split.column",
@@ -89,12 +92,12 @@ def test_sites_are_held_out():
         (TEMPORAL, [1.0, None], "split-column-blank", "temporal needs the column of every unit"),
         (TEMPORAL, ["2020-01-31", "2020-02-01"], "split-order-not-numbers", ""),
         (
-            BY_SITE | {"test_sites": ["D"]},
+            replace(BY_SITE, test_sites=["D"]),
             ["A", "B"],
             "split-sites-unknown",
             r"Found: D\..*choose among A, B",
         ),
-        (BY_SITE | {"test_sites": []}, ["A", "B"], "split-sites-unknown", "Found: none"),
+        (replace(BY_SITE, test_sites=[]), ["A", "B"], "split-sites-unknown", "Found: none"),
     ],
 )
 def test_a_column_that_cannot_split_is_refused(split, x, code, message):
@@ -113,7 +116,7 @@ def test_a_temporal_split_without_training_rows_is_refused():
     with refusal(
         "split-part-without-outcome", StudyError, match="The train part must hold both outcomes"
     ):
-        split_table(table, TEMPORAL | {"test_from": 0}, 0)
+        split_table(table, replace(TEMPORAL, test_from=0), 0)
 
 
 def test_the_last_patients_are_held_out_and_the_others_dealt_to_folds():

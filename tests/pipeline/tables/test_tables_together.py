@@ -12,6 +12,7 @@ from pipeline.study.flow.enough import check_parts
 from pipeline.tables.dictionary import program_names
 from pipeline.tables.features.reader_units import other_units
 from pipeline.tables.pairs import check_ids_meet
+from pipeline.tables.split_options import Split
 from tests.support.refusals import refusal
 from tests.support.small_tables import DICTIONARY, NAMES, small_study, small_tables
 
@@ -135,7 +136,7 @@ def test_a_drawn_split_is_foreseen_as_it_is_drawn(events, fraction):
     table = pd.DataFrame({"patient_id": [f"P{n}" for n in range(100)], "outcome": 0})
     table.loc[: events - 1, "outcome"] = 1
     table["unit_id"] = table["patient_id"]
-    split = {"design": "holdout", "test_fraction": fraction}
+    split = Split(design="holdout", test_fraction=fraction)
     parts = holdout_parts(table, fraction, 1)
     fine = all(table.loc[parts == part, "outcome"].nunique() == 2 for part in ("train", "test"))
     try:

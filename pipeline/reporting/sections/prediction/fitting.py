@@ -63,7 +63,7 @@ def hyperparameters_section(results: Results) -> Section:
             notes.setdefault(note, []).append(info["label"])
     folds, labels = results["split.folds"], model_labels(results)
     refitted, says = "all training rows", "nested cross-validation and the test rows show"
-    if not holds_out(results["split"]):
+    if not holds_out(results["split"]["design"]):
         refitted, says = "all rows", "nested cross-validation shows"
     blocks: list[Block] = [
         Table(
@@ -88,7 +88,7 @@ def hyperparameters_section(results: Results) -> Section:
 def _thresholds_table(results: Results) -> Table:
     """Return from which predicted risk on each model calls an event, and why from there."""
     apart = "Predictions of test rows were not used for it."
-    if not holds_out(results["split"]):
+    if not holds_out(results["split"]["design"]):
         apart = (
             "It is that of the final model; in nested cross-validation every outer fold chose its "
             "own, without the rows that judge it."

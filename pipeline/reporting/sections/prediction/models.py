@@ -164,7 +164,7 @@ def performance_section(results: Results) -> Section:
 def _judged_on(results: Results, rows: int, events: int, models: int) -> str:
     """Say which rows judge the models, and what these had to do with them."""
     told = f"with {plural(events, 'event')}"
-    if holds_out(results["split"]):
+    if holds_out(results["split"]["design"]):
         who = "All models are judged on the same" if models > 1 else "The model is judged on"
         return f"{who} {plural(rows, 'test row')} {told}, which {order_words(results).test_rows}."
     options = results["nested"]

@@ -46,13 +46,13 @@ def primary_sentence(results: Results) -> str:
         )
     model = declared["model"]
     folds = "cross-validation of the training rows"
-    if not holds_out(results["split"]):
+    if not holds_out(results["split"]["design"]):
         folds = "the inner folds"
     chosen = f", chosen by {folds}," if model == "winner" else ""
     model = results.modelling.winner["model"] if model == "winner" else model
     label = results.modelling.models[model].info["label"]
     what = METRICS[declared["metric"]].words
-    if declared["part"] == "nested" and holds_out(results["split"]):
+    if declared["part"] == "nested" and holds_out(results["split"]["design"]):
         info = results.modelling.nested[model].info
         value = number(info[declared["metric"]], bounds=METRIC_BOUNDS.get(declared["metric"]))
         where = "in nested cross-validation of the training rows"
@@ -72,7 +72,7 @@ def _winner(results: Results) -> Paragraph:
     winner = results.modelling.winner
     if len(winner["candidates"]) == 1:
         return Paragraph(f"One model was trained, {winner['label']}: there was nothing to choose.")
-    of_training = " of the training rows" if holds_out(results["split"]) else ""
+    of_training = " of the training rows" if holds_out(results["split"]["design"]) else ""
     return Paragraph(
         f"Where one model is called the best, it is {winner['label']}: its AUROC over the inner "
         f"folds{of_training}, {number(winner['cv_auc'], bounds=UNIT)}, is the highest of "
@@ -87,7 +87,7 @@ def sample_size_section(results: Results) -> Section:
     if results.modelling is None:
         return Section("sample-size", title, absent=NO_OUTCOME)
     size = results.modelling.sample_size
-    whose = "The training part" if holds_out(results["split"]) else "The study"
+    whose = "The training part" if holds_out(results["split"]["design"]) else "The study"
     candidates = size["counts"][0]
     rows = [_size_row(entry) for entry in size["counts"]]
     text = (

@@ -45,7 +45,7 @@ def selection_section(results: Results) -> Section:
     funnel = info["funnel"]
     steps = " → ".join(count(step["radiomics"]) for step in funnel)
     # Where the selection is made on everyone, folds have none of their own to compare.
-    folds = [] if is_leaking(results.study.config) else info["folds"]
+    folds = [] if is_leaking(results.study.config["mode"]) else info["folds"]
     frequency = fold_frequency(table, folds)
     blocks: list[Block] = [
         Paragraph(words.selection),

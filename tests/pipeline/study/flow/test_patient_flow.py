@@ -15,6 +15,7 @@ from pipeline.study.flow.enough import check_enough, check_events
 from pipeline.study.flow.patient_flow import _reasons, build_flow
 from pipeline.study.flow.steps import Flow
 from pipeline.study.study import Study
+from pipeline.tables.split_options import Split
 from tests.support.refusals import refusal
 
 REASONS = ["too young", "no outcome", "mask empty"]
@@ -276,7 +277,7 @@ def test_too_few_of_either_outcome_are_refused():
 def test_an_imported_split_counts_its_own_training_rows():
     clinical = pd.DataFrame({"part": ["train"] * 20 + ["test"] * 20})
     clinical["unit_id"] = clinical["patient_id"] = [f"{i:02d}" for i in range(40)]
-    split = {"design": "imported", "column": "part", "folds": 5, "test_fraction": 0.3}
+    split = Split(design="imported", column="part", folds=5, test_fraction=0.3)
     check_enough(pd.Series([1] * 10 + [0] * 30), clinical, split)
     with refusal("training-rows-too-few", StudyError, match="9 with and 11 without"):
         check_enough(pd.Series([1] * 9 + [0] * 31), clinical, split)

@@ -74,7 +74,7 @@ def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
         tables["correlations"] = correlations(numbers)
     if study.config["readings"]:
         confidence = study.config["evaluation"]["confidence"]
-        ties = study.config["reading_ties"]
+        ties, consensus = study.config["reading_ties"], study.config["reading_consensus"]
         described = study.dictionary.set_index("column", drop=False)
         kinds = {name: described.loc[analysis_name(name), "type"]
                  for name in study.config["readings"]}  # fmt: skip
@@ -86,7 +86,7 @@ def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
             tables["readings"] = agreement_of_readings(clinical, means, confidence)
         if graded:
             tables["graded_readings"] = agreement_of_grades(
-                clinical, graded, described, ties, confidence,
+                clinical, graded, described, ties, confidence, consensus,
             )  # fmt: skip
         labels |= {name: described.loc[analysis_name(name), "label"] for name in kinds}
     info = {
@@ -166,6 +166,7 @@ def agreement_of_grades(
     described: pd.DataFrame,
     ties: Mapping[str, str],
     confidence: float = 0.95,
+    consensus: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return how well readings agree of which grades or yes and no were made.
 
@@ -181,6 +182,8 @@ def agreement_of_grades(
         Option ``reading_ties``.
     confidence : float
         Level of the intervals.
+    consensus : mapping, optional
+        Option ``reading_consensus``.
 
     Returns
     -------
@@ -195,7 +198,10 @@ def agreement_of_grades(
             columns = coded(columns, entry)[0]
         values = columns.to_numpy(dtype=float)
         rule = MADE[entry["type"]]
+        decided = made in (consensus or {})
         _, tied = joined_codes(pd.DataFrame(values), rule, "blank")
+        if decided:  # what differs is decided, whether it ties or not
+            tied = pd.DataFrame(values).nunique(axis=1) > 1
         known = ~np.isnan(values)
         complete = values[known.all(axis=1)]
         alike = (complete == complete[:, :1]).all(axis=1)
@@ -203,8 +209,9 @@ def agreement_of_grades(
             values, list(names), graded=rule == "median", confidence=confidence
         )
         facts = {
-            "column": made, "made": rule, "tied": int(tied.sum()),
-            "tie_rule": ties.get(made, "blank"), "readings": len(names), "n": len(complete),
+            "column": made, "made": "consensus" if decided else rule, "tied": int(tied.sum()),
+            "tie_rule": "consensus" if decided else ties.get(made, "blank"),
+            "readings": len(names), "n": len(complete),
             "incomplete": int((known.any(axis=1) & ~known.all(axis=1)).sum()),
             "all_alike": float(alike.mean()) if len(complete) else np.nan,
         }  # fmt: skip

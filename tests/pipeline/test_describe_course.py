@@ -125,10 +125,16 @@ def test_grades_and_yes_or_no_of_several_readers_enter_with_their_kappas(folder,
         table[f"genant_{reader}"] = np.clip(grade + rng.integers(-1, 2, len(table)), 0, 3)
         flipped = rng.random(len(table)) < 0.15
         table[f"wedge_{reader}"] = np.where((grade > 1) ^ flipped, "yes", "no")
+    first = table[[f"genant_{reader}" for reader in "abc"]]
+    differ = first.nunique(axis=1) > 1
+    table["genant_agreed"] = np.where(differ, grade, np.nan)
     table.to_csv(tmp_path / "clinical.csv", index=False)
     rows = [
         f"genant{end},Genant,ordinal,,,preoperative,{role},,"
-        for end, role in (("", "predictor"), ("_a", "other"), ("_b", "other"), ("_c", "other"))
+        for end, role in (
+            *(("", "predictor"), ("_a", "other"), ("_b", "other"), ("_c", "other")),
+            ("_agreed", "other"),
+        )
     ]
     rows += [f"wedge{end},Wedge,binary,,no|yes,preoperative,{role},,"
              for end, role in (("", "predictor"), ("_a", "other"), ("_b", "other"),
@@ -137,7 +143,6 @@ def test_grades_and_yes_or_no_of_several_readers_enter_with_their_kappas(folder,
     (tmp_path / "dictionary.csv").write_text("\n".join([dictionary, *rows]) + "\n")
     readings = {name: [f"{name}_{reader}" for reader in "abc"] for name in ("genant", "wedge")}
     study = study_of(tmp_path, readings=COURSE["readings"] | readings)
-    first = table[[f"genant_{reader}" for reader in "abc"]]
     assert study.clinical["genant"].tolist() == first.median(axis=1).tolist()
     tables, info = course(study)
     assert list(tables["readings"]["column"]) == ["hu"]
@@ -149,6 +154,16 @@ def test_grades_and_yes_or_no_of_several_readers_enter_with_their_kappas(folder,
     section = sections.readings_section(Page(study, tables, info))
     names = [block.name for block in section.all_blocks() if block.kind == "table"]
     assert names == ["readings", "graded_readings"]
+    agreed = {"reading_consensus": {"genant": "genant_agreed"}}
+    study = study_of(tmp_path, readings=COURSE["readings"] | readings, **agreed)
+    expected = np.where(differ, grade, first["genant_a"])
+    assert study.clinical["genant"].tolist() == expected.tolist()
+    row = course(study)[0]["graded_readings"].iloc[0]
+    assert (row["made"], row["tie_rule"], row["tied"]) == ("consensus", "consensus", differ.sum())
+    table.loc[np.flatnonzero(differ)[0], "genant_agreed"] = np.nan
+    table.to_csv(tmp_path / "clinical.csv", index=False)
+    with refusal("reading-without-consensus", match="1 rows: "):
+        study_of(tmp_path, readings=COURSE["readings"] | readings, **agreed)
 
 
 def test_events_that_follow_from_levels_are_no_columns():

@@ -74,6 +74,7 @@ OUTCOMES = Analysis(
                 "evaluation.confidence",
                 "readings",
                 "reading_ties",
+                "reading_consensus",
             ),
             *(f"outcomes.{name}" for name in ("by", "adjust_for", "scales", "events", "levels")),
             "outcomes.figures",

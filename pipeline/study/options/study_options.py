@@ -223,6 +223,15 @@ class _HandedIn:
         remedy="such as `reading_ties: {genant: higher}`",
         replaced=True,
     )
+    reading_consensus: dict[Column, Column] = option(
+        {},
+        "the column that decides where readers of a grade, or yes and no, differ, {genant: agreed}",
+        "{genant: genant_consensus}: a clinical column of what the readers agreed on, or of a "
+        "further reader, which decides wherever they differ (types ordinal and binary); described "
+        "like the readings, with the role `other`; a row that lacks it is an error",
+        remedy="such as `reading_consensus: {genant: genant_consensus}`",
+        replaced=True,
+    )
     derived: dict[Column, str] = option(
         {},
         'clinical columns that formulas work out, {avh: "anterior / posterior * 100"}',

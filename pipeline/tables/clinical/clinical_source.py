@@ -107,13 +107,13 @@ def _with_dictionary(
         path, spellings = of_site["clinical"], spellings_of(config, site)
         if path is not None and dictionary is not None:
             missing, named = config["missing_values"], config["columns"]
-            means, ties, derived = (
+            means, ties, consensus, derived = (
                 {analysis_name(name): each for name, each in config[option].items()}
-                for option in ("readings", "reading_ties", "derived")
+                for option in ("readings", "reading_ties", "reading_consensus", "derived")
             )
             tables[site] = read_clinical(
                 *(path, dictionary, key, named, missing, means, problems, ties, derived),
-                *(spellings, site),
+                *(spellings, site, consensus),
             )
             continue
         if path is not None:
@@ -252,6 +252,8 @@ def _named_columns(config: Mapping) -> dict[str, str]:
             roles.setdefault(analysis_name(name), "outcomes")
     for columns in config["readings"].values():
         roles |= {name: roles.get(name, "readings") for name in map(analysis_name, columns)}
+    for name in map(analysis_name, config["reading_consensus"].values()):
+        roles.setdefault(name, "reading_consensus")
     if has_sites(config):  # made of the sites' names, and in no table
         roles.pop(SITE, None)
     return roles

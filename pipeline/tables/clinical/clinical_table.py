@@ -51,6 +51,7 @@ def read_clinical(
     derived: Mapping[str, str] | None = None,
     spellings: Mapping[str, Mapping[str, object]] | None = None,
     site: str = ALONE,
+    consensus: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read the clinical table and type it by the dictionary.
 
@@ -78,6 +79,8 @@ def read_clinical(
         Option ``sites.<site>.levels``: how the table's site spells levels.
     site : str, optional
         The table's site, in a study of several.
+    consensus : mapping, optional
+        Option ``reading_consensus``: the column that decides where readings differ.
 
     Returns
     -------
@@ -98,11 +101,11 @@ def read_clinical(
         sheet = spelled(without_own(sheet), spellings, site)
     sheet = without_missing(sheet, missing)
     if problems is None:
-        sheet = with_joined(sheet, readings or {}, dictionary, path, ties)
+        sheet = with_joined(sheet, readings or {}, dictionary, path, ties, consensus)
     else:
         before = len(problems.errors)
         with problems.step():
-            sheet = with_joined(sheet, readings or {}, dictionary, path, ties)
+            sheet = with_joined(sheet, readings or {}, dictionary, path, ties, consensus)
         if len(problems.errors) > before:  # the columns of their means cannot be there
             dictionary = dictionary[~dictionary["column"].isin(list(readings or {}))]
     given = without_derived(dictionary, derived or {})

@@ -1,4 +1,4 @@
-"""Columns that are made of several readings: the mean, the median grade, or the majority."""
+"""Columns that are made of several readings: mean, median grade, majority, or a consensus."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.core.problems import Problems, suggestion
+from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.written.notation import read_numbers
+from pipeline.tables.columns import KEYS
 from pipeline.tables.dictionary import MISSING, levels_of
 
 logger = logging.getLogger(__name__)
@@ -25,12 +26,14 @@ def with_joined(
     dictionary: pd.DataFrame,
     path: str | Path,
     ties: Mapping[str, str] | None = None,
+    consensus: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return a table of text with a column more for each group of readings.
 
     Numbers become their mean, ordered grades their median, yes and no what most readings say; of
-    the readings that are known. How many rows have fewer than all is logged. What is no value is
-    left to `type_clinical`, which tells it of the reading.
+    the readings that are known. With a consensus, grades and yes and no on which the readings agree
+    are theirs, and where they differ the consensus decides. How many rows have fewer readings than
+    all is logged. What is no value is left to `type_clinical`, which tells it of the reading.
 
     Parameters
     ----------
@@ -45,14 +48,17 @@ def with_joined(
         Where the values come from, for errors.
     ties : mapping, optional
         Option ``reading_ties``: what a median between two grades and a draw become.
+    consensus : mapping, optional
+        Option ``reading_consensus``: column that decides where readings differ.
 
     Raises
     ------
     StudyError
         If a column of readings is missing or described otherwise, if what is made is there already,
-        or if readings tie and nobody said what holds then.
+        if readings tie and nobody said what holds then, or differ and the consensus is blank.
     """
-    _check(sheet, readings, dictionary)
+    consensus = consensus or {}
+    _check(sheet, readings, dictionary, consensus)
     problems = Problems("the readings")
     described = dictionary.set_index("column", drop=False)
     for made, columns in readings.items():
@@ -65,6 +71,13 @@ def with_joined(
                 "%s: %d rows have fewer than %d readings; their %s is of those that are known",
                 *(made, int(fewer.sum()), len(columns), rule),
             )
+        if made in consensus:
+            decides = coded(sheet[[consensus[made]]], entry)[0].iloc[:, 0]
+            joined, open_ = by_consensus(codes, decides)
+            _check_decided(open_, made, consensus[made], sheet, path, problems)
+            _tell_against(codes, decides, made)
+            sheet = sheet.assign(**{made: _texts(joined, words)})
+            continue
         joined, tied = joined_codes(codes, rule, (ties or {}).get(made, "blank"))
         if tied.any() and made not in (ties or {}):
             problems.add(
@@ -75,10 +88,60 @@ def with_joined(
                 "higher grade or the second level, the lower one, or not known)",
                 code="reading-tie-without-rule",
             )
-        text = joined.map(words.get) if words else joined.map(repr)
-        sheet = sheet.assign(**{made: text.where(joined.notna(), None)})
+        sheet = sheet.assign(**{made: _texts(joined, words)})
     problems.raise_if_any()
     return sheet
+
+
+def _texts(joined: pd.Series, words: Mapping[float, str]) -> pd.Series:
+    text = joined.map(words.get) if words else joined.map(repr)
+    return text.where(joined.notna(), None)
+
+
+def _check_decided(
+    undecided: pd.Series, made: str, column: str, sheet: pd.DataFrame, path: str | Path,
+    problems: Problems,
+) -> None:  # fmt: skip
+    """Tell the rows in which readings differ and the consensus is blank."""
+    if undecided.any():
+        key = next((one for one in KEYS if one in sheet.columns), None)
+        ids = sheet[key] if key else undecided.index.to_series().map(str)
+        problems.add(
+            "Where readings differ, the consensus must say a value",
+            found=f"{int(undecided.sum())} rows: {listing(map(str, ids[undecided]), 6)}",
+            where=f"{path}, column {column}; config key reading_consensus.{made}",
+            remedy=f"let the readers agree, or a further reader decide, and write the value into "
+            f"{column}; or remove `{made}` from reading_consensus, so that the median or the "
+            "majority holds",
+            code="reading-without-consensus",
+        )
+
+
+def _tell_against(codes: pd.DataFrame, decides: pd.Series, made: str) -> None:
+    """Log how often the consensus says what no reading of a unanimous row does."""
+    alike = codes.min(axis=1) == codes.max(axis=1)
+    against = int((alike & decides.notna() & (decides != codes.max(axis=1))).sum())
+    if against:
+        logger.warning(
+            "%s: in %d rows the consensus differs from what all readings say; the consensus holds. "
+            "Is it a slip?",
+            *(made, against),
+        )
+
+
+def by_consensus(codes: pd.DataFrame, decides: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Return the grade that a consensus leaves of readings, and where they differ without one.
+
+    Parameters
+    ----------
+    codes : pandas.DataFrame
+        Readings as numbers.
+    decides : pandas.Series
+        The consensus as numbers; where it is known it holds.
+    """
+    low, high = codes.min(axis=1), codes.max(axis=1)
+    differ = low.notna() & (low != high)
+    return decides.where(decides.notna(), low.where(~differ)), differ & decides.isna()
 
 
 def coded(texts: pd.DataFrame, entry: pd.Series) -> tuple[pd.DataFrame, dict[float, str]]:
@@ -125,12 +188,49 @@ def joined_codes(codes: pd.DataFrame, rule: str, tie: str) -> tuple[pd.Series, p
     return middle.where(~tied, instead), tied
 
 
+def _check_consensus(
+    sheet: pd.DataFrame, readings: Mapping[str, list[str]], described: pd.DataFrame,
+    consensus: Mapping[str, str], problems: Problems,
+) -> None:  # fmt: skip
+    for made, column in consensus.items():
+        where = f"config key reading_consensus.{made}"
+        if made not in readings:
+            problems.add(
+                "A consensus must be of a column that is made of readings",
+                found=made,
+                where=where,
+                remedy=suggestion(made, readings)
+                or f"name the readings by `readings: {{{made}: [...]}}`, or remove this entry",
+                code="consensus-without-readings",
+            )
+        elif column in readings[made]:
+            problems.add(
+                "A consensus must be a column beside the readings, which do not decide themselves",
+                found=column,
+                where=where,
+                remedy=f"remove {column} from readings.{made}, or name another column",
+                code="consensus-is-a-reading",
+            )
+        elif described["type"].get(made) == "continuous":
+            problems.add(
+                "A consensus decides between grades, or yes and no; numbers have a mean",
+                found=f"{made}, type continuous",
+                where=where,
+                remedy=f"remove `{made}` from reading_consensus; or give it and its readings the "
+                "type ordinal",
+                code="consensus-of-numbers",
+            )
+
+
 def _check(
-    sheet: pd.DataFrame, readings: Mapping[str, list[str]], dictionary: pd.DataFrame
-) -> None:
+    sheet: pd.DataFrame, readings: Mapping[str, list[str]], dictionary: pd.DataFrame,
+    consensus: Mapping[str, str],
+) -> None:  # fmt: skip
     problems = Problems("the readings")
     described = dictionary.set_index("column")
-    for made, columns in readings.items():
+    _check_consensus(sheet, readings, described, consensus, problems)
+    for made, readers in readings.items():
+        columns = [*readers, *({consensus[made]} - {*readers} if made in consensus else ())]
         where = f"config key readings.{made}"
         kind = described["type"].get(made)
         if made in sheet.columns:

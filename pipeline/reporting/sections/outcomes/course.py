@@ -168,7 +168,8 @@ def _of_grades(results: Results, course: Course) -> list[Block]:
         f"{100 * results['evaluation.confidence']:g}% intervals. Weighted kappa by the distance of "
         "two grades (linear, quadratic) of the pair that agrees least; Fleiss' kappa of all, with "
         "limits by a bootstrap over units. Ties: units whose median lies between two grades or "
-        "whose readings draw, and what holds then.",
+        "whose readings draw, and what holds then; with a consensus, the units whose readings "
+        "differ, of which it decides.",
         shown=shown,
         raw=found,
         numeric=("Units with all", "All alike", "Value"),

@@ -141,9 +141,9 @@ class GradedReadings(Table):
     """One row per measure of agreement of the readings of which grades or yes and no are made."""
 
     column = Column(TEXT, "column")
-    made = Column(TEXT, "what is made of the readings", values=("median", "majority"))
-    tied = Column(COUNT, "units whose readings tie", unit="units")
-    tie_rule = Column(TEXT, "what holds then", values=("lower", "higher", "blank"))
+    made = Column(TEXT, "what is made of the readings", values=("median", "majority", "consensus"))
+    tied = Column(COUNT, "units whose readings tie; with a consensus, differ", unit="units")
+    tie_rule = Column(TEXT, "what holds then", values=("lower", "higher", "blank", "consensus"))
     readings = Column(COUNT, "readings of a unit")
     n = Column(COUNT, "units with all readings", unit="units")
     incomplete = Column(COUNT, "units with some readings only", unit="units")

@@ -63,3 +63,45 @@ def test_readings_are_described_alike():
     table = sheet(("1", "2", "3"))
     with refusal("reading-not-continuous", match="give b a row of the type ordinal"):
         with_joined(table, {"made": NAMES[:3]}, described, "x.csv")
+
+
+def decided(kind: str, table: pd.DataFrame, consensus: list, levels: str | None = None) -> list:
+    """Return what three readings and a consensus make; the column `d` is the consensus."""
+    table = table.assign(d=pd.Series(consensus, dtype=object))
+    described = dictionary(kind, levels, 4)
+    given = (table, {"made": NAMES[:3]}, described, "x.csv", {})
+    return list(with_joined(*given, {"made": "d"})["made"])
+
+
+def test_a_consensus_decides_where_readings_differ(caplog):
+    table = sheet(("1", "1", "1"), ("0", "2", "3"), ("2", None, None), (None,) * 3, ("1", "1", "1"))
+    made = decided("ordinal", table, [None, "2", None, "3", "2"])
+    assert made == ["1.0", "2.0", "2.0", "3.0", "2.0"]
+    assert "in 1 rows the consensus differs from what all readings say" in caplog.text
+    table = sheet(("no", "yes", "yes"), ("no", "no", "no"))
+    assert decided("binary", table, ["no", None], "no|yes") == ["no", "no"]  # not the majority
+
+
+def test_a_row_without_the_consensus_that_it_needs_is_an_error():
+    table = sheet(("1", "2", "1"), ("3", "3", "3"), ("0", "1", "2"))
+    table["patient_id"] = ["P1", "P2", "P3"]
+    with refusal("reading-without-consensus", match="1 rows: P1") as caught:
+        decided("ordinal", table, [None, None, "1"])
+    assert "write the value into d" in str(caught.value)
+    table.loc[0, "b"] = "1"
+    assert decided("ordinal", table, [None, None, "1"]) == ["1.0", "3.0", "1.0"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "consensus"),
+    [
+        ("consensus-without-readings", "ordinal", {"other": "d"}),
+        ("consensus-is-a-reading", "ordinal", {"made": "a"}),
+        ("consensus-of-numbers", "continuous", {"made": "d"}),
+        ("reading-column-missing", "ordinal", {"made": "e"}),
+    ],
+)
+def test_a_consensus_that_decides_nothing_is_refused(code, kind, consensus):
+    table = sheet(("1", "2", "2", "2"))
+    with refusal(code):
+        with_joined(table, {"made": NAMES[:3]}, dictionary(kind, None, 4), "x.csv", {}, consensus)

@@ -162,5 +162,5 @@ if __name__ == "__main__":
     parser = command.parser("benchmarks.handed_in", __doc__)
     parser.add_argument("--out", required=True, type=Path, help="a folder; what is there stays")
     parser.add_argument("--patients", type=bounded_number(minimum=1), default=100)
-    parser.add_argument("--slices", type=bounded_number(minimum=40), default=300)
+    parser.add_argument("--slices", type=bounded_number(minimum=5), default=300)
     command.run(main, parser)

@@ -167,9 +167,10 @@ def write_clinical(
     rows = [*([ENROLMENT] if enrolled else []), *(one.row() for one in guesses)]
     several = int((cases.groupby("patient_id")["case_id"].nunique() > 1).sum())
     scans = cases.drop_duplicates("scan_id")
-    late = int((pd.to_numeric(scans["days_from_surgery"]) >= 0).sum())
+    days = pd.to_numeric(scans["days_from_surgery"])
+    late, undated = int((days >= 0).sum()), int(days.isna().sum())
     readers = tuple(sorted(cases["reader"].unique()))
-    facts = Facts(readers, cases["patient_id"].nunique(), several, enrolled, late)
+    facts = Facts(readers, cases["patient_id"].nunique(), several, enrolled, late, undated)
     questions = [*_of_pairs(clinical), *open_questions(guesses, facts)]
     folder = out.as_posix()
     name = study_name(out.name if out.name != "study" else out.resolve().parent.name)

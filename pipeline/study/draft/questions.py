@@ -59,6 +59,8 @@ class Facts:
         Whether the order of enrolment is known of all.
     late : int
         Scans of the day of the operation or later.
+    undated : int
+        Scans of which nothing says whether they are of before the operation.
     """
 
     readers: tuple[str, ...]
@@ -66,6 +68,7 @@ class Facts:
     several: int
     enrolled: bool
     late: int = 0
+    undated: int = 0
 
 
 def quoted(column: str) -> str:
@@ -180,10 +183,16 @@ def _of_study(guesses: Sequence[Guess], facts: Facts) -> list[Question]:
         f" {facts.late} scans are of the day of the operation or later: a preoperative model must "
         "not see them. Remove their rows from cases.csv, or choose a later timing"
     )
+    undated = (
+        f" For {facts.undated} scans nothing says whether they were made before the operation, as "
+        "the day of one of the two is not known: look at them"
+    )
     found.append(
         Question(
             "timing of the model",
-            "Up to which time may the model know a value?" + (late if facts.late else ""),
+            "Up to which time may the model know a value?"
+            + (late if facts.late else "")
+            + (undated if facts.undated else ""),
             config,
             ("timing: preoperative", "timing: intraoperative", "timing: postoperative"),
             "timing: preoperative",

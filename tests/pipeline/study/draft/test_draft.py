@@ -112,6 +112,16 @@ def test_the_context_says_the_time_where_the_name_does_not():
     assert guessed("Sex", ["m", "f"], context=("Verlauf",)).timing == "preoperative"
 
 
+def test_scans_of_an_unknown_time_are_asked_about():
+    for undated in (0, 3):
+        (asked,) = [
+            one.asks
+            for one in open_questions([], Facts(("A",), 20, 0, False, 0, undated))
+            if one.topic == "timing of the model"
+        ]
+        assert ("For 3 scans nothing says" in asked) == (undated == 3)
+
+
 def test_a_time_that_contradicts_or_is_supposed_is_asked():
     late = guessed("Age", ["70", "71"], context=("Verlauf",))
     nowhere = guessed("BMI", ["27.5", "31"], context=("Register",))

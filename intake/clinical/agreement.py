@@ -84,7 +84,8 @@ def person_columns(sheet: Sheet) -> PersonColumns:
         elif said & (vocabulary("others") | words("described")):
             continue
         elif kind == "name" or (
-            kind is None and column_kind(column.name, sheet.cells[column.name]) == "name"
+            # each name once: a patient may have several rows
+            kind is None and column_kind(column.name, sheet.cells[column.name].unique()) == "name"
         ):
             found.names.append(column.name)
     return found

@@ -201,7 +201,7 @@ def _why_not(
         return "", "no value in any row"
     if _counts(column, values):
         return "", "it only numbers the rows"
-    kind = None if asked else column_kind(column.name, known)
+    kind = None if asked else column_kind(column.name, list(dict.fromkeys(known)))
     if kind == "date" and read_days(values, column.header) is None and not are_numbers(values):
         return "text", "texts with dates in them"
     if kind not in (None, "date"):

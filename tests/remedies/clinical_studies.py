@@ -115,6 +115,26 @@ def tied_readings(folder: Path) -> None:
     assert list(with_joined(*given, {"m": "higher"})["m"]) == ["2.0"]
 
 
+def consensus(name: str, wrong: dict, right: dict, remedy: str, kind: str = "ordinal") -> Remedy:
+    """Return the entry of a consensus: cells of its column ``c``, or the option, or types."""
+
+    def of(told: dict) -> pd.DataFrame:
+        kinds = dict.fromkeys("mabc", kind) | told.get("types", {})
+        rows = [{"column": one, "type": each, "levels": None, "role": "other"}
+                for one, each in kinds.items()]  # fmt: skip
+        sheet = pd.DataFrame(
+            {"patient_id": ["P1"], "a": ["1"], "b": ["2"], "c": told.get("c", "2")}
+        )
+        given = (sheet, told.get("readings", {"m": ["a", "b"]}), pd.DataFrame(rows), "x.csv")
+        return with_joined(*given, {"m": "higher"}, told.get("consensus", {"m": "c"}))
+
+    def entry(_: Path) -> None:
+        refused(SECTION, name, lambda: of(wrong), remedy)
+        assert list(of(right)["m"]) == ["2.0"]
+
+    return entry
+
+
 def derived(name: str, wrong: tuple[dict, str], right: tuple[dict, str], remedy: str) -> Remedy:
     """Return the entry of a derived column: formulas and what the dictionary says of ``y``."""
 
@@ -147,6 +167,35 @@ DERIVED = {
 REMEDIES: dict[str, Remedy] = {
     **{name: derived(name, *each) for name, each in DERIVED.items()},
     "Readings of a grade or of yes and no tie, and no rule is given": tied_readings,
+    **{
+        name: consensus(name, *given)
+        for name, *given in (
+            (
+                "Readings differ, and the consensus that decides is blank",
+                {"c": None},
+                {},
+                "write the value into c",
+            ),
+            (
+                "A consensus of a column that is not made of readings",
+                {"consensus": {"n": "c"}},
+                {},
+                "name the readings by `readings: {n: ...|perhaps `m` is meant",
+            ),
+            (
+                "A consensus that is one of the readings",
+                {"consensus": {"m": "b"}},
+                {},
+                "name another column",
+            ),
+            (
+                "A consensus of numbers",
+                {"types": dict.fromkeys("mabc", "continuous")},
+                {},
+                "the type ordinal",
+            ),
+        )
+    },
     **{name: functools.partial(options, name) for name in OPTIONS},
     **{name: functools.partial(of_course, name) for name in OF_COURSE},
     "Cases of a clinical table alone whose patient is not known": unknown_patient,

@@ -65,10 +65,14 @@ def no_numbers(folder: Path) -> None:
     name = "Clinical sheet: no column of the patients' numbers"
     ward = Ward(folder)
     table = ward.rows(BMI=["30"] * 6)
-    bare = table.drop(columns="MRN")
+    bare = table.drop(columns=["MRN", "Geburtsdatum"])
     refused(SECTION, name, lambda: ward.table(bare), "add such a column to the sheet")
     assert len(ward.table(table).patients) == 6
+    named = table.drop(columns="MRN")  # whole names and birth dates: proposed, to be confirmed
+    assert ward.table(named).to_confirm == 6
+    assert len(ward.table(named, pairs=6).patients) == 6
     few = pd.concat([table[:1], *[table.assign(MRN=f"99{n}00") for n in range(9)]])
+    few = few.drop(columns="Geburtsdatum")
     refused(SECTION, name, lambda: ward.table(few), "name the column by --clinical-key")
     assert len(ward.table(few, key="MRN").patients) == 1
 

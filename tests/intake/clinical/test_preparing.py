@@ -201,6 +201,7 @@ def test_a_sheet_without_numbers_of_patients_is_refused_until_one_is_named(ward)
     ):
         ward.table(ward.rows(), key="Case")
     few = pd.concat([ward.rows()[:1], *[ward.rows().assign(MRN=f"99{n}00") for n in range(9)]])
+    few = few.drop(columns="Geburtsdatum")
     with refusal("clinical-sheet-without-ids", StudyError, match="which names 1 of 6 patients"):
         ward.table(few)
     assert ward.table(few[:1], key="mrn").patients == {ward.persons[0].id}
@@ -230,6 +231,15 @@ def test_rows_without_numbers_are_proposed_and_taken_when_confirmed_alone(ward):
     assert (asked, near, made.to_confirm) == ({}, {}, 0)
     assert values(made, "bmi") == NUMBERS
     assert len(reasons(made, BY_PERSON)) == 6
+    assert "name" not in made.columns
+
+
+def test_numbers_of_another_kind_leave_the_names_and_each_visit_to_be_confirmed(ward):
+    visits = [ward.rows(Visite=[one] * 6, VAS=[f"{at + n}" for n in range(6)])
+              for at, one in enumerate(("prä-OP", "Tag 3", "Tag 30"))]  # fmt: skip
+    table = pd.concat(visits, ignore_index=True).assign(MRN=[f"F88{n:03d}" for n in range(18)])
+    made = ward.table(table, visits="Visite", pairs=18)
+    assert values(made, "vas_tag_30") == list("234567")
     assert "name" not in made.columns
 
 

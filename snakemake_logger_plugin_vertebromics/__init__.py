@@ -47,8 +47,8 @@ def event_of(record: logging.LogRecord) -> dict[str, Any] | None:
     -------
     dict or None
         ``event`` is ``planned`` (`jobs`: rule -> number), ``job`` (begun: `id`, `rule`, `log`),
-        ``finished`` (`id`), ``failed`` (`id`, `rule`, `log`), ``error`` (`text`) or ``nothing``
-        (to do); `log` is a path or None.
+        ``finished`` (`id`), ``failed`` (`id`, `rule`, `log`, and as `text` what an executor
+        says, if anything), ``error`` (`text`) or ``nothing`` (to do); `log` is a path or None.
     """
     kind = getattr(record, "event", None)
     if kind == LogEvent.RUN_INFO:
@@ -57,7 +57,9 @@ def event_of(record: logging.LogRecord) -> dict[str, Any] | None:
     if kind in (LogEvent.JOB_INFO, LogEvent.JOB_ERROR):
         told = "job" if kind == LogEvent.JOB_INFO else "failed"
         log = str(record.log[0]) if record.log else None
-        return {"event": told, "id": record.jobid, "rule": record.rule_name, "log": log}
+        job = {"event": told, "id": record.jobid, "rule": record.rule_name, "log": log}
+        said = getattr(record, "rule_msg", None) if told == "failed" else None
+        return job | {"text": said} if said else job
     if kind == LogEvent.JOB_FINISHED:
         return {"event": "finished", "id": record.job_id}
     if kind == LogEvent.ERROR:

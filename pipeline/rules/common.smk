@@ -17,6 +17,7 @@ from pipeline.core.files import machine_error
 from pipeline.running.fingerprint import code_fingerprint, files_fingerprint
 from pipeline.core.installed.job_environment import use_package
 from pipeline.core.problems import listing
+from pipeline.running.image import IMAGE, check_image
 from pipeline.running.run_lock import begin_run
 from pipeline.running.run_log import NOTICE
 from pipeline.running.run_start import at_start
@@ -43,6 +44,10 @@ from pipeline.tables.schemas.prediction.signature import SIGNATURE
 
 use_package(PACKAGE)
 mend_executor()
+
+
+container: IMAGE  # with --sdm apptainer; otherwise Snakemake ignores it
+
 
 # What validation has to say although the run goes on; the runner (pipeline/running/run.py) shows it.
 if not logging.getLogger("pipeline").handlers:
@@ -89,6 +94,9 @@ def hold_study(arguments=()):
 
 def freeze_study():
     """Write the study as all jobs of this run open it, and what its tables will hold."""
+    deployment = workflow.deployment_settings.deployment_method
+    if "APPTAINER" in {method.name for method in deployment}:
+        clearly(check_image)
     clearly(write_study, study, study.folder / "study")
     clinical = study.clinical is not None
     clearly(write_study_page, study.folder, config, clinical=clinical)

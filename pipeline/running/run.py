@@ -232,7 +232,12 @@ def _tell_failure(run: Run, output: Sequence[str]) -> None:
     if not run.failures:
         told = without_places(run.error) if run.error and not run.jobs else ""
         print(told or "\n".join(output[-15:]))
+    for told in dict.fromkeys(run.refused.values()):
+        print("Not submitted:", ", ".join(r for r, text in run.refused.items() if text == told))
+        print(told)
     for rule, log in dict.fromkeys(run.failures):
+        if rule in run.refused:
+            continue
         print(f"Failed: {rule}{f' (log: {log})' if log else ''}")
         print(error_of_log(log) or "\n".join(output[-15:]))
     if run.jobs:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.running.slurm_jobs import REFUSAL
+
 #: Targets people ask for: rules that compute nothing themselves.
 TARGETS = ("all", "preflight", "features", "models", "report")
 
@@ -121,6 +123,7 @@ class Run:
     goes_on: bool = False
     widest: int = 1
     error: str = ""
+    refused: dict[str, str] = field(default_factory=dict)
     _took: dict[str, list[float]] = field(default_factory=dict)
 
     def take(self, event: Mapping[str, Any], now: float) -> None:
@@ -144,6 +147,9 @@ class Run:
             self._finish(event["id"], now)
         elif what == "failed":
             self.failures.append((event["rule"], log))
+            # A job that no SLURM took has no log, or that of an earlier run; retries ask for more.
+            if (event.get("text") or "").startswith(REFUSAL):
+                self.refused.setdefault(event["rule"], event["text"].splitlines()[0])
             self.running.pop(event["id"], None)
         elif what == "error":
             self.error = event["text"]

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def test_both_recipes_install_the_same(recipes) -> None:
         r"debian:\d+-slim",
         r"make install TORCH=",
         r"PATH=/opt/vertebromics/\.venv/bin:\$PATH",
-        r"OMP_NUM_THREADS=1",
+        r"OMP_NUM_THREADS=(?:1|\$\{OMP_NUM_THREADS:-1\})",
     ):
         docker, apptainer = (re.search(pattern, recipe) for recipe in recipes)
         assert docker, pattern
@@ -80,3 +81,39 @@ def test_an_image_is_built_and_runs_a_study(repository: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_an_apptainer_image_runs_the_rules_of_a_study(repository: Path) -> None:
+    """VERTEBROMICS_BARE names a bare Debian to begin with; else a registry is asked for one."""
+    if shutil.which("apptainer") is None:
+        pytest.skip("needs apptainer")
+    if os.geteuid() == 0:
+        pytest.skip("Apptainer builds as an ordinary user")
+    base = [os.environ["VERTEBROMICS_BARE"]] if os.getenv("VERTEBROMICS_BARE") else []
+    done = subprocess.run(
+        [repository / "tests" / "containers" / "apptainer.sh", *base],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"BIN": str(Path(sys.executable).parent)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_image_keeps_the_threads_and_the_code_of_a_rule(recipes) -> None:
+    """Snakemake says the threads by variables, and starts commands in the caller's folder."""
+    _, apptainer = recipes
+    environment = apptainer.partition("%environment")[2]
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        assert f"export {name}=${{{name}:-1}}" in environment
+    assert "unset PYTHONPATH" in environment
+    assert "export PYTHONSAFEPATH=1" in environment
+
+
+@pytest.mark.parametrize("words", [["one", "two"], ["base", "debian11", "folder", "somebody"]])
+def test_wrong_words_for_apptainer_are_told(repository: Path, words) -> None:
+    script = repository / "tests" / "containers" / "apptainer.sh"
+    done = subprocess.run(["bash", script, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "tests/containers/apptainer.sh [FOLDER]" in done.stderr

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import errno
 import functools
+import logging
 import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -20,13 +22,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from snakemake_executor_plugin_slurm.accounts import validate_account
+from snakemake_interface_common.exceptions import WorkflowError
 
 from models.workers.journal import Journal
 from pipeline.core.files import read_table, write_table
+from pipeline.core.installed.own_files import PACKAGES
 from pipeline.core.keeping.store import Store
 from pipeline.core.leftovers import machine
 from pipeline.ingest import ingest_scans
+from pipeline.running.image import check_image
 from pipeline.running.run_lock import LOCK_FILE, RUN, _clear_locks, begin_run, name_run, only_run
+from pipeline.running.slurm_jobs import refusal
 from pipeline.study.config import DEFAULTS, load_yaml
 from pipeline.tables.schemas.features.reproducibility import ReproducibilityFamilies
 from tests.pipeline.core.keeping import test_store_damage as damaged
@@ -283,7 +290,63 @@ def orphans(folder: Path) -> None:
         sleeper.kill()
 
 
+def commands(folder: Path, patch: pytest.MonkeyPatch, **programs: str) -> None:
+    """Put programs of these texts first on PATH."""
+    (folder / "commands").mkdir(exist_ok=True)
+    for name, text in programs.items():
+        (folder / "commands" / name).write_text(f"#!/bin/bash\n{text}\n")
+        (folder / "commands" / name).chmod(0o755)
+    patch.setenv(
+        "PATH", f"{folder / 'commands'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    )
+    patch.setenv("PYTHONPATH", str(PACKAGES))
+
+
+def not_taken_by_slurm(folder: Path) -> None:
+    def door(account: str) -> None:
+        try:
+            validate_account(account, logging.getLogger())
+        except WorkflowError as error:
+            raise refusal(str(error), {"account": account}) from None
+
+    name = "A job that a SLURM does not take (account, partition, quality of service, time, memory)"
+    with pytest.MonkeyPatch.context() as patch:
+        commands(folder, patch, sacctmgr="echo spine")
+        refused(SECTION, name, lambda: door("bones"), "as `sacctmgr show associations")
+        door("spine")
+
+
+#: Stands for Apptainer: it hands on the command that follows the image.
+HANDS_ON = 'while [ "$(basename "$1")" != vertebromics.sif ]; do shift; done; shift; "$@"'
+
+
+def image(name: str, before: str | None, folder: Path) -> None:
+    """Its remedy builds the image of this version."""
+    path = folder / "containers" / "vertebromics.sif"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        commands(folder, patch, apptainer=before or HANDS_ON)
+        if before:
+            path.parent.mkdir()
+            path.touch()
+        refused(SECTION, name, check_image, "apptainer build containers/vertebromics.sif")
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        commands(folder, patch, apptainer=HANDS_ON)
+        check_image()
+
+
+#: What the image's command does before it is built anew; None: there is no image.
+IMAGES = {
+    "`--sdm apptainer` without the image": None,
+    "`--sdm apptainer`: an image that does not start, or holds another program": "exit 255",
+    "`--sdm apptainer`: an image of another version of the code": "echo 0123",
+}
+REMEDIES |= {name: partial(image, name, before) for name, before in IMAGES.items()}
 REMEDIES |= {
+    "A job that a SLURM does not take (account, partition, quality of service, time, memory)": (
+        not_taken_by_slurm
+    ),
     "An error that no check foresees, of this program or a library": unforeseen,
     "An entry of the store is damaged: a bit, a cut, a lost or a foreign file": damaged_entry,
     "The CT, mask or crop that a later stage needs is damaged or gone": remade_by_the_stage_before,

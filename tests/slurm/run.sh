@@ -4,6 +4,7 @@
 #   tests/slurm/run.sh              the study undisturbed, then its imaging half with faults
 #   tests/slurm/run.sh undisturbed  the first alone
 #   tests/slurm/run.sh faults       the second alone, against an undisturbed imaging half
+#   tests/slurm/run.sh accounts     its first stages on a SLURM that accounts (slurmdbd, MariaDB)
 #
 # The faults: a job over its memory, one over its time, one cancelled, the node drained and resumed,
 # the controller away for a while. The tables must be those of the undisturbed run.
@@ -18,11 +19,11 @@ part=${1:-all}
 bin=${BIN:-.venv/bin}
 patients=${PATIENTS:-24}
 away=${AWAY:-60}   # seconds without a controller
-conf=/etc/slurm/slurm.conf
+conf=/etc/slurm/slurm.conf dbd_conf=/etc/slurm/slurmdbd.conf
 
 case "$part" in
-  all | undisturbed | faults) ;;
-  *) echo "usage: tests/slurm/run.sh [undisturbed | faults]" >&2; exit 1 ;;
+  all | undisturbed | faults | accounts) ;;
+  *) echo "usage: tests/slurm/run.sh [undisturbed | faults | accounts]" >&2; exit 1 ;;
 esac
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   echo "This script needs root on Debian: it sets up a SLURM on this machine." >&2
@@ -32,9 +33,17 @@ if [ -e "$conf" ]; then
   echo "$conf belongs to somebody: this script does not touch it." >&2
   exit 1
 fi
-if ! command -v slurmctld >/dev/null || ! command -v munged >/dev/null; then
+needed=(slurmctld munged) packages=(slurm-wlm munge)
+if [ "$part" = accounts ]; then
+  needed+=(slurmdbd mariadbd) packages+=(slurmdbd mariadb-server)
+  if [ -e /run/mysqld/mysqld.sock ] || [ -e "$dbd_conf" ]; then
+    echo "A database or $dbd_conf belongs to somebody: this script does not touch it." >&2
+    exit 1
+  fi
+fi
+if ! command -v "${needed[@]}" >/dev/null || [ "$(command -v "${needed[@]}" | wc -l)" != "${#needed[@]}" ]; then
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
 fi
 
 host=$(hostname -s)
@@ -47,12 +56,58 @@ disturbed=
 stop() {
   # The run first: without a SLURM it would go on asking for one.
   if [ -n "$disturbed" ]; then kill "$disturbed" 2>/dev/null && wait "$disturbed" || true; fi
-  for daemon in slurmd slurmctld munged; do
+  for daemon in slurmd slurmctld slurmdbd mariadbd munged; do
     if [ -e "$state/$daemon.pid" ]; then kill "$(cat "$state/$daemon.pid")" || true; fi
   done
+  if [ "$part" = accounts ]; then rm -f "$dbd_conf"; fi
   rm -f "$conf"
 }
 trap stop EXIT
+
+# A database of its own, and in it one account of this user (spine) with two qualities of service.
+accounting() {
+  cat >>"$conf" <<CONF
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=$host
+AccountingStorageEnforce=associations,limits,qos
+# The efficiency report names rules by what Snakemake writes as a job's comment.
+AccountingStoreFlags=job_comment
+CONF
+  cat >"$dbd_conf" <<CONF
+AuthType=auth/munge
+DbdHost=$host
+SlurmUser=root
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=root
+StorageLoc=slurm_acct_db
+PidFile=$state/slurmdbd.pid
+LogFile=$state/slurmdbd.log
+CONF
+  chmod 600 "$dbd_conf"
+  rm -rf "$state/db"
+  mkdir -p "$state/db" /run/mysqld
+  chown mysql: "$state/db" /run/mysqld
+  mariadb-install-db --user=mysql --datadir="$state/db" --auth-root-authentication-method=normal >/dev/null
+  mariadbd --user=mysql --datadir="$state/db" --socket=/run/mysqld/mysqld.sock --skip-networking \
+    >"$state/mariadbd.log" 2>&1 &
+  echo $! >"$state/mariadbd.pid"
+  for _ in $(seq 60); do
+    if mariadb-admin ping --silent >/dev/null 2>&1; then break; fi
+    sleep 1
+  done
+  slurmdbd
+  for _ in $(seq 60); do
+    if sacctmgr -n list cluster >/dev/null 2>&1; then break; fi
+    sleep 1
+  done
+  sacctmgr -i -Q add cluster onenode
+  sacctmgr -i -Q add account spine Description=spine Organization=radiology
+  sacctmgr -i -Q add account bones Description=bones Organization=surgery
+  sacctmgr -i -Q add qos long,gold
+  sacctmgr -i -Q add user root DefaultAccount=spine Account=spine QOS=normal,long
+}
+
 cat >"$conf" <<CONF
 ClusterName=onenode
 SlurmctldHost=$host
@@ -80,6 +135,7 @@ PartitionName=short Nodes=ALL MaxTime=60 State=UP
 CONF
 
 munge -n >/dev/null 2>&1 || runuser -u munge -- munged --pid-file "$state/munged.pid"
+if [ "$part" = accounts ]; then accounting; fi
 slurmctld
 slurmd
 for _ in $(seq 30); do
@@ -182,6 +238,48 @@ faults() {
   "$bin/python" tests/slurm/same_tables.py "$whole/demo-slurm/tables" "$broken/demo-slurm/tables"
 }
 
+# refused WORDS [more of snakemake's options]: a run whose jobs SLURM does not take says so.
+refused() {
+  local words=$1 log=build/slurm/refused.log
+  shift
+  if charged build/slurm/refused "$@" >"$log" 2>&1; then
+    echo "a run with $* was not refused" >&2
+    return 1
+  fi
+  grep -F "$words" "$log"
+  grep -q '\[slurm-job-refused\]$' "$log"
+  if grep -qE 'Traceback|sbatch --parsable' "$log"; then
+    cat "$log"
+    return 1
+  fi
+}
+
+# charged RESULTS [more of snakemake's options]: on a SLURM that accounts.
+charged() {
+  local results=$1
+  shift
+  rm -rf "$results"
+  study "$results" preflight --workflow-profile profiles/slurm --latency-wait 5 \
+    --slurm-init-seconds-before-status-checks 3 --seconds-between-status-checks 3 "$@"
+}
+
+accounts() {
+  local table=build/slurm/efficiency
+  refused "lists no account bones of this user" --default-resources slurm_account=bones
+  refused "Invalid qos specification" --default-resources slurm_account=spine --slurm-qos gold
+  test -z "$(sacct -nX -S now-1hours -o jobid)"
+  rm -rf "$table"
+  charged build/slurm/charged --default-resources slurm_account=spine --slurm-qos long \
+    --slurm-efficiency-report --slurm-efficiency-report-path "$table"
+  sacct -nX -P -S now-1hours -o account,qos,state | sort | uniq -c
+  test "$(sacct -nX -P -S now-1hours -o account,qos,state | sort -u)" = "spine|long|COMPLETED"
+  for rule in ingest masks preflight_study; do grep -c "rule_$rule" "$table"/efficiency_report_*.csv; done
+}
+
+if [ "$part" = accounts ]; then
+  accounts
+  exit 0
+fi
 if [ "$part" != faults ]; then
   run build/slurm/results
   run build/slurm/results | grep "Nothing to do"

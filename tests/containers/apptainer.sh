@@ -65,6 +65,11 @@ if [ -n "$(git status --porcelain)" ]; then echo "What is not committed is not i
   >"$work/build.log" 2>&1 || { tail -n 30 "$work/build.log"; exit 1; }
 echo "image: $((SECONDS - began)) s, $(du -sh "$image" | cut -f1)"
 
+# Threads are the caller's, code is the image's.
+found=$(OMP_NUM_THREADS=3 PYTHONPATH=$checkout apptainer --silent exec "$image" python -c \
+  'import os, pipeline; print(os.environ["OMP_NUM_THREADS"], pipeline.__file__)')
+test "$found" = "3 /opt/vertebromics/pipeline/__init__.py"
+
 "$bin/python" -m demo.make --out "$work/data" --patients "${PATIENTS:-12}" >/dev/null
 
 # study RESULTS [more of snakemake's options]

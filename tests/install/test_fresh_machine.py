@@ -62,6 +62,19 @@ def test_files_are_copied_and_folders_are_named(carry_pip, tmp_path):
     assert f"find-links='{wheels}\\n{tmp_path / 'missing'}'" in read_back
 
 
+def test_a_machine_without_pip_is_told_what_to_install(repository, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-S", repository / "tests/fresh_machine/carry_pip.py", tmp_path],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "pip is not on this machine. Remedy: apt-get install python3-pip\n"
+
+
 @pytest.mark.parametrize("words", [[], ["debian11"], ["debian12", "--fast"]])
 def test_wrong_words_are_told(repository, words):
     done = subprocess.run(

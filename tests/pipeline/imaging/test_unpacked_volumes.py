@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel
@@ -80,3 +82,17 @@ def test_rescaled_and_big_endian_numbers_are_read_by_itk(tmp_path):
     assert b"endian: little" in content
     path.write_bytes(content.replace(b"endian: little", b"endian: big"))
     assert_as_itk_reads(path, unpacked=False)
+
+
+def test_a_nifti_is_read_without_what_reads_dicom(tmp_path):
+    sitk.WriteImage(volume("int16"), tmp_path / "ct.nii.gz")
+    program = """
+import sys
+from pipeline.imaging.read_ct import read_ct
+read_ct("ct.nii.gz")
+assert "nibabel" in sys.modules and "pydicom" not in sys.modules
+import pydicom  # as ever afterwards
+"""
+    run = [sys.executable, "-c", program]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

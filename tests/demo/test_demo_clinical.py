@@ -70,6 +70,10 @@ def test_the_study_of_a_protocol_is_valid_and_compares(name, tmp_path, repositor
     study = validate_study(load_config([repository / "config" / f"demo-{name}.yaml"]))
     rows = compare(study)[0].rows
     assert {"age", "sex"} <= set(rows["variable"])
+    if name == "zhang2025":  # as its table 1 was found to be tested
+        named = rows.set_index("variable")["test"]
+        assert named[["sex", "diabetes", "ivc"]].eq("likelihood-ratio").all()
+        assert named["segment"] == "trend"
     if "regression" not in study.config["analyses"]:
         return
     cohort, validation = study_cohort(study)

@@ -125,7 +125,7 @@ def test_the_page_in_a_browser_equals_the_model(model, tmp_path):
     """The fields are filled by a script as a person fills them; the page computes and prints."""
     if CHROMIUM is None:
         pytest.skip("needs Chromium to open the page")
-    rows = patients(model, 200, seed=2)
+    rows = patients(model, 1000, seed=2)
     names = [term.name for term in model.terms]
     filled = (
         "<script>window.addEventListener('load', () => {"

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 
 import models.regression
 from models.judge import _arguments, main
-from models.regression.checking.roc import learn_marker
+from models.regression.checking.roc import COLUMNS, learn_marker, roc_row
 from models.regression.checking.screening import score_test
 from models.regression.fitting.logistic import wald_test
 from models.regression.fitting.terms import Term
@@ -150,6 +150,26 @@ def test_the_full_equation_takes_the_recovery_rate_as_a_fraction():
     # As per cent the same row would have a risk of nearly nothing.
     wrong = rows.assign(recovery_rate=3000.0)
     assert model.risk(wrong)[0] < 1e-4 < model.risk(rows)[0]
+
+
+def test_a_cut_chosen_anew_gives_the_validation_of_rong2025():
+    """89 of 117 and 321 of 452 in the fit; 11 of 17 and 56 of 61 at .379 in place of .184."""
+    fitted = np.r_[np.ones(117), np.zeros(452)]
+    risk = pd.Series(np.repeat([0.184, 0.1, 0.184, 0.1], [89, 28, 131, 321]))
+    marker = learn_marker("model", None, risk, fitted)
+    who = np.arange(len(fitted))
+    row = dict(zip(COLUMNS, roc_row(marker, risk, fitted, who, "training", 0.95), strict=True))
+    assert (round(row["sensitivity"], 3), round(row["specificity"], 3)) == (0.761, 0.710)
+    later = np.r_[np.ones(17), np.zeros(61)]
+    new = pd.Series(np.repeat([0.379, 0.2, 0.1, 0.379, 0.2, 0.1], [11, 3, 3, 5, 20, 36]))
+    who = np.arange(len(later))
+    given = (new, later, who, "validation", 0.95)
+    kept = dict(zip(COLUMNS, roc_row(marker, *given), strict=True))
+    anew = learn_marker("model", None, new, later)
+    chosen = dict(zip(COLUMNS, roc_row(anew, *given, chosen_on="validation"), strict=True))
+    assert (kept["cut"], chosen["cut"]) == (">= 0.184", ">= 0.379")
+    assert (round(chosen["sensitivity"], 3), round(chosen["specificity"], 3)) == (0.647, 0.918)
+    assert chosen["youden"] > kept["youden"]
 
 
 #: Printed B, SE, Wald, OR and limits of li2021, table 4.

@@ -68,6 +68,7 @@ COPIED = (
     "config/schema.json",
     "config/*.csv",
     "config/protocols/*.yaml",
+    "config/protocols/*/*.csv",
     "profiles/*/config.yaml",
     "radiomics_params/*.*",
     "radiomics_params/sensitivity/*.yaml",

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 from scipy.optimize import brentq
 
 from pipeline.core import command
-from pipeline.core.files import whole_file, write_json
+from pipeline.core.files import whole_file, write_csv, write_json
 from pipeline.core.seeds import derive_seed
+from pipeline.study.config import PROTOCOLS
 from pipeline.study.option_numbers import SEED, number_within
 
 #: What a column of `Numbers` may hold at most, in standard deviations from its mean.
@@ -341,14 +343,37 @@ def write_cohort(name: str, folder: Path, seed: int = 2025) -> None:
     write_json(truth, folder / "truth.json")
 
 
+def template_of(name: str) -> dict[str, pd.DataFrame]:
+    """Return the tables of a new study with a cohort's protocol, of one patient named EXAMPLE-0001.
+
+    Those of the cohort, without the order of enrolment where no line of the protocol asks for it.
+    """
+    table, dictionary = simulate(name)[0].head(1), dictionary_of(name)
+    protocol = yaml.safe_load((PROTOCOLS / f"{name}.yaml").read_text(encoding="utf-8"))
+    if protocol.get("split", {}).get("column") != "enrolment":
+        table = table.drop(columns="enrolment")
+        dictionary = dictionary[dictionary["column"] != "enrolment"]
+    return {"clinical": table.assign(patient_id="EXAMPLE-0001"), "dictionary": dictionary}
+
+
 def main(options: argparse.Namespace) -> None:
-    """Write the cohorts that are asked for."""
+    """Write the cohorts that are asked for, or the templates of all protocols."""
+    for name in COHORTS if options.templates else ():
+        for file, table in template_of(name).items():
+            write_csv(table, options.out / name / f"{file}.csv")
+    if options.templates:
+        return
     for name in [options.cohort] if options.cohort else COHORTS:
         write_cohort(name, options.out / name, options.seed)
 
 
 def _arguments() -> argparse.ArgumentParser:
     arguments = command.parser("demo.clinical", __doc__)
+    arguments.add_argument(
+        "--templates",
+        action="store_true",
+        help="write the tables of `vertebromics new --protocol` instead (into config/protocols)",
+    )
     arguments.add_argument("--cohort", choices=list(COHORTS), help="one of them (default: all)")
     arguments.add_argument("--out", required=True, type=Path, help="folder of a folder each")
     arguments.add_argument("--seed", type=number_within(SEED), default=2025, help="of all draws")

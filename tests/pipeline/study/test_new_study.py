@@ -6,10 +6,13 @@ from argparse import Namespace
 
 import pandas as pd
 import pytest
+import yaml
 
+from demo.clinical import COHORTS, simulate, template_of
 from pipeline.core.errors import StudyError
-from pipeline.study.config import load_config
-from pipeline.study.new_study import TABLES, main, write_templates
+from pipeline.core.files import write_csv
+from pipeline.study.config import PROTOCOLS, load_config
+from pipeline.study.new_study import OUTCOMES, TABLES, _arguments, main, write_templates
 from pipeline.tables.registered import write_marker
 from pipeline.tables.schema import load_schema
 from pipeline.validate import validate_study
@@ -69,11 +72,54 @@ def test_name_is_a_plain_word(tmp_path, name):
 def test_next_steps_are_told(tmp_path, capsys, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
-    main(Namespace(name="s", folder=None, features=[]))
+    main(Namespace(name="s", folder=None, features=[], protocol=None))
     printed = capsys.readouterr().out
     assert "vertebromics intake DICOM_ROOT MASK_ROOT --out studies/s/study" in printed
     assert "vertebromics check --config studies/s/config.yaml" in printed
     assert (tmp_path / "studies" / "s" / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("protocol", COHORTS)
+def test_the_templates_of_a_published_study_are_its_tables(tmp_path, protocol, capsys, repository):
+    """With the patients of the demo cohort in place of the example, the study is valid."""
+    folder = tmp_path / "s"
+    options = _arguments().parse_args(["s", "--protocol", protocol, "--folder", str(folder)])
+    main(options)
+    assert f"vertebromics run --configfile {folder}/config.yaml" in capsys.readouterr().out
+    found = {path.name for path in folder.iterdir()}
+    assert found == {"config.yaml", "clinical.csv", "dictionary.csv"}
+    config = load_config([folder / "config.yaml"])
+    assert config["protocol"] == protocol
+    demo = yaml.safe_load((repository / f"config/demo-{protocol}.yaml").read_text(encoding="utf-8"))
+    assert demo.get("outcome") == OUTCOMES[protocol]
+    for name, table in template_of(protocol).items():
+        write_csv(table, tmp_path / "again.csv")
+        own = (PROTOCOLS / protocol / f"{name}.csv").read_bytes()
+        assert own == (tmp_path / "again.csv").read_bytes(), "python -m demo.clinical --templates"
+        assert (folder / f"{name}.csv").read_bytes() == own
+    header = pd.read_csv(folder / "clinical.csv", encoding="utf-8-sig")
+    assert header["patient_id"].tolist() == ["EXAMPLE-0001"]
+    write_csv(simulate(protocol)[0][list(header)], folder / "clinical.csv")
+    study = validate_study(config)
+    assert len(study.clinical) == COHORTS[protocol].patients
+
+
+def test_the_protocol_with_images_is_a_line_of_the_templates(tmp_path):
+    write_templates("s", tmp_path / "with", protocol="ge2025")
+    write_templates("s", tmp_path / "without")
+    texts = [
+        (tmp_path / name / "config.yaml").read_text(encoding="utf-8")
+        for name in ("with", "without")
+    ]
+    assert yaml.safe_load(texts[0])["protocol"] == "ge2025"
+    assert "protocol" not in yaml.safe_load(texts[1])
+    assert {path.stem for path in PROTOCOLS.glob("*.yaml")} == {"ge2025", *OUTCOMES}
+
+
+def test_a_protocol_and_feature_tables_are_two_kinds_of_study(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        _arguments().parse_args(["s", "--protocol", "li2021", "--features", "f.csv"])
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def feature_table(folder, **columns):
@@ -128,7 +174,7 @@ def test_a_table_of_features_alone_has_nobody(tmp_path):
 
 def test_the_command_says_what_is_guessed(tmp_path, capsys):
     path = feature_table(tmp_path, ID=range(40), Target=[0, 1] * 20)
-    main(Namespace(name="s", folder=tmp_path / "s", features=[path]))
+    main(Namespace(name="s", folder=tmp_path / "s", features=[path], protocol=None))
     said = capsys.readouterr().out
     assert "are guesses" in said
     assert "register" not in said

@@ -7,6 +7,7 @@ A model that is known from a paper alone is written by hand, one that was fitted
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,11 @@ from pipeline.core.written.spellings import spelled_twice
 from pipeline.core.written.yaml_keys import read_yaml
 from pipeline.tables.files.limits import read_bytes
 
+logger = logging.getLogger("vertebromics")
+
+#: Models that papers published, as they come with this package.
+PUBLISHED = Path(__file__).parents[1] / "published"
+
 SCHEMA = "vertebromics-regression-model/1"
 SCHEMA_FILE = Path(__file__).with_name("model.schema.yaml")
 
@@ -39,7 +45,9 @@ def read_model(path: str | Path) -> RegressionModel:
     Parameters
     ----------
     path : path-like
-        A .yaml, .yml or .json file that keeps to model.schema.yaml.
+        A .yaml, .yml or .json file that keeps to model.schema.yaml. The name alone of a published
+        model that lies in `PUBLISHED`, such as ``rong2025.yaml``, means that one where the working
+        directory has no file of this name.
 
     Raises
     ------
@@ -55,6 +63,9 @@ def read_model(path: str | Path) -> RegressionModel:
             remedy="docs/regression.md shows what such a file looks like",
             code="model-file-name",
         )
+    if not path.exists() and path.name == str(path) and (PUBLISHED / path).is_file():
+        path = PUBLISHED / path
+        logger.info("model: the published one of %s", path.name)
     if not path.is_file():
         raise StudyError(
             "The model's file must exist",

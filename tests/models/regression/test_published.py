@@ -18,7 +18,7 @@ from models.regression.checking.roc import COLUMNS, learn_marker, roc_row
 from models.regression.checking.screening import score_test
 from models.regression.fitting.logistic import wald_test
 from models.regression.fitting.terms import Term
-from models.regression.publishing.model_file import read_model
+from models.regression.publishing.model_file import model_facts, read_model
 from models.regression.publishing.nomogram import build_nomogram, points_of, points_table
 from models.scoring.metrics import auroc
 from pipeline.core.errors import StudyError
@@ -229,6 +229,21 @@ def test_the_printed_grouped_wald_test_fits_its_two_coefficients():
     found = brentq(lambda one: statistic(one) - 16.12, 0.31, 0.45)
     assert found == pytest.approx(of_reference, rel=0.15)
     assert round(stats.chi2.sf(16.12, 2), 4) == 0.0003
+
+
+def test_a_published_model_is_found_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = read_model(PUBLISHED / "rong2025_points.yaml")
+    found = read_model("rong2025_points.yaml")
+    assert model_facts(found) == model_facts(own)
+    with refusal("model-file-missing", StudyError):
+        read_model("rong2026.yaml")
+    with refusal("model-file-missing", StudyError):
+        read_model("elsewhere/rong2025_points.yaml")
+    # A file of one's own with this name comes first.
+    (tmp_path / "rong2025_points.yaml").write_text("schema: none of these\n")
+    with pytest.raises(StudyError):
+        read_model("rong2025_points.yaml")
 
 
 def test_judge_takes_a_models_file(tmp_path):

@@ -65,7 +65,8 @@ def test_a_seed_gives_the_same_cohort():
 
 @pytest.mark.parametrize("name", COHORTS)
 def test_the_study_of_a_protocol_is_valid_and_compares(name, tmp_path, repository, monkeypatch):
-    main(Namespace(cohort=name, out=tmp_path / "demo" / "clinical-data", seed=2025))
+    out = tmp_path / "demo" / "clinical-data"
+    main(Namespace(cohort=name, out=out, seed=2025, templates=False))
     monkeypatch.chdir(tmp_path)
     study = validate_study(load_config([repository / "config" / f"demo-{name}.yaml"]))
     rows = compare(study)[0].rows

@@ -184,7 +184,8 @@ def _findings(results: Results) -> list[Point]:
         text = f"{arms_sentence(results)} {added_value_sentences(results)}"
         points.append(("Added value of radiomics", text.strip()))
     if text := baselines_sentence(results):
-        points.append(("Without radiomics", text))
+        features = results.modelling.info["features"]
+        points.append(("Without radiomics" if features else "Simpler predictions", text))
     model = leading_model(results)
     if text := brief_calibration(results, model):
         points.append(("Calibration", f"{model_labels(results)[model]}: {text}"))
@@ -223,8 +224,9 @@ def _not_for(results: Results) -> str:
         text = "Decisions on single patients: sites of this study alone have tested the model"
     if learned_oversampled(results, leading_model(results)):
         text += ", and after oversampling its risks are scores"
+    text = f"Treatment effects. {text}."
     told = results["reporting"]["not_for"]
-    return f"{first_upper(told.rstrip('.'))}. {text}." if told else f"{text}."
+    return f"{first_upper(told.rstrip('.'))}. {text}" if told else text
 
 
 def _facts(results: Results) -> list[tuple[str, str, str]]:

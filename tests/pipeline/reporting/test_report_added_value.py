@@ -48,7 +48,17 @@ def test_the_summary_answers_in_at_most_250_words(lr_results):
     assert "AUROC 0." in points["Added value of radiomics"]
     assert "bone mineral density" in points["Without radiomics"]
     assert points["Validation"] == "Internal validation on a split sample."
-    assert points["Not for"].startswith("Decisions on single patients")
+    assert points["Not for"].startswith("Treatment effects. Decisions on single patients")
+
+
+def test_a_study_without_features_speaks_of_no_radiomics(lr_results):
+    info = lr_results.modelling.info | {"features": []}
+    changed = replace(lr_results, modelling=replace(lr_results.modelling, info=info))
+    (points,) = [
+        block.points for block in summary_section(changed, []).blocks if isinstance(block, Points)
+    ]
+    assert "bone mineral density" in dict(points)["Simpler predictions"]
+    assert "Without radiomics" not in dict(points)
 
 
 def test_three_limitations_are_named_those_of_performance_first(lr_results):

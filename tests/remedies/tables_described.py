@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.tables.split_designs import parts_from_column
@@ -147,7 +148,7 @@ for bad_input, remedy, wrong, right in (
     entry(bad_input, remedy, formula, wrong, right)
 
 
-def split(_: Path, given: tuple[dict, list]) -> object:
+def split(_: Path, given: tuple[splits.Split, list]) -> object:
     options, values = given
     return parts_from_column(splits.units(values), options)
 
@@ -156,7 +157,7 @@ for bad_input, remedy, wrong, right in (
     (
         "A split that needs a column, without one",
         "write the name of a column",
-        (splits.IMPORTED | {"column": None}, ["train", "test"]),
+        (replace(splits.IMPORTED, column=None), ["train", "test"]),
         (splits.IMPORTED, ["train", "test"]),
     ),
     (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from pipeline.reporting.cautions.cautions import unsupported_corrections
 from pipeline.reporting.paper.passages import Passage
-from pipeline.reporting.parts.evaluation_tables import threshold_ranges
+from pipeline.reporting.parts.evaluation_tables import ROUNDING, threshold_ranges
 from pipeline.reporting.results import Results, judged, metric
 from pipeline.reporting.sections.prediction.models import model_labels
 from pipeline.reporting.sections.prediction.primary import primary_sentence
@@ -135,20 +137,48 @@ def _utility(results: Results) -> list[str]:
     if row is not None and pd.notna(row["value"]):
         shown = interval(row["value"], row["low"], row["high"], 3, UNIT)
         paragraphs.append(f"Its Brier score was {shown}.")
+    if text := _curve_index(results, model):
+        paragraphs.append(text)
     curves = results.modelling.evaluation.decision_curve
     own = curves[curves["model"] == model].sort_values("threshold")
-    ranges = threshold_ranges(own["threshold"], own["gain"] > 0) if len(own) else []
+    ranges = threshold_ranges(own["threshold"], own["gain"] > ROUNDING) if len(own) else []
     if ranges:
-        told = sentence_list(f"{number(low, 2)} to {number(high, 2)}" for low, high in ranges)
+        surely = threshold_ranges(own["threshold"], own["gain_low"] > ROUNDING)
+        level = f"{100 * results['evaluation.confidence']:g}%"
+        limits = (
+            f"the lower {level} limit of this gain was above zero at {_spans(surely)}"
+            if surely
+            else f"the lower {level} limit of this gain was above zero at none of them, so that "
+            "the gain may be due to chance"
+        )
         paragraphs.append(
             f"Its net benefit exceeded that of treating all and treating nobody at threshold "
-            f"probabilities of {told}."
+            f"probabilities of {_spans(ranges)}; {limits} (limits at each threshold alone)."
         )
     elif len(own):
         paragraphs.append(
             "Its net benefit exceeded that of treating all or nobody at no threshold probability."
         )
     return paragraphs
+
+
+def _spans(ranges: Sequence[tuple[float, float]]) -> str:
+    return sentence_list(
+        number(low, 2) if low == high else f"{number(low, 2)} to {number(high, 2)}"
+        for low, high in ranges
+    )
+
+
+def _curve_index(results: Results, model: str) -> str:
+    """Say the mean distance of risks from the calibration curve, or why it is not known."""
+    row = metric(results, model, "ici")
+    if row is None:
+        return ""
+    if pd.isna(row["value"]):
+        reason = str(row["method"]).removeprefix("undefined: ")
+        return f"Its integrated calibration index could not be computed ({reason})."
+    shown = interval(row["value"], row["low"], row["high"], 3, UNIT)
+    return f"Its integrated calibration index was {shown}."
 
 
 def _resampled(results: Results) -> str:

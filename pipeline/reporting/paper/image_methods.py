@@ -74,9 +74,9 @@ def acquisition_text(results: Results) -> str:
         return ""
     read = results.imaging.ingest[results.imaging.ingest["status"] != "error"]
     parts = []
-    for column, name in (("manufacturer", "scanners of"), ("kernel", "kernels")):
-        if column in read and read[column].notna().any():
-            amounts = Counter(str(value) for value in read[column].dropna())
+    for name, values in (("scanners:", _scanners(read)), ("kernels", _known(read, "kernel"))):
+        if values:
+            amounts = Counter(values)
             told = sentence_list(f"{value} ({amount})" for value, amount in amounts.most_common(5))
             parts.append(f"{name} {told}")
     for column, name, unit in (
@@ -93,6 +93,23 @@ def acquisition_text(results: Results) -> str:
     if results["reporting"].get("contrast") is None:
         parts += _contrast_of_headers(read)
     return "; ".join(parts)
+
+
+def _known(read: pd.DataFrame, column: str) -> list[str]:
+    return [str(value) for value in read[column].dropna()] if column in read else []
+
+
+def _scanners(read: pd.DataFrame) -> list[str]:
+    """Return manufacturer and model of each scan's scanner, as far as its header states them.
+
+    Neither names a hospital: no other attribute of a scanner, such as its station, is read.
+    """
+    columns = [name for name in ("manufacturer", "scanner") if name in read]
+    return [
+        " ".join(str(value) for value in row if pd.notna(value))
+        for row in read[columns].itertuples(index=False)
+        if any(pd.notna(value) for value in row)
+    ]
 
 
 def _contrast_of_headers(read: pd.DataFrame) -> list[str]:

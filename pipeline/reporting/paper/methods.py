@@ -21,6 +21,7 @@ from pipeline.running.provenance import python_version, software_version, versio
 def methods(results: Results) -> list[Passage]:
     """Return the passages of methods in the order of a paper."""
     passages = [
+        *_notes(results),
         Passage("Study design and patients", list(_patients(results))),
         Passage("Outcome", list(_outcome(results))),
     ]
@@ -41,6 +42,18 @@ def methods(results: Results) -> list[Passage]:
         passages.append(Passage("Logistic regression", [_regression(results)]))
     passages.append(Passage("Software", [_software(results)]))
     return passages
+
+
+def _notes(results: Results) -> Iterator[Passage]:
+    """Yield what no reader may miss: the study's notice, and masks that no person drew."""
+    notes = [str(results["notice"])] if results["notice"] else []
+    if name := results["simulated_reader"]:
+        notes.append(
+            f"The masks of reader {name} were made by a computer from another reader's masks, so "
+            "that agreement between readers says nothing of people."
+        )
+    if notes:
+        yield Passage("Note on the data", notes)
 
 
 def _patients(results: Results) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pipeline.reporting.judged_rows import JudgedRows
 from pipeline.reporting.wording import NO_VALUE, UNIT, number, p_value, sentence_list
 
 #: Gains below it are rounding.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 def goodness_of_fit_table(tests: pd.DataFrame, labels: dict[str, str], judged: JudgedRows) -> Table:
@@ -56,8 +56,8 @@ def useful_ranges_table(curves: pd.DataFrame, labels: dict[str, str], level: str
     rows, raw = [], []
     for name, label in labels.items():
         own = curves[curves["model"] == name].sort_values("threshold")
-        better = threshold_ranges(own["threshold"], own["gain"] > _ROUNDING)
-        surely = threshold_ranges(own["threshold"], own["gain_low"] > _ROUNDING)
+        better = threshold_ranges(own["threshold"], own["gain"] > ROUNDING)
+        surely = threshold_ranges(own["threshold"], own["gain_low"] > ROUNDING)
         best = own.loc[own["gain"].idxmax()] if own["gain"].notna().any() else None
         rows.append(
             {

@@ -217,7 +217,20 @@ def _metric_table(
             line[label] = NO_VALUE if row is None else _two_lines(row)
         rows.append(line)
     shown = pd.DataFrame(rows)
+    caption += _undefined(raw[raw["model"].isin(list(labels))], names, labels)
     return Table(table_name, caption, shown, raw, numeric=tuple(labels.values()))
+
+
+def _undefined(raw: pd.DataFrame, names: dict[str, str], labels: dict[str, str]) -> str:
+    """Say why values of a table of metrics are missing: of one reason, all its metrics."""
+    missing = raw[raw["value"].isna()]
+    told = []
+    for reason, rows in missing.groupby("method", sort=False):
+        models = sentence_list(labels[name] for name in rows["model"].drop_duplicates())
+        of = "" if rows["model"].nunique() == len(labels) else f" of {models}"
+        metrics = sentence_list(names[name] for name in rows["metric"].drop_duplicates())
+        told.append(f"{metrics}{of} ({str(reason).removeprefix('undefined: ')})")
+    return f" Not defined: {'; '.join(told)}." if told else ""
 
 
 def _two_lines(row: pd.Series) -> str:

@@ -7,6 +7,7 @@ import re
 import struct
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 from unittest import mock
 
 import pandas as pd
@@ -15,9 +16,9 @@ import yaml
 from docx import Document
 from openpyxl import load_workbook
 
-from pipeline.reporting.blocks import Section
+from pipeline.reporting.blocks import Section, Table
 from pipeline.reporting.figures.models import roc_figure
-from pipeline.reporting.paper import draft
+from pipeline.reporting.paper import draft, image_methods
 from pipeline.reporting.paper.checklists import (
     ABSENT,
     ANSWERED,
@@ -40,7 +41,7 @@ from pipeline.reporting.paper.passages import GAP
 from pipeline.reporting.paper.workbook import write_workbook
 from pipeline.reporting.results import Optimism
 from pipeline.reporting.sections.prediction.added_value import added_value_section
-from pipeline.reporting.sections.prediction.models import model_labels
+from pipeline.reporting.sections.prediction.models import model_labels, performance_section
 from pipeline.reporting.sections.prediction.selection import selection_section
 from pipeline.study.sections.reporting import Reporting
 from tests.support.options import every_option
@@ -103,6 +104,65 @@ def test_results_quote_the_tables(results):
     # A sentence of the page says "None was declared" below its own heading.
     assert "No primary analysis was declared before the study ran" in text
     assert "None was declared" not in text
+
+
+def judged_by(results, **tables):
+    evaluation = replace(results.modelling.evaluation, **tables)
+    return replace(results, modelling=replace(results.modelling, evaluation=evaluation))
+
+
+def test_a_calibration_index_is_stated_or_why_it_is_not(results):
+    table = results.modelling.evaluation.metrics.copy()
+    of_index = (table["metric"] == "ici") & (table["part"] == "test")
+    table.loc[of_index, ["value", "low", "high"]] = [0.0412, 0.02, 0.1]
+    text = text_of(findings(judged_by(results, metrics=table)))
+    assert "Its integrated calibration index was 0.041 (0.020 to 0.100)." in text
+    table.loc[of_index, ["value", "low", "high"]] = float("nan")
+    table.loc[of_index, "method"] = "undefined: too few units"
+    changed_results = judged_by(results, metrics=table)
+    text = text_of(findings(changed_results))
+    assert "index could not be computed (too few units)." in text
+    tables = {block.name: block for block in performance_section(changed_results).all_blocks()
+              if isinstance(block, Table)}  # fmt: skip
+    caption = tables["metrics-probabilities"].caption
+    assert caption.endswith("Not defined: Integrated calibration index (too few units).")
+
+
+def test_a_gain_is_stated_with_its_limit(results):
+    curve = results.modelling.evaluation.decision_curve.copy()
+    own = curve["model"] == "lr"
+    at = curve["threshold"].round(2)
+    curve.loc[own, "gain"] = at[own].between(0.2, 0.4) * 0.01
+    curve.loc[own, "gain_low"] = at[own].between(0.25, 0.3) * 0.01
+    text = text_of(findings(judged_by(results, decision_curve=curve)))
+    assert (
+        "at threshold probabilities of 0.20 to 0.40; the lower 95% limit of this gain was" in text
+    )
+    assert "above zero at 0.25 to 0.30 (limits at each threshold alone)." in text
+    curve.loc[own, "gain_low"] = -0.01
+    text = text_of(findings(judged_by(results, decision_curve=curve)))
+    assert "above zero at none of them, so that the gain may be due to chance" in text
+    curve.loc[own, "gain"] = 1e-15  # of rounding
+    text = text_of(findings(judged_by(results, decision_curve=curve)))
+    assert "exceeded that of treating all or nobody at no threshold probability" in text
+
+
+def test_simulated_data_are_said_first(results):
+    assert methods(results)[0].heading == "Study design and patients"
+    told = changed(results, notice="All patients are synthetic.", simulated_reader="B")
+    first = methods(told)[0]
+    assert first.heading == "Note on the data"
+    assert "All patients are synthetic." in first.paragraphs
+    assert "The masks of reader B were made by a computer" in first.paragraphs[1]
+
+
+def test_scanners_are_named_by_manufacturer_and_model(results):
+    read = pd.DataFrame({
+        "status": ["ok"] * 4, "manufacturer": ["Maker", "Maker", "Maker", None],
+        "scanner": ["Swift 64", "Swift 64", None, None], "station": ["CT-WEST-1"] * 4,
+    })  # fmt: skip
+    text = image_methods.acquisition_text(replace(results, imaging=SimpleNamespace(ingest=read)))
+    assert text == "scanners: Maker Swift 64 (2) and Maker (1)"
 
 
 def validated(results, nested):
@@ -389,7 +449,6 @@ def test_numbers_stay_numbers_and_no_text_is_a_formula(tmp_path):
 
 
 def test_a_study_of_images_is_described_by_its_parameters(repository):
-    from pipeline.reporting.paper import image_methods
 
     path = repository / "radiomics_params" / "ge2025.yaml"
     parameters = yaml.safe_load(path.read_text(encoding="utf-8"))

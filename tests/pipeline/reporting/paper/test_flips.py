@@ -45,7 +45,7 @@ def whole(lr_results, repository) -> Results:
             "kvp": 120.0, "slice_thickness_mm": 1.5, "spacing_x": 0.5,
         }
     )  # fmt: skip
-    groups = {"groups": [{"name": "train", "units": len(split)}]}
+    groups = {"label": "part", "groups": [{"name": "train", "units": len(split)}]}
     results = replace(
         lr_results,
         imaging=SimpleNamespace(ingest=ingest),

@@ -95,9 +95,9 @@ NOTES = (
 )
 
 AT_THRESHOLD = (
-    "Confusion counts are of the averaged probabilities. Their threshold: {}. Risks of another "
-    "scale, as without oversampling, so have a threshold of that scale. Where single fits differ "
-    "much (SD over seeds), their scales do too: counts then differ between steps by chance."
+    "Confusion counts are of the averaged probabilities. Their threshold: {}. Each step has its "
+    "own, because risks may lie on another scale after it. If fits with different seeds disagree "
+    "(large SD over seeds), the counts of two steps can differ by chance alone."
 )
 
 COLUMNS = types_of(Ablation)

@@ -223,7 +223,8 @@ def performance_of(folder: Path, model: str) -> list[dict]:
     # Without a hold-out the evaluation is that of the nested folds, with intervals.
     judged = any(row["part"] == "nested" for row in rows)
     if not judged and path.exists() and is_fitted(info := read_json(path)):
-        method = f"{info['folds']} folds, {info['repeats']} repeat(s); no interval"
+        kept = "; search not repeated" if info["search"] == "fixed" else ""
+        method = f"{info['folds']} folds, {info['repeats']} repeat(s){kept}; no interval"
         for metric in ("auroc", "brier"):
             rows.append(_measured("nested", {"metric": metric}, info[metric], method))
     path = folder / "optimism" / f"{model}.parquet"

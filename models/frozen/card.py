@@ -30,7 +30,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 PARTS = {
     "test": "test rows",
     "out_of_fold": "training rows, each predicted by a fit without it",
-    "nested": "nested cross-validation of the whole procedure",
+    "nested": "cross-validation over outer folds, the procedure repeated in each",
     "optimism_corrected": "apparent, corrected for optimism by the bootstrap",
 }
 

@@ -257,8 +257,8 @@ def search_note(search: str, options: Search, repetition: str) -> str:
     """
     if search == "fixed":
         return (
-            "Parameters are those that the search on all training rows chose, which makes the "
-            "figures slightly optimistic."
+            "Hyperparameters are those that the search on all training rows chose, which makes "
+            "the estimates slightly optimistic."
         )
     own, final = parameter_sets(search, options), parameter_sets("full", options)
     if own == final:

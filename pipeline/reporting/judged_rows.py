@@ -75,7 +75,7 @@ def judged_rows(config: Mapping) -> JudgedRows:
     return JudgedRows(
         **vars(_NESTED)
         | {
-            "of_one_repeat": f" They are of the first of {repeats} times that the outer folds were "
-            "dealt, in which each row is judged once."
+            "of_one_repeat": f" They are of the first of {repeats} repeats of the outer folds, in "
+            "which each row is judged once."
         }
     )

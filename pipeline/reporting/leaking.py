@@ -34,8 +34,8 @@ SAME_POINTS = frozenset(("Question", "Scope", "Patients", "Outcome", "Contours",
 
 #: Tables that set figures of the rigorous order beside leaking ones.
 BESIDE = {
-    "nested": "The nested figures are of the rigorous order and do not leak; inner folds and test "
-    "rows are of the published one",
+    "nested": "Results of the outer folds are of the rigorous order and do not leak; folds of the "
+    "search and test rows are of the published one",
     **dict.fromkeys(
         ("estimates", "optimism"),
         "All but the test rows are of the rigorous order and do not leak; test rows are of the "
@@ -140,8 +140,8 @@ _RIGOROUS = OrderWords(
     test_estimate="the final model on patients that nothing was learned from. Unbiased, "
     "and with few events uncertain: the interval says how much.",
     excess="{}",
-    winner="The choice was made before the test rows were judged, and nothing of them enters it.",
-    ablation="Which features count as the highest follows from the training rows; all steps are "
+    winner="It was chosen before the test rows were used.",
+    ablation="Which features are the most important follows from the training rows; all steps are "
     "planned before the test rows are looked at.",
     imputation="both learned inside each fold",
     final_signature="the signature of the final models",
@@ -150,16 +150,16 @@ _NO_HOLD_OUT = replace(
     _RIGOROUS,
     selection="The final signature is learned on all rows. Every outer fold of the nested "
     "cross-validation, and every fold inside it, selects again from its own training rows, so that "
-    "no figure profits from rows it is judged on.",
+    "no result profits from rows it is judged on.",
     selected_on="all rows",
     ccc="all rows",
-    chosen="on all rows for the final model, and again in every outer fold for the figures below",
+    chosen="on all rows for the final model, and again in every outer fold for the results below",
     procedure="its procedure",
     tested="It describes the procedure; the final model is that procedure fitted to all rows.",
-    winner="The choice was made on inner folds of the same patients as the nested figures: of "
-    "several models the figure of the chosen one is slightly optimistic.",
-    ablation="Which features count as the highest follows from the final model, which learned from "
-    "all rows. Every step is fitted again in each outer fold, and judged on the rows held out "
+    winner="The choice was made on inner folds of the same patients as the nested results: of "
+    "several models that of the chosen one is slightly optimistic.",
+    ablation="Which features are the most important follows from the final model, which learned "
+    "from all rows. Every step is fitted again in each outer fold, and judged on the rows held out "
     "there.",
 )
 _AS_PUBLISHED = OrderWords(
@@ -179,7 +179,7 @@ _AS_PUBLISHED = OrderWords(
     excess="the selection on the outcomes of the test rows, beside {}",
     winner="No prediction of a test row enters the choice, but their outcomes do: they helped "
     "to select the features that the folds were scored with.",
-    ablation="Which features count as the highest follows from the training rows, but they are "
+    ablation="Which features are the most important follows from the training rows, but they are "
     "counted among features that the outcomes of the test rows helped to choose.",
     imputation="both learned before the folds of the search; for radiomic features the rows of "
     "all patients count as training rows",

@@ -53,7 +53,7 @@ _RANDOM = ValidationKind(
     text="The test rows were drawn at random from the same patients (TRIPOD type 2a): they show "
     "how the models perform on patients like these, not in other hospitals or later years.",
     excess="luck of the split",
-    expect="expect the nested figure in new patients",
+    expect="expect the AUROC of cross-validation in new patients",
     below="Either the split was unlucky, or what was learned from the training rows does not "
     "carry over.",
 )
@@ -62,7 +62,7 @@ _TEMPORAL = ValidationKind(
     text="The test rows are patients who entered later (TRIPOD type 2b): they show how the "
     "models perform after some time at the same place, not in other hospitals.",
     excess="later patients in whom the outcome is easier to predict, or chance",
-    expect="expect the nested figure in patients like those of the training rows",
+    expect="expect the AUROC of cross-validation in patients like those of the training rows",
     below="Either what was learned from earlier patients does not carry over to later ones, or "
     "it is chance.",
 )
@@ -71,18 +71,18 @@ _SITE = ValidationKind(
     text="The test rows are patients of sites that no training row comes from (TRIPOD type 2b): "
     "they show how the models perform at these sites.",
     excess="patients of the held-out sites in whom the outcome is easier to predict, or chance",
-    expect="expect the nested figure at the sites of the training rows",
+    expect="expect the AUROC of cross-validation at the sites of the training rows",
     below="Either what was learned at the sites of the training rows does not carry over to those "
     "held out, or it is chance.",
 )
 _NESTED = ValidationKind(
     name="Internal validation by nested cross-validation, without a hold-out",
     text="No patient was held out (TRIPOD type 1b): each was predicted by a model that had not "
-    "learned from it. The figures show how the whole procedure performs on patients like these, "
+    "learned from it. The results show how the whole procedure performs on patients like these, "
     "not in other hospitals or later years. The final model is that procedure fitted to all "
     "patients; it had more of them to learn from than any model that was judged.",
     excess="luck of the folds",
-    expect="expect the nested figure in new patients",
+    expect="expect the AUROC of cross-validation in new patients",
     below="The folds were unlucky.",
 )
 _KINDS = {"random": _RANDOM, "temporal": _TEMPORAL, "site": _SITE, "none": _NESTED}

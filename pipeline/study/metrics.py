@@ -73,7 +73,7 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             "calibration_intercept",
-            Printed("Calibration intercept", "calibration intercept"),
+            Printed("Calibration in the large (slope fixed at 1)", "calibration in the large"),
             ideal=0.0,
             least=-math.inf,
             largest=math.inf,

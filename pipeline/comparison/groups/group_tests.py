@@ -19,6 +19,7 @@ import numpy as np
 from scipy import stats
 
 from pipeline.comparison.groups.fisher_exact import MAX_PATHS, fisher_p
+from pipeline.comparison.groups.summaries import varies
 from pipeline.core.errors import VertebromicsError
 
 COUNT_TESTS = {
@@ -60,7 +61,8 @@ class GroupTest:
     name : str
         In full, as a table prints it.
     statistic : float
-        NaN where the test cannot be done: a group without a value, or values that do not vary.
+        NaN where the test cannot be done: a group without a value, or values that do not vary by
+        more than rounding.
     df : float
         Degrees of freedom; of a ratio of variances, those of the numerator. NaN where there are
         none, as for ranks and exact tests.
@@ -227,7 +229,7 @@ def number_test(samples: Sequence[np.ndarray], test: str) -> GroupTest:
     else:
         samples = [values for values in samples if len(values)]
         possible = len(samples) > 1 and sum(map(len, samples)) > len(samples)
-    if not possible or np.ptp(np.concatenate(samples)) == 0:
+    if not possible or not varies(np.concatenate(samples)):
         return GroupTest(test, name)
     if by_means:
         sizes, means, deviations = _summaries(samples)

@@ -13,6 +13,25 @@ import numpy as np
 NOTHING = "–"
 """Printed where a group has no value."""
 
+ROUNDING = 1e-6
+"""Share of the largest value up to which values differ by rounding alone (single precision)."""
+
+
+def varies(values: np.ndarray) -> bool:
+    """Return whether values differ by more than rounding, so that there is something to compare.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Numbers without missing ones.
+
+    Examples
+    --------
+    >>> varies(np.array([3.0, 3.0 + 7e-15])), varies(np.array([0.7, 0.7001])), varies(np.array([]))
+    (False, True, False)
+    """
+    return bool(len(values) and np.ptp(values) > ROUNDING * np.abs(values).max())
+
 
 def decimals(values: np.ndarray) -> int:
     """Return the decimals that suit a spread: three leading digits' worth, six at most.
@@ -22,7 +41,7 @@ def decimals(values: np.ndarray) -> int:
     >>> decimals(np.array([51.2, 93.7])), decimals(np.array([0.1, 0.4])), decimals(np.array([3.0]))
     (1, 3, 2)
     """
-    spread = float(np.ptp(values)) if len(values) else 0.0
+    spread = float(np.ptp(values)) if varies(values) else 0.0
     return min(max(2 - math.floor(math.log10(spread)), 0), 6) if spread > 0 else 2
 
 

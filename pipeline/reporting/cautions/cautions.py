@@ -12,7 +12,8 @@ from pipeline.reporting.cautions.threshold_caution import fixed_threshold
 from pipeline.reporting.leaking import learned_oversampled, order_words, rows_added
 from pipeline.reporting.results import Results, judged, measured_unit, metric
 from pipeline.reporting.validation_kind import validation_kind
-from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list, share
+from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list
+from pipeline.reporting.words.nested_words import nested_caution, nested_name
 from pipeline.running.provenance import versions
 from pipeline.tables.split_designs import holds_out
 
@@ -127,7 +128,7 @@ def _upsampling(results: Results, parameters: dict) -> Caution | None:
         "across slices partly measures the interpolation; features of scans with different "
         "spacing are comparable only with care."
     )
-    return Caution("Upsampled voxels", text, "images")
+    return Caution("Thick slices interpolated to a finer grid", text, "images")
 
 
 def _bin_width(parameters: dict) -> Caution | None:
@@ -139,7 +140,8 @@ def _bin_width(parameters: dict) -> Caution | None:
         f"Intensities are normalised per scan (mean 0, standard deviation {number(scale, 0)}) "
         f"before texture is computed, so a bin width of {number(setting['binWidth'], 0)} stands "
         f"for {number(setting['binWidth'] / scale, 2)} standard deviations of the scan and not for "
-        f"{number(setting['binWidth'], 0)} HU. Grey levels depend on what else lies in the scan."
+        f"{number(setting['binWidth'], 0)} HU. Grey levels therefore depend on the field of view: "
+        "the same vertebra can get other values in another scan."
     )
     return Caution("Bin width is not in HU", text, "images", "info")
 
@@ -168,7 +170,7 @@ def _doubtful_columns(results: Results) -> Caution | None:
     if not parts:
         return None
     parts.append(
-        "A time, a grade or a score that is known only with the outcome makes every figure of "
+        "A time, a grade or a score that is known only with the outcome makes every result of "
         "this report worthless: such columns belong into `not_features`."
     )
     return Caution("Columns that may be no features", " ".join(parts), "selection")
@@ -228,7 +230,8 @@ def _few_events_to_test(results: Results) -> Caution | None:
     text = (
         f"{on.holders} {plural(events, 'event')} and {plural(rows - events, 'non-event')}; "
         f"at least {MIN_TEST_EVENTS} of each are advised to judge a model. One event more or less "
-        f"classified right moves sensitivity by {share(1, events)}. Read the intervals, not the "
+        f"classified correctly changes sensitivity by "
+        f"{number(100 / events, 0)} percentage points. Read the intervals, not the "
         "point values, and do not rank the models by them."
     )
     return Caution(f"Few events to {on.aim}", text, "performance")
@@ -245,7 +248,8 @@ def _above_nested(results: Results) -> Caution | None:
         if test["value"] > folds or (pd.notna(test["low"]) and test["low"] > nested):
             too_high.append(
                 f"{_label(results, name)} {_area(test['value'])} on the test rows against "
-                f"{_area(nested)} in nested cross-validation (highest fold {_area(folds)})"
+                f"{_area(nested)} in {nested_name(results['nested.search'])} (highest fold "
+                f"{_area(folds)})"
             )
     if not too_high:
         return None
@@ -254,7 +258,8 @@ def _above_nested(results: Results) -> Caution | None:
         f"{sentence_list(too_high)}. The likeliest reason is {order_words(results).excess}; "
         f"{validation_kind(results['split']).expect}, and quote it beside the other."
     )
-    return Caution("Test rows above nested cross-validation", text, "performance")
+    title = f"Test rows above {nested_name(results['nested.search'])}"
+    return Caution(title, text, "performance")
 
 
 def _below_nested(results: Results) -> Caution | None:
@@ -268,11 +273,12 @@ def _below_nested(results: Results) -> Caution | None:
     if not too_low:
         return None
     text = (
-        "The interval of the AUROC on the test rows ends below the figure of nested "
-        f"cross-validation: {sentence_list(too_low)}. "
-        f"{validation_kind(results['split']).below} Report both figures."
+        "The interval of the AUROC on the test rows ends below the AUROC of "
+        f"{nested_name(results['nested.search'])}: {sentence_list(too_low)}. "
+        f"{validation_kind(results['split']).below} Report both."
     )
-    return Caution("Test rows below nested cross-validation", text, "performance")
+    title = f"Test rows below {nested_name(results['nested.search'])}"
+    return Caution(title, text, "performance")
 
 
 AGAINST_NESTED = (_above_nested, _below_nested)
@@ -298,20 +304,21 @@ def unsupported_corrections(results: Results) -> list[tuple[str, float, float]]:
 
 
 def _corrected_above_nested(results: Results) -> Caution | None:
-    """Tell where Harrell's correction leaves more than the nested folds support."""
+    """Tell where Harrell's correction leaves more than the outer folds support."""
+    by = nested_name(results["nested.search"])
     too_high = [
-        f"{_label(results, name)} {_area(corrected)} corrected against {_area(nested)} in nested "
-        "cross-validation"
+        f"{_label(results, name)} {_area(corrected)} corrected against {_area(nested)}"
         for name, corrected, nested in unsupported_corrections(results)
     ]
     if not too_high:
         return None
     text = (
-        f"Harrell's correction leaves more than the procedure supports: {sentence_list(too_high)}. "
-        "It corrects too little if features are chosen among many: even noise then looks well "
-        "predicted. Do not quote the corrected figures; quote the nested ones."
+        f"The AUROC after Harrell's correction is far above that of {by}: "
+        f"{sentence_list(too_high)}. The correction is too small if features are selected among "
+        "many candidates: even noise then looks well predicted. Do not quote the corrected AUROC; "
+        f"quote that of {by}.{nested_caution(results['nested.search'])}"
     )
-    return Caution("Corrected AUROC above nested cross-validation", text, "validation")
+    return Caution(f"Corrected AUROC above {by}", text, "validation")
 
 
 def _area(value: float) -> str:

@@ -48,7 +48,7 @@ _METRICS = {
     "auroc": "AUROC (C-index)",
     "brier": "Brier score",
     "scaled_brier": "Scaled Brier score",
-    "calibration_intercept": "Calibration intercept",
+    "calibration_intercept": "Calibration in the large (slope fixed at 1)",
     "calibration_slope": "Calibration slope",
     "oe_ratio": "Observed / expected events",
     "sensitivity": "Sensitivity at the cut",

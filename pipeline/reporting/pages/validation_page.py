@@ -88,7 +88,7 @@ def build_sections(folder: Path, facts: dict) -> list[Section]:
     labels = {name: name for name in facts["models"]}
     level = f"{100 * facts['confidence']:g}%"
     sections = [
-        Section("validation", facts["name"], _first(folder, facts)),
+        Section("validation", facts["name"], _first(folder, facts, level)),
         Section("figures", "Performance", _figures(folder, facts, labels, level)),
     ]
     if facts["by"]:
@@ -98,7 +98,7 @@ def build_sections(folder: Path, facts: dict) -> list[Section]:
     return sections
 
 
-def _first(folder: Path, facts: dict) -> list[Block]:
+def _first(folder: Path, facts: dict, level: str) -> list[Block]:
     some = next(iter(facts["models"].values()))
     blocks: list[Block] = [
         Note(f"{facts['text']} So its author states it.", facts["name"], "info"),
@@ -114,10 +114,14 @@ def _first(folder: Path, facts: dict) -> list[Block]:
     )
     said = []
     for model in facts["models"]:
-        for metric, words in (("calibration_slope", slope_words), ("oe_ratio", ratio_words)):
-            row = metrics.loc[(model, metric)]
-            if pd.notna(row["value"]):
-                said.append(f"{model}: {words(row['value'], row['low'], row['high'])}.")
+        slope, ratio, intercept = (
+            tuple(metrics.loc[(model, metric), ["value", "low", "high"]])
+            for metric in ("calibration_slope", "oe_ratio", "calibration_intercept")
+        )
+        if pd.notna(slope[0]):
+            said.append(f"{model}: {slope_words(*slope, level)}.")
+        if pd.notna(ratio[0]):
+            said.append(f"{model}: {ratio_words(*ratio, intercept, level)}.")
     return [*blocks, Items([*said, *facts["notes"]])] if said or facts["notes"] else blocks
 
 

@@ -30,7 +30,8 @@ from pipeline.reporting.words.added_value_words import (
     arms_sentence,
     baselines_sentence,
 )
-from pipeline.reporting.words.calibration_words import brief_calibration
+from pipeline.reporting.words.calibration_words import calibration_sentence
+from pipeline.reporting.words.nested_words import nested_name
 
 #: Odds ratios that the text quotes.
 _MOST_TERMS = 12
@@ -103,7 +104,7 @@ def _discrimination(results: Results) -> list[str]:
     paragraphs = [
         primary_sentence(results)
         if declared
-        else "No primary analysis was declared before the study ran: all figures are exploratory."
+        else "No primary analysis was declared before the study ran: all results are exploratory."
     ]
     if told:
         paragraphs.append(f"AUROC {judged(results).on}: {'; '.join(told)}.")
@@ -131,8 +132,8 @@ def _utility(results: Results) -> list[str]:
     model = leading_model(results)
     label = model_labels(results)[model]
     paragraphs = []
-    if text := brief_calibration(results, model):
-        paragraphs.append(f"For {label}, {text}")
+    if text := calibration_sentence(results, model):
+        paragraphs.append(f"For {label}, {text}.")
     row = metric(results, model, "brier")
     if row is not None and pd.notna(row["value"]):
         shown = interval(row["value"], row["low"], row["high"], 3, UNIT)
@@ -200,12 +201,13 @@ def _resampled(results: Results) -> str:
             corrected.append(f"{labels[name]} {number(rows['auroc'], 2, UNIT)}")
     parts = []
     if nested:
-        parts.append(f"In nested cross-validation the mean AUROC was {'; '.join(nested)}.")
+        name = nested_name(results["nested.search"])
+        parts.append(f"In {name} the mean AUROC was {'; '.join(nested)}.")
     if corrected:
         parts.append(f"After correction for optimism it was {'; '.join(corrected)}.")
     if withheld:
         parts.append(
-            f"Figures corrected for optimism exceed it too far to be quoted for "
+            f"Results corrected for optimism exceed it too far to be quoted for "
             f"{sentence_list(withheld)}."
         )
     return " ".join(parts)

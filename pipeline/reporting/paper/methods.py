@@ -14,6 +14,7 @@ from pipeline.reporting.paper.passages import Passage, gap, told
 from pipeline.reporting.results import Results, has_features
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import count, number, p_value, plural, sentence_list, share
+from pipeline.reporting.words.nested_words import nested_name
 from pipeline.reporting.words.robustness_words import PERTURBED_STEPS, perturbed_words
 from pipeline.running.provenance import python_version, software_version, versions
 
@@ -191,7 +192,7 @@ def _selection(results: Results) -> Iterator[str]:
         yield f"Candidates were filtered by: {sentence_list(steps)}. {learned}"
     imputation, scaling = results["imputation.method"], results["scaling.method"]
     yield (
-        f"Missing numbers were imputed ({imputation}) and missing levels replaced by the most "
+        f"Missing numbers were imputed ({imputation}) and missing categories replaced by the most "
         f"frequent one. Scaling: {scaling}."
         + (
             ""
@@ -286,13 +287,13 @@ def _evaluation(results: Results) -> Iterator[str]:
             f"To measure the added value of radiomics, {added.info['label']} was fitted to "
             f"clinical predictors alone, to radiomic features alone and to both, and judged on the "
             f"same {where}. {_SEARCHED[added.info['search']]} Net benefit was taken at a risk of "
-            f"{share(added.info['risk'], 1)}."
+            f"{share(added.info['risk'], 1, 1)}."
         )
     parts: dict[str, list[str]] = {}
     if nested := results.modelling.nested:
         options = results["nested"]
         parts.setdefault(options["search"], []).append(
-            f"nested cross-validation ({options['folds']} outer folds, "
+            f"{nested_name(results['nested.search'])} ({options['folds']} outer folds, "
             f"{plural(options['repeats'], 'repeat')}; {len(nested)} models)"
         )
     if results.modelling.optimism:

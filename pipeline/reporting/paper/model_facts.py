@@ -10,6 +10,7 @@ from pipeline.reporting.sections.prediction.subgroups import column_labels
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_list
 from pipeline.reporting.words.added_value_words import added_value_sentences, arms_sentence
+from pipeline.reporting.words.nested_words import nested_name
 from pipeline.running.provenance import software_version
 from pipeline.study.metrics import METRICS
 
@@ -199,7 +200,7 @@ def _resampling_validation(results: Results) -> Fact | None:
     done = [
         name
         for name, there in (
-            ("nested cross-validation", results.modelling.nested),
+            (nested_name(results["nested.search"]), results.modelling.nested),
             ("bootstrap correction for optimism", results.modelling.optimism),
         )
         if there

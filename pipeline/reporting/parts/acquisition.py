@@ -22,7 +22,7 @@ _FACTS = {
     "slice_thickness_mm": ("Slice thickness", "continuous", "mm"),
     "spacing_x": ("Pixel spacing in the slice", "continuous", "mm"),
     "spacing_z": ("Spacing between slices", "continuous", "mm"),
-    "days_from_surgery": ("CT, days from the operation", "continuous", ""),
+    "days_before": ("CT before the operation (negative: after it)", "continuous", "days"),
 }
 
 
@@ -40,7 +40,7 @@ def acquisition_by_outcome(results: Results) -> list[Block]:
     ingest = results.imaging.ingest
     if "days_from_surgery" in cases:
         days = cases.drop_duplicates("scan_id").set_index("scan_id")["days_from_surgery"]
-        ingest = ingest.assign(days_from_surgery=ingest["scan_id"].map(days).astype(float))
+        ingest = ingest.assign(days_before=-ingest["scan_id"].map(days).astype(float))
     facts = acquisition_of_units(ingest, cases, f"{results['unit']}_id", list(_FACTS))
     facts = facts.reindex(units["unit_id"]).reset_index(drop=True)
     facts["kvp"] = facts["kvp"].map(lambda value: f"{value:g}", na_action="ignore")
@@ -64,8 +64,9 @@ def acquisition_by_outcome(results: Results) -> list[Block]:
     return [
         Table(
             name="acquisition-by-outcome",
-            caption="How the CTs of units with and without the event were acquired, statistics as "
-            "in table 1. Where they differ, a model may learn the scanner instead of the patient.",
+            caption=f"How the CTs of {results['unit']}s with and without the event were acquired, "
+            "statistics as in table 1. If they differ, a model may learn the scanner in place of "
+            "the patient.",
             shown=printed_rows(table, groups, len(units)),
             raw=table,
             numeric=columns_of_numbers(groups, len(units)),

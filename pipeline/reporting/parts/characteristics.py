@@ -9,7 +9,6 @@ independent.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +25,7 @@ from pipeline.comparison.groups.group_tests import (
     fits,
     number_test,
 )
+from pipeline.comparison.groups.summaries import decimals, varies
 from pipeline.comparison.table_one.table_one_parts import code_text
 from pipeline.core.errors import VertebromicsError
 from pipeline.reporting.wording import share
@@ -60,7 +60,7 @@ class TestResult:
     name : str
         The test in full.
     statistic, p : float
-        NaN where the test cannot be done (an empty group, one level, no variation).
+        NaN where the test cannot be done (an empty group, one level, no variation but rounding).
     approximate : bool
         Whether an expected count lies below `MIN_EXPECTED_COUNT`.
     compared : {'units', 'patients', 'clusters of units'}
@@ -238,6 +238,9 @@ def _describe_numbers(
     patients: pd.Series | None,
 ) -> list[dict]:
     numbers = pd.to_numeric(values).astype(float)
+    if not varies(numbers.dropna().to_numpy()):
+        # What differs by rounding alone is the same value: no digit shows it, no test may find it.
+        numbers = numbers.mask(numbers.notna(), numbers.median())
     by_rank = _NAMED_HERE.get(test, test) not in BY_MEANS
     rows, of_group, compared = _observations(numbers, group, groups, patients)
     if compared == CLUSTERS:
@@ -352,7 +355,7 @@ def _medians(columns: Sequence[pd.Series]) -> list[str | None]:
     """Return median and quartiles of each column of a row, all with the same decimals."""
     columns = [values.dropna() for values in columns]
     quartiles = [np.percentile(values, [50, 25, 75]) if len(values) else None for values in columns]
-    digits = _digits(columns[0])
+    digits = decimals(columns[0].to_numpy())
     if (columns[0] == columns[0].round()).all():
         # Quartiles of whole numbers are whole or lie between two of them.
         printed = [value for of_column in quartiles if of_column is not None for value in of_column]
@@ -366,18 +369,12 @@ def _medians(columns: Sequence[pd.Series]) -> list[str | None]:
 def _means(columns: Sequence[pd.Series]) -> list[str | None]:
     """Return mean and standard deviation of each column of a row, all with the same decimals."""
     columns = [values.dropna() for values in columns]
-    digits = _digits(columns[0])
+    digits = decimals(columns[0].to_numpy())
     texts: list[str | None] = []
     for values in columns:
         spread = f"{values.std(ddof=1):.{digits}f}" if len(values) > 1 else "–"
         texts.append(f"{values.mean():.{digits}f} ({spread})" if len(values) else None)
     return texts
-
-
-def _digits(values: pd.Series) -> int:
-    """Return decimals that suit the spread: three leading digits' worth, six at most."""
-    spread = float(np.ptp(values)) if len(values) else 0.0
-    return min(max(2 - math.floor(math.log10(spread)), 0), 6) if spread > 0 else 2
 
 
 def _percent(part: int, whole: int) -> str | None:

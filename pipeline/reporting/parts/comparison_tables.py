@@ -14,12 +14,14 @@ from pipeline.reporting.wording import (
     SIGNED,
     UNIT,
     count,
+    first_upper,
     interval,
     number,
     p_value,
     plural,
     sentence_list,
 )
+from pipeline.reporting.words.nested_words import nested_name, nested_searches
 from pipeline.tables.split_designs import holds_out
 
 
@@ -36,7 +38,7 @@ def comparison_table(
             "Difference in AUROC": difference(row.auc_difference, row.low, row.high),
             "P": p_value(row.p_value),
             "P (Holm)": p_value(row.p_holm),
-            "One alone right": f"{count(row.only_a_right)} : {count(row.only_b_right)}",
+            "Only one correct": f"{count(row.only_a_right)} : {count(row.only_b_right)}",
             "P (McNemar, Holm)": p_value(row.mcnemar_p_holm),
         }
         for row in comparisons.itertuples()
@@ -49,19 +51,29 @@ def comparison_table(
     return Table(
         name="comparisons",
         caption=f"Pairwise differences in AUROC {judged.on} ({how}; {level} intervals, P "
-        f"values also adjusted after Holm over {over}), and decisions: rows on which the first "
-        "or the second model alone is right, each at its own threshold, with McNemar's exact test, "
-        "which assumes independent rows. A difference without an interval is not estimable: its "
-        "variance among these rows is 0, which says nothing about the next patients."
+        f"values also adjusted after Holm over {over}). Only one correct: rows that the first : "
+        "the second model alone classifies correctly, each at its own threshold, with McNemar's "
+        f"exact test, which assumes independent rows.{_not_estimable(comparisons)}"
         f"{' Decisions:' + judged.of_one_repeat if judged.of_one_repeat else ''}",
         shown=pd.DataFrame(rows),
         raw=comparisons,
         numeric=(
             *("Difference in AUROC", "P", "P (Holm)"),
-            *("One alone right", "P (McNemar, Holm)"),
+            *("Only one correct", "P (McNemar, Holm)"),
         ),
         collapsed=f"{plural(len(rows), 'pairwise comparison')}; "
         f"{_below(comparisons['p_holm'])} with P < 0.05 after Holm",
+    )
+
+
+def _not_estimable(comparisons: pd.DataFrame) -> str:
+    """Explain a difference without an interval, where there is one."""
+    known = comparisons["auc_difference"].notna()
+    if not (known & comparisons["low"].isna()).any():
+        return ""
+    return (
+        " A difference without an interval is not estimable: its variance among these rows is 0, "
+        "which says nothing about the next patients."
     )
 
 
@@ -74,15 +86,16 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
     if not nested:
         return []
     rows = []
+    name_of, searched = nested_name(results["nested.search"]), results.modelling.models
     for name, entry in nested.items():
         info, test = entry.info, metric(results, name, "auroc")
         rows.append(
             {
                 "Model": labels[name],
-                "Nested cross-validation": number(info["auroc"], 3, UNIT),
+                first_upper(name_of): number(info["auroc"], 3, UNIT),
                 "SD over folds": number(info["auroc_sd"], 3),
                 **_repeats(info),
-                "Inner folds": number(results.modelling.models[name].info["cv_auc"], 3, UNIT),
+                "Folds of the search": number(searched[name].info["cv_auc"], 3, UNIT),
                 **_beside(test, has_test),
                 "Fits": count(info["fits"]),
             }
@@ -94,22 +107,34 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
     gap = "are optimistic."
     if has_test:
         gap = (
-            "are optimistic; a figure of the test rows far above the nested one comes from "
+            f"are optimistic; an AUROC on the test rows far above that of {name_of} comes from "
             f"{words.excess}."
         )
     return [
         Table(
             name="nested",
-            caption=f"AUROC of the whole procedure (selection, search, fit) by nested "
-            f"cross-validation of {of}: mean over {folds} outer folds, dealt "
-            f"{plural(repeats, 'time')}. {infos[0]['search_note']} {words.tested} The "
-            "spread over folds is no standard error. The inner folds chose the parameters and "
-            f"{gap}",
+            caption=f"{_repeated(results, of)}: mean over {folds} outer folds, "
+            f"{plural(repeats, 'repeat')}. {infos[0]['search_note']} {words.tested} The "
+            "spread over folds is no standard error. The folds of the search chose the "
+            f"hyperparameters and {gap}",
             shown=pd.DataFrame(rows),
             raw=pd.concat([entry.table for entry in nested.values()], ignore_index=True),
             numeric=tuple(column for column in rows[0] if column != "Model"),
         )
     ]
+
+
+def _repeated(results: Results, of: str) -> str:
+    """Say which steps the outer folds repeat, as the beginning of a sentence."""
+    if nested_searches(results["nested.search"]):
+        return (
+            "AUROC of the whole procedure (selection, search, fit) by nested cross-validation of "
+            f"{of}"
+        )
+    return (
+        f"AUROC by cross-validation of {of}, with selection and fit repeated in every fold but not "
+        "the search for hyperparameters (nested.search: fixed)"
+    )
 
 
 def _beside(test: pd.Series, has_test: bool) -> dict[str, str]:

@@ -11,18 +11,20 @@ from pipeline.reporting.wording import (
     METRIC_BOUNDS,
     NO_VALUE,
     UNIT,
+    first_upper,
     interval,
     number,
     plural,
     sentence_list,
 )
+from pipeline.reporting.words.nested_words import nested_name, nested_searches
 from pipeline.tables.split_designs import holds_out
 
 #: Metrics whose correction is printed, beside AUROC; the file holds all.
 _CORRECTED = {
     "brier": "Brier score",
     "scaled_brier": "Scaled Brier score",
-    "calibration_intercept": "Calibration intercept",
+    "calibration_intercept": "Calibration in the large (slope fixed at 1)",
     "calibration_slope": "Calibration slope",
 }
 
@@ -45,7 +47,9 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
                 "Optimism": _number(own, "optimism"),
                 "Corrected": _number(own, "corrected"),
                 ".632+": _number(own, "corrected_632plus"),
-                "Nested cross-validation": number(nested[name].info["auroc"], bounds=UNIT)
+                first_upper(nested_name(results["nested.search"])): number(
+                    nested[name].info["auroc"], bounds=UNIT
+                )
                 if name in nested
                 else NO_VALUE,
             }
@@ -85,8 +89,7 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
                 "of the rows that judge a resample were also used to fit it.",
                 ".632+: also counts the patients that a resample left out, with more weight the "
                 "more the model overfits. Closer to the truth in such cases.",
-                "Nested cross-validation: the whole procedure on patients that it never saw, "
-                "with fewer rows to learn from than the final model had.",
+                _of_outer_folds(results),
                 *_gaps(results),
                 f"No intervals: {infos[0]['interval_note']}",
                 *more,
@@ -127,9 +130,27 @@ def _other_metrics(results: Results, labels: dict[str, str], raw: pd.DataFrame) 
     )
 
 
+def _of_outer_folds(results: Results) -> str:
+    """Say what the cross-validation over outer folds repeats, and what it therefore flatters."""
+    name = first_upper(nested_name(results["nested.search"]))
+    if nested_searches(results["nested.search"]):
+        return (
+            f"{name}: selection, search and fit on patients that none of them saw, with fewer rows "
+            "to learn from than the final model had."
+        )
+    return (
+        f"{name}: selection and fit on patients that neither saw, with fewer rows to learn from "
+        "than the final model had. The hyperparameters come from a search on all training rows, "
+        "those held out included (nested.search: fixed), which makes the estimate slightly "
+        "optimistic."
+    )
+
+
 def _figure_column(results: Results) -> str:
     """Return the heading of the figures of the rows that judge the models."""
-    return "Test rows" if holds_out(results["split"]["design"]) else "Nested cross-validation"
+    if holds_out(results["split"]["design"]):
+        return "Test rows"
+    return first_upper(nested_name(results["nested.search"]))
 
 
 def _of_test_rows(results: Results, test: pd.Series) -> dict[str, str]:
@@ -148,8 +169,9 @@ def _gaps(results: Results) -> list[str]:
         ]
     return [
         f"Test rows: {order_words(results).test_estimate}",
-        "Estimates that agree support one another. A test figure far above the nested "
-        f"and .632+ ones comes from {order_words(results).excess}.",
+        "Estimates that agree support one another. A result of the test rows far above "
+        f"those of {nested_name(results['nested.search'])} and .632+ comes from "
+        f"{order_words(results).excess}.",
     ]
 
 

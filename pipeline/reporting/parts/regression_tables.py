@@ -328,7 +328,7 @@ MEASURES = {
     "c_index": "AUROC (C-index)",
     "brier": "Brier score",
     "calibration_slope": "Calibration slope",
-    "calibration_intercept": "Calibration intercept",
+    "calibration_intercept": "Calibration in the large (slope fixed at 1)",
 }
 
 

@@ -46,7 +46,7 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
         Paragraph(
             f"The selection alone was repeated on {resamples} of {size} of the training patients. "
             f"{count(len(ever))} of {count(len(table))} candidates were chosen at least once, "
-            f"{count((ever['frequency'] == 1).sum())} always."
+            f"{count((ever['frequency'] == 1).sum())} in every subsample."
         ),
         Items([*_sentences(info), *info["notes"]]),
     ]
@@ -78,7 +78,7 @@ def stability_blocks(results: Results, printed: dict[str, str]) -> list[Block]:
     shown = pd.DataFrame(
         {
             "Feature": [printed.get(name, name) for name in ever["feature"]],
-            "Block": ever["block"].to_list(),
+            "Type": ever["block"].to_list(),
             "Chosen": [share(value, 1) for value in ever["frequency"]],
             "Chosen, outcomes permuted": [
                 share(value, 1) if pd.notna(value) else "–" for value in ever["frequency_permuted"]
@@ -126,8 +126,8 @@ def _sentences(info: dict) -> list[str]:
                 f" With permuted outcomes the index is "
                 f"{number(block['permuted_index'], 2, SIGNED)} on "
                 f"average ({number(block['permuted_index_low'], 2, SIGNED)} to "
-                f"{number(block['permuted_index_high'], 2, SIGNED)}): that much comes from the "
-                "patients whom subsamples share, whatever their outcome."
+                f"{number(block['permuted_index_high'], 2, SIGNED)}): only what exceeds this "
+                "reflects the outcome; the rest comes from patients that subsamples share."
             )
         elif not info["permutations"]:
             text += (

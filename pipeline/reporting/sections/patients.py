@@ -39,8 +39,9 @@ def flow_section(results: Results) -> Section:
             name="flow",
             svg=flow_diagram(steps, _parts(results)),
             alt=alt,
-            caption="From what was handed in to what was analysed. A patient is counted under the "
-            "first reason that applies; a patient with several cases can lose some and stay.",
+            caption=f"From what was received to what was analysed.{_case(results)} A patient is "
+            "counted under the first reason that applies; a patient with several cases can lose "
+            "some and stay.",
             width=700,
         )
     ]
@@ -51,6 +52,11 @@ def flow_section(results: Results) -> Section:
     if results.imaging is not None:
         blocks += _findings(results)
     return Section("flow", "Flow of patients", blocks)
+
+
+def _case(results: Results) -> str:
+    """Say what a case is, where images were contoured."""
+    return "" if results.imaging is None else f" A case is one {region(results)}."
 
 
 def _parts(results: Results) -> list[tuple[str, str]]:
@@ -183,8 +189,8 @@ def characteristics_section(results: Results) -> Section:
     blocks: list[Block] = [
         Paragraph(
             f"One row of the model is one {unit}"
-            f"{_of_patients(units, unit)}. Event: “{outcome['label']}”, defined as "
-            f"{outcome['formula']}."
+            f"{_of_patients(units, unit)}. Event: “{outcome['label']}”, "
+            f"{_defined(results, outcome['formula'])}."
         ),
         Table(
             name="characteristics-by-outcome",
@@ -201,13 +207,21 @@ def characteristics_section(results: Results) -> Section:
         blocks.append(
             Items(
                 [
-                    f"Described but not offered to the models (predictors known "
-                    f"{results['timing'].removesuffix('ly')}ly at the latest are allowed, "
-                    f"or those the study lists): {', '.join(later['label'])}."
+                    f"Reported but not used as predictors, since they are not among those known "
+                    f"{results['timing'].removesuffix('ly')}ly that the study allows: "
+                    f"{', '.join(later['label'])}."
                 ]
             )
         )
     return Section(section.anchor, section.title, blocks)
+
+
+def _defined(results: Results, formula: str) -> str:
+    """Return the outcome's definition in words, where the study has them, with its formula."""
+    definition = results["outcome"].get("definition")
+    if definition:
+        return f"defined as {definition.rstrip('.')} (in the table: {formula})"
+    return f"defined as {formula}"
 
 
 def _by_part(results: Results, units: pd.DataFrame, dictionary: pd.DataFrame) -> list[Block]:
@@ -229,7 +243,7 @@ def _by_part(results: Results, units: pd.DataFrame, dictionary: pd.DataFrame) ->
             shown=printed_rows(by_part, part_labels, len(units)),
             raw=by_part,
             numeric=columns_of_numbers(part_labels, len(units)),
-            collapsed="Derivation (training rows) against validation (test rows)",
+            collapsed="Training set (derivation) against test set",
         ),
         _of_training(units[part == "train"], dictionary),
     ]

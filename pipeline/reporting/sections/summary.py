@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from pipeline.comparison.agreement.concordance import stable_from
+from pipeline.core.mode_labels import is_leaking
 from pipeline.reporting.blocks import Block, Facts, Note, Points, Section
 from pipeline.reporting.cautions.cautions import Caution
+from pipeline.reporting.cautions.few_events import judged_events
 from pipeline.reporting.dropped import dropped_notes
 from pipeline.reporting.leaking import learned_oversampled
-from pipeline.reporting.results import Results, judged, measured_unit, metric
+from pipeline.reporting.results import Results, measured_unit, metric, region
 from pipeline.reporting.sections.clinical_summary import group_points, regression_points
 from pipeline.reporting.sections.prediction.models import model_labels
 from pipeline.reporting.sections.prediction.primary import primary_sentence
@@ -24,11 +28,12 @@ from pipeline.reporting.wording import (
     share,
 )
 from pipeline.reporting.words.added_value_words import (
+    CHANCE,
     added_value_sentences,
     arms_sentence,
     baselines_sentence,
 )
-from pipeline.reporting.words.calibration_words import brief_calibration
+from pipeline.reporting.words.calibration_words import calibration_sentence
 from pipeline.reporting.words.group_words import called_groups
 from pipeline.tables.split_designs import holds_out
 
@@ -48,10 +53,10 @@ _TIMING = {
 def summary_section(results: Results, cautions: list[Caution]) -> Section:
     """Build the summary: what was asked, what was found, what limits it.
 
-    Of a study that predicts it answers first whether radiomics adds to clinical data, in at most
-    250 words; what a section says in detail is not said here.
+    Of a study that predicts it answers the question first, in some 250 words; what a section
+    says in detail is not said here.
     """
-    points = [_question(results), *_patients(results)]
+    points = [_question(results), *_answer(results), *_patients(results)]
     if results.modelling is None:
         points += _readers(results)
         if results.regression is not None:
@@ -66,7 +71,7 @@ def summary_section(results: Results, cautions: list[Caution]) -> Section:
         # What was to be shown and could not be is the first that a reader must know.
         blocks[:0] = dropped_notes(results["primary"], modelling.dropped, modelling.winner["model"])
     if text := _limitations(cautions):
-        blocks.append(Note(text, "Read with care"))
+        blocks.append(Note(text, "Main limitations"))
     return Section("summary", "Summary", blocks)
 
 
@@ -80,8 +85,8 @@ def _limitations(cautions: list[Caution]) -> str:
     ranked = sorted(warnings, key=lambda caution: caution.anchor != "performance")
     shown = sentence_list(first_lower(caution.title) for caution in ranked[:_LIMITATIONS])
     more = len(ranked) - _LIMITATIONS
-    rest = f"; {count(more)} more there" if more > 0 else ""
-    return f"Main limitations (details in the sections below): {shown}{rest}."
+    rest = f", and {count(more)} more in the sections below" if more > 0 else ""
+    return f"{first_upper(shown)}{rest}."
 
 
 def _question(results: Results) -> tuple[str, str]:
@@ -127,24 +132,28 @@ def _patients(results: Results) -> list[Point]:
     steps = results.flow["steps"]
     first, last = steps[0], steps[-1]
     lost = first["patients"] - last["patients"]
-    text = f"{count(first['patients'])} entered, {count(last['patients'])} could be used"
-    text += f"; {count(lost)} left for the reasons in the flow diagram." if lost else "."
+    were = "was" if first["patients"] == 1 else "were"
+    text = f"{plural(first['patients'], 'patient')} {were} entered"
+    text += f" and {count(last['patients'])} analysed"
+    text += f"; {count(lost)} excluded (reasons in the flow diagram)." if lost else "."
     points = [("Patients", text)]
     if results.modelling is not None:
         split = results.modelling.split
         events = int(split["outcome"].sum())
         test = split[split["part"] == "test"]
-        tested = plural(int(test["outcome"].sum()), "event")
+        tested = int(test["outcome"].sum())
+        unit = results["unit"]
         text = (
-            f"{count(events)} of {plural(len(split), results['unit'])} "
-            f"({share(events, len(split))}) had it. "
+            f"{count(events)} of {plural(len(split), unit)} "
+            f"({share(events, len(split), 1)}) had the outcome. "
         )
         text += (
-            f"{plural(len(split) - len(test), results['unit'])} built the models; "
-            f"{count(len(test))} ({tested}) tested them."
+            f"Training: {plural(len(split) - len(test), unit)} "
+            f"({plural(events - tested, 'event')}); test: {count(len(test))} "
+            f"({plural(tested, 'event')})."
             if holds_out(results["split"]["design"])
-            else "All built the final models; each was judged by models that had not learned "
-            "from it."
+            else f"All {unit}s built the final models; each was predicted by models that had not "
+            "learned from it."
         )
         points.append(("Outcome", text))
     return points
@@ -175,20 +184,57 @@ def _readers(results: Results) -> list[Point]:
     return points
 
 
+def _answer(results: Results) -> list[Point]:
+    """Return the answer to the question: what the leading model reaches, and what that shows."""
+    if results.modelling is None:
+        return []
+    if not results.modelling.models:
+        return [("Answer", "None: no model could be fitted.")]
+    model = leading_model(results)
+    row = metric(results, model, "auroc")
+    events, judged_units = judged_events(results)
+    held_out = holds_out(results["split"]["design"])
+    who = plural(judged_units, f"test {results['unit']}" if held_out else results["unit"])
+    where = who if held_out else f"nested cross-validation of {who}"
+    best = ", the best in cross-validation," if model == results.modelling.winner["model"] else ""
+    best = best if len(results.modelling.models) > 1 else ""
+    level = f"{100 * results['evaluation.confidence']:g}% CI "
+    value = interval(row["value"], row["low"], row["high"], 2, UNIT).replace("(", f"({level}")
+    text = (
+        f"{where} ({plural(events, 'event')}), {model_labels(results)[model]}{best} had an AUROC "
+        f"of {value}; 0.5 is chance, 1 perfect."
+    )
+    if is_leaking(results.study.config):
+        return [("Answer", f"In {text} This order of steps says nothing about new patients.")]
+    return [("Answer", f"{_against_chance(row)}: in {text}")]
+
+
+def _against_chance(row: pd.Series) -> str:
+    """Say what the interval of an AUROC shows against 0.5, the AUROC of chance."""
+    if pd.isna(row["low"]) or pd.isna(row["high"]):
+        return "Unclear, since there is no interval"
+    if row["low"] > CHANCE:
+        return "Better than chance"
+    if row["high"] < CHANCE:
+        return "Worse than chance"
+    return "Not shown to be better than chance"
+
+
 def _findings(results: Results) -> list[Point]:
     """Return what was found: primary analysis, added value, baselines, calibration, validation."""
     if not results.modelling.models:
         return [("Primary analysis", primary_sentence(results))]
     points = [("Primary analysis", _primary(results))]
     if results.modelling.added_value.compared:
-        text = f"{arms_sentence(results)} {added_value_sentences(results)}"
+        text = arms_sentence(results, where=results.modelling.added_value.info["part"] == "nested")
+        text += f" {added_value_sentences(results, scores=False)}"
         points.append(("Added value of radiomics", text.strip()))
     if text := baselines_sentence(results):
         features = results.modelling.info["features"]
         points.append(("Without radiomics" if features else "Simpler predictions", text))
     model = leading_model(results)
-    if text := brief_calibration(results, model):
-        points.append(("Calibration", f"{model_labels(results)[model]}: {text}"))
+    if text := calibration_sentence(results, model, brief=True):
+        points.append(("Calibration", f"{model_labels(results)[model]}: {text}."))
     kind = validation_kind(results["split"])
     points.append(("Validation", f"{kind.name}."))
     points.append(("Not for", _not_for(results)))
@@ -196,17 +242,10 @@ def _findings(results: Results) -> list[Point]:
 
 
 def _primary(results: Results) -> str:
-    """Return the primary analysis in short; without one, what the best model reaches."""
+    """Return the primary analysis in short, or that there is none."""
     if results["primary"] is not None:
-        return primary_sentence(results).removesuffix(" All other figures are secondary.")
-    leader = results.modelling.winner["model"]
-    row = metric(results, leader, "auroc")
-    value = interval(row["value"], row["low"], row["high"], 2, UNIT)
-    return (
-        "None was declared beforehand: all figures are exploratory. Best in cross-validation: "
-        f"{model_labels(results)[leader]}, AUROC {judged(results).on} {value}; 0.5 is guessing, "
-        "1 perfect."
-    )
+        return primary_sentence(results).removesuffix(" All other results are secondary.")
+    return "None was declared beforehand: all results are exploratory."
 
 
 def leading_model(results: Results) -> str:
@@ -246,15 +285,16 @@ def _facts(results: Results) -> list[tuple[str, str, str]]:
         facts.append((count(events), _noun(events, "event"), of_rows))
     if results.imaging is not None:
         scans = len(results.imaging.ingest)
-        facts.append((count(scans), _noun(scans, "CT scan"), "handed in"))
+        facts.append((count(scans), _noun(scans, "CT scan"), "received"))
     readers = len(results.study.readers)
     if readers:
-        unit = f"of each {measured_unit(results)}"
-        facts.append((count(readers), _noun(readers, "reader"), unit))
+        unit = measured_unit(results) if results.imaging is None else region(results)
+        facts.append((count(readers), _noun(readers, "reader"), f"of each {unit}"))
+    each = "per contour" if results.imaging is not None else f"per {results['unit']}"
     if results.modelling is not None and results.modelling.info["features"]:
-        facts.append((count(len(results.modelling.info["features"])), "features", "per reading"))
+        facts.append((count(len(results.modelling.info["features"])), "features", each))
     elif len(results.reproducibility):
-        facts.append((count(len(results.reproducibility)), "features", "per reading"))
+        facts.append((count(len(results.reproducibility)), "features", each))
     if results.modelling is not None:
         models = len(results.modelling.models)
         facts.append(

@@ -11,10 +11,10 @@ from pipeline.tables.features.feature_names import parse_feature_name
 #: Heading of each kind of step, in the order of the table.
 GROUPS = {
     "full": "All input",
-    "top": "Highest features, in turn",
-    "single": "Highest features, each alone",
+    "top": "Most important features, cumulatively",
+    "single": "Most important features, one at a time",
     "named": "Named candidates, each alone",
-    "block": "Whole blocks",
+    "block": "All radiomics, all clinical predictors",
     "family": "Families of features",
     "chain": "Steps of the procedure",
 }
@@ -82,9 +82,11 @@ def step_label(row: StepRow, names: dict[str, str], *, detail: bool = True) -> s
         return GROUPS["full"]
     if row.kind == "top":
         amount = int(row.step.removeprefix("top-"))
-        which = "the highest feature" if amount == 1 else f"the {amount} highest"
-        last = f"\n− {printed_feature(removed[-1], names)}" if removed and detail else ""
-        return f"Without {which}{last}"
+        last = ""
+        if removed and detail:
+            also = "also without " if amount > 1 else ""
+            last = f"\n({also}{printed_feature(removed[-1], names)})"
+        return f"Without {_most_important(amount)}{last}"
     if row.kind in ("single", "named"):
         place = row.step.removeprefix("single-")
         what = printed_feature(removed[0], names) if removed else f"feature no. {place}"
@@ -96,11 +98,15 @@ def figure_label(row: StepRow, names: dict[str, str]) -> str:
     """Return the label of a step in a figure below the heading of its kind, in one or two lines."""
     removed = row.removed.split("|")
     if row.kind == "top":
-        return f"{len(removed)} highest" if len(removed) > 1 else "the highest"
+        return f"without {_most_important(len(removed))}"
     if row.kind in ("single", "named"):
-        return _in_two_lines(printed_feature(removed[0], names))
-    what = _PARTS[removed[0]]
-    return what.removeprefix("the ").removeprefix("all ")
+        return f"without {_in_two_lines(printed_feature(removed[0], names))}"
+    return f"without {_PARTS[removed[0]].removeprefix('all ')}"
+
+
+def _most_important(amount: int) -> str:
+    """Return what an ablation in turn removes, by its number of features."""
+    return f"the {amount} most important features" if amount > 1 else "the most important feature"
 
 
 def _in_two_lines(name: str) -> str:

@@ -6,10 +6,14 @@ import pandas as pd
 
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import SIGNED, UNIT, interval, number, p_value, sentence_list, share
+from pipeline.reporting.words.nested_words import nested_name
 
 #: Fewest patients with the outcome, and without it, among those judged for whom an interval of a
 #: difference in AUROC says anything: with fewer its normal approximation does not hold.
 MIN_OF_EACH = 10
+
+#: AUROC of a prediction that knows nothing of the outcome.
+CHANCE = 0.5
 
 #: Printed name of each arm.
 ARMS = {
@@ -29,11 +33,20 @@ _FROM = {
 def where_judged(results: Results) -> str:
     """Return on which rows the arms were judged, after a noun."""
     nested = results.modelling.added_value.info["part"] == "nested"
-    return "in nested cross-validation of the training rows" if nested else "on the test rows"
+    where = f"in {nested_name(results.modelling.added_value.info['search'])} of the training rows"
+    return where if nested else "on the test rows"
 
 
-def arms_sentence(results: Results) -> str:
-    """Return the AUROC of each arm that could be fitted, as a sentence."""
+def arms_sentence(results: Results, *, where: bool = True) -> str:
+    """Return the AUROC of each arm that could be fitted, as a sentence.
+
+    Parameters
+    ----------
+    results : Results
+        A finished run.
+    where : bool
+        Whether to say on which rows the arms were judged.
+    """
     added = results.modelling.added_value
     known = added.arms[added.arms["auroc"].notna()].set_index("arm")
     told = [
@@ -43,14 +56,22 @@ def arms_sentence(results: Results) -> str:
     ]
     if not told:
         return ""
-    return f"{added.info['label']} {where_judged(results)}: AUROC {sentence_list(told)}."
+    on = f" {where_judged(results)}" if where else ""
+    return f"{added.info['label']}{on}: AUROC {sentence_list(told)}."
 
 
-def added_value_sentences(results: Results) -> str:
+def added_value_sentences(results: Results, *, scores: bool = True) -> str:
     """Return what radiomics changes when clinical data are known, as sentences.
 
     Where there is an interval, the first sentence follows from it; where there is none, as over
     outer folds, nothing is said to be shown.
+
+    Parameters
+    ----------
+    results : Results
+        A finished run.
+    scores : bool
+        Whether to tell the changes of Brier score and net benefit, too.
     """
     added = results.modelling.added_value
     row = difference_row(added.differences, "both", "clinical")
@@ -74,7 +95,8 @@ def added_value_sentences(results: Results) -> str:
         else:
             change = f"{change[:-1]}; P {_p_value(row['p_value'])})"
             verdict, end = _verdict(row), ""
-    return " ".join(filter(None, [f"{verdict} {change}.", end, _other_scores(row, info)]))
+    others = _other_scores(row, info) if scores else ""
+    return " ".join(filter(None, [f"{verdict} {change}.", end, others]))
 
 
 def _few_judged(arms: pd.DataFrame) -> str:
@@ -103,8 +125,11 @@ def _other_scores(row: pd.Series, info: dict) -> str:
     """Return the changes of Brier score and net benefit, as a sentence."""
     brier = interval(row["brier"], row["brier_low"], row["brier_high"], 3, SIGNED)
     benefit = interval(row["net_benefit"], row["net_benefit_low"], row["net_benefit_high"], 3)
-    at = share(info["risk"], 1)
-    return f"Brier score changed by {brier}; net benefit at a risk of {at} by {benefit}."
+    at = share(info["risk"], 1, 1)
+    return (
+        f"Brier score (lower is better) changed by {brier}; net benefit (higher is better) at a "
+        f"risk threshold of {at} by {benefit} true positives per patient."
+    )
 
 
 def difference_row(differences: pd.DataFrame, arm: str, against: str) -> pd.Series | None:
@@ -124,9 +149,21 @@ def baselines_sentence(results: Results) -> str:
     if table.empty:
         return ""
     table = table.set_index("reference")
-    told = [
-        f"{words} {number(table.loc[name, 'auroc'], 2, UNIT)}"
+    known = [
+        table.loc[name].rename(words)
         for name, words in names.items()
         if name in table.index and pd.notna(table.loc[name, "auroc"])
     ]
-    return f"AUROC of one number alone: {sentence_list(told)}." if told else ""
+    if not known:
+        return ""
+    level = f"{100 * results['evaluation.confidence']:g}%"
+    told = [f"{row.name} {_of_one(row)}" for row in known]
+    return f"AUROC of one measurement alone ({level} CI): {sentence_list(told)}."
+
+
+def _of_one(row: pd.Series) -> str:
+    """Return the AUROC of one measurement; one below chance ranked patients the wrong way round."""
+    text = interval(row["auroc"], row["auroc_low"], row["auroc_high"], 2, UNIT)
+    if row["auroc"] < CHANCE:
+        return text.removesuffix(")") + "; wrong direction)" if "(" in text else text
+    return text

@@ -5,10 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.results import Results, metric
-from pipeline.reporting.wording import METRIC_BOUNDS, interval, number
+from pipeline.reporting.wording import METRIC_BOUNDS, NO_VALUE, number
+
+#: What the slope says on each side of 1.
+_EXTREME = "extreme", "high risks are predicted too high, low ones too low; "
+_MODERATE = "moderate", "high risks are predicted too low, low ones too high; "
 
 
-def calibration_sentence(results: Results, model: str) -> str | None:
+def calibration_sentence(results: Results, model: str, *, brief: bool = False) -> str | None:
     """Return whether a model's predicted risks come true on the rows that judge it, in a sentence.
 
     Parameters
@@ -17,126 +21,118 @@ def calibration_sentence(results: Results, model: str) -> str | None:
         The finished run.
     model : str
         Name of the model.
+    brief : bool
+        Whether to leave out what too extreme or too moderate means.
 
     Returns
     -------
     str or None
-        Without the model's name, as "slope of 2.36 ...: predictions are too moderate ...; ...";
+        Without the model's name, as "predicted risks are too moderate (...; slope 2.36, ...)";
         None where neither slope nor ratio is known.
     """
-    parts = [
-        words
-        for name, say in (("calibration_slope", slope_words), ("oe_ratio", ratio_words))
+    level = f"{100 * results['evaluation.confidence']:g}%"
+    known = {
+        name: (row["value"], row["low"], row["high"])
+        for name in ("calibration_slope", "oe_ratio", "calibration_intercept")
         if (row := metric(results, model, name)) is not None and pd.notna(row["value"])
-        for words in [say(row["value"], row["low"], row["high"])]
-    ]
+    }
+    parts = []
+    if "calibration_slope" in known:
+        parts.append(slope_words(*known["calibration_slope"], level, brief=brief))
+    if "oe_ratio" in known:
+        intercept = known.get("calibration_intercept")
+        parts.append(ratio_words(*known["oe_ratio"], intercept, level, brief=brief))
     return "; ".join(parts) or None
 
 
-def slope_words(value: float, low: float, high: float) -> str:
+def slope_words(
+    value: float, low: float, high: float, level: str = "95%", *, brief: bool = False
+) -> str:
     """Say what a calibration slope means: above 1 predictions are too moderate, below too extreme.
-
-    >>> slope_words(1.0, 0.9, 1.1)
-    'slope of 1.00 (0.90 to 1.10), where 1 is right: risks are spread as they should be'
-    """
-    text = f"slope of {interval(value, low, high, 2)}, where 1 is right: "
-    if number(value, 2) == "1.00":
-        return text + "risks are spread as they should be"
-    if value > 1:
-        what = (
-            "predictions are too moderate (high risks come out higher than predicted, low ones "
-            "lower)"
-        )
-    elif value > 0:
-        what = "predictions are too extreme (high risks are predicted too high, low ones too low)"
-    else:
-        what = "a higher predicted risk does not go with more events"
-    if value > 0 and pd.notna(low) and low <= 1 <= high:
-        what += ", but the interval includes 1"
-    return text + what
-
-
-def ratio_words(value: float, low: float, high: float) -> str:
-    """Say what a ratio of observed to expected events means: how far risks are off on average.
-
-    >>> ratio_words(0.23, 0.1, 0.5)
-    'observed over expected events of 0.23 (0.10 to 0.50): on average risks are 4.3 times too high'
-    """
-    shown = interval(value, low, high, 2, METRIC_BOUNDS["oe_ratio"])
-    text = f"observed over expected events of {shown}: "
-    if value <= 0:
-        return text + "no event happened, though some were expected"
-    factor, side = (1 / value, "high") if value < 1 else (value, "low")
-    if number(factor, 1) == "1.0":
-        return text + "on average risks are right"
-    off = f"on average risks are {number(factor, 1)} times too {side}"
-    if pd.notna(low) and low <= 1 <= high:
-        off += ", but the interval includes 1, where they are right"
-    return text + off
-
-
-def brief_calibration(results: Results, model: str) -> str | None:
-    """Return whether predicted risks come true on the test rows, in one short sentence.
 
     Parameters
     ----------
-    results : Results
-        The finished run.
-    model : str
-        Name of the model.
+    value, low, high : float
+        The slope and its interval; the limits may be NaN. Nothing is claimed if the interval
+        includes 1 or is not known.
+    level : str
+        Level of the interval.
+    brief : bool
+        Whether to leave out what too extreme or too moderate means.
 
-    Returns
-    -------
-    str or None
-        None where neither ratio nor slope is known.
-    """
-    parts = [
-        say(row["value"], row["low"], row["high"])
-        for name, say in (("oe_ratio", brief_ratio), ("calibration_slope", brief_slope))
-        if (row := metric(results, model, name)) is not None and pd.notna(row["value"])
-    ]
-    return f"{'; '.join(parts)}." if parts else None
-
-
-def brief_ratio(value: float, low: float, high: float) -> str:
-    """Say shortly whether risks are too high or too low on average.
-
-    >>> brief_ratio(0.5, 0.3, 0.8)
-    'risks are on average 2.0 times too high (observed/expected 0.50 (0.30 to 0.80))'
-    >>> brief_ratio(2.0, 1.2, 3.1)
-    'risks are on average 2.0 times too low (observed/expected 2.00 (1.20 to 3.10))'
-    >>> brief_ratio(0.9, 0.6, 1.3)
-    'the average risk was not shown to be wrong (observed/expected 0.90 (0.60 to 1.30))'
-    """
-    ratio = interval(value, low, high, 2, METRIC_BOUNDS["oe_ratio"])
-    shown = f"(observed/expected {ratio})"
+    Examples
+    --------
+    >>> slope_words(1.0, 0.9, 1.1)
+    'it is unclear whether predicted risks are too extreme or too moderate (slope 1.00, 95% CI 0.90 to 1.10; ideal 1)'
+    >>> slope_words(-0.3, -0.9, 0.3)
+    'a higher predicted risk does not go with more events (slope −0.30, 95% CI −0.90 to 0.30; ideal 1)'
+    """  # noqa: E501
+    shown = _shown("slope", (value, low, high), level, "1")
+    if _open(low, high, 1):
+        return f"it is unclear whether predicted risks are too extreme or too moderate ({shown})"
     if value <= 0:
-        return f"no event happened, though some were expected {shown}"
-    factor, side = (1 / value, "high") if value < 1 else (value, "low")
-    if number(factor, 1) == "1.0" or _includes_one(low, high):
-        return f"the average risk was not shown to be wrong {shown}"
-    return f"risks are on average {number(factor, 1)} times too {side} {shown}"
+        return f"a higher predicted risk does not go with more events ({shown})"
+    side, means = _MODERATE if value > 1 else _EXTREME
+    return f"predicted risks are too {side} ({'' if brief else means}{shown})"
 
 
-def brief_slope(value: float, low: float, high: float) -> str:
-    """Say shortly whether risks are too extreme (slope below 1) or too moderate (above).
+def ratio_words(
+    value: float,
+    low: float,
+    high: float,
+    intercept: tuple[float, float, float] | None = None,
+    level: str = "95%",
+    *,
+    brief: bool = False,
+) -> str:
+    """Say what a ratio of observed to expected events means: how far risks are off on average.
 
-    >>> brief_slope(0.4, 0.2, 0.7)
-    'high risks are too high and low ones too low (slope 0.40 (0.20 to 0.70))'
-    >>> brief_slope(2.4, 1.3, 3.4)
-    'high risks are too low and low ones too high (slope 2.40 (1.30 to 3.40))'
-    >>> brief_slope(1.2, 0.7, 1.9)
-    'the spread of risks was not shown to be wrong (slope 1.20 (0.70 to 1.90))'
-    """
-    shown = f"(slope {interval(value, low, high, 2)})"
-    if number(value, 2) == "1.00" or _includes_one(low, high):
-        return f"the spread of risks was not shown to be wrong {shown}"
-    if value > 1:
-        return f"high risks are too low and low ones too high {shown}"
-    if value > 0:
-        return f"high risks are too high and low ones too low {shown}"
-    return f"a higher risk does not go with more events {shown}"
+    Parameters
+    ----------
+    value, low, high : float
+        The ratio and its interval; the limits may be NaN.
+    intercept : tuple of float, optional
+        Calibration in the large (the intercept with the slope fixed at 1) and its interval, which
+        answers the same question; told if it shows what the ratio leaves unclear.
+    level : str
+        Level of the intervals.
+    brief : bool
+        Whether to say in fewer words that the ratio shows nothing.
+
+    Examples
+    --------
+    >>> ratio_words(0.23, 0.1, 0.5)
+    'risks are on average 4.3 times too high (observed/expected events 0.23, 95% CI 0.10 to 0.50; ideal 1)'
+    >>> ratio_words(0.9, 0.6, 1.3)
+    'it is unclear whether risks are too high or too low on average (observed/expected events 0.90, 95% CI 0.60 to 1.30; ideal 1)'
+    """  # noqa: E501
+    shown = _shown("observed/expected events", (value, low, high), level, "1", "oe_ratio")
+    if value <= 0:
+        return f"no event happened, though some were expected ({shown})"
+    if not _open(low, high, 1):
+        factor, side = (1 / value, "high") if value < 1 else (value, "low")
+        return f"risks are on average {number(factor, 1)} times too {side} ({shown})"
+    if intercept is not None and not _open(*intercept[1:], 0):
+        side = "high" if intercept[0] < 0 else "low"
+        told = _shown("intercept with the slope fixed at 1", intercept, level, "0")
+        return (
+            f"by the intercept, risks are too {side} on average ({told}); the ratio of events "
+            f"leaves it unclear ({shown})"
+        )
+    if brief:
+        return f"unclear whether right on average ({shown})"
+    return f"it is unclear whether risks are too high or too low on average ({shown})"
 
 
-def _includes_one(low: float, high: float) -> bool:
-    return bool(pd.notna(low) and low <= 1 <= high)
+def _shown(
+    name: str, estimate: tuple[float, float, float], level: str, ideal: str, bounds: str = ""
+) -> str:
+    """Return an estimate with its interval and the ideal value, to stand within brackets."""
+    value, low, high = (number(each, 2, METRIC_BOUNDS.get(bounds)) for each in estimate)
+    limits = "no interval" if NO_VALUE in (low, high) else f"{level} CI {low} to {high}"
+    return f"{name} {value}, {limits}; ideal {ideal}"
+
+
+def _open(low: float, high: float, ideal: float) -> bool:
+    """Return whether an interval includes the ideal value, or is not known."""
+    return bool(pd.isna(low) or pd.isna(high) or low <= ideal <= high)

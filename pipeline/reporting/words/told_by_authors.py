@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pipeline.reporting.blocks import Block, Points
 from pipeline.reporting.results import Results
-from pipeline.reporting.wording import first_upper, number
+from pipeline.reporting.wording import first_upper, number, plural
 
 #: Option of the section `reporting` -> its heading on the page.
 _ASKED = {
     "ct_interval": "Time from CT to operation",
     "outcome_window": "Outcome window",
-    "outcome_assessment": "Assessment",
+    "outcome_assessment": "Assessment of the outcome",
     "analgesics": "Analgesics",
-    "blinding_outcome": "Blinding of assessors",
+    "blinding_outcome": "Blinding of outcome assessors",
     "blinding_readers": "Blinding of readers",
-    "readers": "Readers",
+    "readers": "Who the readers are",
 }
 
 
@@ -40,7 +40,8 @@ def told_by_authors(results: Results) -> list[Block]:
         return []
     if missing:
         asked = ", ".join(missing)
-        points.append(("Not stated", f"{first_upper(asked)} (options of `reporting`)."))
+        text = f"{first_upper(asked)} (options of “reporting” in the configuration)."
+        points.append(("Not yet stated by the authors", text))
     return [Points(points)]
 
 
@@ -57,11 +58,12 @@ def days_to_operation(results: Results) -> str:
     low, first, middle, third, high = (
         number(value, 0) for value in before.quantile([0, 0.25, 0.5, 0.75, 1])
     )
-    text = (
-        f"Median {middle} days before the operation (quartiles {first} to {third}, range {low} to "
-        f"{high}; below zero: after it)"
-    )
     after = int((days > 0).sum())
+    sign = "; negative: after it" if after else ""
+    text = (
+        f"Median {middle} days before the operation in {plural(len(days), 'scan')} (quartiles "
+        f"{first} to {third}, range {low} to {high}{sign})"
+    )
     text += f"; {after} of {scans} scans were after it" if after else ""
     unknown = scans - len(days)
     return f"{text}; not known for {unknown} of {scans} scans." if unknown else f"{text}."

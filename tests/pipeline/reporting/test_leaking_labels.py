@@ -189,7 +189,7 @@ def test_the_page_does_not_claim_what_the_order_does_not_hold(run):
     honest = (
         "Selection is learned on training rows only",
         "played no part in selection, search, fitting",
-        "and nothing of them enters it",
+        "It was chosen before the test rows were used",
         "planned before the test rows are looked at",
         "both learned inside each fold",
     )

@@ -95,7 +95,10 @@ def results_of(tables: dict[str, pd.DataFrame], info: dict = INFO) -> object:
     labels = {"lr": "Logistic regression", "rf": "Random forest"}
     models = {name: SimpleNamespace(info={"label": label}) for name, label in labels.items()}
     predictors = [{"column": "pfo", "label": "Posterior fascia oedema"}]
+    metrics = [{"model": "lr", "part": "test", "metric": "auroc", "value": 0.556}]
+    evaluation = SimpleNamespace(metrics=pd.DataFrame(metrics))
     modelling = SimpleNamespace(ablation=ablations, models=models, info={"predictors": predictors})
+    modelling.evaluation = evaluation
     config = {"mode": "rigorous", "split": {"design": "holdout"}}
     return Some(modelling=modelling, study=SimpleNamespace(config=config))
 
@@ -111,19 +114,20 @@ def test_steps_are_told_in_words():
     rows = {row.step: row for row in table_of(*STEPS).itertuples()}
     assert {name: step_label(row, names) for name, row in rows.items()} == {
         "full": "All input",
-        "top-1": "Without the highest feature\n− wavelet-LLH_glcm_Idm",
-        "top-2": "Without the 2 highest\n− Posterior fascia oedema",
+        "top-1": "Without the most important feature\n(wavelet-LLH_glcm_Idm)",
+        "top-2": "Without the 2 most important features\n(also without Posterior fascia oedema)",
         "single-1": "Without wavelet-LLH_glcm_Idm",
         "without-clinical": "Without all clinical predictors",
         "without-log": "Without LoG features",
         "skip-mrmr": "Without mRMR",
     }
-    assert figure_label(rows["single-1"], names) == "wavelet-LLH glcm\nIdm"
-    assert figure_label(rows["without-clinical"], names) == "clinical predictors"
+    assert figure_label(rows["single-1"], names) == "without wavelet-LLH glcm\nIdm"
+    assert figure_label(rows["without-clinical"], names) == "without clinical predictors"
+    assert figure_label(rows["top-2"], names) == "without the 2 most important features"
     short = table_of(("single-4", "single", "", NOT_DONE), ("top-4", "top", "", NOT_DONE))
     assert [step_label(row, names) for row in short.itertuples()] == [
         "Without feature no. 4",
-        "Without the 4 highest",
+        "Without the 4 most important features",
     ]
 
 
@@ -137,7 +141,7 @@ def test_the_table_shows_the_confusion_matrix_and_what_repeats():
     assert shown.iloc[1]["Sens.\nSpec."] == "0.458\n0.538"
     assert shown["Change"][0] == "–"
     assert shown["Change"][1] == "−0.051\n(−0.100 to 0.020)"
-    assert shown["Step"][3].endswith("(signature of: Without the highest feature)")
+    assert shown["Step"][3].endswith("(signature of: Without the most important feature)")
     # What was not done has no row of dashes, but is told below.
     assert not shown["Step"].str.contains("clinical").any()
 
@@ -163,6 +167,10 @@ def test_captions_state_all_parameters():
     figure, table = blocks(results, Figure)["ablation-lr"], blocks(results, Table)["ablation-lr"]
     assert figure.caption.endswith(how)
     assert "90% intervals" in figure.caption
+    assert "against 0.700 with all input" in figure.caption
+    assert "averaged over 3 seeds; the fit that the performance section judges reached 0.556" in (
+        figure.caption
+    )
     assert table.caption.endswith(how)
     again = INFO | {"search": "reduced", "where": "signature", "seeds": 1, "fits": 1}
     assert parameters_text(again) == (
@@ -199,7 +207,7 @@ def test_several_models_stand_in_one_table():
     assert "24 fits in all" in table.caption
     assert len(table.raw) == len(tables["lr"]) + len(tables["rf"])
     drawn = blocks(results, Figure)["ablation-models"].svg
-    for word in ("Random forest", "radiomics", "LoG features", "Steps of the procedure"):
+    for word in ("Random forest", "without radiomics", "Steps of the procedure"):
         assert f">{word}</text>" in drawn
 
 
@@ -218,7 +226,7 @@ def test_the_figure_groups_steps_and_is_the_same_each_time():
     results = results_of({"lr": table_of(*STEPS)})
     figure = blocks(results, Figure)["ablation-lr"]
     assert figure.svg == blocks(results_of({"lr": table_of(*STEPS)}), Figure)["ablation-lr"].svg
-    for word in ("Highest features, in turn", "2 highest", "Features", "Change (90% interval)"):
+    for word in ("Most important features, cumulatively", "Features", "Change (90% interval)"):
         assert f">{word}</text>" in figure.svg
     assert "−0.051 (−0.100 to 0.020)" in figure.svg
     assert "Without LoG features: −0.051" in figure.alt

@@ -27,6 +27,7 @@ def imaged(lr_results):
     ingest["tube_current_ma"] = 200.0
     ingest["contrast"] = np.where(units["outcome"] == 1, "given", None)
     ingest["kernel"] = np.where(units["outcome"] == 1, "B60", "B30")
+    ingest["spacing_z"] = 3.0 + 1e-14 * np.arange(len(units))
     ingest["slice_thickness_mm"] = np.linspace(1, 3, len(units))
     study = replace(lr_results.study, cases=cases)
     return replace(lr_results, study=study, imaging=SimpleNamespace(ingest=ingest))
@@ -47,7 +48,13 @@ def test_a_kernel_that_goes_with_the_event_is_seen(imaged):
     assert "Phase, by the header" not in head.index
     assert head.loc["Tube current", "summary"] == "median [Q1, Q3]"
     assert head.loc["Slice thickness", "summary"] == "median [Q1, Q3]"
-    assert "CT, days from the operation" in head.index
+    assert "CT before the operation (negative: after it)" in head.index
+    before = head.loc["CT before the operation (negative: after it)", "overall"]
+    assert float(before.split(" ")[0]) == np.median(np.arange(len(imaged.modelling.units)))
+    # What differs by rounding alone is tested as little as what does not differ.
+    assert head.loc["Spacing between slices", "overall"] == "3.00 [3.00, 3.00]"
+    assert np.isnan(head.loc["Spacing between slices", "p"])
+    assert not np.isnan(head.loc["Slice thickness", "p"])
 
 
 def test_without_models_there_is_no_such_table(imaged):
@@ -83,8 +90,8 @@ def test_what_authors_say_is_shown_and_what_they_do_not_is_named(imaged):
     # The table of cases knows better than the words.
     middle = -imaged.study.cases["days_from_surgery"].median()
     assert said["Time from CT to operation"].startswith(f"Median {middle:.0f} days before")
-    assert "blinding of readers" in said["Not stated"].lower()
-    assert "analgesics" not in said["Not stated"].lower()
+    assert "blinding of readers" in said["Not yet stated by the authors"].lower()
+    assert "analgesics" not in said["Not yet stated by the authors"].lower()
 
 
 def test_a_study_that_says_nothing_has_no_empty_list(lr_results):

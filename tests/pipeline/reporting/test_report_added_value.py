@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -45,6 +46,12 @@ def test_the_summary_answers_in_at_most_250_words(lr_results):
     points = dict(points.points)
     assert "(pain of VAS 4 or more on day 3)" in points["Question"]
     assert "None was declared beforehand" in points["Primary analysis"]
+    assert "chance: in " in points["Answer"]
+    assert "test patients (" in points["Answer"] or "test cases (" in points["Answer"]
+    assert "95% CI 0." in points["Answer"]
+    assert "0.5 is chance, 1 perfect" in points["Answer"]
+    assert "excluded" in points["Patients"] or points["Patients"].endswith("analysed.")
+    assert "had the outcome" in points["Outcome"]
     assert "AUROC 0." in points["Added value of radiomics"]
     assert "bone mineral density" in points["Without radiomics"]
     assert points["Validation"] == "Internal validation on a split sample."
@@ -61,11 +68,41 @@ def test_a_study_without_features_speaks_of_no_radiomics(lr_results):
     assert "Without radiomics" not in dict(points)
 
 
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (0.62, 0.38, 0.81, "Not shown to be better than chance: in "),
+        (0.62, 0.5, 0.81, "Not shown to be better than chance: in "),
+        (0.72, 0.58, 0.86, "Better than chance: in "),
+        (0.3, 0.1, 0.4, "Worse than chance: in "),
+        (0.72, math.nan, math.nan, "Unclear, since there is no interval: in "),
+    ],
+)
+def test_the_answer_follows_from_the_interval_against_chance(lr_results, value, low, high, said):
+    evaluation = lr_results.modelling.evaluation
+    table = evaluation.metrics.copy()
+    own = (table["metric"] == "auroc") & (table["part"] == "test")
+    table.loc[own, ["value", "low", "high"]] = value, low, high
+    modelling = replace(lr_results.modelling, evaluation=replace(evaluation, metrics=table))
+    section = summary_section(replace(lr_results, modelling=modelling), [])
+    answer = dict(section.blocks[1].points)["Answer"]
+    assert answer.startswith(said)
+
+
+def test_an_order_that_leaks_is_no_answer(lr_results):
+    study = lr_results.study
+    leaking = replace(study, config=study.config | {"mode": "as_published"})
+    section = summary_section(replace(lr_results, study=leaking), [])
+    answer = dict(section.blocks[1].points)["Answer"]
+    assert "says nothing about new patients" in answer
+    assert "better than" not in answer
+
+
 def test_three_limitations_are_named_those_of_performance_first(lr_results):
     anchors = ("selection", "performance", "selection", "concordance", "summary")
     cautions = [Caution(f"Limit {n}", "", anchor) for n, anchor in enumerate(anchors)]
     text = summary_section(lr_results, cautions).blocks[-1].text
-    assert "limit 1, limit 0 and limit 2; 1 more there." in text
+    assert "Limit 1, limit 0 and limit 2, and 1 more in the sections below." in text
 
 
 @pytest.mark.parametrize(
@@ -105,6 +142,9 @@ def test_without_an_interval_nothing_is_claimed(lr_results):
     assert "SD" in added_value_sentences(folds)
     assert "tests nothing" in added_value_sentences(folds)
     assert "in nested cross-validation of the training rows" in arms_sentence(folds)
+    kept = replace(nested, info=nested.info | {"search": "fixed"})
+    fixed = replace(changed, modelling=replace(changed.modelling, added_value=kept))
+    assert "in cross-validation with a fixed search of the training rows" in arms_sentence(fixed)
 
 
 def test_the_figures_of_both_are_those_of_the_performance_section(lr_results):

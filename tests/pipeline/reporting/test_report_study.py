@@ -276,7 +276,9 @@ def test_the_selection_is_set_beside_chance(page, table_study):
 
 def test_the_preparation_is_told_with_its_conventions(page):
     assert "Missing numbers become the median of the training rows" in page.text
-    assert "kurtosis (Pearson's, normal = 3) below 7.0 and at most 10% of its values" in page.text
+    assert (
+        "kurtosis (Pearson's, normal = 3) below 7.0, and at most 10% of the values lie" in page.text
+    )
 
 
 def test_steps_that_are_off_are_called_so(copied):
@@ -305,7 +307,7 @@ def test_agreement_within_levels_is_told(page, table_study):
 
 
 def test_no_figure_is_singled_out_where_no_primary_analysis_was_declared(page):
-    assert "All figures are exploratory" in page.text
+    assert "All results are exploratory" in page.text
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,8 @@ def test_no_figure_is_singled_out_where_no_primary_analysis_was_declared(page):
         ),
         (
             {"model": "lr", "part": "nested", "metric": "auroc"},
-            "the AUROC of Logistic regression in nested cross-validation of the training rows.",
+            "the AUROC of Logistic regression in cross-validation with a fixed search of the "
+            "training rows.",
         ),
         (
             {"model": "winner", "part": "test", "metric": "auroc"},
@@ -329,12 +332,12 @@ def test_the_primary_analysis_is_named_and_all_else_secondary(copied, declared, 
     change(copied, primary=declared)
     text = Page(report_of(copied)).text
     assert expected in text
-    assert "All other figures are secondary" in text
+    assert "All other results are secondary" in text
 
 
 def test_the_best_model_is_the_one_chosen_before_the_test(page, table_study):
     winner = json.loads((table_study / "evaluation" / "winner.json").read_text(encoding="utf-8"))
-    assert f"Where one model is called the best, it is {winner['label']}" in page.text
+    assert f"The “best model” is {winner['label']}" in page.text
     assert "The cross-validated AUROC chose the parameters and is optimistic" in page.text
     assert f"Best in cross-validation: {winner['label']}, AUROC on the test rows" in page.text
 
@@ -393,7 +396,7 @@ def test_every_estimate_stands_beside_the_others_and_is_explained(page, table_st
         assert f"{table.loc['auroc', name]:.3f}" in page.text
     assert "4 bootstrap resamples of the training patients" in page.text
     assert "luck of the split" in page.text
-    assert "Parameters are those that the search on all training rows chose" in page.text
+    assert "Hyperparameters are those that the search on all training rows chose" in page.text
 
 
 def test_the_selection_is_repeated_on_subsamples(page, table_study):
@@ -433,8 +436,11 @@ def test_without_optimism_the_page_holds_no_estimates(copied):
 def test_nested_cross_validation_stands_beside_the_test_rows(page, table_study):
     info = json.loads((table_study / "nested" / "lr.json").read_text(encoding="utf-8"))
     assert f"{info['auroc']:.3f}" in page.text
-    assert "mean over 3 outer folds, dealt 1 time" in page.text
-    assert "which makes the figures slightly optimistic" in page.text
+    assert "mean over 3 outer folds, 1 repeat" in page.text
+    assert "which makes the estimates slightly optimistic" in page.text
+    # Its search is kept, so that it is called nested nowhere.
+    assert "not the search for hyperparameters (nested.search: fixed)" in page.text
+    assert "nested cross-validation" not in page.text.lower()
 
 
 @pytest.mark.parametrize(
@@ -557,17 +563,17 @@ def find(folder: Path, parameters: dict | None = None) -> dict[str, Caution]:
 def test_cautions_on_images(imaging_study):
     setting = {"resampledPixelSpacing": [1, 1, 1], "normalize": True, "normalizeScale": 100}
     setting["binWidth"] = 25
-    assert {"Upsampled voxels", "Bin width is not in HU"} <= set(
+    assert {"Thick slices interpolated to a finer grid", "Bin width is not in HU"} <= set(
         find(imaging_study, {"setting": setting})
     )
     setting |= {"resampledPixelSpacing": [3, 3, 3], "normalize": False}
-    assert not {"Upsampled voxels", "Bin width is not in HU"} & set(
+    assert not {"Thick slices interpolated to a finer grid", "Bin width is not in HU"} & set(
         find(imaging_study, {"setting": setting})
     )
 
 
 def test_the_extraction_parameters_are_read_by_the_report(imaging_text):
-    assert "Upsampled voxels" in imaging_text
+    assert "Thick slices interpolated to a finer grid" in imaging_text
     assert "0.25 standard deviations" in imaging_text
     assert "binWidth" in imaging_text
 
@@ -783,7 +789,7 @@ def test_a_test_figure_that_the_procedure_does_not_support_is_told(copied):
     row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
     nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
     folds = pd.read_parquet(copied / "nested" / "lr.parquet")["auroc"]
-    title = "Test rows above nested cross-validation"
+    title = "Test rows above cross-validation with a fixed search"
     for value, low, told in (
         (nested, nested - 0.2, False),
         ((nested + folds.max()) / 2, nested - 0.01, False),
@@ -806,7 +812,7 @@ def test_a_test_figure_that_falls_short_of_the_procedure_is_told(copied):
     table = pd.read_parquet(path)
     row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
     nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
-    title = "Test rows below nested cross-validation"
+    title = "Test rows below cross-validation with a fixed search"
     for high, told in ((nested + 0.001, False), (nested - 0.001, True), (np.nan, False)):
         table.loc[row, ["value", "low", "high"]] = [0.3, 0.2, high]
         write_table(table, path)
@@ -823,7 +829,7 @@ def test_a_corrected_figure_that_the_procedure_does_not_support_is_told(copied):
     table = pd.read_parquet(path)
     row = table["metric"] == "auroc"
     nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
-    title = "Corrected AUROC above nested cross-validation"
+    title = "Corrected AUROC above cross-validation with a fixed search"
     for value, told in ((nested + 0.09, False), (nested + 0.11, True), (np.nan, False)):
         table.loc[row, "corrected"] = value
         write_table(table, path)
@@ -832,7 +838,8 @@ def test_a_corrected_figure_that_the_procedure_does_not_support_is_told(copied):
     table.loc[row, "corrected"] = nested + 0.2
     write_table(table, path)
     text = find(copied)[title].text
-    assert f"{nested + 0.2:.3f} corrected against {nested:.3f} in nested" in text
+    assert f"{nested + 0.2:.3f} corrected against {nested:.3f}. The correction" in text
+    assert "quote that of cross-validation with a fixed search. These are slightly" in text
 
 
 def test_oversampling_that_added_no_row_is_not_said_to_have_shifted_risks(copied):
@@ -899,15 +906,15 @@ def test_pictures_show_the_extremes_and_keep_to_the_budget(imaging_study, monkey
     results = read_results(imaging_study / "study")
     *_, shown, folded = agreement_section(results).blocks
     assert [picture.caption.split(":")[0] for picture in shown.pictures] == [
-        "Least agreement",
+        "Lowest agreement",
         "Median agreement",
-        "Best agreement",
+        "Highest agreement",
     ]
     assert len(folded.blocks[0].pictures) == 9
     monkeypatch.setattr(sections_readers, "PICTURE_BUDGET", 5 * (len(PIXEL) * 4 // 3))
     *_, shown, folded = agreement_section(results).blocks
     assert (len(shown.pictures), len(folded.blocks[0].pictures)) == (3, 2)
-    assert "7 more lie in the study's folders of pictures" in folded.summary
+    assert "7 more are in the study's folders of pictures" in folded.summary
 
 
 def correct_a_mask(folder: Path) -> str:

@@ -26,11 +26,11 @@ NAN = math.nan
     [
         (2.36, 1.4, 3.3, "too moderate", "too extreme"),
         (0.4, 0.2, 0.7, "too extreme", "too moderate"),
-        (1.001, 0.8, 1.2, "spread as they should be", "too"),
-        (2.36, 0.8, 3.9, "too moderate (high risks come out higher than predicted, low ones "
-         "lower), but the interval includes 1", "too extreme"),
+        (1.001, 0.8, 1.2, "unclear whether", "risks are predicted"),
+        (2.36, 0.8, 3.9, "unclear whether", "risks are predicted"),
+        (0.92, -1.8, 3.64, "slope 0.92, 95% CI −1.80 to 3.64; ideal 1", "risks are predicted"),
         (-0.3, -0.9, 0.3, "does not go with more events", "too"),
-        (1.4, NAN, NAN, "slope of 1.40, where 1 is right: predictions are too", "includes"),
+        (1.4, NAN, NAN, "unclear whether", "risks are predicted"),
     ],
 )  # fmt: skip
 def test_a_slope_is_explained_on_its_own_side(value, low, high, said, unsaid):
@@ -42,16 +42,29 @@ def test_a_slope_is_explained_on_its_own_side(value, low, high, said, unsaid):
 @pytest.mark.parametrize(
     ("value", "low", "high", "said"),
     [
-        (0.23, 0.1, 0.4, "on average risks are 4.3 times too high"),
-        (0.5, 0.4, 0.6, "on average risks are 2.0 times too high"),
-        (3.0, 2.0, 4.0, "on average risks are 3.0 times too low"),
-        (1.02, 0.8, 1.3, "on average risks are right"),
-        (1.3, 0.8, 2.0, "1.3 times too low, but the interval includes 1"),
+        (0.23, 0.1, 0.4, "risks are on average 4.3 times too high"),
+        (0.5, 0.4, 0.6, "risks are on average 2.0 times too high"),
+        (3.0, 2.0, 4.0, "risks are on average 3.0 times too low"),
+        (1.02, 0.8, 1.3, "unclear whether"),
+        (1.3, 0.8, 2.0, "unclear whether"),
+        (1.3, NAN, NAN, "events 1.30, no interval; ideal 1"),
         (0.0, NAN, NAN, "no event happened"),
     ],
 )
 def test_a_ratio_of_events_is_told_as_how_far_risks_are_off(value, low, high, said):
-    assert said in ratio_words(value, low, high)
+    text = ratio_words(value, low, high)
+    assert said in text
+    assert ("times" in text) == ("times" in said)
+
+
+def test_an_intercept_is_told_if_the_ratio_of_events_leaves_the_average_unclear():
+    text = ratio_words(0.644, 0.392, 1.058, (-0.824, -1.604, -0.043))
+    assert "by the intercept, risks are too high on average" in text
+    assert "intercept with the slope fixed at 1 −0.82, 95% CI −1.60 to −0.04; ideal 0" in text
+    for unclear in (None, (-0.8, -1.7, 0.1), (-0.8, NAN, NAN)):
+        assert ratio_words(0.644, 0.392, 1.058, unclear).startswith("it is unclear whether")
+    shown = ratio_words(0.5, 0.3, 0.8, (-0.8, -1.6, -0.1))
+    assert "intercept" not in shown
 
 
 SPLITS = {

@@ -99,12 +99,12 @@ def _introduction(results: Results, table: pd.DataFrame, threshold: float) -> st
     if widths.empty:
         text += "So few cases give the CCC no interval."
     else:
-        text += f"Half of the intervals of the CCC are wider than {number(widths.median(), 2)}."
+        text += f"The median width of the intervals of the CCC is {number(widths.median(), 2)}."
     within = table["ccc_within"]
     if within.notna().any():
         text += (
-            " Within vertebral levels, so that what differs between levels is no agreement, "
-            f"the median CCC is {number(within.median(), 3, SIGNED)}, and "
+            " Computed within vertebral levels, so that differences in size between levels do not "
+            f"inflate agreement, the median CCC is {number(within.median(), 3, SIGNED)}, and "
             f"{count(int((within >= threshold).sum()))} features reach {number(threshold, 2)}."
         )
     if results.modelling is not None:
@@ -194,10 +194,10 @@ def _overlap(results: Results) -> list[Block]:
     confidence = f"{100 * results['evaluation.confidence']:g}%"
     rho = interval(whole["dice_rho"], whole["dice_rho_low"], whole["dice_rho_high"], 2, SIGNED)
     text = (
-        f"Over {plural(int(whole['cases']), 'case')}, the deviation of a case's features between "
-        f"the readers goes with the Dice coefficient of its masks at a rank correlation of {rho}. "
-        "A negative value says that cases drawn differently are the ones whose features differ; "
-        "near zero, better contours would not make the features steadier."
+        f"Over {plural(int(whole['cases']), 'case')} and all features, the difference of features "
+        "between readers and the Dice coefficient of their masks have a rank correlation of "
+        f"{rho} (Spearman). Below zero, cases with a lower overlap of contours have larger "
+        "differences of features; near zero, better contours would not make features agree better."
     )
     if results.reproducibility["readers"].max() > 2:
         text += " Deviation and Dice are means over all pairs of readers."

@@ -12,7 +12,7 @@ from pipeline.reporting.parts.acquisition import acquisition_by_outcome
 from pipeline.reporting.results import Imaging, Results, region, regions
 from pipeline.reporting.wording import NO_VALUE, count, number, plural, share
 
-NO_IMAGES = "This study starts from ready feature tables; it hands in no images."
+NO_IMAGES = "This study starts from ready feature tables; it has no images."
 
 #: Acquisition facts that are counted, and how their heading reads.
 _COUNTED = {
@@ -61,8 +61,8 @@ def images_section(results: Results) -> Section:
     clipped = imaging.resample["clipped_share"].dropna()
     facts = Facts(
         [
-            (count(len(read)), "scans read", f"of {count(len(imaging.ingest))} handed in"),
-            (count(len(done)), "masks extracted", f"of {count(len(imaging.masks))} handed in"),
+            (count(len(read)), "scans read", f"of {count(len(imaging.ingest))} received"),
+            (count(len(done)), "masks extracted", f"of {count(len(imaging.masks))} received"),
             (
                 count(cases := imaging.masks["case_id"].nunique()),
                 region(results) if cases == 1 else regions(results),
@@ -70,8 +70,8 @@ def images_section(results: Results) -> Section:
             ),
             (
                 share(clipped.median(), 1, 1) if len(clipped) else NO_VALUE,
-                "voxels clipped",
-                f"median share of a {region(results)} at the normalisation's limits",
+                "voxels cut off",
+                f"at the limits of the normalisation, median of a {region(results)}",
             ),
         ]
     )
@@ -82,7 +82,34 @@ def images_section(results: Results) -> Section:
         shown=pd.DataFrame(rows),
     )
     by_outcome = acquisition_by_outcome(results)
-    return Section("images", title, [facts, table, *by_outcome, Paragraph(_verified(imaging))])
+    modelled = [Paragraph(text)] if (text := _modelled(results)) else []
+    verified = Paragraph(_verified(imaging))
+    return Section("images", title, [facts, *modelled, table, *by_outcome, verified])
+
+
+def _modelled(results: Results) -> str:
+    """Say which reader's features the models use, and how several of a patient become one row."""
+    if results.modelling is None:
+        return ""
+    reader = results["model_reader"]
+    whose = f"of the contours of reader {reader}"
+    if len(results.study.readers) > 1 and reader == "mean":
+        whose = "averaged over the readers' contours"
+    text = f"The models use the features {whose}."
+    if results["unit"] != "patient":
+        return text
+    cases = results.study.cases.drop_duplicates("case_id")
+    cases = cases[cases["patient_id"].isin(results.modelling.units["patient_id"])]
+    several = int((cases["patient_id"].value_counts() > 1).sum())
+    if several:
+        have = "has" if several == 1 else "have"
+        how = {"mean": "averaged", "median": "summed up by their median"}
+        how = how.get(results["aggregation"], "taken from the first alone")
+        text += (
+            f" {plural(several, 'patient')} analysed {have} several {regions(results)}, whose "
+            f"features are {how}."
+        )
+    return text
 
 
 def _verified(imaging: Imaging) -> str:

@@ -56,10 +56,11 @@ def agreement_section(results: Results) -> Section:
         Paragraph(
             f"Two contours of the same {region(results)} overlap with a median Dice coefficient of "
             f"{number(median, 3, UNIT)} (lowest {number(worst, 3, UNIT)}) over "
-            f"{plural(cases, 'case')}{over}; of "
+            f"{plural(cases, 'case')}{over}{_not_analysed(results, agreement)}; of "
             f"their surfaces a median of {share(agreement['surface_dice'].median(), 1)} lies "
-            f"within {tolerance} of the other one (surface Dice). The target readers (snakemake "
-            "readers) writes a page per case to scroll through, listed by disagreement."
+            f"within {tolerance} of the other one (surface Dice). Pages to scroll through, with "
+            "both contours and the lowest agreement first, are made by "
+            "“vertebromics run --configfile STUDY.yaml --cores 2 readers”."
         ),
         *corrections,
         Figure(
@@ -91,6 +92,16 @@ def agreement_section(results: Results) -> Section:
         *_pictures(results),
     ]
     return Section("agreement", title, blocks)
+
+
+def _not_analysed(results: Results, agreement: pd.DataFrame) -> str:
+    """Say how many of the cases are of patients whom the models do not see, if any are."""
+    if results.modelling is None:
+        return ""
+    cases = results.study.cases.drop_duplicates("case_id").set_index("case_id")["patient_id"]
+    patients = cases.reindex(agreement["case_id"].unique())
+    others = int((~patients.isin(results.modelling.units["patient_id"])).sum())
+    return f" ({count(others)} of them of patients who were excluded)" if others else ""
 
 
 def _limits(rows: pd.DataFrame, confidence: float) -> tuple[BlandAltman, BlandAltman]:
@@ -226,9 +237,9 @@ def _pictures(results: Results) -> list[Block]:
     chosen: dict[str, str] = {}
     if len(compared) >= 3:
         chosen = {
-            compared[0]: "Least agreement",
+            compared[0]: "Lowest agreement",
             compared[len(compared) // 2]: "Median agreement",
-            compared[-1]: "Best agreement",
+            compared[-1]: "Highest agreement",
         }
     budget = PICTURE_BUDGET
     shown, folded, left = [], [], 0
@@ -244,8 +255,10 @@ def _pictures(results: Results) -> list[Block]:
         (shown if case in chosen else folded).append(picture)
     blocks: list[Block] = [Pictures(shown)] if shown else []
     if folded:
-        rest = f"; {left} more lie in the study's folders of pictures" if left else ""
-        summary = f"{plural(len(folded), 'further case')}, least agreement first{rest}"
+        rest = f"; {left} more are in the study's folders of pictures" if left else ""
+        alone = len(ordered) - len(compared)
+        rest += f" ({count(alone)} of all show one reader's contour alone)" if alone else ""
+        summary = f"{plural(len(folded), 'further case')}, lowest agreement first{rest}"
         blocks.append(
             Folded(summary if shown else f"{plural(len(folded), 'case')}{rest}", [Pictures(folded)])
         )

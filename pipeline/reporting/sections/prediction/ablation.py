@@ -8,7 +8,7 @@ from pipeline.reporting.blocks import Block, Figure, Folded, Items, Paragraph, S
 from pipeline.reporting.figures.ablation import ablation_figure, ablation_models_figure
 from pipeline.reporting.judged_rows import JudgedRows
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Ablation, Results, judged
+from pipeline.reporting.results import Ablation, Results, judged, metric
 from pipeline.reporting.sections.prediction.models import model_labels, notes_of_models
 from pipeline.reporting.sections.prediction.selection import NO_OUTCOME, feature_names
 from pipeline.reporting.wording import (
@@ -107,7 +107,8 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
                 alt=f"Change of the AUROC of {label} by ablation step. {described}.",
                 caption=f"{label}: change of the AUROC in each step, against "
                 f"{number(full['auroc'], bounds=UNIT)} with all input "
-                f"({count(full['n_features'])} columns), with {level} intervals. "
+                f"({plural(int(full['n_features']), 'column')}), with {level} intervals."
+                f"{_another_fit(results, name, full['auroc'], info['seeds'])} "
                 "Left of the dashed line the step does worse. Small dots: fits with single seeds. "
                 f"Hollow: the step ends in the same signature as an earlier one. {how}",
             )
@@ -118,6 +119,19 @@ def _ablation_blocks(results: Results, name: str, label: str, ablation: Ablation
         summary = f"{plural(len(remarks), 'remark')} on single steps of {label}"
         blocks.append(Folded(summary, [Items(remarks)]))
     return blocks
+
+
+def _another_fit(results: Results, name: str, auroc: float, seeds: int) -> str:
+    """Say why the model with all input has another AUROC here than where models are compared."""
+    row = metric(results, name, "auroc")
+    here = number(auroc, bounds=UNIT)
+    if row is None or number(row["value"], bounds=UNIT) in (here, NO_VALUE):
+        return ""
+    refits = f"averaged over {count(seeds)} seeds" if seeds > 1 else "with another seed"
+    return (
+        f" Here the model was fitted again, {refits}; the fit that the performance section judges "
+        f"reached {number(row['value'], bounds=UNIT)}."
+    )
 
 
 def _remarks(table: pd.DataFrame, names: dict[str, str]) -> list[str]:
@@ -166,8 +180,9 @@ def _steps_table(
         name=f"ablation-{name}",
         caption=f"Ablation of {label} {on.on}. Change: AUROC minus that with all input, "
         f"which was refitted too, paired over the same {of}. If the interval "
-        "of the change includes 0, the change may be due to chance. Confusion matrix: "
-        "true and false positives above false and true negatives, sensitivity above specificity, "
+        "of the change includes 0, the change may be due to chance. Features are removed in the "
+        "order of their importance, which was ranked without the rows that judge; rows without "
+        "several of them are cumulative. TP, FN, FP, TN: true and false positives and negatives "
         "at the threshold of the step. "
         f"{how}",
         shown=shown,

@@ -170,16 +170,16 @@ def _remarks(results: Results, added: AddedValue) -> list[str]:
     remarks = [added.info["search_note"]]
     if added.info["part"] == "test" and added.info["same_as_trained"]:
         remarks.append(
-            "The arm of both is the trained model: its figures are those of the performance "
+            "The arm of both is the trained model: its results are those of the performance "
             "section."
         )
     elif added.info["part"] == "test":
         remarks.append(
             "All three arms were fitted again with fewer parameter sets than the trained model: "
-            "the figure of both differs from that of the performance section."
+            "the AUROC of both differs from that of the performance section."
         )
     remarks.append(
-        "Other sections answer other questions with other figures. The ablation keeps the "
+        "Other sections answer other questions, with other results. The ablation keeps the "
         "parameters of the full model, which suit it best, and averages several fits. The simplest "
         "predictions are logistic regressions without any search, whatever the model here."
     )

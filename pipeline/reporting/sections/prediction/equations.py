@@ -30,20 +30,20 @@ def _table(name: str, label: str, equation: dict, labels: dict[str, str]) -> Tab
     printed = [INTERCEPT, *(printed_feature(column, labels) for column in raw["column"][1:])]
     return Table(
         name=f"equation-{name}",
-        caption=f"Equation of {label}: the log odds of the risk are the intercept plus, for each "
+        caption=f"Equation of {label}: the log odds of the event are the intercept plus, for each "
         "row, the coefficient times the value in the unit of the study's table; the risk is "
-        "1 / (1 + exp(-log odds)). A row for a level counts 1 where the patient has it, else 0. "
-        "The last column is the value to take where it is missing. These are the risks of the "
+        "1 / (1 + exp(-log odds)). A row for a category counts 1 if the patient has it, else 0. "
+        "These are the risks of the "
         "final model, before any recalibration; what it uses is not what causes the outcome.",
         shown=pd.DataFrame(
             {
                 "Predictor": printed,
                 "Coefficient": [_digits(value) for value in raw["coefficient"]],
-                "Where it is missing": [_digits(value) for value in raw["missing"]],
+                "Value used if missing": [_digits(value) for value in raw["missing"]],
             }
         ),
         raw=raw,
-        numeric=("Coefficient", "Where it is missing"),
+        numeric=("Coefficient", "Value used if missing"),
         collapsed=f"Equation of {label}",
     )
 

@@ -14,6 +14,7 @@ from pipeline.reporting.sections.prediction.equations import equation_tables
 from pipeline.reporting.sections.prediction.models import model_labels, notes_of_models
 from pipeline.reporting.sections.prediction.selection import NO_OUTCOME
 from pipeline.reporting.wording import NO_VALUE, UNIT, count, number, plural
+from pipeline.reporting.words.nested_words import nested_name
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.tables.split_designs import holds_out
 
@@ -62,16 +63,17 @@ def hyperparameters_section(results: Results) -> Section:
         for note in info["notes"]:
             notes.setdefault(note, []).append(info["label"])
     folds, labels = results["split.folds"], model_labels(results)
-    refitted, says = "all training rows", "nested cross-validation and the test rows show"
+    outer = nested_name(results["nested.search"])
+    refitted, says = "all training rows", f"{outer} and the test rows show"
     if not holds_out(results["split"]["design"]):
         refitted, says = "all rows", "nested cross-validation shows"
     blocks: list[Block] = [
         Table(
             name="hyperparameters",
-            caption=f"Randomised search, {results['search.iterations']} parameter sets per model"
-            f"{_several_phases(labels)}, "
+            caption=f"Randomised search, {results['search.iterations']} settings of the "
+            f"hyperparameters per model{_several_phases(labels)}, "
             f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
-            f"{refitted}. The cross-validated AUROC chose the parameters and is optimistic: "
+            f"{refitted}. The cross-validated AUROC chose the hyperparameters and is optimistic: "
             f"{says} how good a model is.",
             shown=pd.DataFrame(rows),
             raw=pd.DataFrame(raw).drop(columns="name"),

@@ -59,7 +59,7 @@ def importance_section(results: Results) -> Section:
             caption=f"The most important features of each model, {most} at most, as shares of the "
             "whole (teal: radiomics, orange: clinical). Bars: "
             + (
-                f"the attention of TabNet's masks; for the other models {permuted}. Circles: the "
+                f"TabNet's attention weights; for the other models {permuted}. Circles: the "
                 "share by permutation, where bars are attention"
                 if attended
                 else permuted
@@ -71,7 +71,7 @@ def importance_section(results: Results) -> Section:
                 else ""
             )
             + ". All are measured on the training rows. Importance shows what a model uses, not "
-            "what causes the outcome; correlated features share importance or mask each other.",
+            "what causes the outcome; correlated features share importance or hide one another.",
         ),
         _agreement(ordered, printed),
         _whole_table(ordered, printed, labels),
@@ -141,7 +141,7 @@ def _whole_table(
     shown = {
         "Model": full["model"].map(printed),
         "Feature": [printed_feature(name, labels) for name in full["feature"]],
-        "Block": full["block"],
+        "Type": full["block"],
         "Importance": [number(value, bounds=UNIT) for value in full["importance"]],
         "Attention": [number(value, bounds=UNIT) for value in full["attention"]],
         "Permutation (SD)": [
@@ -160,7 +160,7 @@ def _whole_table(
         "mean absolute SHAP value (in units of predicted probability) where it was asked for.",
         shown=pd.DataFrame(shown),
         raw=full,
-        numeric=tuple(name for name in shown if name not in ("Model", "Feature", "Block")),
+        numeric=tuple(name for name in shown if name not in ("Model", "Feature", "Type")),
         sortable=True,
         collapsed="All importances as a table",
     )

@@ -97,8 +97,8 @@ def performance_section(results: Results) -> Section:
             PROBABILITY_METRICS,
             on.part,
             "metrics-probabilities",
-            f"Performance of predicted risks {on.on}, value over {level} "
-            f"interval. Best: {_best_values('probability')}. AUPRC of "
+            f"Performance of predicted risks {on.on}; below each estimate its {level} "
+            f"confidence interval. Ideal values: {_best_values('probability')}. AUPRC of "
             f"guessing is the share of events, {number(events / len(test), 2, UNIT)}.",
         ),
         comparison_table(evaluation.comparisons, labels, level, on),
@@ -132,8 +132,9 @@ def performance_section(results: Results) -> Section:
             )
             + ".",
             caption=f"Confusion matrices {on.on}. Rows: what happened; columns: what was "
-            "predicted; percentages of the row. A risk at or above the stated threshold "
-            "counts as an event; “How the models were fitted” says how each was chosen."
+            "predicted; percentages are of those with, or without, the event. A risk at or above "
+            "the stated threshold counts as an event; “How the models were fitted” says how each "
+            "was chosen."
             f"{_own_thresholds(on)}{on.of_one_repeat}{few}",
         ),
         _metric_table(
@@ -141,7 +142,8 @@ def performance_section(results: Results) -> Section:
             THRESHOLD_METRICS,
             on.part,
             "metrics-threshold",
-            f"Performance of decisions at the threshold {on.on}, value over {level} interval.",
+            f"Performance of decisions at the threshold {on.on}; below each estimate "
+            f"its {level} confidence interval.",
         ),
         Folded(
             "Methods of the intervals, and performance in cross-validation",
@@ -170,8 +172,8 @@ def _judged_on(results: Results, rows: int, events: int, models: int) -> str:
     options = results["nested"]
     who = "All models are judged on the same" if models > 1 else "The model is judged on all"
     return (
-        f"{who} {plural(rows, 'row')} {told}: {options['folds']} outer folds, dealt "
-        f"{plural(options['repeats'], 'time')}. Each fold is predicted by a model for which "
+        f"{who} {plural(rows, 'row')} {told}: {options['folds']} outer folds, "
+        f"{plural(options['repeats'], 'repeat')}. Each fold is predicted by a model for which "
         "selection, search, fitting and the choice of the threshold saw the other folds alone."
     )
 

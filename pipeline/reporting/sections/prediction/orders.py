@@ -29,7 +29,7 @@ def orders_section(results: Results) -> Section:
         Note(
             "Here all patients are oversampled first and divided afterwards, as some published "
             "studies did. A synthetic patient lies between two real ones, so that test rows are "
-            "relatives of training rows. No figure of this order says how the model would do on "
+            "relatives of training rows. No result of this order says how the model would do on "
             "other patients. The right order divides first; it stands beside it.",
             WORD,
         )
@@ -70,7 +70,7 @@ def _table(model: str, rows: pd.DataFrame, info: dict) -> Table:
         caption=f"{label}, {info['oversampling'].upper()}, "
         f"{100 * info['test_fraction']:g}% test rows, at a threshold of 0.5, with the parameters "
         "that a search in the leaking order chose. Precision, recall and F1 of those with the "
-        "outcome come first; weighted figures are means over both groups. Permuted: mean and range "
+        "outcome come first; weighted values are means over both groups. Permuted: mean and range "
         f"over {plural(info['permutations'], 'permutation')} of the outcome among the patients.",
         shown=pd.DataFrame([*lines, matrix, counts]),
         raw=rows,

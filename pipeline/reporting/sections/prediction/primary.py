@@ -17,8 +17,8 @@ from pipeline.reporting.wording import (
     interval,
     number,
     plural,
-    share,
 )
+from pipeline.reporting.words.nested_words import nested_name
 from pipeline.study.metrics import METRICS
 from pipeline.tables.split_designs import holds_out
 
@@ -34,7 +34,7 @@ def primary_sentence(results: Results) -> str:
     declared = results["primary"]
     if declared is None:
         return (
-            "None was declared before the study ran. All figures are exploratory, and none "
+            "None was declared before the study ran. All results are exploratory, and none "
             "of them may be presented afterwards as the aim of the study."
         )
     modelling = results.modelling
@@ -42,7 +42,7 @@ def primary_sentence(results: Results) -> str:
     if lost is not None:
         return (
             f"Declared in the configuration, and not made: {lost.label} {WHAT[lost.stage]}. All "
-            "figures are secondary."
+            "results are secondary."
         )
     model = declared["model"]
     folds = "cross-validation of the training rows"
@@ -55,7 +55,7 @@ def primary_sentence(results: Results) -> str:
     if declared["part"] == "nested" and holds_out(results["split"]["design"]):
         info = results.modelling.nested[model].info
         value = number(info[declared["metric"]], bounds=METRIC_BOUNDS.get(declared["metric"]))
-        where = "in nested cross-validation of the training rows"
+        where = f"in {nested_name(results['nested.search'])} of the training rows"
         how = "a mean over outer folds, without interval"
     else:
         row = metric(results, model, declared["metric"])
@@ -64,7 +64,7 @@ def primary_sentence(results: Results) -> str:
         where, how = judged(results).on, row["method"]
     return (
         f"Declared in the configuration: the {what} of {label}{chosen} {where}. It is {value} "
-        f"({how}). All other figures are secondary."
+        f"({how}). All other results are secondary."
     )
 
 
@@ -74,9 +74,9 @@ def _winner(results: Results) -> Paragraph:
         return Paragraph(f"One model was trained, {winner['label']}: there was nothing to choose.")
     of_training = " of the training rows" if holds_out(results["split"]["design"]) else ""
     return Paragraph(
-        f"Where one model is called the best, it is {winner['label']}: its AUROC over the inner "
-        f"folds{of_training}, {number(winner['cv_auc'], bounds=UNIT)}, is the highest of "
-        f"{plural(len(winner['candidates']), 'model')}, and optimistic for that. "
+        f"The “best model” is {winner['label']}: of {plural(len(winner['candidates']), 'model')} "
+        f"it had the highest AUROC in the cross-validation of the search{of_training}, "
+        f"{number(winner['cv_auc'], bounds=UNIT)} (optimistic, because it was used to choose). "
         f"{order_words(results).winner}"
     )
 
@@ -104,10 +104,10 @@ def sample_size_section(results: Results) -> Section:
     if "needed" in candidates:
         enough = candidates["needed"] <= size["patients"]
         text += (
-            f"A model that weighs all {plural(candidates['parameters'], 'candidate parameter')} "
-            f"would need {count(candidates['needed'])} patients, "
-            f"{count(candidates['needed_events'])} of them with the rarer outcome: the study has "
-            + ("enough. " if enough else f"{share(size['patients'], candidates['needed'], 1)}. ")
+            f"A model with all {plural(candidates['parameters'], 'candidate parameter')} would "
+            f"need {count(candidates['needed'])} patients, {count(candidates['needed_events'])} of "
+            "them with the rarer outcome"
+            + (": the study has enough. " if enough else f"; {_has(size)}. ")
         )
     text += (
         "Selecting predictors does not lower that number, because the selection uses events too. "
@@ -116,11 +116,11 @@ def sample_size_section(results: Results) -> Section:
     )
     shown = Table(
         name="sample-size",
-        caption="Events per parameter, and the fewest patients after Riley et al. (Stat Med "
-        "2019;38:1276-1296; BMJ 2020;368:m441) for coefficients that shrink by a tenth at most, an "
-        "R² that is optimistic by 0.05 at most, and an overall risk known within 0.05; needed is "
-        f"the largest. Expected R²: {number(size['nagelkerke'], 2)} of the largest possible "
-        f"(Cox-Snell {number(size['r2'])}), an assumption made before the study; share of "
+        caption="Events per parameter, and the minimum sample size by the criteria of Riley et al. "
+        "(Stat Med 2019;38:1276-1296; BMJ 2020;368:m441): shrinkage factor of at least 0.9, "
+        "optimism in R² of at most 0.05, overall risk estimated to within 0.05; the largest of "
+        f"the three is needed. Expected R²: {number(size['nagelkerke'], 2)} of the largest "
+        f"possible (Cox-Snell {number(size['r2'])}), an assumption made before the study; share of "
         f"patients with an event {number(size['prevalence'], bounds=UNIT)}. Events are patients of "
         "the rarer outcome.",
         shown=pd.DataFrame(rows),
@@ -128,6 +128,11 @@ def sample_size_section(results: Results) -> Section:
         numeric=tuple(column for column in rows[0] if column != "Parameters of"),
     )
     return Section("sample-size", title, [Paragraph(text), shown])
+
+
+def _has(size: dict) -> str:
+    """Say how many patients there are, of both kinds."""
+    return f"here are {count(size['patients'])} and {count(size['events'])}"
 
 
 def _size_row(entry: dict) -> dict[str, str]:

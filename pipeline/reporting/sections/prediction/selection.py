@@ -143,18 +143,18 @@ def _preparation(results: Results, learned: str) -> str:
     """Say in words how missing values are filled, where that is learned, and columns scaled."""
     scaling, imputation = results["scaling"], results["imputation"]
     text = (
-        f"Missing numbers become {FILLED[imputation['method']]}, missing levels the most frequent "
-        f"one, {learned}. "
+        f"Missing numbers become {FILLED[imputation['method']]}, missing categories the most "
+        f"frequent one, {learned}. "
     )
     if scaling["method"] != "adaptive":
         return text + _ALIKE[scaling["method"]]
     return text + (
-        f"A column of numbers is z-scored where its absolute skewness is below "
-        f"{number(scaling['max_abs_skewness'], 1)}, its kurtosis ({_KURTOSIS[scaling['kurtosis']]})"
-        f" below {number(scaling['max_kurtosis'], 1)} and at most "
-        f"{share(scaling['max_outlier_share'], 1)} of its values lie "
-        f"{_OUTLIERS[scaling['outliers']]}; otherwise it is scaled to a median of 0 and an "
-        "interquartile range of 1."
+        "Columns of numbers with a roughly normal distribution are z-scored; all others are scaled "
+        "to a median of 0 and an interquartile range of 1. Roughly normal means: absolute skewness "
+        f"below {number(scaling['max_abs_skewness'], 1)}, kurtosis "
+        f"({_KURTOSIS[scaling['kurtosis']]}) below {number(scaling['max_kurtosis'], 1)}, and at "
+        f"most {share(scaling['max_outlier_share'], 1)} of the values lie "
+        f"{_OUTLIERS[scaling['outliers']]}."
     )
 
 
@@ -174,6 +174,13 @@ def _without_ccc(results: Results, table: pd.DataFrame) -> list[str]:
     ]
 
 
+def _against_permuted(passed: int, chance: dict) -> str:
+    """Say where a number of features lies among those that permuted outcomes let pass."""
+    if passed > chance["high"]:
+        return "more than chance lets pass"
+    return "compatible with chance" if passed >= chance["low"] else "fewer than chance lets pass"
+
+
 def _diagnostics(funnel: list[dict], info: dict) -> list[str]:
     """Say what chance alone would have passed, and how alike the features are around mRMR."""
     sentences = []
@@ -182,9 +189,10 @@ def _diagnostics(funnel: list[dict], info: dict) -> list[str]:
         passed = next(step["radiomics"] for step in funnel if step["step"] == "univariate")
         sentences.append(
             f"{count(passed)} features passed the rank-sum filter. With the outcome permuted "
-            f"{plural(chance['draws'], 'time')}, {number(chance['mean'], 0)} pass on average "
+            f"{plural(chance['draws'], 'time')}, {number(chance['mean'], 0)} passed on average "
             f"(2.5th to 97.5th percentile {number(chance['low'], 0)} to "
-            f"{number(chance['high'], 0)}): features that are alike pass or fail together."
+            f"{number(chance['high'], 0)}; wide, because features are correlated): "
+            f"{count(passed)} is {_against_permuted(passed, chance)}."
         )
     shares = [
         f"{when} mRMR ({plural(pca[name]['features'], 'feature')}) {share(pca[name]['pc1'], 1)} by "
@@ -260,7 +268,7 @@ def _chosen_table(
     rows = [
         {
             "Feature": printed_feature(row.feature, labels),
-            "Block": row.block,
+            "Type": row.block,
             "Rank": count(row.rank),
             "CCC": number(row.ccc, bounds=SIGNED),
             "P": p_value(row.p_value),

@@ -32,8 +32,8 @@ def _missing_text(results: Results, gaps: pd.DataFrame) -> Paragraph:
         return Paragraph("No candidate of the models has a missing value.")
     options = results["imputation"]
     text = (
-        f"Numbers that are missing become {FILLED[options['method']]}, levels the most frequent "
-        f"one, {order_words(results).imputation}."
+        f"Numbers that are missing become {FILLED[options['method']]}, categories the most "
+        f"frequent one, {order_words(results).imputation}."
     )
     if options["indicators"]:
         text += " An extra column tells the models where a clinical predictor was missing."
@@ -55,9 +55,9 @@ def _missing_table(gaps: pd.DataFrame) -> Table:
     return Table(
         name="missingness",
         caption="Missing values by outcome, all rows of the analysis; candidates without any are "
-        "left out. P: Fisher's exact test, none where patients have several rows. Where missing "
-        "goes with the outcome, values are not missing by accident, and any imputation of them is "
-        "a guess.",
+        "left out. P: Fisher's exact test, none where patients have several rows. If missing "
+        "values are associated with the outcome, they are not missing completely at random, and "
+        "imputing them may bias the results.",
         shown=shown,
         raw=gaps,
         numeric=("Missing", "With the event", "Without", "P"),

@@ -39,14 +39,18 @@ def subgroups_section(results: Results) -> Section:
     rows = group_rows(own, column_labels(results))
     small = rows["too_small"].sum()
     text = (
-        f"{winner['label']} {on.on}, in groups of patients and scans. They are "
-        "too small to compare: intervals that overlap do not show that "
-        f"the model does equally well. A group needs {FEWEST} rows with and {FEWEST} without the "
-        "event to have a figure."
+        f"{winner['label']} {on.on}, in groups of patients and scans. A group needs {FEWEST} rows "
+        f"with and {FEWEST} without the event for an estimate. "
     )
-    if small:
+    if small == len(rows):
+        text += "No group has them, so that none is estimated."
+    else:
+        text += (
+            "The groups are too small to compare: intervals that overlap do not show that the "
+            "model does equally well."
+        )
         are = "is" if small == 1 else "are"
-        text += f" {count(small)} of {count(len(rows))} groups {are} smaller."
+        text += f" {count(small)} of {count(len(rows))} groups {are} smaller." if small else ""
     blocks: list[Block] = [Paragraph(text)]
     shown = rows[~rows["too_small"]]
     if len(shown):

@@ -184,7 +184,7 @@ def test_internal_validation_repeats_what_it_repeated(results, search):
     said = {
         "full": "Internal validation repeated the whole procedure in nested cross-validation",
         "reduced": "repeated the whole procedure, searching fewer sets of parameters in nested",
-        "fixed": "repeated selection and fit with the parameters of the final model in nested",
+        "fixed": "repeated selection and fit with the parameters of the final model in cross",
     }
     assert said[search] in text
     alone = "Internal validation repeated the whole procedure in a bootstrap correction"
@@ -196,7 +196,7 @@ def test_corrected_figures_that_the_report_would_not_quote_are_not_quoted(result
     assert quoted in text_of(findings(validated(results, 0.65)))
     withheld = text_of(findings(validated(results, 0.55)))
     assert quoted not in withheld
-    assert "Figures corrected for optimism exceed it too far to be quoted for Logistic" in withheld
+    assert "Results corrected for optimism exceed it too far to be quoted for Logistic" in withheld
 
 
 def test_every_cited_work_is_known(results):

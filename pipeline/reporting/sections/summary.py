@@ -204,7 +204,7 @@ def _answer(results: Results) -> list[Point]:
         f"{where} ({plural(events, 'event')}), {model_labels(results)[model]}{best} had an AUROC "
         f"of {value}; 0.5 is chance, 1 perfect."
     )
-    if is_leaking(results.study.config):
+    if is_leaking(results["mode"]):
         return [("Answer", f"In {text} This order of steps says nothing about new patients.")]
     return [("Answer", f"{_against_chance(row)}: in {text}")]
 

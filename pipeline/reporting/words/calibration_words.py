@@ -114,10 +114,10 @@ def ratio_words(
         return f"risks are on average {number(factor, 1)} times too {side} ({shown})"
     if intercept is not None and not _open(*intercept[1:], 0):
         side = "high" if intercept[0] < 0 else "low"
-        told = _shown("intercept with the slope fixed at 1", intercept, level, "0")
+        told = _shown("intercept", intercept, level, "0")
         return (
-            f"by the intercept, risks are too {side} on average ({told}); the ratio of events "
-            f"leaves it unclear ({shown})"
+            f"by calibration in the large, risks are too {side} on average ({told}); the ratio of "
+            f"events leaves it unclear ({shown})"
         )
     if brief:
         return f"unclear whether right on average ({shown})"

@@ -201,7 +201,7 @@ def test_the_page_does_not_claim_what_the_order_does_not_hold(run):
     assert ("the CCC again, on training rows" in page) == (mode == "rigorous")
     assert "puts its procedure" not in page or mode == "rigorous"
     assert ("that procedure fitted to all training rows" in page) == (mode == "rigorous")
-    assert ("ones comes from luck of the split." in page) == (mode == "rigorous")
+    assert (".632+ comes from luck of the split." in page) == (mode == "rigorous")
     assert ("but their outcomes do" in page) == (mode == "as_published")
     assert ("with the outcomes of the test rows" in page) == (mode == "as_published")
 

@@ -59,8 +59,8 @@ def test_a_ratio_of_events_is_told_as_how_far_risks_are_off(value, low, high, sa
 
 def test_an_intercept_is_told_if_the_ratio_of_events_leaves_the_average_unclear():
     text = ratio_words(0.644, 0.392, 1.058, (-0.824, -1.604, -0.043))
-    assert "by the intercept, risks are too high on average" in text
-    assert "intercept with the slope fixed at 1 −0.82, 95% CI −1.60 to −0.04; ideal 0" in text
+    assert "by calibration in the large, risks are too high on average" in text
+    assert "(intercept −0.82, 95% CI −1.60 to −0.04; ideal 0" in text
     for unclear in (None, (-0.8, -1.7, 0.1), (-0.8, NAN, NAN)):
         assert ratio_words(0.644, 0.392, 1.058, unclear).startswith("it is unclear whether")
     shown = ratio_words(0.5, 0.3, 0.8, (-0.8, -1.6, -0.1))

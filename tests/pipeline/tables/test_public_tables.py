@@ -119,7 +119,11 @@ def test_one_table_of_a_benchmark_runs_to_its_report(tmp_path):
     run_repetitions(folder, config)
     write_report(read_results(folder / "study"), folder / "report" / "report.html")
     page = (folder / "report" / "report.html").read_text(encoding="utf-8")
-    for said in ("One reader: no CCC filter", "Cross-validation with a fixed search", "clinical cand"):
+    for said in (
+        "One reader: no CCC filter",
+        "Cross-validation with a fixed search",
+        "clinical candidate",
+    ):
         assert said in page
     assert not re.search(r">\s*(nan|inf|None)\s*<", page)
 

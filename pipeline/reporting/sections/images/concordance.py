@@ -195,8 +195,8 @@ def _overlap(results: Results) -> list[Block]:
     rho = interval(whole["dice_rho"], whole["dice_rho_low"], whole["dice_rho_high"], 2, SIGNED)
     text = (
         f"Over {plural(int(whole['cases']), 'case')} and all features, the difference of features "
-        "between readers and the Dice coefficient of their masks have a rank correlation of "
-        f"{rho} (Spearman). Below zero, cases with a lower overlap of contours have larger "
+        "between readers and the Dice coefficient of their masks have a Spearman "
+        f"correlation of {rho}. Below zero, cases with a lower overlap of contours have larger "
         "differences of features; near zero, better contours would not make features agree better."
     )
     if results.reproducibility["readers"].max() > 2:

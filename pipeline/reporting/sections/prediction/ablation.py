@@ -181,9 +181,8 @@ def _steps_table(
         caption=f"Ablation of {label} {on.on}. Change: AUROC minus that with all input, "
         f"which was refitted too, paired over the same {of}. If the interval "
         "of the change includes 0, the change may be due to chance. Features are removed in the "
-        "order of their importance, which was ranked without the rows that judge; rows without "
-        "several of them are cumulative. TP, FN, FP, TN: true and false positives and negatives "
-        "at the threshold of the step. "
+        "order of their importance; rows without several of them are cumulative. TP, "
+        "FN, FP, TN: true and false positives and negatives at the threshold of the step. "
         f"{how}",
         shown=shown,
         raw=table,

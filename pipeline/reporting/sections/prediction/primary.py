@@ -132,7 +132,7 @@ def sample_size_section(results: Results) -> Section:
 
 def _has(size: dict) -> str:
     """Say how many patients there are, of both kinds."""
-    return f"here are {count(size['patients'])} and {count(size['events'])}"
+    return f"this study has {count(size['patients'])} and {count(size['events'])}"
 
 
 def _size_row(entry: dict) -> dict[str, str]:

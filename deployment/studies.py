@@ -7,6 +7,8 @@ new.yaml features preflight``); here it is looked that it did so as the model's 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +19,38 @@ from models.frozen.model import FrozenModel
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table
 from pipeline.core.problems import listing
+from pipeline.core.sections import taken
 from pipeline.join import aggregate
 from pipeline.running.triggers import parameter_file
-from pipeline.study.study import Study, open_study
+from pipeline.study.sections.imaging import Extraction, Preflight
+from pipeline.study.study import open_study
 from pipeline.tables.readers import latest_versions
 from pipeline.tables.schemas.features.features import Features
 
 SECTIONS = ("ingest", "masks", "checks")
 """Sections of the configuration that decide which CTs and masks are taken, and how."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagingOptions:
+    """Options that decide how the CT of new patients is read, checked and extracted.
+
+    Attributes
+    ----------
+    timing : str
+        The option of this name.
+    ingest, masks, checks : mapping
+        `SECTIONS`, as the frozen study has them.
+    extraction, preflight : section
+        The configuration's sections of these names.
+    """
+
+    timing: str
+    ingest: Mapping
+    masks: Mapping
+    checks: Mapping
+    extraction: Extraction = taken(Extraction)
+    preflight: Preflight = taken(Preflight)
 
 
 def read_study(
@@ -54,7 +80,7 @@ def read_study(
         If the study has no features, another reader, or read or extracted its CT otherwise.
     """
     study = open_study(folder / "study")
-    _check_alike(model, study)
+    _check_alike(model, study.options(ImagingOptions), study.name, images=study.cases is not None)
     path = folder / "tables" / "features.parquet"
     if not path.exists():
         raise StudyError(
@@ -65,7 +91,7 @@ def read_study(
             code="new-study-without-features",
         )
     features = latest_versions(read_table(path, Features))
-    chosen = _reader_of(study, reader)
+    chosen = _reader_of(study.readers, study.name, reader)
     features = features[features["reader"] == chosen].set_index("case_id").drop(columns="reader")
     key = f"{model.outcome['unit']}_id"
     units = study.cases.drop_duplicates("case_id").set_index("case_id")
@@ -92,51 +118,49 @@ def _text(value: object) -> str | None:
     return repr(float(value)) if isinstance(value, float | np.floating) else str(value)
 
 
-def _reader_of(study: Study, reader: str | None) -> str:
-    readers = study.readers
+def _reader_of(readers: Sequence[str], study: str, reader: str | None) -> str:
     if reader is None and len(readers) == 1:
         return readers[0]
     if reader not in readers:
         raise StudyError(
             "It must be known whose masks the features of new patients are from",
             found=reader or f"{len(readers)} readers",
-            where=f"study {study.name}",
+            where=f"study {study}",
             remedy=f"say --reader with one of {listing(readers)}",
             code="new-study-reader",
         )
     return reader
 
 
-def _check_alike(model: FrozenModel, study: Study) -> None:
+def _check_alike(model: FrozenModel, options: ImagingOptions, study: str, *, images: bool) -> None:
     """Refuse a study that reads or extracts otherwise than the model's own."""
     imaging = model.facts["imaging"]
-    if imaging is None or study.cases is None:
+    if imaging is None or not images:
         raise StudyError(
             "A study of new patients needs images, and a model of a study with images",
             found="a model without images" if imaging is None else "a study without `cases`",
-            where=model.where if imaging is None else f"study {study.name}",
+            where=model.where if imaging is None else f"study {study}",
             remedy="predict a table of values",
             code="new-study-without-images",
         )
-    config = study.config
-    parameters = json.loads(parameter_file(config["extraction"]["params"]))
+    parameters = json.loads(parameter_file(options.extraction.params))
     apart = [] if parameters == imaging["parameters"] else ["extraction.params"]
     for section in SECTIONS:
         apart += [
             f"{section}.{name}"
             for name, value in imaging[section].items()
-            if config[section].get(name) != value
+            if getattr(options, section).get(name) != value
         ]
     limit = imaging["preflight"]["max_dense_share"]
-    if config["preflight"]["max_dense_share"] != limit:
+    if options.preflight.max_dense_share != limit:
         apart.append("preflight.max_dense_share")
-    if config["timing"] != imaging["preflight"]["timing"]:
+    if options.timing != imaging["preflight"]["timing"]:
         apart.append("timing")
     if apart:
         raise StudyError(
             "New patients' CT must be read, checked and extracted as the model's study did",
             found=f"other values of {listing(apart)}",
-            where=f"study {study.name}",
+            where=f"study {study}",
             remedy="write these values as the model's card has them, and run the study again",
             code="new-study-differs",
         )

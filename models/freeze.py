@@ -17,8 +17,8 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from models.freezing.classifier_arrays import holds_patients
-from models.freezing.contents import imaging_facts, performance_of, readings_facts
-from models.freezing.description import Texts, model_facts
+from models.freezing.contents import ImagingOptions, imaging_facts, performance_of, readings_facts
+from models.freezing.description import DescribedOptions, Texts, model_facts
 from models.freezing.frozen_procedure import Frozen, write_procedure
 from models.freezing.likeness import learn_likeness
 from models.freezing.refits import refit_often
@@ -40,7 +40,7 @@ from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.study.option_numbers import bounded_number
 from pipeline.study.sections.judging import Optimism
-from pipeline.study.study import Study, open_study, predicts
+from pipeline.study.study import open_study, predicts
 from pipeline.tables.schemas.prediction.training import Predictions
 
 logger = logging.getLogger("vertebromics")
@@ -57,6 +57,8 @@ by some 1e-7, and by up to 6e-6 in rows far from those of the training."""
 class FreezeOptions(ProcedureOptions):
     """What freezing reads: that of the procedure, and how its repetitions search."""
 
+    study: str
+    analyses: list[str]
     optimism: Optimism = taken(Optimism)
 
 
@@ -93,13 +95,13 @@ def freeze(
         or if the fit differs from what the study stored.
     """
     study = open_study(folder / "study")
-    info = _model_facts(study, folder, model)
+    how = study.options(FreezeOptions)
+    info = _model_facts(how, predicts(study.config), folder, model)
     tables = folder / "tables"
     columns, table = read_inputs(
         tables / "analysis.parquet", tables / "analysis.json", tables / "split.parquet"
     )
     training, _ = training_rows(table)
-    how = study.options(FreezeOptions)
     with threadpool_limits(how.threads):
         seed = derive_seed(how.seed, model, "refit")
         fitted = refit(model, columns, training, info["parameters"], how, seed)
@@ -119,8 +121,10 @@ def freeze(
         )
     analysis = read_json(tables / "analysis.json")
     given = (info, analysis, columns, training, stored, frozen, again, texts or Texts())
-    facts = model_facts(study, model, *given)
-    facts["imaging"] = imaging_facts(study, folder, training)
+    images = study.cases is not None
+    facts = model_facts(study.options(DescribedOptions), model, *given, images=images)
+    asked = study.options(ImagingOptions)
+    facts["imaging"] = imaging_facts(asked, study.cases, study.store, folder, training)
     facts["performance"] = performance_of(folder, model)
     facts["study"]["analysis_sha256"] = file_hash(tables / "analysis.parquet")
     arrays, trees = dict(frozen.arrays), dict(frozen.trees)
@@ -135,20 +139,20 @@ def freeze(
     return {MODEL: object_bytes(facts), **trees, **written}
 
 
-def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
+def _model_facts(how: FreezeOptions, predicted: bool, folder: Path, model: str) -> Mapping:
     """Return ``model.json`` of the study, refusing a model that cannot be frozen."""
-    if not predicts(study.config):
+    if not predicted:
         raise StudyError(
             "Only a study that predicts has models to freeze",
-            found=f"analyses: {', '.join(study.config['analyses'])}",
-            where=f"study {study.name}",
+            found=f"analyses: {', '.join(how.analyses)}",
+            where=f"study {how.study}",
             remedy="add prediction to `analyses`, and run the study",
             code="freeze-without-prediction",
         )
-    if is_leaking(study.config["mode"]):
+    if is_leaking(how.mode):
         raise StudyError(
             "A model of mode: as_published is not frozen, since its figures leak",
-            where=f"study {study.name}",
+            where=f"study {how.study}",
             remedy="run the study with `mode: rigorous`, and freeze that model",
             code="freeze-as-published",
         )
@@ -158,7 +162,7 @@ def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
         raise StudyError(
             "The model must be one that the study has trained",
             found=model,
-            where=f"study {study.name}",
+            where=f"study {how.study}",
             remedy=f"its models are {', '.join(trained)}" if trained else "run the study first",
             code="freeze-model-not-trained",
         )
@@ -167,7 +171,7 @@ def _model_facts(study: Study, folder: Path, model: str) -> Mapping:
         raise StudyError(
             "A model that dropped out of its study cannot be frozen",
             found=info[REASON],
-            where=f"study {study.name}, model {model}",
+            where=f"study {how.study}, model {model}",
             remedy="freeze another model of the study",
             code="freeze-model-dropped",
         )

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,19 +18,22 @@ import SimpleITK as sitk
 
 from pipeline.core import command
 from pipeline.core.errors import StudyError
-from pipeline.core.files import read_json, read_table, whole_file
+from pipeline.core.files import read_table, whole_file
+from pipeline.core.keeping.store import Store
+from pipeline.core.sections import taken
 from pipeline.extraction import ENGINES, Parameters, load_params, read_crop
 from pipeline.extraction.maps import feature_maps, mapped_features, unit_of, why_no_map
 from pipeline.extraction.maps.names import UNKNOWN
 from pipeline.extraction.maps.voxelwise import MOST_RADIUS
 from pipeline.imaging.stored_volumes import read_nrrd, write_nrrd
-from pipeline.study.study import Study, open_study
+from pipeline.study.sections.imaging import Agreement, Extraction
+from pipeline.study.study import open_study
 from pipeline.tables.readers import latest_versions
 from pipeline.tables.schemas.features.features import Features
 from pipeline.tables.schemas.images.ingest import Ingest
 from pipeline.tables.schemas.images.masks import Masks
 from pipeline.tables.schemas.images.resample import Resample
-from pipeline.tables.schemas.prediction.training import Importance
+from segmentation.pages.drawn_cases import Chosen, choose_cases, drawn_reader, selected_features
 from segmentation.pages.map_overlay import colour_limits, page_map
 from segmentation.pages.viewer_page import Neighbours, case_page, map_index_page
 from segmentation.pages.viewer_volume import case_volume
@@ -40,111 +43,25 @@ logger = logging.getLogger("vertebromics")
 #: Features of a model that are drawn, where none are named: each is a map on every page.
 MOST_FEATURES = 6
 
-#: Features whose lowest and highest case are drawn, where no case is named.
-EXTREMES_OF = 3
 
-
-class Chosen(NamedTuple):
-    """A case to draw.
+@dataclass(frozen=True, kw_only=True)
+class MapOptions:
+    """What the maps read of a study.
 
     Attributes
     ----------
-    case_id : str
-        Case.
-    why : str
-        Why it is drawn.
+    study, title, threads, model_reader
+        Options of these names.
+    extraction, agreement : section
+        The configuration's sections of these names.
     """
 
-    case_id: str
-    why: str
-
-
-def selected_features(folder: Path) -> tuple[list[str], str]:
-    """Return the radiomic features of a study's best model, and what to call that model.
-
-    The features come in the order of what the model relies on.
-
-    Parameters
-    ----------
-    folder : path
-        ``results/<study>``.
-
-    Raises
-    ------
-    StudyError
-        If no model was trained yet, or its signature holds no radiomic feature.
-    """
-    remedy = "name features: --features original_firstorder_Mean original_glcm_Contrast"
-    path = folder / "evaluation" / "winner.json"
-    winner = read_json(path) if path.exists() else {"model": None}
-    if winner["model"] is None:
-        raise StudyError(
-            "Without --features a map needs the features that a model of the study selected",
-            found="no fitted model",
-            where=str(path),
-            remedy=remedy,
-            code="no-model-to-map",
-        )
-    model = folder / "models" / winner["model"]
-    importance = read_table(model / "importance.parquet", Importance)
-    names = importance.loc[importance["block"] == "radiomics", "feature"].tolist()
-    if not names:
-        raise StudyError(
-            "Without --features a map needs a model that selected radiomic features",
-            found=f"{winner['model']} selected none",
-            where=str(model / "importance.parquet"),
-            remedy=remedy,
-            code="model-without-features-to-map",
-        )
-    return names, read_json(model / "model.json")["label"]
-
-
-def choose_cases(features: pd.DataFrame, names: Sequence[str]) -> list[Chosen]:
-    """Return the most typical case, and those with the least and greatest value of features.
-
-    Parameters
-    ----------
-    features : pandas.DataFrame
-        One row per case: ``case_id`` and the columns `names`.
-    names : sequence of str
-        Mapped features, the most important first.
-
-    Returns
-    -------
-    list of Chosen
-        Each case once. Typical is the case whose features lie nearest to their medians, in units
-        of their interquartile ranges (root mean square); extremes are those of the first
-        `EXTREMES_OF` features.
-    """
-    values = features.set_index("case_id")[list(names)]
-    spread = values.quantile(0.75) - values.quantile(0.25)
-    apart = ((values - values.median()) / spread.where(spread > 0)).pow(2).mean(axis=1)
-    why: dict[str, list[str]] = {}
-    if apart.notna().any():
-        why[apart.idxmin()] = ["typical: nearest to the medians of the mapped features"]
-    for name in names[:EXTREMES_OF]:
-        known = values[name].dropna()
-        if known.empty:
-            continue
-        for word, case_id in (("lowest", known.idxmin()), ("highest", known.idxmax())):
-            why.setdefault(case_id, []).append(f"{word} {name} ({known[case_id]:.4g})")
-    return [Chosen(case_id, "; ".join(reasons)) for case_id, reasons in why.items()]
-
-
-def drawn_reader(study: Study, asked: str | None) -> str:
-    """Return whose masks are drawn on: the reader asked for, the model's, or the first one."""
-    if asked is None:
-        asked = study.config["model_reader"]
-        return asked if asked in study.readers else study.readers[0]
-    if asked not in study.readers:
-        raise StudyError(
-            "The option --reader must name a reader of the study",
-            found=asked,
-            where=f"study {study.name}",
-            remedy=f"name one of {', '.join(study.readers)}",
-            code="map-reader-unknown",
-        )
-    return asked
+    study: str
+    title: str | None
+    threads: int
+    model_reader: str | None
+    extraction: Extraction = taken(Extraction)
+    agreement: Agreement = taken(Agreement)
 
 
 def kernel_words(params: Parameters, radius: int) -> str:
@@ -162,7 +79,10 @@ def kernel_words(params: Parameters, radius: int) -> str:
 
 
 def write_maps(
-    study: Study,
+    options: MapOptions,
+    results: Path,
+    crops: Mapping[str, str],
+    store: Store,
     cases: Sequence[Chosen],
     names: Sequence[str],
     reader: str,
@@ -174,8 +94,14 @@ def write_maps(
 
     Parameters
     ----------
-    study : Study
-        The frozen study, with its crops.
+    options : MapOptions
+        Of the frozen study.
+    results : path
+        ``results/<study>``.
+    crops : mapping of str to str
+        Where the crop of each case lies in the store, as `crops_of` returns it.
+    store : Store
+        Holds crops, volumes and masks.
     cases : sequence of Chosen
         What is drawn.
     names : sequence of str
@@ -197,10 +123,9 @@ def write_maps(
     Raises
     ------
     StudyError
-        If a case is none of the study's, or has no usable crop of the reader; if no feature has a
-        map.
+        If no feature has a map.
     """
-    params = load_params(study.config["extraction"]["params"])
+    params = load_params(options.extraction.params)
     # A name that is mistyped is refused below; a shape is told to have no map.
     mapped = [name for name in names if why_no_map(name) in (None, UNKNOWN)]
     if not mapped:
@@ -211,13 +136,13 @@ def write_maps(
             code="features-all-without-map",
         )
     units = {each.name: unit_of(each, params) for each in mapped_features(mapped, params)}
-    crops, tables = _crops(study, cases, reader), study.folder / "tables"
+    tables = results / "tables"
     masks = latest_versions(read_table(tables / "masks.parquet", Masks))
     masks = masks[masks["reader"] == reader].set_index("case_id")
     images = read_table(tables / "ingest.parquet", Ingest).set_index("scan_id")["image"]
     found: dict[str, dict[str, sitk.Image]] = {}
     for done, case in enumerate(cases, start=1):
-        crop = read_crop(study.store.path(crops[case.case_id]))
+        crop = read_crop(store.path(crops[case.case_id]))
         values = feature_maps(crop, params, mapped, radius=radius, engine=engine)
         found[case.case_id] = {name: _like(values[name], crop.image) for name in mapped}
         beside = folder / case.case_id
@@ -235,9 +160,7 @@ def write_maps(
     ids = [case.case_id for case in cases]
     for case, before, after in zip(cases, [None, *ids[:-1]], [*ids[1:], None], strict=True):
         row = masks.loc[case.case_id]
-        ct, mask = (
-            read_nrrd(study.store.path(each)) for each in (images[row.scan_id], row["mask"])
-        )
+        ct, mask = (read_nrrd(store.path(each)) for each in (images[row.scan_id], row["mask"]))
         volume = case_volume(ct, {reader: mask})
         page = case_page(
             f"{case.case_id} ({row['level']}): {case.why}",
@@ -245,7 +168,7 @@ def write_maps(
             [],
             Neighbours(before, after),
             "maps",
-            study.config["agreement"]["surface_tolerance_mm"],
+            options.agreement.surface_tolerance_mm,
             [
                 page_map(name, units[name], found[case.case_id][name], limits[name], volume)
                 for name in mapped
@@ -275,7 +198,7 @@ def write_maps(
         }
         for name in names
     ]
-    title = study.config["title"] or study.name
+    title = options.title or options.study
     _write(folder / "index.html", map_index_page(title, rows, shown, words))
     return rows
 
@@ -291,9 +214,27 @@ def _write(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def _crops(study: Study, cases: Sequence[Chosen], reader: str) -> dict[str, str]:
-    """Return where the crop of each case lies in the store."""
-    batches = study.batch_files(study.folder / "batches", "resample.parquet")
+def crops_of(
+    batches: Sequence[Path], cases: Sequence[Chosen], reader: str, study: str
+) -> dict[str, str]:
+    """Return where the crop of each case lies in the store.
+
+    Parameters
+    ----------
+    batches : sequence of path
+        Tables of the stage resample.
+    cases : sequence of Chosen
+        What is drawn.
+    reader : str
+        Whose latest masks.
+    study : str
+        Name of the study.
+
+    Raises
+    ------
+    StudyError
+        If a case is none of the study's, or has no usable crop of the reader.
+    """
     known = pd.concat([read_table(path, Resample) for path in batches])
     known = latest_versions(known[known["crop"].notna()])
     crops = known[known["reader"] == reader].set_index("case_id")["crop"].to_dict()
@@ -301,7 +242,7 @@ def _crops(study: Study, cases: Sequence[Chosen], reader: str) -> dict[str, str]
         raise StudyError(
             f"Every mapped case must have a usable mask of reader {reader}",
             found=", ".join(missing),
-            where=f"study {study.name}",
+            where=f"study {study}",
             remedy="name a case of tables/extraction.csv whose status is not error, or --reader",
             code="map-case-without-crop",
         )
@@ -318,9 +259,10 @@ def main(options: argparse.Namespace) -> None:
             remedy="run the extraction in a study with a table `cases`",
             code="maps-without-images",
         )
-    tables = study.folder / "tables"
+    how, tables = study.options(MapOptions), study.folder / "tables"
+    batches = study.batch_files(study.folder / "batches", "resample.parquet")
     needed = [tables / f"{each}.parquet" for each in ("ingest", "masks", "features")]
-    needed += study.batch_files(study.folder / "batches", "resample.parquet")
+    needed += batches
     if missing := [path.relative_to(study.folder) for path in needed if not path.exists()]:
         raise StudyError(
             "Maps need a study whose features were computed",
@@ -329,13 +271,13 @@ def main(options: argparse.Namespace) -> None:
             remedy="run `snakemake features --configfile <your study>.yaml`, then this command",
             code="maps-without-features",
         )
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(study.config["threads"])
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(how.threads)
     names, of_model = options.features, ""
     if names is None:
         names, of_model = selected_features(study.folder)
         mappable = [name for name in names if why_no_map(name) is None][:MOST_FEATURES]
         names = [name for name in names if name in mappable or why_no_map(name) is not None]
-    reader = drawn_reader(study, options.reader)
+    reader = drawn_reader(study.readers, options.reader, how.model_reader, study.name)
     if options.case:
         cases = [Chosen(case_id, "named") for case_id in dict.fromkeys(options.case)]
     else:
@@ -355,7 +297,9 @@ def main(options: argparse.Namespace) -> None:
             )
     folder = options.out or study.folder / "report" / "maps"
     folder.mkdir(parents=True, exist_ok=True)
-    rows = write_maps(study, cases, names, reader, folder, options.radius, options.engine)
+    drawing = cases, names, reader, folder, options.radius, options.engine
+    crops = crops_of(batches, cases, reader, study.name)
+    rows = write_maps(how, study.folder, crops, study.store, *drawing)
     logger.info(
         "%d cases, %d features%s: open %s",
         len(rows),

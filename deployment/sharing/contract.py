@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import yaml
 
 from pipeline.core.files import json_hash
 from pipeline.core.installed.own_files import own_file
-from pipeline.study.study import Study
+from pipeline.core.sections import taken
+from pipeline.study.sections.imaging import Checks, Extraction
+from pipeline.study.sections.judging import Evaluation
+from pipeline.tables.split_options import Split
 
 OPTIONS = (
     *("mode", "unit", "aggregation", "clinical_only", "eligibility", "timing"),
@@ -17,19 +21,55 @@ OPTIONS = (
 """Options of a study that decide what its figures are of; those of machines and pages do not."""
 
 
-def contract_of(study: Study, analysis: Mapping, model: str, part: str) -> dict:
+@dataclass(frozen=True, kw_only=True)
+class ContractOptions:
+    """What a contract reads of a study; what it tells as it is, section by section, are `OPTIONS`.
+
+    Attributes
+    ----------
+    mode, unit, aggregation, clinical_only, eligibility, timing
+        Options of these names.
+    readings, selection, imputation, scaling, oversampling, tabnet
+        Options and sections of these names, as the frozen study has them.
+    extraction, checks, evaluation, split : section
+        The configuration's sections of these names.
+    """
+
+    mode: str
+    unit: str
+    aggregation: str | None
+    clinical_only: bool
+    eligibility: Sequence[Mapping]
+    timing: str
+    readings: Mapping
+    selection: Mapping
+    imputation: Mapping
+    scaling: Mapping
+    oversampling: str
+    tabnet: Mapping
+    extraction: Extraction = taken(Extraction)
+    checks: Checks = taken(Checks)
+    evaluation: Evaluation = taken(Evaluation)
+    split: Split = taken(Split)
+
+
+def contract_of(
+    options: ContractOptions, analysis: Mapping, model: str, part: str, *, images: bool
+) -> dict:
     """Return what a study's figures are of.
 
     Parameters
     ----------
-    study : Study
-        The frozen study.
+    options : ContractOptions
+        Of the frozen study.
     analysis : mapping
         ``analysis.json``.
     model : str
         Family of the model.
     part : {'test', 'nested'}
         Rows that judge it.
+    images : bool
+        Whether the study starts from images.
 
     Returns
     -------
@@ -37,11 +77,9 @@ def contract_of(study: Study, analysis: Mapping, model: str, part: str) -> dict:
         As JSON: outcome and its formula, predictors with their units and levels, features,
         parameters of the extraction, region, model, the rows that judge it, and `OPTIONS`.
     """
-    config = study.config
-    images = study.cases is not None
     parameters = None
     if images:
-        path = own_file(config["extraction"]["params"])
+        path = own_file(options.extraction.params)
         parameters = json_hash(yaml.safe_load(path.read_text(encoding="utf-8")))
     return {
         "outcome": {name: analysis["outcome"][name] for name in ("name", "formula")},
@@ -51,12 +89,14 @@ def contract_of(study: Study, analysis: Mapping, model: str, part: str) -> dict:
         ],
         "features": json_hash(sorted(analysis["features"])),
         "extraction": parameters,
-        "region": config["checks"]["region"] if images else None,
+        "region": options.checks.region if images else None,
         "model": model,
-        "threshold": {name: config["evaluation"][name] for name in ("threshold_rule", "threshold")},
+        "threshold": {
+            name: getattr(options.evaluation, name) for name in ("threshold_rule", "threshold")
+        },
         "judged_on": part,
-        "design": config["split"]["design"],
-        "options": {name: config[name] for name in OPTIONS},
+        "design": options.split.design,
+        "options": {name: getattr(options, name) for name in OPTIONS},
     }
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from deployment.sharing import counts, risks
-from deployment.sharing.contract import contract_of
+from deployment.sharing.contract import ContractOptions, contract_of
 from deployment.sharing.ledger import Ledger
 from deployment.sharing.suppression import FEWEST_VALUES, Range, protect
 from models.scoring.performance import Sample
@@ -26,7 +26,7 @@ from pipeline.core.files import json_hash, read_json, read_table
 from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.version import VERSION
-from pipeline.study.study import Study, open_study
+from pipeline.study.study import open_study
 from pipeline.tables.schemas.analysis import Analysis, Split
 from pipeline.tables.schemas.prediction.nested import NestedPredictions
 from pipeline.tables.schemas.prediction.training import Predictions
@@ -86,11 +86,12 @@ def build(
         If the study cannot be shared, or would tell of fewer patients.
     """
     study = open_study(folder / "study")
-    model, info = _model_of(study, folder, model)
+    how = study.options(ContractOptions)
+    model, info = _model_of(study.name, how.mode, folder, model)
     analysis = read_json(folder / "tables" / "analysis.json")
     table = read_table(folder / "tables" / "analysis.parquet", Analysis).set_index("unit_id")
     split = read_table(folder / "tables" / "split.parquet", Split).set_index("unit_id")
-    part = "test" if holds_out(study.config["split"]["design"]) else "nested"
+    part = "test" if holds_out(how.split.design) else "nested"
     parts = split["part"] if part == "test" else pd.Series(ALL_UNITS, index=split.index)
     sample, units = _judged(folder, model, part, info)
     populations = {"all": table["patient_id"], "judged": table["patient_id"].loc[units]}
@@ -114,7 +115,7 @@ def build(
     if enough:
         before = ledger.edges(predictions)
         edges = risks.risk_edges(sample, fewest) if before is None else before
-    contract = contract_of(study, analysis, model, part)
+    contract = contract_of(how, analysis, model, part, images=study.cases is not None)
     known = {
         one["column"]: ledger.known_values(table, one["column"])
         for one in analysis["predictors"]
@@ -172,12 +173,12 @@ def check_no_id(texts: Iterable[str], ids: Iterable[str]) -> None:
         )
 
 
-def _model_of(study: Study, folder: Path, model: str | None) -> tuple[str, dict]:
+def _model_of(study: str, mode: str, folder: Path, model: str | None) -> tuple[str, dict]:
     """Return the family that is shared, and its ``model.json``."""
-    if is_leaking(study.config["mode"]):
+    if is_leaking(mode):
         raise StudyError(
             "Results of mode: as_published are not shared, since they leak",
-            where=f"study {study.name}",
+            where=f"study {study}",
             remedy="run the study with `mode: rigorous`",
             code="shared-study-leaks",
         )
@@ -190,7 +191,7 @@ def _model_of(study: Study, folder: Path, model: str | None) -> tuple[str, dict]
         raise StudyError(
             "The model whose results are shared must be one that the study has trained",
             found=model or "no best model",
-            where=f"study {study.name}",
+            where=f"study {study}",
             remedy=f"say --model {trained[0]}" if trained else "run the study first",
             code="shared-model-missing",
         )
@@ -199,7 +200,7 @@ def _model_of(study: Study, folder: Path, model: str | None) -> tuple[str, dict]
         raise StudyError(
             "A model that dropped out of its study has no results to share",
             found=info[REASON],
-            where=f"study {study.name}, model {model}",
+            where=f"study {study}, model {model}",
             remedy="share another model by --model",
             code="shared-model-dropped-out",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from models.transformers.columns import Columns
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash, read_json, read_table
 from pipeline.core.fit_status import is_fitted
-from pipeline.core.keeping.store import DEPENDS_ON
+from pipeline.core.keeping.store import DEPENDS_ON, Store
+from pipeline.core.sections import taken
 from pipeline.running.provenance import python_version, software_version
 from pipeline.running.triggers import parameter_file
-from pipeline.study.study import Study
+from pipeline.study.sections.imaging import Extraction as ExtractionOptions
+from pipeline.study.sections.imaging import Preflight
 from pipeline.tables.schemas.features.extraction import Extraction
 from pipeline.tables.schemas.images.ingest import Ingest
 from pipeline.tables.schemas.prediction.evaluation import Metrics
@@ -123,13 +126,47 @@ def _readings(columns: Columns, training: pd.DataFrame, features: list[str]) -> 
     return readings_of(training, features, **readings_facts(columns))
 
 
-def imaging_facts(study: Study, folder: Path, training: pd.DataFrame) -> dict | None:
-    """Return how the study's features come from a CT and a mask; None without images.
+@dataclass(frozen=True, kw_only=True)
+class ImagingOptions:
+    """Options that decide how features come from a CT and a mask.
+
+    Attributes
+    ----------
+    unit, aggregation, timing
+        Options of these names.
+    ingest, masks, checks : mapping
+        Sections of these names, as the frozen study has them: the model's card tells them so.
+    extraction, preflight : section
+        The configuration's sections of these names.
+    """
+
+    unit: str
+    aggregation: str | None
+    timing: str
+    ingest: Mapping
+    masks: Mapping
+    checks: Mapping
+    extraction: ExtractionOptions = taken(ExtractionOptions)
+    preflight: Preflight = taken(Preflight)
+
+
+def imaging_facts(
+    options: ImagingOptions,
+    cases: pd.DataFrame | None,
+    store: Store,
+    folder: Path,
+    training: pd.DataFrame,
+) -> dict | None:
+    """Return how a study's features come from a CT and a mask; None without images.
 
     Parameters
     ----------
-    study : Study
-        The frozen study.
+    options : ImagingOptions
+        Of the frozen study.
+    cases : pandas.DataFrame or None
+        Its table of masks.
+    store : Store
+        Holds the features.
     folder : pathlib.Path
         ``results/<study>``.
     training : pandas.DataFrame
@@ -140,12 +177,11 @@ def imaging_facts(study: Study, folder: Path, training: pd.DataFrame) -> dict | 
     StudyError
         If the parameter file has changed since the features were extracted.
     """
-    if study.cases is None:
+    if cases is None:
         return None
-    config = study.config
-    name = Path(config["extraction"]["params"]).name
-    parameters = json.loads(parameter_file(config["extraction"]["params"]))
-    recorded = _recorded_parameters(study, folder)
+    name = Path(options.extraction.params).name
+    parameters = json.loads(parameter_file(options.extraction.params))
+    recorded = _recorded_parameters(store, folder)
     if recorded is not None and recorded != parameters:
         raise StudyError(
             "The parameter file must be the one that the features were extracted with",
@@ -154,8 +190,7 @@ def imaging_facts(study: Study, folder: Path, training: pd.DataFrame) -> dict | 
             remedy="put the file back as it was, or run the study again",
             code="parameter-file-changed",
         )
-    key = f"{config['unit']}_id"
-    cases = study.cases[study.cases[key].isin(training["unit_id"])]
+    cases = cases[cases[f"{options.unit}_id"].isin(training["unit_id"])]
     scans = read_table(folder / "tables" / "ingest.parquet", Ingest)
     scans = scans[scans["scan_id"].isin(cases["scan_id"])]
     seen: dict[str, dict] = {fact: _ranged(scans[fact]) for fact in RANGED}
@@ -165,26 +200,26 @@ def imaging_facts(study: Study, folder: Path, training: pd.DataFrame) -> dict | 
         "parameter_file": name,
         "parameters": parameters,
         "parameters_sha256": json_hash(parameters),
-        "engine": config["extraction"]["engine"],
-        "aggregation": config["aggregation"],
-        "region": config["checks"]["region"],
-        "ingest": dict(config["ingest"]),
-        "masks": dict(config["masks"]),
-        "checks": dict(config["checks"]),
+        "engine": options.extraction.engine,
+        "aggregation": options.aggregation,
+        "region": options.checks["region"],
+        "ingest": dict(options.ingest),
+        "masks": dict(options.masks),
+        "checks": dict(options.checks),
         "preflight": {
-            "timing": config["timing"],
-            "max_dense_share": config["preflight"]["max_dense_share"],
+            "timing": options.timing,
+            "max_dense_share": options.preflight.max_dense_share,
         },
         "seen": seen,
     }
 
 
-def _recorded_parameters(study: Study, folder: Path) -> dict | None:
+def _recorded_parameters(store: Store, folder: Path) -> dict | None:
     """Return the parameters that an entry of the store was extracted with; None without one."""
     path = folder / "tables" / "extraction.parquet"
     keys = read_table(path, Extraction)["features_key"].dropna() if path.exists() else []
     for key in keys:
-        record = study.store.entry("features", key) / DEPENDS_ON
+        record = store.entry("features", key) / DEPENDS_ON
         if record.exists():
             return json.loads(json.dumps(read_json(record)["params"]))
     return None

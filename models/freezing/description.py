@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,8 @@ from models.freezing.refits import Refit
 from models.frozen.model import SCHEMA, recalibrated
 from models.scoring.recalibration import fit_recalibration
 from models.transformers.columns import Columns
-from pipeline.study.study import Study
+from pipeline.core.sections import taken
+from pipeline.study.sections.analyses import Regression
 
 PERCENTILES = np.linspace(0, 1, 21)
 
@@ -39,8 +41,29 @@ class Texts(NamedTuple):
     licence: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class DescribedOptions:
+    """Options that a frozen model tells of its study.
+
+    Attributes
+    ----------
+    study, title, seed
+        Options of these names.
+    split : mapping
+        The section of this name, as the frozen study has it: the model's card tells it so.
+    regression : section
+        Its population is used.
+    """
+
+    study: str
+    title: str | None
+    seed: int
+    split: Mapping
+    regression: Regression = taken(Regression)
+
+
 def model_facts(
-    study: Study,
+    options: DescribedOptions,
     model: str,
     info: Mapping,
     analysis: Mapping,
@@ -50,13 +73,15 @@ def model_facts(
     frozen: Frozen,
     refits: Sequence[Refit],
     texts: Texts,
+    *,
+    images: bool,
 ) -> dict:
     """Return ``model.json`` but for images, performance and the table's digest.
 
     Parameters
     ----------
-    study : Study
-        The frozen study.
+    options : DescribedOptions
+        Of the frozen study.
     model : str
         Family.
     info, analysis : mapping
@@ -73,8 +98,9 @@ def model_facts(
         The procedure on resamples.
     texts : Texts
         What a person says of it.
+    images : bool
+        Whether the study starts from images.
     """
-    config = study.config
     own = stored[stored["part"] == "oof"]
     outcome, risk = own["outcome"].to_numpy(int), own["probability"].to_numpy(float)
     found = fit_recalibration(outcome, risk)
@@ -85,15 +111,15 @@ def model_facts(
     predictors = predictors_of(columns, analysis, training, procedures)
     label = analysis["outcome"].get("label") or analysis["outcome"]["name"]
     threshold = info["threshold"]
-    title = config["title"] or study.name
+    title = options.title or options.study
     return {
         "schema": SCHEMA,
         "title": f"{info['label']} of {label}: {title}",
         "intended_use": {
             "purpose": texts.purpose or f"estimate the risk of {label} for one {analysis['unit']}",
             "population": texts.population
-            or config["regression"]["population"]
-            or f"patients as in the study {study.name}; not described further",
+            or options.regression.population
+            or f"patients as in the study {options.study}; not described further",
             "moment": latest_timing(predictors),
             "caution": CAUTION,
         },
@@ -124,13 +150,13 @@ def model_facts(
         },
         "performance": [],
         "study": {
-            "name": study.name,
+            "name": options.study,
             "model": model,
-            "seed": config["seed"],
+            "seed": options.seed,
             "parameters": info["parameters"],
-            "split": dict(config["split"]),
+            "split": dict(options.split),
             "analysis_sha256": "0" * 64,
         },
-        "made_with": made_with(model, images=study.cases is not None),
+        "made_with": made_with(model, images=images),
         "notes": list(info["notes"]),
     }

@@ -34,14 +34,6 @@ COMPOSING = {
 """Module whose task is the configuration as a whole -> what it does with it."""
 
 REMAINING: tuple[str, ...] = (
-    "deployment/sharing/contract.py contract_of",
-    "deployment/sharing/release.py _model_of",
-    "deployment/studies.py _check_alike",
-    "deployment/studies.py _reader_of",
-    "models/freeze.py _model_facts",
-    "models/freezing/contents.py _recorded_parameters",
-    "models/freezing/contents.py imaging_facts",
-    "models/freezing/description.py model_facts",
     "models/regress_study.py regress_study",
     "models/regression/study_cohort.py study_cohort",
     "pipeline/describe_course.py _scales_and_events",
@@ -140,9 +132,6 @@ REMAINING: tuple[str, ...] = (
     "pipeline/validate.py _tell_perturbations",
     "pipeline/validate.py check_ablated",
     "pipeline/validate.py validate_study",
-    "segmentation/maps.py _crops",
-    "segmentation/maps.py drawn_reader",
-    "segmentation/maps.py write_maps",
 )
 """Functions that still take it; none is added."""
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import yaml
 
-from models.freezing.contents import imaging_facts
+from models.freezing.contents import ImagingOptions, imaging_facts
 from pipeline.core.errors import StudyError
 from pipeline.core.files import json_hash, write_table
 from pipeline.extract import STATUS_COLUMNS
@@ -51,10 +51,15 @@ def study_with_images(folder):
     return study, path
 
 
+def facts_of(study, training):
+    options = study.options(ImagingOptions)
+    return imaging_facts(options, study.cases, study.store, study.folder, training)
+
+
 def test_the_training_rows_alone_say_what_was_seen(tmp_path):
     study, path = study_with_images(tmp_path)
     training = pd.DataFrame({"unit_id": ["P1-L1", "P2-L1"]})
-    facts = imaging_facts(study, study.folder, training)
+    facts = facts_of(study, training)
     assert facts["parameters"] == PARAMETERS
     assert facts["parameter_file"] == path.name
     assert facts["parameters_sha256"] == json_hash(PARAMETERS)
@@ -71,9 +76,9 @@ def test_a_changed_parameter_file_is_refused(tmp_path):
     study, path = study_with_images(tmp_path)
     path.write_text(yaml.safe_dump({"setting": {"binWidth": 10}}), encoding="utf-8")
     with refusal("parameter-file-changed", StudyError):
-        imaging_facts(study, study.folder, pd.DataFrame({"unit_id": ["P1-L1"]}))
+        facts_of(study, pd.DataFrame({"unit_id": ["P1-L1"]}))
 
 
 def test_a_study_without_images_has_none(tmp_path):
     study, _ = study_with_images(tmp_path)
-    assert imaging_facts(Study(study.config, None, None, None), tmp_path, pd.DataFrame()) is None
+    assert facts_of(Study(study.config, None, None, None), pd.DataFrame()) is None

@@ -16,7 +16,6 @@ import yaml
 from deployment.predict import option_of
 from models import freeze
 from models.freezing import refits
-from models.freezing.contents import imaging_facts
 from models.frozen import card
 from models.frozen.container import read_members, write_members
 from models.frozen.model import FrozenModel, load_frozen
@@ -26,7 +25,7 @@ from tests.deployment.test_predict import given_of
 from tests.deployment.test_predict_images import with_imaging
 from tests.deployment.test_studies import clinical_of, new_study
 from tests.end_to_end.test_imaging_commands import write_hospital
-from tests.models.test_freeze_images import study_with_images
+from tests.models.test_freeze_images import facts_of, study_with_images
 from tests.remedies import Remedy, refused
 from tests.support.commands import run_here
 from tests.support.frozen_study import write_frozen_models, write_frozen_study
@@ -447,9 +446,9 @@ def other_parameters(folder: Path) -> None:
     path.write_text(good.replace("25", "50"), encoding="utf-8")
     training = pd.DataFrame({"unit_id": ["P1-L1"]})
     name = "Freeze: a parameter file that was changed after the extraction"
-    told(name, lambda: imaging_facts(study, study.folder, training), "put the file back as it was")
+    told(name, lambda: facts_of(study, training), "put the file back as it was")
     path.write_text(good, encoding="utf-8")
-    assert imaging_facts(study, study.folder, training)["parameter_file"] == path.name
+    assert facts_of(study, training)["parameter_file"] == path.name
 
 
 CONTRADICTS = "A frozen harmonisation that contradicts itself"

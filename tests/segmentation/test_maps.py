@@ -19,7 +19,8 @@ from pipeline.core.keeping.store import Store
 from pipeline.extraction import load_params, read_crop
 from pipeline.extraction.maps import feature_maps
 from pipeline.tables.schemas.features.features import Features
-from segmentation.maps import _arguments, choose_cases, main, selected_features
+from segmentation.maps import _arguments, main
+from segmentation.pages.drawn_cases import choose_cases, selected_features
 from segmentation.pages.map_overlay import STEPS, colour_limits, page_map
 from segmentation.pages.viewer_volume import case_volume
 from tests.segmentation.test_viewer import embedded, in_browser, unpacked

@@ -256,7 +256,7 @@ def _check_identity(image: SingleImage, where: str) -> None:
     if image.texts:
         raise StudyError(
             "A PNG must hold no text beside its pixels, which may say who the patient is",
-            found=f"{len(image.texts)} texts, which are not shown",
+            found=f"texts: {len(image.texts)}; they are not shown",
             where=where,
             remedy="save the picture without comments, properties and EXIF data, and look whether "
             "its pixels are free of names",
@@ -296,7 +296,7 @@ def _check_letters(image: SingleImage, pixels: np.ndarray, where: str) -> None:
     lines = lines_of_letters(pixels)
     if stated != "YES" and not captured and not lines:
         return
-    found = f"{lines} lines of what looks like letters"
+    found = f"lines of what looks like letters: {lines}"
     if stated == "YES" or captured:
         found = "a header that says so" if stated == "YES" else "a picture that a viewer captured"
     raise StudyError(

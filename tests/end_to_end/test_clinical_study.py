@@ -107,5 +107,6 @@ def test_a_changed_image_runs_its_figure_and_the_report_again(folder, repository
     (folder / "pictures/before.png").write_bytes((folder / "pictures/letters.png").read_bytes())
     refused = run(folder, repository, figures=figures)
     assert refused.returncode != 0
-    assert "example-letters-burned-in" in refused.stdout + refused.stderr
+    assert "figure 1, panel 1, key image" in refused.stdout
+    assert "letters: looked_at" in refused.stdout
     assert (results / "report/report.html").read_text(encoding="utf-8") == after

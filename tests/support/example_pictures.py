@@ -170,17 +170,17 @@ REFUSED = {
         {"image": "before.png"},
     ),
     "a comment": Refused(
-        {"image": "comment.png"}, "example-text-identifies", "1 texts", {"image": "before.png"},
+        {"image": "comment.png"}, "example-text-identifies", "texts: 1", {"image": "before.png"},
     ),
     "EXIF data": Refused(
-        {"image": "exif.png"}, "example-text-identifies", "1 texts", {"image": "before.png"},
+        {"image": "exif.png"}, "example-text-identifies", "texts: 1", {"image": "before.png"},
     ),
     "a header": Refused(
         {"image": "named.dcm"}, "example-header-identifies", "PatientID, PatientName",
         {"image": "slice.dcm"},
     ),
     "letters": Refused(
-        {"image": "letters.png"}, "example-letters-burned-in", "1 lines",
+        {"image": "letters.png"}, "example-letters-burned-in", "letters: 1",
         {"image": "letters.png", "cut": [0, 20, 0, 0]},
     ),
     "letters that the header states": Refused(

@@ -22,6 +22,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from pipeline.comparison.groups.summaries import varies
+
 NORMALITY_TESTS = {"shapiro": "Shapiro-Wilk", "lilliefors": "Kolmogorov-Smirnov (Lilliefors)"}
 
 SMALL_CELLS = {
@@ -102,7 +104,7 @@ def choose_for_numbers(samples: Sequence[np.ndarray], normality: str = "shapiro"
     samples = [np.asarray(values, dtype=float) for values in samples]
     if min(map(len, samples), default=0) < FEWEST_NORMAL:
         return Choice(ranks, f"a group of fewer than {FEWEST_NORMAL} values")
-    if any(np.ptp(values) == 0 for values in samples):
+    if not all(varies(values) for values in samples):
         return Choice(ranks, "a group whose values do not vary")
     name = "lilliefors" if max(map(len, samples)) > LARGEST_SHAPIRO else normality
     least = min(normality_p(values, name) for values in samples)

@@ -25,6 +25,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from pipeline.comparison.groups.summaries import varies
+
 EXACT_RANKS = 50
 """Values of a group up to which limits of a shift come from the exact distribution (as in R)."""
 
@@ -55,7 +57,7 @@ def difference_of_means(
     name = "difference of means"
     if min(len(first), len(second)) < 2:
         return Effect(name)
-    if np.ptp(first) == 0 and np.ptp(second) == 0:
+    if not varies(first) and not varies(second):
         return Effect(name, float(second.mean() - first.mean()))
     found = stats.ttest_ind(second, first, equal_var=pooled)
     low, high = found.confidence_interval(confidence)
@@ -191,7 +193,7 @@ def standardised_difference(
     if min(len(first), len(second)) < 2:
         return Effect("standardised difference")
     spread = math.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
-    if spread == 0 or (np.ptp(first) == 0 and np.ptp(second) == 0):
+    if not varies(first) and not varies(second):
         return Effect("standardised difference")
     value = float(second.mean() - first.mean()) / spread
     return _standardised(value, len(first), len(second), confidence)

@@ -115,4 +115,7 @@ def test_nothing_to_compare_has_no_effect() -> None:
     assert math.isnan(effects.difference_of_shares((0, 3), (0, 5)).value)
     assert math.isnan(effects.risk_ratio((0, 3), (4, 5)).value)
     assert math.isnan(effects.standardised_difference(np.ones(3), np.ones(4)).value)
+    # What differs by rounding alone is the same value, and gives no huge difference.
+    noise = 1 + 1e-14 * np.arange(5)
+    assert math.isnan(effects.standardised_difference(noise, noise[::-1] + 1e-13).value)
     assert math.isnan(effects.standardised_difference_of_levels(np.array([[3, 0]])).value)

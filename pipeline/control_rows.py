@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.core import command
 from pipeline.core.files import read_table, write_table
 from pipeline.join import aggregate, by_reader, wide_features
-from pipeline.study.flow.patient_flow import build_flow
+from pipeline.study.flow.patient_flow import FlowOptions, build_flow
 from pipeline.study.study import open_study
 from pipeline.tables.readers import latest_label
 from pipeline.tables.schemas.analysis import Analysis
@@ -100,7 +100,8 @@ def main(options: argparse.Namespace) -> None:
     study = open_study(options.study)
     batches = study.batch_files(options.batches, "control_features.parquet")
     flow, _ = build_flow(
-        study,
+        study.tables,
+        study.options(FlowOptions),
         preflight=read_table(options.preflight, Preflight),
         extraction=read_table(options.extraction, Extraction),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ from pipeline.comparison.course.outcomes import event_tables, scale_tables
 from pipeline.comparison.table_one.table_one_parts import Variable
 from pipeline.core import command
 from pipeline.core.files import whole_folder, write_json, write_table
+from pipeline.core.sections import taken
 from pipeline.core.table_schema import Table, types_of
 from pipeline.study.course_plan import plan_of
-from pipeline.study.flow.patient_flow import units_by_tables
+from pipeline.study.flow.patient_flow import FlowOptions, units_by_tables
 from pipeline.study.outcome_columns import course_columns
-from pipeline.study.study import Study, open_study
+from pipeline.study.sections.judging import Evaluation
+from pipeline.study.study import StudyTables, open_study
 from pipeline.study.study_groups import Groups, compared_variables, groups_of_study
 from pipeline.tables.clinical.joined_readings import MADE, coded, joined_codes
 from pipeline.tables.columns import analysis_name
@@ -30,7 +33,28 @@ from pipeline.tables.schemas.outcomes.course import COURSE, GradedReadings
 logger = logging.getLogger("vertebromics")
 
 
-def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
+@dataclass(frozen=True, kw_only=True)
+class CourseOptions(FlowOptions):
+    """What the stage reads.
+
+    Attributes
+    ----------
+    readings, reading_ties, reading_consensus
+        Options of these names.
+    outcomes : mapping
+        The section of this name, as the study has it: it makes the plan.
+    evaluation : section
+        The configuration's section of this name.
+    """
+
+    readings: Mapping[str, list[str]]
+    reading_ties: Mapping[str, str]
+    reading_consensus: Mapping[str, str]
+    outcomes: Mapping
+    evaluation: Evaluation = taken(Evaluation)
+
+
+def course(tables: StudyTables, how: CourseOptions) -> tuple[dict[str, pd.DataFrame], dict]:
     """Compute what a study asks of its patients besides the comparison of columns.
 
     Those count who are in the study by its tables: eligible, with a known outcome where the study
@@ -38,8 +62,10 @@ def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
 
     Parameters
     ----------
-    study : Study
+    tables : StudyTables
         With a clinical table and a dictionary.
+    how : CourseOptions
+        Options of the study.
 
     Returns
     -------
@@ -51,18 +77,18 @@ def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
         ``groups`` (labels, the reference first)``, label`` (of what makes them)``, labels`` (of
         columns)``, numbers`` (columns that are measured).
     """
-    options = study.config["outcomes"]
-    clinical, _, outcome = units_by_tables(study)
-    groups = groups_of_study(study, clinical, outcome)
+    options = how.outcomes
+    clinical, _, outcome = units_by_tables(tables, how)
+    groups = groups_of_study(options["by"], how.outcome, clinical, tables.dictionary, outcome)
     group = np.array(
         [groups.names.index(each) if each in groups.names else -1 for each in groups.of_unit]
     )
-    tables = _scales_and_events(study, clinical, group, groups)
-    variables = compared_variables(study.dictionary, clinical, groups)
+    found = _scales_and_events(options, tables.dictionary, clinical, group, groups)
+    variables = compared_variables(tables.dictionary, clinical, groups)
     if "groups" in options["figures"]:
         columns = clinical[[each.column for each in variables]].reset_index(drop=True)
         columns.insert(0, "group", groups.of_unit.to_numpy(dtype=object))
-        tables["columns"] = columns
+        found["columns"] = columns
     labels = {each.column: each.label for each in variables}
     if "correlations" in options["figures"]:
         numbers, more = as_numbers(clinical, variables)
@@ -71,21 +97,21 @@ def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
             numbers["group"] = known
             more["group"] = groups.label
         labels |= more
-        tables["correlations"] = correlations(numbers)
-    if study.config["readings"]:
-        confidence = study.config["evaluation"]["confidence"]
-        ties, consensus = study.config["reading_ties"], study.config["reading_consensus"]
-        described = study.dictionary.set_index("column", drop=False)
+        found["correlations"] = correlations(numbers)
+    if how.readings:
+        confidence = how.evaluation.confidence
+        ties, consensus = how.reading_ties, how.reading_consensus
+        described = tables.dictionary.set_index("column", drop=False)
         kinds = {name: described.loc[analysis_name(name), "type"]
-                 for name in study.config["readings"]}  # fmt: skip
-        means = {name: each for name, each in study.config["readings"].items()
+                 for name in how.readings}  # fmt: skip
+        means = {name: each for name, each in how.readings.items()
                  if kinds[name] == "continuous"}  # fmt: skip
-        graded = {name: each for name, each in study.config["readings"].items()
+        graded = {name: each for name, each in how.readings.items()
                   if name not in means}  # fmt: skip
         if means:
-            tables["readings"] = agreement_of_readings(clinical, means, confidence)
+            found["readings"] = agreement_of_readings(clinical, means, confidence)
         if graded:
-            tables["graded_readings"] = agreement_of_grades(
+            found["graded_readings"] = agreement_of_grades(
                 clinical, graded, described, ties, confidence, consensus,
             )  # fmt: skip
         labels |= {name: described.loc[analysis_name(name), "label"] for name in kinds}
@@ -96,16 +122,19 @@ def course(study: Study) -> tuple[dict[str, pd.DataFrame], dict]:
         "numbers": [each.column for each in variables if each.numbers],
         "levels": {each.column: list(each.levels) for each in variables if not each.numbers},
     }
-    return tables, info
+    return found, info
 
 
 def _scales_and_events(
-    study: Study, clinical: pd.DataFrame, group: np.ndarray, groups: Groups
+    options: Mapping,
+    dictionary: pd.DataFrame,
+    clinical: pd.DataFrame,
+    group: np.ndarray,
+    groups: Groups,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of scales, events and levels, those of one kind in one."""
-    options = study.config["outcomes"]
     plan = plan_of(options)
-    table, levels = course_columns(clinical, study.dictionary, options)
+    table, levels = course_columns(clinical, dictionary, options)
     if not (plan.scales or plan.events or len(levels)):
         return {}
     found: dict[str, list[pd.DataFrame]] = {}
@@ -277,7 +306,8 @@ def agreement_of_readings(
 
 def main(options: argparse.Namespace) -> None:
     """Compute one study's scales, events, figures and readings."""
-    tables, info = course(open_study(options.study))
+    study = open_study(options.study)
+    tables, info = course(study.tables, study.options(CourseOptions))
     with whole_folder(options.out) as folder:
         for name, table in tables.items():
             # What is of single patients serves figures, and lies in no table for people.

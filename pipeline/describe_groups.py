@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.comparison.groups.multiplicity import adjusted
@@ -12,15 +12,26 @@ from pipeline.comparison.table_one.table_one import TableOne, table_one
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json, write_table
-from pipeline.study.flow.patient_flow import units_by_tables
-from pipeline.study.study import Study, open_study
+from pipeline.core.sections import taken
+from pipeline.study.flow.patient_flow import FlowOptions, units_by_tables
+from pipeline.study.sections.analyses import Outcomes
+from pipeline.study.sections.judging import Evaluation
+from pipeline.study.study import StudyTables, open_study
 from pipeline.study.study_groups import compared_variables, groups_of_study
 from pipeline.tables.schemas.outcomes.groups import Cells, ComparedGroups, GroupEffects
 
 logger = logging.getLogger("vertebromics")
 
 
-def compare(study: Study) -> tuple[TableOne, dict]:
+@dataclass(frozen=True, kw_only=True)
+class GroupOptions(FlowOptions):
+    """What the comparison of groups reads; its sections `outcomes` and `evaluation`."""
+
+    outcomes: Outcomes = taken(Outcomes)
+    evaluation: Evaluation = taken(Evaluation)
+
+
+def compare(tables: StudyTables, how: GroupOptions) -> tuple[TableOne, dict]:
     """Compare the groups of a study.
 
     Those are compared who are in the study by its tables: eligible, with a known outcome where the
@@ -28,8 +39,10 @@ def compare(study: Study) -> tuple[TableOne, dict]:
 
     Parameters
     ----------
-    study : Study
+    tables : StudyTables
         With a clinical table and a dictionary.
+    how : GroupOptions
+        Options of the study.
 
     Returns
     -------
@@ -40,10 +53,10 @@ def compare(study: Study) -> tuple[TableOne, dict]:
         ``{by, label, groups, units, patients, several, without_group, normality, small_cells,
         adjust, confidence}``; `patients` is None where no table names them.
     """
-    options = study.config["outcomes"]
-    clinical, patients, outcome = units_by_tables(study)
-    groups = groups_of_study(study, clinical, outcome)
-    variables = compared_variables(study.dictionary, clinical, groups)
+    options = how.outcomes
+    clinical, patients, outcome = units_by_tables(tables, how)
+    groups = groups_of_study(options.by, how.outcome, clinical, tables.dictionary, outcome)
+    variables = compared_variables(tables.dictionary, clinical, groups)
     if not variables:
         raise StudyError(
             "Groups can be compared by columns of the roles predictor and outcome only",
@@ -66,11 +79,11 @@ def compare(study: Study) -> tuple[TableOne, dict]:
         groups.column,
         groups.names,
         patients if several else None,
-        normality=options["normality"],
-        small_cells=options["small_cells"],
-        confidence=study.config["evaluation"]["confidence"],
+        normality=options.normality,
+        small_cells=options.small_cells,
+        confidence=how.evaluation.confidence,
     )
-    rows = found.rows.assign(p_adjusted=adjusted(found.rows["p_value"], options["adjust"]))
+    rows = found.rows.assign(p_adjusted=adjusted(found.rows["p_value"], options.adjust))
     info = {
         "by": groups.column,
         "label": groups.label,
@@ -83,15 +96,16 @@ def compare(study: Study) -> tuple[TableOne, dict]:
         "several": bool(several),
         "without_group": int(table[groups.column].isna().sum()),
         "labels": {each.column: each.label for each in variables},
-        **{name: options[name] for name in ("normality", "small_cells", "adjust")},
-        "confidence": study.config["evaluation"]["confidence"],
+        **{name: getattr(options, name) for name in ("normality", "small_cells", "adjust")},
+        "confidence": how.evaluation.confidence,
     }
     return replace(found, rows=rows), info
 
 
 def main(options: argparse.Namespace) -> None:
     """Compare one study's groups."""
-    found, info = compare(open_study(options.study))
+    study = open_study(options.study)
+    found, info = compare(study.tables, study.options(GroupOptions))
     write_table(found.rows, options.out, ComparedGroups, csv=True)
     write_table(found.cells, options.cells, Cells, csv=True)
     write_table(found.effects, options.effects, GroupEffects, csv=True)

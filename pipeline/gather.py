@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from pipeline.core.files import write_table
 from pipeline.core.problems import listing
 from pipeline.core.table_schema import Table
 from pipeline.study.study import open_study
-from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_columns import Layout, LayoutOptions
 from pipeline.tables.features.feature_tables import feature_names
 from pipeline.tables.features.site_features import ready_tables
 from pipeline.tables.identifying.checks import shown_id
@@ -175,6 +176,13 @@ def check_cases(gathered: pd.DataFrame, frozen: pd.DataFrame) -> None:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadyOptions(LayoutOptions):
+    """What is read of a study that starts from ready feature tables."""
+
+    unit: str
+
+
 def main(options: argparse.Namespace) -> None:
     """Gather the tables that the command line names, or those that the study starts from."""
     import pyarrow.parquet as pq
@@ -190,16 +198,16 @@ def main(options: argparse.Namespace) -> None:
         parts = open_study(options.study).batch_files(options.batches, options.out.name)
     elif options.study is not None:
         study = open_study(options.study)
-        config = study.config
-        if not has(config, "features"):
+        how = study.options(ReadyOptions)
+        if not has(how, "features"):
             raise StudyError(
                 "Gathering without tables of batches needs a study that starts from `features`",
-                where=f"study {config['study']}",
+                where=f"study {study.name}",
                 code="gather-without-batches",
             )
         ready = {}
-        layout = Layout.of(config, study.dictionary)
-        for reader, (table, names, dropped) in ready_tables(config, layout).items():
+        layout = Layout.of(how, study.dictionary)
+        for reader, (table, names, dropped) in ready_tables(how, how.unit, layout).items():
             ready[reader] = table
             logger.info(
                 "reader %s: %d features; no features: %s",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,15 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import file_hash, read_table, write_json, write_table
 from pipeline.core.problems import listing
-from pipeline.core.sections import section_of
+from pipeline.core.sections import taken
 from pipeline.study.flow.enough import check_enough, check_patients_named
-from pipeline.study.flow.patient_flow import build_flow
+from pipeline.study.flow.patient_flow import FlowOptions, build_flow
 from pipeline.study.flow.steps import Flow
-from pipeline.study.study import Study, open_study
+from pipeline.study.sections.sites import Harmonisation
+from pipeline.study.study import StudyTables, open_study
 from pipeline.tables.columns import quoted, table_name
 from pipeline.tables.dictionary import allowed_predictors
-from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_columns import Layout, LayoutOptions
 from pipeline.tables.features.feature_names import foreign_names
 from pipeline.tables.features.feature_tables import columns_left_out
 from pipeline.tables.features.reader_units import other_units
@@ -162,8 +164,28 @@ def aggregate(values: pd.DataFrame, units: pd.Series, how: str | None) -> pd.Dat
     return values[first].set_axis(units[first], axis=0).sort_index()
 
 
+@dataclass(frozen=True, kw_only=True)
+class JoinOptions(FlowOptions, LayoutOptions):
+    """What the stage reads.
+
+    Attributes
+    ----------
+    study, timing, predictors, model_reader
+        Options of these names.
+    harmonisation, split : section
+        The configuration's sections of these names.
+    """
+
+    study: str
+    timing: str
+    predictors: Sequence[str] | str
+    model_reader: str | None
+    harmonisation: Harmonisation = taken(Harmonisation)
+    split: Split = taken(Split)
+
+
 def describe(
-    config: dict,
+    options: JoinOptions,
     readers: Sequence[str],
     names: Sequence[str],
     dictionary: pd.DataFrame,
@@ -171,32 +193,32 @@ def describe(
     corrected: Mapping[str, int] | None = None,
 ) -> dict:
     """Return what ``analysis.json`` says about the columns of the analysis table."""
-    formula = Formula(config["outcome"]["formula"], "config key outcome.formula")
-    predictors = allowed_predictors(
-        dictionary, config["timing"], config["predictors"], formula.columns
-    )
+    stated, harmonised = options.outcome, options.harmonisation
+    formula = Formula(stated.formula, "config key outcome.formula")
+    predictors = allowed_predictors(dictionary, options.timing, options.predictors, formula.columns)
     rows = predictors.astype(object).where(predictors.notna(), None).to_dict("records")
     more = {}
-    if config["harmonisation"]["method"] != "none":
-        kept = dictionary[dictionary["column"].isin(config["harmonisation"]["covariates"])]
+    if harmonised.method != "none":
+        kept = dictionary[dictionary["column"].isin(harmonised.covariates)]
         more["harmonisation"] = {
             "site": site_columns(dictionary)[0],
             "covariates": kept.astype(object).where(kept.notna(), None).to_dict("records"),
         }
     return {
-        "unit": config["unit"],
+        "unit": options.unit,
         "readers": list(readers),
-        "model_reader": config["model_reader"] if len(readers) > 1 else None,
+        "model_reader": options.model_reader if len(readers) > 1 else None,
         "corrected": dict(corrected or {}),
         "features": list(names),
         "predictors": rows,
-        "outcome": {name: config["outcome"][name] for name in ("name", "label", "formula")},
+        "outcome": {name: getattr(stated, name) for name in ("name", "label", "formula")},
         "notes": list(notes),
     } | more
 
 
 def analysis_table(
-    study: Study,
+    tables: StudyTables,
+    options: JoinOptions,
     flow: Flow,
     outcome: pd.Series,
     features: Mapping[str, pd.DataFrame],
@@ -206,8 +228,10 @@ def analysis_table(
 
     Parameters
     ----------
-    study : Study
-        The validated study.
+    tables : StudyTables
+        Of the validated study.
+    options : JoinOptions
+        Its options.
     flow : Flow
         From `build_flow`.
     outcome : pandas.Series
@@ -231,20 +255,20 @@ def analysis_table(
         raise StudyError(
             "The analysis must have at least one unit",
             found=f"none is left; {flow.reasons_text()}",
-            where=f"study {study.name}",
+            where=f"study {options.study}",
             remedy="look into the tables, tables/preflight.csv and the reasons above",
             code="no-unit-left",
         )
     units = members["unit_id"]
     if features:
         wide = wide_features(features, members.index, latest)
-        values = aggregate(wide, units, study.config["aggregation"])
+        values = aggregate(wide, units, options.aggregation)
     else:
         values = pd.DataFrame(index=sorted(units))
         check_patients_named(members)
-    key = f"{study.config['unit']}_id"
+    key = f"{options.unit}_id"
     grouped = members.groupby("unit_id")
-    clinical = study.clinical.set_index(key).drop(columns="patient_id", errors="ignore")
+    clinical = tables.clinical.set_index(key).drop(columns="patient_id", errors="ignore")
     front = pd.DataFrame(
         {
             "patient_id": grouped["patient_id"].first(),
@@ -253,7 +277,7 @@ def analysis_table(
         },
         index=values.index,
     )
-    described = [name for name in study.dictionary["column"] if name in clinical.columns]
+    described = [name for name in tables.dictionary["column"] if name in clinical.columns]
     table = pd.concat([front, clinical.loc[values.index, described], values], axis=1)
     return table.rename_axis("unit_id").reset_index()
 
@@ -302,34 +326,33 @@ def check_no_outcome(table: pd.DataFrame, features: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for name, at in zip(bare, parted, strict=True) if at))
 
 
-def _implausible(study: Study) -> list[str]:
-    """Return the implausible clinical values of a study, each in words."""
-    clinical = study.clinical.set_index(f"{study.config['unit']}_id")
+def _implausible(clinical: pd.DataFrame, dictionary: pd.DataFrame) -> list[str]:
+    """Return the implausible clinical values of units, each in words."""
     return [
         f"{table_name(name)} {odd.value:.10g} of {odd.at} ({odd.why})"
-        for name, found in implausible_columns(clinical, study.dictionary)
+        for name, found in implausible_columns(clinical, dictionary)
         for odd in found
     ]
 
 
 def _write_perturbed(
-    study: Study,
-    options: argparse.Namespace,
+    paths: Sequence[Path],
+    out: Path,
     flow: Flow,
     table: pd.DataFrame,
     names: Sequence[str],
+    aggregation: str | None,
 ) -> dict:
     """Write the perturbed extractions of the units of an analysis table, and say where they are."""
-    paths = study.batch_files(options.perturbed, "perturbed.parquet")
     moments = moments_table(
         (read_table(path, PerturbedFeatures) for path in paths),
         flow.members.set_index("case_id")["unit_id"],
         table.set_index("unit_id")["patient_id"],
         names,
-        study.config["aggregation"],
+        aggregation,
     )
     check_any_perturbed(moments)
-    beside = options.out.with_name("analysis_perturbed.parquet")
+    beside = out.with_name("analysis_perturbed.parquet")
     write_table(moments, beside, PerturbedUnits)
     # Journals of the stages of modelling go by the facts of the analysis table.
     return {"perturbed": beside.name, "perturbed_digest": file_hash(beside)}
@@ -338,9 +361,10 @@ def _write_perturbed(
 def main(options: argparse.Namespace) -> None:
     """Join one study's tables."""
     study = open_study(options.study)
-    with_features = study.cases is not None or has(study.config, "features")
+    how = study.options(JoinOptions)
+    with_features = study.cases is not None or has(how, "features")
     if options.flow_only and not with_features:
-        flow, _ = build_flow(study)
+        flow, _ = build_flow(study.tables, how)
         write_json({"steps": flow.steps}, options.flow)
         return
     needed = ["features"] * with_features + ([] if options.flow_only else ["out", "info"])
@@ -350,7 +374,7 @@ def main(options: argparse.Namespace) -> None:
             raise StudyError(
                 "The join needs more tables", where=f"option --{name}", code="join-tables-missing"
             )
-    if study.config["outcome"] is None and not options.flow_only:
+    if how.outcome is None and not options.flow_only:
         raise StudyError(
             "An analysis table needs an outcome",
             where="config key outcome",
@@ -365,17 +389,18 @@ def main(options: argparse.Namespace) -> None:
     notes: list[str] = []
     left_out: list[str] = []
     if not with_features:
-        flow, outcome = build_flow(study)
+        flow, outcome = build_flow(study.tables, how)
     elif study.cases is None:
-        layout = Layout.of(study.config, study.dictionary)
+        layout = Layout.of(how, study.dictionary)
         ready = study.ready_tables()
-        kept_out = layout.kept_out(ready.columns[feature_readers(study.config)[0]])
+        kept_out = layout.kept_out(ready.columns[feature_readers(how)[0]])
         notes = ready.notes
         left_out = columns_left_out(ready.columns, layout, gathered.columns)
-        flow, outcome = build_flow(study, ready_cases=ready.cases, features=features)
+        flow, outcome = build_flow(study.tables, how, features=features)
     else:
         flow, outcome = build_flow(
-            study,
+            study.tables,
+            how,
             preflight=read_table(options.preflight, Preflight),
             extraction=read_table(options.extraction, Extraction),
         )
@@ -384,8 +409,8 @@ def main(options: argparse.Namespace) -> None:
         return
     corrected = corrected_cases(gathered, flow.members["case_id"])
     latest = {reader: table for reader, table in latest.items() if reader in corrected}
-    table = analysis_table(study, flow, outcome, features, latest)
-    check_enough(table["outcome"], table, section_of(Split, study.config["split"]))
+    table = analysis_table(study.tables, how, flow, outcome, features, latest)
+    check_enough(table["outcome"], table, how.split)
     names = [name for name in gathered.columns if name not in ("case_id", "reader")]
     telling = check_no_outcome(table, [name for name in table.columns if ":" in str(name)])
     if telling:
@@ -394,17 +419,18 @@ def main(options: argparse.Namespace) -> None:
             "outcome belongs into `not_features`",
             listing(telling),
         )
-    info = describe(study.config, sorted(features), names, study.dictionary, notes, corrected)
+    info = describe(how, sorted(features), names, study.dictionary, notes, corrected)
     info |= {
         "foreign": foreign_names(names),
         "telling": telling,
         "left_out": left_out,
         "kept_out": kept_out,
         "other_units": [each.text() for each in other_units(features, names)],
-        "implausible": _implausible(study),
+        "implausible": _implausible(study.clinical.set_index(f"{how.unit}_id"), study.dictionary),
     }
     if getattr(options, "perturbed", None) is not None:
-        info |= _write_perturbed(study, options, flow, table, names)
+        paths = study.batch_files(options.perturbed, "perturbed.parquet")
+        info |= _write_perturbed(paths, options.out, flow, table, names, how.aggregation)
     write_table(table, options.out, Analysis, csv=True)
     write_json(info, options.info)
     write_json({"steps": flow.steps}, options.flow)

@@ -265,7 +265,7 @@ def main(options: argparse.Namespace) -> None:
         resample[resample["scan_id"].isin(wanted)],
         read_table(options.ingest, Ingest),
         read_table(options.masks, Masks),
-        perturbed_reader(config, study.readers),
+        perturbed_reader(config["perturbations"]["reader"], config["model_reader"], study.readers),
     )
     plan = Plan(
         Strength.of(config["perturbations"]),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -29,9 +29,11 @@ from pipeline.core import command
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.files import read_table, write_json, write_table
 from pipeline.core.findings import SEVERITIES, Finding, from_json, status_of, to_json
+from pipeline.core.sections import taken
 from pipeline.core.table_schema import types_of
 from pipeline.imaging.sources import shown_name
-from pipeline.study.study import Study, open_study
+from pipeline.study.sections.imaging import Preflight as PreflightOptions
+from pipeline.study.study import open_study
 from pipeline.tables.identifying.checks import shown, shown_id
 from pipeline.tables.schemas.images.ingest import Ingest
 from pipeline.tables.schemas.images.masks import Masks
@@ -93,7 +95,29 @@ def judge(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def compare(masks: pd.DataFrame, cases: pd.DataFrame, study: Study) -> Findings:
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Options by which masks are compared with each other and with the clinical table.
+
+    Attributes
+    ----------
+    timing, unit
+        Options of these names.
+    preflight : section
+        The configuration's section of this name.
+    """
+
+    timing: str
+    unit: str
+    preflight: PreflightOptions = taken(PreflightOptions)
+
+
+def compare(
+    masks: pd.DataFrame,
+    cases: pd.DataFrame,
+    clinical: pd.DataFrame | None,
+    options: CompareOptions,
+) -> Findings:
     """Return what masks of a batch show beside each other and beside the clinical table.
 
     Parameters
@@ -102,22 +126,23 @@ def compare(masks: pd.DataFrame, cases: pd.DataFrame, study: Study) -> Findings:
         `masks.parquet`.
     cases : pandas.DataFrame
         Their rows of the table of cases.
-    study : Study
-        Its ``timing``, ``unit`` and ``preflight``, and its clinical table.
+    clinical : pandas.DataFrame or None
+        The study's clinical table.
+    options : CompareOptions
+        Of the study.
     """
     days = cases[[*KEY, "days_from_surgery"]]
     masks = masks.merge(days, on=KEY, how="left", validate="one_to_one")
-    options = study.config["preflight"]
-    column, targets, levels = options["treated_level"], set(cases["case_id"]), {}
+    column, targets, levels = options.preflight.treated_level, set(cases["case_id"]), {}
     if column is not None:
-        levels = treated_levels(cases, study.clinical, f"{study.config['unit']}_id", column)
+        levels = treated_levels(cases, clinical, f"{options.unit}_id", column)
         targets -= {case for case, _ in levels}
     return joined(
         equal_masks(masks),
         readers_apart(masks),
         levels_along_spine(masks),
         levels,
-        dense_material(masks, targets, study.config["timing"], options["max_dense_share"]),
+        dense_material(masks, targets, options.timing, options.preflight.max_dense_share),
     )
 
 
@@ -195,7 +220,7 @@ def main(options: argparse.Namespace) -> None:
         write_table(gather(parts, ingested, masks), options.out, Preflight, csv=True)
     else:
         cases = study.select_cases(options.batch, options.scan)
-        beside = compare(masks, cases, study)
+        beside = compare(masks, cases, study.clinical, study.options(CompareOptions))
         write_table(judge(ingested, masks, cases, beside), options.out, Preflight)
 
 

@@ -28,7 +28,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.core.problems import listing
 from pipeline.core.table_schema import types_of
-from pipeline.study.study import Study, open_study
+from pipeline.study.study import open_study
 from pipeline.tables.features.feature_names import parse_feature_name
 from pipeline.tables.identifying.checks import shown, shown_id
 from pipeline.tables.readers import is_original
@@ -180,9 +180,8 @@ def paired_readings(features: pd.DataFrame, readers: list[str]) -> list[pd.DataF
     return [table.loc[sorted(common)] for table in of_reader]
 
 
-def levels_of(study: Study) -> pd.Series | None:
+def levels_of(cases: pd.DataFrame) -> pd.Series | None:
     """Return the vertebral level of each case, None where the study's tables do not tell."""
-    cases = study.ready_tables().cases if study.cases is None else study.cases
     if "level" not in cases or "case_id" not in cases:
         return None
     return cases.drop_duplicates("case_id").set_index("case_id")["level"]
@@ -199,7 +198,8 @@ def main(options: argparse.Namespace) -> None:
     if len(readers) < 2:
         logger.info("one reader, no agreement to describe: the tables are empty")
     confidence = config["evaluation"]["confidence"]
-    table = describe_agreement(features, readers, confidence, levels_of(study))
+    cases = study.ready_tables().cases if study.cases is None else study.cases
+    table = describe_agreement(features, readers, confidence, levels_of(cases))
     deviation, dice = pd.DataFrame(), pd.Series(dtype=float)
     if len(table):
         deviation = deviations(*paired_readings(features, readers))

@@ -103,7 +103,7 @@ def main(options: argparse.Namespace) -> None:
         (read_table(path, PerturbedFeatures) for path in paths),
         patients,
         [name for name in columns if name not in KEYS],
-        perturbed_reader(config, study.readers),
+        perturbed_reader(config["perturbations"]["reader"], config["model_reader"], study.readers),
         config["selection"]["perturbations"],
         derive_seed(config["seed"], "robustness"),
     )

@@ -35,7 +35,7 @@ from pipeline.extraction.parameter_sets.robust_costs import (
 from pipeline.extraction.params import Parameters, load_params
 from pipeline.reporting.blocks import Items, Paragraph, Section, Table
 from pipeline.reporting.study_report import render
-from pipeline.study.study import Study, open_study
+from pipeline.study.study import open_study
 from pipeline.tables.schemas.features.features import Features
 from pipeline.tables.schemas.images.ingest import Ingest
 from pipeline.tables.schemas.images.resample import Resample
@@ -207,7 +207,7 @@ def measure(
 
 
 def page_of(
-    study: Study,
+    title: str,
     measured: pd.DataFrame,
     advice: pd.DataFrame,
     limits: Limits,
@@ -271,7 +271,6 @@ def page_of(
     ]
     if families:
         sections.append(Section("robust", "Robust features by image type", [Items(families)]))
-    title = study.config["title"] or study.name
     return render(f"Settings for {title}", sections, "Settings of the extraction")
 
 
@@ -334,12 +333,18 @@ def main(options: argparse.Namespace) -> None:
         resample,
         features,
     )
-    limits = Limits.of(study.config)
-    robust = measured_by_studies(study, limits)
+    limits = Limits.of(study.config["selection"])
+    robust = measured_by_studies(study.folder, study.config["cases"], limits)
     advice = advice_table(cohort, file_name(path), robust.by_file)
     folder = options.out or study.folder / "report" / "settings"
     folder.mkdir(parents=True, exist_ok=True)
-    page = page_of(study, measured, advice, limits, by_image_type(robust.features, limits))
+    page = page_of(
+        study.config["title"] or study.name,
+        measured,
+        advice,
+        limits,
+        by_image_type(robust.features, limits),
+    )
     with whole_file(folder / "settings.html") as beside:
         beside.write_text(page, encoding="utf-8")
     (folder / "tables").mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ import argparse
 import contextlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,36 +20,46 @@ import pandas as pd
 from pipeline.core import command
 from pipeline.core.errors import ReportError, StudyError
 from pipeline.core.problems import Problems, each_of, listing
+from pipeline.core.sections import part_of, taken
 from pipeline.running.run_lock import only_run
 from pipeline.study.clinical_checks import (
+    ClinicalCheckOptions,
     check_formulas,
     check_groups,
     check_split_column,
     check_treated_level,
 )
 from pipeline.study.config import load_config, resolve_config, tables_alone, user_config
-from pipeline.study.config_checks import check_model_reader
+from pipeline.study.config_checks import ReaderOptions, check_model_reader
 from pipeline.study.example_figures import figures_of
-from pipeline.study.flow.warnings_of_few import warn_if_too_few
-from pipeline.study.perturbed_masks import cost_of, perturbed_reader, perturbs
-from pipeline.study.site_checks import check_site
+from pipeline.study.flow.patient_flow import FlowOptions
+from pipeline.study.flow.warnings_of_few import FewOptions, warn_if_too_few
+from pipeline.study.perturbed_masks import PerturbingOptions, cost_of, perturbed_reader
+from pipeline.study.sections.imaging import Extraction, Masks, Preflight
+from pipeline.study.sections.judging import Ablation, Evaluation
+from pipeline.study.site_checks import SiteCheckOptions, check_site
 from pipeline.study.study import Ready, Study, predicts, write_study
 from pipeline.tables.cases import read_cases_of_sites
-from pipeline.tables.clinical.clinical_source import clinical_tables, used_columns
+from pipeline.tables.clinical.clinical_source import (
+    ClinicalOptions,
+    clinical_tables,
+    used_columns,
+)
 from pipeline.tables.dictionary import (
     allowed_predictors,
     check_program_names,
 )
-from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_columns import Layout, LayoutOptions
 from pipeline.tables.features.feature_names import check_candidates, foreign_names
 from pipeline.tables.features.feature_table_checks import kept_out_text
 from pipeline.tables.features.feature_tables import named_features
 from pipeline.tables.features.reader_units import other_units
 from pipeline.tables.features.site_features import ready_columns, ready_keys, ready_tables
-from pipeline.tables.pairs import check_ids_spelled, check_together
+from pipeline.tables.handed_in_options import Outcome
+from pipeline.tables.pairs import PairOptions, check_ids_spelled, check_together
 from pipeline.tables.readers import originals
 from pipeline.tables.registered import read_marker, suspicious_ids
-from pipeline.tables.sites import feature_files, has, sites_of
+from pipeline.tables.sites import HandedIn, feature_files, has, sites_of
 from pipeline.tables.subgroup_columns import check_subgroups
 
 logger = logging.getLogger(__name__)
@@ -76,16 +86,47 @@ def validate_study(config: dict) -> Study:
         Telling what is wrong in which table, row and column, and what to do about it.
     """
     problems = Problems("the study")
-    tables = _read_tables(config, problems)
-    _check_tables(config, tables, problems)
+    options = part_of(CheckedOptions, config)
+    tables = _read_tables(options, problems)
+    _check_tables(options, tables, problems, predicted=predicts(config))
     problems.raise_if_any()
     clinical = tables.clinical
     if clinical is not None:
-        clinical = used_columns(clinical, config, tables.dictionary)
+        treated = options.preflight.treated_level
+        clinical = used_columns(clinical, options, treated, tables.dictionary)
     study = Study(config, tables.cases, clinical, tables.dictionary, ready=tables.ready)
     if predicts(config):
-        warn_if_too_few(study, tables.features)
+        warn_if_too_few(study.tables, study.options(FlowOptions), study.options(FewOptions))
     return study
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedOptions(
+    ClinicalOptions,
+    PairOptions,
+    PerturbingOptions,
+    ClinicalCheckOptions,
+    SiteCheckOptions,
+    ReaderOptions,
+):
+    """Options that say which tables a study has, and what these must fit.
+
+    Attributes
+    ----------
+    scans_per_job, figures
+        Options of these names.
+    masks, extraction, evaluation, ablation, preflight : section
+        The configuration's sections of these names.
+    """
+
+    scans_per_job: int
+    figures: Sequence[Mapping]
+    outcome: Outcome | None = taken(Outcome)
+    masks: Masks = taken(Masks)
+    extraction: Extraction = taken(Extraction)
+    evaluation: Evaluation = taken(Evaluation)
+    ablation: Ablation = taken(Ablation)
+    preflight: Preflight = taken(Preflight)
 
 
 @dataclass
@@ -103,71 +144,76 @@ class _Tables:
         return None if self.ready is None else self.ready.cases
 
 
-def _read_tables(config: dict, problems: Problems) -> _Tables:
+def _read_tables(options: CheckedOptions, problems: Problems) -> _Tables:
     """Read every table, and note what is wrong with each."""
     tables = _Tables()
-    if has(config, "clinical") or config["outcome"] is not None:
+    if has(options, "clinical") or options.outcome is not None:
         with problems.step():
-            tables.clinical, tables.dictionary = clinical_tables(config, problems)
-    if has(config, "cases"):
+            tables.clinical, tables.dictionary = clinical_tables(options, problems)
+    if has(options, "cases"):
         with problems.step():
-            tables.cases = read_cases_of_sites(config)
-            _check_convention(config)
-            _check_readers(config, tables.cases)
-            _tell_perturbations(config, tables.cases)
+            tables.cases = read_cases_of_sites(options, options.scans_per_job)
+            _check_convention(options, options.masks.convention)
+            _check_readers(options, tables.cases)
+            _tell_perturbations(options, tables.cases)
         with problems.step():
-            perturbed = config["perturbations"]["chain"] if perturbs(config) else ()
-            check_parameter_file(config["extraction"]["params"], perturbed)
-    elif has(config, "features"):
+            perturbed = options.perturbations.chain if options.perturbs else ()
+            check_parameter_file(options.extraction.params, perturbed)
+    elif has(options, "features"):
         with problems.step():
-            tables.ready = _read_ready(config, tables.dictionary)
+            tables.ready = _read_ready(options, options.unit, tables.dictionary)
     return tables
 
 
-def _check_tables(config: dict, tables: _Tables, problems: Problems) -> None:
+def _check_tables(
+    options: CheckedOptions, tables: _Tables, problems: Problems, *, predicted: bool
+) -> None:
     """Note what does not belong together, one check after the other, as far as tables are there."""
-    if config["figures"]:
+    if options.figures:
         # What reads images takes longer to load than all other checks.
         from pipeline.checks.example_images import check_figures
 
-        check_figures(figures_of(config["figures"]), problems)
+        check_figures(figures_of(options.figures), problems)
     clinical, dictionary = tables.clinical, tables.dictionary
     cases, features = tables.cases, tables.features
     with problems.step():
         check_ids_spelled(clinical=clinical, cases=cases, features=features)
     if clinical is not None and _is_typed(dictionary):
         with problems.step():
-            check_formulas(config, clinical, dictionary)
+            check_formulas(options, clinical, dictionary)
         with problems.step():
-            check_split_column(config, clinical, dictionary)
-        if predicts(config):
+            check_split_column(options.split, options.unit, clinical, dictionary)
+        if predicted:
             with problems.step():
-                asked = config["evaluation"]["subgroups"]
+                asked = options.evaluation.subgroups
                 check_subgroups(asked, dictionary, images=cases is not None)
         with problems.step():
-            check_site(config, clinical, dictionary)
+            check_site(options, clinical, dictionary)
         if cases is not None or features is not None:
             with problems.step():
-                check_together(config, clinical, cases, features)
+                check_together(options, clinical, cases, features)
         with problems.step():
-            check_groups(config, clinical, dictionary)
+            check_groups(options, clinical, dictionary)
     if problems:
         return  # what follows looks at tables that are right
-    if predicts(config) and features is not None:
-        named = named_features(feature_files(config)[0], Layout.of(config, dictionary))
-        rows = allowed_predictors(dictionary, config["timing"], config["predictors"])
+    if predicted and features is not None:
+        named = named_features(feature_files(options)[0], Layout.of(options, dictionary))
+        rows = allowed_predictors(dictionary, options.timing, options.predictors)
         check_program_names(rows, named)
-    if config["ablation"]["features"] and predicts(config):
-        check_ablated(config, dictionary)
-    check_treated_level(config["preflight"]["treated_level"], clinical)
+    if options.ablation.features and predicted:
+        _check_ablated(options, dictionary)
+    check_treated_level(options.preflight.treated_level, clinical)
 
 
-def _tell_perturbations(config: dict, cases: pd.DataFrame) -> None:
+def _tell_perturbations(options: CheckedOptions, cases: pd.DataFrame) -> None:
     """Tell what the perturbations of a study cost, before anything runs."""
-    if perturbs(config):
-        reader = perturbed_reader(config, originals(cases["reader"]))
+    if options.perturbs:
+        chosen = options.perturbations.reader, options.model_reader
+        reader = perturbed_reader(*chosen, originals(cases["reader"]))
         masks = int((cases["reader"] == reader).sum())
-        counts.info("perturbations of reader %s: %s", reader, cost_of(config, masks).text())
+        counts.info(
+            "perturbations of reader %s: %s", reader, cost_of(options.perturbations, masks).text()
+        )
 
 
 def _is_typed(dictionary: pd.DataFrame) -> bool:
@@ -176,11 +222,10 @@ def _is_typed(dictionary: pd.DataFrame) -> bool:
     return bool(dictionary.loc[used, "type"].notna().all())
 
 
-def _check_convention(config: dict) -> None:
+def _check_convention(given: HandedIn, stated: str | Mapping) -> None:
     """Warn if the configuration names another convention than register was told of all masks."""
-    stated = config["masks"]["convention"]
-    for _, of_site in sites_of(config):
-        told = read_marker(of_site["cases"]).get("convention")
+    for _, of_site in sites_of(given):
+        told = read_marker(of_site.cases).get("convention")
         if told is not None and stated not in ("none", told):
             logger.warning(
                 "intake read the masks by the convention %s, but masks.convention is %s: write "
@@ -191,16 +236,16 @@ def _check_convention(config: dict) -> None:
             )
 
 
-def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> Ready:
+def _read_ready(options: LayoutOptions, unit: str, dictionary: pd.DataFrame | None) -> Ready:
     """Return what the ready feature tables say; log which columns are no features."""
-    layout = Layout.of(config, dictionary)
-    features, notes = ready_keys(config, layout)
+    layout = Layout.of(options, dictionary)
+    features, notes = ready_keys(options, unit, layout)
     for note in notes:
         logger.info(note)
-    columns = ready_columns(config)
+    columns = ready_columns(options)
     tables, features_of = {}, {}
     # What `gather` will read: a cell that is no number is told before anything runs.
-    for reader, (table, names, _) in ready_tables(config, layout).items():
+    for reader, (table, names, _) in ready_tables(options, unit, layout).items():
         key = "case_id" if "case_id" in table else "patient_id"
         tables[reader], features_of[reader] = table.set_index(key), names
         words = sorted(set(layout.features_among(columns[reader])) - set(names))
@@ -231,19 +276,19 @@ def _read_ready(config: dict, dictionary: pd.DataFrame | None) -> Ready:
     return Ready(features, notes, columns)
 
 
-def check_ablated(config: dict, dictionary: pd.DataFrame) -> None:
+def _check_ablated(options: CheckedOptions, dictionary: pd.DataFrame) -> None:
     """Raise `StudyError` unless the features named for the ablation are candidates."""
-    if has(config, "cases"):
+    if has(options, "cases"):
         from pipeline.extraction import feature_names, load_params
 
-        features = feature_names(load_params(config["extraction"]["params"]))
-    elif has(config, "features"):
-        layout = Layout.of(config, dictionary)
-        features = named_features(feature_files(config)[0], layout)
+        features = feature_names(load_params(options.extraction.params))
+    elif has(options, "features"):
+        layout = Layout.of(options, dictionary)
+        features = named_features(feature_files(options)[0], layout)
     else:
         features = []
-    predictors = allowed_predictors(dictionary, config["timing"], config["predictors"])
-    check_candidates(config["ablation"]["features"], {*features, *predictors["column"]})
+    predictors = allowed_predictors(dictionary, options.timing, options.predictors)
+    check_candidates(options.ablation.features, {*features, *predictors["column"]})
 
 
 def check_parameter_file(path: str, perturbed: Sequence[str] = ()) -> None:
@@ -266,9 +311,9 @@ def check_parameter_file(path: str, perturbed: Sequence[str] = ()) -> None:
         logger.warning(note)
 
 
-def _check_readers(config: dict, cases: pd.DataFrame) -> None:
+def _check_readers(options: ReaderOptions, cases: pd.DataFrame) -> None:
     problems = Problems("the readers")
-    check_model_reader(config, originals(cases["reader"]), problems)
+    check_model_reader(options, originals(cases["reader"]), problems)
     problems.raise_if_any()
     corrected = cases.loc[cases["version"] > 1, "case_id"].nunique()
     if corrected:
@@ -322,10 +367,10 @@ def _everything(error: StudyError, user: dict) -> StudyError:
                 errors += [one for one in each_of(more) if str(one) not in told]
     lines = []
     if config is not None and config["clinical"] and config["dictionary"]:
-        from pipeline.study.draft.whats_wrong import lines_to_paste
+        from pipeline.study.draft.whats_wrong import ReadingOptions, lines_to_paste
 
         with contextlib.suppress(StudyError):
-            lines = lines_to_paste(config)
+            lines = lines_to_paste(part_of(ReadingOptions, config))
     if len(errors) == 1 and not lines:
         return errors[0]
     from pipeline.study.draft.whats_wrong import grouped, pasted

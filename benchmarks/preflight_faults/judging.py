@@ -12,10 +12,10 @@ from benchmarks.preflight_faults.faults import FAULTS, Trial, fits
 from benchmarks.preflight_faults.scenes import Scene
 from pipeline.core.findings import from_json
 from pipeline.core.keeping.store import Store
+from pipeline.core.sections import part_of
 from pipeline.ingest import ingest_scans, scans_of
-from pipeline.preflight import compare, gather, judge
+from pipeline.preflight import CompareOptions, compare, gather, judge
 from pipeline.study.config import resolve_config
-from pipeline.study.study import Study
 from segmentation.masks import prepare_masks
 
 
@@ -42,8 +42,8 @@ def verdicts_of(trial: Trial, folder: Path) -> pd.DataFrame:
     store = Store(folder / "store")
     ingested = ingest_scans(scans_of(cases), store, config["checks"])
     masks = prepare_masks(cases, ingested, store, config["checks"])
-    study = Study(config, cases, clinical, None)
-    judged = judge(ingested, masks, cases, compare(masks, cases, study))
+    beside = compare(masks, cases, clinical, part_of(CompareOptions, config))
+    judged = judge(ingested, masks, cases, beside)
     return gather([judged], ingested, masks)
 
 

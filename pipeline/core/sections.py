@@ -138,6 +138,16 @@ def taken(kind: type) -> Any:
     return field(metadata={SECTION: kind})
 
 
+def taken_list(kind: type) -> Any:
+    """Return a field of a class for `part_of`: a list of sections of class `kind`."""
+    return field(metadata={SECTIONS: kind})
+
+
+def taken_by_name(kind: type) -> Any:
+    """Return a field of a class for `part_of`: sections of class `kind` by name, or None."""
+    return field(metadata={NAMED: kind})
+
+
 def rule_of(one: Field) -> Rule:
     """Return what is said of a field."""
     return one.metadata[RULE]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from pipeline.tables.split_designs import holds_out
 
 
 @dataclass(frozen=True)
@@ -59,17 +56,17 @@ _NESTED = JudgedRows(
 )
 
 
-def judged_rows(config: Mapping) -> JudgedRows:
+def judged_rows(repeats: int | None) -> JudgedRows:
     """Return which rows a study is judged on.
 
     Parameters
     ----------
-    config : mapping
-        Resolved configuration.
+    repeats : int or None
+        How often nested cross-validation deals the outer folds, where it judges; None for test
+        rows.
     """
-    if holds_out(config["split"]["design"]):
+    if repeats is None:
         return _TEST
-    repeats = config["nested"]["repeats"]
     if repeats == 1:
         return _NESTED
     return JudgedRows(

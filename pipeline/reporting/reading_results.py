@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.core.fit_status import is_fitted
+from pipeline.core.sections import taken
 from pipeline.reporting.dropped import dropped_models
 from pipeline.reporting.result_files import (
     facts_of,
@@ -31,18 +33,35 @@ from pipeline.reporting.results import (
     Perturbed,
     Regression,
     Results,
-    compares,
-    has_features,
-    has_images,
-    has_models,
-    regresses,
 )
 from pipeline.study.analyses.outcomes import has_course
-from pipeline.study.perturbed_masks import perturbs
-from pipeline.study.study import Study, open_study
+from pipeline.study.perturbed_masks import PerturbingOptions
+from pipeline.study.sections import judging as options
+from pipeline.study.sections.controls import Controls
+from pipeline.study.sections.sites import SiteValidation
+from pipeline.study.study import open_study, predicts
 from pipeline.tables.readers import latest_label
 from pipeline.tables.schemas.prediction.signature import SIGNATURE
+from pipeline.tables.sites import has
 from pipeline.tables.split_designs import holds_out
+from pipeline.tables.split_options import Split
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions(PerturbingOptions):
+    """Options by which a finished run holds what the report reads."""
+
+    analyses: list[str]
+    models: list[str]
+    figures: list
+    split: Split = taken(Split)
+    nested: options.Nested = taken(options.Nested)
+    optimism: options.Optimism = taken(options.Optimism)
+    ablation: options.Ablation = taken(options.Ablation)
+    learning_curve: options.LearningCurve = taken(options.LearningCurve)
+    oversampled_split: options.OversampledSplit = taken(options.OversampledSplit)
+    controls: Controls = taken(Controls)
+    site_validation: SiteValidation = taken(SiteValidation)
 
 
 def read_results(study_folder: str | Path) -> Results:
@@ -60,20 +79,23 @@ def read_results(study_folder: str | Path) -> Results:
     """
     study = open_study(study_folder)
     folder = Path(study_folder).resolve().parent
-    config = study.config
+    how = study.options(ReadOptions)
+    images, compares = has(how, "cases"), "outcomes" in how.analyses
+    features = images or has(how, "features")
+    asked = compares and has_course(study.config)
     return Results(
         study=study,
         folder=folder,
         flow=facts_of(folder, "tables/flow.json"),
-        reproducibility=_of_features(folder, config, "reproducibility"),
-        families=_of_features(folder, config, "reproducibility_families"),
-        imaging=_imaging(folder, study) if has_images(config) else None,
-        modelling=_modelling(folder, config) if has_models(config) else None,
-        groups=_groups(folder) if compares(config) else None,
-        regression=_regression(folder) if regresses(config) else None,
-        course=_course(folder) if compares(config) and has_course(config) else None,
-        perturbed=_perturbed(folder) if perturbs(config) else None,
-        examples=read_examples(folder) if config["figures"] else [],
+        reproducibility=_of_features(folder, "reproducibility", given=features),
+        families=_of_features(folder, "reproducibility_families", given=features),
+        imaging=_imaging(folder, sorted(study.cases["batch"].unique())) if images else None,
+        modelling=_modelling(folder, how) if predicts(study.config) else None,
+        groups=_groups(folder) if compares else None,
+        regression=_regression(folder) if "regression" in how.analyses else None,
+        course=_course(folder) if asked else None,
+        perturbed=_perturbed(folder) if how.perturbs else None,
+        examples=read_examples(folder) if how.figures else [],
     )
 
 
@@ -107,18 +129,17 @@ def _groups(folder: Path) -> Groups:
     )
 
 
-def _of_features(folder: Path, config: dict, name: str) -> pd.DataFrame:
+def _of_features(folder: Path, name: str, *, given: bool) -> pd.DataFrame:
     """Return a table on the features; without any, it has no row."""
-    if has_features(config):
+    if given:
         return table_of(folder, f"tables/{name}.parquet")
     columns = ("image_type", "feature_class", "n", "ccc", "readers")
     return pd.DataFrame({column: [] for column in columns})
 
 
-def _imaging(folder: Path, study: Study) -> Imaging:
+def _imaging(folder: Path, batches: list[str]) -> Imaging:
     names = ("ingest", "masks", "agreement", "preflight", "extraction", "verification")
     tables = {name: table_of(folder, f"tables/{name}.parquet") for name in names}
-    batches = sorted(study.cases["batch"].unique())
     # Of a batch without any usable mask the columns have no type of their own.
     types = {"case_id": "string", "reader": "string", "clipped_share": float}
     resampled = [
@@ -132,7 +153,7 @@ def _imaging(folder: Path, study: Study) -> Imaging:
     return Imaging(resample=pd.concat(resampled, ignore_index=True), pictures=pictures, **tables)
 
 
-def _modelling(folder: Path, config: dict) -> Modelling:
+def _modelling(folder: Path, how: ReadOptions) -> Modelling:
     analysis = table_of(folder, "tables/analysis.parquet")
     evaluation = {
         name: table_of(folder, f"evaluation/{name}.parquet")
@@ -142,16 +163,17 @@ def _modelling(folder: Path, config: dict) -> Modelling:
     labels = [*info["readers"], *map(latest_label, info.get("corrected", {}))]
     prefixes = tuple(f"{label}:" for label in labels)
     infos = {
-        "train": {name: facts_of(folder, f"models/{name}/model.json") for name in config["models"]},
+        "train": {name: facts_of(folder, f"models/{name}/model.json") for name in how.models},
         **{
             stage: {
-                name: facts_of(folder, f"{stage}/{name}.json") for name in config[stage]["models"]
+                name: facts_of(folder, f"{stage}/{name}.json")
+                for name in getattr(how, stage).models
             }
             for stage in ("nested", "optimism", "ablation")
         },
     }
     trained = [name for name, info in infos["train"].items() if is_fitted(info)]
-    if not holds_out(config["split"]["design"]):
+    if not holds_out(how.split.design):
         # Without test rows, a model that nested cross-validation could not judge has no figures.
         trained = [name for name in trained if is_fitted(infos["nested"][name])]
     # What was judged of a model that is not there would stand beside nothing.
@@ -175,10 +197,7 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         references=table_of(folder, "evaluation/references.parquet"),
         added_value=read_added_value(folder),
         sensitivity=pd.concat(
-            [
-                table_of(folder, f"sensitivity/{name}.parquet")
-                for name in trained or config["models"]
-            ],
+            [table_of(folder, f"sensitivity/{name}.parquet") for name in trained or how.models],
             ignore_index=True,
         ),
         missingness=table_of(folder, "tables/missingness.parquet"),
@@ -206,20 +225,20 @@ def _modelling(folder: Path, config: dict) -> Modelling:
         dropped=dropped_models(infos, printed),
         subgroups=table_of(folder, "evaluation/subgroups.parquet"),
         signature={name: table_of(folder, f"tables/{name}.parquet") for name in SIGNATURE},
-        learning=_learning(folder, config),
-        orders=_orders(folder) if config["oversampled_split"]["models"] else None,
-        controls=read_controls(folder) if config["controls"]["kinds"] else None,
-        sites=read_sites(folder) if config["site_validation"]["models"] else None,
+        learning=_learning(folder, how.learning_curve.models),
+        orders=_orders(folder) if how.oversampled_split.models else None,
+        controls=read_controls(folder) if how.controls.kinds else None,
+        sites=read_sites(folder) if how.site_validation.models else None,
     )
 
 
-def _learning(folder: Path, config: dict) -> dict[str, Learning]:
+def _learning(folder: Path, models: list[str]) -> dict[str, Learning]:
     return {
         name: Learning(
             table_of(folder, f"learning_curve/{name}.parquet"),
             facts_of(folder, f"learning_curve/{name}.json"),
         )
-        for name in config["learning_curve"]["models"]
+        for name in models
     }
 
 

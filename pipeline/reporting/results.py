@@ -21,8 +21,9 @@ from pipeline.reporting.result_files import (
     facts_of,
     table_of,
 )
-from pipeline.study.study import Study, predicts
-from pipeline.tables.sites import has
+from pipeline.study.study import Study
+from pipeline.tables.sites import HandedIn, has
+from pipeline.tables.split_designs import holds_out
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,12 @@ class Results:
             value = value[key]
         return value
 
+    @property
+    def has_features(self) -> bool:
+        """Whether the study asks for features, of images or of ready tables."""
+        given = self.study.options(HandedIn)
+        return has(given, "cases") or has(given, "features")
+
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of the study's folder, such as ``"outcomes/groups.parquet"``."""
         return table_of(self.folder, name)
@@ -237,31 +244,6 @@ class Results:
     def facts(self, name: str) -> dict:
         """Return a JSON file of the study's folder, such as ``"outcomes/groups.json"``."""
         return facts_of(self.folder, name)
-
-
-def has_images(config: dict) -> bool:
-    """Return whether a configuration asks for the imaging half."""
-    return has(config, "cases")
-
-
-def has_models(config: dict) -> bool:
-    """Return whether a configuration asks for the modelling half."""
-    return predicts(config)
-
-
-def has_features(config: dict) -> bool:
-    """Return whether a configuration asks for features, of images or of ready tables."""
-    return has(config, "cases") or has(config, "features")
-
-
-def regresses(config: dict) -> bool:
-    """Return whether a configuration asks for a regression of clinical predictors."""
-    return "regression" in config["analyses"]
-
-
-def compares(config: dict) -> bool:
-    """Return whether a configuration asks for groups to be compared."""
-    return "outcomes" in config["analyses"]
 
 
 def measured_unit(results: Results) -> str:
@@ -285,7 +267,7 @@ def regions(results: Results) -> str:
 
 def judged(results: Results) -> JudgedRows:
     """Return which rows the study's models are judged on, in words."""
-    return judged_rows(results.study.config)
+    return judged_rows(None if holds_out(results["split.design"]) else results["nested.repeats"])
 
 
 def metric(results: Results, model: str, name: str, part: str | None = None) -> pd.Series | None:

@@ -22,7 +22,7 @@ from pipeline.reporting.blocks import Figure, Note, Points, Section, Table
 from pipeline.reporting.cautions.cautions import find_cautions
 from pipeline.reporting.leaking import mark_leaking
 from pipeline.reporting.reading_results import read_results
-from pipeline.reporting.results import Results, has_features
+from pipeline.reporting.results import Results
 from pipeline.reporting.sections.examples import examples_section
 from pipeline.reporting.sections.images.concordance import concordance_section
 from pipeline.reporting.sections.images.imaging import images_section
@@ -60,7 +60,7 @@ def build_sections(results: Results) -> list[Section]:
             if caution.anchor == section.anchor
         ]
         section.blocks[:0] = notes
-    if not has_features(results.study.config):
+    if not results.has_features:
         return [section for section in sections if section.blocks]
     return mark_leaking(gather_absent(sections), results)
 
@@ -127,7 +127,7 @@ def write_report(results: Results, out: str | Path) -> None:
             write_csv(table.file_table, folder / f"{table.name}.csv")
     title = results["title"] or results.study.name
     title = f"{LABEL}: {title}" if is_leaking(results.study.config["mode"]) else title
-    kind = KIND if has_features(results.study.config) else CLINICAL_KIND
+    kind = KIND if results.has_features else CLINICAL_KIND
     with whole_file(out) as beside:
         beside.write_text(render(title, sections, kind), encoding="utf-8")
 

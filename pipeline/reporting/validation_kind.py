@@ -101,21 +101,23 @@ def validation_kind(split: Mapping) -> ValidationKind:
     return _KINDS[_OF_DESIGN.get(split["design"], declared) or "random"]
 
 
-def validation_text(config: Mapping) -> str:
+def validation_text(split: Mapping, mode: str) -> str:
     """Return name and meaning of a study's validation, as sentences.
 
     Parameters
     ----------
-    config : mapping
-        Resolved configuration.
+    split : mapping
+        As for `validation_kind`.
+    mode : str
+        The option `mode`.
     """
-    split, kind = config["split"], validation_kind(config["split"])
+    kind = validation_kind(split)
     text = f"{kind.name}. {kind.text}"
     if split["design"] == "imported" and split.get("declared"):
         text += " So the author of the imported split declares it."
     elif split["design"] == "imported":
         text += UNDECLARED
-    if is_leaking(config["mode"]):
+    if is_leaking(mode):
         text += (
             " But the outcomes of the test rows helped to choose the features here, so that these "
             "rows are no independent test."

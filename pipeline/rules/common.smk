@@ -27,7 +27,7 @@ from pipeline.study.analyses import ANALYSES
 from pipeline.study.analyses.prediction import judged_models
 from pipeline.study.example_figures import figures_of, files_of
 from pipeline.study.model_families import MODEL_FAMILIES
-from pipeline.study.perturbed_masks import perturbs
+from pipeline.study.perturbed_masks import PerturbingOptions
 from pipeline.study.study import write_study
 from pipeline.tables.sites import feature_files, has
 from pipeline.tables.split_designs import holds_out
@@ -39,7 +39,7 @@ from pipeline.running.triggers import (
     rows_hashes,
 )
 from pipeline.study_of_run import study_of_run
-from pipeline.tables.schemas.pages import write_study_page
+from pipeline.tables.schemas.pages import PageOptions, write_study_page
 from pipeline.tables.schemas.prediction.signature import SIGNATURE
 
 use_package(PACKAGE)
@@ -80,9 +80,10 @@ def clearly(function, *arguments, **options):
 study = clearly(study_of_run, config, is_job=IS_JOB, is_lint=IS_LINT)
 config = study.config
 FOLDER = study.folder.as_posix()
+HANDED_IN = study.options(PerturbingOptions)
 clearly(
     deployed.check_paths,
-    [FOLDER, *feature_files(config)],
+    [FOLDER, *feature_files(HANDED_IN)],
     workflow.modifier.path_modifier.replace_prefix,
 )
 
@@ -99,7 +100,9 @@ def freeze_study():
         clearly(check_image)
     clearly(write_study, study, study.folder / "study")
     clinical = study.clinical is not None
-    clearly(write_study_page, study.folder, config, clinical=clinical)
+    clearly(
+        write_study_page, study.folder, study.options(PageOptions), clinical=clinical
+    )
 
 
 if not IS_JOB and not IS_LINT:
@@ -108,13 +111,14 @@ if not IS_JOB and not IS_LINT:
     at_start(workflow, hold_study, freeze_study)
 
 HAS_IMAGES = study.cases is not None
-PERTURBS = perturbs(config)
-HAS_FEATURES = HAS_IMAGES or has(config, "features")
+PERTURBS = HANDED_IN.perturbs
+HAS_FEATURES = HAS_IMAGES or has(HANDED_IN, "features")
 # What the study's tables are asked, as far as they go.
 RUNNING = [
     each
     for each in ANALYSES.values()
-    if each.runs(config) and study.clinical is not None
+    if each.runs(config["analyses"], outcome=config["outcome"] is not None)
+    and study.clinical is not None
 ]
 # Figures of example images that the study names.
 EXAMPLES = figures_of(config["figures"])

@@ -28,7 +28,7 @@ else:
 
     rule gather_ready:
         input:
-            feature_files(config),
+            feature_files(HANDED_IN),
         output:
             table=FEATURES,
             csv=f"{FOLDER}/tables/features.csv",

@@ -20,7 +20,7 @@ from pipeline.study.analyses.prediction import (
     control_options,
 )
 from pipeline.study.model_families import MODEL_FAMILIES
-from pipeline.study.sections.handed_in import OUTCOME
+from pipeline.tables.handed_in_options import OUTCOME
 from pipeline.tables.split_designs import OPTIONS as SPLIT
 from pipeline.tables.split_designs import holds_out
 

@@ -10,6 +10,7 @@ import argparse
 import difflib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -18,30 +19,53 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError
 from pipeline.core.files import json_hash, read_json, read_table
 from pipeline.core.findings import from_json
-from pipeline.core.keeping.store import DEPENDS_ON, MAKERS
+from pipeline.core.keeping.store import DEPENDS_ON, MAKERS, Store
 from pipeline.core.problems import listing
+from pipeline.core.sections import taken
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.running.provenance import relative_name, software_version
 from pipeline.running.triggers import parameter_file
-from pipeline.study.study import Study, open_study
+from pipeline.study.sections.imaging import Extraction
+from pipeline.study.study import open_study
 from pipeline.tables.columns import JOINED
 from pipeline.tables.readers import split_label
 from pipeline.tables.registered import MARKER
 from pipeline.tables.schemas.catalogue import schema_of
-from pipeline.tables.sites import ALONE, has_sites, site_of_id, sites_of
+from pipeline.tables.sites import ALONE, HandedIn, site_of_id, sites_of
 
 
-def trace_case(study: Study, case_id: str, reader: str | None = None) -> list[dict]:
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions(HandedIn):
+    """What a trace reads of a study: its name, its tables, and its parameter file."""
+
+    study: str
+    extraction: Extraction = taken(Extraction)
+
+
+def trace_case(
+    cases: pd.DataFrame,
+    case_id: str,
+    reader: str | None,
+    results: Path,
+    store: Store,
+    options: TraceOptions,
+) -> list[dict]:
     """Return where the features of a case come from, one entry per reader.
 
     Parameters
     ----------
-    study : Study
-        The frozen study.
+    cases : pandas.DataFrame
+        The study's table of masks.
     case_id : str
         Case, as the tables name it.
-    reader : str, optional
+    reader : str or None
         One reader only, or one version such as ``A.v2``.
+    results : path
+        ``results/<study>``.
+    store : Store
+        Holds what the stages made.
+    options : TraceOptions
+        Of the study.
 
     Returns
     -------
@@ -53,15 +77,14 @@ def trace_case(study: Study, case_id: str, reader: str | None = None) -> list[di
     StudyError
         If the study has no such case or reader, with those that resemble it.
     """
-    rows = study.select_cases()
-    rows = rows[rows["case_id"] == case_id]
+    rows = cases[cases["case_id"] == case_id]
     if rows.empty:
-        raise _unknown("case", case_id, study.cases["case_id"].unique())
+        raise _unknown("case", case_id, cases["case_id"].unique())
     if reader is not None:
         if reader not in set(rows["reader"]):
             raise _unknown(f"reader of {case_id}", reader, rows["reader"].unique())
         rows = rows[rows["reader"] == reader]
-    return [_trace(study, row) for row in rows.to_dict("records")]
+    return [_trace(results, store, options, row) for row in rows.to_dict("records")]
 
 
 def _unknown(what: str, name: str, known) -> StudyError:
@@ -79,33 +102,33 @@ def _unknown(what: str, name: str, known) -> StudyError:
     )
 
 
-def _trace(study: Study, row: Mapping) -> dict:
+def _trace(results: Path, store: Store, options: TraceOptions, row: Mapping) -> dict:
     where = {"case_id": row["case_id"], "reader": row["reader"]}
-    scan = _row(study, "ingest", row["batch"], {"scan_id": row["scan_id"]})
-    mask = _row(study, "masks", row["batch"], where)
-    verdict = _row(study, "preflight", row["batch"], where)
-    crop = _row(study, "resample", row["batch"], where)
-    extracted = _row(study, "extraction", row["batch"], where)
-    features = _row(study, "features", row["batch"], where)
-    registered = _registered(study, row["scan_id"])
+    scan = _row(results, "ingest", row["batch"], {"scan_id": row["scan_id"]})
+    mask = _row(results, "masks", row["batch"], where)
+    verdict = _row(results, "preflight", row["batch"], where)
+    crop = _row(results, "resample", row["batch"], where)
+    extracted = _row(results, "extraction", row["batch"], where)
+    features = _row(results, "features", row["batch"], where)
+    registered = _registered(options, row["scan_id"])
     original, version = split_label(row["reader"])
     entries = {
         "ct": scan.get("image"),
         "mask": mask.get("mask"),
         "crop": crop.get("crop"),
-        "features": _features_entry(study, extracted),
+        "features": _features_entry(store, extracted),
     }
     states = {
-        kind: None if reference is None else study.store.state_of(reference)
+        kind: None if reference is None else store.state_of(reference)
         for kind, reference in entries.items()
     }
     records = {
-        kind: {} if states[kind] else _depends_on(study, reference)
+        kind: {} if states[kind] else _depends_on(store, reference)
         for kind, reference in entries.items()
     }
     recorded = records["features"]
     return {
-        "study": study.name,
+        "study": options.study,
         "patient": row["patient_id"],
         "scan": row["scan_id"],
         "case": row["case_id"],
@@ -137,7 +160,7 @@ def _trace(study: Study, row: Mapping) -> dict:
             for kind, reference in entries.items()
         },
         "crop key": crop.get("crop_key") or recorded.get("crop"),
-        "parameters": _parameters(study, recorded),
+        "parameters": _parameters(options.extraction.params, recorded),
         "engine": extracted.get("engine"),
         "code": _code(records),
         "libraries": recorded.get("versions"),
@@ -146,15 +169,15 @@ def _trace(study: Study, row: Mapping) -> dict:
             "status": extracted.get("status"),
             "findings": [one.message for one in from_json(extracted.get("findings") or "")],
         },
-        "verification": _verification(study, row["batch"], where),
+        "verification": _verification(results, row["batch"], where),
         "traced with": f"vertebromics {software_version()}",
     }  # fmt: skip
 
 
-def _row(study: Study, name: str, batch: str, where: Mapping[str, str]) -> dict:
+def _row(results: Path, name: str, batch: str, where: Mapping[str, str]) -> dict:
     """Return the row of a gathered table, or of the batch's; empty where there is none."""
     for folder in ("tables", f"batches/{batch}"):
-        path = study.folder / folder / f"{name}.parquet"
+        path = results / folder / f"{name}.parquet"
         if not path.exists():
             continue
         table = read_table(path, schema_of(f"{folder}/{name}.parquet"))
@@ -168,16 +191,16 @@ def _row(study: Study, name: str, batch: str, where: Mapping[str, str]) -> dict:
     return {}
 
 
-def _features_entry(study: Study, extracted: Mapping) -> str | None:
+def _features_entry(store: Store, extracted: Mapping) -> str | None:
     key = extracted.get("features_key")
-    return None if key is None else study.store.relative(study.store.entry("features", key))
+    return None if key is None else store.relative(store.entry("features", key))
 
 
-def _depends_on(study: Study, reference: str | None) -> dict:
+def _depends_on(store: Store, reference: str | None) -> dict:
     """Return what an entry of the store depends on; empty where none was reached."""
     if reference is None:
         return {}
-    place = study.store.root / reference
+    place = store.root / reference
     path = (place if place.is_dir() else place.parent) / DEPENDS_ON
     return read_json(path) if path.exists() else {}
 
@@ -191,18 +214,16 @@ def _shown_entry(kind: str, reference: str | None, state: str | None) -> str | N
     return f"{reference} (damaged: {state}; --forcerun {MAKERS[kind]} makes it anew)"
 
 
-def _registered(study: Study, scan_id: str) -> dict:
+def _registered(given: HandedIn, scan_id: str) -> dict:
     """Return what register recorded of a scan; empty where the study's folder moved away."""
-    name = site_of_id(scan_id) if has_sites(study.config) else ALONE
-    cases = dict(sites_of(study.config))[name]["cases"]
-    path = Path(cases).parent / MARKER
+    name = ALONE if given.sites is None else site_of_id(scan_id)
+    path = Path(dict(sites_of(given))[name].cases).parent / MARKER
     own = scan_id if name == ALONE else scan_id.removeprefix(f"{name}{JOINED}")
     return read_json(path)["scans"].get(own, {}) if path.exists() else {}
 
 
-def _parameters(study: Study, recorded: Mapping) -> dict:
+def _parameters(file: str, recorded: Mapping) -> dict:
     """Return the parameter file, the hash of what was used, and whether the file still says so."""
-    file = study.config["extraction"]["params"]
     used = recorded.get("params")
     try:
         present = json_hash(json.loads(parameter_file(file)))
@@ -235,9 +256,9 @@ def _code(records: Mapping[str, dict]) -> dict:
     return found
 
 
-def _verification(study: Study, batch: str, where: Mapping[str, str]) -> object:
+def _verification(results: Path, batch: str, where: Mapping[str, str]) -> object:
     """Return how the features compared with plain PyRadiomics, where the case was drawn for it."""
-    row = _row(study, "verification", batch, where)
+    row = _row(results, "verification", batch, where)
     if not row:
         return "not drawn"
     return {key: value for key, value in row.items() if key not in ("case_id", "reader")}
@@ -279,7 +300,9 @@ def main(options: argparse.Namespace) -> None:
             remedy="ask who made those tables",
             code="trace-without-images",
         )
-    traces = trace_case(study, options.case, options.reader)
+    asked = options.case, options.reader
+    how = study.options(TraceOptions)
+    traces = trace_case(study.select_cases(), *asked, study.folder, study.store, how)
     if options.json:
         print(json.dumps(traces, indent=2, ensure_ascii=False, default=_plain))
     else:

@@ -29,6 +29,7 @@ VALUE_FREE = frozenset(
         "pipeline.study.analyses",
         "pipeline.study.options",
         "pipeline.study.sections",
+        "pipeline.tables.handed_in_options",
         "pipeline.tables.split_options",
     }
 )

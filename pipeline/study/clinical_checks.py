@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
+from pipeline.core.sections import taken
+from pipeline.study.flow.patient_flow import FlowOptions
 from pipeline.study.outcome_columns import course_columns
 from pipeline.study.study_groups import groups_by_column
 from pipeline.tables.dictionary import (
@@ -17,6 +22,7 @@ from pipeline.tables.dictionary import (
 )
 from pipeline.tables.identifying.checks import shown_id
 from pipeline.tables.split_designs import FROM_COLUMN, PARTS
+from pipeline.tables.split_options import Split
 from pipeline.tables.values.formula import Formula
 from pipeline.tables.values.formula_values import (
     ELIGIBLE_WORDS,
@@ -27,24 +33,47 @@ from pipeline.tables.values.formula_values import (
 )
 
 
-def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ClinicalCheckOptions(FlowOptions):
+    """Options that the clinical table of a study must fit.
+
+    Attributes
+    ----------
+    analyses, timing, predictors
+        Options of these names.
+    outcomes : mapping
+        The section of this name, as the study has it.
+    split : section
+        The configuration's section of this name.
+    """
+
+    analyses: Sequence[str]
+    timing: str
+    predictors: Sequence[str] | str
+    outcomes: Mapping
+    split: Split = taken(Split)
+
+
+def check_formulas(
+    options: ClinicalCheckOptions, clinical: pd.DataFrame, dictionary: pd.DataFrame
+) -> None:
     """Raise `StudyError` unless outcome, eligibility and predictors make sense on the tables."""
     levels = all_levels(dictionary)
     problems = Problems("the formulas of the configuration")
     outcome_columns: tuple[str, ...] = ()
-    units = clinical.set_index(f"{config['unit']}_id", drop=False)
+    units = clinical.set_index(f"{options.unit}_id", drop=False)
     declared = set(dictionary.loc[dictionary["levels"].notna(), "column"])
     formulas = [
         (
-            entry["formula"],
-            f"config key eligibility, `{entry['label']}`",
-            f"eligibility {entry['label']}",
+            entry.formula,
+            f"config key eligibility, `{entry.label}`",
+            f"eligibility {entry.label}",
             ELIGIBLE_WORDS,
         )
-        for entry in config["eligibility"]
+        for entry in options.eligibility
     ]
-    if config["outcome"] is not None:
-        text, label = config["outcome"]["formula"], f"outcome {config['outcome']['name']}"
+    if options.outcome is not None:
+        text, label = options.outcome.formula, f"outcome {options.outcome.name}"
         formulas.insert(0, (text, "config key outcome.formula", label, OUTCOME_WORDS))
     for text, where, label, words in formulas:
         try:
@@ -58,26 +87,31 @@ def check_formulas(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFram
         if words is OUTCOME_WORDS:
             outcome_columns = formula.columns
     problems.raise_if_any()
-    if config["outcome"] is not None:
-        allowed_predictors(dictionary, config["timing"], config["predictors"], outcome_columns)
+    if options.outcome is not None:
+        allowed_predictors(dictionary, options.timing, options.predictors, outcome_columns)
 
 
-def check_groups(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
+def check_groups(
+    options: ClinicalCheckOptions, clinical: pd.DataFrame, dictionary: pd.DataFrame
+) -> None:
     """Raise `StudyError` unless groups, scales, events and levels are columns that make some."""
-    if "outcomes" not in config["analyses"]:
+    if "outcomes" not in options.analyses:
         return
-    by = config["outcomes"]["by"]
+    by = options.outcomes["by"]
     if by is not None:
         groups_by_column(by, clinical, dictionary)
-    course_columns(clinical, dictionary, config["outcomes"])
+    course_columns(clinical, dictionary, options.outcomes)
 
 
-def check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
+def check_split_column(
+    split: Split, unit: str, clinical: pd.DataFrame, dictionary: pd.DataFrame
+) -> None:
     """Raise `StudyError` unless the column that decides the split has values that part it."""
-    split, where = config["split"], "config key split.column"
-    column, design = split["column"], split["design"]
+    where = "config key split.column"
+    column, design = split.column, split.design
     if design not in FROM_COLUMN:
         return
+    assert column is not None  # a configuration without it is refused
     rows = dictionary[dictionary["column"] == column]
     roles = ("split", ROLE_OF_SITE) if design == "by_site" else ("split",)
     if rows.empty or rows.iloc[0]["role"] not in roles:
@@ -104,7 +138,7 @@ def check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Data
             remedy="correct type and levels in the data dictionary, or name another column",
             code="split-column-type",
         )
-    blank = clinical.loc[clinical[column].isna(), f"{config['unit']}_id"]
+    blank = clinical.loc[clinical[column].isna(), f"{unit}_id"]
     if not blank.empty:
         raise StudyError(
             f"The split {design} must place every unit",
@@ -113,7 +147,7 @@ def check_split_column(config: dict, clinical: pd.DataFrame, dictionary: pd.Data
             remedy="fill these cells, or remove the rows",
             code="split-column-blank",
         )
-    absent = sorted({str(site) for site in split["test_sites"]}.difference(clinical[column]))
+    absent = sorted({str(site) for site in split.test_sites}.difference(clinical[column]))
     if design == "by_site" and absent:
         raise StudyError(
             "The sites that a split holds out must be sites of the clinical table",

@@ -19,9 +19,9 @@ from pipeline.study.config_checks import check_combinations
 from pipeline.study.options.acceptance import check_options
 from pipeline.study.options.study_options import Options
 from pipeline.study.sections.fitting import Family
-from pipeline.study.sections.handed_in import Site
 from pipeline.tables.columns import analysis_name
 from pipeline.tables.files.limits import read_bytes
+from pipeline.tables.handed_in_options import Site
 from pipeline.tables.sites import SITE
 from pipeline.tables.split_designs import holds_out
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.sections import part_of, taken
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.modelling_checks import (
     check_harmonisation,
@@ -18,7 +20,8 @@ from pipeline.study.modelling_checks import (
     check_split,
 )
 from pipeline.study.perturbed_masks import check_perturbations
-from pipeline.tables.sites import OPTIONS, feature_readers, has, has_sites, sites_of
+from pipeline.study.sections.perturbing import Perturbations
+from pipeline.tables.sites import ALONE, OPTIONS, HandedIn, feature_readers, has, sites_of
 from pipeline.tables.split_designs import holds_out
 
 #: What Windows keeps for its devices, and the folder beside the studies in which results of single
@@ -84,11 +87,12 @@ def _check_names(config: dict, problems: Problems) -> None:
 
 def check_combinations(config: dict, problems: Problems) -> None:
     """Add the rules that join several options."""
-    if has_sites(config):
+    tables = part_of(HandedIn, config)
+    if tables.sites is not None:
         _check_sites(config, problems)
         if problems:
             return
-    given = [key for key in ("cases", "features") if has(config, key)]
+    given = [key for key in ("cases", "features") if has(tables, key)]
     alone = config["clinical_only"]
     if alone:
         _check_clinical_alone(config, given, problems)
@@ -109,17 +113,23 @@ def check_combinations(config: dict, problems: Problems) -> None:
     _check_clinical_keys(config, problems)
     _check_paths(config, problems)
     for key in ("columns", "not_features", "also_features"):
-        if config[key] and not has(config, "features"):
+        if config[key] and not has(tables, "features"):
             problems.add(
                 f"`{key}` is of ready feature tables",
                 where=f"config key {key}",
                 remedy=f"remove `{key}`; vertebromics intake names the columns of a table of masks",
                 code="option-of-ready-features",
             )
-    check_perturbations(config, problems)
+    check_perturbations(
+        config["perturbations"]["repetitions"],
+        config["selection"]["robustness"],
+        config["mode"],
+        problems,
+        images=has(tables, "cases"),
+    )
     check_published_order(config, problems)
-    if has(config, "features"):
-        check_model_reader(config, feature_readers(config), problems)
+    if has(tables, "features"):
+        check_model_reader(part_of(ReaderOptions, config), feature_readers(tables), problems)
     check_split(config["split"], problems)
     check_harmonisation(config, problems)
     if not holds_out(config["split"]["design"]) and "prediction" in config["analyses"]:
@@ -220,8 +230,9 @@ def _check_clinical_alone(config: dict, given: Sequence[str], problems: Problems
             remedy=f"remove `clinical_only`, or {listing(given)}",
             code="clinical-only-with-images",
         )
+    tables = part_of(HandedIn, config)
     for key in ("clinical", "dictionary", "outcome"):
-        absent = not has(config, key) if key == "clinical" else config[key] is None
+        absent = not has(tables, key) if key == "clinical" else config[key] is None
         if absent and "prediction" in config["analyses"]:
             problems.add(
                 f"Models of clinical predictors alone need `{key}`",
@@ -245,8 +256,9 @@ def _check_analyses(config: dict, problems: Problems) -> None:
     """Add what the analyses lack."""
     asked = [each for name, each in ANALYSES.items() if name in config["analyses"]]
     clinical = [each for each in asked if each.clinical_only]
+    tables = part_of(HandedIn, config)
     for key in ("clinical", "dictionary") if clinical else ():
-        if not (has(config, key) if key == "clinical" else config[key] is not None):
+        if not (has(tables, key) if key == "clinical" else config[key] is not None):
             problems.add(
                 f"The analysis `{clinical[0].name}` is of a clinical table, and needs `{key}`",
                 where=f"config key {key}",
@@ -269,9 +281,9 @@ def _check_analyses(config: dict, problems: Problems) -> None:
 def _check_paths(config: dict, problems: Problems) -> None:
     """Add paths of feature tables that Snakemake would read as patterns."""
     paths = {
-        f"sites.{site}.features.{reader}" if has_sites(config) else f"features.{reader}": path
-        for site, of_site in sites_of(config)
-        for reader, path in (of_site["features"] or {}).items()
+        f"features.{reader}" if site == ALONE else f"sites.{site}.features.{reader}": path
+        for site, of_site in sites_of(part_of(HandedIn, config))
+        for reader, path in (of_site.features or {}).items()
     }
     for option, path in paths.items():
         if set("{}\n") & set(path):
@@ -285,10 +297,11 @@ def _check_paths(config: dict, problems: Problems) -> None:
 
 
 def _check_clinical_keys(config: dict, problems: Problems) -> None:
-    clinical = has(config, "clinical")
+    tables = part_of(HandedIn, config)
+    clinical = has(tables, "clinical")
     if not clinical:
         # Ready feature tables may carry the outcome themselves.
-        beside = has(config, "features") and config["outcome"] is not None
+        beside = has(tables, "features") and config["outcome"] is not None
         for key in () if beside else ("outcome", "eligibility", "dictionary"):
             if config[key]:
                 problems.add(
@@ -307,7 +320,7 @@ def _check_clinical_keys(config: dict, problems: Problems) -> None:
             remedy="`vertebromics new NAME` writes a template",
             code="predictors-without-dictionary",
         )
-    elif has(config, "cases") and clinical:
+    elif has(tables, "cases") and clinical:
         problems.add(
             "A clinical table needs a data dictionary with the type and timing of each column",
             where="config key dictionary",
@@ -316,9 +329,19 @@ def _check_clinical_keys(config: dict, problems: Problems) -> None:
         )
 
 
-def check_model_reader(config: dict, readers: Sequence[str], problems: Problems) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ReaderOptions:
+    """Options that name readers, and whether a model sees the features of one."""
+
+    model_reader: str | None
+    simulated_reader: str | None
+    outcome: Mapping | None
+    perturbations: Perturbations = taken(Perturbations)
+
+
+def check_model_reader(options: ReaderOptions, readers: Sequence[str], problems: Problems) -> None:
     """Add what is wrong with the readers that options name, given the study's readers."""
-    perturbed = config["perturbations"]["reader"]
+    perturbed = options.perturbations.reader
     if perturbed is not None and perturbed not in readers:
         problems.add(
             "`perturbations.reader` must be one of the readers",
@@ -327,7 +350,7 @@ def check_model_reader(config: dict, readers: Sequence[str], problems: Problems)
             remedy=suggestion(perturbed, readers) or f"write one of {listing(readers)}, or null",
             code="perturbed-reader-unknown",
         )
-    choice = config["model_reader"]
+    choice = options.model_reader
     if "mean" in readers:
         problems.add(
             "No reader may be called 'mean': the word stands for the mean of the readers",
@@ -335,7 +358,7 @@ def check_model_reader(config: dict, readers: Sequence[str], problems: Problems)
             remedy="rename the reader",
             code="reader-called-mean",
         )
-    if choice is None and len(readers) > 1 and config["outcome"] is not None:
+    if choice is None and len(readers) > 1 and options.outcome is not None:
         problems.add(
             "With several readers, the model must be told whose features it sees",
             found=f"readers {listing(readers)}",
@@ -351,7 +374,7 @@ def check_model_reader(config: dict, readers: Sequence[str], problems: Problems)
             remedy=suggestion(choice, readers) or f"write one of {listing([*readers, 'mean'])}",
             code="model-reader-unknown",
         )
-    simulated = config["simulated_reader"]
+    simulated = options.simulated_reader
     if simulated is not None and simulated not in readers:
         problems.add(
             "`simulated_reader` must be one of the readers",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.problems import Problems
-from pipeline.tables.sites import has
+from pipeline.core.sections import taken
+from pipeline.study.sections.perturbing import Perturbations
+from pipeline.tables.sites import HandedIn, has
 
 #: Steps that give every repetition an image of its own.
 IMAGE_STEPS = ("noise", "translation", "rotation")
@@ -45,15 +48,37 @@ class Cost(NamedTuple):
         return f"{self.extractions:,} perturbed extractions, about {time} of one core and {disk}"
 
 
-def perturbs(config: Mapping[str, Any]) -> bool:
-    """Return whether a study extracts perturbed images or masks."""
-    return has(config, "cases") and config["perturbations"]["repetitions"] > 0
+@dataclass(frozen=True, kw_only=True)
+class PerturbingOptions(HandedIn):
+    """Options on which it depends whether a study perturbs images or masks, and how."""
+
+    perturbations: Perturbations = taken(Perturbations)
+
+    @property
+    def perturbs(self) -> bool:
+        """Whether the study extracts perturbed images or masks."""
+        return has(self, "cases") and self.perturbations.repetitions > 0
 
 
-def check_perturbations(config: dict, problems: Problems) -> None:
-    """Add what keeps a study from perturbing its masks, or from selecting by what survives."""
-    repetitions, asked = config["perturbations"]["repetitions"], config["selection"]["robustness"]
-    if repetitions and not has(config, "cases"):
+def check_perturbations(
+    repetitions: int, asked: str, mode: str, problems: Problems, *, images: bool
+) -> None:
+    """Add what keeps a study from perturbing its masks, or from selecting by what survives.
+
+    Parameters
+    ----------
+    repetitions : int
+        The option `perturbations.repetitions`.
+    asked : str
+        The option `selection.robustness`.
+    mode : str
+        The option `mode`.
+    problems : Problems
+        Receives what is wrong.
+    images : bool
+        Whether the study starts from images.
+    """
+    if repetitions and not images:
         problems.add(
             "Perturbations need images and masks",
             found="no `cases`",
@@ -69,7 +94,7 @@ def check_perturbations(config: dict, problems: Problems) -> None:
             remedy="write `perturbations: {repetitions: 30}`, or `robustness: readers`",
             code="robustness-without-perturbations",
         )
-    if asked != "readers" and is_leaking(config["mode"]):
+    if asked != "readers" and is_leaking(mode):
         problems.add(
             "The published order knows no perturbations",
             found=f"robustness: {asked}",
@@ -79,32 +104,31 @@ def check_perturbations(config: dict, problems: Problems) -> None:
         )
 
 
-def perturbed_reader(config: Mapping[str, Any], readers: Sequence[str]) -> str:
+def perturbed_reader(asked: str | None, model_reader: str | None, readers: Sequence[str]) -> str:
     """Return the reader whose masks are perturbed.
 
     Parameters
     ----------
-    config : mapping
-        Read are ``perturbations.reader`` and ``model_reader``.
+    asked, model_reader : str or None
+        The options `perturbations.reader` and `model_reader`.
     readers : sequence of str
         Readers of the study, without versions.
     """
-    chosen = config["perturbations"]["reader"] or config["model_reader"]
-    return chosen if chosen in readers else sorted(readers)[0]
+    chosen = asked or model_reader
+    return chosen if chosen is not None and chosen in readers else sorted(readers)[0]
 
 
-def cost_of(config: Mapping[str, Any], masks: int) -> Cost:
+def cost_of(options: Perturbations, masks: int) -> Cost:
     """Return what the perturbations of a number of masks cost.
 
     Parameters
     ----------
-    config : mapping
-        Its section ``perturbations``.
+    options : Perturbations
+        The section `perturbations`.
     masks : int
         Masks of the reader who is perturbed.
     """
-    options = config["perturbations"]
-    extractions = masks * options["repetitions"]
-    of_image = any(step in options["chain"] for step in IMAGE_STEPS)
+    extractions = masks * options.repetitions
+    of_image = any(step in options.chain for step in IMAGE_STEPS)
     seconds = SECONDS_OF_IMAGE if of_image else SECONDS_OF_MASK
     return Cost(extractions, extractions * seconds / 3600, extractions * MEGABYTES / 1000)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
 from pipeline.comparison.sites.site_outcome import site_by_outcome
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
+from pipeline.core.sections import taken
+from pipeline.study.sections.sites import Harmonisation, SiteValidation
 from pipeline.tables.dictionary import TIMINGS
+from pipeline.tables.handed_in_options import Outcome
 from pipeline.tables.identifying.checks import shown, shown_id
 from pipeline.tables.sites import site_columns
 from pipeline.tables.values.formula import Formula
@@ -23,21 +26,32 @@ SHARE = 4
 hold a third of them, and chance takes some away."""
 
 
-def check_site(config: Mapping, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
+@dataclass(frozen=True, kw_only=True)
+class SiteCheckOptions:
+    """Options that a study's column of the site must serve."""
+
+    unit: str
+    timing: str
+    outcome: Outcome | None = taken(Outcome)
+    harmonisation: Harmonisation = taken(Harmonisation)
+    site_validation: SiteValidation = taken(SiteValidation)
+
+
+def check_site(options: SiteCheckOptions, clinical: pd.DataFrame, dictionary: pd.DataFrame) -> None:
     """Raise `StudyError` unless the column of the site serves; warn where it tells the outcome.
 
     Parameters
     ----------
-    config : mapping
-        The resolved configuration.
+    options : SiteCheckOptions
+        Of the study.
     clinical, dictionary : pandas.DataFrame
         As validation has them.
     """
     columns = site_columns(dictionary)
     for column in columns:
         check_sites(column, clinical[column])
-        _warn_of_outcome(config, clinical, column)
-    if config["site_validation"]["models"] and not columns:
+        _warn_of_outcome(options.outcome, options.unit, clinical, column)
+    if options.site_validation.models and not columns:
         raise StudyError(
             "A validation site by site needs a column of the clinical table that names the site",
             found="no column of the role `site`",
@@ -46,7 +60,7 @@ def check_site(config: Mapping, clinical: pd.DataFrame, dictionary: pd.DataFrame
             "write `site_validation: {models: []}`",
             code="site-validation-without-site",
         )
-    if config["harmonisation"]["method"] == "none":
+    if options.harmonisation.method == "none":
         return
     if not columns:
         raise StudyError(
@@ -58,14 +72,16 @@ def check_site(config: Mapping, clinical: pd.DataFrame, dictionary: pd.DataFrame
             code="harmonisation-without-site",
         )
     problems = Problems("the harmonisation")
-    _check_rows(config, clinical, columns[0], problems)
-    _check_covariates(config, dictionary, problems)
+    _check_rows(options.harmonisation, options.unit, clinical, columns[0], problems)
+    _check_covariates(options, dictionary, problems)
     problems.raise_if_any()
 
 
-def _check_rows(config: Mapping, clinical: pd.DataFrame, column: str, problems: Problems) -> None:
+def _check_rows(
+    options: Harmonisation, unit: str, clinical: pd.DataFrame, column: str, problems: Problems
+) -> None:
     """Add rows without a site, and a reference that is none."""
-    blank = clinical.loc[clinical[column].isna(), f"{config['unit']}_id"]
+    blank = clinical.loc[clinical[column].isna(), f"{unit}_id"]
     if not blank.empty:
         problems.add(
             "Harmonisation needs the site of every row",
@@ -74,13 +90,12 @@ def _check_rows(config: Mapping, clinical: pd.DataFrame, column: str, problems: 
             remedy="fill these cells, or remove the rows",
             code="row-without-site",
         )
-    options = config["harmonisation"]
     counts = clinical[column].value_counts()
-    few = counts[counts < SHARE * options["min_rows"]].sort_index()
-    if len(few) and options["tiny_site"] == "refuse":
+    few = counts[counts < SHARE * options.min_rows].sort_index()
+    if len(few) and options.tiny_site == "refuse":
         problems.add(
-            f"Each site must have at least {SHARE * options['min_rows']} units to be harmonised: "
-            f"folds and half samples must have {options['min_rows']} training rows of it",
+            f"Each site must have at least {SHARE * options.min_rows} units to be harmonised: "
+            f"folds and half samples must have {options.min_rows} training rows of it",
             found=listing(f"{shown(name)}: {count}" for name, count in few.items()),
             where="config key harmonisation.min_rows",
             remedy="join small sites into one in the tables, write a smaller `min_rows`, or "
@@ -88,7 +103,7 @@ def _check_rows(config: Mapping, clinical: pd.DataFrame, column: str, problems: 
             "are",
             code="tiny-site-of-study",
         )
-    reference, known = config["harmonisation"]["reference"], set(clinical[column].dropna())
+    reference, known = options.reference, set(clinical[column].dropna())
     if reference is not None and reference not in known:
         problems.add(
             "The reference of a harmonisation must be a site of the clinical table",
@@ -99,15 +114,17 @@ def _check_rows(config: Mapping, clinical: pd.DataFrame, column: str, problems: 
         )
 
 
-def _check_covariates(config: Mapping, dictionary: pd.DataFrame, problems: Problems) -> None:
+def _check_covariates(
+    options: SiteCheckOptions, dictionary: pd.DataFrame, problems: Problems
+) -> None:
     """Add covariates that hold the outcome, or what is known only after the prediction."""
-    outcome = config["outcome"]
-    formula = Formula(outcome["formula"], "config key outcome.formula").columns if outcome else ()
+    outcome = options.outcome
+    formula = Formula(outcome.formula, "config key outcome.formula").columns if outcome else ()
     described = dictionary.set_index("column")
-    for name in config["harmonisation"]["covariates"]:
+    for name in options.harmonisation.covariates:
         role = described.loc[name, "role"] if name in described.index else None
         late = role == "predictor" and TIMINGS.index(described.loc[name, "timing"]) > TIMINGS.index(
-            config["timing"]
+            options.timing
         )
         if role == "predictor" and name not in formula and not late:
             continue
@@ -122,12 +139,14 @@ def _check_covariates(config: Mapping, dictionary: pd.DataFrame, problems: Probl
         )
 
 
-def _warn_of_outcome(config: Mapping, clinical: pd.DataFrame, column: str) -> None:
+def _warn_of_outcome(
+    stated: Outcome | None, unit: str, clinical: pd.DataFrame, column: str
+) -> None:
     """Warn if the outcome differs between the sites: then a site's effect tells the outcome."""
-    if config["outcome"] is None:
+    if stated is None:
         return
-    formula = Formula(config["outcome"]["formula"], "config key outcome.formula")
-    outcome = formula.evaluate(clinical.set_index(f"{config['unit']}_id", drop=False))
+    formula = Formula(stated.formula, "config key outcome.formula")
+    outcome = formula.evaluate(clinical.set_index(f"{unit}_id", drop=False))
     found = site_by_outcome(clinical[column].to_numpy(object), outcome.to_numpy(object))
     if found.warns:
         logger.warning("%s", found.sentence())

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 import yaml
@@ -23,7 +23,7 @@ from pipeline.core.sections import part_of
 from pipeline.study.analyses.prediction import PREDICTION
 from pipeline.tables.readers import originals
 from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
-from pipeline.tables.sites import feature_readers
+from pipeline.tables.sites import HandedIn, feature_readers, has
 
 #: File of a frozen study that says what ready feature tables say besides cases and numbers.
 READY = "ready.json"
@@ -52,6 +52,26 @@ class Ready:
     cases: pd.DataFrame
     notes: list[str]
     columns: dict[str, list[str]]
+
+
+class StudyTables(NamedTuple):
+    """The tables of a study, as `Study` describes them.
+
+    Attributes
+    ----------
+    cases, clinical, dictionary : pandas.DataFrame or None
+        As far as the study has them.
+    ready_cases : pandas.DataFrame or None
+        Cases of its ready feature tables.
+    readers : list of str
+        Names of the readers, sorted.
+    """
+
+    cases: pd.DataFrame | None
+    clinical: pd.DataFrame | None
+    dictionary: pd.DataFrame | None
+    ready_cases: pd.DataFrame | None
+    readers: list[str]
 
 
 @dataclass(frozen=True)
@@ -116,7 +136,20 @@ class Study:
         """Names of the readers, sorted; corrected masks are no reader of their own."""
         if self.cases is not None:
             return originals(self.cases["reader"])
-        return feature_readers(self.config)
+        return feature_readers(self.options(HandedIn))
+
+    @property
+    def tables(self) -> StudyTables:
+        """The tables of the study, for who needs no options besides those that they name.
+
+        Raises
+        ------
+        StudyError
+            If the study starts from ready feature tables, and does not hold their cases.
+        """
+        ready = self.cases is None and has(self.options(HandedIn), "features")
+        cases = self.ready_tables().cases if ready else None
+        return StudyTables(self.cases, self.clinical, self.dictionary, cases, self.readers)
 
     def batch_files(self, folder: Path, name: str) -> list[Path]:
         """Return the file `name` of each batch below `folder`, ``results/<study>/batches``.
@@ -163,7 +196,7 @@ class Study:
 
 def predicts(config: Mapping) -> bool:
     """Return whether a configuration asks for models of an outcome."""
-    return PREDICTION.runs(config)
+    return PREDICTION.runs(config["analyses"], outcome=config["outcome"] is not None)
 
 
 def open_study(folder: str | Path) -> Study:

@@ -10,9 +10,9 @@ from pipeline.comparison.table_one.table_one_parts import Variable
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing, suggestion
 from pipeline.study.described_columns import variable_of
-from pipeline.study.study import Study
 from pipeline.tables.columns import KEYS, analysis_name, table_name
 from pipeline.tables.dictionary import NUMERIC, levels_of
+from pipeline.tables.handed_in_options import Outcome
 from pipeline.tables.values.formula import Formula
 
 WITHOUT, WITH = "no", "yes"
@@ -113,24 +113,32 @@ def groups_by_outcome(label: str, outcome: pd.Series, columns: tuple[str, ...]) 
     return Groups("outcome", label, (WITHOUT, WITH), words, columns)
 
 
-def groups_of_study(study: Study, clinical: pd.DataFrame, outcome: pd.Series | None) -> Groups:
+def groups_of_study(
+    by: str | None,
+    stated: Outcome | None,
+    clinical: pd.DataFrame,
+    dictionary: pd.DataFrame,
+    outcome: pd.Series | None,
+) -> Groups:
     """Return the groups that a study's configuration asks for.
 
     Parameters
     ----------
-    study : Study
-        With ``outcomes.by``, or an outcome.
-    clinical : pandas.DataFrame
-        One row per unit.
+    by : str or None
+        The option `outcomes.by`.
+    stated : Outcome or None
+        The section `outcome`, which makes the groups where `by` names no column.
+    clinical, dictionary : pandas.DataFrame
+        As for `groups_by_column`.
     outcome : pandas.Series or None
         Nullable boolean of the same units; None without an outcome.
     """
-    by = study.config["outcomes"]["by"]
     if by is not None:
-        return groups_by_column(by, clinical, study.dictionary)
-    stated = study.config["outcome"]
-    columns = Formula(stated["formula"], "config key outcome.formula").columns
-    return groups_by_outcome(stated["label"], outcome, tuple(columns))
+        return groups_by_column(by, clinical, dictionary)
+    assert stated is not None
+    assert outcome is not None
+    columns = Formula(stated.formula, "config key outcome.formula").columns
+    return groups_by_outcome(stated.label, outcome, tuple(columns))
 
 
 def compared_variables(

@@ -7,7 +7,6 @@ import logging
 import math
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +19,7 @@ from pipeline.tables.identifying.checks import check_identifying, shown, shown_i
 from pipeline.tables.readers import reader_label, split_label
 from pipeline.tables.registered import check_registered, read_marker
 from pipeline.tables.schema import check_columns, load_schema
-from pipeline.tables.sites import has_sites, sites_of, with_site
+from pipeline.tables.sites import HandedIn, sites_of, with_site
 
 logger = logging.getLogger(__name__)
 
@@ -106,13 +105,15 @@ def read_cases(path: str | Path, scans_per_job: int) -> pd.DataFrame:
     return sheet[COLUMNS].sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 
-def read_cases_of_sites(config: Mapping) -> pd.DataFrame:
+def read_cases_of_sites(given: HandedIn, scans_per_job: int) -> pd.DataFrame:
     """Read and check a study's table of masks, or those of all its sites.
 
     Parameters
     ----------
-    config : mapping
-        The resolved configuration.
+    given : HandedIn
+        What the study is handed.
+    scans_per_job : int
+        Scans of a batch, on average.
 
     Returns
     -------
@@ -125,14 +126,15 @@ def read_cases_of_sites(config: Mapping) -> pd.DataFrame:
         Telling every wrong row of every site's table.
     """
     tables, problems = [], Problems("the tables of masks")
-    for site, of_site in sites_of(config):
+    for site, of_site in sites_of(given):
         with problems.step():
-            table = read_cases(of_site["cases"], config["scans_per_job"])
+            assert of_site.cases is not None
+            table = read_cases(of_site.cases, scans_per_job)
             tables.append(with_site(table, site))
     problems.raise_if_any()
     whole = pd.concat(tables, ignore_index=True)
-    if has_sites(config):
-        whole["batch"] = batches(whole["scan_id"], config["scans_per_job"])
+    if given.sites is not None:
+        whole["batch"] = batches(whole["scan_id"], scans_per_job)
     return whole.sort_values(ORDER, kind="stable").reset_index(drop=True)
 
 

@@ -4,39 +4,60 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
+from pipeline.core.sections import taken
+from pipeline.tables.handed_in_options import Outcome
 from pipeline.tables.id_checks import check_spellings
 from pipeline.tables.identifying.checks import shown, shown_id
-from pipeline.tables.sites import ALONE, rows_of_site, sites_of
+from pipeline.tables.sites import ALONE, HandedIn, rows_of_site, sites_of
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairOptions(HandedIn):
+    """Options by which clinical values and imaging belong together.
+
+    Attributes
+    ----------
+    unit, timing, aggregation
+        Options of these names.
+    outcome : Outcome or None
+        Whether there is one decides what is checked.
+    """
+
+    unit: str
+    timing: str
+    aggregation: str | None
+    outcome: Outcome | None = taken(Outcome)
+
+
 def check_together(
-    config: dict,
+    options: PairOptions,
     clinical: pd.DataFrame,
     cases: pd.DataFrame | None,
     features: pd.DataFrame | None,
 ) -> None:
     """Raise `StudyError` unless clinical values and imaging belong together."""
-    unit_key = f"{config['unit']}_id"
+    unit_key = f"{options.unit}_id"
     imaged = features if cases is None else cases
     if imaged is None:
         raise ValueError("one of cases and features must be given")
-    if config["outcome"] is not None and "days_from_surgery" in imaged.columns:
-        check_timing(imaged, config["timing"])
+    if options.outcome is not None and "days_from_surgery" in imaged.columns:
+        check_timing(imaged, options.timing)
     problems = Problems("the ids of the tables")
-    for site, of_site in sites_of(config):
+    for site, of_site in sites_of(options):
         with problems.step():
             check_ids_meet(
                 rows_of_site(clinical, unit_key, site),
                 rows_of_site(imaged, unit_key, site),
                 unit_key,
-                of_site,
+                "features" if of_site.cases is None else "cases",
                 site,
             )
     problems.raise_if_any()
@@ -50,8 +71,8 @@ def check_together(
             remedy="add the column patient_id: cases of a patient must not be parted",
             code="patient-column-missing",
         )
-    if config["outcome"] is not None and config["unit"] == "patient":
-        check_aggregation(imaged, clinical, config["aggregation"])
+    if options.outcome is not None and options.unit == "patient":
+        check_aggregation(imaged, clinical, options.aggregation)
 
 
 def check_ids_spelled(**tables: pd.DataFrame | None) -> None:
@@ -87,15 +108,25 @@ def check_ids_meet(
     clinical: pd.DataFrame,
     imaged: pd.DataFrame,
     unit_key: str,
-    config: Mapping,
+    source: str,
     site: str = ALONE,
 ) -> None:
     """Log the ids that only one source has; raise `StudyError` if no id is in both.
 
     The flow diagram of the report lists them too: a patient without images is excluded, which
     is no mistake of the tables.
+
+    Parameters
+    ----------
+    clinical, imaged : pandas.DataFrame
+        Rows of the clinical table, and of `source`.
+    unit_key : {'patient_id', 'case_id'}
+        Key of the clinical table.
+    source : {'cases', 'features'}
+        Option that names the other table.
+    site : str
+        Whose tables they are.
     """
-    source = "cases" if config["cases"] is not None else "features"
     place = "" if site == ALONE else f"sites.{site}."
     if unit_key not in imaged.columns:
         raise StudyError(

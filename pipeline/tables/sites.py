@@ -6,17 +6,18 @@ Then ids begin with the site's name, and a column `site` says it. All that follo
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
+from pipeline.core.sections import taken_by_name
 from pipeline.core.written.spellings import plain_number, plain_word
 from pipeline.tables.columns import JOINED, OR, analysis_name, table_name
 from pipeline.tables.dictionary import ROLE_OF_SITE, levels_of
+from pipeline.tables.handed_in_options import Site
 
 SITE = "site"
 """Column that names the site, where a study has tables of several."""
@@ -31,51 +32,65 @@ OPTIONS = ("cases", "features", "clinical")
 """Options of a study that each site has of its own."""
 
 
-def sites_of(config: Mapping) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield each site with the configuration that it would have as a study of its own.
+@dataclass(frozen=True, kw_only=True)
+class HandedIn:
+    """The tables that a study is handed: its own, or those of each of several sites.
+
+    Attributes
+    ----------
+    cases, clinical : str or None
+        Paths of the table of masks and of the clinical table; None where there is none, or where
+        each site has its own.
+    features : mapping or None
+        Reader -> path of a ready feature table.
+    sites : mapping or None
+        Name of a site -> its tables.
+    """
+
+    cases: str | None
+    features: Mapping[str, str] | None
+    clinical: str | None
+    sites: Mapping[str, Site] | None = taken_by_name(Site)
+
+
+def sites_of(given: HandedIn) -> Iterator[tuple[str, HandedIn | Site]]:
+    """Yield each site with its tables; of a study that names none, the study's own.
 
     Parameters
     ----------
-    config : mapping
-        The resolved configuration.
+    given : HandedIn
+        What the study is handed.
 
     Yields
     ------
     name : str
         The site's name, or `ALONE`.
-    of_site : mapping
-        The configuration, with the site's tables in place of the study's.
+    of_site : HandedIn or Site
+        Its tables, ``cases, features, clinical``.
     """
-    if not has_sites(config):
-        yield ALONE, config
-        return
-    for name, given in sorted(config["sites"].items()):
-        # A view: what of the configuration is read stays what is asked for.
-        yield name, ChainMap({key: given[key] for key in OPTIONS}, cast("dict[str, Any]", config))
+    if given.sites is None:
+        yield ALONE, given
+    else:
+        yield from sorted(given.sites.items())
 
 
-def has_sites(config: Mapping) -> bool:
-    """Return whether a configuration names the tables of several sites."""
-    return config.get("sites") is not None
-
-
-def has(config: Mapping, table: str) -> bool:
+def has(given: HandedIn, table: str) -> bool:
     """Return whether a study, or its first site, is handed a table of `OPTIONS`."""
-    return next(of_site[table] is not None for _, of_site in sites_of(config))
+    return next(getattr(of_site, table) is not None for _, of_site in sites_of(given))
 
 
-def feature_readers(config: Mapping) -> list[str]:
+def feature_readers(given: HandedIn) -> list[str]:
     """Return the readers of a study's ready feature tables, sorted; none without such tables."""
-    _, first = next(sites_of(config))
-    return sorted(first["features"] or {})
+    _, first = next(sites_of(given))
+    return sorted(first.features or {})
 
 
-def feature_files(config: Mapping) -> list[str]:
+def feature_files(given: HandedIn) -> list[str]:
     """Return the paths of all ready feature tables of a study, site by site."""
     return [
         path
-        for _, of_site in sites_of(config)
-        for _, path in sorted((of_site["features"] or {}).items())
+        for _, of_site in sites_of(given)
+        for _, path in sorted((of_site.features or {}).items())
     ]
 
 
@@ -175,9 +190,9 @@ def _plain(text: str) -> str:
     return plain_word(plain_number(text.strip()))
 
 
-def spellings_of(config: Mapping, site: str) -> dict[str, dict[str, object]]:
+def spellings_of(of_site: HandedIn | Site) -> Mapping[str, Mapping[str, object]]:
     """Return how a site spells levels; nothing for the only site of a study."""
-    return {} if site == ALONE else config["sites"][site]["levels"]
+    return of_site.levels if isinstance(of_site, Site) else {}
 
 
 def every_spelling(given: Mapping[str, object]) -> list[str]:
@@ -209,8 +224,19 @@ def check_levels(
     problems.raise_if_any()
 
 
-def dictionary_with_site(dictionary: pd.DataFrame, config: Mapping) -> pd.DataFrame:
+def dictionary_with_site(
+    dictionary: pd.DataFrame, sites: Iterable[str], path: str | None
+) -> pd.DataFrame:
     """Return a data dictionary with a row more for the column `site`.
+
+    Parameters
+    ----------
+    dictionary : pandas.DataFrame
+        As `pipeline.tables.dictionary.read_dictionary` returns it.
+    sites : iterable of str
+        Names of the sites.
+    path : str or None
+        Where the dictionary lies, for errors.
 
     Raises
     ------
@@ -221,7 +247,7 @@ def dictionary_with_site(dictionary: pd.DataFrame, config: Mapping) -> pd.DataFr
         raise StudyError(
             f"The column `{SITE}` of a study with `sites` is made of their names",
             found=f"a row {SITE} in the data dictionary",
-            where=str(config["dictionary"]),
+            where=str(path),
             remedy=f"remove the row {SITE} from the dictionary, and its column from the tables",
             code="site-column-described",
         )
@@ -229,7 +255,7 @@ def dictionary_with_site(dictionary: pd.DataFrame, config: Mapping) -> pd.DataFr
         "column": SITE,
         "label": "Site",
         "type": "categorical",
-        "levels": OR.join(sorted(config["sites"])),
+        "levels": OR.join(sorted(sites)),
         "role": ROLE_OF_SITE,
     }
     with_row = pd.concat([dictionary, pd.DataFrame([row])], ignore_index=True).astype(object)

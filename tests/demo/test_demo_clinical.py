@@ -10,10 +10,9 @@ import statsmodels.api as sm
 import yaml
 
 from demo.clinical import COHORTS, Levels, Numbers, main, simulate
-from models.regression.study_cohort import study_cohort
-from pipeline.describe_groups import compare
 from pipeline.study.config import load_config, resolve_config
 from pipeline.validate import validate_study
+from tests.support.stages import cohort_of, groups_of
 
 
 @pytest.mark.parametrize("name", COHORTS)
@@ -69,7 +68,7 @@ def test_the_study_of_a_protocol_is_valid_and_compares(name, tmp_path, repositor
     main(Namespace(cohort=name, out=out, seed=2025, templates=False))
     monkeypatch.chdir(tmp_path)
     study = validate_study(load_config([repository / "config" / f"demo-{name}.yaml"]))
-    rows = compare(study)[0].rows
+    rows = groups_of(study)[0].rows
     assert {"age", "sex"} <= set(rows["variable"])
     if name == "zhang2025":  # as its table 1 was found to be tested
         named = rows.set_index("variable")["test"]
@@ -77,7 +76,7 @@ def test_the_study_of_a_protocol_is_valid_and_compares(name, tmp_path, repositor
         assert named["segment"] == "trend"
     if "regression" not in study.config["analyses"]:
         return
-    cohort, validation = study_cohort(study)
+    cohort, validation = cohort_of(study)
     assert cohort.events > 20
     assert (validation is None) == (name == "li2021")
 

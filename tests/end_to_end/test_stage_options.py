@@ -422,15 +422,15 @@ def test_what_a_rule_lists_its_stage_reads(ruled: list[Run]) -> None:
 #: Option -> file and text that read it: before any stage, in the rules, or for the report, which
 #: is made of the whole configuration.
 READ_ELSEWHERE = {
-    "cases": ("pipeline/validate.py", 'has(config, "cases")'),
-    "scans_per_job": ("pipeline/tables/cases.py", 'config["scans_per_job"]'),
-    "harmonisation.covariates": ("pipeline/join.py", 'config["harmonisation"]["covariates"]'),
+    "cases": ("pipeline/validate.py", 'has(options, "cases")'),
+    "scans_per_job": ("pipeline/validate.py", "options.scans_per_job"),
+    "harmonisation.covariates": ("pipeline/join.py", "harmonised.covariates"),
     "clinical_only": ("pipeline/study/config_checks.py", 'config["clinical_only"]'),
     "interpretation.top": (
         "pipeline/reporting/sections/prediction/importance.py",
         'results["interpretation.top"]',
     ),
-    "analyses": ("pipeline/study/analyses/analysis.py", 'config["analyses"]'),
+    "analyses": ("pipeline/study/study.py", 'config["analyses"]'),
     "protocol": ("pipeline/study/config.py", 'user.get("protocol")'),
     "study": ("pipeline/study/study.py", 'self.config["study"]'),
     "results": ("pipeline/study/study.py", 'self.config["results"]'),
@@ -535,7 +535,7 @@ def test_typed_sections_of_a_recorded_configuration_note_what_is_read(repository
     assert changed.search.iterations == 2
     assert options.search.spaces["lr"]["C"] == [1.0]
     assert read == {
-        *("search.iterations", "search.spaces", "search.spaces.lr", "search.spaces.lr.C"),
+        *("search.iterations", "search.spaces", "search.spaces.lr.C"),
     }
     assert asdict(changed.selection.wilcoxon) == {"p": 0.1, "correction": "none"}
     assert {"selection.wilcoxon.p", "selection.wilcoxon.correction"} < read

@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from models.regress_study import regress_study
-from models.regression.study_cohort import study_cohort
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
 from pipeline.study.config import resolve_config
 from tests.support.clinical_study import clinical_options, clinical_study, write_clinical
 from tests.support.refusals import refusal
+from tests.support.stages import cohort_of, regress
 
 PAIN = {"name": "pain", "label": "pain of at least 5", "formula": "vas >= 5"}
 ASKED = {
@@ -31,7 +30,7 @@ def table(tmp_path) -> pd.DataFrame:
 def test_the_fit_is_that_of_the_table(table, tmp_path):
     options = {"resamples": 100, "day": "day 30 after surgery"}
     study = clinical_study(tmp_path, **ASKED, regression=options)
-    regress_study(study, tmp_path / "out")
+    regress(study, tmp_path / "out")
     design = np.column_stack([table["age"], table["sex"] == "male", table["bmi"]]).astype(float)
     fit = sm.Logit((table["vas"] >= 5).astype(float), sm.add_constant(design)).fit(disp=0)
     found = read_table(tmp_path / "out" / "tables" / "coefficients.parquet").set_index("column")
@@ -46,7 +45,7 @@ def test_the_fit_is_that_of_the_table(table, tmp_path):
 
 def test_those_are_fitted_who_are_eligible_and_predictors_are_early(table, tmp_path):
     older = [{"label": "age of at least 70 years", "formula": "age >= 70"}]
-    cohort, validation = study_cohort(
+    cohort, validation = cohort_of(
         clinical_study(tmp_path, **(ASKED | {"predictors": "all", "eligibility": older}))
     )
     assert cohort.n == int((table["age"] >= 70).sum())
@@ -60,7 +59,7 @@ def test_a_column_of_the_study_parts_fit_and_validation(table, tmp_path):
     with (tmp_path / "dictionary.csv").open("a") as dictionary:
         dictionary.write("order,Enrolment,continuous,,,,split,,\n")
     split = {"design": "temporal", "column": "order", "test_from": 61}
-    cohort, validation = study_cohort(clinical_study(tmp_path, **ASKED, split=split))
+    cohort, validation = cohort_of(clinical_study(tmp_path, **ASKED, split=split))
     assert (cohort.n, validation.n) == (60, 30)
     assert not set(cohort.patients) & set(validation.patients)
 
@@ -69,7 +68,7 @@ def test_a_reference_is_the_level_that_is_named(table, tmp_path):
     study = clinical_study(
         tmp_path, **ASKED, regression={"references": {"sex": "male"}, "splines": {"age": 4}}
     )
-    terms = {term.name: term for term in study_cohort(study)[0].terms}
+    terms = {term.name: term for term in cohort_of(study)[0].terms}
     assert terms["sex"].levels == ("male", "female")
     assert terms["age"].n_knots == 4
 
@@ -84,4 +83,4 @@ def test_options_name_predictors(table, tmp_path, option):
     value = {"factors": ["aeg"], "references": {"aeg": "1"}, "splines": {"aeg": 3}}[option]
     study = clinical_study(tmp_path, **ASKED, regression={option: value})
     with refusal("option-names-no-predictor", StudyError, match=rf"regression\.{option}.*`age`"):
-        study_cohort(study)
+        cohort_of(study)

@@ -14,7 +14,7 @@ from pipeline.comparison.course import incidence, paired
 from pipeline.comparison.course.new_fractures import KINDS
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_json
-from pipeline.describe_course import _arguments, agreement_of_readings, course, main
+from pipeline.describe_course import _arguments, agreement_of_readings, main
 from pipeline.reporting.results import Course
 from pipeline.reporting.sections.outcomes import course as sections
 from pipeline.study.config import resolve_config
@@ -23,6 +23,7 @@ from pipeline.tables.clinical.clinical_source import columns_of_course
 from pipeline.validate import validate_study
 from tests.support.clinical_study import COURSE, clinical_options, with_course, write_clinical
 from tests.support.refusals import refusal
+from tests.support.stages import course_of
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def study_of(folder, **options):
 
 @pytest.fixture(scope="module")
 def found(folder):
-    return course(study_of(folder))
+    return course_of(study_of(folder))
 
 
 def raw(folder) -> pd.DataFrame:
@@ -144,7 +145,7 @@ def test_grades_and_yes_or_no_of_several_readers_enter_with_their_kappas(folder,
     readings = {name: [f"{name}_{reader}" for reader in "abc"] for name in ("genant", "wedge")}
     study = study_of(tmp_path, readings=COURSE["readings"] | readings)
     assert study.clinical["genant"].tolist() == first.median(axis=1).tolist()
-    tables, info = course(study)
+    tables, info = course_of(study)
     assert list(tables["readings"]["column"]) == ["hu"]
     told = tables["graded_readings"]
     assert list(told["measure"]) == ["weighted kappa", "weighted kappa", "kappa", "Fleiss' kappa"]
@@ -158,7 +159,7 @@ def test_grades_and_yes_or_no_of_several_readers_enter_with_their_kappas(folder,
     study = study_of(tmp_path, readings=COURSE["readings"] | readings, **agreed)
     expected = np.where(differ, grade, first["genant_a"])
     assert study.clinical["genant"].tolist() == expected.tolist()
-    row = course(study)[0]["graded_readings"].iloc[0]
+    row = course_of(study)[0]["graded_readings"].iloc[0]
     assert (row["made"], row["tie_rule"], row["tied"]) == ("consensus", "consensus", differ.sum())
     table.loc[np.flatnonzero(differ)[0], "genant_agreed"] = np.nan
     table.to_csv(tmp_path / "clinical.csv", index=False)

@@ -10,11 +10,12 @@ from scipy import stats
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_json, read_table
-from pipeline.describe_groups import compare, main
+from pipeline.describe_groups import main
 from pipeline.study.config import resolve_config
 from pipeline.study.study import write_study
 from tests.support.clinical_study import clinical_options, clinical_study, write_clinical
 from tests.support.refusals import refusal
+from tests.support.stages import groups_of
 
 PAIN = {"name": "pain", "label": "pain of at least 5", "formula": "vas >= 5"}
 
@@ -25,7 +26,7 @@ def table(tmp_path) -> pd.DataFrame:
 
 
 def test_each_column_is_compared_by_its_named_test(table, tmp_path):
-    found, info = compare(clinical_study(tmp_path))
+    found, info = groups_of(clinical_study(tmp_path))
     rows = found.rows
     rows = rows.set_index("variable")
     assert list(rows.index) == ["age", "sex", "bmi", "asa", "vas"]  # neither the groups nor `ward`
@@ -42,7 +43,7 @@ def test_each_column_is_compared_by_its_named_test(table, tmp_path):
 
 def test_those_are_compared_who_are_eligible(table, tmp_path):
     older = [{"label": "age of at least 70 years", "formula": "age >= 70"}]
-    found, info = compare(clinical_study(tmp_path, eligibility=older))
+    found, info = groups_of(clinical_study(tmp_path, eligibility=older))
     cells = found.cells
     kept = table[table["age"] >= 70]
     assert info["units"] == len(kept)
@@ -51,7 +52,7 @@ def test_those_are_compared_who_are_eligible(table, tmp_path):
 
 
 def test_an_outcome_makes_groups_and_is_not_compared_with_itself(table, tmp_path):
-    found, info = compare(clinical_study(tmp_path, outcomes={"by": None}, outcome=PAIN))
+    found, info = groups_of(clinical_study(tmp_path, outcomes={"by": None}, outcome=PAIN))
     rows = found.rows
     assert [each["name"] for each in info["groups"]] == ["no", "yes"]
     assert info["groups"][1]["units"] == int((table["vas"] >= 5).sum())
@@ -63,8 +64,10 @@ def test_an_outcome_makes_groups_and_is_not_compared_with_itself(table, tmp_path
 
 
 def test_p_values_are_corrected_as_asked(table, tmp_path):
-    plain = compare(clinical_study(tmp_path))[0].rows
-    rows = compare(clinical_study(tmp_path, outcomes={"by": "fracture", "adjust": "holm"}))[0].rows
+    plain = groups_of(clinical_study(tmp_path))[0].rows
+    rows = groups_of(clinical_study(tmp_path, outcomes={"by": "fracture", "adjust": "holm"}))[
+        0
+    ].rows
     assert rows["p_value"].tolist() == plain["p_value"].tolist()
     least = plain["p_value"].min()
     assert rows["p_adjusted"].min() == pytest.approx(min(1, least * len(plain)))
@@ -80,7 +83,7 @@ def test_the_command_writes_what_it_finds(table, tmp_path):
             study=tmp_path / "study", out=out, cells=cells, effects=effects, info=info
         )
     )
-    found, said = compare(study)
+    found, said = groups_of(study)
     rows = found.rows
     assert read_table(out)["p_value"].tolist() == rows["p_value"].tolist()
     assert list(read_table(out).columns) == list(rows.columns)
@@ -127,4 +130,4 @@ def test_a_table_of_nothing_but_groups_is_refused(table, tmp_path):
         only.replace("points,,postoperative,outcome", "points,,postoperative,other")
     )
     with refusal("groups-without-columns", StudyError):
-        compare(clinical_study(tmp_path))
+        groups_of(clinical_study(tmp_path))

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.gather import gather, gather_ready
+from pipeline.study.config import resolve_config
 from pipeline.study.study import write_study
 from pipeline.tables.features.feature_tables import read_features
 from pipeline.tables.schemas.study_tables import Cases
@@ -107,7 +109,8 @@ def test_the_batches_are_those_of_the_study_however_many(tmp_path: Path) -> None
 
 
 def test_ready_tables_need_a_study_that_starts_from_them(tmp_path: Path) -> None:
-    (tmp_path / "study.yaml").write_text("study: s\nfeatures: null\n", encoding="utf-8")
+    text = yaml.safe_dump(resolve_config({"study": "s", "cases": "cases.csv"}))
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
     out = str(tmp_path / "features.parquet")
     done = run_here("pipeline.gather", "--study", tmp_path, "--out", out)
     assert done.returncode == 1

@@ -8,8 +8,8 @@ import pandas as pd
 
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import Finding, from_json, status_of, to_json
-from pipeline.preflight import compare, gather, judge, main, stop_on_errors
-from pipeline.study.study import Study
+from pipeline.preflight import CompareOptions, compare, gather, judge, main, stop_on_errors
+from pipeline.study.sections.imaging import Preflight
 from tests.support.refusals import refusal
 
 WARNING = Finding("mask-touches-border", "warning", "The mask touches the edge", "look")
@@ -79,12 +79,6 @@ def test_a_mask_that_no_stage_saw_is_an_error():
         judge(ingested[:0], masks, cases, {})
 
 
-def study(treated_level=None, clinical=None) -> Study:
-    options = {"treated_level": treated_level, "max_dense_share": 0.005}
-    config = {"preflight": options, "timing": "preoperative", "unit": "patient"}
-    return Study(config, None, clinical, None)
-
-
 def compared(treated_level=None, clinical=None, **changed) -> dict[str, list[tuple[str, str]]]:
     """Return codes and severities by case, of two masks of L1 and L2 that nothing is wrong with."""
     _, masks, cases = tables({"s1": []}, [("c1", "s1", "A", [], "h1"), ("c2", "s1", "A", [], "h2")])
@@ -93,7 +87,16 @@ def compared(treated_level=None, clinical=None, **changed) -> dict[str, list[tup
     masks["dense_share"] = 0.0
     masks = masks.assign(level=["L1", "L2"], **changed)
     cases = cases.assign(level=["L1", "L2"], days_from_surgery=pd.array([-1, -1], dtype="Int64"))
-    found = compare(masks, cases, study(treated_level, clinical))
+    found = compare(
+        masks,
+        cases,
+        clinical,
+        CompareOptions(
+            timing="preoperative",
+            unit="patient",
+            preflight=Preflight(treated_level=treated_level, max_dense_share=0.005),
+        ),
+    )
     return {
         case: [(one.code, one.severity) for one in findings]
         for (case, _), findings in found.items()

@@ -14,7 +14,6 @@ from pipeline import reproducibility
 from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table, write_table
 from pipeline.reproducibility import describe_agreement
-from pipeline.study.study import Ready, Study
 from pipeline.tables.schemas.study_tables import Cases
 from tests.support.filled import filled
 from tests.support.refusals import refusal
@@ -82,11 +81,9 @@ def test_agreement_within_levels_stands_beside_that_over_all():
 
 def test_levels_come_from_the_masks_or_from_ready_features():
     cases = pd.DataFrame({"case_id": ["001-L1", "001-L1", "002-T12"], "level": ["L1", "L1", "T12"]})
-    ready = Ready(cases.drop_duplicates(), [], {})
-    for study in (Study({}, cases, None, None), Study({}, None, None, None, ready=ready)):
-        assert reproducibility.levels_of(study).to_dict() == {"001-L1": "L1", "002-T12": "T12"}
-    unknown = Ready(cases[["case_id"]].drop_duplicates(), [], {})
-    assert reproducibility.levels_of(Study({}, None, None, None, ready=unknown)) is None
+    for known in (cases, cases.drop_duplicates()):
+        assert reproducibility.levels_of(known).to_dict() == {"001-L1": "L1", "002-T12": "T12"}
+    assert reproducibility.levels_of(cases[["case_id"]].drop_duplicates()) is None
 
 
 def test_one_reader_has_nothing_to_compare():

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from models.regression.fitting.interactions import check_pairs
-from pipeline.describe_course import course
 from pipeline.study.config import resolve_config
 from pipeline.study.flow.enough import check_patients_named
 from pipeline.tables.clinical.derived_columns import with_derived
@@ -17,6 +16,7 @@ from tests.models.test_oversampled_split import CONFIG
 from tests.pipeline.test_describe_course import REFUSED, other
 from tests.remedies import Remedy, refused
 from tests.support.clinical_study import COURSE, clinical_study, with_course, write_clinical
+from tests.support.stages import course_of
 
 SECTION = "Configuration"
 
@@ -89,7 +89,7 @@ def of_course(name: str, folder: Path) -> None:
     which, remedy, good = OF_COURSE[name]
     bad = REFUSED[which][0]
     refused(SECTION, name, lambda: clinical_study(folder, **(COURSE | bad)), remedy)
-    assert course(clinical_study(folder, **(COURSE | good)))[0]
+    assert course_of(clinical_study(folder, **(COURSE | good)))[0]
 
 
 def interaction(folder: Path) -> None:

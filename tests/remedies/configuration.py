@@ -18,7 +18,6 @@ from intake.handover.pairing.names import pattern_of
 from models.judge import judge
 from models.learning.estimators import family_of
 from models.learning.spaces import read_values
-from models.regression.study_cohort import study_cohort
 from models.repetitions.outer_fits import outer_fits, read_outer_fits
 from models.transformers.ccc_filter import CCCFilter
 from models.transformers.columns import LEVEL
@@ -26,7 +25,6 @@ from models.transformers.filters import MRMRFilter
 from models.transformers.imputation import Imputer
 from models.transformers.preparation import AdaptiveScaler
 from pipeline.core.errors import VertebromicsError
-from pipeline.describe_groups import compare
 from pipeline.extraction import load_crop
 from pipeline.extraction.kernels import kernels
 from pipeline.running.run import study_folder
@@ -54,6 +52,7 @@ from tests.remedies import (
 )
 from tests.support.clinical_study import clinical_study, write_clinical
 from tests.support.filled import filled
+from tests.support.stages import cohort_of, groups_of
 
 SECTION = "Configuration"
 REMEDIES: dict[str, Remedy] = {
@@ -665,7 +664,7 @@ def groups(name: str, folder: Path) -> None:
     write_clinical(folder)
     bad, remedy, good = GROUPS[name]
     refused(SECTION, name, lambda: clinical_study(folder, **bad), remedy)
-    assert len(compare(clinical_study(folder, **good))[0].rows)
+    assert len(groups_of(clinical_study(folder, **good))[0].rows)
 
 
 def groups_of_one_value(folder: Path) -> None:
@@ -673,7 +672,7 @@ def groups_of_one_value(folder: Path) -> None:
     table.assign(sex="male").to_csv(folder / "clinical.csv", index=False)
     name, by = "`outcomes.by` names a column of one value", {"outcomes": {"by": "sex"}}
     refused(SECTION, name, lambda: clinical_study(folder, **by), "name another column")
-    assert len(compare(clinical_study(folder))[0].rows)
+    assert len(groups_of(clinical_study(folder))[0].rows)
 
 
 def nothing_to_compare(folder: Path) -> None:
@@ -682,9 +681,9 @@ def nothing_to_compare(folder: Path) -> None:
     whole = path.read_text()
     path.write_text(whole.replace("predictor", "other").replace("outcome", "other"))
     name = "Groups to compare, and no column to compare them by"
-    refused(SECTION, name, lambda: compare(clinical_study(folder)), "write `predictor` into")
+    refused(SECTION, name, lambda: groups_of(clinical_study(folder)), "write `predictor` into")
     path.write_text(whole)
-    assert len(compare(clinical_study(folder))[0].rows)
+    assert len(groups_of(clinical_study(folder))[0].rows)
 
 
 def no_predictor(folder: Path) -> None:
@@ -692,8 +691,8 @@ def no_predictor(folder: Path) -> None:
     asked = {"analyses": ["regression"], "outcome": {"name": "pain", "formula": "vas >= 4"}}
     name = "`regression` names a column that is no predictor of the study"
     bad = clinical_study(folder, **asked, regression={"splines": {"aeg": 3}})
-    refused(SECTION, name, lambda: study_cohort(bad), "perhaps `age` is meant")
-    study_cohort(clinical_study(folder, **asked, regression={"splines": {"age": 3}}))
+    refused(SECTION, name, lambda: cohort_of(bad), "perhaps `age` is meant")
+    cohort_of(clinical_study(folder, **asked, regression={"splines": {"age": 3}}))
 
 
 REMEDIES |= {name: functools.partial(groups, name) for name in GROUPS}

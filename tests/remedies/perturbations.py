@@ -18,7 +18,8 @@ from pipeline.extraction.perturbations.drawing import Strength, check_chain, dra
 from pipeline.extraction.perturbations.grids import Move, moved_crop, place
 from pipeline.extraction.perturbations.repeating import repeat_masks
 from pipeline.study.config import resolve_config
-from pipeline.study.config_checks import check_model_reader
+from pipeline.study.config_checks import ReaderOptions, check_model_reader
+from pipeline.study.sections.perturbing import Perturbations
 from tests.models.transformers import test_perturbed
 from tests.pipeline.extraction.perturbations import test_grids
 from tests.pipeline.study.test_config import MODELLED, REPLAYED
@@ -65,10 +66,13 @@ def options(name: str, _: Path) -> None:
 def unknown_reader(_: Path) -> None:
     def check(reader: str | None) -> None:
         problems = Problems("the readers")
-        options = {"perturbations": {"reader": reader}, "model_reader": "A"}
-        check_model_reader(
-            options | {"outcome": None, "simulated_reader": None}, ["A", "B"], problems
+        options = ReaderOptions(
+            model_reader="A",
+            simulated_reader=None,
+            outcome=None,
+            perturbations=Perturbations(reader=reader),
         )
+        check_model_reader(options, ["A", "B"], problems)
         problems.raise_if_any()
 
     name = "`perturbations.reader` is none of the readers"

@@ -12,7 +12,6 @@ import pandas as pd
 
 from intake import phi_scan
 from models.judge import judge, read_predictions
-from pipeline.running.trace import trace_case
 from pipeline.tables.registered import MARKER
 from tests.intake.test_register import table_of
 from tests.models.test_judge import drawn
@@ -20,6 +19,7 @@ from tests.pipeline.test_validate import Files
 from tests.remedies import Remedy, says
 from tests.remedies.table_doors import refused
 from tests.support.hospital import ANNA, CANARY, Hospital, write_ct, write_mask
+from tests.support.stages import traces_of
 
 
 def put(column: str, value: object, rows: object = 0):
@@ -314,10 +314,10 @@ def unopened(folder: Path) -> None:
 
 def trace(folder: Path) -> None:
     study = Files(folder).study()
-    text = refused(lambda: trace_case(study, "0001-l"), "must have the case", "is meant")
+    text = refused(lambda: traces_of(study, "0001-l"), "must have the case", "is meant")
     meant = re.search(r"perhaps (\S+)", text)[1]
     with mock.patch("pipeline.running.trace._trace", return_value={}):  # nothing was computed here
-        assert len(trace_case(study, meant)) == 2
+        assert len(traces_of(study, meant)) == 2
 
 
 PREDICTIONS = pd.DataFrame({"died": [1, 0, 1, 0], "risk": [0.5, 0.2, 0.7, 0.3]})

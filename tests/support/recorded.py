@@ -94,7 +94,8 @@ def _made(kind: type, values: Mapping) -> Any:
         inner = one.metadata.get(SECTION)
         if inner is not None and value is not None:
             value = _made(inner, value)
-        assert not {SECTIONS, NAMED} & set(one.metadata) or value is None, one.name
+        elif {SECTIONS, NAMED} & set(one.metadata):  # one option, whatever is read inside
+            value = pipeline.core.sections._typed(one, dict.__getitem__(values, one.name))
         given[one.name] = value
     return _noting(kind, values.read, values.outer)(**given)
 

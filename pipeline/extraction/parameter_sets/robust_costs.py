@@ -18,7 +18,6 @@ import yaml
 from pipeline.comparison.agreement.concordance import stable_from
 from pipeline.core.files import read_table
 from pipeline.extraction.parameter_sets.advice import file_name
-from pipeline.study.study import Study
 from pipeline.tables.schemas.features.perturbations import Robustness
 from pipeline.tables.schemas.features.reproducibility import Reproducibility
 
@@ -46,11 +45,11 @@ class Limits(NamedTuple):
     bound: str
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Limits:
-        """Return a study's limits; those of the published filters where it sets none."""
-        perturbed = config["selection"]["perturbations"]
+    def of(cls, selection: Mapping[str, Any]) -> Limits:
+        """Return the limits of a study's section `selection`; published ones where it sets none."""
+        perturbed = selection["perturbations"]
         icc = perturbed["threshold"]
-        ccc = stable_from(config["selection"]["ccc"]["threshold"])
+        ccc = stable_from(selection["ccc"]["threshold"])
         return cls(ccc, ROBUST_ICC if icc is None else icc, perturbed["bound"])
 
     def text(self) -> str:
@@ -127,7 +126,7 @@ def judged_features(
     limits : Limits
         Of the study that is asked about.
     perturbed : mapping or None
-        How perturbations must have been made and judged to count (`how_perturbed`): two studies
+        How perturbations must have been made and judged to count (`Frozen`): two studies
         that were perturbed unequally hard cannot be compared. None leaves them out.
 
     Returns
@@ -153,23 +152,9 @@ def judged_features(
     return found
 
 
-def how_perturbed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what must be equal in two studies for their robustness to be compared.
-
-    Parameters
-    ----------
-    config : mapping
-        A frozen configuration, perhaps of an earlier version that had no perturbations.
-    """
-    judged = (config.get("selection") or {}).get("perturbations") or {}
-    options = config.get("perturbations", {})
-    reader = options.get("reader") or config.get("model_reader")
-    return {**options, "reader": reader, "confidence": judged.get("confidence")}
-
-
 def _perturbed_so(folder: Path, wanted: Mapping[str, Any] | None) -> bool:
     """Return whether a study was perturbed as wanted; say so where it was not."""
-    own = how_perturbed(_frozen(folder))
+    own = _frozen(folder).perturbed
     differ = sorted(name for name, value in (wanted or {}).items() if own.get(name) != value)
     if differ:
         logger.warning(
@@ -180,11 +165,32 @@ def _perturbed_so(folder: Path, wanted: Mapping[str, Any] | None) -> bool:
     return wanted is not None and not differ
 
 
-def _frozen(folder: Path) -> dict[str, Any]:
+class Frozen(NamedTuple):
+    """What another study was frozen with, perhaps by an earlier version without perturbations.
+
+    Attributes
+    ----------
+    cases, params : str or None
+        Paths of its table of cases and of its parameter file.
+    perturbed : dict
+        What must be equal in two studies for their robustness to be compared.
+    """
+
+    cases: str | None
+    params: str | None
+    perturbed: dict[str, Any]
+
+
+def _frozen(folder: Path) -> Frozen:
     text = (folder / "study" / "study.yaml").read_text(encoding="utf-8")
     # Another study's file may be torn or of another version: it then names no table of cases.
-    config = yaml.safe_load(text)
-    return config if isinstance(config, dict) else {}
+    stored = yaml.safe_load(text)
+    stored = stored if isinstance(stored, dict) else {}
+    judged = (stored.get("selection") or {}).get("perturbations") or {}
+    options = stored.get("perturbations", {})
+    reader = options.get("reader") or stored.get("model_reader")
+    perturbed = {**options, "reader": reader, "confidence": judged.get("confidence")}
+    return Frozen(stored.get("cases"), (stored.get("extraction") or {}).get("params"), perturbed)
 
 
 def counted(features: pd.DataFrame, limits: Limits) -> Robust:
@@ -214,32 +220,35 @@ class Measured(NamedTuple):
     features: pd.DataFrame
 
 
-def measured_by_studies(study: Study, limits: Limits) -> Measured:
+def measured_by_studies(own: Path, cases: str | None, limits: Limits) -> Measured:
     """Return the robust features of each parameter file, from studies of the same cases.
 
     Parameters
     ----------
-    study : Study
-        That is asked about. Others in its results folder count where they name the same table of
-        cases, and perturbations where they were made as in the first study that has any, itself
-        before the others. Of several studies with one file that counts which measured most.
+    own : path
+        ``results/<study>`` of the study that is asked about. Others in its results folder count
+        where they name the same table of cases, and perturbations where they were made as in the
+        first study that has any, itself before the others. Of several studies with one file that
+        counts which measured most.
+    cases : str or None
+        Path of its table of cases.
     limits : Limits
         Its own.
     """
-    others = sorted(path.parent.parent for path in study.folder.parent.glob("*/study/study.yaml"))
-    folders = [study.folder, *(each for each in others if each.name != study.folder.name)]
-    configs = {folder: _frozen(folder) for folder in folders}
-    same = [each for each in folders if configs[each].get("cases") == study.config["cases"]]
+    others = sorted(path.parent.parent for path in own.parent.glob("*/study/study.yaml"))
+    folders = [own, *(each for each in others if each.name != own.name)]
+    known = {folder: _frozen(folder) for folder in folders}
+    same = [each for each in folders if known[each].cases == cases]
     tables = ((each, each / "tables" / "robustness.parquet") for each in same)
     first = next((folder for folder, table in tables if table.exists()), None)
-    perturbed = None if first is None else how_perturbed(configs[first])
+    perturbed = None if first is None else known[first].perturbed
     found: dict[str, Robust] = {}
     for folder in same:
-        name = file_name(configs[folder]["extraction"]["params"])
+        name = file_name(known[folder].params)
         told = counted(judged_features(folder, limits, perturbed), limits)
         if name not in found or told.families > found[name].families:
             found[name] = told
-    return Measured(found, judged_features(study.folder, limits, perturbed))
+    return Measured(found, judged_features(own, limits, perturbed))
 
 
 def by_image_type(features: pd.DataFrame, limits: Limits) -> list[str]:

@@ -19,7 +19,7 @@ import yaml
 from pipeline.reporting.paper.fact import ASKED, Fact, asked
 from pipeline.reporting.paper.model_facts import MODEL_FACTS
 from pipeline.reporting.paper.study_facts import STUDY_FACTS, conditions
-from pipeline.reporting.results import Results, has_features
+from pipeline.reporting.results import Results
 
 FOLDER = Path(__file__).parents[1] / "checklists"
 
@@ -105,7 +105,7 @@ def checklists_of(results: Results) -> list[Checklist]:
     """Return the checklists that concern a study: those of radiomics and of models, or STROBE."""
     known = checklists()
     names = []
-    if has_features(results.study.config):
+    if results.has_features:
         names += ["clear", "metrics", "rqs2"]
     if results.modelling is not None:
         names += ["tripod_ai", "claim_2024"]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pipeline.core.mode_labels import is_leaking
 from pipeline.reporting.paper.image_methods import extraction_paragraph, image_paragraph
 from pipeline.reporting.paper.passages import Passage, gap, told
-from pipeline.reporting.results import Results, has_features
+from pipeline.reporting.results import Results
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import count, number, p_value, plural, sentence_list, share
 from pipeline.reporting.words.nested_words import nested_name
@@ -26,7 +26,7 @@ def methods(results: Results) -> list[Passage]:
         Passage("Study design and patients", list(_patients(results))),
         Passage("Outcome", list(_outcome(results))),
     ]
-    if has_features(results.study.config):
+    if results.has_features:
         images = [image_paragraph(results), extraction_paragraph(results)]
         passages.append(Passage("Imaging, segmentation and features", images))
         agreement = [_reproducibility(results), *_perturbations(results)]
@@ -381,7 +381,7 @@ def _guidelines(results: Results) -> list[str]:
     """Return what a study is reported by: the checklists that lie beside the text."""
     fitted = results.modelling is not None or results.regression is not None
     found = ["TRIPOD+AI [@collins2024tripod]"] if fitted else []
-    found += ["CLEAR [@kocak2023clear]"] if has_features(results.study.config) else []
+    found += ["CLEAR [@kocak2023clear]"] if results.has_features else []
     if results.groups is not None or results.regression is not None:
         found.append("STROBE [@vonelm2007strobe]")
     return found

@@ -18,7 +18,7 @@ from pipeline.reporting.paper.image_methods import (
     preprocessing_text,
     resampling_text,
 )
-from pipeline.reporting.results import Results, has_features
+from pipeline.reporting.results import Results
 from pipeline.reporting.sections.images.robustness import judged
 from pipeline.reporting.sections.provenance import parameter_file
 from pipeline.reporting.validation_kind import validation_kind
@@ -345,7 +345,7 @@ def _prospective(results: Results) -> Fact | None:
 
 def conditions(results: Results) -> dict[str, bool | None]:
     """Return the conditions of METRICS: None where only the authors know."""
-    features = has_features(results.study.config)
+    features = results.has_features
     how = results["reporting"].get("segmentation")
     return {
         "has_segmentation": features,

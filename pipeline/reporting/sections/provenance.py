@@ -20,7 +20,7 @@ from pipeline.running.provenance import (
     stage_fingerprints,
     versions,
 )
-from pipeline.tables.sites import ALONE, sites_of
+from pipeline.tables.sites import ALONE, HandedIn, sites_of
 
 #: Frozen tables of a study, as python -m pipeline.validate writes them.
 _FROZEN = ("cases", "clinical", "dictionary")
@@ -108,18 +108,19 @@ def input_hashes(results: Results) -> pd.DataFrame:
         path = folder / f"{name}.parquet"
         if path.is_file():
             rows.append([f"study/{path.name}", "table as validated", file_hash(path)])
-    for site, of_site in sites_of(results.study.config):
+    for site, of_site in sites_of(results.study.options(HandedIn)):
         mark = "" if site == ALONE else f"site {site}, "
-        for reader, given in sorted((of_site["features"] or {}).items()):
+        for reader, given in sorted((of_site.features or {}).items()):
             path = Path(given)
             if path.is_file():
                 label = f"{mark}{reader}: {relative_name(given)}"
                 rows.append([label, "ready feature table", file_hash(path)])
         # Rows of several sites lie in one frozen table: their ids begin with the site's name.
         for kind in ("clinical", "cases") if site != ALONE else ():
-            if of_site[kind] is not None and Path(of_site[kind]).is_file():
-                label = f"{mark}{relative_name(of_site[kind])}"
-                rows.append([label, f"{kind} table of a site", file_hash(Path(of_site[kind]))])
+            path = getattr(of_site, kind)
+            if path is not None and Path(path).is_file():
+                label = f"{mark}{relative_name(path)}"
+                rows.append([label, f"{kind} table of a site", file_hash(Path(path))])
     parameters = parameter_file(results)
     if parameters is not None:
         rows.append(

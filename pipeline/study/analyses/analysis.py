@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,10 +56,17 @@ class Analysis:
     check: Callable[[Mapping[str, Any], Problems], None] | None = field(default=None)
     asked: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = field(default=None)
 
-    def runs(self, config: Mapping[str, Any]) -> bool:
-        """Return whether a study with a clinical table comes to it."""
-        asked = self.name in config["analyses"]
-        return asked and not (self.needs_outcome and config["outcome"] is None)
+    def runs(self, analyses: Collection[str], *, outcome: bool) -> bool:
+        """Return whether a study with a clinical table comes to it.
+
+        Parameters
+        ----------
+        analyses : collection of str
+            The option of this name.
+        outcome : bool
+            Whether the study has an outcome.
+        """
+        return self.name in analyses and (outcome or not self.needs_outcome)
 
     def results_of(self, config: Mapping[str, Any]) -> tuple[str, ...]:
         """Return what the report of a study waits for."""

@@ -10,7 +10,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
 from pipeline.study.analyses.analysis import Analysis
 from pipeline.study.sections.analyses import Outcomes
-from pipeline.study.sections.handed_in import OUTCOME
+from pipeline.tables.handed_in_options import OUTCOME
 
 
 def check_groups(config: Mapping[str, Any], problems: Problems) -> None:
@@ -24,15 +24,15 @@ def check_groups(config: Mapping[str, Any], problems: Problems) -> None:
             code="outcomes-without-groups",
         )
 
-    check_plan(config, problems)
+    check_plan(config["outcomes"], problems)
 
 
-def check_plan(config: Mapping[str, Any], problems: Problems) -> None:
+def check_plan(outcomes: Mapping[str, Any], problems: Problems) -> None:
     """Add what is wrong with scales, events and levels, beyond the types of their options."""
     from pipeline.study.course_plan import plan_of
 
     try:
-        plan = plan_of(config["outcomes"])
+        plan = plan_of(outcomes)
     except StudyError as error:
         problems.errors.append(error)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.study.analyses.analysis import Analysis
 from pipeline.study.sections.analyses import Regression
-from pipeline.study.sections.handed_in import OUTCOME
+from pipeline.tables.handed_in_options import OUTCOME
 from pipeline.tables.split_designs import OPTIONS as SPLIT
 
 REGRESSION = Analysis(

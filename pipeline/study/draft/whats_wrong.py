@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -52,13 +53,24 @@ def grouped(errors: Sequence[StudyError]) -> str:
     return f"There are {len(errors)} problems{kinds}:\n" + "\n".join(lines)
 
 
-def lines_to_paste(config: Mapping) -> list[tuple[str, list[str]]]:
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """Options by which a clinical table and its dictionary are read."""
+
+    clinical: str
+    dictionary: str
+    unit: str
+    columns: Mapping[str, str | list[str]]
+    missing_values: Sequence[str]
+
+
+def lines_to_paste(options: ReadingOptions) -> list[tuple[str, list[str]]]:
     """Return lines that mend what a clinical table and its dictionary do not agree about.
 
     Parameters
     ----------
-    config : mapping
-        With ``clinical, dictionary, unit, columns, missing_values``.
+    options : ReadingOptions
+        Of a study with a clinical table and a dictionary.
 
     Returns
     -------
@@ -69,17 +81,17 @@ def lines_to_paste(config: Mapping) -> list[tuple[str, list[str]]]:
     problems = Problems("what can be read")
     sheet = dictionary = None
     with problems.step():
-        sheet = clinical_sheet(config["clinical"], config["columns"], f"{config['unit']}_id")
+        sheet = clinical_sheet(options.clinical, options.columns, f"{options.unit}_id")
     with problems.step():
-        dictionary = read_dictionary(config["dictionary"], problems)
+        dictionary = read_dictionary(options.dictionary, problems)
     if sheet is None:
         return []
     described = (
         {} if dictionary is None else {row["column"]: row for _, row in dictionary.iterrows()}
     )
-    stated = {str(each).casefold() for each in config["missing_values"]}
+    stated = {str(each).casefold() for each in options.missing_values}
     new, changed, words = [], [], dict[str, None]()
-    context = (re.sub(r"[_\W]+", " ", Path(config["clinical"]).stem),)
+    context = (re.sub(r"[_\W]+", " ", Path(options.clinical).stem),)
     for name in sheet.columns:
         if name in KEYS:
             continue
@@ -102,12 +114,12 @@ def lines_to_paste(config: Mapping) -> list[tuple[str, list[str]]]:
                 changed.append(_row(said | several | {"levels": "|".join([*levels, *other])}))
     found = []
     if new:
-        found.append((f"{config['dictionary']}, as new rows (guessed: look at each)", new))
+        found.append((f"{options.dictionary}, as new rows (guessed: look at each)", new))
     if changed:
-        title = f"{config['dictionary']}, in place of these rows, if the values are right"
+        title = f"{options.dictionary}, in place of these rows, if the values are right"
         found.append((title, changed))
     if words:
-        before = [str(each) for each in config["missing_values"]]
+        before = [str(each) for each in options.missing_values]
         line = missing_line([*before, *words])
         found.append(("the configuration, if these words say `not known`", [line]))
     return found

@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from pipeline.core.findings import from_json
+from pipeline.core.sections import taken, taken_list
 from pipeline.study.flow.steps import Flow
-from pipeline.study.study import Study
+from pipeline.study.study import StudyTables
 from pipeline.tables.dictionary import all_levels
+from pipeline.tables.handed_in_options import Condition, Outcome
 from pipeline.tables.readers import latest_versions
-from pipeline.tables.sites import has
 from pipeline.tables.values.formula import Formula
 
 
+@dataclass(frozen=True, kw_only=True)
+class FlowOptions:
+    """Options that decide who is in a study.
+
+    Attributes
+    ----------
+    unit : {'patient', 'case'}
+        What a row of the clinical table is.
+    eligibility, outcome : section
+        The configuration's conditions of these names.
+    """
+
+    unit: str
+    eligibility: Sequence[Condition] = taken_list(Condition)
+    outcome: Outcome | None = taken(Outcome)
+
+
 def build_flow(
-    study: Study,
+    tables: StudyTables,
+    options: FlowOptions,
     *,
     preflight: pd.DataFrame | None = None,
     extraction: pd.DataFrame | None = None,
-    ready_cases: pd.DataFrame | None = None,
     features: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[Flow, pd.Series | None]:
     """Follow everybody from the study's tables to the features.
 
     Parameters
     ----------
-    study : Study
-        The validated study.
+    tables : StudyTables
+        Of the validated study.
+    options : FlowOptions
+        Its options.
     preflight, extraction : pandas.DataFrame, optional
         The stages' tables, for a study with images.
-    ready_cases : pandas.DataFrame, optional
-        Cases of the ready feature tables, for a study without images.
     features : mapping, optional
         Reader to ready features, indexed by case, for a study without images.
 
@@ -43,23 +62,23 @@ def build_flow(
     outcome : pandas.Series or None
         Nullable boolean by unit id; None without an outcome.
     """
-    flow, outcome = screen(study, ready_cases)
-    if study.cases is not None:
-        follow_imaging(flow, preflight, extraction, study.readers)
+    flow, outcome = screen(tables, options)
+    if tables.cases is not None:
+        follow_imaging(flow, preflight, extraction, tables.readers)
     elif features is not None:
-        _follow_ready(flow, features, study.readers)
+        _follow_ready(flow, features, tables.readers)
     return flow, outcome
 
 
-def screen(study: Study, ready_cases: pd.DataFrame | None) -> tuple[Flow, pd.Series | None]:
+def screen(tables: StudyTables, options: FlowOptions) -> tuple[Flow, pd.Series | None]:
     """Follow everybody as far as the tables alone tell, before any image is looked at.
 
     Parameters
     ----------
-    study : Study
-        The validated study.
-    ready_cases : pandas.DataFrame or None
-        ``case_id`` or ``patient_id`` of the ready features, for a study without images.
+    tables : StudyTables
+        Of the validated study.
+    options : FlowOptions
+        Its options.
 
     Returns
     -------
@@ -68,25 +87,28 @@ def screen(study: Study, ready_cases: pd.DataFrame | None) -> tuple[Flow, pd.Ser
     outcome : pandas.Series or None
         Nullable boolean by unit id; None without an outcome.
     """
-    unit, source = study.config["unit"], "features"
-    if study.cases is None and ready_cases is None:
-        return _screen_clinical(study)
-    imaged = ready_cases
-    if study.cases is not None:
-        imaged, source = study.cases.drop_duplicates("case_id"), "images"
+    unit, source = options.unit, "features"
+    if tables.cases is None and tables.ready_cases is None:
+        return _screen_clinical(tables, options)
+    imaged = tables.ready_cases
+    if tables.cases is not None:
+        imaged, source = tables.cases.drop_duplicates("case_id"), "images"
     assert imaged is not None
     imaged = imaged.reindex(columns=["patient_id", "case_id", "level"])
     imaged["case_id"] = imaged["case_id"].fillna(imaged["patient_id"])
-    members = members_of(imaged, study.clinical, unit)
-    flow = follow_tables(members, study.clinical is not None, source)
-    if study.clinical is None:
+    members = members_of(imaged, tables.clinical, unit)
+    flow = follow_tables(members, tables.clinical is not None, source)
+    if tables.clinical is None:
         return flow, None
-    levels = all_levels(study.dictionary)
-    return flow, follow_formulas(flow, study.clinical, f"{unit}_id", study.config, levels)
+    return flow, follow_formulas(flow, tables.clinical, options, all_levels(tables.dictionary))
 
 
-def units_by_tables(study: Study) -> tuple[pd.DataFrame, pd.Series, pd.Series | None]:
+def units_by_tables(
+    tables: StudyTables, options: FlowOptions
+) -> tuple[pd.DataFrame, pd.Series, pd.Series | None]:
     """Return the units that are in a study by its tables: images and masks play no part.
+
+    Parameters are those of `screen`.
 
     Returns
     -------
@@ -98,25 +120,24 @@ def units_by_tables(study: Study) -> tuple[pd.DataFrame, pd.Series, pd.Series | 
     outcome : pandas.Series or None
         Boolean of each; None without an outcome.
     """
-    ready = study.ready_tables().cases if has(study.config, "features") else None
-    flow, outcome = screen(study, ready)
+    flow, outcome = screen(tables, options)
     members = flow.members.drop_duplicates("unit_id").set_index("unit_id")
-    assert study.clinical is not None
-    clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)
+    assert tables.clinical is not None
+    clinical = tables.clinical.set_index(f"{options.unit}_id", drop=False)
     known = None if outcome is None else outcome[members.index]
     return clinical.loc[members.index], members["patient_id"], known
 
 
-def _screen_clinical(study: Study) -> tuple[Flow, pd.Series | None]:
+def _screen_clinical(tables: StudyTables, options: FlowOptions) -> tuple[Flow, pd.Series | None]:
     """Follow everybody of a study that is a clinical table alone."""
-    unit = study.config["unit"]
+    unit = options.unit
     nobody = pd.DataFrame(columns=["patient_id", "case_id", "level"], dtype=object)
-    members = members_of(nobody, study.clinical, unit)
+    assert tables.clinical is not None
+    members = members_of(nobody, tables.clinical, unit)
     if unit == "patient":
         members["patient_id"] = members["unit_id"]
     flow = Flow("Handed in", members)
-    levels = all_levels(study.dictionary)
-    return flow, follow_formulas(flow, study.clinical, f"{unit}_id", study.config, levels)
+    return flow, follow_formulas(flow, tables.clinical, options, all_levels(tables.dictionary))
 
 
 def members_of(imaged: pd.DataFrame, clinical: pd.DataFrame | None, unit: str) -> pd.DataFrame:
@@ -178,7 +199,7 @@ def follow_tables(members: pd.DataFrame, clinical_given: bool, source: str) -> F
 
 
 def follow_formulas(
-    flow: Flow, clinical: pd.DataFrame, key: str, config: dict, levels: Mapping
+    flow: Flow, clinical: pd.DataFrame, options: FlowOptions, levels: Mapping
 ) -> pd.Series | None:
     """Continue the flow by eligibility and known outcome; return the outcome by unit.
 
@@ -188,10 +209,8 @@ def follow_formulas(
         Every member of which has a row in `clinical`.
     clinical : pandas.DataFrame
         One row per unit.
-    key : {'patient_id', 'case_id'}
-        Key of `clinical`.
-    config : dict
-        The study's configuration: ``eligibility`` and ``outcome``.
+    options : FlowOptions
+        Of the study.
     levels : mapping
         Levels of the text columns.
 
@@ -200,25 +219,24 @@ def follow_formulas(
     pandas.Series or None
         Nullable boolean by unit id; None without an outcome.
     """
-    by_unit = clinical.set_index(key, drop=False)
-    if config["eligibility"]:
+    by_unit = clinical.set_index(f"{options.unit}_id", drop=False)
+    if options.eligibility:
         reasons = pd.Series(None, index=flow.members.index, dtype=object)
         order = []
-        for entry in config["eligibility"]:
-            truth = Formula(entry["formula"], "config key eligibility").evaluate(by_unit, levels)
+        for entry in options.eligibility:
+            truth = Formula(entry.formula, "config key eligibility").evaluate(by_unit, levels)
             each = flow.members["unit_id"].map(truth)
-            unmet, unknown = f"not eligible: {entry['label']}", f"not known: {entry['label']}"
+            unmet, unknown = f"not eligible: {entry.label}", f"not known: {entry.label}"
             order += [unmet, unknown]
             reasons[reasons.isna() & each.isna()] = unknown
             reasons[reasons.isna() & ~each.fillna(True).astype(bool)] = unmet
         flow.leave(reasons, order, "Eligible")
-    if config["outcome"] is None:
+    if options.outcome is None:
         return None
-    outcome = Formula(config["outcome"]["formula"], "config key outcome.formula").evaluate(
-        by_unit, levels
-    )
+    formula = Formula(options.outcome.formula, "config key outcome.formula")
+    outcome = formula.evaluate(by_unit, levels)
     reasons = pd.Series(None, index=flow.members.index, dtype=object)
-    reason = f"outcome not known: {config['outcome']['label']}"
+    reason = f"outcome not known: {options.outcome.label}"
     reasons[flow.members["unit_id"].map(outcome).isna()] = reason
     flow.leave(reasons, [reason], "With known outcome")
     return outcome

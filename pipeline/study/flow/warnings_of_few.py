@@ -11,11 +11,11 @@ from pipeline.core.errors import StudyError
 from pipeline.core.mode_labels import is_leaking
 from pipeline.core.sections import taken
 from pipeline.study.flow.enough import check_enough, check_parts, check_patients_named
-from pipeline.study.flow.patient_flow import screen
+from pipeline.study.flow.patient_flow import FlowOptions, screen
 from pipeline.study.flow.steps import Flow
 from pipeline.study.foreseen_fits import ForeseenOptions, foreseen, training_patients
 from pipeline.study.sections.judging import Primary
-from pipeline.study.study import Study
+from pipeline.study.study import StudyTables
 from pipeline.tables.split_designs import NO_HOLD_OUT, holds_out
 from pipeline.tables.split_options import Split
 
@@ -36,24 +36,32 @@ class FewOptions(ForeseenOptions):
     primary: Primary | None = taken(Primary)
 
 
-def warn_if_too_few(study: Study, features: pd.DataFrame | None) -> None:
+def warn_if_too_few(tables: StudyTables, members: FlowOptions, options: FewOptions) -> None:
     """Warn if the outcome is too rare for models even if every image turns out usable.
 
     It is no error yet: images of the first patients are checked long before the last one is in.
+
+    Parameters
+    ----------
+    tables : StudyTables
+        Of a study with an outcome.
+    members : FlowOptions
+        Who is in it.
+    options : FewOptions
+        What is made of them.
     """
-    flow, outcome = screen(study, features)
-    if study.cases is None and features is None:
+    flow, outcome = screen(tables, members)
+    if tables.cases is None and tables.ready_cases is None:
         check_patients_named(flow.members)
     _tell_events(flow, outcome)
     units = flow.members[["unit_id", "patient_id"]].drop_duplicates("unit_id")
-    assert study.clinical is not None
+    assert tables.clinical is not None
     assert outcome is not None
-    clinical = study.clinical.set_index(f"{study.config['unit']}_id", drop=False)
+    clinical = tables.clinical.set_index(f"{members.unit}_id", drop=False)
     known = [name for name in clinical if name not in units]
     units = units.join(clinical[known], on="unit_id").set_index("unit_id", drop=False)
     outcome = outcome[units.index].astype("int64")
-    options = study.options(FewOptions)
-    if study.cases is None:
+    if tables.cases is None:
         # Of ready tables everything is there, so that the split is what it will be.
         check_parts(outcome, units, options.split)
     try:

@@ -20,15 +20,6 @@ from pipeline.study.sections.added_value import AddedValue
 from pipeline.study.sections.controls import Controls
 from pipeline.study.sections.example_images import ExampleFigure
 from pipeline.study.sections.fitting import Family, Search
-from pipeline.study.sections.handed_in import (
-    NAME,
-    Column,
-    Condition,
-    Outcome,
-    Path,
-    Reader,
-    Site,
-)
 from pipeline.study.sections.imaging import Agreement, Checks, Extraction, Masks, Preflight
 from pipeline.study.sections.judging import (
     Ablation,
@@ -45,6 +36,15 @@ from pipeline.study.sections.perturbing import Perturbations
 from pipeline.study.sections.reporting import Reporting
 from pipeline.study.sections.selecting import Imputation, Scaling, Selection
 from pipeline.study.sections.sites import Harmonisation, SiteValidation
+from pipeline.tables.handed_in_options import (
+    NAME,
+    Column,
+    Condition,
+    Outcome,
+    Path,
+    Reader,
+    Site,
+)
 from pipeline.tables.split_options import Split
 
 if TYPE_CHECKING:

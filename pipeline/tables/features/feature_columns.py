@@ -14,7 +14,7 @@ from pipeline.core.written.notation import NUMBER, Numbers, is_number, plain_num
 from pipeline.tables.columns import KEYS, given_names, table_name
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.features.feature_suspects import suspects
-from pipeline.tables.sites import feature_readers
+from pipeline.tables.sites import HandedIn, feature_readers
 
 DAYS = "days_from_surgery"
 """Whole days from surgery to the scan, negative before it."""
@@ -55,6 +55,22 @@ def is_named(name: str, patterns: Iterable[str]) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LayoutOptions(HandedIn):
+    """Options that say how the feature tables of a study are laid out.
+
+    Attributes
+    ----------
+    columns, not_features, also_features, aggregation
+        Options of these names.
+    """
+
+    columns: Mapping[str, str | list[str]]
+    not_features: list[str]
+    also_features: list[str]
+    aggregation: str | None
+
+
 @dataclass(frozen=True)
 class Layout:
     """How the feature tables of a study are laid out.
@@ -82,15 +98,15 @@ class Layout:
     asked: tuple[str, ...] | None = None
 
     @classmethod
-    def of(cls, config: Mapping, dictionary: pd.DataFrame | None) -> Layout:
-        """Return the layout that a configuration and its data dictionary state."""
+    def of(cls, options: LayoutOptions, dictionary: pd.DataFrame | None) -> Layout:
+        """Return the layout that a study's options and its data dictionary state."""
         described = () if dictionary is None else dictionary["column"]
         return cls(
-            config["columns"],
+            options.columns,
             frozenset(map(table_name, described)) - {*KEYS, DAYS},
-            tuple(config["not_features"]),
-            len(feature_readers(config)) == 1 and config["aggregation"] is not None,
-            tuple(config["also_features"]),
+            tuple(options.not_features),
+            len(feature_readers(options)) == 1 and options.aggregation is not None,
+            tuple(options.also_features),
         )
 
     def features_among(self, columns: Iterable[str]) -> list[str]:

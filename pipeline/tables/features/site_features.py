@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from pipeline.core.problems import Problems, listing
@@ -11,16 +9,18 @@ from pipeline.tables.columns import quoted
 from pipeline.tables.features.feature_columns import Layout
 from pipeline.tables.features.feature_tables import read_feature_keys, read_features
 from pipeline.tables.files.sheets import column_names
-from pipeline.tables.sites import ALONE, feature_readers, sites_of, with_site
+from pipeline.tables.sites import ALONE, HandedIn, feature_readers, sites_of, with_site
 
 
-def ready_keys(config: Mapping, layout: Layout) -> tuple[pd.DataFrame, list[str]]:
+def ready_keys(given: HandedIn, unit: str, layout: Layout) -> tuple[pd.DataFrame, list[str]]:
     """Return cases and notes of a study's ready feature tables, without reading their numbers.
 
     Parameters
     ----------
-    config : mapping
-        The resolved configuration.
+    given : HandedIn
+        What the study is handed.
+    unit : {'patient', 'case'}
+        What a row of the study is.
     layout : Layout
         What the tables call their columns, and which are no features.
 
@@ -37,33 +37,35 @@ def ready_keys(config: Mapping, layout: Layout) -> tuple[pd.DataFrame, list[str]
     """
     found, notes = [], []
     problems = Problems("the feature tables")
-    for site, of_site in sites_of(config):
+    for site, of_site in sites_of(given):
         with problems.step():
-            cases, told = read_feature_keys(of_site["features"], f"{config['unit']}_id", layout)
+            cases, told = read_feature_keys(of_site.features or {}, f"{unit}_id", layout)
             found.append(with_site(cases, site))
             notes += [note if site == ALONE else f"Site {site}: {note}" for note in told]
     problems.raise_if_any()
     return pd.concat(found, ignore_index=True), notes
 
 
-def ready_columns(config: Mapping) -> dict[str, list[str]]:
+def ready_columns(given: HandedIn) -> dict[str, list[str]]:
     """Return reader -> the columns of its tables, those of a later site behind the first's."""
     columns: dict[str, dict[str, None]] = {}
-    for _, of_site in sites_of(config):
-        for reader, path in of_site["features"].items():
+    for _, of_site in sites_of(given):
+        for reader, path in (of_site.features or {}).items():
             columns.setdefault(reader, {}).update(dict.fromkeys(column_names(path, "features")))
     return {reader: list(names) for reader, names in columns.items()}
 
 
 def ready_table(
-    config: Mapping, reader: str, layout: Layout
+    given: HandedIn, unit: str, reader: str, layout: Layout
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
     """Return one reader's features of all sites.
 
     Parameters
     ----------
-    config : mapping
-        The resolved configuration.
+    given : HandedIn
+        What the study is handed.
+    unit : {'patient', 'case'}
+        What a row of the study is.
     reader : str
         Name of the reader, the same at every site.
     layout : Layout
@@ -81,9 +83,9 @@ def ready_table(
         If a table cannot be read, or if the sites' features differ.
     """
     tables, names_of, dropped = [], {}, dict[str, None]()
-    for site, of_site in sites_of(config):
-        path = of_site["features"][reader]
-        table, names_of[site], left = read_features(path, reader, f"{config['unit']}_id", layout)
+    for site, of_site in sites_of(given):
+        path = (of_site.features or {})[reader]
+        table, names_of[site], left = read_features(path, reader, f"{unit}_id", layout)
         tables.append(with_site(table, site))
         dropped.update(dict.fromkeys(left))
     first, *others = names_of
@@ -109,7 +111,7 @@ def ready_table(
 
 
 def ready_tables(
-    config: Mapping, layout: Layout
+    given: HandedIn, unit: str, layout: Layout
 ) -> dict[str, tuple[pd.DataFrame, list[str], list[str]]]:
     """Return `ready_table` of every reader."""
-    return {reader: ready_table(config, reader, layout) for reader in feature_readers(config)}
+    return {reader: ready_table(given, unit, reader, layout) for reader in feature_readers(given)}

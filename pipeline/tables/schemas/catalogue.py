@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.core.table_schema import Table
 from pipeline.tables.schemas.analysis import Analysis, Split
@@ -48,6 +47,7 @@ from pipeline.tables.schemas.prediction.subgroups import Subgroups
 from pipeline.tables.schemas.prediction.training import Importance, Predictions, Search
 from pipeline.tables.schemas.regression import REGRESSION
 from pipeline.tables.schemas.study_tables import Cases, Clinical, Dictionary, ReadyCases
+from pipeline.tables.sites import HandedIn
 from pipeline.tables.sites import has as handed_in
 
 
@@ -174,18 +174,24 @@ def schema_of(path: str) -> type[Table] | None:
     return next((place.schema for place in CATALOGUE if place.fits(path)), None)
 
 
-def places_of(config: Mapping[str, Any], *, clinical: bool) -> list[Place]:
+def places_of(
+    given: HandedIn, analyses: Iterable[str], *, clinical: bool, figures: bool = False
+) -> list[Place]:
     """Return the tables that a study can have.
 
     Parameters
     ----------
-    config : mapping
-        Its ``cases``, ``features``, ``sites``, ``figures`` and ``analyses``.
+    given : HandedIn
+        What it is handed.
+    analyses : iterable of str
+        The option of this name.
     clinical : bool
         Whether it has a clinical table.
+    figures : bool
+        Whether it shows example images.
     """
-    has = {"clinical", *config["analyses"]} if clinical else set()
-    has |= {"images", "features"} if handed_in(config, "cases") else set()
-    has |= {"ready", "features"} if handed_in(config, "features") else set()
-    has |= {"examples"} if config.get("figures") else set()
+    has = {"clinical", *analyses} if clinical else set()
+    has |= {"images", "features"} if handed_in(given, "cases") else set()
+    has |= {"ready", "features"} if handed_in(given, "features") else set()
+    has |= {"examples"} if figures else set()
     return [place for place in CATALOGUE if place.of in has]

@@ -5,13 +5,14 @@ Both are made of the tables' classes (`pipeline.tables.schemas.catalogue`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.files import whole_file
 from pipeline.core.table_schema import Column, Table, columns_of
 from pipeline.tables.schemas.catalogue import CATALOGUE, Place, places_of
+from pipeline.tables.sites import HandedIn
 
 README = "tables/README.md"
 """Below the folder of a study's results."""
@@ -45,24 +46,44 @@ def columns_page() -> str:
     return _page(_HEAD, CATALOGUE)
 
 
-def study_page(config: Mapping[str, Any], *, clinical: bool) -> str:
-    """Return the page beside a study's results; parameters are those of `places_of`."""
-    return _page(_HEAD_OF_STUDY.format(study=config["study"]), places_of(config, clinical=clinical))
+@dataclass(frozen=True, kw_only=True)
+class PageOptions(HandedIn):
+    """Options on which it depends which tables a study can have.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    analyses : sequence of str
+        The option of this name.
+    figures : sequence
+        The option of this name.
+    """
+
+    study: str
+    analyses: Sequence[str]
+    figures: Sequence
 
 
-def write_study_page(folder: Path, config: Mapping[str, Any], *, clinical: bool) -> None:
+def study_page(options: PageOptions, *, clinical: bool) -> str:
+    """Return the page beside a study's results; parameters are those of `write_study_page`."""
+    places = places_of(options, options.analyses, clinical=clinical, figures=bool(options.figures))
+    return _page(_HEAD_OF_STUDY.format(study=options.study), places)
+
+
+def write_study_page(folder: Path, options: PageOptions, *, clinical: bool) -> None:
     """Write the page beside a study's results, unless it is there as it should be.
 
     Parameters
     ----------
     folder : path
         ``results/<study>``.
-    config : mapping
-        The study's resolved configuration.
+    options : PageOptions
+        Of the study.
     clinical : bool
         Whether it has a clinical table.
     """
-    path, text = folder / README, study_page(config, clinical=clinical)
+    path, text = folder / README, study_page(options, clinical=clinical)
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     with whole_file(path) as beside:

@@ -17,6 +17,7 @@ from pipeline.core.problems import Problems, listing
 from pipeline.core.written.spellings import NUMBER, spelled_twice, spelling_of
 from pipeline.tables.columns import table_name
 from pipeline.tables.identifying.checks import shown
+from pipeline.tables.split_options import Split
 from pipeline.tables.values.counted_words import (
     Advice,
     meanings,
@@ -203,13 +204,13 @@ def _held(each: str | float, there: Collection[str]) -> bool:
     return spelling_of(text, list(there)) in there
 
 
-def tell_split(split: Mapping, clinical: pd.DataFrame) -> None:
+def tell_split(split: Split, clinical: pd.DataFrame) -> None:
     """Tell the values of a split's column with their counts, and which part they are."""
-    column, design = split["column"], split["design"]
-    if design not in ("imported", "by_site"):
+    column, design = split.column, split.design
+    if column is None or design not in ("imported", "by_site"):
         return
     values = clinical[column]
-    sites = {str(site) for site in split["test_sites"]}
+    sites = {str(site) for site in split.test_sites}
     held_out = values.map(lambda value: value == "test" or (design == "by_site" and value in sites))
     told = meanings(values, held_out.astype("boolean"), {True: "test", False: "train", None: ""})
     logger.info("split by column %s: %s", table_name(column), meanings_text(told))

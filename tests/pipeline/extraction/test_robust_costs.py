@@ -8,8 +8,11 @@ import pytest
 import yaml
 
 from pipeline.core.files import write_table
-from pipeline.extraction.parameter_sets.robust_costs import Limits, by_image_type
-from pipeline.extraction.parameter_sets.robust_costs import measured_by_studies as measure
+from pipeline.extraction.parameter_sets.robust_costs import (
+    Limits,
+    by_image_type,
+    measured_by_studies,
+)
 from pipeline.study.config import resolve_config
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.features.perturbations import Robustness
@@ -19,6 +22,10 @@ from tests.support.filled import filled
 
 NAMES = ["original_glcm_Idm", "original_glcm_Imc1", "gradient_firstorder_Mean"]
 LIMITS = Limits(0.85, 0.9, "lower")
+
+
+def measure(study, limits):
+    return measured_by_studies(study.folder, study.config["cases"], limits)
 
 
 @pytest.fixture
@@ -75,7 +82,7 @@ def test_each_test_and_both_are_counted(make, ccc, icc, counts, text):
 
 def test_the_limits_are_the_studys_own(make):
     study = open_study(make("mine", [0.9, 0.8, 0.7], [0.9, 0.8, 0.7]))
-    assert Limits.of(study.config) == LIMITS
+    assert Limits.of(study.config["selection"]) == LIMITS
     lax = LIMITS._replace(ccc=0.75, icc=0.65)
     assert list(measure(study, lax).by_file["ge2025"].columns().values()) == [2, 3, 3, 3, 2, 3]
     estimate = measure(study, LIMITS._replace(bound="estimate")).by_file["ge2025"]

@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.regress_study import regress_study
 from pipeline.core.files import read_json, read_table
 from pipeline.core.mode_labels import WORD
-from pipeline.describe_groups import compare
 from pipeline.reporting.paper.findings import findings
 from pipeline.reporting.results import Course, Groups, Regression, Results
 from pipeline.reporting.sections.outcomes.groups import groups_section
@@ -22,6 +20,7 @@ from pipeline.reporting.wording import number
 from pipeline.reporting.words.group_words import called_groups
 from tests.support.browser import violations
 from tests.support.clinical_study import clinical_study, write_clinical
+from tests.support.stages import groups_of, regress
 
 ASKED = {
     "analyses": ["outcomes", "regression"],
@@ -34,11 +33,11 @@ ASKED = {
 def results_of(folder: Path, **options: object) -> Results:
     write_clinical(folder, patients=90)
     study = clinical_study(folder, **(ASKED | options))
-    regress_study(study, folder / "regression")
+    regress(study, folder / "regression")
     names = ("coefficients", "metrics", "model", "optimism")
     tables = {name: read_table(folder / f"regression/tables/{name}.parquet") for name in names}
     regression = Regression(tables, read_json(folder / "regression" / "regression.json"))
-    found, info = compare(study)
+    found, info = groups_of(study)
     groups = Groups(found.rows, found.cells, found.effects, info)
     return Results(
         study, folder, {"steps": []}, None, None, None, None, groups=groups, regression=regression

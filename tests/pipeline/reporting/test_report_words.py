@@ -94,7 +94,7 @@ SPLITS = {
 @pytest.mark.parametrize("mode", ["rigorous", "as_published"])
 def test_a_validation_is_called_by_how_the_parts_were_made(which, name, tripod, lucky, mode):
     config = {"split": SPLITS[which], "mode": mode, "oversampling": "none"}
-    text, kind = validation_text(config), validation_kind(config["split"])
+    text, kind = validation_text(config["split"], mode), validation_kind(config["split"])
     assert text.startswith(f"{name}. ")
     assert f"(TRIPOD type {tripod})" in text
     assert ("is not declared" in text) == (which == "undeclared")

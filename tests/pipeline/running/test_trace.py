@@ -18,11 +18,12 @@ from demo.make import make_study
 from pipeline.core.errors import StudyError
 from pipeline.core.files import file_hash, read_table, write_table
 from pipeline.running.fingerprint import code_fingerprint
-from pipeline.running.trace import as_text, main, trace_case
+from pipeline.running.trace import as_text, main
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.features.extraction import Verification
 from tests.support.filled import filled
 from tests.support.refusals import refusal
+from tests.support.stages import traces_of
 
 GATHERED = [
     f"results/t/tables/{name}.parquet"
@@ -71,7 +72,7 @@ def study(run, monkeypatch):
 
 def test_a_row_is_followed_back(study, run):
     case_id = study.cases["case_id"][0]
-    traces = trace_case(study, case_id)
+    traces = traces_of(study, case_id)
     assert [trace["reader"] for trace in traces] == ["A", "B"]
     trace = traces[0]
     row = study.cases.iloc[0]
@@ -108,7 +109,7 @@ def test_crop_key_is_known_without_the_batches(study, run, tmp_path, monkeypatch
     shutil.rmtree(tmp_path / "results/t/batches")
     monkeypatch.chdir(tmp_path)
     case_id = study.cases["case_id"][0]
-    before = trace_case(study, case_id, "A")[0]
+    before = traces_of(study, case_id, "A")[0]
     assert before["crop key"]
     assert before["features"] == 2
     assert before["series"]["matched by"] is None  # the registered folder is elsewhere
@@ -119,10 +120,10 @@ def test_other_code_and_removed_entries_are_told(study, run, tmp_path, monkeypat
         shutil.copytree(run / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     case_id = study.cases["case_id"][0]
-    trace = trace_case(study, case_id, "A")[0]
+    trace = traces_of(study, case_id, "A")[0]
     monkeypatch.setattr("pipeline.running.trace.code_fingerprint", lambda module: "0" * 64)
     shutil.rmtree(tmp_path / "results/store" / trace["store"]["crop"])
-    again = trace_case(study, case_id, "A")[0]
+    again = traces_of(study, case_id, "A")[0]
     assert again["code"]["features"].endswith("(the present code of pipeline.extraction differs)")
     assert again["store"]["crop"].endswith("(removed)")
     assert again["code"]["crop"] is None
@@ -135,11 +136,11 @@ def test_a_damaged_entry_is_told_and_nothing_is_taken_from_it(study, run, tmp_pa
         shutil.copytree(run / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     case_id = study.cases["case_id"][0]
-    trace = trace_case(study, case_id, "A")[0]
+    trace = traces_of(study, case_id, "A")[0]
     recorded = tmp_path / "results/store" / trace["store"]["features"] / "depends_on.json"
     content = json.loads(recorded.read_text())
     recorded.write_text(json.dumps(content | {"code": "0" * 64}))
-    again = trace_case(study, case_id, "A")[0]
+    again = traces_of(study, case_id, "A")[0]
     assert again["store"]["features"].endswith(
         "(damaged: depends_on.json is not as it was written; --forcerun extract makes it anew)"
     )
@@ -156,7 +157,7 @@ def test_verification_is_shown_where_it_was_done(study, run, tmp_path, monkeypat
     write_table(filled(Verification, [row]), "results/t/tables/verification.parquet")
     for path in Path("results/t/batches").glob("*/verification.parquet"):
         path.unlink()
-    first, second = trace_case(study, case_id)
+    first, second = traces_of(study, case_id)
     assert first["verification"]["max_relative_difference"] == 1e-12
     assert first["verification"]["status"] == "equal"
     assert second["verification"] == "not drawn"
@@ -200,7 +201,7 @@ def test_excluded_masks_are_traced_as_far_as_they_came(study, run, tmp_path, mon
         for path in [Path(f"results/t/tables/{name}.parquet"),
                      *Path("results/t/batches").glob(f"*/{name}.parquet")]:  # fmt: skip
             path.unlink()
-    trace = trace_case(study, case_id, "A")[0]
+    trace = traces_of(study, case_id, "A")[0]
     assert trace["features"] == 0
     assert trace["store"]["features"] is None
     assert trace["store"]["ct"]

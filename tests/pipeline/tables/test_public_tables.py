@@ -28,7 +28,7 @@ from pipeline.reporting.sections.prediction.selection import left_out_table
 from pipeline.reporting.study_report import write_report
 from pipeline.study.config import resolve_config
 from pipeline.study.study import open_study
-from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_columns import Layout, LayoutOptions
 from pipeline.tables.features.feature_names import filter_family
 from pipeline.tables.features.feature_tables import read_features
 from pipeline.tables.files.sheets import read_sheet
@@ -306,7 +306,7 @@ def test_a_published_table_of_an_older_pyradiomics(testdata, tmp_path):
     columns = {"patient_id": "study", "case_id": ["study", "segmentedStructure"]}
     given = {"study": "s", "results": str(tmp_path), "features": {"A": path}, "columns": columns}
     study = validate_study(resolve_config(given | {"not_features": ["series"]}))
-    layout = Layout.of(study.config, None)
+    layout = Layout.of(study.options(LayoutOptions), None)
     table, names, dropped = read_features(path, "A", "patient_id", layout)
     assert len(table) == 22
     assert len(names) == 1235

@@ -16,6 +16,7 @@ from pipeline.study.config import resolve_config
 from pipeline.study.study import open_study, write_study
 from pipeline.tables.registered import write_marker
 from pipeline.tables.schemas.features.features import Features
+from pipeline.tables.sites import HandedIn
 from pipeline.validate import validate_study
 from tests.pipeline.test_validate import Files
 from tests.support.refusals import refusal
@@ -141,7 +142,7 @@ def test_masks_of_two_sites(tmp_path):
     assert row["mask"].endswith("south/m/0001-B.nrrd")
     assert study.cases.groupby("scan_id")["batch"].nunique().max() == 1
     assert study.cases["batch"].nunique() > 1
-    assert _registered(study, "south-0001-ct") == {"rule": "of south"}
+    assert _registered(study.options(HandedIn), "south-0001-ct") == {"rule": "of south"}
 
 
 def test_one_study_stays_as_it_was(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +29,26 @@ from pipeline.core.table_schema import (
 )
 from pipeline.tables.schemas.analysis import Analysis
 from pipeline.tables.schemas.catalogue import CATALOGUE, places_of, schema_of
-from pipeline.tables.schemas.pages import README, columns_page, study_page, write_study_page
+from pipeline.tables.schemas.pages import (
+    README,
+    PageOptions,
+    columns_page,
+    study_page,
+    write_study_page,
+)
 from pipeline.tables.schemas.prediction.training import Predictions
 from tests.support.refusals import refusal
 
 ALL = {place.schema for place in CATALOGUE}
-READY = {"study": "s", "cases": None, "features": {"A": "a.csv"}, "analyses": ["prediction"]}
-READY |= {"clinical": None, "sites": None}
+READY = PageOptions(
+    study="s",
+    cases=None,
+    features={"A": "a.csv"},
+    clinical=None,
+    sites=None,
+    analyses=["prediction"],
+    figures=[],
+)
 
 
 class Lengths(Table):
@@ -192,13 +206,13 @@ def test_every_table_of_the_page_of_files_has_a_class(repository: Path) -> None:
 
 
 def test_the_page_beside_results_tells_the_tables_that_a_study_can_have(tmp_path: Path) -> None:
-    places = {place.path for place in places_of(READY, clinical=True)}
+    places = {place.path for place in places_of(READY, ["prediction"], clinical=True)}
     assert "tables/features.parquet" in places
     assert "models/<model>/predictions.parquet" in places
     assert not any(path.startswith(("batches/", "outcomes/", "study/cases")) for path in places)
-    only = places_of({**READY, "features": None, "analyses": ["outcomes"]}, clinical=True)
+    only = places_of(replace(READY, features=None), ["outcomes"], clinical=True)
     assert {place.of for place in only} == {"clinical", "outcomes"}
-    assert places_of({**READY, "analyses": ["regression"]}, clinical=False) == [
+    assert places_of(READY, ["regression"], clinical=False) == [
         place for place in CATALOGUE if place.of in ("ready", "features")
     ]
     write_study_page(tmp_path, READY, clinical=True)

@@ -158,6 +158,5 @@ def test_two_spellings_of_a_level_are_refused(tmp_path):
 def test_ready_tables_need_the_key_of_the_clinical_table():
     features, clinical = small_tables()
     features = next(iter(features.values()))
-    config = {"cases": None, "features": {"A": "a.csv"}}
     with refusal("feature-tables-without-clinical-key", StudyError, match="add case_id to every"):
-        check_ids_meet(clinical, features, "case_id", config)
+        check_ids_meet(clinical, features, "case_id", "features")

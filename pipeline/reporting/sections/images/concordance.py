@@ -14,7 +14,7 @@ from pipeline.reporting.figures.readers import (
     overlap_figure,
 )
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Results, has_features, measured_unit
+from pipeline.reporting.results import Results, measured_unit
 from pipeline.reporting.wording import SIGNED, count, interval, number, plural, share
 
 #: Features named for each reason why there is no CCC; the table's file holds all.
@@ -30,7 +30,7 @@ def concordance_section(results: Results) -> Section:
     )
     if table.empty:
         reason = "Concordance needs two readers; this study has one."
-        if not has_features(results.study.config):
+        if not results.has_features:
             reason = "This study has no features: it is a clinical table alone."
         if len(results.study.readers) > 1:
             reason = "No features of two readers could be paired."

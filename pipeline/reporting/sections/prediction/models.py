@@ -70,7 +70,7 @@ def performance_section(results: Results) -> Section:
     blocks: list[Block] = [
         Paragraph(
             f"{_judged_on(results, len(test), events, len(labels))} Intervals are {level} "
-            f"intervals.{on.intervals} {validation_text(results.study.config)}"
+            f"intervals.{on.intervals} {validation_text(results['split'], results['mode'])}"
         ),
         *primary_blocks(results),
         Figure(

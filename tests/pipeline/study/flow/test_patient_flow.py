@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pipeline.core.errors import StudyError
 from pipeline.core.findings import Finding, to_json
 from pipeline.study.flow.enough import check_enough, check_events
-from pipeline.study.flow.patient_flow import _reasons, build_flow
+from pipeline.study.flow.patient_flow import FlowOptions, _reasons, build_flow
 from pipeline.study.flow.steps import Flow
-from pipeline.study.study import Study
+from pipeline.study.study import Ready, Study
 from pipeline.tables.split_options import Split
 from tests.support.refusals import refusal
 
@@ -104,8 +104,12 @@ def stage_tables(verdicts: dict[tuple[str, str], str]) -> tuple[pd.DataFrame, pd
 CONFIG = {
     "study": "s",
     "results": "results",
+    "cases": "cases.csv",
+    "features": None,
+    "clinical": "clinical.csv",
+    "sites": None,
     "unit": "patient",
-    "outcome": {"name": "pain", "label": "pain", "formula": "vas >= 4"},
+    "outcome": {"name": "pain", "label": "pain", "definition": None, "formula": "vas >= 4"},
     "eligibility": [
         {"label": "50 or older", "formula": "age >= 50"},
         {"label": "women", "formula": "sex == 'F'"},
@@ -148,7 +152,9 @@ def test_every_reason_is_named():
     verdicts |= {("c5", "B"): "mask", ("c6", "A"): "image", ("c6", "B"): "image"}
     verdicts |= {("c7", "B"): "absent", ("c8", "A"): "extraction", ("c9b", "A"): "mask"}
     preflight, extraction = stage_tables(verdicts)
-    flow, outcome = build_flow(study, preflight=preflight, extraction=extraction)
+    flow, outcome = build_flow(
+        study.tables, study.options(FlowOptions), preflight=preflight, extraction=extraction
+    )
     assert_adds_up(flow.steps)
     found = {
         entry["reason"]: (entry["patients"], entry["cases"], entry["ids"])
@@ -214,7 +220,9 @@ def test_every_patient_of_every_table_is_accounted_for(owners, clinical, modelle
         for reader in "AB"
     }
     preflight, extraction = stage_tables(verdicts)
-    flow, _ = build_flow(study, preflight=preflight, extraction=extraction)
+    flow, _ = build_flow(
+        study.tables, study.options(FlowOptions), preflight=preflight, extraction=extraction
+    )
     assert_adds_up(flow.steps)
     first = flow.steps[0]
     assert first["patients"] == len({*owners, *clinical})
@@ -231,7 +239,9 @@ def test_without_a_clinical_table_only_images_matter():
     study = Study(CONFIG | {"outcome": None, "eligibility": []}, study.cases, None, None)
     ok = {(case, reader): "ok" for case in ("c1", "c2") for reader in "AB"}
     preflight, extraction = stage_tables(ok | {("c1", "A"): "mask", ("c1", "B"): "mask"})
-    flow, outcome = build_flow(study, preflight=preflight, extraction=extraction)
+    flow, outcome = build_flow(
+        study.tables, study.options(FlowOptions), preflight=preflight, extraction=extraction
+    )
     assert outcome is None
     assert [step["label"] for step in flow.steps] == [
         "Handed in",
@@ -246,14 +256,15 @@ def test_without_a_clinical_table_only_images_matter():
 
 def test_ready_features_of_every_reader_are_needed():
     study = study_of([], [("p1", 70, "F", 5), ("p2", 70, "F", 5), ("p3", 70, "F", 5)])
-    config = CONFIG | {"features": {"A": "a.csv", "B": "b.csv"}}
-    study = Study(config, None, study.clinical, study.dictionary)
+    config = CONFIG | {"cases": None, "features": {"A": "a.csv", "B": "b.csv"}}
     ids = pd.DataFrame({"patient_id": ["p1", "p2", "p4"], "case_id": ["p1", "p2", "p4"]})
     features = {
         "A": pd.DataFrame({"f": [1.0, 2.0, 3.0]}, index=["p1", "p2", "p4"]),
         "B": pd.DataFrame({"f": [1.0, 3.0]}, index=["p1", "p4"]),
     }
-    flow, _ = build_flow(study, ready_cases=ids, features=features)
+    ready = Ready(ids, [], {})
+    study = Study(config, None, study.clinical, study.dictionary, ready=ready)
+    flow, _ = build_flow(study.tables, study.options(FlowOptions), features=features)
     assert_adds_up(flow.steps)
     reasons = {entry["reason"] for step in flow.steps for entry in step["excluded"]}
     assert reasons == {"no features", "no row in the clinical table", "no features of reader B"}

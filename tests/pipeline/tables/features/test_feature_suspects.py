@@ -10,7 +10,7 @@ import pytest
 
 from demo.feature_names import feature_names
 from pipeline.core.errors import StudyError
-from pipeline.tables.features.feature_columns import Layout
+from pipeline.tables.features.feature_columns import Layout, LayoutOptions
 from pipeline.tables.features.feature_suspects import suspects, telling_word
 from pipeline.tables.features.feature_tables import read_features
 from pipeline.tables.files.sheets import column_names
@@ -94,7 +94,7 @@ def test_a_suspect_is_kept_out_until_it_is_asked_for(tmp_path, caplog):
     study = small_study(tmp_path, {"A": table}, formula=formula)
     assert "2 columns are kept out of the features" in caplog.text
     assert "Survival.time (the word survival)" in caplog.text
-    layout = Layout.of(study.config, study.dictionary)
+    layout = Layout.of(study.options(LayoutOptions), study.dictionary)
     _, names, dropped = read_features(tmp_path / "A.csv", "A", "patient_id", layout)
     assert names == RADAR
     assert dropped == ["age", "Survival.time", "deadstatus.event"]
@@ -102,7 +102,7 @@ def test_a_suspect_is_kept_out_until_it_is_asked_for(tmp_path, caplog):
     study = small_study(
         tmp_path, {"A": table}, formula=formula, also_features=["age"], not_features=["Surv*"]
     )
-    layout = Layout.of(study.config, study.dictionary)
+    layout = Layout.of(study.options(LayoutOptions), study.dictionary)
     assert "kept out" not in caplog.text
     _, names, _ = read_features(tmp_path / "A.csv", "A", "patient_id", layout)
     assert names == [*RADAR, "age"]

@@ -339,7 +339,7 @@ def test_the_best_model_is_the_one_chosen_before_the_test(page, table_study):
     winner = json.loads((table_study / "evaluation" / "winner.json").read_text(encoding="utf-8"))
     assert f"The “best model” is {winner['label']}" in page.text
     assert "The cross-validated AUROC chose the hyperparameters and is optimistic" in page.text
-    assert f"{winner['label']} had an AUROC of" in page.text
+    assert f"{winner['label']}, the best in cross-validation, had an AUROC of" in page.text
 
 
 def test_the_sample_size_stands_beside_what_was_needed(page, table_study):

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from demo.tables import simulate_tables
-from models.learning.estimators import FAMILIES, device_of, family_of
+from models.learning.family_registry import FAMILIES, device_of, family_of
 from models.learning.options import ProcedureOptions
 from models.learning.search import SearchResult, plan_search, search_model
 from models.learning.tabnet import resolve_device

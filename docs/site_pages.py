@@ -18,7 +18,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from pipeline.core.command_names import NAME_VARIABLE
+from pipeline.core.started_as import NAME_VARIABLE
 from pipeline.running.one_command import PARTS
 from tests.support.commands import run_here
 

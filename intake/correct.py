@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from intake.handover.pairing.names import CORRECTED, says_version, stem_of
+from intake.handover.pairing.mask_paths import CORRECTED, says_version, stem_of
 from intake.handover.people.linkage import Linkage, read_linkage, write_private
 from pipeline.core import command
 from pipeline.core.errors import StudyError

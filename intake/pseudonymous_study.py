@@ -31,8 +31,8 @@ from intake.handover.collecting import collect, leave_out_damaged, tell
 from intake.handover.pages.handover_page import SheetLine, page_path, write_page
 from intake.handover.pages.hospital_report import report_path, write_report
 from intake.handover.pairing.earlier import leave_out_strangers
+from intake.handover.pairing.mask_paths import pattern_of
 from intake.handover.pairing.matching import Matched, Rules, conventions_of
-from intake.handover.pairing.names import pattern_of
 from intake.handover.people.dates import days_between, enrolment, surgery_dates
 from intake.handover.people.linkage import Linkage, read_linkage, write_linkage
 from intake.handover.reading.folders import check_readable

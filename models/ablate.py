@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.learning.estimators import device_of
+from models.learning.family_registry import device_of
 from models.learning.procedure import search_note
 from models.modes.mode import candidates_in_mode
 from models.repetitions.ablation_refits import (

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.learning.estimators import device_of, family_of
+from models.learning.family_registry import device_of, family_of
 from models.learning.procedure import search_note
 from models.modes.mode import candidates_in_mode
 from models.repetitions.arms import (

@@ -26,7 +26,7 @@ from models.frozen.card import write_cards
 from models.frozen.container import MODEL, array_bytes, object_bytes, write_members
 from models.frozen.model import LIKENESS, check_facts, load_frozen
 from models.frozen.steps import readings_of
-from models.learning.estimators import FAMILIES
+from models.learning.family_registry import FAMILIES
 from models.learning.fitted_procedure import FittedModel, refit
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.learning.estimators import FAMILIES, device_of
+from models.learning.family_registry import FAMILIES, device_of
 from models.learning.folds import assign_folds
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note

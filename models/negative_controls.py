@@ -18,7 +18,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from models.added_value import judged_model, judged_part
-from models.learning.estimators import device_of, family_of
+from models.learning.family_registry import device_of, family_of
 from models.learning.folds import outer_folds, outer_seed
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note

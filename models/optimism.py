@@ -36,7 +36,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.learning.estimators import FAMILIES, device_of
+from models.learning.family_registry import FAMILIES, device_of
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
 from models.repetitions.optimism_resamples import (

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from models.learning.estimators import FAMILIES
+from models.learning.family_registry import FAMILIES
 from models.learning.fitted_procedure import FittedModel, refit
 from models.learning.options import RefitOptions
 from models.missingness import complete_rows

@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from models.learning.equation import equation_facts
-from models.learning.estimators import FAMILIES, device_of, family_of
+from models.learning.family_registry import FAMILIES, device_of, family_of
 from models.learning.importance import importance_table
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, ProcedureRun

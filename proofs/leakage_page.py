@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.learning.estimators import family_of
+from models.learning.family_registry import family_of
 from pipeline.reporting.blocks import Facts, Figure, Items, Note, Paragraph, Section, Table
 from pipeline.reporting.figures.drawing import ACCENT, INK, MUTED, WARM, figure, to_svg
 from pipeline.reporting.wording import count, interval, number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from models.learning.estimators import family_of
+from models.learning.family_registry import family_of
 from pipeline.reporting.figures.drawing import (
     ACCENT,
     INK,

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from demo.population import STAND_IN
-from models.learning.estimators import family_of
+from models.learning.family_registry import family_of
 from models.scoring.intervals import wilson_interval
 from pipeline.reporting.blocks import Figure, Items, Paragraph, Section, Table
 from pipeline.reporting.wording import count, interval, number

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from intake.handover.pairing.mask_paths import level_of
 from intake.handover.pairing.matching import Matched, Row, reason_of, without_doubles
-from intake.handover.pairing.names import level_of
 from intake.handover.pairing.structures_of_mask import label_of
 from intake.handover.people.dates import day_of
 from intake.handover.people.persons import (

@@ -23,7 +23,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file
 from pipeline.core.pages import page_templates
-from pipeline.study.metrics import METRICS
+from pipeline.study.metric_registry import METRICS
 
 TEMPLATES = Path(__file__).with_name("templates")
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from models.frozen.natural_units import natural_units
-from models.learning.estimators import family_of
+from models.learning.family_registry import family_of
 from models.learning.fitted_procedure import FittedModel
 from models.transformers.chain import block_pipeline
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from models.learning.estimators import device_of, family_of
+from models.learning.family_registry import device_of, family_of
 from models.learning.one_fit import FitRows, Wanted, fit_all, fit_many, prepare_rows
 from models.learning.options import FitOptions, SearchOptions
 from models.modes.rows import FoldData

@@ -13,8 +13,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 
-from models.learning.estimators import family_of
 from models.learning.family import Family, Lesson
+from models.learning.family_registry import family_of
 from models.learning.options import FitOptions
 from models.learning.platt import calibration_folds
 from models.transformers.oversampling import resample_rows

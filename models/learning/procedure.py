@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.learning.estimators import family_of
+from models.learning.family_registry import family_of
 from models.learning.fitted_procedure import FittedModel, refit
 from models.learning.folds import assign_folds
 from models.learning.options import ProcedureOptions

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.learning.estimators import Family, family_of
+from models.learning.family_registry import Family, family_of
 from models.learning.fold_fits import FoldFits, fit_folds, predict_parts, together
 from models.learning.notes import counted_notes
 from models.learning.options import SearchOptions

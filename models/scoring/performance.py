@@ -17,7 +17,7 @@ from models.scoring.intervals import (
     percentile_interval,
     wilson_interval,
 )
-from pipeline.study.metrics import METRICS as KNOWN_METRICS
+from pipeline.study.metric_registry import METRICS as KNOWN_METRICS
 
 #: Order of the metrics in metrics.parquet.
 METRICS = tuple(KNOWN_METRICS)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pipeline.core.command_names import NAME_VARIABLE
 from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
+from pipeline.core.started_as import NAME_VARIABLE
 
 logger = logging.getLogger("vertebromics")
 

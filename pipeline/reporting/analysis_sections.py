@@ -27,7 +27,7 @@ from pipeline.reporting.sections.prediction.sensitivity import sensitivity_secti
 from pipeline.reporting.sections.prediction.sites import sites_section
 from pipeline.reporting.sections.prediction.subgroups import subgroups_section
 from pipeline.reporting.sections.prediction.validation import validation_section
-from pipeline.reporting.sections.regression import regression_section
+from pipeline.reporting.sections.regression_summary import regression_section
 
 Build = Callable[[Results], Section]
 

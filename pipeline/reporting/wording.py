@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from pipeline.study.metrics import METRICS
+from pipeline.study.metric_registry import METRICS
 
 #: Shown where a value does not exist.
 NO_VALUE = "–"

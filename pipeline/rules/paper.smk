@@ -21,7 +21,7 @@ rule paper:
                 *Path(PACKAGE, "pipeline/reporting/checklists").iterdir(),
                 Path(PACKAGE, "pipeline/reporting/paper/references.yaml"),
                 Path(PACKAGE, "pipeline/study/model_families.py"),
-                Path(PACKAGE, "pipeline/study/metrics.py"),
+                Path(PACKAGE, "pipeline/study/metric_registry.py"),
                 Path(PACKAGE, "radiomics_params/ibsi_map.csv"),
             ]
         ),

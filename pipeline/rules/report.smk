@@ -38,7 +38,7 @@ rule study_report:
             [
                 *Path(PACKAGE, "pipeline/reporting/templates").iterdir(),
                 Path(PACKAGE, "pipeline/study/model_families.py"),
-                Path(PACKAGE, "pipeline/study/metrics.py"),
+                Path(PACKAGE, "pipeline/study/metric_registry.py"),
                 Path(PACKAGE, "radiomics_params/ibsi_map.csv"),
             ]
         ),

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipeline.core.command_names import NAME_VARIABLE
+from pipeline.core.started_as import NAME_VARIABLE
 from pipeline.core.version import VERSION
 
 

@@ -1,7 +1,7 @@
 """The families of models: name, label, look, own options and device of each, in one place.
 
 A family is added by an entry here and by a file of its own in `models/learning/families`, which
-says how it is built and searched; `models.learning.estimators` binds the two. Options, rules,
+says how it is built and searched; `models.learning.family_registry` binds the two. Options, rules,
 report and figures read what stands here. A new look re-trains nothing.
 """
 

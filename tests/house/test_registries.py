@@ -15,7 +15,7 @@ from typing import get_args
 import pytest
 import yaml
 
-from models.learning.estimators import FAMILIES
+from models.learning.family_registry import FAMILIES
 from models.scoring.metrics import AGREEMENTS, SHARES
 from models.scoring.performance import METRICS as MEASURED
 from pipeline.core.files import read_json
@@ -23,7 +23,7 @@ from pipeline.reporting.analysis_sections import ANALYSIS_SECTIONS
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.running.stage_options import READ_BY, READ_BY_MODEL
 from pipeline.study.analyses import ANALYSES
-from pipeline.study.metrics import METRICS
+from pipeline.study.metric_registry import METRICS
 from pipeline.study.model_families import MODEL_FAMILIES
 from pipeline.study.options import study_options
 from pipeline.study.sections import fitting, judging
@@ -111,7 +111,7 @@ def test_a_constant_of_a_family_changes_the_fingerprint_of_its_training(
         ("pipeline/comparison/table_one/table_one.py", "pipeline.describe_groups"),
         ("pipeline/reporting/sections/prediction/models.py", "pipeline.reporting.study_report"),
         ("pipeline/reporting/sections/outcomes/groups.py", "pipeline.reporting.study_report"),
-        ("pipeline/reporting/sections/regression.py", "pipeline.reporting.study_report"),
+        ("pipeline/reporting/sections/regression_summary.py", "pipeline.reporting.study_report"),
     ],
 )
 def test_a_constant_of_an_analysis_changes_the_fingerprint_of_its_stage(
@@ -188,7 +188,7 @@ main(argparse.Namespace(
 
 def test_a_sixth_model_is_its_file_and_two_lines(tree: Path) -> None:
     (tree / "models/learning/families/nb.py").write_text(NAIVE_BAYES, encoding="utf-8")
-    code = tree / "models/learning/estimators.py"
+    code = tree / "models/learning/family_registry.py"
     edited(code, "import lr, rf, svm, tabnet", "import lr, nb, rf, svm, tabnet")
     edited(code, "in (lr, svm, rf, xgboost, tabnet)", "in (lr, svm, rf, xgboost, tabnet, nb)")
     edited(

@@ -22,7 +22,7 @@ import SimpleITK as sitk
 import yaml
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from intake.handover.pairing import names
+from intake.handover.pairing import mask_paths
 from intake.handover.people.dates import day_of, days_between, enrolment
 from intake.handover.people.linkage import Linkage, read_linkage
 from intake.handover.reading.reading import read_handover
@@ -859,7 +859,7 @@ def test_days_and_ranks():
      ("L7", None), ("T14", None), ("HL1", None), ("T", None)],
 )  # fmt: skip
 def test_levels_are_read_as_people_write_them(word, level):
-    assert names.level_of(word) == level
+    assert mask_paths.level_of(word) == level
 
 
 def test_places_are_checked(hospital):

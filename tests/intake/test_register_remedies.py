@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from intake.handover.pairing.names import level_of, pattern_of, read_path, stem_of
+from intake.handover.pairing.mask_paths import level_of, pattern_of, read_path, stem_of
 from pipeline.core.errors import StudyError
 from pipeline.tables.registered import read_marker
 from pipeline.validate import _check_convention

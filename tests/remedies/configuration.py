@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 import pipeline.extraction
-from intake.handover.pairing.names import pattern_of
+from intake.handover.pairing.mask_paths import pattern_of
 from models.judge import judge
-from models.learning.estimators import family_of
+from models.learning.family_registry import family_of
 from models.learning.spaces import read_values
 from models.repetitions.outer_fits import outer_fits, read_outer_fits
 from models.transformers.ccc_filter import CCCFilter

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
-from intake.handover.pairing.names import Told, is_telling, normal, stem_of
+from intake.handover.pairing.mask_paths import Told, is_telling, normal, stem_of
 from intake.handover.people.linkage import Linkage
 from intake.handover.people.persons import canonical
 from intake.handover.reading.phases import of_phase

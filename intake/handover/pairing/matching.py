@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from intake.handover.pairing.choosing import Choosing, surname_conflicts
-from intake.handover.pairing.names import Pattern, level_of, normal, read_path
+from intake.handover.pairing.mask_paths import Pattern, level_of, normal, read_path
 from intake.handover.pairing.parting import readers_by_parting
 from intake.handover.pairing.structures_of_mask import follows, label_of, structures
 from intake.handover.people.linkage import Linkage

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
-from intake.handover.pairing.names import level_of, normal, says_version, stem_of
+from intake.handover.pairing.mask_paths import level_of, normal, says_version, stem_of
 
 #: More names that part masks are no readers.
 MOST_READERS = 9

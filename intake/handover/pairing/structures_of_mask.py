@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from intake.handover.pairing.names import Told, level_of
+from intake.handover.pairing.mask_paths import Told, level_of
 from pipeline.core.errors import CaseError
 from segmentation.structures.label_conventions import (
     Convention,

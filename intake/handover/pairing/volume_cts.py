@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from intake.handover.pairing.names import level_of, stem_of
+from intake.handover.pairing.mask_paths import level_of, stem_of
 from intake.handover.reading.folders import in_utf_8
 from intake.handover.reading.reading import top_folder
 from intake.handover.reading.sources import Handover, Series

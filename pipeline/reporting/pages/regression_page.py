@@ -17,7 +17,7 @@ from pipeline.core.mode_labels import LABEL, WORD
 from pipeline.reporting.blocks import Block, Facts, Figure, Items, Note, Paragraph, Section, Table
 from pipeline.reporting.figures.models import calibration_figure, decision_figure, roc_figure
 from pipeline.reporting.figures.nomogram import nomogram_figure
-from pipeline.reporting.parts.evaluation_tables import useful_ranges_table
+from pipeline.reporting.parts.fit_and_benefit_tables import useful_ranges_table
 from pipeline.reporting.parts.regression_tables import (
     checks_section,
     model_section,

@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.core.files import read_json, read_table, whole_file, whole_folder, write_csv
 from pipeline.reporting.blocks import Block, Facts, Figure, Items, Note, Paragraph, Section, Table
 from pipeline.reporting.figures.models import calibration_figure, decision_figure
-from pipeline.reporting.parts.evaluation_tables import useful_ranges_table
+from pipeline.reporting.parts.fit_and_benefit_tables import useful_ranges_table
 from pipeline.reporting.study_report import render
 from pipeline.reporting.wording import (
     METRIC_BOUNDS,

@@ -12,7 +12,7 @@ from pipeline.reporting.wording import UNIT, interval, number, plural, sentence_
 from pipeline.reporting.words.added_value_words import added_value_sentences, arms_sentence
 from pipeline.reporting.words.nested_words import nested_name
 from pipeline.running.provenance import software_version
-from pipeline.study.metrics import METRICS
+from pipeline.study.metric_registry import METRICS
 
 
 def _fitted(results: Results) -> bool:

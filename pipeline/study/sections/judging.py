@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pipeline.core.sections import Rule, option
-from pipeline.study.metrics import METRICS
+from pipeline.study.metric_registry import METRICS
 from pipeline.study.sections.fitting import FAMILY_NAMES, Family, Judged, Repetition
 
 Target = Annotated[float, Rule("what the threshold has to reach", bounds={"gt": 0, "lt": 1})]

@@ -7,7 +7,7 @@ from scipy.stats import loguniform
 from sklearn.metrics import roc_auc_score
 
 from models.learning import fold_fits
-from models.learning.estimators import family_of
+from models.learning.family_registry import family_of
 from models.learning.one_fit import Fit
 from models.learning.search import plan_search, search_model
 from models.learning.spaces import draw_parameters, read_values

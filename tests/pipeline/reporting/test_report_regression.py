@@ -14,7 +14,7 @@ from pipeline.core.mode_labels import WORD
 from pipeline.reporting.paper.findings import findings
 from pipeline.reporting.results import Course, Groups, Regression, Results
 from pipeline.reporting.sections.outcomes.groups import groups_section
-from pipeline.reporting.sections.regression import regression_section
+from pipeline.reporting.sections.regression_summary import regression_section
 from pipeline.reporting.sections.summary import summary_section
 from pipeline.reporting.wording import number
 from pipeline.reporting.words.group_words import called_groups

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from pipeline.core import command
-from pipeline.core.command_names import NAME_VARIABLE
+from pipeline.core.started_as import NAME_VARIABLE
 from pipeline.running import one_command
 from pipeline.running.one_command import PARTS, main
 from pipeline.running.run import parse

@@ -11,7 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from intake.handover.pairing.names import Told
+from intake.handover.pairing.mask_paths import Told
 from intake.handover.pairing.structures_of_mask import structures
 from intake.handover.tables import _label, _segment
 from intake.handover.writing.cleaning_volumes import clean_volume

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.reporting.blocks import Block, Figure, Note, Paragraph, Section, Table
-from pipeline.reporting.figures.clinical import columns_by_group, heat_map
+from pipeline.reporting.figures.described_columns import columns_by_group, heat_map
 from pipeline.reporting.parts import outcome_parts as parts
 from pipeline.reporting.parts import outcome_tables as printed
 from pipeline.reporting.results import Course, Results

@@ -18,7 +18,10 @@ from pipeline.reporting.figures.models import (
 from pipeline.reporting.judged_rows import JudgedRows
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.parts.comparison_tables import comparison_table
-from pipeline.reporting.parts.evaluation_tables import goodness_of_fit_table, useful_ranges_table
+from pipeline.reporting.parts.fit_and_benefit_tables import (
+    goodness_of_fit_table,
+    useful_ranges_table,
+)
 from pipeline.reporting.results import Results, judged, metric
 from pipeline.reporting.sections.prediction.primary import primary_blocks
 from pipeline.reporting.sections.prediction.selection import NO_OUTCOME
@@ -35,7 +38,7 @@ from pipeline.reporting.wording import (
     share,
 )
 from pipeline.reporting.words.calibration_words import calibration_sentence
-from pipeline.study.metrics import METRICS, labels_of
+from pipeline.study.metric_registry import METRICS, labels_of
 from pipeline.tables.split_designs import holds_out
 
 #: Metrics of probabilities, and of decisions at a threshold, as they are printed.

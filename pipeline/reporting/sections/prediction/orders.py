@@ -8,7 +8,7 @@ from pipeline.core.mode_labels import WORD
 from pipeline.reporting.blocks import Block, Note, Section, Table
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import UNIT, number, plural
-from pipeline.study.metrics import METRICS
+from pipeline.study.metric_registry import METRICS
 from pipeline.study.model_families import MODEL_FAMILIES
 
 BEFORE, AFTER = "before the split", "after the split"

@@ -19,7 +19,7 @@ from pipeline.reporting.wording import (
     plural,
 )
 from pipeline.reporting.words.nested_words import nested_name
-from pipeline.study.metrics import METRICS
+from pipeline.study.metric_registry import METRICS
 from pipeline.tables.split_designs import holds_out
 
 

@@ -6,8 +6,8 @@ from pathlib import Path, PurePath
 
 import pytest
 
+from intake.handover.pairing.mask_paths import level_of, read_path
 from intake.handover.pairing.matching import conventions_of
-from intake.handover.pairing.names import level_of, read_path
 from intake.handover.pairing.parting import readers_by_parting
 from intake.handover.people.linkage import read_linkage
 from pipeline.core.errors import StudyError

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 
-from models.learning.estimators import FAMILIES, device_of, family_of
+from models.learning.family_registry import FAMILIES, device_of, family_of
 from models.learning.one_fit import Fit, early_stopping_rows, fit_estimator
 from models.learning.spaces import draw_parameters
 from pipeline.core.errors import StudyError

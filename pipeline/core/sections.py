@@ -233,9 +233,25 @@ def _of_another_version(found: str, where: str) -> StudyError:
 
 def _typed(one: Field, value: Any) -> Any:
     if value is not None and SECTION in one.metadata:
-        return section_of(one.metadata[SECTION], value)
+        kind = one.metadata[SECTION]
+        return (_entry_of if any(map(is_stated, fields(kind))) else section_of)(kind, value)
     if SECTIONS in one.metadata:
-        return [section_of(one.metadata[SECTIONS], each) for each in value]
+        return [_entry_of(one.metadata[SECTIONS], each) for each in value]
     if value is not None and NAMED in one.metadata:
-        return {name: section_of(one.metadata[NAMED], each) for name, each in value.items()}
+        return {name: _entry_of(one.metadata[NAMED], each) for name, each in value.items()}
     return value
+
+
+def _entry_of(kind: type[Section], values: Mapping) -> Section:
+    """Return a section that people write, such as a scale: what it leaves out has its default.
+
+    The default options hold no such section that its own would be added to, so that it is frozen
+    as it is written.
+    """
+    left_out = [one for one in fields(kind) if one.name not in values and not is_stated(one)]  # type: ignore[arg-type]
+    return section_of(kind, {one.name: default_of(one) for one in left_out} | dict(values))
+
+
+def is_stated(one: Field) -> bool:
+    """Return whether a field has no default: somebody has to state it."""
+    return one.default is MISSING and one.default_factory is MISSING

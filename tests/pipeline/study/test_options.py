@@ -14,7 +14,15 @@ import yaml
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems
-from pipeline.core.sections import SECTION, SECTIONS, default_of, rule_of, section_of
+from pipeline.core.sections import (
+    SECTION,
+    SECTIONS,
+    default_of,
+    is_stated,
+    part_of,
+    rule_of,
+    section_of,
+)
 from pipeline.study.config import DEFAULTS, resolve_config
 from pipeline.study.options.acceptance import check_options
 from pipeline.study.options.generate import made, write_all
@@ -131,6 +139,43 @@ def test_a_frozen_configuration_becomes_typed_sections() -> None:
     assert section_of(Options, resolve_config(READY)).primary is None
     with pytest.raises(dataclasses.FrozenInstanceError):
         options.seed = 3
+
+
+WRITTEN = {
+    "eligibility": [{"label": "adults", "formula": "age >= 18"}],
+    "outcome": {"name": "pain", "formula": "vas >= 4"},
+    "primary": {"model": "lr"},
+    "figures": [{"title": "Clefts", "panels": [{"image": "a.png", "caption": "A cleft."}]}],
+    "outcomes": {
+        "scales": [{"label": "VAS", "unit": "points", "range": [0, 10], "columns": {"0": "v"}}],
+        "events": [{"label": "death", "event": "died", "followed": "years", "unit": "years"}],
+        "levels": {"treated": "levels"},
+    },
+}  # fmt: skip
+
+
+def test_sections_that_people_write_have_the_defaults_of_what_they_leave_out() -> None:
+    config = resolve_config(READY)
+    for name, value in WRITTEN.items():
+        config[name] = config[name] | value if name == "outcomes" else value
+    options = part_of(Options, config)
+    assert options.outcomes.scales[0].good == "low"
+    assert options.outcomes.events[0].time is None
+    assert options.outcomes.levels.new is None
+    assert options.primary.metric == "auroc"
+    assert options.figures[0].panels[0].image == "a.png"
+    stated = {
+        kind
+        for name, one in every_field()
+        for kind in (one.metadata.get(SECTION), one.metadata.get(SECTIONS))
+        if kind is not None and any(map(is_stated, dataclasses.fields(kind)))
+    }
+    assert {kind.__name__ for kind in stated} == {
+        *("Condition", "Event", "ExampleFigure", "Levels", "Outcome", "Panel", "Primary", "Scale")
+    }
+    config["outcomes"]["scales"] = [{"label": "VAS", "unit": "points", "range": [0, 10]}]
+    with refusal("study-of-another-version", StudyError, match="columns"):
+        part_of(Options, config)
 
 
 @pytest.mark.parametrize("change", [{"patience": None}, {"pateince": 3}])

@@ -81,6 +81,7 @@ def results_of(tables: dict[str, pd.DataFrame], info: dict = INFO) -> object:
                 "ablation.where": info["where"],
                 "mode": "rigorous",
                 "split": {"design": "holdout", "declared": None},
+                "split.design": "holdout",
             }[option]
 
     ablations = {}

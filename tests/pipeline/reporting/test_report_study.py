@@ -953,7 +953,7 @@ def test_overlap_and_deviation_of_features_are_related(copied_images):
     write_table(families, path)
     section = concordance_section(read_results(copied_images / "study"))
     texts = [block.text for block in section.blocks if isinstance(block, Paragraph)]
-    assert "rank correlation of −0.50 (−0.80 to −0.10)" in texts[-1]
+    assert "Spearman correlation of −0.50 (−0.80 to −0.10)" in texts[-1]
     blocks = {b.name: b for b in section.all_blocks() if isinstance(b, (Figure, Table))}
     assert len(blocks) == 6
 

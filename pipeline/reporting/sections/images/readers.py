@@ -256,7 +256,8 @@ def _pictures(results: Results) -> list[Block]:
     blocks: list[Block] = [Pictures(shown)] if shown else []
     if folded:
         rest = f"; {left} more are in the study's folders of pictures" if left else ""
-        alone = len(ordered) - len(compared)
+        # Without any pair of readers every picture is of one, and there is nothing to set apart.
+        alone = len(ordered) - len(compared) if compared else 0
         rest += f" ({count(alone)} of all show one reader's contour alone)" if alone else ""
         summary = f"{plural(len(folded), 'further case')}, lowest agreement first{rest}"
         blocks.append(

@@ -25,7 +25,7 @@ from pipeline.running.run_lock import LOCK_FILE, RUN, begin_run, name_run, only_
 from pipeline.tables.registered import write_marker
 from tests.support.refusals import refusal
 
-SCANS = 4
+SCANS = 12
 
 
 def test_who_runs_is_said(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from intake.clinical.sheets import Sheet
 
 REFUSED, UNMATCHED, DOUBT = "row REFUSED", "row of no patient", "row to look at"
-MERGED, HIDDEN, UNREAD, COMMENT = (
+MERGED, HIDDEN, NOT_READ, COMMENT = (
     "row taken as one with another", "hidden, read all the same", "worksheet NOT read",
     "comment NOT read",
 )  # fmt: skip

@@ -50,10 +50,10 @@ from intake.clinical.lines import (
     LEFT_OUT,
     MERGED,
     NEAR,
+    NOT_READ,
     REFUSED,
     TO_CONFIRM,
     UNMATCHED,
-    UNREAD,
     Line,
     beside_the_cells,
 )
@@ -239,7 +239,7 @@ def _with_keys(
     found, errors = [], []
     sheets = read_sheets(path)
     for title, why in sheets[0].unread:
-        made.lines.append(Line(f"{path.name}, worksheet {title}", "", "", UNREAD, why))
+        made.lines.append(Line(f"{path.name}, worksheet {title}", "", "", NOT_READ, why))
     for sheet in sheets:
         persons, error = person_columns(sheet), None
         try:
@@ -253,7 +253,7 @@ def _with_keys(
         proposed = by_person(sheet, unnumbered, persons, patients)
         if error is not None and not proposed.pairs:
             errors.append(error)
-            made.lines.append(Line(sheet.where, "", "", UNREAD, "no numbers of patients in it"))
+            made.lines.append(Line(sheet.where, "", "", NOT_READ, "no numbers of patients in it"))
             continue
         made.lines += beside_the_cells(sheet)
         made.rows += len(sheet.cells)

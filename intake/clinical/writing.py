@@ -20,10 +20,10 @@ from intake.clinical.lines import (
     LEFT_OUT,
     MERGED,
     NEAR,
+    NOT_READ,
     REFUSED,
     TO_CONFIRM,
     UNMATCHED,
-    UNREAD,
 )
 from intake.clinical.preparing import Clinical
 from intake.handover.pages.handover_page import SheetLine
@@ -56,8 +56,8 @@ ENROLMENT = {
 HEADER = ("sheet", "row", "column", "what", "why", "in the sheet", "pseudonym")
 
 ORDER = (
-    TO_CONFIRM, REFUSED, UNREAD, NEAR, UNMATCHED, ABSENT, DOUBT, BY_PERSON, MERGED, HIDDEN, COMMENT,
-    LEFT_OUT, CELL, CHANGED,
+    TO_CONFIRM, REFUSED, NOT_READ, NEAR, UNMATCHED, ABSENT, DOUBT, BY_PERSON, MERGED, HIDDEN,
+    COMMENT, LEFT_OUT, CELL, CHANGED,
 )  # fmt: skip
 
 
@@ -238,7 +238,7 @@ def write_list(clinical: Clinical, linkage: Linkage, path: Path) -> None:
 
 def page_lines(clinical: Clinical | None) -> list[SheetLine]:
     """Return what the page to confirm says of the sheets: what somebody should look at."""
-    told = (*OF_PATIENT, UNREAD, UNMATCHED, NEAR, HIDDEN, COMMENT)
+    told = (*OF_PATIENT, NOT_READ, UNMATCHED, NEAR, HIDDEN, COMMENT)
     found = []
     for line in clinical.lines if clinical else ():
         if line.what in told:
@@ -288,7 +288,7 @@ def summary(clinical: Clinical, drafted: Drafted, out: Path, listed: Path, patie
     ):
         if number := clinical.counted(what):
             lines.append(f"{number:>8} {says}")
-    unread = [line for line in clinical.lines if line.what == UNREAD]
+    unread = [line for line in clinical.lines if line.what == NOT_READ]
     lines += [f"         {line.sheet}: NOT read: {line.why}" for line in unread]
     told = [line for line in clinical.lines if line.what in (REFUSED, DOUBT, MERGED) and line.row]
     lines += [f"         {line.sheet}, row {line.row}: {line.why}" for line in told[:MOST_TOLD]]

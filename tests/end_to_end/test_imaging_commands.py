@@ -208,7 +208,9 @@ def test_nobody_is_identified_by_any_byte(study):
             continue
         content = path.read_bytes()
         if path.suffix == ".nrrd":
-            content += gzip.decompress(content.split(b"\n\n", 1)[1])
+            head, voxels = content.split(b"\n\n", 1)
+            if b"encoding: gzip" in head:
+                content += gzip.decompress(voxels)
         if path.suffix == ".parquet":
             content += pd.read_parquet(path).to_csv().encode()
         assert not any(secret in content for secret in secrets), path

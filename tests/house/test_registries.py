@@ -126,7 +126,9 @@ def test_a_constant_of_an_analysis_changes_the_fingerprint_of_its_stage(
 def test_colours_and_labels_train_nothing_anew(tree: Path) -> None:
     stages = ("models.train", "models.evaluate", "pipeline.describe_groups")
     before = [code_fingerprint(stage, tree) for stage in stages]
-    families, metrics = (tree / f"pipeline/study/{n}.py" for n in ("model_families", "metrics"))
+    families, metrics = (
+        tree / f"pipeline/study/{n}.py" for n in ("model_families", "metric_registry")
+    )
     edited(families, "#000000", "#b0174b")
     edited(metrics, '"Brier score"', '"Score of Brier"')
     edited(tree / "pipeline/study/analyses/outcomes.py", '"groups compared by', '"groups told by')

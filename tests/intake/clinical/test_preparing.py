@@ -22,10 +22,10 @@ from intake.clinical.lines import (
     LEFT_OUT,
     MERGED,
     NEAR,
+    NOT_READ,
     REFUSED,
     TO_CONFIRM,
     UNMATCHED,
-    UNREAD,
 )
 from intake.clinical.naming import column_name
 from intake.clinical.sheets import read_sheets
@@ -104,7 +104,7 @@ def test_worksheets_are_joined_and_a_legend_is_left_out(ward):
     assert set(made.columns) == {"geschlecht", "age", "vas_prae_op", "vas"}
     assert values(made, "vas") == list("012345")
     assert made.columns["vas"].context == ("Verlauf", "x")
-    assert [(line.sheet, line.why) for line in made.lines if line.what == UNREAD] == [
+    assert [(line.sheet, line.why) for line in made.lines if line.what == NOT_READ] == [
         ("x.xlsx, worksheet L", "no table: no header above rows of values")
     ]
 
@@ -127,10 +127,10 @@ def test_what_excel_hides_and_comments_are_named(ward):
     told = {
         (line.what, line.sheet, line.row, line.column, line.text)
         for line in made.lines
-        if line.what in (HIDDEN, COMMENT, UNREAD)
+        if line.what in (HIDDEN, COMMENT, NOT_READ)
     }
     assert told == {
-        (UNREAD, "x.xlsx, worksheet Reserve", "", "", ""),
+        (NOT_READ, "x.xlsx, worksheet Reserve", "", "", ""),
         (HIDDEN, "x.xlsx", 4, "", ""),
         (HIDDEN, "x.xlsx", "", "Kreatinin", ""),
         (COMMENT, "x.xlsx", 3, "BMI", "falsch, war 44"),

@@ -49,7 +49,9 @@ def _too_small(folder) -> None:
     def correct(**split: object) -> object:
         given = config()
         given["split"] |= split
-        return correct_optimism(Procedure("lr", columns, typed(given), "reduced"), rare, final)
+        options = typed(given)
+        procedure = Procedure("lr", columns, options, "reduced")
+        return correct_optimism(procedure, rare, final, options.optimism.resamples)
 
     refused(lambda: correct(folds=9), "Nearly every resample", "use fewer folds")
     assert correct(folds=2)

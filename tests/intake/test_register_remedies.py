@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from intake.handover.pairing.mask_paths import level_of, pattern_of, read_path, stem_of
 from pipeline.core.errors import StudyError
 from pipeline.tables.registered import read_marker
+from pipeline.tables.sites import HandedIn
 from pipeline.validate import _check_convention
 from tests.intake.test_register_patients import Folder
 from tests.support.hospital import SMALL, write_segments, write_small, write_small_mask
@@ -201,7 +202,10 @@ def test_what_intake_was_told_reaches_the_study(folder, value, told, capsys, cap
     assert marker.get("convention") == told
     for stated in ("none", "verse", "totalsegmentator"):
         caplog.clear()
-        _check_convention({"cases": folder.out / "cases.csv", "masks": {"convention": stated}})
+        given = HandedIn(
+            cases=str(folder.out / "cases.csv"), features=None, clinical=None, sites=None
+        )
+        _check_convention(given, stated)
         assert (shown in caplog.text) == (told is not None and stated == "totalsegmentator")
 
 

@@ -99,22 +99,22 @@ def test_the_only_family_leaves_the_same_as_its_block(columns, config):
 
 
 def test_steps_of_the_chain_change_the_configuration_alone(columns, config):
-    options = nothing(config, steps="all") | {"oversampling": "adasyn_tomek"}
+    options = typed(nothing(config, steps="all") | {"oversampling": "adasyn_tomek"})
     before = copy.deepcopy(options)
-    steps = plan_steps(columns, [], [], typed(options))
+    steps = plan_steps(columns, [], [], options)
     assert [step.name for step in steps] == ["full", *(f"skip-{name}" for name in CHAIN_STEPS)]
-    changed = {step.removed[0]: step.configure(typed(options)) for step in steps[1:]}
-    assert changed["ccc"]["selection"]["ccc"]["threshold"] is None
-    assert changed["wilcoxon"]["selection"]["wilcoxon"]["p"] is None
-    assert changed["mrmr"]["selection"]["mrmr"]["k"] is None
-    assert changed["clinical_filter"]["selection"]["clinical"]["p"] is None
-    assert changed["scaling"]["scaling"]["method"] == "none"
-    assert changed["oversampling"]["oversampling"] == "none"
+    changed = {step.removed[0]: step.configure(options) for step in steps[1:]}
+    assert changed["ccc"].selection.ccc.threshold is None
+    assert changed["wilcoxon"].selection.wilcoxon.p is None
+    assert changed["mrmr"].selection.mrmr.k is None
+    assert changed["clinical_filter"].selection.clinical.p is None
+    assert changed["scaling"].scaling.method == "none"
+    assert changed["oversampling"].oversampling == "none"
     for step in steps[1:]:
         assert step.columns == columns
-        assert step.configure(typed(options)) != before
+        assert step.configure(options) != before
     assert options == before
-    assert steps[0].configure(typed(options)) == before
+    assert steps[0].configure(options) == before
 
 
 @pytest.mark.parametrize(
@@ -165,10 +165,10 @@ def test_from_the_fixed_signature_nothing_else_may_step_in(columns, config):
     assert steps["top-1"].columns.names == [f"{r}:{f}" for r in "AB" for f in (SHAPE, WAVELET)]
     assert steps["without-wavelet"].columns.features == (SHAPE,)
     for name in ("full", "top-1", "without-wavelet", "skip-scaling"):
-        chosen = steps[name].configure(typed(options))["selection"]
-        assert chosen["ccc"]["threshold"] is chosen["wilcoxon"]["p"] is chosen["mrmr"]["k"] is None
-        assert chosen["clinical"]["p"] is None
-    assert steps["skip-scaling"].configure(typed(options))["scaling"]["method"] == "none"
+        chosen = steps[name].configure(typed(options)).selection
+        assert chosen.ccc.threshold is chosen.wilcoxon.p is chosen.mrmr.k is None
+        assert chosen.clinical.p is None
+    assert steps["skip-scaling"].configure(typed(options)).scaling.method == "none"
     notes = {name: step.note for name, step in steps.items() if step.note}
     assert notes == {
         "named-1": "not done: it is not in the signature",

@@ -56,7 +56,7 @@ def training() -> pd.Series:
 
 
 def test_groups_have_the_figures_of_their_own_rows(rows, study):
-    groups = groups_of_units("auto", rows, study, "patient", training())
+    groups = groups_of_units("auto", rows, study.cases, study.dictionary, "patient", training())
     assert set(groups) == {"sex", "age", "level"}
     table = subgroup_table({"lr": sample_of(rows)}, UNITS, groups, 0.95)
     found = table.set_index(["by", "group", "metric"])
@@ -74,7 +74,9 @@ def test_groups_have_the_figures_of_their_own_rows(rows, study):
 
 
 def test_a_group_that_is_too_small_has_no_figure_and_says_so(rows, study):
-    groups = groups_of_units({"level": []}, rows, study, "patient", training())
+    groups = groups_of_units(
+        {"level": []}, rows, study.cases, study.dictionary, "patient", training()
+    )
     table = subgroup_table({"lr": sample_of(rows)}, UNITS, groups, 0.95)
     few = table[table["group"] == "T12 and L1"]
     assert few[["value", "low", "high"]].isna().all(axis=None)
@@ -84,10 +86,12 @@ def test_a_group_that_is_too_small_has_no_figure_and_says_so(rows, study):
 
 def test_ages_are_cut_at_the_median_of_the_training_rows_alone(rows, study):
     old = pd.Series(rows["age"].to_numpy() >= 80, index=UNITS)
-    groups = groups_of_units({"age": []}, rows, study, "patient", old)
+    groups = groups_of_units({"age": []}, rows, study.cases, study.dictionary, "patient", old)
     cut = rows.loc[rows["age"] >= 80, "age"].median()
     assert set(groups["age"]) == {f"below {cut:g}", f"{cut:g} and above"}
-    named = groups_of_units({"age": [65, 80]}, rows, study, "patient", old)["age"]
+    named = groups_of_units({"age": [65, 80]}, rows, study.cases, study.dictionary, "patient", old)[
+        "age"
+    ]
     assert named.value_counts()["80 and above"] == (rows["age"] >= 80).sum()
 
 
@@ -95,7 +99,9 @@ def test_scans_lend_their_units_scanner_and_kernel(rows, study):
     ingest = pd.DataFrame({"scan_id": study.cases["scan_id"], "kernel": "B60", "scanner": "X"})
     ingest.loc[:49, "kernel"] = None
     ingest.loc[50:99, "kernel"] = "B40"
-    groups = groups_of_units("auto", rows, study, "patient", training(), ingest)
+    groups = groups_of_units(
+        "auto", rows, study.cases, study.dictionary, "patient", training(), ingest
+    )
     assert "scanner" not in groups  # all are of one
     assert groups["kernel"].value_counts().to_dict() == {"B60": 100, "B40": 50, "not known": 50}
     twice = SimpleNamespace(
@@ -104,7 +110,13 @@ def test_scans_lend_their_units_scanner_and_kernel(rows, study):
     )
     second = pd.DataFrame({"scan_id": ["second"], "kernel": ["B60"], "scanner": ["X"]})
     both = groups_of_units(
-        {"kernel": []}, rows, twice, "patient", training(), pd.concat([ingest, second])
+        {"kernel": []},
+        rows,
+        twice.cases,
+        twice.dictionary,
+        "patient",
+        training(),
+        pd.concat([ingest, second]),
     )
     assert both["kernel"][UNITS[60]] == "B40 and B60"
 
@@ -115,7 +127,9 @@ def test_in_outer_folds_only_pairs_of_one_fold_count(rows, study):
     risk = rows["risk"].to_numpy() / 4 + 0.5 * folds
     outcome, patients = rows["outcome"].to_numpy(), rows["patient_id"].to_numpy()
     held = HeldOut(outcome, patients, folds, risk, np.full((1, 200), 0.5))
-    groups = groups_of_units({"sex": []}, rows, study, "patient", training())
+    groups = groups_of_units(
+        {"sex": []}, rows, study.cases, study.dictionary, "patient", training()
+    )
     table = subgroup_table({"lr": held}, UNITS, groups, 0.95)
     found = table[table["metric"] == "auroc"].set_index("group")
     women = rows["sex"] == "female"
@@ -128,6 +142,6 @@ def test_in_outer_folds_only_pairs_of_one_fold_count(rows, study):
 
 
 def test_no_fitted_model_gives_an_empty_table(rows, study):
-    groups = groups_of_units("auto", rows, study, "patient", training())
+    groups = groups_of_units("auto", rows, study.cases, study.dictionary, "patient", training())
     assert subgroup_table({}, UNITS, groups, 0.95).empty
     assert subgroup_table({"lr": sample_of(rows)}, UNITS, {}, 0.95).empty

@@ -505,7 +505,8 @@ def test_a_step_without_a_threshold_has_no_counts_and_says_why(
 
 
 def test_parameters_of_another_model_are_refused(monkeypatch):
-    monkeypatch.setattr("models.ablate.open_study", lambda folder: SimpleNamespace(config={}))
+    study = SimpleNamespace(options=lambda kind: None)
+    monkeypatch.setattr("models.ablate.open_study", lambda folder: study)
     monkeypatch.setattr("models.ablate.read_inputs", lambda *paths: (None, None))
     monkeypatch.setattr("models.ablate.training_rows", lambda table: (None, None))
     monkeypatch.setattr("models.ablate.read_json", lambda path: {"model": "rf"})

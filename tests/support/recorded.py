@@ -82,6 +82,13 @@ def noting() -> Iterator[None]:
 
 _plain = pipeline.core.sections._made
 
+#: Python's own code that makes a changed copy; 3.13 has a second function for it.
+_COPYING = {
+    getattr(dataclasses, name).__code__
+    for name in ("replace", "_replace")
+    if hasattr(dataclasses, name)
+}
+
 
 def _made(kind: type, values: Mapping) -> Any:
     if not isinstance(values, Recorded):
@@ -107,7 +114,7 @@ def _noting(kind: type, read: set[str], outer: str) -> type:
     def get(self: object, name: str) -> Any:
         value = object.__getattribute__(self, name)
         # A changed copy takes over what it does not change, and reads nothing.
-        copied = sys._getframe(1).f_code is dataclasses.replace.__code__
+        copied = sys._getframe(1).f_code in _COPYING
         full = f"{outer}{name}"
         if name in names and not copied and (full in KNOWN or not dataclasses.is_dataclass(value)):
             read.add(full)

@@ -29,8 +29,7 @@ from intake.clinical.writing import clinical_path
 from intake.handover.people.linkage import read_linkage
 from pipeline.core import command
 from pipeline.core.files import write_csv
-from pipeline.study.option_numbers import SEED, bounded_number, number_within
-from proofs.wrong_pairings import RIGHT, Patient, made_up, write_ct, write_mask
+from proofs.wrong_pairings import RIGHT, Patient, made_up, parser, write_ct, write_mask
 
 #: Confused rows of each kind, 50 in all.
 PLANTED = {
@@ -209,15 +208,4 @@ def main(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = command.parser("proofs.wrong_names", __doc__)
-    arguments.add_argument("--out", required=True, type=Path, help="a new folder")
-    arguments.add_argument(
-        "--seed", type=number_within(SEED), default=1, help="of what is drawn (1)"
-    )
-    arguments.add_argument(
-        "--scale",
-        type=bounded_number("number", minimum=0.01, maximum=10),
-        default=1.0,
-        help="share of its size (1)",
-    )
-    command.run(main, arguments)
+    command.run(main, parser("proofs.wrong_names", __doc__))

@@ -291,8 +291,9 @@ def main(options: argparse.Namespace) -> None:
     print(f"{asked:.1%} of the right masks and rows were questioned")
 
 
-if __name__ == "__main__":
-    arguments = command.parser("proofs.wrong_pairings", __doc__)
+def parser(name: str, doc: str) -> argparse.ArgumentParser:
+    """Return the command line of a proof that makes a hospital and takes it in."""
+    arguments = command.parser(name, doc)
     arguments.add_argument("--out", required=True, type=Path, help="a new folder")
     arguments.add_argument(
         "--seed", type=number_within(SEED), default=1, help="of what is drawn (1)"
@@ -303,4 +304,8 @@ if __name__ == "__main__":
         default=1.0,
         help="share of its size (1)",
     )
-    command.run(main, arguments)
+    return arguments
+
+
+if __name__ == "__main__":
+    command.run(main, parser("proofs.wrong_pairings", __doc__))

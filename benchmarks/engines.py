@@ -25,10 +25,10 @@ from models.learning.search import search_model
 from models.modes.mode import transform_folds
 from models.scoring.metrics import auroc
 from models.study_files.inputs import training_rows
-from models.workers.journal import Journal
 from pipeline.core.files import json_hash
 from pipeline.core.seeds import derive_seed
 from pipeline.running.fingerprint import code_fingerprint
+from pipeline.running.workers.journal import Journal
 from pipeline.study.changed import with_option
 from pipeline.study.option_numbers import SEED, bounded_number, number_within
 

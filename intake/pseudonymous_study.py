@@ -50,12 +50,12 @@ from intake.handover.writing.study_tree import (
     write_tables,
 )
 from intake.identity.patterns import SearchWhenAsked
-from models.workers.parallel import Workers
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.leftovers import clear_leftovers
 from pipeline.core.problems import listing
 from pipeline.imaging.dicom.dicom_identity import Identity
+from pipeline.running.workers.parallel import Workers
 from pipeline.study.option_numbers import bounded_number
 from pipeline.tables.registered import MARKER, read_marker
 from segmentation.structures.label_conventions import BUILT_IN

@@ -38,9 +38,6 @@ from models.study_files.outputs import (
     write_result,
 )
 from models.transformers.columns import Columns
-from models.workers.journal import Journal
-from models.workers.parallel import Workers
-from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.errors import FitError, StudyError
 from pipeline.core.files import read_json, read_table
@@ -48,6 +45,9 @@ from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import labelled_log
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
+from pipeline.running.workers.journal import Journal
+from pipeline.running.workers.parallel import Workers
+from pipeline.running.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.ablation import Ablation, AblationSeeds

@@ -32,12 +32,12 @@ from models.scoring.added_value import COLUMNS, compare_folds
 from models.study_files.inputs import input_arguments, read_inputs, training_rows
 from models.study_files.outputs import empty_table, write_facts, write_result
 from models.transformers.columns import Columns
-from models.workers.resuming import journal_until_done, stage_key
 from pipeline.core import command
 from pipeline.core.files import read_json, read_table
 from pipeline.core.fit_status import is_fitted
 from pipeline.core.mode_labels import RIGOROUS, labelled_log
 from pipeline.core.sections import taken
+from pipeline.running.workers.resuming import journal_until_done, stage_key
 from pipeline.study.sections.judging import Primary
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.added_value import AddedValue, AddedValueDifferences

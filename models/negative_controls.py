@@ -29,15 +29,15 @@ from models.scoring.paired_controls import TRUE, judged_arms
 from models.study_files.inputs import input_arguments, read_inputs, training_rows
 from models.study_files.outputs import empty_table, write_facts, write_result
 from models.transformers.columns import Columns
-from models.workers.journal import Journal
-from models.workers.parallel import Workers
-from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json, read_table
 from pipeline.core.mode_labels import RIGOROUS, labelled_log
 from pipeline.core.sections import taken
 from pipeline.core.table_schema import types_of
+from pipeline.running.workers.journal import Journal
+from pipeline.running.workers.parallel import Workers
+from pipeline.running.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.study.changed import with_option
 from pipeline.study.sections.controls import Controls as Asked
 from pipeline.study.sections.judging import Nested, Primary

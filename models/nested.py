@@ -33,9 +33,6 @@ from models.study_files.outputs import (
     write_facts,
     write_result,
 )
-from models.workers.journal import Journal
-from models.workers.parallel import Workers
-from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.files import read_json
@@ -43,6 +40,9 @@ from pipeline.core.fit_status import REASON, is_fitted
 from pipeline.core.mode_labels import RIGOROUS
 from pipeline.core.sections import taken
 from pipeline.core.table_schema import types_of
+from pipeline.running.workers.journal import Journal
+from pipeline.running.workers.parallel import Workers
+from pipeline.running.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.study.sections.judging import Nested as Repeated
 from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.nested import Nested, NestedPredictions

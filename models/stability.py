@@ -32,12 +32,12 @@ from models.study_files.outputs import write_facts, write_result
 from models.transformers.chain import selection_chain, signature_of
 from models.transformers.chain_options import ChainOptions
 from models.transformers.columns import BLOCKS, Columns, candidates_of
-from models.workers.journal import Journal
-from models.workers.parallel import Workers
-from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core import command
 from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
+from pipeline.running.workers.journal import Journal
+from pipeline.running.workers.parallel import Workers
+from pipeline.running.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.study.option_numbers import PROCESSES, number_within
 from pipeline.study.sections.judging import Evaluation
 from pipeline.study.sections.judging import Stability as Repeated

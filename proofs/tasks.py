@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from models.workers.journal import Journal
-from models.workers.parallel import Workers
+from pipeline.running.workers.journal import Journal
+from pipeline.running.workers.parallel import Workers
 
 
 def run_missing(

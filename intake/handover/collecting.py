@@ -14,9 +14,9 @@ from intake.handover.reading.memory import Memory
 from intake.handover.reading.metaimage import SUFFIX
 from intake.handover.reading.reading import read_handovers
 from intake.handover.reading.sources import Handover
-from models.workers.parallel import Workers
 from pipeline.core import command
 from pipeline.core.errors import StudyError
+from pipeline.running.workers.parallel import Workers
 from segmentation.formats.mask_files import ACCEPTED
 
 #: Endings of masks that are taken, and of masks in formats that are not.

@@ -12,9 +12,9 @@ from models.learning.procedure import Procedure
 from models.repetitions.optimism_resamples import resample_of
 from models.scoring.intervals import patient_resamples
 from models.scoring.recalibration import fit_recalibration
-from models.workers.parallel import Workers
 from pipeline.core.errors import FitError, StudyError
 from pipeline.core.seeds import derive_seed
+from pipeline.running.workers.parallel import Workers
 
 MAX_LEFT_OUT = 0.2
 """Largest share of resamples on which the procedure may fail to run."""

@@ -18,12 +18,12 @@ from models.learning.notes import counted_notes
 from models.learning.options import SearchOptions
 from models.learning.spaces import draw_parameters, plan_phases
 from models.modes.rows import FoldData
-from models.workers.journal import Journal
-from models.workers.parallel import Workers
 from pipeline.core.command import progress
 from pipeline.core.errors import FitError
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
+from pipeline.running.workers.journal import Journal
+from pipeline.running.workers.parallel import Workers
 from pipeline.study.sections.fitting import Search as SearchSection
 from pipeline.tables.schemas.prediction.training import Search
 

@@ -17,14 +17,14 @@ from models.scoring.added_value import compare_arms, net_benefit
 from models.scoring.intervals import patient_resamples
 from models.scoring.performance import Sample
 from models.transformers.columns import Columns
-from models.workers.journal import Journal
-from models.workers.parallel import Workers
-from models.workers.resuming import map_kept
 from pipeline.core import command
 from pipeline.core.errors import FitError
 from pipeline.core.mode_labels import RIGOROUS
 from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
+from pipeline.running.workers.journal import Journal
+from pipeline.running.workers.parallel import Workers
+from pipeline.running.workers.resuming import map_kept
 from pipeline.study.sections.added_value import AddedValue
 from pipeline.study.sections.judging import Nested
 

@@ -25,7 +25,6 @@ import SimpleITK as sitk
 from snakemake_executor_plugin_slurm.accounts import validate_account
 from snakemake_interface_common.exceptions import WorkflowError
 
-from models.workers.journal import Journal
 from pipeline.core.files import read_table, write_table
 from pipeline.core.installed.own_files import PACKAGES
 from pipeline.core.keeping.store import Store
@@ -34,6 +33,7 @@ from pipeline.ingest import ingest_scans
 from pipeline.running.image import check_image
 from pipeline.running.run_lock import LOCK_FILE, RUN, _clear_locks, begin_run, name_run, only_run
 from pipeline.running.slurm_jobs import refusal
+from pipeline.running.workers.journal import Journal
 from pipeline.study.config import DEFAULTS, load_yaml
 from pipeline.tables.schemas.features.reproducibility import ReproducibilityFamilies
 from tests.pipeline.core.keeping import test_store_damage as damaged

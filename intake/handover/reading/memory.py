@@ -27,11 +27,11 @@ from intake.handover.reading.facts import Facts, Place
 from intake.handover.reading.outlines import Outline, outline_of
 from intake.handover.reading.sources import Series
 from intake.identity import identities
-from models.workers.parallel import Workers
 from pipeline.core.files import file_hash, json_hash
 from pipeline.imaging.dicom import dicom_contrast, dicom_identity
 from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.imaging.geometry import Geometry
+from pipeline.running.workers.parallel import Workers
 from segmentation.structures.segments import MaskFile, PlacedMask, Segment
 
 #: Files after which what was read is kept, so that a killed intake need not read it again.

@@ -30,8 +30,8 @@ from intake.handover.reading.memory import Memory
 from intake.handover.reading.patients import settle
 from intake.handover.reading.sources import Handover, Image
 from intake.identity.identities import of_path
-from models.workers.parallel import Workers
 from pipeline.imaging.dicom.dicom_identity import Identity
+from pipeline.running.workers.parallel import Workers
 
 #: More processes than these read no faster from one disk.
 MOST = 8

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from intake.handover.people.linkage import uid_of
 from intake.handover.writing.cleaning import clean_dicom
-from models.workers.parallel import Workers
 from pipeline.core.errors import VertebromicsError
+from pipeline.running.workers.parallel import Workers
 
 #: Slices that a process copies at a time.
 AT_A_TIME = 50

@@ -24,7 +24,6 @@ from intake.handover.writing.copying import Task, copy_slices
 from intake.identity.identities import read_header
 from intake.identity.patterns import Search, SearchWhenAsked
 from intake.identity.variants import is_dicom_term
-from models.workers.parallel import Workers
 from pipeline.core.errors import CaseError
 from pipeline.core.files import (
     csv_text,
@@ -35,6 +34,7 @@ from pipeline.core.files import (
     whole_folder,
 )
 from pipeline.imaging.volumes import volume_suffix
+from pipeline.running.workers.parallel import Workers
 from pipeline.tables.cases import HANDED_IN
 from pipeline.tables.registered import write_marker
 

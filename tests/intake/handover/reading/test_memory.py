@@ -12,7 +12,7 @@ import pytest
 from intake.handover.reading import memory as module
 from intake.handover.reading.memory import Memory, memory_path
 from intake.handover.reading.reading import facts_of_file
-from models.workers.parallel import Workers
+from pipeline.running.workers.parallel import Workers
 from tests.intake.test_register_patients import Folder
 from tests.support.hospital import ANNA, write_ct, write_seg, write_small, write_small_mask
 

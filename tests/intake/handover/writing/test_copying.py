@@ -12,9 +12,9 @@ from intake.handover.reading.sources import Series
 from intake.handover.writing import cleaning, copying
 from intake.handover.writing.study_tree import Names, StudyTree
 from intake.identity.patterns import Search, patterns_of
-from models.workers.parallel import Workers
 from pipeline.core.errors import CaseError
 from pipeline.imaging.dicom.dicom_identity import Identity
+from pipeline.running.workers.parallel import Workers
 from tests.intake.test_register_patients import Folder
 from tests.support.hospital import ANNA, write_ct, write_small
 

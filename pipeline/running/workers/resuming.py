@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from models.workers.journal import Journal
-from models.workers.parallel import Workers
 from pipeline.core.files import file_hash, json_hash
 from pipeline.running.fingerprint import code_fingerprint
 from pipeline.running.provenance import versions
+from pipeline.running.workers.journal import Journal
+from pipeline.running.workers.parallel import Workers
 
 logger = logging.getLogger("vertebromics")
 

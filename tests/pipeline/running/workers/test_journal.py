@@ -12,8 +12,8 @@ import yaml
 from demo.feature_names import feature_names
 from demo.tables import simulate_tables
 from models.split import split_table
-from models.workers.journal import Journal
 from pipeline.core.files import read_json, read_table, write_json, write_table
+from pipeline.running.workers.journal import Journal
 from tests.support.options import typed
 
 

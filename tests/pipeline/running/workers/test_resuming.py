@@ -1,6 +1,6 @@
 """Stages of repetitions that were stopped in the middle end with the tables of a run that was not.
 
-`tests/models/workers/test_journal.py` kills a search.
+`tests/pipeline/running/workers/test_journal.py` kills a search.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from models.repetitions.ablation_refits import Refits
 from models.repetitions.optimism_resamples import Resampled, packed, unpacked
 from models.split import split_table
 from models.transformers.columns import Columns
-from models.workers.journal import Journal
-from models.workers.parallel import Workers
-from models.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.core.files import read_json, write_json, write_table
 from pipeline.core.fit_status import WAS_FITTED
 from pipeline.core.sections import part_of
+from pipeline.running.workers.journal import Journal
+from pipeline.running.workers.parallel import Workers
+from pipeline.running.workers.resuming import journal_until_done, map_kept, stage_key
 from pipeline.tables.schemas.prediction.training import Importance
 from tests.support.filled import filled
 from tests.support.options import typed

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from models.workers.parallel import Workers
 from pipeline.core.errors import MachineError, StudyError
+from pipeline.running.workers.parallel import Workers
 from tests.support.refusals import refusal
 
 TASKS = """
@@ -110,7 +110,7 @@ def test_an_interruption_leaves_no_process_behind(tasks, tmp_path, repository, n
         textwrap.dedent(f"""
             import argparse, sys
             sys.path[:0] = [{str(tmp_path)!r}, {str(repository)!r}]
-            from models.workers.parallel import Workers
+            from pipeline.running.workers.parallel import Workers
             from pipeline.core import command
             import tasks_of_a_test
 

@@ -200,6 +200,7 @@ def scans_of(cases: pd.DataFrame) -> pd.DataFrame:
             "A scan has one patient, one image and one series",
             found=f"different ones for scan {listing(sorted(doubled))}",
             where="table `cases`",
+            remedy="give each scan one patient_id, one image and one series in the table of masks",
             code="scan-ambiguous",
         )
     scans = scans.sort_values("scan_id", ignore_index=True).astype(object)

@@ -124,6 +124,7 @@ def check_grey_values(low: float, high: float) -> None:
         raise CaseError(
             "A CT must hold more than one grey value to be normalised",
             found=f"{low:g} in every voxel",
+            remedy="hand in the original CT, or set `normalize: false` in the parameter file",
             code="ct-constant",
         )
 

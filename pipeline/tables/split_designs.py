@@ -140,6 +140,7 @@ def _undivided(table: pd.DataFrame, parts: np.ndarray, column: str) -> np.ndarra
             "All units of a patient belong to one part",
             found=f"{len(divided)} divided patients: {listing(map(shown_id, divided))}",
             where=f"column {column}",
+            remedy="write the same part into all rows of a patient",
             code="split-divides-patient",
         )
     return parts

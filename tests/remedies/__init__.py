@@ -12,8 +12,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,28 @@ def refused(
     has_code(told.value, row_of(section, bad_input))
     says(told.value, f"Remedy: .*{remedy}")
     return told.value
+
+
+#: A door that takes the folder of the test and what is given, bad things that are given, words of
+#: the remedy (a regular expression), and what the remedy makes of the bad things.
+Given = tuple[Callable[[Path, Any], object], Sequence[Any], str, Sequence[Any]]
+
+
+def entries(section: str, rows: Mapping[str, Given]) -> dict[str, Remedy]:
+    """Return the entries of rows whose door refuses what is bad, and takes what is mended."""
+
+    def entry(bad_input: str) -> Remedy:
+        door, bads, words, goods = rows[bad_input]
+
+        def run(folder: Path) -> None:
+            for bad in bads:
+                refused(section, bad_input, lambda bad=bad: door(folder, bad), words)
+            for good in goods:
+                door(folder, good)
+
+        return run
+
+    return {bad_input: entry(bad_input) for bad_input in rows}
 
 
 @contextlib.contextmanager

@@ -43,6 +43,7 @@ from tests.pipeline.test_validate import Files
 from tests.remedies import (
     Remedy,
     clinical_studies,
+    configuration_choices,
     example_images,
     maps,
     perturbations,
@@ -58,6 +59,7 @@ SECTION = "Configuration"
 REMEDIES: dict[str, Remedy] = {
     **rules.REMEDIES,
     **clinical_studies.REMEDIES,
+    **configuration_choices.REMEDIES,
     **example_images.REMEDIES,
     **perturbations.REMEDIES,
 }

@@ -9,18 +9,23 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pydicom
 import pytest
 from pydicom.uid import JPEGLSNearLossless, RLELossless
 
 from pipeline.core.errors import CaseError
-from pipeline.core.findings import Finding
+from pipeline.core.findings import Finding, from_json
+from pipeline.core.keeping.store import Store
 from pipeline.imaging.ct_options import CtChecks, CtOptions
+from pipeline.imaging.dicom import dicom_decode
 from pipeline.imaging.dicom.dicom_decode import check_pixels
 from pipeline.imaging.dicom.dicom_headers import read_headers
 from pipeline.imaging.dicom.dicom_series import choose_series
 from pipeline.imaging.read_ct import accepted_ct
 from pipeline.imaging.sources import source_files
+from pipeline.ingest import ingest_scans
+from pipeline.study.config import DEFAULTS, load_yaml
 from tests.pipeline.imaging.dicom.test_dicom_bits import write as write_explicit
 from tests.pipeline.imaging.dicom.test_dicom_decode import encode
 from tests.pipeline.imaging.dicom.test_dicom_multiframe import write_enhanced
@@ -259,6 +264,39 @@ def header_bit(folder: Path) -> None:
     path.write_bytes(content.replace(b"\x28\0\x10\0US", b"\x28\0\x10\0UQ"))  # Rows
 
 
+def misread(folder: Path) -> None:
+    """Write a series that a decoder gives back as fractions, by a file called `misread` beside."""
+    write_series(folder)
+    (folder / ".misread").touch()
+
+
+def decoded(folder: Path) -> list[Finding]:
+    with pytest.MonkeyPatch.context() as patch:
+        if (folder / ".misread").exists():
+            patch.setattr(dicom_decode, "_classic", lambda one: np.zeros((8, 10)))
+        return read(folder)
+
+
+def quoted(tmp_path: Path) -> None:
+    """The row of a scan quotes the error and its remedy; the other scan goes on."""
+    for name in "ab":
+        write_series(tmp_path / name)
+    remove(tmp_path / "a", 3)
+    scans = pd.DataFrame({"scan_id": list("ab"), "patient_id": list("ab"), "series": None})
+    scans["image"] = [str(tmp_path / name) for name in "ab"]
+
+    def ingested() -> list[list[Finding]]:
+        table = ingest_scans(scans, Store(tmp_path / "store"), load_yaml(DEFAULTS)["checks"])
+        return [from_json(text) for text in table["findings"]]
+
+    (finding,), other = ingested()
+    assert (finding.code, finding.severity, other) == ("ct-failed", "error", [])
+    says(finding.message, "must be evenly spaced.*1 slice")
+    says(finding.remedy, "export the whole series")
+    again(tmp_path / "a")
+    assert ingested() == [[], []]
+
+
 LOSS = "A CT for radiomics must never have been compressed with loss"
 READABLE = "Every DICOM file in the folder must be readable"
 SAME = "All slices of a series must have the same"
@@ -484,4 +522,14 @@ REMEDIES: dict[str, Remedy] = {
         "each reconstruction as a series",
     ),
     "One wrong bit anywhere in a slice's header": refused(header_bit, READABLE, COPY),
+    "A file whose header says that it holds no frame": refused(
+        spoilt(3, NumberOfFrames=0), "must hold at least one frame", ORIGINAL
+    ),
+    "Pixels that are no whole numbers, or do not fill the stated rows and columns": refused(
+        misread, "must be whole numbers in the stated rows", "export the series again",
+        door=decoded,
+    ),
+    "A CT that could not be read for a reason of its own (a finding that quotes the error)": (
+        quoted
+    ),
 } | REGISTERING  # fmt: skip

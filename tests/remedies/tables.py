@@ -14,6 +14,7 @@ from tests.remedies import (
     tables_ready,
     tables_regression,
     tables_sites,
+    tables_together,
     tables_validation,
     tables_values,
 )
@@ -21,7 +22,7 @@ from tests.remedies import (
 PARTS = [
     *(tables_files, tables_values, tables_ready, tables_people, tables_late, tables_groups),
     *(tables_regression, tables_models, tables_clinical_sheets, tables_validation, tables_sites),
-    tables_described,
+    *(tables_described, tables_together),
 ]
 REMEDIES: dict[str, Remedy] = {
     bad_input: remedy for part in PARTS for bad_input, remedy in part.REMEDIES.items()

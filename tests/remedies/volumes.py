@@ -23,7 +23,7 @@ from pipeline.imaging.geometry import Geometry
 from pipeline.imaging.read_ct import accepted_ct
 from pipeline.imaging.sources import placed, source_files
 from pipeline.imaging.volumes import read_volume
-from tests.pipeline.extraction.test_extraction import ct_and_mask
+from tests.pipeline.extraction.test_extraction import SMALL, ct_and_mask
 from tests.pipeline.imaging.test_ct_doors import (
     AFFINE,
     PARAMS,
@@ -261,6 +261,33 @@ GREY = "three dimensions and one value per voxel"
 NO_SPACE = "export it with its orientation"
 LOSS = "never have been compressed with loss"
 
+
+def read_twice(path: Path) -> list[Finding]:
+    """Read a NIfTI; one that is described as `turned`, ITK takes for another orientation."""
+    whole = sitk.ReadImage
+
+    def reading(*given: object, **named: object) -> sitk.Image:
+        image = whole(*given, **named)
+        if nibabel.load(path).header["descrip"].item() == b"turned":
+            image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+        return image
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sitk, "ReadImage", reading)
+        return read(path)
+
+
+def one_grey_value(_: Path) -> None:
+    """Both ways of the remedy: the original CT, or features without normalisation."""
+    ct, mask = ct_and_mask()
+    with refusal("ct-constant", CaseError) as caught:
+        extract_features(ct * 0, mask, SMALL)
+    says(caught.value.remedy, "hand in the original CT, or set `normalize: false` in the param")
+    assert np.isfinite(extract_features(ct, mask, SMALL)).all()
+    plain = SMALL | {"setting": SMALL["setting"] | {"normalize": False}}
+    assert len(extract_features(ct * 0, mask, plain)) == len(extract_features(ct, mask, SMALL))
+
+
 REMEDIES: dict[str, Remedy] = {
     "The path in the table leads nowhere": refused(
         "a.nrrd", nothing, "named in the table of cases must exist", "check the path in the table",
@@ -458,6 +485,11 @@ REMEDIES: dict[str, Remedy] = {
         "must state the direction and spacing", "export the file again",
         lambda path: np.save(path, np.diag([1.0, 2.0, 1.0, 1.0])), door=no_spacing,
     ),
+    "A NIfTI whose orientation two readers of its header understand differently": refused(
+        "a.nii", header(148, "<6s", b"turned"), "readable in one way only",
+        "convert the DICOM again", door=read_twice,
+    ),
+    "A CT of one grey value, with `normalize: true`": one_grey_value,
     "One CT for two patients": one_ct_of_two_patients,
     "A CT with other orientation than the cohort's": another_orientation,
 }  # fmt: skip

@@ -74,7 +74,9 @@ def read_sheet(
             "The table must exist",
             found="a folder" if path.is_dir() else None,
             where=str(path),
-            remedy="give its path relative to the folder in which snakemake runs",
+            remedy="name the file in it that is meant"
+            if path.is_dir()
+            else "give its path relative to the folder in which snakemake runs",
             code="table-not-found",
         )
     if path.suffix.lower() == ".parquet":

@@ -28,6 +28,9 @@ from pipeline.study.option_numbers import SEED, bounded_number, number_within
 WIDTHS = 8, 16, 32, 64
 """Of the decision layers."""
 
+EPOCHS = 36
+"""Of a fit: half of those of width 64 train 20 to 60 epochs before early stopping ends them."""
+
 SHAPE = {"n_steps": 3, "n_independent": 2, "n_shared": 2, "momentum": 0.3, "lambda_sparse": 1e-3}
 TRAINING = {"learning_rate": 0.02, "batch_size": 128, "weight_decay": 0.1}
 
@@ -128,7 +131,7 @@ def main() -> None:
     """Run the command line."""
     arguments = argparse.ArgumentParser(prog="python -m benchmarks.networks", description=__doc__)
     arguments.add_argument("--widths", nargs="+", type=int, choices=WIDTHS, default=list(WIDTHS))
-    arguments.add_argument("--epochs", type=bounded_number(minimum=1), default=12)
+    arguments.add_argument("--epochs", type=bounded_number(minimum=1), default=EPOCHS)
     arguments.add_argument("--rounds", type=bounded_number(minimum=1), default=3)
     arguments.add_argument("--seed", type=number_within(SEED), default=2025)
     options = arguments.parse_args()

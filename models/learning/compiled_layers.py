@@ -36,8 +36,9 @@ class Gated(torch.autograd.Function):
         momentum: float,
         training: bool,
         adds: bool,
+        used: slice,
     ) -> torch.Tensor:
-        """Return the output, shape (n_networks, n_channels, n_rows)."""
+        """Return the channels `used` of the output, shape (n_networks, n_used, n_rows)."""
         x, gain, shift = x.contiguous(), gain.contiguous(), shift.contiguous()
         before = torch.bmm(weight, x)
         n, channels, size = before.shape
@@ -54,28 +55,37 @@ class Gated(torch.autograd.Function):
         )
         context.save_for_backward(x, weight, before, gain, shift, centre, inverse)
         context.slopes, context.name = slopes, name
-        context.training, context.adds = training, adds
-        return out
+        context.training, context.adds, context.used = training, adds, used
+        return out[:, used]
 
     @staticmethod
     @once_differentiable
     def backward(context: FunctionCtx, slope: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Return the slopes by `x`, `gain` and `shift`; those by `weight` go to `slopes`."""
-        x, weight, before, gain, shift, centre, inverse = context.saved_tensors
-        to_before, to_gain, to_shift = map(torch.empty_like, (before, gain, shift))
+        x, weight, *rest = context.saved_tensors
+        used, adds = context.used, context.adds
+        # Nobody reads the other channels: their slopes are nought, and not computed.
+        narrow, before, *scale = (_of_each_half(each, used) for each in (weight, *rest))
+        to_before, to_gain, to_shift = map(torch.empty_like, (before, *scale[:2]))
         slope = slope.contiguous()
-        to_x = torch.empty_like(x)
+        whole = slope.shape[1] == x.shape[1]
+        to_x = torch.empty_like(x) if whole else torch.zeros_like(x)
+        to_added = (to_x if whole else torch.empty_like(slope)) if adds else None
         kernels().gate_backward(
             *map(_array, (before, slope)),
             context.training,
-            *map(_array, (gain, shift, centre, inverse)),
+            *map(_array, scale),
             HALF,
             *map(_array, (to_before, to_gain, to_shift)),
-            _array(to_x) if context.adds else None,
+            None if to_added is None else _array(to_added),
         )
-        context.slopes.add(context.name, to_before, x)
-        to_x.baddbmm_(weight.mT, to_before, beta=float(context.adds))
-        return to_x, None, None, None, to_gain, to_shift, *[None] * 5
+        context.slopes.add(context.name, to_before, x, used)
+        if adds and not whole:
+            to_x[:, used] = to_added
+        to_x.baddbmm_(narrow.mT, to_before, beta=float(adds))
+        gain = rest[1]
+        of_scale = (_among_both_halves(each, used, gain) for each in (to_gain, to_shift))
+        return to_x, None, None, None, *of_scale, *[None] * 6
 
 
 class Attend(torch.autograd.Function):
@@ -143,9 +153,10 @@ def gated(
     momentum: float,
     training: bool,
     adds: bool,
+    used: slice = slice(None),
 ) -> torch.Tensor:
     """Return what `torch_layers.gated` returns."""
-    return Gated.apply(x, weight, name, slopes, *scale, momentum, training, adds)
+    return Gated.apply(x, weight, name, slopes, *scale, momentum, training, adds, used)
 
 
 def attend(
@@ -185,3 +196,17 @@ def move(
 def _array(tensor: torch.Tensor) -> np.ndarray:
     """Return the tensor's own memory."""
     return tensor.detach().numpy()
+
+
+def _of_each_half(values: torch.Tensor, used: slice) -> torch.Tensor:
+    """Return these channels of values and these of gates, (n_networks, 2 * n_used, ...)."""
+    return values.unflatten(1, (2, -1))[:, :, used].flatten(1, 2)
+
+
+def _among_both_halves(part: torch.Tensor, used: slice, whole: torch.Tensor) -> torch.Tensor:
+    """Return what `_of_each_half` has taken out of something like `whole`, among noughts."""
+    if part.shape == whole.shape:
+        return part
+    found = torch.zeros_like(whole)
+    found.unflatten(1, (2, -1))[:, :, used] = part.unflatten(1, (2, -1))
+    return found

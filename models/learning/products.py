@@ -26,7 +26,9 @@ class Slopes:
         self.places = places
         self.begun: set[str] = set()
 
-    def add(self, name: str, slope: torch.Tensor, x: torch.Tensor) -> None:
+    def add(
+        self, name: str, slope: torch.Tensor, x: torch.Tensor, used: slice = slice(None)
+    ) -> None:
         """Add what one product with weight `name` brings.
 
         Parameters
@@ -37,8 +39,15 @@ class Slopes:
             By the product.
         x : Tensor of shape (n_networks, n_in, n_rows)
             What the weight was multiplied by.
+        used : slice
+            Rows of the weight that bring something, of each half; `slope` has these alone.
         """
-        self.places[name].baddbmm_(slope, x.mT, beta=float(name in self.begun))
+        place = self.places[name]
+        halves = (place,) if used == slice(None) else place.chunk(2, dim=1)
+        if len(halves) == 2 and name not in self.begun:
+            place.zero_()
+        for half, part in zip(halves, slope.chunk(len(halves), dim=1), strict=True):
+            half[:, used].baddbmm_(part, x.mT, beta=float(name in self.begun))
         self.begun.add(name)
 
 

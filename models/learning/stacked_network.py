@@ -138,10 +138,11 @@ def compute(
         parts = [weights[f"{name}.{part}"] for part in ("weight", "bias")]
         return *parts, *(statistics[f"{name}.running_{part}"] for part in ("mean", "var"))
 
-    def gated(x: torch.Tensor, gates: tuple[Layer, ...]) -> torch.Tensor:
+    def gated(x: torch.Tensor, gates: tuple[Layer, ...], used: slice = slice(None)) -> torch.Tensor:
         for number, (name, norm) in enumerate(gates):
             of_layer = weights[name], name, slopes, scale(norm)
-            x = layers.gated(x, *of_layer, momentum, training, number > 0)
+            channels = used if number + 1 == len(gates) else slice(None)
+            x = layers.gated(x, *of_layer, momentum, training, number > 0, channels)
         return x
 
     momentum = wiring.momentum
@@ -149,20 +150,22 @@ def compute(
     prior = torch.ones_like(x)
     sparsity = x.new_zeros(len(x))
     decision = None
-    attention = gated(x, wiring.splitter)[:, wiring.n_d :]
-    for attentive, gates in zip(wiring.attentions, wiring.transformers, strict=True):
+    # Nothing is decided before the first step, and nothing follows the attention of the last.
+    attention = gated(x, wiring.splitter, slice(wiring.n_d, None))
+    steps = list(zip(wiring.attentions, wiring.transformers, strict=True))
+    for number, (attentive, gates) in enumerate(steps, start=1):
         before = product(attention, weights[attentive.weight], attentive.weight, slopes)
         masked, prior, entropy = layers.attend(
             before, scale(attentive.norm), momentum, training, wiring, prior, x
         )
         sparsity = sparsity + entropy
-        out = gated(masked, gates)
-        decided, attention = out.split([wiring.n_d, out.shape[1] - wiring.n_d], dim=1)
+        if number < len(steps):
+            decided, attention = gated(masked, gates).tensor_split([wiring.n_d], dim=1)
+        else:
+            decided = gated(masked, gates, slice(wiring.n_d))
         decided = torch.relu(decided)
         decision = decided if decision is None else decision + decided
-    return product(decision, weights[wiring.final], wiring.final, slopes), sparsity / len(
-        wiring.attentions
-    )
+    return product(decision, weights[wiring.final], wiring.final, slopes), sparsity / len(steps)
 
 
 def layers_for(device: torch.device) -> ModuleType:

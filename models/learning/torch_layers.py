@@ -59,6 +59,7 @@ def gated(
     momentum: float,
     training: bool,
     adds: bool,
+    used: slice = slice(None),
 ) -> torch.Tensor:
     """Return a gated layer: half of its normalised channels, gated by the other half.
 
@@ -76,14 +77,17 @@ def gated(
         Whether batches are normalised by their own mean and variance.
     adds : bool
         Whether `x` is added to the result, and the sum halved in variance.
+    used : slice
+        Channels of the result that anything later reads. The running statistics move for all.
 
     Returns
     -------
-    Tensor of shape (n_networks, n_out / 2, n_rows)
+    Tensor of shape (n_networks, n_used, n_rows)
+        The channels `used`, by default n_out / 2.
     """
     before = product(x, weight, name, slopes)
     out = functional.glu(normed(before, scale, momentum, training), dim=1)
-    return (x + out) * HALF if adds else out
+    return ((x + out) * HALF if adds else out)[:, used]
 
 
 def attend(

@@ -51,7 +51,8 @@ def compare(function, leaves, scale, *, training):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("adds", [True, False])
-def test_a_gated_layer(size, training, adds):
+@pytest.mark.parametrize("used", [slice(None), slice(2), slice(2, None), slice(1, 4)], ids=str)
+def test_a_gated_layer(size, training, adds, used):
     leaves, weight = [drawn(1, 3, 5, size, scale=4)], drawn(2, 3, 10, 5).detach()
     to_weight = []
 
@@ -60,7 +61,7 @@ def test_a_gated_layer(size, training, adds):
         slopes = Slopes({"layer": to_weight[-1]})
         out = layers.gated(*given, weight, "layer", slopes, scale, 0.3, training, adds)
         # As in a network, where layers share weights.
-        return [layers.gated(out, weight, "layer", slopes, scale, 0.3, training, adds)]
+        return [layers.gated(out, weight, "layer", slopes, scale, 0.3, training, adds, used)]
 
     compare(run, leaves, scale_of(3, 3, 10), training=training)
     torch.testing.assert_close(*to_weight, rtol=1e-11, atol=1e-12)

@@ -13,44 +13,29 @@ References
 
 from __future__ import annotations
 
-import argparse
 import logging
 import math
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from models.learning.family_registry import FAMILIES, device_of
 from models.learning.folds import assign_folds
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
+from models.repetitions.repeated_stage import Asked, Found, RepeatedStage
 from models.scoring import metrics
-from models.study_files.inputs import input_arguments, read_inputs, training_rows
-from models.study_files.outputs import (
-    dropped_facts,
-    empty_table,
-    fitted_facts,
-    write_facts,
-    write_result,
-)
 from pipeline.core import command
 from pipeline.core.errors import FitError
-from pipeline.core.files import read_json
-from pipeline.core.fit_status import REASON, is_fitted
-from pipeline.core.mode_labels import RIGOROUS
 from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.running.workers.journal import Journal
 from pipeline.running.workers.parallel import Workers
-from pipeline.running.workers.resuming import journal_until_done, map_kept, stage_key
-from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.running.workers.resuming import map_kept
 from pipeline.study.sections.judging import LearningCurve as Shares
-from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.learning_curve import LearningCurve
 
 logger = logging.getLogger("vertebromics")
@@ -224,53 +209,22 @@ def _described(task: Task, result: dict[str, Any] | str) -> str:
     return f"AUROC {result['auroc']:.3f} from {task.share:.0%} of the patients"
 
 
-def main(options: argparse.Namespace) -> None:
-    """Read the analysis table and its split, draw one model's learning curve, write its table."""
-    how = open_study(options.study).options(CurveOptions)
-    columns, table = read_inputs(options.analysis, options.info, options.split)
-    training, _ = training_rows(table)
-    final = read_json(options.model_json)
-    if not is_fitted(final):
-        _write_dropped(final[REASON], options, how.mode)
-        return
-    search = how.learning_curve.search
-    fixed = final["parameters"] if search == "fixed" else None
-    procedure = Procedure(options.model, columns, replace(how, mode=RIGOROUS), search, fixed)
-    files = (options.analysis, options.info, options.split, options.model_json)
-    device = device_of(options.model, how)
-    key = stage_key("models.learning_curve", options.model, files, how, device)
-    with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
-        try:
-            result, facts = learning_curve(
-                procedure, training, how.learning_curve, options.workers, journal
-            )
-        except FitError as error:
-            _write_dropped(error, options, how.mode)
-            return
-        if result["auroc"].isna().all():
-            reason = f"No share could be fitted: {result['note'].iloc[0]}"
-            _write_dropped(reason, options, how.mode)
-            return
-        write_result(result, options.out, how.mode, LearningCurve, leaks=False)
-        write_facts(fitted_facts(facts), options.json, how.mode, leaks=False)
+def _repeat(asked: Asked) -> Found | str:
+    """Draw the model's learning curve."""
+    table, facts = learning_curve(
+        asked.procedure, asked.training, asked.how.learning_curve, asked.workers, asked.journal
+    )
+    if table["auroc"].isna().all():
+        return f"No share could be fitted: {table['note'].iloc[0]}"
+    return (table,), facts
 
 
-def _write_dropped(reason: object, options: argparse.Namespace, mode: str) -> None:
-    """Write the files of a model whose curve could not be drawn."""
-    write_result(empty_table(LearningCurve), options.out, mode, LearningCurve, leaks=False)
-    write_facts(dropped_facts(options.model, reason), options.json, mode, leaks=False)
+STAGE = RepeatedStage(
+    "models.learning_curve", CurveOptions, "learning_curve", {"out": LearningCurve}, _repeat
+)
+
+main = STAGE.run
 
 
 if __name__ == "__main__":
-    arguments = command.parser("models.learning_curve", __doc__)
-    arguments.add_argument(
-        "--model", required=True, choices=sorted(FAMILIES), help="family of the model"
-    )
-    input_arguments(arguments)
-    arguments.add_argument("--model-json", required=True, type=Path, help="the model's model.json")
-    arguments.add_argument(
-        "--workers", type=number_within(PROCESSES), default=1, help="processes, default 1"
-    )
-    arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
-    arguments.add_argument("--json", required=True, type=Path, help="facts to write, .json")
-    command.run(main, arguments)
+    command.run(main, STAGE.parser(__doc__))

@@ -8,43 +8,28 @@ these figures are its primary analysis.
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import math
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from models.learning.family_registry import FAMILIES, device_of
 from models.learning.folds import outer_folds, outer_seed
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
+from models.repetitions.repeated_stage import Asked, Found, RepeatedStage
 from models.scoring import metrics
-from models.study_files.inputs import input_arguments, read_inputs, training_rows
-from models.study_files.outputs import (
-    dropped_facts,
-    empty_table,
-    fitted_facts,
-    write_facts,
-    write_result,
-)
 from pipeline.core import command
-from pipeline.core.errors import FitError
-from pipeline.core.files import read_json
-from pipeline.core.fit_status import REASON, is_fitted
-from pipeline.core.mode_labels import RIGOROUS
 from pipeline.core.sections import taken
 from pipeline.core.table_schema import types_of
 from pipeline.running.workers.journal import Journal
 from pipeline.running.workers.parallel import Workers
-from pipeline.running.workers.resuming import journal_until_done, map_kept, stage_key
+from pipeline.running.workers.resuming import map_kept
 from pipeline.study.sections.judging import Nested as Repeated
-from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.nested import Nested, NestedPredictions
 
 logger = logging.getLogger("vertebromics")
@@ -220,58 +205,27 @@ def planned_fits(procedure: Procedure, repeated: Repeated) -> int:
     return repeated.folds * repeated.repeats * procedure.planned_fits
 
 
-def main(options: argparse.Namespace) -> None:
-    """Read the analysis table and its split, cross-validate one model, write its tables."""
-    how = open_study(options.study).options(NestedOptions)
-    columns, table = read_inputs(options.analysis, options.info, options.split)
-    training, _ = training_rows(table)
-    final = read_json(options.model_json) if options.model_json else None
-    if final is not None and not is_fitted(final):
-        _write_dropped(final[REASON], options, how.mode)
-        return
-    fixed = final["parameters"] if final is not None else None
-    # Cross-validating an order that has seen every row would measure nothing.
-    honest = replace(how, mode=RIGOROUS)
-    procedure = Procedure(options.model, columns, honest, how.nested.search, fixed)
-    logger.info("nested %s: at most %d fits", options.model, planned_fits(procedure, how.nested))
-    files = [options.analysis, options.info, options.split]
-    files += [options.model_json] if options.model_json else []
-    device = device_of(options.model, how)
-    key = stage_key("models.nested", options.model, files, how, device)
-    with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
-        try:
-            result, predictions, facts = cross_validate(
-                procedure, training, how.nested, options.workers, journal
-            )
-        except FitError as error:
-            _write_dropped(error, options, how.mode)
-        else:
-            write_result(result, options.out, how.mode, Nested, leaks=False)
-            write_result(predictions, options.predictions, how.mode, NestedPredictions, leaks=False)
-            write_facts(fitted_facts(facts), options.json, how.mode, leaks=False)
+def _repeat(asked: Asked) -> Found:
+    """Cross-validate the procedure."""
+    procedure, how = asked.procedure, asked.how.nested
+    logger.info("nested %s: at most %d fits", procedure.model, planned_fits(procedure, how))
+    table, predictions, facts = cross_validate(
+        procedure, asked.training, how, asked.workers, asked.journal
+    )
+    return (table, predictions), facts
 
 
-def _write_dropped(reason: object, options: argparse.Namespace, mode: str) -> None:
-    """Write the files of a model that an outer fold left without a fit."""
-    write_result(empty_table(Nested), options.out, mode, Nested, leaks=False)
-    nobody = empty_table(NestedPredictions)
-    write_result(nobody, options.predictions, mode, NestedPredictions, leaks=False)
-    write_facts(dropped_facts(options.model, reason), options.json, mode, leaks=False)
+STAGE = RepeatedStage(
+    "models.nested",
+    NestedOptions,
+    "nested",
+    {"out": Nested, "predictions": NestedPredictions},
+    _repeat,
+    reads_model=False,
+)
+
+main = STAGE.run
 
 
 if __name__ == "__main__":
-    arguments = command.parser("models.nested", __doc__)
-    arguments.add_argument(
-        "--model", required=True, choices=sorted(FAMILIES), help="family of the model"
-    )
-    input_arguments(arguments)
-    arguments.add_argument(
-        "--model-json", type=Path, help="model.json whose parameters are kept (search: fixed)"
-    )
-    arguments.add_argument("--workers", type=int, default=1, help="processes, default 1")
-    arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
-    arguments.add_argument(
-        "--predictions", required=True, type=Path, help="predictions to write, .parquet"
-    )
-    arguments.add_argument("--json", required=True, type=Path, help="facts to write, .json")
-    command.run(main, arguments)
+    command.run(main, STAGE.parser(__doc__))

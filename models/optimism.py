@@ -25,18 +25,15 @@ References
 
 from __future__ import annotations
 
-import argparse
 import logging
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from models.learning.family_registry import FAMILIES, device_of
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
 from models.repetitions.optimism_resamples import (
@@ -46,30 +43,19 @@ from models.repetitions.optimism_resamples import (
     run_on_resample,
     unpacked,
 )
+from models.repetitions.repeated_stage import Asked, Found, RepeatedStage
 from models.scoring.intervals import MAX_UNDEFINED_SHARE, patient_resamples
 from models.scoring.performance import METRICS, Sample, point_values
-from models.study_files.inputs import input_arguments, read_inputs, training_rows
-from models.study_files.outputs import (
-    dropped_facts,
-    empty_table,
-    fitted_facts,
-    write_facts,
-    write_result,
-)
 from pipeline.core import command
 from pipeline.core.errors import FitError
-from pipeline.core.files import read_json
-from pipeline.core.fit_status import REASON, is_fitted
-from pipeline.core.mode_labels import RIGOROUS, is_leaking
+from pipeline.core.mode_labels import is_leaking
 from pipeline.core.sections import taken
 from pipeline.core.seeds import derive_seed
 from pipeline.core.table_schema import types_of
 from pipeline.running.workers.journal import Journal
 from pipeline.running.workers.parallel import Workers
-from pipeline.running.workers.resuming import journal_until_done, map_kept, stage_key
-from pipeline.study.option_numbers import PROCESSES, number_within
+from pipeline.running.workers.resuming import map_kept
 from pipeline.study.sections.judging import Optimism as Repeated
-from pipeline.study.study import open_study
 from pipeline.tables.schemas.prediction.optimism import Optimism
 
 logger = logging.getLogger("vertebromics")
@@ -297,56 +283,24 @@ def planned_fits(procedure: Procedure, resamples: int) -> int:
     return 1 + resamples * procedure.planned_fits
 
 
-def main(options: argparse.Namespace) -> None:
-    """Read the analysis table and its split, correct one model's performance, write its table."""
-    how = open_study(options.study).options(OptimismOptions)
-    columns, table = read_inputs(options.analysis, options.info, options.split)
-    training, _ = training_rows(table)
-    final = read_json(options.model_json)
-    if not is_fitted(final):
-        _write_dropped(final[REASON], options, how.mode)
-        return
-    # An order that has seen every row has no optimism that resamples of its rows could measure.
-    honest = replace(how, mode=RIGOROUS)
-    search, resamples = how.optimism.search, how.optimism.resamples
-    fixed = final["parameters"] if search == "fixed" else None
-    procedure = Procedure(options.model, columns, honest, search, fixed)
+def _repeat(asked: Asked) -> Found:
+    """Correct the performance of the trained model for its optimism."""
+    procedure, resamples = asked.procedure, asked.how.optimism.resamples
     logger.info(
-        "optimism of %s: at most %d fits", options.model, planned_fits(procedure, resamples)
+        "optimism of %s: at most %d fits", procedure.model, planned_fits(procedure, resamples)
     )
-    files = (options.analysis, options.info, options.split, options.model_json)
-    device = device_of(options.model, how)
-    key = stage_key("models.optimism", options.model, files, how, device)
-    with journal_until_done(options.json.with_suffix(".journal"), key) as journal:
-        try:
-            result, facts = correct_optimism(
-                procedure, training, final, resamples, options.workers, journal
-            )
-        except FitError as error:
-            _write_dropped(error, options, how.mode)
-            return
-        if is_leaking(how.mode):
-            facts["notes"].append(OTHER_ORDER)
-        write_result(result, options.out, how.mode, Optimism, leaks=False)
-        write_facts(fitted_facts(facts), options.json, how.mode, leaks=False)
+    table, facts = correct_optimism(
+        procedure, asked.training, asked.final, resamples, asked.workers, asked.journal
+    )
+    if is_leaking(asked.how.mode):
+        facts["notes"].append(OTHER_ORDER)
+    return (table,), facts
 
 
-def _write_dropped(reason: object, options: argparse.Namespace, mode: str) -> None:
-    """Write the files of a model that most resamples, or the whole study, left without a fit."""
-    write_result(empty_table(Optimism), options.out, mode, Optimism, leaks=False)
-    write_facts(dropped_facts(options.model, reason), options.json, mode, leaks=False)
+STAGE = RepeatedStage("models.optimism", OptimismOptions, "optimism", {"out": Optimism}, _repeat)
+
+main = STAGE.run
 
 
 if __name__ == "__main__":
-    arguments = command.parser("models.optimism", __doc__)
-    arguments.add_argument(
-        "--model", required=True, choices=sorted(FAMILIES), help="family of the model"
-    )
-    input_arguments(arguments)
-    arguments.add_argument("--model-json", required=True, type=Path, help="the model's model.json")
-    arguments.add_argument(
-        "--workers", type=number_within(PROCESSES), default=1, help="processes, default 1"
-    )
-    arguments.add_argument("--out", required=True, type=Path, help="table to write, .parquet")
-    arguments.add_argument("--json", required=True, type=Path, help="facts to write, .json")
-    command.run(main, arguments)
+    command.run(main, STAGE.parser(__doc__))

@@ -9,10 +9,9 @@ import pandas as pd
 
 from models.frozen.model import FrozenModel, Predictor
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.written.notation import read_numbers
 from pipeline.tables.clinical.clinical_table import clinical_sheet, type_clinical, without_missing
 from pipeline.tables.dictionary import COLUMNS
-from pipeline.tables.files.sheets import cell
+from pipeline.tables.number_columns import column_of_numbers
 
 #: What a patient is called whose values stand on the command line.
 ONE = "this-patient"
@@ -126,16 +125,7 @@ def typed(model: FrozenModel, sheet: pd.DataFrame, key: str, where: str) -> pd.D
     features = {}
     for one in model.predictors:
         if one.block == "radiomics":
-            read = read_numbers(sheet[one.name])
-            for row, remedy in read.wrong.items():
-                problems.add(
-                    f"A value of {one.name} must be a number",
-                    found=str(sheet[one.name][row])[:40],
-                    where=cell(where, row, one.name),
-                    remedy=remedy,
-                    code="value-not-a-number",
-                )
-            features[one.name] = read.values
+            features[one.name] = column_of_numbers(sheet[one.name], where, problems)
         elif one.block == "site":
             features[one.name] = sheet[one.name]
     problems.raise_if_any()

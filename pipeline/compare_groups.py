@@ -20,15 +20,15 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, write_csv
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.written.notation import is_number, read_numbers
+from pipeline.core.written.notation import is_number
 from pipeline.reporting.pages.outcomes_page import outcomes_page
 from pipeline.reporting.parts import outcome_parts as parts
 from pipeline.reporting.parts.outcome_tables import Section
 from pipeline.reporting.words.group_words import with_called_groups
 from pipeline.study.described_columns import clinical_text, groups_of, ordered_levels
 from pipeline.study.outcome_columns import kinds_and_levels
-from pipeline.tables.files.sheets import cell
 from pipeline.tables.identifying.checks import shown
+from pipeline.tables.number_columns import column_of_numbers
 
 logger = logging.getLogger("vertebromics")
 
@@ -121,16 +121,7 @@ def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Seri
         codes = dict(zip(in_order, (0.0, 1.0), strict=True))
         logger.info("%s, column %s: %s is 0, %s is 1", path, values.name, *map(shown, in_order))
         return values.map(codes, na_action="ignore").astype(float)
-    read = read_numbers(values)
-    for row, remedy in read.wrong.items():
-        problems.add(
-            f"A value of {values.name} must be a number",
-            found=shown(values[row][:60]),
-            where=cell(path, row, str(values.name)),
-            remedy=remedy,
-            code="value-not-a-number",
-        )
-    return read.values
+    return column_of_numbers(values, path, problems)
 
 
 def scale_section(

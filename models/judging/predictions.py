@@ -12,12 +12,12 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.written.notation import read_numbers
 from pipeline.core.written.spellings import same_words, spelling_of, typed_alike
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.files.sheets import cell, read_sheet
 from pipeline.tables.id_checks import check_rows_of_patients, check_spellings
 from pipeline.tables.identifying.checks import check_identifying, shown
+from pipeline.tables.number_columns import column_of_numbers
 from pipeline.tables.values.counted_words import Advice, meanings, meanings_text, word_problems
 
 logger = logging.getLogger("vertebromics")
@@ -101,16 +101,12 @@ def read_predictions(
     rows = pd.DataFrame(index=complete.index)
     rows["patient_id"] = complete[patient] if patient else complete.index.astype(str)
     rows["outcome"] = _events(complete[outcome], event, other, path, problems)
-    read = {name: read_numbers(complete[name]) for name in columns}
-    for name, one in read.items():
-        for row, remedy in one.wrong.items():
-            problems.add(
-                "A prediction must be a number",
-                found=shown(complete.loc[row, name]),
-                where=cell(path, row, name),
-                remedy=remedy,
-                code="prediction-not-a-number",
-            )
+    numbers = {
+        name: column_of_numbers(
+            complete[name], path, problems, what="A prediction", code="prediction-not-a-number"
+        )
+        for name in columns
+    }
     problems.raise_if_any()
     if rows["outcome"].nunique() < 2:
         words = sorted(complete[outcome].unique())
@@ -121,7 +117,6 @@ def read_predictions(
             remedy="name the event as the column writes it: --event",
             code="outcome-constant",
         )
-    numbers = {name: one.values for name, one in read.items()}
     return rows.assign(**numbers), len(sheet) - len(complete)
 
 

@@ -22,11 +22,10 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
 from pipeline.core.problems import Problems, listing
 from pipeline.core.table_schema import types_of
-from pipeline.core.written.notation import read_numbers
 from pipeline.core.written.spellings import same_words, typed_alike
 from pipeline.tables.dictionary import MISSING
-from pipeline.tables.files.sheets import cell, read_sheet
-from pipeline.tables.identifying.checks import shown
+from pipeline.tables.files.sheets import read_sheet
+from pipeline.tables.number_columns import column_of_numbers
 from pipeline.tables.schemas.prediction.evaluation import JUDGED
 from pipeline.tables.schemas.prediction.validation import FrozenPredictions
 
@@ -75,16 +74,7 @@ def predictor_table(model: FrozenModel, path: Path, missing: list[str]) -> pd.Da
             if one.levels:
                 found[name] = typed_alike(values).astype(object)
                 continue
-            read = read_numbers(values)
-            for row, remedy in read.wrong.items():
-                problems.add(
-                    "A value of a predictor must be a number",
-                    found=shown(values[row]),
-                    where=cell(path, row, name),
-                    remedy=remedy,
-                    code="value-not-a-number",
-                )
-            found[name] = read.values.astype(float)
+            found[name] = column_of_numbers(values, path, problems)
     problems.raise_if_any()
     return pd.DataFrame(found, index=sheet.index)
 

@@ -30,8 +30,9 @@ from pipeline.core.written.spellings import (
 from pipeline.imaging.levels import levels_in, order
 from pipeline.tables.columns import KEYS, PATIENT_WORDS, table_name, write_ids
 from pipeline.tables.dictionary import MISSING, NUMERIC, levels_of
-from pipeline.tables.files.sheets import cell, read_sheet, rows_text
+from pipeline.tables.files.sheets import read_sheet, rows_text
 from pipeline.tables.identifying.checks import check_identifying, shown
+from pipeline.tables.number_columns import column_of_numbers
 
 logger = logging.getLogger("vertebromics")
 
@@ -299,7 +300,7 @@ def _described(
     """Return a column as its dictionary's row says."""
     name, kind, levels = str(values.name), entry["type"], levels_of(entry) or []
     if kind in NUMERIC:
-        numbers = _numbers(values, path, problems).rename(name)
+        numbers = column_of_numbers(values, path, problems).rename(name)
     else:
         values = (
             values.map(lambda text: spelling_of(text, levels), na_action="ignore")
@@ -318,19 +319,6 @@ def _described(
                 code="value-not-a-level",
             )
     return numbers, variable_of(entry, numbers), None
-
-
-def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Series:
-    read = read_numbers(values)
-    for row, remedy in read.wrong.items():
-        problems.add(
-            f"A value of {values.name} must be a number",
-            found=shown(values[row][:60]),
-            where=cell(path, row, str(values.name)),
-            remedy=remedy,
-            code="value-not-a-number",
-        )
-    return read.values
 
 
 def _inferred(
@@ -353,7 +341,7 @@ def _inferred(
         return numbers, variable, None
     if different > MOST_LEVELS:
         if len(read.wrong) <= len(known) / 5:  # a column of numbers with some other words
-            return _numbers(values, path, problems), None, None
+            return column_of_numbers(values, path, problems), None, None
         return values, None, f"{name} has {different} different words and is left out."
     values = typed_alike(values)
     levels = list(values.dropna().unique())

@@ -11,7 +11,6 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.written.notation import read_numbers
 from pipeline.core.written.spellings import same_words, spelling_of, typed_alike
 from pipeline.tables.clinical.derived_columns import with_derived, without_derived
 from pipeline.tables.clinical.joined_readings import with_joined
@@ -24,8 +23,9 @@ from pipeline.tables.columns import (
     write_ids,
 )
 from pipeline.tables.dictionary import MISSING, NUMERIC, all_levels, levels_of
-from pipeline.tables.files.sheets import cell, read_sheet, rows_of_repeated, rows_text
+from pipeline.tables.files.sheets import read_sheet, rows_of_repeated, rows_text
 from pipeline.tables.identifying.checks import check_identifying, shown, shown_id
+from pipeline.tables.number_columns import column_of_numbers
 from pipeline.tables.schema import check_columns
 from pipeline.tables.sites import ALONE, check_levels, every_spelling, spelled, without_own
 from pipeline.tables.values.implausible import implausible_columns
@@ -274,7 +274,7 @@ def _typed(values: pd.Series, entry: pd.Series, path: str | Path, problems: Prob
     levels = levels_of(entry) or []
     values = values.where(~values.isin(MISSING - set(levels)), None)
     if entry["type"] in NUMERIC:
-        numbers = _numbers(values, path, problems)
+        numbers = column_of_numbers(values, path, problems)
         allowed = {float(level) for level in levels} if levels else None
         unknown = numbers.notna() & ~numbers.isin(allowed) if allowed else numbers.isna() & False
     else:
@@ -307,21 +307,3 @@ def _spelled(values: pd.Series, levels: list[str]) -> pd.Series:
     """
     known = {text: spelling_of(text, levels) for text in values.dropna().unique()}
     return values.map(lambda text: known.get(text, text)).astype(object)
-
-
-def _numbers(values: pd.Series, path: str | Path, problems: Problems) -> pd.Series:
-    """Return text as float64, in any notation that can mean one number only."""
-    read = read_numbers(values)
-    for text, number in read.read_as.items():
-        logger.info(
-            "%s, column %s: %s is read as %r", path, values.name, shown(text), float(number)
-        )
-    for row, remedy in read.wrong.items():
-        problems.add(
-            f"A value of {values.name} must be a number",
-            found=shown(values[row][:SHOWN]),
-            where=cell(path, row, values.name),
-            remedy=remedy,
-            code="value-not-a-number",
-        )
-    return read.values

@@ -14,7 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.judging.judgement import BOUNDED_BY, judge, judging_options, sample_of
+from models.judging.judgement import (
+    judge,
+    judging_arguments,
+    judging_options,
+    number_argument,
+    sample_of,
+)
 from models.judging.predictions import read_predictions, reading_options
 from models.regression.cohort import read_cohort
 from models.regression.given import judge_model
@@ -32,8 +38,6 @@ from models.validation.validate_model import check_risks, validate_model
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import write_table
-from pipeline.study.option_numbers import config_number, number_within
-from pipeline.study.options.words import schema_of
 from pipeline.tables.schemas.prediction.evaluation import JUDGED
 from pipeline.tables.schemas.regression import REGRESSION
 
@@ -176,36 +180,14 @@ def _arguments() -> argparse.ArgumentParser:
         type=Path,
         help="a model's file (docs/regression.md), or a frozen model (.vbm), computed on every row",
     )
-    for name, default, text in (
-        ("threshold", 0.5, "lowest probability that counts as positive"),
-        ("confidence", 0.95, "level of every interval"),
-        ("resamples", 1000, "resamples of patients where no closed form exists"),
-        ("seed", 2025, "seed of the resamples"),
-    ):
-        arguments.add_argument(
-            f"--{name}",
-            type=config_number(BOUNDED_BY[name]),
-            default=default,
-            help=f"{text} (default: {default})",
-        )
-    arguments.add_argument(
-        "--decision-curve",
-        nargs=2,
-        type=number_within(schema_of("evaluation.decision_curve")["items"]),
-        default=[0.0, 0.95],
-        metavar=("LOW", "HIGH"),
-        help="range of threshold probabilities (default: 0.0 0.95)",
+    number_argument(arguments, "threshold", 0.5, "lowest probability that counts as positive")
+    judging_arguments(
+        arguments, "resamples of patients where no closed form exists", "pROC and SAS print"
     )
     arguments.add_argument(
         "--fitted-here",
         action="store_true",
         help="the models were fitted to these very rows (default: to other rows)",
-    )
-    arguments.add_argument(
-        "--interval",
-        choices=["logit", "plain"],
-        default="logit",
-        help="scale of an AUROC's interval; plain is AUROC +- z SE, as pROC and SAS print it",
     )
     validation_arguments(arguments)
     arguments.add_argument("--out-dir", required=True, type=Path, help="folder of the tables")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.judging.judgement import BOUNDED_BY, judging_options
+from models.judging.judgement import judging_arguments, judging_options
 from models.judging.predictions import reading_options
 from models.regression.analysis import Options, Regression, regress
 from models.regression.cohort import Cohort, read_cohort, ready_to_fit
@@ -33,8 +33,7 @@ from pipeline.core.files import whole_file, whole_folder, write_json
 from pipeline.core.mode_labels import AS_PUBLISHED, LABEL, RIGOROUS
 from pipeline.core.problems import listing
 from pipeline.core.written.spellings import same_words
-from pipeline.study.option_numbers import bounded_number, config_number, number_within
-from pipeline.study.options.words import schema_of
+from pipeline.study.option_numbers import bounded_number
 from pipeline.tables.files.sheets import read_sheet
 
 logger = logging.getLogger("vertebromics")
@@ -403,31 +402,7 @@ def _arguments() -> argparse.ArgumentParser:
     ):
         arguments.add_argument(f"--{name}", help=text)
     arguments.add_argument("--moment", choices=TIMINGS, help="when all predictors are known")
-    for name, default, text in (
-        ("confidence", 0.95, "level of every interval"),
-        ("resamples", 1000, "resamples of the bootstrap"),
-        ("seed", 2025, "seed of the resamples"),
-    ):
-        arguments.add_argument(
-            f"--{name}",
-            type=config_number(BOUNDED_BY[name]),
-            default=default,
-            help=f"{text} (default: {default})",
-        )
-    arguments.add_argument(
-        "--decision-curve",
-        nargs=2,
-        type=number_within(schema_of("evaluation.decision_curve")["items"]),
-        default=[0.0, 0.95],
-        metavar=("LOW", "HIGH"),
-        help="range of threshold probabilities (default: 0.0 0.95)",
-    )
-    arguments.add_argument(
-        "--interval",
-        choices=["logit", "plain"],
-        default="logit",
-        help="scale of an AUROC's interval; plain is AUROC +- z SE, as papers print it",
-    )
+    judging_arguments(arguments, "resamples of the bootstrap", "papers print")
     arguments.add_argument(
         "--axis-limits",
         action="store_true",

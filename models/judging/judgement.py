@@ -16,7 +16,7 @@ from models.scoring.intervals import Estimate
 from models.scoring.performance import Sample, auroc_estimate
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
-from pipeline.study.option_numbers import checked_number
+from pipeline.study.option_numbers import checked_number, config_number, number_within
 from pipeline.study.options.words import schema_of
 from pipeline.study.sections.judging import Evaluation
 
@@ -175,6 +175,61 @@ def _check_range(decision_curve: tuple[float, float]) -> None:
 
 def _told(area: Estimate, is_score: bool) -> Estimate:
     return area._replace(method=f"{area.method}; {SCORE}") if is_score else area
+
+
+def number_argument(
+    arguments: argparse.ArgumentParser, name: str, default: float, text: str
+) -> None:
+    """Add the option of a number that a configuration bounds.
+
+    Parameters
+    ----------
+    arguments : argparse.ArgumentParser
+        Takes the option.
+    name : str
+        One of `BOUNDED_BY`.
+    default : float
+        What it is where nobody says it.
+    text : str
+        What it is, for the help.
+    """
+    arguments.add_argument(
+        f"--{name}",
+        type=config_number(BOUNDED_BY[name]),
+        default=default,
+        help=f"{text} (default: {default})",
+    )
+
+
+def judging_arguments(arguments: argparse.ArgumentParser, resampled: str, printed: str) -> None:
+    """Add the options that `judging_options` reads.
+
+    Parameters
+    ----------
+    arguments : argparse.ArgumentParser
+        Takes the options.
+    resampled : str
+        What resamples are made for.
+    printed : str
+        Who prints intervals on the plain scale.
+    """
+    number_argument(arguments, "confidence", 0.95, "level of every interval")
+    number_argument(arguments, "resamples", 1000, resampled)
+    number_argument(arguments, "seed", 2025, "seed of the resamples")
+    arguments.add_argument(
+        "--decision-curve",
+        nargs=2,
+        type=number_within(schema_of("evaluation.decision_curve")["items"]),
+        default=[0.0, 0.95],
+        metavar=("LOW", "HIGH"),
+        help="range of threshold probabilities (default: 0.0 0.95)",
+    )
+    arguments.add_argument(
+        "--interval",
+        choices=["logit", "plain"],
+        default="logit",
+        help=f"scale of an AUROC's interval; plain is AUROC +- z SE, as {printed} it",
+    )
 
 
 def judging_options(options: argparse.Namespace) -> dict:

@@ -102,10 +102,7 @@ def read_predictions(
     rows["patient_id"] = complete[patient] if patient else complete.index.astype(str)
     rows["outcome"] = _events(complete[outcome], event, other, path, problems)
     numbers = {
-        name: column_of_numbers(
-            complete[name], path, problems, what="A prediction", code="prediction-not-a-number"
-        )
-        for name in columns
+        name: column_of_numbers(complete[name], path, problems, "A prediction") for name in columns
     }
     problems.raise_if_any()
     if rows["outcome"].nunique() < 2:

@@ -12,7 +12,10 @@ import yaml
 #: Height of a disc in mm, by region: what lies between two bodies.
 DISC_MM = {"C": 5.0, "T": 5.0, "L": 10.0}
 
-_WRITTEN = re.compile(r"(?<![A-Za-z0-9])(C|TH|T|D|L|S)[ .]?(\d{1,2})(?!\d)", re.IGNORECASE)
+_WRITTEN = re.compile(
+    r"(?<![A-Za-z0-9])(HWK|C|BWK|TH|T|D|LWK|L|SWK|S)[ .]?(\d{1,2})(?!\d)", re.IGNORECASE
+)
+_REGION = {"TH": "T", "D": "T", "HWK": "C", "BWK": "T", "LWK": "L", "SWK": "S"}
 _RANGE = re.compile(r"(?<=\d)\s*(?:-|–|to)\s*(?=[A-Za-z])")
 
 
@@ -64,25 +67,31 @@ def distance_mm(upper: str, lower: str) -> float | None:
 
 
 def levels_in(text: str) -> list[str] | None:
-    """Return the levels that a cell of a clinical table names; None where it names none.
+    """Return the levels that a cell of a clinical table names; None where it cannot be read.
 
     Parameters
     ----------
     text : str
-        Such as ``L1``, ``Th12``, ``T12, L1`` or ``T12-L2``, which means all from T12 to L2.
+        Such as ``L1``, ``Th12``, ``LWK1``, ``T12, L1`` or ``T12-L2``, which means all from T12 to
+        L2. A number beside these, as in ``L1/2`` or ``L1-3``, may mean a further level or the disc
+        between two, so that nothing is read of such a cell.
 
     Examples
     --------
     >>> levels_in("Th11-L1 and l3")
     ['T11', 'T12', 'L1', 'L3']
+    >>> levels_in("L1/2") is None
+    True
     """
     names = list(body_sizes())
     joined = _RANGE.sub("-", text)
+    if any(sign.isdigit() for sign in _WRITTEN.sub(" ", joined)):
+        return None
     found: list[str] = []
     end = None
     for match in _WRITTEN.finditer(joined.replace("-", " - ")):
-        letter = match[1].upper()
-        level = f"{'T' if letter in ('TH', 'D') else letter}{int(match[2])}"
+        word = match[1].upper()
+        level = f"{_REGION.get(word, word)}{int(match[2])}"
         if level not in names:
             return None
         before = joined.replace("-", " - ")[: match.start()].rstrip()

@@ -22,9 +22,7 @@ def column_of_numbers(
     values: pd.Series,
     path: str | Path,
     problems: Problems,
-    *,
     what: str | None = None,
-    code: str = "value-not-a-number",
 ) -> pd.Series:
     """Return text as float64, and say which notation was read as what.
 
@@ -38,8 +36,6 @@ def column_of_numbers(
         Takes up each cell that is no number.
     what : str, optional
         What a cell holds, by default ``A value of <column>``.
-    code : str, optional
-        Of the errors.
 
     Returns
     -------
@@ -55,6 +51,6 @@ def column_of_numbers(
             found=shown(str(values[row])[:SHOWN]),
             where=cell(path, row, name),
             remedy=remedy,
-            code=code,
+            code="value-not-a-number",
         )
     return read.values

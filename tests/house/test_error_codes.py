@@ -28,7 +28,7 @@ FAMILIES = {
     *("regression-without-predictor", "series-not-in-folder", "spline-of-a-category"),
     *("split-column-blank", "split-column-unnamed", "split-part-without-outcome"),
     *("split-sites-unknown", "structure-ambiguous", "study-name-invalid"),
-    *("test-of-numbers-unknown", "training-one-outcome", "value-not-a-number"),
+    *("test-of-numbers-unknown", "training-one-outcome"),
     *("volume-not-scalar-3d", "volume-unreadable", "worker-ended"),
 }
 

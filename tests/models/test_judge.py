@@ -122,7 +122,7 @@ def test_rows_with_a_blank_are_left_out_and_counted(tmp_path):
     ("columns", "event", "code", "said"),
     [
         (["rusk"], None, "judged-column-missing", "perhaps `risk` is meant"),
-        (["word"], None, "prediction-not-a-number", "high"),
+        (["word"], None, "value-not-a-number", "high"),
         (["risk"], "yes", "outcome-constant", "0, 1"),
     ],
 )

@@ -27,6 +27,12 @@ def test_every_level_that_a_table_may_name_has_its_place():
         ("T11 to T12", ["T11", "T12"]),
         ("L1/L3", ["L1", "L3"]),
         ("椎体L1", ["L1"]),
+        ("BWK 12, LWK1", ["T12", "L1"]),
+        # A further level, or the disc between two: nobody can tell.
+        ("L1/2", None),
+        ("L1-3", None),
+        ("T12, L1 2", None),
+        ("T12, L1 (2019)", None),
         ("none", None),
         ("L9", None),
         ("12", None),

@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.learning.folds import outer_folds, outer_seed
+from models.learning.folds import outer_folds
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, search_note
+from models.repetitions.outer_fold import run_without
 from models.repetitions.repeated_stage import Asked, Found, RepeatedStage
-from models.scoring import metrics
 from pipeline.core import command
 from pipeline.core.sections import taken
 from pipeline.core.table_schema import types_of
@@ -162,19 +162,12 @@ def _predictions(training: pd.DataFrame, judged: list[Judged]) -> pd.DataFrame:
 
 def _judge(shared: tuple[Procedure, pd.DataFrame], task: tuple[int, int, np.ndarray]) -> Judged:
     """Run the procedure without an outer fold and judge it there."""
-    (procedure, training), (repeat, fold, held_out) = shared, task
-    seed = outer_seed(procedure.options.seed, procedure.model, repeat, fold)
-    run = procedure.run(training[~held_out].reset_index(drop=True), seed)
-    judged = training[held_out]
-    outcome, probability = judged["outcome"].to_numpy(int), run.fitted.predict(judged)
+    (procedure, training), (*_, held_out) = shared, task
+    found = run_without(procedure, training, task)
+    run = found.run
     row = {
         "model": procedure.model,
-        "repeat": repeat,
-        "fold": fold,
-        "n": len(judged),
-        "events": int(outcome.sum()),
-        "auroc": float(metrics.auroc(outcome, probability)),
-        "brier": float(metrics.brier(outcome, probability)),
+        **found.row,
         "parameters": json.dumps(run.parameters),
         "signature": "|".join(run.fitted.signature),
     }
@@ -183,7 +176,7 @@ def _judge(shared: tuple[Procedure, pd.DataFrame], task: tuple[int, int, np.ndar
         run.fits,
         run.notes,
         np.flatnonzero(held_out).tolist(),
-        probability.tolist(),
+        found.probability.tolist(),
         run.threshold,
     )
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.learning.folds import outer_folds, outer_seed
+from models.learning.folds import outer_folds
 from models.learning.options import ProcedureOptions
 from models.learning.procedure import Procedure, ProcedureRun, parameter_sets
-from models.scoring import metrics
+from models.repetitions.outer_fold import run_without
 from models.scoring.added_value import compare_arms, net_benefit
 from models.scoring.intervals import patient_resamples
 from models.scoring.performance import Sample
@@ -253,18 +253,9 @@ def _judge(
     shared: tuple[Procedure, pd.DataFrame, float], task: tuple[int, int, np.ndarray]
 ) -> dict:
     """Run an arm's procedure without an outer fold and judge it there."""
-    (procedure, training, at), (repeat, fold, held_out) = shared, task
-    seed = outer_seed(procedure.options.seed, procedure.model, repeat, fold)
-    run = procedure.run(training[~held_out].reset_index(drop=True), seed)
-    judged = training[held_out]
-    outcome, probability = judged["outcome"].to_numpy(int), run.fitted.predict(judged)
-    return {
-        "repeat": repeat,
-        "fold": fold,
-        "n": len(judged),
-        "events": int(outcome.sum()),
-        "auroc": float(metrics.auroc(outcome, probability)),
-        "brier": float(metrics.brier(outcome, probability)),
-        "net_benefit": net_benefit(outcome, probability, at),
-        "n_features": len(run.fitted.signature),
+    procedure, training, at = shared
+    found = run_without(procedure, training, task)
+    return found.row | {
+        "net_benefit": net_benefit(found.outcome, found.probability, at),
+        "n_features": len(found.run.fitted.signature),
     }

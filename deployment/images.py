@@ -16,7 +16,7 @@ import pandas as pd
 from deployment.moved_masks import SECOND, moved_features
 from models.frozen.card import SEEN, number
 from models.frozen.model import FrozenModel
-from pipeline.checks.rules import dense_material
+from pipeline.checks.mask_rules import dense_material
 from pipeline.core.errors import CaseError, StudyError
 from pipeline.core.findings import Finding, from_json
 from pipeline.core.keeping.store import PassingStore, Store

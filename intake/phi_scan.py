@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from intake.identity.byte_search import LONG, LOWER, Match, Search, patterns_of
 from intake.identity.chance import SCANS, Model, bits_needed, bits_of_text, inside_run
 from intake.identity.containers import CannotOpenError, Piece, pieces_of
 from intake.identity.identities import of_folder
 from intake.identity.own_words import is_own
-from intake.identity.patterns import LONG, LOWER, Match, Search, patterns_of
 from intake.identity.unescape import inside_base64, unescaped
 from pipeline.core import command
 from pipeline.core.errors import StudyError, VertebromicsError

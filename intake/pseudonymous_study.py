@@ -49,7 +49,7 @@ from intake.handover.writing.study_tree import (
     write_rows,
     write_tables,
 )
-from intake.identity.patterns import SearchWhenAsked
+from intake.identity.byte_search import SearchWhenAsked
 from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.leftovers import clear_leftovers

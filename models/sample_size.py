@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.scoring.development_size import largest_r2, minimum_sample_size
+from models.scoring.development_sample_size import largest_r2, minimum_sample_size
 from models.study_files.inputs import input_arguments, read_inputs
 from models.study_files.outputs import write_facts
 from models.transformers.columns import Columns

@@ -20,7 +20,7 @@ from pipeline.core import command
 from pipeline.core.errors import StudyError
 from pipeline.core.files import whole_file, write_csv
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.written.notation import is_number
+from pipeline.core.written.number_notation import is_number
 from pipeline.reporting.pages.outcomes_page import outcomes_page
 from pipeline.reporting.parts import outcome_parts as parts
 from pipeline.reporting.parts.outcome_tables import Section

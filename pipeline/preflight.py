@@ -1,8 +1,8 @@
 """One verdict per mask before anything slow runs: ok, warning or error, why, and what to mend.
 
 A batch's verdicts join what ingest found in the CT and what the masks' stage found in the mask with
-what a mask's neighbours say (pipeline/checks/rules.py). When the batches are gathered, the whole
-cohort adds what only it shows (pipeline/checks/cohort.py). With ``on_bad_case: stop`` errors
+what a mask's neighbours say (pipeline/checks/mask_rules.py). When the batches are gathered, the
+whole cohort adds what only it shows (pipeline/checks/cohort.py). With ``on_bad_case: stop`` errors
 end the run here.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.checks.cohort import copied_masks, copied_scans, other_orientation
-from pipeline.checks.rules import (
+from pipeline.checks.mask_rules import (
     Findings,
     dense_material,
     equal_masks,

@@ -83,7 +83,7 @@ class LogHandler(LogHandlerBase):
         events = self.settings.events if self.settings is not None else None
         self._pipe = open(events, "w", encoding="utf-8") if events else None  # noqa: SIM115
         if self._pipe is None:
-            from pipeline.running.run_log import Run
+            from pipeline.running.progress import Run
 
             self._run, self._started, self._due, self._ended = Run(), time.monotonic(), 0.0, False
 

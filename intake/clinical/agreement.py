@@ -20,7 +20,7 @@ from intake.clinical.sheets import Sheet
 from intake.clinical.vocabulary import vocabulary
 from intake.handover.people.dates import days_between
 from intake.handover.people.persons import AGE_TOLERANCE, Person, is_placeholder, same_name
-from pipeline.core.written.notation import NUMBER
+from pipeline.core.written.number_notation import NUMBER
 from pipeline.tables.identifying.checks import column_kind, header_kind
 from pipeline.tables.identifying.words import fold, words
 

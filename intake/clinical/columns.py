@@ -14,8 +14,8 @@ from intake.clinical.naming import parts_of
 from intake.clinical.sheets import Column, Sheet
 from intake.clinical.values import Tidy, are_numbers, free_text, is_unknown, tidy
 from intake.clinical.vocabulary import vocabulary
-from intake.identity.patterns import Search
-from pipeline.core.written.notation import is_number, read_numbers
+from intake.identity.byte_search import Search
+from pipeline.core.written.number_notation import is_number, read_numbers
 from pipeline.core.written.spellings import plain_word
 from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.study.draft.columns import MARKS

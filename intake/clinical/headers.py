@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from intake.clinical.vocabulary import vocabulary
 from pipeline.core.errors import StudyError
-from pipeline.core.written.notation import is_number
+from pipeline.core.written.number_notation import is_number
 from pipeline.tables.identifying.dates import has_date
 
 LOOKED_AT = 40

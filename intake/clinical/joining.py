@@ -14,7 +14,7 @@ from intake.clinical.naming import column_name
 from intake.clinical.sheets import Sheet
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
-from pipeline.core.written.notation import is_number
+from pipeline.core.written.number_notation import is_number
 from pipeline.core.written.spellings import plain_number, plain_word
 from pipeline.study.draft.columns import Given, is_steady
 from pipeline.study.draft.times import timing_around, timing_of

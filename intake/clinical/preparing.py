@@ -72,7 +72,7 @@ from intake.clinical.sheets import Sheet, read_sheets
 from intake.handover.pairing.matching import Matched
 from intake.handover.people.linkage import Linkage
 from intake.handover.reading.sources import Handover
-from intake.identity.patterns import Search, patterns_of
+from intake.identity.byte_search import Search, patterns_of
 from pipeline.core.errors import StudyError
 from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.tables.identifying.checks import NOT_SHOWN

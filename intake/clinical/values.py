@@ -14,7 +14,7 @@ import pandas as pd
 from intake.clinical.agreement import is_sex, sex_of
 from intake.clinical.vocabulary import vocabulary
 from intake.handover.pairing.mask_paths import level_of
-from pipeline.core.written.notation import is_number, read_numbers
+from pipeline.core.written.number_notation import is_number, read_numbers
 from pipeline.core.written.spellings import NO, YES, means_unknown, plain_word
 from pipeline.tables.dictionary import MISSING
 

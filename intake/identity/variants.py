@@ -1,6 +1,6 @@
 """The forms in which an identity value may stand in a file, and which values are worth a search.
 
-A form is a text; `intake.identity.patterns` encodes it. The rules against false alarms are here
+A form is a text; `intake.identity.byte_search` encodes it. The rules against false alarms are here
 and in docs/privacy.md: a value that is short or common would be found everywhere by chance.
 """
 

@@ -83,7 +83,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
         Whether patience ended the training, not `max_epochs`.
     batch_size_ : int
         Batch size after the cut to the rows.
-    network_ : models.learning.tabnet_training.LeanClassifier
+    network_ : models.learning.tabnet_by_library.LeanClassifier
         The trained network.
 
     References
@@ -160,7 +160,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
         self, X: np.ndarray, y: np.ndarray, X_valid: np.ndarray, y_valid: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """Check the rows, set what they decide and make the network; return the rows."""
-        from models.learning.tabnet_training import LeanClassifier
+        from models.learning.tabnet_by_library import LeanClassifier
 
         X, y = validate_data(self, X, y, dtype=np.float32)
         X_valid = validate_data(self, X_valid, dtype=np.float32, reset=False)
@@ -208,7 +208,7 @@ class TabNet(ClassifierMixin, BaseEstimator):
     def _train_by_library(
         self, X: np.ndarray, y: np.ndarray, X_valid: np.ndarray, y_valid: np.ndarray
     ) -> None:
-        from models.learning.tabnet_training import ValidationAUROC
+        from models.learning.tabnet_by_library import ValidationAUROC
 
         with _divergence_named():
             self.network_.fit(

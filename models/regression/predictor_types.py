@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.regression.fitting.terms import Term
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.number_notation import read_numbers
 from pipeline.core.written.spellings import plain_word, typed_alike
 from pipeline.tables.clinical.clinical_table import type_clinical
 from pipeline.tables.columns import analysis_name, table_name

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from models.scoring import metrics
-from models.scoring.development_size import largest_r2, minimum_sample_size
+from models.scoring.development_sample_size import largest_r2, minimum_sample_size
 from models.scoring.intervals import patient_resamples
 from models.scoring.performance import Sample
 from models.validation.recalibration import (

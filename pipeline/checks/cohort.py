@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipeline.checks.rules import Findings, groups
+from pipeline.checks.mask_rules import Findings, groups
 from pipeline.core.findings import Finding
 from pipeline.core.problems import listing
 

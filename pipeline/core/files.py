@@ -22,7 +22,7 @@ from pipeline.core.errors import MachineError, ProgramError, StudyError
 from pipeline.core.leftovers import temporary_file, temporary_folder_in, umask
 from pipeline.core.problems import listing
 from pipeline.core.table_schema import Table, differences
-from pipeline.core.written.notation import NUMBER
+from pipeline.core.written.number_notation import NUMBER
 
 #: System errors that no content of a patient's file can cause: a full or read-only disk, an
 #: exhausted quota, memory or number of open files, missing rights, a disk or network that fails.

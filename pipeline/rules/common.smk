@@ -19,9 +19,9 @@ from pipeline.core.installed.job_environment import use_package
 from pipeline.core.problems import listing
 from pipeline.running.image import IMAGE, check_image
 from pipeline.running.run_lock import begin_run
-from pipeline.running.run_log import NOTICE
+from pipeline.running.progress import NOTICE
 from pipeline.running.run_start import at_start
-from pipeline.running.slurm_jobs import mend_executor
+from pipeline.running.slurm_executor_mends import mend_executor
 from pipeline.running.stage_options import read_by
 from pipeline.study.analyses import ANALYSES
 from pipeline.study.analyses.prediction import judged_models

@@ -24,8 +24,7 @@ from pipeline.core.errors import VertebromicsError
 from pipeline.core.files import machine_error
 from pipeline.core.installed.job_environment import environment
 from pipeline.core.installed.own_files import OWN_FILES, PACKAGES, own_file
-from pipeline.running.run_lock import HELD, name_run, new_run, only_run
-from pipeline.running.run_log import (
+from pipeline.running.progress import (
     NOTICE,
     TARGETS,
     Run,
@@ -34,6 +33,7 @@ from pipeline.running.run_log import (
     error_of_log,
     without_places,
 )
+from pipeline.running.run_lock import HELD, name_run, new_run, only_run
 from pipeline.study.config import load_yaml
 from pipeline.study.config_checks import study_name_problem
 

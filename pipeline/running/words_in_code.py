@@ -24,7 +24,7 @@ VALUE_FREE = frozenset(
         "pipeline.core.installed.job_environment",
         "pipeline.core.leftovers",
         "pipeline.running.readings_of_code",
-        "pipeline.running.run_log",
+        "pipeline.running.progress",
         "pipeline.running.words_in_code",
         "pipeline.study.analyses",
         "pipeline.study.options",

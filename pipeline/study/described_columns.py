@@ -18,7 +18,7 @@ import pandas as pd
 from pipeline.comparison.table_one.table_one_parts import Variable, code_text
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.number_notation import read_numbers
 from pipeline.core.written.spellings import (
     NO,
     YES,

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from pipeline.core.errors import StudyError
-from pipeline.core.written.notation import NUMBER, beyond_numbers
+from pipeline.core.written.number_notation import NUMBER, beyond_numbers
 from pipeline.study.options.words import schema_of, wanted
 
 #: Keyword of the schema -> whether a number keeps to it.

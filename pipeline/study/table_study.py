@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
-from pipeline.core.written.notation import NUMBER
+from pipeline.core.written.number_notation import NUMBER
 from pipeline.tables.columns import KEYS, likely_patient
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.features.feature_columns import NO_FEATURE, only_words

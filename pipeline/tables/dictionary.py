@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.written.notation import NUMBER
+from pipeline.core.written.number_notation import NUMBER
 from pipeline.core.written.spellings import spelled_twice
 from pipeline.tables.columns import (
     KEYS,

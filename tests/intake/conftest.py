@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from intake.identity.patterns import Search, patterns_of
+from intake.identity.byte_search import Search, patterns_of
 from tests.support.identities import IDENTITIES
 
 

@@ -12,8 +12,8 @@ import pydicom
 import pydicom.examples
 import pytest
 
+from intake.identity.byte_search import Search, patterns_of
 from intake.identity.identities import of_folder
-from intake.identity.patterns import Search, patterns_of
 from intake.phi_scan import identities_of_linkage, main, scan, summary
 from pipeline.core.errors import StudyError
 from pipeline.imaging.dicom.dicom_identity import Identity, of_header

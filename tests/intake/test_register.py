@@ -30,8 +30,8 @@ from intake.handover.tables import _of_table
 from intake.handover.writing.cleaning import clean_dicom
 from intake.handover.writing.cleaning_volumes import clean_volume
 from intake.handover.writing.study_tree import Names
+from intake.identity.byte_search import Search, patterns_of
 from intake.identity.identities import of_folder
-from intake.identity.patterns import Search, patterns_of
 from intake.phi_scan import scan, summary
 from pipeline.core.errors import CaseError, StudyError, VertebromicsError
 from pipeline.core.files import file_hash

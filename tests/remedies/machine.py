@@ -32,7 +32,7 @@ from pipeline.core.leftovers import machine
 from pipeline.ingest import ingest_scans
 from pipeline.running.image import check_image
 from pipeline.running.run_lock import LOCK_FILE, RUN, _clear_locks, begin_run, name_run, only_run
-from pipeline.running.slurm_jobs import refusal
+from pipeline.running.slurm_executor_mends import refusal
 from pipeline.running.workers.journal import Journal
 from pipeline.study.config import DEFAULTS, load_yaml
 from pipeline.tables.schemas.features.reproducibility import ReproducibilityFamilies

@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from pipeline.checks.cohort import copied_masks
-from pipeline.checks.rules import (
+from pipeline.checks.mask_rules import (
     dense_material,
     equal_masks,
     levels_along_spine,
@@ -29,7 +29,7 @@ from segmentation.propose import propose
 from segmentation.regions.placement import DEFAULTS, Case, place_mask
 from segmentation.regions.region_checks import check_region
 from segmentation.regions.region_facts import describe_region
-from tests.pipeline.checks import test_rules as rules
+from tests.pipeline.checks import test_mask_rules as rules
 from tests.pipeline.extraction import test_extraction as extraction
 from tests.pipeline.imaging.test_geometry import grid
 from tests.remedies import Remedy, says

@@ -18,8 +18,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 from intake import pseudonymous_study as module
 from intake.handover.pages.hospital_report import report_path
 from intake.handover.people.linkage import read_linkage
+from intake.identity.byte_search import Search, patterns_of
 from intake.identity.identities import of_folder
-from intake.identity.patterns import Search, patterns_of
 from tests.support.dicom_files import uid, write_slice
 
 CANARY = "PHI-CANARY-0010-0010"

@@ -6,7 +6,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from intake.identity.patterns import Search
+from intake.identity.byte_search import Search
 from intake.phi_scan import scan
 from pipeline.imaging.dicom.dicom_identity import Identity
 

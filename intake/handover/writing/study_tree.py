@@ -21,8 +21,8 @@ from intake.handover.reading.sources import Series
 from intake.handover.writing.cleaning import WORDS, clean_dicom, texts_of
 from intake.handover.writing.cleaning_volumes import clean_volume
 from intake.handover.writing.copying import Task, copy_slices
+from intake.identity.byte_search import Search, SearchWhenAsked
 from intake.identity.identities import read_header
-from intake.identity.patterns import Search, SearchWhenAsked
 from intake.identity.variants import is_dicom_term
 from pipeline.core.errors import CaseError
 from pipeline.core.files import (

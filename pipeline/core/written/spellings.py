@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
-from pipeline.core.written.notation import NUMBER, beyond_numbers
+from pipeline.core.written.number_notation import NUMBER, beyond_numbers
 
 _PADDED = re.compile(r"[+-]?0[0-9]")
 """Begins with a zero that a number does not need: perhaps a code, such as 007."""

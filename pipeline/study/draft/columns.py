@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from pipeline.core.written.notation import is_number, read_numbers
+from pipeline.core.written.number_notation import is_number, read_numbers
 from pipeline.core.written.spellings import CODES, means_unknown, plain_word
 from pipeline.imaging.levels import levels_in
 from pipeline.study.described_columns import ordered_levels

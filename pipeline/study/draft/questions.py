@@ -321,7 +321,7 @@ def missing_values(guesses: Sequence[Guess]) -> tuple[list[str], dict[str, list[
 
 def missing_line(words: Sequence[str]) -> str:
     """Return the line of a configuration that names words for `not known`."""
-    from pipeline.core.written.notation import NUMBER
+    from pipeline.core.written.number_notation import NUMBER
 
     shown = [
         word if NUMBER.fullmatch(word) else "'" + word.replace("'", "''") + "'" for word in words

@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing, suggestion
 from pipeline.core.sections import taken, taken_list
-from pipeline.core.written.notation import is_number
+from pipeline.core.written.number_notation import is_number
 from pipeline.core.written.spellings import typed_alike
 from pipeline.tables.clinical.clinical_table import (
     clinical_sheet,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.core.problems import Problems, listing, suggestion
-from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.number_notation import read_numbers
 from pipeline.tables.columns import KEYS
 from pipeline.tables.dictionary import MISSING, levels_of
 

@@ -10,7 +10,13 @@ from fnmatch import fnmatchcase
 import numpy as np
 import pandas as pd
 
-from pipeline.core.written.notation import NUMBER, Numbers, is_number, plain_numbers, read_numbers
+from pipeline.core.written.number_notation import (
+    NUMBER,
+    Numbers,
+    is_number,
+    plain_numbers,
+    read_numbers,
+)
 from pipeline.tables.columns import KEYS, given_names, table_name
 from pipeline.tables.dictionary import MISSING
 from pipeline.tables.features.feature_suspects import suspects
@@ -163,7 +169,7 @@ def feature_numbers(values: pd.Series, *, decimal_comma: bool = False) -> Number
     """Read a column of features: NaN where undefined.
 
     Undefined is a blank, a word for it, and what the table says is infinite. Parameters and what is
-    returned are those of `pipeline.core.written.notation.read_numbers`.
+    returned are those of `pipeline.core.written.number_notation.read_numbers`.
     """
     if pd.api.types.is_numeric_dtype(values):
         finite = values.astype("float64").replace([np.inf, -np.inf], np.nan)

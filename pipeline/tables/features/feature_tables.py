@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems, listing
-from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.number_notation import read_numbers
 from pipeline.core.written.spellings import typed_alike
 from pipeline.tables.columns import (
     KEYS,

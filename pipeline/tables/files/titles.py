@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.core.errors import StudyError
-from pipeline.core.written.notation import is_number
+from pipeline.core.written.number_notation import is_number
 
 LOOKED_AT = 12
 """Filled rows among which the header is looked for."""

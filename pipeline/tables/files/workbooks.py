@@ -28,7 +28,7 @@ from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import listing
-from pipeline.core.written.notation import NUMBER, beyond_numbers
+from pipeline.core.written.number_notation import NUMBER, beyond_numbers
 from pipeline.tables.files.limits import (
     MOST_EXCEL_BYTES,
     MOST_EXCEL_CELLS,

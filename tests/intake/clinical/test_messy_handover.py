@@ -12,7 +12,7 @@ import pytest
 
 from intake import pseudonymous_study as module
 from intake.handover.people.linkage import Linkage, read_linkage
-from intake.identity.patterns import Search, patterns_of
+from intake.identity.byte_search import Search, patterns_of
 from intake.phi_scan import identities_of_linkage, scan
 from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.study.config import load_config

@@ -11,7 +11,7 @@ import pytest
 
 from intake import pseudonymous_study as module
 from intake.handover.people.linkage import read_linkage
-from intake.identity.patterns import Search, patterns_of
+from intake.identity.byte_search import Search, patterns_of
 from intake.phi_scan import identities_of_linkage, scan
 from pipeline.core.errors import StudyError
 from pipeline.imaging.dicom.dicom_identity import Identity

@@ -12,8 +12,8 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
+from intake.identity.byte_search import Search, patterns_of
 from intake.identity.chance import Model, bits_needed, inside_run
-from intake.identity.patterns import Search, patterns_of
 from intake.phi_scan import scan, summary
 from pipeline.imaging.dicom.dicom_identity import Identity
 from tests.support.identities import (

@@ -25,7 +25,7 @@ import pydicom.examples
 import pytest
 import SimpleITK as sitk
 
-from intake.identity.patterns import Search, patterns_of
+from intake.identity.byte_search import Search, patterns_of
 from intake.phi_scan import scan
 from pipeline.imaging.dicom.dicom_identity import Identity
 from tests.support.identities import (

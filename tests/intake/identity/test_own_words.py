@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from intake.identity.patterns import Search, patterns_of
+from intake.identity.byte_search import Search, patterns_of
 from intake.phi_scan import scan
 from pipeline.imaging.dicom.dicom_identity import Identity
 from tests.support.identities import (

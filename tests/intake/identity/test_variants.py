@@ -12,7 +12,7 @@ from anyascii import anyascii
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intake.identity.patterns import Search, patterns_of
+from intake.identity.byte_search import Search, patterns_of
 from intake.identity.variants import date_forms, forms
 from pipeline.imaging.dicom.dicom_identity import Identity
 from tests.support.identities import (

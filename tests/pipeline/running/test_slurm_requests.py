@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.running.slurm_jobs import REFUSAL, refusal
+from pipeline.running.slurm_executor_mends import REFUSAL, refusal
 
 # Without `sacct`, as on a cluster without accounting.
 COMMANDS = {

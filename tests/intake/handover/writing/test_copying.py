@@ -11,7 +11,7 @@ from intake.handover.people.linkage import Linkage
 from intake.handover.reading.sources import Series
 from intake.handover.writing import cleaning, copying
 from intake.handover.writing.study_tree import Names, StudyTree
-from intake.identity.patterns import Search, patterns_of
+from intake.identity.byte_search import Search, patterns_of
 from pipeline.core.errors import CaseError
 from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.running.workers.parallel import Workers

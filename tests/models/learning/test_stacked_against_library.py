@@ -7,7 +7,7 @@ import torch
 from models.learning.family import Lesson
 from models.learning.stacked_training import Pupil, Stack, auroc
 from models.learning.tabnet import TabNet, fit_together
-from models.learning.tabnet_training import LeanClassifier
+from models.learning.tabnet_by_library import LeanClassifier
 from pipeline.core.errors import DivergedError
 
 SIZE = 32

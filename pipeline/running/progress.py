@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.running.slurm_jobs import REFUSAL
+from pipeline.running.slurm_executor_mends import REFUSAL
 
 #: Targets people ask for: rules that compute nothing themselves.
 TARGETS = ("all", "preflight", "features", "models", "report")

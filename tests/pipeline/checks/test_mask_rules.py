@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.checks.cohort import copied_masks, copied_scans, other_orientation
-from pipeline.checks.rules import (
+from pipeline.checks.mask_rules import (
     dense_material,
     equal_masks,
     levels_along_spine,

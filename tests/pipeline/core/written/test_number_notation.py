@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
-from pipeline.core.written.notation import read_numbers
+from pipeline.core.written.number_notation import read_numbers
 from pipeline.core.written.spellings import typed_alike
 from pipeline.core.written.yaml_keys import read_yaml
 from pipeline.study.option_numbers import bounded_number

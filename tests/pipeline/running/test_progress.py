@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.running.run_log import (
+from pipeline.running.progress import (
     Run,
     duration,
     earlier_seconds,

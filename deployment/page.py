@@ -166,16 +166,16 @@ def recalibration_words(model: FrozenModel) -> str:
     if found["kind"] == "none":
         return f"Risks are not recalibrated: {WHY_NOT_RECALIBRATED[found['why']]}."
     return (
-        f"Risks are recalibrated by the out-of-fold risks of {found['rows']} training rows with "
-        f"{found['events']} events."
+        f"Risks are recalibrated by {found['rows']} out-of-fold risks of training patients "
+        f"with {found['events']} events."
     )
 
 
 def risk_sentences(model: FrozenModel, row: Mapping) -> list[str]:
     """Return what is said beside the risk of one patient."""
     sentences = [
-        f"Higher than about {row['above']:.0%} of the {model.facts['training']['rows']} training "
-        "rows (their out-of-fold risks).",
+        f"Higher than about {row['above']:.0%} of the {model.facts['training']['rows']} "
+        "out-of-fold risks of the training patients.",
         recalibration_words(model),
     ]
     if model.refits:

@@ -147,7 +147,7 @@ def predict_one(
             found=f"none of {', '.join(lacking)}",
             where=ONE,
             remedy=f"give {' '.join(option_of(name) + ' VALUE' for name in lacking)}; no training "
-            "row was without it",
+            "patient was without it",
             code="patient-values-missing",
         )
     known = values.iloc[0].to_dict()

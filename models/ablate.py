@@ -77,8 +77,9 @@ FIXED_IN_FOLDS = (
 
 NOTES_IN_FOLDS = (
     "Every step is fitted again in each outer fold of the first repeat of nested cross-validation "
-    "and judged on the rows held out there; AUROC and number of columns are means over them. Which "
-    "features count as the highest follows from the final model, which has seen all rows.",
+    "and judged on the patients held out there; AUROC and number of columns are means over them. "
+    "Which features count as the highest follows from the final model, which has seen all "
+    "patients.",
     "Probabilities are averaged over the seeds; the spread is that of the single fits. An average "
     "may predict better than the one fit that the evaluation judges.",
     "Differences from the full model are of the same patients and folds; intervals come from "
@@ -89,7 +90,7 @@ NOTES_IN_FOLDS = (
 NOTES = (
     "Probabilities are averaged over the seeds; the spread is that of the single fits. An average "
     "may predict better than the one fit that the evaluation judges.",
-    "Differences from the full model are of the same test patients, with percentiles over "
+    "Differences from the full model are of the same held-out patients, with percentiles over "
     "resampled patients stratified by outcome. Intervals hold for the fitted models: another "
     "training sample would add to them. They are not corrected for the number of steps.",
 )

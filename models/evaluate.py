@@ -199,7 +199,7 @@ if __name__ == "__main__":
         "--nested",
         type=Path,
         nargs="+",
-        help="MODEL_predictions.parquet of nested cross-validation, in a study without test rows",
+        help="MODEL_predictions.parquet of nested cross-validation, in a study without a hold-out",
     )
     arguments.add_argument("--analysis", required=True, type=Path, help="analysis.parquet")
     arguments.add_argument("--split", required=True, type=Path, help="split.parquet")

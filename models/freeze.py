@@ -1,7 +1,7 @@
 """Freeze a study's model: one file of plain numbers that predicts new patients, and its card.
 
 A study keeps no fitted model. So it is fitted again here, to the same rows with the same parameters
-and seed, and must predict the test patients as the study did.
+and seed, and must predict the held-out patients as the study did.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def _check_fit(
     difference = float((fit.reindex(test.index) - test).abs().max()) if len(test) else 0.0
     if not difference <= SAME_AS_STUDY:
         raise StudyError(
-            "The model, fitted again, must predict the test patients as the study did",
+            "The model, fitted again, must predict the held-out patients as the study did",
             found=f"a difference of {difference:.2g} in a risk",
             where=f"model {fitted.model}",
             remedy="freeze with the versions (requirements.txt) and the device that the study ran "
@@ -227,8 +227,8 @@ def _check_fit(
             code="frozen-predicts-otherwise",
         )
     logger.info(
-        "%s: %d test rows predicted as the study did (largest difference %.2g); frozen and fitted "
-        "differ by at most %.2g over %d rows",
+        "%s: %d predictions of held-out patients as in the study (largest difference %.2g); frozen "
+        "and fitted differ by at most %.2g over %d rows",
         fitted.model,
         len(test),
         difference,

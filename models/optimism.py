@@ -75,7 +75,7 @@ NO_INTERVAL = (
 
 OTHER_ORDER = (
     "Apparent and corrected figures are of the rigorous order, with the parameters and the "
-    "threshold of the published one, which has seen every row."
+    "threshold of the published one, which has seen every patient."
 )
 
 
@@ -220,7 +220,7 @@ def optimism_table(model: str, sample: Sample, resampled: list[Resampled]) -> pd
         value, note, error = apparent[metric], "", math.nan
         optimism = out_of_bag = plus = math.nan
         if math.isnan(value):
-            note = "undefined for the final model on its training rows"
+            note = "undefined for the final model on its training patients"
         elif len(gains) < (1 - MAX_UNDEFINED_SHARE) * len(resampled):
             note = f"undefined in {len(resampled) - len(gains)} of {len(resampled)} resamples"
         else:

@@ -197,7 +197,7 @@ def plan_references(columns: Columns, predictors: Mapping[str, Predictor]) -> li
     """List the references of a study; one that it has no data for says so."""
     plan = [Reference("intercept", None)]
     missing = {
-        "level": "not fitted: no vertebral level is known, or all rows are of one",
+        "level": "not fitted: no vertebral level is known, or all are of one",
         "volume": "not fitted: no feature of the study bears the name of a volume",
         "hu": "not fitted: the study has no mean CT number",
         "bmd": "not fitted: no clinical predictor bears the name of a bone density",

@@ -241,14 +241,13 @@ def complete_case_row(
     size = int(np.mean([len(rows) for rows in learned]))
     row = {"analysis": COMPLETE_CASES, "training": size} | _counts(judge.rows[kept])
     if kept.all() and all(own.all() for own in of_fits):
-        return row | {"note": "not done: no value is missing, so that all rows are complete"}
+        return row | {"note": "not done: no value is missing, so that all are complete"}
     counted = [("training", rows) for rows in learned]
-    what = "test" if judge.folds is None else "held-out"
-    counted += [(what, judge.rows[fit.judged & kept]) for fit in fits]
+    counted += [("held-out", judge.rows[fit.judged & kept]) for fit in fits]
     for part, rows in counted:
         events = int(rows["outcome"].sum())
         if min(events, len(rows) - events) < FEWEST:
-            left = f"{events} events among {len(rows)} complete {part} rows"
+            left = f"{events} events among {len(rows)} complete cases of the {part} patients"
             return row | {"note": f"not done: {left} are too few"}
     complete = candidates_in_mode(columns, table[complete_rows(columns, table)], options.mode)
     again = []

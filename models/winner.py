@@ -18,9 +18,9 @@ from pipeline.core.fit_status import is_fitted
 from pipeline.study.study import open_study
 
 RULE = (
-    "Highest mean AUROC over the inner folds of the training rows, with the parameters that the "
-    "search chose; of equals the first in the configuration. It favours, slightly, a model that "
-    "tried more parameter sets."
+    "Highest mean AUROC over the inner folds of the training patients, with the parameters that "
+    "the search chose; of equals the first in the configuration. It favours, slightly, a model "
+    "that tried more parameter sets."
 )
 
 
@@ -92,7 +92,7 @@ if __name__ == "__main__":
         "--nested",
         type=Path,
         nargs="+",
-        help="nested/MODEL.json per model, in a study without test rows: those that it could judge",
+        help="nested/MODEL.json of each model that it could judge, in a study without a hold-out",
     )
     arguments.add_argument("--out", required=True, type=Path, help="choice to write, .json")
     command.run(main, arguments)

@@ -20,7 +20,7 @@ COHORT = {
     "redundant": "redundant features",
 }
 ESTIMATE = {
-    "test": "test rows",
+    "test": "held-out patients",
     "nested": "nested cross-validation",
     "no_hold_out": "nested cross-validation, no hold-out",
 }
@@ -71,7 +71,7 @@ def write_leakage_page(
             "null-aurocs",
             "Mean AUROC under permuted outcomes. The interval tells the error of the simulation "
             "(t, over permutations). CV: mean AUROC of the search's best parameter set over the "
-            "inner folds, which every study sees before its test rows.",
+            "inner folds, which every study sees before its held-out patients.",
             _shown(summary),
             summary,
             numeric=("Permutations", "Mean AUROC (95% CI)", "SD", "CV"),
@@ -109,7 +109,7 @@ def _caption(facts: dict) -> str:
         f"parameter sets a search, oversampling {options['oversampling']}, CCC >= "
         f"{options['selection']['ccc']['threshold']:g}, rank-sum P < "
         f"{options['selection']['wilcoxon']['p']:g}, mRMR {options['selection']['mrmr']['k']}. "
-        "As published is LEAKING: it selects on all patients, test rows among them."
+        "As published is LEAKING: it selects on all patients, held-out patients among them."
     )
 
 
@@ -141,8 +141,8 @@ def _how_section(facts: dict) -> Section:
                     "the mean over permutations is known, nothing about other cohorts.",
                     "The two cohorts differ in redundancy. The more independent features there "
                     "are, the more a selection on everyone finds by chance.",
-                    "Nested cross-validation sees the training rows only; in the design without a "
-                    "hold-out all rows are training rows.",
+                    "Nested cross-validation sees the training patients only; in the design "
+                    "without a hold-out all rows are training patients.",
                     f"All draws derive from the seed {facts['seed']}.",
                 ]
             )

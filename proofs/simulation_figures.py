@@ -18,7 +18,7 @@ from pipeline.reporting.figures.drawing import (
 )
 
 ESTIMATES = {
-    "test_auroc": "Test rows",
+    "test_auroc": "Held-out patients",
     "nested_auroc": "Nested CV",
     "cv_auroc": "Search's CV",
     "apparent_auroc": "Apparent",
@@ -119,7 +119,7 @@ def calibration_figure(models: pd.DataFrame) -> str:
         axis.axvline(1, color=INK, linewidth=1)
         for beside, column, colour, label in (
             (-0.18, "true_calibration_slope", ACCENT, "truth (new patients)"),
-            (0.18, "test_calibration_slope", MUTED, "test rows"),
+            (0.18, "test_calibration_slope", MUTED, "held-out patients"),
         ):
             for place, name in enumerate(names):
                 values = models.loc[models["model"] == name, column].astype(float).dropna()

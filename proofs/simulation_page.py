@@ -209,8 +209,8 @@ def _error_blocks(models: pd.DataFrame, how: str) -> list:
         ),
         _table(
             "coverage",
-            "Share of cohorts in which the 95% DeLong interval of the test rows holds the model's "
-            f"true AUROC, with Wilson's interval. {how.capitalize()}.",
+            "Share of cohorts in which the 95% DeLong interval of the held-out patients holds the "
+            f"model's true AUROC, with Wilson's interval. {how.capitalize()}.",
             models,
             {"coverage": "Coverage of the 95% interval"},
         ),
@@ -272,7 +272,7 @@ def _found_blocks(tables: dict[str, pd.DataFrame], how: str) -> list:
         ),
         Table(
             "steps",
-            "Planted features left after each step on all training rows. A stand-in correlates "
+            "Planted features left after each step on all training patients. A stand-in correlates "
             f"{STAND_IN:g} or more with the planted one before any reader's noise; {how}.",
             shown,
             steps,
@@ -306,12 +306,13 @@ def _calibration_blocks(models: pd.DataFrame, how: str) -> list:
         Figure(
             "calibration",
             calibration_figure(models),
-            "Calibration slope of each model in each cohort, on test rows and in truth.",
-            f"Calibration slope, ideal 1: on new patients (truth) and on the test rows. {how}.",
+            "Calibration slope of each model in each cohort, on held-out patients and in truth.",
+            "Calibration slope, ideal 1: on new patients (truth) and on the held-out patients. "
+            f"{how}.",
         ),
         Table(
             "calibration",
-            f"Calibration on new patients (truth) and on test rows, median over seeds with "
+            f"Calibration on new patients (truth) and on held-out patients, median over seeds with "
             f"quartiles; ideal: slope 1, intercept 0, O/E 1. {how.capitalize()}.",
             shown,
             summary,

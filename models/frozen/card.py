@@ -28,8 +28,8 @@ from pipeline.study.metric_registry import METRICS
 TEMPLATES = Path(__file__).with_name("templates")
 
 PARTS = {
-    "test": "test rows",
-    "out_of_fold": "training rows, each predicted by a fit without it",
+    "test": "held-out patients",
+    "out_of_fold": "training patients, each predicted by a fit without that patient",
     "nested": "cross-validation over outer folds, the procedure repeated in each",
     "optimism_corrected": "apparent, corrected for optimism by the bootstrap",
 }
@@ -42,7 +42,7 @@ MOMENTS = {
 }
 
 WHY_NOT_RECALIBRATED = {
-    "one_outcome": "the training rows have one outcome",
+    "one_outcome": "the training patients have one outcome",
     "constant": "every out-of-fold risk is the same",
     "separated": "the out-of-fold risks separate the outcomes",
     "falling": "the out-of-fold risks rank the outcomes the wrong way round",
@@ -174,11 +174,11 @@ def _predictor_part(predictors: Sequence[Predictor]) -> Part:
         for one in used
     ]
     sentences = [
-        "What the model uses is not what causes the outcome. A value that no training row lacked "
-        "is required; another that is missing is filled in as in training."
+        "What the model uses is not what causes the outcome. A value that no training patient "
+        "lacked is required; another that is missing is filled in as in training."
     ]
     if not used:
-        sentences = ["None: every patient gets the training rows' share of events."]
+        sentences = ["None: every patient gets the training patients' share of events."]
     helping = len(predictors) - len(used)
     if helping:
         sentences.append(
@@ -206,12 +206,12 @@ def _site_parts(model: FrozenModel) -> list[Part]:
         kept = ", ".join(one.column for one in step.covariates)
         sentences.append(
             f"Features of {', '.join(step.sites)} are harmonised to {to} by ComBat, learned from "
-            f"the training rows{f', keeping effects of {kept}' if kept else ''}."
+            f"the training patients{f', keeping effects of {kept}' if kept else ''}."
         )
         if passed := [name for name in step.site.levels if name not in step.sites]:
             sentences.append(
-                f"Of {', '.join(passed)} there were too few training rows: features are taken as "
-                "they are."
+                f"Of {', '.join(passed)} there were too few training patients: features are taken "
+                "as they are."
             )
     heads = ["site", "training rows"]
     rows = [[name, str(model.site.counts[name])] for name in model.site.levels]
@@ -280,8 +280,8 @@ def _risk_sentences(model: FrozenModel) -> list[str]:
     else:
         sentences = [
             f"Calibrated risk: log odds = {found['intercept']:.4f} + {found['slope']:.4f} x log "
-            f"odds of the model's risk, from the out-of-fold risks of {found['rows']} training "
-            f"rows with {found['events']} events."
+            f"odds of the model's risk, from {found['rows']} out-of-fold risks of training "
+            f"patients with {found['events']} events."
         ]
     if threshold["value"] is not None:
         sentences.append(
@@ -290,8 +290,8 @@ def _risk_sentences(model: FrozenModel) -> list[str]:
         )
     quantiles = model.facts["training"]["quantiles"]
     sentences.append(
-        f"Half of the training rows had a calibrated out-of-fold risk from {quantiles[5]:.3f} to "
-        f"{quantiles[15]:.3f} (median {quantiles[10]:.3f})."
+        f"Half of the training patients had a calibrated out-of-fold risk from {quantiles[5]:.3f} "
+        f"to {quantiles[15]:.3f} (median {quantiles[10]:.3f})."
     )
     refits = len(model.refits)
     if refits:

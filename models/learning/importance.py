@@ -72,7 +72,7 @@ def importance_table(
     mean, sd = permuted_loss(fitted.fit, Z, y, options.permutations, seed)
     table["permutation"], table["permutation_sd"] = mean, sd
     notes = [
-        "Permutation importance: loss of AUROC on the training rows when a column is permuted, "
+        "Permutation importance: loss of AUROC on the training patients when a column is permuted, "
         f"mean of {options.permutations} permutations."
     ]
     if attention is None:
@@ -80,15 +80,15 @@ def importance_table(
         notes.append("Importance is the share of the permutation importance.")
     else:
         table["attention"] = main = attention
-        notes.append("Importance is TabNet's attention, summed over the training rows.")
+        notes.append("Importance is TabNet's attention, summed over the training patients.")
     if options.shap:
         rows = sampled_rows(len(Z), options.shap_rows, derive_seed(seed, "explained"))
         against = sampled_rows(len(Z), options.shap_background, derive_seed(seed, "background"))
         values = shap_values(fitted.fit.probability, Z[rows], Z[against], seed)
         table["shap"] = np.abs(values).mean(axis=0)
         notes.append(
-            f"SHAP: mean absolute value over {len(rows)} training rows, against "
-            f"{len(against)} training rows as background, by permutations."
+            f"SHAP: mean absolute value over {len(rows)} predictions of training patients, "
+            f"against {len(against)} as background, by permutations."
         )
     if main.sum() == 0:
         table["importance"] = 0.0

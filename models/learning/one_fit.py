@@ -369,7 +369,7 @@ def early_stopping_rows(
                 return learn, watch
     raise FitError(
         "Early stopping needs patients of both outcomes on both sides of its split",
-        found=f"{fewest} patients of the rarer outcome among {len(y)} training rows",
+        found=f"{fewest} patients of the rarer outcome in {len(y)} rows of training patients",
         remedy="use fewer folds or more patients, or leave tabnet out of models",
         code="early-stopping-too-few",
     )

@@ -91,7 +91,7 @@ def calibration_folds(
         raise FitError(
             "The probabilities of a support vector machine need patients of both outcomes in and "
             "outside every fold from which they are learned",
-            found=f"{fewest} patients of the rarer outcome among {len(y)} training rows",
+            found=f"{fewest} patients of the rarer outcome in {len(y)} rows of training patients",
             remedy="use more patients, or leave svm out of models",
             code="platt-too-few",
         )

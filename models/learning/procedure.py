@@ -257,7 +257,7 @@ def search_note(search: str, options: Search, repetition: str) -> str:
     """
     if search == "fixed":
         return (
-            "Hyperparameters are those that the search on all training rows chose, which makes "
+            "Hyperparameters are those that the search on all training patients chose, which makes "
             "the estimates slightly optimistic."
         )
     own, final = parameter_sets(search, options), parameter_sets("full", options)

@@ -31,25 +31,25 @@ from pipeline.core.command import progress
 from pipeline.core.seeds import derive_seed
 
 ASSUMPTIONS = {
-    "standardisation": "Every reader's features are standardised apart, over all patients, before "
-    "the readers are compared. That takes an offset or a difference of scale between readers out "
-    "of the CCC, which then comes out higher than on raw values.",
+    "standardisation": "Every reader's features are standardised separately, over all patients, "
+    "before the readers are compared. That takes an offset or a difference of scale between "
+    "readers out of the CCC, which then comes out higher than on raw values.",
     "a missing reading": "A patient without a reading counts in neither its standardisation nor "
     "its CCC; afterwards missing values are imputed from all patients.",
     "everyone": "All patients and all outcomes of the analysis table serve the selection of "
-    "radiomic features, those of the later test part too.",
+    "radiomic features, the held-out ones too.",
     "clinical predictors": "Chosen, imputed and scaled on the training part, once, before the "
     "folds of the search.",
     "oversampling": "ADASYN and Tomek links are applied once, to the whole training part, before "
-    "the folds of the search; every fit of the study sees the same synthetic rows.",
-    "folds of the search": "Real rows keep the fold of the split; synthetic rows are dealt evenly "
-    "among the folds and count when a fold is scored.",
-    "early stopping": "The rows that TabNet's early stopping watches are held out of the "
-    "oversampled training rows, 8:2, so that synthetic ones are among them.",
+    "the folds of the search; every fit of the study sees the same synthetic patients.",
+    "folds of the search": "Real patients keep the fold of the split; synthetic ones are dealt "
+    "evenly among the folds and count when a fold is scored.",
+    "early stopping": "The patients that TabNet's early stopping watches are taken from the "
+    "oversampled training patients, 8:2, so that synthetic ones are among them.",
     "probabilities of a support vector machine": "Platt's sigmoid is learned by five folds of the "
-    "oversampled rows, as the libraries do, so that its risks are too extreme.",
+    "oversampled patients, as the libraries do, so that its risks are too extreme.",
     "threshold": "A probability of 0.5 calls an event: the libraries' default.",
-    "out-of-fold predictions": "Real training rows that Tomek links removed have none.",
+    "out-of-fold predictions": "Real training patients that Tomek links removed have none.",
 }
 """What the published study leaves open about its order, and what is done here."""
 

@@ -107,7 +107,7 @@ class Setting:
             return f"{options.threshold:g} in every step, fixed beforehand"
         return (
             f"each step's own, {rule_words(options.threshold_rule)} on its out-of-fold "
-            "predictions of the training rows"
+            "predictions of the training patients"
         )
 
     def planned_fits(self, steps: list[Step]) -> int:

@@ -21,7 +21,7 @@ from pipeline.core.errors import StudyError
 from pipeline.core.files import read_table
 from pipeline.tables.schemas.prediction.nested import Nested, NestedPredictions
 
-NOT_JUDGED = "Nested cross-validation could not judge it, and the study has no test rows."
+NOT_JUDGED = "Nested cross-validation could not judge it, and the study has no held-out patients."
 
 
 def outer_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -68,7 +68,8 @@ def read_outer_fits(options: argparse.Namespace, rows: pd.DataFrame, seed: int) 
     """
     if options.nested is None or options.nested_predictions is None:
         raise StudyError(
-            "A study without test rows is judged on the outer folds of nested cross-validation",
+            "A study without held-out patients is judged on the outer folds of nested "
+            "cross-validation",
             found="no --nested, or no --nested-predictions",
             where=f"--model {options.model}",
             remedy="give both: nested/MODEL.parquet and nested/MODEL_predictions.parquet",

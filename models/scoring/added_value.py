@@ -33,8 +33,8 @@ COLUMNS = types_of(AddedValue)
 DIFFERENCES = types_of(AddedValueDifferences)
 
 OVER_FOLDS = (
-    "mean over outer folds; no interval and no P value: folds share their training rows, and no "
-    "unbiased estimate of the variance exists"
+    "mean over outer folds; no interval and no P value: folds share their training patients, and "
+    "no unbiased estimate of the variance exists"
 )
 
 

@@ -209,7 +209,7 @@ def _checked(predictions: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.
                 kept[model] = rows
         if model not in parts["test"]:
             raise StudyError(
-                "Every model needs predictions of test rows",
+                "Every model needs predictions of held-out patients",
                 where=f"predictions of model {model}",
                 remedy="run the stages split and train again",
                 code="test-predictions-missing",

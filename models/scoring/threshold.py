@@ -113,7 +113,7 @@ def threshold_source(
     y, positive = np.asarray(y), np.asarray(probability) >= threshold
     sensitivity, specificity = positive[y == 1].mean(), (~positive[y == 0]).mean()
     return (
-        f"{rule_words(rule)}, on out-of-fold predictions of {len(y)} training rows with "
+        f"{rule_words(rule)}, on {len(y)} out-of-fold predictions of training patients with "
         f"{int(np.sum(y == 1))} events: "
         f"sensitivity {printed(sensitivity, 3)}, specificity {printed(specificity, 3)} there"
     )

@@ -93,13 +93,13 @@ def group_table(
 
 def _estimates(sample: Sample, events: int, confidence: float) -> dict[str, Estimate]:
     if min(events, len(sample.outcome) - events) < FEWEST:
-        why = f"fewer than {FEWEST} rows with or without the event"
+        why = f"fewer than {FEWEST} with or without the event"
         return dict.fromkeys(METRICS, Estimate(math.nan, math.nan, math.nan, why))
     patients = sample.patients if has_clusters(sample.patients) else None
     given = sample.outcome, sample.probability, confidence
     ratio = calibration.observed_expected_ratio(*given)
     if patients is not None:
-        reason = "no interval: rows of one patient are not independent"
+        reason = "no interval: several cases of one patient are not independent"
         ratio = Estimate(ratio.value, math.nan, math.nan, reason)
     return {
         "auroc": auroc_estimate(sample, confidence),

@@ -203,7 +203,7 @@ class CCCFilter(NamedColumns, TransformerMixin, BaseEstimator):
         known = X[LEVEL].notna() if LEVEL in X else pd.Series(False, index=X.index)
         if not known.all():
             raise StudyError(
-                "Agreement within levels needs the vertebral level of every training row",
+                "Agreement within levels needs the vertebral level of every training patient",
                 found=f"{int((~known).sum())} of {len(X)} rows without a level",
                 where="config key selection.ccc.within_level",
                 remedy="state the levels in column `level` of the masks' or the features' table",

@@ -170,7 +170,7 @@ def chain_notes(chain: Pipeline) -> list[str]:
     if not all(imputer.converged_ for imputer in filled):
         notes.append("The iterative imputation did not come to rest.")
     if not signature_of(chain):
-        notes.append("Nothing was selected: the model predicts the training rows' event share.")
+        notes.append("Nothing was selected: the model predicts the training patients' event share.")
     return notes
 
 

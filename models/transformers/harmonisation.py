@@ -91,7 +91,8 @@ class Harmoniser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.tiny_ = {name: n for name, n in counts.items() if n < max(self.min_rows, 2)}
         if self.tiny_ and self.tiny_site == "refuse":
             raise FitError(
-                f"Harmonisation needs at least {self.min_rows} training rows of each site",
+                f"Harmonisation needs at least {self.min_rows} rows of training patients of each "
+                "site",
                 found=listing(f"{shown(name)}: {n}" for name, n in self.tiny_.items()),
                 where="config key harmonisation.tiny_site",
                 remedy="join small sites into one in the tables, or write `harmonisation: "
@@ -101,8 +102,8 @@ class Harmoniser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.counts_ = {name: n for name, n in counts.items() if name not in self.tiny_}
         if self.reference is not None and self.reference not in self.counts_:
             raise FitError(
-                "The reference of the harmonisation must be a site of the training rows",
-                found=f"{self.reference}; training rows are of {listing(map(shown, counts))}",
+                "The reference of the harmonisation must be a site of the training patients",
+                found=f"{self.reference}; training patients are of {listing(map(shown, counts))}",
                 where="config key harmonisation.reference",
                 remedy="name another site, or write null",
                 code="reference-without-rows",
@@ -150,10 +151,10 @@ class Harmoniser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         new = sorted(set(sites).difference(self.counts_, self.tiny_))
         if new and self.unseen_site == "refuse":
             raise FitError(
-                "Features of a site can be harmonised only if training rows are of it",
+                "Features of a site can be harmonised only if it has training patients",
                 found=f"rows of {listing(map(shown, new))}; learned from {listing(self.counts_)}",
                 where="config key harmonisation.method",
-                remedy="split so that each site has training rows, or write `harmonisation: "
+                remedy="split so that each site has training patients, or write `harmonisation: "
                 "{method: none}`, and look at new sites by `site_validation` (docs/sites.md)",
                 code="unseen-site",
             )
@@ -230,7 +231,7 @@ def harmoniser_of(options: Harmonisation, columns: Columns) -> Harmoniser:
 def harmonisation_note(fitted: Harmoniser) -> str:
     """Say in a sentence what a fitted step does."""
     if fitted.combat_ is None:
-        return "Features were not harmonised: fewer than two sites have enough training rows."
+        return "Features were not harmonised: fewer than two sites have enough training patients."
     to = "their common mean" if fitted.reference is None else f"site {fitted.reference}"
     note = f"Features of {listing(fitted.counts_)} were harmonised to {to} by ComBat"
     if fitted.covariates:
@@ -240,7 +241,7 @@ def harmonisation_note(fitted: Harmoniser) -> str:
         note += f"; {left} features that do not vary at a site were left as they are"
     if fitted.tiny_:
         told = listing(f"{name}: {n}" for name, n in fitted.tiny_.items())
-        note += f"; rows of sites with too few were left as they are ({told})"
+        note += f"; sites with too few training patients were left as they are ({told})"
     return note + "."
 
 

@@ -17,9 +17,9 @@ from models.transformers.frames import like, numbers_of
 from pipeline.core.errors import StudyError
 
 IMPUTATIONS = {
-    "median": "the median of the training rows",
-    "mean": "the mean of the training rows",
-    "knn": "the mean of the nearest training rows",
+    "median": "the median of the training patients",
+    "mean": "the mean of the training patients",
+    "knn": "the mean of the nearest training patients",
     "iterative": "a Bayesian ridge regression on the columns most correlated with it",
 }
 """What replaces a missing number, by the name of the method."""

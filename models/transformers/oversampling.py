@@ -40,7 +40,7 @@ class Resampled(NamedTuple):
     def note(self) -> str | None:
         """The same as a sentence of model.json."""
         name = "SMOTE" if self.method == SMOTE else "ADASYN"
-        return f"{name} added no rows: {self.why_not}." if self.why_not else None
+        return f"{name} added no synthetic patients: {self.why_not}." if self.why_not else None
 
 
 def resample_rows(X: np.ndarray, y: np.ndarray, seed: int, method: str = ADASYN_TOMEK) -> Resampled:
@@ -119,7 +119,9 @@ def _adasyn_tomek(given: Resampled, majority: int, neighbours: int, seed: int) -
         if "No samples will be generated" in message:
             return given._replace(why_not="the classes are nearly balanced")
         if "Not any neigbours belong to the majority" in message:
-            return given._replace(why_not="no minority row has a majority neighbour")
+            return given._replace(
+                why_not="no patient of the smaller class has a neighbour of the larger"
+            )
         raise
     X_more[len(y) :] = _with_real_levels(X_more[len(y) :], X)
     links = TomekLinks(sampling_strategy=[majority])

@@ -15,7 +15,7 @@ WHAT = {
     "ablation": "could not be ablated",
 }
 
-NO_MODEL = "No model could be fitted to the training rows: the first section says why."
+NO_MODEL = "No model could be fitted to the training patients: the first section says why."
 
 
 class Dropped(NamedTuple):

@@ -1,22 +1,24 @@
-"""Which rows a study's figures are of, in its page's words: test rows, or those of outer folds."""
+"""Who a study's figures are of, in its page's words: held-out patients, or those of outer folds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class JudgedRows:
-    """The rows that models are judged on, in words.
+    """The units that models are judged on, in words.
 
     Attributes
     ----------
     part : {'test', 'nested'}
         Part of the table of metrics.
     on : str
-        Where a figure comes from, behind its name: "AUROC on the test rows".
+        Where a figure comes from, behind its name: "AUROC on the held-out patients".
     rows : str
-        The rows, in a sentence.
+        The units, in a sentence.
+    units : str
+        What they are: patients, or cases.
     column : str
         The same as the heading of a column.
     holders, aim : str
@@ -32,6 +34,7 @@ class JudgedRows:
     part: str
     on: str
     rows: str
+    units: str
     column: str
     holders: str
     aim: str
@@ -40,39 +43,52 @@ class JudgedRows:
     intervals: str = ""
 
 
-_TEST = JudgedRows(
-    *("test", "on the test rows", "the test rows", "Test rows", "The test rows hold", "test on")
-)
 _NESTED = JudgedRows(
     "nested",
-    "in nested cross-validation",
-    "the rows that outer folds held out",
-    "Rows held out",
-    "The study holds",
-    "judge by",
+    on="in nested cross-validation",
+    rows="",
+    units="",
+    column="",
+    holders="The study has",
+    aim="judge by",
     of_curves=" The curve is the mean over the outer folds, whose scores are not on one scale.",
     intervals=" They hold for the models as they were fitted in the outer folds; the choice of the "
     "patients to learn from would add to them.",
 )
 
 
-def judged_rows(repeats: int | None) -> JudgedRows:
-    """Return which rows a study is judged on.
+def judged_rows(repeats: int | None, unit: str) -> JudgedRows:
+    """Return who a study is judged on.
 
     Parameters
     ----------
     repeats : int or None
-        How often nested cross-validation deals the outer folds, where it judges; None for test
-        rows.
+        How often nested cross-validation deals the outer folds, where it judges; None for a
+        hold-out.
+    unit : {'patient', 'case'}
+        What a row of the study is.
     """
     if repeats is None:
-        return _TEST
+        held_out = f"held-out {unit}s"
+        return JudgedRows(
+            "test",
+            on=f"on the {held_out}",
+            rows=f"the {held_out}",
+            units=f"{unit}s",
+            column=held_out.capitalize(),
+            holders=f"The {held_out} have",
+            aim="test on",
+        )
+    nested = replace(
+        _NESTED,
+        rows=f"the {unit}s that outer folds held out",
+        units=f"{unit}s",
+        column=f"{unit.capitalize()}s held out",
+    )
     if repeats == 1:
-        return _NESTED
-    return JudgedRows(
-        **vars(_NESTED)
-        | {
-            "of_one_repeat": f" They are of the first of {repeats} repeats of the outer folds, in "
-            "which each row is judged once."
-        }
+        return nested
+    return replace(
+        nested,
+        of_one_repeat=f" They are of the first of {repeats} repeats of the outer folds, in which "
+        f"each {unit} is judged once.",
     )

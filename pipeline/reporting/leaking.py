@@ -35,11 +35,11 @@ SAME_POINTS = frozenset(("Question", "Scope", "Patients", "Outcome", "Contours",
 #: Tables that set figures of the rigorous order beside leaking ones.
 BESIDE = {
     "nested": "Results of the outer folds are of the rigorous order and do not leak; folds of the "
-    "search and test rows are of the published one",
+    "search and held-out patients are of the published one",
     **dict.fromkeys(
         ("estimates", "optimism"),
-        "All but the test rows are of the rigorous order and do not leak; test rows are of the "
-        "published one",
+        "All but the held-out patients are of the rigorous order and do not leak; held-out "
+        "patients are of the published one",
     ),
 }
 
@@ -53,11 +53,11 @@ _HONEST = "In the rigorous order (not leaking)."
 
 _BANNER = (
     "This study replays the order of the published one (mode: as_published). Radiomic features "
-    "were standardised and selected on all patients, with the outcomes of the test rows{}. Even "
-    "where nothing can be predicted, this order finds something: no number of this section says "
-    "how the model would do on other patients. The same study with mode: rigorous says it."
+    "were standardised and selected on all patients, with the outcomes of the held-out patients{}. "
+    "Even where nothing can be predicted, this order finds something: no number of this section "
+    "says how the model would do on other patients. The same study with mode: rigorous says it."
 )
-_OVERSAMPLED = ", and the training rows were oversampled before the folds of the search"
+_OVERSAMPLED = ", and the training patients were oversampled before the folds of the search"
 
 _IN_SHORT = "selected on everyone{} (mode: as_published)"
 _OVERSAMPLED_IN_SHORT = ", oversampled before the folds"
@@ -71,7 +71,7 @@ _LETTER = 0.62
 
 @dataclass(frozen=True)
 class OrderWords:
-    """What sections say about the rows that something was learned from, in one mode.
+    """What sections say about the patients that something was learned from, in one mode.
 
     Attributes
     ----------
@@ -90,15 +90,15 @@ class OrderWords:
     tested : str
         What that has to do with the models that were tested, as a sentence.
     test_rows : str
-        What the test rows had to do with the models, after "events, which".
+        What the held-out patients had to do with the models, after "events, which".
     folds : str
         The folds of the search.
     test_estimate : str
-        What an estimate on the test rows is worth, as sentences.
+        What an estimate on the held-out patients is worth, as sentences.
     excess : str
-        What a figure of the test rows above nested cross-validation comes from.
+        What a figure of the held-out patients above nested cross-validation comes from.
     winner : str
-        What the choice of the best model saw of the test rows, as a sentence.
+        What the choice of the best model saw of the held-out patients, as a sentence.
     ablation : str
         What the plan of an ablation saw of them, as a sentence.
     imputation : str
@@ -125,64 +125,65 @@ class OrderWords:
 
 
 _RIGOROUS = OrderWords(
-    selection="Selection is learned on training rows only. The final signature comes from all of "
-    "them; inside the cross-validation every fold selects again from its own training "
-    "rows, so that no model is judged on rows that chose its features.",
-    selected_on="the training rows",
+    selection="Selection is learned on training patients only. The final signature comes from all "
+    "of them; inside the cross-validation every fold selects again from its own training "
+    "patients, so that no model is judged on patients that chose its features.",
+    selected_on="the training patients",
     readings="raw values",
-    ccc="training rows",
-    chosen="on the training rows alone",
+    ccc="training patients",
+    chosen="on the training patients alone",
     procedure="its procedure",
     tested="It describes the procedure; the model that was tested is that procedure fitted to all "
-    "training rows.",
+    "training patients.",
     test_rows="played no part in selection, search, fitting or the choice of the threshold",
     folds="folds that keep patients together",
     test_estimate="the final model on patients that nothing was learned from. Unbiased, "
     "and with few events uncertain: the interval says how much.",
     excess="{}",
-    winner="It was chosen before the test rows were used.",
-    ablation="Which features are the most important follows from the training rows; all steps are "
-    "planned before the test rows are looked at.",
+    winner="It was chosen before the held-out patients were used.",
+    ablation="Which features are the most important follows from the training patients; all steps "
+    "are planned before the held-out patients are looked at.",
     imputation="both learned inside each fold",
     final_signature="the signature of the final models",
 )
 _NO_HOLD_OUT = replace(
     _RIGOROUS,
-    selection="The final signature is learned on all rows. Every outer fold of the nested "
-    "cross-validation, and every fold inside it, selects again from its own training rows, so that "
-    "no result profits from rows it is judged on.",
-    selected_on="all rows",
-    ccc="all rows",
-    chosen="on all rows for the final model, and again in every outer fold for the results below",
+    selection="The final signature is learned on all patients. Every outer fold of the nested "
+    "cross-validation, and every fold inside it, selects again from its own training patients, so "
+    "that no result profits from patients it is judged on.",
+    selected_on="all patients",
+    ccc="all patients",
+    chosen="on all patients for the final model, and again in every outer fold for the results "
+    "below",
     procedure="its procedure",
-    tested="It describes the procedure; the final model is that procedure fitted to all rows.",
+    tested="It describes the procedure; the final model is that procedure fitted to all patients.",
     winner="The choice was made on inner folds of the same patients as the nested results: of "
     "several models that of the chosen one is slightly optimistic.",
     ablation="Which features are the most important follows from the final model, which learned "
-    "from all rows. Every step is fitted again in each outer fold, and judged on the rows held out "
-    "there.",
+    "from all patients. Every step is fitted again in each outer fold, and judged on the patients "
+    "held out there.",
 )
 _AS_PUBLISHED = OrderWords(
-    selection="Radiomic features were selected once, on the rows and outcomes of all patients, "
-    "those of the test part included; clinical predictors on the training rows. No fold of the "
-    "cross-validation selects again, so that every score profits from rows it is judged on.",
-    selected_on="all rows, those of the test part included (clinical predictors: training rows)",
+    selection="Radiomic features were selected once, with the outcomes of all patients, the "
+    "held-out ones included; clinical predictors on the training patients. No fold of the "
+    "cross-validation selects again, so that every score profits from patients it is judged on.",
+    selected_on="all patients, the held-out ones included (clinical predictors: training patients)",
     readings="standardised values",
-    ccc="all rows, each reader standardised apart",
-    chosen="the radiomic features with the outcomes of the test rows",
+    ccc="all patients, each reader standardised separately",
+    chosen="the radiomic features with the outcomes of the held-out patients",
     procedure="the same procedure in the rigorous order",
     tested="It describes the procedure in the rigorous order, and no model that was tested.",
     test_rows="helped to select the radiomic features but played no part in search and fitting",
-    folds="folds of rows that were oversampled before",
+    folds="folds of patients that were oversampled before",
     test_estimate="the final model on patients whose outcomes chose its features. Too good, by "
     "how much nobody knows; all other estimates of the table are of the rigorous order.",
-    excess="the selection on the outcomes of the test rows, beside {}",
-    winner="No prediction of a test row enters the choice, but their outcomes do: they helped "
-    "to select the features that the folds were scored with.",
-    ablation="Which features are the most important follows from the training rows, but they are "
-    "counted among features that the outcomes of the test rows helped to choose.",
-    imputation="both learned before the folds of the search; for radiomic features the rows of "
-    "all patients count as training rows",
+    excess="the selection on the outcomes of the held-out patients, beside {}",
+    winner="No prediction of a held-out patient enters the choice, but their outcomes do: they "
+    "helped to select the features that the folds were scored with.",
+    ablation="Which features are the most important follows from the training patients, but they "
+    "are counted among features that the outcomes of the held-out patients helped to choose.",
+    imputation="both learned before the folds of the search; for radiomic features "
+    "all patients count as training patients",
     final_signature=f"the signature of the final models, which was chosen on everyone ({WORD})",
 )
 
@@ -200,12 +201,12 @@ def order_words(results: Results) -> OrderWords:
 
 
 def oversampled(results: Results) -> bool:
-    """Tell whether any model learned from rows that oversampling added."""
+    """Tell whether any model learned from synthetic patients, which oversampling adds."""
     return any(learned_oversampled(results, name) for name in results.modelling.models)
 
 
 def learned_oversampled(results: Results, model: str) -> bool:
-    """Tell whether a model's final fit learned from rows that oversampling added.
+    """Tell whether a model's final fit learned from synthetic patients, which oversampling adds.
 
     A study may ask for it and get none, as where the classes are balanced or the selection keeps
     nothing.
@@ -226,7 +227,7 @@ def rows_added(results: Results, model: str) -> Mapping:
     info = results.modelling.models[model].info
     if "oversampled" not in info:
         raise StudyError(
-            "A trained model must say whether oversampling added rows",
+            "A trained model must say whether oversampling added synthetic patients",
             found="a model.json of an earlier version",
             where=f"models/{model}/model.json",
             remedy="run the study again: the same command trains its models anew",

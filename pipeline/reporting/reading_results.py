@@ -174,7 +174,7 @@ def _modelling(folder: Path, how: ReadOptions) -> Modelling:
     }
     trained = [name for name, info in infos["train"].items() if is_fitted(info)]
     if not holds_out(how.split.design):
-        # Without test rows, a model that nested cross-validation could not judge has no figures.
+        # Without a hold-out, a model that nested cross-validation could not judge has no figures.
         trained = [name for name in trained if is_fitted(infos["nested"][name])]
     # What was judged of a model that is not there would stand beside nothing.
     fitted = {

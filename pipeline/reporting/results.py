@@ -266,8 +266,9 @@ def regions(results: Results) -> str:
 
 
 def judged(results: Results) -> JudgedRows:
-    """Return which rows the study's models are judged on, in words."""
-    return judged_rows(None if holds_out(results["split.design"]) else results["nested.repeats"])
+    """Return who the study's models are judged on, in words."""
+    repeats = None if holds_out(results["split.design"]) else results["nested.repeats"]
+    return judged_rows(repeats, results["unit"])
 
 
 def metric(results: Results, model: str, name: str, part: str | None = None) -> pd.Series | None:

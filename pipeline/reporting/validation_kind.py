@@ -25,7 +25,7 @@ UNDECLARED = (
 
 @dataclass(frozen=True)
 class ValidationKind:
-    """What an evaluation on the test rows is called, and what it can say.
+    """What an evaluation on the held-out patients is called, and what it can say.
 
     Attributes
     ----------
@@ -34,11 +34,12 @@ class ValidationKind:
     text : str
         What that means, as sentences.
     excess : str
-        What a figure of the test rows above that of resampling comes from, after "comes from".
+        What a figure of the held-out patients above that of resampling comes from, after "comes
+        from".
     expect : str
         What to expect then, after a semicolon.
     below : str
-        What a figure of the test rows below that of resampling comes from, as a sentence.
+        What a figure of the held-out patients below that of resampling comes from, as a sentence.
     """
 
     name: str
@@ -50,36 +51,36 @@ class ValidationKind:
 
 _RANDOM = ValidationKind(
     name="Internal validation on a split sample",
-    text="The test rows were drawn at random from the same patients (TRIPOD type 2a): they show "
-    "how the models perform on patients like these, not in other hospitals or later years.",
+    text="The held-out patients were drawn at random from all patients (TRIPOD type 2a): they "
+    "show how the models perform on patients like these, not in other hospitals or later years.",
     excess="luck of the split",
     expect="expect the AUROC of cross-validation in new patients",
-    below="Either the split was unlucky, or what was learned from the training rows does not "
+    below="Either the split was unlucky, or what was learned from the training patients does not "
     "carry over.",
 )
 _TEMPORAL = ValidationKind(
     name="Temporal validation",
-    text="The test rows are patients who entered later (TRIPOD type 2b): they show how the "
+    text="The held-out patients are those who entered later (TRIPOD type 2b): they show how the "
     "models perform after some time at the same place, not in other hospitals.",
     excess="later patients in whom the outcome is easier to predict, or chance",
-    expect="expect the AUROC of cross-validation in patients like those of the training rows",
+    expect="expect the AUROC of cross-validation in patients like those of the training patients",
     below="Either what was learned from earlier patients does not carry over to later ones, or "
     "it is chance.",
 )
 _SITE = ValidationKind(
     name="Geographical validation",
-    text="The test rows are patients of sites that no training row comes from (TRIPOD type 2b): "
-    "they show how the models perform at these sites.",
+    text="The held-out patients are those of sites that no training patient comes from (TRIPOD "
+    "type 2b): they show how the models perform at these sites.",
     excess="patients of the held-out sites in whom the outcome is easier to predict, or chance",
-    expect="expect the AUROC of cross-validation at the sites of the training rows",
-    below="Either what was learned at the sites of the training rows does not carry over to those "
-    "held out, or it is chance.",
+    expect="expect the AUROC of cross-validation at the sites of the training patients",
+    below="Either what was learned at the sites of the training patients does not carry over to "
+    "those held out, or it is chance.",
 )
 _NESTED = ValidationKind(
     name="Internal validation by nested cross-validation, without a hold-out",
     text="No patient was held out (TRIPOD type 1b): each was predicted by a model that had not "
-    "learned from it. The results show how the whole procedure performs on patients like these, "
-    "not in other hospitals or later years. The final model is that procedure fitted to all "
+    "learned from that patient. The results show how the whole procedure performs on patients like "
+    "these, not in other hospitals or later years. The final model is that procedure fitted to all "
     "patients; it had more of them to learn from than any model that was judged.",
     excess="luck of the folds",
     expect="expect the AUROC of cross-validation in new patients",
@@ -119,7 +120,7 @@ def validation_text(split: Mapping, mode: str) -> str:
         text += UNDECLARED
     if is_leaking(mode):
         text += (
-            " But the outcomes of the test rows helped to choose the features here, so that these "
-            "rows are no independent test."
+            " But the outcomes of the held-out patients helped to choose the features here, so "
+            "that these patients are no independent test."
         )
     return text

@@ -62,7 +62,7 @@ def check_harmonisation(config: dict, problems: Problems) -> None:
         )
     if split["design"] == "by_site":
         problems.add(
-            "Features of a site that is held out cannot be harmonised: no training row is of it",
+            "Features of a site that is held out cannot be harmonised: it has no training patient",
             found=f"design: by_site with method: {options['method']}",
             where="config key harmonisation.method",
             remedy="write `harmonisation: {method: none}`, which validates on another hospital as "
@@ -78,16 +78,16 @@ def check_no_hold_out(config: dict, problems: Problems) -> None:
     missing = [name for name in missing if name not in nested["models"]]
     if missing:
         problems.add(
-            "Without test rows every model must be judged by nested cross-validation",
+            "Without held-out patients every model must be judged by nested cross-validation",
             found=f"not {listing(missing)}",
             where="config key nested.models",
-            remedy="write `nested: {models: all}`, or keep test rows with another `split.design`",
+            remedy="write `nested: {models: all}`, or hold patients out by another `split.design`",
             code="no-hold-out-models-not-nested",
         )
     if nested["search"] == "fixed":
         problems.add(
-            "Without test rows every outer fold must search its own parameters: those of the final "
-            "model have seen every patient",
+            "Without held-out patients every outer fold must search its own parameters: those of "
+            "the final model have seen every patient",
             found="fixed",
             where="config key nested.search",
             remedy="write `nested: {search: reduced}` or `full`",
@@ -95,8 +95,8 @@ def check_no_hold_out(config: dict, problems: Problems) -> None:
         )
     if ablation["models"] and ablation["where"] == "signature":
         problems.add(
-            "Without test rows an ablation must remove before the selection: the signature of the "
-            "final model has seen every patient",
+            "Without held-out patients an ablation must remove before the selection: the signature "
+            "of the final model has seen every patient",
             found="signature",
             where="config key ablation.where",
             remedy="write `ablation: {where: before_selection}`, or `ablation: {models: []}`",
@@ -203,10 +203,11 @@ def check_primary(config: dict, problems: Problems) -> None:
     if not holds_out(config["split"]["design"]):
         if declared.get("part", "nested") == "test":
             problems.add(
-                "Without test rows the primary analysis must be one by nested cross-validation",
+                "Without held-out patients the primary analysis must be one by nested "
+                "cross-validation",
                 found="part: test",
                 where="config key primary.part",
-                remedy="write `part: nested`, or keep test rows with another `split.design`",
+                remedy="write `part: nested`, or hold patients out by another `split.design`",
                 code="no-hold-out-primary",
             )
         return

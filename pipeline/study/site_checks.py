@@ -95,7 +95,7 @@ def _check_rows(
     if len(few) and options.tiny_site == "refuse":
         problems.add(
             f"Each site must have at least {SHARE * options.min_rows} units to be harmonised: "
-            f"folds and half samples must have {options.min_rows} training rows of it",
+            f"folds and half samples must have {options.min_rows} rows of training patients of it",
             found=listing(f"{shown(name)}: {count}" for name, count in few.items()),
             where="config key harmonisation.min_rows",
             remedy="join small sites into one in the tables, write a smaller `min_rows`, or "

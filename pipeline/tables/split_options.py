@@ -10,14 +10,14 @@ from pipeline.core.sections import option
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """How training and test rows part."""
+    """How patients are divided into training and held-out ones."""
 
     design: Literal["holdout", "imported", "temporal", "by_site", "none"] = option(
         "holdout",
         "kind of split, or none for no hold-out",
-        "holdout (drawn, stratified by outcome) | imported | temporal | by_site | none: no test "
-        "rows, nested cross-validation over all patients is the primary analysis, as most studies "
-        "of fewer than 300 patients need it (docs/no_hold_out.md)",
+        "holdout (drawn, stratified by outcome) | imported | temporal | by_site | none: no "
+        "held-out patients, nested cross-validation over all patients is the primary analysis, as "
+        "most studies of fewer than 300 patients need it (docs/no_hold_out.md)",
     )
     test_fraction: float = option(
         0.3,

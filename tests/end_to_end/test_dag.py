@@ -415,7 +415,7 @@ def test_a_study_without_a_hold_out_is_judged_by_its_outer_folds(checkout: Check
     assert set(metrics["part"]) == {"nested", "oof"}
     page = (folder / "report" / "report.html").read_text(encoding="utf-8")
     assert "without a hold-out" in page
-    assert "test rows" not in page
+    assert "held-out patients" not in page
     assert set(checkout.planned(study)) == set()
     checkout.write(study, config | {"nested": {"folds": 4}})
     again = {"winner", "evaluate", "references", "sensitivity", "ablate", "added_value"}

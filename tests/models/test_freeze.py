@@ -237,7 +237,7 @@ def test_a_fit_that_is_not_the_studys_is_refused(study, tmp_path):
     stored = read_table(path)
     stored.loc[stored["part"] == "test", "probability"] += 1e-5
     write_table(stored, path)
-    assert "must predict the test patients as the study did" in told_of(other)
+    assert "must predict the held-out patients as the study did" in told_of(other)
 
 
 @pytest.mark.parametrize(

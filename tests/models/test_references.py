@@ -125,7 +125,7 @@ def test_what_a_study_does_not_have_is_said(study, config):
     result = compare_references(bare, table.assign(level="L1"), typed(config)).set_index(
         "reference"
     )
-    assert "all rows are of one" in result.loc["level", "note"]
+    assert "all are of one" in result.loc["level", "note"]
     assert "no feature of the study bears the name of a volume" in result.loc["volume", "note"]
     assert not result["label"].str.contains("vertebra alone").any()
     assert "no clinical candidate" in result.loc["clinical", "note"]

@@ -160,7 +160,7 @@ def test_what_cannot_be_done_is_said(study, config):
     gone.loc[gone["outcome"] == 1, "age"] = np.nan
     row = row_of(COMPLETE_CASES, columns, gone, config)
     assert "0 events among" in row["note"]
-    assert row["note"].endswith("complete training rows are too few")
+    assert row["note"].endswith("complete cases of the training patients are too few")
 
 
 def test_missing_values_are_counted_by_outcome(study):

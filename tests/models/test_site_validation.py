@@ -210,7 +210,7 @@ def test_the_stage_writes_its_tables(study):
         "own rows": 3,
     }
     assert tables["pooled"]["variant"].tolist() == ["as handed in", "own rows"]
-    assert tables["harmonised"]["n"].tolist() == [120, 120]  # training rows alone
+    assert tables["harmonised"]["n"].tolist() == [120, 120]  # training patients alone
     assert len(tables["features"]) == len(FEATURES)
     facts = read_json(made / "site_validation.json")
     assert facts["site"] == "hospital"

@@ -251,7 +251,7 @@ def test_oversampling_that_added_no_row_is_not_claimed(folder, config, tmp_path)
     assert info["oversampled"] == {
         "added": False, "why_not": "the classes are balanced", "harms_calibration": False,
     }  # fmt: skip
-    assert "ADASYN added no rows: the classes are balanced." in info["notes"]
+    assert "ADASYN added no synthetic patients: the classes are balanced." in info["notes"]
 
 
 def test_tables_of_different_units_are_refused(folder, tmp_path):

@@ -204,9 +204,9 @@ OPTIONS: dict[str, Sequence[tuple[dict, str, list[dict]]]] = {
          r"`ablation: \{where: before_selection\}`, or `ablation: \{models: \[\]\}`",
          [{"ablation": {"where": "before_selection"}}, {"ablation": {"models": []}}]),
     ],
-    "Without a hold-out: a primary analysis on test rows": [
+    "Without a hold-out: a primary analysis on held-out patients": [
         (NO_TEST | {"primary": {"model": "lr", "part": "test"}},
-         "write `part: nested`, or keep test rows",
+         "write `part: nested`, or hold patients out by",
          [{"primary": {"model": "lr", "part": "nested"}}, {"split": {"design": "holdout"}}]),
     ],
     "An ablated model that is not trained": [

@@ -272,7 +272,7 @@ def neither(folder: Path) -> None:
 def lacking_value(folder: Path) -> None:
     _, file, values = clinical_model()
     needed = next(one.name for one in load_frozen(file).predictors if one.required)
-    name = "Predict: a patient without a value that no training row lacked"
+    name = "Predict: a patient without a value that no training patient lacked"
     without = {key: value for key, value in values.items() if key != needed}
     told(name, predicted(file, folder, *given_of(without)), f"give {option_of(needed)} VALUE")
     predicted(file, folder, *given_of(values))()
@@ -489,7 +489,7 @@ REMEDIES: dict[str, Remedy] = {
     "A frozen model cut short, or with a changed byte": changed_byte,
     "Freeze: a parameter file that was changed after the extraction": other_parameters,
     "Predict: neither a table nor values, or both": neither,
-    "Predict: a patient without a value that no training row lacked": lacking_value,
+    "Predict: a patient without a value that no training patient lacked": lacking_value,
     "Predict: a CT for a model that was made without images": no_images,
     "Predict: a form of trees, a network or a model that needs a CT": no_form,
     "Predict: a study of new patients that was not run to its features": not_run_to_features,

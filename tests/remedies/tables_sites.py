@@ -224,21 +224,21 @@ def of_folds(bad_input: str) -> Remedy:
     like_site = table.assign(age=(table["hospital"] == "west").astype(float))
     own = replace(COLUMNS, transductive=True)
     doors = {
-        "Harmonisation: too few training rows of a site": (
-            lambda: chained(few()), "training rows of each site", "tiny_site: pass",
+        "Harmonisation: too few training patients of a site": (
+            lambda: chained(few()), "rows of training patients of each site", "tiny_site: pass",
             lambda: chained(few(), tiny_site="pass"),
         ),
-        "Harmonisation: no training row of the reference": (
-            lambda: chained(known, reference="west"), "must be a site of the training rows",
+        "Harmonisation: no training patient of the reference": (
+            lambda: chained(known, reference="west"), "must be a site of the training patients",
             "name another site", lambda: chained(known, reference="north"),
         ),
         "Harmonisation: a covariate that says the same as the site": (
             lambda: chained(like_site), "Covariates of the harmonisation must differ within",
             "remove the covariate", lambda: chained(like_site, replace(COLUMNS, kept=())),
         ),
-        "Harmonisation: a patient of a site without training rows": (
+        "Harmonisation: a patient of a site without training patients": (
             lambda: chained(known).transform(COLUMNS.take(west)),
-            "only if training rows are of it", r"\{method: none\}",
+            "only if it has training patients", r"\{method: none\}",
             lambda: chained(known, replace(COLUMNS, site=None, kept=())).transform(
                 replace(COLUMNS, site=None, kept=()).take(west)
             ),
@@ -259,10 +259,10 @@ def of_folds(bad_input: str) -> Remedy:
 
 
 OF_FOLDS = (
-    "Harmonisation: too few training rows of a site",
-    "Harmonisation: no training row of the reference",
+    "Harmonisation: too few training patients of a site",
+    "Harmonisation: no training patient of the reference",
     "Harmonisation: a covariate that says the same as the site",
-    "Harmonisation: a patient of a site without training rows",
+    "Harmonisation: a patient of a site without training patients",
     "Harmonisation by a site's own rows, of one patient",
 )
 

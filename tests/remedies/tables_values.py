@@ -280,7 +280,7 @@ ERRORS = {
         "A column must not be called as the models call", [r"`not_features: \['sex=male'\]`"],
         lambda s, text: s.options.update(not_features=typed(text, "not_features")),
     ),
-    "A split without test patients, or with one outcome in a part": (
+    "A split without held-out patients, or with one outcome in a part": (
         lambda s: part(s, ["train"] * 60), "part of the split must hold patients with",
         ["correct the column of the split"],
         lambda s, text: part(s, ["train"] * 40 + ["test"] * 20),

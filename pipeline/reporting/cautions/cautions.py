@@ -238,7 +238,7 @@ def _few_events_to_test(results: Results) -> Caution | None:
 
 
 def _above_nested(results: Results) -> Caution | None:
-    """Tell where the test rows flatter a model: a figure that its procedure does not support."""
+    """Tell where the held-out patients flatter a model: more than its procedure supports."""
     too_high = []
     for name, entry in results.modelling.nested.items():
         test, nested = metric(results, name, "auroc"), entry.info["auroc"]
@@ -247,23 +247,23 @@ def _above_nested(results: Results) -> Caution | None:
         folds = entry.table["auroc"].max()
         if test["value"] > folds or (pd.notna(test["low"]) and test["low"] > nested):
             too_high.append(
-                f"{_label(results, name)} {_area(test['value'])} on the test rows against "
+                f"{_label(results, name)} {_area(test['value'])} on the held-out patients against "
                 f"{_area(nested)} in {nested_name(results['nested.search'])} (highest fold "
                 f"{_area(folds)})"
             )
     if not too_high:
         return None
     text = (
-        f"The AUROC of the test rows is higher than the procedure supports: "
+        f"The AUROC of the held-out patients is higher than the procedure supports: "
         f"{sentence_list(too_high)}. The likeliest reason is {order_words(results).excess}; "
         f"{validation_kind(results['split']).expect}, and quote it beside the other."
     )
-    title = f"Test rows above {nested_name(results['nested.search'])}"
+    title = f"Held-out {results['unit']}s above {nested_name(results['nested.search'])}"
     return Caution(title, text, "performance")
 
 
 def _below_nested(results: Results) -> Caution | None:
-    """Tell where the test rows hold less than resampling of the training rows promises."""
+    """Tell where the held-out patients show less than resampling of the training patients."""
     too_low = []
     for name, entry in results.modelling.nested.items():
         test, nested = metric(results, name, "auroc"), entry.info["auroc"]
@@ -273,11 +273,11 @@ def _below_nested(results: Results) -> Caution | None:
     if not too_low:
         return None
     text = (
-        "The interval of the AUROC on the test rows ends below the AUROC of "
+        "The interval of the AUROC on the held-out patients ends below the AUROC of "
         f"{nested_name(results['nested.search'])}: {sentence_list(too_low)}. "
         f"{validation_kind(results['split']).below} Report both."
     )
-    title = f"Test rows below {nested_name(results['nested.search'])}"
+    title = f"Held-out {results['unit']}s below {nested_name(results['nested.search'])}"
     return Caution(title, text, "performance")
 
 
@@ -336,19 +336,19 @@ def _clusters(results: Results) -> Caution | None:
     if not several:
         return None
     parts = (
-        "training and test rows or between folds"
+        "training and held-out patients or between folds"
         if holds_out(results["split"]["design"])
         else "folds"
     )
     text = (
         f"{plural(several, 'patient')} {'contributes' if several == 1 else 'contribute'} more than "
-        "one row. Patients are never divided "
+        f"one {results['unit']}. Patients are never divided "
         f"between {parts}; the table of metrics names the interval "
         "method that takes the clusters into account. The filters of the selection (rank-sum, "
-        "chi-square) count rows as independent: they screen, and their P values are too small to "
-        "be evidence."
+        f"chi-square) count {results['unit']}s as independent: they screen, and their P values are "
+        "too small to be evidence."
     )
-    return Caution("Several rows per patient", text, "performance", "info")
+    return Caution(f"Several {results['unit']}s per patient", text, "performance", "info")
 
 
 def _oversampling(results: Results) -> Caution | None:
@@ -360,18 +360,19 @@ def _oversampling(results: Results) -> Caution | None:
     as_they_are = [_label(results, name) for name in models if name not in added]
     if not added:
         text = (
-            f"The configuration asks for oversampling ({method}), but no model learned from a row "
-            f"that it added{_why_no_rows(results)}. Predicted risks are not shifted by it."
+            f"The configuration asks for oversampling ({method}), but no model learned from a "
+            f"synthetic patient that it made{_why_no_rows(results)}. Predicted risks are not "
+            "shifted by it."
         )
-        return Caution("Oversampling added no row", text, "performance", "info")
+        return Caution("Oversampling added no patient", text, "performance", "info")
     text = (
-        f"The training rows were rebalanced ({method}). This shifts predicted "
+        f"The training patients were rebalanced ({method}). This shifts predicted "
         "risks upwards and harms calibration (van den Goorbergh et al., J Am Med Inform Assoc "
         "2022;29:1525-1534): predicted probabilities are scores here and no risks."
     )
     if as_they_are:
         text += (
-            f" To what {sentence_list(as_they_are)} learned from, no row was added"
+            f" To what {sentence_list(as_they_are)} learned from, no synthetic patient was added"
             f"{_why_no_rows(results)}."
         )
     if "svm" in added and not is_leaking(results.study.config["mode"]):
@@ -383,7 +384,7 @@ def _oversampling(results: Results) -> Caution | None:
 
 
 def _why_no_rows(results: Results) -> str:
-    """Return the reasons why oversampling added no row, in brackets."""
+    """Return the reasons why oversampling added no synthetic patient, in brackets."""
     told = (rows_added(results, name)["why_not"] for name in results.modelling.models)
     reasons = {why_not for why_not in told if why_not}
     return f" ({'; '.join(sorted(reasons))})" if reasons else ""

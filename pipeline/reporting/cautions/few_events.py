@@ -11,7 +11,7 @@ MIN_TEST_EVENTS = 100
 
 
 def judged_events(results: Results) -> tuple[int, int]:
-    """Return the events and the rows that judge the models."""
+    """Return the events and the units that judge the models."""
     split = results.modelling.split
     rows = split[split["part"] == "test"] if judged(results).part == "test" else split
     return int(rows["outcome"].sum()), len(rows)

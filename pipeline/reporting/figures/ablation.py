@@ -35,7 +35,7 @@ def ablation_figure(
     level : str
         Level of the intervals, such as ``95%``.
     judged : str
-        Where the change was measured, as ``on the test rows``.
+        Where the change was measured, as ``on the held-out patients``.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def ablation_models_figure(
     name : str
         Name of the figure.
     judged : str
-        Where the change was measured, as ``on the test rows``.
+        Where the change was measured, as ``on the held-out patients``.
 
     Returns
     -------

@@ -26,7 +26,7 @@ def flow_diagram(steps: list[dict], parts: list[tuple[str, str]] = ()) -> str:
         ``label, patients, cases, excluded: [{reason, patients, cases}]``, in order; what a step
         excludes leaves before the next step.
     parts : list of (label, detail)
-        None, or boxes under the last step: the training and the test rows, or all rows in one.
+        None, or boxes under the last step: the training and the held-out patients, or all in one.
 
     Returns
     -------

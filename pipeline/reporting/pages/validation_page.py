@@ -189,7 +189,7 @@ def _groups(folder: Path, level: str) -> Table:
     return Table(
         name="validation-groups",
         caption=f"Figures of each subgroup ({level} intervals, not corrected for the number of "
-        "groups). Groups of fewer than 10 rows with or without the event have none. Intervals "
+        "groups). Groups with fewer than 10 with or without the event have none. Intervals "
         "that overlap are no proof that groups are equal.",
         shown=pd.DataFrame(rows),
         raw=table,

@@ -185,9 +185,10 @@ def _selection(results: Results) -> Iterator[str]:
         steps.append(f"clinical predictors with P below {number(options['clinical']['p'], 2)}")
     if steps:
         learned = (
-            "Radiomic features were selected on all patients, test rows included: this leaks."
+            "Radiomic features were selected on all patients, held-out patients included: this "
+            "leaks."
             if is_leaking(results.study.config["mode"])
-            else "The selection was learned on training rows alone, inside each fold again."
+            else "The selection was learned on training patients alone, inside each fold again."
         )
         yield f"Candidates were filtered by: {sentence_list(steps)}. {learned}"
     imputation, scaling = results["imputation.method"], results["scaling.method"]
@@ -197,7 +198,7 @@ def _selection(results: Results) -> Iterator[str]:
         + (
             ""
             if is_leaking(results.study.config["mode"])
-            else " Both were learned from training rows, inside each fold again."
+            else " Both were learned from training patients, inside each fold again."
         )
     )
 
@@ -238,16 +239,16 @@ def _models(results: Results) -> Iterator[str]:
     text = (
         f"{sentence_list(names)} {'was' if len(names) == 1 else 'were'} trained. Parameters were "
         f"found by randomised search ({plural(sets, 'parameter set')} a model and phase) with "
-        f"{folds}-fold cross-validation of the training rows, maximising the AUROC; the model was "
-        "then fitted to all training rows."
+        f"{folds}-fold cross-validation of the training patients, maximising the AUROC; the model "
+        "was then fitted to all training patients."
     )
     if results["oversampling"] == "none":
         text += " Class imbalance was left as it was [@goorbergh2022imbalance]."
     else:
         method = results["oversampling"].replace("_", " and ")
         text += (
-            f" Training rows were rebalanced ({method}) [@he2008adasyn], which distorts predicted "
-            "risks [@goorbergh2022imbalance]."
+            f" Training patients were rebalanced ({method}) [@he2008adasyn], which distorts "
+            "predicted risks [@goorbergh2022imbalance]."
         )
     yield text
     rule = results["evaluation.threshold_rule"]
@@ -257,7 +258,7 @@ def _models(results: Results) -> Iterator[str]:
     else:
         yield (
             f"The classification threshold was chosen by the rule {said} on out-of-fold "
-            "predictions of the training rows."
+            "predictions of the training patients."
         )
 
 
@@ -278,11 +279,11 @@ def _evaluation(results: Results) -> Iterator[str]:
         "of observed to expected events; overall performance by the Brier score; clinical utility "
         "by decision curves [@vickers2006dca]. Other intervals were Wilson's or percentiles over "
         f"{count(results['evaluation.bootstrap'])} resamples of patients. Models were compared on "
-        "the same rows by paired tests, P values adjusted after Holm [@holm1979]."
+        "the same patients by paired tests, P values adjusted after Holm [@holm1979]."
     )
     added = results.modelling.added_value
     if added.compared:
-        where = "test rows" if added.info["part"] == "test" else "outer folds"
+        where = "held-out patients" if added.info["part"] == "test" else "outer folds"
         yield (
             f"To measure the added value of radiomics, {added.info['label']} was fitted to "
             f"clinical predictors alone, to radiomic features alone and to both, and judged on the "

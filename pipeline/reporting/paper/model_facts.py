@@ -45,7 +45,7 @@ def _model_choice(results: Results) -> Fact | None:
         return None
     winner = results.modelling.winner
     return Fact(
-        f"{winner['label']}: highest cross-validated AUROC of the training rows",
+        f"{winner['label']}: highest cross-validated AUROC of the training patients",
         "evaluation/winner.json",
         "Performance of the models",
     )
@@ -231,7 +231,7 @@ def _characteristics(results: Results) -> Fact | None:
 def _by_part(results: Results) -> Fact | None:
     if not _test_rows(results):
         return None
-    return Fact("training against test rows", "report/tables", "Characteristics (table 1)")
+    return Fact("training against held-out patients", "report/tables", "Characteristics (table 1)")
 
 
 def _subgroups(results: Results) -> Fact | None:

@@ -80,8 +80,8 @@ def _split(results: Results) -> Fact | None:
     test = split[split["part"] == "test"]
     return Fact(
         f"{validation_kind(results['split']).name}: {count(len(split) - len(test))} training and "
-        f"{count(len(test))} test {results['unit']}s, {count(split['outcome'].sum())} events; by "
-        f"patient; seed {results['seed']}",
+        f"{count(len(test))} held-out {results['unit']}s, {count(split['outcome'].sum())} events; "
+        f"by patient; seed {results['seed']}",
         "tables/split.parquet",
         "Predictors and selection",
     )
@@ -91,7 +91,7 @@ def _no_leakage(results: Results) -> Fact | None:
     if results.modelling is None or is_leaking(results.study.config["mode"]):
         return None
     return Fact(
-        "All that learns from data was fitted to training rows, inside each fold again",
+        "All that learns from data was fitted to training patients, inside each fold again",
         "study/study.yaml",
         "Selection of features",
     )
@@ -234,7 +234,7 @@ def _missing_data(results: Results) -> Fact | None:
     gaps = int((table["missing"] > 0).sum())
     return Fact(
         f"{plural(gaps, 'candidate')} with missing values; imputation: "
-        f"{results['imputation.method']}, learned from training rows",
+        f"{results['imputation.method']}, learned from training patients",
         "tables/missingness.parquet",
         "Missing values and sensitivity",
     )
@@ -300,7 +300,8 @@ def _ccc_filter(results: Results) -> Fact | None:
 def _scaling(results: Results) -> Fact | None:
     if results.modelling is None or results["scaling.method"] == "none":
         return None
-    return Fact(f"{results['scaling.method']}, by training rows", "study/study.yaml", "Selection")
+    text = f"{results['scaling.method']}, by training patients"
+    return Fact(text, "study/study.yaml", "Selection")
 
 
 def _selection(results: Results) -> Fact | None:

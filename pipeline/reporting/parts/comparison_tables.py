@@ -8,6 +8,7 @@ from pipeline.reporting.blocks import Block, Paragraph, Table
 from pipeline.reporting.judged_rows import JudgedRows
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, metric
+from pipeline.reporting.results import judged as judged_by
 from pipeline.reporting.wording import (
     METRIC_BOUNDS,
     NO_VALUE,
@@ -51,9 +52,10 @@ def comparison_table(
     return Table(
         name="comparisons",
         caption=f"Pairwise differences in AUROC {judged.on} ({how}; {level} intervals, P "
-        f"values also adjusted after Holm over {over}). Only one correct: rows that the first : "
-        "the second model alone classifies correctly, each at its own threshold, with McNemar's "
-        f"exact test, which assumes independent rows.{_not_estimable(comparisons)}"
+        f"values also adjusted after Holm over {over}). Only one correct: {judged.units} that the "
+        "first : the second model alone classifies correctly, each at its own threshold, with "
+        "McNemar's exact test, which assumes independent "
+        f"{judged.units}.{_not_estimable(comparisons)}"
         f"{' Decisions:' + judged.of_one_repeat if judged.of_one_repeat else ''}",
         shown=pd.DataFrame(rows),
         raw=comparisons,
@@ -72,15 +74,15 @@ def _not_estimable(comparisons: pd.DataFrame) -> str:
     if not (known & comparisons["low"].isna()).any():
         return ""
     return (
-        " A difference without an interval is not estimable: its variance among these rows is 0, "
-        "which says nothing about the next patients."
+        " A difference without an interval is not estimable: its variance among these patients is "
+        "0, which says nothing about the next patients."
     )
 
 
 def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
-    """Set nested cross-validation beside the test rows: a gap between them needs an answer.
+    """Set nested cross-validation beside the held-out patients: a gap between them needs an answer.
 
-    Without test rows it is the primary analysis, and stands beside the inner folds alone.
+    Without a hold-out it is the primary analysis, and stands beside the inner folds alone.
     """
     nested, has_test = results.modelling.nested, holds_out(results["split"]["design"])
     if not nested:
@@ -96,19 +98,19 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
                 "SD over folds": number(info["auroc_sd"], 3),
                 **_repeats(info),
                 "Folds of the search": number(searched[name].info["cv_auc"], 3, UNIT),
-                **_beside(test, has_test),
+                **_beside(test, judged_by(results).column if has_test else None),
                 "Fits": count(info["fits"]),
             }
         )
     infos = [entry.info for entry in nested.values()]
     folds, repeats = infos[0]["folds"], infos[0]["repeats"]
     words = order_words(results)
-    of = "the training rows" if has_test else "all rows"
+    of = "the training patients" if has_test else "all patients"
     gap = "are optimistic."
     if has_test:
         gap = (
-            f"are optimistic; an AUROC on the test rows far above that of {name_of} comes from "
-            f"{words.excess}."
+            f"are optimistic; an AUROC on the held-out patients far above that of {name_of} comes "
+            f"from {words.excess}."
         )
     return [
         Table(
@@ -137,10 +139,10 @@ def _repeated(results: Results, of: str) -> str:
     )
 
 
-def _beside(test: pd.Series, has_test: bool) -> dict[str, str]:
+def _beside(test: pd.Series, held_out: str | None) -> dict[str, str]:
     """Return the figure that stands beside the nested one, or the latter's interval."""
-    if has_test:
-        return {"Test rows": interval(test["value"], test["low"], test["high"], bounds=UNIT)}
+    if held_out:
+        return {held_out: interval(test["value"], test["low"], test["high"], bounds=UNIT)}
     low, high = (number(test[name], 3, UNIT) for name in ("low", "high"))
     return {"Interval": f"{low} to {high}" if pd.notna(test["low"]) else NO_VALUE}
 
@@ -154,9 +156,9 @@ def _repeats(info: dict) -> dict[str, str]:
 
 
 def references_table(results: Results, level: str) -> Table:
-    """Build the table of the simplest predictions on the rows that judge the models."""
+    """Build the table of the simplest predictions on the patients that judge the models."""
     table = results.modelling.references
-    where = "on the same test rows"
+    where = f"on the same {judged_by(results).column.lower()}"
     if not holds_out(results["split"]["design"]):
         where = "on the same outer folds, each fitted outside the fold that judges it"
     rows = [

@@ -1,4 +1,4 @@
-"""What each estimate of performance says: apparent, corrected, nested, on test rows."""
+"""What each estimate of performance says: apparent, corrected, nested, on held-out patients."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from pipeline.reporting.blocks import Block, Items, Table
 from pipeline.reporting.leaking import order_words
-from pipeline.reporting.results import Results, metric
+from pipeline.reporting.results import Results, judged, metric
 from pipeline.reporting.wording import (
     METRIC_BOUNDS,
     NO_VALUE,
@@ -53,7 +53,7 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
                 if name in nested
                 else NO_VALUE,
             }
-            | _of_test_rows(results, test)
+            | _of_held_out(results, test)
         )
     infos = [entry.info for entry in optimism.values()]
     resamples = infos[0]["resamples"]
@@ -82,11 +82,11 @@ def estimates_tables(results: Results, labels: dict[str, str]) -> list[Block]:
         ),
         Items(
             [
-                "Apparent: the final model on the very rows that it learned from. Always too "
+                "Apparent: the final model on the very patients that it learned from. Always too "
                 "good, and meaningless for a model that memorises its patients.",
                 "Corrected: apparent less optimism (Harrell). Corrects too little if "
                 "features are chosen among many or a model memorises its patients, because some "
-                "of the rows that judge a resample were also used to fit it.",
+                "of the patients that judge a resample were also used to fit it.",
                 ".632+: also counts the patients that a resample left out, with more weight the "
                 "more the model overfits. Closer to the truth in such cases.",
                 _of_outer_folds(results),
@@ -135,41 +135,42 @@ def _of_outer_folds(results: Results) -> str:
     name = first_upper(nested_name(results["nested.search"]))
     if nested_searches(results["nested.search"]):
         return (
-            f"{name}: selection, search and fit on patients that none of them saw, with fewer rows "
-            "to learn from than the final model had."
+            f"{name}: selection, search and fit, judged on patients that none of them saw, with "
+            "fewer patients to learn from than the final model had."
         )
     return (
-        f"{name}: selection and fit on patients that neither saw, with fewer rows to learn from "
-        "than the final model had. The hyperparameters come from a search on all training rows, "
-        "those held out included (nested.search: fixed), which makes the estimate slightly "
-        "optimistic."
+        f"{name}: selection and fit, judged on patients that neither saw, with fewer patients to "
+        "learn from than the final model had. The hyperparameters come from a search on all "
+        "training patients, those held out included (nested.search: fixed), which makes the "
+        "estimate slightly optimistic."
     )
 
 
 def _figure_column(results: Results) -> str:
-    """Return the heading of the figures of the rows that judge the models."""
+    """Return the heading of the figures of the patients that judge the models."""
     if holds_out(results["split"]["design"]):
-        return "Test rows"
+        return judged(results).column
     return first_upper(nested_name(results["nested.search"]))
 
 
-def _of_test_rows(results: Results, test: pd.Series) -> dict[str, str]:
-    """Return the figure of the test rows, as a column; nothing where there are none."""
+def _of_held_out(results: Results, test: pd.Series) -> dict[str, str]:
+    """Return the figure of the held-out patients, as a column; nothing where there are none."""
     if not holds_out(results["split"]["design"]):
         return {}
-    return {"Test rows": interval(test["value"], test["low"], test["high"], bounds=UNIT)}
+    area = interval(test["value"], test["low"], test["high"], bounds=UNIT)
+    return {judged(results).column: area}
 
 
 def _gaps(results: Results) -> list[str]:
-    """Say what the test rows tell, and what a gap between the estimates means."""
+    """Say what the held-out patients tell, and what a gap between the estimates means."""
     if not holds_out(results["split"]["design"]):
         return [
             "Estimates that agree support one another. Where they differ, quote the nested one: "
             "it alone is of patients that no part of the procedure had seen."
         ]
     return [
-        f"Test rows: {order_words(results).test_estimate}",
-        "Estimates that agree support one another. A result of the test rows far above "
+        f"{judged(results).column}: {order_words(results).test_estimate}",
+        "Estimates that agree support one another. A result of the held-out patients far above "
         f"those of {nested_name(results['nested.search'])} and .632+ comes from "
         f"{order_words(results).excess}.",
     ]

@@ -27,12 +27,12 @@ def goodness_of_fit_table(tests: pd.DataFrame, labels: dict[str, str], judged: J
     ]
     return Table(
         name="hosmer-lemeshow",
-        caption=f"Hosmer-Lemeshow test {judged.on}, in groups of equally many rows by "
-        "predicted risk; degrees of freedom are the groups, since no model was fitted to these "
-        "rows. A large P value is no proof of calibration (with few events the test sees little, "
-        "with many it rejects what does not matter, and it depends on the grouping): judge by the "
-        "curve, the slope and the intercept. There is no P value where a group holds fewer than "
-        f"5 rows.{judged.of_one_repeat}",
+        caption=f"Hosmer-Lemeshow test {judged.on}, in groups of equally many {judged.units} by "
+        "predicted risk; degrees of freedom are the groups, since no model was fitted to "
+        f"these {judged.units}. A large P value is no proof of calibration (with few events the "
+        "test sees little, with many it rejects what does not matter, and it depends on the "
+        "grouping): judge by the curve, the slope and the intercept. There is no P value where a "
+        f"group holds fewer than 5 {judged.units}.{judged.of_one_repeat}",
         shown=pd.DataFrame(rows),
         raw=tests,
         numeric=("Chi-square", "Degrees of freedom", "P"),

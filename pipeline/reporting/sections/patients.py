@@ -63,9 +63,9 @@ def _parts(results: Results) -> list[tuple[str, str]]:
     if results.modelling is None:
         return []
     split = results.modelling.split
-    boxes, parts = [], [("train", "Training rows"), ("test", "Test rows")]
+    boxes, parts = [], [("train", "Training patients"), ("test", "Held-out patients")]
     if not holds_out(results["split"]["design"]):
-        parts = [("train", f"All rows train; {results['nested.folds']} outer folds judge")]
+        parts = [("train", f"All train; {results['nested.folds']} outer folds judge")]
     for part, label in parts:
         rows = split[split["part"] == part]
         events = int(rows["outcome"].sum())
@@ -154,7 +154,7 @@ def _findings(results: Results) -> list[Block]:
 
 
 def characteristics_section(results: Results) -> Section:
-    """Build table 1: by outcome, and training against test rows where there are any."""
+    """Build table 1: by outcome, and training against held-out patients where there are any."""
     section = Section("characteristics", "Characteristics (table 1)")
     if results.modelling is None:
         reason = "This study has no clinical table with an outcome, so there is nothing to compare."
@@ -180,7 +180,7 @@ def characteristics_section(results: Results) -> Section:
         "Pearson chi-square test without continuity correction. P values are two-sided and "
         "not corrected for multiple testing; † marks a chi-square test with an expected count "
         "below 5, whose P is approximate. Missing values are left out of percentages and tests."
-        f"{_named_tests(dictionary)}{_dependence(units)}"
+        f"{_named_tests(dictionary)}{_dependence(units, unit)}"
     )
     groups = {
         "no event": f"No event\n(n = {int((events == 0).sum())})",
@@ -188,7 +188,7 @@ def characteristics_section(results: Results) -> Section:
     }
     blocks: list[Block] = [
         Paragraph(
-            f"One row of the model is one {unit}"
+            f"The models predict the outcome of a {unit}"
             f"{_of_patients(units, unit)}. Event: “{outcome['label']}”, "
             f"{_defined(results, outcome['formula'])}."
         ),
@@ -225,7 +225,7 @@ def _defined(results: Results, formula: str) -> str:
 
 
 def _by_part(results: Results, units: pd.DataFrame, dictionary: pd.DataFrame) -> list[Block]:
-    """Return the table of training against test rows; none where nobody was held out."""
+    """Return the table of training against held-out patients; none where nobody was held out."""
     if not holds_out(results["split"]["design"]):
         return []
     part = units["unit_id"].map(results.modelling.split.set_index("unit_id")["part"])
@@ -233,24 +233,24 @@ def _by_part(results: Results, units: pd.DataFrame, dictionary: pd.DataFrame) ->
     by_part = characteristics(units, dictionary, part, parts, patients=units["patient_id"])
     part_labels = {
         "training rows": f"Training\n(n = {int((part == 'train').sum())})",
-        "test rows": f"Test\n(n = {int((part == 'test').sum())})",
+        "test rows": f"Held out\n(n = {int((part == 'test').sum())})",
     }
     return [
         Table(
             name="characteristics-by-part",
-            caption=f"Characteristics of training and test rows, same statistics. "
+            caption=f"Characteristics of training and held-out patients, same statistics. "
             f"{_held_out(results)}",
             shown=printed_rows(by_part, part_labels, len(units)),
             raw=by_part,
             numeric=columns_of_numbers(part_labels, len(units)),
-            collapsed="Training set (derivation) against test set",
+            collapsed="Training patients (derivation) against held-out patients",
         ),
         _of_training(units[part == "train"], dictionary),
     ]
 
 
 def _of_training(rows: pd.DataFrame, dictionary: pd.DataFrame) -> Table:
-    """Return table 1 of the training rows alone, by outcome: what the models learned from."""
+    """Return table 1 of the training patients alone, by outcome: what the models learned from."""
     rows = rows.reset_index(drop=True)
     events = rows["outcome"].astype(int)
     table = characteristics(
@@ -262,11 +262,11 @@ def _of_training(rows: pd.DataFrame, dictionary: pd.DataFrame) -> Table:
     }
     return Table(
         name="characteristics-of-training",
-        caption="Characteristics of the training rows by outcome, same statistics.",
+        caption="Characteristics of the training patients by outcome, same statistics.",
         shown=printed_rows(table, groups, len(rows)),
         raw=table,
         numeric=columns_of_numbers(groups, len(rows)),
-        collapsed="Training rows by outcome",
+        collapsed="Training patients by outcome",
     )
 
 
@@ -281,15 +281,16 @@ def _of_patients(units: pd.DataFrame, unit: str) -> str:
     return f"; {plural(units['patient_id'].nunique(), 'patient')} have {plural(len(units), unit)}"
 
 
-def _dependence(units: pd.DataFrame) -> str:
+def _dependence(units: pd.DataFrame, unit: str) -> str:
     """Say how tests take account of patients with several units."""
     if not _has_clusters(units):
         return ""
     return (
-        " Rows of one patient are not independent: a variable that is the same in all rows of each "
-        "patient, between groups that are too, is compared with one row per patient (‡); every "
-        "other by the generalised score test with patients as clusters (Boos, Am Stat "
-        "1992;46:327-333), on the ranks or levels. Medians and counts are of the rows."
+        f" A patient's {unit}s are not independent: a variable that is the same in all {unit}s of "
+        f"each patient, between groups that are too, is compared with one {unit} per patient (‡); "
+        "every other by the generalised score test with patients as clusters (Boos, Am Stat "
+        "1992;46:327-333), on the ranks or levels. Medians and counts are of the "
+        f"{unit}s."
     )
 
 
@@ -320,7 +321,7 @@ def _anatomical(level: str) -> tuple[int, int, str]:
 
 
 def _held_out(results: Results) -> str:
-    """Say who is in the test part, and what a difference between the parts means."""
+    """Say who is held out, and what a difference between the parts means."""
     split = results["split"]
     column = split["column"]
     if split["design"] == "imported":

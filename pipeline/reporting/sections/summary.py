@@ -149,8 +149,8 @@ def _patients(results: Results) -> list[Point]:
         )
         text += (
             f"Training: {plural(len(split) - len(test), unit)} "
-            f"({plural(events - tested, 'event')}); test: {count(len(test))} "
-            f"({plural(tested, 'event')})."
+            f"({plural(events - tested, 'event')}); held out to test the models: "
+            f"{count(len(test))} ({plural(tested, 'event')})."
             if holds_out(results["split"]["design"])
             else f"All {unit}s built the final models; each was predicted by models that had not "
             "learned from it."
@@ -194,7 +194,7 @@ def _answer(results: Results) -> list[Point]:
     row = metric(results, model, "auroc")
     events, judged_units = judged_events(results)
     held_out = holds_out(results["split"]["design"])
-    who = plural(judged_units, f"test {results['unit']}" if held_out else results["unit"])
+    who = plural(judged_units, f"held-out {results['unit']}" if held_out else results["unit"])
     where = who if held_out else f"nested cross-validation of {who}"
     best = ", the best in cross-validation," if model == results.modelling.winner["model"] else ""
     best = best if len(results.modelling.models) > 1 else ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.reporting.results import Results
+from pipeline.reporting.results import Results, judged
 from pipeline.reporting.wording import SIGNED, UNIT, interval, number, p_value, sentence_list, share
 from pipeline.reporting.words.nested_words import nested_name
+from pipeline.tables.split_designs import holds_out
 
 #: Fewest patients with the outcome, and without it, among those judged for whom an interval of a
 #: difference in AUROC says anything: with fewer its normal approximation does not hold.
@@ -31,10 +32,12 @@ _FROM = {
 
 
 def where_judged(results: Results) -> str:
-    """Return on which rows the arms were judged, after a noun."""
-    nested = results.modelling.added_value.info["part"] == "nested"
-    where = f"in {nested_name(results.modelling.added_value.info['search'])} of the training rows"
-    return where if nested else "on the test rows"
+    """Return on whom the arms were judged, after a noun."""
+    info = results.modelling.added_value.info
+    if info["part"] != "nested":
+        return judged(results).on
+    who = "the training" if holds_out(results["split"]["design"]) else "all"
+    return f"in {nested_name(info['search'])} of {who} patients"
 
 
 def arms_sentence(results: Results, *, where: bool = True) -> str:
@@ -104,7 +107,7 @@ def _few_judged(arms: pd.DataFrame) -> str:
     events, rows = int(arms["events"].max()), int(arms["n"].max())
     if min(events, rows - events) >= MIN_OF_EACH:
         return ""
-    return f"{events} rows with and {rows - events} without the outcome"
+    return f"{events} with and {rows - events} without the outcome"
 
 
 def _verdict(row: pd.Series) -> str:

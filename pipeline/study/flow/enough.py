@@ -32,7 +32,7 @@ def check_events(outcome: pd.Series, train_rows: float, folds: int) -> None:
     rarer = min(events, len(outcome) - events)
     if int(rarer * train_rows) < MIN_PER_FOLD * folds:
         raise StudyError(
-            f"The training rows must hold {MIN_PER_FOLD} units of either outcome per fold",
+            f"The training patients must hold {MIN_PER_FOLD} units of either outcome per fold",
             found=f"{events} with and {len(outcome) - events} without the outcome, of which "
             f"{train_rows:.0%} train in {folds} folds",
             where="config keys outcome, split",

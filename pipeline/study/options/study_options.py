@@ -342,7 +342,9 @@ class _Asked:
         "default (docs/robustness.md)",
     )
 
-    split: Split = section(Split, "how training and test rows part", heading="splitting")
+    split: Split = section(
+        Split, "how patients are divided into training and held-out ones", heading="splitting"
+    )
 
     selection: Selection = section(
         Selection,
@@ -373,8 +375,8 @@ class _Asked:
     )
     oversampling: Literal["none", "adasyn_tomek", "smote"] = option(
         "none",
-        "correction of class imbalance in the training rows",
-        "none | adasyn_tomek | smote: training rows only; it harms calibration, so off",
+        "correction of class imbalance in the training patients",
+        "none | adasyn_tomek | smote: training patients only; it harms calibration, so off",
         remedy="write `oversampling: none`, `oversampling: adasyn_tomek` or `oversampling: smote`",
     )
     search: Search = section(Search, "search of the models' parameters")
@@ -405,7 +407,7 @@ class _Computed:
     )
 
     evaluation: Evaluation = section(
-        Evaluation, "evaluation on the test rows", heading="evaluation and ablation"
+        Evaluation, "evaluation on the held-out patients", heading="evaluation and ablation"
     )
     primary: Primary | None = optional_section(
         Primary,
@@ -428,8 +430,8 @@ class _Computed:
     )
     nested: Nested = section(
         Nested,
-        "nested cross-validation over the training rows",
-        "nested cross-validation over the training rows: what the whole procedure can do",
+        "nested cross-validation over the training patients",
+        "nested cross-validation over the training patients: what the whole procedure can do",
     )
     stability: Stability = section(
         Stability,
@@ -439,7 +441,7 @@ class _Computed:
     optimism: Optimism = section(
         Optimism,
         "bootstrap correction of the apparent performance for its optimism",
-        "Harrell's bootstrap: how much the training rows flatter the final model",
+        "Harrell's bootstrap: how much the training patients flatter the final model",
     )
     learning_curve: LearningCurve = section(
         LearningCurve,
@@ -459,7 +461,7 @@ class _Computed:
     interpretation: Interpretation = section(
         Interpretation,
         "what a model relies on",
-        "what a model relies on, measured on its training rows",
+        "what a model relies on, measured on its training patients",
     )
     ablation: Ablation = section(
         Ablation,

@@ -23,7 +23,7 @@ class AddedValue:
         None,
         "predicted risk from which a patient would be treated",
         "predicted risk from which a patient would be treated, at which net benefit is stated; "
-        "null: the share of events among the training rows",
+        "null: the share of events among the training patients",
         unit="probability",
         gt=0,
         lt=1,

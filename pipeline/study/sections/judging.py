@@ -53,7 +53,7 @@ class Evaluation:
         "youden",
         "how the classification threshold is found",
         "youden | closest | fixed | {sensitivity: 0.9} | {specificity: 0.9} | {net_benefit: 0.2}: "
-        "from out-of-fold predictions of the training rows (docs/statistics.md)",
+        "from out-of-fold predictions of the training patients (docs/statistics.md)",
         accepts="youden, closest, fixed, or one target such as {sensitivity: 0.9}",
         remedy="youden, closest, fixed, {sensitivity: 0.9}, {specificity: 0.9} or "
         "{net_benefit: 0.2}",
@@ -79,7 +79,7 @@ class Evaluation:
         "columns in whose groups every model is judged too, or auto",
         "auto: sex, age and site by their names, vertebral level, with images scanner and kernel; "
         "or {column: cuts}, such as {sex: [], age: [65, 80], kernel: []}: [] takes a column's own "
-        "values, and of numbers the median of the training rows; {} for none",
+        "values, and of numbers the median of the training patients; {} for none",
         accepts="auto, or a column of the dictionary, level, manufacturer, scanner, kernel, kvp or "
         "slice_thickness_mm with its cuts",
         unit="as the column",
@@ -102,7 +102,7 @@ class Primary:
 
     model: Judged = option(MISSING, "model that is judged, or winner", required=True)
     part: Literal["test", "nested"] = option(
-        "test", "rows that it is judged on; nested where `split.design` is none"
+        "test", "who it is judged on; nested where `split.design` is none"
     )
     metric: Metric = option("auroc", "metric that it is judged by")
 
@@ -229,7 +229,8 @@ class LearningCurve:
     search: Repetition = option(
         "fixed",
         "how parameters are found in a share",
-        "fixed (parameters of the final model, which has seen all training rows) | reduced | full",
+        "fixed (parameters of the final model, which has seen all training patients) | reduced | "
+        "full",
     )
 
 
@@ -271,15 +272,15 @@ class Interpretation:
     )
     shap_rows: int = option(
         100,
-        "training rows that SHAP explains",
-        "training rows that SHAP explains, drawn at random; at most",
+        "training patients that SHAP explains",
+        "training patients that SHAP explains, drawn at random; at most",
         unit="rows",
         ge=1,
     )
     shap_background: int = option(
         25,
-        "training rows of SHAP's background",
-        "training rows that replace a column's value there; time grows with it",
+        "training patients of SHAP's background",
+        "training patients that replace a column's value there; time grows with it",
         unit="rows",
         ge=1,
     )

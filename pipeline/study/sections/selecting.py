@@ -121,7 +121,7 @@ class ClinicalTest:
     p: float | None = option(
         0.10,
         "P value below which a predictor stays; null switches the filter off",
-        "chi-square (categories) or rank-sum (numbers) in the training rows",
+        "chi-square (categories) or rank-sum (numbers) in the training patients",
         unit="P value",
         gt=0,
         le=1,

@@ -43,15 +43,15 @@ class Harmonisation:
     )
     tiny_site: Literal["refuse", "pass"] = option(
         "refuse",
-        "what becomes of a site with fewer than `min_rows` training rows",
-        "refuse (the model drops out) | pass: rows of a site with fewer than `min_rows` training "
-        "rows are left as they are, and the report says so",
+        "what becomes of a site with fewer than `min_rows` rows of training patients",
+        "refuse (the model drops out) | pass: a site with fewer than `min_rows` rows of training "
+        "patients is left as it is, and the report says so",
     )
     min_rows: int = option(
         5,
-        "training rows from which on a site's location and scale are estimated",
-        "training rows from which on a site's location and scale are estimated; a study needs four "
-        "times as many of each site, since folds and half samples have fewer",
+        "rows of training patients from which on a site's location and scale are estimated",
+        "rows of training patients from which on a site's location and scale are estimated; a "
+        "study needs four times as many of each site, since folds and half samples have fewer",
         unit="rows",
         ge=2,
         le=1000,

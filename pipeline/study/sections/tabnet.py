@@ -51,8 +51,8 @@ class Tabnet:
     )
     validation_fraction: float = option(
         0.2,
-        "share of training rows that early stopping watches",
-        "share of real training rows that early stopping watches",
+        "share of training patients that early stopping watches",
+        "share of real training patients that early stopping watches",
         unit="share of rows",
         gt=0,
         le=0.5,

@@ -37,4 +37,6 @@ class Split(Table):
     patient_id = Column(TEXT, "patient", null="where no table names it")
     outcome = Column(COUNT, "1 with the outcome, 0 without")
     part = Column(TEXT, "part of the split", values=("train", "test"))
-    fold = Column(COUNT, "fold in which a training row is validated, from 0; -1 for test rows")
+    fold = Column(
+        COUNT, "fold in which a training patient is validated, from 0; -1 for held-out patients"
+    )

@@ -326,7 +326,7 @@ class ConfusionOfRegression(OfFigures):
     tn = Column(COUNT, "non-events predicted as such", unit="rows")
     threshold = Column(
         NUMBER,
-        "Youden's cut of the training rows; of a given model --threshold",
+        "Youden's cut of the training patients; of a given model --threshold",
         unit="0 to 1",
         null="without one",
     )

@@ -103,7 +103,7 @@ def test_oversampling_that_adds_nothing_is_noted(config):
     Z = rng.normal(size=(120, 2)) + 100.0 * y[:, None]
     options = config | {"oversampling": "adasyn_tomek"}
     fit = fit_estimator("lr", {}, Z, y, np.arange(120), typed(options), seed=0)
-    assert any("ADASYN added no rows" in note for note in fit.notes)
+    assert any("ADASYN added no synthetic patients" in note for note in fit.notes)
 
 
 @pytest.mark.parametrize("penalty", ["l1", "l2"])

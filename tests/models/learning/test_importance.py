@@ -70,7 +70,7 @@ def test_the_measures_stand_beside_one_another(model, rows, config):
     if model != "tabnet":
         assert table["feature"][0] == "signal"
         assert table.loc[table["shap"].idxmax(), "feature"] == "signal"
-    assert any("30 training rows, against 12" in note for note in notes)
+    assert any("30 predictions of training patients, against 12" in note for note in notes)
 
 
 def test_without_shap_its_column_is_empty(rows, config):

@@ -92,7 +92,7 @@ def test_an_mrmr_that_is_off_has_no_after(made):
     off = with_option(typed(made.config), "selection.mrmr.k", None)
     found = described(made.columns, made.table, off)
     assert set(found.components["stage"]) == {BEFORE}
-    drawn = signature_blocks(_named(found), str, "the training rows")
+    drawn = signature_blocks(_named(found), str, "the training patients")
     assert [block.name for block in drawn][-1] == "components"
 
 
@@ -105,7 +105,9 @@ def test_without_radiomic_features_there_are_no_components(made):
 
 
 def test_the_page_draws_both_and_names_the_highest_pair(made):
-    blocks = signature_blocks(_named(made.tables), lambda name: name.upper(), "the training rows")
+    blocks = signature_blocks(
+        _named(made.tables), lambda name: name.upper(), "the training patients"
+    )
     assert [block.name for block in blocks] == ["signature-correlations", "components"]
     assert all(isinstance(block, Figure) for block in blocks)
     pairs = made.tables.correlations

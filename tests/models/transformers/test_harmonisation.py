@@ -142,14 +142,18 @@ def test_a_site_without_training_rows():
 def test_tiny_sites():
     table = drawn()
     few = pd.concat([table[table["hospital"] != "west"], table[table["hospital"] == "west"][:4]])
-    with refusal("tiny-site", FitError, match="at least 5 training rows of each site") as told:
+    with refusal(
+        "tiny-site", FitError, match="at least 5 rows of training patients of each site"
+    ) as told:
         chained(few)
     assert told.value.found == "west: 4"
     chain = chained(few, tiny_site="pass")
     rows = few[few["hospital"] == "west"]
     raw = rows[[f"A:{name}" for name in FEATURES]].to_numpy()
     assert chain.transform(COLUMNS.take(rows)).to_numpy() == pytest.approx(raw, rel=1e-12)
-    assert "sites with too few were left as they are (west: 4)" in " ".join(chain_notes(chain))
+    assert "sites with too few training patients were left as they are (west: 4)" in " ".join(
+        chain_notes(chain)
+    )
 
 
 def test_what_cannot_be_learned():

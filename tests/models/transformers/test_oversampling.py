@@ -118,7 +118,7 @@ def test_same_seed_same_rows():
         (*rows(events=1), "fewer than two"),
         (*rows(events=60), "the classes are balanced"),
         (*rows(events=57), "nearly balanced"),
-        (*rows(distance=100.0), "no minority row has a majority neighbour"),
+        (*rows(distance=100.0), "no patient of the smaller class has a neighbour of the larger"),
     ],
 )
 def test_rows_stay_and_a_note_says_why(X, y, reason):
@@ -164,8 +164,8 @@ def test_smote_makes_both_classes_equal_and_removes_nobody():
 def test_smote_tells_why_it_adds_no_row():
     X, y = rows()
     balanced = resample_rows(X[-40:], y[-40:], seed=0, method="smote")
-    assert balanced.note == "SMOTE added no rows: the classes are balanced."
+    assert balanced.note == "SMOTE added no synthetic patients: the classes are balanced."
     few = resample_rows(X[:101], y[:101], seed=0, method="smote")
-    assert few.note == "SMOTE added no rows: the smaller class has fewer than two."
+    assert few.note == "SMOTE added no synthetic patients: the smaller class has fewer than two."
     # Two rows of the smaller class have one neighbour.
     assert np.bincount(resample_rows(X[:102], y[:102], 0, "smote").y).tolist() == [100, 100]

@@ -139,7 +139,7 @@ def test_groups_have_figures_where_they_are_large_enough():
     table = group_table("m", sample, {"site": groups}, 0.95)
     small = table[table["group"] == "small"]
     assert small["value"].isna().all()
-    assert set(small["method"]) == {f"fewer than {FEWEST} rows with or without the event"}
+    assert set(small["method"]) == {f"fewer than {FEWEST} with or without the event"}
     own = table[(table["group"] == "a") & (table["metric"] == "oe_ratio")].iloc[0]
     kept = groups == "a"
     expected = sample.outcome[kept].sum() / sample.probability[kept].sum()

@@ -187,10 +187,10 @@ def test_the_page_does_not_claim_what_the_order_does_not_hold(run):
     mode, folder, _ = run
     page = " ".join((folder / "report" / "report.html").read_text(encoding="utf-8").split())
     honest = (
-        "Selection is learned on training rows only",
+        "Selection is learned on training patients only",
         "played no part in selection, search, fitting",
-        "It was chosen before the test rows were used",
-        "planned before the test rows are looked at",
+        "It was chosen before the held-out patients were used",
+        "planned before the held-out patients are looked at",
         "both learned inside each fold",
     )
     for sentence in honest:
@@ -198,12 +198,12 @@ def test_the_page_does_not_claim_what_the_order_does_not_hold(run):
     # Nothing is selected in the folds of the published order.
     assert ("selected at least once" in page) == (mode == "rigorous")
     assert ("often a fold's own selection" in html.unescape(page)) == (mode == "rigorous")
-    assert ("the CCC again, on training rows" in page) == (mode == "rigorous")
+    assert ("the CCC again, on training patients" in page) == (mode == "rigorous")
     assert "puts its procedure" not in page or mode == "rigorous"
-    assert ("that procedure fitted to all training rows" in page) == (mode == "rigorous")
+    assert ("that procedure fitted to all training patients" in page) == (mode == "rigorous")
     assert (".632+ comes from luck of the split." in page) == (mode == "rigorous")
     assert ("but their outcomes do" in page) == (mode == "as_published")
-    assert ("with the outcomes of the test rows" in page) == (mode == "as_published")
+    assert ("with the outcomes of the held-out patients" in page) == (mode == "as_published")
 
 
 def test_beside_its_frequency_stands_whether_the_models_see_a_feature(run):
@@ -284,7 +284,7 @@ def test_oversampling_is_named_where_it_was_done(oversampling, why_not, done):
     sections = [Section("summary", "Summary"), Section("performance", "Performance", [figure])]
     first, second = mark_leaking(sections, results)
     (banner,), (later, figure) = first.blocks, second.blocks
-    assert "with the outcomes of the test rows" in banner.text
+    assert "with the outcomes of the held-out patients" in banner.text
     assert later.text.startswith("Selected on everyone")
     assert "LEAKING: selected on everyone" in figure.svg
     said = (banner.text, later.text, figure.svg, order_words(results).folds)

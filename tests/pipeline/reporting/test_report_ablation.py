@@ -239,7 +239,9 @@ def test_single_seeds_are_dots_and_repetitions_hollow():
     seeds = pd.DataFrame({"step": ["x"] * 3, "delta": [-0.12, -0.1, -0.08]})
 
     def drawn(changes: dict, rows: pd.DataFrame) -> str:
-        return ablation_figure(pd.DataFrame([step | changes]), rows, "a", "95%", "on the test rows")
+        return ablation_figure(
+            pd.DataFrame([step | changes]), rows, "a", "95%", "on the held-out patients"
+        )
 
     solid = drawn({}, seeds)
     assert solid.count("<use") == drawn({}, seeds.iloc[:1]).count("<use") + 3

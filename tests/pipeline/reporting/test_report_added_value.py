@@ -47,7 +47,7 @@ def test_the_summary_answers_in_at_most_250_words(lr_results):
     assert "(pain of VAS 4 or more on day 3)" in points["Question"]
     assert "None was declared beforehand" in points["Primary analysis"]
     assert "chance: in " in points["Answer"]
-    assert "test patients (" in points["Answer"] or "test cases (" in points["Answer"]
+    assert "held-out patients (" in points["Answer"] or "held-out cases (" in points["Answer"]
     assert "95% CI 0." in points["Answer"]
     assert "0.5 is chance, 1 perfect" in points["Answer"]
     assert "excluded" in points["Patients"] or points["Patients"].endswith("analysed.")
@@ -141,10 +141,12 @@ def test_without_an_interval_nothing_is_claimed(lr_results):
     folds = replace(changed, modelling=replace(changed.modelling, added_value=nested))
     assert "SD" in added_value_sentences(folds)
     assert "tests nothing" in added_value_sentences(folds)
-    assert "in nested cross-validation of the training rows" in arms_sentence(folds)
+    assert "in nested cross-validation of the training patients" in arms_sentence(folds)
     kept = replace(nested, info=nested.info | {"search": "fixed"})
     fixed = replace(changed, modelling=replace(changed.modelling, added_value=kept))
-    assert "in cross-validation with a fixed search of the training rows" in arms_sentence(fixed)
+    assert "in cross-validation with a fixed search of the training patients" in arms_sentence(
+        fixed
+    )
 
 
 def test_the_figures_of_both_are_those_of_the_performance_section(lr_results):

@@ -275,7 +275,7 @@ def test_the_selection_is_set_beside_chance(page, table_study):
 
 
 def test_the_preparation_is_told_with_its_conventions(page):
-    assert "Missing numbers become the median of the training rows" in page.text
+    assert "Missing numbers become the median of the training patients" in page.text
     assert (
         "kurtosis (Pearson's, normal = 3) below 7.0, and at most 10% of the values lie" in page.text
     )
@@ -292,7 +292,7 @@ def test_steps_that_are_off_are_called_so(copied):
         scaling__method="none",
     )
     text = report_of(copied)
-    assert "Missing numbers become the mean of the nearest training rows" in text
+    assert "Missing numbers become the mean of the nearest training patients" in text
     assert "Columns of numbers are not scaled (off)." in text
     assert "no filter by agreement of the readers (off), no rank-sum filter (off), no mRMR" in text
     assert "clinical candidates, one at a time: all, its filter is off." in text
@@ -315,16 +315,17 @@ def test_no_figure_is_singled_out_where_no_primary_analysis_was_declared(page):
     [
         (
             {"model": "rf", "part": "test", "metric": "brier"},
-            "the Brier score of Random forest on the test rows. It is",
+            "the Brier score of Random forest on the held-out patients. It is",
         ),
         (
             {"model": "lr", "part": "nested", "metric": "auroc"},
             "the AUROC of Logistic regression in cross-validation with a fixed search of the "
-            "training rows.",
+            "training patients.",
         ),
         (
             {"model": "winner", "part": "test", "metric": "auroc"},
-            ", chosen by cross-validation of the training rows, on the test rows. It is",
+            ", chosen by cross-validation of the training patients, on the held-out patients. It "
+            "is",
         ),
     ],
 )
@@ -396,7 +397,7 @@ def test_every_estimate_stands_beside_the_others_and_is_explained(page, table_st
         assert f"{table.loc['auroc', name]:.3f}" in page.text
     assert "4 bootstrap resamples of the training patients" in page.text
     assert "luck of the split" in page.text
-    assert "Hyperparameters are those that the search on all training rows chose" in page.text
+    assert "Hyperparameters are those that the search on all training patients chose" in page.text
 
 
 def test_the_selection_is_repeated_on_subsamples(page, table_study):
@@ -789,7 +790,7 @@ def test_a_test_figure_that_the_procedure_does_not_support_is_told(copied):
     row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
     nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
     folds = pd.read_parquet(copied / "nested" / "lr.parquet")["auroc"]
-    title = "Test rows above cross-validation with a fixed search"
+    title = "Held-out patients above cross-validation with a fixed search"
     for value, low, told in (
         (nested, nested - 0.2, False),
         ((nested + folds.max()) / 2, nested - 0.01, False),
@@ -804,7 +805,7 @@ def test_a_test_figure_that_the_procedure_does_not_support_is_told(copied):
     table.loc[row, ["value", "low", "high"]] = [0.99, nested + 0.01, 1.0]
     write_table(table, path)
     text = find(copied)[title].text
-    assert f"Logistic regression 0.990 on the test rows against {nested:.3f}" in text
+    assert f"Logistic regression 0.990 on the held-out patients against {nested:.3f}" in text
 
 
 def test_a_test_figure_that_falls_short_of_the_procedure_is_told(copied):
@@ -812,7 +813,7 @@ def test_a_test_figure_that_falls_short_of_the_procedure_is_told(copied):
     table = pd.read_parquet(path)
     row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
     nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
-    title = "Test rows below cross-validation with a fixed search"
+    title = "Held-out patients below cross-validation with a fixed search"
     for high, told in ((nested + 0.001, False), (nested - 0.001, True), (np.nan, False)):
         table.loc[row, ["value", "low", "high"]] = [0.3, 0.2, high]
         write_table(table, path)
@@ -876,7 +877,9 @@ def test_a_held_out_site_is_no_luck_of_the_split(copied):
     text = Page(report_of(copied)).text
     assert "luck of the split" not in text
     assert "unlucky" not in text
-    assert "Geographical validation. The test rows are patients of sites that no training" in text
+    assert (
+        "Geographical validation. The held-out patients are those of sites that no training" in text
+    )
 
 
 def test_columns_that_may_be_no_features_are_told(copied):

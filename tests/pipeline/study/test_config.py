@@ -247,7 +247,7 @@ def test_unknown_option_names_the_nearest():
         ({"protocol": "ge2052"}, ["config/protocols", "perhaps `ge2025` is meant"]),
         (
             {"split": {"design": "none"}, "nested": {"models": ["lr"]}},
-            ["Without test rows every model", "Found: not svm, rf, xgboost, tabnet"],
+            ["Without held-out patients every model", "Found: not svm, rf, xgboost, tabnet"],
         ),
         (
             {"split": {"design": "none"}, "nested": {"search": "fixed"}},

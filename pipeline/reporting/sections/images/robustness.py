@@ -132,8 +132,8 @@ def _introduction(results: Results, perturbed: Perturbed, table: pd.DataFrame) -
         )
     if results.modelling is not None and results["selection.robustness"] != "readers":
         text += (
-            " This describes the study; the selection computes the ICC again, on the training rows "
-            "of each fold."
+            " This describes the study; the selection computes the ICC again, on the training "
+            "patients of each fold."
         )
     return text
 

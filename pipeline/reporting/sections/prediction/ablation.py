@@ -175,13 +175,13 @@ def _steps_table(
     columns = ["Step", "Features", "AUROC", "Change", "SD over\nseeds", "Brier"]
     columns += ["Thres-\nhold", "TP\nFN", "FP\nTN", "Sens.\nSpec."]
     shown = pd.DataFrame(rows, columns=columns)
-    of = "test rows" if on.part == "test" else "rows and outer folds"
+    of = on.units if on.part == "test" else f"{on.units} and outer folds"
     return Table(
         name=f"ablation-{name}",
         caption=f"Ablation of {label} {on.on}. Change: AUROC minus that with all input, "
         f"which was refitted too, paired over the same {of}. If the interval "
         "of the change includes 0, the change may be due to chance. Features are removed in the "
-        "order of their importance; rows without several of them are cumulative. TP, "
+        "order of their importance; lines without several of them are cumulative. TP, "
         "FN, FP, TN: true and false positives and negatives at the threshold of the step. "
         f"{how}",
         shown=shown,

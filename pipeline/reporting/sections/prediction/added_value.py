@@ -19,6 +19,7 @@ from pipeline.reporting.wording import (
     interval,
     number,
     p_value,
+    plural,
     share,
 )
 from pipeline.reporting.words.added_value_words import (
@@ -109,7 +110,8 @@ def _arms_table(results: Results, added: AddedValue) -> Table:
     of_folds = " Means over the outer folds, with their standard deviation." if nested else ""
     first = added.arms.dropna(subset=["n"])
     counted = (
-        f" {count(first['n'].iloc[0])} rows, {count(first['events'].iloc[0])} events."
+        f" {plural(int(first['n'].iloc[0]), results['unit'])}, "
+        f"{plural(int(first['events'].iloc[0]), 'event')}."
         if len(first)
         else ""
     )

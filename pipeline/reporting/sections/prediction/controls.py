@@ -60,13 +60,13 @@ def _table(controls: Controls) -> Table:
             }
         )
     info, level = controls.info, f"{100 * controls.info['confidence']:g}%"
-    where = "in the outer folds" if info["part"] == "nested" else "on the test rows"
+    where = "in the outer folds" if info["part"] == "nested" else "on the held-out patients"
     columns = list(rows[0])
     return Table(
         name="controls-nested" if info["part"] == "nested" else "controls",
         caption=f"{info['label']} fitted to radiomic features alone, judged {where}: true "
         f"features, and those of scans whose voxels were mixed before resampling. Means over the "
-        f"draws, with {level} intervals; losses are paired over the same rows "
+        f"draws, with {level} intervals; losses are paired over the same patients "
         f"({controls.arms['method'].dropna().iloc[0]}). Shape, volume and mean CT number are "
         "logistic regressions with a ridge penalty, which every feature of shape "
         "that readers agree on enters.",

@@ -64,9 +64,9 @@ def hyperparameters_section(results: Results) -> Section:
             notes.setdefault(note, []).append(info["label"])
     folds, labels = results["split.folds"], model_labels(results)
     outer = nested_name(results["nested.search"])
-    refitted, says = "all training rows", f"{outer} and the test rows show"
+    refitted, says = "all training patients", f"{outer} and the held-out patients show"
     if not holds_out(results["split"]["design"]):
-        refitted, says = "all rows", "nested cross-validation shows"
+        refitted, says = "all patients", "nested cross-validation shows"
     blocks: list[Block] = [
         Table(
             name="hyperparameters",
@@ -89,11 +89,11 @@ def hyperparameters_section(results: Results) -> Section:
 
 def _thresholds_table(results: Results) -> Table:
     """Return from which predicted risk on each model calls an event, and why from there."""
-    apart = "Predictions of test rows were not used for it."
+    apart = "Predictions of held-out patients were not used for it."
     if not holds_out(results["split"]["design"]):
         apart = (
             "It is that of the final model; in nested cross-validation every outer fold chose its "
-            "own, without the rows that judge it."
+            "own, without the patients that judge it."
         )
     rows = [
         {

@@ -65,13 +65,14 @@ def importance_section(results: Results) -> Section:
                 else permuted
             )
             + (
-                f"; diamonds: the share by SHAP, from {options['shap_rows']} training rows at most "
-                f"against a background of {options['shap_background']}"
+                f"; diamonds: the share by SHAP, from {options['shap_rows']} training patients at "
+                f"most against a background of {options['shap_background']}"
                 if has_shap
                 else ""
             )
-            + ". All are measured on the training rows. Importance shows what a model uses, not "
-            "what causes the outcome; correlated features share importance or hide one another.",
+            + ". All are measured on the training patients. Importance shows what a model uses, "
+            "not what causes the outcome; correlated features share importance or hide one "
+            "another.",
         ),
         _agreement(ordered, printed),
         _whole_table(ordered, printed, labels),

@@ -55,8 +55,8 @@ def learning_section(results: Results) -> Section:
                 f"learned from: {points}.",
                 caption=f"Learning curve of {label}: mean AUROC over the repeats on patients that "
                 "it did not learn from (solid) and on its own (dashed); dots are single repeats. "
-                "Their scatter is no confidence interval: repeats share patients. The test rows "
-                "play no role.",
+                "Their scatter is no confidence interval: repeats share patients. The held-out "
+                "patients play no role.",
             )
         )
         blocks.append(_table(means, curve.table, name, label))

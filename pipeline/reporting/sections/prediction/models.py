@@ -51,7 +51,7 @@ def model_labels(results: Results) -> dict[str, str]:
 
 
 def performance_section(results: Results) -> Section:
-    """Build the section that compares the models on the rows that they are judged on."""
+    """Build the section that compares the models on the patients that they are judged on."""
     title = "Performance of the models"
     if results.modelling is None:
         return Section("performance", title, absent=NO_OUTCOME)
@@ -62,7 +62,7 @@ def performance_section(results: Results) -> Section:
     on, whole = judged(results), results.modelling.split
     test = whole.query("part == 'test'") if on.part == "test" else whole
     events = int(test["outcome"].sum())
-    all_rows = "the training rows" if on.part == "test" else "all rows"
+    all_rows = "the training patients" if on.part == "test" else "all patients"
     ordered = _forest_rows(results, labels)
     colours = [model_style(name, list(labels))["color"] for name in ordered["model"]]
     described = "; ".join(
@@ -167,15 +167,16 @@ def performance_section(results: Results) -> Section:
 
 
 def _judged_on(results: Results, rows: int, events: int, models: int) -> str:
-    """Say which rows judge the models, and what these had to do with them."""
+    """Say who judges the models, and what these patients had to do with them."""
     told = f"with {plural(events, 'event')}"
     if holds_out(results["split"]["design"]):
         who = "All models are judged on the same" if models > 1 else "The model is judged on"
-        return f"{who} {plural(rows, 'test row')} {told}, which {order_words(results).test_rows}."
+        held_out = plural(rows, f"held-out {results['unit']}")
+        return f"{who} {held_out} {told}, which {order_words(results).test_rows}."
     options = results["nested"]
     who = "All models are judged on the same" if models > 1 else "The model is judged on all"
     return (
-        f"{who} {plural(rows, 'row')} {told}: {options['folds']} outer folds, "
+        f"{who} {plural(rows, results['unit'])} {told}: {options['folds']} outer folds, "
         f"{plural(options['repeats'], 'repeat')}. Each fold is predicted by a model for which "
         "selection, search, fitting and the choice of the threshold saw the other folds alone."
     )

@@ -28,9 +28,9 @@ def orders_section(results: Results) -> Section:
     blocks: list[Block] = [
         Note(
             "Here all patients are oversampled first and divided afterwards, as some published "
-            "studies did. A synthetic patient lies between two real ones, so that test rows are "
-            "relatives of training rows. No result of this order says how the model would do on "
-            "other patients. The right order divides first; it stands beside it.",
+            "studies did. A synthetic patient lies between two real ones, so that held-out "
+            "patients are relatives of training patients. No result of this order says how the "
+            "model would do on other patients. The right order divides first; it stands beside it.",
             WORD,
         )
     ]
@@ -55,7 +55,7 @@ def _table(model: str, rows: pd.DataFrame, info: dict) -> Table:
             values = rows.loc[(rows["outcome"] == outcome) & (rows["order"] == order), name]
             line[head] = _spread(values) if outcome == PERMUTED else number(values.iloc[0], 3, UNIT)
         lines.append(line)
-    counts = {"Metric": "Test rows, of these synthetic"}
+    counts = {"Metric": "Held-out patients, of these synthetic"}
     matrix = {"Metric": "True positives, false negatives; false positives, true negatives"}
     for (outcome, order), head in heads.items():
         row = rows[(rows["outcome"] == outcome) & (rows["order"] == order)].iloc[0]
@@ -68,10 +68,11 @@ def _table(model: str, rows: pd.DataFrame, info: dict) -> Table:
     return Table(
         name=f"orders-{model}",
         caption=f"{label}, {info['oversampling'].upper()}, "
-        f"{100 * info['test_fraction']:g}% test rows, at a threshold of 0.5, with the parameters "
-        "that a search in the leaking order chose. Precision, recall and F1 of those with the "
-        "outcome come first; weighted values are means over both groups. Permuted: mean and range "
-        f"over {plural(info['permutations'], 'permutation')} of the outcome among the patients.",
+        f"{100 * info['test_fraction']:g}% held-out patients, at a threshold of 0.5, with the "
+        "parameters that a search in the leaking order chose. Precision, recall and F1 of those "
+        "with the outcome come first; weighted values are means over both groups. Permuted: mean "
+        f"and range over {plural(info['permutations'], 'permutation')} of the outcome among the "
+        "patients.",
         shown=pd.DataFrame([*lines, matrix, counts]),
         raw=rows,
         numeric=tuple(heads.values()),

@@ -45,7 +45,7 @@ def primary_sentence(results: Results) -> str:
             "results are secondary."
         )
     model = declared["model"]
-    folds = "cross-validation of the training rows"
+    folds = "cross-validation of the training patients"
     if not holds_out(results["split"]["design"]):
         folds = "the inner folds"
     chosen = f", chosen by {folds}," if model == "winner" else ""
@@ -55,7 +55,7 @@ def primary_sentence(results: Results) -> str:
     if declared["part"] == "nested" and holds_out(results["split"]["design"]):
         info = results.modelling.nested[model].info
         value = number(info[declared["metric"]], bounds=METRIC_BOUNDS.get(declared["metric"]))
-        where = f"in {nested_name(results['nested.search'])} of the training rows"
+        where = f"in {nested_name(results['nested.search'])} of the training patients"
         how = "a mean over outer folds, without interval"
     else:
         row = metric(results, model, declared["metric"])
@@ -72,7 +72,7 @@ def _winner(results: Results) -> Paragraph:
     winner = results.modelling.winner
     if len(winner["candidates"]) == 1:
         return Paragraph(f"One model was trained, {winner['label']}: there was nothing to choose.")
-    of_training = " of the training rows" if holds_out(results["split"]["design"]) else ""
+    of_training = " of the training patients" if holds_out(results["split"]["design"]) else ""
     return Paragraph(
         f"The “best model” is {winner['label']}: of {plural(len(winner['candidates']), 'model')} "
         f"it had the highest AUROC in the cross-validation of the search{of_training}, "
@@ -96,8 +96,8 @@ def sample_size_section(results: Results) -> Section:
     )
     if size["rows"] > size["patients"]:
         text += (
-            f"Its {count(size['rows'])} rows are not independent: everything here is counted in "
-            "patients, one with any event as one event. "
+            f"Its {count(size['rows'])} {results['unit']}s are not independent: everything here is "
+            "counted in patients, one with any event as one event. "
         )
     if not size["events"]:
         text += "The criteria need patients of both outcomes. "

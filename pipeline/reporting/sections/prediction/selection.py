@@ -132,9 +132,9 @@ _ALIKE = {
     "none": "Columns of numbers are not scaled (off).",
 }
 FILLED = {
-    "median": "the median of the training rows",
-    "mean": "the mean of the training rows",
-    "knn": "the mean of the nearest training rows",
+    "median": "the median of the training patients",
+    "mean": "the mean of the training patients",
+    "knn": "the mean of the nearest training patients",
     "iterative": "what Bayesian ridge regressions on correlated columns predict",
 }
 
@@ -312,7 +312,7 @@ def _stability(results: Results, frequency: pd.DataFrame, folds: list[dict]) -> 
             svg=stability_figure(drawn),
             alt=f"Grid of features by fold; {always} of {len(frequency)} features were selected "
             f"in all {len(folds)} folds.",
-            caption="Which training rows selected which feature (large dot: selected). Teal: "
+            caption="Which training patients selected which feature (large dot: selected). Teal: "
             "radiomics, orange: clinical."
             + (f" The {cut} least often selected features are not drawn." if cut else ""),
         ),

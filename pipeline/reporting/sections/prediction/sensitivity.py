@@ -21,7 +21,7 @@ def sensitivity_section(results: Results) -> Section:
     gaps = table[table["missing"] > 0]
     blocks: list[Block] = [_missing_text(results, gaps)]
     if len(gaps):
-        blocks.append(_missing_table(gaps))
+        blocks.append(_missing_table(gaps, results["unit"]))
     if len(results.modelling.sensitivity):
         blocks.append(_analyses(results))
     return Section("sensitivity", title, blocks)
@@ -40,7 +40,7 @@ def _missing_text(results: Results, gaps: pd.DataFrame) -> Paragraph:
     return Paragraph(text)
 
 
-def _missing_table(gaps: pd.DataFrame) -> Table:
+def _missing_table(gaps: pd.DataFrame, unit: str) -> Table:
     shown = pd.DataFrame(
         {
             "Candidate": gaps["label"],
@@ -54,10 +54,10 @@ def _missing_table(gaps: pd.DataFrame) -> Table:
     )
     return Table(
         name="missingness",
-        caption="Missing values by outcome, all rows of the analysis; candidates without any are "
-        "left out. P: Fisher's exact test, none where patients have several rows. If missing "
-        "values are associated with the outcome, they are not missing completely at random, and "
-        "imputing them may bias the results.",
+        caption="Missing values by outcome, over the whole study; candidates without any are left "
+        f"out. P: Fisher's exact test, none where patients have several {unit}s. If "
+        "missing values are associated with the outcome, they are not missing completely at "
+        "random, and imputing them may bias the results.",
         shown=shown,
         raw=gaps,
         numeric=("Missing", "With the event", "Without", "P"),
@@ -92,9 +92,10 @@ def _analyses(results: Results) -> Table:
         name="sensitivity",
         caption=f"Sensitivity analyses {on.on} ({level} intervals, paired). Another "
         "reader: the same model predicts from what this reader measured. Complete cases: fitted "
-        "again, with the same parameters, to training rows without any missing value, and judged "
-        f"on such {'test' if on.part == 'test' else 'held-out'} rows. The model as it is predicts "
-        f"the same rows; the difference is the analysis minus it.{_of_first(results)}",
+        "again, with the same parameters, to training patients without any missing value, and "
+        f"judged on those of {on.rows} without one. The model as it is "
+        f"predicts the same {results['unit']}s; the difference is the analysis minus "
+        f"it.{_of_first(results)}",
         shown=pd.DataFrame(rows),
         raw=table,
         numeric=(on.column, "Events", "AUROC", "Model as it is", "Difference"),
@@ -102,7 +103,7 @@ def _analyses(results: Results) -> Table:
 
 
 def _of_first(results: Results) -> str:
-    """Say which models they are, where there are no test rows."""
+    """Say which models they are, where nobody was held out."""
     if judged(results).part == "test":
         return ""
     return (

@@ -104,8 +104,8 @@ def _summary(sites: Sites) -> str:
     ]
     return (
         "Each site was left out in turn: the whole procedure, selection and search included, ran "
-        "on all patients of the other sites and was judged on that site's patients, test patients "
-        f"of the study among them. {'. '.join(told)}{'.' if told else ''}"
+        "on all patients of the other sites and was judged on that site's patients, held-out "
+        f"patients of the study among them. {'. '.join(told)}{'.' if told else ''}"
     )
 
 
@@ -233,10 +233,10 @@ def _features(sites: Sites) -> Table:
     return Table(
         name="sites-features",
         caption="Radiomic features that pass the agreement of readers, compared between the sites "
-        "of the training rows (Kruskal-Wallis, P adjusted after Benjamini and Hochberg, below "
+        "of the training patients (Kruskal-Wallis, P adjusted after Benjamini and Hochberg, below "
         "0.05). η²: share of the ranks' variance that lies between sites. The second row is of the "
-        "rows that ComBat learned from, and thus flatters it; neither separates an effect of the "
-        f"scanner from a difference of the patients.{hint}",
+        "patients that ComBat learned from, and thus flatters it; neither separates an effect of "
+        f"the scanner from a difference of the patients.{hint}",
         shown=pd.DataFrame(rows),
         raw=sites.features,
         numeric=("Differ between sites", "Median η²"),

@@ -39,8 +39,8 @@ def subgroups_section(results: Results) -> Section:
     rows = group_rows(own, column_labels(results))
     small = rows["too_small"].sum()
     text = (
-        f"{winner['label']} {on.on}, in groups of patients and scans. A group needs {FEWEST} rows "
-        f"with and {FEWEST} without the event for an estimate. "
+        f"{winner['label']} {on.on}, in groups of patients and scans. A group needs {FEWEST} "
+        f"{results['unit']}s with and {FEWEST} without the event for an estimate. "
     )
     if small == len(rows):
         text += "No group has them, so that none is estimated."

@@ -1,4 +1,4 @@
-"""Section on what supports the figures of the test rows: other estimates, simpler models."""
+"""Section on what supports the figures of the held-out patients: estimates, simpler models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.reporting.sections.prediction.selection import NO_OUTCOME
 
 
 def validation_section(results: Results) -> Section:
-    """Build the section that sets resampling of the training rows and simpler models beside it."""
+    """Build the section that sets other estimates and simpler models beside the figures."""
     title = "Internal validation and simpler models"
     if results.modelling is None:
         return Section("validation", title, absent=NO_OUTCOME)

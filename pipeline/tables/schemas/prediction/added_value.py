@@ -8,7 +8,7 @@ from pipeline.tables.schemas.result import Result
 
 NOT_FITTED: Words = "where the arm could not be fitted"
 NOT_ESTIMABLE: Words = "where it cannot be estimated, see the method"
-OF_TEST: Words = "on test rows"
+OF_TEST: Words = "on held-out patients"
 
 
 class AddedValue(Result):

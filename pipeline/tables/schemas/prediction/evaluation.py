@@ -1,6 +1,6 @@
 """Tables of the evaluation of all models; all but the metrics are of the rows that judge them.
 
-These are the test rows, or without a hold-out those that outer folds held out.
+These are the held-out patients, or without a hold-out those that outer folds held out.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pipeline.tables.schemas.result import Result
 
 
 class Nested(Result):
-    """One row per repeat and outer fold of the training rows."""
+    """One row per repeat and outer fold of the training patients."""
 
     model = Column(TEXT, "model")
     repeat = Column(COUNT, "repeat, from 0")
@@ -21,7 +21,7 @@ class Nested(Result):
 
 
 class NestedPredictions(Result):
-    """One row per training row and repeat: the prediction of the fold that held it out."""
+    """One row per training patient and repeat: the prediction of the fold that held it out."""
 
     unit_id = Column(TEXT, "unit")
     patient_id = Column(TEXT, "patient", null="where no table names it")

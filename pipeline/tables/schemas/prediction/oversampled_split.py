@@ -9,7 +9,7 @@ UNDEFINED: Words = "where it is not defined"
 
 
 class Orders(Table):
-    """One row per model, order and outcome, on the test rows at a threshold of 0.5."""
+    """One row per model, order and outcome, on the held-out patients at a threshold of 0.5."""
 
     model = Column(TEXT, "model")
     order = Column(TEXT, "when rows are oversampled: before the split leaks")
@@ -27,5 +27,5 @@ class Orders(Table):
     fp = Column(COUNT, "non-events predicted as events", unit="rows")
     fn = Column(COUNT, "events missed", unit="rows")
     tn = Column(COUNT, "non-events predicted as such", unit="rows")
-    rows = Column(COUNT, "test rows", unit="rows")
+    rows = Column(COUNT, "rows of held-out patients", unit="rows")
     synthetic = Column(COUNT, "of them synthetic", unit="rows")

@@ -18,7 +18,7 @@ NOT_DONE: Words = "where the step does not apply, is switched off or was not rea
 
 
 class Selection(Result):
-    """One row per candidate, learned on the training rows."""
+    """One row per candidate, learned on the training patients."""
 
     feature = Column(TEXT, "feature, or clinical predictor")
     block = Column(TEXT, "block of candidates", values=("radiomics", "clinical"))

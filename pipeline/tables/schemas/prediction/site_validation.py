@@ -59,7 +59,7 @@ class PooledSites(Result):
 
 
 class Harmonised(Result):
-    """One row per model and variant: training rows predicted in the same folds."""
+    """One row per model and variant: training patients predicted in the same folds."""
 
     model = Column(TEXT, "model")
     variant = Column(TEXT, "features that the model takes", values=VARIANTS)
@@ -79,7 +79,7 @@ class Harmonised(Result):
 
 
 class SiteFeatures(Result):
-    """One row per feature that passes the agreement of readers, over the training rows."""
+    """One row per feature that passes the agreement of readers, over the training patients."""
 
     feature = Column(TEXT, "feature")
     p_before = Column(NUMBER, "P value between sites (Kruskal-Wallis), as it is", null=CONSTANT)

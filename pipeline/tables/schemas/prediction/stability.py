@@ -18,4 +18,4 @@ class SelectionStability(Result):
         unit="0 to 1",
         null="without permuted outcomes",
     )
-    selected = Column(FLAG, "chosen by all training rows, in the rigorous order in either mode")
+    selected = Column(FLAG, "chosen by all training patients, in the rigorous order in either mode")

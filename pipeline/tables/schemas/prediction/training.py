@@ -17,7 +17,8 @@ class Predictions(Result):
     outcome = Column(COUNT, "1 with the outcome, 0 without")
     part = Column(
         TEXT,
-        "out-of-fold prediction of a training row with the chosen parameters, or test row",
+        "out-of-fold prediction of a training patient with the chosen parameters, or held-out "
+        "patient",
         values=("oof", "test"),
     )
     probability = Column(NUMBER, "predicted risk of the outcome", unit="0 to 1")
@@ -46,7 +47,7 @@ class Search(Result):
 
 
 class Importance(Result):
-    """One row per column of the signature, measured on the training rows."""
+    """One row per column of the signature, measured on the training patients."""
 
     feature = Column(TEXT, "column of the signature")
     block = Column(TEXT, "block of candidates", values=("radiomics", "clinical"))

@@ -122,7 +122,7 @@ def test_the_verdict_follows_from_the_interval(lr_results, low, high, value, exp
 def test_of_few_patients_nothing_is_claimed(lr_results, events, rows):
     numbers = {"auroc": 0.9, "auroc_low": 0.6, "auroc_high": 1.0, "p_value": 1e-4}
     text = added_value_sentences(with_difference(lr_results, rows=rows, events=events, **numbers))
-    told = f"{events} rows with and {rows - events} without the outcome are too few to tell what "
+    told = f"{events} with and {rows - events} without the outcome are too few to tell what "
     assert text.startswith(f"{told}radiomics adds: difference 0.90 (95% CI 0.60 to 1.00).")
     assert "P " not in text
     assert "improved" not in text

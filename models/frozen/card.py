@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,8 +95,8 @@ def card_parts(model: FrozenModel) -> list[Part]:
         Part(
             "Patients",
             [
-                f"Trained on {training['rows']} rows of {training['patients']} patients, "
-                f"{training['events']} rows with the outcome."
+                f"Trained on {training['patients']} patients"
+                f"{_cases(training)}, {training['events']} of them with the outcome."
             ],
         ),
         _predictor_part(model.predictors),
@@ -160,6 +160,13 @@ def seen_of(one: Predictor) -> str:
     if one.levels:
         return ", ".join(f"{level}: {one.counts[level]}" for level in one.levels)
     return f"{number(one.low)} to {number(one.high)}"
+
+
+def _cases(training: Mapping) -> str:
+    """Say how many cases the training patients have, where that is another number."""
+    if training["rows"] == training["patients"]:
+        return ""
+    return f" with {training['rows']} cases"
 
 
 def _predictor_part(predictors: Sequence[Predictor]) -> Part:

@@ -125,9 +125,10 @@ class OrderWords:
 
 
 _RIGOROUS = OrderWords(
-    selection="Selection is learned on training patients only. The final signature comes from all "
-    "of them; inside the cross-validation every fold selects again from its own training "
-    "patients, so that no model is judged on patients that chose its features.",
+    selection="Selection is learned on training patients only. The final signature (the selected "
+    "features and predictors) comes from all of them; inside the cross-validation every fold "
+    "selects again from its own training patients, so that no model is judged on patients that "
+    "chose its features.",
     selected_on="the training patients",
     readings="raw values",
     ccc="training patients",
@@ -148,9 +149,10 @@ _RIGOROUS = OrderWords(
 )
 _NO_HOLD_OUT = replace(
     _RIGOROUS,
-    selection="The final signature is learned on all patients. Every outer fold of the nested "
-    "cross-validation, and every fold inside it, selects again from its own training patients, so "
-    "that no result profits from patients it is judged on.",
+    selection="The final signature (the selected features and predictors) is learned on all "
+    "patients. Every outer fold of the nested cross-validation, and every fold inside it, selects "
+    "again from its own training patients, so that no result profits from patients it is judged "
+    "on.",
     selected_on="all patients",
     ccc="all patients",
     chosen="on all patients for the final model, and again in every outer fold for the results "

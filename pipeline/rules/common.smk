@@ -133,7 +133,7 @@ RESAMPLED = config["optimism"]["models"] if HAS_MODELS else []
 CURVED = config["learning_curve"]["models"] if HAS_MODELS else []
 REORDERED = config["oversampled_split"]["models"] if HAS_MODELS else []
 BY_SITE = config["site_validation"]["models"] if HAS_MODELS else []
-# Without test rows, what the outer folds of nested cross-validation predict judges the models.
+# Without a hold-out, what the outer folds of nested cross-validation predict judges the models.
 HAS_TEST_ROWS = holds_out(config["split"]["design"])
 JUDGED_BY_NESTED = (
     {}
@@ -284,7 +284,7 @@ def minutes(number):
 
 
 def nested_arguments(input):
-    """Return the options that name a job's nested cross-validation, in a study without test rows."""
+    """Return the options that name a job's nested cross-validation, in a study without a hold-out."""
     if HAS_TEST_ROWS:
         return ""
     return (

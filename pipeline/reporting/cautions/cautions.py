@@ -138,10 +138,11 @@ def _bin_width(parameters: dict) -> Caution | None:
     scale = setting.get("normalizeScale", 1)
     text = (
         f"Intensities are normalised per scan (mean 0, standard deviation {number(scale, 0)}) "
-        f"before texture is computed, so a bin width of {number(setting['binWidth'], 0)} stands "
+        f"before texture is computed, so a bin width (grey values that count as one) of "
+        f"{number(setting['binWidth'], 0)} stands "
         f"for {number(setting['binWidth'] / scale, 2)} standard deviations of the scan and not for "
-        f"{number(setting['binWidth'], 0)} HU. Grey levels therefore depend on the field of view: "
-        "the same vertebra can get other values in another scan."
+        f"{number(setting['binWidth'], 0)} Hounsfield units (HU). Grey levels therefore depend on "
+        "the field of view: the same vertebra can get other values in another scan."
     )
     return Caution("Bin width is not in HU", text, "images", "info")
 
@@ -212,9 +213,9 @@ def _few_events_to_fit(results: Results) -> Caution | None:
     fewer, candidates = size["events"], size["counts"][0]["parameters"]
     if not candidates or fewer / candidates >= MIN_EVENTS_PER_PREDICTOR:
         return None
-    whose = "The training part" if holds_out(results["split"]["design"]) else "The study"
+    of = "of training" if holds_out(results["split"]["design"]) else "of the study"
     text = (
-        f"{whose} holds {plural(fewer, 'patient')} of the rarer outcome for "
+        f"{plural(fewer, 'patient')} {of} have the rarer outcome, for "
         f"{plural(candidates, 'candidate parameter')}, {number(fewer / candidates, 2)} per "
         f"parameter (at least {MIN_EVENTS_PER_PREDICTOR} are commonly advised). Which predictors "
         "are selected, and their weights, would change with another sample."
@@ -247,18 +248,18 @@ def _above_nested(results: Results) -> Caution | None:
         folds = entry.table["auroc"].max()
         if test["value"] > folds or (pd.notna(test["low"]) and test["low"] > nested):
             too_high.append(
-                f"{_label(results, name)} {_area(test['value'])} on the held-out patients against "
+                f"{_label(results, name)} {_area(test['value'])} against "
                 f"{_area(nested)} in {nested_name(results['nested.search'])} (highest fold "
                 f"{_area(folds)})"
             )
     if not too_high:
         return None
     text = (
-        f"The AUROC of the held-out patients is higher than the procedure supports: "
+        f"The AUROC {judged(results).on} is higher than the procedure supports: "
         f"{sentence_list(too_high)}. The likeliest reason is {order_words(results).excess}; "
         f"{validation_kind(results['split']).expect}, and quote it beside the other."
     )
-    title = f"Held-out {results['unit']}s above {nested_name(results['nested.search'])}"
+    title = f"Higher AUROC {judged(results).on} than in cross-validation"
     return Caution(title, text, "performance")
 
 
@@ -273,11 +274,11 @@ def _below_nested(results: Results) -> Caution | None:
     if not too_low:
         return None
     text = (
-        "The interval of the AUROC on the held-out patients ends below the AUROC of "
+        f"The interval of the AUROC {judged(results).on} ends below the AUROC of "
         f"{nested_name(results['nested.search'])}: {sentence_list(too_low)}. "
         f"{validation_kind(results['split']).below} Report both."
     )
-    title = f"Held-out {results['unit']}s below {nested_name(results['nested.search'])}"
+    title = f"Lower AUROC {judged(results).on} than in cross-validation"
     return Caution(title, text, "performance")
 
 

@@ -35,7 +35,7 @@ def learning_figure(table: pd.DataFrame, means: pd.DataFrame, name: str) -> str:
         axis = axes[0]
         axis.axhline(0.5, color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
         axis.plot(
-            means["patients"], means["auroc_own"], "s--", color=WARM, label="rows learned from"
+            means["patients"], means["auroc_own"], "s--", color=WARM, label="patients learned from"
         )
         axis.plot(means["patients"], means["auroc"], "o-", color=ACCENT, label="other patients")
         axis.plot(table["patients"], table["auroc"], "o", color=ACCENT, alpha=0.3, markersize=3)

@@ -86,7 +86,7 @@ def stability_figure(frequency: pd.DataFrame) -> str:
     rows = len(frequency)
     with figure(9.5, 0.235 * rows + 1.15) as (drawing, axes):
         axis = axes[0]
-        names = ["all training\nrows", *(f"without\nfold {int(fold) + 1}" for fold in folds)]
+        names = ["all training\npatients", *(f"without\nfold {int(fold) + 1}" for fold in folds)]
         chosen = frequency[["selected", *folds]].to_numpy(bool)
         colours = np.array([BLOCK_COLOURS[block] for block in frequency["block"]])
         row, column = np.nonzero(~chosen)

@@ -121,7 +121,7 @@ def components_figure(components: pd.DataFrame, scores: pd.DataFrame) -> str:
                     rows["first"], rows["second"], s=14, marker=marker, label=label,
                     facecolor="none", edgecolor=colour, linewidth=0.8, alpha=0.8,
                 )  # fmt: skip
-            axis.set_title(f"Rows {stage}")
+            axis.set_title(f"{stage[:1].upper()}{stage[1:]}")
             axis.set_xlabel(f"Component 1 ({share(shares[0], 1)})")
             axis.set_ylabel(f"Component 2 ({share(shares[1], 1)})" if len(shares) > 1 else "")
         drawing.legend(*axes[1].get_legend_handles_labels(), loc="outside upper right", ncols=2)

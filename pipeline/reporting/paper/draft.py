@@ -68,7 +68,7 @@ def write_draft(results: Results, folder: str | Path) -> None:
             for block in section.all_blocks()
             if isinstance(block, Table)
         ]
-        _write_tables(tables, inside / "tables")
+        _write_tables(tables, inside / "tables", results["notice"])
         for name, files in copies.items():
             place = inside / "figures"
             place.mkdir(exist_ok=True)
@@ -97,13 +97,17 @@ def _markdown(parts: Sequence[tuple[str, Sequence[Passage]]]) -> str:
     return "\n".join([*lines, "# References", ""])
 
 
-def _write_tables(tables: Sequence[Table], folder: Path) -> None:
-    """Write tables as printed (.docx, but for long ones) and all their numbers (.xlsx)."""
+def _write_tables(tables: Sequence[Table], folder: Path, notice: str | None) -> None:
+    """Write tables as printed (.docx, but for long ones) and all their numbers (.xlsx).
+
+    Each printed table carries the study's notice: it is pasted elsewhere without the text.
+    """
     folder.mkdir()
     for table in tables:
         if len(table.shown) > LONGEST:
             continue
-        write_table(folder / f"{table.name}.docx", table.caption, table.shown, table.numeric)
+        caption = f"{table.caption} {notice}" if notice else table.caption
+        write_table(folder / f"{table.name}.docx", caption, table.shown, table.numeric)
     if tables:
         write_workbook(folder / "tables.xlsx", {table.name: table.file_table for table in tables})
 
@@ -163,6 +167,8 @@ def checklist_notes(results: Results, checklist: Checklist) -> list[str]:
         "partly, authors (to write), not done (as the run shows). An answer says what was found, "
         "not that it suffices."
     ]
+    if results["notice"]:
+        notes.insert(0, str(results["notice"]))
     if checklist.key == "metrics":
         score = metrics_score(results, checklist)
         shown = f"{score.low:.0f}% to {score.high:.0f}%"

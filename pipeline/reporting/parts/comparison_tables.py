@@ -118,7 +118,7 @@ def nested_table(results: Results, labels: dict[str, str]) -> list[Block]:
             caption=f"{_repeated(results, of)}: mean over {folds} outer folds, "
             f"{plural(repeats, 'repeat')}. {infos[0]['search_note']} {words.tested} The "
             "spread over folds is no standard error. The folds of the search chose the "
-            f"hyperparameters and {gap}",
+            f"hyperparameters and {gap} Fits: how many fits of the model this took.",
             shown=pd.DataFrame(rows),
             raw=pd.concat([entry.table for entry in nested.values()], ignore_index=True),
             numeric=tuple(column for column in rows[0] if column != "Model"),
@@ -178,7 +178,8 @@ def references_table(results: Results, level: str) -> Table:
         caption=f"What simpler predictions reach {where} ({level} intervals): "
         "logistic regression with scikit-learn's default ridge penalty, nothing searched; clinical "
         "and radiomic candidates pass the same selection as in the models, level and volume enter "
-        "as they are. A model that does no better has learned no more.",
+        "as they are. Columns: those that enter the prediction; a category may have several. A "
+        "model that does no better has learned no more.",
         shown=pd.DataFrame(rows),
         raw=table,
         numeric=("Columns", "AUROC", "Brier", "Scaled Brier"),

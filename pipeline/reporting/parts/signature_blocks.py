@@ -108,7 +108,7 @@ def _components(components: pd.DataFrame, scores: pd.DataFrame, on: str) -> Figu
         svg=components_figure(components, scores),
         alt=f"Variance per principal component, and scores by outcome: {told}.",
         caption=f"Principal components of the radiomic features on {on}, every feature counting "
-        f"alike: share of the variance per component, and each row on the first two by outcome; "
-        f"{told}. Components are found without the outcome.",
+        "alike. Left: share of the variance per component; right: where each of them lies on the "
+        f"first two, by outcome; {told}. Components are found without the outcome.",
         width=760,
     )

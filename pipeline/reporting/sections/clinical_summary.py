@@ -43,7 +43,7 @@ def regression_points(results: Results) -> list[Point]:
         ("For whom and when", found.facts["purpose"]),
         (
             "Outcome",
-            f"{count(events)} of {plural(rows, 'row')} of the fit "
+            f"{count(events)} of {plural(rows, results['unit'])} of the fit "
             f"({share(events, rows, 1)}) had it.",
         ),
         ("Predictors", _predictors(results)),

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.reporting.blocks import Block, Figure, Section
+from pipeline.reporting.blocks import Block, Figure, Paragraph, Section
 from pipeline.reporting.figures.example_images import DrawnPanel, example_figure
 from pipeline.reporting.result_files import ExamplePanel
 from pipeline.reporting.results import Results
 from pipeline.reporting.wording import number, plural
+
+_CHOSEN = (
+    "The authors chose these images to illustrate. They show single patients, say nothing of how "
+    "often a finding is, and took no part in any analysis."
+)
 
 
 def examples_section(results: Results) -> Section:
@@ -31,6 +36,8 @@ def examples_section(results: Results) -> Section:
                 width=760 if len(drawn) > 1 else 480,
             )
         )
+    if blocks:
+        blocks.insert(0, Paragraph(_CHOSEN))
     return Section("examples", "Example images", blocks)
 
 
@@ -50,4 +57,6 @@ def _told(panel: ExamplePanel) -> str:
 def _drawn_on(panels: Sequence[ExamplePanel]) -> str:
     outlined = any(one.mask is not None or one.polygon for one in panels)
     bar = any(one.spacing is not None for one in panels)
-    return " Yellow: outline of the region." * outlined + " White bar: length." * bar
+    return (
+        " Yellow: outline of the region." * outlined + " White bar: a scale, with its length." * bar
+    )

@@ -9,7 +9,7 @@ from pipeline.reporting.blocks import Block, Figure, Items, Note, Paragraph, Sec
 from pipeline.reporting.figures.nomogram import nomogram_figure
 from pipeline.reporting.parts.regression_tables import coefficients_table, optimism_table
 from pipeline.reporting.results import Results
-from pipeline.reporting.wording import count, plural
+from pipeline.reporting.wording import plural
 
 #: What the tables call the constant.
 INTERCEPT = "(intercept)"
@@ -34,7 +34,7 @@ def regression_section(results: Results) -> Section:
     text = (
         f"Logistic regression of “{results['outcome.label']}” on "
         f"{plural(len(fitted), 'predictor')}, fitted to "
-        f"{count(facts['n'])} rows with {plural(int(facts['events']), 'event')}. "
+        f"{plural(int(facts['n']), results['unit'])} with {plural(int(facts['events']), 'event')}. "
         f"{found.facts['purpose']}"
     )
     blocks: list[Block] = [

@@ -53,7 +53,7 @@ _TIMING = {
 def summary_section(results: Results, cautions: list[Caution]) -> Section:
     """Build the summary: what was asked, what was found, what limits it.
 
-    Of a study that predicts it answers the question first, in some 250 words; what a section
+    Of a study that predicts it answers the question first, in some 260 words; what a section
     says in detail is not said here.
     """
     points = [_question(results), *_answer(results), *_patients(results)]
@@ -83,9 +83,9 @@ def _limitations(cautions: list[Caution]) -> str:
     if not warnings:
         return ""
     ranked = sorted(warnings, key=lambda caution: caution.anchor != "performance")
-    shown = sentence_list(first_lower(caution.title) for caution in ranked[:_LIMITATIONS])
+    shown = "; ".join(first_lower(caution.title) for caution in ranked[:_LIMITATIONS])
     more = len(ranked) - _LIMITATIONS
-    rest = f", and {count(more)} more in the sections below" if more > 0 else ""
+    rest = f"; and {count(more)} more in the sections below" if more > 0 else ""
     return f"{first_upper(shown)}{rest}."
 
 
@@ -132,10 +132,9 @@ def _patients(results: Results) -> list[Point]:
     steps = results.flow["steps"]
     first, last = steps[0], steps[-1]
     lost = first["patients"] - last["patients"]
-    were = "was" if first["patients"] == 1 else "were"
-    text = f"{plural(first['patients'], 'patient')} {were} entered"
-    text += f" and {count(last['patients'])} analysed"
-    text += f"; {count(lost)} excluded (reasons in the flow diagram)." if lost else "."
+    text = f"{plural(first['patients'], 'patient')} entered"
+    text += f", {count(last['patients'])} analysed"
+    text += f", {count(lost)} excluded (see the flow diagram)." if lost else "."
     points = [("Patients", text)]
     if results.modelling is not None:
         split = results.modelling.split
@@ -145,12 +144,12 @@ def _patients(results: Results) -> list[Point]:
         unit = results["unit"]
         text = (
             f"{count(events)} of {plural(len(split), unit)} "
-            f"({share(events, len(split), 1)}) had the outcome. "
+            f"({share(events, len(split), 1)}) had the outcome (an event). "
         )
         text += (
-            f"Training: {plural(len(split) - len(test), unit)} "
-            f"({plural(events - tested, 'event')}); held out to test the models: "
-            f"{count(len(test))} ({plural(tested, 'event')})."
+            f"Training: {count(len(split) - len(test))} "
+            f"({plural(events - tested, 'event')}); held out to test: {count(len(test))} "
+            f"({plural(tested, 'event')})."
             if holds_out(results["split"]["design"])
             else f"All {unit}s built the final models; each was predicted by models that had not "
             "learned from it."
@@ -202,7 +201,8 @@ def _answer(results: Results) -> list[Point]:
     value = interval(row["value"], row["low"], row["high"], 2, UNIT).replace("(", f"({level}")
     text = (
         f"{where} ({plural(events, 'event')}), {model_labels(results)[model]}{best} had an AUROC "
-        f"of {value}; 0.5 is chance, 1 perfect."
+        f"of {value}: so often it ranks a {results['unit']} with the outcome above one without; "
+        "0.5 is chance, 1 perfect."
     )
     if is_leaking(results["mode"]):
         return [("Answer", f"In {text} This order of steps says nothing about new patients.")]

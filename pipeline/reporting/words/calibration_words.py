@@ -12,8 +12,12 @@ _EXTREME = "extreme", "high risks are predicted too high, low ones too low; "
 _MODERATE = "moderate", "high risks are predicted too low, low ones too high; "
 
 
+#: What the sentence needs, in words.
+_NAMED = {"calibration_slope": "slope", "oe_ratio": "ratio of observed to expected events"}
+
+
 def calibration_sentence(results: Results, model: str, *, brief: bool = False) -> str | None:
-    """Return whether a model's predicted risks come true on the rows that judge it, in a sentence.
+    """Return whether a model's predicted risks come true on those who judge it, in a sentence.
 
     Parameters
     ----------
@@ -28,7 +32,7 @@ def calibration_sentence(results: Results, model: str, *, brief: bool = False) -
     -------
     str or None
         Without the model's name, as "predicted risks are too moderate (...; slope 2.36, ...)";
-        None where neither slope nor ratio is known.
+        what is undefined says why. None where neither was computed at all.
     """
     level = f"{100 * results['evaluation.confidence']:g}%"
     known = {
@@ -37,6 +41,11 @@ def calibration_sentence(results: Results, model: str, *, brief: bool = False) -
         if (row := metric(results, model, name)) is not None and pd.notna(row["value"])
     }
     parts = []
+    for name, words in _NAMED.items():
+        row = metric(results, model, name)
+        if row is not None and pd.isna(row["value"]):
+            reason = str(row["method"]).removeprefix("undefined: ")
+            parts.append(f"the {words} could not be computed ({reason})")
     if "calibration_slope" in known:
         parts.append(slope_words(*known["calibration_slope"], level, brief=brief))
     if "oe_ratio" in known:

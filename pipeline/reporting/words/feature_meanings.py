@@ -57,6 +57,24 @@ def meaning_of(name: str) -> str:
     return f"{said}, {_filter_words(parsed.image_type)}"
 
 
+def class_in_words(name: str) -> str:
+    """Say what a class of features describes; a dash for one that is not of PyRadiomics.
+
+    >>> class_in_words("glcm")
+    'which grey values lie next to each other'
+    """
+    return _CLASSES.get(name, NO_VALUE)
+
+
+def image_type_in_words(name: str) -> str:
+    """Say what image a feature was computed on.
+
+    >>> image_type_in_words("wavelet-HLL")
+    'fine along x, smooth along y, smooth along z'
+    """
+    return _filter_words(name)
+
+
 def _filter_words(image_type: str) -> str:
     if image_type in _FILTERS:
         return _FILTERS[image_type]

@@ -47,7 +47,7 @@ def test_captions_say_what_is_seen(results: SimpleNamespace) -> None:
     two, alone = figures(results)
     assert two.caption == (
         "A vertebra. (A) L1 before surgery. (B) L1, 30 days later. Grey values −500 to 1300 HU. "
-        "Yellow: outline of the region. White bar: length."
+        "Yellow: outline of the region. White bar: a scale, with its length."
     )
     assert two.alt.startswith("2 example images: A vertebra. (A) L1 before surgery. (B)")
     assert alone.caption == "A vertebra. (A) L1 before surgery."

@@ -790,7 +790,7 @@ def test_a_test_figure_that_the_procedure_does_not_support_is_told(copied):
     row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
     nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
     folds = pd.read_parquet(copied / "nested" / "lr.parquet")["auroc"]
-    title = "Held-out patients above cross-validation with a fixed search"
+    title = "Higher AUROC on the held-out patients than in cross-validation"
     for value, low, told in (
         (nested, nested - 0.2, False),
         ((nested + folds.max()) / 2, nested - 0.01, False),
@@ -813,7 +813,7 @@ def test_a_test_figure_that_falls_short_of_the_procedure_is_told(copied):
     table = pd.read_parquet(path)
     row = (table["model"] == "lr") & (table["part"] == "test") & (table["metric"] == "auroc")
     nested = json.loads((copied / "nested" / "lr.json").read_text(encoding="utf-8"))["auroc"]
-    title = "Held-out patients below cross-validation with a fixed search"
+    title = "Lower AUROC on the held-out patients than in cross-validation"
     for high, told in ((nested + 0.001, False), (nested - 0.001, True), (np.nan, False)):
         table.loc[row, ["value", "low", "high"]] = [0.3, 0.2, high]
         write_table(table, path)

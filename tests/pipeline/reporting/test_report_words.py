@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,13 @@ from pipeline.reporting.parts.selection_stability import _sentences
 from pipeline.reporting.results import Results
 from pipeline.reporting.validation_kind import validation_kind, validation_text
 from pipeline.reporting.wording import SIGNED, UNIT, interval, number, p_value, share
-from pipeline.reporting.words.calibration_words import ratio_words, slope_words
+from pipeline.reporting.words.calibration_words import (
+    calibration_sentence,
+    ratio_words,
+    slope_words,
+)
+from pipeline.reporting.words.metric_meanings import MEANINGS
+from pipeline.study.metric_registry import METRICS
 from pipeline.study.study import Study
 
 NAN = math.nan
@@ -65,6 +72,24 @@ def test_an_intercept_is_told_if_the_ratio_of_events_leaves_the_average_unclear(
         assert ratio_words(0.644, 0.392, 1.058, unclear).startswith("it is unclear whether")
     shown = ratio_words(0.5, 0.3, 0.8, (-0.8, -1.6, -0.1))
     assert "intercept" not in shown
+
+
+def test_calibration_that_is_undefined_says_why(lr_results):
+    metrics = lr_results.modelling.evaluation.metrics.copy()
+    slope = metrics["metric"] == "calibration_slope"
+    metrics.loc[slope, ["value", "low", "high"]] = NAN
+    metrics.loc[slope, "method"] = "undefined: every risk is the same"
+    evaluation = replace(lr_results.modelling.evaluation, metrics=metrics)
+    changed = replace(lr_results, modelling=replace(lr_results.modelling, evaluation=evaluation))
+    text = calibration_sentence(changed, "lr")
+    assert text.startswith("the slope could not be computed (every risk is the same); ")
+    assert "observed/expected events" in text
+    assert "could not be computed" not in calibration_sentence(lr_results, "lr")
+
+
+def test_every_metric_has_a_meaning_in_plain_words():
+    assert list(MEANINGS) == list(METRICS)
+    assert not [name for name, text in MEANINGS.items() if text.endswith(".") or not text]
 
 
 SPLITS = {

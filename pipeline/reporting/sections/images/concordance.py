@@ -16,6 +16,7 @@ from pipeline.reporting.figures.readers import (
 from pipeline.reporting.leaking import order_words
 from pipeline.reporting.results import Results, measured_unit
 from pipeline.reporting.wording import SIGNED, count, interval, number, plural, share
+from pipeline.reporting.words.feature_meanings import class_in_words, image_type_in_words
 
 #: Features named for each reason why there is no CCC; the table's file holds all.
 _NAMED = 5
@@ -241,9 +242,11 @@ def _overlap(results: Results) -> list[Block]:
 
 
 def _concordance_table(groups: pd.DataFrame, column: str, heading: str, threshold: float) -> Table:
+    words = class_in_words if column == "feature_class" else image_type_in_words
     shown = pd.DataFrame(
         {
             heading: groups[column],
+            "In plain words": [words(name) for name in groups[column]],
             "Features": [count(value) for value in groups["features"]],
             f"CCC ≥ {number(threshold, 2)}": [count(value) for value in groups["stable"]],
             "Share": [share(row.stable, row.features) for row in groups.itertuples()],
@@ -260,8 +263,9 @@ def _concordance_table(groups: pd.DataFrame, column: str, heading: str, threshol
     )
     return Table(
         name=f"concordance-by-{column.replace('_', '-')}",
-        caption=f"Concordance between readers by {heading.lower()}; within levels: median CCC "
-        "within vertebral levels.",
+        caption=f"Concordance between readers by {heading.lower()}, least stable first. Quartiles: "
+        "of the CCC of its features; within levels: median CCC within vertebral levels; ICC: "
+        "intraclass correlation coefficient.",
         shown=shown,
         raw=groups,
         numeric=(

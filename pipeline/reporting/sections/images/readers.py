@@ -55,8 +55,8 @@ def agreement_section(results: Results) -> Section:
     blocks: list[Block] = [
         Paragraph(
             f"Two contours of the same {region(results)} overlap with a median Dice coefficient of "
-            f"{number(median, 3, UNIT)} (lowest {number(worst, 3, UNIT)}) over "
-            f"{plural(cases, 'case')}{over}{_not_analysed(results, agreement)}; of "
+            f"{number(median, 3, UNIT)} (lowest {number(worst, 3, UNIT)}; 0: no overlap, 1: "
+            f"identical) over {plural(cases, 'case')}{over}{_not_analysed(results, agreement)}; of "
             f"their surfaces a median of {share(agreement['surface_dice'].median(), 1)} lies "
             f"within {tolerance} of the other one (surface Dice). Pages to scroll through, with "
             "both contours and the lowest agreement first, are made by "
@@ -198,7 +198,7 @@ def _agreement_table(agreement: pd.DataFrame) -> Table:
         "surface_dice": ("Surface Dice", 3),
         "hausdorff95_mm": ("95% Hausdorff distance, mm", 2),
         "mean_surface_distance_mm": ("Mean surface distance, mm", 2),
-        "volume_difference_percent": ("Volume difference, %", 1),
+        "volume_difference_percent": ("Volume difference, % of the mean", 1),
     }
     rows, raw = [], []
     for (first, second), group in agreement.groupby(["reader_a", "reader_b"], sort=True):
@@ -219,7 +219,9 @@ def _agreement_table(agreement: pd.DataFrame) -> Table:
     names = ["reader_a", "reader_b", "measure", "n", "minimum", "q1", "median", "q3", "maximum"]
     return Table(
         name="agreement",
-        caption="Agreement of contours between readers.",
+        caption="Agreement of contours between readers. 95% Hausdorff distance: 95% of the surface "
+        "of either contour lies within it of the other. Volume difference: the second reader's "
+        "less the first one's.",
         shown=pd.DataFrame(rows),
         raw=pd.DataFrame(raw, columns=names),
         numeric=("Cases", "Median", "Quartiles", "Range"),

@@ -100,7 +100,7 @@ def _arms_table(results: Results, added: AddedValue) -> Table:
             area = f"{number(row.auroc, bounds=UNIT)} (SD {number(row.auroc_sd)})"
         rows.append(
             {
-                "Given": ARMS[row.arm] + (f"\n{row.note}" if row.note else ""),
+                "Fitted to": ARMS[row.arm] + (f"\n{row.note}" if row.note else ""),
                 "Columns in the model": count(row.n_features),
                 "AUROC": area,
                 "Brier score": number(row.brier, bounds=UNIT),
@@ -115,11 +115,12 @@ def _arms_table(results: Results, added: AddedValue) -> Table:
         if len(first)
         else ""
     )
-    columns = ["Given", "Columns in the model", "AUROC", "Brier score", benefit]
+    columns = ["Fitted to", "Columns in the model", "AUROC", "Brier score", benefit]
     return Table(
         name=_name(added),
         caption=f"{added.info['label']} {where_judged(results)}, fitted to clinical predictors, "
-        f"to radiomic features and to both.{counted}{of_folds} Net benefit in true positives per "
+        f"to radiomic features and to both.{counted}{of_folds} Columns: those that the selection "
+        "left; a category may have several. Net benefit in true positives per "
         f"patient where everybody with a predicted risk of {risk} or more is treated; treating "
         f"all gives {number(added.info['net_benefit_all'])}, treating nobody 0.",
         shown=pd.DataFrame(rows, columns=columns),

@@ -31,8 +31,8 @@ def _table(name: str, label: str, equation: dict, labels: dict[str, str]) -> Tab
     return Table(
         name=f"equation-{name}",
         caption=f"Equation of {label}: the log odds of the event are the intercept plus, for each "
-        "row, the coefficient times the value in the unit of the study's table; the risk is "
-        "1 / (1 + exp(-log odds)). A row for a category counts 1 if the patient has it, else 0. "
+        "line, the coefficient times the value in the unit of the study's table; the risk is "
+        "1 / (1 + exp(-log odds)). A line for a category counts 1 if the patient has it, else 0. "
         "These are the risks of the "
         "final model, before any recalibration; what it uses is not what causes the outcome.",
         shown=pd.DataFrame(

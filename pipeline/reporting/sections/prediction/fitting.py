@@ -70,8 +70,10 @@ def hyperparameters_section(results: Results) -> Section:
     blocks: list[Block] = [
         Table(
             name="hyperparameters",
-            caption=f"Randomised search, {results['search.iterations']} settings of the "
-            f"hyperparameters per model{_several_phases(labels)}, "
+            caption="Hyperparameters are settings that a model does not learn, such as the "
+            "strength of a penalty or the depth of trees; their names are those of the libraries. "
+            f"Randomised search, {results['search.iterations']} settings per "
+            f"model{_several_phases(labels)}, "
             f"scored by mean AUROC over {folds} {order_words(results).folds}; then a refit on "
             f"{refitted}. The cross-validated AUROC chose the hyperparameters and is optimistic: "
             f"{says} how good a model is.",

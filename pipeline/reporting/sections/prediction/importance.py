@@ -158,7 +158,8 @@ def _whole_table(
         name="importance",
         caption="Importance of every feature of every model: its share, and the measures: "
         "attention (share), loss of AUROC when permuted (mean and SD over the permutations), and "
-        "mean absolute SHAP value (in units of predicted probability) where it was asked for.",
+        "mean absolute SHAP (Shapley additive explanation) value (in units of predicted "
+        "probability) where it was asked for.",
         shown=pd.DataFrame(shown),
         raw=full,
         numeric=tuple(name for name in shown if name not in ("Model", "Feature", "Type")),

@@ -38,6 +38,7 @@ from pipeline.reporting.wording import (
     share,
 )
 from pipeline.reporting.words.calibration_words import calibration_sentence
+from pipeline.reporting.words.metric_meanings import MEANINGS
 from pipeline.study.metric_registry import METRICS, labels_of
 from pipeline.tables.split_designs import holds_out
 
@@ -48,6 +49,9 @@ PROBABILITY_METRICS, THRESHOLD_METRICS = labels_of("probability"), labels_of("th
 def model_labels(results: Results) -> dict[str, str]:
     """Return the printed name of each model, in the study's order."""
     return {name: model.info["label"] for name, model in results.modelling.models.items()}
+
+
+_OUT_OF_FOLD = "out of fold"
 
 
 def performance_section(results: Results) -> Section:
@@ -80,7 +84,8 @@ def performance_section(results: Results) -> Section:
             name="auroc",
             svg=forest_figure(ordered, "auroc", f"AUROC {on.on}", 0.5, colours),
             alt=f"AUROC with intervals: {described}.",
-            caption=f"AUROC {on.on} with {level} intervals, in the order of the "
+            caption=f"AUROC {on.on} ({plural(len(test), results['unit'])}, "
+            f"{plural(events, 'event')}) with {level} intervals, in the order of the "
             f"configuration. Dashed: 0.5, no discrimination.{few}",
         ),
         Figure(
@@ -104,6 +109,7 @@ def performance_section(results: Results) -> Section:
             f"confidence interval. Ideal values: {_best_values('probability')}. AUPRC of "
             f"guessing is the share of events, {number(events / len(test), 2, UNIT)}.",
         ),
+        _meanings(),
         comparison_table(evaluation.comparisons, labels, level, on),
         Figure(
             name="calibration",
@@ -115,8 +121,8 @@ def performance_section(results: Results) -> Section:
             )
             + ".",
             caption=f"Calibration {on.on}: groups of predicted risk with Wilson intervals "
-            f"(dots) and a LOWESS curve (line) with its pointwise {level} band over resampled "
-            "patients. On the dashed diagonal, predicted risks are true; "
+            f"(dots) and a smoothed (LOWESS) curve (line) with its pointwise {level} band over "
+            "resampled patients. On the dashed diagonal, predicted risks are true; "
             f"below it they are too high.{on.of_one_repeat}{few}",
         ),
         *_calibration_items(results, labels),
@@ -151,7 +157,7 @@ def performance_section(results: Results) -> Section:
         Folded(
             "Methods of the intervals, and performance in cross-validation",
             [
-                _methods(evaluation.metrics),
+                _methods(evaluation.metrics, on),
                 _metric_table(
                     results,
                     PROBABILITY_METRICS,
@@ -239,6 +245,12 @@ def _undefined(raw: pd.DataFrame, names: dict[str, str], labels: dict[str, str])
     return f" Not defined: {'; '.join(told)}." if told else ""
 
 
+def _meanings() -> Folded:
+    """Say in plain words what each metric of the page means."""
+    told = [f"{METRICS[name].label}: {meaning}." for name, meaning in MEANINGS.items()]
+    return Folded("What the metrics mean", [Items(told)])
+
+
 def _two_lines(row: pd.Series) -> str:
     bounds = METRIC_BOUNDS.get(row["metric"])
     text = number(row["value"], bounds=bounds)
@@ -257,7 +269,7 @@ def _best_values(kind: str) -> str:
     )
 
 
-def _methods(table: pd.DataFrame) -> Table:
+def _methods(table: pd.DataFrame, on: JudgedRows) -> Table:
     """Return which method each metric's interval comes from; models may differ."""
     names = PROBABILITY_METRICS | THRESHOLD_METRICS
     rows = []
@@ -265,15 +277,18 @@ def _methods(table: pd.DataFrame) -> Table:
         rows.append(
             {
                 "Metric": names.get(name, name),
-                "Rows": {"test": "test", "nested": "outer folds"}.get(part, "out of fold"),
+                "Judged on": {"test": on.rows, "nested": "the outer folds"}.get(part, _OUT_OF_FOLD),
                 "Method": method,
                 "Models": count(len(group)),
             }
         )
-    shown = pd.DataFrame(rows).sort_values("Rows", ascending=False, kind="stable")
+    shown = pd.DataFrame(rows).sort_values(
+        "Judged on", key=lambda told: told == _OUT_OF_FOLD, kind="stable"
+    )
     return Table(
         "interval-methods",
-        "How values and intervals were obtained.",
+        "How values and intervals were obtained. Out of fold: each is predicted by a model that "
+        "was fitted to the other folds.",
         shown.reset_index(drop=True),
         numeric=("Models",),
     )
@@ -288,8 +303,10 @@ def _decision(results: Results, labels: dict[str, str], level: str) -> Figure:
         svg=decision_figure(curves, labels, results.modelling.winner["model"]),
         alt="Net benefit of each model over threshold probabilities, with treating all and "
         "treating none. " + " ".join(_useful_range(curves, labels)),
-        caption=f"Decision curves {on.on}, threshold probability {number(low, 2)} to "
-        f"{number(high, 2)}. Shaded: pointwise {level} band over resampled patients of "
+        caption=f"Decision curves {on.on}. Threshold probability: the predicted risk at or above "
+        f"which one would treat, {number(low, 2)} to {number(high, 2)}. Net benefit: true "
+        "positives less false positives, each of these weighted by the odds of the threshold, per "
+        f"{results['unit']}. Shaded: pointwise {level} band over resampled patients of "
         f"{results.modelling.winner['label']}, the best in cross-validation; those of the others "
         "are in evaluation/decision_curve.csv. A model helps where it lies "
         "above both treating all and treating none. The axis is cut off at the bottom."

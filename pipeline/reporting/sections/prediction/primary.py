@@ -87,11 +87,11 @@ def sample_size_section(results: Results) -> Section:
     if results.modelling is None:
         return Section("sample-size", title, absent=NO_OUTCOME)
     size = results.modelling.sample_size
-    whose = "The training part" if holds_out(results["split"]["design"]) else "The study"
+    who = "training patient" if holds_out(results["split"]["design"]) else "patient"
     candidates = size["counts"][0]
     rows = [_size_row(entry) for entry in size["counts"]]
     text = (
-        f"{whose} holds {plural(size['patients'], 'patient')}, "
+        f"The models learn from {plural(size['patients'], who)}, "
         f"{count(size['events'])} of them with the rarer outcome. "
     )
     if size["rows"] > size["patients"]:
@@ -111,7 +111,7 @@ def sample_size_section(results: Results) -> Section:
         )
     text += (
         "Selecting predictors does not lower that number, because the selection uses events too. "
-        "The rows of the models show how many patients their predictors would need if these had "
+        "The lines of the models show how many patients their predictors would need if these had "
         "been fixed beforehand."
     )
     shown = Table(

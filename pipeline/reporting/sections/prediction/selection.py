@@ -93,10 +93,16 @@ def _drawn_steps(funnel: list[dict], readings: str) -> list[dict]:
     ]
 
 
+_SCHEMES = {
+    "fcq": "F statistic over mean correlation",
+    "rfcq": "importance in a random forest over mean correlation",
+}
+
+
 def _steps(options: dict, readings: str, readers: int) -> str:
     """Say in words what each step of the selection asks, or that it is off."""
     ccc, p, k = options["ccc"], options["wilcoxon"]["p"], options["mrmr"]["k"]
-    clinical, scheme = options["clinical"]["p"], options["mrmr"]["scheme"].upper()
+    clinical, scheme = options["clinical"]["p"], _SCHEMES[options["mrmr"]["scheme"]]
     within = " within vertebral levels" if ccc["within_level"] else ""
     of_readers = (
         "no filter by agreement of the readers (off)"
@@ -114,7 +120,9 @@ def _steps(options: dict, readings: str, readers: int) -> str:
         "no rank-sum filter (off)"
         if p is None
         else f"rank-sum {_P_VALUE[options['wilcoxon']['correction']]} below {number(p, 2)}",
-        "no mRMR (off)" if k is None else f"then at most {k} features by mRMR ({scheme})",
+        "no mRMR (off)"
+        if k is None
+        else f"then at most {k} features by mRMR (minimum redundancy, maximum relevance: {scheme})",
     ]
     beside = "all, its filter is off" if clinical is None else f"P below {number(clinical, 2)}"
     return f"{', '.join(steps)}; clinical candidates, one at a time: {beside}"
@@ -149,7 +157,8 @@ def _preparation(results: Results, learned: str) -> str:
     if scaling["method"] != "adaptive":
         return text + _ALIKE[scaling["method"]]
     return text + (
-        "Columns of numbers with a roughly normal distribution are z-scored; all others are scaled "
+        "Columns of numbers with a roughly normal distribution are z-scored (scaled to a mean of 0 "
+        "and a standard deviation of 1); all others are scaled "
         "to a median of 0 and an interquartile range of 1. Roughly normal means: absolute skewness "
         f"below {number(scaling['max_abs_skewness'], 1)}, kurtosis "
         f"({_KURTOSIS[scaling['kurtosis']]}) below {number(scaling['max_kurtosis'], 1)}, and at "
@@ -312,8 +321,9 @@ def _stability(results: Results, frequency: pd.DataFrame, folds: list[dict]) -> 
             svg=stability_figure(drawn),
             alt=f"Grid of features by fold; {always} of {len(frequency)} features were selected "
             f"in all {len(folds)} folds.",
-            caption="Which training patients selected which feature (large dot: selected). Teal: "
-            "radiomics, orange: clinical."
+            caption="Which features the selection chose, learned on all training patients and in "
+            "each fold of the cross-validation on its own (large dot: selected). Teal: radiomics, "
+            "orange: clinical."
             + (f" The {cut} least often selected features are not drawn." if cut else ""),
         ),
     ]

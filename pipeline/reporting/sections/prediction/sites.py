@@ -8,7 +8,7 @@ from pipeline.reporting.blocks import Block, Figure, Items, Note, Paragraph, Sec
 from pipeline.reporting.figures.drawing import ACCENT, INK, WARM
 from pipeline.reporting.figures.models import forest_figure
 from pipeline.reporting.result_files import Sites
-from pipeline.reporting.results import Results
+from pipeline.reporting.results import Results, judged
 from pipeline.reporting.wording import (
     SIGNED,
     UNIT,
@@ -36,7 +36,7 @@ def sites_section(results: Results) -> Section:
     sites = None if results.modelling is None else results.modelling.sites
     if sites is None:
         return Section("sites", title)
-    blocks: list[Block] = [_outcome(sites)]
+    blocks: list[Block] = [_outcome(sites, judged(results).units.capitalize())]
     if (warning := sites.info["outcome"]["warning"]) is not None:
         blocks.append(Note(f"{warning}.", "Site and outcome go together"))
     blocks.append(Paragraph(_summary(sites)))
@@ -62,9 +62,12 @@ def _level(sites: Sites) -> str:
     return f"{100 * sites.info['confidence']:g}%"
 
 
-def _outcome(sites: Sites) -> Table:
+def _outcome(sites: Sites, units: str) -> Table:
     found, table = sites.info["outcome"], sites.outcome
-    few = " A cell is expected to hold fewer than 5 units, so P is approximate." * found["few"]
+    few = (
+        f" A cell is expected to hold fewer than 5 {units.lower()}, so P is approximate."
+        * found["few"]
+    )
     test = (
         "There are not two sites and two outcomes to compare."
         if found["p_value"] is None
@@ -75,13 +78,13 @@ def _outcome(sites: Sites) -> Table:
     shown = pd.DataFrame(
         {
             "Site": table["site"],
-            "Units": [count(n) for n in table["n"]],
+            units: [count(n) for n in table["n"]],
             "With the outcome": [
                 f"{count(row.events)} ({share(row.events, row.n)})" for row in table.itertuples()
             ],
         }
     )
-    numeric = ("Units", "With the outcome")
+    numeric = (units, "With the outcome")
     return Table("sites-outcome", f"The outcome by site. {test}", shown, table, numeric)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from pipeline.reporting.blocks import Block, Figure, Paragraph, Section, Table
 from pipeline.reporting.cautions.few_events import at_figure
 from pipeline.reporting.figures.subgroups import subgroups_figure
+from pipeline.reporting.judged_rows import JudgedRows
 from pipeline.reporting.results import Results, judged
 from pipeline.reporting.wording import METRIC_BOUNDS, NO_VALUE, UNIT, count, interval, number
 from pipeline.tables.subgroup_columns import LEVEL, order_of_groups
@@ -68,7 +69,7 @@ def subgroups_section(results: Results) -> Section:
                 f"discrimination) and 1 (as many events as predicted).{at_figure(results)}",
             )
         )
-    blocks.append(_table(rows, table, winner["label"], level, on.on))
+    blocks.append(_table(rows, table, winner["label"], level, on))
     return Section("subgroups", title, blocks)
 
 
@@ -112,7 +113,7 @@ def group_rows(own: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _table(rows: pd.DataFrame, raw: pd.DataFrame, label: str, level: str, on: str) -> Table:
+def _table(rows: pd.DataFrame, raw: pd.DataFrame, label: str, level: str, on: JudgedRows) -> Table:
     lines = []
     for row in rows.itertuples():
         small = "too few" if row.too_small else NO_VALUE
@@ -121,7 +122,7 @@ def _table(rows: pd.DataFrame, raw: pd.DataFrame, label: str, level: str, on: st
         lines.append(
             {
                 "Group": f"{row.column}: {row.group}",
-                "Rows": count(row.rows),
+                on.units.capitalize(): count(row.rows),
                 "Events": f"{count(row.events)} ({number(100 * row.events / row.rows, 0)}%)",
                 f"AUROC ({level} interval)": small if pd.isna(row.auroc) else area,
                 f"O/E ({level} interval)": small if pd.isna(row.oe) else ratio,
@@ -130,8 +131,8 @@ def _table(rows: pd.DataFrame, raw: pd.DataFrame, label: str, level: str, on: st
     shown = pd.DataFrame(lines)
     return Table(
         name="subgroups",
-        caption=f"{label} {on} by group: AUROC, and observed over expected events (O/E: above 1, "
-        "more events than predicted). Intervals are not corrected for the number of groups. The "
+        caption=f"{label} {on.on} by group: AUROC, and observed over expected events (O/E: above "
+        "1, more events than predicted). Intervals are not corrected for the number of groups. The "
         "file has all models, with calibration intercept and slope, and the method of each "
         "interval.",
         shown=shown,

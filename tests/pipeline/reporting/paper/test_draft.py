@@ -470,3 +470,22 @@ def test_a_sentence_gets_more_of_the_page_than_a_code(tmp_path):
     write_table(tmp_path / "short.docx", "A caption", shown.assign(**{"In plain words": "far"}))
     code, words = (cell.width for cell in Document(tmp_path / "short.docx").tables[0].rows[1].cells)
     assert words == code
+
+
+def test_printed_tables_carry_the_notice(tmp_path):
+    table = Table("one", "A caption.", pd.DataFrame({"Model": ["LR"]}))
+    for place, notice in (("plain", None), ("noted", "All patients are synthetic.")):
+        draft._write_tables([table], tmp_path / place, notice)
+    told = {
+        place: " ".join(each.text for each in Document(tmp_path / place / "one.docx").paragraphs)
+        for place in ("plain", "noted")
+    }
+    assert "A caption. All patients are synthetic." in told["noted"]
+    assert "synthetic" not in told["plain"]
+
+
+def test_checklists_say_the_notice_first(results):
+    checklist = checklists_of(results)[0]
+    told = changed(results, notice="All patients are synthetic.")
+    assert draft.checklist_notes(told, checklist)[0] == "All patients are synthetic."
+    assert draft.checklist_notes(results, checklist)[0].startswith("Items: ")

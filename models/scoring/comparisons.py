@@ -143,7 +143,7 @@ def _why(areas: np.ndarray) -> str:
     if np.allclose(areas, 1, rtol=0, atol=1e-12):
         return "both rank every pair of an event and a non-event right"
     if np.ptp(areas) < 1e-7:
-        return "both rank all units alike"
+        return "both rank everyone alike"
     return "no pair varies"
 
 

@@ -101,10 +101,10 @@ def hosmer_lemeshow(
     if not df:
         return result(statistic, math.nan, "no test: too few distinct predictions")
     if not independent:
-        return result(statistic, math.nan, "no P value: units of one patient are dependent")
+        return result(statistic, math.nan, "no P value: several cases of one patient are dependent")
     if n.min() < MIN_GROUP:
-        held = f"{n.min():.0f} unit" + ("s" if n.min() > 1 else "")
-        reason = f"no P value: the smallest of {found} groups holds {held}, fewer than {MIN_GROUP}"
+        held = f"{n.min():.0f}, fewer than {MIN_GROUP}"
+        reason = f"no P value: the smallest of {found} groups holds {held}"
         return result(statistic, math.nan, reason)
     sparse = int((np.minimum(expected, n - expected) < MIN_EXPECTED).sum())
     note = f"{sparse} of {found} groups expect fewer than {MIN_EXPECTED} of an outcome"

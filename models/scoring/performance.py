@@ -156,7 +156,7 @@ def _closed_forms(sample: Sample, confidence: float) -> dict[str, Estimate]:
     for name, (part, whole) in metrics.SHARES.items():
         total = counts.sum_of(*whole)
         if total == 0:
-            estimates[name] = Estimate.undefined("no unit in the denominator")
+            estimates[name] = Estimate.undefined("nobody in the denominator")
             continue
         interval = wilson_interval(counts.sum_of(*part), total, confidence)
         estimates[name] = Estimate(counts.sum_of(*part) / total, *interval, "Wilson")
@@ -189,7 +189,7 @@ def _resampled_values(sample: Sample, weights: np.ndarray) -> dict[str, np.ndarr
 
 def _from_resamples(value: float, over: np.ndarray, confidence: float) -> Estimate:
     if math.isnan(value):
-        return Estimate.undefined("too few units, one class only, or an empty denominator")
+        return Estimate.undefined("too few, one outcome only, or nobody in the denominator")
     interval = percentile_interval(over, confidence)
     method = f"percentiles over {len(over)} resamples of patients"
     if math.isnan(interval.low):

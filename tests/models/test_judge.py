@@ -100,7 +100,7 @@ def test_a_score_has_no_calibration():
     pair = tables["comparisons"].iloc[0]
     assert pair["auc_difference"] == 0
     assert np.isnan(pair[["low", "high", "p_value"]].astype(float)).all()
-    assert pair["method"].startswith("not estimable: both rank all units alike")
+    assert pair["method"].startswith("not estimable: both rank everyone alike")
     assert np.isnan(pair["mcnemar_p"])
 
 

@@ -168,5 +168,7 @@ def _of_one(row: pd.Series) -> str:
     """Return the AUROC of one measurement; below chance it runs the other way than in training."""
     text = interval(row["auroc"], row["auroc_low"], row["auroc_high"], 2, UNIT)
     if row["auroc"] < CHANCE:
-        return text.removesuffix(")") + "; opposite to training)" if "(" in text else text
+        return (
+            text.removesuffix(")") + "; opposite to the training patients)" if "(" in text else text
+        )
     return text

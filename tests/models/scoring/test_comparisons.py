@@ -111,7 +111,7 @@ def test_the_difference_of_equal_models_is_not_estimable():
         table = compare_models({"a": twin, "b": twin}, confidence=0.95)
         assert table.loc[0, "auc_difference"] == 0
         assert table.loc[0, ["low", "high", "p_value", "p_holm"]].isna().all()
-        assert table.loc[0, "method"].startswith("not estimable: both rank all units alike")
+        assert table.loc[0, "method"].startswith("not estimable: both rank everyone alike")
     assert compare_models({"a": sample}, confidence=0.95).empty
 
 

@@ -178,10 +178,10 @@ def test_rows_of_no_fold_are_not_judged():
 
 def test_a_metric_that_one_repeat_lacks_has_no_mean():
     defined = Estimate(0.5, 0.4, 0.6, "Wilson")
-    lacking = Estimate.undefined("no unit in the denominator")
+    lacking = Estimate.undefined("nobody in the denominator")
     mean = cross_validated._mean([defined, lacking])
     assert math.isnan(mean.value)
-    assert mean.method == "undefined: in a repeat, no unit in the denominator"
+    assert mean.method == "undefined: in a repeat, nobody in the denominator"
     bare = Estimate(0.7, math.nan, math.nan, "no interval: constant")
     mean = cross_validated._mean([defined, bare])
     assert mean.value == pytest.approx(0.6)

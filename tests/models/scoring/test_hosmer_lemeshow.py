@@ -102,4 +102,4 @@ def test_dependent_units_have_no_p_value(students):
     found = hosmer_lemeshow(*students, independent=False)
     assert np.isnan(found.p_value)
     assert np.isfinite(found.statistic)
-    assert found.note == "no P value: units of one patient are dependent"
+    assert found.note == "no P value: several cases of one patient are dependent"

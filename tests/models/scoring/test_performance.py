@@ -124,7 +124,7 @@ def test_constant_prediction():
     assert found["auroc"].value == 0.5
     assert found["auroc"].method == "no interval: constant prediction, DeLong's variance is 0"
     assert found["scaled_brier"].value == pytest.approx(0)
-    assert found["precision"].method == "undefined: no unit in the denominator"
+    assert found["precision"].method == "undefined: nobody in the denominator"
     assert found["mcc"].method.startswith("undefined: ")
     assert found["calibration_slope"].method == "undefined: constant prediction"
 

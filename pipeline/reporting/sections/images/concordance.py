@@ -83,8 +83,9 @@ def _introduction(results: Results, table: pd.DataFrame, threshold: float) -> st
     text = (
         f"Over all {units} that {f'all {count(readers)}' if several else 'both'} readers measured, "
         f"{count(kept)} of {plural(len(table), 'feature')} "
-        f"({share(kept, len(table))}) reach a concordance correlation coefficient (CCC) of "
-        f"{number(threshold, 2)}; the median is {number(table['ccc'].median(), 3, SIGNED)}. "
+        f"({share(kept, len(table))}) reach a concordance correlation coefficient (CCC; 1: perfect "
+        f"agreement) of {number(threshold, 2)}; the median is "
+        f"{number(table['ccc'].median(), 3, SIGNED)}. "
     )
     if several:
         text += (
@@ -111,6 +112,10 @@ def _introduction(results: Results, table: pd.DataFrame, threshold: float) -> st
     if results.modelling is not None:
         again = order_words(results).ccc
         text += f" This describes the study; the selection computes the CCC again, on {again}."
+    text += (
+        " Below, features are grouped by image type (the CT as it is, original, or after a filter) "
+        "and by feature class (what they describe); the tables say both in plain words."
+    )
     return text
 
 

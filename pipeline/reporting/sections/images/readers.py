@@ -228,6 +228,12 @@ def _agreement_table(agreement: pd.DataFrame) -> Table:
     )
 
 
+_SIDES = (
+    "Contours of the readers on the CT. Letters name the patient's sides: R right, L left, A "
+    "front, P back, H head, F feet."
+)
+
+
 def _pictures(results: Results) -> list[Block]:
     """Show the worst, the median and the best agreement, and fold the others away."""
     paths, agreement = results.imaging.pictures, results.imaging.between_readers
@@ -255,7 +261,9 @@ def _pictures(results: Results) -> list[Block]:
         overlap = f", Dice {number(dice[case], 3, UNIT)}" if case in dice.index else ""
         picture = _picture(paths[case], f"{words}{case}{overlap}")
         (shown if case in chosen else folded).append(picture)
-    blocks: list[Block] = [Pictures(shown)] if shown else []
+    blocks: list[Block] = [Paragraph(_SIDES)]
+    if shown:
+        blocks.append(Pictures(shown))
     if folded:
         rest = f"; {left} more are in the study's folders of pictures" if left else ""
         # Without any pair of readers every picture is of one, and there is nothing to set apart.

@@ -72,10 +72,10 @@ def _winner(results: Results) -> Paragraph:
     winner = results.modelling.winner
     if len(winner["candidates"]) == 1:
         return Paragraph(f"One model was trained, {winner['label']}: there was nothing to choose.")
-    of_training = " of the training patients" if holds_out(results["split"]["design"]) else ""
+    whose = "training patients" if holds_out(results["split"]["design"]) else "patients"
     return Paragraph(
         f"The “best model” is {winner['label']}: of {plural(len(winner['candidates']), 'model')} "
-        f"it had the highest AUROC in the cross-validation of the search{of_training}, "
+        f"it had the highest AUROC when the search cross-validated the {whose}, "
         f"{number(winner['cv_auc'], bounds=UNIT)} (optimistic, because it was used to choose). "
         f"{order_words(results).winner}"
     )

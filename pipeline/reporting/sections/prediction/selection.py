@@ -321,9 +321,9 @@ def _stability(results: Results, frequency: pd.DataFrame, folds: list[dict]) -> 
             svg=stability_figure(drawn),
             alt=f"Grid of features by fold; {always} of {len(frequency)} features were selected "
             f"in all {len(folds)} folds.",
-            caption="Which features the selection chose, learned on all training patients and in "
-            "each fold of the cross-validation on its own (large dot: selected). Teal: radiomics, "
-            "orange: clinical."
+            caption="Which features the selection chose, learned on all training patients and on "
+            "those outside each fold of the cross-validation (large dot: selected). Teal: "
+            "radiomics, orange: clinical."
             + (f" The {cut} least often selected features are not drawn." if cut else ""),
         ),
     ]

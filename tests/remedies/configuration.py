@@ -192,7 +192,7 @@ OPTIONS: dict[str, Sequence[tuple[dict, str, list[dict]]]] = {
     ],
     "Without a hold-out: a model that nested cross-validation leaves out": [
         (ONE | NO_TEST | {"nested": {"models": []}},
-         r"write `nested: \{models: all\}`, or keep test",
+         r"write `nested: \{models: all\}`, or hold patients out",
          [{"nested": {"models": "all"}}, {"split": {"design": "holdout"}}]),
     ],
     "Without a hold-out: outer folds with the parameters of the final model": [

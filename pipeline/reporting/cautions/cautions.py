@@ -343,13 +343,13 @@ def _clusters(results: Results) -> Caution | None:
     )
     text = (
         f"{plural(several, 'patient')} {'contributes' if several == 1 else 'contribute'} more than "
-        f"one {results['unit']}. Patients are never divided "
+        "one case. Patients are never divided "
         f"between {parts}; the table of metrics names the interval "
         "method that takes the clusters into account. The filters of the selection (rank-sum, "
-        f"chi-square) count {results['unit']}s as independent: they screen, and their P values are "
+        "chi-square) count cases as independent: they screen, and their P values are "
         "too small to be evidence."
     )
-    return Caution(f"Several {results['unit']}s per patient", text, "performance", "info")
+    return Caution("Several cases per patient", text, "performance", "info")
 
 
 def _oversampling(results: Results) -> Caution | None:

@@ -61,8 +61,8 @@ def test_fixed_looks_at_no_row():
 
 def test_the_source_tells_what_the_threshold_reaches_on_the_rows_it_came_from():
     assert threshold_source(Y, PROBABILITY, "youden", 0.4) == (
-        "the highest sensitivity + specificity (Youden), on out-of-fold predictions of 7 training "
-        "rows with 3 events: sensitivity 1.000, specificity 0.750 there"
+        "the highest sensitivity + specificity (Youden), on 7 out-of-fold predictions of training "
+        "patients with 3 events: sensitivity 1.000, specificity 0.750 there"
     )
     assert "a sensitivity of at least 0.9," in threshold_source(
         Y, PROBABILITY, {"sensitivity": 0.9}, 0.4

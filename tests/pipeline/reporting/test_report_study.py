@@ -679,7 +679,7 @@ def test_several_rows_per_patient_are_said(copied):
     train = split.index[split["part"] == "train"]
     split.loc[train[1], "patient_id"] = split.loc[train[0], "patient_id"]
     write_table(split, path)
-    assert "Several rows per patient" in find(copied)
+    assert "Several cases per patient" in find(copied)
 
 
 def test_several_cases_of_a_patient_are_not_compared_as_independent(copied):
@@ -693,7 +693,7 @@ def test_several_cases_of_a_patient_are_not_compared_as_independent(copied):
     section = characteristics_section(read_results(copied / "study"))
     assert f"{half} patients have {2 * half} cases" in section.blocks[0].text
     first, second, _ = (block for block in section.all_blocks() if isinstance(block, Table))
-    assert "Rows of one patient are not independent" in first.caption
+    assert "A patient's cases are not independent" in first.caption
     # A patient's rows are alike, and so is their outcome; the parts are those of other patients.
     assert set(first.raw["compared"].dropna()) == {"patients"}
     heads = first.shown["Test"] != ""
@@ -864,10 +864,14 @@ def test_oversampling_that_added_no_row_is_not_said_to_have_shifted_risks(copied
         found = find(copied)
         if model == "lr":
             text = found["Oversampling"].text
-            assert "To what Logistic regression learned from, no row was added" in text
+            assert (
+                "To what Logistic regression learned from, no synthetic patient was added" in text
+            )
     assert "Oversampling" not in found
-    text = found["Oversampling added no row"].text
-    assert "no model learned from a row that it added (the classes are balanced)" in text
+    text = found["Oversampling added no patient"].text
+    assert (
+        "no model learned from a synthetic patient that it made (the classes are balanced)" in text
+    )
     change(copied, mode="as_published")
     assert "oversampled" not in report_of(copied).replace("oversampled_split:", "")
 

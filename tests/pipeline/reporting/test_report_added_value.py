@@ -102,7 +102,7 @@ def test_three_limitations_are_named_those_of_performance_first(lr_results):
     anchors = ("selection", "performance", "selection", "concordance", "summary")
     cautions = [Caution(f"Limit {n}", "", anchor) for n, anchor in enumerate(anchors)]
     text = summary_section(lr_results, cautions).blocks[-1].text
-    assert "Limit 1, limit 0 and limit 2, and 1 more in the sections below." in text
+    assert "Limit 1; limit 0; limit 2; and 1 more in the sections below." in text
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 def figures(results: SimpleNamespace) -> list[Figure]:
-    return examples_section(results).blocks
+    first, *drawn = examples_section(results).blocks
+    assert first.text.startswith("The authors chose these images to illustrate.")
+    return drawn
 
 
 def test_a_study_without_figures_has_no_section() -> None:

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from intake.identity.byte_search import LONG, LOWER, Match, Search, patterns_of
+from intake.identity.byte_search import Match, Search
+from intake.identity.byte_tables import LONG, LOWER
 from intake.identity.chance import SCANS, Model, bits_needed, bits_of_text, inside_run
 from intake.identity.containers import CannotOpenError, Piece, pieces_of
 from intake.identity.identities import of_folder
@@ -382,8 +383,9 @@ def main(options: argparse.Namespace) -> None:
         )
     if options.against is not None:
         identities |= set(identities_of_linkage(options.against))
-    patterns, left_out = patterns_of(identities)
-    if not patterns:
+    search = Search(identities)
+    left_out = search.patterns.left_out
+    if not search.patterns:
         raise StudyError(
             "The source must hold values to search for",
             found=f"{len(identities)} values, none of them long enough",
@@ -394,7 +396,7 @@ def main(options: argparse.Namespace) -> None:
     if not options.only and SNAKEMAKE.is_dir() and SNAKEMAKE not in roots:
         logger.info("also searched: %s (leave it out by --only)", SNAKEMAKE)
         roots.append(SNAKEMAKE)
-    outcome = scan(roots, Search(patterns))
+    outcome = scan(roots, search)
     print(summary(outcome, len(identities) - len(left_out), left_out))
     if outcome.leaks:
         raise VertebromicsError(

@@ -72,7 +72,7 @@ from intake.clinical.sheets import Sheet, read_sheets
 from intake.handover.pairing.matching import Matched
 from intake.handover.people.linkage import Linkage
 from intake.handover.reading.sources import Handover
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from pipeline.core.errors import StudyError
 from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.tables.identifying.checks import NOT_SHOWN
@@ -206,7 +206,7 @@ def prepare(
     known = linkage.identities() | handover.identity | made.identity
     # Dates are looked for by their look: whatever has one is no value of a study.
     searched = {one for one in known if one.kind not in ("uid", "time", "date")}
-    search = Search(patterns_of(searched, plain=True)[0])
+    search = Search(searched, plain=True)
     for one, found in zip(sheets, sorted_ones, strict=True):
         leave_out_identity(found, search)
         _list(one.sheet, found, search, made)

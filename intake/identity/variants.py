@@ -1,7 +1,7 @@
 """The forms in which an identity value may stand in a file, and which values are worth a search.
 
-A form is a text; `intake.identity.byte_search` encodes it. The rules against false alarms are here
-and in docs/privacy.md: a value that is short or common would be found everywhere by chance.
+A form is a text; `intake.identity.byte_patterns` encodes it. The rules against false alarms are
+here and in docs/privacy.md: a value that is short or common would be found everywhere by chance.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pydicom
 import pydicom.examples
 import pytest
 
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from intake.identity.identities import of_folder
 from intake.phi_scan import identities_of_linkage, main, scan, summary
 from pipeline.core.errors import StudyError
@@ -38,13 +38,13 @@ from tests.support.refusals import refusal
     ],
 )  # fmt: skip
 def test_short_and_common_values_are_left_out(kind, value):
-    patterns, left_out = patterns_of([Identity(kind, "t", value)])
+    patterns = Search([Identity(kind, "t", value)]).patterns
     assert not patterns
-    assert len(left_out) == 1
+    assert len(patterns.left_out) == 1
 
 
 def test_short_names_are_searched_together(tmp_path):
-    search = Search(patterns_of([Identity("name", "(0010,0010)", "Li^Wei")])[0])
+    search = Search([Identity("name", "(0010,0010)", "Li^Wei")])
     (tmp_path / "a.txt").write_text("of Li Wei, in li_wei.csv")
     (tmp_path / "b.txt").write_text("the reliability of weights")
     assert [leak.file.rsplit("/")[-1] for leak in scan([tmp_path], search).leaks] == ["a.txt"]
@@ -52,7 +52,7 @@ def test_short_names_are_searched_together(tmp_path):
 
 def test_long_texts_are_found_by_their_lines(tmp_path):
     text = "Called from the ward. Dr. Knöterich asks for a copy.\n" + "x" * 300
-    search = Search(patterns_of([Identity("text", "(0020,4000)", text)])[0])
+    search = Search([Identity("text", "(0020,4000)", text)])
     (tmp_path / "a.txt").write_text("Note: Knöterich asks for a copy.", encoding="utf-8")
     assert found(tmp_path, search)
 
@@ -148,7 +148,7 @@ def header_with_canaries() -> tuple[pydicom.Dataset, dict[str, str]]:
 
 def test_every_identity_field_of_a_header_is_searched(tmp_path):
     header, canaries = header_with_canaries()
-    search = Search(patterns_of(of_header(header))[0])
+    search = Search(of_header(header))
     for tag, canary in canaries.items():
         (tmp_path / "a.txt").write_text(f"x {canary} x", encoding="utf-8")
         assert tag in {found_tag for _, found_tag in found(tmp_path, search)}, tag
@@ -165,7 +165,7 @@ def test_technical_fields_are_no_identity():
 def test_names_in_a_character_set_that_is_not_declared_are_understood(tmp_path):
     header = pydicom.Dataset()
     header.PatientName = "欧阳^小冬".encode("gb18030").decode("latin-1")
-    search = Search(patterns_of(of_header(header))[0])
+    search = Search(of_header(header))
     (tmp_path / "a.json").write_text(json.dumps(["小冬 欧阳"]))
     assert found(tmp_path, search)
 

@@ -30,7 +30,7 @@ from intake.handover.tables import _of_table
 from intake.handover.writing.cleaning import clean_dicom
 from intake.handover.writing.cleaning_volumes import clean_volume
 from intake.handover.writing.study_tree import Names
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from intake.identity.identities import of_folder
 from intake.phi_scan import scan, summary
 from pipeline.core.errors import CaseError, StudyError, VertebromicsError
@@ -447,7 +447,7 @@ def test_pixels_are_copied_in_every_transfer_syntax(tmp_path, syntax):
     clean = pydicom.dcmread(tmp_path / "clean.dcm")
     assert (clean.pixel_array == pixels).all()
     assert clean.file_meta.TransferSyntaxUID == data.file_meta.TransferSyntaxUID
-    search = Search(patterns_of(of_folder(tmp_path / "a"))[0])
+    search = Search(of_folder(tmp_path / "a"))
     assert not scan([tmp_path / "clean.dcm"], search).leaks
 
 
@@ -486,7 +486,7 @@ def test_a_kept_word_that_names_the_patient_is_not_copied_and_told(hospital, cap
         assert list(held.ImageType) == ["ORIGINAL", "PRIMARY", "AXIAL"]
     else:
         assert keyword not in held
-    search = Search(patterns_of(read_linkage(hospital.linkage).identities())[0])
+    search = Search(read_linkage(hospital.linkage).identities())
     assert not scan([hospital.out], search).leaks
 
 
@@ -518,7 +518,7 @@ def test_headers_that_are_kept_must_not_name_the_patient_where_results_repeat_th
     [b'space units: "mm" "mm" "KNOETERICH"', b"Segmentation_SourceRepresentation:=Knoeterich"],
 )
 def test_a_kept_field_of_a_volume_that_names_the_patient_is_left_out(tmp_path, line):
-    names = Names(Search(patterns_of([Identity("name", "x", "KNOETERICH^PETER")])[0]))
+    names = Names(Search([Identity("name", "x", "KNOETERICH^PETER")]))
     head = b"NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 2\nencoding: raw\n"
     (tmp_path / "a.nrrd").write_bytes(head + line + b"\n\n" + bytes(16))
     clean_volume(tmp_path / "a.nrrd", tmp_path / "b.nrrd", names, names.allows)
@@ -627,7 +627,7 @@ def test_extensions_and_texts_of_nifti_are_emptied(tmp_path):
             clean = nibabel.load(target)
             assert (np.asanyarray(clean.dataobj) == np.asanyarray(image.dataobj)).all()
             assert (clean.affine == image.affine).all()
-            search = Search(patterns_of([Identity("id", "t", CANARY)])[0])
+            search = Search([Identity("id", "t", CANARY)])
             assert scan([source], search).leaks
             assert not scan([target], search).leaks
 
@@ -1098,7 +1098,7 @@ def test_a_segment_named_by_the_patient_in_any_spelling_is_numbered(name):
     people = [Identity("name", "x", one) for one in ("MÜLLERSTEIN^HÄNSEL", "ZHANG WEI MING")]
     people += [Identity("name", "x", "VAN DER QUASTENBERG^P"), Identity("id", "x", "HOSP77142X1")]
     people.append(Identity("date", "x", "19580310"))
-    keep = Names(Search(patterns_of(people)[0]))
+    keep = Names(Search(people))
     assert keep(name, 3) == "structure 3"
     for plain in ("L1", "vertebrae_L1", "Wirbelkörper L1", "Segment_1", "T12 body", "wervel L1"):
         assert keep(plain, 3) == plain

@@ -18,7 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from intake import pseudonymous_study as module
 from intake.handover.pages.hospital_report import report_path
 from intake.handover.people.linkage import read_linkage
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from intake.identity.identities import of_folder
 from tests.support.dicom_files import uid, write_slice
 
@@ -253,7 +253,7 @@ class Hospital:
 
     def search(self) -> Search:
         identities = of_folder(self.dicom) | of_folder(self.masks)
-        return Search(patterns_of(identities)[0])
+        return Search(identities)
 
 
 SMALL = (5, 8, 10)

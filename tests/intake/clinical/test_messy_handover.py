@@ -12,7 +12,7 @@ import pytest
 
 from intake import pseudonymous_study as module
 from intake.handover.people.linkage import Linkage, read_linkage
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from intake.phi_scan import identities_of_linkage, scan
 from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.study.config import load_config
@@ -171,7 +171,7 @@ def test_nothing_of_a_person_is_in_the_study(handover):
     held = set(identities_of_linkage(handover.root / "study.linkage.json"))
     names = {one.value for one in held if one.kind == "name"}
     assert any("Kanarneuhaus" in name for name in names)  # the sheets' names are known, too
-    for search in (Search(patterns_of(own)[0]), Search(patterns_of(held)[0])):
+    for search in (Search(own), Search(held)):
         found = scan([handover.root / "study"], search)
         assert not found.leaks, found.leaks
     for path in (handover.root / "study").rglob("*"):

@@ -11,7 +11,7 @@ import pytest
 
 from intake import pseudonymous_study as module
 from intake.handover.people.linkage import read_linkage
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from intake.phi_scan import identities_of_linkage, scan
 from pipeline.core.errors import StudyError
 from pipeline.imaging.dicom.dicom_identity import Identity
@@ -119,7 +119,7 @@ def test_nothing_of_a_person_is_in_the_study(ward):
     assert {one.value for one in own if one.kind in ("name", "date")} - {
         one.value for one in held
     } <= {text for one in ward.people for text in (one.surname, one.given)}
-    for search in (Search(patterns_of(own)[0]), Search(patterns_of(held)[0])):
+    for search in (Search(own), Search(held)):
         found = scan([Path("study")], search)
         assert not found.leaks, found.leaks
     for name in ("study.clinical.csv", "study.linkage.json"):
@@ -129,7 +129,7 @@ def test_nothing_of_a_person_is_in_the_study(ward):
 def test_the_scan_would_see_a_name_in_the_table(ward, tmp_path):
     (tmp_path / "clinical.csv").write_text(f"patient_id\n{ward.people[3].surname}\n")
     held = set(identities_of_linkage(Path("study.linkage.json")))
-    assert scan([tmp_path], Search(patterns_of(held)[0])).leaks
+    assert scan([tmp_path], Search(held)).leaks
 
 
 def test_the_screen_says_what_was_left_out_and_what_is_open(made):

@@ -25,7 +25,7 @@ import pydicom.examples
 import pytest
 import SimpleITK as sitk
 
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from intake.phi_scan import scan
 from pipeline.imaging.dicom.dicom_identity import Identity
 from tests.support.identities import (
@@ -187,7 +187,7 @@ TAILS = {
 def test_short_values_are_found_where_files_hold_more_than_their_array(tmp_path, pack, value):
     one = [Identity("name", "t", "Canary^Anna"), NAME, HOSPITAL_NUMBER]
     (tmp_path / "a").write_bytes(pack(value.encode()))
-    assert found(tmp_path, Search(patterns_of(one)[0]))
+    assert found(tmp_path, Search(one))
 
 
 @pytest.mark.parametrize("value", ["欧阳^小冬", CANARY], ids=["name", "id"])

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from intake.phi_scan import scan
 from pipeline.imaging.dicom.dicom_identity import Identity
 from tests.support.identities import (
@@ -22,16 +22,16 @@ from tests.support.identities import (
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["text", "path", "private", "id", "institution"])
 def test_words_of_dicom_are_no_identity(kind, word):
-    patterns, left_out = patterns_of([Identity(kind, "t", word)])
+    patterns = Search([Identity(kind, "t", word)]).patterns
     assert not patterns
-    assert len(left_out) == 1
+    assert len(patterns.left_out) == 1
 
 
 def test_names_that_are_words_of_dicom_are_searched(tmp_path):
-    search = Search(patterns_of([Identity("name", "x", "Sharp^Synthetica")])[0])
+    search = Search([Identity("name", "x", "Sharp^Synthetica")])
     (tmp_path / "a.txt").write_text("of Sharp")
     assert found(tmp_path, search)
-    assert patterns_of([Identity("name", "x", "Li^Wu")])[0]
+    assert Search([Identity("name", "x", "Li^Wu")]).patterns
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_parts_of_numbers_and_common_words_are_no_leak(tmp_path, search, text):
 
 
 def test_time_of_day_is_no_leak_in_a_timestamp_of_the_run(tmp_path):
-    search = Search(patterns_of([Identity("time", "(0008,0030)", "134502.250000")])[0])
+    search = Search([Identity("time", "(0008,0030)", "134502.250000")])
     (tmp_path / "a.log").write_text(
         "2026-01-02 13:45:02,123 INFO\n[Fri Jan  2 13:45:02 2026]\n2026-01-02T13:45:02\n"
     )
@@ -78,5 +78,5 @@ def test_the_day_of_the_run_is_no_leak_in_its_timestamps(tmp_path, text, kinds):
     (tmp_path / "a.log").write_text(text)
     day = datetime.datetime(2020, 1, 31, 12, tzinfo=datetime.UTC).timestamp()
     os.utime(tmp_path / "a.log", (day, day))
-    leaks = scan([tmp_path / "a.log"], Search(patterns_of(identities)[0])).leaks
+    leaks = scan([tmp_path / "a.log"], Search(identities)).leaks
     assert {leak.kind for leak in leaks} == kinds

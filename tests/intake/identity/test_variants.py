@@ -12,7 +12,7 @@ from anyascii import anyascii
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from intake.identity.variants import date_forms, forms
 from pipeline.imaging.dicom.dicom_identity import Identity
 from tests.support.identities import (
@@ -62,7 +62,7 @@ SPELLINGS = {
     ("header", "text"), [(header, one) for header, many in SPELLINGS.items() for one in many]
 )
 def test_names_are_found_in_other_spellings(tmp_path, header, text):
-    search = Search(patterns_of([Identity("name", "(0010,0010)", header)])[0])
+    search = Search([Identity("name", "(0010,0010)", header)])
     for around in (f"a {text} b", f'{{"x":"{text}_L1.nii"}}'):
         (tmp_path / "a.txt").write_text(around, encoding="utf-8")
         assert found(tmp_path, search) == {("name", "(0010,0010)")}, around
@@ -92,7 +92,7 @@ OTHER = {
 )  # fmt: skip
 def test_ids_and_dates_are_found_in_other_spellings(tmp_path, kind, value, text):
     kind = "date" if kind == "date" else "id"
-    search = Search(patterns_of([Identity(kind, "t", value)])[0])
+    search = Search([Identity(kind, "t", value)])
     (tmp_path / "a.txt").write_text(f"a {text} b", encoding="utf-8")
     assert found(tmp_path, search) == {(kind, "t")}
 
@@ -115,11 +115,11 @@ def test_other_texts_are_no_spelling(tmp_path, text):
     some += [Identity("id", "x", "00731942"), Identity("id", "x", "HOSP77142X1")]
     some.append(Identity("date", "x", "19580310"))
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")
-    assert found(tmp_path, Search(patterns_of(some)[0])) == set()
+    assert found(tmp_path, Search(some)) == set()
 
 
 def test_other_spellings_in_other_encodings(tmp_path):
-    search = Search(patterns_of([Identity("name", "x", "MUELLERSTEIN^HAENSEL")])[0])
+    search = Search([Identity("name", "x", "MUELLERSTEIN^HAENSEL")])
     for encoding in ("utf-8", "latin-1", "utf-16-le", "utf-32-le"):
         text = (
             "of Hänsel Müllerstein" if encoding[3:6] not in ("-16", "-32") else "Hansel Mullerstein"
@@ -202,6 +202,6 @@ ENCODED = {
 def test_names_are_found_in_every_encoding(tmp_path, encode):
     names = [Identity("name", "(0010,0010)", one)
              for one in ("欧阳^小冬", "三船^敏郎", "Müßiggänger^Jörg")]  # fmt: skip
-    search = Search(patterns_of(names)[0])
+    search = Search(names)
     (tmp_path / "a.bin").write_bytes(b"before " + encode("欧阳^小冬") + b" after")
     assert found(tmp_path, search)

@@ -11,7 +11,7 @@ from intake.handover.people.linkage import Linkage
 from intake.handover.reading.sources import Series
 from intake.handover.writing import cleaning, copying
 from intake.handover.writing.study_tree import Names, StudyTree
-from intake.identity.byte_search import Search, patterns_of
+from intake.identity.byte_search import Search
 from pipeline.core.errors import CaseError
 from pipeline.imaging.dicom.dicom_identity import Identity
 from pipeline.running.workers.parallel import Workers
@@ -33,7 +33,7 @@ def slices(tmp_path: Path, monkeypatch) -> list[Path]:
 
 
 def copied(slices: list[Path], out: Path, count: int) -> tuple[dict[str, bytes], Names]:
-    names = Names(Search(patterns_of(NAMED)[0]))
+    names = Names(Search(NAMED))
     series = Series("1.2.3", "4711", files=slices)
     with Workers(count) as workers:
         tree = StudyTree(out, Linkage(key="7" * 64), "clean", names, workers=workers)

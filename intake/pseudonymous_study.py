@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from intake.clinical.arguments import asked_of, clinical_arguments
+from intake.clinical.confirming import shown
 from intake.clinical.preparing import prepare
 from intake.clinical.writing import WRITTEN as CLINICAL
 from intake.clinical.writing import (
@@ -84,6 +85,7 @@ def register(
     enrolment_unit: str = "rank",
     workers: Workers | None = None,
     sheets: Sequence[SheetLine] = (),
+    linkage: Linkage | None = None,
 ) -> dict:
     """Write the pseudonymous study of matched masks, its linkage and the report for the hospital.
 
@@ -107,6 +109,8 @@ def register(
         Processes that copy slices; by default this one alone does.
     sheets : sequence of SheetLine
         What became of rows of clinical sheets, for the page to confirm.
+    linkage : Linkage, optional
+        Of the intakes before; by default what lies in the file.
 
     Returns
     -------
@@ -119,7 +123,7 @@ def register(
         If nothing was matched, or the linkage is missing or in a wrong place.
     """
     check_places(out, linkage_path)
-    linkage = read_linkage(linkage_path)
+    linkage = linkage or read_linkage(linkage_path)
     leave_out_strangers(matched, handover, linkage)
     if handover.unreadable:
         write_report(matched, handover, [], report_path(linkage_path))
@@ -350,8 +354,8 @@ def _main(options: argparse.Namespace, linkage_path: Path, workers: Workers) -> 
             memory.close()
     leave_out_damaged(matched, handover)
     clinical = None
+    before = read_linkage(linkage_path)  # a new one has a new key, by which rows are confirmed
     if asked is not None:
-        before = read_linkage(linkage_path)
         check_unedited(options.out, before)
         clinical = prepare(asked, matched, handover, before, surgery)
         surgery = clinical.surgery
@@ -359,6 +363,7 @@ def _main(options: argparse.Namespace, linkage_path: Path, workers: Workers) -> 
         matched, handover, options.out, linkage_path,
         headers=options.headers, changed=options.changed, surgery=surgery,
         enrolment_unit=options.enrolment, workers=workers, sheets=page_lines(clinical),
+        linkage=before,
     )  # fmt: skip
     for what, count in Counter(counts).items():
         if count or what in ("patients", "scans", "cases", "masks"):
@@ -374,6 +379,7 @@ def _main(options: argparse.Namespace, linkage_path: Path, workers: Workers) -> 
     if clinical is not None:
         linkage = read_linkage(linkage_path)
         linkage.remember(clinical.identity)
+        linkage.proposed = shown(clinical.proposed, linkage)
         write_linkage(linkage, linkage_path)  # before the tables: no value is ever forgotten
         drafted = write_clinical(clinical, linkage, options.out, convention=told or "")
         write_linkage(linkage, linkage_path)

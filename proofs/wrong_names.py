@@ -9,7 +9,7 @@ confused on purpose:
 - twins: one surname and birth date, and each other's given name;
 - strangers: a twin, a parent of the same name, somebody called almost alike, who have no images.
 
-The intake proposes pairs, and takes none before their number is confirmed. Each row holds a value
+The intake proposes pairs, and takes none before they are confirmed. Each row holds a value
 of its own, so that the study itself tells where it went.
 """
 
@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from intake import pseudonymous_study
-from intake.clinical.lines import TO_CONFIRM
+from intake.clinical.lines import CONFIRM_BY
 from intake.clinical.writing import clinical_path
 from intake.handover.people.linkage import read_linkage
 from pipeline.core import command
@@ -157,9 +157,9 @@ def judge(root: Path, rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         with open(clinical_path(linkage_path), encoding="utf-8") as stream:
             return list(csv.DictReader(stream))
 
-    proposed = sum(line["what"] == TO_CONFIRM for line in take())
+    (asks,) = (line["why"] for line in take() if line["what"] == CONFIRM_BY)
     early = _values(study)
-    lines = take("--pairs-by-name", proposed)
+    lines = take(*asks.removeprefix("add ").split())
     asked = {
         int(line["row"]) + FIRST - 2
         for line in lines

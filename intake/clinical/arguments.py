@@ -6,9 +6,9 @@ import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from intake.clinical.confirming import pairs_word
 from intake.clinical.joining import windows_of
 from pipeline.core.errors import StudyError
-from pipeline.study.option_numbers import bounded_number
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class Asked:
         Visit -> first and last day from the operation.
     keep : tuple of str
         Columns that stay although their values look like free text or hospital numbers.
-    pairs : int or None
-        How many rows somebody has confirmed that name and birth date alone pair.
+    pairs : str or None
+        Number and check word of the rows that somebody has confirmed, which name and birth date
+        alone pair (`intake.clinical.confirming`).
     """
 
     paths: tuple[Path, ...]
@@ -36,7 +37,7 @@ class Asked:
     visits: str | None = None
     windows: dict[str, tuple[int, int]] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
-    pairs: int | None = None
+    pairs: str | None = None
 
 
 def clinical_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -63,9 +64,10 @@ def clinical_arguments(arguments: argparse.ArgumentParser) -> None:
         "day30=20..45; may be repeated",
     )  # fmt: skip
     group.add_argument(
-        "--pairs-by-name", type=bounded_number(minimum=1), metavar="NUMBER",
-        help="rows without an id that name and birth date pair, as many as you have looked at and "
-        "found right (the list of the sheet and the page have them); without it none is taken",
+        "--pairs-by-name", type=pairs_word, metavar="NUMBER-WORD",
+        help="rows without an id that name and birth date pair, once you have looked at them and "
+        "found them right: number and check word as the list of the sheet and the page have them; "
+        "without it none is taken",
     )  # fmt: skip
     group.add_argument(
         "--keep-column", action="append", default=[], metavar="COLUMN",

@@ -14,8 +14,9 @@ MERGED, HIDDEN, NOT_READ, COMMENT = (
 LEFT_OUT, CELL, CHANGED, ABSENT = (
     "column left out", "cell left out", "cells written otherwise", "patient without a row",
 )  # fmt: skip
-BY_PERSON, TO_CONFIRM, NEAR = (
+BY_PERSON, TO_CONFIRM, NEAR, CONFIRM_BY = (
     "row paired by name and birth date", "row to CONFIRM", "row NOT paired",
+    "if every row to CONFIRM is right",
 )  # fmt: skip
 
 

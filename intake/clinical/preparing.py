@@ -33,6 +33,7 @@ from intake.clinical.columns import (
     operation_days,
     sort_columns,
 )
+from intake.clinical.confirming import Pair, check_word, is_confirmed
 from intake.clinical.days import days_from, one_day, read_days
 from intake.clinical.joining import (
     joined,
@@ -46,6 +47,7 @@ from intake.clinical.lines import (
     BY_PERSON,
     CELL,
     CHANGED,
+    CONFIRM_BY,
     DOUBT,
     LEFT_OUT,
     MERGED,
@@ -117,9 +119,10 @@ class Clinical:
         Original patients who have a row.
     compared : dict of str to int
         Rows by what they were compared with the images: ``person, age or sex``, or nothing.
-    to_confirm, confirmed : int
-        Rows that name and birth date alone pair and that nobody has confirmed; how many somebody
-        confirmed.
+    proposed : tuple of Pair
+        Rows that name and birth date alone pair.
+    to_confirm : str
+        Their number and check word, nothing where there are none or somebody has confirmed them.
     """
 
     columns: dict[str, Kept] = field(default_factory=dict)
@@ -129,8 +132,8 @@ class Clinical:
     rows: int = 0
     patients: set[str] = field(default_factory=set)
     compared: Counter[str] = field(default_factory=Counter)
-    to_confirm: int = 0
-    confirmed: int = 0
+    proposed: tuple[Pair, ...] = ()
+    to_confirm: str = ""
 
     def counted(self, what: str) -> int:
         """Return how many lines say so."""
@@ -161,7 +164,7 @@ def prepare(
     ------
     StudyError
         If a sheet has no header or no column of patients' numbers, if its rows contradict each
-        other, or most of them the images.
+        other, or most of them the images; if other rows were confirmed than are proposed.
     """
     patients = known_patients(matched, handover, linkage)
     made = Clinical()
@@ -170,7 +173,7 @@ def prepare(
         raise no_column("--operation-date", asked.operation, [one.sheet for one in sheets])
     if asked.visits and not any(_has(one.sheet, asked.visits) for one in sheets):
         raise no_column("--visits", asked.visits, [one.sheet for one in sheets])
-    sheets = _confirmed(sheets, asked, made)
+    sheets = _confirmed(sheets, asked, linkage, made)
     for one in sheets:
         one.operated = operation_days(one.sheet, asked.operation)
         _compare(one, patients, made)
@@ -280,11 +283,20 @@ def _person_of(sheet: Sheet, row: int, persons: PersonColumns) -> str:
     return ", ".join(filter(None, cells))
 
 
-def _confirmed(sheets: list[Paired], asked: Asked, made: Clinical) -> list[Paired]:
-    """Take the rows that name and birth date pair where somebody has confirmed their number."""
-    total = sum(len(one.proposed.pairs) for one in sheets)
-    confirmed = bool(total) and asked.pairs == total
-    made.to_confirm, made.confirmed = (0 if confirmed else total), asked.pairs or 0
+def _confirmed(
+    sheets: list[Paired], asked: Asked, linkage: Linkage, made: Clinical
+) -> list[Paired]:
+    """Take the rows that name and birth date pair where somebody has confirmed these very rows."""
+    made.proposed = tuple(
+        Pair(one.sheet.where, row, one.proposed.said[row], patient)
+        for one in sheets
+        for row, patient in one.proposed.pairs.items()
+    )
+    confirmed = is_confirmed(asked.pairs, made.proposed, linkage)
+    if made.proposed and not confirmed:
+        made.to_confirm = check_word(made.proposed, linkage)
+        why = f"add --pairs-by-name {made.to_confirm}"
+        made.lines.append(Line("", "", "", CONFIRM_BY, why))
     for one in sheets:
         for row, patient in one.proposed.pairs.items():
             what = BY_PERSON if confirmed else TO_CONFIRM

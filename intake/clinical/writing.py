@@ -15,6 +15,7 @@ from intake.clinical.lines import (
     CELL,
     CHANGED,
     COMMENT,
+    CONFIRM_BY,
     DOUBT,
     HIDDEN,
     LEFT_OUT,
@@ -56,8 +57,8 @@ ENROLMENT = {
 HEADER = ("sheet", "row", "column", "what", "why", "in the sheet", "pseudonym")
 
 ORDER = (
-    TO_CONFIRM, REFUSED, NOT_READ, NEAR, UNMATCHED, ABSENT, DOUBT, BY_PERSON, MERGED, HIDDEN,
-    COMMENT, LEFT_OUT, CELL, CHANGED,
+    CONFIRM_BY, TO_CONFIRM, REFUSED, NOT_READ, NEAR, UNMATCHED, ABSENT, DOUBT, BY_PERSON, MERGED,
+    HIDDEN, COMMENT, LEFT_OUT, CELL, CHANGED,
 )  # fmt: skip
 
 
@@ -189,7 +190,7 @@ def write_clinical(
 
 
 def _of_pairs(clinical: Clinical) -> list[Question]:
-    return pairs_question(clinical.to_confirm, clinical.confirmed)
+    return pairs_question(len(clinical.proposed), clinical.to_confirm)
 
 
 def _write_question(clinical: Clinical, out: Path) -> Drafted:
@@ -238,13 +239,13 @@ def write_list(clinical: Clinical, linkage: Linkage, path: Path) -> None:
 
 def page_lines(clinical: Clinical | None) -> list[SheetLine]:
     """Return what the page to confirm says of the sheets: what somebody should look at."""
-    told = (*OF_PATIENT, NOT_READ, UNMATCHED, NEAR, HIDDEN, COMMENT)
+    told = (*OF_PATIENT, CONFIRM_BY, NOT_READ, UNMATCHED, NEAR, HIDDEN, COMMENT)
     found = []
     for line in clinical.lines if clinical else ():
         if line.what in told:
             row = f"row {line.row}" if line.row else ""
             place = ", ".join(filter(None, (line.sheet, row, line.column)))
-            text = f"{place}: {line.what}: {line.why}"
+            text = ": ".join(filter(None, (place, line.what, line.why)))
             said = f" (`{line.text}`)" if line.what in (COMMENT, NEAR) and line.text else ""
             patient = line.text if line.what in OF_PATIENT else ""
             asks = line.what in (REFUSED, DOUBT, TO_CONFIRM)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from intake.clinical.arguments import asked_of
 from intake.clinical.joining import windows_of
-from intake.clinical.preparing import CELL, LEFT_OUT, REFUSED
+from intake.clinical.lines import CELL, CONFIRM_BY, LEFT_OUT, REFUSED
 from intake.clinical.sheets import read_sheets
 from intake.clinical.writing import check_unedited
 from intake.handover.people.linkage import Linkage
@@ -69,8 +69,9 @@ def no_numbers(folder: Path) -> None:
     refused(SECTION, name, lambda: ward.table(bare), "add such a column to the sheet")
     assert len(ward.table(table).patients) == 6
     named = table.drop(columns="MRN")  # whole names and birth dates: proposed, to be confirmed
-    assert ward.table(named).to_confirm == 6
-    assert len(ward.table(named, pairs=6).patients) == 6
+    asks = ward.table(named)
+    assert len(asks.proposed) == 6
+    assert len(ward.table(named, pairs=asks.to_confirm).patients) == 6
     few = pd.concat([table[:1], *[table.assign(MRN=f"99{n}00") for n in range(9)]])
     few = few.drop(columns="Geburtsdatum")
     refused(SECTION, name, lambda: ward.table(few), "name the column by --clinical-key")
@@ -172,6 +173,34 @@ def without_sheet(folder: Path) -> None:
     assert asked_of(_arguments().parse_args([*told, "--clinical", "s.xlsx"])).visits == "x"
 
 
+def other_rows(folder: Path) -> None:
+    name = "Clinical sheet: rows by name and birth date were confirmed, and others are proposed now"
+    ward = Ward(folder)
+    table = ward.rows(BMI=[str(n) for n in range(31, 37)]).drop(columns="MRN")
+    word = ward.table(table[:3]).to_confirm
+    told = refused(
+        SECTION, name, lambda: ward.table(table[1:4], pairs=word),
+        "look at these rows in the sheet.*write --pairs-by-name 3-",
+    )  # fmt: skip
+    now = re.search(r"--pairs-by-name (\S+)", told.remedy)[1]
+    assert len(ward.table(table[1:4], pairs=now).patients) == 3
+    numbered = ward.rows(BMI=[str(n) for n in range(31, 37)])
+    refused(SECTION, name, lambda: ward.table(numbered, pairs=now), "leave --pairs-by-name out")
+    assert len(ward.table(numbered).patients) == 6
+
+
+def unknown_word(folder: Path) -> None:
+    name = "Clinical sheet: a confirmation that the last intake did not print"
+    ward = Ward(folder)
+    table = ward.rows(BMI=[str(n) for n in range(31, 37)]).drop(columns="MRN")
+    refused(
+        SECTION, name, lambda: ward.table(table, pairs="6-k7fq"),
+        "run the same command without --pairs-by-name.*add the line that it prints",
+    )  # fmt: skip
+    (line,) = reasons(ward.table(table), CONFIRM_BY)
+    assert len(ward.table(table, pairs=line.split()[-1]).patients) == 6
+
+
 def two_ways(folder: Path) -> None:
     name = "Clinical sheet: dates that can be read two ways"
     ward = Ward(folder)
@@ -225,6 +254,10 @@ REMEDIES: dict[str, Remedy] = {
     "Clinical sheet: --visit without days": no_window,
     "Clinical sheet: the days of two visits overlap": overlapping,
     "Clinical sheet: the clinical table was edited by hand": edited,
+    "Clinical sheet: rows by name and birth date were confirmed, and others are proposed now": (
+        other_rows
+    ),
+    "Clinical sheet: a confirmation that the last intake did not print": unknown_word,
     "Clinical sheet: its options without a sheet": without_sheet,
     "Clinical sheet: dates that can be read two ways": two_ways,
     "Clinical sheet: a column of free text": text,

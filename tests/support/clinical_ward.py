@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from intake.clinical.arguments import Asked
+from intake.clinical.confirming import shown
 from intake.clinical.preparing import Clinical, prepare
 from intake.handover.pairing.matching import Matched, Row
 from intake.handover.people.linkage import Linkage
@@ -49,6 +50,7 @@ class Ward:
             rows=[Row(one, Path("m.nrrd"), "L1", "A", None, "name") for one in self.series]
         )
         self.handover = Handover(series=self.series)
+        self.linkage = Linkage()
 
     def rows(self, **columns: list) -> pd.DataFrame:
         """Return a sheet with the columns of persons that agree with their images, and others."""
@@ -70,7 +72,10 @@ class Ward:
         return path
 
     def take(self, *paths: Path, **asked: object) -> Clinical:
-        return prepare(Asked(paths, **asked), self.matched, self.handover, Linkage())
+        """Take in sheets, and remember what was proposed, as an intake does that ends well."""
+        made = prepare(Asked(paths, **asked), self.matched, self.handover, self.linkage)
+        self.linkage.proposed = shown(made.proposed, self.linkage)
+        return made
 
     def table(self, *tables: pd.DataFrame, **asked: object) -> Clinical:
         """Take in tables, each as a sheet of its own."""

@@ -56,6 +56,8 @@ class Linkage:
         Kind -> tag -> values, for ``vertebromics phi-scan --against``.
     clinical : dict of str to str
         Digest of the clinical table that was made of the hospital's sheets.
+    proposed : dict
+        What the last intake proposed by name and birth date (`intake.clinical.confirming`).
     """
 
     key: str = field(default_factory=lambda: secrets.token_hex(32))
@@ -66,6 +68,7 @@ class Linkage:
     identity: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     persons: dict[str, list[dict]] = field(default_factory=dict)
     clinical: dict[str, str] = field(default_factory=dict)
+    proposed: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._by_original: dict[str, str] = {}

@@ -98,27 +98,27 @@ def outcome_lines(guesses: Sequence[Guess]) -> list[str]:
     return lines[:4]
 
 
-def pairs_question(rows: int, confirmed: int = 0) -> list[Question]:
-    """Return the question about rows that name and birth date alone pair; none without such rows.
+def pairs_question(rows: int, word: str) -> list[Question]:
+    """Return the question about rows that name and birth date alone pair.
 
     Parameters
     ----------
     rows : int
         How many there are.
-    confirmed : int
-        How many somebody has confirmed, when there were others.
+    word : str
+        Their number and check word, nothing where there is nothing to confirm.
     """
-    again = f" ({confirmed} were confirmed, which were others: look at them again)"
-    if not rows:
+    if not word:
         return []
     return [
         Question(
             "patients of the sheet",
-            f"{rows} rows have no patient's number{again if confirmed else ''}. By whole name and "
-            "birth date each fits one patient alone. Is every one right? The list of the sheet and "
-            "the page to confirm name them, row by row. If so, run the same command again and add:",
+            f"{rows} rows have no patient's number. By whole name and birth date each fits one "
+            "patient alone. Is every one right? The list of the sheet and the page to confirm name "
+            "them, row by row. If so, run the same command again and add (the word stands for "
+            "these rows: for others it is refused):",
             "the command",
-            (f"--pairs-by-name {rows}",),
+            (f"--pairs-by-name {word}",),
             "no value of these rows is in the study",
             True,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +36,9 @@ class Handover:
     """The folders, their truth, and what the screen said at each command."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.people, self.said = root, patients(), []
+        self.root, self.people = root, patients()
+        self.said: list[str] = []
+        self.pages: list[str] = []
         self.truth = write_handover(root, self.people)
 
     def intake(self, *further: str) -> None:
@@ -46,6 +49,7 @@ class Handover:
             told = [str(self.root / "pacs"), str(self.root / "masks"), *sheets, "--out", "study"]
             module.main(module._arguments().parse_args([*told, *further]))
         self.said.append(screen.getvalue())
+        self.pages.append((self.root / "study.handover.html").read_text(encoding="utf-8"))
 
     @property
     def linkage(self) -> Linkage:
@@ -139,7 +143,9 @@ def test_what_a_person_must_see_is_named(handover):
 
 def test_nothing_was_taken_by_name_before_it_was_confirmed(handover):
     first, second = handover.said
-    assert f"--pairs-by-name {NO_LAB - 2}" in first
+    line = re.search(rf"--pairs-by-name {NO_LAB - 2}-\w{{4}}", first)[0]
+    page = handover.pages[0]
+    assert f"if every row to CONFIRM is right: add {line}" in page
     assert "--pairs-by-name" not in second
     assert "crp" not in first.split("Open questions")[1]
 

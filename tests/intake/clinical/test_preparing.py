@@ -17,6 +17,7 @@ from intake.clinical.lines import (
     BY_PERSON,
     CELL,
     COMMENT,
+    CONFIRM_BY,
     DOUBT,
     HIDDEN,
     LEFT_OUT,
@@ -222,13 +223,15 @@ def test_rows_without_numbers_are_proposed_and_taken_when_confirmed_alone(ward):
     table = ward.rows(BMI=NUMBERS)
     table.loc[1, "Name"] = "dr. ilsebtta CANARBWITZ"
     everybody = {n + 2: one.id for n, one in enumerate(ward.persons)}
-    for pairs in (None, 5):
-        made, asked, near = by_name(ward, table, pairs)
-        assert (asked, near, made.to_confirm) == (everybody, {}, 6)
-        assert not made.columns
-        assert not made.patients
-    made, asked, near = by_name(ward, table, 6)
-    assert (asked, near, made.to_confirm) == ({}, {}, 0)
+    made, asked, near = by_name(ward, table)
+    assert (asked, near) == (everybody, {})
+    assert not made.columns
+    assert not made.patients
+    assert reasons(made, CONFIRM_BY) == [f"add --pairs-by-name {made.to_confirm}"]
+    assert made.to_confirm.startswith("6-")
+    made, asked, near = by_name(ward, table, made.to_confirm)
+    assert (asked, near, made.to_confirm) == ({}, {}, "")
+    assert not reasons(made, CONFIRM_BY)
     assert values(made, "bmi") == NUMBERS
     assert len(reasons(made, BY_PERSON)) == 6
     assert "name" not in made.columns
@@ -238,7 +241,8 @@ def test_numbers_of_another_kind_leave_the_names_and_each_visit_to_be_confirmed(
     visits = [ward.rows(Visite=[one] * 6, VAS=[f"{at + n}" for n in range(6)])
               for at, one in enumerate(("prä-OP", "Tag 3", "Tag 30"))]  # fmt: skip
     table = pd.concat(visits, ignore_index=True).assign(MRN=[f"F88{n:03d}" for n in range(18)])
-    made = ward.table(table, visits="Visite", pairs=18)
+    asks = ward.table(table, visits="Visite")
+    made = ward.table(table, visits="Visite", pairs=asks.to_confirm)
     assert values(made, "vas_tag_30") == list("234567")
     assert "name" not in made.columns
 
@@ -249,7 +253,7 @@ def test_a_row_without_a_number_beside_numbered_ones_is_proposed(ward):
     made = ward.table(table)
     assert ward.persons[2].id not in made.columns["bmi"].values
     assert [line.text for line in made.lines if line.what == TO_CONFIRM] == [ward.persons[2].id]
-    assert values(ward.table(table, pairs=1), "bmi") == NUMBERS
+    assert values(ward.table(table, pairs=made.to_confirm), "bmi") == NUMBERS
 
 
 @pytest.mark.parametrize(
@@ -273,7 +277,8 @@ def test_what_fits_nobody_for_certain_is_not_proposed(tmp_path, name, birth, why
     ward = Ward(tmp_path, persons=persons)
     table = ward.rows(BMI=NUMBERS).astype(object)
     table.loc[1, "Name"], table.loc[1, "Geburtsdatum"] = name, birth
-    made, _, near = by_name(ward, table, 5 + (not why))
+    word = by_name(ward, table)[0].to_confirm
+    made, _, near = by_name(ward, table, word)
     assert (list(near), len(made.patients)) == (([3], 5) if why else ([], 6))
     assert why in near.get(3, "")
     assert (persons[1].id in made.patients) == (not why)
@@ -291,7 +296,8 @@ def test_two_patients_who_are_alike_are_not_proposed(tmp_path, other, why):
     persons = [person(n) for n in range(6)]
     persons[1], persons[4] = person(1, birth="19361112", sex="F"), person(4, sex="F", **other)
     ward = Ward(tmp_path, persons=persons)
-    made, _, near = by_name(ward, ward.rows(BMI=NUMBERS), 4)
+    word = by_name(ward, ward.rows(BMI=NUMBERS))[0].to_confirm
+    made, _, near = by_name(ward, ward.rows(BMI=NUMBERS), word)
     assert set(near) == {3, 6}
     assert all(why in one for one in near.values())
     assert len(made.patients) == 4

@@ -21,7 +21,7 @@ from pipeline.reporting.sections.prediction.importance import importance_section
 from pipeline.reporting.sections.prediction.learning import learning_section
 from pipeline.reporting.sections.prediction.models import performance_section
 from pipeline.reporting.sections.prediction.orders import orders_section
-from pipeline.reporting.sections.prediction.primary import sample_size_section
+from pipeline.reporting.sections.prediction.sample_size import sample_size_section
 from pipeline.reporting.sections.prediction.selection import selection_section
 from pipeline.reporting.sections.prediction.sensitivity import sensitivity_section
 from pipeline.reporting.sections.prediction.sites import sites_section

@@ -9,9 +9,9 @@ import pandas as pd
 from pipeline.reporting.cautions.cautions import unsupported_corrections
 from pipeline.reporting.paper.passages import Passage
 from pipeline.reporting.parts.fit_and_benefit_tables import ROUNDING, threshold_ranges
+from pipeline.reporting.parts.primary_analysis import primary_sentence
 from pipeline.reporting.results import Results, judged, metric
 from pipeline.reporting.sections.prediction.models import model_labels
-from pipeline.reporting.sections.prediction.primary import primary_sentence
 from pipeline.reporting.sections.summary import leading_model
 from pipeline.reporting.wording import (
     SIGNED,

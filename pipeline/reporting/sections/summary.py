@@ -11,10 +11,10 @@ from pipeline.reporting.cautions.cautions import Caution
 from pipeline.reporting.cautions.few_events import judged_events
 from pipeline.reporting.dropped import dropped_notes
 from pipeline.reporting.leaking import learned_oversampled
+from pipeline.reporting.parts.primary_analysis import primary_sentence
 from pipeline.reporting.results import Results, measured_unit, metric, region
 from pipeline.reporting.sections.clinical_summary import group_points, regression_points
 from pipeline.reporting.sections.prediction.models import model_labels
-from pipeline.reporting.sections.prediction.primary import primary_sentence
 from pipeline.reporting.validation_kind import validation_kind
 from pipeline.reporting.wording import (
     UNIT,

@@ -22,8 +22,8 @@ from pipeline.reporting.parts.fit_and_benefit_tables import (
     goodness_of_fit_table,
     useful_ranges_table,
 )
+from pipeline.reporting.parts.primary_analysis import primary_blocks
 from pipeline.reporting.results import Results, judged, metric
-from pipeline.reporting.sections.prediction.primary import primary_blocks
 from pipeline.reporting.sections.prediction.selection import NO_OUTCOME
 from pipeline.reporting.validation_kind import validation_text
 from pipeline.reporting.wording import (

@@ -303,7 +303,10 @@ def make_study(folder: Path, n_patients: int, seed: int, jobs: int = 1) -> dict:
     """
     if not 1 <= n_patients <= 9999:
         raise StudyError(
-            "The demo has 1 to 9999 patients", found=n_patients, code="demo-patients-count"
+            "The demo has 1 to 9999 patients",
+            found=n_patients,
+            remedy="write a number from 1 to 9999",
+            code="demo-patients-count",
         )
     write = partial(write_patient, seed=seed, folder=folder)
     numbers = range(1, n_patients + 1)

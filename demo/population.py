@@ -200,6 +200,7 @@ def draw_population(
         raise StudyError(
             "Each planted feature needs a block of its own",
             found=f"{block_of.max() + 1} blocks for {n_planted} planted features",
+            remedy="ask for more features, or plant fewer",
             code="demo-blocks-too-few",
         )
     chosen = rng("planted").permutation(block_of.max() + 1)[:n_planted]

@@ -172,12 +172,14 @@ def simulate_tables(
         raise StudyError(
             "A simulated study needs at least 20 patients",
             found=n_patients,
+            remedy="write 20 or more",
             code="demo-patients-count",
         )
     if len(names) < PLANTED_BLOCK_SIZE * n_planted:
         raise StudyError(
             f"Each planted feature needs a block of {PLANTED_BLOCK_SIZE} features",
             found=f"{len(names)} features for {n_planted} planted ones",
+            remedy="ask for more features, or plant fewer",
             code="demo-blocks-too-few",
         )
 

@@ -307,6 +307,7 @@ def main(options: argparse.Namespace) -> None:
             "--model-json must be of the model that is ablated",
             found=info["model"],
             where=f"--model {options.model}",
+            remedy="name the model.json of the model of --model",
             code="ablation-of-another-model",
         )
     if not is_fitted(info):

@@ -139,6 +139,7 @@ def _paired_paths(predictions: Sequence[Path], infos: Sequence[Path]) -> list[tu
         raise StudyError(
             "--predictions and --models need one file each of every model, in one folder",
             found=f"{len(predictions)} predictions, {len(infos)} models",
+            remedy="name predictions and model.json of the same models",
             code="prediction-files-unpaired",
         )
     return [(path, by_folder[path.parent]) for path in predictions]

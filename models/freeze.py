@@ -224,6 +224,7 @@ def _check_fit(
             "Frozen numbers must predict as the model that they were taken from",
             found=f"a difference of {apart:.2g} in a risk",
             where=f"model {fitted.model}",
+            remedy="run the study again; report it if it comes back",
             code="frozen-predicts-otherwise",
         )
     logger.info(

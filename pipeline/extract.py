@@ -67,7 +67,8 @@ def check_features(features: pd.Series) -> list[Finding]:
             "warning",
             f"{len(undefined)} of {len(features)} features are undefined for this region, such as "
             f"{undefined[0]}",
-            "a region of one grey value does this; models impute the values",
+            "a region whose voxels do not touch one another does this: draw it again if it is not "
+            "meant so; models impute the values",
         )
     ]
 

@@ -78,7 +78,11 @@ def gather(parts: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
     import pyarrow as pa
 
     if not parts:
-        raise VertebromicsError("Gathering needs at least one table", code="gather-nothing")
+        raise VertebromicsError(
+            "Gathering needs at least one table",
+            remedy="name the tables of the batches with --batches",
+            code="gather-nothing",
+        )
     filled = [(part, name) for part, name in zip(parts, names, strict=True) if part.num_rows]
     if not filled:
         return max(parts, key=lambda part: part.num_columns)
@@ -193,6 +197,7 @@ def main(options: argparse.Namespace) -> None:
             raise StudyError(
                 "Gathering the batches of a study needs --study",
                 where="--batches",
+                remedy="name the folder of the frozen study with --study",
                 code="gather-without-study",
             )
         parts = open_study(options.study).batch_files(options.batches, options.out.name)
@@ -203,6 +208,7 @@ def main(options: argparse.Namespace) -> None:
             raise StudyError(
                 "Gathering without tables of batches needs a study that starts from `features`",
                 where=f"study {study.name}",
+                remedy="name the tables of the batches with --batches",
                 code="gather-without-batches",
             )
         ready = {}

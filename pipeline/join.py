@@ -372,7 +372,10 @@ def main(options: argparse.Namespace) -> None:
     for name in needed:
         if getattr(options, name) is None:
             raise StudyError(
-                "The join needs more tables", where=f"option --{name}", code="join-tables-missing"
+                "The join needs more tables",
+                where=f"option --{name}",
+                remedy="name the table with this option",
+                code="join-tables-missing",
             )
     if how.outcome is None and not options.flow_only:
         raise StudyError(

@@ -203,6 +203,7 @@ def main(options: argparse.Namespace) -> None:
     if not options.check and not (options.ingest and options.masks):
         raise StudyError(
             "Judging and gathering (--gather) needs --ingest and --masks",
+            remedy="name the tables of both stages",
             code="preflight-tables-missing",
         )
     study = open_study(options.study)

@@ -170,6 +170,7 @@ def paired_readings(features: pd.DataFrame, readers: list[str]) -> list[pd.DataF
                 (f"{shown_id(case)} {shown(who)}" for case, who in doubled.to_numpy()), 5
             ),
             where="features.parquet",
+            remedy="run the stages extract and gather again",
             code="features-row-repeated",
         )
     names = [column for column in features.columns if column not in (key, "reader")]

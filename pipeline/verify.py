@@ -51,6 +51,7 @@ def main(options: argparse.Namespace) -> None:
             raise StudyError(
                 "Gathering verifications needs the study's tables",
                 where=f"--{name}",
+                remedy="name the table with this option",
                 code="verification-tables-missing",
             )
     study = open_study(options.study)

@@ -202,7 +202,12 @@ def main(options: argparse.Namespace) -> None:
     write_leakage_page(results, summary, facts, said, (TOLERANCE, LEAST_EXCESS), options.out)
     print(summary.round(3).to_string(index=False))
     if said:
-        raise VertebromicsError("The proof must hold", found="; ".join(said), code="proof-failed")
+        raise VertebromicsError(
+            "The proof must hold",
+            found="; ".join(said),
+            remedy="look at the last change of the step that is named",
+            code="proof-failed",
+        )
 
 
 if __name__ == "__main__":

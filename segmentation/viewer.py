@@ -213,6 +213,7 @@ def main(options: argparse.Namespace) -> None:
             "At least one process must draw",
             found=options.processes,
             where="option --processes",
+            remedy="write 1 or more",
             code="processes-too-few",
         )
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

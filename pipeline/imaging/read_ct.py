@@ -208,7 +208,10 @@ def main(options: argparse.Namespace) -> None:
     """Write a CT as ingest would store it, and print what there is to say about it."""
     if not options.out.name.lower().endswith(NRRD_SUFFIXES):
         raise CaseError(
-            "The file to write must end in .nrrd", found=options.out.name, code="output-not-nrrd"
+            "The file to write must end in .nrrd",
+            found=options.out.name,
+            remedy="let the name of --out end in .nrrd",
+            code="output-not-nrrd",
         )
     ct = accepted_ct(options.image, options.series, options_of(options), limits_of(options))
     with whole_file(options.out) as beside:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,12 @@ def crop_of(seed: int) -> Crop:
 
 @pytest.fixture
 def store(tmp_path) -> Store:
-    store = Store(tmp_path / "store")
+    return store_in(tmp_path)
+
+
+def store_in(folder: Path) -> Store:
+    """Return a store with two good crops."""
+    store = Store(folder / "store")
     for seed, name in enumerate("ab"):
         put(store, "crop", name, partial(write_crop, crop_of(seed)))
     return store
@@ -141,12 +147,12 @@ def test_undefined_features_are_a_warning():
     assert finding.message.startswith("2 of 3 features are undefined for this region, such as b")
 
 
-@pytest.mark.parametrize("on_bad_case", ["exclude", "stop"])
-def test_the_command_excludes_or_stops(store, tmp_path, on_bad_case):
+def command_of(store: Store, tmp_path: Path, on_bad_case: str) -> argparse.Namespace:
+    """Return the options of the command on a frozen study of these crops."""
     results = store.root.parent
     (tmp_path / "p.yaml").write_text(yaml.safe_dump(PARAMS))
     study = results / "s" / "study"
-    study.mkdir(parents=True)
+    study.mkdir(parents=True, exist_ok=True)
     config = {
         "study": "s", "results": str(results), "threads": 1, "on_bad_case": on_bad_case, "seed": 1,
         "extraction": {
@@ -154,18 +160,23 @@ def test_the_command_excludes_or_stops(store, tmp_path, on_bad_case):
         },
     }  # fmt: skip
     (study / "study.yaml").write_text(yaml.safe_dump(config))
-    spoil(store)
     crops = crops_table()
     write_table(filled(Cases, crops.assign(batch="b0")), study / "cases.parquet")
     # Nothing is drawn to be verified, so that of these tables the keys are enough.
     for name, schema in (("resample", Resample), ("ingest", Ingest), ("masks", Masks)):
         write_table(filled(schema, crops), tmp_path / f"{name}.parquet")
-    options = argparse.Namespace(
+    return argparse.Namespace(
         study=study, batch=None, scan="007-s1", resample=tmp_path / "resample.parquet",
         ingest=tmp_path / "ingest.parquet", masks=tmp_path / "masks.parquet",
         out=tmp_path / "features.parquet", status=tmp_path / "extraction.parquet",
         verification=tmp_path / "verification.parquet",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("on_bad_case", ["exclude", "stop"])
+def test_the_command_excludes_or_stops(store, tmp_path, on_bad_case):
+    spoil(store)
+    options = command_of(store, tmp_path, on_bad_case)
     if on_bad_case == "stop":
         with refusal("cases-without-features", CaseError, match=r"Found: 1 without: 007-L1 A"):
             extract.main(options)

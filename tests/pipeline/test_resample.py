@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,10 @@ def params():
 
 @pytest.fixture
 def store(tmp_path) -> Store:
+    return store_in(tmp_path)
+
+
+def store_in(folder: Path) -> Store:
     """Return a store with one CT, two good masks and a stray click."""
     rng = np.random.default_rng(0)
     voxels = rng.normal(40, 100, (10, 24, 24))
@@ -60,7 +65,7 @@ def store(tmp_path) -> Store:
         mask = np.zeros(voxels.shape, np.uint8)
         mask[(2 if name != "click" else 7) : 8, low:high, low:high] = 1
         masks[name] = mask
-    store = Store(tmp_path / "store")
+    store = Store(folder / "store")
     for name, array in {"ct": voxels.astype(np.int16), **masks}.items():
         image = sitk.GetImageFromArray(array)
         image.SetSpacing((0.9, 0.9, 2.0))

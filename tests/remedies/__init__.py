@@ -21,6 +21,7 @@ import pytest
 from pipeline.core.errors import VertebromicsError
 from pipeline.study.options.bad_inputs import Row
 from tests.docs.test_bad_inputs_doc import ROWS
+from tests.support.commands import run_here
 from tests.support.refusals import codes_of
 
 Remedy = Callable[[Path], None]
@@ -87,6 +88,13 @@ def entries(section: str, rows: Mapping[str, Given]) -> dict[str, Remedy]:
         return run
 
     return {bad_input: entry(bad_input) for bad_input in rows}
+
+
+def called(module: str, *words: object) -> None:
+    """Call a command; what it prints as its error is raised."""
+    done = run_here(module, *words)
+    if done.returncode:
+        raise VertebromicsError(done.stderr.split(" ERROR ", 1)[1].strip())
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ def chain_of(_: Path, without: tuple) -> object:
 
 ROWS = pd.DataFrame({"age": np.linspace(50.0, 80.0, 40)})
 PAIN = (np.arange(40) % 3 == 0).astype(int)
-AGE = Term("age", "Age", "continuous")
+AGE = Term("age", "continuous")
 WITHOUT = {"clinical": None, "features": None, "cases": "c.csv"}
 BARE = {"outcome": None, "dictionary": None, "eligibility": []}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import io
 import logging
 import os
 import shutil
@@ -29,6 +30,8 @@ from pipeline.core.files import read_table, write_table
 from pipeline.core.installed.own_files import PACKAGES
 from pipeline.core.keeping.store import Store
 from pipeline.core.leftovers import machine
+from pipeline.imaging import stored_volumes
+from pipeline.imaging.stored_volumes import write_nrrd
 from pipeline.ingest import ingest_scans
 from pipeline.running.image import check_image
 from pipeline.running.run_lock import LOCK_FILE, RUN, _clear_locks, begin_run, name_run, only_run
@@ -93,6 +96,40 @@ def fault(name: str, folder: Path) -> None:
 
 
 REMEDIES |= {name: functools.partial(fault, name) for name in FAULTS}
+
+
+def full_for_volume(folder: Path) -> None:
+    """Room is made; what was done before is kept."""
+    image = sitk.GetImageFromArray(np.arange(60, dtype=np.int16).reshape(3, 4, 5))
+    path, other = folder / "b.nrrd", folder / "a.nrrd"
+    write_nrrd(image, other)
+    before = other.stat().st_mtime_ns
+
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored_volumes, "open", lambda *_: Full(), raising=False)
+        refused(
+            SECTION, "The disk is full, or not writable, while a volume is stored",
+            lambda: write_nrrd(image, path), "make room or check the permissions.*what is done is",
+        )  # fmt: skip
+    write_nrrd(image, path)
+    assert path.read_bytes() == other.read_bytes()
+    assert other.stat().st_mtime_ns == before
+
+
+def unusable_store(folder: Path) -> None:
+    """A disk that is not mounted leaves something else in the folder's place."""
+    (folder / "results").write_text("what is there without the mount")
+    refused(
+        SECTION, "The store of results cannot be read or written",
+        lambda: Store(folder / "results").get_or_make("crop", KEY, make),
+        "check its permissions and that its disk is mounted, and start again",
+    )  # fmt: skip
+    (folder / "results").unlink()
+    assert (Store(folder / "results").get_or_make("crop", KEY, make) / "image.nrrd").exists()
 
 
 def unforeseen(folder: Path) -> None:
@@ -344,6 +381,8 @@ IMAGES = {
 }
 REMEDIES |= {name: partial(image, name, before) for name, before in IMAGES.items()}
 REMEDIES |= {
+    "The disk is full, or not writable, while a volume is stored": full_for_volume,
+    "The store of results cannot be read or written": unusable_store,
     "A job that a SLURM does not take (account, partition, quality of service, time, memory)": (
         not_taken_by_slurm
     ),

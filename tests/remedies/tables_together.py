@@ -10,19 +10,17 @@ import pytest
 
 from models.transformers.columns import Columns
 from pipeline.comparison.table_one.table_one import table_one
-from pipeline.core.errors import VertebromicsError
 from pipeline.ingest import scans_of
 from pipeline.study.config import load_config
 from pipeline.tables.dictionary import allowed_predictors
 from pipeline.tables.pairs import check_ids_meet
 from pipeline.tables.split_designs import parts_from_column
-from tests import conftest
 from tests.pipeline import test_join
 from tests.pipeline.comparison.table_one.test_table_one import IVC, LI, YES
 from tests.pipeline.tables.test_analysis_columns import INFO
 from tests.pipeline.tables.test_split_designs import BY_SITE, IMPORTED, units
 from tests.pipeline.test_validate import Files, ready
-from tests.remedies import Given, Remedy, entries, refused
+from tests.remedies import Given, Remedy, called, entries, refused
 from tests.remedies.tables_people import put, version
 from tests.remedies.tables_ready import described
 from tests.support.small_tables import small_tables
@@ -308,9 +306,12 @@ def nobody_left(folder: Path) -> None:
     def join(eligible: str) -> None:
         test_join.freeze(folder, eligibility=[{"label": "age", "formula": eligible}])
         test_join.write_stages(folder)
-        done = test_join.join(conftest.REPOSITORY, folder)
-        if done.returncode:
-            raise VertebromicsError(done.stderr.split(" ERROR ", 1)[1].strip())
+        files = [
+            *("--study", folder / "study", "--flow", folder / "flow.json"),
+            *(part for name in ("features", "preflight", "extraction")
+              for part in (f"--{name}", folder / f"{name}.parquet")),
+        ]  # fmt: skip
+        called("pipeline.join", *files, "--out", folder / "a.parquet", "--info", folder / "a.json")
 
     refused(
         SECTION, "A study of which no patient is left", lambda: join("age >= 100"),

@@ -17,8 +17,14 @@ MODULES = {
     "Configuration": "configuration",
     "Parameter files": "parameter_files",
     "Frozen models": "frozen_models",
+    "Too few patients for a model": "too_few_patients",
+    "Altered files of frozen models": "altered_models",
     "Shared results": "shared_results",
+    "Commands": "commands",
     "Machine": "machine",
+    "Steps run by hand, or after an update": "steps_by_hand",
+    "Demo and proofs": "demo_and_proofs",
+    "Calls in Python": "calls",
 }
 REMEDIES = {
     section: importlib.import_module(f"tests.remedies.{name}").REMEDIES

@@ -66,6 +66,10 @@ def case(folder: Path, reader: str, mask: str, label=None, **changed) -> dict:
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """Return a folder with a CT, and masks good and bad."""
+    return write_files(tmp_path)
+
+
+def write_files(tmp_path: Path) -> Path:
     spacing, origin = (0.5, 0.75, 2.0), (-20.0, 5.0, 100.0)
 
     def write(name: str, voxels: np.ndarray, flips=(False, False, False)) -> None:

@@ -227,8 +227,12 @@ def test_the_list_of_a_thousand_cases_is_one_small_page():
 
 @pytest.fixture
 def study(tmp_path):
+    return study_in(tmp_path)
+
+
+def study_in(folder):
     """Return store, masks, ingest and agreement of two scans with two cases each."""
-    store = Store(tmp_path / "results" / "store")
+    store = Store(folder / "results" / "store")
     rows, scans = [], []
     for scan in ("s1", "s2"):
         ct, masks = marked_ct("RAS" if scan == "s1" else "LPS")
@@ -299,7 +303,7 @@ def test_masks_beyond_what_a_page_shows_are_told(study, tmp_path):
 def command_options(study, tmp_path, processes=1) -> argparse.Namespace:
     store, masks, ingested, agreement = study
     frozen = tmp_path / "study"
-    frozen.mkdir()
+    frozen.mkdir(exist_ok=True)
     config = {
         "study": "s",
         "title": None,

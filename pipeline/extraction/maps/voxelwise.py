@@ -134,6 +134,8 @@ def _filtered(
         raise CaseError(
             "PyRadiomics must be able to compute every feature of the region",
             found=" ".join(str(error).split()),
+            remedy="look at the mask on the page of the preflight; correct it, or set "
+            "on_bad_case: exclude",
             code="feature-not-computable",
         ) from error
 

@@ -66,6 +66,7 @@ def vary(text: str, name: str, variation: dict) -> str:
             "A variation must change settings of the published file",
             found=", ".join(sorted(missing)),
             where=f"{LIST.name}, {name}",
+            remedy="take the variation out of the list, or let it change a setting",
             code="variation-changes-nothing",
         )
     head = [

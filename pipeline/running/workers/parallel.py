@@ -54,6 +54,7 @@ class Workers:
                 "A job needs at least one process to compute in",
                 found=count,
                 where="option --workers",
+                remedy="write 1 or more",
                 code="processes-too-few",
             )
         self.count = count

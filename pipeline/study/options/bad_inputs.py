@@ -57,6 +57,8 @@ class Row:
         What to do; empty where only the printed line can say it.
     tried : bool
         Whether a test applies the remedy (tests/remedies), and not only makes the input.
+    why_not_tried : str
+        Why none can; empty where one does.
     """
 
     section: str
@@ -67,6 +69,7 @@ class Row:
     test: str
     remedy: str = ""
     tried: bool = True
+    why_not_tried: str = ""
 
 
 def rows_of(sections: list[Mapping]) -> list[Row]:
@@ -121,9 +124,10 @@ IN_THE_LINE = "see the printed line"
 def _row(section: Mapping, row: Mapping) -> Row:
     bad_input, code, test = row["input"], row.get("code", ""), row["test"]
     tried = row.get("tried", section.get("tried", True))
+    why = "" if tried else row.get("why_not_tried", section.get("why_not_tried", ""))
     if not code:
         remedy = row.get("remedy", "")
-        shown = (row["severity"], row["message"], test, remedy, tried)
+        shown = (row["severity"], row["message"], test, remedy, tried, why)
         return Row(section["section"], bad_input, "", *shown)
     severities = {one.severity for one in said_in() if one.code == code}
     if not severities:
@@ -137,7 +141,8 @@ def _row(section: Mapping, row: Mapping) -> Row:
     severity = row.get("severity") or next(iter(severities))
     message = _message(row, code)
     remedy = row.get("remedy") or section.get("remedy") or _remedy(code, message)
-    return Row(section["section"], bad_input, code, severity, message, test, remedy, tried)
+    shown = (severity, message, test, remedy, tried, why)
+    return Row(section["section"], bad_input, code, *shown)
 
 
 def _remedy(code: str, message: str) -> str:

@@ -227,6 +227,12 @@ def test_lots_depend_on_seed_case_and_reader_alone():
 
 @pytest.fixture
 def study(store, sources, crops, tmp_path) -> argparse.Namespace:
+    return study_of(store, sources, crops, tmp_path)
+
+
+def study_of(
+    store: Store, sources: Sources, crops: pd.DataFrame, tmp_path: Path
+) -> argparse.Namespace:
     """Return the options of `pipeline.extract` for a study of these two masks."""
     folder = store.root.parent / "s" / "study"
     folder.mkdir(parents=True)

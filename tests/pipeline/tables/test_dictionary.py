@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import StudyError
 from pipeline.core.problems import Problems
-from pipeline.tables.clinical.clinical_table import _numbers, read_clinical
+from pipeline.tables.clinical.clinical_table import read_clinical
 from pipeline.tables.dictionary import (
     all_levels,
     allowed_predictors,
     read_dictionary,
 )
+from pipeline.tables.number_columns import column_of_numbers
 from tests.support.refusals import refusal
 
 HEADER = "column,label,type,unit,levels,timing,role\n"
@@ -167,7 +168,8 @@ def test_a_missing_word_may_be_a_level(tmp_path):
 
 def numbers(texts):
     problems = Problems("x")
-    values = _numbers(pd.Series(texts, index=range(2, len(texts) + 2), name="x"), "t", problems)
+    column = pd.Series(texts, index=range(2, len(texts) + 2), name="x")
+    values = column_of_numbers(column, "t", problems)
     return values.tolist(), problems
 
 

@@ -232,6 +232,62 @@ def test_a_sentence_that_a_test_asks_for_is_seen(code: str, lines: list[int]) ->
     assert list(matching_sentences(ast.parse(code), {"StudyError"})) == lines
 
 
+def unchecked_raises(tree: ast.AST) -> Iterator[int]:
+    """Yield the lines in which a test asks for an exception and for nothing of what it says.
+
+    A class that the test itself defines and raises says all by its name.
+    """
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        read = {
+            node.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        }
+        asked = [item for node in ast.walk(function) if isinstance(node, ast.With)
+                 for item in node.items]  # fmt: skip
+        for item in asked:
+            call, name = item.context_expr, getattr(item.optional_vars, "id", None)
+            if not isinstance(call, ast.Call) or getattr(call.func, "attr", "") != "raises":
+                continue
+            named = [each for argument in call.args[:1] for each in names_in(argument)]
+            matched = any(each.arg == "match" for each in call.keywords)
+            if not matched and name not in read and not own.issuperset(named):
+                yield call.lineno
+
+
+def test_tests_look_at_what_an_exception_says(repository: Path) -> None:
+    """Else: `refusal("the-code", Kind)`, or `match=` for an exception of a library.
+
+    Of several codes: `pytest.raises(Kind) as told`, and `told.value.code in {...}`.
+    """
+    found = {
+        f"{path.relative_to(repository)}:{line}"
+        for path in sorted((repository / "tests").rglob("*.py"))
+        for line in unchecked_raises(ast.parse(path.read_bytes()))
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        ("with pytest.raises(StudyError): f()", [2]),
+        ("with pytest.raises((OSError, KeyError)) as told: f()", [2]),
+        ("with a(), pytest.raises(KeyError): f()", [2]),
+        ("with pytest.raises(KeyError, match='x'): f()", []),
+        ("with pytest.raises(StudyError) as told: f()\n  assert told.value.code == 'x'", []),
+        ("with pytest.raises(Stopped): f()", []),
+        ("with refusal('it-is'): f()", []),
+    ],
+)
+def test_an_exception_that_nobody_looks_at_is_seen(body: str, lines: list[int]) -> None:
+    tree = ast.parse(f"def test_it():\n  {body}\nclass Stopped(BaseException): pass")
+    assert list(unchecked_raises(tree)) == lines
+
+
 def test_a_refusal_is_matched_by_its_code() -> None:
     with refusal("it-is") as told:
         raise errors.StudyError("It is", found=3, code="it-is")
@@ -240,5 +296,6 @@ def test_a_refusal_is_matched_by_its_code() -> None:
         raise ManyProblemsError("all", [errors.StudyError("It is", found=3, code="it-is")])
     with pytest.raises(AssertionError, match="instead of it-is"), refusal("it-is"):
         raise errors.StudyError("It is", code="it-was")
-    with pytest.raises(errors.CaseError), refusal("it-is", errors.StudyError):
+    with pytest.raises(errors.CaseError) as other, refusal("it-is", errors.StudyError):
         raise errors.CaseError("It is", code="it-is")
+    assert other.value.code == "it-is"

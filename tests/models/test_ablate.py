@@ -497,10 +497,11 @@ def test_a_step_without_a_threshold_has_no_counts_and_says_why(
     assert table[empty].isna().all(axis=None)
     assert any("no confusion matrix: A network" in note for note in facts["notes"])
     # What stops every step stops the ablation.
+    stops = StudyError("It stops", code="it-stops")
     monkeypatch.setattr(
-        ablation_refits.Procedure, "out_of_fold", lambda *_: (_ for _ in ()).throw(StudyError("x"))
+        ablation_refits.Procedure, "out_of_fold", lambda *_: (_ for _ in ()).throw(stops)
     )
-    with pytest.raises(StudyError):
+    with refusal("it-stops", StudyError):
         ablate(Setting("lr", *sides, {}, typed(options)), columns, INFO, importance)
 
 

@@ -329,7 +329,7 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(tmp_path, m
 
     monkeypatch.setattr(os, "scandir", denied)
     for look in (source_files, everything_below):
-        with pytest.raises(PermissionError):
+        with pytest.raises(PermissionError, match="Permission denied"):
             look(tmp_path / "scan")
     scans = pd.DataFrame(
         {"scan_id": ["s1"], "patient_id": "1", "image": str(tmp_path / "scan"), "series": None}

@@ -403,8 +403,8 @@ def test_a_fault_of_the_machine_is_no_damage_of_a_dicom_file(raised):
 
 
 def test_a_mistake_of_the_program_is_no_damage_of_a_dicom_file():
-    with pytest.raises(BufferError), careful():
-        raise BufferError
+    with pytest.raises(BufferError, match="a mistake"), careful():
+        raise BufferError("a mistake")
     with (
         refusal(
             "dicom-mask-unreadable", CaseError, match="a header with a value that cannot be read"

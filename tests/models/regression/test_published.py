@@ -242,7 +242,7 @@ def test_a_published_model_is_found_by_its_name(tmp_path, monkeypatch):
         read_model("elsewhere/rong2025_points.yaml")
     # A file of one's own with this name comes first.
     (tmp_path / "rong2025_points.yaml").write_text("schema: none of these\n")
-    with pytest.raises(StudyError):
+    with refusal("model-file-breaks-schema", StudyError):
         read_model("rong2025_points.yaml")
 
 

@@ -63,7 +63,7 @@ class TestErrors:
         import pickle
 
         error = CaseError("A is B", found=0, where="S001", code="a-is-b")
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="positional"):
             CaseError("A is B", 0)  # details are named, so that their order cannot be confused
         copy = pickle.loads(pickle.dumps(error))
         assert str(copy) == str(error)
@@ -95,14 +95,16 @@ class TestFindings:
             findings.from_exception(ValueError("PHI-CANARY"), "mask-failed", "S001 A")
         assert "S001 A" in caplog.text
         assert "PHI-CANARY" not in caplog.text + str(unknown.value)
-        with pytest.raises(StudyError):
-            findings.from_exception(StudyError("All are wrong"), "mask-failed", "S001 A")
+        with refusal("all-are-wrong", StudyError):
+            findings.from_exception(
+                StudyError("All are wrong", code="all-are-wrong"), "mask-failed", "S001 A"
+            )
 
     def test_an_unexpected_error_says_where_it_happened(self, caplog):
         try:
             {}["PHI-CANARY"]
         except KeyError as error:
-            with pytest.raises(ProgramError):
+            with refusal("unforeseen-error", ProgramError):
                 findings.from_exception(error, "mask-failed", "S001 A")
         assert "test_an_unexpected_error_says_where" in caplog.text
 
@@ -217,9 +219,9 @@ class TestStore:
 
         def fail(folder):
             (folder / "half").write_text("1")
-            raise CaseError("A scan can be read")
+            raise CaseError("A scan can be read", code="scan-unreadable")
 
-        with pytest.raises(CaseError):
+        with refusal("scan-unreadable", CaseError):
             store.get_or_make("ct", {}, fail)
         assert not store.entry("ct", json_hash({})).exists()
 
@@ -303,9 +305,9 @@ class TestCommand:
 
     def test_defects_keep_their_traceback(self):
         def main(options: argparse.Namespace) -> None:
-            raise ZeroDivisionError
+            raise ZeroDivisionError("a defect")
 
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError, match="a defect"):
             command.run(main, command.parser("pipeline.x", None), [])
 
     def test_a_full_disk_ends_in_one_line(self, caplog):
@@ -382,6 +384,7 @@ class TestCommand:
     def test_batch_and_scan_exclude_each_other(self, capsys):
         arguments = command.parser("pipeline.x", "Does x.")
         command.batch_arguments(arguments)
-        with pytest.raises(SystemExit):
+        with pytest.raises(SystemExit) as end:
             arguments.parse_args(["--study", "s", "--batch", "b0", "--scan", "1"])
+        assert end.value.code == 2
         assert "not allowed with" in capsys.readouterr().err

@@ -206,8 +206,9 @@ def test_commands_and_notebooks_refuse_in_the_same_words(refused, mask):
             door(path)
         assert str(caught.value).startswith(said)
         assert caught.value.remedy or path.suffix == ".mha"
-    with pytest.raises(CaseError):
+    with pytest.raises(CaseError) as caught:
         extract_masks(path, [mask, mask], PARAMS, engine="pyradiomics")
+    assert str(caught.value).startswith(said)
 
 
 def test_an_image_in_memory_that_holds_no_number_is_refused(mask):

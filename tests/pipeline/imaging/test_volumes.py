@@ -274,7 +274,7 @@ def test_one_wrong_bit_of_a_compressed_file_is_refused(tmp_path, name):
         changed = bytearray(content)
         changed[place] ^= 1 << int(rng.integers(8))
         (tmp_path / name).write_bytes(changed)
-        with pytest.raises(CaseError):
+        with refusal("compressed-volume-damaged", CaseError):
             read_volume(tmp_path / name)
 
 
@@ -413,7 +413,8 @@ def test_odd_numbers_in_a_nrrd_header_are_refused_without_a_warning(image, tmp_p
     path = tmp_path / "a.nrrd"
     sitk.WriteImage(image, str(path))
     path.write_bytes(path.read_bytes().replace(b"sizes: ", b"sizes: nan ", 1))
-    with pytest.raises(CaseError):  # and no RuntimeWarning of numpy, which would be an error here
+    # And no RuntimeWarning of numpy, which would be an error here.
+    with refusal("volume-unreadable", CaseError):
         read_volume(path)
 
 
@@ -653,7 +654,7 @@ def test_a_nrrd_that_may_not_be_read_is_no_damaged_one(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("nrrd.read_header", denied)
-    with pytest.raises(PermissionError):
+    with pytest.raises(PermissionError, match="Permission denied"):
         read_volume(tmp_path / "a.nrrd")
 
 

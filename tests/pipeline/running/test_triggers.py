@@ -20,7 +20,7 @@ CONFIG = {"seed": 1, "selection": {"mrmr": {"k": 20}, "ccc": {"threshold": 0.85}
 def test_options_are_chosen_by_name_and_ordered() -> None:
     assert options(CONFIG, "selection.mrmr", "seed") == '{"seed": 1, "selection.mrmr": {"k": 20}}'
     assert options(CONFIG) == options(dict(reversed(CONFIG.items())))
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="pca"):
         options(CONFIG, "selection.pca")
 
 

@@ -117,8 +117,9 @@ def test_the_protocol_with_images_is_a_line_of_the_templates(tmp_path):
 
 
 def test_a_protocol_and_feature_tables_are_two_kinds_of_study(tmp_path, capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as end:
         _arguments().parse_args(["s", "--protocol", "li2021", "--features", "f.csv"])
+    assert end.value.code == 2
     assert "not allowed with" in capsys.readouterr().err
 
 

@@ -137,7 +137,7 @@ def test_a_frozen_configuration_becomes_typed_sections() -> None:
     assert options.eligibility[0].formula == "age >= 18"
     assert options.selection.ccc.threshold == config["selection"]["ccc"]["threshold"]
     assert section_of(Options, resolve_config(READY)).primary is None
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(dataclasses.FrozenInstanceError, match="seed"):
         options.seed = 3
 
 

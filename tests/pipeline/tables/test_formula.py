@@ -112,32 +112,32 @@ def test_comparisons_are_those_of_numbers(a, b, sign):
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "code"),
     [
-        "__import__('os').system('true')",
-        "age.__class__ == 1",
-        "age[0] > 1",
-        "(lambda: age)() > 1",
-        "[a for a in age] == 1",
-        "age ** 9 > 1",
-        "age if age else bmi",
-        "age is None",
-        "(age := 3) > 1",
-        "f'{age}' == 'x'",
-        "print(age)",
-        "isnull(age, bmi)",
-        "isnull(column=age)",
-        "age > 1j",
-        "age > True",
-        "age == b'x'",
-        "age in bmi",
-        "age in ()",
-        "age & bmi",
-        "age, bmi",
+        ("__import__('os').system('true')", "formula-syntax-refused"),
+        ("age.__class__ == 1", "formula-syntax-refused"),
+        ("age[0] > 1", "formula-syntax-refused"),
+        ("(lambda: age)() > 1", "formula-not-a-condition"),
+        ("[a for a in age] == 1", "formula-not-a-condition"),
+        ("age ** 9 > 1", "formula-syntax-refused"),
+        ("age if age else bmi", "formula-not-a-condition"),
+        ("age is None", "formula-not-a-condition"),
+        ("(age := 3) > 1", "formula-syntax-refused"),
+        ("f'{age}' == 'x'", "formula-syntax-refused"),
+        ("print(age)", "formula-syntax-refused"),
+        ("isnull(age, bmi)", "formula-syntax-refused"),
+        ("isnull(column=age)", "formula-syntax-refused"),
+        ("age > 1j", "formula-syntax-refused"),
+        ("age > True", "formula-compares-truth"),
+        ("age == b'x'", "formula-syntax-refused"),
+        ("age in bmi", "formula-syntax-refused"),
+        ("age in ()", "formula-syntax-refused"),
+        ("age & bmi", "formula-syntax-refused"),
+        ("age, bmi", "formula-list-misplaced"),
     ],
 )
-def test_anything_else_is_refused(text):
-    with pytest.raises(StudyError):
+def test_anything_else_is_refused(text, code):
+    with refusal(code, StudyError):
         Formula(text).evaluate(TABLE)
 
 

@@ -88,7 +88,7 @@ def test_fit_returns_itself_and_leaves_parameters_and_table(step, X):
 
 @each_step
 def test_what_was_not_fitted_does_not_transform(step, X):
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match="not fitted"):
         clone(step).transform(X)
     # NotFittedError, or the ValueError that scikit-learn's own selectors raise.
     with pytest.raises(ValueError, match=r"not fitted|without n_features_in_"):

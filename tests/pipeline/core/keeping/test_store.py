@@ -29,6 +29,12 @@ from tests.support.refusals import refusal
 
 KEY = {"input": "x", "code": "y"}
 
+#: What is said of a machine at fault: its memory, a process, a right, its disk, another file.
+OF_MACHINES = {
+    *("memory-exhausted", "worker-ended", "rights-missing"),
+    *("results-not-writable", "machine-files-unreadable"),
+}
+
 
 @pytest.fixture
 def made() -> list[Path]:
@@ -241,14 +247,20 @@ def test_a_passing_store_asks_for_no_code(tmp_path, make, made):
 
 
 @pytest.mark.parametrize("kind", [Store, PassingStore])
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), MemoryError()])
-def test_a_fault_of_the_machine_is_no_finding(tmp_path, error, kind):
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "results-not-writable"),
+        (MemoryError("none left"), "memory-exhausted"),
+    ],
+)
+def test_a_fault_of_the_machine_is_no_finding(tmp_path, error, code, kind):
     def full(folder):
         raise error
 
-    with pytest.raises(type(error)) as raised:
+    with pytest.raises(type(error), match=r"No space left|none left") as raised:
         kind(tmp_path).get_or_make("ct", {}, full)
-    with pytest.raises(MachineError):
+    with refusal(code, MachineError):
         findings.from_exception(placed(raised.value, "ct.nii"), "ct-failed", "S001")
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")]
 
@@ -316,8 +328,12 @@ def allocation_of_numpy() -> Exception:
     ids=str,
 )
 def test_faults_of_the_machine_end_the_job(error, caplog):
-    with pytest.raises(MachineError), findings.case_named("S001 A", "ct.nii"):
+    with (
+        pytest.raises(MachineError) as told,
+        findings.case_named("S001 A", "ct.nii"),
+    ):
         raise error
+    assert told.value.code in OF_MACHINES
     assert "S001 A" in caplog.text
 
 
@@ -387,8 +403,9 @@ def test_a_scan_that_the_machine_does_not_give_ends_the_job(volume, tmp_path, ra
     scans = pd.DataFrame(
         {"scan_id": ["s1"], "patient_id": "p1", "image": str(volume), "series": None}
     )
-    with pytest.raises(MachineError):
+    with pytest.raises(MachineError) as told:
         ingest_scans(scans, Store(tmp_path / "store"), load_yaml(DEFAULTS)["checks"])
+    assert told.value.code in OF_MACHINES
     assert not list((tmp_path / "store").glob("ct/*/*"))
 
 

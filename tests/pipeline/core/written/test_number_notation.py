@@ -166,5 +166,5 @@ def test_other_doors_refuse_such_numbers_too():
     assert read_yaml(b"a: 0.0e-400") == {"a": 0.0}
     with pytest.raises(ValueError, match="beyond"):
         parse_range("0|1e400")
-    with pytest.raises(argparse.ArgumentTypeError):
+    with pytest.raises(argparse.ArgumentTypeError, match="a number at least 0"):
         bounded_number("number", minimum=0)("1e-400")

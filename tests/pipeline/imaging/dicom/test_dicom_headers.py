@@ -217,8 +217,9 @@ def test_a_fault_of_the_machine_is_no_damage(tmp_path, monkeypatch):
 
     for error in (MemoryError(), OSError(5, "Input/output error"), OSError(28, "No space left")):
         raising(error)
-        with pytest.raises(type(error)):
+        with pytest.raises(type(error)) as told:
             read_headers(source_files(tmp_path))
+        assert told.value is error
     raising(KeyError("x"))
     with refusal("dicom-unreadable", CaseError):
         read_headers(source_files(tmp_path))

@@ -315,7 +315,7 @@ def test_conditions_switch_items_off(results):
 
 
 def test_a_fact_that_does_not_exist_is_refused(results):
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="nothing"):
         find(results, "nothing")
 
 
